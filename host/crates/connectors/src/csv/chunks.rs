@@ -1,0 +1,230 @@
+//! Cuts a stream of CSV bytes into chunks of whole records, in memory that does not depend on
+//! the stream.
+//!
+//! Owns bounds that are a function of the bytes alone, so that a resumed run cuts the same chunks;
+//! refuses to hold a record beyond `max_record`: it is skipped and rejected.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use glovebox_core::{Chunk, ChunkReader, Reject, SourceError, Violation};
+
+use super::bounds::{Bounds, newlines};
+use super::options::Checked;
+use super::records::Dialect;
+
+/// Rows are counted a piece at a time, so that a chunk of very short rows can end early.
+const PIECE: usize = 64 << 10;
+
+/// Reads chunks.
+pub(super) struct Chunks {
+    input: Box<dyn Read + Send>,
+    place: String,
+    options: Checked,
+    /// Bytes that were read and belong to the next chunk.
+    carry: Vec<u8>,
+    ended: bool,
+    index: u64,
+    row: u64,
+    line: u64,
+    position: u64,
+}
+
+impl Chunks {
+    /// A byte order mark is skipped; one of UTF-16 is an error.
+    pub(super) fn new(
+        input: Box<dyn Read + Send>,
+        place: String,
+        options: Checked,
+    ) -> Result<Self, SourceError> {
+        let mut chunks = Chunks {
+            input,
+            place,
+            options,
+            carry: Vec::new(),
+            ended: false,
+            index: 0,
+            row: 0,
+            line: 1,
+            position: 0,
+        };
+        let mut start = Vec::new();
+        chunks.fill(&mut start, 3)?;
+        if start.starts_with(b"\xff\xfe") || start.starts_with(b"\xfe\xff") {
+            return Err(SourceError::Shape {
+                place: chunks.place,
+                problem: "is UTF-16; convert it to UTF-8 first, for example with iconv".into(),
+            });
+        }
+        if start.starts_with(b"\xef\xbb\xbf") {
+            chunks.position = 3;
+        } else {
+            chunks.carry = start;
+        }
+        Ok(chunks)
+    }
+
+    /// The bytes of the first record, which stay to be read; none at all in an empty file.
+    pub(super) fn first_record(&mut self) -> Result<&[u8], SourceError> {
+        let mut bounds = Bounds::new(self.options.dialect);
+        let mut bytes = std::mem::take(&mut self.carry);
+        let mut scanned = 0;
+        let end = loop {
+            let target = bytes.len() + self.options.chunk_bytes;
+            self.fill(&mut bytes, target)?;
+            if let Some(end) = bounds.first_end(bytes.get(scanned..).unwrap_or_default()) {
+                break scanned + end;
+            }
+            scanned = bytes.len();
+            if self.ended {
+                break if bounds.within_record() { scanned } else { 0 };
+            }
+            if scanned > self.options.max_record {
+                return Err(SourceError::Shape {
+                    place: self.place.clone(),
+                    problem: format!(
+                        "its first line is longer than {} bytes (`max-record`); check `quote`: a \
+                         quote may have been left open",
+                        self.options.max_record
+                    ),
+                });
+            }
+        };
+        self.carry = bytes;
+        Ok(self.carry.get(..end).unwrap_or_default())
+    }
+
+    /// Goes past the first `len` bytes, which [`Chunks::first_record`] showed.
+    pub(super) fn skip(&mut self, len: usize) {
+        let after = self.carry.split_off(len.min(self.carry.len()));
+        self.line += newlines(&self.carry);
+        self.position += self.carry.len() as u64;
+        self.carry = after;
+    }
+
+    /// Reads until `bytes` has `target` bytes or the stream ends, however small its reads are.
+    fn fill(&mut self, bytes: &mut Vec<u8>, target: usize) -> Result<(), SourceError> {
+        let need = target.saturating_sub(bytes.len());
+        if need == 0 || self.ended {
+            return Ok(());
+        }
+        bytes.reserve_exact(need);
+        let read = (&mut self.input)
+            .take(need as u64)
+            .read_to_end(bytes)
+            .map_err(|problem| SourceError::Io {
+                place: self.place.clone(),
+                problem,
+            })?;
+        self.ended = read < need;
+        Ok(())
+    }
+
+    /// A chunk of the first `cut` bytes; the others are the next one's.
+    fn cut(&mut self, mut bytes: Vec<u8>, cut: usize, rows: u64) -> Chunk {
+        let rest = bytes.get(cut..).unwrap_or_default();
+        let mut carry = Vec::new();
+        if !rest.is_empty() {
+            carry.reserve_exact(self.options.chunk_bytes.max(rest.len()));
+            carry.extend_from_slice(rest);
+        }
+        self.carry = carry;
+        bytes.truncate(cut);
+        self.position += bytes.len() as u64;
+        let chunk = Chunk {
+            index: self.index,
+            first_row: self.row,
+            rows,
+            first_line: Some(self.line),
+            rejects: Vec::new(),
+            position: self.position,
+            bytes,
+        };
+        self.index += 1;
+        self.row += rows;
+        self.line += newlines(&chunk.bytes);
+        chunk
+    }
+
+    /// Reads past a record that is too long, of which `bytes` holds the start.
+    fn skip_record(&mut self, mut bytes: Vec<u8>) -> Result<Chunk, SourceError> {
+        let blank = bytes
+            .iter()
+            .take_while(|&&b| Dialect::ends_record(b))
+            .count();
+        let line = self.line + newlines(bytes.get(..blank).unwrap_or_default());
+        let mut bounds = Bounds::new(self.options.dialect);
+        let end = loop {
+            if let Some(end) = bounds.first_end(&bytes) {
+                break end;
+            }
+            if self.ended {
+                break bytes.len();
+            }
+            self.line += newlines(&bytes);
+            self.position += bytes.len() as u64;
+            bytes.clear();
+            self.fill(&mut bytes, self.options.chunk_bytes)?;
+        };
+        let mut chunk = self.cut(bytes, end, 0);
+        chunk.bytes = Vec::new();
+        chunk.rejects.push(Reject {
+            row: self.row,
+            line: Some(line),
+            violations: vec![Violation {
+                step: "source".into(),
+                column: None,
+                rule: "too-long".into(),
+                message: too_long(self.options.max_record),
+            }],
+        });
+        self.row += 1;
+        Ok(chunk)
+    }
+}
+
+fn too_long(most: usize) -> Arc<str> {
+    format!(
+        "the record is longer than {most} bytes (`max-record`); a quote may have been left open"
+    )
+    .into()
+}
+
+impl ChunkReader for Chunks {
+    fn next_chunk(&mut self) -> Result<Option<Chunk>, SourceError> {
+        let mut bytes = std::mem::take(&mut self.carry);
+        let mut bounds = Bounds::new(self.options.dialect);
+        let (mut scanned, mut rows, mut cut) = (0, 0, 0);
+        let mut target = self.options.chunk_bytes;
+        loop {
+            self.fill(&mut bytes, target)?;
+            while rows < self.options.chunk_rows {
+                let to = bytes.len().min(scanned + PIECE);
+                let Some(piece) = bytes.get(scanned..to).filter(|p| !p.is_empty()) else {
+                    break;
+                };
+                let seen = bounds.scan(piece);
+                rows += seen.rows;
+                cut = seen.cut.map_or(cut, |end| scanned + end);
+                scanned = to;
+            }
+            if self.ended && scanned == bytes.len() {
+                rows += u64::from(bounds.within_record());
+                cut = bytes.len();
+            }
+            if cut > 0 {
+                return Ok(Some(self.cut(bytes, cut, rows)));
+            }
+            if bytes.is_empty() {
+                return Ok(None);
+            }
+            if bytes.len() >= self.options.max_record {
+                return self.skip_record(bytes).map(Some);
+            }
+            target = self
+                .options
+                .max_record
+                .min(bytes.len() + self.options.chunk_bytes);
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! What an operator may choose about a CSV source.
+//!
+//! Owns the defaults and what goes together; refuses a dialect in which a byte has two meanings.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use glovebox_core::SourceError;
+
+use super::records::Dialect;
+
+/// Where the bytes come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// Standard input, which can be read once.
+    Stdin,
+    /// A file.
+    File(PathBuf),
+}
+
+impl From<PathBuf> for Input {
+    /// `-` is standard input.
+    fn from(path: PathBuf) -> Self {
+        if path.as_os_str() == "-" {
+            Input::Stdin
+        } else {
+            Input::File(path)
+        }
+    }
+}
+
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Input::Stdin => f.write_str("standard input"),
+            Input::File(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// How a CSV source is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Where the bytes come from.
+    pub input: Input,
+    /// Whether the first record names the columns; if not, the declared columns are the first
+    /// fields, in their order.
+    pub header: bool,
+    /// The byte between fields; `,`.
+    pub delimiter: u8,
+    /// The byte around fields that hold delimiters or line ends; `"`.
+    pub quote: u8,
+    /// Cells that mean null, quoted or not, in columns of every type; the empty one.
+    pub null: Vec<String>,
+    /// Bytes of a declared cell; a longer one rejects its row. 1 MiB.
+    pub max_field: usize,
+    /// Bytes of a record; a longer one is skipped and rejected, never held. Chunks are not cut
+    /// smaller than this, so below `chunk_bytes` it has no effect. 8 MiB, 256 MiB at most.
+    pub max_record: usize,
+    /// Bytes of a chunk, the unit of work; 1 MiB, 256 MiB at most.
+    pub chunk_bytes: usize,
+    /// Rows after which a chunk ends early, so that rejects of very short rows stay bounded;
+    /// about 65,536.
+    pub chunk_rows: u64,
+    /// Rows of a batch; 8,192.
+    pub batch_rows: usize,
+    /// Bytes of the file that go into a batch, give or take a row; 1 MiB.
+    pub batch_bytes: usize,
+}
+
+impl Options {
+    /// The defaults for this path; `-` is standard input.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Options {
+            input: Input::from(path.into()),
+            header: true,
+            delimiter: b',',
+            quote: b'"',
+            null: vec![String::new()],
+            max_field: 1 << 20,
+            max_record: 8 << 20,
+            chunk_bytes: 1 << 20,
+            chunk_rows: 1 << 16,
+            batch_rows: 8192,
+            batch_bytes: 1 << 20,
+        }
+    }
+
+    /// The two bytes of the dialect, and the limits brought into their bounds.
+    pub(super) fn check(&self) -> Result<Checked, SourceError> {
+        const MOST: usize = 256 << 20;
+        let usable = |b: u8| b.is_ascii() && !matches!(b, b'\n' | b'\r' | 0);
+        let problem = if !usable(self.delimiter) || !usable(self.quote) {
+            "`delimiter` and `quote` must each be one ASCII character, no line end and no NUL"
+        } else if self.delimiter == self.quote {
+            "`delimiter` and `quote` are the same character; choose two"
+        } else {
+            let chunk_bytes = self.chunk_bytes.clamp(1, MOST);
+            return Ok(Checked {
+                dialect: Dialect {
+                    delimiter: self.delimiter,
+                    quote: self.quote,
+                },
+                chunk_bytes,
+                chunk_rows: self.chunk_rows.max(1),
+                max_record: self.max_record.clamp(chunk_bytes, MOST),
+            });
+        };
+        Err(SourceError::Shape {
+            place: self.input.to_string(),
+            problem: problem.into(),
+        })
+    }
+}
+
+/// What cutting a source into chunks needs of its options.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Checked {
+    pub(super) dialect: Dialect,
+    pub(super) chunk_bytes: usize,
+    pub(super) chunk_rows: u64,
+    pub(super) max_record: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_has_one_meaning() {
+        for (delimiter, quote) in [(b'"', b'"'), (b'\n', b'"'), (b',', b'\r'), (0xc3, b'"')] {
+            let mut options = Options::new("in.csv");
+            (options.delimiter, options.quote) = (delimiter, quote);
+            assert!(options.check().is_err(), "{delimiter} {quote}");
+        }
+        assert!(Options::new("in.csv").check().is_ok());
+    }
+
+    #[test]
+    fn a_dash_is_standard_input() {
+        assert_eq!(Options::new("-").input, Input::Stdin);
+        assert_eq!(Options::new("./-").input, Input::File("./-".into()));
+    }
+}

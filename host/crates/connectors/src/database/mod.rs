@@ -1,0 +1,73 @@
+//! What both database sinks share: how a run treats rows that are there already, how names are
+//! quoted, how a table that does not fit is described, and which rows are set aside.
+//!
+//! Owns no connection; refuses to build SQL from anything but quoted names.
+
+pub(crate) mod set_aside;
+
+use glovebox_core::{Schema, SinkError};
+
+/// What happens to the rows that a table already holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// They stay; the run's rows are added.
+    #[default]
+    Append,
+    /// They go, in the same transaction that brings the run's rows: readers see the old rows or
+    /// the new ones, never a mixture. The table itself stays, and with it its grants, views and
+    /// indexes.
+    Replace,
+}
+
+/// `name` as an SQL identifier, in both dialects.
+pub(crate) fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Names as an SQL column list.
+pub(crate) fn quote_all<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    names.into_iter().map(quote).collect::<Vec<_>>().join(", ")
+}
+
+/// A table that differs from the run's columns, all differences at once.
+pub(crate) fn misfit(place: String, differences: &[String]) -> SinkError {
+    let list: String = differences.iter().map(|d| format!("\n  - {d}")).collect();
+    let count = match differences.len() {
+        1 => "1 difference".into(),
+        n => format!("{n} differences"),
+    };
+    SinkError::Shape {
+        place,
+        problem: format!(
+            "{count}:{list}\nchange the table or the manifest's `sink.columns`, or name another table"
+        ),
+    }
+}
+
+/// What stands in the way of any table of this schema, whatever the database.
+pub(crate) fn unusable_names(schema: &Schema) -> Vec<String> {
+    let mut found = Vec::new();
+    if schema.fields.is_empty() {
+        found.push("the run has no columns to store; list some in `sink.columns`".into());
+    }
+    for field in &schema.fields {
+        if field.name.is_empty() || field.name.contains('\0') {
+            found.push("a column's name is empty or holds a NUL; rename it".into());
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_leave_their_quotes() {
+        assert_eq!(
+            quote(r#"a"; DROP TABLE x; --"#),
+            r#""a""; DROP TABLE x; --""#
+        );
+        assert_eq!(quote_all(["a", "B c"]), r#""a", "B c""#);
+    }
+}

@@ -1,0 +1,178 @@
+//! A file as a sink, whatever its format.
+//!
+//! Owns what `replace` and `append` mean for a file; refuses to add rows to a file of other
+//! columns.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use glovebox_core::{Encoded, Encoder, Payload, Schema, Sink, SinkError};
+
+use crate::staged::Staged;
+
+/// What happens to the rows that a file already holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// They go, with the file, when the run's rows are complete.
+    #[default]
+    Replace,
+    /// They stay: the run's rows are added to a copy, which replaces the file.
+    Append,
+}
+
+/// A format of rows in a file.
+pub trait Format: Send {
+    /// Its name.
+    const NAME: &'static str;
+
+    /// Whether it can hold these columns.
+    ///
+    /// # Errors
+    /// A sentence: what cannot be held, and what to do.
+    fn check(&self, schema: &Schema) -> Result<(), String>;
+
+    /// What an empty file starts with.
+    fn head(&self, schema: &Schema) -> Vec<u8>;
+
+    /// Whether a file that starts so has these columns.
+    ///
+    /// # Errors
+    /// A sentence: what differs, and what to do.
+    fn fits(&self, start: &mut dyn BufRead, schema: &Schema) -> Result<(), String>;
+
+    /// An encoder for one worker.
+    fn encoder(&self, schema: Arc<Schema>, place: &str) -> Box<dyn Encoder>;
+}
+
+/// A file to which rows are written in a [`Format`].
+#[derive(Debug)]
+pub struct FileSink<F> {
+    path: PathBuf,
+    mode: Mode,
+    format: F,
+    schema: Arc<Schema>,
+    staged: Option<Staged>,
+}
+
+impl<F: Format> FileSink<F> {
+    /// A sink that will write to `path`; nothing is opened yet.
+    pub fn new(path: impl Into<PathBuf>, mode: Mode, format: F) -> Self {
+        FileSink {
+            path: path.into(),
+            mode,
+            format,
+            schema: Arc::default(),
+            staged: None,
+        }
+    }
+
+    fn place(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn io(&self, problem: io::Error) -> SinkError {
+        SinkError::Io {
+            place: self.place(),
+            problem,
+        }
+    }
+
+    fn shape(&self, problem: String) -> SinkError {
+        SinkError::Shape {
+            place: self.place(),
+            problem,
+        }
+    }
+
+    /// The file to be continued, if there is one with something in it, and it fits.
+    fn existing(&self, schema: &Schema) -> Result<Option<File>, SinkError> {
+        if self.mode == Mode::Replace {
+            return Ok(None);
+        }
+        let mut file = match File::open(&self.path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(self.io(e)),
+        };
+        if file.metadata().map_err(|e| self.io(e))?.len() == 0 {
+            return Ok(None);
+        }
+        self.format
+            .fits(&mut BufReader::new(&file), schema)
+            .map_err(|problem| self.shape(problem))?;
+        file.rewind().map_err(|e| self.io(e))?;
+        Ok(Some(file))
+    }
+
+    fn internal(&self, problem: &str) -> SinkError {
+        SinkError::Internal {
+            place: self.place(),
+            problem: problem.into(),
+        }
+    }
+}
+
+/// Copies a file and ends its last line, should it not have ended.
+fn copy(staged: &mut Staged, file: &mut File) -> io::Result<()> {
+    staged.copy(file)?;
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    if last == *b"\n" {
+        return Ok(());
+    }
+    staged.write(b"\n")
+}
+
+impl<F: Format> Sink for FileSink<F> {
+    fn describe(&self) -> String {
+        format!("{} in {}", F::NAME, self.place())
+    }
+
+    fn probe(&mut self, schema: &Schema) -> Result<(), SinkError> {
+        self.format.check(schema).map_err(|p| self.shape(p))?;
+        Staged::probe(&self.path).map_err(|e| self.io(e))?;
+        self.existing(schema).map(drop)
+    }
+
+    fn open(&mut self, schema: &Schema) -> Result<(), SinkError> {
+        self.format.check(schema).map_err(|p| self.shape(p))?;
+        let mut staged = Staged::create(&self.path).map_err(|e| self.io(e))?;
+        let written = match self.existing(schema)? {
+            Some(mut file) => copy(&mut staged, &mut file),
+            None => staged.write(&self.format.head(schema)),
+        };
+        written.map_err(|e| self.io(e))?;
+        self.schema = Arc::new(schema.clone());
+        self.staged = Some(staged);
+        Ok(())
+    }
+
+    fn encoder(&self) -> Box<dyn Encoder> {
+        self.format.encoder(Arc::clone(&self.schema), &self.place())
+    }
+
+    fn write(&mut self, encoded: Encoded) -> Result<(), SinkError> {
+        let Some(staged) = &mut self.staged else {
+            return Err(self.internal("rows came before the sink was opened"));
+        };
+        match encoded.payload {
+            Payload::Empty => Ok(()),
+            Payload::Bytes(bytes) => staged.write(&bytes).map_err(|e| self.io(e)),
+            Payload::Batches(_) => Err(self.internal("a file takes bytes, not columns")),
+        }
+    }
+
+    fn commit(&mut self) -> Result<(), SinkError> {
+        let Some(staged) = self.staged.take() else {
+            return Err(self.internal("committed before the sink was opened"));
+        };
+        staged.publish().map_err(|e| self.io(e))
+    }
+
+    fn abort(&mut self) {
+        self.staged = None;
+    }
+}

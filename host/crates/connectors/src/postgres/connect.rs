@@ -1,0 +1,212 @@
+//! One verified TLS connection, or a sentence on why there is none.
+//!
+//! Owns the options that sqlx is given and the reading of its errors; refuses Unix sockets, plain
+//! text and any certificate that does not prove the host's name.
+//!
+//! What sqlx 0.9 leaves open, and the threat model has to say: it trusts the built-in public roots
+//! besides `tls.ca`; it answers whatever password authentication the verified server asks for,
+//! clear text and MD5 included; it has no SCRAM channel binding; it copies the password into a
+//! string that it does not wipe; and it reads PGSSLCERT, PGSSLKEY and PGOPTIONS from the
+//! environment.
+
+use std::io;
+use std::net::ToSocketAddrs;
+use std::path::Path;
+
+use glovebox_core::SinkError;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{CertificateError, RootCertStore};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
+use sqlx::{ConnectOptions, Connection};
+
+use super::Options;
+
+/// Connects, within the time that the options allow.
+pub(super) async fn connect(options: &Options) -> Result<PgConnection, SinkError> {
+    let refuse = |problem: String| SinkError::Connect {
+        place: options.server(),
+        problem,
+    };
+    let prepared = prepare(options).map_err(refuse)?;
+    let attempt = async {
+        resolve(options).await?;
+        PgConnection::connect_with(&prepared)
+            .await
+            .map_err(|e| problem(e, options))
+    };
+    match tokio::time::timeout(options.connect_timeout, attempt).await {
+        Ok(outcome) => outcome.map_err(refuse),
+        Err(_) => Err(refuse(format!(
+            "no answer within {} s; check `host` and `port`, the network and its firewalls",
+            options.connect_timeout.as_secs_f64()
+        ))),
+    }
+}
+
+fn prepare(options: &Options) -> Result<PgConnectOptions, String> {
+    if options.host.is_empty() || options.host.starts_with('/') {
+        return Err(
+            "connections are always verified by TLS, which a Unix socket does not have; \
+             give `host` the name that the server's certificate bears"
+                .into(),
+        );
+    }
+    let Some(password) = options.password.expose_str() else {
+        return Err("the password is not UTF-8 text; store it anew".into());
+    };
+    // Without a file an empty one: else sqlx would trust whatever PGSSLROOTCERT names.
+    let roots = match &options.tls.ca {
+        Some(file) => authorities(file)?,
+        None => Vec::new(),
+    };
+    Ok(PgConnectOptions::new_without_pgpass()
+        .host(&options.host)
+        .port(options.port)
+        .username(&options.user)
+        .password(password)
+        .database(&options.database)
+        .ssl_mode(PgSslMode::VerifyFull)
+        .ssl_root_cert_from_pem(roots)
+        .application_name("glovebox")
+        .disable_statement_logging())
+}
+
+/// The PEM file, once it is sure to hold authorities.
+fn authorities(file: &Path) -> Result<Vec<u8>, String> {
+    let shown = file.display();
+    let pem = std::fs::read(file)
+        .map_err(|e| format!("cannot read `tls.ca` {shown}: {e}; it names a PEM file"))?;
+    let mut store = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        let added = certificate.map(|der| store.add(der));
+        if !matches!(added, Ok(Ok(()))) {
+            return Err(format!(
+                "`tls.ca` {shown} holds a certificate that cannot be read; export it again as PEM"
+            ));
+        }
+    }
+    if store.is_empty() {
+        return Err(format!(
+            "`tls.ca` {shown} holds no certificate; it must begin with -----BEGIN CERTIFICATE-----"
+        ));
+    }
+    Ok(pem)
+}
+
+/// Looks the name up apart from connecting, since both fail with the same kind of error.
+async fn resolve(options: &Options) -> Result<(), String> {
+    let target = (options.host.clone(), options.port);
+    let found = tokio::task::spawn_blocking(move || target.to_socket_addrs().map(|mut a| a.next()));
+    match found.await {
+        Ok(Ok(Some(_))) => Ok(()),
+        _ => Err(format!(
+            "no address is known for `{}`; check `host`, or the machine's DNS",
+            options.host
+        )),
+    }
+}
+
+fn problem(error: sqlx::Error, options: &Options) -> String {
+    match error {
+        sqlx::Error::Io(e) => match tls_error(&e) {
+            Some(tls) => untrusted(tls, options),
+            None => unreachable(&e),
+        },
+        sqlx::Error::Database(e) => denied(e.code().as_deref().unwrap_or("?"), options),
+        sqlx::Error::Tls(e) if e.is::<rustls::pki_types::InvalidDnsNameError>() => {
+            "`host` is no name that a certificate could bear; give it a DNS name or an address"
+                .into()
+        }
+        // The CA file has been read already, so what is left is a server that declines.
+        sqlx::Error::Tls(_) => "the server does not offer TLS, and passwords and rows do not go \
+             over a plain connection; set `ssl = on` in its postgresql.conf"
+            .into(),
+        sqlx::Error::Protocol(_) | sqlx::Error::Configuration(_) => {
+            "it asks for an authentication other than a password, or does not speak PostgreSQL's \
+             protocol; use scram-sha-256 in its pg_hba.conf"
+                .into()
+        }
+        _ => "the connection broke before it was ready; try again".into(),
+    }
+}
+
+fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+fn untrusted(error: &rustls::Error, options: &Options) -> String {
+    let rustls::Error::InvalidCertificate(certificate) = error else {
+        return format!("TLS failed: {error}; the server must speak TLS 1.2 or 1.3");
+    };
+    match certificate {
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => match &options.tls.ca {
+            Some(file) => format!(
+                "the server's certificate is not signed by an authority in `tls.ca` {}, nor by a \
+                 public one; name the file of the authority that signed it",
+                file.display()
+            ),
+            None => "the server's certificate is not signed by a public authority; name your \
+                     authority's certificate with `tls: { ca: FILE }`"
+                .into(),
+        },
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            let names = match certificate {
+                CertificateError::NotValidForNameContext { presented, .. }
+                    if !presented.is_empty() =>
+                {
+                    format!("; it is for {}", presented.join(", "))
+                }
+                _ => String::new(),
+            };
+            format!(
+                "the server's certificate is not for `{}`{names}; connect by a name that it \
+                 bears, or have one issued for this name",
+                options.host
+            )
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "the server's certificate has expired; have it renewed".into()
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "the server's certificate is not valid yet; compare the two machines' clocks".into()
+        }
+        other => format!("the server's certificate is refused: {other}; have a valid one issued"),
+    }
+}
+
+fn unreachable(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => {
+            "nothing listens there; start the server, or check `host` and `port`".into()
+        }
+        io::ErrorKind::UnexpectedEof
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe => "the server closed the connection; its log says why".into(),
+        _ => format!("{error}; check `host` and `port`, the network and its firewalls"),
+    }
+}
+
+fn denied(sqlstate: &str, options: &Options) -> String {
+    let Options { user, database, .. } = options;
+    let meaning = match sqlstate {
+        "28P01" => format!("the password of `{user}` is wrong; store the right one"),
+        "28000" => format!(
+            "`{user}` may not log in like this; the role must exist with LOGIN, and pg_hba.conf \
+             must have a `hostssl` line for it with scram-sha-256"
+        ),
+        "3D000" => {
+            format!("there is no such database; run: createdb {database}, or check `database`")
+        }
+        "42501" => format!(
+            "`{user}` may not enter the database; run: GRANT CONNECT ON DATABASE {} TO {}",
+            crate::database::quote(database),
+            crate::database::quote(user)
+        ),
+        "53300" => "the server has no connection left; try later, or raise max_connections".into(),
+        "57P03" => "the server is starting up or shutting down; try again".into(),
+        _ => "the server refused; its log says why".into(),
+    };
+    format!("{meaning} (SQLSTATE {sqlstate})")
+}

@@ -1,0 +1,222 @@
+//! Arrow columns into the tuples of a binary COPY, on the workers.
+//!
+//! Owns the format and which rows PostgreSQL could not take; refuses batches of other columns than
+//! the table was checked for.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType,
+};
+use arrow_array::{
+    Array, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array,
+    RecordBatch, StringArray, TimestampMicrosecondArray,
+};
+use glovebox_core::{Batch, DataType, Encoded, Encoder, Payload, SinkError};
+
+use super::numeric;
+use crate::database::set_aside::SetAside;
+
+/// What a COPY stream begins with: signature, no flags, no header extension.
+pub(super) const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+/// What it ends with.
+pub(super) const TRAILER: &[u8] = &(-1_i16).to_be_bytes();
+
+/// 2000-01-01, from which PostgreSQL counts, in days since 1970-01-01.
+const EPOCH_DAYS: i32 = 10_957;
+/// The same in microseconds.
+const EPOCH_MICROS: i64 = 946_684_800_000_000;
+/// 4714-11-24 BC, PostgreSQL's first day (Julian day 0), in days since 1970-01-01.
+const FIRST_DAY: i32 = -2_440_588;
+/// 5874897-12-31, PostgreSQL's last day.
+const LAST_DAY: i32 = 2_145_042_905;
+/// Midnight of the first day, PostgreSQL's first timestamp, in microseconds since 1970-01-01. Its
+/// last, at the end of the year 294276, is past what 64 bits of microseconds since 1970 reach.
+const FIRST_MICRO: i64 = FIRST_DAY as i64 * 86_400_000_000;
+/// A column as the table takes it.
+#[derive(Debug, Clone)]
+pub(super) struct Column {
+    pub(super) name: Arc<str>,
+    pub(super) data_type: DataType,
+    /// Whether the table refuses nulls.
+    pub(super) not_null: bool,
+}
+
+/// Encodes batches as COPY tuples, without header and trailer.
+pub(super) struct CopyEncoder {
+    place: String,
+    columns: Vec<Column>,
+}
+
+impl CopyEncoder {
+    pub(super) fn new(place: String, columns: Vec<Column>) -> Self {
+        CopyEncoder { place, columns }
+    }
+
+    fn cells<'a>(&self, batch: &'a RecordBatch) -> Result<Vec<Cells<'a>>, SinkError> {
+        let fits = batch.num_columns() == self.columns.len();
+        self.columns
+            .iter()
+            .zip(batch.columns())
+            .map(|(column, array)| Cells::of(array, column.data_type))
+            .collect::<Option<Vec<_>>>()
+            .filter(|_| fits)
+            .ok_or_else(|| SinkError::Internal {
+                place: self.place.clone(),
+                problem: "a batch has other columns than the sink was opened with".into(),
+            })
+    }
+}
+
+impl Encoder for CopyEncoder {
+    fn encode(&mut self, batches: &[Batch]) -> Result<Encoded, SinkError> {
+        let mut encoded = Encoded::default();
+        let cell_bytes: usize = batches
+            .iter()
+            .map(|b| b.columns.get_array_memory_size())
+            .sum();
+        let rows: usize = batches.iter().map(Batch::rows).sum();
+        let mut out = Vec::with_capacity(cell_bytes + rows * (2 + 4 * self.columns.len()));
+        let width = i16::try_from(self.columns.len())
+            .unwrap_or(i16::MAX)
+            .to_be_bytes();
+        for batch in batches {
+            let cells = self.cells(&batch.columns)?;
+            let mut aside = SetAside::default();
+            for (column, cells) in self.columns.iter().zip(&cells) {
+                cells.check(column, &mut aside);
+            }
+            for row in 0..batch.rows() {
+                if !aside.is_empty() && aside.contains(row) {
+                    continue;
+                }
+                out.extend_from_slice(&width);
+                for cells in &cells {
+                    cells.put(row, &mut out);
+                }
+            }
+            encoded.rows += (batch.rows() - aside.len()) as u64;
+            encoded.rejects.extend(aside.into_rejects(&batch.origin));
+        }
+        encoded.payload = Payload::Bytes(out);
+        Ok(encoded)
+    }
+}
+
+/// A column of a batch by its type, so that a cell costs one branch.
+enum Cells<'a> {
+    Boolean(&'a BooleanArray),
+    Int64(&'a Int64Array),
+    Float64(&'a Float64Array),
+    Decimal(&'a Decimal128Array, u8, u8),
+    Text(&'a StringArray),
+    Bytes(&'a BinaryArray),
+    Date(&'a Date32Array),
+    Timestamp(&'a TimestampMicrosecondArray),
+}
+
+impl<'a> Cells<'a> {
+    fn of(array: &'a dyn Array, data_type: DataType) -> Option<Self> {
+        if *array.data_type() != data_type.to_arrow() {
+            return None;
+        }
+        Some(match data_type {
+            DataType::Boolean => Cells::Boolean(array.as_boolean_opt()?),
+            DataType::Int64 => Cells::Int64(array.as_primitive_opt::<Int64Type>()?),
+            DataType::Float64 => Cells::Float64(array.as_primitive_opt::<Float64Type>()?),
+            DataType::Decimal { precision, scale } => Cells::Decimal(
+                array.as_primitive_opt::<Decimal128Type>()?,
+                precision,
+                scale,
+            ),
+            DataType::Text => Cells::Text(array.as_string_opt()?),
+            DataType::Bytes => Cells::Bytes(array.as_binary_opt()?),
+            DataType::Date => Cells::Date(array.as_primitive_opt::<Date32Type>()?),
+            DataType::Timestamp => {
+                Cells::Timestamp(array.as_primitive_opt::<TimestampMicrosecondType>()?)
+            }
+        })
+    }
+
+    fn array(&self) -> &dyn Array {
+        match self {
+            Cells::Boolean(a) => a,
+            Cells::Int64(a) => a,
+            Cells::Float64(a) => a,
+            Cells::Decimal(a, ..) => a,
+            Cells::Text(a) => a,
+            Cells::Bytes(a) => a,
+            Cells::Date(a) => a,
+            Cells::Timestamp(a) => a,
+        }
+    }
+
+    fn check(&self, column: &Column, aside: &mut SetAside) {
+        let name = &column.name;
+        if column.not_null {
+            aside.nulls(self.array(), name);
+        }
+        match self {
+            Cells::Text(a) => aside.nuls(
+                a,
+                name,
+                "text with a NUL (U+0000), which PostgreSQL's text cannot hold",
+            ),
+            Cells::Decimal(a, precision, _) => aside.digits(a, *precision, name),
+            Cells::Date(a) => aside.range(
+                a,
+                a.values(),
+                name,
+                "outside PostgreSQL's dates, 4714-11-24 BC to 5874897-12-31",
+                |day| (FIRST_DAY..=LAST_DAY).contains(&day),
+            ),
+            Cells::Timestamp(a) => aside.range(
+                a,
+                a.values(),
+                name,
+                "before PostgreSQL's first timestamp, 4714-11-24 BC",
+                |micro| micro >= FIRST_MICRO,
+            ),
+            Cells::Boolean(_) | Cells::Int64(_) | Cells::Float64(_) | Cells::Bytes(_) => {}
+        }
+    }
+
+    fn put(&self, row: usize, out: &mut Vec<u8>) {
+        if self.array().is_null(row) {
+            out.extend_from_slice(&(-1_i32).to_be_bytes());
+            return;
+        }
+        match self {
+            Cells::Boolean(a) => sized(out, &[u8::from(a.value(row))]),
+            Cells::Int64(a) => sized(out, &a.value(row).to_be_bytes()),
+            Cells::Float64(a) => sized(out, &a.value(row).to_be_bytes()),
+            Cells::Text(a) => sized(out, a.value(row).as_bytes()),
+            Cells::Bytes(a) => sized(out, a.value(row)),
+            // Both fit: what would overflow was set aside.
+            Cells::Date(a) => sized(out, &a.value(row).wrapping_sub(EPOCH_DAYS).to_be_bytes()),
+            Cells::Timestamp(a) => {
+                sized(out, &a.value(row).wrapping_sub(EPOCH_MICROS).to_be_bytes());
+            }
+            Cells::Decimal(a, _, scale) => {
+                let start = out.len();
+                out.extend_from_slice(&[0; 4]);
+                numeric::put(a.value(row), *scale, out);
+                let length = length(out.len() - start - 4);
+                if let Some(slot) = out.get_mut(start..start + 4) {
+                    slot.copy_from_slice(&length);
+                }
+            }
+        }
+    }
+}
+
+fn sized(out: &mut Vec<u8>, cell: &[u8]) {
+    out.extend_from_slice(&length(cell.len()));
+    out.extend_from_slice(cell);
+}
+
+// Arrow's 32-bit offsets keep a cell below 2 GiB, so the length always fits.
+fn length(bytes: usize) -> [u8; 4] {
+    i32::try_from(bytes).unwrap_or(i32::MAX).to_be_bytes()
+}

@@ -1,0 +1,119 @@
+//! What a refused statement means, told without the server's own words.
+//!
+//! Owns the reading of SQLSTATE; refuses the message, detail and context of an error, since they
+//! quote cells (`Key (email)=(…) already exists`, `COPY sales, line 7, column price: "…"`).
+
+use std::io;
+
+use glovebox_core::SinkError;
+use sqlx::postgres::PgDatabaseError;
+
+/// The sink's error for a statement's.
+pub(super) fn refusal(error: sqlx::Error, place: &str) -> SinkError {
+    let kind = match error {
+        sqlx::Error::Database(e) => {
+            return SinkError::Refused {
+                place: place.into(),
+                problem: match e.try_downcast_ref::<PgDatabaseError>() {
+                    Some(e) => describe(e),
+                    None => "an error without SQLSTATE; the server's log says why".into(),
+                },
+            };
+        }
+        sqlx::Error::Io(e) => e.kind(),
+        _ => io::ErrorKind::Other,
+    };
+    SinkError::Io {
+        place: place.into(),
+        problem: io::Error::new(
+            kind,
+            "the connection was lost before the commit, so nothing was stored; run again",
+        ),
+    }
+}
+
+/// Whether the session is over, so that a reply to COMMIT says nothing of its outcome.
+pub(super) fn ends_session(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(e) => e.code().is_none_or(|code| {
+            code.starts_with("08") || code.starts_with("57P") || code == "40003"
+        }),
+        _ => true,
+    }
+}
+
+fn describe(error: &PgDatabaseError) -> String {
+    let code = error.code();
+    let mut text = format!("{} (SQLSTATE {code}", meaning(code));
+    // Names from the catalogue; none of these fields can hold a cell.
+    for (what, name) in [
+        ("constraint", error.constraint()),
+        ("column", error.column()),
+        ("table", error.table()),
+    ] {
+        if let Some(name) = name {
+            text.push_str(&format!(", {what} `{name}`"));
+        }
+    }
+    text.push_str("); nothing was stored");
+    text
+}
+
+/// Classes and codes of PostgreSQL's appendix A that a load can meet.
+fn meaning(code: &str) -> &'static str {
+    match code {
+        "23502" => "a null where the table takes none; add a validator that requires the column",
+        "23503" => {
+            "a row refers to one that does not exist, or is referred to by another table; load \
+             the other table first, or append instead of replacing"
+        }
+        "23505" => "a row with the same key exists already; remove duplicates, or use mode replace",
+        "23514" => "a row breaks a check of the table; add a validator for the same rule",
+        "23P01" => "a row conflicts with another under an exclusion constraint",
+        "22001" => "text is longer than the column takes; add a `length` validator",
+        "22003" => "a number is outside the column's range; add a `range` validator",
+        "22007" | "22008" => "a date or time is outside the column's range",
+        "22021" | "22P05" => "text has a character that the database's encoding does not; use UTF8",
+        "22P03" => "the table's types changed since they were checked; run again",
+        "25006" => "the server takes no writes; connect to the primary, not to a standby",
+        "25P03" => "the source was silent longer than idle_in_transaction_session_timeout allows",
+        "42501" => "the role lacks a privilege; grant it INSERT, and DELETE for mode replace",
+        "42P01" => "the table is gone; run again to have it created",
+        "42P07" | "42710" => "another session created the table at this moment; run again",
+        "53100" => "the server's disk is full",
+        "53200" => "the server is out of memory",
+        "54000" => "a row is larger than PostgreSQL allows",
+        "55P03" => "another session holds the table; end it (see pg_stat_activity), or run later",
+        "57014" => "the statement was cancelled, or took longer than statement_timeout allows",
+        "57P01" | "57P02" => "the server is shutting down; run again when it is back",
+        "40001" | "40P01" => "another session was in the way; run again",
+        "P0001" => "a trigger of the table refused a row",
+        _ => match code.get(..2) {
+            Some("08") => "the connection failed; run again",
+            Some("22") => "a cell does not fit its column",
+            Some("23") => "a row breaks a constraint of the table",
+            Some("42") => "the table is not what it was when it was checked; run again",
+            Some("53") => "the server is out of resources",
+            Some("58" | "XX") => "the server met an error of its own; its log says which",
+            _ => "the server refused; its log says why",
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_code_still_gets_its_class() {
+        assert_eq!(meaning("22ZZZ"), "a cell does not fit its column");
+        assert_eq!(meaning("99999"), "the server refused; its log says why");
+    }
+
+    #[test]
+    fn a_lost_connection_ends_the_session() {
+        let lost = sqlx::Error::Io(io::ErrorKind::ConnectionReset.into());
+        assert!(ends_session(&lost));
+        assert!(matches!(refusal(lost, "t"), SinkError::Io { .. }));
+    }
+}

@@ -1,0 +1,339 @@
+//! The table: its name, whether it can be created, and whether an existing one fits.
+//!
+//! Owns the questions to the catalogue; refuses to stop at the first difference.
+
+use glovebox_core::{Schema, SinkError};
+use sqlx::Row;
+use sqlx::postgres::{PgConnection, PgRow};
+
+use super::copy::Column;
+use super::refusal::refusal;
+use super::types::{accepted, accepts, sql_type};
+use super::{Mode, Options};
+use crate::database::{misfit, quote, unusable_names};
+
+/// The longest name that PostgreSQL does not cut, in bytes.
+const LONGEST_NAME: usize = 63;
+
+/// A table's name, with its schema where one was given.
+pub(super) struct Name<'a> {
+    schema: Option<&'a str>,
+    table: &'a str,
+}
+
+impl<'a> Name<'a> {
+    pub(super) fn parse(options: &'a Options) -> Result<Self, SinkError> {
+        let name = match options.table.split_once('.') {
+            Some((schema, table)) => Name {
+                schema: Some(schema),
+                table,
+            },
+            None => Name {
+                schema: None,
+                table: &options.table,
+            },
+        };
+        let parts = [name.schema.unwrap_or("public"), name.table];
+        let usable = |part: &str| {
+            !part.is_empty() && part.len() <= LONGEST_NAME && !part.contains(['.', '\0'])
+        };
+        if parts.into_iter().all(usable) {
+            return Ok(name);
+        }
+        Err(misfit(
+            options.place(),
+            &[format!(
+                "a table's name is `table` or `schema.table`, each of 1 to {LONGEST_NAME} bytes"
+            )],
+        ))
+    }
+
+    pub(super) fn quoted(&self) -> String {
+        match self.schema {
+            Some(schema) => format!("{}.{}", quote(schema), quote(self.table)),
+            None => quote(self.table),
+        }
+    }
+}
+
+/// An existing table.
+pub(super) struct Found {
+    name: String,
+    oid: i64,
+    schema: String,
+    kind: String,
+    insert: bool,
+    delete: bool,
+    row_security: bool,
+}
+
+impl Found {
+    /// What has nothing to do with columns: it is a table, and the role may write it.
+    pub(super) fn permits(&self, options: &Options) -> Result<(), SinkError> {
+        let mut differences = Vec::new();
+        if !matches!(self.kind.as_str(), "r" | "p") || self.schema == "pg_catalog" {
+            differences.push("it is not an ordinary table (a view, say); name a table".into());
+        }
+        let role = quote(&options.user);
+        let mut lacking = Vec::new();
+        if !self.insert {
+            lacking.push("INSERT");
+        }
+        if !self.delete && options.mode == Mode::Replace {
+            lacking.push("DELETE");
+        }
+        if !lacking.is_empty() {
+            differences.push(format!(
+                "the role lacks privileges; run: GRANT {} ON {} TO {role}",
+                lacking.join(", "),
+                self.name
+            ));
+        }
+        if self.row_security {
+            differences.push(format!(
+                "row-level security applies to the role, which COPY does not support; use the \
+                 table's owner, or run: ALTER ROLE {role} BYPASSRLS"
+            ));
+        }
+        if differences.is_empty() {
+            Ok(())
+        } else {
+            Err(misfit(options.place(), &differences))
+        }
+    }
+}
+
+/// The table, if there is one of that name.
+pub(super) async fn find(
+    connection: &mut PgConnection,
+    name: &Name<'_>,
+    options: &Options,
+) -> Result<Option<Found>, SinkError> {
+    let found = sqlx::query(
+        "SELECT c.oid::int8, n.nspname::text, c.relkind::text, \
+         pg_catalog.has_table_privilege(c.oid, 'INSERT'), \
+         pg_catalog.has_table_privilege(c.oid, 'DELETE'), \
+         pg_catalog.row_security_active(c.oid) \
+         FROM pg_catalog.pg_class c \
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE c.oid = pg_catalog.to_regclass($1)",
+    )
+    .bind(name.quoted())
+    .fetch_optional(connection)
+    .await
+    .and_then(|row| row.map(|row| found(name.quoted(), row)).transpose());
+    found.map_err(|e| refusal(e, &options.place()))
+}
+
+fn found(name: String, row: PgRow) -> sqlx::Result<Found> {
+    Ok(Found {
+        name,
+        oid: row.try_get(0)?,
+        schema: row.try_get(1)?,
+        kind: row.try_get(2)?,
+        insert: row.try_get(3)?,
+        delete: row.try_get(4)?,
+        row_security: row.try_get(5)?,
+    })
+}
+
+struct Existing {
+    name: String,
+    sql_type: String,
+    not_null: bool,
+    generated: bool,
+    /// Whether the server fills it when we do not.
+    filled: bool,
+}
+
+fn existing(row: PgRow) -> sqlx::Result<Existing> {
+    Ok(Existing {
+        name: row.try_get(0)?,
+        sql_type: row.try_get(1)?,
+        not_null: row.try_get(2)?,
+        generated: row.try_get(3)?,
+        filled: row.try_get(4)?,
+    })
+}
+
+/// Compares the table with the run's columns, and returns these as the table takes them.
+pub(super) async fn check(
+    connection: &mut PgConnection,
+    table: Found,
+    schema: &Schema,
+    options: &Options,
+) -> Result<Vec<Column>, SinkError> {
+    table.permits(options)?;
+    let rows = sqlx::query(
+        "SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, \
+         a.attgenerated <> '', a.atthasdef OR a.attidentity <> '' \
+         FROM pg_catalog.pg_attribute a \
+         WHERE a.attrelid = $1::int8::oid AND a.attnum > 0 AND NOT a.attisdropped \
+         ORDER BY a.attnum",
+    )
+    .bind(table.oid)
+    .fetch_all(&mut *connection)
+    .await;
+    let columns: Vec<Existing> = rows
+        .and_then(|rows| rows.into_iter().map(existing).collect())
+        .map_err(|e| refusal(e, &options.place()))?;
+
+    let mut differences = unusable_names(schema);
+    differences.extend(encoding(connection, options).await?);
+    let mut taken = Vec::new();
+    for field in &schema.fields {
+        let Some(column) = columns.iter().find(|c| *c.name == *field.name) else {
+            differences.push(format!(
+                "column `{}` is missing; run: ALTER TABLE {} ADD COLUMN {} {}",
+                field.name,
+                table.name,
+                quote(&field.name),
+                sql_type(field.data_type)
+            ));
+            continue;
+        };
+        if column.generated {
+            differences.push(format!(
+                "column `{}` is generated by the table and cannot be filled; leave it out",
+                field.name
+            ));
+        } else if !accepts(&column.sql_type, field.data_type) {
+            differences.push(format!(
+                "column `{}` is {}, but {} needs {}",
+                field.name,
+                column.sql_type,
+                field.data_type,
+                accepted(field.data_type)
+            ));
+        }
+        taken.push(Column {
+            name: field.name.clone(),
+            data_type: field.data_type,
+            not_null: column.not_null || !field.nullable,
+        });
+    }
+    for column in columns {
+        let ours = schema.position(&column.name).is_some();
+        if !ours && column.not_null && !column.filled && !column.generated {
+            differences.push(format!(
+                "column `{}` is NOT NULL without a default, and the run does not fill it; fill it, \
+                 or give it a default",
+                column.name
+            ));
+        }
+    }
+    if differences.is_empty() {
+        Ok(taken)
+    } else {
+        Err(misfit(options.place(), &differences))
+    }
+}
+
+/// Whether the table can be created.
+pub(super) async fn creatable(
+    connection: &mut PgConnection,
+    name: &Name<'_>,
+    schema: &Schema,
+    options: &Options,
+) -> Result<(), SinkError> {
+    let row = sqlx::query(
+        "SELECT n.nspname::text, pg_catalog.has_schema_privilege(n.oid, 'CREATE') \
+         FROM pg_catalog.pg_namespace n \
+         WHERE n.nspname = coalesce($1, pg_catalog.current_schema())",
+    )
+    .bind(name.schema)
+    .fetch_optional(&mut *connection)
+    .await
+    .map_err(|e| refusal(e, &options.place()))?;
+
+    let mut differences = unusable_names(schema);
+    differences.extend(encoding(connection, options).await?);
+    let role = quote(&options.user);
+    match row {
+        None => differences.push(match name.schema {
+            Some(schema) => format!(
+                "there is no schema `{schema}`; run: CREATE SCHEMA {} AUTHORIZATION {role}",
+                quote(schema)
+            ),
+            None => {
+                "the role's search_path names no schema; write the table as `schema.table`".into()
+            }
+        }),
+        Some(row) => {
+            let read = |e| refusal(e, &options.place());
+            let within: String = row.try_get(0).map_err(read)?;
+            let may: bool = row.try_get(1).map_err(read)?;
+            if !may {
+                differences.push(format!(
+                    "it does not exist and the role may not create it; run: GRANT CREATE ON \
+                     SCHEMA {} TO {role}, or create it yourself",
+                    quote(&within)
+                ));
+            }
+        }
+    }
+    for field in &schema.fields {
+        if field.name.len() > LONGEST_NAME {
+            differences.push(format!(
+                "column `{}` has a name of more than {LONGEST_NAME} bytes; rename it",
+                field.name
+            ));
+        }
+    }
+    if differences.is_empty() {
+        Ok(())
+    } else {
+        Err(misfit(options.place(), &differences))
+    }
+}
+
+/// Properties of the whole database that would make rows fail one by one.
+async fn encoding(
+    connection: &mut PgConnection,
+    options: &Options,
+) -> Result<Vec<String>, SinkError> {
+    let read: sqlx::Result<(String, String)> = sqlx::query_as(
+        "SELECT pg_catalog.current_setting('server_encoding'), \
+         pg_catalog.current_setting('transaction_read_only')",
+    )
+    .fetch_one(connection)
+    .await;
+    let (encoding, read_only) = read.map_err(|e| refusal(e, &options.place()))?;
+    let mut differences = Vec::new();
+    if encoding != "UTF8" {
+        differences.push(format!(
+            "the database's encoding is {encoding}, which cannot hold all text; use one in UTF8"
+        ));
+    }
+    if read_only == "on" {
+        differences.push(
+            "the server takes no writes (transaction_read_only is on); connect to the primary, or \
+             have it turned off"
+                .into(),
+        );
+    }
+    Ok(differences)
+}
+
+/// The statement that creates the table.
+pub(super) fn create(name: &Name<'_>, schema: &Schema) -> String {
+    let columns: Vec<String> = schema
+        .fields
+        .iter()
+        .map(|f| {
+            let constraint = if f.nullable { "" } else { " NOT NULL" };
+            format!("{} {}{constraint}", quote(&f.name), sql_type(f.data_type))
+        })
+        .collect();
+    format!("CREATE TABLE {} ({})", name.quoted(), columns.join(", "))
+}
+
+/// The columns of a table that [`create`] made.
+pub(super) fn columns(schema: &Schema) -> Vec<Column> {
+    let column = |f: &glovebox_core::Field| Column {
+        name: f.name.clone(),
+        data_type: f.data_type,
+        not_null: !f.nullable,
+    };
+    schema.fields.iter().map(column).collect()
+}

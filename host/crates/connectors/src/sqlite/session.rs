@@ -1,0 +1,369 @@
+//! One connection to the file, and the one transaction that a run is.
+//!
+//! Owns the order of statements from BEGIN to the checkpoint; refuses to outlive an error.
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow_array::RecordBatch;
+use glovebox_core::{Schema, SinkError};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteError, SqliteJournalMode, SqliteSynchronous,
+};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+use tokio::runtime::Runtime;
+
+use super::{Mode, Options, rows, table};
+use crate::database::{quote, quote_all};
+
+/// How long another writer is waited for.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Values bound by one statement: enough that the way to sqlx's thread and back does not show.
+/// SQLite's own limit is 32,766.
+const VALUES_PER_INSERT: usize = 2800;
+/// Pages of the database kept in memory, in KiB; a run's changed pages go to the log beyond it.
+const CACHE_KIB: u32 = 16 << 10;
+
+pub(super) struct Session {
+    // Before the runtime, on which closing it blocks.
+    connection: SqliteConnection,
+    runtime: Runtime,
+    place: String,
+    insert: String,
+    columns: usize,
+    /// A full statement's SQL, which sqlx finds prepared by its text.
+    full: Arc<str>,
+    /// The file, if this run made it.
+    created: Option<PathBuf>,
+}
+
+/// Every check, no change.
+pub(super) fn probe(options: &Options, schema: &Schema) -> Result<(), SinkError> {
+    table::name(options)?;
+    if !exists(options)? {
+        let folder = folder(&options.path);
+        if !folder.is_dir() {
+            return Err(io_error(options, no_folder(folder)));
+        }
+        return table::creatable(schema, options);
+    }
+    let runtime = runtime(options)?;
+    runtime.block_on(async {
+        let place = options.place();
+        let mut connection = connect(options, false).await?;
+        // Takes the lock for writing, which a read-only file or folder has not got.
+        statement(&mut connection, "BEGIN IMMEDIATE", &place).await?;
+        let fits = match table::find(&mut connection, options).await? {
+            Some(found) => table::check(found, schema, options).map(drop),
+            None => table::creatable(schema, options),
+        };
+        let ended = statement(&mut connection, "ROLLBACK", &place).await;
+        let _ = connection.close().await;
+        fits.and(ended)
+    })
+}
+
+impl Session {
+    /// Opens or creates the file and the table, and begins.
+    pub(super) fn begin(
+        options: &Options,
+        schema: &Schema,
+    ) -> Result<(Self, Vec<rows::Column>), SinkError> {
+        table::name(options)?;
+        let runtime = runtime(options)?;
+        let created = (!exists(options)?).then(|| options.path.clone());
+        if created.is_some() {
+            create(options)?;
+        }
+        match runtime.block_on(prepare(options, schema)) {
+            Ok((connection, columns)) => {
+                let insert = format!(
+                    "INSERT INTO {} ({}) VALUES ",
+                    quote(&options.table),
+                    quote_all(schema.fields.iter().map(|f| &*f.name))
+                );
+                let width = columns.len();
+                let session = Session {
+                    connection,
+                    runtime,
+                    place: options.place(),
+                    full: inserting(&insert, width, rows_per_insert(width)).into(),
+                    insert,
+                    columns: width,
+                    created,
+                };
+                Ok((session, columns))
+            }
+            Err(e) => {
+                // Its connection is closed on a thread of sqlx's; the file must outlast that.
+                drop(runtime);
+                remove(created.as_deref());
+                Err(e)
+            }
+        }
+    }
+
+    /// Inserts rows; what is bound next is made while SQLite stores what was bound before.
+    pub(super) fn insert(&mut self, batches: &[RecordBatch]) -> Result<(), SinkError> {
+        let step = rows_per_insert(self.columns);
+        let mut ranges = batches.iter().flat_map(|batch| {
+            (0..batch.num_rows())
+                .step_by(step)
+                .map(move |start| (batch, start..(start + step).min(batch.num_rows())))
+        });
+        let bind = |next: Option<(&RecordBatch, std::ops::Range<usize>)>| {
+            next.map(|(batch, rows)| {
+                let count = rows.len();
+                rows::bind(batch, rows).map(|arguments| (count, arguments))
+            })
+            .transpose()
+            .map_err(sqlx::Error::Encode)
+        };
+        let connection = &mut self.connection;
+        let (full, insert, width) = (&self.full, &self.insert, self.columns);
+        let outcome = self.runtime.block_on(async {
+            let mut bound = bind(ranges.next())?;
+            while let Some((count, arguments)) = bound {
+                let sql: Arc<str> = if count == step {
+                    full.clone()
+                } else {
+                    inserting(insert, width, count).into()
+                };
+                let stored =
+                    sqlx::query_with(AssertSqlSafe(sql), arguments).execute(&mut *connection);
+                let (stored, next) =
+                    futures_util::future::join(stored, async { bind(ranges.next()) }).await;
+                stored?;
+                bound = next?;
+            }
+            Ok(())
+        });
+        outcome.map_err(|e| refusal(e, &self.place))
+    }
+
+    /// Publishes, and brings all into the one file.
+    pub(super) fn commit(mut self) -> Result<(), SinkError> {
+        let committed = self.runtime.block_on(async {
+            statement(&mut self.connection, "COMMIT", &self.place).await?;
+            // Stored and synced already, if only in the log; readers may hold the rest up.
+            let _ = statement(
+                &mut self.connection,
+                "PRAGMA busy_timeout = 1000; PRAGMA wal_checkpoint(TRUNCATE)",
+                &self.place,
+            )
+            .await;
+            Ok(())
+        });
+        match committed {
+            Ok(()) => {
+                let _ = self.runtime.block_on(self.connection.close());
+                Ok(())
+            }
+            Err(e) => {
+                self.rollback();
+                Err(e)
+            }
+        }
+    }
+
+    /// Takes everything back, a file that this run made included.
+    pub(super) fn rollback(mut self) {
+        let _ = self
+            .runtime
+            .block_on(sqlx::raw_sql("ROLLBACK").execute(&mut self.connection));
+        let _ = self.runtime.block_on(self.connection.close());
+        remove(self.created.as_deref());
+    }
+}
+
+async fn prepare(
+    options: &Options,
+    schema: &Schema,
+) -> Result<(SqliteConnection, Vec<rows::Column>), SinkError> {
+    let place = options.place();
+    let mut connection = connect(options, true).await?;
+    let outcome = async {
+        statement(&mut connection, "BEGIN IMMEDIATE", &place).await?;
+        let Some(found) = table::find(&mut connection, options).await? else {
+            table::creatable(schema, options)?;
+            statement(&mut connection, &table::create(schema, options), &place).await?;
+            return Ok(table::columns(schema));
+        };
+        let columns = table::check(found, schema, options)?;
+        if options.mode == Mode::Replace {
+            let delete = format!("DELETE FROM {}", quote(&options.table));
+            statement(&mut connection, &delete, &place).await?;
+        }
+        Ok(columns)
+    }
+    .await;
+    match outcome {
+        Ok(columns) => Ok((connection, columns)),
+        Err(e) => {
+            let _ = connection.close().await;
+            Err(e)
+        }
+    }
+}
+
+async fn connect(options: &Options, for_writing: bool) -> Result<SqliteConnection, SinkError> {
+    // SQLite takes a bare `:memory:` or `file:…` for something else than a file's name.
+    let path = if options.path.is_absolute() {
+        options.path.clone()
+    } else {
+        Path::new(".").join(&options.path)
+    };
+    let mut settings = SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(BUSY_TIMEOUT)
+        .disable_statement_logging();
+    if for_writing {
+        settings = settings
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .pragma("cache_size", format!("-{CACHE_KIB}"));
+    }
+    SqliteConnection::connect_with(&settings)
+        .await
+        .map_err(|e| SinkError::Connect {
+            place: options.place(),
+            problem: match e {
+                sqlx::Error::Database(e) => meaning(code(&*e)).into(),
+                _ => "the file's name is not UTF-8; rename it".into(),
+            },
+        })
+}
+
+async fn statement(
+    connection: &mut SqliteConnection,
+    sql: &str,
+    place: &str,
+) -> Result<(), SinkError> {
+    // Safe by construction: literals, and names through `quote`.
+    sqlx::raw_sql(AssertSqlSafe(sql))
+        .execute(connection)
+        .await
+        .map(drop)
+        .map_err(|e| refusal(e, place))
+}
+
+fn inserting(insert: &str, columns: usize, rows: usize) -> String {
+    let row = format!("({})", vec!["?"; columns].join(","));
+    format!("{insert}{}", vec![row.as_str(); rows].join(","))
+}
+
+fn rows_per_insert(columns: usize) -> usize {
+    (VALUES_PER_INSERT / columns.max(1)).max(1)
+}
+
+/// The sink's error for a statement's, told without SQLite's words unless these are names only.
+pub(super) fn refusal(error: sqlx::Error, place: &str) -> SinkError {
+    let problem = match &error {
+        sqlx::Error::Database(e) => {
+            let code = code(&**e);
+            // "UNIQUE constraint failed: sales.id" and its like name columns; a trigger's message
+            // may say anything.
+            let names = match code {
+                1299 | 1555 | 2067 | 3091 => format!(": {}", e.message()),
+                _ => String::new(),
+            };
+            format!(
+                "{} (SQLite result {code}{names}); nothing was stored",
+                meaning(code)
+            )
+        }
+        _ => "the connection broke; nothing was stored; run again".into(),
+    };
+    SinkError::Refused {
+        place: place.into(),
+        problem,
+    }
+}
+
+fn code(error: &dyn sqlx::error::DatabaseError) -> i32 {
+    error
+        .try_downcast_ref::<SqliteError>()
+        .and_then(|e| sqlx::error::DatabaseError::code(e)?.parse().ok())
+        .unwrap_or(1)
+}
+
+/// Result codes of SQLite that a load can meet: extended ones first, then their low byte.
+fn meaning(code: i32) -> &'static str {
+    match code {
+        275 => "a row breaks a check of the table; add a validator for the same rule",
+        787 => "a row refers to one that does not exist, or is referred to by another table",
+        1299 => "a null where the table takes none; add a validator that requires the column",
+        1555 | 2067 => {
+            "a row with the same key exists already; remove duplicates, or use mode replace"
+        }
+        1811 => "a trigger of the table refused a row",
+        3091 => "the table's types changed since they were checked; run again",
+        _ => match code & 0xff {
+            5 | 6 => "another program is writing to the file; try again when it is done",
+            8 => "the file or its folder is read-only; change its permissions",
+            10 => "the disk failed; its system log says more",
+            11 => "the file is damaged; restore it from a backup",
+            13 => "the disk is full; make room",
+            14 => "the file cannot be opened; check its permissions and its folder's",
+            18 => "a cell or a row is larger than SQLite allows",
+            19 => "a row breaks a constraint of the table",
+            26 => "the file is not an SQLite database; name another",
+            _ => "SQLite refused",
+        },
+    }
+}
+
+fn runtime(options: &Options) -> Result<Runtime, SinkError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| io_error(options, e))
+}
+
+fn exists(options: &Options) -> Result<bool, SinkError> {
+    options.path.try_exists().map_err(|e| io_error(options, e))
+}
+
+fn create(options: &Options) -> Result<(), SinkError> {
+    let made = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&options.path);
+    match made {
+        Ok(_) => Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            Err(io_error(options, no_folder(folder(&options.path))))
+        }
+        Err(e) => Err(io_error(options, e)),
+    }
+}
+
+fn remove(file: Option<&Path>) {
+    if let Some(file) = file {
+        let _ = fs::remove_file(file);
+    }
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn no_folder(folder: &Path) -> io::Error {
+    let text = format!("there is no folder {}; create it", folder.display());
+    io::Error::new(io::ErrorKind::NotFound, text)
+}
+
+fn io_error(options: &Options, problem: io::Error) -> SinkError {
+    SinkError::Io {
+        place: options.path.display().to_string(),
+        problem,
+    }
+}

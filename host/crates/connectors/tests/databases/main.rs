@@ -1,0 +1,11 @@
+//! The database sinks against real databases: a PostgreSQL server that the test harness starts,
+//! and SQLite files.
+
+// clippy.toml lets tests fail loudly, but does not see that what they call is a test's too.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod data;
+mod postgres_connect;
+mod postgres_rows;
+mod postgres_table;
+mod sqlite;

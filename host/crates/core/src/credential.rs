@@ -1,0 +1,119 @@
+//! Where secrets come from: a store by trait, a secret by name.
+//!
+//! Refuses names that could be read as a path or an option.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::secret::Secret;
+
+/// The name of a secret, such as `sales/customer-salt`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SecretName(Arc<str>);
+
+impl SecretName {
+    /// Checks a name: 1 to 128 of `a-z A-Z 0-9 . _ - /`, in parts that are neither empty nor
+    /// begin with a dot or a dash.
+    ///
+    /// # Errors
+    /// A sentence that says what a name may look like.
+    pub fn parse(name: &str) -> Result<Self, InvalidSecretName> {
+        let part_ok = |part: &str| {
+            !part.is_empty()
+                && !part.starts_with(['.', '-'])
+                && part
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+        };
+        if name.len() <= 128 && name.split('/').all(part_ok) {
+            Ok(SecretName(name.into()))
+        } else {
+            Err(InvalidSecretName)
+        }
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SecretName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Not the name of a secret. It does not repeat the name, which may be the secret, mistyped.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a secret's name is 1 to 128 letters, digits, `.`, `_`, `-`, in parts joined by `/`, like `sales/customer-salt`"
+)]
+pub struct InvalidSecretName;
+
+/// A place that may hold secrets.
+pub trait CredentialStore: Send + Sync {
+    /// The store and where exactly it looks for that secret, for error messages.
+    fn place(&self, name: &SecretName) -> String;
+
+    /// The secret, or none if this store does not have it.
+    ///
+    /// # Errors
+    /// When the store itself cannot be read.
+    fn get(&self, name: &SecretName) -> Result<Option<Secret>, CredentialError>;
+}
+
+/// Why a secret could not be had.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CredentialError {
+    /// No store of the chain has it.
+    #[error("no secret `{name}`; looked in:{}\nset it with: glovebox secret set {name}", list(.places))]
+    Missing {
+        /// The secret.
+        name: SecretName,
+        /// Where it was looked for, in order.
+        places: Vec<String>,
+    },
+    /// A store could not be read.
+    #[error("cannot read secret `{name}` from {place}: {problem}")]
+    Store {
+        /// The secret.
+        name: SecretName,
+        /// The store.
+        place: String,
+        /// What it said, without the secret.
+        problem: String,
+    },
+}
+
+fn list(places: &[String]) -> String {
+    if places.is_empty() {
+        return " nowhere: the manifest's `credentials:` block is empty".into();
+    }
+    places.iter().map(|p| format!("\n  - {p}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_be_paths_or_options() {
+        for good in ["salt", "sales/customer-salt", "a.b_c/d-1"] {
+            assert!(SecretName::parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "/a",
+            "a/",
+            "a//b",
+            "../x",
+            "a/.hidden",
+            "-x",
+            "a b",
+            "ä",
+        ] {
+            assert!(SecretName::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

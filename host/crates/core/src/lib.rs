@@ -1,0 +1,30 @@
+//! The nouns of Glovebox: what travels between its crates, and the traits by which the engine
+//! knows plugins, sources, sinks and keys without naming what is behind them.
+//!
+//! Nothing here does I/O. The types that leave the process ([`Violation`], [`Reject`],
+//! [`RunReport`]) have no field that could hold a cell.
+
+pub mod batch;
+pub mod credential;
+pub mod finding;
+pub mod keys;
+pub mod plugin;
+pub mod report;
+pub mod schema;
+pub mod secret;
+pub mod sink;
+pub mod source;
+
+pub use batch::{Batch, Origin};
+pub use credential::{CredentialError, CredentialStore, InvalidSecretName, SecretName};
+pub use finding::{Finding, Reject, Rule, Violation};
+pub use keys::{KeyError, KeyRing, Method, Spans, Target};
+pub use plugin::{
+    About, Action, Announced, Answer, Fault, FaultKind, Grants, Instance, Limits, Masked, Plugin,
+    PluginError, World,
+};
+pub use report::{RejectCount, RowCounts, RunOutcome, RunReport, StepReport};
+pub use schema::{DataType, Field, Schema};
+pub use secret::Secret;
+pub use sink::{Encoded, Encoder, Payload, Sink, SinkError};
+pub use source::{Chunk, ChunkReader, Decoded, Decoder, Source, SourceError};

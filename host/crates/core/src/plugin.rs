@@ -1,0 +1,243 @@
+//! Plugins as the engine knows them: compiled once, opened many times, called with batches.
+//!
+//! Owns what a plugin may be granted and what may go wrong; refuses to know WebAssembly.
+
+use std::fmt;
+use std::time::Duration;
+
+use arrow_array::{ArrayRef, BooleanArray};
+
+use crate::batch::Batch;
+use crate::finding::{Finding, Rule};
+use crate::keys::{Method, Target};
+use crate::schema::Field;
+
+/// What a plugin is allowed to do, by its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum World {
+    /// Says which rows break which rules.
+    Validator,
+    /// Says how cells are to be masked.
+    Masker,
+    /// Adds columns and filters rows.
+    Transformer,
+}
+
+impl fmt::Display for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            World::Validator => "validator",
+            World::Masker => "masker",
+            World::Transformer => "transformer",
+        })
+    }
+}
+
+/// What a plugin says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// Its name.
+    pub name: String,
+    /// Its own version.
+    pub version: String,
+    /// One line.
+    pub summary: String,
+    /// Markdown: What, Why, Example, Options.
+    pub documentation: String,
+    /// JSON Schema of the step's `with:` block.
+    pub config_schema: String,
+}
+
+/// What a step grants its plugin: it sees these columns and no others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grants {
+    /// The columns it receives, in this order.
+    pub fields: Vec<Field>,
+    /// Which of `fields` a masker may mask, ascending.
+    pub masks: Vec<usize>,
+    /// The columns a transformer is to add or replace.
+    pub adds: Vec<Field>,
+}
+
+/// What bounds a plugin; each is a field of the manifest's `limits:` block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Linear memory of an instance, in bytes.
+    pub memory: usize,
+    /// Wall time of one call.
+    pub time: Duration,
+    /// Bytes that one call may return.
+    pub returned: usize,
+    /// Rows that the findings of one call may name, all together.
+    pub findings: usize,
+    /// Elements of an instance's tables.
+    pub table_elements: usize,
+    /// Core instances, memories and tables that one component may have, each.
+    pub instances: usize,
+    /// Faults of one step in a run before the run gives up on its plugin.
+    pub faults: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            memory: 64 << 20,
+            time: Duration::from_secs(1),
+            returned: 32 << 20,
+            findings: 1 << 20,
+            table_elements: 100_000,
+            instances: 64,
+            faults: 100,
+        }
+    }
+}
+
+/// A compiled plugin, shared by all workers.
+pub trait Plugin: Send + Sync {
+    /// Its kind.
+    fn world(&self) -> World;
+
+    /// What it says of itself.
+    fn about(&self) -> &About;
+
+    /// SHA-256 of the component, in lower-case hexadecimal.
+    fn sha256(&self) -> &str;
+
+    /// A fresh instance, opened with a configuration (JSON) and grants.
+    ///
+    /// # Errors
+    /// When the configuration is refused, or the plugin fails or lies while it opens.
+    fn open(&self, config: &str, grants: &Grants) -> Result<Box<dyn Instance>, PluginError>;
+}
+
+/// One instance of a plugin: one store, one owner, disposable.
+pub trait Instance: Send {
+    /// What it announced when it was opened. It never changes after.
+    fn announced(&self) -> &Announced;
+
+    /// Judges a batch that has the granted columns, and those only.
+    ///
+    /// # Errors
+    /// A fault: the instance is spent, and nothing of the batch may be used.
+    fn apply(&mut self, batch: &Batch) -> Result<Answer, Fault>;
+}
+
+/// What a plugin fixes before it sees a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Announced {
+    /// A validator's rules.
+    Rules(Vec<Rule>),
+    /// A masker's fields after masking: as granted, but for the types of masked ones.
+    Masked(Vec<Field>),
+    /// A transformer's columns, each in its grant.
+    Added(Vec<Field>),
+}
+
+/// What a plugin returned, checked.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// A validator's findings.
+    Findings(Vec<Finding>),
+    /// A masker's actions, one a column at most.
+    Masked(Vec<Masked>),
+    /// A transformer's columns, in the order it announced, and the rows to keep.
+    Transformed {
+        /// The columns.
+        columns: Vec<ArrayRef>,
+        /// The rows to keep; none is all.
+        keep: Option<BooleanArray>,
+    },
+}
+
+/// What to do with a masked column.
+#[derive(Debug, Clone)]
+pub struct Masked {
+    /// Index into the granted fields; in the masks grant.
+    pub column: usize,
+    /// What to do.
+    pub action: Action,
+}
+
+/// How cells are masked.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// By these, which the plugin computed.
+    Replace(ArrayRef),
+    /// By the host, with a key that the plugin knows by name only.
+    Keyed {
+        /// The method.
+        method: Method,
+        /// The plugin's name for the key.
+        key: String,
+        /// Which cells.
+        target: Target,
+    },
+    /// By null.
+    Nullify(Target),
+}
+
+/// Why a plugin cannot be used at all.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PluginError {
+    /// It is no component of a world that this host speaks.
+    #[error("{plugin}: {problem}")]
+    Refused {
+        /// The plugin.
+        plugin: String,
+        /// What is wrong with it and what to do.
+        problem: String,
+    },
+    /// It refused its `with:` block.
+    #[error("{message}")]
+    Config {
+        /// The plugin.
+        plugin: String,
+        /// JSON Pointer into the block.
+        path: String,
+        /// What it said; written before it saw a row.
+        message: String,
+    },
+    /// It failed or lied while it opened.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// A plugin broke off or broke the contract. It never holds a cell: every text in it is the
+/// host's own.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("plugin {plugin} {what}; {remedy}")]
+pub struct Fault {
+    /// The plugin.
+    pub plugin: String,
+    /// Its class.
+    pub kind: FaultKind,
+    /// What it did.
+    pub what: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+/// The class of a fault; also the rule under which poison rows are rejected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FaultKind {
+    /// It trapped: a panic, an abort, a bad memory access, an exit, no more stack.
+    Trap,
+    /// It ran past its time limit.
+    Time,
+    /// It wanted more memory than its limit.
+    Memory,
+    /// What it returned breaks the contract.
+    Breach,
+}
+
+impl FaultKind {
+    /// The rule's name in rejects and reports.
+    pub fn rule(self) -> &'static str {
+        match self {
+            FaultKind::Trap => "plugin-trap",
+            FaultKind::Time => "plugin-time",
+            FaultKind::Memory => "plugin-memory",
+            FaultKind::Breach => "plugin-breach",
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What a run did, in numbers: printed at its end, written as JSON, checked by its own sums.
+//!
+//! Refuses values: counts, names and times only.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// The result of a run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RunReport {
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// Where the rows came from.
+    pub source: String,
+    /// Where they went.
+    pub sink: String,
+    /// How it ended.
+    pub outcome: RunOutcome,
+    /// Row counts; `read = stored + filtered + rejected`.
+    pub rows: RowCounts,
+    /// Rejected rows by step, rule and column, the most frequent first.
+    pub rejects: Vec<RejectCount>,
+    /// Where the rejects are written down.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rejects_path: Option<String>,
+    /// The steps, in order.
+    pub steps: Vec<StepReport>,
+    /// Plugin faults that were contained: what happened and how often.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub faults: BTreeMap<String, u64>,
+    /// Wall time of the run, in seconds.
+    pub seconds: f64,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunOutcome {
+    /// Every row has its fate.
+    #[default]
+    Done,
+    /// Done, but more rows were rejected than the manifest's `at-most`.
+    TooManyRejects,
+}
+
+/// Rows by their fate.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct RowCounts {
+    /// Taken from the source.
+    pub read: u64,
+    /// In the sink.
+    pub stored: u64,
+    /// Dropped by a transformer.
+    pub filtered: u64,
+    /// Set aside with their violations.
+    pub rejected: u64,
+}
+
+impl RowCounts {
+    /// Whether each row that was read has exactly one fate.
+    pub fn balanced(&self) -> bool {
+        self.read == self.stored + self.filtered + self.rejected
+    }
+}
+
+/// How many rows broke a rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RejectCount {
+    /// The step that said so, or `source` or `sink`.
+    pub step: String,
+    /// The rule.
+    pub rule: String,
+    /// The column, where the rule is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+    /// Rows.
+    pub rows: u64,
+}
+
+/// What a step did.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct StepReport {
+    /// The step's name.
+    pub name: String,
+    /// The plugin and its version.
+    pub plugin: String,
+    /// SHA-256 of the component, in hexadecimal.
+    pub sha256: String,
+    /// Rows that entered it.
+    pub rows_in: u64,
+    /// Rows that it filtered.
+    pub filtered: u64,
+    /// Rows that it rejected.
+    pub rejected: u64,
+    /// Time spent in it, over all workers, in seconds.
+    pub seconds: f64,
+}

@@ -1,0 +1,121 @@
+//! Column types as the manifest names them and as Arrow lays them out.
+//!
+//! Owns the mapping between the two; refuses Arrow types that the contract cannot show a plugin.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow_schema::{DataType as ArrowType, TimeUnit};
+
+/// The type of a column, as the contract defines it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DataType {
+    /// True or false.
+    Boolean,
+    /// A 64-bit signed integer.
+    Int64,
+    /// A 64-bit IEEE 754 number.
+    Float64,
+    /// An exact number of `precision` digits, `scale` of them after the point.
+    Decimal {
+        /// Digits in all, 1 to 38.
+        precision: u8,
+        /// Digits after the point, at most `precision`.
+        scale: u8,
+    },
+    /// UTF-8 text.
+    Text,
+    /// Bytes.
+    Bytes,
+    /// Days since 1970-01-01.
+    Date,
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    Timestamp,
+}
+
+impl DataType {
+    /// The Arrow type that holds a column of this type.
+    pub fn to_arrow(self) -> ArrowType {
+        match self {
+            DataType::Boolean => ArrowType::Boolean,
+            DataType::Int64 => ArrowType::Int64,
+            DataType::Float64 => ArrowType::Float64,
+            DataType::Decimal { precision, scale } => {
+                ArrowType::Decimal128(precision, i8::try_from(scale).unwrap_or(i8::MAX))
+            }
+            DataType::Text => ArrowType::Utf8,
+            DataType::Bytes => ArrowType::Binary,
+            DataType::Date => ArrowType::Date32,
+            DataType::Timestamp => ArrowType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        }
+    }
+}
+
+impl fmt::Display for DataType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DataType::Boolean => f.write_str("boolean"),
+            DataType::Int64 => f.write_str("int64"),
+            DataType::Float64 => f.write_str("float64"),
+            DataType::Decimal { precision, scale } => write!(f, "decimal({precision},{scale})"),
+            DataType::Text => f.write_str("text"),
+            DataType::Bytes => f.write_str("bytes"),
+            DataType::Date => f.write_str("date"),
+            DataType::Timestamp => f.write_str("timestamp"),
+        }
+    }
+}
+
+/// A named column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// The column's name, unique in its schema.
+    pub name: Arc<str>,
+    /// What its cells are.
+    pub data_type: DataType,
+    /// Whether a cell may be null.
+    pub nullable: bool,
+    /// Whether it holds personal data that no masker has had yet.
+    pub personal: bool,
+}
+
+impl Field {
+    /// A nullable column without personal data.
+    pub fn new(name: impl Into<Arc<str>>, data_type: DataType) -> Self {
+        Field {
+            name: name.into(),
+            data_type,
+            nullable: true,
+            personal: false,
+        }
+    }
+}
+
+/// The columns of a batch, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Schema {
+    /// The columns.
+    pub fields: Vec<Field>,
+}
+
+impl Schema {
+    /// A schema of these fields.
+    pub fn new(fields: Vec<Field>) -> Self {
+        Schema { fields }
+    }
+
+    /// Where a column of that name stands.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.fields.iter().position(|f| &*f.name == name)
+    }
+
+    /// The same as an Arrow schema.
+    pub fn to_arrow(&self) -> arrow_schema::SchemaRef {
+        let fields: Vec<_> = self
+            .fields
+            .iter()
+            .map(|f| arrow_schema::Field::new(&*f.name, f.data_type.to_arrow(), f.nullable))
+            .collect();
+        Arc::new(arrow_schema::Schema::new(fields))
+    }
+}

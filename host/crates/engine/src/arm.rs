@@ -1,0 +1,148 @@
+//! A plan made ready to run: its secrets fetched, its keys handed to rings, its keyed steps tried
+//! on an empty batch, so that a key that was not granted or a method that takes hours is known
+//! before the first row.
+//!
+//! Owns the moment at which secrets are read; refuses to let one into the plan.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow_array::RecordBatch;
+use glovebox_core::{Action, Answer, Batch, KeyRing, Method, Origin, Schema, World};
+
+use crate::manifest::Manifest;
+use crate::manifest::diagnostic::Diagnostic;
+use crate::manifest::model::{self, SinkTarget};
+use crate::plan::{Plan, PlannedStep};
+use crate::toolbox::Toolbox;
+
+/// A step and its keys.
+pub struct ArmedStep<'p> {
+    /// The step.
+    pub planned: &'p PlannedStep,
+    /// Its keys.
+    pub keys: Arc<dyn KeyRing>,
+    /// Its keyed methods that cost enough a value to be worth a warning.
+    pub costly: Vec<(Method, Duration)>,
+}
+
+/// Fetches the keys of every step.
+///
+/// # Errors
+/// Each secret that is missing, at the place that names it.
+pub fn arm<'p>(
+    manifest: &Manifest,
+    plan: &'p Plan,
+    toolbox: &dyn Toolbox,
+) -> Result<Vec<ArmedStep<'p>>, Vec<Diagnostic>> {
+    let mut problems = Vec::new();
+    let mut armed = Vec::with_capacity(plan.steps.len());
+    for (step, planned) in manifest.steps.iter().zip(&plan.steps) {
+        match arm_step(manifest, step, planned, toolbox) {
+            Ok(step) => armed.push(step),
+            Err(found) => problems.extend(found),
+        }
+    }
+    if problems.is_empty() {
+        Ok(armed)
+    } else {
+        Err(problems)
+    }
+}
+
+/// The sink, with its password.
+///
+/// # Errors
+/// When the password's secret is missing.
+pub fn sink(
+    manifest: &Manifest,
+    toolbox: &dyn Toolbox,
+) -> Result<Box<dyn glovebox_core::Sink>, Vec<Diagnostic>> {
+    let secret = match &manifest.sink.target {
+        SinkTarget::Postgres(postgres) => {
+            let name = &postgres.password;
+            let secret = toolbox.secret(&stores(manifest), name);
+            Some(secret.map_err(|e| vec![missing(name.span.clone(), &e)])?)
+        }
+        SinkTarget::Sqlite(_) | SinkTarget::Csv(_) | SinkTarget::Jsonl(_) => None,
+    };
+    Ok(toolbox.sink(&manifest.sink.target, secret))
+}
+
+fn stores(manifest: &Manifest) -> Vec<model::Store> {
+    manifest
+        .credentials
+        .iter()
+        .map(|s| s.value.clone())
+        .collect()
+}
+
+fn missing(span: model::Span, error: &glovebox_core::CredentialError) -> Diagnostic {
+    Diagnostic::error(span, error.to_string())
+}
+
+fn arm_step<'p>(
+    manifest: &Manifest,
+    step: &model::Step,
+    planned: &'p PlannedStep,
+    toolbox: &dyn Toolbox,
+) -> Result<ArmedStep<'p>, Vec<Diagnostic>> {
+    let mut problems = Vec::new();
+    let mut secrets = Vec::new();
+    for key in &step.keys {
+        match toolbox.secret(&stores(manifest), &key.secret) {
+            Ok(secret) => secrets.push((key.name.value.clone(), secret)),
+            Err(error) => problems.push(missing(key.secret.span.clone(), &error)),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let at_step = |message: String| vec![Diagnostic::error(step.span.clone(), message)];
+    let keys = toolbox
+        .key_ring(secrets)
+        .map_err(|e| at_step(e.to_string()))?;
+    let costly = if planned.plugin.world() == World::Masker {
+        rehearse(planned, keys.as_ref()).map_err(at_step)?
+    } else {
+        Vec::new()
+    };
+    Ok(ArmedStep {
+        planned,
+        keys,
+        costly,
+    })
+}
+
+/// Calls a masker with no rows, to see which keys and methods it points at.
+fn rehearse(step: &PlannedStep, keys: &dyn KeyRing) -> Result<Vec<(Method, Duration)>, String> {
+    let schema = Schema::new(step.grants.fields.clone()).to_arrow();
+    let empty = Batch::new(RecordBatch::new_empty(schema), Origin::contiguous(0));
+    let mut instance = step
+        .plugin
+        .open(&step.config, &step.grants)
+        .map_err(|e| e.to_string())?;
+    let answer = instance.apply(&empty).map_err(|e| e.to_string())?;
+    let Answer::Masked(masked) = answer else {
+        return Ok(Vec::new());
+    };
+    let mut costly = Vec::new();
+    for entry in masked {
+        if let Action::Keyed {
+            method,
+            key,
+            target,
+        } = entry.action
+        {
+            let Some(column) = empty.columns.columns().get(entry.column) else {
+                continue;
+            };
+            keys.mask(&key, &method, &target, column)
+                .map_err(|e| e.to_string())?;
+            if let Some(cost) = keys.cost_of_one(&method) {
+                costly.push((method, cost));
+            }
+        }
+    }
+    Ok(costly)
+}

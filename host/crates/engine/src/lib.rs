@@ -1,0 +1,23 @@
+//! Reads manifests, plans pipelines and runs them.
+//!
+//! Knows plugins, sources, sinks and keys by the traits of `glovebox-core` only; refuses to name
+//! wasmtime, sqlx or any store of secrets.
+
+pub mod arm;
+mod error;
+pub mod manifest;
+pub mod plan;
+mod preview;
+mod rejects;
+mod report;
+mod resolve;
+pub mod run;
+mod stage;
+mod toolbox;
+
+pub use arm::{ArmedStep, arm};
+pub use error::RunError;
+pub use plan::{Plan, PlannedStep, plan};
+pub use preview::{Preview, preview};
+pub use run::{Progress, Run};
+pub use toolbox::Toolbox;

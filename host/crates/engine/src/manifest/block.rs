@@ -1,0 +1,243 @@
+//! Reads a manifest's blocks: their keys, known, missing and misspelled, and collects what is wrong.
+//!
+//! Owns the sentences about keys; refuses to stop at the first problem.
+
+use std::path::Path;
+
+use super::diagnostic::{Diagnostic, printable};
+use super::model::Span;
+use super::yaml::{Entry, Kind, Node};
+
+/// A kind of block: its keys, and what people write instead of them.
+#[derive(Debug)]
+pub(crate) struct Shape {
+    /// What it describes, for messages.
+    pub(crate) what: &'static str,
+    /// Its keys.
+    pub(crate) keys: &'static [&'static str],
+    /// Keys that do not exist, and what to do instead.
+    pub(crate) hints: &'static [(&'static str, &'static str)],
+    /// One, as it may be written.
+    pub(crate) example: &'static str,
+}
+
+/// A block whose keys have been looked through.
+#[derive(Debug)]
+pub(crate) struct Block<'n> {
+    shape: &'static Shape,
+    /// Where complaints about the block as a whole go: one line.
+    pub(crate) head: Span,
+    found: Vec<(&'static str, &'n Entry)>,
+    /// Keys that do not exist here, for which a hint said what to do instead.
+    hinted: Vec<&'static str>,
+    /// Whether there are others that do not exist.
+    strangers: bool,
+}
+
+impl<'n> Block<'n> {
+    /// The value of a key, and where the key stands.
+    pub(crate) fn get(&self, key: &'static str) -> Option<(&'n Node, Span)> {
+        self.found
+            .iter()
+            .find(|(name, _)| *name == key)
+            .map(|(_, entry)| (&entry.value, entry.key.span.clone()))
+    }
+
+    /// Those of the keys that are there.
+    pub(crate) fn present(&self, of: &[&'static str]) -> Vec<&'static str> {
+        let is_in = |key: &&'static str| of.contains(key);
+        self.found
+            .iter()
+            .map(|(key, _)| *key)
+            .filter(is_in)
+            .collect()
+    }
+
+    /// Whether a hint about one of these keys has said already what is missing.
+    pub(crate) fn hinted(&self, at: &[&str]) -> bool {
+        self.hinted.iter().any(|key| at.contains(key))
+    }
+
+    /// Whether it has keys that do not exist.
+    pub(crate) fn has_strangers(&self) -> bool {
+        self.strangers || !self.hinted.is_empty()
+    }
+}
+
+/// Reads nodes; remembers what was wrong.
+#[derive(Debug)]
+pub(crate) struct Reader<'t> {
+    pub(crate) text: &'t str,
+    pub(crate) folder: &'t Path,
+    pub(crate) problems: Vec<Diagnostic>,
+}
+
+impl<'t> Reader<'t> {
+    pub(crate) fn say(&mut self, problem: Diagnostic) {
+        self.problems.push(problem);
+    }
+
+    /// A block of a shape. `head` is the key that it belongs to.
+    pub(crate) fn block<'n>(
+        &mut self,
+        node: &'n Node,
+        head: Span,
+        shape: &'static Shape,
+    ) -> Option<Block<'n>> {
+        let Kind::Map(entries) = &node.kind else {
+            self.wrong_kind(node, shape.what, "a block of keys", shape.example);
+            return None;
+        };
+        let mut block = Block {
+            shape,
+            head,
+            found: Vec::new(),
+            hinted: Vec::new(),
+            strangers: false,
+        };
+        let known = |entry: &Entry| {
+            let name = entry.key.value.as_str();
+            shape.keys.iter().copied().find(|key| *key == name)
+        };
+        for entry in entries {
+            if let Some(key) = known(entry) {
+                block.found.push((key, entry));
+            }
+        }
+        for entry in entries.iter().filter(|e| known(e).is_none()) {
+            let name = entry.key.value.as_str();
+            let hint = shape.hints.iter().find(|(wrong, _)| *wrong == name);
+            let near = match hint {
+                Some(_) => None,
+                None => {
+                    let free = shape.keys.iter().copied();
+                    closest(name, free.filter(|k| block.get(k).is_none()))
+                }
+            };
+            let help = match (hint, near) {
+                (Some((key, help)), _) => {
+                    block.hinted.push(key);
+                    (*help).to_owned()
+                }
+                (None, Some(near)) => {
+                    // Read on as if it had been spelled right, so that what is in it is checked.
+                    block.found.push((near, entry));
+                    format!("did you mean `{near}`?")
+                }
+                (None, None) => {
+                    block.strangers = true;
+                    format!("the keys here are: {}", shape.keys.join(", "))
+                }
+            };
+            self.say(
+                Diagnostic::error(
+                    entry.key.span.clone(),
+                    format!("unknown key `{}` in {}", short(name), shape.what),
+                )
+                .help(help),
+            );
+        }
+        Some(block)
+    }
+
+    /// The value of a key that has to be there.
+    pub(crate) fn need<'n>(
+        &mut self,
+        block: &Block<'n>,
+        key: &'static str,
+        example: &str,
+    ) -> Option<(&'n Node, Span)> {
+        let found = block.get(key);
+        if found.is_none() {
+            self.say(
+                Diagnostic::error(
+                    block.head.clone(),
+                    format!("{} needs the key `{key}`", block.shape.what),
+                )
+                .help(format!("add: {example}")),
+            );
+        }
+        found
+    }
+
+    /// `what` should be `expected` but is something else. Broken nodes were reported already.
+    pub(crate) fn wrong_kind(&mut self, node: &Node, what: &str, expected: &str, example: &str) {
+        if node.kind == Kind::Broken {
+            return;
+        }
+        let label = match node.kind {
+            Kind::Null => "there is no value here".to_owned(),
+            _ => format!("this is {}", node.describe()),
+        };
+        self.say(
+            Diagnostic::error(
+                self.first_line(&node.span),
+                format!("{what} should be {expected}"),
+            )
+            .label(label)
+            .help(format!("write: {example}")),
+        );
+    }
+
+    /// The part of a span on its first line.
+    pub(crate) fn first_line(&self, span: &Span) -> Span {
+        let covered = self.text.get(span.clone()).unwrap_or_default();
+        let line = covered.lines().next().unwrap_or_default().trim_end();
+        span.start..span.start + line.len()
+    }
+}
+
+/// What people write, short enough for a message.
+pub(crate) fn short(text: &str) -> String {
+    const LONGEST: usize = 60;
+    let text = printable(text).replace('\n', " ");
+    if text.chars().count() <= LONGEST {
+        return text;
+    }
+    text.chars().take(LONGEST - 1).chain(['…']).collect()
+}
+
+/// The candidate that was probably meant.
+pub(crate) fn closest<'c>(
+    name: &str,
+    candidates: impl Iterator<Item = &'c str>,
+) -> Option<&'c str> {
+    let fold = |text: &str| text.to_lowercase().replace(['_', ' '], "-");
+    let name = fold(name);
+    // Long texts are no slips of a finger, and comparing them is slow.
+    if name.len() > 100 {
+        return None;
+    }
+    let length = name.chars().count();
+    candidates
+        .filter(|c| c.len() <= 100)
+        .map(|c| (strsim::damerau_levenshtein(&name, &fold(c)), c))
+        .filter(|(distance, c)| {
+            let longer = length.max(c.chars().count());
+            *distance <= longer.div_ceil(3).min(3) && *distance < longer.min(length)
+        })
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, c)| c)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_closest_name_is_near() {
+        let keys = ["name", "source", "columns", "credentials", "steps", "sink"];
+        let near = |n: &str| closest(n, keys.iter().copied());
+        assert_eq!(near("colunms"), Some("columns"));
+        assert_eq!(near("Column"), Some("columns"));
+        assert_eq!(near("setps"), Some("steps"));
+        assert_eq!(near("sinks"), Some("sink"));
+        assert_eq!(near("zebra"), None);
+        assert_eq!(near("x"), None);
+        assert_eq!(near(&"n".repeat(5000)), None);
+        assert_eq!(
+            closest("max_field", ["max-field"].into_iter()),
+            Some("max-field")
+        );
+    }
+}

@@ -1,0 +1,182 @@
+//! Checks that the parts of a manifest fit together: names through all steps, what is personal,
+//! which files are written.
+//!
+//! Owns the rule that no personal column reaches a sink unmasked; refuses to do I/O.
+
+mod names;
+mod paths;
+mod privacy;
+
+use super::block::{closest, short};
+use super::diagnostic::Diagnostic;
+use super::load::Draft;
+use super::model::{Column, Date, Manifest, PluginRef, Span, Step};
+
+/// What a check has to know besides the manifest.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// The names of the standard plugins.
+    pub standard: &'a [&'a str],
+    /// Today: year, month, day.
+    pub today: (i32, u32, u32),
+}
+
+/// What does not fit in a manifest; empty where all does.
+pub fn check(manifest: &Manifest, known: &Known<'_>) -> Vec<Diagnostic> {
+    problems(manifest, known, true, true)
+}
+
+/// The same for one that could not be read wholly: what is unknown is not complained about.
+pub(crate) fn check_draft(draft: &Draft, known: &Known<'_>) -> Vec<Diagnostic> {
+    problems(&draft.manifest, known, draft.names, draft.sink)
+}
+
+fn problems(manifest: &Manifest, known: &Known<'_>, names: bool, sink: bool) -> Vec<Diagnostic> {
+    let (year, month, day) = known.today;
+    let today = Date { year, month, day };
+    let mut problems = Vec::new();
+
+    plugins(manifest, known, &mut problems);
+    step_names(manifest, &mut problems);
+    names::collisions(manifest, &mut problems);
+    if names {
+        names::uses(manifest, sink, &mut problems);
+    }
+    privacy::releases(manifest, today, &mut problems);
+    privacy::derived(manifest, &mut problems);
+    if sink {
+        privacy::stored(manifest, &mut problems);
+        paths::distinct(manifest, &mut problems);
+    }
+    problems
+}
+
+fn plugins(manifest: &Manifest, known: &Known<'_>, problems: &mut Vec<Diagnostic>) {
+    for step in &manifest.steps {
+        let PluginRef::Standard(name) = &step.plugin.value else {
+            continue;
+        };
+        // An empty name stands for one that could not be read.
+        if name.is_empty() || known.standard.contains(&name.as_str()) {
+            continue;
+        }
+        let help = match closest(name, known.standard.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!(
+                "the standard plugins are: {}; one of your own is written with its path, like ./{}.wasm",
+                known.standard.join(", "),
+                short(name)
+            ),
+        };
+        problems.push(
+            Diagnostic::error(
+                step.plugin.span.clone(),
+                format!("there is no standard plugin `{}`", short(name)),
+            )
+            .help(help),
+        );
+    }
+}
+
+/// Rejects and reports tell steps apart by name.
+fn step_names(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
+    for (i, step) in manifest.steps.iter().enumerate() {
+        let earlier = manifest.steps.iter().take(i);
+        let mut same = earlier.filter(|s| s.name.to_lowercase() == step.name.to_lowercase());
+        if let Some(first) = same.next() {
+            problems.push(
+                Diagnostic::error(
+                    step.name.span.clone(),
+                    format!("two steps are called `{}`", short(&step.name)),
+                )
+                .label("again here")
+                .context(first.name.span.clone(), "first here")
+                .help("give each step a `name:` of its own; rejects and reports tell them apart by it"),
+            );
+        }
+    }
+}
+
+/// A column at some point between source and sink.
+#[derive(Debug, Clone, Copy)]
+struct Live<'m> {
+    column: &'m Column,
+    /// Whether a masker has had it since it came to be.
+    masked: bool,
+}
+
+impl Live<'_> {
+    /// Whether it may still hold what must not leave.
+    fn is_raw(&self) -> bool {
+        self.column.is_personal() && !self.masked
+    }
+}
+
+/// The columns between source and sink: what enters, then what each step makes of it.
+#[derive(Debug)]
+struct Flow<'m> {
+    live: Vec<Live<'m>>,
+}
+
+impl<'m> Flow<'m> {
+    fn from_source(manifest: &'m Manifest) -> Self {
+        let mut flow = Flow { live: Vec::new() };
+        for column in &manifest.columns {
+            flow.add(column);
+        }
+        flow
+    }
+
+    fn find(&self, name: &str) -> Option<&Live<'m>> {
+        self.live.iter().find(|l| l.column.name.value == name)
+    }
+
+    fn add(&mut self, column: &'m Column) {
+        let fresh = Live {
+            column,
+            masked: false,
+        };
+        let old = self
+            .live
+            .iter_mut()
+            .find(|l| l.column.name.value == column.name.value);
+        match old {
+            Some(old) => *old = fresh,
+            None => self.live.push(fresh),
+        }
+    }
+
+    fn apply(&mut self, step: &'m Step) {
+        for live in &mut self.live {
+            let masked = step.masks.iter().any(|m| m.value == live.column.name.value);
+            live.masked |= masked;
+        }
+        for column in &step.adds {
+            self.add(column);
+        }
+    }
+
+    /// What was probably meant by a name that is not there.
+    fn closest(&self, name: &str) -> Option<&'m str> {
+        closest(name, self.live.iter().map(|l| l.column.name.value.as_str()))
+    }
+
+    fn list(&self) -> String {
+        const SHOWN: usize = 12;
+        let names = self.live.iter().map(|l| l.column.name.value.as_str());
+        let mut list: Vec<String> = names.take(SHOWN).map(short).collect();
+        if self.live.len() > SHOWN {
+            list.push(format!("and {} more", self.live.len() - SHOWN));
+        }
+        list.join(", ")
+    }
+}
+
+/// Where a column was declared.
+fn declared(column: &Column) -> Span {
+    column.name.span.clone()
+}
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;

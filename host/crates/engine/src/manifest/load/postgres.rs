@@ -1,0 +1,169 @@
+//! Reads the PostgreSQL sink: server, user, table, and which secret opens it.
+//!
+//! Refuses a password in plain text, and unverified TLS, for which there is no key.
+
+use std::time::Duration;
+
+use glovebox_core::SecretName;
+
+use super::columns::LONGEST_NAME;
+use super::optional;
+use super::sink::{mode, table};
+use crate::manifest::block::{Block, Reader, Shape};
+use crate::manifest::diagnostic::Diagnostic;
+use crate::manifest::model::{Mode, PostgresSink, Span, Spanned};
+use crate::manifest::yaml::{Kind, Node};
+
+pub(crate) const POSTGRES: Shape = Shape {
+    what: "the PostgreSQL sink",
+    keys: &[
+        "host",
+        "port",
+        "database",
+        "user",
+        "password",
+        "tls",
+        "table",
+        "mode",
+        "connect-timeout",
+    ],
+    hints: &[
+        ("columns", "`columns:` stands beside `postgres:`, not in it"),
+        (
+            "sslmode",
+            "delete it: the server is always verified, chain and host name; its certificate goes into tls: { ca: FILE }",
+        ),
+        (
+            "ssl",
+            "delete it: TLS is always on; a private certificate goes into tls: { ca: FILE }",
+        ),
+        (
+            "url",
+            "write it in parts: host, port, database, user, password: { secret: NAME }",
+        ),
+        ("dbname", "write `database:`"),
+        ("timeout", "write `connect-timeout:`"),
+    ],
+    example: "postgres: { host: db.internal, database: sales_db, user: loader, password: { secret: sales-db/loader }, table: sales }",
+};
+
+pub(crate) const PASSWORD: Shape = Shape {
+    what: "the password",
+    keys: &["secret"],
+    hints: &[],
+    example: "password: { secret: sales-db/loader }",
+};
+
+pub(crate) const TLS: Shape = Shape {
+    what: "the TLS settings",
+    keys: &["ca"],
+    hints: &[
+        (
+            "verify",
+            "delete it: the server is always verified, chain and host name",
+        ),
+        (
+            "insecure",
+            "delete it: the server is always verified; name its certificate authority with ca: FILE",
+        ),
+        (
+            "mode",
+            "delete it: the server is always verified, chain and host name",
+        ),
+    ],
+    example: "tls: { ca: certs/ca.pem }",
+};
+
+/// The sink's `postgres:`.
+pub(super) fn postgres(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<PostgresSink> {
+    let block = reader.block(node, head, &POSTGRES)?;
+    let host = reader
+        .need(&block, "host", "host: db.internal")
+        .and_then(|(node, _)| host(reader, node));
+    let port = optional(&block, "port", |node| {
+        reader.whole(node, "port", 1..=65_535)
+    });
+    let database = word(reader, &block, "database", "database: sales_db");
+    let user = word(reader, &block, "user", "user: loader");
+    let password = reader
+        .need(&block, "password", PASSWORD.example)
+        .and_then(|(node, head)| password(reader, node, head));
+    let ca = block
+        .get("tls")
+        .and_then(|(node, head)| reader.block(node, head, &TLS))
+        .and_then(|tls| optional(&tls, "ca", |node| reader.path(node, "ca", TLS.example)));
+    let table = table(reader, &block, 2);
+    let mode = mode(reader, &block, Mode::Append);
+    let bounds = Duration::from_millis(100)..=Duration::from_secs(3600);
+    let connect_timeout = optional(&block, "connect-timeout", |node| {
+        reader.duration(node, "connect-timeout", bounds)
+    });
+    Some(PostgresSink {
+        host: host?,
+        port: port.and_then(|p| u16::try_from(p).ok()).unwrap_or(5432),
+        database: database?,
+        user: user?,
+        password: password?,
+        ca,
+        table: table?,
+        mode,
+        connect_timeout: connect_timeout.unwrap_or(Duration::from_secs(10)),
+    })
+}
+
+fn host(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<String>> {
+    let host = reader.text(node, "host", "host: db.internal")?;
+    let ok = host.value.len() <= 253
+        && host
+            .value
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':'));
+    if !ok || host.value.contains("//") {
+        reader.say(
+            Diagnostic::error(host.span, "`host` is not the name or address of a server").help(
+                "write the bare name, like db.internal; port, database and user have keys of their own",
+            ),
+        );
+        return None;
+    }
+    Some(host)
+}
+
+/// A password's place. A password itself is refused, and neither message nor excerpt shows it.
+fn password(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<Spanned<SecretName>> {
+    if !matches!(node.kind, Kind::Map(_) | Kind::Broken) {
+        reader.say(
+            Diagnostic::error(
+                reader.first_line(&node.span),
+                "a password does not belong in a manifest",
+            )
+            .help("name the secret that holds it: password: { secret: sales-db/loader }, and store it with: glovebox secret set sales-db/loader")
+            .note("if this is a real password, treat it as known to others, and change it"),
+        );
+        return None;
+    }
+    let block = reader.block(node, head, &PASSWORD)?;
+    let (node, _) = reader.need(&block, "secret", "secret: sales-db/loader")?;
+    reader.secret(node, "`secret`")
+}
+
+fn word(
+    reader: &mut Reader<'_>,
+    block: &Block<'_>,
+    key: &'static str,
+    example: &str,
+) -> Option<Spanned<String>> {
+    let (node, _) = reader.need(block, key, example)?;
+    let word = reader.text(node, key, example)?;
+    if word.value.len() > LONGEST_NAME {
+        reader.say(
+            Diagnostic::error(
+                word.span,
+                format!("`{key}` is longer than PostgreSQL's 63 bytes"),
+            )
+            .help(format!("write: {example}")),
+        );
+        return None;
+    }
+    Some(word)
+}

@@ -1,0 +1,274 @@
+//! Reads the sink: one target, its table or file, and the columns that go there.
+//!
+//! Refuses names that a database would quote, cut or keep for itself.
+
+use std::path::PathBuf;
+
+use super::columns::LONGEST_NAME;
+use super::optional;
+use super::postgres::postgres;
+use crate::manifest::block::{Block, Reader, Shape, short};
+use crate::manifest::diagnostic::Diagnostic;
+use crate::manifest::model::{
+    CsvSink, JsonlSink, Mode, Sink, SinkTarget, Span, Spanned, SqliteSink,
+};
+use crate::manifest::yaml::{Kind, Node};
+
+pub(crate) const SINK: Shape = Shape {
+    what: "the sink",
+    keys: &["sqlite", "postgres", "csv", "jsonl", "columns"],
+    hints: &[
+        ("postgresql", "write `postgres:`"),
+        (
+            "path",
+            "put it under the target: sqlite: { path: sales.db, table: sales }",
+        ),
+        (
+            "table",
+            "put it under the target: sqlite: { path: sales.db, table: sales }",
+        ),
+        (
+            "mode",
+            "put it under the target: sqlite: { path: sales.db, table: sales, mode: replace }",
+        ),
+        (
+            "parquet",
+            "this version writes sqlite, postgres, csv and jsonl",
+        ),
+        ("json", "write `jsonl:`, one object a line"),
+    ],
+    example: "sink: { sqlite: { path: sales.db, table: sales } }",
+};
+
+pub(crate) const SQLITE: Shape = Shape {
+    what: "the SQLite sink",
+    keys: &["path", "table", "mode"],
+    hints: &[
+        ("file", "write `path:`"),
+        ("columns", "`columns:` stands beside `sqlite:`, not in it"),
+    ],
+    example: "sqlite: { path: sales.db, table: sales }",
+};
+
+pub(crate) const CSV_SINK: Shape = Shape {
+    what: "the CSV sink",
+    keys: &["path", "mode", "header", "delimiter", "escape-formulas"],
+    hints: &[
+        ("file", "write `path:`"),
+        ("columns", "`columns:` stands beside `csv:`, not in it"),
+        ("separator", "write `delimiter:`"),
+        (
+            "quote",
+            "delete it: the sink quotes with `\"` where it has to",
+        ),
+        ("null", "delete it: null is written as an empty field"),
+    ],
+    example: "csv: { path: clean.csv }",
+};
+
+pub(crate) const JSONL_SINK: Shape = Shape {
+    what: "the JSON lines sink",
+    keys: &["path", "mode"],
+    hints: &[
+        ("file", "write `path:`"),
+        ("columns", "`columns:` stands beside `jsonl:`, not in it"),
+    ],
+    example: "jsonl: { path: clean.jsonl }",
+};
+
+const TARGETS: &[&str] = &["sqlite", "postgres", "csv", "jsonl"];
+
+/// The manifest's `sink:`.
+pub(super) fn sink(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<Sink> {
+    let block = reader.block(node, head.clone(), &SINK)?;
+    let columns = block.get("columns").and_then(|(node, span)| {
+        let names = reader.names(node, "columns")?;
+        if names.is_empty() {
+            reader.say(
+                Diagnostic::error(span, "the sink takes no column")
+                    .help("name those to store, or delete `columns:` to store all of them"),
+            );
+        }
+        Some(names)
+    });
+    let target = target(reader, &block);
+    Some(Sink {
+        target: target?,
+        columns,
+        span: head,
+    })
+}
+
+fn target(reader: &mut Reader<'_>, block: &Block<'_>) -> Option<SinkTarget> {
+    let present = block.present(TARGETS);
+    let Some(key) = present.first().copied() else {
+        if !block.hinted(&["postgresql", "parquet", "json", "path", "table"]) {
+            reader.say(
+                Diagnostic::error(
+                    block.head.clone(),
+                    "the sink does not say where the rows go",
+                )
+                .help(format!(
+                    "add one of: {}; like {}",
+                    TARGETS.join(", "),
+                    SQLITE.example
+                )),
+            );
+        }
+        return None;
+    };
+    let (node, head) = block.get(key)?;
+    if let Some(other) = present.get(1) {
+        let second = block.get(other).map_or(head.clone(), |(_, span)| span);
+        reader.say(
+            Diagnostic::error(
+                second,
+                format!("rows go to one place: `{key}` or `{other}`"),
+            )
+            .label("a second target")
+            .context(head.clone(), "the first one")
+            .help("delete one; to fill both, run two manifests"),
+        );
+    }
+    match key {
+        "sqlite" => sqlite(reader, node, head).map(SinkTarget::Sqlite),
+        "postgres" => postgres(reader, node, head).map(SinkTarget::Postgres),
+        "csv" => csv(reader, node, head).map(SinkTarget::Csv),
+        _ => jsonl(reader, node, head).map(SinkTarget::Jsonl),
+    }
+}
+
+fn sqlite(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<SqliteSink> {
+    let block = reader.block(node, head, &SQLITE)?;
+    let path = file(reader, &block, "path: sales.db");
+    let table = table(reader, &block, 1);
+    if let Some(table) = &table
+        && table.value.to_ascii_lowercase().starts_with("sqlite_")
+    {
+        reader.say(
+            Diagnostic::error(
+                table.span.clone(),
+                "SQLite keeps names that start with `sqlite_` for itself",
+            )
+            .help("choose another, like table: sales"),
+        );
+    }
+    let mode = mode(reader, &block, Mode::Append);
+    Some(SqliteSink {
+        path: path?,
+        table: table?,
+        mode,
+    })
+}
+
+fn csv(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<CsvSink> {
+    let block = reader.block(node, head, &CSV_SINK)?;
+    let path = file(reader, &block, "path: clean.csv");
+    let mode = mode(reader, &block, Mode::Replace);
+    let header = optional(&block, "header", |node| reader.boolean(node, "header"));
+    let delimiter = optional(&block, "delimiter", |node| {
+        reader.byte(node, "delimiter", "delimiter: \";\"")
+    });
+    let escape = optional(&block, "escape-formulas", |node| {
+        reader.boolean(node, "escape-formulas")
+    });
+    if delimiter == Some(b'"')
+        && let Some((node, _)) = block.get("delimiter")
+    {
+        reader.say(
+            Diagnostic::error(
+                node.span.clone(),
+                "`delimiter` is the sign that goes around fields",
+            )
+            .help("write another, like delimiter: \";\""),
+        );
+    }
+    Some(CsvSink {
+        path: path?,
+        mode,
+        header: header.is_none_or(|h| h.value),
+        delimiter: delimiter.unwrap_or(b','),
+        escape_formulas: escape.is_some_and(|e| e.value),
+    })
+}
+
+fn jsonl(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<JsonlSink> {
+    let block = reader.block(node, head, &JSONL_SINK)?;
+    let path = file(reader, &block, "path: clean.jsonl");
+    let mode = mode(reader, &block, Mode::Replace);
+    Some(JsonlSink { path: path?, mode })
+}
+
+/// A file to write.
+fn file(reader: &mut Reader<'_>, block: &Block<'_>, example: &str) -> Option<Spanned<PathBuf>> {
+    let (node, _) = reader.need(block, "path", example)?;
+    if matches!(&node.kind, Kind::Text(text) if text == "-") {
+        reader.say(
+            Diagnostic::error(node.span.clone(), "rows cannot go to standard output")
+                .help(format!("name a file: {example}"))
+                .note("standard output is where the run's report goes"),
+        );
+        return None;
+    }
+    reader.path(node, "path", example)
+}
+
+/// A table's name: one that both databases take as it is, and that stays readable in SQL. Of two
+/// parts the first is the schema.
+pub(super) fn table(
+    reader: &mut Reader<'_>,
+    block: &Block<'_>,
+    parts: usize,
+) -> Option<Spanned<String>> {
+    let (node, _) = reader.need(block, "table", "table: sales")?;
+    let table = reader.text(node, "table", "table: sales")?;
+    let fits = |part: &str| {
+        part.len() <= LONGEST_NAME
+            && part.starts_with(|c: char| c.is_alphabetic() || c == '_')
+            && part.chars().all(|c| c.is_alphanumeric() || c == '_')
+    };
+    if table.value.split('.').count() > parts || !table.value.split('.').all(fits) {
+        let help = if parts == 1 && table.value.contains('.') {
+            "write the bare name, like table: sales; SQLite has no schemas"
+        } else {
+            "write 1 to 63 bytes of letters, digits and `_`, not starting with a digit, like sales_2027"
+        };
+        reader.say(
+            Diagnostic::error(
+                table.span,
+                format!("`{}` cannot be the name of a table", short(&table.value)),
+            )
+            .help(help),
+        );
+        return None;
+    }
+    Some(table)
+}
+
+/// What becomes of the rows that are there.
+pub(super) fn mode(reader: &mut Reader<'_>, block: &Block<'_>, default: Mode) -> Mode {
+    let Some((node, _)) = block.get("mode") else {
+        return default;
+    };
+    let Some(text) = reader.text(node, "mode", "mode: replace") else {
+        return default;
+    };
+    match text.value.as_str() {
+        "append" => Mode::Append,
+        "replace" => Mode::Replace,
+        "upsert" => {
+            reader.say(
+                Diagnostic::error(text.span, "`upsert` is not built in yet")
+                    .help("write mode: append to keep the rows that are there, or mode: replace to exchange them all"),
+            );
+            default
+        }
+        _ => {
+            reader.say(
+                Diagnostic::error(text.span, format!("unknown mode `{}`", short(&text.value)))
+                    .help("write mode: append to keep the rows that are there, or mode: replace to exchange them all"),
+            );
+            default
+        }
+    }
+}

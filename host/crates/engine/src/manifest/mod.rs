@@ -1,0 +1,52 @@
+//! The manifest: a YAML text becomes a [`Manifest`], or a list of everything that is wrong with it.
+//!
+//! Owns names, defaults, bounds and what a person is told; refuses to open the files it names.
+
+mod block;
+mod check;
+pub mod diagnostic;
+mod excerpt;
+mod hide;
+mod load;
+pub mod model;
+mod scalar;
+mod schema;
+mod units;
+mod value;
+mod yaml;
+
+use std::path::Path;
+
+pub use check::{Known, check};
+pub use diagnostic::{Diagnostic, Severity, render};
+pub use model::Manifest;
+pub use schema::json_schema;
+
+/// Reads a manifest's text and checks it. `file` is its place, for relative paths; it is not
+/// opened.
+///
+/// # Errors
+/// Everything that is wrong, by place: what [`load`] finds, and what [`check`] finds in whatever
+/// could be read.
+pub fn read(file: &Path, text: &str, known: &Known<'_>) -> Result<Manifest, Vec<Diagnostic>> {
+    let (draft, mut problems) = load::load(file, text);
+    if let Some(draft) = &draft {
+        problems.extend(check::check_draft(draft, known));
+    }
+    problems.sort_by_key(|p| p.span.start);
+    match draft {
+        Some(draft) if problems.is_empty() => Ok(draft.manifest),
+        _ => Err(problems),
+    }
+}
+
+/// Reads a manifest's text without checking how its parts fit together.
+///
+/// # Errors
+/// Everything that is wrong with single places: YAML, keys, kinds, units, names.
+pub fn load(file: &Path, text: &str) -> Result<Manifest, Vec<Diagnostic>> {
+    match load::load(file, text) {
+        (Some(draft), problems) if problems.is_empty() => Ok(draft.manifest),
+        (_, problems) => Err(problems),
+    }
+}

@@ -1,0 +1,395 @@
+//! The manifest as the engine uses it: every value parsed, every default filled in, every path
+//! resolved, and the place of whatever a later check may complain about kept beside it.
+//!
+//! Refuses what could be wrong by its form: there is no field here for an unparsed unit, a
+//! missing choice or a secret.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::{Deref, Range};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use glovebox_core::{DataType, Field, Limits, SecretName, World};
+
+/// A range of bytes in the manifest's text.
+pub type Span = Range<usize>;
+
+/// A value and the place where it was written, or where it was left out.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Spanned<T> {
+    /// The value.
+    pub value: T,
+    /// Its place.
+    pub span: Span,
+}
+
+impl<T> Spanned<T> {
+    /// A value at a place.
+    pub fn new(value: T, span: Span) -> Self {
+        Spanned { value, span }
+    }
+}
+
+impl<T> Deref for Spanned<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+/// A pipeline, as its manifest describes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Manifest {
+    /// The pipeline's name.
+    pub name: Spanned<String>,
+    /// The manifest's own file.
+    pub file: PathBuf,
+    /// The folder that relative paths were resolved against.
+    pub folder: PathBuf,
+    /// Where the rows come from.
+    pub source: Source,
+    /// The columns that may enter, in order.
+    pub columns: Vec<Column>,
+    /// Where secrets are looked up, in this order.
+    pub credentials: Vec<Spanned<Store>>,
+    /// What happens to the rows, in order.
+    pub steps: Vec<Step>,
+    /// Where the rows go.
+    pub sink: Sink,
+    /// What is done with rejected rows.
+    pub rejects: Rejects,
+}
+
+/// Where the rows come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A CSV file.
+    Csv(CsvSource),
+}
+
+/// A CSV file, or standard input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CsvSource {
+    /// The file.
+    pub path: Spanned<Input>,
+    /// Whether the first record names the columns; if not, they are taken by position.
+    pub header: bool,
+    /// The byte between fields.
+    pub delimiter: u8,
+    /// The byte around fields.
+    pub quote: u8,
+    /// The cells that stand for null, quoted or not.
+    pub null: Vec<String>,
+    /// Bytes that one field may have.
+    pub max_field: usize,
+    /// Bytes that one record may have.
+    pub max_record: usize,
+}
+
+/// A file to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// `-`.
+    Stdin,
+    /// A file.
+    File(PathBuf),
+}
+
+/// A column that a source yields or a transformer adds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// Its type.
+    pub data_type: Spanned<DataType>,
+    /// Whether it holds personal data; none where the manifest does not say.
+    pub personal: Option<Spanned<bool>>,
+    /// Who lets it out unmasked, why and until when.
+    pub release: Option<Spanned<Release>>,
+}
+
+impl Column {
+    /// Whether it was declared personal.
+    pub fn is_personal(&self) -> bool {
+        self.personal.as_ref().is_some_and(|p| p.value)
+    }
+
+    /// The column as a field of a schema.
+    pub fn to_field(&self) -> Field {
+        Field {
+            personal: self.is_personal(),
+            ..Field::new(self.name.as_str(), self.data_type.value)
+        }
+    }
+}
+
+/// A personal column's way out without a mask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// Why it may leave.
+    pub reason: Spanned<String>,
+    /// Who answers for it.
+    pub owner: Spanned<String>,
+    /// The last day on which it may.
+    pub until: Spanned<Date>,
+}
+
+/// A day of the proleptic Gregorian calendar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Date {
+    /// The year.
+    pub year: i32,
+    /// 1 to 12.
+    pub month: u32,
+    /// 1 to 31.
+    pub day: u32,
+}
+
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
+    }
+}
+
+/// A place where secrets are looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Store {
+    /// The operating system's store.
+    Keyring,
+    /// Variables `GLOVEBOX_SECRET_…`.
+    Env,
+    /// A folder with one file a secret.
+    Files(PathBuf),
+}
+
+/// One plugin at work on the rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// Its name, unique among the steps without regard to case.
+    pub name: Spanned<String>,
+    /// What the manifest says its plugin is, and so what it may do.
+    pub world: World,
+    /// The plugin.
+    pub plugin: Spanned<PluginRef>,
+    /// The columns that it sees.
+    pub reads: Vec<Spanned<String>>,
+    /// The columns that it may mask; it sees these too.
+    pub masks: Vec<Spanned<String>>,
+    /// The columns that it is to add, or to replace where the name is there already.
+    pub adds: Vec<Column>,
+    /// Its configuration.
+    pub with: With,
+    /// The keys that it may point at.
+    pub keys: Vec<KeyGrant>,
+    /// What bounds it.
+    pub limits: Limits,
+    /// The step as a whole: where an error without a better place is shown.
+    pub span: Span,
+}
+
+impl Step {
+    /// The columns that the plugin is shown: `reads`, then those of `masks` that it does not name.
+    pub fn granted(&self) -> Vec<&Spanned<String>> {
+        let masked = self.masks.iter().filter(|m| {
+            self.reads
+                .iter()
+                .all(|r| r.value.as_str() != m.value.as_str())
+        });
+        self.reads.iter().chain(masked).collect()
+    }
+}
+
+/// Which plugin a step runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PluginRef {
+    /// One that is built in.
+    Standard(String),
+    /// A component of one's own.
+    File {
+        /// The component.
+        path: PathBuf,
+        /// The SHA-256 it must have, in lower-case hexadecimal.
+        sha256: Option<String>,
+    },
+}
+
+/// The plugin's name for a key, and the secret that holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyGrant {
+    /// What the plugin calls it.
+    pub name: Spanned<String>,
+    /// The secret.
+    pub secret: Spanned<SecretName>,
+}
+
+/// A step's `with:` block: JSON for the plugin, and where each part of it was written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct With {
+    /// The configuration; an empty object where the manifest has none.
+    pub value: serde_json::Value,
+    spans: BTreeMap<String, Span>,
+    whole: Span,
+}
+
+impl With {
+    /// A configuration, where it stands as a whole, and where its parts stand by JSON Pointer.
+    pub(crate) fn new(
+        value: serde_json::Value,
+        whole: Span,
+        spans: BTreeMap<String, Span>,
+    ) -> Self {
+        With {
+            value,
+            spans,
+            whole,
+        }
+    }
+
+    /// Where the part at a JSON Pointer (RFC 6901) was written; if it was not, its nearest parent.
+    pub fn span_of(&self, pointer: &str) -> Span {
+        let mut pointer = pointer;
+        loop {
+            if let Some(span) = self.spans.get(pointer) {
+                return span.clone();
+            }
+            match pointer.rsplit_once('/') {
+                Some((parent, _)) => pointer = parent,
+                None => return self.whole.clone(),
+            }
+        }
+    }
+}
+
+/// Where the rows go, and which of their columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sink {
+    /// The database or file.
+    pub target: SinkTarget,
+    /// The columns to store, in order; none is all that the last step leaves.
+    pub columns: Option<Vec<Spanned<String>>>,
+    /// The `sink:` key: where an error without a better place is shown.
+    pub span: Span,
+}
+
+/// A database or file that takes rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SinkTarget {
+    /// A SQLite file.
+    Sqlite(SqliteSink),
+    /// A PostgreSQL server.
+    Postgres(PostgresSink),
+    /// A CSV file.
+    Csv(CsvSink),
+    /// A file with a JSON object a line.
+    Jsonl(JsonlSink),
+}
+
+impl SinkTarget {
+    /// The file that is written, where the target is one.
+    pub fn path(&self) -> Option<&Spanned<PathBuf>> {
+        match self {
+            SinkTarget::Sqlite(s) => Some(&s.path),
+            SinkTarget::Csv(s) => Some(&s.path),
+            SinkTarget::Jsonl(s) => Some(&s.path),
+            SinkTarget::Postgres(_) => None,
+        }
+    }
+}
+
+/// What becomes of the rows that a target holds already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// They stay.
+    Append,
+    /// They go, at the moment at which the new ones are there.
+    Replace,
+}
+
+/// A table in a SQLite file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SqliteSink {
+    /// The file.
+    pub path: Spanned<PathBuf>,
+    /// The table.
+    pub table: Spanned<String>,
+    /// What becomes of its rows; `append` by default.
+    pub mode: Mode,
+}
+
+/// A table in a PostgreSQL database. TLS is always verified, chain and host name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PostgresSink {
+    /// The server's name, which its certificate must bear.
+    pub host: Spanned<String>,
+    /// Its port.
+    pub port: u16,
+    /// The database.
+    pub database: Spanned<String>,
+    /// The user.
+    pub user: Spanned<String>,
+    /// The secret that holds the user's password.
+    pub password: Spanned<SecretName>,
+    /// Certificates to trust besides the built-in ones, as a PEM file.
+    pub ca: Option<Spanned<PathBuf>>,
+    /// The table.
+    pub table: Spanned<String>,
+    /// What becomes of its rows; `append` by default.
+    pub mode: Mode,
+    /// How long connecting may take.
+    pub connect_timeout: Duration,
+}
+
+/// A CSV file to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CsvSink {
+    /// The file.
+    pub path: Spanned<PathBuf>,
+    /// What becomes of its rows; `replace` by default.
+    pub mode: Mode,
+    /// Whether the first record names the columns.
+    pub header: bool,
+    /// The byte between fields.
+    pub delimiter: u8,
+    /// Whether text that a spreadsheet would take for a formula gets a `'` in front.
+    pub escape_formulas: bool,
+}
+
+/// A file of JSON objects to write, one a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JsonlSink {
+    /// The file.
+    pub path: Spanned<PathBuf>,
+    /// What becomes of its rows; `replace` by default.
+    pub mode: Mode,
+}
+
+/// What is done with rejected rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rejects {
+    /// The file that lists them.
+    pub path: Spanned<PathBuf>,
+    /// How many there may be; none is any number.
+    pub at_most: Option<Spanned<AtMost>>,
+}
+
+/// How many rows may be rejected before a run counts as failed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum AtMost {
+    /// That many rows.
+    Rows(u64),
+    /// That share of the rows read, 0 to 1.
+    Share(f64),
+}
+
+impl AtMost {
+    /// Whether so many rejects are too many.
+    pub fn exceeded_by(self, rejected: u64, read: u64) -> bool {
+        match self {
+            AtMost::Rows(rows) => rejected > rows,
+            // Row counts are far below 2^53, where f64 stops being exact.
+            AtMost::Share(share) => rejected as f64 > share * read as f64,
+        }
+    }
+}

@@ -1,0 +1,431 @@
+//! The manifest's JSON Schema, so that editors complete it and check it while it is written.
+//!
+//! Owns a twin of the form in which manifests are written, down to each key's description; refuses
+//! to parse: that is `load`'s, and a test holds the two together.
+
+#![expect(dead_code, reason = "only the schemas of these types are used")]
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde_json::{Map, Value};
+
+/// The JSON Schema (2020-12) of a manifest.
+pub fn json_schema() -> Value {
+    let mut schema = schemars::schema_for!(Manifest).to_value();
+    without_null(&mut schema);
+    schema
+}
+
+/// Takes `null` out: a key that is not needed is left out, not empty. `Option` says both.
+fn without_null(schema: &mut Value) {
+    match schema {
+        Value::Object(object) => {
+            if let Some(Value::Array(types)) = object.get_mut("type") {
+                types.retain(|t| t != "null");
+                if let [only] = types.as_slice() {
+                    let only = only.clone();
+                    object.insert("type".into(), only);
+                }
+            }
+            if let Some(Value::Array(any)) = object.get_mut("anyOf") {
+                any.retain(|s| s.get("type").is_none_or(|t| t != "null"));
+                if let [Value::Object(only)] = any.as_slice() {
+                    let only: Map<String, Value> = only.clone();
+                    object.remove("anyOf");
+                    object.extend(only);
+                }
+            }
+            object.values_mut().for_each(without_null);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_null),
+        _ => {}
+    }
+}
+
+/// A pipeline: where rows come from, what happens to them, where they go.
+#[derive(JsonSchema)]
+#[schemars(
+    rename_all = "kebab-case",
+    deny_unknown_fields,
+    title = "Glovebox manifest"
+)]
+struct Manifest {
+    /// The pipeline's name: 1 to 64 letters, digits, `-`, `_` or `.`.
+    #[schemars(regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"))]
+    name: String,
+    /// Where the rows come from.
+    source: Source,
+    /// The columns that may enter, in order; anything else stops at the source.
+    #[schemars(extend("minProperties" = 1))]
+    columns: BTreeMap<String, Column>,
+    /// Where secrets are looked up, in this order.
+    #[schemars(extend("default" = ["keyring", "env"]))]
+    credentials: Option<Vec<Store>>,
+    /// What happens to the rows, in order.
+    #[schemars(extend("default" = []))]
+    steps: Option<Vec<Step>>,
+    /// What bounds each step, unless it says otherwise.
+    limits: Option<Limits>,
+    /// Where the rows go.
+    sink: Sink,
+    /// What is done with rejected rows.
+    rejects: Option<Rejects>,
+}
+
+/// Where the rows come from.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+struct Source {
+    /// A CSV file.
+    csv: CsvSource,
+}
+
+/// A CSV file, in UTF-8.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+struct CsvSource {
+    /// The file, relative to the manifest's folder; `-` is standard input.
+    path: Path,
+    /// Whether the first record names the columns; if not, they are taken by position.
+    #[schemars(extend("default" = true))]
+    header: Option<bool>,
+    /// The sign between fields.
+    #[schemars(extend("default" = ","))]
+    delimiter: Option<Sign>,
+    /// The sign around fields.
+    #[schemars(extend("default" = "\""))]
+    quote: Option<Sign>,
+    /// The cells that stand for null.
+    #[schemars(extend("default" = [""]))]
+    null: Option<Vec<String>>,
+    /// Bytes that one field may have, at most 256MiB.
+    #[schemars(extend("default" = "1MiB"))]
+    max_field: Option<Size>,
+    /// Bytes that one record may have, at most 256MiB.
+    #[schemars(extend("default" = "8MiB"))]
+    max_record: Option<Size>,
+}
+
+/// A column that enters, or that a transformer adds.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+struct Column {
+    /// What its cells are.
+    r#type: Type,
+    /// Whether it holds personal data. A personal column does not reach a sink before a masker has
+    /// had it. A column added by a step that reads personal ones has to say.
+    #[schemars(extend("default" = false))]
+    personal: Option<bool>,
+    /// Who lets it out unmasked, why, and until when.
+    release: Option<Release>,
+}
+
+/// A personal column's way out without a mask.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+struct Release {
+    /// Why it may leave.
+    #[schemars(length(min = 1))]
+    reason: String,
+    /// Who answers for it.
+    #[schemars(length(min = 1))]
+    owner: String,
+    /// The last day on which it may.
+    #[schemars(regex(pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"))]
+    until: String,
+}
+
+/// A place where secrets are looked up.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Store {
+    /// One that needs no settings.
+    Named(NamedStore),
+    /// A folder with one file a secret.
+    Files(FileStore),
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+enum NamedStore {
+    /// The operating system's store.
+    Keyring,
+    /// Environment variables `GLOVEBOX_SECRET_…`.
+    Env,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+struct FileStore {
+    /// The folder, relative to the manifest's.
+    files: Path,
+}
+
+/// One plugin at work on the rows: exactly one of `validate`, `transform` and `mask`.
+#[derive(JsonSchema)]
+#[schemars(
+    rename_all = "kebab-case",
+    deny_unknown_fields,
+    extend("oneOf" = [
+        { "required": ["validate"], "properties": { "masks": false, "adds": false, "keys": false } },
+        { "required": ["transform"], "properties": { "masks": false, "keys": false } },
+        { "required": ["mask", "masks"], "properties": { "adds": false } },
+    ])
+)]
+struct Step {
+    /// The step's name in rejects and reports; by default its plugin's.
+    #[schemars(length(min = 1, max = 64))]
+    name: Option<String>,
+    /// A validator: it says which rows break which rules.
+    validate: Option<Plugin>,
+    /// A transformer: it adds columns and filters rows.
+    transform: Option<Plugin>,
+    /// A masker: it says how cells are masked.
+    mask: Option<Plugin>,
+    /// The columns that the plugin sees.
+    #[schemars(extend("uniqueItems" = true))]
+    reads: Option<Vec<String>>,
+    /// The columns that a masker may mask; it sees these too.
+    #[schemars(extend("uniqueItems" = true, "minItems" = 1))]
+    masks: Option<Vec<String>>,
+    /// The columns that a transformer adds, or replaces where the name is there already.
+    adds: Option<BTreeMap<String, Column>>,
+    /// The plugin's configuration; see `glovebox plugin list NAME`.
+    with: Option<BTreeMap<String, Value>>,
+    /// The plugin's names for keys, and the secrets that hold them.
+    keys: Option<BTreeMap<String, SecretName>>,
+    /// What bounds this step.
+    limits: Option<Limits>,
+}
+
+/// A plugin: the name of a standard one, or a component of one's own.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Plugin {
+    /// A standard plugin, or the path of a component.
+    Named(#[schemars(length(min = 1))] String),
+    /// A component and its digest.
+    File(PluginFile),
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+struct PluginFile {
+    /// The component, relative to the manifest's folder.
+    file: Path,
+    /// The SHA-256 it must have, in hexadecimal.
+    #[schemars(regex(pattern = r"^[0-9A-Fa-f]{64}$"))]
+    sha256: Option<String>,
+}
+
+/// What bounds a plugin.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+struct Limits {
+    /// Linear memory of an instance, 1MiB to 4GiB.
+    #[schemars(extend("default" = "64MiB"))]
+    memory: Option<Size>,
+    /// Wall time of one call, 1ms to 1h.
+    #[schemars(extend("default" = "1s"))]
+    time: Option<Time>,
+    /// Bytes that one call may return, 1KiB to 4GiB.
+    #[schemars(extend("default" = "32MiB"))]
+    returned: Option<Size>,
+    /// Rows that the findings of one call may name, all together.
+    #[schemars(range(min = 1, max = 67_108_864), extend("default" = 1_048_576))]
+    findings: Option<u64>,
+    /// Elements of an instance's tables.
+    #[schemars(range(min = 1, max = 10_000_000), extend("default" = 100_000))]
+    table_elements: Option<u64>,
+    /// Core instances, memories and tables that one component may have, each.
+    #[schemars(range(min = 1, max = 10_000), extend("default" = 64))]
+    instances: Option<u64>,
+    /// Faults of the step in a run before the run gives up on its plugin.
+    #[schemars(range(min = 0, max = 1_000_000_000_u64), extend("default" = 100))]
+    faults: Option<u64>,
+}
+
+/// Where the rows go: exactly one of `sqlite`, `postgres`, `csv` and `jsonl`.
+#[derive(JsonSchema)]
+#[schemars(
+    rename_all = "kebab-case",
+    deny_unknown_fields,
+    extend("oneOf" = [
+        { "required": ["sqlite"] },
+        { "required": ["postgres"] },
+        { "required": ["csv"] },
+        { "required": ["jsonl"] },
+    ])
+)]
+struct Sink {
+    /// A table in a SQLite file.
+    sqlite: Option<SqliteSink>,
+    /// A table in a PostgreSQL database, over verified TLS.
+    postgres: Option<PostgresSink>,
+    /// A CSV file.
+    csv: Option<CsvSink>,
+    /// A file with a JSON object a line.
+    jsonl: Option<JsonlSink>,
+    /// The columns to store, in order; by default all that the last step leaves.
+    #[schemars(extend("uniqueItems" = true, "minItems" = 1))]
+    columns: Option<Vec<String>>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+struct SqliteSink {
+    /// The file, relative to the manifest's folder.
+    path: Path,
+    /// The table; it is created if it is missing.
+    table: Table,
+    /// What becomes of the rows that are there.
+    #[schemars(extend("default" = "append"))]
+    mode: Option<Mode>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+struct PostgresSink {
+    /// The server's name or address, which its certificate must bear.
+    #[schemars(length(min = 1, max = 253))]
+    host: String,
+    /// Its port.
+    #[schemars(range(min = 1, max = 65_535), extend("default" = 5432))]
+    port: Option<u64>,
+    /// The database.
+    #[schemars(length(min = 1, max = 63))]
+    database: String,
+    /// The user.
+    #[schemars(length(min = 1, max = 63))]
+    user: String,
+    /// The user's password.
+    password: Password,
+    /// How the server is verified. It always is.
+    tls: Option<Tls>,
+    /// The table, or `schema.table`; it is created if it is missing.
+    table: Table,
+    /// What becomes of the rows that are there.
+    #[schemars(extend("default" = "append"))]
+    mode: Option<Mode>,
+    /// How long connecting may take, 100ms to 1h.
+    #[schemars(extend("default" = "10s"))]
+    connect_timeout: Option<Time>,
+}
+
+/// A password, by the name of the secret that holds it.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+struct Password {
+    /// The secret.
+    secret: SecretName,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+struct Tls {
+    /// Certificates to trust besides the built-in ones: a PEM file, relative to the manifest's
+    /// folder.
+    ca: Option<Path>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+struct CsvSink {
+    /// The file, relative to the manifest's folder.
+    path: Path,
+    /// What becomes of the rows that are there.
+    #[schemars(extend("default" = "replace"))]
+    mode: Option<Mode>,
+    /// Whether the first record names the columns.
+    #[schemars(extend("default" = true))]
+    header: Option<bool>,
+    /// The sign between fields.
+    #[schemars(extend("default" = ","))]
+    delimiter: Option<Sign>,
+    /// Whether text that a spreadsheet would take for a formula gets a `'` in front.
+    #[schemars(extend("default" = false))]
+    escape_formulas: Option<bool>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+struct JsonlSink {
+    /// The file, relative to the manifest's folder.
+    path: Path,
+    /// What becomes of the rows that are there.
+    #[schemars(extend("default" = "replace"))]
+    mode: Option<Mode>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+enum Mode {
+    /// They stay.
+    Append,
+    /// They go, at the moment at which the new ones are there.
+    Replace,
+}
+
+/// What is done with rejected rows.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+struct Rejects {
+    /// The file that lists them, relative to the manifest's folder; by default
+    /// `NAME.rejects.jsonl` with the pipeline's name.
+    path: Option<Path>,
+    /// How many there may be: rows, or a share like `50%`; by default any number.
+    at_most: Option<AtMost>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum AtMost {
+    /// Rows.
+    Rows(u64),
+    /// A share of the rows read, 0% to 100%.
+    Share(#[schemars(regex(pattern = r"^[0-9]+(\.[0-9]+)? *%$"))] String),
+}
+
+/// A path.
+#[derive(JsonSchema)]
+struct Path(#[schemars(length(min = 1))] String);
+
+/// One ASCII sign that is no letter, digit or line break.
+#[derive(JsonSchema)]
+struct Sign(#[schemars(regex(pattern = r"^[\t -/:-@\[-`{-~]$"))] String);
+
+/// A size: a whole number and its unit.
+#[derive(JsonSchema)]
+struct Size(#[schemars(regex(pattern = r"^[0-9]+ *(B|KiB|MiB|GiB)$"))] String);
+
+/// A duration: a whole number and its unit.
+#[derive(JsonSchema)]
+struct Time(#[schemars(regex(pattern = r"^[0-9]+ *(ms|s|min|h)$"))] String);
+
+/// The type of a column.
+#[derive(JsonSchema)]
+struct Type(
+    #[schemars(regex(
+        pattern = r"^(text|int64|float64|boolean|bytes|date|timestamp|decimal *\( *[0-9]{1,2} *, *[0-9]{1,2} *\))$"
+    ))]
+    String,
+);
+
+/// A table's name.
+#[derive(JsonSchema)]
+struct Table(#[schemars(length(min = 1, max = 127))] String);
+
+/// The name of a secret, like `sales/customer-salt`.
+#[derive(JsonSchema)]
+struct SecretName(
+    #[schemars(
+        length(max = 128),
+        regex(pattern = r"^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*$")
+    )]
+    String,
+);
+
+#[cfg(test)]
+#[path = "schema_tests.rs"]
+mod tests;

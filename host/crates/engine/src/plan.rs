@@ -1,0 +1,289 @@
+//! From a checked manifest to a plan: plugins opened once, types known through every step.
+//!
+//! Owns all that can be found out before a row is read; refuses secrets, so that a plan can be
+//! shown, stored and sent.
+
+use std::sync::Arc;
+
+use arrow_schema::SchemaRef;
+use glovebox_core::{Announced, Field, Grants, Plugin, PluginError, Schema, World};
+
+use crate::manifest::Manifest;
+use crate::manifest::diagnostic::Diagnostic;
+use crate::manifest::model::{self, PluginRef};
+use crate::toolbox::Toolbox;
+
+/// What a run will do.
+pub struct Plan {
+    /// The columns that enter.
+    pub source: Schema,
+    /// The steps, in order.
+    pub steps: Vec<PlannedStep>,
+    /// The columns that reach the sink, in order.
+    pub sink: Schema,
+    /// Where each of them stands after the last step.
+    pub sink_columns: Vec<usize>,
+}
+
+/// A step whose plugin has accepted its configuration and grants.
+pub struct PlannedStep {
+    /// The step's name.
+    pub name: Arc<str>,
+    /// The compiled plugin.
+    pub plugin: Arc<dyn Plugin>,
+    /// Its `with:` block, as JSON.
+    pub config: String,
+    /// What it may see and change.
+    pub grants: Grants,
+    /// Where the granted columns stand in the step's input.
+    pub inputs: Vec<usize>,
+    /// What it announced.
+    pub announced: Announced,
+    /// For each announced field of a transformer, where it goes: a place of the input that it
+    /// replaces, or one after the last.
+    pub places: Vec<usize>,
+    /// The columns after the step.
+    pub output: Schema,
+    /// The same as Arrow has it.
+    pub output_arrow: SchemaRef,
+    /// Faults after which the run gives up on the plugin.
+    pub faults: u64,
+}
+
+/// Opens every plugin once and follows the columns through the steps.
+///
+/// # Errors
+/// Everything that is wrong, each at its place in the manifest.
+pub fn plan(manifest: &Manifest, toolbox: &dyn Toolbox) -> Result<Plan, Vec<Diagnostic>> {
+    let mut problems = Vec::new();
+    let source = Schema::new(
+        manifest
+            .columns
+            .iter()
+            .map(model::Column::to_field)
+            .collect(),
+    );
+    let mut schema = source.clone();
+    let mut steps = Vec::with_capacity(manifest.steps.len());
+    for step in &manifest.steps {
+        match plan_step(step, &schema, toolbox) {
+            Ok(planned) => {
+                schema = planned.output.clone();
+                steps.push(planned);
+            }
+            Err(problem) => {
+                problems.push(*problem);
+                // The rest is planned as if the step had kept to its grants.
+                schema = as_granted(step, schema);
+            }
+        }
+    }
+    let sink_columns = match &manifest.sink.columns {
+        None => (0..schema.fields.len()).collect(),
+        Some(columns) => columns
+            .iter()
+            .filter_map(|name| {
+                let position = schema.position(name);
+                if position.is_none() {
+                    problems.push(
+                        Diagnostic::error(
+                            name.span.clone(),
+                            format!("no step leaves a column `{}`", name.value),
+                        )
+                        .label("not a column here"),
+                    );
+                }
+                position
+            })
+            .collect::<Vec<_>>(),
+    };
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let sink = Schema::new(
+        sink_columns
+            .iter()
+            .filter_map(|&i| schema.fields.get(i).cloned())
+            .collect(),
+    );
+    Ok(Plan {
+        source,
+        steps,
+        sink,
+        sink_columns,
+    })
+}
+
+fn plan_step(
+    step: &model::Step,
+    input: &Schema,
+    toolbox: &dyn Toolbox,
+) -> Result<PlannedStep, Box<Diagnostic>> {
+    let at_plugin = |message: String| Diagnostic::error(step.plugin.span.clone(), message);
+    let plugin = toolbox
+        .plugin(&step.plugin, &step.limits)
+        .map_err(|e| at_plugin(e.to_string()))?;
+    if plugin.world() != step.world {
+        return Err(Box::new(
+            at_plugin(format!(
+                "{} is a {}, not a {}",
+                plugin_name(&step.plugin),
+                plugin.world(),
+                step.world
+            ))
+            .label("of another kind")
+            .help(format!("write `{}:` here", keyword(plugin.world()))),
+        ));
+    }
+    let (grants, inputs) = grants(step, input)?;
+    let config = step.with.value.to_string();
+    let instance = plugin.open(&config, &grants).map_err(|error| match error {
+        PluginError::Config { path, message, .. } => Diagnostic::error(
+            step.with.span_of(&path),
+            format!(
+                "{} refuses its `with:`: {message}",
+                plugin_name(&step.plugin)
+            ),
+        )
+        .help(manual(&step.plugin)),
+        other => at_plugin(other.to_string()),
+    })?;
+    let announced = instance.announced().clone();
+    let (output, places) = after(step, input, &grants, &inputs, &announced);
+    Ok(PlannedStep {
+        name: step.name.as_str().into(),
+        plugin,
+        config,
+        grants,
+        inputs,
+        announced,
+        places,
+        output_arrow: output.to_arrow(),
+        output,
+        faults: step.limits.faults,
+    })
+}
+
+/// The step's columns as fields, and where they stand in its input.
+fn grants(step: &model::Step, input: &Schema) -> Result<(Grants, Vec<usize>), Box<Diagnostic>> {
+    let mut fields = Vec::new();
+    let mut inputs = Vec::new();
+    for name in step.granted() {
+        let found = input
+            .position(name)
+            .and_then(|i| input.fields.get(i).map(|f| (i, f)));
+        let Some((position, field)) = found else {
+            return Err(Box::new(Diagnostic::error(
+                name.span.clone(),
+                format!("no column `{}` reaches this step", name.value),
+            )));
+        };
+        inputs.push(position);
+        fields.push(field.clone());
+    }
+    let masks = (0..fields.len())
+        .filter(|&i| {
+            fields
+                .get(i)
+                .is_some_and(|f| step.masks.iter().any(|m| m.as_str() == &*f.name))
+        })
+        .collect();
+    let adds = step.adds.iter().map(model::Column::to_field).collect();
+    let grants = Grants {
+        fields,
+        masks,
+        adds,
+    };
+    Ok((grants, inputs))
+}
+
+/// The columns after the step, and where a transformer's go.
+fn after(
+    step: &model::Step,
+    input: &Schema,
+    grants: &Grants,
+    inputs: &[usize],
+    announced: &Announced,
+) -> (Schema, Vec<usize>) {
+    let mut output = input.clone();
+    let mut places = Vec::new();
+    match announced {
+        Announced::Rules(_) => {}
+        Announced::Masked(fields) => {
+            for &mask in &grants.masks {
+                let place = inputs.get(mask).and_then(|&i| output.fields.get_mut(i));
+                if let (Some(place), Some(field)) = (place, fields.get(mask)) {
+                    *place = Field {
+                        personal: false,
+                        ..field.clone()
+                    };
+                }
+            }
+        }
+        Announced::Added(fields) => {
+            for field in fields {
+                let personal = step
+                    .adds
+                    .iter()
+                    .any(|a| a.name.as_str() == &*field.name && a.is_personal());
+                places.push(put(
+                    &mut output,
+                    Field {
+                        personal,
+                        ..field.clone()
+                    },
+                ));
+            }
+        }
+    }
+    (output, places)
+}
+
+fn put(schema: &mut Schema, field: Field) -> usize {
+    match schema.position(&field.name) {
+        Some(position) => {
+            if let Some(place) = schema.fields.get_mut(position) {
+                *place = field;
+            }
+            position
+        }
+        None => {
+            schema.fields.push(field);
+            schema.fields.len() - 1
+        }
+    }
+}
+
+fn as_granted(step: &model::Step, mut schema: Schema) -> Schema {
+    for added in &step.adds {
+        put(&mut schema, added.to_field());
+    }
+    schema
+}
+
+fn keyword(world: World) -> &'static str {
+    match world {
+        World::Validator => "validate",
+        World::Masker => "mask",
+        World::Transformer => "transform",
+    }
+}
+
+fn plugin_name(plugin: &PluginRef) -> String {
+    match plugin {
+        PluginRef::Standard(name) => format!("`{name}`"),
+        PluginRef::File { path, .. } => format!("`{}`", path.display()),
+    }
+}
+
+fn manual(plugin: &PluginRef) -> String {
+    match plugin {
+        PluginRef::Standard(name) => format!("`glovebox plugin list {name}` shows its options"),
+        PluginRef::File { path, .. } => {
+            format!(
+                "`glovebox plugin list {}` shows its options",
+                path.display()
+            )
+        }
+    }
+}

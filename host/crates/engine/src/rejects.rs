@@ -1,0 +1,74 @@
+//! The rejects, a JSON object a line: row, line, and its violations; never a value.
+//!
+//! Owns the staged file; refuses to leave half of one under its final name.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use glovebox_core::Reject;
+use tempfile::NamedTempFile;
+
+use crate::error::RunError;
+
+/// Writes rejects beside their final place and puts them there at the end.
+pub(crate) struct RejectsFile {
+    path: PathBuf,
+    staged: BufWriter<NamedTempFile>,
+}
+
+impl RejectsFile {
+    pub(crate) fn create(path: &Path) -> Result<Self, RunError> {
+        let staged = NamedTempFile::with_prefix_in(".glovebox-rejects-", folder(path))
+            .map_err(|e| failed(path, e))?;
+        Ok(RejectsFile {
+            path: path.to_owned(),
+            staged: BufWriter::with_capacity(64 << 10, staged),
+        })
+    }
+
+    pub(crate) fn write(&mut self, rejects: &[Reject]) -> Result<(), RunError> {
+        for reject in rejects {
+            serde_json::to_writer(&mut self.staged, reject)
+                .map_err(std::io::Error::from)
+                .and_then(|()| self.staged.write_all(b"\n"))
+                .map_err(|e| failed(&self.path, e))?;
+        }
+        Ok(())
+    }
+
+    /// Makes sure that nothing is left to fail but the renaming.
+    pub(crate) fn sync(&mut self) -> Result<(), RunError> {
+        self.staged
+            .flush()
+            .and_then(|()| self.staged.get_ref().as_file().sync_all())
+            .map_err(|e| failed(&self.path, e))
+    }
+
+    /// Puts the file in its place.
+    pub(crate) fn publish(self) -> Result<(), RunError> {
+        let path = self.path;
+        let staged = self
+            .staged
+            .into_inner()
+            .map_err(|e| failed(&path, e.into_error()))?;
+        staged.persist(&path).map_err(|e| failed(&path, e.error))?;
+        File::open(folder(&path))
+            .and_then(|folder| folder.sync_all())
+            .map_err(|e| failed(&path, e))
+    }
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn failed(path: &Path, problem: std::io::Error) -> RunError {
+    RunError::Rejects {
+        place: path.display().to_string(),
+        problem,
+    }
+}

@@ -1,0 +1,197 @@
+//! A checked answer applied to its batch: findings become violations, actions become masked
+//! columns, added columns are spliced in, rows that do not stay are taken out.
+//!
+//! Owns the only place where a plugin's word changes a row; refuses to change what was not granted.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow_buffer::{BooleanBufferBuilder, NullBuffer};
+use glovebox_core::{
+    Action, Announced, Answer, Batch, Fault, FaultKind, Finding, Masked, Reject, Target, Violation,
+};
+
+use crate::arm::ArmedStep;
+use crate::error::RunError;
+
+/// A batch after a step.
+pub(crate) struct Resolved {
+    pub(crate) batch: Batch,
+    pub(crate) filtered: u64,
+    pub(crate) rejects: Vec<Reject>,
+}
+
+pub(crate) fn resolve(
+    step: &ArmedStep<'_>,
+    answer: Answer,
+    batch: &Batch,
+) -> Result<Result<Resolved, Fault>, RunError> {
+    match answer {
+        Answer::Findings(findings) => findings_resolved(step, &findings, batch).map(Ok),
+        Answer::Masked(masked) => {
+            if let Some(fault) = left_personal(step, &masked) {
+                return Ok(Err(fault));
+            }
+            masked_resolved(step, masked, batch).map(Ok)
+        }
+        Answer::Transformed { columns, keep } => {
+            transformed_resolved(step, columns, keep.as_ref(), batch).map(Ok)
+        }
+    }
+}
+
+fn findings_resolved(
+    step: &ArmedStep<'_>,
+    findings: &[Finding],
+    batch: &Batch,
+) -> Result<Resolved, RunError> {
+    let unchanged = |batch: &Batch| Resolved {
+        batch: batch.clone(),
+        filtered: 0,
+        rejects: Vec::new(),
+    };
+    let Announced::Rules(rules) = &step.planned.announced else {
+        return Ok(unchanged(batch));
+    };
+    let mut by_row: BTreeMap<u32, Vec<Violation>> = BTreeMap::new();
+    for finding in findings {
+        let Some(rule) = rules.get(finding.rule) else {
+            continue;
+        };
+        let column = rule
+            .column
+            .and_then(|c| step.planned.grants.fields.get(c))
+            .map(|f| Arc::clone(&f.name));
+        for &row in &finding.rows {
+            by_row.entry(row).or_default().push(Violation {
+                step: Arc::clone(&step.planned.name),
+                column: column.clone(),
+                rule: Arc::clone(&rule.id),
+                message: Arc::clone(&rule.message),
+            });
+        }
+    }
+    if by_row.is_empty() {
+        return Ok(unchanged(batch));
+    }
+    let mut keep = BooleanBufferBuilder::new(batch.rows());
+    keep.append_n(batch.rows(), true);
+    let mut rejects = Vec::with_capacity(by_row.len());
+    for (row, violations) in by_row {
+        let row = row as usize;
+        keep.set_bit(row, false);
+        rejects.push(Reject {
+            row: batch.origin.row(row),
+            line: batch.origin.line(row),
+            violations,
+        });
+    }
+    Ok(Resolved {
+        batch: batch.filter(&BooleanArray::new(keep.finish(), None))?,
+        filtered: 0,
+        rejects,
+    })
+}
+
+/// A masker may not hand on a personal column that it was given to mask as it came.
+fn left_personal(step: &ArmedStep<'_>, masked: &[Masked]) -> Option<Fault> {
+    let grants = &step.planned.grants;
+    let left = grants
+        .masks
+        .iter()
+        .filter(|&&i| masked.iter().all(|m| m.column != i))
+        .find_map(|&i| grants.fields.get(i).filter(|f| f.personal))?;
+    Some(Fault {
+        plugin: step.planned.plugin.about().name.clone(),
+        kind: FaultKind::Breach,
+        what: format!("left the personal column `{}` as it was", left.name),
+        remedy: "a masker must mask every personal column of its `masks:`".into(),
+    })
+}
+
+fn masked_resolved(
+    step: &ArmedStep<'_>,
+    masked: Vec<Masked>,
+    batch: &Batch,
+) -> Result<Resolved, RunError> {
+    let planned = step.planned;
+    let mut columns = batch.columns.columns().to_vec();
+    for entry in masked {
+        let Some(&place) = planned.inputs.get(entry.column) else {
+            continue;
+        };
+        let (Some(column), Some(field)) =
+            (columns.get_mut(place), planned.output.fields.get(place))
+        else {
+            continue;
+        };
+        *column = match entry.action {
+            Action::Replace(values) => values,
+            Action::Nullify(Target::Cells) => {
+                new_null_array(&field.data_type.to_arrow(), batch.rows())
+            }
+            Action::Nullify(Target::Rows(rows)) => nullified(column, &rows)?,
+            // The sandbox has refused these.
+            Action::Nullify(Target::Spans(_)) => Arc::clone(column),
+            Action::Keyed {
+                method,
+                key,
+                target,
+            } => step
+                .keys
+                .mask(&key, &method, &target, column)
+                .map_err(|error| RunError::Key {
+                    step: planned.name.to_string(),
+                    error,
+                })?,
+        };
+    }
+    Ok(Resolved {
+        batch: rebuilt(step, columns, batch)?,
+        filtered: 0,
+        rejects: Vec::new(),
+    })
+}
+
+/// The column with the marked rows null.
+fn nullified(column: &ArrayRef, rows: &BooleanArray) -> Result<ArrayRef, RunError> {
+    let present = NullBuffer::new(!rows.values());
+    let nulls = NullBuffer::union(column.nulls(), Some(&present));
+    let data = column.to_data().into_builder().nulls(nulls).build()?;
+    Ok(arrow_array::make_array(data))
+}
+
+fn transformed_resolved(
+    step: &ArmedStep<'_>,
+    added: Vec<ArrayRef>,
+    keep: Option<&BooleanArray>,
+    batch: &Batch,
+) -> Result<Resolved, RunError> {
+    let mut columns = batch.columns.columns().to_vec();
+    for (column, &place) in added.into_iter().zip(&step.planned.places) {
+        match columns.get_mut(place) {
+            Some(there) => *there = column,
+            None => columns.push(column),
+        }
+    }
+    let mut batch = rebuilt(step, columns, batch)?;
+    let before = batch.rows();
+    if let Some(keep) = keep.filter(|k| k.true_count() < before) {
+        batch = batch.filter(keep)?;
+    }
+    Ok(Resolved {
+        filtered: (before - batch.rows()) as u64,
+        batch,
+        rejects: Vec::new(),
+    })
+}
+
+fn rebuilt(step: &ArmedStep<'_>, columns: Vec<ArrayRef>, batch: &Batch) -> Result<Batch, RunError> {
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.rows()));
+    let schema = Arc::clone(&step.planned.output_arrow);
+    Ok(Batch::new(
+        RecordBatch::try_new_with_options(schema, columns, &options)?,
+        batch.origin.clone(),
+    ))
+}

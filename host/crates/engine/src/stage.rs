@@ -1,0 +1,168 @@
+//! One step at work in one worker: the granted columns go in, the batch comes out changed.
+//!
+//! Owns what happens after a fault: the instance is thrown away and the batch halved on fresh
+//! ones until the poison rows are alone, which are rejected. Refuses to use a faulty answer.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use arrow_array::RecordBatch;
+use glovebox_core::{Batch, Fault, Instance, PluginError, Reject, Violation};
+
+use crate::arm::ArmedStep;
+use crate::error::RunError;
+use crate::resolve::{Resolved, resolve};
+
+/// A step in one worker.
+pub(crate) struct Stage<'p> {
+    step: &'p ArmedStep<'p>,
+    /// Faults of this step, over all workers.
+    faults: &'p AtomicU64,
+    instance: Option<Box<dyn Instance>>,
+}
+
+/// What a step did to the batches of a chunk.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) rows_in: u64,
+    pub(crate) filtered: u64,
+    pub(crate) rejects: Vec<Reject>,
+    pub(crate) faults: BTreeMap<String, u64>,
+    pub(crate) time: Duration,
+}
+
+impl<'p> Stage<'p> {
+    pub(crate) fn new(step: &'p ArmedStep<'p>, faults: &'p AtomicU64) -> Self {
+        Stage {
+            step,
+            faults,
+            instance: None,
+        }
+    }
+
+    /// The batch after this step, in pieces where a fault has cut it.
+    pub(crate) fn apply(
+        &mut self,
+        batch: Batch,
+        tally: &mut Tally,
+    ) -> Result<Vec<Batch>, RunError> {
+        let started = Instant::now();
+        tally.rows_in += batch.rows() as u64;
+        let mut done = Vec::with_capacity(1);
+        // A stack of pieces, the first on top: halves keep the order of rows.
+        let mut pieces = vec![batch];
+        while let Some(piece) = pieces.pop() {
+            let rows = piece.rows();
+            if rows == 0 {
+                continue;
+            }
+            match self.try_apply(&piece)? {
+                Ok(resolved) => {
+                    tally.filtered += resolved.filtered;
+                    tally.rejects.extend(resolved.rejects);
+                    if resolved.batch.rows() > 0 {
+                        done.push(resolved.batch);
+                    }
+                }
+                Err(fault) => {
+                    self.record(&fault, tally)?;
+                    if rows == 1 {
+                        tally.rejects.push(self.poison(&piece, &fault));
+                    } else {
+                        let half = rows / 2;
+                        pieces.push(piece.slice(half, rows - half));
+                        pieces.push(piece.slice(0, half));
+                    }
+                }
+            }
+        }
+        tally.time += started.elapsed();
+        Ok(done)
+    }
+
+    fn try_apply(&mut self, batch: &Batch) -> Result<Result<Resolved, Fault>, RunError> {
+        // Taken out for the call and put back after a good one: a fault loses it.
+        let mut instance = match self.instance.take() {
+            Some(instance) => instance,
+            None => match self.fresh()? {
+                Ok(instance) => instance,
+                Err(fault) => return Ok(Err(fault)),
+            },
+        };
+        let granted = project(batch, &self.step.planned.inputs)?;
+        let answer = match instance.apply(&granted) {
+            Ok(answer) => answer,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let resolved = resolve(self.step, answer, batch)?;
+        if resolved.is_ok() {
+            self.instance = Some(instance);
+        }
+        Ok(resolved)
+    }
+
+    /// A fresh instance that announces what the plan was made with.
+    fn fresh(&self) -> Result<Result<Box<dyn Instance>, Fault>, RunError> {
+        let planned = self.step.planned;
+        match planned.plugin.open(&planned.config, &planned.grants) {
+            Ok(instance) if *instance.announced() == planned.announced => Ok(Ok(instance)),
+            Ok(_) => Err(RunError::Fickle {
+                step: planned.name.to_string(),
+            }),
+            Err(PluginError::Fault(fault)) => Ok(Err(fault)),
+            Err(_) => Err(RunError::Fickle {
+                step: planned.name.to_string(),
+            }),
+        }
+    }
+
+    fn record(&self, fault: &Fault, tally: &mut Tally) -> Result<(), RunError> {
+        *tally.faults.entry(fault.to_string()).or_default() += 1;
+        let so_far = self.faults.fetch_add(1, Ordering::Relaxed) + 1;
+        if so_far > self.step.planned.faults {
+            return Err(RunError::TooManyFaults {
+                step: self.step.planned.name.to_string(),
+                limit: self.step.planned.faults,
+                last: fault.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    fn poison(&self, row: &Batch, fault: &Fault) -> Reject {
+        Reject {
+            row: row.origin.row(0),
+            line: row.origin.line(0),
+            violations: vec![Violation {
+                step: self.step.planned.name.clone(),
+                column: None,
+                rule: fault.kind.rule().into(),
+                message: fault.to_string().into(),
+            }],
+        }
+    }
+}
+
+/// A batch through all steps, in pieces where a fault has cut it.
+pub(crate) fn through(
+    stages: &mut [Stage<'_>],
+    tallies: &mut [Tally],
+    batch: Batch,
+) -> Result<Vec<Batch>, RunError> {
+    let mut batches = vec![batch];
+    for (stage, tally) in stages.iter_mut().zip(tallies) {
+        let mut after = Vec::with_capacity(batches.len());
+        for batch in batches {
+            after.extend(stage.apply(batch, tally)?);
+        }
+        batches = after;
+    }
+    Ok(batches)
+}
+
+/// The granted columns, and no others.
+fn project(batch: &Batch, inputs: &[usize]) -> Result<Batch, RunError> {
+    let columns: RecordBatch = batch.columns.project(inputs)?;
+    Ok(Batch::new(columns, batch.origin.clone()))
+}

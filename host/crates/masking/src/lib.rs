@@ -1,0 +1,21 @@
+//! Keyed masking in the host: a key ring and the methods plugins may point at.
+//!
+//! Owns the keys of a step while it runs and every computation with them. Refuses to hand a
+//! key out, to mask with an empty one, and to quote a cell in an error.
+//!
+//! A method is a file: `hmac`, `pbkdf2`; AES-SIV and FF1 get theirs when they are built in.
+
+mod estimate;
+mod hmac;
+mod memo;
+mod pbkdf2;
+mod ring;
+mod text;
+
+pub use estimate::{estimate, spell};
+pub use memo::MEMO_ENTRIES;
+pub use pbkdf2::ITERATIONS;
+pub use ring::Ring;
+
+/// What a keyed method makes of a value, before it is written as text.
+type Mask = [u8; 32];

@@ -1,0 +1,170 @@
+//! The keys of one step, under the plugin's names for them.
+//!
+//! Owns the keys until the step ends, wiped then, and what each method does with them; refuses
+//! empty keys, names that were not granted, and to be printed with more than the names.
+//!
+//! HMAC is computed for every cell anew. PBKDF2, which costs a hundred thousand times as much,
+//! is computed once for each distinct value of a run, the new ones of a batch on all cores.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::time::Duration;
+
+use arrow_array::ArrayRef;
+use glovebox_core::{KeyError, KeyRing, Method, Secret, Target};
+use rayon::prelude::*;
+
+use crate::Mask;
+use crate::hmac::Keyed;
+use crate::memo::{Digest, MEMO_ENTRIES, Memo};
+use crate::pbkdf2;
+use crate::text::Cells;
+
+/// The key ring of a step, shared by its workers.
+pub struct Ring {
+    keys: Vec<(String, Key)>,
+    memo: Memo,
+}
+
+struct Key {
+    secret: Secret,
+    keyed: Keyed,
+}
+
+impl Ring {
+    /// A ring of these keys, under the plugin's names for them.
+    ///
+    /// # Errors
+    /// When a key is empty, or a name stands twice.
+    ///
+    /// ```
+    /// use glovebox_core::{KeyRing, Secret};
+    /// use glovebox_masking::Ring;
+    ///
+    /// let ring = Ring::new(vec![("pseudonym".into(), Secret::new(b"salt".into()))]).unwrap();
+    /// assert!(ring.has("pseudonym"));
+    /// assert!(Ring::new(vec![("pseudonym".into(), Secret::new(vec![]))]).is_err());
+    /// ```
+    pub fn new(keys: Vec<(String, Secret)>) -> Result<Self, KeyError> {
+        Ring::with_memo(keys, MEMO_ENTRIES)
+    }
+
+    /// The same, remembering at most so many results of slow methods.
+    ///
+    /// # Errors
+    /// As [`Ring::new`].
+    pub fn with_memo(keys: Vec<(String, Secret)>, entries: usize) -> Result<Self, KeyError> {
+        let mut names = HashSet::new();
+        let keys = keys
+            .into_iter()
+            .map(|(name, secret)| {
+                if secret.is_empty() {
+                    return Err(KeyError::Parameters(format!(
+                        "key `{name}` is empty, which would mask nothing; set its secret"
+                    )));
+                }
+                if !names.insert(name.clone()) {
+                    return Err(KeyError::Parameters(format!("key `{name}` stands twice")));
+                }
+                let keyed = Keyed::new(secret.expose())?;
+                Ok((name, Key { secret, keyed }))
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Ring {
+            keys,
+            memo: Memo::new(entries),
+        })
+    }
+
+    fn key(&self, name: &str) -> Result<&Key, KeyError> {
+        self.keys
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, key)| key)
+            .ok_or_else(|| KeyError::NotGranted(name.into()))
+    }
+
+    /// The masks of the distinct values, each computed once a run.
+    fn derived<'a>(
+        &self,
+        key: &Key,
+        iterations: u32,
+        values: impl Iterator<Item = &'a [u8]>,
+    ) -> HashMap<&'a [u8], Mask> {
+        let distinct: HashSet<_> = values.collect();
+        // Into a list first, which splits evenly among the cores.
+        let distinct: Vec<_> = distinct.into_iter().collect();
+        distinct
+            .into_par_iter()
+            .map(|value| {
+                let mask = self.memo.get(key.digest(iterations, value), || {
+                    pbkdf2::mask(value, key.secret.expose(), iterations)
+                });
+                (value, mask)
+            })
+            .collect()
+    }
+}
+
+impl Key {
+    /// What stands for a value in the memo: half an HMAC of method, iterations and value.
+    fn digest(&self, iterations: u32, value: &[u8]) -> Digest {
+        let code = self
+            .keyed
+            .mask_parts(&[b"pbkdf2-sha256", &iterations.to_be_bytes(), value]);
+        let mut digest = Digest::default();
+        for (to, from) in digest.iter_mut().zip(code) {
+            *to = from;
+        }
+        digest
+    }
+}
+
+impl KeyRing for Ring {
+    fn has(&self, key: &str) -> bool {
+        self.key(key).is_ok()
+    }
+
+    fn mask(
+        &self,
+        key: &str,
+        method: &Method,
+        target: &Target,
+        column: &ArrayRef,
+    ) -> Result<ArrayRef, KeyError> {
+        let key = self.key(key)?;
+        let cells = Cells::read(column)?;
+        cells.check(target)?;
+        match method {
+            Method::HmacSha256 => cells.masked(target, |value| key.keyed.mask(value)),
+            Method::Pbkdf2Sha256 { iterations } => {
+                pbkdf2::check(*iterations)?;
+                let derived = self.derived(key, *iterations, cells.values(target));
+                cells.masked(target, |value| match derived.get(value) {
+                    Some(mask) => *mask,
+                    None => pbkdf2::mask(value, key.secret.expose(), *iterations),
+                })
+            }
+            Method::AesSiv => Err(KeyError::NotBuiltIn("aes-siv")),
+            Method::Ff1 { .. } => Err(KeyError::NotBuiltIn("ff1")),
+        }
+    }
+
+    fn cost_of_one(&self, method: &Method) -> Option<Duration> {
+        match method {
+            Method::Pbkdf2Sha256 { iterations } => Some(pbkdf2::cost(*iterations)),
+            Method::HmacSha256 | Method::AesSiv | Method::Ff1 { .. } => None,
+        }
+    }
+}
+
+impl fmt::Debug for Ring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.keys.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Ring").field("keys", &names).finish()
+    }
+}
+
+#[cfg(test)]
+#[path = "ring_tests.rs"]
+mod tests;

@@ -1,0 +1,223 @@
+//! Whole columns through the ring: the reference values, equality with the plain computation,
+//! and what is said when something does not fit.
+
+use std::sync::{Arc, Barrier};
+use std::thread;
+
+use ::hmac::{Hmac, KeyInit, Mac};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, BooleanArray, Int64Array, StringArray};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE;
+use glovebox_core::{DataType, Spans};
+use sha2::Sha256;
+
+use super::*;
+
+const CANARY: &str = "canary-0d4e";
+
+fn ring(key: &str) -> Ring {
+    Ring::new(vec![("pseudonym".into(), Secret::new(key.into()))]).unwrap()
+}
+
+fn text(cells: &[&str]) -> ArrayRef {
+    Arc::new(StringArray::from(cells.to_vec()))
+}
+
+fn cells(column: &ArrayRef) -> Vec<&str> {
+    column
+        .as_string::<i32>()
+        .iter()
+        .map(Option::unwrap)
+        .collect()
+}
+
+const fn pbkdf2(iterations: u32) -> Method {
+    Method::Pbkdf2Sha256 { iterations }
+}
+
+#[test]
+fn the_reference_values_are_met() {
+    let column = text(&["cust0", "cust1", "cust2", "customer123", "cust1"]);
+    let masked = ring("salt")
+        .mask("pseudonym", &pbkdf2(100_000), &Target::Cells, &column)
+        .unwrap();
+    assert_eq!(
+        cells(&masked),
+        [
+            "IDqw0ufI5mdmEhyz3XRkODwQPhsMHnbj3ei7kLYEIZc=",
+            "_WZU5qAvYek7ckQMqoo1a949VT5o_UeVNVk8Sq-vNk0=",
+            "OViAmfMozeS4Qac7UpQRKD4VwlI83NDteGWpAbO3KPQ=",
+            "SS3l6b2KQzFXikah7zM_K8bNY_wdmErYsM1K9nF3akY=",
+            "_WZU5qAvYek7ckQMqoo1a949VT5o_UeVNVk8Sq-vNk0=",
+        ]
+    );
+}
+
+#[test]
+fn a_hundred_thousand_codes_equal_the_plain_computation() {
+    let values: Vec<_> = (0..100_000)
+        .map(|i| match i % 3 {
+            0 => format!("cust{i}"),
+            1 => format!("Łódź {i} ✓"),
+            _ => format!("{i:0width$}", width = i % 200 + 1),
+        })
+        .collect();
+    let column: ArrayRef = Arc::new(StringArray::from(values.clone()));
+    let masked = ring("pepper")
+        .mask("pseudonym", &Method::HmacSha256, &Target::Cells, &column)
+        .unwrap();
+    assert_eq!(masked.len(), values.len());
+    for (masked, value) in masked.as_string::<i32>().iter().zip(&values) {
+        let mut plain = Hmac::<Sha256>::new_from_slice(b"pepper").unwrap();
+        plain.update(value.as_bytes());
+        let plain = URL_SAFE.encode(plain.finalize().into_bytes());
+        assert_eq!(masked, Some(&*plain));
+    }
+}
+
+#[test]
+fn pbkdf2_through_workers_and_memo_equals_the_plain_computation() {
+    const WORKERS: usize = 4;
+    let ring = ring("salt");
+    let values: Vec<_> = (0..500).map(|i| format!("ünï{}", i % 180)).collect();
+    let column: ArrayRef = Arc::new(StringArray::from(values.clone()));
+    let start = Barrier::new(WORKERS);
+    thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                start.wait();
+                let masked = ring
+                    .mask("pseudonym", &pbkdf2(20), &Target::Cells, &column)
+                    .unwrap();
+                for (masked, value) in cells(&masked).into_iter().zip(&values) {
+                    let plain = pbkdf2::mask(value.as_bytes(), b"salt", 20);
+                    assert_eq!(masked, URL_SAFE.encode(plain));
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn keys_iterations_and_methods_never_share_a_remembered_result() {
+    let ring = Ring::new(vec![
+        ("a".into(), Secret::new(b"one".to_vec())),
+        ("b".into(), Secret::new(b"two".to_vec())),
+    ])
+    .unwrap();
+    let column = text(&["value"]);
+    let mut results = HashSet::new();
+    for key in ["a", "b"] {
+        for method in [pbkdf2(1), pbkdf2(2), pbkdf2(256), Method::HmacSha256] {
+            for _ in 0..2 {
+                let masked = ring.mask(key, &method, &Target::Cells, &column).unwrap();
+                results.insert((key, method.clone(), cells(&masked)[0].to_owned()));
+            }
+        }
+    }
+    let texts: HashSet<_> = results.iter().map(|(.., text)| text.clone()).collect();
+    assert_eq!((results.len(), texts.len()), (8, 8));
+}
+
+#[test]
+fn a_ring_that_may_remember_nothing_still_masks() {
+    let keys = vec![("pseudonym".into(), Secret::new(b"salt".to_vec()))];
+    let forgetful = Ring::with_memo(keys, 0).unwrap();
+    let column = text(&["a", "b", "a"]);
+    let masked = |ring: &Ring| {
+        ring.mask("pseudonym", &pbkdf2(3), &Target::Cells, &column)
+            .unwrap()
+    };
+    assert_eq!(&masked(&forgetful), &masked(&ring("salt")));
+}
+
+#[test]
+fn rows_and_spans_get_the_same_mask_as_a_whole_cell() {
+    let ring = ring("salt");
+    for method in [Method::HmacSha256, pbkdf2(5)] {
+        let mask = |target: Target, column: ArrayRef| {
+            ring.mask("pseudonym", &method, &target, &column).unwrap()
+        };
+        let whole = mask(Target::Cells, text(&["42"]));
+        let whole = cells(&whole)[0];
+        let marks = BooleanArray::from(vec![true, false]);
+        let rows = mask(Target::Rows(marks), text(&["42", "42"]));
+        assert_eq!(cells(&rows), [whole, "42"]);
+        let spans = Target::Spans(Spans {
+            rows: vec![1],
+            starts: vec![3],
+            ends: vec![5],
+        });
+        let spans = mask(spans, text(&["42", "nr 42."]));
+        assert_eq!(cells(&spans), ["42", &format!("nr {whole}.")]);
+        let number = mask(Target::Cells, Arc::new(Int64Array::from(vec![42])));
+        assert_eq!(cells(&number), [whole]);
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_refused_in_words() {
+    let ring = ring("salt");
+    let column = text(&["a"]);
+    let told = |key: &str, method: &Method, column: &ArrayRef| {
+        ring.mask(key, method, &Target::Cells, column)
+            .unwrap_err()
+            .to_string()
+    };
+    assert_eq!(
+        told("other", &Method::HmacSha256, &column),
+        "key `other` is not in the step's `keys:` block; grant it with: keys: { other: \
+         NAME-OF-SECRET }"
+    );
+    assert_eq!(
+        told("pseudonym", &Method::AesSiv, &column),
+        "method `aes-siv` is not built into this version; use hmac-sha256 or pbkdf2-sha256"
+    );
+    let ff1 = Method::Ff1 {
+        alphabet: "0123456789".into(),
+    };
+    assert_eq!(
+        told("pseudonym", &ff1, &column),
+        "method `ff1` is not built into this version; use hmac-sha256 or pbkdf2-sha256"
+    );
+    for iterations in [0, 10_000_001] {
+        assert_eq!(
+            told("pseudonym", &pbkdf2(iterations), &column),
+            format!(
+                "pbkdf2-sha256 takes 1 to 10000000 iterations, not {iterations}; 100000 is usual"
+            )
+        );
+    }
+    let flags: ArrayRef = Arc::new(BooleanArray::from(vec![true]));
+    assert_eq!(
+        told("pseudonym", &Method::HmacSha256, &flags),
+        KeyError::Type(DataType::Boolean).to_string()
+    );
+}
+
+#[test]
+fn an_empty_key_and_a_doubled_name_are_refused() {
+    let key = |name: &str, key: &str| (name.to_owned(), Secret::new(key.into()));
+    assert_eq!(
+        Ring::new(vec![key("a", "x"), key("b", "")]).unwrap_err(),
+        KeyError::Parameters("key `b` is empty, which would mask nothing; set its secret".into())
+    );
+    let doubled = Ring::new(vec![key("a", CANARY), key("a", "y")]).unwrap_err();
+    assert_eq!(doubled.to_string(), "key `a` stands twice");
+    assert!(!format!("{doubled:?}").contains(CANARY));
+}
+
+#[test]
+fn a_ring_shows_names_and_nothing_else() {
+    let shown = format!("{:?}", ring(CANARY));
+    assert_eq!(shown, r#"Ring { keys: ["pseudonym"] }"#);
+}
+
+#[test]
+fn only_slow_methods_have_a_cost() {
+    let ring = ring("salt");
+    assert_eq!(ring.cost_of_one(&Method::HmacSha256), None);
+    let cost = ring.cost_of_one(&pbkdf2(100_000)).unwrap();
+    assert!(cost > Duration::from_millis(1), "{cost:?}");
+}

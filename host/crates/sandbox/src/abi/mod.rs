@@ -1,0 +1,3 @@
+//! One module a version of the contract that this host speaks.
+
+pub(crate) mod v0_1;

@@ -1,0 +1,285 @@
+//! Contract 0.1: every call from the host into a plugin, and the way a batch takes there and back.
+//!
+//! Owns the order of calls; refuses to hand on what `check` and `lift` have not passed.
+
+mod bindings;
+mod check;
+mod lift;
+mod lower;
+
+use glovebox_core::{
+    About, Announced, Answer, Batch, DataType, Fault, Field, Grants, PluginError, Rule, World,
+};
+use wasmtime::Engine;
+use wasmtime::component::{self, HasSelf, InstancePre, Linker, ResourceAny};
+
+use self::bindings::exports::glovebox::plugin::{masker, plugin, transformer, validator};
+use self::bindings::glovebox::plugin::{columns, log};
+use crate::fault::printable;
+use crate::instance::Guest;
+use crate::state::State;
+
+/// The longest text that a plugin may say of itself: its documentation or its schema.
+const LONGEST_TEXT: usize = 256 << 10;
+/// The longest rule name or message.
+const LONGEST_LINE: usize = 1 << 10;
+/// The most rules that a validator may announce.
+const MOST_RULES: usize = 10_000;
+
+/// An opened resource of a plugin, of one of the three worlds.
+pub(crate) enum Session {
+    Validator(validator::Guest, ResourceAny),
+    Masker(masker::Guest, ResourceAny),
+    Transformer(transformer::Guest, ResourceAny),
+}
+
+/// All that a plugin may import: `log`, and an empty WASI.
+pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    log::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
+    Ok(linker)
+}
+
+impl log::Host for State {
+    /// Dropped: during a run a message may hold cells.
+    fn log(&mut self, _level: log::Level, _message: String) {}
+}
+
+pub(crate) fn describe(guest: &mut Guest) -> Result<About, PluginError> {
+    let pre = guest.plugin().pre.clone();
+    let world = guest.plugin().world;
+    let described = guest.call("describe", async |mut store| {
+        let instance = pre.instantiate_async(&mut store).await?;
+        match fitting(&mut store, &pre, &instance, world) {
+            Ok(plugin) => plugin.call_describe(&mut store).await.map(Ok),
+            Err(misfit) => Ok(Err(misfit)),
+        }
+    })?;
+    let about = described.map_err(|e| crate::component::misfit(&guest.plugin().name, &e))?;
+    let during = guest.during("describe");
+    for text in [&about.documentation, &about.config_schema] {
+        check::length(text, LONGEST_TEXT, &during)?;
+    }
+    for line in [&about.name, &about.version, &about.summary] {
+        check::length(line, LONGEST_LINE, &during)?;
+    }
+    Ok(About {
+        name: printable(&about.name),
+        version: printable(&about.version),
+        summary: printable(&about.summary),
+        documentation: check::printable_lines(&about.documentation),
+        config_schema: about.config_schema,
+    })
+}
+
+/// The interface `plugin` of an instance whose other exports, too, have the types of its world.
+fn fitting(
+    store: &mut wasmtime::Store<State>,
+    pre: &InstancePre<State>,
+    instance: &component::Instance,
+    world: World,
+) -> wasmtime::Result<plugin::Guest> {
+    match world {
+        World::Validator => {
+            validator::GuestIndices::new(pre)?.load(&mut *store, instance)?;
+        }
+        World::Masker => {
+            masker::GuestIndices::new(pre)?.load(&mut *store, instance)?;
+        }
+        World::Transformer => {
+            transformer::GuestIndices::new(pre)?.load(&mut *store, instance)?;
+        }
+    }
+    plugin::GuestIndices::new(pre)?.load(store, instance)
+}
+
+pub(crate) fn open(
+    guest: &mut Guest,
+    config: &str,
+    grants: &Grants,
+) -> Result<(Session, Announced), PluginError> {
+    let pre = guest.plugin().pre.clone();
+    let fields = lower::fields(&grants.fields);
+    match guest.plugin().world {
+        World::Validator => {
+            let (world, opened) = guest.call("open", async |mut store| {
+                let indices = validator::GuestIndices::new(&pre)?;
+                let instance = pre.instantiate_async(&mut store).await?;
+                let world = indices.load(&mut store, &instance)?;
+                let opened = world.check().call_open(&mut store, config, &fields).await?;
+                Ok((world, opened))
+            })?;
+            let check = opened.map_err(|e| refused(guest, &e))?;
+            let rules = guest.call("rules", async |store| {
+                world.check().call_rules(store, check).await
+            })?;
+            let rules = announced_rules(guest, grants, rules)?;
+            Ok((Session::Validator(world, check), Announced::Rules(rules)))
+        }
+        World::Masker => {
+            let masks: Vec<u32> = grants
+                .masks
+                .iter()
+                .filter_map(|&m| u32::try_from(m).ok())
+                .collect();
+            let (world, opened) = guest.call("open", async |mut store| {
+                let indices = masker::GuestIndices::new(&pre)?;
+                let instance = pre.instantiate_async(&mut store).await?;
+                let world = indices.load(&mut store, &instance)?;
+                let opened = world
+                    .mask()
+                    .call_open(&mut store, config, &fields, &masks)
+                    .await?;
+                Ok((world, opened))
+            })?;
+            let mask = opened.map_err(|e| refused(guest, &e))?;
+            let fields = guest.call("fields", async |store| {
+                world.mask().call_fields(store, mask).await
+            })?;
+            let fields = lift::fields(fields, &guest.during("fields"))?;
+            check::masked_fields(&fields, grants, &guest.during("fields"))?;
+            Ok((Session::Masker(world, mask), Announced::Masked(fields)))
+        }
+        World::Transformer => {
+            let adds = lower::fields(&grants.adds);
+            let (world, opened) = guest.call("open", async |mut store| {
+                let indices = transformer::GuestIndices::new(&pre)?;
+                let instance = pre.instantiate_async(&mut store).await?;
+                let world = indices.load(&mut store, &instance)?;
+                let opened = world
+                    .transform()
+                    .call_open(&mut store, config, &fields, &adds)
+                    .await?;
+                Ok((world, opened))
+            })?;
+            let transform = opened.map_err(|e| refused(guest, &e))?;
+            let fields = guest.call("fields", async |store| {
+                world.transform().call_fields(store, transform).await
+            })?;
+            let fields = lift::fields(fields, &guest.during("fields"))?;
+            check::added_fields(&fields, grants, &guest.during("fields"))?;
+            Ok((
+                Session::Transformer(world, transform),
+                Announced::Added(fields),
+            ))
+        }
+    }
+}
+
+pub(crate) fn apply(
+    guest: &mut Guest,
+    session: &Session,
+    batch: &Batch,
+    grants: &Grants,
+    announced: &Announced,
+) -> Result<Answer, Fault> {
+    let lowered = lower::Lowered::new(batch);
+    let columns = lowered.columns();
+    let passed = lowered.batch(&columns);
+    match (session, announced) {
+        (Session::Validator(world, check), Announced::Rules(rules)) => {
+            let findings = guest.call("apply", async |store| {
+                world.check().call_apply(store, *check, passed).await
+            })?;
+            let limit = guest.plugin().limits.findings;
+            let during = guest.during("apply");
+            check::findings(findings, rules.len(), batch.rows(), limit, &during)
+                .map(Answer::Findings)
+        }
+        (Session::Masker(world, mask), Announced::Masked(fields)) => {
+            let masked = guest.call("apply", async |store| {
+                world.mask().call_apply(store, *mask, passed).await
+            })?;
+            check::masked(masked, fields, grants, batch, &guest.during("apply")).map(Answer::Masked)
+        }
+        (Session::Transformer(world, transform), Announced::Added(fields)) => {
+            let result = guest.call("apply", async |store| {
+                world
+                    .transform()
+                    .call_apply(store, *transform, passed)
+                    .await
+            })?;
+            check::transformed(result, fields, batch.rows(), &guest.during("apply"))
+        }
+        _ => Err(guest
+            .during("apply")
+            .breach("the host mixed up its worlds, which is a fault of Glovebox's")),
+    }
+}
+
+fn refused(guest: &Guest, error: &plugin::ConfigError) -> PluginError {
+    let cut = |text: &str| printable(text).chars().take(LONGEST_LINE).collect();
+    PluginError::Config {
+        plugin: guest.plugin().name.clone(),
+        path: cut(&error.path),
+        message: cut(&error.message),
+    }
+}
+
+fn announced_rules(
+    guest: &Guest,
+    grants: &Grants,
+    rules: Vec<validator::Rule>,
+) -> Result<Vec<Rule>, Fault> {
+    let during = guest.during("rules");
+    if rules.len() > MOST_RULES {
+        return Err(during.breach(format_args!(
+            "it announced {} rules; the most is {MOST_RULES}",
+            rules.len()
+        )));
+    }
+    rules
+        .into_iter()
+        .map(|rule| {
+            check::length(&rule.id, LONGEST_LINE, &during)?;
+            check::length(&rule.message, LONGEST_LINE, &during)?;
+            let column = rule.column.map(|c| c as usize);
+            if column.is_some_and(|c| c >= grants.fields.len()) {
+                return Err(during.breach("a rule is about a column that was not granted"));
+            }
+            Ok(Rule {
+                id: printable(&rule.id).into(),
+                column,
+                message: printable(&rule.message).into(),
+            })
+        })
+        .collect()
+}
+
+fn lower_type(data_type: DataType) -> columns::DataType {
+    match data_type {
+        DataType::Boolean => columns::DataType::Boolean,
+        DataType::Int64 => columns::DataType::Int64,
+        DataType::Float64 => columns::DataType::Float64,
+        DataType::Decimal { precision, scale } => {
+            columns::DataType::Decimal(columns::DecimalType { precision, scale })
+        }
+        DataType::Text => columns::DataType::Text,
+        DataType::Bytes => columns::DataType::Bytes,
+        DataType::Date => columns::DataType::Date,
+        DataType::Timestamp => columns::DataType::Timestamp,
+    }
+}
+
+fn lift_field(field: columns::FieldResult) -> Field {
+    let data_type = match field.data_type {
+        columns::DataType::Boolean => DataType::Boolean,
+        columns::DataType::Int64 => DataType::Int64,
+        columns::DataType::Float64 => DataType::Float64,
+        columns::DataType::Decimal(d) => DataType::Decimal {
+            precision: d.precision,
+            scale: d.scale,
+        },
+        columns::DataType::Text => DataType::Text,
+        columns::DataType::Bytes => DataType::Bytes,
+        columns::DataType::Date => DataType::Date,
+        columns::DataType::Timestamp => DataType::Timestamp,
+    };
+    Field {
+        name: field.name.into(),
+        data_type,
+        nullable: field.nullable,
+        personal: false,
+    }
+}

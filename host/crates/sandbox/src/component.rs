@@ -1,0 +1,219 @@
+//! A compiled plugin: what it is, which world it exports, whether its imports are allowed.
+//!
+//! Owns what is refused before a plugin has run; refuses components of another contract version,
+//! with a sentence that says what to rebuild with.
+
+use std::sync::Arc;
+
+use glovebox_core::{About, Grants, Instance, Limits, Plugin, PluginError, World};
+use sha2::{Digest, Sha256};
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, InstancePre};
+
+use crate::fault::printable;
+use crate::instance::Opened;
+use crate::sandbox::Shared;
+use crate::state::State;
+
+/// The version of the contract that this host speaks.
+pub const CONTRACT: &str = "0.1.0";
+
+/// A component file larger than this is refused.
+const LARGEST: usize = 64 << 20;
+/// The most characters of wasmtime's own words that a message repeats.
+const LONGEST_QUOTE: usize = 500;
+const PACKAGE: &str = "glovebox:plugin/";
+/// Interfaces of WASI 0.2 that are linked, and empty.
+const EMPTY_WASI: [&str; 6] = [
+    "wasi:cli/",
+    "wasi:clocks/",
+    "wasi:filesystem/",
+    "wasi:io/",
+    "wasi:random/",
+    "wasi:sockets/",
+];
+
+/// Whether the bytes begin as a WebAssembly component does, not as a core module.
+pub fn is_component(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\0asm\x0d\0\x01\0")
+}
+
+/// A plugin, ready to be opened.
+pub(crate) struct Compiled {
+    inner: Arc<Inner>,
+    sha256: String,
+    about: About,
+}
+
+/// What each instance of a plugin needs of it.
+pub(crate) struct Inner {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) name: String,
+    pub(crate) pre: InstancePre<State>,
+    pub(crate) world: World,
+    pub(crate) limits: Limits,
+    pub(crate) digest: [u8; 32],
+}
+
+impl Compiled {
+    pub(crate) fn load(
+        shared: Arc<Shared>,
+        name: &str,
+        bytes: &[u8],
+        pin: Option<&str>,
+        limits: &Limits,
+    ) -> Result<Self, PluginError> {
+        let refuse = |problem: String| PluginError::Refused {
+            plugin: name.to_owned(),
+            problem,
+        };
+        if bytes.len() > LARGEST {
+            return Err(refuse(format!(
+                "is larger than {} MiB, which no plugin needs",
+                LARGEST >> 20
+            )));
+        }
+        let digest: [u8; 32] = Sha256::digest(bytes).into();
+        let sha256: String = digest.iter().map(|b| format!("{b:02x}")).collect();
+        if let Some(pin) = pin.filter(|pin| *pin != sha256) {
+            return Err(refuse(format!(
+                "is not the pinned component: its SHA-256 is {sha256}, and the manifest pins {pin}; find out who changed it before you pin it anew"
+            )));
+        }
+        if !is_component(bytes) {
+            let what = if bytes.starts_with(b"\0asm") {
+                "is a core WebAssembly module, not a component; build it with `cargo build --target wasm32-wasip2`"
+            } else {
+                "is no WebAssembly component"
+            };
+            return Err(refuse(what.into()));
+        }
+        let cached = shared
+            .cache
+            .as_ref()
+            .and_then(|c| c.get(&shared.engine, &sha256));
+        let component = match cached {
+            Some(component) => component,
+            None => {
+                let component = Component::from_binary(&shared.engine, bytes)
+                    // The text names what the bytes break; a plugin's bytes hold no cell.
+                    .map_err(|e| refuse(format!("is not a valid component: {}", root(&e))))?;
+                if let Some(cache) = &shared.cache {
+                    cache.put(&component, &sha256);
+                }
+                component
+            }
+        };
+        check_imports(&component, &shared.engine).map_err(refuse)?;
+        let world = find_world(&component, &shared.engine).map_err(refuse)?;
+        let pre = shared
+            .linker
+            .instantiate_pre(&component)
+            .map_err(|e| misfit(name, &e))?;
+        let inner = Arc::new(Inner {
+            shared,
+            name: name.to_owned(),
+            pre,
+            world,
+            limits: limits.clone(),
+            digest,
+        });
+        let about = crate::instance::describe(&inner)?;
+        Ok(Compiled {
+            inner,
+            sha256,
+            about,
+        })
+    }
+}
+
+impl Plugin for Compiled {
+    fn world(&self) -> World {
+        self.inner.world
+    }
+
+    fn about(&self) -> &About {
+        &self.about
+    }
+
+    fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    fn open(&self, config: &str, grants: &Grants) -> Result<Box<dyn Instance>, PluginError> {
+        Ok(Box::new(Opened::open(&self.inner, config, grants)?))
+    }
+}
+
+/// A component whose imports or exports are not those of the contract.
+pub(crate) fn misfit(plugin: &str, error: &wasmtime::Error) -> PluginError {
+    PluginError::Refused {
+        plugin: plugin.to_owned(),
+        problem: format!(
+            "does not fit contract {CONTRACT}: {}; rebuild it with glovebox-sdk 0.1",
+            root(error)
+        ),
+    }
+}
+
+/// What wasmtime says of a component. It quotes names of the component's, which can be anything.
+fn root(error: &wasmtime::Error) -> String {
+    let text = printable(&error.root_cause().to_string());
+    text.chars().take(LONGEST_QUOTE).collect()
+}
+
+fn check_imports(component: &Component, engine: &wasmtime::Engine) -> Result<(), String> {
+    for (import, _) in component.component_type().imports(engine) {
+        if let Some(interface) = import.strip_prefix(PACKAGE) {
+            check_version(interface)?;
+            continue;
+        }
+        let known = EMPTY_WASI.iter().any(|w| import.starts_with(w)) && import.contains("@0.2.");
+        if !known {
+            return Err(format!(
+                "imports `{import}`, which no plugin is given; a plugin may import glovebox:plugin/log and an empty WASI 0.2 only"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn check_version(interface: &str) -> Result<&str, String> {
+    let (name, version) = interface.split_once('@').unwrap_or((interface, "none"));
+    if version == CONTRACT {
+        Ok(name)
+    } else {
+        Err(format!(
+            "was built for contract {version}, and this host speaks {CONTRACT}; rebuild it with glovebox-sdk 0.1"
+        ))
+    }
+}
+
+fn find_world(component: &Component, engine: &wasmtime::Engine) -> Result<World, String> {
+    let mut worlds = Vec::new();
+    for (export, item) in component.component_type().exports(engine) {
+        let Some(interface) = export.strip_prefix(PACKAGE) else {
+            continue;
+        };
+        let name = check_version(interface)?;
+        if !matches!(item.ty, ComponentItem::ComponentInstance(_)) {
+            continue;
+        }
+        worlds.extend(match name {
+            "validator" => Some(World::Validator),
+            "masker" => Some(World::Masker),
+            "transformer" => Some(World::Transformer),
+            _ => None,
+        });
+    }
+    match worlds.as_slice() {
+        [world] => Ok(*world),
+        [] => Err(format!(
+            "exports none of the worlds of contract {CONTRACT}: validator, masker, transformer; build it with glovebox-sdk 0.1"
+        )),
+        _ => Err(
+            "exports more than one world; a plugin is a validator, a masker or a transformer"
+                .into(),
+        ),
+    }
+}

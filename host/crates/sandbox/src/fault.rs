@@ -1,0 +1,133 @@
+//! From an error of wasmtime's to a fault in the host's own words.
+//!
+//! Owns the wording and the remedies; refuses to repeat any text that a guest could have written.
+
+use std::time::Duration;
+
+use glovebox_core::{Fault, FaultKind, Limits};
+use wasmtime::Trap;
+use wasmtime::component::ResourceTableError;
+use wasmtime_wasi::I32Exit;
+
+use crate::state::HANDLES;
+
+/// What a plugin was doing when it failed, for messages.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct During<'a> {
+    pub(crate) plugin: &'a str,
+    /// `starting`, `open`, `apply` and so on.
+    pub(crate) call: &'static str,
+    pub(crate) limits: &'a Limits,
+}
+
+impl During<'_> {
+    /// A breach of the contract: `what` it returned, in the host's words.
+    pub(crate) fn breach(&self, what: impl std::fmt::Display) -> Fault {
+        self.fault(
+            FaultKind::Breach,
+            format!("broke the contract in `{}`: {what}", self.call),
+            "nothing that it returned was used; report it to the plugin's author".into(),
+        )
+    }
+
+    /// What came of a call that did not return.
+    pub(crate) fn stopped(&self, error: &wasmtime::Error, memory_refused: bool) -> Fault {
+        let call = self.call;
+        let trap = error.downcast_ref::<Trap>();
+        match trap {
+            Some(Trap::Interrupt) => self.late(),
+            _ if memory_refused => self.fault(
+                FaultKind::Memory,
+                format!(
+                    "wanted more than its {} of memory in `{call}`",
+                    bytes(self.limits.memory)
+                ),
+                "raise the step's `limits: { memory: … }` if the plugin is trusted to need it"
+                    .into(),
+            ),
+            Some(Trap::StackOverflow) => self.fault(
+                FaultKind::Trap,
+                format!("ran out of stack in `{call}`: it recurses too deeply"),
+                "report it to the plugin's author".into(),
+            ),
+            Some(Trap::UnreachableCodeReached) => self.fault(
+                FaultKind::Trap,
+                format!("panicked in `{call}`"),
+                "try the rows that it rejected in the plugin's own tests".into(),
+            ),
+            // `Trap` has one fixed text a variant; none is the guest's.
+            Some(trap) => self.fault(
+                FaultKind::Trap,
+                format!("trapped in `{call}` ({trap})"),
+                "report it to the plugin's author".into(),
+            ),
+            None if error.downcast_ref::<I32Exit>().is_some() => self.fault(
+                FaultKind::Trap,
+                format!("called exit in `{call}`"),
+                "a plugin returns; report it to the plugin's author".into(),
+            ),
+            None if error.downcast_ref::<ResourceTableError>().is_some() => self.fault(
+                FaultKind::Memory,
+                format!("held more than {HANDLES} handles of WASI's in `{call}`"),
+                "report it to the plugin's author".into(),
+            ),
+            // wasmtime has no public type for what it refuses to lift.
+            None => self.fault(
+                FaultKind::Breach,
+                format!(
+                    "returned in `{call}` what cannot be read: outside its memory, not UTF-8 where text is due, or over its {}",
+                    bytes(self.limits.returned)
+                ),
+                "report it to the plugin's author, or raise the step's `limits: { returned: … }`"
+                    .into(),
+            ),
+        }
+    }
+
+    /// It ran past its time limit.
+    pub(crate) fn late(&self) -> Fault {
+        self.fault(
+            FaultKind::Time,
+            format!(
+                "ran past its {} in `{}`",
+                seconds(self.limits.time),
+                self.call
+            ),
+            "raise the step's `limits: { time: … }` if the plugin is trusted to need it".into(),
+        )
+    }
+
+    fn fault(&self, kind: FaultKind, what: String, remedy: String) -> Fault {
+        Fault {
+            plugin: self.plugin.to_owned(),
+            kind,
+            what,
+            remedy,
+        }
+    }
+}
+
+/// The text without control characters, which could write on an operator's terminal.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}
+
+fn bytes(n: usize) -> String {
+    if n >= 1 << 20 && n.is_multiple_of(1 << 20) {
+        format!("{} MiB", n >> 20)
+    } else if n >= 1 << 10 && n.is_multiple_of(1 << 10) {
+        format!("{} KiB", n >> 10)
+    } else {
+        format!("{n} bytes")
+    }
+}
+
+fn seconds(d: Duration) -> String {
+    if d.subsec_nanos() == 0 {
+        format!("{} s", d.as_secs())
+    } else {
+        format!("{} ms", d.as_millis())
+    }
+}

@@ -1,0 +1,176 @@
+//! One instance of a plugin: a store, its limits around every call, and its retirement.
+//!
+//! Owns the deadlines; refuses to enter an instance again after a fault.
+
+use std::sync::Arc;
+
+use glovebox_core::{About, Announced, Answer, Batch, Fault, Grants, Instance, PluginError};
+use sha2::{Digest, Sha256};
+use wasmtime::Store;
+
+use crate::abi::v0_1;
+use crate::clock::TICK;
+use crate::component::Inner;
+use crate::fault::During;
+use crate::state::{HANDLES, State};
+
+/// Time that a call has beyond its limit before the host stops waiting for it: what the epoch
+/// cannot stop, such as a guest that sleeps in WASI, is stopped by this.
+const GRACE: std::time::Duration = std::time::Duration::from_millis(25);
+
+/// A store whose guest is bounded in every call.
+pub(crate) struct Guest {
+    store: Store<State>,
+    plugin: Arc<Inner>,
+}
+
+impl Guest {
+    fn new(plugin: &Arc<Inner>) -> Self {
+        let state = State::new(&plugin.limits, plugin.digest);
+        let mut store = Store::new(&plugin.shared.engine, state);
+        store.limiter(|state| &mut state.meter);
+        store.set_hostcall_fuel(plugin.limits.returned);
+        store.set_max_component_handles(HANDLES);
+        Guest {
+            store,
+            plugin: Arc::clone(plugin),
+        }
+    }
+
+    /// Runs one call into the guest under its time limit. `call` names it for messages.
+    pub(crate) fn call<T>(
+        &mut self,
+        call: &'static str,
+        enter: impl AsyncFnOnce(&mut Store<State>) -> wasmtime::Result<T>,
+    ) -> Result<T, Fault> {
+        let limit = self.plugin.limits.time;
+        let ticks = limit.as_nanos().div_ceil(TICK.as_nanos()) + 1;
+        self.store
+            .set_epoch_deadline(u64::try_from(ticks).unwrap_or(u64::MAX));
+        self.store.data_mut().meter.refused = false;
+        let timers = &self.plugin.shared.timers;
+        let store = &mut self.store;
+        let outcome =
+            timers.block_on(async { tokio::time::timeout(limit + GRACE, enter(store)).await });
+        match outcome {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => {
+                let refused = self.store.data().meter.refused;
+                Err(self.during(call).stopped(&error, refused))
+            }
+            Err(_) => Err(self.during(call).late()),
+        }
+    }
+
+    /// For wording a fault in that call.
+    pub(crate) fn during(&self, call: &'static str) -> During<'_> {
+        During {
+            plugin: &self.plugin.name,
+            call,
+            limits: &self.plugin.limits,
+        }
+    }
+
+    pub(crate) fn plugin(&self) -> &Inner {
+        &self.plugin
+    }
+
+    fn memory(&self) -> usize {
+        self.store.data().meter.memory
+    }
+}
+
+/// Asks a plugin what it is, on an instance of its own.
+pub(crate) fn describe(plugin: &Arc<Inner>) -> Result<About, PluginError> {
+    v0_1::describe(&mut Guest::new(plugin))
+}
+
+/// An opened instance, replaced by a fresh one when it has grown too large.
+pub(crate) struct Opened {
+    guest: Guest,
+    session: v0_1::Session,
+    announced: Announced,
+    config: String,
+    grants: Grants,
+    /// Bytes of memory at which the instance is retired.
+    retire_at: usize,
+    spent: bool,
+}
+
+impl Opened {
+    pub(crate) fn open(
+        plugin: &Arc<Inner>,
+        config: &str,
+        grants: &Grants,
+    ) -> Result<Self, PluginError> {
+        let mut guest = Guest::new(plugin);
+        let (session, announced) = v0_1::open(&mut guest, config, grants)?;
+        let held = guest.memory();
+        Ok(Opened {
+            retire_at: held + (plugin.limits.memory.saturating_sub(held)) / 4 * 3,
+            guest,
+            session,
+            announced,
+            config: config.to_owned(),
+            grants: grants.clone(),
+            spent: false,
+        })
+    }
+
+    /// A guest that keeps what it should free would fill its memory; a fresh one starts empty.
+    fn renew(&mut self) -> Result<(), Fault> {
+        let plugin = Arc::clone(&self.guest.plugin);
+        let fresh =
+            Opened::open(&plugin, &self.config, &self.grants).map_err(|error| match error {
+                PluginError::Fault(fault) => fault,
+                _ => self
+                    .guest
+                    .during("open")
+                    .breach("it refused a configuration that it had accepted before"),
+            })?;
+        if fresh.announced != self.announced {
+            return Err(self.changed());
+        }
+        *self = fresh;
+        Ok(())
+    }
+
+    fn changed(&self) -> Fault {
+        self.guest
+            .during("open")
+            .breach("it announced other rules or fields than before, for the same configuration")
+    }
+}
+
+impl Instance for Opened {
+    fn announced(&self) -> &Announced {
+        &self.announced
+    }
+
+    fn apply(&mut self, batch: &Batch) -> Result<Answer, Fault> {
+        if self.spent || self.guest.memory() > self.retire_at {
+            self.renew()?;
+        }
+        let seed = seed(&self.guest.plugin.digest, batch);
+        self.guest.store.data_mut().reseed(seed);
+        // Until the call has returned well, the instance counts as spent.
+        self.spent = true;
+        let answer = v0_1::apply(
+            &mut self.guest,
+            &self.session,
+            batch,
+            &self.grants,
+            &self.announced,
+        )?;
+        self.spent = false;
+        Ok(answer)
+    }
+}
+
+/// Where the randomness of a call starts: a function of the plugin and the batch's place.
+fn seed(digest: &[u8; 32], batch: &Batch) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(digest);
+    hash.update(batch.origin.first_row().to_le_bytes());
+    hash.finalize().into()
+}

@@ -1,0 +1,17 @@
+//! Runs plugins: WebAssembly components in wasmtime, with limits, and checks on what they return.
+//!
+//! Owns the engine, the cache of compiled components and each instance; refuses to know secrets,
+//! keys, files of the user's or databases: it depends on no crate that does.
+
+mod abi;
+mod cache;
+mod clock;
+mod component;
+mod fault;
+mod instance;
+mod sandbox;
+mod state;
+
+pub use cache::CacheError;
+pub use component::{CONTRACT, is_component};
+pub use sandbox::{Sandbox, SandboxError};

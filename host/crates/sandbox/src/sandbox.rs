@@ -1,0 +1,135 @@
+//! The one engine of a process: its configuration, its ticker, its linker, its timers.
+//!
+//! Owns how guest code is compiled and stopped; refuses proposals that the contract does not need.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use glovebox_core::{Limits, Plugin, PluginError};
+use wasmtime::component::Linker;
+use wasmtime::{Config, Engine, OptLevel};
+
+use crate::abi::v0_1;
+use crate::cache::{Cache, CacheError};
+use crate::clock::Ticker;
+use crate::component::Compiled;
+use crate::state::State;
+
+/// Stack that guest code may use, in bytes. One value for the process: wasmtime fixes it with
+/// the engine, not with the instance.
+const GUEST_STACK: usize = 512 << 10;
+/// Stack of the fiber that a call runs on: the guest's and room for host functions.
+const FIBER_STACK: usize = GUEST_STACK + (1 << 20);
+
+/// Compiles plugins and opens instances of them.
+#[derive(Clone)]
+pub struct Sandbox {
+    shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) engine: Engine,
+    pub(crate) linker: Linker<State>,
+    pub(crate) cache: Option<Cache>,
+    /// Drives the timeouts around calls; guest code runs on the caller's thread.
+    pub(crate) timers: tokio::runtime::Runtime,
+    _ticker: Ticker,
+}
+
+/// Why the sandbox itself cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// wasmtime refused our configuration on this machine.
+    #[error("cannot start the WebAssembly engine: {0}")]
+    Engine(String),
+    /// The timers could not be started.
+    #[error("cannot start the sandbox's timers: {0}")]
+    Timers(std::io::Error),
+}
+
+impl Sandbox {
+    /// Starts an engine. Compiled components are kept in `cache`, a folder that only this user
+    /// may write; without one each process compiles anew.
+    ///
+    /// # Errors
+    /// When the engine or its timers cannot start. A cache that cannot be used is no error: it
+    /// is said in the log, and components are compiled.
+    pub fn new(cache: Option<PathBuf>) -> Result<Self, SandboxError> {
+        let engine = Engine::new(&config()).map_err(|e| SandboxError::Engine(format!("{e:#}")))?;
+        let linker = v0_1::linker(&engine).map_err(|e| SandboxError::Engine(format!("{e:#}")))?;
+        let timers = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("glovebox-timers")
+            .enable_time()
+            .build()
+            .map_err(SandboxError::Timers)?;
+        let cache = cache.and_then(|folder| match Cache::open(folder, &engine) {
+            Ok(cache) => Some(cache),
+            Err(CacheError { place, problem }) => {
+                tracing::warn!(place, problem, "compiled plugins are not cached");
+                None
+            }
+        });
+        let ticker = Ticker::start(&engine).map_err(SandboxError::Timers)?;
+        Ok(Sandbox {
+            shared: Arc::new(Shared {
+                engine,
+                linker,
+                cache,
+                timers,
+                _ticker: ticker,
+            }),
+        })
+    }
+
+    /// Compiles a component, or takes it from the cache, and asks it what it is. `name` is what
+    /// messages call it; `limits` bound every instance that is opened from it.
+    ///
+    /// # Errors
+    /// When it is no component, imports what is not in its world, exports none of the worlds,
+    /// was built for another version of the contract, or fails while it describes itself.
+    pub fn load(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        limits: &Limits,
+    ) -> Result<Arc<dyn Plugin>, PluginError> {
+        self.load_pinned(name, bytes, None, limits)
+    }
+
+    /// As [`Sandbox::load`], but only if the component's SHA-256 is this one. It is compared
+    /// before anything of the component is compiled or run.
+    ///
+    /// # Errors
+    /// As [`Sandbox::load`], and when the digests differ.
+    pub fn load_pinned(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        sha256: Option<&str>,
+        limits: &Limits,
+    ) -> Result<Arc<dyn Plugin>, PluginError> {
+        Ok(Arc::new(Compiled::load(
+            Arc::clone(&self.shared),
+            name,
+            bytes,
+            sha256,
+            limits,
+        )?))
+    }
+}
+
+fn config() -> Config {
+    let mut config = Config::new();
+    config
+        .cranelift_opt_level(OptLevel::Speed)
+        .epoch_interruption(true)
+        .max_wasm_stack(GUEST_STACK)
+        .async_stack_size(FIBER_STACK)
+        // The same input must give the same output, on any machine.
+        .cranelift_nan_canonicalization(true)
+        .relaxed_simd_deterministic(true)
+        .wasm_memory64(false)
+        .wasm_component_model(true);
+    config
+}

@@ -1,0 +1,67 @@
+//! `glovebox check`: every check of a manifest that needs no row.
+
+use std::path::PathBuf;
+
+use glovebox_engine::{Toolbox, arm};
+
+use super::Exit;
+use super::manifest::Text;
+use crate::compose::Composed;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The pipeline's manifest.
+    manifest: PathBuf,
+    /// Also open the source and connect to the sink; nothing is changed.
+    #[arg(long)]
+    connect: bool,
+}
+
+pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
+    let composed = Composed::new()?;
+    let Some(text) = Text::read(&args.manifest) else {
+        return Ok(Exit::Usage);
+    };
+    let Some((manifest, plan)) = text.plan(&composed) else {
+        return Ok(Exit::Usage);
+    };
+    let mut problems = Vec::new();
+    if let Err(found) = arm(&manifest, &plan, &composed) {
+        problems.extend(found);
+    }
+    let sink = glovebox_engine::arm::sink(&manifest, &composed)
+        .map_err(|found| problems.extend(found))
+        .ok();
+    if !problems.is_empty() {
+        text.show(&problems);
+        return Ok(Exit::Usage);
+    }
+    if args.connect {
+        let source = composed.source(&manifest.source, plan.source.clone())?;
+        source.chunks()?;
+        println!("source  {}: has the declared columns", source.describe());
+        if let Some(mut sink) = sink {
+            sink.probe(&plan.sink)?;
+            println!("sink    {}: takes the rows", sink.describe());
+        }
+    }
+    for step in &plan.steps {
+        let about = step.plugin.about();
+        println!(
+            "step    {}: {} {} ({})",
+            step.name,
+            about.name,
+            about.version,
+            step.plugin.world()
+        );
+    }
+    let columns: Vec<String> = plan
+        .sink
+        .fields
+        .iter()
+        .map(|f| format!("{} {}", f.name, f.data_type))
+        .collect();
+    println!("stores  {}", columns.join(", "));
+    println!("{} is in order", args.manifest.display());
+    Ok(Exit::Done)
+}

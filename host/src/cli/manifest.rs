@@ -1,0 +1,74 @@
+//! From a path to a manifest, a plan and armed steps, with every problem shown at its place.
+//!
+//! Owns what `run`, `check` and `preview` begin with; refuses to go on past a problem.
+
+use std::io::{IsTerminal, Read};
+use std::path::{Path, PathBuf};
+
+use chrono::Datelike;
+use glovebox_engine::manifest::{self, Diagnostic, Known, Manifest};
+use glovebox_engine::{Plan, Toolbox, plan};
+
+use crate::compose::Composed;
+
+/// A manifest larger than this is refused by the reader; no more of it is read.
+const LARGEST: u64 = 2 << 20;
+
+/// A manifest's file and text, to show problems in.
+pub(super) struct Text {
+    path: PathBuf,
+    text: String,
+}
+
+impl Text {
+    /// Reads the file; says why if it cannot.
+    pub(super) fn read(path: &Path) -> Option<Text> {
+        let read = || -> std::io::Result<String> {
+            let mut text = String::new();
+            std::fs::File::open(path)?
+                .take(LARGEST)
+                .read_to_string(&mut text)?;
+            Ok(text)
+        };
+        match read() {
+            Ok(text) => Some(Text {
+                path: path.to_owned(),
+                text,
+            }),
+            Err(error) => {
+                eprintln!(
+                    "error: cannot read the manifest {}: {error}",
+                    path.display()
+                );
+                None
+            }
+        }
+    }
+
+    /// Shows problems on standard error.
+    pub(super) fn show(&self, problems: &[Diagnostic]) {
+        let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let file = self.path.display().to_string();
+        eprint!("{}", manifest::render(problems, &file, &self.text, color));
+    }
+
+    /// The manifest and its plan, or none after every problem has been shown.
+    pub(super) fn plan(&self, composed: &Composed) -> Option<(Manifest, Plan)> {
+        let standard = composed.standard_plugins();
+        let known = Known {
+            standard: &standard,
+            today: today(),
+        };
+        let planned = manifest::read(&self.path, &self.text, &known).and_then(|manifest| {
+            let plan = plan(&manifest, composed)?;
+            Ok((manifest, plan))
+        });
+        planned.map_err(|problems| self.show(&problems)).ok()
+    }
+}
+
+/// Today in UTC as year, month and day.
+fn today() -> (i32, u32, u32) {
+    let today = chrono::Utc::now().date_naive();
+    (today.year(), today.month(), today.day())
+}

@@ -1,0 +1,95 @@
+//! The command line: a file a command.
+//!
+//! Owns arguments, exit codes and where output goes: results to standard output, progress, logs
+//! and problems to standard error.
+
+mod check;
+mod completions;
+mod logs;
+mod manifest;
+mod plugin;
+mod preview;
+mod run;
+mod secret;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// How a call ended; also the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Done = 0,
+    Failed = 1,
+    Usage = 2,
+    TooManyRejects = 3,
+}
+
+/// Sandboxed plugins validate and mask rows; the host holds every key and connection.
+#[derive(Debug, Parser)]
+#[command(name = "glovebox", version, propagate_version = true, after_help = EXIT_CODES)]
+struct Call {
+    /// What is logged to standard error: error, warn, info, debug, trace, or per module.
+    #[arg(
+        long,
+        global = true,
+        value_name = "LEVEL",
+        default_value = "warn",
+        env = "GLOVEBOX_LOG"
+    )]
+    log: String,
+    /// How logs look.
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    log_format: LogFormat,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 the run failed; 2 the call or the manifest is wrong; 3 done, but more rows were rejected than `at-most`";
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a pipeline.
+    Run(run::Args),
+    /// Check a manifest without reading a row.
+    Check(check::Args),
+    /// Show the first rows as they would be stored, and store nothing.
+    Preview(preview::Args),
+    /// Keep secrets in the operating system's store.
+    Secret(secret::Secret),
+    /// List plugins and read their manuals.
+    Plugin(plugin::Args),
+    /// Print the JSON Schema of manifests, for editors.
+    Schema,
+    /// Print a completion script for a shell.
+    Completions(completions::Args),
+}
+
+/// Parses the call, runs it, and maps how it ended to an exit code.
+pub(crate) fn main() -> ExitCode {
+    let call = Call::parse();
+    let done = logs::start(&call.log, call.log_format).and_then(|()| match call.command {
+        Command::Run(args) => run::run(&args),
+        Command::Check(args) => check::check(&args),
+        Command::Preview(args) => preview::preview(&args),
+        Command::Secret(args) => args.run().map(|()| Exit::Done),
+        Command::Plugin(args) => plugin::plugin(&args),
+        Command::Schema => {
+            println!("{:#}", glovebox_engine::manifest::json_schema());
+            Ok(Exit::Done)
+        }
+        Command::Completions(args) => completions::completions(&args),
+    });
+    let exit = done.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        Exit::Failed
+    });
+    ExitCode::from(exit as u8)
+}

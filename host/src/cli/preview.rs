@@ -1,0 +1,77 @@
+//! `glovebox preview`: the first rows through all steps, with nothing written.
+//!
+//! Refuses to show a personal column that was released instead of masked.
+
+use std::path::PathBuf;
+
+use glovebox_engine::{Toolbox, arm};
+
+use super::Exit;
+use super::manifest::Text;
+use super::table::Table;
+use crate::compose::Composed;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The pipeline's manifest.
+    manifest: PathBuf,
+    /// Rows to show.
+    #[arg(short = 'n', long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    rows: u32,
+}
+
+pub(super) fn preview(args: &Args) -> anyhow::Result<Exit> {
+    let composed = Composed::new()?;
+    let Some(text) = Text::read(&args.manifest) else {
+        return Ok(Exit::Usage);
+    };
+    let Some((manifest, plan)) = text.plan(&composed) else {
+        return Ok(Exit::Usage);
+    };
+    let steps = match arm(&manifest, &plan, &composed) {
+        Ok(steps) => steps,
+        Err(problems) => {
+            text.show(&problems);
+            return Ok(Exit::Usage);
+        }
+    };
+    let source = composed.source(&manifest.source, plan.source.clone())?;
+    let preview = glovebox_engine::preview(&plan, &steps, source.as_ref(), args.rows as usize)?;
+
+    let mut table = Table::new(plan.sink.fields.iter().map(|f| f.name.to_string()));
+    for batch in &preview.stored {
+        for row in 0..batch.num_rows() {
+            let cells = batch
+                .columns()
+                .iter()
+                .zip(&plan.sink.fields)
+                .map(|(column, field)| {
+                    if field.personal {
+                        Ok(Some("(personal)".to_owned()))
+                    } else if column.is_null(row) {
+                        Ok(None)
+                    } else {
+                        arrow_cast::display::array_value_to_string(column, row).map(Some)
+                    }
+                })
+                .collect::<Result<Vec<_>, _>>()?;
+            table.row(cells);
+        }
+    }
+    print!("{table}");
+    for reject in &preview.rejects {
+        for violation in &reject.violations {
+            println!(
+                "row {} rejected by {}: {} ({})",
+                reject.row, violation.step, violation.message, violation.rule
+            );
+        }
+    }
+    println!(
+        "{} rows read, {} filtered, {} rejected; nothing was stored",
+        preview.read,
+        preview.filtered,
+        preview.rejects.len()
+    );
+    Ok(Exit::Done)
+}

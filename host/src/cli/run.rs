@@ -1,0 +1,222 @@
+//! `glovebox run`: a pipeline from its first row to its report.
+//!
+//! Owns the progress bar, Ctrl-C and the report's two forms; refuses to print a cell.
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Context;
+use glovebox_core::{RunOutcome, RunReport, Source};
+use glovebox_engine::manifest::Manifest;
+use glovebox_engine::{ArmedStep, Plan, Progress, Run, Toolbox, arm};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::Exit;
+use super::manifest::Text;
+use crate::compose::Composed;
+
+/// A keyed mask that will take longer is announced before the first row.
+const WORTH_A_WARNING: Duration = Duration::from_secs(10);
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The pipeline's manifest.
+    manifest: PathBuf,
+    /// Also write the report as JSON; `-` is standard output.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Threads that work on rows; all cores by default.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    workers: Option<u16>,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
+    let composed = Composed::new()?;
+    let Some(text) = Text::read(&args.manifest) else {
+        return Ok(Exit::Usage);
+    };
+    let Some((manifest, plan)) = text.plan(&composed) else {
+        return Ok(Exit::Usage);
+    };
+    let armed = arm(&manifest, &plan, &composed).and_then(|steps| {
+        let sink = glovebox_engine::arm::sink(&manifest, &composed)?;
+        Ok((steps, sink))
+    });
+    let (steps, mut sink) = match armed {
+        Ok(armed) => armed,
+        Err(problems) => {
+            text.show(&problems);
+            return Ok(Exit::Usage);
+        }
+    };
+    let source = composed.source(&manifest.source, plan.source.clone())?;
+    let workers = args.workers.map_or_else(cores, usize::from);
+    announce_cost(&steps, source.as_ref());
+
+    let stop = stop_on_ctrl_c()?;
+    let bar = progress_bar(source.as_ref());
+    let report = Run {
+        name: &manifest.name,
+        plan: &plan,
+        steps: &steps,
+        source: source.as_ref(),
+        sink: sink.as_mut(),
+        rejects: &manifest.rejects.path,
+        at_most: manifest.rejects.at_most.as_ref().map(|a| a.value),
+        workers,
+    }
+    .run(&stop, &mut |progress| show(&bar, progress));
+    bar.finish_and_clear();
+    let report = report?;
+
+    if let Some(file) = &args.report {
+        write_json(&report, file)?;
+    }
+    if args.report.as_deref() != Some("-".as_ref()) {
+        print(&report);
+    }
+    Ok(exit(&report, &manifest, &plan))
+}
+
+fn exit(report: &RunReport, manifest: &Manifest, _plan: &Plan) -> Exit {
+    match report.outcome {
+        RunOutcome::Done => Exit::Done,
+        RunOutcome::TooManyRejects => {
+            eprintln!(
+                "error: {} of {} rows were rejected, more than `at-most` in {} allows; the rest is stored",
+                report.rows.rejected,
+                report.rows.read,
+                manifest.file.display()
+            );
+            Exit::TooManyRejects
+        }
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Says before the first row what a slow keyed mask may cost.
+fn announce_cost(steps: &[ArmedStep<'_>], source: &dyn Source) {
+    for step in steps {
+        for (_, one) in &step.costly {
+            let name = &step.planned.name;
+            match source.estimate_rows() {
+                Some(rows) => {
+                    let total = glovebox_masking::estimate(rows, *one, cores());
+                    if total > WORTH_A_WARNING {
+                        eprintln!(
+                            "note: step `{name}` may take {}: about {rows} rows, {} for each distinct value, {} cores",
+                            glovebox_masking::spell(total),
+                            glovebox_masking::spell(*one),
+                            cores()
+                        );
+                    }
+                }
+                None => eprintln!(
+                    "note: step `{name}` takes {} for each distinct value, and the source does not tell how many rows it has",
+                    glovebox_masking::spell(*one)
+                ),
+            }
+        }
+    }
+}
+
+/// The first Ctrl-C ends the run at the next batch, with nothing published; a second one at once.
+fn stop_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if asked.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        eprintln!("stopping; nothing will be published (Ctrl-C again to stop at once)");
+    })
+    .context("cannot listen for Ctrl-C")?;
+    Ok(stop)
+}
+
+fn progress_bar(source: &dyn Source) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let (bar, template) = match source.size_bytes() {
+        Some(bytes) => (
+            ProgressBar::new(bytes),
+            "{bar:30} {percent:>3}%  {msg}  {bytes_per_sec}  {eta} left",
+        ),
+        None => (ProgressBar::new_spinner(), "{spinner} {msg}  {elapsed}"),
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn show(bar: &ProgressBar, progress: Progress) {
+    bar.set_position(progress.bytes);
+    bar.set_message(format!("{} rows", progress.rows));
+}
+
+fn write_json(report: &RunReport, file: &std::path::Path) -> anyhow::Result<()> {
+    let json = serde_json::to_string_pretty(report).context("report")?;
+    if file.as_os_str() == "-" {
+        println!("{json}");
+        return Ok(());
+    }
+    std::fs::write(file, json + "\n")
+        .with_context(|| format!("cannot write the report to {}", file.display()))
+}
+
+fn print(report: &RunReport) {
+    let mut out = std::io::stdout().lock();
+    // Whoever closed standard output does not want the report.
+    let _ = write_report(report, &mut out);
+}
+
+fn write_report(report: &RunReport, out: &mut impl Write) -> std::io::Result<()> {
+    let rows = &report.rows;
+    writeln!(
+        out,
+        "{}: {} → {}",
+        report.pipeline, report.source, report.sink
+    )?;
+    writeln!(
+        out,
+        "  {} read = {} stored + {} filtered + {} rejected   in {:.2} s",
+        rows.read, rows.stored, rows.filtered, rows.rejected, report.seconds
+    )?;
+    for step in &report.steps {
+        let mut fate = String::new();
+        if step.filtered > 0 {
+            fate += &format!(", {} filtered", step.filtered);
+        }
+        if step.rejected > 0 {
+            fate += &format!(", {} rejected", step.rejected);
+        }
+        writeln!(
+            out,
+            "  step {:24} {:18} {} rows in{fate}, {:.3} s",
+            step.name, step.plugin, step.rows_in, step.seconds
+        )?;
+    }
+    for reject in &report.rejects {
+        let column = reject.column.as_deref().unwrap_or("the row");
+        writeln!(
+            out,
+            "  rejected by {}: {} {column} ({} rows)",
+            reject.step, reject.rule, reject.rows
+        )?;
+    }
+    for (fault, times) in &report.faults {
+        writeln!(out, "  fault ({times} times): {fault}")?;
+    }
+    if let Some(path) = report.rejects_path.as_ref().filter(|_| rows.rejected > 0) {
+        writeln!(out, "  rejects: {path}")?;
+    }
+    Ok(())
+}

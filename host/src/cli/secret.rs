@@ -1,0 +1,240 @@
+//! `glovebox secret`: the operating system's keyring from the command line.
+//!
+//! Owns how a secret gets from a person or a pipe into the keyring; refuses one given as an
+//! argument, since arguments stand in the shell's history and in every process list.
+
+use std::convert::Infallible;
+use std::io::{self, IsTerminal, Read};
+use std::str::FromStr;
+
+use anyhow::{Context, bail, ensure};
+use clap::{Args, Subcommand};
+use glovebox_core::{InvalidSecretName, Secret as Bytes, SecretName};
+use glovebox_credentials::files::without_newline;
+use glovebox_credentials::{Keyring, generate};
+
+/// The largest secret taken, in bytes, the same as for a secret file.
+const MAX_BYTES: u64 = glovebox_credentials::files::MAX_BYTES;
+
+/// Keep secrets in the operating system's keyring
+#[derive(Debug, Args)]
+pub(crate) struct Secret {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Store a secret, typed at a prompt or piped into standard input
+    Set {
+        /// Its name, such as sales/customer-salt
+        name: Name,
+        /// Store 32 random bytes as base64 instead, without showing them
+        #[arg(long)]
+        generate: bool,
+        #[arg(hide = true, allow_hyphen_values = true, num_args = 0..)]
+        argument: Vec<Withheld>,
+    },
+    /// List the names of stored secrets, never their values
+    List,
+    /// Delete a secret
+    Delete {
+        /// Its name
+        name: Name,
+    },
+}
+
+/// A name, or that it is none. Refused by `run` and not by clap, which would repeat it, and it
+/// may be the secret.
+#[derive(Debug, Clone)]
+struct Name(Result<SecretName, InvalidSecretName>);
+
+impl FromStr for Name {
+    type Err = Infallible;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Ok(Name(SecretName::parse(name)))
+    }
+}
+
+/// An argument that may be a secret: counted, not kept, so that no message can repeat it.
+#[derive(Debug, Clone)]
+struct Withheld;
+
+impl FromStr for Withheld {
+    type Err = Infallible;
+
+    fn from_str(_: &str) -> Result<Self, Self::Err> {
+        Ok(Withheld)
+    }
+}
+
+impl Secret {
+    /// Does it, and says on standard output what was done.
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        let keyring = Keyring::new();
+        match self.action {
+            Action::Set {
+                name,
+                generate,
+                argument,
+            } => {
+                ensure!(
+                    argument.is_empty(),
+                    "a secret is never an argument: it would stand in the shell's history. If it \
+                     was one just now, choose another; then run `glovebox secret set NAME` and \
+                     type it at the prompt, or pipe it in"
+                );
+                let name = name.0?;
+                let store = match generate {
+                    true => set_generated(&keyring, &name)?,
+                    false => keyring.set(&name, &asked_for(&name)?)?,
+                };
+                println!("stored `{name}` in {store}");
+            }
+            Action::List => {
+                for name in keyring.list()? {
+                    println!("{name}");
+                }
+            }
+            Action::Delete { name } => {
+                let name = name.0?;
+                ensure!(
+                    keyring.delete(&name)?,
+                    "there is no `{name}` in {}; `glovebox secret list` shows what there is",
+                    keyring.name()?
+                );
+                println!("deleted `{name}` from {}", keyring.name()?);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Refuses to replace: whatever was masked under the old secret could not be matched again.
+fn set_generated(keyring: &Keyring, name: &SecretName) -> anyhow::Result<String> {
+    ensure!(
+        !keyring.list()?.contains(name),
+        "there is a `{name}` already, and nobody could tell its successor's masks from its own; \
+         if it is not needed any more: glovebox secret delete {name}"
+    );
+    Ok(keyring.set(name, &generate()?)?)
+}
+
+fn asked_for(name: &SecretName) -> anyhow::Result<Bytes> {
+    if io::stdin().is_terminal() {
+        let typed = prompt(&format!("secret for {name}: "))?;
+        let again = prompt("the same again: ")?;
+        ensure!(
+            typed.expose() == again.expose(),
+            "the two differ; nothing was stored"
+        );
+        Ok(typed)
+    } else {
+        piped(io::stdin().lock())
+    }
+}
+
+fn prompt(text: &str) -> anyhow::Result<Bytes> {
+    rpassword::prompt_password(text)
+        .map(|typed| Bytes::new(typed.into_bytes()))
+        .context("cannot read from the terminal; pipe the secret in instead")
+}
+
+/// All of a pipe, without one newline at its end.
+fn piped(input: impl Read) -> anyhow::Result<Bytes> {
+    // Room for all of it at once: a growing buffer would leave copies behind unwiped.
+    let room = usize::try_from(MAX_BYTES).unwrap_or(usize::MAX);
+    let mut bytes = Vec::with_capacity(room.saturating_add(1));
+    let read = input.take(MAX_BYTES + 1).read_to_end(&mut bytes);
+    let whole = bytes.len() <= room;
+    let secret = Bytes::new(without_newline(bytes));
+    read.context("cannot read the secret from standard input")?;
+    if !whole {
+        bail!("standard input holds more than {MAX_BYTES} bytes; a secret is shorter");
+    }
+    Ok(secret)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    const CANARY: &str = "canary-3e7d";
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        secret: Secret,
+    }
+
+    fn run(arguments: &[&str]) -> String {
+        let line = Line::try_parse_from([&["secret"], arguments].concat());
+        let line = line.unwrap();
+        assert!(!format!("{line:?}").contains(CANARY));
+        format!("{:#}", line.secret.run().unwrap_err())
+    }
+
+    #[test]
+    fn a_pipe_is_read_to_its_end_less_one_newline() {
+        for (input, secret) in [
+            ("a\n", "a"),
+            ("a", "a"),
+            ("a\nb\r\n", "a\nb"),
+            ("\n\n", "\n"),
+        ] {
+            assert_eq!(piped(input.as_bytes()).unwrap().expose(), secret.as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_pipe_longer_than_the_limit_is_refused() {
+        let most = usize::try_from(MAX_BYTES).unwrap();
+        assert!(piped(&*vec![b'x'; most]).is_ok());
+        let told = piped(&*vec![b'x'; most + 1]).unwrap_err().to_string();
+        assert_eq!(
+            told,
+            "standard input holds more than 65536 bytes; a secret is shorter"
+        );
+    }
+
+    #[test]
+    fn a_secret_given_as_an_argument_is_refused_and_not_repeated() {
+        for arguments in [
+            &["set", "salt", CANARY][..],
+            &["set", "salt", "--", CANARY],
+            &["set", "salt", "two", CANARY],
+            &["set", "salt", "--canary-3e7d"],
+            &["set", "salt", "--generate", CANARY],
+        ] {
+            let told = run(arguments);
+            assert!(told.starts_with("a secret is never an argument"), "{told}");
+            assert!(!told.contains(CANARY));
+        }
+    }
+
+    #[test]
+    fn generate_is_an_option_wherever_it_stands() {
+        for arguments in [["set", "--generate", "salt"], ["set", "salt", "--generate"]] {
+            let line = Line::try_parse_from([&["secret"], &arguments[..]].concat()).unwrap();
+            let Action::Set {
+                generate, argument, ..
+            } = line.secret.action
+            else {
+                panic!("not set");
+            };
+            assert!(generate && argument.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_bad_name_is_refused_and_not_repeated() {
+        for arguments in [&["set", "canary-3e7d!"][..], &["delete", "canary-3e7d!"]] {
+            let told = run(arguments);
+            assert!(told.starts_with("a secret's name is 1 to 128"), "{told}");
+            assert!(!told.contains(CANARY));
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Rows as a table of text, for people.
+//!
+//! Owns alignment; refuses control characters, which could write on the terminal.
+
+use std::fmt;
+
+/// Columns wider than this are cut.
+const WIDEST: usize = 60;
+
+/// A table in the making.
+pub(super) struct Table {
+    head: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    pub(super) fn new(head: impl IntoIterator<Item = String>) -> Self {
+        Table {
+            head: head.into_iter().map(|name| printable(&name)).collect(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// Adds a row; a cell of none is null.
+    pub(super) fn row(&mut self, cells: Vec<Option<String>>) {
+        let shown = |cell: Option<String>| cell.map_or_else(|| "null".into(), |c| printable(&c));
+        self.rows.push(cells.into_iter().map(shown).collect());
+    }
+}
+
+fn printable(text: &str) -> String {
+    let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    let mut cut: String = text.chars().take(WIDEST).map(clean).collect();
+    if text.chars().nth(WIDEST).is_some() {
+        cut.push('…');
+    }
+    cut
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines = || std::iter::once(&self.head).chain(&self.rows);
+        let mut widths = vec![0; self.head.len()];
+        for line in lines() {
+            for (width, cell) in widths.iter_mut().zip(line) {
+                *width = cell.chars().count().max(*width);
+            }
+        }
+        for (i, line) in lines().enumerate() {
+            let cells: Vec<String> = line
+                .iter()
+                .zip(&widths)
+                .map(|(cell, width)| format!("{cell:width$}"))
+                .collect();
+            writeln!(f, "{}", cells.join("  ").trim_end())?;
+            if i == 0 {
+                let rules: Vec<String> = widths.iter().map(|w| "─".repeat(*w)).collect();
+                writeln!(f, "{}", rules.join("  "))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Table;
+
+    #[test]
+    fn columns_align_and_control_characters_do_not_pass() {
+        let mut table = Table::new(["a".to_owned(), "name".to_owned()]);
+        table.row(vec![Some("1".into()), Some("x\u{1b}[31m".into())]);
+        table.row(vec![None, Some("y".into())]);
+        assert_eq!(
+            table.to_string(),
+            "a     name\n────  ──────\n1     x\u{fffd}[31m\nnull  y\n"
+        );
+    }
+}

@@ -1,0 +1,197 @@
+//! The composition root: the one place that knows every concrete type.
+//!
+//! Owns the choice of plugins, connectors, stores and rings for what a manifest names; refuses to
+//! decide anything else.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use glovebox_connectors::{csv, jsonl, postgres, sqlite};
+use glovebox_core::{
+    CredentialError, CredentialStore, KeyError, KeyRing, Limits, Plugin, PluginError, Schema,
+    Secret, SecretName, Sink, Source, SourceError,
+};
+use glovebox_credentials::{Chain, Environment, Files, Keyring};
+use glovebox_engine::Toolbox;
+use glovebox_engine::manifest::model::{self, Mode, PluginRef, SinkTarget, Store};
+use glovebox_masking::Ring;
+use glovebox_sandbox::{Sandbox, SandboxError};
+
+include!(concat!(env!("OUT_DIR"), "/standard.rs"));
+
+/// A file of a plugin larger than this is not read.
+const LARGEST_PLUGIN: u64 = 64 << 20;
+
+/// Supplies the real plugins, connectors, stores and keys.
+pub(crate) struct Composed {
+    sandbox: Sandbox,
+    /// The same component under the same limits is compiled once a process.
+    loaded: Mutex<HashMap<String, Arc<dyn Plugin>>>,
+}
+
+impl Composed {
+    pub(crate) fn new() -> Result<Self, SandboxError> {
+        Ok(Composed {
+            sandbox: Sandbox::new(cache_folder())?,
+            loaded: Mutex::default(),
+        })
+    }
+}
+
+/// `$XDG_CACHE_HOME/glovebox`, or `~/.cache/glovebox`, or `$GLOVEBOX_CACHE`.
+fn cache_folder() -> Option<PathBuf> {
+    let set = |name| std::env::var_os(name).filter(|v| !v.is_empty());
+    set("GLOVEBOX_CACHE")
+        .map(PathBuf::from)
+        .or_else(|| set("XDG_CACHE_HOME").map(|c| Path::new(&c).join("glovebox")))
+        .or_else(|| set("HOME").map(|h| Path::new(&h).join(".cache/glovebox")))
+}
+
+impl Toolbox for Composed {
+    fn standard_plugins(&self) -> Vec<&'static str> {
+        STANDARD.iter().map(|(name, _)| *name).collect()
+    }
+
+    fn plugin(&self, plugin: &PluginRef, limits: &Limits) -> Result<Arc<dyn Plugin>, PluginError> {
+        let key = format!("{plugin:?} {limits:?}");
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = loaded.get(&key) {
+            return Ok(Arc::clone(found));
+        }
+        let fresh = match plugin {
+            PluginRef::Standard(name) => {
+                let bytes = STANDARD
+                    .iter()
+                    .find(|(n, _)| n == name)
+                    .map(|(_, bytes)| *bytes)
+                    .ok_or_else(|| PluginError::Refused {
+                        plugin: name.clone(),
+                        problem: "is not a standard plugin; `glovebox plugin list` shows them"
+                            .into(),
+                    })?;
+                self.sandbox.load(name, bytes, limits)?
+            }
+            PluginRef::File { path, sha256 } => {
+                let bytes = read_plugin(path)?;
+                self.sandbox
+                    .load_pinned(&display(path), &bytes, sha256.as_deref(), limits)?
+            }
+        };
+        loaded.insert(key, Arc::clone(&fresh));
+        Ok(fresh)
+    }
+
+    fn source(
+        &self,
+        source: &model::Source,
+        schema: Schema,
+    ) -> Result<Box<dyn Source>, SourceError> {
+        let model::Source::Csv(spec) = source;
+        let path = match &spec.path.value {
+            model::Input::Stdin => PathBuf::from("-"),
+            model::Input::File(path) => path.clone(),
+        };
+        let mut options = csv::Options::new(path);
+        options.header = spec.header;
+        options.delimiter = spec.delimiter;
+        options.quote = spec.quote;
+        options.null = spec.null.clone();
+        options.max_field = spec.max_field;
+        options.max_record = spec.max_record;
+        Ok(Box::new(csv::Source::new(options, schema)))
+    }
+
+    fn sink(&self, sink: &SinkTarget, secret: Option<Secret>) -> Box<dyn Sink> {
+        match sink {
+            SinkTarget::Sqlite(spec) => Box::new(sqlite::Sink::new(sqlite::Options {
+                path: spec.path.value.clone(),
+                table: spec.table.value.clone(),
+                mode: table_mode(spec.mode),
+            })),
+            SinkTarget::Postgres(spec) => Box::new(postgres::Sink::new(postgres::Options {
+                host: spec.host.value.clone(),
+                port: spec.port,
+                database: spec.database.value.clone(),
+                user: spec.user.value.clone(),
+                password: secret.unwrap_or_else(|| Secret::new(Vec::new())),
+                tls: postgres::Tls {
+                    ca: spec.ca.as_ref().map(|ca| ca.value.clone()),
+                },
+                table: spec.table.value.clone(),
+                mode: table_mode(spec.mode),
+                connect_timeout: spec.connect_timeout,
+            })),
+            SinkTarget::Csv(spec) => Box::new(csv::Sink::new(
+                &spec.path.value,
+                file_mode(spec.mode),
+                csv::SinkOptions {
+                    delimiter: spec.delimiter,
+                    header: spec.header,
+                    escape_formulas: spec.escape_formulas,
+                },
+            )),
+            SinkTarget::Jsonl(spec) => Box::new(jsonl::Sink::new(
+                &spec.path.value,
+                file_mode(spec.mode),
+                jsonl::SinkOptions::default(),
+            )),
+        }
+    }
+
+    fn secret(&self, stores: &[Store], name: &SecretName) -> Result<Secret, CredentialError> {
+        let stores = stores
+            .iter()
+            .map(|store| -> Box<dyn CredentialStore> {
+                match store {
+                    Store::Keyring => Box::new(Keyring::new()),
+                    Store::Env => Box::new(Environment::new()),
+                    Store::Files(folder) => Box::new(Files::new(folder)),
+                }
+            })
+            .collect();
+        Chain::new(stores).get(name).map(|(secret, _)| secret)
+    }
+
+    fn key_ring(&self, keys: Vec<(String, Secret)>) -> Result<Arc<dyn KeyRing>, KeyError> {
+        Ok(Arc::new(Ring::new(keys)?))
+    }
+}
+
+fn table_mode(mode: Mode) -> glovebox_connectors::database::Mode {
+    match mode {
+        Mode::Append => glovebox_connectors::database::Mode::Append,
+        Mode::Replace => glovebox_connectors::database::Mode::Replace,
+    }
+}
+
+fn file_mode(mode: Mode) -> csv::Mode {
+    match mode {
+        Mode::Append => csv::Mode::Append,
+        Mode::Replace => csv::Mode::Replace,
+    }
+}
+
+fn display(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn read_plugin(path: &Path) -> Result<Vec<u8>, PluginError> {
+    use std::io::Read;
+    let refuse = |problem: String| PluginError::Refused {
+        plugin: display(path),
+        problem,
+    };
+    let file = std::fs::File::open(path).map_err(|e| refuse(format!("cannot be opened: {e}")))?;
+    let mut bytes = Vec::new();
+    file.take(LARGEST_PLUGIN + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| refuse(format!("cannot be read: {e}")))?;
+    if bytes.len() as u64 > LARGEST_PLUGIN {
+        return Err(refuse(format!(
+            "is larger than {} MiB",
+            LARGEST_PLUGIN >> 20
+        )));
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,41 @@
+//! Owns a plugin's words to whoever runs it. Refuses nothing by itself: the host caps lines and
+//! shows them to authors; a plugin must never put a cell into one.
+//!
+//! Natively, as in unit tests, messages go to standard error.
+
+#[cfg(target_arch = "wasm32")]
+use crate::bindings::glovebox::plugin::log::{Level, log};
+
+/// Says something that helps while a plugin is being written.
+pub fn debug(message: &str) {
+    log(Level::Debug, message);
+}
+
+/// Says something that a run's reader may want to know.
+pub fn info(message: &str) {
+    log(Level::Info, message);
+}
+
+/// Says that something is off, but was dealt with.
+pub fn warn(message: &str) {
+    log(Level::Warn, message);
+}
+
+/// Says that something is wrong.
+pub fn error(message: &str) {
+    log(Level::Error, message);
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Debug)]
+enum Level {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn log(level: Level, message: &str) {
+    eprintln!("{level:?}: {message}");
+}

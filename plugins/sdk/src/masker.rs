@@ -1,0 +1,253 @@
+//! Owns what a masker is: the trait, the actions that it may answer with, and its way across the
+//! boundary. Refuses answers for columns outside of the grant: the trait has no place for them.
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+use crate::bindings::exports::glovebox::plugin::{masker, plugin};
+use crate::bindings::glovebox::plugin::columns;
+use crate::{About, Batch, Column, ConfigError, Field, NewColumn, RowMask, config};
+
+/// Says how the cells of the columns in the step's `masks` grant are masked.
+pub trait Masker: Sized + 'static {
+    /// The step's `with:` block. Derive `Deserialize` and `JsonSchema`, with
+    /// `#[serde(deny_unknown_fields, rename_all = "kebab-case")]`.
+    type Config: DeserializeOwned + JsonSchema;
+
+    /// The plugin's name, version and manual.
+    const ABOUT: About;
+
+    /// Makes a masker of a step, before it has seen a row. `masks` are the fields that it will be
+    /// asked to mask; `fields` are all granted fields, `masks` among them, in manifest order.
+    ///
+    /// # Errors
+    /// When options contradict each other or do not suit the types of the fields.
+    fn open(config: Self::Config, masks: &[Field], fields: &[Field]) -> Result<Self, ConfigError>;
+
+    /// The field after masking: its type may change, its name may not. The same field, unless a
+    /// masker says otherwise; one that nullifies cells must say that the field is nullable.
+    fn field(&self, masked: &Field) -> Field {
+        masked.clone()
+    }
+
+    /// Masks one column of the `masks` grant; called for each of them with every batch. Other
+    /// granted columns are at hand through [`Column::batch`].
+    fn mask(&self, column: &Column<'_>) -> Action;
+}
+
+/// What is to happen to the cells of a column.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// The plugin computed the column anew.
+    Replace(NewColumn),
+    /// The host computes the cells with a key that the plugin never sees.
+    Keyed(Keyed),
+    /// The host empties the cells: they become null (spans: they are cut out of their text).
+    Nullify(Target),
+}
+
+/// A keyed method, the name of its key, and the cells to apply it to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Keyed {
+    /// How the host computes the new cell.
+    pub method: Method,
+    /// The name of a key in the step's `keys:` block.
+    pub key: String,
+    /// The cells that are meant.
+    pub target: Target,
+}
+
+/// A keyed method, computed by the host. HMAC and PBKDF2 answer with 32 bytes as URL-safe base64 with
+/// padding: text of 44 characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// HMAC-SHA-256 under the key: the fast pseudonym.
+    HmacSha256,
+    /// PBKDF2-HMAC-SHA-256 with the key as salt: a slow pseudonym, for cells that can be guessed.
+    Pbkdf2Sha256 {
+        /// The number of iterations, each of which makes guessing that much dearer.
+        iterations: u32,
+    },
+    /// AES-SIV: a pseudonym that the key's owner can reverse.
+    AesSiv,
+    /// FF1 of NIST SP 800-38G: keeps length and alphabet, reversible by the key's owner.
+    Ff1 {
+        /// The characters that cells are made of, each once.
+        alphabet: String,
+    },
+}
+
+/// Which cells of a column are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// All of them.
+    Cells,
+    /// Those of some rows.
+    Rows(RowMask),
+    /// Parts of text cells.
+    Spans(Spans),
+}
+
+/// Parts of text cells as byte ranges.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spans {
+    rows: Vec<u32>,
+    starts: Vec<u32>,
+    ends: Vec<u32>,
+}
+
+impl Spans {
+    /// No spans yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds the bytes `range` of the cell of a row. Spans come in the order of rows, then of
+    /// starts, do not overlap, and begin and end between characters; the host refuses others. A
+    /// row or place past 4 GiB cannot be said and is not added.
+    pub fn push(&mut self, row: usize, range: std::ops::Range<usize>) {
+        let span = (
+            u32::try_from(row),
+            u32::try_from(range.start),
+            u32::try_from(range.end),
+        );
+        if let (Ok(row), Ok(start), Ok(end)) = span {
+            self.rows.push(row);
+            self.starts.push(start);
+            self.ends.push(end);
+        }
+    }
+
+    /// The spans as (row, first byte, byte after the last).
+    pub fn iter(&self) -> impl Iterator<Item = (u32, u32, u32)> + '_ {
+        let ends = self.starts.iter().zip(&self.ends);
+        self.rows
+            .iter()
+            .zip(ends)
+            .map(|(row, (start, end))| (*row, *start, *end))
+    }
+}
+
+/// A masker that was opened, with the fields of its step.
+#[doc(hidden)]
+pub struct OpenMasker<T> {
+    plugin: T,
+    fields: Vec<Field>,
+    masks: Vec<u32>,
+}
+
+impl<T: Masker> OpenMasker<T> {
+    /// As the contract's `open`.
+    pub fn open(config: &str, fields: Vec<Field>, masks: Vec<u32>) -> Result<Self, ConfigError> {
+        let masked: Option<Vec<Field>> = masks
+            .iter()
+            .map(|index| fields.get(*index as usize).cloned())
+            .collect();
+        let masked = masked.ok_or_else(|| {
+            ConfigError::new("", "the host masks a column that it does not grant")
+        })?;
+        let plugin = T::open(config::parse(config)?, &masked, &fields)?;
+        Ok(Self {
+            plugin,
+            fields,
+            masks,
+        })
+    }
+
+    /// As the contract's `fields`.
+    pub fn fields(&self) -> Vec<Field> {
+        let mut fields = self.fields.clone();
+        for index in &self.masks {
+            if let Some(field) = fields.get_mut(*index as usize) {
+                *field = self.plugin.field(field);
+            }
+        }
+        fields
+    }
+
+    /// As the contract's `apply`.
+    pub fn apply(&self, batch: &columns::Batch) -> Vec<(u32, Action)> {
+        let batch = Batch::new(&self.fields, batch);
+        let column = |index: &u32| Some((*index, batch.column(*index as usize)?));
+        let columns = self.masks.iter().filter_map(column);
+        columns
+            .map(|(index, column)| (index, self.plugin.mask(&column)))
+            .collect()
+    }
+}
+
+impl<T: Masker> plugin::Guest for OpenMasker<T> {
+    fn describe() -> plugin::About {
+        T::ABOUT.describe::<T::Config>()
+    }
+}
+
+impl<T: Masker> masker::Guest for OpenMasker<T> {
+    type Mask = Self;
+}
+
+impl<T: Masker> masker::GuestMask for OpenMasker<T> {
+    fn open(
+        config: String,
+        fields: Vec<Field>,
+        masks: Vec<u32>,
+    ) -> Result<masker::Mask, plugin::ConfigError> {
+        Ok(masker::Mask::new(Self::open(&config, fields, masks)?))
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        Self::fields(self)
+    }
+
+    fn apply(&self, batch: columns::Batch) -> Vec<masker::Masked> {
+        let masked = Self::apply(self, &batch).into_iter();
+        masked
+            .map(|(column, action)| masker::Masked {
+                column,
+                action: action.into(),
+            })
+            .collect()
+    }
+}
+
+impl From<Action> for masker::Action {
+    fn from(action: Action) -> Self {
+        match action {
+            Action::Replace(column) => Self::Replace(column.into_inner()),
+            Action::Keyed(Keyed {
+                method,
+                key,
+                target,
+            }) => Self::Keyed(masker::Keyed {
+                method: method.into(),
+                key,
+                target: target.into(),
+            }),
+            Action::Nullify(target) => Self::Nullify(target.into()),
+        }
+    }
+}
+
+impl From<Method> for masker::Method {
+    fn from(method: Method) -> Self {
+        match method {
+            Method::HmacSha256 => Self::HmacSha256,
+            Method::Pbkdf2Sha256 { iterations } => Self::Pbkdf2Sha256(iterations),
+            Method::AesSiv => Self::AesSiv,
+            Method::Ff1 { alphabet } => Self::Ff1(alphabet),
+        }
+    }
+}
+
+impl From<Target> for masker::Target {
+    fn from(target: Target) -> Self {
+        match target {
+            Target::Cells => Self::Cells,
+            Target::Rows(rows) => Self::Rows(rows.into_bytes()),
+            Target::Spans(Spans { rows, starts, ends }) => {
+                Self::Spans(masker::Spans { rows, starts, ends })
+            }
+        }
+    }
+}

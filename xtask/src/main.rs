@@ -1,0 +1,50 @@
+//! Project tasks, in plain Rust: `cargo xtask demo | test | bench | plugins`.
+//!
+//! Owns what has to happen around cargo; refuses dependencies, so that it starts at once.
+
+mod demo;
+mod plugins;
+mod postgres;
+mod run;
+mod test;
+
+use std::process::ExitCode;
+
+use run::Outcome;
+
+const HELP: &str = "\
+cargo xtask TASK
+
+  demo      build everything and run data/sales.yaml: three masked rows and a report
+  test      all that CI runs: format, clippy, cargo-deny where installed, every test
+  bench     measure speed and memory, in release mode
+  plugins   compile the standard plugins (target/plugins) and the tests' hostile guests
+";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let task = args.next();
+    let rest: Vec<String> = args.collect();
+    let done: Outcome = match task.as_deref() {
+        Some("demo") => demo::demo(),
+        Some("test") => test::test(&rest),
+        Some("plugins") => plugins::standard().and_then(|()| plugins::guests()),
+        Some("bench") => run::cargo(&["run", "--release", "--package", "glovebox-bench", "--"])
+            .and_then(|mut bench| run::finish(bench.args(&rest))),
+        Some("help" | "--help" | "-h") => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprint!("{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("xtask: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
