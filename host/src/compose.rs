@@ -7,10 +7,11 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use glovebox_connectors::database::TextRow;
 use glovebox_connectors::{csv, jsonl, postgres, sqlite};
 use glovebox_core::{
     CredentialError, CredentialStore, KeyError, KeyRing, Limits, Plugin, PluginError, Schema,
-    Secret, SecretName, Sink, Source, SourceError,
+    Secret, SecretName, Sink, SinkError, Source, SourceError,
 };
 use glovebox_credentials::{Chain, Environment, Files, Keyring};
 use glovebox_engine::Toolbox;
@@ -28,6 +29,8 @@ pub(crate) struct Composed {
     sandbox: Sandbox,
     /// The same component under the same limits is compiled once a process.
     loaded: Mutex<HashMap<String, Arc<dyn Plugin>>>,
+    /// One keyring a process: finding out which one answers may take seconds.
+    keyring: Arc<Keyring>,
 }
 
 impl Composed {
@@ -35,7 +38,26 @@ impl Composed {
         Ok(Composed {
             sandbox: Sandbox::new(cache_folder())?,
             loaded: Mutex::default(),
+            keyring: Arc::new(Keyring::new()),
         })
+    }
+}
+
+/// The first rows of the sink's table, as text; none if the sink is a file.
+pub(crate) fn head(
+    sink: &SinkTarget,
+    secret: Option<Secret>,
+    columns: &[&str],
+    rows: u32,
+) -> Option<Result<Vec<TextRow>, SinkError>> {
+    match sink {
+        SinkTarget::Sqlite(spec) => Some(sqlite::head(&sqlite_options(spec), columns, rows)),
+        SinkTarget::Postgres(spec) => Some(postgres::head(
+            &postgres_options(spec, secret),
+            columns,
+            rows,
+        )),
+        SinkTarget::Csv(_) | SinkTarget::Jsonl(_) => None,
     }
 }
 
@@ -104,24 +126,10 @@ impl Toolbox for Composed {
 
     fn sink(&self, sink: &SinkTarget, secret: Option<Secret>) -> Box<dyn Sink> {
         match sink {
-            SinkTarget::Sqlite(spec) => Box::new(sqlite::Sink::new(sqlite::Options {
-                path: spec.path.value.clone(),
-                table: spec.table.value.clone(),
-                mode: table_mode(spec.mode),
-            })),
-            SinkTarget::Postgres(spec) => Box::new(postgres::Sink::new(postgres::Options {
-                host: spec.host.value.clone(),
-                port: spec.port,
-                database: spec.database.value.clone(),
-                user: spec.user.value.clone(),
-                password: secret.unwrap_or_else(|| Secret::new(Vec::new())),
-                tls: postgres::Tls {
-                    ca: spec.ca.as_ref().map(|ca| ca.value.clone()),
-                },
-                table: spec.table.value.clone(),
-                mode: table_mode(spec.mode),
-                connect_timeout: spec.connect_timeout,
-            })),
+            SinkTarget::Sqlite(spec) => Box::new(sqlite::Sink::new(sqlite_options(spec))),
+            SinkTarget::Postgres(spec) => {
+                Box::new(postgres::Sink::new(postgres_options(spec, secret)))
+            }
             SinkTarget::Csv(spec) => Box::new(csv::Sink::new(
                 &spec.path.value,
                 file_mode(spec.mode),
@@ -144,7 +152,7 @@ impl Toolbox for Composed {
             .iter()
             .map(|store| -> Box<dyn CredentialStore> {
                 match store {
-                    Store::Keyring => Box::new(Keyring::new()),
+                    Store::Keyring => Box::new(Shared(Arc::clone(&self.keyring))),
                     Store::Env => Box::new(Environment::new()),
                     Store::Files(folder) => Box::new(Files::new(folder)),
                 }
@@ -155,6 +163,43 @@ impl Toolbox for Composed {
 
     fn key_ring(&self, keys: Vec<(String, Secret)>) -> Result<Arc<dyn KeyRing>, KeyError> {
         Ok(Arc::new(Ring::new(keys)?))
+    }
+}
+
+/// The process's keyring as one of a chain's stores.
+struct Shared(Arc<Keyring>);
+
+impl CredentialStore for Shared {
+    fn place(&self, name: &SecretName) -> String {
+        self.0.place(name)
+    }
+
+    fn get(&self, name: &SecretName) -> Result<Option<Secret>, CredentialError> {
+        self.0.get(name)
+    }
+}
+
+fn sqlite_options(spec: &model::SqliteSink) -> sqlite::Options {
+    sqlite::Options {
+        path: spec.path.value.clone(),
+        table: spec.table.value.clone(),
+        mode: table_mode(spec.mode),
+    }
+}
+
+fn postgres_options(spec: &model::PostgresSink, secret: Option<Secret>) -> postgres::Options {
+    postgres::Options {
+        host: spec.host.value.clone(),
+        port: spec.port,
+        database: spec.database.value.clone(),
+        user: spec.user.value.clone(),
+        password: secret.unwrap_or_else(|| Secret::new(Vec::new())),
+        tls: postgres::Tls {
+            ca: spec.ca.as_ref().map(|ca| ca.value.clone()),
+        },
+        table: spec.table.value.clone(),
+        mode: table_mode(spec.mode),
+        connect_timeout: spec.connect_timeout,
     }
 }
 

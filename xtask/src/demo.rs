@@ -1,5 +1,7 @@
 //! `cargo xtask demo`: from a fresh clone to three masked rows.
 
+use std::fs::{Permissions, set_permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use crate::plugins;
@@ -9,6 +11,10 @@ pub(crate) fn demo() -> Outcome {
     plugins::standard()?;
     run_cargo(&["build", "--package", "glovebox"])?;
     let manifest = "data/sales.yaml";
+    // A clone gives every file to everyone, and a secret deserves better, even this one.
+    let salt = root().join("data/demo-secrets/sales/customer-salt");
+    set_permissions(&salt, Permissions::from_mode(0o600))
+        .map_err(|e| format!("cannot protect {}: {e}", salt.display()))?;
     println!();
     finish(
         Command::new(debug("glovebox"))

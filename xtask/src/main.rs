@@ -29,8 +29,7 @@ fn main() -> ExitCode {
         Some("demo") => demo::demo(),
         Some("test") => test::test(&rest),
         Some("plugins") => plugins::standard().and_then(|()| plugins::guests()),
-        Some("bench") => run::cargo(&["run", "--release", "--package", "glovebox-bench", "--"])
-            .and_then(|mut bench| run::finish(bench.args(&rest))),
+        Some("bench") => bench(&rest),
         Some("help" | "--help" | "-h") => {
             print!("{HELP}");
             return ExitCode::SUCCESS;
@@ -47,4 +46,17 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Builds the program and the benchmark in release mode, and runs the latter.
+fn bench(args: &[String]) -> Outcome {
+    plugins::standard()?;
+    run::run_cargo(&[
+        "build",
+        "--release",
+        "--package=glovebox",
+        "--package=glovebox-bench",
+    ])?;
+    let program = run::target().join("release/glovebox-bench");
+    run::finish(std::process::Command::new(program).args(args))
 }

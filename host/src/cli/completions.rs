@@ -12,11 +12,9 @@ pub(super) struct Args {
 }
 
 pub(super) fn completions(args: &Args) -> anyhow::Result<Exit> {
-    clap_complete::generate(
-        args.shell,
-        &mut Call::command(),
-        "glovebox",
-        &mut std::io::stdout(),
-    );
+    // Not straight to standard output: `generate` panics if that is closed.
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Call::command(), "glovebox", &mut script);
+    print!("{}", String::from_utf8_lossy(&script));
     Ok(Exit::Done)
 }

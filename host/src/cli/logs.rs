@@ -1,23 +1,33 @@
 //! Logs to standard error, as text or JSON lines.
+//!
+//! Owns what may be logged at all; refuses, at any level, what the sandbox's runtime says of a
+//! guest's calls: a guest chooses their arguments, and it holds cells.
 
 use std::io::IsTerminal;
 
 use anyhow::Context;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
 
 use super::LogFormat;
 
 pub(super) fn start(level: &str, format: LogFormat) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(level).context("--log")?;
-    let logs = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    match format {
-        LogFormat::Json => logs.json().init(),
+    let filter = filter.and(filter_fn(|metadata| {
+        !metadata.target().starts_with("wasmtime")
+    }));
+    let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let logs = match format {
+        LogFormat::Json => logs.json().boxed(),
         LogFormat::Text => logs
             .with_ansi(std::io::stderr().is_terminal())
             .without_time()
-            .init(),
-    }
+            .boxed(),
+    };
+    tracing_subscriber::registry()
+        .with(logs.with_filter(filter))
+        .init();
     Ok(())
 }

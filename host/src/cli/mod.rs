@@ -9,6 +9,7 @@ mod logs;
 mod manifest;
 mod plugin;
 mod preview;
+mod rows;
 mod run;
 mod secret;
 mod table;
@@ -62,6 +63,8 @@ enum Command {
     Check(check::Args),
     /// Show the first rows as they would be stored, and store nothing.
     Preview(preview::Args),
+    /// Show the first rows of the sink's table, read back from the database.
+    Rows(rows::Args),
     /// Keep secrets in the operating system's store.
     Secret(secret::Secret),
     /// List plugins and read their manuals.
@@ -79,6 +82,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args),
         Command::Preview(args) => preview::preview(&args),
+        Command::Rows(args) => rows::rows(&args),
         Command::Secret(args) => args.run().map(|()| Exit::Done),
         Command::Plugin(args) => plugin::plugin(&args),
         Command::Schema => {

@@ -3,7 +3,12 @@
 //! Refuses to show a personal column that was released instead of masked.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMicrosecondType;
+use arrow_array::{Array, ArrayRef};
+use arrow_cast::display::array_value_to_string;
 use glovebox_engine::{Toolbox, arm};
 
 use super::Exit;
@@ -51,10 +56,15 @@ pub(super) fn preview(args: &Args) -> anyhow::Result<Exit> {
                     } else if column.is_null(row) {
                         Ok(None)
                     } else {
-                        arrow_cast::display::array_value_to_string(column, row).map(Some)
+                        // Arrow's own error may quote the cell.
+                        array_value_to_string(&shown(column), row)
+                            .map(Some)
+                            .map_err(|_| {
+                                anyhow::anyhow!("internal error: cannot show `{}`", field.name)
+                            })
                     }
                 })
-                .collect::<Result<Vec<_>, _>>()?;
+                .collect::<anyhow::Result<Vec<_>>>()?;
             table.row(cells);
         }
     }
@@ -74,4 +84,13 @@ pub(super) fn preview(args: &Args) -> anyhow::Result<Exit> {
         preview.rejects.len()
     );
     Ok(Exit::Done)
+}
+
+/// The column as Arrow can show it: of time zones it knows offsets only, unless it carries the
+/// whole database of zones.
+fn shown(column: &ArrayRef) -> ArrayRef {
+    match column.as_primitive_opt::<TimestampMicrosecondType>() {
+        Some(times) => Arc::new(times.clone().with_timezone("+00:00")),
+        None => Arc::clone(column),
+    }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 use glovebox_core::{RunOutcome, RunReport, Source};
 use glovebox_engine::manifest::Manifest;
-use glovebox_engine::{ArmedStep, Plan, Progress, Run, Toolbox, arm};
+use glovebox_engine::{ArmedStep, Progress, Run, Toolbox, arm};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Exit;
@@ -70,7 +70,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     }
     .run(&stop, &mut |progress| show(&bar, progress));
     bar.finish_and_clear();
-    let report = report?;
+    let mut report = report?;
+    report.peak_memory = peak_memory();
 
     if let Some(file) = &args.report {
         write_json(&report, file)?;
@@ -78,10 +79,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     if args.report.as_deref() != Some("-".as_ref()) {
         print(&report);
     }
-    Ok(exit(&report, &manifest, &plan))
+    Ok(exit(&report, &manifest))
 }
 
-fn exit(report: &RunReport, manifest: &Manifest, _plan: &Plan) -> Exit {
+fn exit(report: &RunReport, manifest: &Manifest) -> Exit {
     match report.outcome {
         RunOutcome::Done => Exit::Done,
         RunOutcome::TooManyRejects => {
@@ -162,6 +163,14 @@ fn show(bar: &ProgressBar, progress: Progress) {
     bar.set_message(format!("{} rows", progress.rows));
 }
 
+/// The high-water mark of resident memory; Linux tells it.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib << 10)
+}
+
 fn write_json(report: &RunReport, file: &std::path::Path) -> anyhow::Result<()> {
     let json = serde_json::to_string_pretty(report).context("report")?;
     if file.as_os_str() == "-" {
@@ -187,8 +196,16 @@ fn write_report(report: &RunReport, out: &mut impl Write) -> std::io::Result<()>
     )?;
     writeln!(
         out,
-        "  {} read = {} stored + {} filtered + {} rejected   in {:.2} s",
-        rows.read, rows.stored, rows.filtered, rows.rejected, report.seconds
+        "  {} read = {} stored + {} filtered + {} rejected   in {:.2} s{}",
+        rows.read,
+        rows.stored,
+        rows.filtered,
+        rows.rejected,
+        report.seconds,
+        report
+            .peak_memory
+            .map(|bytes| format!(", {} MiB at most", bytes >> 20))
+            .unwrap_or_default()
     )?;
     for step in &report.steps {
         let mut fate = String::new();
@@ -208,8 +225,11 @@ fn write_report(report: &RunReport, out: &mut impl Write) -> std::io::Result<()>
         let column = reject.column.as_deref().unwrap_or("the row");
         writeln!(
             out,
-            "  rejected by {}: {} {column} ({} rows)",
-            reject.step, reject.rule, reject.rows
+            "  rejected by {}: {} {column} ({} row{})",
+            reject.step,
+            reject.rule,
+            reject.rows,
+            if reject.rows == 1 { "" } else { "s" }
         )?;
     }
     for (fault, times) in &report.faults {

@@ -9,7 +9,7 @@
 #![doc = concat!("```\n", include_str!("../examples/email_domain.rs"), "```")]
 //!
 //! Compiled with `cargo build --release --target wasm32-wasip2` as a `cdylib`, it is a component
-//! that `glovebox plugin check` accepts and a manifest names in a step:
+//! that a manifest names in a step:
 //!
 //! ```yaml
 //! - name: email_domain only

@@ -1,5 +1,5 @@
-//! Owns a plugin's words to whoever runs it. Refuses nothing by itself: the host caps lines and
-//! shows them to authors; a plugin must never put a cell into one.
+//! Owns a plugin's words to its author. Refuses nothing by itself: during a run the host drops
+//! them, since they may hold cells; a plugin must never put one in all the same.
 //!
 //! Natively, as in unit tests, messages go to standard error.
 

@@ -42,7 +42,7 @@ pub enum Action {
     Replace(NewColumn),
     /// The host computes the cells with a key that the plugin never sees.
     Keyed(Keyed),
-    /// The host empties the cells: they become null (spans: they are cut out of their text).
+    /// The host empties the cells: they become null. It refuses spans here.
     Nullify(Target),
 }
 

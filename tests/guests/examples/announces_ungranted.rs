@@ -22,12 +22,17 @@ impl Transformer for Act {
         } else if grant.says("twice") {
             fields.push(first);
         } else if grant.says("type") {
-            fields.iter_mut().for_each(|f| f.data_type = DataType::Bytes);
+            fields
+                .iter_mut()
+                .for_each(|f| f.data_type = DataType::Bytes);
         } else if grant.says("nulls") {
             fields.iter_mut().for_each(|f| f.nullable = true);
         } else {
             let precision = if grant.says("wide") { 39 } else { 3 };
-            let never = DataType::Decimal(DecimalType { precision, scale: 4 });
+            let never = DataType::Decimal(DecimalType {
+                precision,
+                scale: 4,
+            });
             fields.iter_mut().for_each(|f| f.data_type = never);
         }
         fields

@@ -16,9 +16,9 @@ impl Transformer for Act {
         let mut echo = batch.columns.iter();
         let columns = grant.adds.iter().filter_map(|f| match f.name.as_str() {
             "row" => Some(int64((0..batch.rows).map(place))),
-            "random" => Some(int64((0..batch.rows).map(|_| {
-                wasip2::random::random::get_random_u64() as i64
-            }))),
+            "random" => Some(int64(
+                (0..batch.rows).map(|_| wasip2::random::random::get_random_u64() as i64),
+            )),
             _ => echo.next().cloned(),
         });
         Transformed {

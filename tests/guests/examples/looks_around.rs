@@ -13,7 +13,10 @@ use wasip2::sockets::network::IpAddressFamily;
 
 struct Act;
 
-const DOORS: [(&str, fn() -> bool); 16] = [
+/// A name and an attempt, which says whether it opened.
+type Door = (&'static str, fn() -> bool);
+
+const DOORS: [Door; 16] = [
     ("preopened folder", || {
         !wasip2::filesystem::preopens::get_directories().is_empty()
     }),
@@ -25,7 +28,9 @@ const DOORS: [(&str, fn() -> bool); 16] = [
     ("working folder", || {
         wasip2::cli::environment::initial_cwd().is_some()
     }),
-    ("tcp client", || TcpStream::connect(("127.0.0.1", 22)).is_ok()),
+    ("tcp client", || {
+        TcpStream::connect(("127.0.0.1", 22)).is_ok()
+    }),
     ("tcp server", || TcpListener::bind(("127.0.0.1", 0)).is_ok()),
     ("tcp socket", || {
         wasip2::sockets::tcp_create_socket::create_tcp_socket(IpAddressFamily::Ipv4).is_ok()
@@ -49,7 +54,7 @@ const DOORS: [(&str, fn() -> bool); 16] = [
 
 impl Validator for Act {
     fn rules(_: &Grant) -> Vec<Rule> {
-        let rule = |(door, _): &(&str, fn() -> bool)| Rule {
+        let rule = |(door, _): &Door| Rule {
             id: (*door).into(),
             column: None,
             message: "stands open".into(),

@@ -1,7 +1,7 @@
 //! Masks, for the poison, a column that it may only read, one that is not there, or one twice. The
 //! host must use none of its actions.
 
-use glovebox_guests::{Action, Batch, Grant, Masked, Masker, Target, has_poison};
+use glovebox_guests::{Batch, DataType, Grant, Masked, Masker, column, has_poison, replaced};
 
 struct Act;
 
@@ -20,11 +20,12 @@ impl Masker for Act {
                 columns.push(1);
             }
         }
-        let nullified = |column| Masked {
-            column,
-            action: Action::Nullify(Target::Cells),
+        let honest = |place: u32| {
+            let field = grant.fields.get(place as usize);
+            let data_type = field.map_or(&DataType::Text, |f| &f.data_type);
+            replaced(place, column(data_type, batch.rows))
         };
-        columns.into_iter().map(nullified).collect()
+        columns.into_iter().map(honest).collect()
     }
 }
 

@@ -1,6 +1,8 @@
 //! Returns columns of another type than it announced for the poison. The host must use none.
 
-use glovebox_guests::{Batch, DataType, Field, Grant, Transformed, Transformer, column, has_poison};
+use glovebox_guests::{
+    Batch, DataType, Field, Grant, Transformed, Transformer, column, has_poison,
+};
 
 struct Act;
 

@@ -1,7 +1,9 @@
 //! Returns decimals of half the words, or of more digits than announced, for the poison. The host
 //! must use none.
 
-use glovebox_guests::{Batch, Column, Field, Grant, Transformed, Transformer, Values, column, has_poison};
+use glovebox_guests::{
+    Batch, Column, Field, Grant, Transformed, Transformer, Values, column, has_poison,
+};
 
 struct Act;
 

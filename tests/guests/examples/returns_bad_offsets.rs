@@ -15,7 +15,11 @@ fn lie(grant: &Grant, rows: i32) -> VariableWidth {
     } else if grant.says("negative") {
         offsets.iter_mut().take(last).for_each(|o| *o = -1);
     } else if grant.says("falling") {
-        offsets.iter_mut().take(last).skip(1).for_each(|o| *o = rows + 1);
+        offsets
+            .iter_mut()
+            .take(last)
+            .skip(1)
+            .for_each(|o| *o = rows + 1);
     } else if grant.says("past-the-data") {
         offsets.iter_mut().skip(last).for_each(|o| *o = i32::MAX);
     } else if grant.says("short-of-the-data") {

@@ -18,13 +18,24 @@ fn extremes(data_type: &DataType, rows: usize) -> Column {
         DataType::Timestamp => Values::Timestamp(cycle(&longs, rows)),
         DataType::Date => Values::Date(cycle(&[i32::MIN, i32::MAX, 0, -1], rows)),
         DataType::Float64 => Values::Float64(cycle(
-            &[f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0, f64::MIN_POSITIVE],
+            &[
+                f64::NAN,
+                f64::INFINITY,
+                f64::NEG_INFINITY,
+                -0.0,
+                f64::MIN_POSITIVE,
+            ],
             rows,
         )),
         // Minus one in the smallest unit: the sign reaches into the high word.
         DataType::Decimal(_) => Values::Decimal(vec![u64::MAX; 2 * rows]),
         DataType::Bytes => Values::Bytes(variable(cycle(&[&b"\0\xff"[..], b""], rows))),
-        DataType::Text => return text(cycle(&["", "\u{10ffff}", "\0", "\u{1b}[31m", "\",\n"], rows)),
+        DataType::Text => {
+            return text(cycle(
+                &["", "\u{10ffff}", "\0", "\u{1b}[31m", "\",\n"],
+                rows,
+            ));
+        }
     };
     Column {
         values,

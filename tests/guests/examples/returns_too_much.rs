@@ -6,9 +6,13 @@ struct Act;
 
 impl Masker for Act {
     fn apply(grant: &Grant, batch: Batch) -> Vec<Masked> {
-        let size = if has_poison(&batch) { 40 << 20 } else { 8 };
-        let mut cells = vec!["x".repeat(size)];
-        cells.resize(batch.rows as usize, String::new());
+        let mut cells = vec!["honest".to_owned(); batch.rows as usize];
+        if has_poison(&batch) {
+            cells
+                .iter_mut()
+                .take(1)
+                .for_each(|c| *c = "x".repeat(40 << 20));
+        }
         let column = |&m: &u32| replaced(m, text(&cells));
         grant.masks.iter().map(column).collect()
     }

@@ -23,7 +23,11 @@ impl Validator for Act {
             path: EVIL.into(),
             message: EVIL.repeat(1_000),
         };
-        if grant.says("refuse") { Err(refused) } else { Ok(()) }
+        if grant.says("refuse") {
+            Err(refused)
+        } else {
+            Ok(())
+        }
     }
 
     fn rules(_: &Grant) -> Vec<Rule> {

@@ -23,7 +23,11 @@ pub fn text_cells(column: &Column) -> Vec<String> {
 pub fn poisoned(batch: &Batch) -> Vec<u32> {
     (0..batch.rows)
         .filter(|&row| {
-            let is_poison = |c: &Column| text_cells(c).get(row as usize).is_some_and(|t| t == "poison");
+            let is_poison = |c: &Column| {
+                text_cells(c)
+                    .get(row as usize)
+                    .is_some_and(|t| t == "poison")
+            };
             batch.columns.iter().any(is_poison)
         })
         .collect()

@@ -147,7 +147,7 @@ macro_rules! opened {
         }
 
         impl<A: $trait> $open<A> {
-            fn new(grant: Grant) -> Result<$interface::$resource, ConfigError> {
+            fn opened(grant: Grant) -> Result<$interface::$resource, ConfigError> {
                 A::open(&grant)?;
                 let act = PhantomData;
                 Ok($interface::$resource::new($open::<A> { grant, act }))
@@ -177,7 +177,7 @@ impl<A: Validator> Drop for OpenValidator<A> {
 
 impl<A: Validator> validator::GuestCheck for OpenValidator<A> {
     fn open(config: String, fields: Vec<Field>) -> Result<validator::Check, ConfigError> {
-        OpenValidator::<A>::new(Grant {
+        OpenValidator::<A>::opened(Grant {
             config,
             fields,
             masks: Vec::new(),
@@ -200,7 +200,7 @@ impl<A: Masker> masker::GuestMask for OpenMasker<A> {
         fields: Vec<Field>,
         masks: Vec<u32>,
     ) -> Result<masker::Mask, ConfigError> {
-        OpenMasker::<A>::new(Grant {
+        OpenMasker::<A>::opened(Grant {
             config,
             fields,
             masks,
@@ -223,7 +223,7 @@ impl<A: Transformer> transformer::GuestTransform for OpenTransformer<A> {
         fields: Vec<Field>,
         adds: Vec<Field>,
     ) -> Result<transformer::Transform, ConfigError> {
-        OpenTransformer::<A>::new(Grant {
+        OpenTransformer::<A>::opened(Grant {
             config,
             fields,
             masks: Vec::new(),

@@ -190,7 +190,7 @@ fn write_hex(bytes: &[u8], out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
+    use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 
     fn text(write: impl Fn(&mut Vec<u8>)) -> String {
         let mut out = Vec::new();
@@ -221,10 +221,10 @@ mod tests {
             whole in -20_000_000_000_000_000i64..20_000_000_000_000_000,
             size in 0u32..17,
             places in 0i32..4,
-            any: f64,
+            wild: f64,
         ) {
             let short = (whole / 10i64.pow(size)) as f64 / 10f64.powi(places);
-            for value in [short, -short, any] {
+            for value in [short, -short, wild] {
                 let mut buffer = zmij::Buffer::new();
                 let digits = buffer.format(value);
                 let long = digits.strip_suffix(".0").unwrap_or(digits);

@@ -25,7 +25,7 @@ pub enum World {
 
 impl fmt::Display for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.pad(match self {
             World::Validator => "validator",
             World::Masker => "masker",
             World::Transformer => "transformer",
@@ -74,8 +74,9 @@ pub struct Limits {
     pub table_elements: usize,
     /// Core instances, memories and tables that one component may have, each.
     pub instances: usize,
-    /// Faults of one step in a run before the run gives up on its plugin.
-    pub faults: u64,
+    /// Time that calls which end in a fault may cost a run, over all workers, before the run
+    /// gives up on the step's plugin.
+    pub lost_time: Duration,
 }
 
 impl Default for Limits {
@@ -87,7 +88,7 @@ impl Default for Limits {
             findings: 1 << 20,
             table_elements: 100_000,
             instances: 64,
-            faults: 100,
+            lost_time: Duration::from_secs(60),
         }
     }
 }

@@ -32,6 +32,9 @@ pub struct RunReport {
     pub faults: BTreeMap<String, u64>,
     /// Wall time of the run, in seconds.
     pub seconds: f64,
+    /// The most memory that the process has held, in bytes, where the system tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peak_memory: Option<u64>,
 }
 
 /// How a run ended.

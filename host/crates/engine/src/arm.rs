@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
-use glovebox_core::{Action, Answer, Batch, KeyRing, Method, Origin, Schema, World};
+use glovebox_core::{Action, Answer, Batch, KeyRing, Method, Origin, Schema, Secret, World};
 
 use crate::manifest::Manifest;
 use crate::manifest::diagnostic::Diagnostic;
@@ -58,15 +58,28 @@ pub fn sink(
     manifest: &Manifest,
     toolbox: &dyn Toolbox,
 ) -> Result<Box<dyn glovebox_core::Sink>, Vec<Diagnostic>> {
-    let secret = match &manifest.sink.target {
+    let password = sink_password(manifest, toolbox)?;
+    Ok(toolbox.sink(&manifest.sink.target, password))
+}
+
+/// The password of the sink, where it takes one.
+///
+/// # Errors
+/// When its secret is missing.
+pub fn sink_password(
+    manifest: &Manifest,
+    toolbox: &dyn Toolbox,
+) -> Result<Option<Secret>, Vec<Diagnostic>> {
+    match &manifest.sink.target {
         SinkTarget::Postgres(postgres) => {
             let name = &postgres.password;
             let secret = toolbox.secret(&stores(manifest), name);
-            Some(secret.map_err(|e| vec![missing(name.span.clone(), &e)])?)
+            secret
+                .map(Some)
+                .map_err(|e| vec![missing(name.span.clone(), &e)])
         }
-        SinkTarget::Sqlite(_) | SinkTarget::Csv(_) | SinkTarget::Jsonl(_) => None,
-    };
-    Ok(toolbox.sink(&manifest.sink.target, secret))
+        SinkTarget::Sqlite(_) | SinkTarget::Csv(_) | SinkTarget::Jsonl(_) => Ok(None),
+    }
 }
 
 fn stores(manifest: &Manifest) -> Vec<model::Store> {
@@ -122,7 +135,9 @@ fn rehearse(step: &PlannedStep, keys: &dyn KeyRing) -> Result<Vec<(Method, Durat
         .plugin
         .open(&step.config, &step.grants)
         .map_err(|e| e.to_string())?;
-    let answer = instance.apply(&empty).map_err(|e| e.to_string())?;
+    let answer = instance
+        .apply(&empty)
+        .map_err(|e| format!("tried on a batch without rows, {e}"))?;
     let Answer::Masked(masked) = answer else {
         return Ok(Vec::new());
     };

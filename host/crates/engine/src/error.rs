@@ -1,8 +1,8 @@
 //! Why a run failed.
 
-use glovebox_core::{Fault, KeyError, SinkError, SourceError};
+use glovebox_core::{Fault, KeyError, RowCounts, SinkError, SourceError};
 
-/// A run that failed: nothing was published.
+/// A run that failed. Nothing was published, unless the variant says otherwise.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The source could not be read.
@@ -11,15 +11,16 @@ pub enum RunError {
     /// The sink could not be written.
     #[error(transparent)]
     Sink(#[from] SinkError),
-    /// A plugin failed too often for single rows to be the reason.
+    /// A plugin failed too long for single rows to be the reason.
     #[error(
-        "step `{step}` gave up after {limit} faults of its plugin; the last: {last}\nif single rows are the reason, raise the step's `limits: {{ faults: … }}`"
+        "step `{step}` has lost more than {} s to faults of its plugin; the last: {last}\nif single rows are the reason, raise the step's `limits: {{ lost-time: … }}`",
+        .limit.as_secs_f64()
     )]
     TooManyFaults {
         /// The step.
         step: String,
         /// Its limit.
-        limit: u64,
+        limit: std::time::Duration,
         /// The last fault.
         last: Fault,
     },
@@ -47,6 +48,20 @@ pub enum RunError {
         /// What the system said.
         problem: std::io::Error,
     },
+    /// The rows are published, and the rejects are not.
+    #[error(
+        "the rows are stored, but the rejects could not be put in place: {0}\nwith `mode: append`, do not run it again before you have looked"
+    )]
+    RejectsAfterCommit(Box<RunError>),
+    /// The books do not balance, which is a fault of Glovebox's.
+    #[error(
+        "internal error: {} rows read, {} stored, {} filtered, {} rejected do not add up; nothing was published; please report it",
+        .rows.read, .rows.stored, .rows.filtered, .rows.rejected
+    )]
+    Unbalanced {
+        /// The counts.
+        rows: RowCounts,
+    },
     /// The operator stopped it.
     #[error("stopped on request; nothing was published")]
     Cancelled,
@@ -56,6 +71,13 @@ pub enum RunError {
     /// A worker panicked.
     #[error("internal error: a worker panicked; nothing was published; please report it")]
     Panicked,
+}
+
+impl RunError {
+    /// The same, for a failure that came after the commit.
+    pub(crate) fn after_commit(self) -> Self {
+        RunError::RejectsAfterCommit(Box::new(self))
+    }
 }
 
 impl From<arrow_schema::ArrowError> for RunError {

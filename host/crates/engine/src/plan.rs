@@ -4,6 +4,7 @@
 //! shown, stored and sent.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow_schema::SchemaRef;
 use glovebox_core::{Announced, Field, Grants, Plugin, PluginError, Schema, World};
@@ -46,8 +47,8 @@ pub struct PlannedStep {
     pub output: Schema,
     /// The same as Arrow has it.
     pub output_arrow: SchemaRef,
-    /// Faults after which the run gives up on the plugin.
-    pub faults: u64,
+    /// Time lost to faults after which the run gives up on the plugin.
+    pub lost_time: Duration,
 }
 
 /// Opens every plugin once and follows the columns through the steps.
@@ -160,7 +161,7 @@ fn plan_step(
         places,
         output_arrow: output.to_arrow(),
         output,
-        faults: step.limits.faults,
+        lost_time: step.limits.lost_time,
     })
 }
 

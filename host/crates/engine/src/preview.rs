@@ -35,11 +35,11 @@ pub fn preview(
     source: &dyn Source,
     rows: usize,
 ) -> Result<Preview, RunError> {
-    let faults: Vec<AtomicU64> = steps.iter().map(|_| AtomicU64::new(0)).collect();
+    let lost: Vec<AtomicU64> = steps.iter().map(|_| AtomicU64::new(0)).collect();
     let mut stages: Vec<Stage<'_>> = steps
         .iter()
-        .zip(&faults)
-        .map(|(step, faults)| Stage::new(step, faults))
+        .zip(&lost)
+        .map(|(step, lost)| Stage::new(step, lost))
         .collect();
     let mut chunks = source.chunks()?;
     let mut decoder = source.decoder()?;

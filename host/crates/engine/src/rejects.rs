@@ -19,6 +19,12 @@ pub(crate) struct RejectsFile {
 
 impl RejectsFile {
     pub(crate) fn create(path: &Path) -> Result<Self, RunError> {
+        if path.is_dir() {
+            // Nothing is put in a folder's place, and by then the sink has committed.
+            let problem = "it is a folder; name a file in it";
+            let error = std::io::Error::new(std::io::ErrorKind::IsADirectory, problem);
+            return Err(failed(path, error));
+        }
         let staged = NamedTempFile::with_prefix_in(".glovebox-rejects-", folder(path))
             .map_err(|e| failed(path, e))?;
         Ok(RejectsFile {

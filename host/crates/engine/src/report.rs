@@ -1,12 +1,13 @@
 //! The books of a run: every chunk's counts, added up to the report.
 //!
-//! Refuses to close while a row that was read has no fate.
+//! Refuses a commit while a row that was read has no fate.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use glovebox_core::{RejectCount, RowCounts, RunOutcome, RunReport, StepReport};
 
+use crate::error::RunError;
 use crate::manifest::model::AtMost;
 use crate::run::{Done, Progress, Run};
 
@@ -76,6 +77,16 @@ impl Ledger {
         Progress {
             rows,
             bytes: self.position,
+        }
+    }
+
+    /// Whether every row that was read has one fate.
+    pub(crate) fn balance(&self) -> Result<(), RunError> {
+        let rows = self.report.rows;
+        if rows.balanced() {
+            Ok(())
+        } else {
+            Err(RunError::Unbalanced { rows })
         }
     }
 

@@ -80,13 +80,14 @@ impl Run<'_> {
         let mut ledger = Ledger::new(&self);
         let moved = self.move_rows(chunks, decoders, &mut rejects, &mut ledger, stop, show);
         let committed = moved
+            .and_then(|()| ledger.balance())
             .and_then(|()| rejects.sync())
             .and_then(|()| Ok(self.sink.commit()?));
         if let Err(error) = committed {
             self.sink.abort();
             return Err(error);
         }
-        rejects.publish()?;
+        rejects.publish().map_err(RunError::after_commit)?;
         Ok(ledger.close(self.at_most, started.elapsed()))
     }
 
@@ -109,7 +110,7 @@ impl Run<'_> {
         let (to_writer, from_workers) = unbounded();
         let halt = AtomicBool::new(false);
         let rows = AtomicU64::new(0);
-        let faults: Vec<AtomicU64> = self.steps.iter().map(|_| AtomicU64::new(0)).collect();
+        let lost: Vec<AtomicU64> = self.steps.iter().map(|_| AtomicU64::new(0)).collect();
 
         std::thread::scope(|scope| {
             let reader = scope.spawn({
@@ -125,8 +126,8 @@ impl Run<'_> {
                         stages: self
                             .steps
                             .iter()
-                            .zip(&faults)
-                            .map(|(step, faults)| Stage::new(step, faults))
+                            .zip(&lost)
+                            .map(|(step, lost)| Stage::new(step, lost))
                             .collect(),
                         sink_columns: &self.plan.sink_columns,
                         encoder: self.sink.encoder(),

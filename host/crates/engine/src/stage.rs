@@ -17,8 +17,8 @@ use crate::resolve::{Resolved, resolve};
 /// A step in one worker.
 pub(crate) struct Stage<'p> {
     step: &'p ArmedStep<'p>,
-    /// Faults of this step, over all workers.
-    faults: &'p AtomicU64,
+    /// Nanoseconds that calls which ended in a fault have cost this step, over all workers.
+    lost: &'p AtomicU64,
     instance: Option<Box<dyn Instance>>,
 }
 
@@ -33,10 +33,10 @@ pub(crate) struct Tally {
 }
 
 impl<'p> Stage<'p> {
-    pub(crate) fn new(step: &'p ArmedStep<'p>, faults: &'p AtomicU64) -> Self {
+    pub(crate) fn new(step: &'p ArmedStep<'p>, lost: &'p AtomicU64) -> Self {
         Stage {
             step,
-            faults,
+            lost,
             instance: None,
         }
     }
@@ -57,6 +57,7 @@ impl<'p> Stage<'p> {
             if rows == 0 {
                 continue;
             }
+            let called = Instant::now();
             match self.try_apply(&piece)? {
                 Ok(resolved) => {
                     tally.filtered += resolved.filtered;
@@ -66,7 +67,7 @@ impl<'p> Stage<'p> {
                     }
                 }
                 Err(fault) => {
-                    self.record(&fault, tally)?;
+                    self.record(&fault, called.elapsed(), tally)?;
                     if rows == 1 {
                         tally.rejects.push(self.poison(&piece, &fault));
                     } else {
@@ -117,13 +118,15 @@ impl<'p> Stage<'p> {
         }
     }
 
-    fn record(&self, fault: &Fault, tally: &mut Tally) -> Result<(), RunError> {
+    fn record(&self, fault: &Fault, cost: Duration, tally: &mut Tally) -> Result<(), RunError> {
         *tally.faults.entry(fault.to_string()).or_default() += 1;
-        let so_far = self.faults.fetch_add(1, Ordering::Relaxed) + 1;
-        if so_far > self.step.planned.faults {
+        let nanos = u64::try_from(cost.as_nanos()).unwrap_or(u64::MAX);
+        let before = self.lost.fetch_add(nanos, Ordering::Relaxed);
+        let limit = self.step.planned.lost_time;
+        if Duration::from_nanos(before.saturating_add(nanos)) > limit {
             return Err(RunError::TooManyFaults {
                 step: self.step.planned.name.to_string(),
-                limit: self.step.planned.faults,
+                limit,
                 last: fault.clone(),
             });
         }

@@ -97,7 +97,7 @@ impl Compiled {
             None => {
                 let component = Component::from_binary(&shared.engine, bytes)
                     // The text names what the bytes break; a plugin's bytes hold no cell.
-                    .map_err(|e| refuse(format!("is not a valid component: {}", root(&e))))?;
+                    .map_err(|e| refuse(format!("is not a valid component: {}", quoted(&e))))?;
                 if let Some(cache) = &shared.cache {
                     cache.put(&component, &sha256);
                 }
@@ -151,14 +151,14 @@ pub(crate) fn misfit(plugin: &str, error: &wasmtime::Error) -> PluginError {
         plugin: plugin.to_owned(),
         problem: format!(
             "does not fit contract {CONTRACT}: {}; rebuild it with glovebox-sdk 0.1",
-            root(error)
+            quoted(error)
         ),
     }
 }
 
 /// What wasmtime says of a component. It quotes names of the component's, which can be anything.
-fn root(error: &wasmtime::Error) -> String {
-    let text = printable(&error.root_cause().to_string());
+fn quoted(error: &wasmtime::Error) -> String {
+    let text = printable(&format!("{error:#}"));
     text.chars().take(LONGEST_QUOTE).collect()
 }
 

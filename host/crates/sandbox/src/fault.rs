@@ -9,7 +9,7 @@ use wasmtime::Trap;
 use wasmtime::component::ResourceTableError;
 use wasmtime_wasi::I32Exit;
 
-use crate::state::HANDLES;
+use crate::state::{HANDLES, Refused, State};
 
 /// What a plugin was doing when it failed, for messages.
 #[derive(Debug, Clone, Copy)]
@@ -31,20 +31,13 @@ impl During<'_> {
     }
 
     /// What came of a call that did not return.
-    pub(crate) fn stopped(&self, error: &wasmtime::Error, memory_refused: bool) -> Fault {
+    pub(crate) fn stopped(&self, error: &wasmtime::Error, state: &State) -> Fault {
         let call = self.call;
-        let trap = error.downcast_ref::<Trap>();
-        match trap {
+        if let (Some(refused), false) = (state.meter.refused, is_interrupt(error)) {
+            return self.refused(refused);
+        }
+        match error.downcast_ref::<Trap>() {
             Some(Trap::Interrupt) => self.late(),
-            _ if memory_refused => self.fault(
-                FaultKind::Memory,
-                format!(
-                    "wanted more than its {} of memory in `{call}`",
-                    bytes(self.limits.memory)
-                ),
-                "raise the step's `limits: { memory: … }` if the plugin is trusted to need it"
-                    .into(),
-            ),
             Some(Trap::StackOverflow) => self.fault(
                 FaultKind::Trap,
                 format!("ran out of stack in `{call}`: it recurses too deeply"),
@@ -71,17 +64,43 @@ impl During<'_> {
                 format!("held more than {HANDLES} handles of WASI's in `{call}`"),
                 "report it to the plugin's author".into(),
             ),
-            // wasmtime has no public type for what it refuses to lift.
+            // wasmtime has no public type for this refusal, nor for the next ones.
+            None if !state.started => self.fault(
+                FaultKind::Breach,
+                format!(
+                    "could not be started for `{call}`: it has more core instances, memories or tables than its {}, or its start-up code calls the host wrongly",
+                    self.limits.instances
+                ),
+                "raise the step's `limits: { instances: … }` if the plugin is trusted to need it"
+                    .into(),
+            ),
             None => self.fault(
                 FaultKind::Breach,
                 format!(
-                    "returned in `{call}` what cannot be read: outside its memory, not UTF-8 where text is due, or over its {}",
+                    "did in `{call}` what the host does not allow: return what is outside its memory, not UTF-8 where text is due or over its {}, hold more than {HANDLES} handles, or ask WASI for too much",
                     bytes(self.limits.returned)
                 ),
                 "report it to the plugin's author, or raise the step's `limits: { returned: … }`"
                     .into(),
             ),
         }
+    }
+
+    fn refused(&self, refused: Refused) -> Fault {
+        let (what, limit) = match refused {
+            Refused::Memory => (format!("{} of memory", bytes(self.limits.memory)), "memory"),
+            Refused::TableElements => (
+                format!("{} table elements", self.limits.table_elements),
+                "table-elements",
+            ),
+        };
+        self.fault(
+            FaultKind::Memory,
+            format!("wanted more than its {what} in `{}`", self.call),
+            format!(
+                "raise the step's `limits: {{ {limit}: … }}` if the plugin is trusted to need it"
+            ),
+        )
     }
 
     /// It ran past its time limit.
@@ -112,6 +131,10 @@ pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()
+}
+
+fn is_interrupt(error: &wasmtime::Error) -> bool {
+    matches!(error.downcast_ref::<Trap>(), Some(Trap::Interrupt))
 }
 
 fn bytes(n: usize) -> String {

@@ -47,17 +47,14 @@ impl Guest {
         let ticks = limit.as_nanos().div_ceil(TICK.as_nanos()) + 1;
         self.store
             .set_epoch_deadline(u64::try_from(ticks).unwrap_or(u64::MAX));
-        self.store.data_mut().meter.refused = false;
+        self.store.data_mut().meter.refused = None;
         let timers = &self.plugin.shared.timers;
         let store = &mut self.store;
         let outcome =
             timers.block_on(async { tokio::time::timeout(limit + GRACE, enter(store)).await });
         match outcome {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => {
-                let refused = self.store.data().meter.refused;
-                Err(self.during(call).stopped(&error, refused))
-            }
+            Ok(Err(error)) => Err(self.during(call).stopped(&error, self.store.data())),
             Err(_) => Err(self.during(call).late()),
         }
     }

@@ -28,6 +28,8 @@ pub(crate) struct State {
     table: ResourceTable,
     random: Seeded,
     pub(crate) meter: Meter,
+    /// Whether the guest has been instantiated, its start-up code included.
+    pub(crate) started: bool,
 }
 
 impl State {
@@ -52,6 +54,7 @@ impl State {
             table,
             random,
             meter: Meter::new(limits),
+            started: false,
         }
     }
 
@@ -97,6 +100,13 @@ impl Seeded {
     }
 }
 
+/// What a guest wanted and did not get.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Refused {
+    Memory,
+    TableElements,
+}
+
 /// Counts what an instance holds and refuses more than its limits.
 pub(crate) struct Meter {
     memory_limit: usize,
@@ -105,8 +115,8 @@ pub(crate) struct Meter {
     /// Linear memory that the instance holds, in bytes.
     pub(crate) memory: usize,
     table_elements: usize,
-    /// Whether memory or table elements were refused since the last call began.
-    pub(crate) refused: bool,
+    /// What was refused since the last call began, if anything was.
+    pub(crate) refused: Option<Refused>,
 }
 
 impl Meter {
@@ -117,7 +127,7 @@ impl Meter {
             instances: limits.instances,
             memory: 0,
             table_elements: 0,
-            refused: false,
+            refused: None,
         }
     }
 
@@ -139,7 +149,9 @@ impl ResourceLimiter for Meter {
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         let granted = Meter::grow(&mut self.memory, self.memory_limit, current, desired);
-        self.refused |= !granted;
+        if !granted {
+            self.refused = Some(Refused::Memory);
+        }
         Ok(granted)
     }
 
@@ -150,7 +162,9 @@ impl ResourceLimiter for Meter {
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         let granted = Meter::grow(&mut self.table_elements, self.table_limit, current, desired);
-        self.refused |= !granted;
+        if !granted {
+            self.refused = Some(Refused::TableElements);
+        }
         Ok(granted)
     }
 

@@ -5,7 +5,6 @@
 //! refuses to hold a record beyond `max_record`: it is skipped and rejected.
 
 use std::io::Read;
-use std::sync::Arc;
 
 use glovebox_core::{Chunk, ChunkReader, Reject, SourceError, Violation};
 
@@ -171,23 +170,24 @@ impl Chunks {
         chunk.rejects.push(Reject {
             row: self.row,
             line: Some(line),
-            violations: vec![Violation {
-                step: "source".into(),
-                column: None,
-                rule: "too-long".into(),
-                message: too_long(self.options.max_record),
-            }],
+            violations: vec![too_long(self.options.max_record)],
         });
         self.row += 1;
         Ok(chunk)
     }
 }
 
-fn too_long(most: usize) -> Arc<str> {
-    format!(
-        "the record is longer than {most} bytes (`max-record`); a quote may have been left open"
-    )
-    .into()
+/// What is said of a record that is longer than that.
+pub(super) fn too_long(most: usize) -> Violation {
+    Violation {
+        step: "source".into(),
+        column: None,
+        rule: "too-long".into(),
+        message: format!(
+            "the record is longer than {most} bytes (`max-record`); a quote may have been left open"
+        )
+        .into(),
+    }
 }
 
 impl ChunkReader for Chunks {
@@ -218,13 +218,13 @@ impl ChunkReader for Chunks {
             if bytes.is_empty() {
                 return Ok(None);
             }
-            if bytes.len() >= self.options.max_record {
+            if bytes.len() > self.options.max_record.max(self.options.chunk_bytes) {
                 return self.skip_record(bytes).map(Some);
             }
-            target = self
-                .options
-                .max_record
-                .min(bytes.len() + self.options.chunk_bytes);
+            target = bytes.len() + self.options.chunk_bytes;
+            if self.options.max_record > bytes.len() {
+                target = target.min(self.options.max_record + 1);
+            }
         }
     }
 }

@@ -11,10 +11,11 @@ use glovebox_core::{
     Batch, Chunk, Decoded, Decoder, Origin, Reject, Schema, SourceError, Violation,
 };
 
+use super::chunks::too_long;
 use super::columns::{Cells, Column, Flaw, Flawed, Known, Limits};
 use super::layout::{Layout, shape};
-use super::options::Options;
-use super::records::{Dialect, Records, Span};
+use super::options::{Checked, Options};
+use super::records::{Records, Span};
 
 /// Decodes chunks.
 pub(super) struct CsvDecoder {
@@ -22,7 +23,7 @@ pub(super) struct CsvDecoder {
     schema: Schema,
     arrow: SchemaRef,
     layout: Arc<OnceLock<Layout>>,
-    dialect: Dialect,
+    options: Checked,
     limits: Limits,
     batch_rows: usize,
     batch_bytes: usize,
@@ -35,13 +36,14 @@ impl CsvDecoder {
         schema: &Schema,
         layout: Arc<OnceLock<Layout>>,
     ) -> Result<Self, SourceError> {
+        let checked = options.check()?;
         let (empty, null): (Vec<_>, Vec<_>) = options.null.iter().partition(|t| t.is_empty());
         Ok(CsvDecoder {
             place: options.input.to_string(),
             arrow: schema.to_arrow(),
             schema: schema.clone(),
             layout,
-            dialect: options.check()?.dialect,
+            options: checked,
             limits: Limits {
                 empty_is_null: !empty.is_empty(),
                 null: null.into_iter().map(|t| t.clone().into_bytes()).collect(),
@@ -49,7 +51,7 @@ impl CsvDecoder {
             },
             batch_rows: options.batch_rows.max(1),
             batch_bytes: options.batch_bytes.max(1),
-            messages: Messages::new(schema, options.max_field),
+            messages: Messages::new(schema, options.max_field, checked.max_record),
         })
     }
 
@@ -142,7 +144,7 @@ impl Decoder for CsvDecoder {
                 && std::str::from_utf8(&chunk.bytes).is_ok(),
         };
         let first_line = chunk.first_line.unwrap_or(1);
-        let mut records = Records::new(&mut chunk.bytes, self.dialect);
+        let mut records = Records::new(&mut chunk.bytes, self.options.dialect);
         let mut rows = Gathered::new(chunk.first_row, first_line);
         let mut batch_start = 0;
         let mut number = 0;
@@ -154,16 +156,23 @@ impl Decoder for CsvDecoder {
                 }
             });
             if let Some(record) = record {
-                if record.fields == layout.fields {
-                    rows.numbers.push(number);
-                    rows.lines.push(record.newlines);
+                let violation = if record.end - record.start > self.options.max_record {
+                    Some(self.messages.record_too_long.clone())
+                } else if record.fields != layout.fields {
+                    Some(self.messages.ragged(layout.fields, record.fields))
                 } else {
+                    None
+                };
+                if let Some(violation) = violation {
                     rows.spans.truncate(width);
                     decoded.rejects.push(Reject {
                         row: chunk.first_row + u64::from(number),
                         line: Some(first_line + u64::from(record.newlines)),
-                        violations: vec![self.messages.ragged(layout.fields, record.fields)],
+                        violations: vec![violation],
                     });
+                } else {
+                    rows.numbers.push(number);
+                    rows.lines.push(record.newlines);
                 }
                 number += 1;
             }
@@ -242,6 +251,7 @@ impl Gathered {
 struct Messages {
     step: Arc<str>,
     ragged: Arc<str>,
+    record_too_long: Violation,
     columns: Vec<ColumnMessages>,
 }
 
@@ -255,7 +265,7 @@ struct ColumnMessages {
 }
 
 impl Messages {
-    fn new(schema: &Schema, max_field: usize) -> Self {
+    fn new(schema: &Schema, max_field: usize, max_record: usize) -> Self {
         let rule = |id: &str, message: String| (Arc::from(id), Arc::from(message));
         let columns = schema
             .fields
@@ -278,6 +288,7 @@ impl Messages {
         Messages {
             step: "source".into(),
             ragged: "ragged".into(),
+            record_too_long: too_long(max_record),
             columns,
         }
     }

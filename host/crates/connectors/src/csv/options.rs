@@ -54,8 +54,8 @@ pub struct Options {
     pub null: Vec<String>,
     /// Bytes of a declared cell; a longer one rejects its row. 1 MiB.
     pub max_field: usize,
-    /// Bytes of a record; a longer one is skipped and rejected, never held. Chunks are not cut
-    /// smaller than this, so below `chunk_bytes` it has no effect. 8 MiB, 256 MiB at most.
+    /// Bytes of a record with its line end; a longer one is rejected, and skipped without being
+    /// held if it is larger than a chunk, too. 8 MiB, 256 MiB at most.
     pub max_record: usize,
     /// Bytes of a chunk, the unit of work; 1 MiB, 256 MiB at most.
     pub chunk_bytes: usize,
@@ -103,7 +103,7 @@ impl Options {
                 },
                 chunk_bytes,
                 chunk_rows: self.chunk_rows.max(1),
-                max_record: self.max_record.clamp(chunk_bytes, MOST),
+                max_record: self.max_record.clamp(1, MOST),
             });
         };
         Err(SourceError::Shape {

@@ -44,9 +44,11 @@ impl Span {
 pub(super) struct Record {
     /// How many fields it has.
     pub(super) fields: usize,
+    /// Where it starts.
+    pub(super) start: usize,
     /// Newlines before its first byte.
     pub(super) newlines: u32,
-    /// Where the next record starts.
+    /// Where it ends, its line end included.
     pub(super) end: usize,
 }
 
@@ -79,6 +81,7 @@ impl<'a> Records<'a> {
     pub(super) fn next(&mut self, mut field: impl FnMut(usize, Span)) -> Option<Record> {
         let mut newlines = self.newlines;
         let mut start = self.at;
+        let mut first = start;
         let mut number = 0;
         loop {
             let (span, stop) = self.field(start);
@@ -91,6 +94,7 @@ impl<'a> Records<'a> {
                 self.at = self.bytes.len();
                 return Some(Record {
                     fields: number + 1,
+                    start: first,
                     newlines,
                     end: self.at,
                 });
@@ -105,6 +109,7 @@ impl<'a> Records<'a> {
             self.newlines += u32::from(byte == b'\n');
             if number == 0 && stop == start {
                 start += 1;
+                first = start;
                 newlines = self.newlines;
                 continue;
             }
@@ -112,6 +117,7 @@ impl<'a> Records<'a> {
             self.at = stop + 1;
             return Some(Record {
                 fields: number + 1,
+                start: first,
                 newlines,
                 end: self.at,
             });

@@ -324,6 +324,27 @@ fn a_record_too_long_to_hold_is_rejected_and_the_run_goes_on() {
 }
 
 #[test]
+fn the_longest_record_is_as_long_as_the_limit_says() {
+    let file = b"a,b\n1,23\n1,234\n\n1,2\n1,2345";
+    for chunk_bytes in [1, 2, 6, 100] {
+        let options = Options {
+            chunk_bytes,
+            max_record: 5,
+            ..options()
+        };
+        let found = read(file, &options, &text(&["a", "b"]));
+        let rejected: Vec<_> = found.iter().filter(|r| r.2.is_err()).collect();
+        let too_long = || Err(vec!["too-long".to_owned()]);
+        assert_eq!(found.len(), 4);
+        assert_eq!(
+            rejected,
+            [&(1, 3, too_long()), &(3, 6, too_long())],
+            "by {chunk_bytes}"
+        );
+    }
+}
+
+#[test]
 fn an_open_quote_within_the_limit_is_one_record_as_for_the_csv_crate() {
     let file = b"a,b\n1,2\n3,\"4\n5,6\n";
     let schema = text(&["a", "b"]);

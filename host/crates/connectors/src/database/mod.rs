@@ -19,6 +19,9 @@ pub enum Mode {
     Replace,
 }
 
+/// A row read back as text; null is none.
+pub type TextRow = Vec<Option<String>>;
+
 /// `name` as an SQL identifier, in both dialects.
 pub(crate) fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))

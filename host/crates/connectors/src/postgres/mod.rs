@@ -5,6 +5,7 @@
 
 mod connect;
 mod copy;
+mod head;
 mod numeric;
 mod refusal;
 mod session;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use glovebox_core::{Encoded, Encoder, Payload, Schema, Secret, SinkError};
 
 pub use crate::database::Mode;
+pub use head::head;
 use session::Session;
 
 /// Where the rows go, and as whom.

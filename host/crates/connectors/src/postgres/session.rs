@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use glovebox_core::{Schema, SinkError};
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Connection};
 use tokio::runtime::Runtime;
 
@@ -70,6 +70,12 @@ impl Session {
                 Err(e)
             }
         }
+    }
+
+    /// The rows of a query.
+    pub(super) fn read(&mut self, sql: AssertSqlSafe<String>) -> sqlx::Result<Vec<PgRow>> {
+        self.runtime
+            .block_on(sqlx::query(sql).fetch_all(&mut self.connection))
     }
 
     /// Every check, no change.

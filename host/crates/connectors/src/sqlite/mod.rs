@@ -3,6 +3,7 @@
 //! Owns the sink's life from opening the file to committing; refuses rows after an error, and
 //! leaves no file behind that it made and did not fill.
 
+mod head;
 mod rows;
 mod session;
 mod table;
@@ -13,6 +14,7 @@ use arrow_array::RecordBatch;
 use glovebox_core::{Encoded, Encoder, Payload, Schema, SinkError};
 
 pub use crate::database::Mode;
+pub use head::head;
 use session::Session;
 
 /// Where the rows go.

@@ -210,7 +210,10 @@ async fn prepare(
     }
 }
 
-async fn connect(options: &Options, for_writing: bool) -> Result<SqliteConnection, SinkError> {
+pub(super) async fn connect(
+    options: &Options,
+    for_writing: bool,
+) -> Result<SqliteConnection, SinkError> {
     // SQLite takes a bare `:memory:` or `file:…` for something else than a file's name.
     let path = if options.path.is_absolute() {
         options.path.clone()
@@ -317,7 +320,7 @@ fn meaning(code: i32) -> &'static str {
     }
 }
 
-fn runtime(options: &Options) -> Result<Runtime, SinkError> {
+pub(super) fn runtime(options: &Options) -> Result<Runtime, SinkError> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -135,7 +135,7 @@ fn steps_without_a_name_are_called_after_their_plugin() {
 fn a_steps_limits_lie_over_the_manifests() {
     let m = good(
         &(SMALL.to_owned()
-            + "limits: { memory: 128MiB, time: 2s, faults: 0 }
+            + "limits: { memory: 128MiB, time: 2s, lost-time: 5s }
 steps:
   - { transform: keep, limits: { time: 500ms, findings: 10, returned: 1MiB, table-elements: 5, instances: 3 } }
   - { transform: keep }
@@ -144,7 +144,7 @@ steps:
     let base = Limits {
         memory: 128 << 20,
         time: Duration::from_secs(2),
-        faults: 0,
+        lost_time: Duration::from_secs(5),
         ..Limits::default()
     };
     assert_eq!(m.steps[1].limits, base);

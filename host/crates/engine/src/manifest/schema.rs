@@ -241,9 +241,10 @@ struct Limits {
     /// Core instances, memories and tables that one component may have, each.
     #[schemars(range(min = 1, max = 10_000), extend("default" = 64))]
     instances: Option<u64>,
-    /// Faults of the step in a run before the run gives up on its plugin.
-    #[schemars(range(min = 0, max = 1_000_000_000_u64), extend("default" = 100))]
-    faults: Option<u64>,
+    /// Time that calls which end in a fault may cost a run before it gives up on the plugin, 1ms
+    /// to 24h.
+    #[schemars(extend("default" = "60s"))]
+    lost_time: Option<Time>,
 }
 
 /// Where the rows go: exactly one of `sqlite`, `postgres`, `csv` and `jsonl`.

@@ -19,7 +19,7 @@ pub(crate) const LIMITS: Shape = Shape {
         "findings",
         "table-elements",
         "instances",
-        "faults",
+        "lost-time",
     ],
     hints: &[
         ("timeout", "write `time:`"),
@@ -64,14 +64,13 @@ pub(super) fn limits(reader: &mut Reader<'_>, node: &Node, head: Span, base: Lim
     );
     count(reader, "instances", 1..=10_000, &mut limits.instances);
 
-    if let Some((node, _)) = block.get("time") {
-        let bounds = Duration::from_millis(1)..=Duration::from_secs(3600);
-        limits.time = reader.duration(node, "time", bounds).unwrap_or(limits.time);
-    }
-    if let Some((node, _)) = block.get("faults") {
-        limits.faults = reader
-            .whole(node, "faults", 0..=1_000_000_000)
-            .unwrap_or(limits.faults);
-    }
+    let time = |reader: &mut Reader<'_>, key, most, to: &mut Duration| {
+        if let Some((node, _)) = block.get(key) {
+            let bounds = Duration::from_millis(1)..=Duration::from_secs(most);
+            *to = reader.duration(node, key, bounds).unwrap_or(*to);
+        }
+    };
+    time(reader, "time", 3_600, &mut limits.time);
+    time(reader, "lost-time", 86_400, &mut limits.lost_time);
     limits
 }

@@ -1,6 +1,7 @@
 //! What a plugin said, checked against what it was granted, what it announced and the batch.
 //!
 //! Refuses everything that is wrong in one thing; the batch is then as if the call had not been.
+//! What it says of it never repeats a number or text that the guest chose: it could be a cell.
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, BooleanArray};
@@ -21,10 +22,7 @@ pub(super) fn length(text: &str, longest: usize, during: &During<'_>) -> Result<
     if text.len() <= longest {
         Ok(())
     } else {
-        Err(during.breach(format_args!(
-            "a text of {} bytes; the longest is {longest}",
-            text.len()
-        )))
+        Err(during.breach(format_args!("a text of more than {longest} bytes")))
     }
 }
 
@@ -85,7 +83,13 @@ pub(super) fn added_fields(
                     "it announced a column that is not in the step's `adds:`; grant it there if it is wanted",
                 ));
             }
-            Some(due) if due.data_type != field.data_type || (field.nullable && !due.nullable) => {
+            Some(due) if field.nullable && !due.nullable => {
+                return Err(during.breach(format_args!(
+                    "it announced that column `{}` may be null, and the step's `adds:` says that it may not",
+                    due.name
+                )));
+            }
+            Some(due) if due.data_type != field.data_type => {
                 return Err(during.breach(format_args!(
                     "it announced column `{}` as {}, and the step's `adds:` says {}",
                     due.name, field.data_type, due.data_type
@@ -117,7 +121,7 @@ pub(super) fn findings(
     let named: usize = findings.iter().map(|f| f.rows.len()).sum();
     if named > limit || findings.len() > limit {
         return Err(during.breach(format_args!(
-            "its findings name {named} rows; the step's `limits: {{ findings: {limit} }}` is the most"
+            "it returned more findings, or rows in them, than the step's `limits: {{ findings: {limit} }}`"
         )));
     }
     findings
@@ -126,7 +130,7 @@ pub(super) fn findings(
             let rule = finding.rule as usize;
             if rule >= rules {
                 return Err(during.breach(format_args!(
-                    "a finding of rule {rule}, and it had announced {rules}"
+                    "a finding of a rule past the {rules} that it had announced"
                 )));
             }
             ascending(&finding.rows, rows, "the rows of a finding", during)?;
@@ -158,8 +162,7 @@ pub(super) fn masked(
 ) -> Result<Vec<Masked>, Fault> {
     if masked.len() > grants.masks.len() {
         return Err(during.breach(format_args!(
-            "it masked {} columns, and the step's `masks:` has {}",
-            masked.len(),
+            "it masked more columns than the {} of the step's `masks:`",
             grants.masks.len()
         )));
     }
@@ -334,8 +337,7 @@ pub(super) fn transformed(
 ) -> Result<Answer, Fault> {
     if result.columns.len() != fields.len() {
         return Err(during.breach(format_args!(
-            "it returned {} columns, and it had announced {}",
-            result.columns.len(),
+            "it returned another number of columns than the {} that it had announced",
             fields.len()
         )));
     }

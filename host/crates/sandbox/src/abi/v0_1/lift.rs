@@ -1,7 +1,8 @@
 //! A column's way out of a plugin: taken over as an Arrow array once every length, offset,
 //! bitmap and UTF-8 byte in it is right.
 //!
-//! Refuses a column that is wrong in any of them; it never repairs one.
+//! Refuses a column that is wrong in any of them; it never repairs one, nor repeats a number of the
+//! guest's choosing in a message.
 
 use std::sync::Arc;
 
@@ -56,9 +57,11 @@ pub(super) fn column(
         if found == rows {
             Ok(())
         } else {
-            Err(during.breach(format_args!(
-                "column `{name}` has {found} values for {rows} rows"
-            )))
+            let fault = format_args!(
+                "column `{name}` has {} values for {rows} rows",
+                too(found, rows)
+            );
+            Err(during.breach(fault))
         }
     };
     Ok(match (column.values, field.data_type) {
@@ -139,7 +142,7 @@ pub(super) fn bitmap(
     } else {
         Err(during.breach(format_args!(
             "the bitmap of `{what}` has {} bytes for {rows} rows",
-            bits.len()
+            too(bits.len(), rows.div_ceil(8))
         )))
     }
 }
@@ -154,7 +157,7 @@ fn variable(
     if offsets.len() != rows + 1 {
         return Err(during.breach(format_args!(
             "column `{name}` has {} offsets for {rows} rows; {} are due",
-            offsets.len(),
+            too(offsets.len(), rows + 1),
             rows + 1
         )));
     }
@@ -172,6 +175,11 @@ fn variable(
         OffsetBuffer::new(ScalarBuffer::from(offsets)),
         Buffer::from_vec(values.data),
     ))
+}
+
+/// Says how a number that the guest chose is wrong, and not which it is: a number can be a cell.
+fn too(found: usize, due: usize) -> &'static str {
+    if found < due { "too few" } else { "too many" }
 }
 
 fn kind(values: &wit::ValuesResult) -> &'static str {

@@ -46,12 +46,22 @@ impl log::Host for State {
     fn log(&mut self, _level: log::Level, _message: String) {}
 }
 
+/// Instantiates a plugin and runs its start-up code.
+async fn start(
+    pre: &InstancePre<State>,
+    store: &mut wasmtime::Store<State>,
+) -> wasmtime::Result<component::Instance> {
+    let instance = pre.instantiate_async(&mut *store).await?;
+    store.data_mut().started = true;
+    Ok(instance)
+}
+
 pub(crate) fn describe(guest: &mut Guest) -> Result<About, PluginError> {
     let pre = guest.plugin().pre.clone();
     let world = guest.plugin().world;
     let described = guest.call("describe", async |mut store| {
-        let instance = pre.instantiate_async(&mut store).await?;
-        match fitting(&mut store, &pre, &instance, world) {
+        let instance = start(&pre, store).await?;
+        match fitting(store, &pre, &instance, world) {
             Ok(plugin) => plugin.call_describe(&mut store).await.map(Ok),
             Err(misfit) => Ok(Err(misfit)),
         }
@@ -69,7 +79,7 @@ pub(crate) fn describe(guest: &mut Guest) -> Result<About, PluginError> {
         version: printable(&about.version),
         summary: printable(&about.summary),
         documentation: check::printable_lines(&about.documentation),
-        config_schema: about.config_schema,
+        config_schema: check::printable_lines(&about.config_schema),
     })
 }
 
@@ -105,7 +115,7 @@ pub(crate) fn open(
         World::Validator => {
             let (world, opened) = guest.call("open", async |mut store| {
                 let indices = validator::GuestIndices::new(&pre)?;
-                let instance = pre.instantiate_async(&mut store).await?;
+                let instance = start(&pre, store).await?;
                 let world = indices.load(&mut store, &instance)?;
                 let opened = world.check().call_open(&mut store, config, &fields).await?;
                 Ok((world, opened))
@@ -125,7 +135,7 @@ pub(crate) fn open(
                 .collect();
             let (world, opened) = guest.call("open", async |mut store| {
                 let indices = masker::GuestIndices::new(&pre)?;
-                let instance = pre.instantiate_async(&mut store).await?;
+                let instance = start(&pre, store).await?;
                 let world = indices.load(&mut store, &instance)?;
                 let opened = world
                     .mask()
@@ -145,7 +155,7 @@ pub(crate) fn open(
             let adds = lower::fields(&grants.adds);
             let (world, opened) = guest.call("open", async |mut store| {
                 let indices = transformer::GuestIndices::new(&pre)?;
-                let instance = pre.instantiate_async(&mut store).await?;
+                let instance = start(&pre, store).await?;
                 let world = indices.load(&mut store, &instance)?;
                 let opened = world
                     .transform()

@@ -1,0 +1,55 @@
+//! Runs the program that this benchmark was built with.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+
+/// A finished run.
+pub(crate) struct Ran {
+    /// Wall time of the process, start to exit.
+    pub(crate) wall: Duration,
+    /// Its report.
+    pub(crate) report: Value,
+}
+
+impl Ran {
+    /// The most memory that it held, in MiB.
+    pub(crate) fn mebibytes(&self) -> f64 {
+        self.report["peak-memory"].as_f64().unwrap_or(f64::NAN) / f64::from(1 << 20)
+    }
+}
+
+/// `glovebox run` on a manifest; its folder holds everything else.
+pub(crate) fn run(manifest: &Path) -> anyhow::Result<Ran> {
+    let report = manifest.with_extension("report.json");
+    let started = Instant::now();
+    let output = Command::new(program()?)
+        .arg("run")
+        .arg(manifest)
+        .arg("--report")
+        .arg(&report)
+        .output()
+        .context("cannot start glovebox")?;
+    let wall = started.elapsed();
+    if !output.status.success() {
+        bail!(
+            "glovebox run failed: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    let report = serde_json::from_slice(&std::fs::read(&report)?)?;
+    Ok(Ran { wall, report })
+}
+
+/// The program beside this one: both are built in release mode.
+fn program() -> anyhow::Result<PathBuf> {
+    let here = std::env::current_exe()?;
+    let program = here.with_file_name("glovebox");
+    if !program.is_file() {
+        bail!("{} is not built", program.display());
+    }
+    Ok(program)
+}

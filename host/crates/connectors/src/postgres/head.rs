@@ -1,0 +1,43 @@
+//! The first rows of a table, as text: for people who want to see what a run has stored.
+//!
+//! Refuses more than was asked for; it reads and changes nothing.
+
+use glovebox_core::SinkError;
+use sqlx::{AssertSqlSafe, Row};
+
+use super::Options;
+use super::refusal::refusal;
+use super::session::Session;
+use super::table::Name;
+use crate::database::{self, quote};
+
+/// Up to `rows` rows of the table, each column cast to text; null stays null.
+///
+/// # Errors
+/// When the database cannot be reached, or the table cannot be read.
+pub fn head(
+    options: &Options,
+    columns: &[&str],
+    rows: u32,
+) -> Result<Vec<database::TextRow>, SinkError> {
+    let texts: Vec<String> = columns
+        .iter()
+        .map(|c| format!("{}::text", quote(c)))
+        .collect();
+    let sql = format!(
+        "SELECT {} FROM {} LIMIT {rows}",
+        texts.join(", "),
+        Name::parse(options)?.quoted()
+    );
+    let mut session = Session::start(options)?;
+    // Safe by construction: names through `quote`, and a number.
+    let found = session.read(AssertSqlSafe(sql));
+    session.rollback();
+    found
+        .and_then(|found| found.iter().map(|row| cells(row, columns.len())).collect())
+        .map_err(|e| refusal(e, &options.place()))
+}
+
+fn cells(row: &sqlx::postgres::PgRow, columns: usize) -> sqlx::Result<database::TextRow> {
+    (0..columns).map(|i| row.try_get(i)).collect()
+}

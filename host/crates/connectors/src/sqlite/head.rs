@@ -1,0 +1,52 @@
+//! The first rows of a table, as text: for people who want to see what a run has stored.
+//!
+//! Owns no transaction; refuses to create the file.
+
+use glovebox_core::SinkError;
+use sqlx::{AssertSqlSafe, Connection, Row};
+
+use super::Options;
+use super::session::{connect, refusal, runtime};
+use crate::database::{self, quote};
+
+/// Up to `rows` rows of the table, each column cast to text; null stays null.
+///
+/// # Errors
+/// When the file or table is not there, or cannot be read.
+pub fn head(
+    options: &Options,
+    columns: &[&str],
+    rows: u32,
+) -> Result<Vec<database::TextRow>, SinkError> {
+    let texts: Vec<String> = columns
+        .iter()
+        .map(|c| format!("CAST({} AS TEXT)", quote(c)))
+        .collect();
+    let sql = format!(
+        "SELECT {} FROM {} LIMIT {rows}",
+        texts.join(", "),
+        quote(&options.table)
+    );
+    if !options.path.is_file() {
+        return Err(SinkError::Connect {
+            place: options.place(),
+            problem: "the file is not there yet; `glovebox run` makes it".into(),
+        });
+    }
+    runtime(options)?.block_on(async {
+        let mut connection = connect(options, false).await?;
+        // Safe by construction: names through `quote`, and a number.
+        let found = sqlx::query(AssertSqlSafe(sql))
+            .fetch_all(&mut connection)
+            .await
+            .and_then(|found| found.iter().map(|row| cells(row, columns.len())).collect())
+            .map_err(|e| refusal(e, &options.place()));
+        // What was read stays read, however the goodbye goes.
+        let _ = connection.close().await;
+        found
+    })
+}
+
+fn cells(row: &sqlx::sqlite::SqliteRow, columns: usize) -> sqlx::Result<database::TextRow> {
+    (0..columns).map(|i| row.try_get(i)).collect()
+}
