@@ -15,7 +15,7 @@ use plugin_partial::Partial;
 use crate::median;
 
 const ROWS: usize = 8192;
-const CALLS: usize = 200;
+const CALLS: usize = 2000;
 const REPEATS: usize = 9;
 const CONFIG: &str = r#"{"mask-last": 4}"#;
 

@@ -52,13 +52,9 @@ impl<'a> Text<'a> {
 
     /// The column with some bytes of each cell overwritten, in one copy of the whole: the fastest
     /// way to mask what keeps its length. `None` unless all cells and `by`, one character, are
-    /// ASCII. A range past a cell's end masks the whole cell.
+    /// ASCII. `part` is given a cell's length; a range past it masks the whole cell.
     #[must_use]
-    pub fn overwritten(
-        &self,
-        by: &str,
-        part: impl Fn(&'a str) -> Range<usize>,
-    ) -> Option<NewColumn> {
+    pub fn overwritten(&self, by: &str, part: impl Fn(usize) -> Range<usize>) -> Option<NewColumn> {
         let &[by] = by.as_bytes() else { return None };
         // The copy takes the offsets over, so they have to be those of a column of its own.
         let whole = self.offsets.first() == Some(&0)
@@ -71,13 +67,19 @@ impl<'a> Text<'a> {
         }
         let mut data = self.data.as_bytes().to_vec();
         let mut rest = data.as_mut_slice();
-        for (cell, [start, end]) in self.iter().zip(self.offsets.array_windows()) {
-            let (place, after) = rest.split_at_mut_checked((end - start) as usize)?;
+        for (row, [start, end]) in self.offsets.array_windows().enumerate() {
+            let length = (end - start) as usize;
+            let (place, after) = rest.split_at_mut_checked(length)?;
             rest = after;
             // A null may have bytes too; none of them may leave.
-            match cell.and_then(|cell| place.get_mut(part(cell))) {
-                Some(part) => part.iter_mut().for_each(|byte| *byte = by),
-                None => place.fill(by),
+            let part = if self.validity.is_present(row) {
+                part(length)
+            } else {
+                0..length
+            };
+            match place.get_mut(part) {
+                Some(part) => fill(part, by),
+                None => fill(place, by),
             }
         }
         let cells = VariableWidth {
@@ -101,6 +103,33 @@ impl<'a> Text<'a> {
     #[must_use]
     pub fn data_len(&self) -> usize {
         self.data.len()
+    }
+}
+
+/// Fills a few bytes with stores that overlap. In WebAssembly a fill of any length is a call out
+/// of the sandbox, which costs more than masking the cell.
+#[inline]
+fn fill(part: &mut [u8], by: u8) {
+    const fn word<const N: usize>(by: u8) -> [u8; N] {
+        [by; N]
+    }
+    macro_rules! both_ends {
+        ($n:literal) => {{
+            if let Some(first) = part.first_chunk_mut::<$n>() {
+                *first = word(by);
+            }
+            if let Some(last) = part.last_chunk_mut::<$n>() {
+                *last = word(by);
+            }
+        }};
+    }
+    match part.len() {
+        0 => {}
+        1 => both_ends!(1),
+        2..=3 => both_ends!(2),
+        4..=7 => both_ends!(4),
+        8..=16 => both_ends!(8),
+        _ => part.fill(by),
     }
 }
 
@@ -263,6 +292,24 @@ mod tests {
     }
 
     #[test]
+    fn a_fill_fills_all_of_any_length() {
+        for length in 0..40 {
+            let mut bytes = [b'a'; 42];
+            fill(&mut bytes[1..=length], b'X');
+            let expected: Vec<u8> = (0..42)
+                .map(|i| {
+                    if (1..=length).contains(&i) {
+                        b'X'
+                    } else {
+                        b'a'
+                    }
+                })
+                .collect();
+            assert_eq!(bytes.as_slice(), expected, "{length} bytes");
+        }
+    }
+
+    #[test]
     fn text_is_read_with_its_nulls() {
         let cells = cells(&[0, 1, 1, 4], "aéb".as_bytes());
         let text = Text::new(&cells, Validity(Some(&[0b101])), 3).unwrap();
@@ -310,7 +357,7 @@ mod tests {
         let cells = cells(&[0, 3, 6, 8], b"abcdefgh");
         let text = Text::new(&cells, Validity(Some(&[0b101])), 3).unwrap();
         let column = text
-            .overwritten("X", |cell| 1..cell.len().max(3))
+            .overwritten("X", |length| 1..length.max(3))
             .unwrap()
             .into_inner();
         let masked = VariableWidth {

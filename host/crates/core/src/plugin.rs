@@ -95,6 +95,9 @@ impl Default for Limits {
 
 /// A compiled plugin, shared by all workers.
 pub trait Plugin: Send + Sync {
+    /// What messages call it: the host's name for it, not its own.
+    fn name(&self) -> &str;
+
     /// Its kind.
     fn world(&self) -> World;
 

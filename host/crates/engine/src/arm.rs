@@ -22,8 +22,21 @@ pub struct ArmedStep<'p> {
     pub planned: &'p PlannedStep,
     /// Its keys.
     pub keys: Arc<dyn KeyRing>,
-    /// Its keyed methods that cost enough a value to be worth a warning.
+    /// The keyed masks that its plugin orders, fixed before it has seen a row.
+    pub keyed: Vec<Order>,
+    /// Those that cost enough a value to be worth a warning.
     pub costly: Vec<(Method, Duration)>,
+}
+
+/// A keyed mask that a plugin may order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// Index into the granted fields.
+    pub column: usize,
+    /// The method.
+    pub method: Method,
+    /// The plugin's name for the key.
+    pub key: String,
 }
 
 /// Fetches the keys of every step.
@@ -115,20 +128,27 @@ fn arm_step<'p>(
     let keys = toolbox
         .key_ring(secrets)
         .map_err(|e| at_step(e.to_string()))?;
-    let costly = if planned.plugin.world() == World::Masker {
+    let keyed = if planned.plugin.world() == World::Masker {
         rehearse(planned, keys.as_ref()).map_err(at_step)?
     } else {
         Vec::new()
     };
+    let costly = keyed
+        .iter()
+        .filter_map(|order| Some((order.method.clone(), keys.cost_of_one(&order.method)?)))
+        .collect();
     Ok(ArmedStep {
         planned,
         keys,
+        keyed,
         costly,
     })
 }
 
-/// Calls a masker with no rows, to see which keys and methods it points at.
-fn rehearse(step: &PlannedStep, keys: &dyn KeyRing) -> Result<Vec<(Method, Duration)>, String> {
+/// Calls a masker with no rows, to see which keys and methods it points at. In the run it may
+/// order these and no others: one that it chose after seeing rows could say something about them,
+/// or cost hours.
+fn rehearse(step: &PlannedStep, keys: &dyn KeyRing) -> Result<Vec<Order>, String> {
     let schema = Schema::new(step.grants.fields.clone()).to_arrow();
     let empty = Batch::new(RecordBatch::new_empty(schema), Origin::contiguous(0));
     let mut instance = step
@@ -141,7 +161,7 @@ fn rehearse(step: &PlannedStep, keys: &dyn KeyRing) -> Result<Vec<(Method, Durat
     let Answer::Masked(masked) = answer else {
         return Ok(Vec::new());
     };
-    let mut costly = Vec::new();
+    let mut orders = Vec::new();
     for entry in masked {
         if let Action::Keyed {
             method,
@@ -154,10 +174,12 @@ fn rehearse(step: &PlannedStep, keys: &dyn KeyRing) -> Result<Vec<(Method, Durat
             };
             keys.mask(&key, &method, &target, column)
                 .map_err(|e| e.to_string())?;
-            if let Some(cost) = keys.cost_of_one(&method) {
-                costly.push((method, cost));
-            }
+            orders.push(Order {
+                column: entry.column,
+                method,
+                key,
+            });
         }
     }
-    Ok(costly)
+    Ok(orders)
 }

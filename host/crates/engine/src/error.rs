@@ -1,6 +1,6 @@
 //! Why a run failed.
 
-use glovebox_core::{Fault, KeyError, RowCounts, SinkError, SourceError};
+use glovebox_core::{Fault, RowCounts, SinkError, SourceError};
 
 /// A run that failed. Nothing was published, unless the variant says otherwise.
 #[derive(Debug, thiserror::Error)]
@@ -31,14 +31,6 @@ pub enum RunError {
     Fickle {
         /// The step.
         step: String,
-    },
-    /// A keyed mask could not be computed.
-    #[error("step `{step}`: {error}")]
-    Key {
-        /// The step.
-        step: String,
-        /// Why.
-        error: KeyError,
     },
     /// The rejects could not be written down.
     #[error("cannot write the rejects to {place}: {problem}")]

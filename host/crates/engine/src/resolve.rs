@@ -9,10 +9,11 @@ use std::sync::Arc;
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow_buffer::{BooleanBufferBuilder, NullBuffer};
 use glovebox_core::{
-    Action, Announced, Answer, Batch, Fault, FaultKind, Finding, Masked, Reject, Target, Violation,
+    Action, Announced, Answer, Batch, Fault, FaultKind, Finding, KeyError, Masked, Reject, Target,
+    Violation,
 };
 
-use crate::arm::ArmedStep;
+use crate::arm::{ArmedStep, Order};
 use crate::error::RunError;
 
 /// A batch after a step.
@@ -33,7 +34,7 @@ pub(crate) fn resolve(
             if let Some(fault) = left_personal(step, &masked) {
                 return Ok(Err(fault));
             }
-            masked_resolved(step, masked, batch).map(Ok)
+            masked_resolved(step, masked, batch)
         }
         Answer::Transformed { columns, keep } => {
             transformed_resolved(step, columns, keep.as_ref(), batch).map(Ok)
@@ -103,18 +104,39 @@ fn left_personal(step: &ArmedStep<'_>, masked: &[Masked]) -> Option<Fault> {
         .filter(|&&i| masked.iter().all(|m| m.column != i))
         .find_map(|&i| grants.fields.get(i).filter(|f| f.personal))?;
     Some(Fault {
-        plugin: step.planned.plugin.about().name.clone(),
+        plugin: step.planned.plugin.name().to_owned(),
         kind: FaultKind::Breach,
         what: format!("left the personal column `{}` as it was", left.name),
         remedy: "a masker must mask every personal column of its `masks:`".into(),
     })
 }
 
+/// A keyed mask that was not ordered before the first row, or cannot be made, is the plugin's
+/// fault. The name of the key, the alphabet and the number of iterations are its words about rows
+/// that it has seen, so none is repeated.
+fn not_keyed(step: &ArmedStep<'_>, column: &str, what: &str) -> Fault {
+    Fault {
+        plugin: step.planned.plugin.name().to_owned(),
+        kind: FaultKind::Breach,
+        what: format!("ordered a keyed mask of column `{column}` {what}"),
+        remedy: "nothing that it returned was used; report it to the plugin's author".into(),
+    }
+}
+
+fn no_mask(error: &KeyError) -> &'static str {
+    match error {
+        KeyError::NotGranted(_) => "with a key that is not in the step's `keys:`",
+        KeyError::NotBuiltIn(_) => "by a method that is not built into this version",
+        KeyError::Parameters(_) => "with parameters that are out of bounds",
+        KeyError::Type(_) | KeyError::Arrow(_) => "which is of a type that no key can mask",
+    }
+}
+
 fn masked_resolved(
     step: &ArmedStep<'_>,
     masked: Vec<Masked>,
     batch: &Batch,
-) -> Result<Resolved, RunError> {
+) -> Result<Result<Resolved, Fault>, RunError> {
     let planned = step.planned;
     let mut columns = batch.columns.columns().to_vec();
     for entry in masked {
@@ -138,20 +160,28 @@ fn masked_resolved(
                 method,
                 key,
                 target,
-            } => step
-                .keys
-                .mask(&key, &method, &target, column)
-                .map_err(|error| RunError::Key {
-                    step: planned.name.to_string(),
-                    error,
-                })?,
+            } => {
+                let order = Order {
+                    column: entry.column,
+                    method,
+                    key,
+                };
+                if !step.keyed.contains(&order) {
+                    let what = "that it had not ordered of a batch without rows";
+                    return Ok(Err(not_keyed(step, &field.name, what)));
+                }
+                match step.keys.mask(&order.key, &order.method, &target, column) {
+                    Ok(keyed) => keyed,
+                    Err(error) => return Ok(Err(not_keyed(step, &field.name, no_mask(&error)))),
+                }
+            }
         };
     }
-    Ok(Resolved {
+    Ok(Ok(Resolved {
         batch: rebuilt(step, columns, batch)?,
         filtered: 0,
         rejects: Vec::new(),
-    })
+    }))
 }
 
 /// The column with the marked rows null.

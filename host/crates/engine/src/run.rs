@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -108,16 +109,17 @@ impl Run<'_> {
         }
         let (to_workers, from_reader) = bounded(in_flight);
         let (to_writer, from_workers) = unbounded();
-        let halt = AtomicBool::new(false);
+        let halt = Arc::new(AtomicBool::new(false));
         let rows = AtomicU64::new(0);
         let lost: Vec<AtomicU64> = self.steps.iter().map(|_| AtomicU64::new(0)).collect();
 
+        // Not a thread of the scope, which would wait for it: a pipe may be silent for ever.
+        let reader = std::thread::spawn({
+            let to_writer = to_writer.clone();
+            let halt = Arc::clone(&halt);
+            move || read_chunks(chunks, &tokens, &to_workers, &to_writer, &halt)
+        });
         std::thread::scope(|scope| {
-            let reader = scope.spawn({
-                let to_writer = to_writer.clone();
-                let halt = &halt;
-                move || read_chunks(chunks, &tokens, &to_workers, &to_writer, halt)
-            });
             let workers: Vec<_> = decoders
                 .into_iter()
                 .map(|decoder| {
@@ -170,16 +172,16 @@ impl Run<'_> {
             })();
             halt.store(true, Ordering::Relaxed);
             drop((return_token, from_workers));
-            let panicked = workers
-                .into_iter()
-                .map(|worker| worker.join())
-                .chain([reader.join()])
-                .any(|joined| joined.is_err());
-            written.and(if panicked {
-                Err(RunError::Panicked)
-            } else {
-                Ok(())
-            })
+            let mut panicked = false;
+            for worker in workers {
+                panicked |= worker.join().is_err();
+            }
+            written?;
+            // All chunks are written, so the reader is at its end, or went down with a panic.
+            if panicked || reader.join().is_err() {
+                return Err(RunError::Panicked);
+            }
+            Ok(())
         })
     }
 }

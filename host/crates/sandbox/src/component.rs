@@ -128,6 +128,10 @@ impl Compiled {
 }
 
 impl Plugin for Compiled {
+    fn name(&self) -> &str {
+        &self.inner.name
+    }
+
     fn world(&self) -> World {
         self.inner.world
     }

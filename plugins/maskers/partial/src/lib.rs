@@ -100,7 +100,7 @@ impl Masker for Partial {
             return Action::Nullify(Target::Cells);
         };
         if !self.skip_separators
-            && let Some(masked) = text.overwritten(&self.mask, |cell| self.part.range(cell, true))
+            && let Some(masked) = text.overwritten(&self.mask, |length| self.part.of_ascii(length))
         {
             return Action::Replace(masked);
         }
@@ -138,13 +138,28 @@ impl Partial {
 }
 
 impl Part {
+    /// The bytes of an ASCII cell of that length that are masked.
+    fn of_ascii(self, length: usize) -> std::ops::Range<usize> {
+        match self {
+            Self::First(count) => 0..count.min(length),
+            Self::Last(count) => length.saturating_sub(count)..length,
+            Self::Between(first, last) => match length.saturating_sub(last) {
+                end if first < end => first..end,
+                _ => 0..length,
+            },
+        }
+    }
+
     /// The bytes of a cell, `ascii` or perhaps not, that are masked.
     fn range(self, cell: &str, ascii: bool) -> std::ops::Range<usize> {
+        if ascii {
+            return self.of_ascii(cell.len());
+        }
         match self {
-            Self::First(count) => 0..place(cell, count, ascii),
-            Self::Last(count) => place_from_end(cell, count, ascii)..cell.len(),
+            Self::First(count) => 0..place(cell, count),
+            Self::Last(count) => place_from_end(cell, count)..cell.len(),
             Self::Between(first, last) => {
-                let range = place(cell, first, ascii)..place_from_end(cell, last, ascii);
+                let range = place(cell, first)..place_from_end(cell, last);
                 if range.is_empty() {
                     0..cell.len()
                 } else {
@@ -175,20 +190,14 @@ fn count(text: &str, ascii: bool) -> usize {
 }
 
 /// The byte behind the first `count` characters, or the end.
-fn place(text: &str, count: usize, ascii: bool) -> usize {
-    if ascii {
-        return count.min(text.len());
-    }
+fn place(text: &str, count: usize) -> usize {
     text.char_indices()
         .nth(count)
         .map_or(text.len(), |(place, _)| place)
 }
 
 /// The byte before the last `count` characters, or the start.
-fn place_from_end(text: &str, count: usize, ascii: bool) -> usize {
-    if ascii {
-        return text.len().saturating_sub(count);
-    }
+fn place_from_end(text: &str, count: usize) -> usize {
     match count.checked_sub(1) {
         None => text.len(),
         Some(skip) => text
