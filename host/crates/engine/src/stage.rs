@@ -169,3 +169,7 @@ fn project(batch: &Batch, inputs: &[usize]) -> Result<Batch, RunError> {
     let columns: RecordBatch = batch.columns.project(inputs)?;
     Ok(Batch::new(columns, batch.origin.clone()))
 }
+
+#[cfg(test)]
+#[path = "stage_tests.rs"]
+mod tests;
