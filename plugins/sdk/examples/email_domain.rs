@@ -1,19 +1,14 @@
-//! A masker that keeps nothing of an e-mail address but its domain.
+//! Keeps nothing of an e-mail address but its domain; what is no address becomes null.
 use glovebox_sdk::prelude::*;
 
 #[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct EmailDomain {
-    /// What a text becomes that is no address.
-    otherwise: String,
-}
+struct EmailDomain {}
 
 impl Masker for EmailDomain {
     type Config = Self;
-    const ABOUT: About = About::new("email-domain", "1.0.0", "Keeps the domain of an address.");
+    const ABOUT: About = About::new("email-domain", "1.0.0", "Keeps an address's domain.");
 
-    fn open(config: Self, masks: &[Field], _: &[Field]) -> Result<Self, ConfigError> {
-        expect_types(masks, "text", |data_type| data_type == DataType::Text)?;
+    fn open(config: Self, _masks: &[Field], _fields: &[Field]) -> Result<Self, ConfigError> {
         Ok(config)
     }
 
@@ -21,10 +16,7 @@ impl Masker for EmailDomain {
         let Some(text) = column.text() else {
             return Action::Nullify(Target::Cells);
         };
-        let domains = text.iter().map(|cell| match cell?.rsplit_once('@') {
-            Some((_, domain)) => Some(domain),
-            None => Some(self.otherwise.as_str()),
-        });
+        let domains = text.iter().map(|cell| Some(cell?.rsplit_once('@')?.1));
         Action::Replace(NewColumn::text(domains))
     }
 }

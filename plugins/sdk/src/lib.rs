@@ -12,10 +12,9 @@
 //! that a manifest names in a step:
 //!
 //! ```yaml
-//! - name: email_domain only
+//! - name: domains only
 //!   mask: ./email_domain.wasm
-//!   masks: [name]
-//!   with: { dot: "·" }
+//!   masks: [email]
 //! ```
 //!
 //! The same type is tested natively, without a host and without WebAssembly; see [`testing`].
