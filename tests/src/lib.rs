@@ -1,3 +1,5 @@
 //! End-to-end tests of Glovebox.
 
+pub mod pipeline;
 pub mod postgres;
+pub mod sqlite;

@@ -236,7 +236,13 @@ struct Worker<'a> {
 
 impl Worker<'_> {
     fn work(mut self, chunks: &Receiver<Chunk>, done: &Sender<Result<Done, RunError>>) {
-        while let Ok(chunk) = chunks.recv() {
+        loop {
+            let chunk = match chunks.recv_timeout(HEARTBEAT) {
+                Ok(chunk) => chunk,
+                // A reader that waits for a silent pipe tells nobody that the run is over.
+                Err(RecvTimeoutError::Timeout) if !self.halt.load(Ordering::Relaxed) => continue,
+                Err(_) => return,
+            };
             let result = self.process(chunk);
             let failed = result.is_err();
             if done.send(result).is_err() || failed || self.halt.load(Ordering::Relaxed) {

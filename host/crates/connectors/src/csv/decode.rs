@@ -8,7 +8,7 @@ use arrow_array::{BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow_buffer::BooleanBufferBuilder;
 use arrow_schema::{ArrowError, SchemaRef};
 use glovebox_core::{
-    Batch, Chunk, Decoded, Decoder, Origin, Reject, Schema, SourceError, Violation,
+    Batch, Chunk, DataType, Decoded, Decoder, Origin, Reject, Schema, SourceError, Violation,
 };
 
 use super::chunks::too_long;
@@ -264,6 +264,15 @@ struct ColumnMessages {
     null: (Arc<str>, Arc<str>),
 }
 
+/// A value of that type, in words.
+fn one(data_type: DataType) -> String {
+    match data_type {
+        DataType::Int64 => "an int64".into(),
+        DataType::Bytes => "bytes".into(),
+        other => format!("a {other}"),
+    }
+}
+
 impl Messages {
     fn new(schema: &Schema, max_field: usize, max_record: usize) -> Self {
         let rule = |id: &str, message: String| (Arc::from(id), Arc::from(message));
@@ -274,7 +283,7 @@ impl Messages {
                 let name = &field.name;
                 ColumnMessages {
                     name: name.clone(),
-                    type_: rule("type", format!("`{name}` is not a {}", field.data_type)),
+                    type_: rule("type", format!("`{name}` is not {}", one(field.data_type))),
                     utf8: rule("utf-8", format!("`{name}` is not UTF-8")),
                     nul: rule("nul", format!("`{name}` holds a NUL character")),
                     too_long: rule(

@@ -1,0 +1,276 @@
+//! Hostile plugins in a pipeline of the real program: the poison row is rejected under the guest's
+//! own fault, the others arrive as if it had not been there, and no cell is in anything said.
+//!
+//! Every row has a cell `canary` that the guest sees and the sink does not get.
+
+// clippy.toml lets tests fail loudly, but does not see that what they call is a test's too.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod act;
+
+use act::{Act, ROWS, World, act, hasty, is_isolated, is_isolated_in, is_keyed_alone, silent};
+
+#[test]
+fn a_guest_that_does_nothing_changes_nothing() {
+    for (guest, world) in [
+        ("is_honest", World::Validator),
+        ("shouts", World::Validator),
+    ] {
+        let act = act(guest, world, "");
+        let pipeline = act.pipeline();
+        let ran = pipeline.run().ends_with(0);
+        silent(guest, &pipeline, &ran);
+        assert_eq!(pipeline.read("out.csv"), act.arrived(0..ROWS));
+    }
+}
+
+#[test]
+fn guests_that_do_not_come_back_cost_the_poison_row_only() {
+    for guest in [
+        "loops_in_apply",
+        "loops_in_clean_up",
+        "fills_memory_over_and_over",
+        "calls_host_without_end",
+        "sleeps",
+    ] {
+        is_isolated(
+            &hasty(guest),
+            "plugin-time",
+            "ran past its 200 ms in `apply`",
+        );
+    }
+}
+
+#[test]
+fn guests_that_break_off_cost_the_poison_row_only() {
+    for (guest, variant, what) in [
+        ("panics", "", "panicked in `apply`"),
+        ("recurses", "", "ran out of stack in `apply`"),
+        ("recurses", "frames", "trapped in `apply`"),
+        ("exits", "", "called exit in `apply`"),
+        ("reads_wild", "", "trapped in `apply`"),
+    ] {
+        let act = act(guest, World::Validator, variant);
+        is_isolated(&act, "plugin-trap", what);
+    }
+}
+
+#[test]
+fn guests_that_want_too_much_cost_the_poison_row_only() {
+    let what = "wanted more than its 64 MiB of memory in `apply`";
+    let grows = act("grows_memory", World::Validator, "");
+    is_isolated(&grows, "plugin-memory", what);
+    for (guest, world, variant) in [
+        ("hoards_own_handles", World::Validator, ""),
+        ("asks_for_zeroes", World::Validator, "zeroes"),
+        ("asks_for_zeroes", World::Validator, "random"),
+        ("aliases_one_buffer", World::Validator, ""),
+        ("points_outside_its_memory", World::Validator, "outside"),
+    ] {
+        let act = act(guest, world, variant);
+        is_isolated(&act, "plugin-breach", "what the host does not allow");
+    }
+    for variant in ["", "empty"] {
+        let flood = Act {
+            limits: "time: 10s, memory: 256MiB, returned: 256MiB, findings: 1000",
+            ..act("floods_findings", World::Validator, variant)
+        };
+        is_isolated(&flood, "plugin-breach", "`limits: { findings: 1000 }`");
+    }
+    let huge = Act {
+        limits: "time: 10s, memory: 256MiB, returned: 4MiB",
+        ..act("returns_too_much", World::Masker, "")
+    };
+    is_isolated(&huge, "plugin-breach", "what the host does not allow");
+}
+
+#[test]
+fn guests_that_lie_cost_the_poison_row_only() {
+    let (validator, masker, transformer) = (World::Validator, World::Masker, World::Transformer);
+    for (guest, world, variant, what) in [
+        ("finds_out_of_range", validator, "rule", "a rule past the 1"),
+        (
+            "finds_out_of_range",
+            validator,
+            "row",
+            "go past the batch's",
+        ),
+        ("finds_out_of_range", validator, "twice", "ascending"),
+        ("returns_bad_offsets", masker, "negative", "offsets"),
+        ("returns_bad_utf8", masker, "whole", "not UTF-8"),
+        ("masks_ungranted", masker, "more", "masked more columns"),
+        ("returns_wrong_count", transformer, "few", "too few values"),
+        (
+            "returns_wrong_count",
+            transformer,
+            "many",
+            "too many values",
+        ),
+        (
+            "returns_bad_bitmap",
+            transformer,
+            "keep",
+            "the bitmap of `keep`",
+        ),
+        ("returns_another_type", transformer, "", "came back as text"),
+        ("returns_unannounced_nulls", transformer, "", "has nulls"),
+        (
+            "returns_other_columns",
+            transformer,
+            "few",
+            "another number of",
+        ),
+    ] {
+        is_isolated(&act(guest, world, variant), "plugin-breach", what);
+    }
+}
+
+#[test]
+fn a_personal_column_does_not_get_past_a_masker_that_leaves_it() {
+    let act = act("leaves_cells_as_they_are", World::Masker, "");
+    let pipeline = act.pipeline();
+    let manifest = pipeline.read("manifest.yaml");
+    let personal = manifest.replace(
+        "city:   { type: text }",
+        "city:   { type: text, personal: true }",
+    );
+    assert_ne!(personal, manifest);
+    pipeline.write("manifest.yaml", personal);
+    is_isolated_in(
+        &act,
+        &pipeline,
+        "plugin-breach",
+        "left the personal column `city`",
+    );
+}
+
+#[test]
+fn a_masker_cannot_say_a_cell_as_the_name_of_a_key() {
+    for variant in ["another", "cell", "long"] {
+        let pipeline = act("names_another_key", World::Masker, variant).pipeline();
+        is_keyed_alone(&pipeline, variant);
+    }
+}
+
+#[test]
+fn a_masker_cannot_order_work_without_end() {
+    for variant in ["hours", "nothing", "alphabet", "long"] {
+        let pipeline = act("orders_endless_work", World::Masker, variant).pipeline();
+        is_keyed_alone(&pipeline, variant);
+    }
+}
+
+#[test]
+fn a_guest_that_cannot_be_opened_stops_the_run_before_the_first_row() {
+    let (validator, masker, transformer) = (World::Validator, World::Masker, World::Transformer);
+    let hasty = |guest, world| Act {
+        world,
+        ..hasty(guest)
+    };
+    for (act, what) in [
+        (
+            hasty("loops_in_describe", masker),
+            "ran past its 200 ms in `describe`",
+        ),
+        (
+            hasty("loops_in_start_up", validator),
+            "ran past its 200 ms in `describe`",
+        ),
+        (
+            hasty("loops_in_open", validator),
+            "ran past its 200 ms in `open`",
+        ),
+        (
+            hasty("loops_in_rules", validator),
+            "ran past its 200 ms in `rules`",
+        ),
+        (
+            hasty("loops_in_fields", transformer),
+            "ran past its 200 ms in `fields`",
+        ),
+        (
+            hasty("starts_too_large", validator),
+            "wanted more than its 64 MiB of memory",
+        ),
+        (act("panics_in_open", validator, ""), "panicked in `open`"),
+        (
+            act("announces_ungranted", transformer, "more"),
+            "not in the step's `adds:`",
+        ),
+        (
+            act("announces_other_fields", masker, "renamed"),
+            "not the granted ones",
+        ),
+        (
+            act("announces_bad_rules", validator, "column"),
+            "was not granted",
+        ),
+        (
+            act("imports_secrets", validator, ""),
+            "imports `acme:vault/secrets`",
+        ),
+        (
+            act("speaks_another_version", validator, ""),
+            "rebuild it with glovebox-sdk",
+        ),
+        (
+            act("is_no_plugin", validator, ""),
+            "exports none of the worlds",
+        ),
+        (
+            act("is_two_worlds", validator, ""),
+            "exports more than one world",
+        ),
+        (
+            act("is_half_a_world", validator, ""),
+            "does not fit contract",
+        ),
+        (act("is_honest", masker, ""), "validator"),
+    ] {
+        let pipeline = act.pipeline();
+        let ran = pipeline.run();
+        silent(&act.title(), &pipeline, &ran);
+        assert_eq!(ran.code, Some(2), "{}: {}", act.title(), ran.stderr);
+        assert!(ran.stderr.contains(what), "{}: {}", act.title(), ran.stderr);
+        assert!(ran.stderr.contains("guest.wasm"), "{}", ran.stderr);
+        assert!(!pipeline.names().contains(&"out.csv".to_owned()));
+    }
+}
+
+#[test]
+fn extremes_that_the_contract_allows_break_nothing() {
+    for data_type in [
+        "boolean",
+        "int64",
+        "float64",
+        "\"decimal(38,4)\"",
+        "text",
+        "bytes",
+        "date",
+        "timestamp",
+    ] {
+        for sink in [
+            "csv: { path: out.csv }",
+            "jsonl: { path: out.jsonl }",
+            "sqlite: { path: out.db, table: t, mode: replace }",
+        ] {
+            let pipeline = act("returns_extremes", World::Transformer, "").pipeline();
+            let manifest = pipeline
+                .read("manifest.yaml")
+                .replace("type: int64", &format!("type: {data_type}"))
+                .replace(
+                    "csv: { path: out.csv }, columns: [id, city]",
+                    &format!("{sink}, columns: [id, new]"),
+                );
+            pipeline.write("manifest.yaml", manifest);
+            let ran = pipeline.run();
+            assert!(
+                !ran.stderr.contains("internal error"),
+                "{data_type} {sink}: {}",
+                ran.stderr
+            );
+            let ran = ran.ends_with(0);
+            assert!(ran.is_balanced(), "{data_type} {sink}");
+        }
+    }
+}

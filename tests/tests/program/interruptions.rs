@@ -1,0 +1,280 @@
+//! Runs that are stopped or killed half-way: the sink is what it was, and the next run works.
+
+use std::fs;
+use std::process::Stdio;
+use std::time::Duration;
+
+use glovebox_tests::pipeline::{Pipeline, Running};
+use glovebox_tests::postgres::Postgres;
+use glovebox_tests::sqlite;
+
+/// Far more than a test waits for: a fifth of a second for each of many values.
+const SLOW: &str = "pbkdf2-sha256, iterations: 2000000";
+const FAST: &str = "hmac-sha256";
+
+fn manifest(sink: &str, method: &str, source: &str) -> String {
+    format!(
+        "name: slow
+source: {{ csv: {{ path: {source} }} }}
+columns:
+  name: {{ type: text, personal: true }}
+credentials: [env]
+steps:
+  - mask: pseudonym
+    masks: [name]
+    with: {{ method: {method} }}
+    keys: {{ pseudonym: salt }}
+sink:
+  {sink}
+rejects: {{ path: rejects.jsonl }}
+"
+    )
+}
+
+/// A pipeline that has run once, quickly, and will be slow the next time.
+fn prepared(sink: &str) -> Pipeline {
+    let names: String = (0..20_000).map(|i| format!("name{i}\n")).collect();
+    let pipeline = Pipeline::new(&manifest(sink, FAST, "short.csv"))
+        .file("slow.yaml", manifest(sink, SLOW, "in.csv"))
+        .file("in.csv", format!("name\n{names}"))
+        .file("short.csv", "name\nann\nbob\n")
+        .env("GLOVEBOX_SECRET_SALT", "salt")
+        .env("GLOVEBOX_SECRET_PASSWORD", Postgres::shared().password());
+    assert_eq!(pipeline.run().ends_with(0).rows("stored"), 2);
+    pipeline
+}
+
+/// A slow run that has begun: its rejects are staged, and it masks.
+fn under_way(pipeline: &Pipeline) -> Running {
+    let mut running = pipeline.start(&["run", "slow.yaml"]);
+    running.until("the run begins", |_| {
+        let staged = |name: &String| name.starts_with(".glovebox-rejects-");
+        pipeline.names().iter().any(staged)
+    });
+    // Let the sink open and the workers begin.
+    std::thread::sleep(Duration::from_millis(700));
+    running
+}
+
+const FILES: [&str; 3] = [
+    "csv: { path: out.csv }",
+    "jsonl: { path: out.jsonl }",
+    "csv: { path: out.csv, mode: append }",
+];
+
+fn content(pipeline: &Pipeline, sink: &str) -> String {
+    pipeline.read(if sink.starts_with("csv") {
+        "out.csv"
+    } else {
+        "out.jsonl"
+    })
+}
+
+#[test]
+fn ctrl_c_leaves_an_old_file_untouched_and_nothing_beside_it() {
+    for sink in FILES {
+        let pipeline = prepared(sink);
+        let (names, before) = (pipeline.names(), content(&pipeline, sink));
+        let running = under_way(&pipeline);
+        running.signal("INT");
+        let ran = running.end().ends_with(1);
+        let _ = ran
+            .says("stopping")
+            .says("stopped on request; nothing was published");
+        assert_eq!(pipeline.names(), names);
+        assert_eq!(content(&pipeline, sink), before);
+    }
+}
+
+#[test]
+fn ctrl_c_leaves_no_file_where_there_was_none() {
+    let sink = "sqlite: { path: out.db, table: things }";
+    for (sink, new) in [(FILES[0], "out.csv"), (sink, "out.db")] {
+        let pipeline = prepared(sink);
+        fs::remove_file(pipeline.path(new)).unwrap();
+        let names = pipeline.names();
+        let running = under_way(&pipeline);
+        running.signal("INT");
+        let _ = running.end().ends_with(1);
+        assert_eq!(pipeline.names(), names);
+    }
+}
+
+#[test]
+fn ctrl_c_is_heard_while_a_pipe_is_silent() {
+    let sink = "sqlite: { path: out.db, table: things }";
+    let pipeline =
+        Pipeline::new(&manifest(sink, FAST, "\"-\"")).env("GLOVEBOX_SECRET_SALT", "salt");
+    let mut command = pipeline.command(&["run", "manifest.yaml"]);
+    command.stdin(Stdio::piped());
+    let mut running = Running::new(command);
+    // The run begins with the first chunk, which is a mebibyte.
+    running.feed("name\n".repeat(400_000).as_bytes());
+    running.until("the sink is open", |_| pipeline.path("out.db").exists());
+    running.signal("INT");
+    let ran = running.end().ends_with(1);
+    let _ = ran.says("stopped on request; nothing was published");
+    assert_eq!(pipeline.names(), ["manifest.yaml"]);
+}
+
+#[test]
+fn a_stopped_or_killed_run_leaves_sqlite_as_it_was() {
+    for mode in ["append", "replace"] {
+        for signal in ["INT", "KILL"] {
+            let sink = format!("sqlite: {{ path: out.db, table: things, mode: {mode} }}");
+            let pipeline = prepared(&sink);
+            let file = pipeline.path("out.db");
+            let names = pipeline.names();
+            let before = sqlite::dump(&file, "things");
+            let running = under_way(&pipeline);
+            running.signal(signal);
+            let ran = running.end();
+            assert_eq!(ran.code, (signal == "INT").then_some(1), "{}", ran.stderr);
+            if signal == "INT" {
+                assert_eq!(pipeline.names(), names);
+            }
+            assert_eq!(sqlite::dump(&file, "things"), before, "{mode} {signal}");
+            let tables = "SELECT name FROM sqlite_schema WHERE type = 'table'";
+            assert_eq!(sqlite::query(&file, tables), [[Some("things".to_owned())]]);
+            assert_eq!(pipeline.run().ends_with(0).rows("stored"), 2);
+            let rows = sqlite::dump(&file, "things").lines().count() - 1;
+            assert_eq!(rows, if mode == "append" { 4 } else { 2 });
+        }
+    }
+}
+
+#[test]
+fn a_killed_run_leaves_an_old_file_as_it_was() {
+    let pipeline = prepared(FILES[0]);
+    let before = content(&pipeline, FILES[0]);
+    let running = under_way(&pipeline);
+    running.signal("KILL");
+    assert_eq!(running.end().code, None);
+    assert_eq!(content(&pipeline, FILES[0]), before);
+    assert_eq!(pipeline.run().ends_with(0).rows("stored"), 2);
+}
+
+#[test]
+fn a_stopped_or_killed_run_leaves_postgres_as_it_was() {
+    let server = Postgres::shared();
+    let database = server.database("stopped");
+    let count = || server.query(&database, "SELECT count(*) FROM things");
+    let rows = |n: usize| [[Some(n.to_string())]];
+    let mut before = 0;
+    for mode in ["append", "replace"] {
+        for signal in ["INT", "KILL"] {
+            let sink = format!(
+                "postgres: {{ host: {}, port: {}, database: {database}, user: {}, password: {{ \
+                 secret: password }}, tls: {{ ca: \"{}\" }}, table: things, mode: {mode} }}",
+                server.host(),
+                server.port(),
+                server.user(),
+                server.ca_path().display()
+            );
+            let pipeline = prepared(&sink);
+            let there = if mode == "append" { before + 2 } else { 2 };
+            assert_eq!(count(), rows(there));
+            let names = pipeline.names();
+            let running = under_way(&pipeline);
+            running.signal(signal);
+            let ran = running.end();
+            assert_eq!(ran.code, (signal == "INT").then_some(1), "{}", ran.stderr);
+            if signal == "INT" {
+                assert_eq!(pipeline.names(), names);
+            }
+            assert_eq!(count(), rows(there), "{mode} {signal}");
+            let tables = "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relnamespace = \
+                          'public'::regnamespace";
+            assert_eq!(server.query(&database, tables), rows(1));
+            assert_eq!(pipeline.run().ends_with(0).rows("stored"), 2);
+            before = if mode == "append" { there + 2 } else { 2 };
+            assert_eq!(count(), rows(before));
+        }
+    }
+}
+
+/// A run from a pipe that stays open, killed when some of its rows have reached the sink, as
+/// `written` says.
+fn killed_half_way(sink: &str, written: impl Fn(&Pipeline) -> bool) -> Pipeline {
+    let pipeline = prepared(sink).file(
+        "open.yaml",
+        format!(
+            "name: open\nsource: {{ csv: {{ path: \"-\" }} }}\ncolumns:\n  name: {{ type: text \
+             }}\nsink:\n  {sink}\nrejects: {{ path: rejects.jsonl }}\ncredentials: [env]\n"
+        ),
+    );
+    let mut command = pipeline.command(&["run", "open.yaml"]);
+    command.stdin(Stdio::piped());
+    let mut running = Running::new(command);
+    running.feed(b"name\n");
+    // More than the 16 MiB that SQLite keeps before it writes.
+    let row = format!("{}\n", "wide ".repeat(20_000));
+    for _ in 0..300 {
+        running.feed(row.as_bytes());
+    }
+    running.until("rows are written", |_| written(&pipeline));
+    running.signal("KILL");
+    assert_eq!(running.end().code, None);
+    pipeline
+}
+
+fn size(pipeline: &Pipeline, begins: &str, ends: &str) -> u64 {
+    let names = pipeline.names();
+    let name = names
+        .iter()
+        .find(|name| name.starts_with(begins) && name.ends_with(ends));
+    name.and_then(|name| fs::metadata(pipeline.path(name)).ok())
+        .map_or(0, |file| file.len())
+}
+
+#[test]
+fn rows_that_a_killed_run_had_written_are_not_there() {
+    for mode in ["append", "replace"] {
+        let sink = format!("sqlite: {{ path: out.db, table: things, mode: {mode} }}");
+        let pipeline = killed_half_way(&sink, |pipeline| {
+            size(pipeline, "out.db", "-wal") > 1_000_000
+        });
+        let rows = || {
+            sqlite::dump(&pipeline.path("out.db"), "things")
+                .lines()
+                .count()
+                - 1
+        };
+        assert_eq!(rows(), 2, "{mode}");
+        assert_eq!(pipeline.run().ends_with(0).rows("stored"), 2);
+        assert_eq!(rows(), if mode == "append" { 4 } else { 2 });
+
+        let sink = format!("csv: {{ path: out.csv, mode: {mode} }}");
+        let pipeline = killed_half_way(&sink, |pipeline| {
+            size(pipeline, ".glovebox-", ".part") > 1_000_000
+        });
+        assert_eq!(pipeline.read("out.csv").lines().count(), 3, "{mode}");
+        assert_eq!(pipeline.run().ends_with(0).rows("stored"), 2);
+    }
+}
+
+#[test]
+fn rows_that_a_killed_run_had_copied_into_postgres_are_not_there() {
+    let server = Postgres::shared();
+    for mode in ["append", "replace"] {
+        let database = server.database("killed");
+        let sink = format!(
+            "postgres: {{ host: {}, port: {}, database: {database}, user: {}, password: {{ \
+             secret: password }}, tls: {{ ca: \"{}\" }}, table: things, mode: {mode} }}",
+            server.host(),
+            server.port(),
+            server.user(),
+            server.ca_path().display()
+        );
+        let pipeline = killed_half_way(&sink, |_| {
+            let progress = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY%' \
+                            AND backend_xid IS NOT NULL AND datname = current_database()";
+            server.query(&database, progress) != [[Some("0".to_owned())]]
+        });
+        let count = || server.query(&database, "SELECT count(*) FROM things");
+        assert_eq!(count(), [[Some("2".to_owned())]], "{mode}");
+        assert_eq!(pipeline.run().ends_with(0).rows("stored"), 2);
+        let rows = if mode == "append" { "4" } else { "2" };
+        assert_eq!(count(), [[Some(rows.to_owned())]]);
+    }
+}

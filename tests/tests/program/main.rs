@@ -1,0 +1,12 @@
+//! The real `glovebox` program, from the command line to what it leaves behind.
+
+// clippy.toml lets tests fail loudly, but does not see that what they call is a test's too.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod calls;
+mod canaries;
+mod cases;
+mod interruptions;
+mod manuals;
+mod postgres;
+mod sums;

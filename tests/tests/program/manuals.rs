@@ -1,0 +1,108 @@
+//! The standard plugins' manuals, as the program shows them, and the examples in them.
+
+use glovebox_tests::pipeline::Pipeline;
+
+const PLUGINS: [(&str, &[&str]); 3] = [
+    (
+        "validator",
+        &["allowed-values", "length", "pattern", "range", "required"],
+    ),
+    ("masker", &["generalize", "partial", "pseudonym", "redact"]),
+    ("transformer", &["keep", "row-id"]),
+];
+
+/// Columns for the examples: as many as they name, of types that fit.
+const COLUMNS: &str = "\
+columns:
+  born:    { type: date, personal: true }
+  state:   { type: text }
+  name:    { type: text }
+  zip:     { type: text }
+  price:   { type: float64 }
+  product: { type: text }
+  account: { type: text, personal: true }
+  customer_id: { type: text, personal: true }
+  notes:   { type: text, personal: true }
+";
+
+#[test]
+fn the_list_has_every_standard_plugin_under_its_world() {
+    let listed = Pipeline::empty()
+        .call(&["plugin", "list"])
+        .ends_with(0)
+        .stdout;
+    let mut lines = listed.lines();
+    for (world, plugins) in PLUGINS {
+        for plugin in plugins {
+            let line = lines.next().unwrap();
+            let words: Vec<&str> = line.split_whitespace().collect();
+            assert_eq!(
+                words[..3],
+                [world, plugin, env!("CARGO_PKG_VERSION")],
+                "{line}"
+            );
+            // Columns align: the summary starts at the same place everywhere.
+            assert!(
+                line.as_bytes()[37] == b' ' && line.as_bytes()[38] != b' ',
+                "{line}"
+            );
+        }
+    }
+    assert_eq!(lines.next(), Some(""));
+}
+
+#[test]
+fn every_manual_is_whole_and_its_example_is_a_step_that_check_accepts() {
+    for plugin in PLUGINS.iter().flat_map(|(_, plugins)| *plugins) {
+        let manual = Pipeline::empty()
+            .call(&["plugin", "list", plugin])
+            .ends_with(0)
+            .stdout;
+        for part in [
+            "## What it does\n",
+            "## Why\n",
+            "## Example\n",
+            "## Options\n",
+        ] {
+            assert!(manual.contains(part), "{plugin} has no {part}");
+        }
+        let (_, schema) = manual.split_once("JSON Schema of `with:`\n").unwrap();
+        let schema: serde_json::Value = serde_json::from_str(schema).unwrap();
+        assert_eq!(schema["type"], "object", "{plugin}");
+
+        let mut examples = 0;
+        for block in manual.split("```yaml\n").skip(1) {
+            let (example, _) = block.split_once("```").unwrap();
+            assert!(example.contains(&format!(": {plugin}\n")), "{example}");
+            // An example that adds a column gets it from its step alone.
+            let columns: String = COLUMNS
+                .lines()
+                .filter(|line| !(example.contains("adds:") && line.contains("customer_id")))
+                .map(|line| format!("{line}\n"))
+                .collect();
+            let steps: String = example.lines().map(|line| format!("  {line}\n")).collect();
+            let manifest = format!(
+                "name: example\nsource: {{ csv: {{ path: in.csv }} }}\n{columns}credentials: \
+                 [env]\nsteps:\n{steps}sink:\n  csv: {{ path: out.csv }}\n  columns: [state]\n"
+            );
+            let pipeline =
+                Pipeline::new(&manifest).env("GLOVEBOX_SECRET_SALES_CUSTOMER_SALT", "salt");
+            let checked = pipeline.call(&["check", "manifest.yaml"]).ends_with(0);
+            assert!(
+                checked.stdout.ends_with("is in order\n"),
+                "{}",
+                checked.stdout
+            );
+            examples += 1;
+        }
+        assert!(examples > 0, "{plugin} has no example");
+    }
+}
+
+#[test]
+fn a_plugin_that_is_not_there_is_a_wrong_call_and_the_others_are_named() {
+    let ran = Pipeline::empty()
+        .call(&["plugin", "list", "partail"])
+        .ends_with(2);
+    let _ = ran.says("partial").says("row-id");
+}
