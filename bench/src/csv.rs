@@ -34,8 +34,11 @@ pub(crate) fn measure(rows: u64) -> anyhow::Result<Vec<String>> {
     let mut memory = Vec::new();
     for _ in 0..repeats {
         let ran = glovebox::run(&manifest)?;
-        let stored = ran.report["rows"]["stored"].as_u64();
-        anyhow::ensure!(stored == Some(rows), "stored {stored:?} of {rows} rows");
+        let stored = ran.number("/rows/stored");
+        anyhow::ensure!(
+            stored == Some(rows as f64),
+            "stored {stored:?} of {rows} rows"
+        );
         seconds.push(ran.wall.as_secs_f64());
         memory.push(ran.mebibytes());
     }

@@ -18,7 +18,12 @@ pub(crate) struct Ran {
 impl Ran {
     /// The most memory that it held, in MiB.
     pub(crate) fn mebibytes(&self) -> f64 {
-        self.report["peak-memory"].as_f64().unwrap_or(f64::NAN) / f64::from(1 << 20)
+        self.number("/peak-memory").unwrap_or(f64::NAN) / f64::from(1 << 20)
+    }
+
+    /// A number of the report, by JSON Pointer.
+    pub(crate) fn number(&self, pointer: &str) -> Option<f64> {
+        self.report.pointer(pointer)?.as_f64()
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! Owns the progress bar, Ctrl-C and the report's two forms; refuses to print a cell.
 
+use std::fs::File;
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -53,6 +54,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         }
     };
     let source = composed.source(&manifest.source, plan.source.clone())?;
+    let report_file = args.report.as_deref().map(Destination::open).transpose()?;
     let workers = args.workers.map_or_else(cores, usize::from);
     announce_cost(&steps, source.as_ref());
 
@@ -73,10 +75,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let mut report = report?;
     report.peak_memory = peak_memory();
 
-    if let Some(file) = &args.report {
-        write_json(&report, file)?;
+    let on_stdout = matches!(report_file, Some(Destination::Stdout));
+    if let Some(destination) = report_file {
+        destination.write(&report)?;
     }
-    if args.report.as_deref() != Some("-".as_ref()) {
+    if !on_stdout {
         print(&report);
     }
     Ok(exit(&report, &manifest))
@@ -171,14 +174,47 @@ fn peak_memory() -> Option<u64> {
     Some(kib << 10)
 }
 
-fn write_json(report: &RunReport, file: &std::path::Path) -> anyhow::Result<()> {
-    let json = serde_json::to_string_pretty(report).context("report")?;
-    if file.as_os_str() == "-" {
-        println!("{json}");
-        return Ok(());
+/// Where the report goes as JSON; opened before the first row, so that a run does not end in an
+/// error about its report.
+enum Destination {
+    Stdout,
+    File(PathBuf, File),
+}
+
+impl Destination {
+    fn open(path: &Path) -> anyhow::Result<Self> {
+        if path.as_os_str() == "-" {
+            return Ok(Destination::Stdout);
+        }
+        // What is there stays until there is a report to take its place.
+        let file = File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .with_context(|| format!("cannot write the report to {}", path.display()))?;
+        Ok(Destination::File(path.to_owned(), file))
     }
-    std::fs::write(file, json + "\n")
-        .with_context(|| format!("cannot write the report to {}", file.display()))
+
+    fn write(self, report: &RunReport) -> anyhow::Result<()> {
+        let json = serde_json::to_string_pretty(report).context("report")?;
+        match self {
+            Destination::Stdout => println!("{json}"),
+            Destination::File(path, mut file) => file
+                .metadata()
+                // A pipe or a device cannot be cut.
+                .and_then(|meta| {
+                    if meta.is_file() {
+                        file.set_len(0)
+                    } else {
+                        Ok(())
+                    }
+                })
+                .and_then(|()| writeln!(file, "{json}"))
+                .with_context(|| format!("cannot write the report to {}", path.display()))?,
+        }
+        Ok(())
+    }
 }
 
 fn print(report: &RunReport) {
