@@ -72,7 +72,15 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     }
     .run(&stop, &mut |progress| show(&bar, progress));
     bar.finish_and_clear();
-    let mut report = report?;
+    let mut report = report.inspect_err(|_| {
+        if let Some(Destination::File {
+            path, new: true, ..
+        }) = &report_file
+        {
+            // The run's own error is the one to report.
+            let _ = std::fs::remove_file(path);
+        }
+    })?;
     report.peak_memory = peak_memory();
 
     let on_stdout = matches!(report_file, Some(Destination::Stdout));
@@ -178,7 +186,12 @@ fn peak_memory() -> Option<u64> {
 /// error about its report.
 enum Destination {
     Stdout,
-    File(PathBuf, File),
+    File {
+        path: PathBuf,
+        file: File,
+        /// Whether it was not there before.
+        new: bool,
+    },
 }
 
 impl Destination {
@@ -186,6 +199,7 @@ impl Destination {
         if path.as_os_str() == "-" {
             return Ok(Destination::Stdout);
         }
+        let new = !path.exists();
         // What is there stays until there is a report to take its place.
         let file = File::options()
             .write(true)
@@ -193,14 +207,18 @@ impl Destination {
             .truncate(false)
             .open(path)
             .with_context(|| format!("cannot write the report to {}", path.display()))?;
-        Ok(Destination::File(path.to_owned(), file))
+        Ok(Destination::File {
+            path: path.to_owned(),
+            file,
+            new,
+        })
     }
 
     fn write(self, report: &RunReport) -> anyhow::Result<()> {
         let json = serde_json::to_string_pretty(report).context("report")?;
         match self {
             Destination::Stdout => println!("{json}"),
-            Destination::File(path, mut file) => file
+            Destination::File { path, mut file, .. } => file
                 .metadata()
                 // A pipe or a device cannot be cut.
                 .and_then(|meta| {
