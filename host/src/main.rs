@@ -8,10 +8,15 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     // A panic's message may quote a cell, so only its place is shown.
     std::panic::set_hook(Box::new(|panic| {
-        // Whoever closed standard output wants no more of it; `print!` has no other way to say so.
-        let closed = |told: &str| told.starts_with("failed printing to stdout: Broken pipe");
-        if panic.payload_as_str().is_some_and(closed) {
-            std::process::exit(0);
+        // `print!` has no other way to say that standard output takes no more. Whoever closed it
+        // wants no more of it; a full disk is a failure.
+        let told = panic.payload_as_str().unwrap_or_default();
+        if told.starts_with("failed printing to stdout") {
+            if told.contains("Broken pipe") {
+                std::process::exit(0);
+            }
+            eprintln!("error: standard output cannot be written");
+            std::process::exit(1);
         }
         let place = panic
             .location()

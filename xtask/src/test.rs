@@ -25,10 +25,12 @@ pub(crate) fn test(filter: &[String]) -> Outcome {
         "--deny",
         "warnings",
     ])?;
-    // The end-to-end tests run the program as it is built, not as a test.
-    run_cargo(&["build", "--workspace"])?;
     // The guests are components; as native libraries they would only take time to link.
-    let mut args = vec!["test", "--workspace", "--exclude", "glovebox-guests"];
+    let all = ["--workspace", "--exclude", "glovebox-guests"];
+    // The end-to-end tests run the program as it is built, not as a test. With all targets,
+    // dependencies get the features that they have in the tests, and are built once.
+    run_cargo(&[&["build", "--all-targets"], &all[..]].concat())?;
+    let mut args = [&["test"], &all[..]].concat();
     args.extend(filter.iter().map(String::as_str));
     run_cargo(&args)
 }

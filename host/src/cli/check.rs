@@ -62,6 +62,9 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
         .map(|f| format!("{} {}", f.name, f.data_type))
         .collect();
     println!("stores  {}", columns.join(", "));
+    if !args.connect {
+        println!("source and sink were not opened; --connect does that");
+    }
     println!("{} is in order", args.manifest.display());
     Ok(Exit::Done)
 }

@@ -9,6 +9,7 @@ mod logs;
 mod manifest;
 mod plugin;
 mod preview;
+mod report;
 mod rows;
 mod run;
 mod secret;
@@ -61,7 +62,7 @@ enum Command {
     Run(run::Args),
     /// Check a manifest without reading a row.
     Check(check::Args),
-    /// Show the first rows as they would be stored, and store nothing.
+    /// Show the first rows as the last step leaves them, and store nothing.
     Preview(preview::Args),
     /// Show the first rows of the sink's table, read back from the database.
     Rows(rows::Args),

@@ -71,8 +71,12 @@ pub(super) fn preview(args: &Args) -> anyhow::Result<Exit> {
     print!("{table}");
     for reject in &preview.rejects {
         for violation in &reject.violations {
+            let line = reject
+                .line
+                .map(|l| format!(" (line {l})"))
+                .unwrap_or_default();
             println!(
-                "row {} rejected by {}: {} ({})",
+                "row {}{line} rejected by {}: {} ({})",
                 reject.row, violation.step, violation.message, violation.rule
             );
         }

@@ -1,10 +1,9 @@
 //! `glovebox run`: a pipeline from its first row to its report.
 //!
-//! Owns the progress bar, Ctrl-C and the report's two forms; refuses to print a cell.
+//! Owns the progress bar, Ctrl-C and what is said before the first row; refuses to print a cell.
 
-use std::fs::File;
-use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -17,6 +16,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Exit;
 use super::manifest::Text;
+use super::report::{Destination, peak_memory, print, role_of};
 use crate::compose::Composed;
 
 /// A keyed mask that will take longer is announced before the first row.
@@ -42,6 +42,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let Some((manifest, plan)) = text.plan(&composed) else {
         return Ok(Exit::Usage);
     };
+    if let Some(taken) = args.report.as_deref().and_then(|r| role_of(r, &manifest)) {
+        eprintln!(
+            "error: `--report` names {taken} of this pipeline; give the report a file of its own"
+        );
+        return Ok(Exit::Usage);
+    }
     let armed = arm(&manifest, &plan, &composed).and_then(|steps| {
         let sink = glovebox_engine::arm::sink(&manifest, &composed)?;
         Ok((steps, sink))
@@ -73,12 +79,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     .run(&stop, &mut |progress| show(&bar, progress));
     bar.finish_and_clear();
     let mut report = report.inspect_err(|_| {
-        if let Some(Destination::File {
-            path, new: true, ..
-        }) = &report_file
-        {
-            // The run's own error is the one to report.
-            let _ = std::fs::remove_file(path);
+        if let Some(destination) = &report_file {
+            destination.discard();
         }
     })?;
     report.peak_memory = peak_memory();
@@ -172,125 +174,4 @@ fn progress_bar(source: &dyn Source) -> ProgressBar {
 fn show(bar: &ProgressBar, progress: Progress) {
     bar.set_position(progress.bytes);
     bar.set_message(format!("{} rows", progress.rows));
-}
-
-/// The high-water mark of resident memory; Linux tells it.
-fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib << 10)
-}
-
-/// Where the report goes as JSON; opened before the first row, so that a run does not end in an
-/// error about its report.
-enum Destination {
-    Stdout,
-    File {
-        path: PathBuf,
-        file: File,
-        /// Whether it was not there before.
-        new: bool,
-    },
-}
-
-impl Destination {
-    fn open(path: &Path) -> anyhow::Result<Self> {
-        if path.as_os_str() == "-" {
-            return Ok(Destination::Stdout);
-        }
-        let new = !path.exists();
-        // What is there stays until there is a report to take its place.
-        let file = File::options()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .with_context(|| format!("cannot write the report to {}", path.display()))?;
-        Ok(Destination::File {
-            path: path.to_owned(),
-            file,
-            new,
-        })
-    }
-
-    fn write(self, report: &RunReport) -> anyhow::Result<()> {
-        let json = serde_json::to_string_pretty(report).context("report")?;
-        match self {
-            Destination::Stdout => println!("{json}"),
-            Destination::File { path, mut file, .. } => file
-                .metadata()
-                // A pipe or a device cannot be cut.
-                .and_then(|meta| {
-                    if meta.is_file() {
-                        file.set_len(0)
-                    } else {
-                        Ok(())
-                    }
-                })
-                .and_then(|()| writeln!(file, "{json}"))
-                .with_context(|| format!("cannot write the report to {}", path.display()))?,
-        }
-        Ok(())
-    }
-}
-
-fn print(report: &RunReport) {
-    let mut out = std::io::stdout().lock();
-    // Whoever closed standard output does not want the report.
-    let _ = write_report(report, &mut out);
-}
-
-fn write_report(report: &RunReport, out: &mut impl Write) -> std::io::Result<()> {
-    let rows = &report.rows;
-    writeln!(
-        out,
-        "{}: {} → {}",
-        report.pipeline, report.source, report.sink
-    )?;
-    writeln!(
-        out,
-        "  {} read = {} stored + {} filtered + {} rejected   in {:.2} s{}",
-        rows.read,
-        rows.stored,
-        rows.filtered,
-        rows.rejected,
-        report.seconds,
-        report
-            .peak_memory
-            .map(|bytes| format!(", {} MiB at most", bytes >> 20))
-            .unwrap_or_default()
-    )?;
-    for step in &report.steps {
-        let mut fate = String::new();
-        if step.filtered > 0 {
-            fate += &format!(", {} filtered", step.filtered);
-        }
-        if step.rejected > 0 {
-            fate += &format!(", {} rejected", step.rejected);
-        }
-        writeln!(
-            out,
-            "  step {:24} {:18} {} rows in{fate}, {:.3} s",
-            step.name, step.plugin, step.rows_in, step.seconds
-        )?;
-    }
-    for reject in &report.rejects {
-        let column = reject.column.as_deref().unwrap_or("the row");
-        writeln!(
-            out,
-            "  rejected by {}: {} {column} ({} row{})",
-            reject.step,
-            reject.rule,
-            reject.rows,
-            if reject.rows == 1 { "" } else { "s" }
-        )?;
-    }
-    for (fault, times) in &report.faults {
-        writeln!(out, "  fault ({times} times): {fault}")?;
-    }
-    if let Some(path) = report.rejects_path.as_ref().filter(|_| rows.rejected > 0) {
-        writeln!(out, "  rejects: {path}")?;
-    }
-    Ok(())
 }

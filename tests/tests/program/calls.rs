@@ -114,6 +114,36 @@ fn a_sink_or_rejects_that_cannot_be_written_are_found_before_the_first_row() {
 }
 
 #[test]
+fn a_report_takes_the_place_of_no_file_of_the_pipeline() {
+    let rejects = format!("{COPY}rejects: {{ path: rejects.jsonl }}\n");
+    for (path, said) in [
+        ("manifest.yaml", "the manifest"),
+        ("./in.csv", "the source"),
+        ("out.jsonl", "the sink"),
+        ("rejects.jsonl", "the rejects"),
+    ] {
+        let pipeline = Pipeline::new(&rejects).file("in.csv", "id,name\n1,ann\n");
+        let _ = pipeline
+            .call(&["run", "manifest.yaml", "--report", path])
+            .ends_with(2)
+            .says(said);
+        assert_eq!(pipeline.names(), ["in.csv", "manifest.yaml"]);
+        assert_eq!(pipeline.read("in.csv"), "id,name\n1,ann\n");
+    }
+}
+
+#[test]
+fn a_report_of_an_earlier_run_does_not_pass_for_a_failed_ones() {
+    let pipeline = copy();
+    let call = ["run", "manifest.yaml", "--report", "report.json"];
+    let _ = pipeline.call(&call).ends_with(0);
+    assert!(pipeline.names().contains(&"report.json".to_owned()));
+    pipeline.write("in.csv", "other,columns\n");
+    let _ = pipeline.call(&call).ends_with(1);
+    assert!(!pipeline.names().contains(&"report.json".to_owned()));
+}
+
+#[test]
 fn a_report_goes_where_it_is_told() {
     let pipeline = copy();
     let ran = pipeline
@@ -337,7 +367,7 @@ sink: { csv: { path: out.csv } }
     );
     assert!(lines[3].starts_with("3 "), "{shown}");
     assert!(
-        lines[4].starts_with("row 1 rejected by source: "),
+        lines[4].starts_with("row 1 (line 3) rejected by source: "),
         "{shown}"
     );
     assert_eq!(

@@ -15,6 +15,8 @@ use tempfile::{Builder, NamedTempFile};
 pub(crate) struct Staged {
     file: NamedTempFile,
     target: PathBuf,
+    /// Opened before the first row: after the renaming nothing may be left that can be refused.
+    folder: File,
     permissions: Permissions,
 }
 
@@ -39,6 +41,7 @@ impl Staged {
             .set_permissions(Permissions::from_mode(0o600))?;
         Ok(Staged {
             file,
+            folder: File::open(folder(&target))?,
             target,
             permissions,
         })
@@ -48,7 +51,8 @@ impl Staged {
     pub(crate) fn probe(target: &Path) -> io::Result<()> {
         let target = resolve(target)?;
         // An unnamed file: the only test that also knows read-only mounts and full quotas.
-        tempfile::tempfile_in(folder(&target)).map(drop)
+        tempfile::tempfile_in(folder(&target))?;
+        File::open(folder(&target)).map(drop)
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -66,7 +70,7 @@ impl Staged {
         self.file.as_file().set_permissions(self.permissions)?;
         self.file.as_file().sync_all()?;
         self.file.persist(&self.target).map_err(|e| e.error)?;
-        File::open(folder(&self.target))?.sync_all()
+        self.folder.sync_all()
     }
 }
 

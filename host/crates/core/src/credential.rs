@@ -67,7 +67,7 @@ pub trait CredentialStore: Send + Sync {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum CredentialError {
     /// No store of the chain has it.
-    #[error("no secret `{name}`; looked in:{}\nset it with: glovebox secret set {name}", list(.places))]
+    #[error("no secret `{name}`; looked in:{}\nput it in one of these; `glovebox secret set {name}` puts it in the keyring", list(.places))]
     Missing {
         /// The secret.
         name: SecretName,

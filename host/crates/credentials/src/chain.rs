@@ -126,7 +126,8 @@ mod tests {
                 "no secret `sales/customer-salt`; looked in:\
                  \n  - environment variable GLOVEBOX_SECRET_SALES_CUSTOMER_SALT\
                  \n  - file {path}/sales/customer-salt or {path}/sales.customer-salt\
-                 \nset it with: glovebox secret set sales/customer-salt"
+                 \nput it in one of these; \
+             `glovebox secret set sales/customer-salt` puts it in the keyring"
             )
         );
     }
@@ -136,7 +137,8 @@ mod tests {
         assert_eq!(
             Chain::new(vec![]).get(&salt()).unwrap_err().to_string(),
             "no secret `sales/customer-salt`; looked in: nowhere: the manifest's \
-             `credentials:` block is empty\nset it with: glovebox secret set sales/customer-salt"
+             `credentials:` block is empty\nput it in one of these; \
+             `glovebox secret set sales/customer-salt` puts it in the keyring"
         );
     }
 

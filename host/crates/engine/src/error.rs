@@ -54,6 +54,16 @@ pub enum RunError {
         /// The counts.
         rows: RowCounts,
     },
+    /// A chunk's rows and what was decoded of them differ, which is a fault of Glovebox's.
+    #[error(
+        "internal error: a chunk of {due} rows was read as {read}; nothing was published; please report it"
+    )]
+    Undecoded {
+        /// Rows that the reader counted.
+        due: u64,
+        /// Rows that the decoder found.
+        read: u64,
+    },
     /// The operator stopped it.
     #[error("stopped on request; nothing was published")]
     Cancelled,

@@ -14,6 +14,7 @@ use crate::error::RunError;
 /// Writes rejects beside their final place and puts them there at the end.
 pub(crate) struct RejectsFile {
     path: PathBuf,
+    folder: File,
     staged: BufWriter<NamedTempFile>,
 }
 
@@ -25,10 +26,18 @@ impl RejectsFile {
             let error = std::io::Error::new(std::io::ErrorKind::IsADirectory, problem);
             return Err(failed(path, error));
         }
-        let staged = NamedTempFile::with_prefix_in(".glovebox-rejects-", folder(path))
+        let folder = folder(path);
+        if !folder.is_dir() {
+            let problem = format!("there is no folder {}; create it first", folder.display());
+            let error = std::io::Error::new(std::io::ErrorKind::NotFound, problem);
+            return Err(failed(path, error));
+        }
+        let staged = NamedTempFile::with_prefix_in(".glovebox-rejects-", folder)
             .map_err(|e| failed(path, e))?;
         Ok(RejectsFile {
             path: path.to_owned(),
+            // Opened now: after the renaming nothing may be left that can be refused.
+            folder: File::open(folder).map_err(|e| failed(path, e))?,
             staged: BufWriter::with_capacity(64 << 10, staged),
         })
     }
@@ -53,15 +62,16 @@ impl RejectsFile {
 
     /// Puts the file in its place.
     pub(crate) fn publish(self) -> Result<(), RunError> {
-        let path = self.path;
-        let staged = self
-            .staged
+        let RejectsFile {
+            path,
+            folder,
+            staged,
+        } = self;
+        let staged = staged
             .into_inner()
             .map_err(|e| failed(&path, e.into_error()))?;
         staged.persist(&path).map_err(|e| failed(&path, e.error))?;
-        File::open(folder(&path))
-            .and_then(|folder| folder.sync_all())
-            .map_err(|e| failed(&path, e))
+        folder.sync_all().map_err(|e| failed(&path, e))
     }
 }
 

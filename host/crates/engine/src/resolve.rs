@@ -6,8 +6,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, new_null_array};
-use arrow_buffer::{BooleanBufferBuilder, NullBuffer};
+use arrow_array::{
+    ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, Scalar, new_null_array,
+};
+use arrow_buffer::BooleanBufferBuilder;
+use arrow_select::zip::zip;
 use glovebox_core::{
     Action, Announced, Answer, Batch, Fault, FaultKind, Finding, KeyError, Masked, Reject, Target,
     Violation,
@@ -184,12 +187,11 @@ fn masked_resolved(
     }))
 }
 
-/// The column with the marked rows null.
+/// The column with the marked rows null, and nothing left of what they held: the buffers go to
+/// the next plugin as they are.
 fn nullified(column: &ArrayRef, rows: &BooleanArray) -> Result<ArrayRef, RunError> {
-    let present = NullBuffer::new(!rows.values());
-    let nulls = NullBuffer::union(column.nulls(), Some(&present));
-    let data = column.to_data().into_builder().nulls(nulls).build()?;
-    Ok(arrow_array::make_array(data))
+    let null = Scalar::new(new_null_array(column.data_type(), 1));
+    Ok(zip(rows, &null, column)?)
 }
 
 fn transformed_resolved(
@@ -224,4 +226,22 @@ fn rebuilt(step: &ArmedStep<'_>, columns: Vec<ArrayRef>, batch: &Batch) -> Resul
         RecordBatch::try_new_with_options(schema, columns, &options)?,
         batch.origin.clone(),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::StringArray;
+    use arrow_array::cast::AsArray;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_in_the_buffers_of_a_nullified_cell() {
+        let column: ArrayRef = Arc::new(StringArray::from(vec!["canary-1", "kept", "canary-2"]));
+        let rows = BooleanArray::from(vec![true, false, true]);
+        let after = nullified(&column, &rows).unwrap();
+        let text = after.as_string::<i32>();
+        assert_eq!(text.iter().collect::<Vec<_>>(), [None, Some("kept"), None]);
+        assert_eq!(text.values().as_slice(), b"kept");
+    }
 }

@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use glovebox_core::{
-    Batch, Chunk, ChunkReader, Decoder, Encoded, Encoder, Reject, RunReport, Sink, Source,
+    Batch, Chunk, ChunkReader, Decoder, Encoded, Encoder, Reject, RunReport, Sink, SinkError,
+    Source,
 };
 
 use crate::arm::ArmedStep;
@@ -85,6 +86,10 @@ impl Run<'_> {
             .and_then(|()| rejects.sync())
             .and_then(|()| Ok(self.sink.commit()?));
         if let Err(error) = committed {
+            if matches!(error, RunError::Sink(SinkError::Unknown { .. })) {
+                // If the rows are there after all, their rejects have to be.
+                rejects.publish()?;
+            }
             self.sink.abort();
             return Err(error);
         }
@@ -194,6 +199,7 @@ fn read_chunks(
     to_writer: &Sender<Result<Done, RunError>>,
     halt: &AtomicBool,
 ) {
+    let _alarm = Alarm(to_writer);
     while tokens.recv().is_ok() && !halt.load(Ordering::Relaxed) {
         match chunks.next_chunk() {
             Ok(Some(chunk)) => {
@@ -207,6 +213,17 @@ fn read_chunks(
                 let _ = to_writer.send(Err(error.into()));
                 return;
             }
+        }
+    }
+}
+
+/// Tells the writer of a panic, which would otherwise wait for a chunk that never comes.
+struct Alarm<'a>(&'a Sender<Result<Done, RunError>>);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _ = self.0.send(Err(RunError::Panicked));
         }
     }
 }
@@ -236,6 +253,7 @@ struct Worker<'a> {
 
 impl Worker<'_> {
     fn work(mut self, chunks: &Receiver<Chunk>, done: &Sender<Result<Done, RunError>>) {
+        let _alarm = Alarm(done);
         loop {
             let chunk = match chunks.recv_timeout(HEARTBEAT) {
                 Ok(chunk) => chunk,
@@ -253,13 +271,17 @@ impl Worker<'_> {
 
     fn process(&mut self, chunk: Chunk) -> Result<Done, RunError> {
         let (index, position) = (chunk.index, chunk.position);
+        let due = chunk.rows + chunk.rejects.len() as u64;
         let decoded = self.decoder.decode(chunk)?;
         let mut rejects = decoded.rejects;
-        let mut read = rejects.len() as u64;
+        let held: usize = decoded.batches.iter().map(Batch::rows).sum();
+        let read = (held + rejects.len()) as u64;
+        if read != due {
+            return Err(RunError::Undecoded { due, read });
+        }
         let mut tallies: Vec<Tally> = self.stages.iter().map(|_| Tally::default()).collect();
         let mut clean = Vec::with_capacity(decoded.batches.len());
         for batch in decoded.batches {
-            read += batch.rows() as u64;
             for piece in pieces(&batch, self.batch_rows) {
                 if self.halt.load(Ordering::Relaxed) {
                     return Err(RunError::Cancelled);
@@ -305,3 +327,7 @@ fn batch_rows(steps: &[ArmedStep<'_>]) -> usize {
         _ => usize::MAX,
     }
 }
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;

@@ -27,6 +27,8 @@ pub struct Ring {
 }
 
 struct Key {
+    /// Its place in the ring.
+    number: u64,
     secret: Secret,
     keyed: Keyed,
 }
@@ -57,7 +59,8 @@ impl Ring {
         let mut names = HashSet::new();
         let keys = keys
             .into_iter()
-            .map(|(name, secret)| {
+            .zip(0..)
+            .map(|((name, secret), number)| {
                 if secret.is_empty() {
                     return Err(KeyError::Parameters(format!(
                         "key `{name}` is empty, which would mask nothing; set its secret"
@@ -67,7 +70,12 @@ impl Ring {
                     return Err(KeyError::Parameters(format!("key `{name}` stands twice")));
                 }
                 let keyed = Keyed::new(secret.expose())?;
-                Ok((name, Key { secret, keyed }))
+                let key = Key {
+                    number,
+                    secret,
+                    keyed,
+                };
+                Ok((name, key))
             })
             .collect::<Result<_, _>>()?;
         Ok(Ring {
@@ -107,11 +115,15 @@ impl Ring {
 }
 
 impl Key {
-    /// What stands for a value in the memo: half an HMAC of method, iterations and value.
+    /// What stands for a value in the memo: half an HMAC of method, key, iterations and value.
+    /// The key's number is in it because HMAC takes some keys for the same that PBKDF2 does not.
     fn digest(&self, iterations: u32, value: &[u8]) -> Digest {
-        let code = self
-            .keyed
-            .mask_parts(&[b"pbkdf2-sha256", &iterations.to_be_bytes(), value]);
+        let code = self.keyed.mask_parts(&[
+            b"pbkdf2-sha256",
+            &self.number.to_be_bytes(),
+            &iterations.to_be_bytes(),
+            value,
+        ]);
         let mut digest = Digest::default();
         for (to, from) in digest.iter_mut().zip(code) {
             *to = from;

@@ -47,11 +47,17 @@ pub(super) struct Column {
 pub(super) struct CopyEncoder {
     place: String,
     columns: Vec<Column>,
+    /// Size of the last payload, as a guess of the next one's.
+    last: usize,
 }
 
 impl CopyEncoder {
     pub(super) fn new(place: String, columns: Vec<Column>) -> Self {
-        CopyEncoder { place, columns }
+        CopyEncoder {
+            place,
+            columns,
+            last: 0,
+        }
     }
 
     fn cells<'a>(&self, batch: &'a RecordBatch) -> Result<Vec<Cells<'a>>, SinkError> {
@@ -72,12 +78,7 @@ impl CopyEncoder {
 impl Encoder for CopyEncoder {
     fn encode(&mut self, batches: &[Batch]) -> Result<Encoded, SinkError> {
         let mut encoded = Encoded::default();
-        let cell_bytes: usize = batches
-            .iter()
-            .map(|b| b.columns.get_array_memory_size())
-            .sum();
-        let rows: usize = batches.iter().map(Batch::rows).sum();
-        let mut out = Vec::with_capacity(cell_bytes + rows * (2 + 4 * self.columns.len()));
+        let mut out = Vec::with_capacity(self.last);
         let width = i16::try_from(self.columns.len())
             .unwrap_or(i16::MAX)
             .to_be_bytes();
@@ -99,6 +100,7 @@ impl Encoder for CopyEncoder {
             encoded.rows += (batch.rows() - aside.len()) as u64;
             encoded.rejects.extend(aside.into_rejects(&batch.origin));
         }
+        self.last = out.len();
         encoded.payload = Payload::Bytes(out);
         Ok(encoded)
     }

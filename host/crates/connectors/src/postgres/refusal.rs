@@ -42,26 +42,47 @@ pub(super) fn ends_session(error: &sqlx::Error) -> bool {
     }
 }
 
+/// The server's own sources that check constraints and name them from the catalogue. A trigger
+/// may put anything into these fields, a cell too, but cannot say that it is one of these.
+const CHECKERS: [&str; 4] = [
+    "execMain.c",
+    "execIndexing.c",
+    "nbtinsert.c",
+    "ri_triggers.c",
+];
+
 fn describe(error: &PgDatabaseError) -> String {
-    let code = error.code();
-    let mut text = format!("{} (SQLSTATE {code}", meaning(code));
-    // Names from the catalogue; none of these fields can hold a cell.
-    for (what, name) in [
-        ("constraint", error.constraint()),
-        ("column", error.column()),
-        ("table", error.table()),
-    ] {
-        if let Some(name) = name {
-            text.push_str(&format!(", {what} `{name}`"));
+    // A trigger chooses its code as it likes, and five characters are a ZIP code.
+    let code = match error.code() {
+        code if exactly(code).is_some() => code,
+        code if class(code).is_some() => code.get(..2).unwrap_or_default(),
+        _ => "unknown",
+    };
+    let mut text = format!("{} (SQLSTATE {code}", meaning(error.code()));
+    if error.file().is_some_and(|file| CHECKERS.contains(&file)) {
+        for (what, name) in [
+            ("constraint", error.constraint()),
+            ("column", error.column()),
+            ("table", error.table()),
+        ] {
+            if let Some(name) = name {
+                text.push_str(&format!(", {what} `{name}`"));
+            }
         }
     }
     text.push_str("); nothing was stored");
     text
 }
 
-/// Classes and codes of PostgreSQL's appendix A that a load can meet.
 fn meaning(code: &str) -> &'static str {
-    match code {
+    exactly(code)
+        .or_else(|| class(code))
+        .unwrap_or("the server refused; its log says why")
+}
+
+/// Codes of PostgreSQL's appendix A that a load can meet.
+fn exactly(code: &str) -> Option<&'static str> {
+    Some(match code {
         "23502" => "a null where the table takes none; add a validator that requires the column",
         "23503" => {
             "a row refers to one that does not exist, or is referred to by another table; load \
@@ -88,16 +109,21 @@ fn meaning(code: &str) -> &'static str {
         "57P01" | "57P02" => "the server is shutting down; run again when it is back",
         "40001" | "40P01" => "another session was in the way; run again",
         "P0001" => "a trigger of the table refused a row",
-        _ => match code.get(..2) {
-            Some("08") => "the connection failed; run again",
-            Some("22") => "a cell does not fit its column",
-            Some("23") => "a row breaks a constraint of the table",
-            Some("42") => "the table is not what it was when it was checked; run again",
-            Some("53") => "the server is out of resources",
-            Some("58" | "XX") => "the server met an error of its own; its log says which",
-            _ => "the server refused; its log says why",
-        },
-    }
+        _ => return None,
+    })
+}
+
+/// Its classes, which are the first two characters.
+fn class(code: &str) -> Option<&'static str> {
+    Some(match code.get(..2)? {
+        "08" => "the connection failed; run again",
+        "22" => "a cell does not fit its column",
+        "23" => "a row breaks a constraint of the table",
+        "42" => "the table is not what it was when it was checked; run again",
+        "53" => "the server is out of resources",
+        "58" | "XX" => "the server met an error of its own; its log says which",
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
