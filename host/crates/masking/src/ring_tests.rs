@@ -99,6 +99,25 @@ fn pbkdf2_through_workers_and_memo_equals_the_plain_computation() {
     });
 }
 
+/// HMAC takes a key and the same key with a NUL behind it for one; PBKDF2 does not.
+#[test]
+fn keys_that_hmac_takes_for_one_do_not_share_a_remembered_result() {
+    let two = Ring::new(vec![
+        ("a".into(), Secret::new(b"one".to_vec())),
+        ("b".into(), Secret::new(b"one\0".to_vec())),
+    ])
+    .unwrap();
+    let column = text(&["value"]);
+    let masked = |ring: &Ring, key: &str| {
+        let masked = ring.mask(key, &pbkdf2(3), &Target::Cells, &column);
+        cells(&masked.unwrap())[0].to_owned()
+    };
+    let alone = Ring::new(vec![("b".into(), Secret::new(b"one\0".to_vec()))]).unwrap();
+    let first = masked(&two, "a");
+    assert_eq!(masked(&two, "b"), masked(&alone, "b"));
+    assert_ne!(first, masked(&two, "b"));
+}
+
 #[test]
 fn keys_iterations_and_methods_never_share_a_remembered_result() {
     let ring = Ring::new(vec![

@@ -396,6 +396,39 @@ fn a_trigger_that_quotes_a_row_is_not_quoted() {
 }
 
 #[test]
+fn a_trigger_that_names_a_cell_as_code_column_or_constraint_is_not_quoted() {
+    for (raise, meant) in [
+        (
+            "ERRCODE = '23505', COLUMN = NEW.name, CONSTRAINT = NEW.name, TABLE = NEW.name",
+            "a row with the same key exists already",
+        ),
+        // Five characters, as a ZIP code has them, of a class that is known and of one that is not.
+        ("ERRCODE = '22' || '7AA'", "a cell does not fit its column"),
+        ("ERRCODE = '977AA'", "the server refused"),
+    ] {
+        let database = Postgres::shared().database("names");
+        Postgres::shared().query(
+            &database,
+            &format!(
+                "CREATE TABLE people (id bigint, name text);
+                 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+                 $$ BEGIN RAISE EXCEPTION 'no' USING {raise}; END $$;
+                 CREATE TRIGGER refuse BEFORE INSERT ON people FOR EACH ROW
+                 EXECUTE FUNCTION refuse()"
+            ),
+        );
+        let mut sink = Sink::new(options(&database, Mode::Append));
+        let sent = persons(&[(Some(1), Some("canary-77aa"))]);
+        let refused = load(&mut sink, &people(), &[sent]).unwrap_err();
+        let shown = format!("{refused} {refused:?}");
+        for quoted in ["canary-77aa", "227AA", "977AA"] {
+            assert!(!shown.contains(quoted), "{shown}");
+        }
+        assert!(shown.contains(meant), "{shown}");
+    }
+}
+
+#[test]
 fn a_complaint_comes_before_the_end_of_a_long_load() {
     let database = Postgres::shared().database("early");
     Postgres::shared().query(
