@@ -7,12 +7,14 @@
 
 mod estimate;
 mod hmac;
+mod lanes;
 mod memo;
 mod pbkdf2;
 mod ring;
 mod text;
 
 pub use estimate::{estimate, spell};
+pub use lanes::Path;
 pub use memo::MEMO_ENTRIES;
 pub use pbkdf2::ITERATIONS;
 pub use ring::Ring;
