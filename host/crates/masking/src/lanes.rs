@@ -1,167 +1,127 @@
 //! PBKDF2-HMAC-SHA-256 of several values at once, by what the processor has.
 //!
-//! Owns the paths, their detection and the choice among them; every path gives the bits of the
-//! `pbkdf2` crate, which is itself the path of processors that have nothing else. Refuses
-//! branches and addresses that depend on a value or a key: only lengths and counts steer.
+//! Owns the choice among the paths; every path gives the bits of the `pbkdf2` crate, which is
+//! itself the path where a processor has nothing better. Refuses branches and addresses that
+//! depend on a value or a key: only lengths and counts steer.
 
 #[cfg(target_arch = "x86_64")]
-#[macro_use]
-mod wide;
-#[cfg(target_arch = "x86_64")]
-mod avx2;
-#[cfg(target_arch = "x86_64")]
-mod avx512;
-mod chain;
-#[cfg(target_arch = "x86_64")]
-mod sha_ni;
+mod x86;
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use sha2::Sha256;
 
 use crate::Mask;
-use chain::Chain;
 
-/// A way to compute PBKDF2 that this machine has.
+type Derive = fn(&[&[u8]], &[u8], u32) -> Vec<Mask>;
+
+/// A way to compute PBKDF2-HMAC-SHA-256 that this machine has.
 ///
-/// There is no other way to get one than from the machine, so whoever holds one may use it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Path(Kind);
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Portable,
-    #[cfg(target_arch = "x86_64")]
-    ShaNi1,
-    #[cfg(target_arch = "x86_64")]
-    ShaNi2,
-    #[cfg(target_arch = "x86_64")]
-    ShaNi3,
-    #[cfg(target_arch = "x86_64")]
-    ShaNi4,
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
+/// [`Path::all`] is the only place to get one, so whoever holds one may use it.
+///
+/// ```
+/// use glovebox_masking::Path;
+///
+/// let values: [&[u8]; 3] = [b"cust0", b"cust1", b"cust2"];
+/// let all = Path::all();
+/// for path in all {
+///     assert_eq!(path.derive(&values, b"salt", 10), all[0].derive(&values, b"salt", 10));
+/// }
+/// ```
+#[derive(Clone, Copy)]
+pub struct Path {
+    name: &'static str,
+    width: usize,
+    /// The fewest values at once for which it is chosen, if it ever is.
+    pays_from: Option<usize>,
+    derive: Derive,
 }
 
 impl Path {
-    /// All paths of this machine.
-    pub fn all() -> Vec<Path> {
-        let mut all = vec![Kind::Portable];
-        #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("sha")
-                && is_x86_feature_detected!("sse4.1")
-                && is_x86_feature_detected!("ssse3")
-            {
-                all.extend([Kind::ShaNi1, Kind::ShaNi2, Kind::ShaNi3, Kind::ShaNi4]);
-            }
-            if is_x86_feature_detected!("avx2") {
-                all.push(Kind::Avx2);
-            }
-            if is_x86_feature_detected!("avx512f") {
-                all.push(Kind::Avx512);
-            }
-        }
-        all.into_iter().map(Path).collect()
+    /// All paths of this machine, the `pbkdf2` crate's first.
+    pub fn all() -> &'static [Path] {
+        static ALL: OnceLock<Vec<Path>> = OnceLock::new();
+        ALL.get_or_init(|| {
+            #[allow(unused_mut)]
+            let mut all = vec![PORTABLE];
+            #[cfg(target_arch = "x86_64")]
+            all.extend(x86::paths());
+            all
+        })
     }
 
     /// Values that it computes at once.
-    pub fn width(self) -> usize {
-        match self.0 {
-            Kind::Portable => 1,
-            #[cfg(target_arch = "x86_64")]
-            Kind::ShaNi1 => 1,
-            #[cfg(target_arch = "x86_64")]
-            Kind::ShaNi2 => 2,
-            #[cfg(target_arch = "x86_64")]
-            Kind::ShaNi3 => 3,
-            #[cfg(target_arch = "x86_64")]
-            Kind::ShaNi4 => 4,
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 => 8,
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 => 16,
-        }
+    pub fn width(&self) -> usize {
+        self.width
     }
 
     /// The 32 bytes derived from each value, in their order.
-    // The one place where code for a processor's features is called.
-    #[cfg_attr(target_arch = "x86_64", allow(unsafe_code))]
-    pub fn derive(self, values: &[&[u8]], salt: &[u8], iterations: u32) -> Vec<[u8; 32]> {
-        let derived = match self.0 {
-            Kind::Portable => values
-                .iter()
-                .map(|value| pbkdf2::pbkdf2_hmac_array::<Sha256, 32>(value, salt, iterations))
-                .collect(),
-            // SAFETY, of all below: the kind was made because the processor has the features.
-            #[cfg(target_arch = "x86_64")]
-            Kind::ShaNi1 => in_lanes::<1>(values, salt, iterations, |chains, more| unsafe {
-                sha_ni::run(chains, more);
-            }),
-            #[cfg(target_arch = "x86_64")]
-            Kind::ShaNi2 => in_lanes::<2>(values, salt, iterations, |chains, more| unsafe {
-                sha_ni::run(chains, more);
-            }),
-            #[cfg(target_arch = "x86_64")]
-            Kind::ShaNi3 => in_lanes::<3>(values, salt, iterations, |chains, more| unsafe {
-                sha_ni::run(chains, more);
-            }),
-            #[cfg(target_arch = "x86_64")]
-            Kind::ShaNi4 => in_lanes::<4>(values, salt, iterations, |chains, more| unsafe {
-                sha_ni::run(chains, more);
-            }),
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 => in_lanes::<8>(values, salt, iterations, |chains, more| unsafe {
-                avx2::run(chains, more);
-            }),
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 => in_lanes::<16>(values, salt, iterations, |chains, more| unsafe {
-                avx512::run(chains, more);
-            }),
-        };
-        derived
+    pub fn derive(&self, values: &[&[u8]], salt: &[u8], iterations: u32) -> Vec<[u8; 32]> {
+        (self.derive)(values, salt, iterations)
+    }
+
+    /// The one for so many values.
+    fn best(values: usize) -> &'static Path {
+        Path::all()
+            .iter()
+            .filter(|path| path.pays_from.is_some_and(|least| least <= values))
+            // Of equals the last, which is not the portable one.
+            .max_by_key(|path| path.pays_from)
+            .unwrap_or(&PORTABLE)
     }
 }
 
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            Kind::Portable => "the `pbkdf2` crate",
-            #[cfg(target_arch = "x86_64")]
-            Kind::ShaNi1 => "SHA-NI, 1 lane",
-            #[cfg(target_arch = "x86_64")]
-            Kind::ShaNi2 => "SHA-NI, 2 lanes",
-            #[cfg(target_arch = "x86_64")]
-            Kind::ShaNi3 => "SHA-NI, 3 lanes",
-            #[cfg(target_arch = "x86_64")]
-            Kind::ShaNi4 => "SHA-NI, 4 lanes",
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 => "AVX2, 8 lanes",
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 => "AVX-512, 16 lanes",
-        })
+        f.pad(self.name)
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-#[inline(never)]
-fn in_lanes<const N: usize>(
-    values: &[&[u8]],
-    salt: &[u8],
-    iterations: u32,
-    run: impl Fn(&mut [Chain; N], u32),
-) -> Vec<Mask> {
-    let mut derived = Vec::with_capacity(values.len());
-    for group in values.chunks(N) {
-        let mut chains: [Chain; N] = std::array::from_fn(|l| {
-            group
-                .get(l)
-                .map_or_else(Chain::default, |value| Chain::begin(value, salt))
-        });
-        run(&mut chains, iterations.saturating_sub(1));
-        derived.extend(chains.iter().take(group.len()).map(Chain::end));
+impl fmt::Debug for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Path({self})")
     }
-    derived
 }
+
+static PORTABLE: Path = Path {
+    name: "`pbkdf2` crate",
+    width: 1,
+    pays_from: Some(0),
+    derive: portable,
+};
+
+fn portable(values: &[&[u8]], salt: &[u8], iterations: u32) -> Vec<Mask> {
+    values
+        .iter()
+        .map(|value| pbkdf2::pbkdf2_hmac_array::<Sha256, 32>(value, salt, iterations))
+        .collect()
+}
+
+/// The most values that it pays to derive together.
+pub(crate) fn widest() -> usize {
+    Path::best(usize::MAX).width
+}
+
+/// The 32 bytes derived from each value, in their order, on this thread.
+pub(crate) fn derive(values: &[&[u8]], salt: &[u8], iterations: u32) -> Vec<Mask> {
+    let mut masks = Vec::with_capacity(values.len());
+    let mut rest = values;
+    while !rest.is_empty() {
+        let path = Path::best(rest.len());
+        let (group, after) = rest.split_at(path.width.min(rest.len()));
+        masks.extend(path.derive(group, salt, iterations));
+        rest = after;
+    }
+    masks
+}
+
+/// The 32 bytes derived from a value alone.
+pub(crate) fn derive_one(value: &[u8], salt: &[u8], iterations: u32) -> Mask {
+    // One value has one result.
+    derive(&[value], salt, iterations).pop().unwrap_or_default()
+}
+
+#[cfg(test)]
+#[path = "lanes_tests.rs"]
+mod tests;

@@ -3,7 +3,7 @@
 //! Owns the keys of a step while it runs and every computation with them. Refuses to hand a
 //! key out, to mask with an empty one, and to quote a cell in an error.
 //!
-//! A method is a file: `hmac`, `pbkdf2`; AES-SIV and FF1 get theirs when they are built in.
+//! A method is a file: `hmac`, `pbkdf2` with its `lanes`; AES-SIV and FF1 get theirs when they are built in.
 
 mod estimate;
 mod hmac;
@@ -11,6 +11,7 @@ mod lanes;
 mod memo;
 mod pbkdf2;
 mod ring;
+mod share;
 mod text;
 
 pub use estimate::{estimate, spell};

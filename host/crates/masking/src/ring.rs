@@ -4,7 +4,8 @@
 //! empty keys, names that were not granted, and to be printed with more than the names.
 //!
 //! HMAC is computed for every cell anew. PBKDF2, which costs a hundred thousand times as much,
-//! is computed once for each distinct value of a run, the new ones of a batch on all cores.
+//! is computed once for each distinct value of a run; how the new ones of a batch are shared
+//! among the cores and their lanes stands in `share`.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -12,13 +13,12 @@ use std::time::Duration;
 
 use arrow_array::ArrayRef;
 use glovebox_core::{KeyError, KeyRing, Method, Secret, Target};
-use rayon::prelude::*;
 
 use crate::Mask;
 use crate::hmac::Keyed;
 use crate::memo::{Digest, MEMO_ENTRIES, Memo};
-use crate::pbkdf2;
 use crate::text::Cells;
+use crate::{lanes, pbkdf2, share};
 
 /// The key ring of a step, shared by its workers.
 pub struct Ring {
@@ -100,17 +100,13 @@ impl Ring {
         values: impl Iterator<Item = &'a [u8]>,
     ) -> HashMap<&'a [u8], Mask> {
         let distinct: HashSet<_> = values.collect();
-        // Into a list first, which splits evenly among the cores.
-        let distinct: Vec<_> = distinct.into_iter().collect();
-        distinct
-            .into_par_iter()
-            .map(|value| {
-                let mask = self.memo.get(key.digest(iterations, value), || {
-                    pbkdf2::mask(value, key.secret.expose(), iterations)
-                });
-                (value, mask)
-            })
-            .collect()
+        let salt = key.secret.expose();
+        share::masks(
+            &self.memo,
+            distinct.into_iter().collect(),
+            |value| key.digest(iterations, value),
+            |values| lanes::derive(values, salt, iterations),
+        )
     }
 }
 
@@ -154,7 +150,7 @@ impl KeyRing for Ring {
                 let derived = self.derived(key, *iterations, cells.values(target));
                 cells.masked(target, |value| match derived.get(value) {
                     Some(mask) => *mask,
-                    None => pbkdf2::mask(value, key.secret.expose(), *iterations),
+                    None => lanes::derive_one(value, key.secret.expose(), *iterations),
                 })
             }
             Method::AesSiv => Err(KeyError::NotBuiltIn("aes-siv")),
