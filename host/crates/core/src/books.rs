@@ -49,6 +49,8 @@ pub struct Earlier {
 /// What a sink remembers of a pipeline's runs into its target.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct History {
+    /// Whether a run's rows are added to those that are there, so that a second run doubles them.
+    pub appends: bool,
     /// The last run, if it did not finish.
     pub unfinished: Option<Earlier>,
     /// The finished runs by the same plan, the last first; at most a hundred.

@@ -56,12 +56,12 @@ pub trait Sink: Send {
     /// When the target refuses.
     fn commit(&mut self, totals: &Totals) -> Result<(), SinkError>;
 
-    /// The rejects of all stored chunks of the run, by row; after [`Sink::commit`] too. Nothing
-    /// if it keeps no books.
+    /// The rejects of all stored chunks of a run, by row; also when it is not open. Nothing if it
+    /// keeps no books.
     ///
     /// # Errors
     /// When they cannot be read back.
-    fn rejects(&mut self, each: &mut dyn FnMut(KeptReject)) -> Result<(), SinkError>;
+    fn rejects(&mut self, run: &str, each: &mut dyn FnMut(KeptReject)) -> Result<(), SinkError>;
 
     /// Ends a run that failed, and tells how many rows of it are stored and can be built upon:
     /// nothing of a chunk that was not stored whole remains.
