@@ -7,9 +7,9 @@ use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
 use super::copy::Column;
-use super::refusal::refusal;
+use super::refusal::{Fault, fault};
 use super::types::{accepted, accepts, sql_type};
-use super::{Mode, Options};
+use super::{Mode, Options, keys};
 use crate::database::{misfit, quote, unusable_names};
 
 /// The longest name that PostgreSQL does not cut, in bytes.
@@ -17,8 +17,8 @@ const LONGEST_NAME: usize = 63;
 
 /// A table's name, with its schema where one was given.
 pub(super) struct Name<'a> {
-    schema: Option<&'a str>,
-    table: &'a str,
+    pub(super) schema: Option<&'a str>,
+    pub(super) table: &'a str,
 }
 
 impl<'a> Name<'a> {
@@ -58,12 +58,14 @@ impl<'a> Name<'a> {
 
 /// An existing table.
 pub(super) struct Found {
-    name: String,
-    oid: i64,
-    schema: String,
+    pub(super) name: String,
+    pub(super) oid: i64,
+    pub(super) schema: String,
     kind: String,
     insert: bool,
     delete: bool,
+    update: bool,
+    select: bool,
     row_security: bool,
 }
 
@@ -81,6 +83,11 @@ impl Found {
         }
         if !self.delete && options.mode == Mode::Replace {
             lacking.push("DELETE");
+        }
+        if options.mode == Mode::Upsert {
+            // What ON CONFLICT DO UPDATE asks for.
+            lacking.extend((!self.update).then_some("UPDATE"));
+            lacking.extend((!self.select).then_some("SELECT"));
         }
         if !lacking.is_empty() {
             differences.push(format!(
@@ -103,16 +110,35 @@ impl Found {
     }
 }
 
+/// `schema.table`, where the schema is the one that the table is in or would be created in.
+pub(super) async fn target(
+    connection: &mut PgConnection,
+    name: &Name<'_>,
+    options: &Options,
+) -> Result<String, Fault> {
+    let schema = match (find(&mut *connection, name, options).await?, name.schema) {
+        (Some(found), _) => Some(found.schema),
+        (None, Some(schema)) => Some(schema.to_owned()),
+        (None, None) => sqlx::query_scalar("SELECT pg_catalog.current_schema()::text")
+            .fetch_one(connection)
+            .await
+            .map_err(|e| fault(e, &options.place()))?,
+    };
+    Ok(format!("{}.{}", schema.unwrap_or_default(), name.table))
+}
+
 /// The table, if there is one of that name.
 pub(super) async fn find(
     connection: &mut PgConnection,
     name: &Name<'_>,
     options: &Options,
-) -> Result<Option<Found>, SinkError> {
+) -> Result<Option<Found>, Fault> {
     let found = sqlx::query(
         "SELECT c.oid::int8, n.nspname::text, c.relkind::text, \
          pg_catalog.has_table_privilege(c.oid, 'INSERT'), \
          pg_catalog.has_table_privilege(c.oid, 'DELETE'), \
+         pg_catalog.has_table_privilege(c.oid, 'UPDATE'), \
+         pg_catalog.has_table_privilege(c.oid, 'SELECT'), \
          pg_catalog.row_security_active(c.oid) \
          FROM pg_catalog.pg_class c \
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -122,7 +148,7 @@ pub(super) async fn find(
     .fetch_optional(connection)
     .await
     .and_then(|row| row.map(|row| found(name.quoted(), row)).transpose());
-    found.map_err(|e| refusal(e, &options.place()))
+    found.map_err(|e| fault(e, &options.place()))
 }
 
 fn found(name: String, row: PgRow) -> sqlx::Result<Found> {
@@ -133,7 +159,9 @@ fn found(name: String, row: PgRow) -> sqlx::Result<Found> {
         kind: row.try_get(2)?,
         insert: row.try_get(3)?,
         delete: row.try_get(4)?,
-        row_security: row.try_get(5)?,
+        update: row.try_get(5)?,
+        select: row.try_get(6)?,
+        row_security: row.try_get(7)?,
     })
 }
 
@@ -159,10 +187,10 @@ fn existing(row: PgRow) -> sqlx::Result<Existing> {
 /// Compares the table with the run's columns, and returns these as the table takes them.
 pub(super) async fn check(
     connection: &mut PgConnection,
-    table: Found,
+    table: &Found,
     schema: &Schema,
     options: &Options,
-) -> Result<Vec<Column>, SinkError> {
+) -> Result<Vec<Column>, Fault> {
     table.permits(options)?;
     let rows = sqlx::query(
         "SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, \
@@ -176,7 +204,7 @@ pub(super) async fn check(
     .await;
     let columns: Vec<Existing> = rows
         .and_then(|rows| rows.into_iter().map(existing).collect())
-        .map_err(|e| refusal(e, &options.place()))?;
+        .map_err(|e| fault(e, &options.place()))?;
 
     let mut differences = unusable_names(schema);
     differences.extend(encoding(connection, options).await?);
@@ -209,7 +237,9 @@ pub(super) async fn check(
         taken.push(Column {
             name: field.name.clone(),
             data_type: field.data_type,
+            sql_type: column.sql_type.clone(),
             not_null: column.not_null || !field.nullable,
+            key: is_key(options, &field.name),
         });
     }
     for column in columns {
@@ -222,20 +252,24 @@ pub(super) async fn check(
             ));
         }
     }
+    if options.mode == Mode::Upsert {
+        differences.extend(keys::unusable(schema, options));
+        differences.extend(keys::without_index(connection, table, options).await?);
+    }
     if differences.is_empty() {
         Ok(taken)
     } else {
-        Err(misfit(options.place(), &differences))
+        Err(misfit(options.place(), &differences).into())
     }
 }
 
-/// Whether the table can be created.
+/// Whether the table can be created, and in which schema.
 pub(super) async fn creatable(
     connection: &mut PgConnection,
     name: &Name<'_>,
     schema: &Schema,
     options: &Options,
-) -> Result<(), SinkError> {
+) -> Result<String, Fault> {
     let row = sqlx::query(
         "SELECT n.nspname::text, pg_catalog.has_schema_privilege(n.oid, 'CREATE') \
          FROM pg_catalog.pg_namespace n \
@@ -244,11 +278,15 @@ pub(super) async fn creatable(
     .bind(name.schema)
     .fetch_optional(&mut *connection)
     .await
-    .map_err(|e| refusal(e, &options.place()))?;
+    .map_err(|e| fault(e, &options.place()))?;
 
     let mut differences = unusable_names(schema);
     differences.extend(encoding(connection, options).await?);
+    if options.mode == Mode::Upsert {
+        differences.extend(keys::unusable(schema, options));
+    }
     let role = quote(&options.user);
+    let mut home = String::new();
     match row {
         None => differences.push(match name.schema {
             Some(schema) => format!(
@@ -260,7 +298,7 @@ pub(super) async fn creatable(
             }
         }),
         Some(row) => {
-            let read = |e| refusal(e, &options.place());
+            let read = |e| fault(e, &options.place());
             let within: String = row.try_get(0).map_err(read)?;
             let may: bool = row.try_get(1).map_err(read)?;
             if !may {
@@ -270,6 +308,7 @@ pub(super) async fn creatable(
                     quote(&within)
                 ));
             }
+            home = within;
         }
     }
     for field in &schema.fields {
@@ -281,24 +320,21 @@ pub(super) async fn creatable(
         }
     }
     if differences.is_empty() {
-        Ok(())
+        Ok(home)
     } else {
-        Err(misfit(options.place(), &differences))
+        Err(misfit(options.place(), &differences).into())
     }
 }
 
 /// Properties of the whole database that would make rows fail one by one.
-async fn encoding(
-    connection: &mut PgConnection,
-    options: &Options,
-) -> Result<Vec<String>, SinkError> {
+async fn encoding(connection: &mut PgConnection, options: &Options) -> Result<Vec<String>, Fault> {
     let read: sqlx::Result<(String, String)> = sqlx::query_as(
         "SELECT pg_catalog.current_setting('server_encoding'), \
          pg_catalog.current_setting('transaction_read_only')",
     )
     .fetch_one(connection)
     .await;
-    let (encoding, read_only) = read.map_err(|e| refusal(e, &options.place()))?;
+    let (encoding, read_only) = read.map_err(|e| fault(e, &options.place()))?;
     let mut differences = Vec::new();
     if encoding != "UTF8" {
         differences.push(format!(
@@ -316,8 +352,8 @@ async fn encoding(
 }
 
 /// The statement that creates the table.
-pub(super) fn create(name: &Name<'_>, schema: &Schema) -> String {
-    let columns: Vec<String> = schema
+pub(super) fn create(name: &str, schema: &Schema, options: &Options) -> String {
+    let mut parts: Vec<String> = schema
         .fields
         .iter()
         .map(|f| {
@@ -325,15 +361,24 @@ pub(super) fn create(name: &Name<'_>, schema: &Schema) -> String {
             format!("{} {}{constraint}", quote(&f.name), sql_type(f.data_type))
         })
         .collect();
-    format!("CREATE TABLE {} ({})", name.quoted(), columns.join(", "))
+    if options.mode == Mode::Upsert {
+        parts.push(keys::primary(options));
+    }
+    format!("CREATE TABLE {name} ({})", parts.join(", "))
 }
 
 /// The columns of a table that [`create`] made.
-pub(super) fn columns(schema: &Schema) -> Vec<Column> {
+pub(super) fn columns(schema: &Schema, options: &Options) -> Vec<Column> {
     let column = |f: &glovebox_core::Field| Column {
         name: f.name.clone(),
         data_type: f.data_type,
+        sql_type: sql_type(f.data_type),
         not_null: !f.nullable,
+        key: is_key(options, &f.name),
     };
     schema.fields.iter().map(column).collect()
+}
+
+fn is_key(options: &Options, name: &str) -> bool {
+    options.mode == Mode::Upsert && options.keys.iter().any(|key| key == name)
 }

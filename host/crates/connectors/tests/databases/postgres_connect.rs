@@ -9,10 +9,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use glovebox_connectors::postgres::{Mode, Options, Sink};
-use glovebox_core::{Secret, Sink as _, SinkError};
+use glovebox_core::{Secret, Sink as _, SinkError, Totals};
 use glovebox_tests::postgres::Postgres;
 
-use crate::data::{people, persons, write};
+use crate::data::{job, people, persons, write};
 use crate::postgres_rows::{options, rows};
 
 fn complaint(options: Options) -> String {
@@ -174,7 +174,7 @@ fn a_commit_without_a_reply_is_not_called_a_failure() {
     let mut options = options(&database, Mode::Append);
     options.port = cable.port;
     let mut sink = Sink::new(options);
-    sink.open(&people()).unwrap();
+    sink.open(&job(), &people()).unwrap();
     write(&mut sink, &[persons(&[(Some(1), None)])]).unwrap();
 
     let watched = database.clone();
@@ -188,7 +188,7 @@ fn a_commit_without_a_reply_is_not_called_a_failure() {
         }
         cable.cut();
     });
-    let outcome = sink.commit().unwrap_err();
+    let outcome = sink.commit(&Totals::default()).unwrap_err();
     cutter.join().unwrap();
     assert!(matches!(outcome, SinkError::Unknown { .. }), "{outcome}");
     assert!(
@@ -213,10 +213,10 @@ fn a_connection_lost_before_the_commit_stores_nothing() {
     let mut options = options(&database, Mode::Append);
     options.port = cable.port;
     let mut sink = Sink::new(options);
-    sink.open(&people()).unwrap();
+    sink.open(&job(), &people()).unwrap();
     write(&mut sink, &[persons(&[(Some(1), None)])]).unwrap();
     cable.cut();
-    let lost = sink.commit().unwrap_err();
+    let lost = sink.commit(&Totals::default()).unwrap_err();
     assert!(matches!(lost, SinkError::Io { .. }), "{lost}");
     assert!(
         lost.to_string()

@@ -6,13 +6,13 @@ use glovebox_connectors::postgres::{Mode, Options, Sink};
 use glovebox_core::{DataType, Field, Schema, Secret, Sink as _};
 use glovebox_tests::postgres::Postgres;
 
-use crate::data::{every_type, load, people, persons};
+use crate::data::{every_type, job, load, people, persons};
 use crate::postgres_rows::{options, rows};
 
 /// What `probe` and `open` say, which must be the same.
 fn complaint(options: &Options, schema: &Schema) -> String {
     let probed = Sink::new(options.clone()).probe(schema).unwrap_err();
-    let opened = Sink::new(options.clone()).open(schema).unwrap_err();
+    let opened = Sink::new(options.clone()).open(&job(), schema).unwrap_err();
     assert_eq!(probed.to_string(), opened.to_string());
     opened.to_string()
 }
@@ -230,13 +230,15 @@ fn a_table_that_another_load_holds_is_waited_for_no_longer_than_said() {
     let mut options = options(&database, Mode::Replace);
     let mut first = Sink::new(options.clone());
     load(&mut first, &people(), &[one]).unwrap();
-    first.open(&people()).unwrap();
+    first.open(&job(), &people()).unwrap();
 
     options.connect_timeout = Duration::from_secs(3);
-    let refused = Sink::new(options.clone()).open(&people()).unwrap_err();
+    let refused = Sink::new(options.clone())
+        .open(&job(), &people())
+        .unwrap_err();
     let expected = "another session holds the table; end it (see pg_stat_activity), or run later \
                     (SQLSTATE 55P03); nothing was stored";
     assert!(refused.to_string().ends_with(expected), "{refused}");
     first.abort();
-    Sink::new(options).open(&people()).unwrap();
+    Sink::new(options).open(&job(), &people()).unwrap();
 }
