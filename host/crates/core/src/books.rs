@@ -11,7 +11,7 @@ use crate::sink::Encoded;
 pub type Digest = [u8; 32];
 
 /// A run, as its sink is told of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Job {
     /// The run's own name: of its first start, where it is resumed.
     pub run: String,

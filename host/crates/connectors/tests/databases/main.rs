@@ -9,3 +9,4 @@ mod postgres_connect;
 mod postgres_rows;
 mod postgres_table;
 mod sqlite;
+mod sqlite_books;
