@@ -9,10 +9,11 @@ use sqlx::postgres::PgConnection;
 use super::books::Books;
 use super::copy::Column;
 use super::keys::number_column;
+use super::name::Name;
 use super::refusal::Fault;
 use super::runs::{self, Turn};
 use super::session::{BEGIN, lock_timeout, statement};
-use super::table::{self, Name};
+use super::table;
 use super::{Mode, Options};
 use crate::database::quote;
 
@@ -77,7 +78,8 @@ pub(super) async fn begin(
         Some(found) => {
             found.permits(options)?;
             // To learn now, and not from the first chunk, that another session holds the table.
-            let lock = format!("LOCK TABLE {} IN ROW EXCLUSIVE MODE", name.quoted());
+            let table = name.within(&found.schema);
+            let lock = format!("LOCK TABLE {table} IN ROW EXCLUSIVE MODE");
             statement(connection, &lock, &place).await?;
             let columns = table::check(connection, &found, schema, options).await?;
             (columns, found.schema, false)
@@ -86,7 +88,7 @@ pub(super) async fn begin(
             let home = table::creatable(connection, &name, schema, options).await?;
             let append = options.mode == Mode::Append;
             if append {
-                let create = table::create(&name.quoted(), schema, options);
+                let create = table::create(&name.within(&home), schema, options);
                 statement(connection, &create, &place).await?;
             }
             (table::columns(schema, options), home, append)
@@ -118,7 +120,7 @@ pub(super) async fn begin(
     Ok(Begun {
         turn,
         columns,
-        target: format!("{}.{}", quote(&home), quote(name.table)),
+        target: name.within(&home),
         stage,
         chunks,
         created,

@@ -5,6 +5,7 @@
 use glovebox_core::SinkError;
 use sqlx::postgres::PgConnection;
 
+use super::name::LONGEST_NAME;
 use super::refusal::{Fault, fault};
 use super::session::statement;
 use super::{Mode, Options};
@@ -77,6 +78,10 @@ impl Books {
         connection: &mut PgConnection,
         options: &Options,
     ) -> Result<bool, Fault> {
+        if self.name.is_empty() || self.name.len() > LONGEST_NAME || self.name.contains('\0') {
+            let problem = format!("a schema's name has 1 to {LONGEST_NAME} bytes; write another");
+            return Err(self.misfit(problem).into());
+        }
         let within = self.within(connection).await?;
         let found = match within {
             Some(schema) if schema.usage => self.tables(connection).await?,

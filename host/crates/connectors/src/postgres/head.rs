@@ -7,10 +7,10 @@ use std::sync::Arc;
 use glovebox_core::SinkError;
 use sqlx::{AssertSqlSafe, Row};
 
+use super::name::{self, Name};
 use super::refusal::fault;
 use super::retry::Patience;
 use super::session::Session;
-use super::table::Name;
 use super::{NAME, Options};
 use crate::database::{self, quote};
 
@@ -27,15 +27,14 @@ pub fn head(
         .iter()
         .map(|c| format!("{}::text", quote(c)))
         .collect();
-    let sql = format!(
-        "SELECT {} FROM {} LIMIT {rows}",
-        texts.join(", "),
-        Name::parse(options)?.quoted()
-    );
+    let name = Name::parse(options)?;
     let mut session = Session::new(Arc::new(options.clone()), NAME.into(), Arc::default())?;
     session.attempt(&mut Patience::none(), async |connection| {
+        let home = name::home(connection, &name, options).await?;
+        let table = name.within(&home.unwrap_or_default());
         // Safe by construction: names through `quote`, and a number.
-        sqlx::query(AssertSqlSafe(sql.as_str()))
+        let sql = format!("SELECT {} FROM {table} LIMIT {rows}", texts.join(", "));
+        sqlx::query(AssertSqlSafe(sql))
             .fetch_all(connection)
             .await
             .and_then(|found| found.iter().map(|row| cells(row, columns.len())).collect())

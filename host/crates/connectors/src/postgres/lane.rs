@@ -109,9 +109,10 @@ pub(super) async fn store(
         return Ok(());
     }
     statement(connection, BEGIN, &load.place).await?;
-    rows(connection, load, group)
-        .await
-        .map_err(|e| fault(e, &load.place))?;
+    if let Err(e) = rows(connection, load, group).await {
+        let error = fault(e, &load.place);
+        return Err(unless_fenced(connection, load, error).await);
+    }
     rejects(connection, load, &group.rejects)
         .await
         .map_err(|e| fault(e, &load.place))?;
@@ -140,6 +141,32 @@ pub(super) async fn store(
     }
     *sent = true;
     statement(connection, "COMMIT", &load.place).await
+}
+
+/// That the run was given up, if that is why its staging table is gone.
+async fn unless_fenced(connection: &mut PgConnection, load: &Load, error: Fault) -> Fault {
+    if matches!(error, Fault::Passing(_))
+        || statement(connection, "ROLLBACK", &load.place)
+            .await
+            .is_err()
+    {
+        return error;
+    }
+    let ours = sqlx::query_scalar(AssertSqlSafe(format!(
+        "SELECT EXISTS (SELECT FROM {} WHERE run = $1 AND epoch = $2 AND state = 'running')",
+        load.books.run
+    )))
+    .bind(&load.turn.run)
+    .bind(load.turn.epoch)
+    .fetch_one(connection)
+    .await;
+    match ours {
+        Ok(false) => SinkError::Fenced {
+            place: load.place.clone(),
+        }
+        .into(),
+        _ => error,
+    }
 }
 
 async fn rows(connection: &mut PgConnection, load: &Load, group: &Group) -> sqlx::Result<()> {

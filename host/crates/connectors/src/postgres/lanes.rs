@@ -146,21 +146,21 @@ impl Lanes {
         self.failure()
     }
 
-    /// Lets lanes end what they are at, or give it up when that takes long. Whether all did.
-    pub(super) fn end(&mut self) -> bool {
+    /// Lets lanes end what they are at, or give it up when that takes long.
+    pub(super) fn end(&mut self) {
         self.groups = None;
         while self.taken.try_recv().is_ok() {}
         self.settle();
         self.shared.stop.store(true, Ordering::Relaxed);
-        self.settle()
+        self.settle();
     }
 
-    fn settle(&mut self) -> bool {
+    fn settle(&mut self) {
         let start = Instant::now();
         loop {
             self.threads.retain(|thread| !thread.is_finished());
             if self.threads.is_empty() || start.elapsed() >= GRACE {
-                return self.threads.is_empty();
+                return;
             }
             thread::sleep(Duration::from_millis(5));
         }

@@ -12,6 +12,7 @@ mod head;
 mod keys;
 mod lane;
 mod lanes;
+mod name;
 mod numeric;
 mod publish;
 mod refusal;
@@ -37,11 +38,11 @@ use begin::Begun;
 use books::Books;
 use lane::Load;
 use lanes::Lanes;
+use name::Name;
 use publish::Ending;
 use refusal::fault;
 use retry::Patience;
 use session::Session;
-use table::Name;
 
 pub use crate::database::Mode;
 pub use head::head;
@@ -200,7 +201,8 @@ impl glovebox_core::Sink for Sink {
                         ..History::default()
                     });
                 }
-                let target = table::target(connection, &name, options).await?;
+                let home = name::home(connection, &name, options).await?;
+                let target = format!("{}.{}", home.unwrap_or_default(), name.table);
                 runs::history(connection, &books, options, &target, pipeline, plan).await
             })
             .map(Some)
@@ -308,6 +310,9 @@ impl glovebox_core::Sink for Sink {
         let mut patience = Patience::new(options.retry_for);
         self.session(NAME.into())?
             .attempt(&mut patience, async |connection| {
+                if last < 0 && !books.look(connection, options).await? {
+                    return Ok(());
+                }
                 let mut rows = sqlx::query(AssertSqlSafe(sql.as_str()))
                     .bind(run)
                     .bind(last)
@@ -332,15 +337,11 @@ impl glovebox_core::Sink for Sink {
             return 0;
         };
         let options = &self.options;
-        let all_ended = lanes.end();
+        lanes.end();
         let ending = Running::ending(&begun, options, &schema);
-        let place = options.place();
         let books = Books::new(options);
         let mut patience = Patience::new(LAST_PATIENCE);
         let stored = session.attempt(&mut patience, async |connection| {
-            if !all_ended {
-                runs::end_sessions(connection, &begun.turn.run, &place).await?;
-            }
             runs::stored(connection, &books, options, &begun.turn.run).await
         });
         let cleared = session.attempt(&mut patience, async |connection| {

@@ -10,10 +10,11 @@ use sqlx::postgres::PgConnection;
 use super::begin::Stage;
 use super::books::Books;
 use super::keys;
+use super::name::Name;
 use super::refusal::{Fault, fault};
 use super::runs::{self, Turn, signed};
 use super::session::{BEGIN, lock_timeout, statement};
-use super::table::{self, Name};
+use super::table;
 use super::{Mode, Options};
 use crate::database::{quote, quote_all};
 
@@ -61,7 +62,12 @@ pub(super) async fn finish(
         return ours(connection, &books, ending).await;
     }
     if let Some(stage) = ending.stage {
-        statement(connection, &lock_timeout(options.retry_for), &place).await?;
+        statement(
+            connection,
+            &lock_timeout(options.retry_for.max(options.connect_timeout)),
+            &place,
+        )
+        .await?;
         publish(connection, ending, stage).await?;
         let drop = format!("DROP TABLE {}", stage.table);
         statement(connection, &drop, &place).await?;

@@ -203,11 +203,7 @@ async fn handover<T>(
 }
 
 /// Ends the other sessions of a run.
-pub(super) async fn end_sessions(
-    connection: &mut PgConnection,
-    run: &str,
-    place: &str,
-) -> Result<(), Fault> {
+async fn end_sessions(connection: &mut PgConnection, run: &str, place: &str) -> Result<(), Fault> {
     sqlx::query(
         "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
          WHERE application_name = $1 AND datname = pg_catalog.current_database() \

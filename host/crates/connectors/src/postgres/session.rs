@@ -42,6 +42,8 @@ pub(super) struct Session {
     options: Arc<Options>,
     name: String,
     connection: Option<PgConnection>,
+    /// The server's process behind the last connection, and since when.
+    backend: Option<(i32, String)>,
     // Taken only at the end. After the connection: that may not outlive its reactor.
     runtime: Option<Runtime>,
     stop: Arc<AtomicBool>,
@@ -66,6 +68,7 @@ impl Session {
             options,
             name,
             connection: None,
+            backend: None,
             runtime: Some(runtime),
             stop,
         })
@@ -107,6 +110,7 @@ impl Session {
             options,
             name,
             connection,
+            backend,
             runtime: Some(runtime),
             stop,
         } = self
@@ -117,7 +121,11 @@ impl Session {
             let task = pin!(async {
                 let connection = match connection {
                     Some(connection) => connection,
-                    none => none.insert(connect::connect(options, name).await?),
+                    none => {
+                        let mut new = connect::connect(options, name).await?;
+                        *backend = Some(succeed(&mut new, backend.take(), options).await?);
+                        none.insert(new)
+                    }
                 };
                 work(connection).await
             });
@@ -164,6 +172,28 @@ fn ended(options: &Options) -> SinkError {
         place: options.place(),
         problem: std::io::Error::new(std::io::ErrorKind::Interrupted, "the run was ended"),
     }
+}
+
+/// Ends the process that served the connection before, if it lives on because the network does not
+/// tell it: its transaction would block ours. Returns the new connection's.
+async fn succeed(
+    connection: &mut PgConnection,
+    before: Option<(i32, String)>,
+    options: &Options,
+) -> Result<(i32, String), Fault> {
+    let (pid, since) = before.unzip();
+    sqlx::query_as(
+        "SELECT pid, backend_start::text FROM pg_catalog.pg_stat_activity \
+         WHERE pid = pg_catalog.pg_backend_pid() \
+         AND (SELECT count(pg_catalog.pg_terminate_backend(pid)) \
+              FROM pg_catalog.pg_stat_activity \
+              WHERE pid = $1 AND backend_start::text = $2 AND usename = current_user) >= 0",
+    )
+    .bind(pid)
+    .bind(since)
+    .fetch_one(connection)
+    .await
+    .map_err(|e| fault(e, &options.server()))
 }
 
 /// Executes statements without arguments: literals, and names through `quote`.

@@ -1,66 +1,24 @@
-//! The table: its name, whether it can be created, and whether an existing one fits.
+//! The table: whether there is one, whether it can be created, and whether an existing one fits.
 //!
 //! Owns the questions to the catalogue; refuses to stop at the first difference.
 
 use glovebox_core::{Schema, SinkError};
-use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{AssertSqlSafe, Row};
 
 use super::copy::Column;
+use super::name::{LONGEST_NAME, Name, PATH, home};
 use super::refusal::{Fault, fault};
 use super::types::{accepted, accepts, sql_type};
 use super::{Mode, Options, keys};
 use crate::database::{misfit, quote, unusable_names};
-
-/// The longest name that PostgreSQL does not cut, in bytes.
-const LONGEST_NAME: usize = 63;
-
-/// A table's name, with its schema where one was given.
-pub(super) struct Name<'a> {
-    pub(super) schema: Option<&'a str>,
-    pub(super) table: &'a str,
-}
-
-impl<'a> Name<'a> {
-    pub(super) fn parse(options: &'a Options) -> Result<Self, SinkError> {
-        let name = match options.table.split_once('.') {
-            Some((schema, table)) => Name {
-                schema: Some(schema),
-                table,
-            },
-            None => Name {
-                schema: None,
-                table: &options.table,
-            },
-        };
-        let parts = [name.schema.unwrap_or("public"), name.table];
-        let usable = |part: &str| {
-            !part.is_empty() && part.len() <= LONGEST_NAME && !part.contains(['.', '\0'])
-        };
-        if parts.into_iter().all(usable) {
-            return Ok(name);
-        }
-        Err(misfit(
-            options.place(),
-            &[format!(
-                "a table's name is `table` or `schema.table`, each of 1 to {LONGEST_NAME} bytes"
-            )],
-        ))
-    }
-
-    pub(super) fn quoted(&self) -> String {
-        match self.schema {
-            Some(schema) => format!("{}.{}", quote(schema), quote(self.table)),
-            None => quote(self.table),
-        }
-    }
-}
 
 /// An existing table.
 pub(super) struct Found {
     pub(super) name: String,
     pub(super) oid: i64,
     pub(super) schema: String,
+    usage: bool,
     kind: String,
     insert: bool,
     delete: bool,
@@ -77,6 +35,12 @@ impl Found {
             differences.push("it is not an ordinary table (a view, say); name a table".into());
         }
         let role = quote(&options.user);
+        if !self.usage {
+            differences.push(format!(
+                "the role may not enter its schema; run: GRANT USAGE ON SCHEMA {} TO {role}",
+                quote(&self.schema)
+            ));
+        }
         let mut lacking = Vec::new();
         if !self.insert {
             lacking.push("INSERT");
@@ -110,41 +74,29 @@ impl Found {
     }
 }
 
-/// `schema.table`, where the schema is the one that the table is in or would be created in.
-pub(super) async fn target(
-    connection: &mut PgConnection,
-    name: &Name<'_>,
-    options: &Options,
-) -> Result<String, Fault> {
-    let schema = match (find(&mut *connection, name, options).await?, name.schema) {
-        (Some(found), _) => Some(found.schema),
-        (None, Some(schema)) => Some(schema.to_owned()),
-        (None, None) => sqlx::query_scalar("SELECT pg_catalog.current_schema()::text")
-            .fetch_one(connection)
-            .await
-            .map_err(|e| fault(e, &options.place()))?,
-    };
-    Ok(format!("{}.{}", schema.unwrap_or_default(), name.table))
-}
-
 /// The table, if there is one of that name.
 pub(super) async fn find(
     connection: &mut PgConnection,
     name: &Name<'_>,
     options: &Options,
 ) -> Result<Option<Found>, Fault> {
-    let found = sqlx::query(
+    let found = sqlx::query(AssertSqlSafe(format!(
         "SELECT c.oid::int8, n.nspname::text, c.relkind::text, \
          pg_catalog.has_table_privilege(c.oid, 'INSERT'), \
          pg_catalog.has_table_privilege(c.oid, 'DELETE'), \
          pg_catalog.has_table_privilege(c.oid, 'UPDATE'), \
          pg_catalog.has_table_privilege(c.oid, 'SELECT'), \
-         pg_catalog.row_security_active(c.oid) \
+         pg_catalog.row_security_active(c.oid), \
+         pg_catalog.has_schema_privilege(n.oid, 'USAGE') \
          FROM pg_catalog.pg_class c \
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         WHERE c.oid = pg_catalog.to_regclass($1)",
-    )
-    .bind(name.quoted())
+         LEFT JOIN ({PATH}) path ON path.schema = n.nspname \
+         WHERE c.relname = $1 AND CASE WHEN $3::text IS NULL THEN path.place IS NOT NULL \
+         ELSE n.nspname = $3 END ORDER BY path.place LIMIT 1"
+    )))
+    .bind(name.table)
+    .bind(&options.books)
+    .bind(name.schema)
     .fetch_optional(connection)
     .await
     .and_then(|row| row.map(|row| found(name.quoted(), row)).transpose());
@@ -162,6 +114,7 @@ fn found(name: String, row: PgRow) -> sqlx::Result<Found> {
         update: row.try_get(5)?,
         select: row.try_get(6)?,
         row_security: row.try_get(7)?,
+        usage: row.try_get(8)?,
     })
 }
 
@@ -270,12 +223,12 @@ pub(super) async fn creatable(
     schema: &Schema,
     options: &Options,
 ) -> Result<String, Fault> {
+    let within = home(connection, name, options).await?;
     let row = sqlx::query(
         "SELECT n.nspname::text, pg_catalog.has_schema_privilege(n.oid, 'CREATE') \
-         FROM pg_catalog.pg_namespace n \
-         WHERE n.nspname = coalesce($1, pg_catalog.current_schema())",
+         FROM pg_catalog.pg_namespace n WHERE n.nspname = $1",
     )
-    .bind(name.schema)
+    .bind(within)
     .fetch_optional(&mut *connection)
     .await
     .map_err(|e| fault(e, &options.place()))?;
