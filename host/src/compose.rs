@@ -184,7 +184,12 @@ fn sqlite_options(spec: &model::SqliteSink) -> sqlite::Options {
         path: spec.path.value.clone(),
         table: spec.table.value.clone(),
         mode: table_mode(spec.mode),
+        keys: names(&spec.keys),
     }
+}
+
+fn names(columns: &[model::Spanned<String>]) -> Vec<String> {
+    columns.iter().map(|c| c.value.clone()).collect()
 }
 
 fn postgres_options(spec: &model::PostgresSink, secret: Option<Secret>) -> postgres::Options {
@@ -199,7 +204,12 @@ fn postgres_options(spec: &model::PostgresSink, secret: Option<Secret>) -> postg
         },
         table: spec.table.value.clone(),
         mode: table_mode(spec.mode),
+        keys: names(&spec.keys),
+        books: spec.books.clone(),
+        connections: spec.connections,
+        ordered: spec.ordered,
         connect_timeout: spec.connect_timeout,
+        retry_for: spec.retry_for,
     }
 }
 
@@ -207,13 +217,15 @@ fn table_mode(mode: Mode) -> glovebox_connectors::database::Mode {
     match mode {
         Mode::Append => glovebox_connectors::database::Mode::Append,
         Mode::Replace => glovebox_connectors::database::Mode::Replace,
+        Mode::Upsert => glovebox_connectors::database::Mode::Upsert,
     }
 }
 
 fn file_mode(mode: Mode) -> csv::Mode {
     match mode {
         Mode::Append => csv::Mode::Append,
-        Mode::Replace => csv::Mode::Replace,
+        // The manifest gives no file the mode upsert.
+        Mode::Replace | Mode::Upsert => csv::Mode::Replace,
     }
 }
 

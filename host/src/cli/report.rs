@@ -103,6 +103,13 @@ fn write_report(report: &RunReport, out: &mut impl Write) -> std::io::Result<()>
             .map(|bytes| format!(", {} MiB at most", bytes >> 20))
             .unwrap_or_default()
     )?;
+    if report.resumed_rows > 0 {
+        writeln!(
+            out,
+            "  {} of them by an earlier start of run {}",
+            report.resumed_rows, report.run
+        )?;
+    }
     for step in &report.steps {
         let mut fate = String::new();
         if step.filtered > 0 {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 use glovebox_core::{RunOutcome, RunReport, Source};
 use glovebox_engine::manifest::Manifest;
-use glovebox_engine::{ArmedStep, Progress, Run, Toolbox, arm};
+use glovebox_engine::{ArmedStep, Progress, Run, Start, Toolbox, arm};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Exit;
@@ -32,6 +32,22 @@ pub(super) struct Args {
     /// Threads that work on rows; all cores by default.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: Option<u16>,
+    /// Go on with a run that did not finish; begin anew if there is none.
+    #[arg(long, conflicts_with = "again")]
+    resume: bool,
+    /// Begin anew, even if rows of this input were added before.
+    #[arg(long)]
+    again: bool,
+}
+
+impl Args {
+    fn start(&self) -> Start {
+        match (self.resume, self.again) {
+            (true, _) => Start::Resume,
+            (_, true) => Start::Again,
+            _ => Start::Fresh,
+        }
+    }
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
@@ -75,14 +91,22 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         rejects: &manifest.rejects.path,
         at_most: manifest.rejects.at_most.as_ref().map(|a| a.value),
         workers,
+        start: args.start(),
     }
     .run(&stop, &mut |progress| show(&bar, progress));
     bar.finish_and_clear();
-    let mut report = report.inspect_err(|_| {
+    let report = report.inspect_err(|_| {
         if let Some(destination) = &report_file {
             destination.discard();
         }
-    })?;
+    });
+    let mut report = match report {
+        Err(error) if error.is_about_the_call() => {
+            eprintln!("error: {error}");
+            return Ok(Exit::Usage);
+        }
+        report => report?,
+    };
     report.peak_memory = peak_memory();
 
     let on_stdout = matches!(report_file, Some(Destination::Stdout));
@@ -140,7 +164,7 @@ fn announce_cost(steps: &[ArmedStep<'_>], source: &dyn Source) {
     }
 }
 
-/// The first Ctrl-C ends the run at the next batch, with nothing published; a second one at once.
+/// The first Ctrl-C ends the run at the next batch; a second one at once.
 fn stop_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stop);
@@ -148,7 +172,7 @@ fn stop_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
         if asked.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        eprintln!("stopping; nothing will be published (Ctrl-C again to stop at once)");
+        eprintln!("stopping (Ctrl-C again to stop at once)");
     })
     .context("cannot listen for Ctrl-C")?;
     Ok(stop)

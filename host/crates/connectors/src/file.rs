@@ -8,7 +8,10 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use glovebox_core::{Encoded, Encoder, Payload, Schema, Sink, SinkError};
+use glovebox_core::{
+    ChunkRecord, Encoder, FinishedChunk, History, Job, KeptReject, Payload, Schema, Sink, SinkError,
+    Totals,
+};
 
 use crate::staged::Staged;
 
@@ -137,7 +140,12 @@ impl<F: Format> Sink for FileSink<F> {
         self.existing(schema).map(drop)
     }
 
-    fn open(&mut self, schema: &Schema) -> Result<(), SinkError> {
+    /// A file keeps no books: it is whole or not there.
+    fn history(&mut self, _: &str, _: &str) -> Result<Option<History>, SinkError> {
+        Ok(None)
+    }
+
+    fn open(&mut self, _: &Job, schema: &Schema) -> Result<Vec<ChunkRecord>, SinkError> {
         self.format.check(schema).map_err(|p| self.shape(p))?;
         let mut staged = Staged::create(&self.path).map_err(|e| self.io(e))?;
         let written = match self.existing(schema)? {
@@ -147,32 +155,37 @@ impl<F: Format> Sink for FileSink<F> {
         written.map_err(|e| self.io(e))?;
         self.schema = Arc::new(schema.clone());
         self.staged = Some(staged);
-        Ok(())
+        Ok(Vec::new())
     }
 
     fn encoder(&self) -> Box<dyn Encoder> {
         self.format.encoder(Arc::clone(&self.schema), &self.place())
     }
 
-    fn write(&mut self, encoded: Encoded) -> Result<(), SinkError> {
+    fn write(&mut self, chunk: FinishedChunk) -> Result<(), SinkError> {
         let Some(staged) = &mut self.staged else {
             return Err(self.internal("rows came before the sink was opened"));
         };
-        match encoded.payload {
+        match chunk.encoded.payload {
             Payload::Empty => Ok(()),
             Payload::Bytes(bytes) => staged.write(&bytes).map_err(|e| self.io(e)),
             Payload::Batches(_) => Err(self.internal("a file takes bytes, not columns")),
         }
     }
 
-    fn commit(&mut self) -> Result<(), SinkError> {
+    fn commit(&mut self, _: &Totals) -> Result<(), SinkError> {
         let Some(staged) = self.staged.take() else {
             return Err(self.internal("committed before the sink was opened"));
         };
         staged.publish().map_err(|e| self.io(e))
     }
 
-    fn abort(&mut self) {
+    fn rejects(&mut self, _: &str, _: &mut dyn FnMut(KeptReject)) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    fn abort(&mut self) -> u64 {
         self.staged = None;
+        0
     }
 }

@@ -69,6 +69,10 @@ pub trait KeyRing: Send + Sync {
 
     /// What one value costs on this machine, measured now; none where it is negligible.
     fn cost_of_one(&self, method: &Method) -> Option<Duration>;
+
+    /// Sixteen bits by which a run that goes on notices other keys than it began with: too few
+    /// to try keys against.
+    fn check_value(&self) -> u16;
 }
 
 /// Why a keyed mask could not be computed.

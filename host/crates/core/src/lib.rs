@@ -5,6 +5,7 @@
 //! [`RunReport`]) have no field that could hold a cell.
 
 pub mod batch;
+pub mod books;
 pub mod credential;
 pub mod finding;
 pub mod keys;
@@ -16,6 +17,7 @@ pub mod sink;
 pub mod source;
 
 pub use batch::{Batch, Origin};
+pub use books::{ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, Totals};
 pub use credential::{CredentialError, CredentialStore, InvalidSecretName, SecretName};
 pub use finding::{Finding, Reject, Rule, Violation};
 pub use keys::{KeyError, KeyRing, Method, Spans, Target};

@@ -10,6 +10,8 @@ use serde::Serialize;
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct RunReport {
+    /// The run's own name, under which a database sink keeps its books.
+    pub run: String,
     /// The pipeline's name.
     pub pipeline: String,
     /// Where the rows came from.
@@ -20,6 +22,9 @@ pub struct RunReport {
     pub outcome: RunOutcome,
     /// Row counts; `read = stored + filtered + rejected`.
     pub rows: RowCounts,
+    /// Rows read that an earlier process of this run had dealt with.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub resumed_rows: u64,
     /// Rejected rows by step, rule and column, the most frequent first.
     pub rejects: Vec<RejectCount>,
     /// Where the rejects are written down.
@@ -35,6 +40,10 @@ pub struct RunReport {
     /// The most memory that the process has held, in bytes, where the system tells.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peak_memory: Option<u64>,
+}
+
+fn is_zero(rows: &u64) -> bool {
+    *rows == 0
 }
 
 /// How a run ended.

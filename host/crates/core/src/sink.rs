@@ -1,14 +1,19 @@
-//! Where clean rows go: encoded by many workers, written in order by one, published at once.
+//! Where clean rows go: encoded by many workers, handed over in order by one, and kept with the
+//! books of the run, so that each chunk is stored once whatever dies when.
 //!
-//! Refuses halves: until [`Sink::commit`] returns, readers of the target see what was there before.
+//! Refuses halves: a chunk is there with its books and its rejects, or not at all.
 
 use arrow_array::RecordBatch;
 
 use crate::batch::Batch;
+use crate::books::{ChunkRecord, FinishedChunk, History, Job, KeptReject, Totals};
 use crate::finding::Reject;
 use crate::schema::Schema;
 
 /// A target for rows.
+///
+/// A sink either keeps books (a database) or stages all and publishes at the end (a file). One
+/// that keeps books may show the chunks of an unfinished run, and can go on with it.
 pub trait Sink: Send {
     /// Kind and place in one line, without credentials.
     fn describe(&self) -> String;
@@ -20,29 +25,47 @@ pub trait Sink: Send {
     /// What stands in the way, and what to do.
     fn probe(&mut self, schema: &Schema) -> Result<(), SinkError>;
 
-    /// Connects, checks as [`Sink::probe`] does, and begins.
+    /// What it remembers of a pipeline's runs, those by this plan among the finished ones; none
+    /// if it keeps no books.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    fn history(&mut self, pipeline: &str, plan: &str) -> Result<Option<History>, SinkError>;
+
+    /// Connects, checks as [`Sink::probe`] does, and begins, or goes on. Returns the chunks that
+    /// are stored already, in the order of their index. From here on no other process can add to
+    /// this run.
     ///
     /// # Errors
     /// What stands in the way, before the first row.
-    fn open(&mut self, schema: &Schema) -> Result<(), SinkError>;
+    fn open(&mut self, job: &Job, schema: &Schema) -> Result<Vec<ChunkRecord>, SinkError>;
 
     /// An encoder for one worker; after [`Sink::open`].
     fn encoder(&self) -> Box<dyn Encoder>;
 
-    /// Writes what an encoder made of a chunk. Chunks come in their order.
+    /// Takes a chunk. Chunks come in their order; those that [`Sink::open`] returned do not come.
+    /// It may return before the chunk is stored, and then an error may show at a later call.
     ///
     /// # Errors
-    /// When the target refuses; the run ends and nothing is published.
-    fn write(&mut self, encoded: Encoded) -> Result<(), SinkError>;
+    /// When the target refuses; the run ends.
+    fn write(&mut self, chunk: FinishedChunk) -> Result<(), SinkError>;
 
-    /// Publishes all that was written.
+    /// Waits until all is stored, publishes what is not public yet, and closes the books.
     ///
     /// # Errors
-    /// When the target refuses; nothing is published.
-    fn commit(&mut self) -> Result<(), SinkError>;
+    /// When the target refuses.
+    fn commit(&mut self, totals: &Totals) -> Result<(), SinkError>;
 
-    /// Drops all that was written; the target is as before.
-    fn abort(&mut self);
+    /// The rejects of all stored chunks of a run, by row; also when it is not open. Nothing if it
+    /// keeps no books.
+    ///
+    /// # Errors
+    /// When they cannot be read back.
+    fn rejects(&mut self, run: &str, each: &mut dyn FnMut(KeptReject)) -> Result<(), SinkError>;
+
+    /// Ends a run that failed, and tells how many rows of it are stored and can be built upon:
+    /// nothing of a chunk that was not stored whole remains.
+    fn abort(&mut self) -> u64;
 }
 
 /// Encodes batches for a sink; one for each worker.
@@ -119,6 +142,14 @@ pub enum SinkError {
         place: String,
         /// What to look at before running again.
         problem: String,
+    },
+    /// Another process has taken the run over.
+    #[error(
+        "{place}: another process has taken this run over, so this one may store nothing more; let the other one finish"
+    )]
+    Fenced {
+        /// The table.
+        place: String,
     },
     /// Batches of another schema than the sink was opened with.
     #[error("{place}: internal error: {problem}")]

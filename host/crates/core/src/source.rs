@@ -11,6 +11,10 @@ pub trait Source: Send + Sync {
     /// Kind and place in one line, without credentials.
     fn describe(&self) -> String;
 
+    /// How its bytes become rows: format and options, without where it is. Sources of the same
+    /// bytes and the same dialect have the same rows.
+    fn dialect(&self) -> String;
+
     /// The columns it yields.
     fn schema(&self) -> &Schema;
 

@@ -2,7 +2,7 @@
 
 use glovebox_core::{Fault, RowCounts, SinkError, SourceError};
 
-/// A run that failed. Nothing was published, unless the variant says otherwise.
+/// A run that failed, or may not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The source could not be read.
@@ -42,12 +42,67 @@ pub enum RunError {
     },
     /// The rows are published, and the rejects are not.
     #[error(
-        "the rows are stored, but the rejects could not be put in place: {0}\nwith `mode: append`, do not run it again before you have looked"
+        "the rows are stored, but the rejects could not be put in place: {0}\na database sink keeps them too: `glovebox run --resume` writes them anew"
     )]
     RejectsAfterCommit(Box<RunError>),
+    /// A run ended early.
+    #[error("{error}{}", remains(*.stored))]
+    Ended {
+        /// Why.
+        error: Box<RunError>,
+        /// Rows of it that are stored.
+        stored: u64,
+    },
+    /// An earlier run of the pipeline has added a part of its rows.
+    #[error(
+        "run {run} of this pipeline, started {started}, did not finish: {stored} of its rows are stored
+`--resume` goes on with it; `--again` starts anew and leaves those rows where they are"
+    )]
+    Unfinished {
+        /// Its name.
+        run: String,
+        /// When it began.
+        started: String,
+        /// Its rows.
+        stored: u64,
+    },
+    /// The same input went through the same plan before.
+    #[error(
+        "run {run}, started {started}, has added the rows of this very input already ({stored} of them)
+`--again` adds them a second time"
+    )]
+    Already {
+        /// Its name.
+        run: String,
+        /// When it began.
+        started: String,
+        /// Its rows.
+        stored: u64,
+    },
+    /// A run may not go on by another plan.
+    #[error(
+        "run {run} cannot go on: since it began, its columns, steps, plugins or keys have changed
+put them back, or start anew with `--again`"
+    )]
+    PlanChanged {
+        /// The run.
+        run: String,
+    },
+    /// A run may not go on with another input.
+    #[error(
+        "run {run} cannot go on: its input is not the one that it began with
+put it back, or start anew with `--again`"
+    )]
+    InputChanged {
+        /// The run.
+        run: String,
+    },
+    /// The system gives no random numbers for the run's name.
+    #[error("the system gives no random numbers: {0}")]
+    Random(getrandom::Error),
     /// The books do not balance, which is a fault of Glovebox's.
     #[error(
-        "internal error: {} rows read, {} stored, {} filtered, {} rejected do not add up; nothing was published; please report it",
+        "internal error: {} rows read, {} stored, {} filtered, {} rejected do not add up; please report it",
         .rows.read, .rows.stored, .rows.filtered, .rows.rejected
     )]
     Unbalanced {
@@ -55,9 +110,7 @@ pub enum RunError {
         rows: RowCounts,
     },
     /// A chunk's rows and what was decoded of them differ, which is a fault of Glovebox's.
-    #[error(
-        "internal error: a chunk of {due} rows was read as {read}; nothing was published; please report it"
-    )]
+    #[error("internal error: a chunk of {due} rows was read as {read}; please report it")]
     Undecoded {
         /// Rows that the reader counted.
         due: u64,
@@ -65,20 +118,40 @@ pub enum RunError {
         read: u64,
     },
     /// The operator stopped it.
-    #[error("stopped on request; nothing was published")]
+    #[error("stopped on request")]
     Cancelled,
     /// Columns did not fit together. Arrow's own text may quote a value, so only its kind is kept.
     #[error("internal error: columns do not fit together ({0}); please report it")]
     Columns(&'static str),
     /// A worker panicked.
-    #[error("internal error: a worker panicked; nothing was published; please report it")]
+    #[error("internal error: a worker panicked; please report it")]
     Panicked,
 }
 
 impl RunError {
+    /// Whether the call is to be changed, rather than what it works on.
+    pub fn is_about_the_call(&self) -> bool {
+        matches!(
+            self,
+            RunError::Unfinished { .. }
+                | RunError::Already { .. }
+                | RunError::PlanChanged { .. }
+                | RunError::InputChanged { .. }
+        )
+    }
+
     /// The same, for a failure that came after the commit.
     pub(crate) fn after_commit(self) -> Self {
         RunError::RejectsAfterCommit(Box::new(self))
+    }
+}
+
+/// What is left of a run that ended early.
+fn remains(stored: u64) -> String {
+    match stored {
+        0 => "\nnothing was stored".into(),
+        1 => "\n1 row is stored; `glovebox run --resume` goes on with the rest".into(),
+        n => format!("\n{n} rows are stored; `glovebox run --resume` goes on with the rest"),
     }
 }
 

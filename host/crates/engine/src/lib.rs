@@ -5,6 +5,7 @@
 
 pub mod arm;
 mod error;
+mod identity;
 pub mod manifest;
 pub mod plan;
 mod preview;
@@ -13,6 +14,8 @@ mod report;
 mod resolve;
 pub mod run;
 mod stage;
+mod start;
+mod summary;
 mod toolbox;
 
 pub use arm::{ArmedStep, arm};
@@ -20,4 +23,5 @@ pub use error::RunError;
 pub use plan::{Plan, PlannedStep, plan};
 pub use preview::{Preview, preview};
 pub use run::{Progress, Run};
+pub use start::Start;
 pub use toolbox::Toolbox;

@@ -3,10 +3,10 @@
 //! Owns the staged file; refuses to leave half of one under its final name.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use glovebox_core::Reject;
+use glovebox_core::{KeptReject, Reject};
 use tempfile::NamedTempFile;
 
 use crate::error::RunError;
@@ -50,6 +50,29 @@ impl RejectsFile {
                 .map_err(|e| failed(&self.path, e))?;
         }
         Ok(())
+    }
+
+    /// Starts over.
+    pub(crate) fn clear(&mut self) -> Result<(), RunError> {
+        self.staged
+            .flush()
+            .and_then(|()| self.staged.get_ref().as_file().set_len(0))
+            .and_then(|()| self.staged.get_mut().rewind())
+            .map_err(|e| failed(&self.path, e))
+    }
+
+    /// A reject out of a sink's books, in the same form.
+    pub(crate) fn write_kept(&mut self, kept: &KeptReject) -> Result<(), RunError> {
+        let line = kept
+            .line
+            .map(|l| format!("\"line\":{l},"))
+            .unwrap_or_default();
+        writeln!(
+            self.staged,
+            "{{\"row\":{},{line}\"violations\":{}}}",
+            kept.row, kept.violations
+        )
+        .map_err(|e| failed(&self.path, e))
     }
 
     /// Makes sure that nothing is left to fail but the renaming.

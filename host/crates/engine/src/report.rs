@@ -5,11 +5,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use glovebox_core::{RejectCount, RowCounts, RunOutcome, RunReport, StepReport};
+use glovebox_core::{
+    ChunkRecord, Earlier, RejectCount, RowCounts, RunOutcome, RunReport, StepReport,
+};
 
 use crate::error::RunError;
 use crate::manifest::model::AtMost;
-use crate::run::{Done, Progress, Run};
+use crate::run::{Progress, Run};
+use crate::summary::Summary;
 
 /// Counts as chunks are written.
 pub(crate) struct Ledger {
@@ -19,7 +22,7 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    pub(crate) fn new(run: &Run<'_>) -> Self {
+    pub(crate) fn new(run: &Run<'_>, name: &str) -> Self {
         let steps = run
             .steps
             .iter()
@@ -35,6 +38,7 @@ impl Ledger {
             .collect();
         Ledger {
             report: RunReport {
+                run: name.to_owned(),
                 pipeline: run.name.to_owned(),
                 source: run.source.describe(),
                 sink: run.sink.describe(),
@@ -47,47 +51,67 @@ impl Ledger {
         }
     }
 
-    pub(crate) fn add(&mut self, done: &Done) {
-        let rows = &mut self.report.rows;
-        rows.read += done.read;
-        rows.stored += done.encoded.rows;
-        rows.rejected += done.rejects.len() as u64;
-        for (step, tally) in self.report.steps.iter_mut().zip(&done.tallies) {
-            rows.filtered += tally.filtered;
-            step.rows_in += tally.rows_in;
-            step.filtered += tally.filtered;
-            step.rejected += tally.rejects.len() as u64;
-            step.seconds += tally.time.as_secs_f64();
-            for (fault, count) in &tally.faults {
-                *self.report.faults.entry(fault.clone()).or_default() += count;
-            }
+    /// A chunk that is stored, by this process or an earlier one.
+    pub(crate) fn add(&mut self, rows: RowCounts, summary: &Summary) {
+        let total = &mut self.report.rows;
+        total.read += rows.read;
+        total.stored += rows.stored;
+        total.filtered += rows.filtered;
+        total.rejected += rows.rejected;
+        for (step, counts) in self.report.steps.iter_mut().zip(&summary.steps) {
+            step.rows_in += counts.rows_in;
+            step.filtered += counts.filtered;
+            step.rejected += counts.rejected;
+            step.seconds += Duration::from_nanos(counts.nanos).as_secs_f64();
         }
-        for violation in done.rejects.iter().flat_map(|r| &r.violations) {
+        for (fault, count) in &summary.faults {
+            *self.report.faults.entry(fault.clone()).or_default() += count;
+        }
+        for broken in &summary.rules {
             let key = (
-                violation.step.to_string(),
-                violation.rule.to_string(),
-                violation.column.as_deref().map(str::to_owned),
+                broken.step.clone(),
+                broken.rule.clone(),
+                broken.column.clone(),
             );
-            *self.by_rule.entry(key).or_default() += 1;
+            *self.by_rule.entry(key).or_default() += broken.rows;
         }
-        self.position = self.position.max(done.position);
+    }
+
+    /// Chunks that an earlier process stored.
+    pub(crate) fn resume(&mut self, chunks: &[ChunkRecord]) {
+        for chunk in chunks {
+            self.add(chunk.rows, &Summary::from_json(&chunk.summary));
+        }
+        self.report.resumed_rows = self.report.rows.read;
+    }
+
+    pub(crate) fn reached(&mut self, position: u64) {
+        self.position = self.position.max(position);
     }
 
     pub(crate) fn progress(&self, rows: u64) -> Progress {
         Progress {
-            rows,
+            rows: self.report.resumed_rows + rows,
             bytes: self.position,
         }
     }
 
-    /// Whether every row that was read has one fate.
-    pub(crate) fn balance(&self) -> Result<(), RunError> {
+    /// The counts, once every row that was read has one fate.
+    pub(crate) fn balance(&self) -> Result<RowCounts, RunError> {
         let rows = self.report.rows;
         if rows.balanced() {
-            Ok(())
+            Ok(rows)
         } else {
             Err(RunError::Unbalanced { rows })
         }
+    }
+
+    /// The report of a run that had finished before.
+    pub(crate) fn finished(mut self, earlier: &Earlier) -> RunReport {
+        self.report.run = earlier.run.clone();
+        self.report.rows = earlier.rows;
+        self.report.resumed_rows = earlier.rows.read;
+        self.report
     }
 
     pub(crate) fn close(mut self, at_most: Option<AtMost>, time: Duration) -> RunReport {

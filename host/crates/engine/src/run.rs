@@ -2,10 +2,11 @@
 //!
 //! One thread cuts the source into chunks. Workers, one a core, decode a chunk into batches, send
 //! each batch through the steps on instances of their own, and encode what is left. This thread
-//! takes the results in the source's order and hands them to the sink, which publishes all or
-//! nothing. A chunk in flight holds a token, so memory is bounded whatever the source's size.
+//! takes the results in the source's order and hands them to the sink, which stores a chunk with
+//! its line in the run's books or not at all. A run that goes on skips the chunks in the books.
+//! A chunk in flight holds a token, so memory is bounded whatever the source's size.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,17 +14,20 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use glovebox_core::{
-    Batch, Chunk, ChunkReader, Decoder, Encoded, Encoder, Reject, RunReport, Sink, SinkError,
-    Source,
+    Batch, Chunk, ChunkReader, ChunkRecord, Decoder, Digest, Encoder, FinishedChunk, Job,
+    RowCounts, RunReport, Sink, SinkError, Source, Totals,
 };
 
 use crate::arm::ArmedStep;
 use crate::error::RunError;
+use crate::identity::{InputDigest, chunk_digest, new_run, plan_digest};
 use crate::manifest::model::AtMost;
 use crate::plan::Plan;
 use crate::rejects::RejectsFile;
 use crate::report::Ledger;
 use crate::stage::{Stage, Tally, through};
+use crate::start::{Beginning, Start, begin};
+use crate::summary::Summary;
 
 /// Chunks in flight for each worker: one at work, one waiting, one done and not yet written.
 const CHUNKS_A_WORKER: usize = 3;
@@ -50,6 +54,8 @@ pub struct Run<'a> {
     pub at_most: Option<AtMost>,
     /// Threads that work on chunks.
     pub workers: usize,
+    /// What is done about an earlier run.
+    pub start: Start,
 }
 
 /// Rows so far, for a progress bar.
@@ -65,48 +71,102 @@ impl Run<'_> {
     /// Runs to the end. `stop` asks it to end early; `show` is called about ten times a second.
     ///
     /// # Errors
-    /// When it fails or is stopped; then the sink and the rejects are as they were before.
+    /// When it may not begin, fails or is stopped. Then a file is as it was before, and a database
+    /// has whole chunks with their books, from which another run goes on.
     pub fn run(
         mut self,
         stop: &AtomicBool,
         show: &mut dyn FnMut(Progress),
     ) -> Result<RunReport, RunError> {
         let started = Instant::now();
+        let job = Job {
+            run: new_run().map_err(RunError::Random)?,
+            resume: false,
+            pipeline: self.name.to_owned(),
+            plan: plan_digest(self.plan, self.steps, self.source),
+            source: self.source.describe(),
+            length: self.source.size_bytes(),
+        };
         let chunks = self.source.chunks()?;
+        let history = self.sink.history(&job.pipeline, &job.plan)?;
+        let (job, chunks) = match begin(self.start, history, job, self.source, chunks, stop)? {
+            Beginning::Job(job, chunks) => (job, chunks),
+            Beginning::Finished(earlier) => {
+                let mut rejects = RejectsFile::create(self.rejects)?;
+                self.rejects_from_books(&earlier.run, &mut rejects)?;
+                rejects.publish()?;
+                return Ok(Ledger::new(&self, &earlier.run).finished(&earlier));
+            }
+        };
         let decoders: Vec<_> = (0..self.workers.max(1))
             .map(|_| self.source.decoder())
             .collect::<Result<_, _>>()?;
         let mut rejects = RejectsFile::create(self.rejects)?;
-        self.sink.open(&self.plan.sink)?;
+        let stored = self.sink.open(&job, &self.plan.sink)?;
 
-        let mut ledger = Ledger::new(&self);
-        let moved = self.move_rows(chunks, decoders, &mut rejects, &mut ledger, stop, show);
-        let committed = moved
-            .and_then(|()| ledger.balance())
-            .and_then(|()| rejects.sync())
-            .and_then(|()| Ok(self.sink.commit()?));
+        let mut ledger = Ledger::new(&self, &job.run);
+        ledger.resume(&stored);
+        let stored = Stored::new(&job.run, &stored);
+        let committed = self
+            .move_rows(
+                chunks,
+                decoders,
+                &stored,
+                &mut rejects,
+                &mut ledger,
+                stop,
+                show,
+            )
+            .and_then(|digest| {
+                let rows = ledger.balance()?;
+                rejects.sync()?;
+                Ok(self.sink.commit(&Totals { rows, digest })?)
+            });
         if let Err(error) = committed {
             if matches!(error, RunError::Sink(SinkError::Unknown { .. })) {
                 // If the rows are there after all, their rejects have to be.
                 rejects.publish()?;
+                self.sink.abort();
+                return Err(error);
             }
-            self.sink.abort();
-            return Err(error);
+            return Err(RunError::Ended {
+                error: Box::new(error),
+                stored: self.sink.abort(),
+            });
+        }
+        if job.resume {
+            self.rejects_from_books(&job.run, &mut rejects)
+                .map_err(RunError::after_commit)?;
         }
         rejects.publish().map_err(RunError::after_commit)?;
         Ok(ledger.close(self.at_most, started.elapsed()))
     }
 
-    /// Everything between the first chunk and the commit.
+    /// An earlier process of the run took its rejects with it; the sink's books have them all.
+    fn rejects_from_books(&mut self, run: &str, rejects: &mut RejectsFile) -> Result<(), RunError> {
+        rejects.clear()?;
+        let mut written = Ok(());
+        self.sink.rejects(run, &mut |kept| {
+            if written.is_ok() {
+                written = rejects.write_kept(&kept);
+            }
+        })?;
+        written?;
+        rejects.sync()
+    }
+
+    /// Everything between the first chunk and the commit. Returns the input's digest.
+    #[allow(clippy::too_many_arguments)]
     fn move_rows(
         &mut self,
         chunks: Box<dyn ChunkReader>,
         decoders: Vec<Box<dyn Decoder>>,
+        stored: &Stored<'_>,
         rejects: &mut RejectsFile,
         ledger: &mut Ledger,
         stop: &AtomicBool,
         show: &mut dyn FnMut(Progress),
-    ) -> Result<(), RunError> {
+    ) -> Result<Digest, RunError> {
         let in_flight = decoders.len() * CHUNKS_A_WORKER;
         let (return_token, tokens) = bounded(in_flight);
         for _ in 0..in_flight {
@@ -139,6 +199,7 @@ impl Run<'_> {
                         sink_columns: &self.plan.sink_columns,
                         encoder: self.sink.encoder(),
                         batch_rows: batch_rows(self.steps),
+                        stored,
                         rows: &rows,
                         halt: &halt,
                     };
@@ -150,6 +211,8 @@ impl Run<'_> {
 
             let written = (|| {
                 let mut waiting: BTreeMap<u64, Done> = BTreeMap::new();
+                let mut input = InputDigest::default();
+                let mut skipped = 0;
                 let mut next = 0;
                 loop {
                     if stop.load(Ordering::Relaxed) {
@@ -163,13 +226,23 @@ impl Run<'_> {
                         }
                         Err(RecvTimeoutError::Timeout) => {}
                         // All have ended; a chunk that is missing went down with a panic.
-                        Err(RecvTimeoutError::Disconnected) if waiting.is_empty() => return Ok(()),
+                        Err(RecvTimeoutError::Disconnected) if waiting.is_empty() => {
+                            stored.all_met(skipped)?;
+                            return Ok(input.finish());
+                        }
                         Err(RecvTimeoutError::Disconnected) => return Err(RunError::Panicked),
                     }
                     while let Some(done) = waiting.remove(&next) {
-                        ledger.add(&done);
-                        rejects.write(&done.rejects)?;
-                        self.sink.write(done.encoded)?;
+                        ledger.reached(done.position);
+                        input.add(&done.digest);
+                        match done.chunk {
+                            Some((chunk, summary)) => {
+                                ledger.add(chunk.record.rows, &summary);
+                                rejects.write(&chunk.rejects)?;
+                                self.sink.write(chunk)?;
+                            }
+                            None => skipped += 1,
+                        }
                         next += 1;
                         let _ = return_token.send(());
                     }
@@ -181,12 +254,12 @@ impl Run<'_> {
             for worker in workers {
                 panicked |= worker.join().is_err();
             }
-            written?;
+            let digest = written?;
             // All chunks are written, so the reader is at its end, or went down with a panic.
             if panicked || reader.join().is_err() {
                 return Err(RunError::Panicked);
             }
-            Ok(())
+            Ok(digest)
         })
     }
 }
@@ -228,16 +301,51 @@ impl Drop for Alarm<'_> {
     }
 }
 
-/// A chunk that has been through the steps.
-pub(crate) struct Done {
-    pub(crate) index: u64,
-    pub(crate) position: u64,
-    pub(crate) read: u64,
-    /// What each step did.
-    pub(crate) tallies: Vec<Tally>,
-    /// All rejects of the chunk, in the order of their rows.
-    pub(crate) rejects: Vec<Reject>,
-    pub(crate) encoded: Encoded,
+/// The chunks that an earlier process of the run has stored.
+struct Stored<'a> {
+    run: &'a str,
+    digests: HashMap<u64, Digest>,
+}
+
+impl<'a> Stored<'a> {
+    fn new(run: &'a str, chunks: &[ChunkRecord]) -> Self {
+        Stored {
+            run,
+            digests: chunks.iter().map(|c| (c.index, c.digest)).collect(),
+        }
+    }
+
+    /// Whether the chunk is stored; another one in its place ends the run.
+    fn has(&self, index: u64, digest: &Digest) -> Result<bool, RunError> {
+        match self.digests.get(&index) {
+            None => Ok(false),
+            Some(stored) if stored == digest => Ok(true),
+            Some(_) => Err(self.changed()),
+        }
+    }
+
+    fn all_met(&self, met: usize) -> Result<(), RunError> {
+        if met == self.digests.len() {
+            Ok(())
+        } else {
+            Err(self.changed())
+        }
+    }
+
+    fn changed(&self) -> RunError {
+        RunError::InputChanged {
+            run: self.run.to_owned(),
+        }
+    }
+}
+
+/// A chunk that has been through the steps, or need not go.
+struct Done {
+    index: u64,
+    position: u64,
+    digest: Digest,
+    /// None of a chunk that is stored already.
+    chunk: Option<(FinishedChunk, Summary)>,
 }
 
 /// One worker: a decoder, an instance a step, an encoder.
@@ -247,6 +355,7 @@ struct Worker<'a> {
     sink_columns: &'a [usize],
     encoder: Box<dyn Encoder>,
     batch_rows: usize,
+    stored: &'a Stored<'a>,
     rows: &'a AtomicU64,
     halt: &'a AtomicBool,
 }
@@ -270,7 +379,16 @@ impl Worker<'_> {
     }
 
     fn process(&mut self, chunk: Chunk) -> Result<Done, RunError> {
-        let (index, position) = (chunk.index, chunk.position);
+        let (index, position, first_row) = (chunk.index, chunk.position, chunk.first_row);
+        let digest = chunk_digest(&chunk);
+        if self.stored.has(index, &digest)? {
+            return Ok(Done {
+                index,
+                position,
+                digest,
+                chunk: None,
+            });
+        }
         let due = chunk.rows + chunk.rejects.len() as u64;
         let decoded = self.decoder.decode(chunk)?;
         let mut rejects = decoded.rejects;
@@ -298,13 +416,29 @@ impl Worker<'_> {
         rejects.append(&mut encoded.rejects);
         rejects.extend(tallies.iter_mut().flat_map(|t| t.rejects.iter().cloned()));
         rejects.sort_by_key(|reject| reject.row);
+        let summary = Summary::of(&tallies, &rejects);
+        let record = ChunkRecord {
+            index,
+            first_row,
+            rows: RowCounts {
+                read,
+                stored: encoded.rows,
+                filtered: summary.filtered(),
+                rejected: rejects.len() as u64,
+            },
+            digest,
+            summary: summary.to_json(),
+        };
+        let chunk = FinishedChunk {
+            record,
+            encoded,
+            rejects,
+        };
         Ok(Done {
             index,
             position,
-            read,
-            tallies,
-            rejects,
-            encoded,
+            digest,
+            chunk: Some((chunk, summary)),
         })
     }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Mutex;
 
-use glovebox_core::{Decoded, Origin, Schema, SinkError, SourceError};
+use glovebox_core::{
+    Batch, Decoded, Earlier, Encoded, History, KeptReject, Origin, Schema, SinkError, SourceError,
+};
 
 use super::*;
 
@@ -30,6 +32,9 @@ fn row(chunk: &Chunk) -> Decoded {
 
 impl Source for Numbers {
     fn describe(&self) -> String {
+        "numbers".into()
+    }
+    fn dialect(&self) -> String {
         "numbers".into()
     }
     fn schema(&self) -> &Schema {
@@ -68,35 +73,119 @@ impl Decoder for Decode {
     }
 }
 
-/// Counts rows; shared so that a test can ask after the run.
+/// A sink in memory that keeps books as a database does; shared so that a test can ask after the
+/// run and hand it to the next one.
 #[derive(Default, Clone)]
-struct Counted(Arc<Mutex<(u64, bool)>>);
+struct Kept(Arc<Mutex<Books>>);
 
-impl Sink for Counted {
+#[derive(Default)]
+struct Books {
+    run: Option<(String, String)>,
+    chunks: BTreeMap<u64, ChunkRecord>,
+    rejects: Vec<KeptReject>,
+    finished: Vec<Earlier>,
+    /// The chunk at which it breaks down.
+    breaks_at: Option<u64>,
+    /// Whether it keeps no books, as a file.
+    forgets: bool,
+}
+
+impl Kept {
+    fn books(&self) -> std::sync::MutexGuard<'_, Books> {
+        self.0.lock().unwrap()
+    }
+
+    fn rows(&self) -> u64 {
+        self.books().chunks.values().map(|c| c.rows.stored).sum()
+    }
+
+    fn committed(&self) -> bool {
+        !self.books().finished.is_empty()
+    }
+}
+
+impl Sink for Kept {
     fn describe(&self) -> String {
-        "counted".into()
+        "kept".into()
     }
     fn probe(&mut self, _: &Schema) -> Result<(), SinkError> {
         Ok(())
     }
-    fn open(&mut self, _: &Schema) -> Result<(), SinkError> {
-        Ok(())
+    fn history(&mut self, _: &str, plan: &str) -> Result<Option<History>, SinkError> {
+        let books = self.books();
+        let rows = RowCounts {
+            stored: books.chunks.len() as u64,
+            ..RowCounts::default()
+        };
+        let unfinished = books.run.clone().map(|(run, plan)| Earlier {
+            run,
+            plan,
+            rows,
+            ..Earlier::default()
+        });
+        let mut finished = books.finished.clone();
+        finished.retain(|e| e.plan == plan);
+        Ok((!books.forgets).then_some(History {
+            appends: true,
+            unfinished,
+            finished,
+        }))
+    }
+    fn open(&mut self, job: &Job, _: &Schema) -> Result<Vec<ChunkRecord>, SinkError> {
+        let mut books = self.books();
+        if !job.resume {
+            books.chunks.clear();
+            books.rejects.clear();
+        }
+        books.run = Some((job.run.clone(), job.plan.clone()));
+        Ok(books.chunks.values().cloned().collect())
     }
     fn encoder(&self) -> Box<dyn Encoder> {
         Box::new(self.clone())
     }
-    fn write(&mut self, encoded: Encoded) -> Result<(), SinkError> {
-        self.0.lock().unwrap().0 += encoded.rows;
+    fn write(&mut self, chunk: FinishedChunk) -> Result<(), SinkError> {
+        let mut books = self.books();
+        if books.breaks_at == Some(chunk.record.index) {
+            let (place, problem) = ("kept".into(), "broke down".into());
+            return Err(SinkError::Refused { place, problem });
+        }
+        for reject in chunk.rejects {
+            books.rejects.push(KeptReject {
+                row: reject.row,
+                line: reject.line,
+                violations: serde_json::to_string(&reject.violations).unwrap(),
+            });
+        }
+        let twice = books.chunks.insert(chunk.record.index, chunk.record);
+        assert_eq!(twice, None, "a chunk came twice");
         Ok(())
     }
-    fn commit(&mut self) -> Result<(), SinkError> {
-        self.0.lock().unwrap().1 = true;
+    fn commit(&mut self, totals: &Totals) -> Result<(), SinkError> {
+        let mut books = self.books();
+        let (run, plan) = books.run.take().unwrap();
+        let first_chunk = books.chunks.get(&0).map(|c| c.digest);
+        books.finished.push(Earlier {
+            run,
+            plan,
+            digest: Some(totals.digest),
+            first_chunk,
+            rows: totals.rows,
+            ..Earlier::default()
+        });
         Ok(())
     }
-    fn abort(&mut self) {}
+    fn rejects(&mut self, _: &str, each: &mut dyn FnMut(KeptReject)) -> Result<(), SinkError> {
+        let mut rejects = self.books().rejects.clone();
+        rejects.sort_by_key(|r| r.row);
+        rejects.into_iter().for_each(each);
+        Ok(())
+    }
+    fn abort(&mut self) -> u64 {
+        self.rows()
+    }
 }
 
-impl Encoder for Counted {
+impl Encoder for Kept {
     fn encode(&mut self, batches: &[Batch]) -> Result<Encoded, SinkError> {
         Ok(Encoded {
             rows: batches.iter().map(|b| b.rows() as u64).sum(),
@@ -105,9 +194,11 @@ impl Encoder for Counted {
     }
 }
 
-/// Runs twenty rows; gives how it ended, the rows written, and whether they were committed.
-fn run(decode: fn(Chunk) -> Decoded) -> (Result<RunReport, RunError>, u64, bool) {
+type Ended = Result<RunReport, RunError>;
+
+fn run_into(sink: &Kept, start: Start, decode: fn(Chunk) -> Decoded) -> (Ended, String) {
     let folder = tempfile::tempdir().unwrap();
+    let rejects = folder.path().join("rejects.jsonl");
     let source = Numbers {
         schema: Schema::default(),
         decode,
@@ -118,47 +209,186 @@ fn run(decode: fn(Chunk) -> Decoded) -> (Result<RunReport, RunError>, u64, bool)
         sink: Schema::default(),
         sink_columns: Vec::new(),
     };
-    let mut sink = Counted::default();
-    let seen = sink.clone();
     let ended = Run {
         name: "test",
         plan: &plan,
         steps: &[],
         source: &source,
-        sink: &mut sink,
-        rejects: &folder.path().join("rejects.jsonl"),
+        sink: &mut sink.clone(),
+        rejects: &rejects,
         at_most: None,
         workers: 2,
+        start,
     }
     .run(&AtomicBool::new(false), &mut |_| {});
-    let (rows, committed) = *seen.0.lock().unwrap();
-    (ended, rows, committed)
+    (ended, std::fs::read_to_string(rejects).unwrap_or_default())
+}
+
+/// Runs twenty rows anew; gives how it ended, and the sink.
+fn run(decode: fn(Chunk) -> Decoded) -> (Ended, Kept) {
+    let sink = Kept::default();
+    (run_into(&sink, Start::Fresh, decode).0, sink)
+}
+
+/// Rejects every fourth row.
+fn fourths(chunk: Chunk) -> Decoded {
+    let mut decoded = row(&chunk);
+    if chunk.index % 4 == 3 {
+        decoded.batches.clear();
+        decoded.rejects.push(glovebox_core::Reject {
+            row: chunk.first_row,
+            line: Some(chunk.first_row + 2),
+            violations: vec![glovebox_core::Violation {
+                step: "source".into(),
+                column: None,
+                rule: "fourth".into(),
+                message: "it is a fourth".into(),
+            }],
+        });
+    }
+    decoded
 }
 
 #[test]
 fn every_chunk_is_written_and_then_committed() {
-    let (ended, rows, committed) = run(|chunk| row(&chunk));
+    let (ended, sink) = run(|chunk| row(&chunk));
     assert_eq!(ended.unwrap().rows.stored, 20);
-    assert_eq!((rows, committed), (20, true));
+    assert_eq!((sink.rows(), sink.committed()), (20, true));
 }
 
 #[test]
 fn a_worker_that_panics_ends_the_run_and_nothing_is_committed() {
-    let (ended, _, committed) = run(|chunk| match chunk.index {
+    let (ended, sink) = run(|chunk| match chunk.index {
         1 => panic!("on purpose"),
         _ => row(&chunk),
     });
-    assert!(matches!(ended, Err(RunError::Panicked)), "{ended:?}");
-    assert!(!committed);
+    assert!(
+        matches!(&ended, Err(RunError::Ended { error, .. }) if matches!(**error, RunError::Panicked)),
+        "{ended:?}"
+    );
+    assert!(!sink.committed());
 }
 
 #[test]
 fn a_row_that_the_decoder_loses_ends_the_run_and_nothing_is_committed() {
-    let (ended, _, committed) = run(|chunk| match chunk.index {
+    let (ended, sink) = run(|chunk| match chunk.index {
         3 => Decoded::default(),
         _ => row(&chunk),
     });
-    let lost = RunError::Undecoded { due: 1, read: 0 };
-    assert_eq!(ended.unwrap_err().to_string(), lost.to_string());
-    assert!(!committed);
+    let lost = RunError::Undecoded { due: 1, read: 0 }.to_string();
+    let ended = ended.unwrap_err().to_string();
+    assert!(ended.starts_with(&lost), "{ended}");
+    assert!(!sink.committed());
+}
+
+#[test]
+fn a_run_that_broke_down_goes_on_and_reports_the_whole() {
+    let (whole, whole_rejects) = run_into(&Kept::default(), Start::Fresh, fourths);
+    let whole = whole.unwrap();
+    for breaks_at in 0..20 {
+        let sink = Kept::default();
+        sink.books().breaks_at = Some(breaks_at);
+        let (broken, rejects) = run_into(&sink, Start::Fresh, fourths);
+        let broken = broken.unwrap_err().to_string();
+        let remains = match sink.rows() {
+            0 => "nothing was stored".into(),
+            1 => "1 row is stored".into(),
+            n => format!("{n} rows are stored"),
+        };
+        assert!(broken.contains(&remains), "{broken}");
+        assert_eq!(rejects, "");
+
+        sink.books().breaks_at = None;
+        let (resumed, rejects) = run_into(&sink, Start::Resume, fourths);
+        let resumed = resumed.unwrap();
+        assert_eq!(resumed.rows, whole.rows);
+        assert_eq!(resumed.rejects, whole.rejects);
+        assert_eq!(resumed.resumed_rows, breaks_at);
+        assert_eq!(rejects, whole_rejects);
+        let books = sink.books();
+        assert_eq!(
+            books.chunks.keys().copied().collect::<Vec<_>>(),
+            Vec::from_iter(0..20)
+        );
+    }
+}
+
+#[test]
+fn rows_are_added_twice_only_if_that_is_asked_for() {
+    let sink = Kept::default();
+    let (first, _) = run_into(&sink, Start::Fresh, fourths);
+    first.unwrap();
+    let (second, _) = run_into(&sink, Start::Fresh, fourths);
+    assert!(
+        matches!(second, Err(RunError::Already { stored: 15, .. })),
+        "{second:?}"
+    );
+    assert_eq!(sink.books().finished.len(), 1);
+
+    let (resumed, rejects) = run_into(&sink, Start::Resume, fourths);
+    assert_eq!(resumed.unwrap().rows.rejected, 5);
+    assert_eq!(rejects.lines().count(), 5);
+    assert_eq!(sink.books().finished.len(), 1);
+
+    let (again, _) = run_into(&sink, Start::Again, fourths);
+    again.unwrap();
+    assert_eq!(sink.books().finished.len(), 2);
+}
+
+#[test]
+fn an_unfinished_run_is_not_passed_over_in_silence() {
+    let sink = Kept::default();
+    sink.books().breaks_at = Some(5);
+    let _ = run_into(&sink, Start::Fresh, fourths);
+    sink.books().breaks_at = None;
+    let (second, _) = run_into(&sink, Start::Fresh, fourths);
+    assert!(
+        matches!(second, Err(RunError::Unfinished { stored: 5, .. })),
+        "{second:?}"
+    );
+}
+
+#[test]
+fn a_run_goes_on_with_the_same_plan_and_input_only() {
+    let broken = || {
+        let sink = Kept::default();
+        sink.books().breaks_at = Some(5);
+        let _ = run_into(&sink, Start::Fresh, fourths);
+        sink.books().breaks_at = None;
+        sink
+    };
+    let sink = broken();
+    sink.books().run.as_mut().unwrap().1 = "another plan".into();
+    let (ended, _) = run_into(&sink, Start::Resume, fourths);
+    assert!(
+        matches!(ended, Err(RunError::PlanChanged { .. })),
+        "{ended:?}"
+    );
+
+    let sink = broken();
+    sink.books().chunks.get_mut(&2).unwrap().digest = [7; 32];
+    let (ended, _) = run_into(&sink, Start::Resume, fourths);
+    let ended = ended.unwrap_err().to_string();
+    assert!(ended.contains("not the one that it began with"), "{ended}");
+
+    // An input that has become shorter does not have all the chunks that are stored.
+    let sink = broken();
+    let record = ChunkRecord {
+        index: 99,
+        ..sink.books().chunks[&2].clone()
+    };
+    sink.books().chunks.insert(99, record);
+    let (ended, _) = run_into(&sink, Start::Resume, fourths);
+    let ended = ended.unwrap_err().to_string();
+    assert!(ended.contains("not the one that it began with"), "{ended}");
+}
+
+#[test]
+fn a_sink_without_books_is_filled_anew_each_time() {
+    let sink = Kept::default();
+    sink.books().forgets = true;
+    for start in [Start::Fresh, Start::Fresh, Start::Resume, Start::Again] {
+        let (ended, _) = run_into(&sink, start, |chunk| row(&chunk));
+        assert_eq!(ended.unwrap().rows.stored, 20);
+    }
 }

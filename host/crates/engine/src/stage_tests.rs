@@ -84,6 +84,9 @@ impl KeyRing for NoKeys {
     fn cost_of_one(&self, _: &Method) -> Option<Duration> {
         None
     }
+    fn check_value(&self) -> u16 {
+        0
+    }
 }
 
 fn planned(judge: Judge, steady: bool, lost_time: Duration) -> PlannedStep {

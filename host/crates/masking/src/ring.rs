@@ -164,6 +164,17 @@ impl KeyRing for Ring {
             Method::HmacSha256 | Method::AesSiv | Method::Ff1 { .. } => None,
         }
     }
+
+    fn check_value(&self) -> u16 {
+        self.keys.iter().fold(0, |check: u16, (name, key)| {
+            let code = key.keyed.mask_parts(&[b"check-value", name.as_bytes()]);
+            let bits = code
+                .iter()
+                .take(4)
+                .fold(0, |bits: u16, c| bits.rotate_left(4) ^ u16::from(*c));
+            check.rotate_left(5) ^ bits
+        })
+    }
 }
 
 impl fmt::Debug for Ring {

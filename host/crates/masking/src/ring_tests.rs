@@ -241,3 +241,17 @@ fn only_slow_methods_have_a_cost() {
     let cost = ring.cost_of_one(&pbkdf2(100_000)).unwrap();
     assert!(cost > Duration::from_millis(1), "{cost:?}");
 }
+
+#[test]
+fn a_check_value_tells_keys_and_their_names_apart() {
+    let check = |name: &str, key: &[u8]| {
+        let secret = Secret::new(key.to_vec());
+        Ring::new(vec![(name.into(), secret)])
+            .unwrap()
+            .check_value()
+    };
+    assert_eq!(check("a", b"key"), check("a", b"key"));
+    let values: HashSet<_> = (0_u8..50).map(|i| check("a", &[i])).collect();
+    assert!(values.len() > 45, "{}", values.len());
+    assert_ne!(check("a", b"key"), check("b", b"key"));
+}

@@ -152,7 +152,7 @@ impl Format for SinkOptions {
 mod tests {
     use super::*;
     use crate::csv::{Mode, Options, Source};
-    use glovebox_core::{DataType, Field, Sink as _, Source as _};
+    use glovebox_core::{DataType, Field, FinishedChunk, Job, Sink as _, Source as _, Totals};
     use proptest::prelude::*;
     use std::fs;
     use std::path::Path;
@@ -180,15 +180,19 @@ mod tests {
     fn through(from: &Path, to: &Path, mode: Mode) -> Result<(), glovebox_core::SinkError> {
         let source = Source::new(Options::new(from), columns());
         let mut sink = Sink::new(to, mode, SinkOptions::default());
-        sink.open(source.schema())?;
+        sink.open(&Job::default(), source.schema())?;
         let (mut decoder, mut encoder) = (source.decoder().unwrap(), sink.encoder());
         let mut chunks = source.chunks().unwrap();
         while let Some(chunk) = chunks.next_chunk().unwrap() {
             let decoded = decoder.decode(chunk).unwrap();
             assert!(decoded.rejects.is_empty(), "{:?}", decoded.rejects);
-            sink.write(encoder.encode(&decoded.batches)?)?;
+            let encoded = encoder.encode(&decoded.batches)?;
+            sink.write(FinishedChunk {
+                encoded,
+                ..FinishedChunk::default()
+            })?;
         }
-        sink.commit()
+        sink.commit(&Totals::default())
     }
 
     const FILE: &str = "\"text, quoted\",whole,float,yes,exact,raw,day,at\n\
@@ -280,7 +284,10 @@ mod tests {
         let path = dir.path().join("b.csv");
         fs::write(&path, "jane@example.com,other\n1,2\n").unwrap();
         let mut sink = Sink::new(&path, Mode::Append, SinkOptions::default());
-        for result in [sink.probe(&columns()), sink.open(&columns())] {
+        for result in [
+            sink.probe(&columns()),
+            sink.open(&Job::default(), &columns()).map(drop),
+        ] {
             let error = result.unwrap_err().to_string();
             assert!(error.contains("`mode: replace`"), "{error}");
             assert!(
@@ -314,12 +321,15 @@ mod tests {
         fs::write(&path, "old").unwrap();
         let mut sink = Sink::new(&path, Mode::Replace, SinkOptions::default());
         sink.probe(&columns()).unwrap();
-        sink.open(&columns()).unwrap();
+        sink.open(&Job::default(), &columns()).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"old");
         sink.abort();
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
-        assert!(sink.commit().is_err(), "there is nothing to publish");
+        assert!(
+            sink.commit(&Totals::default()).is_err(),
+            "there is nothing to publish"
+        );
     }
 
     #[test]

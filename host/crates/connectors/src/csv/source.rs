@@ -101,6 +101,21 @@ impl glovebox_core::Source for Source {
         format!("CSV from {}", self.options.input)
     }
 
+    fn dialect(&self) -> String {
+        let o = &self.options;
+        format!(
+            "csv header={} delimiter={} quote={} null={:?} field={} record={} chunk={}/{}",
+            o.header,
+            o.delimiter,
+            o.quote,
+            o.null,
+            o.max_field,
+            o.max_record,
+            o.chunk_bytes,
+            o.chunk_rows
+        )
+    }
+
     fn schema(&self) -> &Schema {
         &self.schema
     }

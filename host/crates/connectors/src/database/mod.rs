@@ -17,6 +17,8 @@ pub enum Mode {
     /// the new ones, never a mixture. The table itself stays, and with it its grants, views and
     /// indexes.
     Replace,
+    /// Those with the key of one of the run's rows take its cells; the others stay.
+    Upsert,
 }
 
 /// A row read back as text; null is none.

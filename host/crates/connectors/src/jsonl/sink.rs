@@ -78,7 +78,7 @@ mod tests {
         ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float64Array,
         Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
     };
-    use glovebox_core::{Batch, DataType, Field, Origin, Sink as _};
+    use glovebox_core::{Batch, DataType, Field, FinishedChunk, Job, Origin, Sink as _, Totals};
     use serde_json::json;
     use std::fs;
     use std::path::Path;
@@ -131,11 +131,14 @@ mod tests {
 
     fn write(path: &Path, mode: Mode) -> Result<(), glovebox_core::SinkError> {
         let mut sink = Sink::new(path, mode, SinkOptions::default());
-        sink.open(&schema())?;
+        sink.open(&Job::default(), &schema())?;
         let encoded = sink.encoder().encode(&[batch()])?;
         assert_eq!(encoded.rows, 3);
-        sink.write(encoded)?;
-        sink.commit()
+        sink.write(FinishedChunk {
+            encoded,
+            ..FinishedChunk::default()
+        })?;
+        sink.commit(&Totals::default())
     }
 
     #[test]

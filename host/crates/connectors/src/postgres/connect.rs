@@ -21,26 +21,42 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{ConnectOptions, Connection};
 
 use super::Options;
+use super::refusal::{Fault, passes};
 
-/// Connects, within the time that the options allow.
-pub(super) async fn connect(options: &Options) -> Result<PgConnection, SinkError> {
+/// Connects under that name, within the time that the options allow.
+pub(super) async fn connect(options: &Options, name: &str) -> Result<PgConnection, Fault> {
     let refuse = |problem: String| SinkError::Connect {
         place: options.server(),
         problem,
     };
-    let prepared = prepare(options).map_err(refuse)?;
+    let prepared = prepare(options).map_err(refuse)?.application_name(name);
     let attempt = async {
-        resolve(options).await?;
-        PgConnection::connect_with(&prepared)
-            .await
-            .map_err(|e| problem(e, options))
+        resolve(options).await.map_err(refuse)?;
+        PgConnection::connect_with(&prepared).await.map_err(|e| {
+            let passing = passing(&e);
+            let error = refuse(problem(e, options));
+            if passing {
+                Fault::Passing(error)
+            } else {
+                Fault::Lasting(error)
+            }
+        })
     };
     match tokio::time::timeout(options.connect_timeout, attempt).await {
-        Ok(outcome) => outcome.map_err(refuse),
-        Err(_) => Err(refuse(format!(
+        Ok(outcome) => outcome,
+        Err(_) => Err(Fault::Passing(refuse(format!(
             "no answer within {} s; check `host` and `port`, the network and its firewalls",
             options.connect_timeout.as_secs_f64()
-        ))),
+        )))),
+    }
+}
+
+/// Whether a server that restarts, or a network that wavers, looks like this.
+fn passing(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(e) => tls_error(e).is_none(),
+        sqlx::Error::Database(e) => e.code().is_some_and(|code| passes(&code)),
+        _ => false,
     }
 }
 
@@ -68,7 +84,6 @@ fn prepare(options: &Options) -> Result<PgConnectOptions, String> {
         .database(&options.database)
         .ssl_mode(PgSslMode::VerifyFull)
         .ssl_root_cert_from_pem(roots)
-        .application_name("glovebox")
         .disable_statement_logging())
 }
 

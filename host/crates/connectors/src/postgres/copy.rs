@@ -39,23 +39,30 @@ const FIRST_MICRO: i64 = FIRST_DAY as i64 * 86_400_000_000;
 pub(super) struct Column {
     pub(super) name: Arc<str>,
     pub(super) data_type: DataType,
+    /// The table's type for it, as SQL.
+    pub(super) sql_type: String,
     /// Whether the table refuses nulls.
     pub(super) not_null: bool,
+    /// Whether rows are told apart by it, in mode upsert.
+    pub(super) key: bool,
 }
 
 /// Encodes batches as COPY tuples, without header and trailer.
 pub(super) struct CopyEncoder {
     place: String,
     columns: Vec<Column>,
+    /// Whether each row's number in the source follows its cells.
+    numbered: bool,
     /// Size of the last payload, as a guess of the next one's.
     last: usize,
 }
 
 impl CopyEncoder {
-    pub(super) fn new(place: String, columns: Vec<Column>) -> Self {
+    pub(super) fn new(place: String, columns: Vec<Column>, numbered: bool) -> Self {
         CopyEncoder {
             place,
             columns,
+            numbered,
             last: 0,
         }
     }
@@ -79,7 +86,7 @@ impl Encoder for CopyEncoder {
     fn encode(&mut self, batches: &[Batch]) -> Result<Encoded, SinkError> {
         let mut encoded = Encoded::default();
         let mut out = Vec::with_capacity(self.last);
-        let width = i16::try_from(self.columns.len())
+        let width = i16::try_from(self.columns.len() + usize::from(self.numbered))
             .unwrap_or(i16::MAX)
             .to_be_bytes();
         for batch in batches {
@@ -95,6 +102,9 @@ impl Encoder for CopyEncoder {
                 out.extend_from_slice(&width);
                 for cells in &cells {
                     cells.put(row, &mut out);
+                }
+                if self.numbered {
+                    sized(&mut out, &batch.origin.row(row).to_be_bytes());
                 }
             }
             encoded.rows += (batch.rows() - aside.len()) as u64;
@@ -158,6 +168,11 @@ impl<'a> Cells<'a> {
         let name = &column.name;
         if column.not_null {
             aside.nulls(self.array(), name);
+        } else if column.key {
+            let cells = self.array();
+            for row in (0..cells.len()).filter(|row| cells.is_null(*row)) {
+                aside.add(row, name, "not-null", "null in a key of the upsert");
+            }
         }
         match self {
             Cells::Text(a) => aside.nuls(

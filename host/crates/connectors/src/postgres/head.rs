@@ -2,13 +2,16 @@
 //!
 //! Refuses more than was asked for; it reads and changes nothing.
 
+use std::sync::Arc;
+
 use glovebox_core::SinkError;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::Options;
-use super::refusal::refusal;
+use super::name::{self, Name};
+use super::refusal::fault;
+use super::retry::Patience;
 use super::session::Session;
-use super::table::Name;
+use super::{NAME, Options};
 use crate::database::{self, quote};
 
 /// Up to `rows` rows of the table, each column cast to text; null stays null.
@@ -24,18 +27,19 @@ pub fn head(
         .iter()
         .map(|c| format!("{}::text", quote(c)))
         .collect();
-    let sql = format!(
-        "SELECT {} FROM {} LIMIT {rows}",
-        texts.join(", "),
-        Name::parse(options)?.quoted()
-    );
-    let mut session = Session::start(options)?;
-    // Safe by construction: names through `quote`, and a number.
-    let found = session.read(AssertSqlSafe(sql));
-    session.rollback();
-    found
-        .and_then(|found| found.iter().map(|row| cells(row, columns.len())).collect())
-        .map_err(|e| refusal(e, &options.place()))
+    let name = Name::parse(options)?;
+    let mut session = Session::new(Arc::new(options.clone()), NAME.into(), Arc::default())?;
+    session.attempt(&mut Patience::none(), async |connection| {
+        let home = name::home(connection, &name, options).await?;
+        let table = name.within(&home.unwrap_or_default());
+        // Safe by construction: names through `quote`, and a number.
+        let sql = format!("SELECT {} FROM {table} LIMIT {rows}", texts.join(", "));
+        sqlx::query(AssertSqlSafe(sql))
+            .fetch_all(connection)
+            .await
+            .and_then(|found| found.iter().map(|row| cells(row, columns.len())).collect())
+            .map_err(|e| fault(e, &options.place()))
+    })
 }
 
 fn cells(row: &sqlx::postgres::PgRow, columns: usize) -> sqlx::Result<database::TextRow> {

@@ -1,25 +1,56 @@
-//! Rows into a PostgreSQL table by binary COPY, over TLS, in one transaction a run.
+//! Rows into a PostgreSQL table by binary COPY, over TLS and several connections, each chunk in one
+//! transaction with its books.
 //!
-//! Owns the sink's life from connecting to committing; refuses connections that are not verified,
-//! rows after an error, and a commit whose outcome it does not know being called a failure.
+//! Owns the sink's life from connecting to closing the books; refuses connections that are not
+//! verified, rows after an error, and a guess at a commit whose reply was lost.
 
+mod begin;
+mod books;
 mod connect;
 mod copy;
 mod head;
+mod keys;
+mod lane;
+mod lanes;
+mod name;
 mod numeric;
+mod publish;
 mod refusal;
+mod retry;
+mod runs;
 mod session;
 mod table;
 mod types;
 
+use std::num::NonZero;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use glovebox_core::{Encoded, Encoder, Payload, Schema, Secret, SinkError};
+use futures_util::TryStreamExt;
+use glovebox_core::{
+    ChunkRecord, Encoder, FinishedChunk, History, Job, KeptReject, Schema, Secret, SinkError,
+    Totals,
+};
+use sqlx::{AssertSqlSafe, Row};
+
+use begin::Begun;
+use books::Books;
+use lane::Load;
+use lanes::Lanes;
+use name::Name;
+use publish::Ending;
+use refusal::fault;
+use retry::Patience;
+use session::Session;
 
 pub use crate::database::Mode;
 pub use head::head;
-use session::Session;
+
+/// What sessions are called that belong to no run.
+const NAME: &str = "glovebox";
+/// How long the end of a failed run may go on trying to leave nothing behind.
+const LAST_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Where the rows go, and as whom.
 #[derive(Debug, Clone)]
@@ -40,9 +71,24 @@ pub struct Options {
     pub table: String,
     /// What happens to the rows that the table already holds.
     pub mode: Mode,
-    /// The longest wait for a connection, from the name's resolution to the password's check; and
-    /// the longest wait for a table that another session holds.
+    /// The columns that tell rows apart, in mode upsert: the last row of a key is the one that
+    /// stays.
+    pub keys: Vec<String>,
+    /// The schema of the same database in which the run's books are kept, [`Options::BOOKS`]
+    /// unless said otherwise; created where it is missing.
+    pub books: String,
+    /// Over how many connections rows go at the most; none for as many as there are cores, up to
+    /// four. Others are needed besides, one at a time.
+    pub connections: Option<NonZero<usize>>,
+    /// Whether rows arrive in the order of their source, which takes a single connection.
+    pub ordered: bool,
+    /// The longest wait for a connection, from the name's resolution to the password's check; the
+    /// longest wait at the beginning for a server that does not take any; and the longest wait for
+    /// a table that another session holds.
     pub connect_timeout: Duration,
+    /// How long what passes is tried again once the run has begun, since the last time that it
+    /// went well: lost connections, restarts of the server, other sessions in the way.
+    pub retry_for: Duration,
 }
 
 impl Options {
@@ -50,6 +96,10 @@ impl Options {
     pub const PORT: u16 = 5432;
     /// A wait that spans a slow network and a busy server.
     pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+    /// A wait that spans the restart of a server.
+    pub const RETRY_FOR: Duration = Duration::from_secs(60);
+    /// The schema of the books.
+    pub const BOOKS: &str = "glovebox";
 
     fn server(&self) -> String {
         format!(
@@ -73,20 +123,43 @@ pub struct Tls {
 
 /// A PostgreSQL table as a sink.
 ///
-/// It blocks on a runtime of its own, so it may not be used from within an async task.
+/// It blocks on runtimes of its own, so it may not be used from within an async task.
 pub struct Sink {
-    options: Options,
-    session: Option<Session>,
+    options: Arc<Options>,
     columns: Vec<copy::Column>,
+    numbered: bool,
+    running: Option<Running>,
+}
+
+/// A run that is open.
+struct Running {
+    session: Session,
+    lanes: Lanes,
+    begun: Begun,
+    schema: Schema,
+}
+
+impl Running {
+    fn ending<'a>(begun: &'a Begun, options: &'a Options, schema: &'a Schema) -> Ending<'a> {
+        Ending {
+            options,
+            schema,
+            turn: &begun.turn,
+            target: &begun.target,
+            stage: begun.stage.as_ref(),
+            created: begun.created,
+        }
+    }
 }
 
 impl Sink {
     /// A sink that has not connected yet.
     pub fn new(options: Options) -> Self {
         Sink {
-            options,
-            session: None,
+            options: Arc::new(options),
             columns: Vec::new(),
+            numbered: false,
+            running: None,
         }
     }
 
@@ -96,6 +169,10 @@ impl Sink {
             problem: problem.into(),
         }
     }
+
+    fn session(&self, name: String) -> Result<Session, SinkError> {
+        Session::new(self.options.clone(), name, Arc::default())
+    }
 }
 
 impl glovebox_core::Sink for Sink {
@@ -104,65 +181,176 @@ impl glovebox_core::Sink for Sink {
     }
 
     fn probe(&mut self, schema: &Schema) -> Result<(), SinkError> {
-        Session::start(&self.options)?.probe(&self.options, schema)
+        let options = &self.options;
+        self.session(NAME.into())?
+            .attempt(&mut Patience::none(), async |connection| {
+                begin::probe(connection, options, schema).await
+            })
     }
 
-    fn open(&mut self, schema: &Schema) -> Result<(), SinkError> {
+    fn history(&mut self, pipeline: &str, plan: &str) -> Result<Option<History>, SinkError> {
+        let options = &self.options;
+        let name = Name::parse(options)?;
+        let books = Books::new(options);
+        let mut patience = Patience::new(options.connect_timeout);
+        self.session(NAME.into())?
+            .attempt(&mut patience, async |connection| {
+                if !books.look(connection, options).await? {
+                    return Ok(History {
+                        appends: options.mode == Mode::Append,
+                        ..History::default()
+                    });
+                }
+                let home = name::home(connection, &name, options).await?;
+                let target = format!("{}.{}", home.unwrap_or_default(), name.table);
+                runs::history(connection, &books, options, &target, pipeline, plan).await
+            })
+            .map(Some)
+    }
+
+    fn open(&mut self, job: &Job, schema: &Schema) -> Result<Vec<ChunkRecord>, SinkError> {
         self.abort();
-        let mut session = Session::start(&self.options)?;
-        match session.begin(&self.options, schema) {
-            Ok(columns) => {
-                self.columns = columns;
-                self.session = Some(session);
-                Ok(())
-            }
-            Err(e) => {
-                session.rollback();
-                Err(e)
-            }
-        }
+        let options = self.options.clone();
+        let mut session = self.session(runs::session_name(&job.run))?;
+        let mut sent = false;
+        let mut begun = session.attempt(
+            &mut Patience::new(options.connect_timeout),
+            async |connection| begin::begin(connection, &options, schema, job, &mut sent).await,
+        )?;
+        let columns = begun.columns.iter().map(|column| &*column.name);
+        let number = begun
+            .stage
+            .as_ref()
+            .and_then(|stage| stage.number.as_deref());
+        let load = Load {
+            place: options.place(),
+            books: Books::new(&options),
+            turn: begun.turn.clone(),
+            copy: format!(
+                "COPY {} ({}) FROM STDIN (FORMAT binary)",
+                begun
+                    .stage
+                    .as_ref()
+                    .map_or(&begun.target, |stage| &stage.table),
+                crate::database::quote_all(columns.chain(number))
+            ),
+        };
+        self.numbered = number.is_some();
+        self.columns = std::mem::take(&mut begun.columns);
+        let chunks = std::mem::take(&mut begun.chunks);
+        self.running = Some(Running {
+            session,
+            lanes: Lanes::new(options, load),
+            begun,
+            schema: schema.clone(),
+        });
+        Ok(chunks)
     }
 
     fn encoder(&self) -> Box<dyn Encoder> {
         Box::new(copy::CopyEncoder::new(
             self.options.place(),
             self.columns.clone(),
+            self.numbered,
         ))
     }
 
-    fn write(&mut self, encoded: Encoded) -> Result<(), SinkError> {
-        let bytes = match encoded.payload {
-            Payload::Bytes(bytes) => bytes,
-            Payload::Empty => return Ok(()),
-            Payload::Batches(_) => return Err(self.internal("COPY takes bytes, not columns")),
+    fn write(&mut self, chunk: FinishedChunk) -> Result<(), SinkError> {
+        match &mut self.running {
+            Some(running) => running.lanes.push(chunk),
+            None => Err(self.internal("written to while no run is open")),
+        }
+    }
+
+    fn commit(&mut self, totals: &Totals) -> Result<(), SinkError> {
+        let Some(running) = &mut self.running else {
+            return Err(self.internal("committed while no run is open"));
         };
-        // Taken, and given back only on success: after an error nothing may be committed.
-        let Some(mut session) = self.session.take() else {
-            return Err(self.internal("written to while no run is open"));
-        };
-        match session.push(bytes) {
+        running.lanes.finish()?;
+        let options = &self.options;
+        let Running {
+            session,
+            begun,
+            schema,
+            ..
+        } = running;
+        let ending = Running::ending(begun, options, schema);
+        let mut sent = false;
+        let finished = session.attempt(&mut Patience::new(options.retry_for), async |connection| {
+            publish::finish(connection, &ending, totals, &mut sent).await
+        });
+        match finished {
+            Err(SinkError::Io { .. } | SinkError::Connect { .. }) if sent => {
+                Err(SinkError::Unknown {
+                    place: options.place(),
+                    problem: "the connection was lost during the last commit and could not be had \
+                              again; `glovebox run --resume` finds out what is stored, and goes on \
+                              if anything is missing"
+                        .into(),
+                })
+            }
+            Err(other) => Err(other),
             Ok(()) => {
-                self.session = Some(session);
+                self.running = None;
                 Ok(())
             }
-            Err(e) => {
-                session.rollback();
-                Err(e)
-            }
         }
     }
 
-    fn commit(&mut self) -> Result<(), SinkError> {
-        match self.session.take() {
-            Some(session) => session.commit(),
-            None => Err(self.internal("committed while no run is open")),
-        }
+    fn rejects(&mut self, run: &str, each: &mut dyn FnMut(KeptReject)) -> Result<(), SinkError> {
+        let options = &self.options;
+        let place = options.place();
+        let books = Books::new(options);
+        let sql = format!(
+            "SELECT \"row\", line, violations::text FROM {} WHERE run = $1 AND \"row\" > $2 \
+             ORDER BY \"row\"",
+            books.reject
+        );
+        let mut last = -1_i64;
+        let mut patience = Patience::new(options.retry_for);
+        self.session(NAME.into())?
+            .attempt(&mut patience, async |connection| {
+                if last < 0 && !books.look(connection, options).await? {
+                    return Ok(());
+                }
+                let mut rows = sqlx::query(AssertSqlSafe(sql.as_str()))
+                    .bind(run)
+                    .bind(last)
+                    .fetch(connection);
+                while let Some(row) = rows.try_next().await.map_err(|e| fault(e, &place))? {
+                    let (reject, number) = kept(&row).map_err(|e| fault(e, &place))?;
+                    each(reject);
+                    last = number;
+                }
+                Ok(())
+            })
     }
 
-    fn abort(&mut self) {
-        if let Some(session) = self.session.take() {
-            session.rollback();
+    fn abort(&mut self) -> u64 {
+        let Some(Running {
+            mut session,
+            mut lanes,
+            begun,
+            schema,
+        }) = self.running.take()
+        else {
+            return 0;
+        };
+        let options = &self.options;
+        lanes.end();
+        let ending = Running::ending(&begun, options, &schema);
+        let books = Books::new(options);
+        let mut patience = Patience::new(LAST_PATIENCE);
+        let stored = session.attempt(&mut patience, async |connection| {
+            runs::stored(connection, &books, options, &begun.turn.run).await
+        });
+        let cleared = session.attempt(&mut patience, async |connection| {
+            publish::clear(connection, &ending).await
+        });
+        if let Err(error) = cleared {
+            tracing::warn!(%error, "what the run made could not be removed");
         }
+        stored.unwrap_or(0)
     }
 }
 
@@ -170,4 +358,15 @@ impl Drop for Sink {
     fn drop(&mut self) {
         glovebox_core::Sink::abort(self);
     }
+}
+
+fn kept(row: &sqlx::postgres::PgRow) -> sqlx::Result<(KeptReject, i64)> {
+    let number: i64 = row.try_get(0)?;
+    let line: Option<i64> = row.try_get(1)?;
+    let reject = KeptReject {
+        row: number.try_into().unwrap_or(0),
+        line: line.and_then(|line| line.try_into().ok()),
+        violations: row.try_get(2)?,
+    };
+    Ok((reject, number))
 }

@@ -1,4 +1,4 @@
-//! What a refused statement means, told without the server's own words.
+//! What a refused statement means, told without the server's own words, and whether it passes.
 //!
 //! Owns the reading of SQLSTATE; refuses the message, detail and context of an error, since they
 //! quote cells (`Key (email)=(…) already exists`, `COPY sales, line 7, column price: "…"`).
@@ -8,8 +8,73 @@ use std::io;
 use glovebox_core::SinkError;
 use sqlx::postgres::PgDatabaseError;
 
+/// An error, and whether the same may go well in a moment.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// A lost connection, a restart, another session in the way.
+    Passing(SinkError),
+    /// All else.
+    Lasting(SinkError),
+}
+
+impl From<SinkError> for Fault {
+    fn from(error: SinkError) -> Self {
+        Fault::Lasting(error)
+    }
+}
+
+/// The fault of a statement.
+pub(super) fn fault(error: sqlx::Error, place: &str) -> Fault {
+    let passing = match &error {
+        sqlx::Error::Database(e) => e.code().is_some_and(|code| passes(&code)),
+        other => !of_ours(other),
+    };
+    let error = refusal(error, place);
+    if passing {
+        Fault::Passing(error)
+    } else {
+        Fault::Lasting(error)
+    }
+}
+
+/// Whether an error is that unique key's, or any one's; for statements on the books only.
+pub(super) fn is_duplicate(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(e) if e.code().as_deref() == Some("23505"))
+}
+
+/// Whether another session held the lock for too long.
+pub(super) fn is_locked_out(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(e) if e.code().as_deref() == Some("55P03"))
+}
+
+/// Codes that say nothing against a second attempt.
+pub(super) fn passes(code: &str) -> bool {
+    code.starts_with("08")
+        || matches!(
+            code,
+            // Shut down, crashed, starting up, idle for too long.
+            "57P01" | "57P02" | "57P03" | "57P05" | "25P03"
+            // Another session's transaction, and too many sessions.
+            | "40001" | "40003" | "40P01" | "53300"
+        )
+}
+
+/// Errors that no server and no network makes.
+fn of_ours(error: &sqlx::Error) -> bool {
+    matches!(
+        error,
+        sqlx::Error::RowNotFound
+            | sqlx::Error::ColumnDecode { .. }
+            | sqlx::Error::ColumnIndexOutOfBounds { .. }
+            | sqlx::Error::ColumnNotFound(_)
+            | sqlx::Error::Decode(_)
+            | sqlx::Error::Encode(_)
+            | sqlx::Error::TypeNotFound { .. }
+    )
+}
+
 /// The sink's error for a statement's.
-pub(super) fn refusal(error: sqlx::Error, place: &str) -> SinkError {
+fn refusal(error: sqlx::Error, place: &str) -> SinkError {
     let kind = match error {
         sqlx::Error::Database(e) => {
             return SinkError::Refused {
@@ -21,24 +86,21 @@ pub(super) fn refusal(error: sqlx::Error, place: &str) -> SinkError {
             };
         }
         sqlx::Error::Io(e) => e.kind(),
+        other if of_ours(&other) => {
+            return SinkError::Internal {
+                place: place.into(),
+                problem: "the server answered with other columns than were asked for".into(),
+            };
+        }
         _ => io::ErrorKind::Other,
     };
     SinkError::Io {
         place: place.into(),
         problem: io::Error::new(
             kind,
-            "the connection was lost before the commit, so nothing was stored; run again",
+            "the connection was lost; what is committed stays, and `glovebox run --resume` goes \
+             on from there",
         ),
-    }
-}
-
-/// Whether the session is over, so that a reply to COMMIT says nothing of its outcome.
-pub(super) fn ends_session(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Database(e) => e.code().is_none_or(|code| {
-            code.starts_with("08") || code.starts_with("57P") || code == "40003"
-        }),
-        _ => true,
     }
 }
 
@@ -70,7 +132,7 @@ fn describe(error: &PgDatabaseError) -> String {
             }
         }
     }
-    text.push_str("); nothing was stored");
+    text.push(')');
     text
 }
 
@@ -88,7 +150,9 @@ fn exactly(code: &str) -> Option<&'static str> {
             "a row refers to one that does not exist, or is referred to by another table; load \
              the other table first, or append instead of replacing"
         }
-        "23505" => "a row with the same key exists already; remove duplicates, or use mode replace",
+        "23505" => {
+            "a row with the same key exists already; remove duplicates, or use mode replace or upsert"
+        }
         "23514" => "a row breaks a check of the table; add a validator for the same rule",
         "23P01" => "a row conflicts with another under an exclusion constraint",
         "22001" => "text is longer than the column takes; add a `length` validator",
@@ -98,16 +162,23 @@ fn exactly(code: &str) -> Option<&'static str> {
         "22P03" => "the table's types changed since they were checked; run again",
         "25006" => "the server takes no writes; connect to the primary, not to a standby",
         "25P03" => "the source was silent longer than idle_in_transaction_session_timeout allows",
-        "42501" => "the role lacks a privilege; grant it INSERT, and DELETE for mode replace",
+        "42501" => "the role lacks a privilege; `glovebox check --online` says which",
         "42P01" => "the table is gone; run again to have it created",
         "42P07" | "42710" => "another session created the table at this moment; run again",
-        "53100" => "the server's disk is full",
+        "53100" => {
+            "the server's disk is full; free space there, then go on with `glovebox run --resume`"
+        }
         "53200" => "the server is out of memory",
         "54000" => "a row is larger than PostgreSQL allows",
         "55P03" => "another session holds the table; end it (see pg_stat_activity), or run later",
         "57014" => "the statement was cancelled, or took longer than statement_timeout allows",
-        "57P01" | "57P02" => "the server is shutting down; run again when it is back",
-        "40001" | "40P01" => "another session was in the way; run again",
+        "57P01" | "57P02" => {
+            "the server is shutting down; when it is back, go on with `glovebox run --resume`"
+        }
+        "40001" | "40P01" => {
+            "another session was in the way; when it is done, go on with `glovebox run --resume`"
+        }
+        "53300" => "the server has no connection left; try later, or raise max_connections",
         "P0001" => "a trigger of the table refused a row",
         _ => return None,
     })
@@ -137,9 +208,21 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_connection_ends_the_session() {
+    fn a_lost_connection_passes_and_a_broken_rule_does_not() {
         let lost = sqlx::Error::Io(io::ErrorKind::ConnectionReset.into());
-        assert!(ends_session(&lost));
-        assert!(matches!(refusal(lost, "t"), SinkError::Io { .. }));
+        assert!(matches!(
+            fault(lost, "t"),
+            Fault::Passing(SinkError::Io { .. })
+        ));
+        assert!(matches!(
+            fault(sqlx::Error::RowNotFound, "t"),
+            Fault::Lasting(SinkError::Internal { .. })
+        ));
+        for code in ["08006", "57P01", "57P03", "40P01", "40001", "53300"] {
+            assert!(passes(code), "{code}");
+        }
+        for code in ["53100", "42501", "22003", "23505", "57014", "3D000"] {
+            assert!(!passes(code), "{code}");
+        }
     }
 }

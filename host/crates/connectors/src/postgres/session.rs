@@ -1,53 +1,62 @@
-//! One connection and the one transaction that a run is.
+//! One connection that comes back: statements are tried again on a new one when the fault passes.
 //!
-//! Owns the order of statements from BEGIN to COMMIT; refuses to outlive an error, which is why
-//! commit and rollback take it.
+//! Owns the runtime that a thread blocks on; refuses to outlive an error on the same connection,
+//! so that nothing of a failed transaction is left on it.
 
-use std::time::Duration;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use glovebox_core::{Schema, SinkError};
-use sqlx::postgres::{PgConnection, PgRow};
+use futures_util::future::{Either, select};
+use glovebox_core::SinkError;
+use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection};
 use tokio::runtime::Runtime;
 
-use super::refusal::{ends_session, refusal};
-use super::table::{self, Name};
-use super::{Mode, Options, connect, copy};
-use crate::database::quote_all;
+use super::refusal::{Fault, fault};
+use super::retry::Patience;
+use super::{Options, connect};
 
-/// Bytes gathered before they go out as one COPY: enough that its round trip does not show, few
-/// enough that the server's complaint comes soon. (It is only heard at the end of a COPY.)
-const COPY_BYTES: usize = 4 << 20;
-/// Bytes of one message of a COPY; sqlx buffers a whole one.
-const MESSAGE_BYTES: usize = 256 << 10;
 /// The longest wait for a goodbye.
-const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(5);
+const GOODBYE: Duration = Duration::from_secs(1);
+/// How soon a request to stop is noticed.
+const NOTICE: Duration = Duration::from_millis(20);
 
-/// What holds for the transaction: notices, which may quote cells, are not sent; what is committed
-/// is on the disk; and a table that another session holds is waited for only so long.
-fn settings(wait: Duration) -> String {
-    format!(
-        "SET LOCAL client_min_messages = error; SET LOCAL lock_timeout = {}; \
-         SELECT pg_catalog.set_config('synchronous_commit', 'on', true) \
-         WHERE pg_catalog.current_setting('synchronous_commit') = 'off'",
-        // None at all would mean forever.
-        wait.as_millis().clamp(1, i32::MAX as u128)
-    )
+/// What a transaction begins with: notices, which may quote cells, are not sent; what is committed
+/// is on the disk; and the server's defaults cannot make a fence see old rows. It is one message,
+/// and holds behind a pooler too.
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; \
+     SET LOCAL client_min_messages = error; \
+     SELECT pg_catalog.set_config('synchronous_commit', 'on', true) \
+     WHERE pg_catalog.current_setting('synchronous_commit') = 'off'";
+
+/// The longest wait for a lock, in the transaction.
+pub(super) fn lock_timeout(wait: Duration) -> String {
+    // None at all would mean forever.
+    let millis = wait.as_millis().clamp(1, i32::MAX as u128);
+    format!("SET LOCAL lock_timeout = {millis}")
 }
 
 pub(super) struct Session {
-    // Before the runtime: a connection may not outlive the reactor that it is registered with.
-    connection: PgConnection,
-    runtime: Runtime,
-    place: String,
-    copy: String,
-    pending: Vec<Vec<u8>>,
-    pending_bytes: usize,
+    options: Arc<Options>,
+    name: String,
+    connection: Option<PgConnection>,
+    /// The server's process behind the last connection, and since when.
+    backend: Option<(i32, String)>,
+    // Taken only at the end. After the connection: that may not outlive its reactor.
+    runtime: Option<Runtime>,
+    stop: Arc<AtomicBool>,
 }
 
 impl Session {
-    /// Connects.
-    pub(super) fn start(options: &Options) -> Result<Self, SinkError> {
+    /// A session that connects when it is used, under a name that other sessions see. Once `stop`
+    /// is set it gives up whatever it does.
+    pub(super) fn new(
+        options: Arc<Options>,
+        name: String,
+        stop: Arc<AtomicBool>,
+    ) -> Result<Self, SinkError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -55,178 +64,147 @@ impl Session {
                 place: options.place(),
                 problem,
             })?;
-        match runtime.block_on(connect::connect(options)) {
-            Ok(connection) => Ok(Session {
-                connection,
-                runtime,
-                place: options.place(),
-                copy: String::new(),
-                pending: Vec::new(),
-                pending_bytes: 0,
-            }),
-            Err(e) => {
-                // A name lookup that hangs may not hold up the error.
-                runtime.shutdown_background();
-                Err(e)
-            }
-        }
-    }
-
-    /// The rows of a query.
-    pub(super) fn read(&mut self, sql: AssertSqlSafe<String>) -> sqlx::Result<Vec<PgRow>> {
-        self.runtime
-            .block_on(sqlx::query(sql).fetch_all(&mut self.connection))
-    }
-
-    /// Every check, no change.
-    pub(super) fn probe(mut self, options: &Options, schema: &Schema) -> Result<(), SinkError> {
-        let outcome = self.runtime.block_on(async {
-            let connection = &mut self.connection;
-            statement(connection, "BEGIN", &self.place).await?;
-            statement(connection, &settings(options.connect_timeout), &self.place).await?;
-            let name = Name::parse(options)?;
-            match table::find(connection, &name, options).await? {
-                Some(found) => table::check(connection, found, schema, options)
-                    .await
-                    .map(drop),
-                None => table::creatable(connection, &name, schema, options).await,
-            }
-        });
-        self.rollback();
-        outcome
-    }
-
-    /// Checks or creates the table, and begins the run's transaction. Returns its columns.
-    pub(super) fn begin(
-        &mut self,
-        options: &Options,
-        schema: &Schema,
-    ) -> Result<Vec<copy::Column>, SinkError> {
-        let place = &self.place;
-        let connection = &mut self.connection;
-        let name = Name::parse(options)?;
-        self.copy = format!(
-            "COPY {} ({}) FROM STDIN (FORMAT binary)",
-            name.quoted(),
-            quote_all(schema.fields.iter().map(|f| &*f.name))
-        );
-        self.runtime.block_on(async {
-            statement(connection, "BEGIN", place).await?;
-            statement(connection, &settings(options.connect_timeout), place).await?;
-            let columns = match table::find(connection, &name, options).await? {
-                Some(found) => {
-                    // Held to the end, so that the table stays what it was checked to be; readers
-                    // go on, and in mode replace other writers wait.
-                    let lock = match options.mode {
-                        Mode::Append => "ROW EXCLUSIVE",
-                        Mode::Replace => "SHARE ROW EXCLUSIVE",
-                    };
-                    found.permits(options)?;
-                    let lock = format!("LOCK TABLE {} IN {lock} MODE", name.quoted());
-                    statement(connection, &lock, place).await?;
-                    let columns = table::check(connection, found, schema, options).await?;
-                    if options.mode == Mode::Replace {
-                        // Not TRUNCATE: it would shut readers out until the commit. The price is
-                        // that the old rows take up room until the next VACUUM.
-                        let delete = format!("DELETE FROM {}", name.quoted());
-                        statement(connection, &delete, place).await?;
-                    }
-                    columns
-                }
-                None => {
-                    table::creatable(connection, &name, schema, options).await?;
-                    let create = table::create(&name, schema);
-                    statement(connection, &create, place).await?;
-                    table::columns(schema)
-                }
-            };
-            statement(connection, "SET LOCAL lock_timeout TO DEFAULT", place).await?;
-            Ok(columns)
+        Ok(Session {
+            options,
+            name,
+            connection: None,
+            backend: None,
+            runtime: Some(runtime),
+            stop,
         })
     }
 
-    /// Takes tuples, and sends them once there are enough.
-    pub(super) fn push(&mut self, tuples: Vec<u8>) -> Result<(), SinkError> {
-        self.pending_bytes += tuples.len();
-        self.pending.push(tuples);
-        if self.pending_bytes >= COPY_BYTES {
-            self.flush()?;
-        }
-        Ok(())
-    }
-
-    fn flush(&mut self) -> Result<(), SinkError> {
-        let pending = std::mem::take(&mut self.pending);
-        if std::mem::take(&mut self.pending_bytes) == 0 {
-            return Ok(());
-        }
-        self.runtime
-            .block_on(async {
-                let mut stream = self.connection.copy_in_raw(&self.copy).await?;
-                stream.send(copy::HEADER).await?;
-                for message in pending
-                    .iter()
-                    .flat_map(|tuples| tuples.chunks(MESSAGE_BYTES))
-                {
-                    stream.send(message).await?;
+    /// Does `work`, and again on a new connection for as long as it fails by what passes and
+    /// there is patience.
+    pub(super) fn attempt<T>(
+        &mut self,
+        patience: &mut Patience,
+        mut work: impl AsyncFnMut(&mut PgConnection) -> Result<T, Fault>,
+    ) -> Result<T, SinkError> {
+        loop {
+            let error = match self.once(&mut work) {
+                Ok(value) => {
+                    patience.renew();
+                    return Ok(value);
                 }
-                stream.send(copy::TRAILER).await?;
-                stream.finish().await.map(drop)
-            })
-            .map_err(|e| refusal(e, &self.place))
-    }
-
-    /// Sends the rest and publishes.
-    pub(super) fn commit(mut self) -> Result<(), SinkError> {
-        if let Err(e) = self.flush() {
-            self.rollback();
-            return Err(e);
-        }
-        let committed = self
-            .runtime
-            .block_on(sqlx::raw_sql("COMMIT").execute(&mut self.connection));
-        match committed {
-            Ok(_) => {
-                self.close();
-                Ok(())
-            }
-            Err(e) if ends_session(&e) => Err(SinkError::Unknown {
-                place: self.place,
-                problem: "the connection was lost while the rows were being committed, so they \
-                          are stored either all or not at all; look into the table before \
-                          running again"
-                    .into(),
-            }),
-            Err(e) => Err(refusal(e, &self.place)),
+                Err(Fault::Lasting(error)) => {
+                    self.hang_up();
+                    return Err(error);
+                }
+                Err(Fault::Passing(error)) => error,
+            };
+            self.hang_up();
+            let Some(pause) = patience.pause() else {
+                return Err(error);
+            };
+            tracing::warn!(%error, ?pause, "trying again");
+            self.wait(pause);
         }
     }
 
-    /// Takes everything back. That the server would do so alone once the connection is gone does
-    /// not help the next run, which would wait for its locks.
-    pub(super) fn rollback(mut self) {
-        let _ = self.runtime.block_on(async {
-            let rollback = sqlx::raw_sql("ROLLBACK").execute(&mut self.connection);
-            tokio::time::timeout(ROLLBACK_TIMEOUT, rollback).await
-        });
-        self.close();
-    }
-
-    fn close(self) {
+    fn once<T>(
+        &mut self,
+        work: &mut impl AsyncFnMut(&mut PgConnection) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         let Session {
+            options,
+            name,
             connection,
-            runtime,
-            ..
-        } = self;
-        let _ = runtime
-            .block_on(async { tokio::time::timeout(ROLLBACK_TIMEOUT, connection.close()).await });
+            backend,
+            runtime: Some(runtime),
+            stop,
+        } = self
+        else {
+            return Err(ended(&self.options).into());
+        };
+        runtime.block_on(async {
+            let task = pin!(async {
+                let connection = match connection {
+                    Some(connection) => connection,
+                    none => {
+                        let mut new = connect::connect(options, name).await?;
+                        *backend = Some(succeed(&mut new, backend.take(), options).await?);
+                        none.insert(new)
+                    }
+                };
+                work(connection).await
+            });
+            let stopped = pin!(async {
+                while !stop.load(Ordering::Relaxed) {
+                    tokio::time::sleep(NOTICE).await;
+                }
+            });
+            match select(task, stopped).await {
+                Either::Left((outcome, _)) => outcome,
+                Either::Right(_) => Err(ended(options).into()),
+            }
+        })
+    }
+
+    fn wait(&self, pause: Duration) {
+        let start = Instant::now();
+        while start.elapsed() < pause && !self.stop.load(Ordering::Relaxed) {
+            std::thread::sleep(NOTICE.min(pause.saturating_sub(start.elapsed())));
+        }
+    }
+
+    /// Ends the connection, and with it its transaction, if there is one.
+    pub(super) fn hang_up(&mut self) {
+        if let (Some(connection), Some(runtime)) = (self.connection.take(), &self.runtime) {
+            let _ =
+                runtime.block_on(async { tokio::time::timeout(GOODBYE, connection.close()).await });
+        }
     }
 }
 
-async fn statement(connection: &mut PgConnection, sql: &str, place: &str) -> Result<(), SinkError> {
-    // Safe by construction: literals, and names through `quote`.
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.hang_up();
+        if let Some(runtime) = self.runtime.take() {
+            // A name lookup that hangs may not hold up the end.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn ended(options: &Options) -> SinkError {
+    SinkError::Io {
+        place: options.place(),
+        problem: std::io::Error::new(std::io::ErrorKind::Interrupted, "the run was ended"),
+    }
+}
+
+/// Ends the process that served the connection before, if it lives on because the network does not
+/// tell it: its transaction would block ours. Returns the new connection's.
+async fn succeed(
+    connection: &mut PgConnection,
+    before: Option<(i32, String)>,
+    options: &Options,
+) -> Result<(i32, String), Fault> {
+    let (pid, since) = before.unzip();
+    sqlx::query_as(
+        "SELECT pid, backend_start::text FROM pg_catalog.pg_stat_activity \
+         WHERE pid = pg_catalog.pg_backend_pid() \
+         AND (SELECT count(pg_catalog.pg_terminate_backend(pid)) \
+              FROM pg_catalog.pg_stat_activity \
+              WHERE pid = $1 AND backend_start::text = $2 AND usename = current_user) >= 0",
+    )
+    .bind(pid)
+    .bind(since)
+    .fetch_one(connection)
+    .await
+    .map_err(|e| fault(e, &options.server()))
+}
+
+/// Executes statements without arguments: literals, and names through `quote`.
+pub(super) async fn statement(
+    connection: &mut PgConnection,
+    sql: &str,
+    place: &str,
+) -> Result<(), Fault> {
     sqlx::raw_sql(AssertSqlSafe(sql))
         .execute(connection)
         .await
         .map(drop)
-        .map_err(|e| refusal(e, place))
+        .map_err(|e| fault(e, place))
 }

@@ -1,69 +1,29 @@
-//! The table: its name, whether it can be created, and whether an existing one fits.
+//! The table: whether there is one, whether it can be created, and whether an existing one fits.
 //!
 //! Owns the questions to the catalogue; refuses to stop at the first difference.
 
 use glovebox_core::{Schema, SinkError};
-use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{AssertSqlSafe, Row};
 
 use super::copy::Column;
-use super::refusal::refusal;
+use super::name::{LONGEST_NAME, Name, PATH, home};
+use super::refusal::{Fault, fault};
 use super::types::{accepted, accepts, sql_type};
-use super::{Mode, Options};
+use super::{Mode, Options, keys};
 use crate::database::{misfit, quote, unusable_names};
-
-/// The longest name that PostgreSQL does not cut, in bytes.
-const LONGEST_NAME: usize = 63;
-
-/// A table's name, with its schema where one was given.
-pub(super) struct Name<'a> {
-    schema: Option<&'a str>,
-    table: &'a str,
-}
-
-impl<'a> Name<'a> {
-    pub(super) fn parse(options: &'a Options) -> Result<Self, SinkError> {
-        let name = match options.table.split_once('.') {
-            Some((schema, table)) => Name {
-                schema: Some(schema),
-                table,
-            },
-            None => Name {
-                schema: None,
-                table: &options.table,
-            },
-        };
-        let parts = [name.schema.unwrap_or("public"), name.table];
-        let usable = |part: &str| {
-            !part.is_empty() && part.len() <= LONGEST_NAME && !part.contains(['.', '\0'])
-        };
-        if parts.into_iter().all(usable) {
-            return Ok(name);
-        }
-        Err(misfit(
-            options.place(),
-            &[format!(
-                "a table's name is `table` or `schema.table`, each of 1 to {LONGEST_NAME} bytes"
-            )],
-        ))
-    }
-
-    pub(super) fn quoted(&self) -> String {
-        match self.schema {
-            Some(schema) => format!("{}.{}", quote(schema), quote(self.table)),
-            None => quote(self.table),
-        }
-    }
-}
 
 /// An existing table.
 pub(super) struct Found {
-    name: String,
-    oid: i64,
-    schema: String,
+    pub(super) name: String,
+    pub(super) oid: i64,
+    pub(super) schema: String,
+    usage: bool,
     kind: String,
     insert: bool,
     delete: bool,
+    update: bool,
+    select: bool,
     row_security: bool,
 }
 
@@ -75,12 +35,23 @@ impl Found {
             differences.push("it is not an ordinary table (a view, say); name a table".into());
         }
         let role = quote(&options.user);
+        if !self.usage {
+            differences.push(format!(
+                "the role may not enter its schema; run: GRANT USAGE ON SCHEMA {} TO {role}",
+                quote(&self.schema)
+            ));
+        }
         let mut lacking = Vec::new();
         if !self.insert {
             lacking.push("INSERT");
         }
         if !self.delete && options.mode == Mode::Replace {
             lacking.push("DELETE");
+        }
+        if options.mode == Mode::Upsert {
+            // What ON CONFLICT DO UPDATE asks for.
+            lacking.extend((!self.update).then_some("UPDATE"));
+            lacking.extend((!self.select).then_some("SELECT"));
         }
         if !lacking.is_empty() {
             differences.push(format!(
@@ -108,21 +79,28 @@ pub(super) async fn find(
     connection: &mut PgConnection,
     name: &Name<'_>,
     options: &Options,
-) -> Result<Option<Found>, SinkError> {
-    let found = sqlx::query(
+) -> Result<Option<Found>, Fault> {
+    let found = sqlx::query(AssertSqlSafe(format!(
         "SELECT c.oid::int8, n.nspname::text, c.relkind::text, \
          pg_catalog.has_table_privilege(c.oid, 'INSERT'), \
          pg_catalog.has_table_privilege(c.oid, 'DELETE'), \
-         pg_catalog.row_security_active(c.oid) \
+         pg_catalog.has_table_privilege(c.oid, 'UPDATE'), \
+         pg_catalog.has_table_privilege(c.oid, 'SELECT'), \
+         pg_catalog.row_security_active(c.oid), \
+         pg_catalog.has_schema_privilege(n.oid, 'USAGE') \
          FROM pg_catalog.pg_class c \
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         WHERE c.oid = pg_catalog.to_regclass($1)",
-    )
-    .bind(name.quoted())
+         LEFT JOIN ({PATH}) path ON path.schema = n.nspname \
+         WHERE c.relname = $1 AND CASE WHEN $3::text IS NULL THEN path.place IS NOT NULL \
+         ELSE n.nspname = $3 END ORDER BY path.place LIMIT 1"
+    )))
+    .bind(name.table)
+    .bind(&options.books)
+    .bind(name.schema)
     .fetch_optional(connection)
     .await
     .and_then(|row| row.map(|row| found(name.quoted(), row)).transpose());
-    found.map_err(|e| refusal(e, &options.place()))
+    found.map_err(|e| fault(e, &options.place()))
 }
 
 fn found(name: String, row: PgRow) -> sqlx::Result<Found> {
@@ -133,7 +111,10 @@ fn found(name: String, row: PgRow) -> sqlx::Result<Found> {
         kind: row.try_get(2)?,
         insert: row.try_get(3)?,
         delete: row.try_get(4)?,
-        row_security: row.try_get(5)?,
+        update: row.try_get(5)?,
+        select: row.try_get(6)?,
+        row_security: row.try_get(7)?,
+        usage: row.try_get(8)?,
     })
 }
 
@@ -159,10 +140,10 @@ fn existing(row: PgRow) -> sqlx::Result<Existing> {
 /// Compares the table with the run's columns, and returns these as the table takes them.
 pub(super) async fn check(
     connection: &mut PgConnection,
-    table: Found,
+    table: &Found,
     schema: &Schema,
     options: &Options,
-) -> Result<Vec<Column>, SinkError> {
+) -> Result<Vec<Column>, Fault> {
     table.permits(options)?;
     let rows = sqlx::query(
         "SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, \
@@ -176,7 +157,7 @@ pub(super) async fn check(
     .await;
     let columns: Vec<Existing> = rows
         .and_then(|rows| rows.into_iter().map(existing).collect())
-        .map_err(|e| refusal(e, &options.place()))?;
+        .map_err(|e| fault(e, &options.place()))?;
 
     let mut differences = unusable_names(schema);
     differences.extend(encoding(connection, options).await?);
@@ -209,7 +190,9 @@ pub(super) async fn check(
         taken.push(Column {
             name: field.name.clone(),
             data_type: field.data_type,
+            sql_type: column.sql_type.clone(),
             not_null: column.not_null || !field.nullable,
+            key: is_key(options, &field.name),
         });
     }
     for column in columns {
@@ -222,33 +205,41 @@ pub(super) async fn check(
             ));
         }
     }
+    if options.mode == Mode::Upsert {
+        differences.extend(keys::unusable(schema, options));
+        differences.extend(keys::without_index(connection, table, options).await?);
+    }
     if differences.is_empty() {
         Ok(taken)
     } else {
-        Err(misfit(options.place(), &differences))
+        Err(misfit(options.place(), &differences).into())
     }
 }
 
-/// Whether the table can be created.
+/// Whether the table can be created, and in which schema.
 pub(super) async fn creatable(
     connection: &mut PgConnection,
     name: &Name<'_>,
     schema: &Schema,
     options: &Options,
-) -> Result<(), SinkError> {
+) -> Result<String, Fault> {
+    let within = home(connection, name, options).await?;
     let row = sqlx::query(
         "SELECT n.nspname::text, pg_catalog.has_schema_privilege(n.oid, 'CREATE') \
-         FROM pg_catalog.pg_namespace n \
-         WHERE n.nspname = coalesce($1, pg_catalog.current_schema())",
+         FROM pg_catalog.pg_namespace n WHERE n.nspname = $1",
     )
-    .bind(name.schema)
+    .bind(within)
     .fetch_optional(&mut *connection)
     .await
-    .map_err(|e| refusal(e, &options.place()))?;
+    .map_err(|e| fault(e, &options.place()))?;
 
     let mut differences = unusable_names(schema);
     differences.extend(encoding(connection, options).await?);
+    if options.mode == Mode::Upsert {
+        differences.extend(keys::unusable(schema, options));
+    }
     let role = quote(&options.user);
+    let mut home = String::new();
     match row {
         None => differences.push(match name.schema {
             Some(schema) => format!(
@@ -260,7 +251,7 @@ pub(super) async fn creatable(
             }
         }),
         Some(row) => {
-            let read = |e| refusal(e, &options.place());
+            let read = |e| fault(e, &options.place());
             let within: String = row.try_get(0).map_err(read)?;
             let may: bool = row.try_get(1).map_err(read)?;
             if !may {
@@ -270,6 +261,7 @@ pub(super) async fn creatable(
                     quote(&within)
                 ));
             }
+            home = within;
         }
     }
     for field in &schema.fields {
@@ -281,24 +273,21 @@ pub(super) async fn creatable(
         }
     }
     if differences.is_empty() {
-        Ok(())
+        Ok(home)
     } else {
-        Err(misfit(options.place(), &differences))
+        Err(misfit(options.place(), &differences).into())
     }
 }
 
 /// Properties of the whole database that would make rows fail one by one.
-async fn encoding(
-    connection: &mut PgConnection,
-    options: &Options,
-) -> Result<Vec<String>, SinkError> {
+async fn encoding(connection: &mut PgConnection, options: &Options) -> Result<Vec<String>, Fault> {
     let read: sqlx::Result<(String, String)> = sqlx::query_as(
         "SELECT pg_catalog.current_setting('server_encoding'), \
          pg_catalog.current_setting('transaction_read_only')",
     )
     .fetch_one(connection)
     .await;
-    let (encoding, read_only) = read.map_err(|e| refusal(e, &options.place()))?;
+    let (encoding, read_only) = read.map_err(|e| fault(e, &options.place()))?;
     let mut differences = Vec::new();
     if encoding != "UTF8" {
         differences.push(format!(
@@ -316,8 +305,8 @@ async fn encoding(
 }
 
 /// The statement that creates the table.
-pub(super) fn create(name: &Name<'_>, schema: &Schema) -> String {
-    let columns: Vec<String> = schema
+pub(super) fn create(name: &str, schema: &Schema, options: &Options) -> String {
+    let mut parts: Vec<String> = schema
         .fields
         .iter()
         .map(|f| {
@@ -325,15 +314,24 @@ pub(super) fn create(name: &Name<'_>, schema: &Schema) -> String {
             format!("{} {}{constraint}", quote(&f.name), sql_type(f.data_type))
         })
         .collect();
-    format!("CREATE TABLE {} ({})", name.quoted(), columns.join(", "))
+    if options.mode == Mode::Upsert {
+        parts.push(keys::primary(options));
+    }
+    format!("CREATE TABLE {name} ({})", parts.join(", "))
 }
 
 /// The columns of a table that [`create`] made.
-pub(super) fn columns(schema: &Schema) -> Vec<Column> {
+pub(super) fn columns(schema: &Schema, options: &Options) -> Vec<Column> {
     let column = |f: &glovebox_core::Field| Column {
         name: f.name.clone(),
         data_type: f.data_type,
+        sql_type: sql_type(f.data_type),
         not_null: !f.nullable,
+        key: is_key(options, &f.name),
     };
     schema.fields.iter().map(column).collect()
+}
+
+fn is_key(options: &Options, name: &str) -> bool {
+    options.mode == Mode::Upsert && options.keys.iter().any(|key| key == name)
 }

@@ -1,17 +1,22 @@
-//! Rows into an SQLite table, in one transaction a run; the embedded default.
+//! Rows into an SQLite table, with the books of the run; the embedded default.
 //!
 //! Owns the sink's life from opening the file to committing; refuses rows after an error, and
 //! leaves no file behind that it made and did not fill.
 
+mod books;
 mod head;
+mod publish;
 mod rows;
 mod session;
 mod table;
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
-use arrow_array::RecordBatch;
-use glovebox_core::{Encoded, Encoder, Payload, Schema, SinkError};
+use glovebox_core::{
+    ChunkRecord, Encoder, FinishedChunk, History, Job, KeptReject, Payload, Schema, SinkError,
+    Totals,
+};
 
 pub use crate::database::Mode;
 pub use head::head;
@@ -26,7 +31,14 @@ pub struct Options {
     pub table: String,
     /// What happens to the rows that the table already holds.
     pub mode: Mode,
+    /// The columns by which mode upsert recognises a row.
+    pub keys: Vec<String>,
 }
+
+/// Bytes of columns that are stored in one transaction, which costs a sync of the disk.
+const GROUP_BYTES: usize = 8 << 20;
+/// The longest that a chunk waits for others, as long as chunks come.
+const GROUP_TIME: Duration = Duration::from_secs(1);
 
 impl Options {
     fn place(&self) -> String {
@@ -45,6 +57,11 @@ pub struct Sink {
     options: Options,
     session: Option<Session>,
     columns: Vec<rows::Column>,
+    waiting: Vec<FinishedChunk>,
+    waiting_bytes: usize,
+    last_stored: Instant,
+    /// Rows of a run that an error has ended.
+    remains: u64,
 }
 
 impl Sink {
@@ -54,7 +71,30 @@ impl Sink {
             options,
             session: None,
             columns: Vec::new(),
+            waiting: Vec::new(),
+            waiting_bytes: 0,
+            last_stored: Instant::now(),
+            remains: 0,
         }
+    }
+
+    /// Stores the chunks that wait.
+    fn flush(&mut self) -> Result<(), SinkError> {
+        let waiting = std::mem::take(&mut self.waiting);
+        self.waiting_bytes = 0;
+        self.last_stored = Instant::now();
+        // Taken, and given back only on success: after an error nothing may be committed.
+        let Some(mut session) = self.session.take() else {
+            return Err(self.internal("written to while no run is open"));
+        };
+        if !waiting.is_empty()
+            && let Err(e) = session.store(&waiting)
+        {
+            self.remains = session.rollback();
+            return Err(e);
+        }
+        self.session = Some(session);
+        Ok(())
     }
 
     fn internal(&self, problem: &str) -> SinkError {
@@ -74,12 +114,17 @@ impl glovebox_core::Sink for Sink {
         session::probe(&self.options, schema)
     }
 
-    fn open(&mut self, schema: &Schema) -> Result<(), SinkError> {
+    fn history(&mut self, pipeline: &str, plan: &str) -> Result<Option<History>, SinkError> {
+        session::history(&self.options, pipeline, plan).map(Some)
+    }
+
+    fn open(&mut self, job: &Job, schema: &Schema) -> Result<Vec<ChunkRecord>, SinkError> {
         self.abort();
-        let (session, columns) = Session::begin(&self.options, schema)?;
-        self.columns = columns;
-        self.session = Some(session);
-        Ok(())
+        let begun = Session::begin(&self.options, job, schema)?;
+        self.columns = begun.columns;
+        self.session = Some(begun.session);
+        self.last_stored = Instant::now();
+        Ok(begun.chunks)
     }
 
     fn encoder(&self) -> Box<dyn Encoder> {
@@ -89,39 +134,40 @@ impl glovebox_core::Sink for Sink {
         ))
     }
 
-    fn write(&mut self, encoded: Encoded) -> Result<(), SinkError> {
-        let batches: Vec<RecordBatch> = match encoded.payload {
-            Payload::Batches(batches) => batches,
-            Payload::Empty => return Ok(()),
-            Payload::Bytes(_) => return Err(self.internal("it takes columns, not bytes")),
-        };
-        // Taken, and given back only on success: after an error nothing may be committed.
+    fn write(&mut self, chunk: FinishedChunk) -> Result<(), SinkError> {
+        if let Payload::Batches(batches) = &chunk.encoded.payload {
+            let bytes = batches.iter().map(|b| b.get_array_memory_size());
+            self.waiting_bytes += bytes.sum::<usize>();
+        }
+        self.waiting.push(chunk);
+        if self.waiting_bytes < GROUP_BYTES && self.last_stored.elapsed() < GROUP_TIME {
+            return Ok(());
+        }
+        self.flush()
+    }
+
+    fn commit(&mut self, totals: &Totals) -> Result<(), SinkError> {
+        self.flush()?;
         let Some(mut session) = self.session.take() else {
-            return Err(self.internal("written to while no run is open"));
+            return Err(self.internal("committed while no run is open"));
         };
-        match session.insert(&batches) {
-            Ok(()) => {
-                self.session = Some(session);
-                Ok(())
-            }
-            Err(e) => {
-                session.rollback();
-                Err(e)
-            }
+        let committed = session.commit(totals);
+        match &committed {
+            Ok(()) => session.close(),
+            Err(_) => self.remains = session.rollback(),
         }
+        committed
     }
 
-    fn commit(&mut self) -> Result<(), SinkError> {
-        match self.session.take() {
-            Some(session) => session.commit(),
-            None => Err(self.internal("committed while no run is open")),
-        }
+    fn rejects(&mut self, run: &str, each: &mut dyn FnMut(KeptReject)) -> Result<(), SinkError> {
+        session::rejects(&self.options, run, each)
     }
 
-    fn abort(&mut self) {
-        if let Some(session) = self.session.take() {
-            session.rollback();
-        }
+    fn abort(&mut self) -> u64 {
+        self.waiting.clear();
+        self.waiting_bytes = 0;
+        let remains = std::mem::take(&mut self.remains);
+        self.session.take().map_or(remains, Session::rollback)
     }
 }
 

@@ -1,4 +1,4 @@
-//! One connection to the file, and the one transaction that a run is.
+//! One connection to the file, and a transaction for each group of chunks.
 //!
 //! Owns the order of statements from BEGIN to the checkpoint; refuses to outlive an error.
 
@@ -10,14 +10,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
-use glovebox_core::{Schema, SinkError};
+use glovebox_core::{
+    ChunkRecord, FinishedChunk, History, Job, KeptReject, Payload, Schema, SinkError, Totals,
+};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteError, SqliteJournalMode, SqliteSynchronous,
 };
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tokio::runtime::Runtime;
 
-use super::{Mode, Options, rows, table};
+use super::books::{self, Entry};
+use super::{Mode, Options, publish, rows, table};
 use crate::database::{quote, quote_all};
 
 /// How long another writer is waited for.
@@ -32,13 +35,26 @@ pub(super) struct Session {
     // Before the runtime, on which closing it blocks.
     connection: SqliteConnection,
     runtime: Runtime,
-    place: String,
+    options: Options,
+    schema: Schema,
+    entry: Entry,
+    /// Whether the transaction that began the run is still open: until the first chunk is stored
+    /// there is nothing that would have to be taken back.
+    beginning: bool,
+    stored: u64,
     insert: String,
     columns: usize,
     /// A full statement's SQL, which sqlx finds prepared by its text.
     full: Arc<str>,
     /// The file, if this run made it.
     created: Option<PathBuf>,
+}
+
+/// A run that has begun.
+pub(super) struct Begun {
+    pub(super) session: Session,
+    pub(super) columns: Vec<rows::Column>,
+    pub(super) chunks: Vec<ChunkRecord>,
 }
 
 /// Every check, no change.
@@ -67,36 +83,77 @@ pub(super) fn probe(options: &Options, schema: &Schema) -> Result<(), SinkError>
     })
 }
 
+/// What the file's books say; a file that is not there has none.
+pub(super) fn history(options: &Options, pipeline: &str, plan: &str) -> Result<History, SinkError> {
+    if !exists(options)? {
+        return Ok(History {
+            appends: options.mode == Mode::Append,
+            ..History::default()
+        });
+    }
+    read(options, async |connection| {
+        books::history(connection, options, pipeline, plan).await
+    })
+}
+
+/// The rejects of a run, by row.
+pub(super) fn rejects(
+    options: &Options,
+    run: &str,
+    each: &mut dyn FnMut(KeptReject),
+) -> Result<(), SinkError> {
+    read(options, async |connection| {
+        books::rejects(connection, run, each).await
+    })
+}
+
+fn read<T>(
+    options: &Options,
+    query: impl AsyncFnOnce(&mut SqliteConnection) -> sqlx::Result<T>,
+) -> Result<T, SinkError> {
+    runtime(options)?.block_on(async {
+        let mut connection = connect(options, false).await?;
+        let found = query(&mut connection).await;
+        let _ = connection.close().await;
+        found.map_err(|e| refusal(e, &options.place()))
+    })
+}
+
 impl Session {
-    /// Opens or creates the file and the table, and begins.
-    pub(super) fn begin(
-        options: &Options,
-        schema: &Schema,
-    ) -> Result<(Self, Vec<rows::Column>), SinkError> {
+    /// Opens or creates the file and the tables, and begins or goes on.
+    pub(super) fn begin(options: &Options, job: &Job, schema: &Schema) -> Result<Begun, SinkError> {
         table::name(options)?;
         let runtime = runtime(options)?;
         let created = (!exists(options)?).then(|| options.path.clone());
         if created.is_some() {
             create(options)?;
         }
-        match runtime.block_on(prepare(options, schema)) {
-            Ok((connection, columns)) => {
+        match runtime.block_on(prepare(options, job, schema)) {
+            Ok(prepared) => {
                 let insert = format!(
                     "INSERT INTO {} ({}) VALUES ",
-                    quote(&options.table),
+                    quote(&publish::loaded_into(options, &job.run)),
                     quote_all(schema.fields.iter().map(|f| &*f.name))
                 );
-                let width = columns.len();
+                let width = prepared.columns.len();
                 let session = Session {
-                    connection,
+                    connection: prepared.connection,
                     runtime,
-                    place: options.place(),
+                    options: options.clone(),
+                    schema: schema.clone(),
+                    entry: prepared.entry,
+                    beginning: !job.resume,
+                    stored: prepared.chunks.iter().map(|c| c.rows.stored).sum(),
                     full: inserting(&insert, width, rows_per_insert(width)).into(),
                     insert,
                     columns: width,
                     created,
                 };
-                Ok((session, columns))
+                Ok(Begun {
+                    session,
+                    columns: prepared.columns,
+                    chunks: prepared.chunks,
+                })
             }
             Err(e) => {
                 // Its connection is closed on a thread of sqlx's; the file must outlast that.
@@ -107,8 +164,43 @@ impl Session {
         }
     }
 
+    /// Stores chunks and their books in one transaction.
+    pub(super) fn store(&mut self, chunks: &[FinishedChunk]) -> Result<(), SinkError> {
+        self.resume_transaction()?;
+        for chunk in chunks {
+            match &chunk.encoded.payload {
+                Payload::Batches(batches) => self.insert(batches)?,
+                Payload::Empty => {}
+                Payload::Bytes(_) => {
+                    return Err(SinkError::Internal {
+                        place: self.options.place(),
+                        problem: "it takes columns, not bytes".into(),
+                    });
+                }
+            }
+        }
+        let place = self.options.place();
+        self.runtime.block_on(async {
+            books::add(&mut self.connection, &place, &self.entry, chunks).await?;
+            statement(&mut self.connection, "COMMIT", &place).await
+        })?;
+        self.beginning = false;
+        self.stored += chunks.iter().map(|c| c.record.rows.stored).sum::<u64>();
+        Ok(())
+    }
+
+    /// Opens a transaction for writing, unless that of the beginning is open.
+    fn resume_transaction(&mut self) -> Result<(), SinkError> {
+        if self.beginning {
+            return Ok(());
+        }
+        let place = self.options.place();
+        let begin = statement(&mut self.connection, "BEGIN IMMEDIATE", &place);
+        self.runtime.block_on(begin)
+    }
+
     /// Inserts rows; what is bound next is made while SQLite stores what was bound before.
-    pub(super) fn insert(&mut self, batches: &[RecordBatch]) -> Result<(), SinkError> {
+    fn insert(&mut self, batches: &[RecordBatch]) -> Result<(), SinkError> {
         let step = rows_per_insert(self.columns);
         let mut ranges = batches.iter().flat_map(|batch| {
             (0..batch.num_rows())
@@ -142,67 +234,90 @@ impl Session {
             }
             Ok(())
         });
-        outcome.map_err(|e| refusal(e, &self.place))
+        outcome.map_err(|e| refusal(e, &self.options.place()))
     }
 
-    /// Publishes, and brings all into the one file.
-    pub(super) fn commit(mut self) -> Result<(), SinkError> {
-        let committed = self.runtime.block_on(async {
-            statement(&mut self.connection, "COMMIT", &self.place).await?;
+    /// Publishes, closes the books, and brings all into the one file.
+    pub(super) fn commit(&mut self, totals: &Totals) -> Result<(), SinkError> {
+        self.resume_transaction()?;
+        let place = self.options.place();
+        let connection = &mut self.connection;
+        self.runtime.block_on(async {
+            publish::publish(connection, &self.options, &self.schema, &self.entry.run).await?;
+            books::finish(connection, &place, &self.entry, totals).await?;
+            statement(connection, "COMMIT", &place).await?;
             // Stored and synced already, if only in the log; readers may hold the rest up.
-            let _ = statement(
-                &mut self.connection,
-                "PRAGMA busy_timeout = 1000; PRAGMA wal_checkpoint(TRUNCATE)",
-                &self.place,
-            )
-            .await;
+            let checkpoint = "PRAGMA busy_timeout = 1000; PRAGMA wal_checkpoint(TRUNCATE)";
+            let _ = statement(connection, checkpoint, &place).await;
             Ok(())
-        });
-        match committed {
-            Ok(()) => {
-                let _ = self.runtime.block_on(self.connection.close());
-                Ok(())
-            }
-            Err(e) => {
-                self.rollback();
-                Err(e)
-            }
-        }
+        })?;
+        self.beginning = false;
+        Ok(())
     }
 
-    /// Takes everything back, a file that this run made included.
-    pub(super) fn rollback(mut self) {
+    pub(super) fn close(self) {
+        let _ = self.runtime.block_on(self.connection.close());
+    }
+
+    /// Takes the open transaction back; with it, if no chunk is stored, everything, and a file
+    /// that this run made. Returns the rows that stay.
+    pub(super) fn rollback(mut self) -> u64 {
         let _ = self
             .runtime
             .block_on(sqlx::raw_sql("ROLLBACK").execute(&mut self.connection));
         let _ = self.runtime.block_on(self.connection.close());
-        remove(self.created.as_deref());
+        if self.beginning {
+            remove(self.created.as_deref());
+        }
+        self.stored
     }
 }
 
-async fn prepare(
-    options: &Options,
-    schema: &Schema,
-) -> Result<(SqliteConnection, Vec<rows::Column>), SinkError> {
+struct Prepared {
+    connection: SqliteConnection,
+    columns: Vec<rows::Column>,
+    entry: Entry,
+    chunks: Vec<ChunkRecord>,
+}
+
+async fn prepare(options: &Options, job: &Job, schema: &Schema) -> Result<Prepared, SinkError> {
     let place = options.place();
     let mut connection = connect(options, true).await?;
     let outcome = async {
-        statement(&mut connection, "BEGIN IMMEDIATE", &place).await?;
-        let Some(found) = table::find(&mut connection, options).await? else {
-            table::creatable(schema, options)?;
-            statement(&mut connection, &table::create(schema, options), &place).await?;
-            return Ok(table::columns(schema));
+        let connection = &mut connection;
+        statement(connection, "BEGIN IMMEDIATE", &place).await?;
+        let columns = match table::find(connection, options).await? {
+            Some(found) => table::check(found, schema, options)?,
+            None => {
+                table::creatable(schema, options)?;
+                if options.mode == Mode::Append {
+                    let create = table::create(schema, &options.table, &[]);
+                    statement(connection, &create, &place).await?;
+                }
+                table::columns(schema, options)
+            }
         };
-        let columns = table::check(found, schema, options)?;
-        if options.mode == Mode::Replace {
-            let delete = format!("DELETE FROM {}", quote(&options.table));
-            statement(&mut connection, &delete, &place).await?;
+        if job.resume {
+            let (entry, chunks) = books::resume(connection, options, job).await?;
+            // At once: from here on the process before this one can store nothing more.
+            statement(connection, "COMMIT", &place).await?;
+            return Ok((columns, entry, chunks));
         }
-        Ok(columns)
+        let (entry, given_up) = books::begin(connection, options, job).await?;
+        publish::clear(connection, options, &given_up).await?;
+        if options.mode != Mode::Append {
+            publish::prepare(connection, options, schema, &job.run).await?;
+        }
+        Ok((columns, entry, Vec::new()))
     }
     .await;
     match outcome {
-        Ok(columns) => Ok((connection, columns)),
+        Ok((columns, entry, chunks)) => Ok(Prepared {
+            connection,
+            columns,
+            entry,
+            chunks,
+        }),
         Err(e) => {
             let _ = connection.close().await;
             Err(e)
@@ -241,7 +356,7 @@ pub(super) async fn connect(
         })
 }
 
-async fn statement(
+pub(super) async fn statement(
     connection: &mut SqliteConnection,
     sql: &str,
     place: &str,
@@ -274,12 +389,9 @@ pub(super) fn refusal(error: sqlx::Error, place: &str) -> SinkError {
                 1299 | 1555 | 2067 | 3091 => format!(": {}", e.message()),
                 _ => String::new(),
             };
-            format!(
-                "{} (SQLite result {code}{names}); nothing was stored",
-                meaning(code)
-            )
+            format!("{} (SQLite result {code}{names})", meaning(code))
         }
-        _ => "the connection broke; nothing was stored; run again".into(),
+        _ => "the connection broke; run again".into(),
     };
     SinkError::Refused {
         place: place.into(),

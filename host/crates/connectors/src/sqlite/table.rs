@@ -3,14 +3,16 @@
 //! Owns the mapping of column types; refuses a type whose affinity would change what is stored
 //! (a decimal as text in a `NUMERIC` column becomes a float).
 
+use std::collections::BTreeMap;
+
 use glovebox_core::{DataType, Schema, SinkError};
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::Options;
 use super::rows::Column;
 use super::session::refusal;
-use crate::database::{misfit, quote, unusable_names};
+use super::{Mode, Options};
+use crate::database::{misfit, quote, quote_all, unusable_names};
 
 /// Checks the table's name.
 pub(super) fn name(options: &Options) -> Result<(), SinkError> {
@@ -26,6 +28,8 @@ pub(super) fn name(options: &Options) -> Result<(), SinkError> {
 pub(super) struct Found {
     kind: String,
     columns: Vec<Existing>,
+    /// Whether a unique index or primary key is on the keys of an upsert, and on no more.
+    keyed: bool,
 }
 
 struct Existing {
@@ -69,17 +73,50 @@ pub(super) async fn find(
              FROM pragma_table_xinfo(?) WHERE hidden <> 1 ORDER BY cid",
         )
         .bind(options.table.as_str())
-        .fetch_all(connection)
+        .fetch_all(&mut *connection)
         .await?;
+        let columns = columns
+            .into_iter()
+            .map(existing)
+            .collect::<sqlx::Result<Vec<_>>>()?;
+        let keyed = is_keyed(connection, options, &columns).await?;
         Ok(Some(Found {
             kind,
-            columns: columns
-                .into_iter()
-                .map(existing)
-                .collect::<sqlx::Result<_>>()?,
+            columns,
+            keyed,
         }))
     };
     read.await.map_err(|e| refusal(e, &options.place()))
+}
+
+async fn is_keyed(
+    connection: &mut SqliteConnection,
+    options: &Options,
+    columns: &[Existing],
+) -> sqlx::Result<bool> {
+    let mut indexes: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let row_id: Vec<String> = columns
+        .iter()
+        .filter(|c| c.key > 0)
+        .map(|c| c.name.clone())
+        .collect();
+    indexes.insert(String::new(), row_id);
+    let found: Vec<(String, Option<String>)> = sqlx::query_as(
+        "SELECT l.name, i.name FROM pragma_index_list(?) l, pragma_index_info(l.name) i \
+         WHERE l.\"unique\" = 1 AND l.partial = 0",
+    )
+    .bind(options.table.as_str())
+    .fetch_all(connection)
+    .await?;
+    for (index, column) in found {
+        indexes
+            .entry(index)
+            .or_default()
+            .push(column.unwrap_or_default());
+    }
+    Ok(indexes.values().any(|columns| {
+        columns.len() == options.keys.len() && columns.iter().all(|c| is_key(c, &options.keys))
+    }))
 }
 
 /// Compares the table with the run's columns, and returns these as the table takes them.
@@ -90,8 +127,17 @@ pub(super) fn check(
 ) -> Result<Vec<Column>, SinkError> {
     let mut differences = unusable_names(schema);
     differences.extend(twins(schema));
+    differences.extend(missing_keys(schema, options));
     if table.kind != "table" {
         differences.push("it is not an ordinary table (a view, say); name a table".into());
+    }
+    if options.mode == Mode::Upsert && !table.keyed {
+        differences.push(format!(
+            "no unique index is on the keys; run: CREATE UNIQUE INDEX {} ON {} ({})",
+            quote(&format!("{}_keys", options.table)),
+            quote(&options.table),
+            quote_all(options.keys.iter().map(String::as_str))
+        ));
     }
     let mut taken = Vec::new();
     for field in &schema.fields {
@@ -126,7 +172,7 @@ pub(super) fn check(
         taken.push(Column {
             name: field.name.clone(),
             data_type: field.data_type,
-            not_null: column.not_null || !field.nullable,
+            not_null: column.not_null || !field.nullable || is_key(&field.name, &options.keys),
         });
     }
     let key_columns = table.columns.iter().filter(|c| c.key > 0).count();
@@ -156,11 +202,24 @@ pub(super) fn check(
 pub(super) fn creatable(schema: &Schema, options: &Options) -> Result<(), SinkError> {
     let mut differences = unusable_names(schema);
     differences.extend(twins(schema));
+    differences.extend(missing_keys(schema, options));
     if differences.is_empty() {
         Ok(())
     } else {
         Err(misfit(options.place(), &differences))
     }
+}
+
+/// Keys that the run does not fill.
+fn missing_keys(schema: &Schema, options: &Options) -> Vec<String> {
+    let filled = |key: &&String| {
+        let mut fields = schema.fields.iter();
+        !fields.any(|f| f.name.eq_ignore_ascii_case(key))
+    };
+    let missing = options.keys.iter().filter(filled);
+    missing
+        .map(|key| format!("column `{key}` of `keys:` is not stored; add it to the sink's columns"))
+        .collect()
 }
 
 /// Columns that SQLite cannot tell apart.
@@ -179,29 +238,40 @@ fn twins(schema: &Schema) -> Vec<String> {
     found
 }
 
-/// The statement that creates the table.
-pub(super) fn create(schema: &Schema, options: &Options) -> String {
-    let columns: Vec<String> = schema
+/// The statement that creates a table of the run's columns.
+pub(super) fn create(schema: &Schema, table: &str, keys: &[String]) -> String {
+    let mut columns: Vec<String> = schema
         .fields
         .iter()
         .map(|f| {
-            let constraint = if f.nullable { "" } else { " NOT NULL" };
+            let constraint = match f.nullable && !is_key(&f.name, keys) {
+                true => "",
+                false => " NOT NULL",
+            };
             format!("{} {}{constraint}", quote(&f.name), sql_type(f.data_type))
         })
         .collect();
+    if !keys.is_empty() {
+        let keys = quote_all(keys.iter().map(String::as_str));
+        columns.push(format!("PRIMARY KEY ({keys})"));
+    }
     format!(
         "CREATE TABLE {} ({}) STRICT",
-        quote(&options.table),
+        quote(table),
         columns.join(", ")
     )
 }
 
+fn is_key(column: &str, keys: &[String]) -> bool {
+    keys.iter().any(|k| k.eq_ignore_ascii_case(column))
+}
+
 /// The columns of a table that [`create`] made.
-pub(super) fn columns(schema: &Schema) -> Vec<Column> {
+pub(super) fn columns(schema: &Schema, options: &Options) -> Vec<Column> {
     let column = |f: &glovebox_core::Field| Column {
         name: f.name.clone(),
         data_type: f.data_type,
-        not_null: !f.nullable,
+        not_null: !f.nullable || is_key(&f.name, &options.keys),
     };
     schema.fields.iter().map(column).collect()
 }

@@ -1,12 +1,16 @@
 //! Columns, cells and loads that the tests share.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::{
     ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array,
     RecordBatch, StringArray, TimestampMicrosecondArray,
 };
-use glovebox_core::{Batch, DataType, Encoded, Field, Origin, Reject, Schema, Sink, SinkError};
+use glovebox_core::{
+    Batch, ChunkRecord, DataType, Field, FinishedChunk, Job, Origin, Reject, RowCounts, Schema,
+    Sink, SinkError, Totals,
+};
 
 pub(crate) const DAY_MICROS: i64 = 86_400_000_000;
 
@@ -111,15 +115,37 @@ pub(crate) fn persons(rows: &[(Option<i64>, Option<&str>)]) -> Batch {
     )
 }
 
+/// A new run of the pipeline `people`.
+pub(crate) fn job() -> Job {
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    let number = RUNS.fetch_add(1, Ordering::Relaxed);
+    Job {
+        run: format!("{}-{number}", std::process::id()),
+        pipeline: "people".into(),
+        plan: "plan".into(),
+        source: "people.csv".into(),
+        length: Some(100),
+        ..Job::default()
+    }
+}
+
+/// The same run, to be gone on with.
+pub(crate) fn again(job: &Job) -> Job {
+    Job {
+        resume: true,
+        ..job.clone()
+    }
+}
+
 /// Opens, encodes, writes and commits, as the engine does.
 pub(crate) fn load(
     sink: &mut dyn Sink,
     schema: &Schema,
     batches: &[Batch],
 ) -> Result<(u64, Vec<Reject>), SinkError> {
-    sink.open(schema)?;
+    sink.open(&job(), schema)?;
     let (rows, rejects) = write(sink, batches)?;
-    sink.commit()?;
+    sink.commit(&Totals::default())?;
     Ok((rows, rejects))
 }
 
@@ -128,23 +154,44 @@ pub(crate) fn write(
     sink: &mut dyn Sink,
     batches: &[Batch],
 ) -> Result<(u64, Vec<Reject>), SinkError> {
-    let mut encoder = sink.encoder();
+    static CHUNKS: AtomicU64 = AtomicU64::new(0);
     let (mut stored, mut set_aside) = (0, Vec::new());
     for batch in batches {
-        let Encoded {
-            rows,
-            payload,
-            rejects,
-        } = encoder.encode(std::slice::from_ref(batch))?;
-        stored += rows;
-        set_aside.extend(rejects);
-        sink.write(Encoded {
-            rows,
-            payload,
-            rejects: Vec::new(),
-        })?;
+        let index = CHUNKS.fetch_add(1, Ordering::Relaxed);
+        let chunk = chunk(sink, index, batch)?;
+        stored += chunk.record.rows.stored;
+        set_aside.extend(chunk.rejects.clone());
+        sink.write(chunk)?;
     }
     Ok((stored, set_aside))
+}
+
+/// A chunk of one batch, encoded for a sink.
+pub(crate) fn chunk(
+    sink: &dyn Sink,
+    index: u64,
+    batch: &Batch,
+) -> Result<FinishedChunk, SinkError> {
+    let mut encoded = sink.encoder().encode(std::slice::from_ref(batch))?;
+    let rejects = std::mem::take(&mut encoded.rejects);
+    let rows = RowCounts {
+        read: batch.rows() as u64,
+        stored: encoded.rows,
+        filtered: 0,
+        rejected: rejects.len() as u64,
+    };
+    let record = ChunkRecord {
+        index,
+        first_row: index * 1000,
+        rows,
+        digest: [u8::try_from(index % 251).unwrap_or(0); 32],
+        summary: format!("{{\"chunk\":{index}}}"),
+    };
+    Ok(FinishedChunk {
+        record,
+        encoded,
+        rejects,
+    })
 }
 
 /// Row number, column and rule of each violation.

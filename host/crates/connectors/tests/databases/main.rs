@@ -5,7 +5,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod data;
+mod postgres_cable;
 mod postgres_connect;
+mod postgres_faults;
+mod postgres_modes;
 mod postgres_rows;
+mod postgres_runs;
 mod postgres_table;
 mod sqlite;
+mod sqlite_books;

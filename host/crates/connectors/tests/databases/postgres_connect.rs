@@ -1,10 +1,8 @@
-//! Connections that must not come about, each with its own sentence, and one that is lost at the
-//! worst moment.
+//! Connections that must not come about, each with its own sentence.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,8 +10,8 @@ use glovebox_connectors::postgres::{Mode, Options, Sink};
 use glovebox_core::{Secret, Sink as _, SinkError};
 use glovebox_tests::postgres::Postgres;
 
-use crate::data::{people, persons, write};
-use crate::postgres_rows::{options, rows};
+use crate::data::people;
+use crate::postgres_rows::options;
 
 fn complaint(options: Options) -> String {
     let refused = Sink::new(options).probe(&people()).unwrap_err();
@@ -157,109 +155,4 @@ fn a_file_that_holds_no_authority() {
     options.tls.ca = Some(file.path().into());
     let text = complaint(options);
     assert!(text.contains("holds no certificate"), "{text}");
-}
-
-#[test]
-fn a_commit_without_a_reply_is_not_called_a_failure() {
-    let database = Postgres::shared().database("lost");
-    Postgres::shared().query(
-        &database,
-        "CREATE TABLE people (id bigint, name text);
-         CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql AS
-         $$ BEGIN PERFORM pg_sleep(1.5); RETURN NULL; END $$;
-         CREATE CONSTRAINT TRIGGER pause AFTER INSERT ON people
-         DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION pause()",
-    );
-    let cable = Cable::lay();
-    let mut options = options(&database, Mode::Append);
-    options.port = cable.port;
-    let mut sink = Sink::new(options);
-    sink.open(&people()).unwrap();
-    write(&mut sink, &[persons(&[(Some(1), None)])]).unwrap();
-
-    let watched = database.clone();
-    let cutter = thread::spawn(move || {
-        let committing = format!(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = '{watched}' \
-             AND application_name = 'glovebox' AND query = 'COMMIT' AND state = 'active'"
-        );
-        while rows("postgres", &committing) != ["1"] {
-            thread::sleep(Duration::from_millis(10));
-        }
-        cable.cut();
-    });
-    let outcome = sink.commit().unwrap_err();
-    cutter.join().unwrap();
-    assert!(matches!(outcome, SinkError::Unknown { .. }), "{outcome}");
-    assert!(
-        outcome
-            .to_string()
-            .ends_with("look into the table before running again"),
-        "{outcome}"
-    );
-
-    // And indeed: it was stored.
-    let started = Instant::now();
-    while rows(&database, "SELECT count(*) FROM people") != ["1"] {
-        assert!(started.elapsed() < Duration::from_secs(20));
-        thread::sleep(Duration::from_millis(50));
-    }
-}
-
-#[test]
-fn a_connection_lost_before_the_commit_stores_nothing() {
-    let database = Postgres::shared().database("cut");
-    let cable = Cable::lay();
-    let mut options = options(&database, Mode::Append);
-    options.port = cable.port;
-    let mut sink = Sink::new(options);
-    sink.open(&people()).unwrap();
-    write(&mut sink, &[persons(&[(Some(1), None)])]).unwrap();
-    cable.cut();
-    let lost = sink.commit().unwrap_err();
-    assert!(matches!(lost, SinkError::Io { .. }), "{lost}");
-    assert!(
-        lost.to_string()
-            .contains("so nothing was stored; run again"),
-        "{lost}"
-    );
-    assert_eq!(
-        rows(&database, "SELECT to_regclass('people') IS NULL"),
-        ["t"]
-    );
-}
-
-/// A TCP connection to the server that can be cut.
-struct Cable {
-    port: u16,
-    ends: Arc<Mutex<Vec<TcpStream>>>,
-}
-
-impl Cable {
-    fn lay() -> Cable {
-        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = socket.local_addr().unwrap().port();
-        let ends: Arc<Mutex<Vec<TcpStream>>> = Arc::default();
-        let kept = ends.clone();
-        thread::spawn(move || {
-            let (client, _) = socket.accept().unwrap();
-            let server = TcpStream::connect(("127.0.0.1", Postgres::shared().port())).unwrap();
-            let both = [&client, &server].map(|end| end.try_clone().unwrap());
-            kept.lock().unwrap().extend(both);
-            let (up, down) = (
-                (client.try_clone().unwrap(), server.try_clone().unwrap()),
-                (server, client),
-            );
-            for (mut from, mut to) in [up, down] {
-                thread::spawn(move || std::io::copy(&mut from, &mut to));
-            }
-        });
-        Cable { port, ends }
-    }
-
-    fn cut(&self) {
-        for end in self.ends.lock().unwrap().iter() {
-            let _ = end.shutdown(Shutdown::Both);
-        }
-    }
 }

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use arrow_array::{ArrayRef, Date32Array, Decimal128Array, TimestampMicrosecondArray};
 use glovebox_connectors::postgres::{Mode, Options, Sink, Tls};
-use glovebox_core::{DataType, Field, Schema, Secret, Sink as _, SinkError};
+use glovebox_core::{DataType, Field, Schema, Secret, Sink as _, SinkError, Totals};
 use glovebox_tests::postgres::Postgres;
 
-use crate::data::{batch, every_kind_of_cell, every_type, load, people, persons, reasons, write};
+use crate::data::{
+    batch, every_kind_of_cell, every_type, job, load, people, persons, reasons, write,
+};
 
 pub(crate) fn options(database: &str, mode: Mode) -> Options {
     let server = Postgres::shared();
@@ -23,6 +25,11 @@ pub(crate) fn options(database: &str, mode: Mode) -> Options {
         },
         table: "people".into(),
         mode,
+        keys: Vec::new(),
+        books: Options::BOOKS.into(),
+        connections: None,
+        ordered: false,
+        retry_for: Duration::from_secs(20),
         connect_timeout: Duration::from_secs(20),
     }
 }
@@ -182,14 +189,14 @@ fn readers_see_the_old_rows_until_the_new_ones_are_committed() {
     Postgres::shared().query(&database, "CREATE VIEW names AS SELECT name FROM people");
 
     let mut sink = Sink::new(options(&database, Mode::Replace));
-    sink.open(&people()).unwrap();
+    sink.open(&job(), &people()).unwrap();
     assert_eq!(seen(), ["1|old", "2|old"]);
     // Enough for the first COPY to go out before the commit.
     let text = "x".repeat(1000);
     let new: Vec<_> = (0..8192).map(|i| (Some(i), Some(text.as_str()))).collect();
     write(&mut sink, &[persons(&new)]).unwrap();
     assert_eq!(seen(), ["1|old", "2|old"]);
-    sink.commit().unwrap();
+    sink.commit(&Totals::default()).unwrap();
     assert_eq!(rows(&database, "SELECT count(*) FROM names"), ["8192"]);
 }
 
@@ -197,14 +204,14 @@ fn readers_see_the_old_rows_until_the_new_ones_are_committed() {
 fn an_aborted_load_leaves_nothing() {
     let database = Postgres::shared().database("abort");
     let mut sink = Sink::new(options(&database, Mode::Append));
-    sink.open(&people()).unwrap();
+    sink.open(&job(), &people()).unwrap();
     write(&mut sink, &[persons(&[(Some(1), Some("a"))])]).unwrap();
     sink.abort();
     assert_eq!(
         rows(&database, "SELECT to_regclass('people') IS NULL"),
         ["t"]
     );
-    let refused = sink.commit().unwrap_err();
+    let refused = sink.commit(&Totals::default()).unwrap_err();
     assert!(matches!(refused, SinkError::Internal { .. }), "{refused}");
 
     let old = persons(&[(Some(1), Some("old"))]);
@@ -215,7 +222,7 @@ fn an_aborted_load_leaves_nothing() {
     )
     .unwrap();
     let mut sink = Sink::new(options(&database, Mode::Replace));
-    sink.open(&people()).unwrap();
+    sink.open(&job(), &people()).unwrap();
     write(&mut sink, &[persons(&[(Some(2), Some("new"))])]).unwrap();
     drop(sink);
     assert_eq!(rows(&database, "SELECT id, name FROM people"), ["1|old"]);
@@ -364,13 +371,12 @@ fn a_refused_row_is_told_without_its_cells() {
         refused.to_string(),
         format!(
             "{} refused the rows: a row with the same key exists already; remove duplicates, or \
-             use mode replace (SQLSTATE 23505, constraint `one_of_a_name`, table `people`); \
-             nothing was stored",
+             use mode replace or upsert (SQLSTATE 23505, constraint `one_of_a_name`, table `people`)",
             sink.describe()
         )
     );
     assert_eq!(rows(&database, "SELECT count(*) FROM people"), ["0"]);
-    let again = sink.commit().unwrap_err();
+    let again = sink.commit(&Totals::default()).unwrap_err();
     assert!(matches!(again, SinkError::Internal { .. }), "{again}");
 }
 
@@ -437,10 +443,12 @@ fn a_complaint_comes_before_the_end_of_a_long_load() {
     );
     let text = "x".repeat(1000);
     let mut sink = Sink::new(options(&database, Mode::Append));
-    sink.open(&people()).unwrap();
+    sink.open(&job(), &people()).unwrap();
     let bad = persons(&[(Some(0), None)]);
     write(&mut sink, &[bad]).unwrap();
     let good: Vec<_> = (1..8193).map(|i| (Some(i), Some(text.as_str()))).collect();
-    let refused = write(&mut sink, &[persons(&good)]).unwrap_err();
+    // Chunks are stored while others come, so it shows a little later.
+    let refused = (0..100).find_map(|_| write(&mut sink, &[persons(&good)]).err());
+    let refused = refused.expect("it should have shown by now");
     assert!(refused.to_string().contains("23514"), "{refused}");
 }

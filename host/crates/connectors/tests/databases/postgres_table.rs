@@ -1,18 +1,19 @@
 //! Existing tables that do not fit, and roles that may not write.
 
+use std::thread;
 use std::time::Duration;
 
 use glovebox_connectors::postgres::{Mode, Options, Sink};
 use glovebox_core::{DataType, Field, Schema, Secret, Sink as _};
 use glovebox_tests::postgres::Postgres;
 
-use crate::data::{every_type, load, people, persons};
+use crate::data::{every_type, job, load, people, persons};
 use crate::postgres_rows::{options, rows};
 
 /// What `probe` and `open` say, which must be the same.
 fn complaint(options: &Options, schema: &Schema) -> String {
     let probed = Sink::new(options.clone()).probe(schema).unwrap_err();
-    let opened = Sink::new(options.clone()).open(schema).unwrap_err();
+    let opened = Sink::new(options.clone()).open(&job(), schema).unwrap_err();
     assert_eq!(probed.to_string(), opened.to_string());
     opened.to_string()
 }
@@ -145,6 +146,11 @@ fn a_schema_that_is_missing_is_named() {
         differences(&options, &people()),
         ["there is no schema `Sales`; run: CREATE SCHEMA \"Sales\" AUTHORIZATION \"glovebox\""]
     );
+    options.table = "glovebox.run".into();
+    assert_eq!(
+        differences(&options, &people()),
+        ["the books of runs are kept in that schema; name a table of another"]
+    );
     options.table = "a.b.c".into();
     assert_eq!(
         differences(&options, &people()),
@@ -159,7 +165,8 @@ fn a_role_without_privileges_is_told_what_to_grant() {
     server.query(
         &database,
         "CREATE ROLE clerk LOGIN PASSWORD 'clerk';
-         CREATE TABLE people (id bigint, name text); GRANT SELECT ON people TO clerk",
+         CREATE TABLE people (id bigint, name text); GRANT SELECT ON people TO clerk;
+         CREATE SCHEMA glovebox AUTHORIZATION clerk",
     );
     let mut options = options(&database, Mode::Replace);
     options.user = "clerk".into();
@@ -224,19 +231,78 @@ fn a_database_that_takes_no_writes_is_refused() {
 }
 
 #[test]
-fn a_table_that_another_load_holds_is_waited_for_no_longer_than_said() {
+fn a_table_that_another_session_holds_is_waited_for_no_longer_than_said() {
     let database = Postgres::shared().database("held");
     let one = persons(&[(Some(1), None)]);
-    let mut options = options(&database, Mode::Replace);
-    let mut first = Sink::new(options.clone());
-    load(&mut first, &people(), &[one]).unwrap();
-    first.open(&people()).unwrap();
+    let mut options = options(&database, Mode::Append);
+    load(&mut Sink::new(options.clone()), &people(), &[one]).unwrap();
+    let held = database.clone();
+    let holder = thread::spawn(move || {
+        let hold = "BEGIN; LOCK TABLE people; SELECT pg_sleep(6); COMMIT";
+        Postgres::shared().query(&held, hold);
+    });
+    let locked = "SELECT count(*) FROM pg_locks WHERE relation = 'people'::regclass \
+                  AND mode = 'AccessExclusiveLock' AND granted";
+    while rows(&database, locked) != ["1"] {
+        thread::sleep(Duration::from_millis(20));
+    }
 
-    options.connect_timeout = Duration::from_secs(3);
-    let refused = Sink::new(options.clone()).open(&people()).unwrap_err();
+    options.connect_timeout = Duration::from_secs(1);
+    let refused = Sink::new(options.clone())
+        .open(&job(), &people())
+        .unwrap_err();
     let expected = "another session holds the table; end it (see pg_stat_activity), or run later \
-                    (SQLSTATE 55P03); nothing was stored";
+                    (SQLSTATE 55P03)";
     assert!(refused.to_string().ends_with(expected), "{refused}");
-    first.abort();
-    Sink::new(options).open(&people()).unwrap();
+    holder.join().unwrap();
+    Sink::new(options).open(&job(), &people()).unwrap();
+}
+
+#[test]
+fn a_role_that_cannot_keep_books_is_told_what_to_run() {
+    let server = Postgres::shared();
+    let database = server.database("bookless");
+    server.query(
+        &database,
+        "CREATE ROLE porter LOGIN PASSWORD 'porter';
+         CREATE TABLE people (id bigint, name text); GRANT INSERT, DELETE ON people TO porter",
+    );
+    let mut options = options(&database, Mode::Append);
+    options.user = "porter".into();
+    options.password = Secret::new(b"porter".to_vec());
+    let place = format!(
+        "schema `glovebox` in PostgreSQL database `{database}` at localhost:{} does not fit: ",
+        server.port()
+    );
+    assert_eq!(
+        complaint(&options, &people()),
+        place.clone()
+            + "the run's books are kept there, it does not exist, and the role may not create \
+               it; have the database's owner run: CREATE SCHEMA \"glovebox\" AUTHORIZATION \
+               \"porter\""
+    );
+    server.query(&database, "CREATE SCHEMA glovebox");
+    let lacking = "the role lacks privileges to keep the run's books there; have its owner run: \
+                   GRANT USAGE, CREATE ON SCHEMA \"glovebox\" TO \"porter\"; GRANT SELECT, \
+                   INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA \"glovebox\" TO \"porter\"";
+    assert_eq!(complaint(&options, &people()), place.clone() + lacking);
+    server.query(
+        &database,
+        "GRANT USAGE, CREATE ON SCHEMA glovebox TO porter",
+    );
+    let one = persons(&[(Some(1), None)]);
+    load(&mut Sink::new(options.clone()), &people(), &[one]).unwrap();
+    assert_eq!(rows(&database, "SELECT count(*) FROM people"), ["1"]);
+
+    // Another role's books need grants only.
+    server.query(&database, "ALTER TABLE glovebox.chunk OWNER TO glovebox");
+    assert!(complaint(&options, &people()).ends_with(
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA \"glovebox\" TO \"porter\""
+    ));
+    server.query(
+        &database,
+        "ALTER TABLE glovebox.chunk ADD COLUMN later text",
+    );
+    let other = complaint(&options, &people());
+    assert!(other.contains("are not books that this version"), "{other}");
 }

@@ -7,20 +7,20 @@ use std::time::{Duration, Instant};
 
 use arrow_array::{ArrayRef, Date32Array, Float64Array, TimestampMicrosecondArray};
 use glovebox_connectors::sqlite::{Mode, Options, Sink};
-use glovebox_core::{DataType, Field, Schema, Sink as _, SinkError};
+use glovebox_core::{DataType, Field, Schema, Sink as _, SinkError, Totals};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Column, Connection, Row, TypeInfo, ValueRef};
 
 use crate::data::{
-    DAY_MICROS, batch, every_kind_of_cell, every_type, load, people, persons, reasons, write,
+    DAY_MICROS, batch, every_kind_of_cell, every_type, job, load, people, persons, reasons, write,
 };
 
-struct File {
+pub(crate) struct File {
     _folder: tempfile::TempDir,
-    path: PathBuf,
+    pub(crate) path: PathBuf,
 }
 
-fn file() -> File {
+pub(crate) fn file() -> File {
     let folder = tempfile::tempdir().unwrap();
     File {
         path: folder.path().join("test.db"),
@@ -28,16 +28,17 @@ fn file() -> File {
     }
 }
 
-fn options(file: &File, mode: Mode) -> Options {
+pub(crate) fn options(file: &File, mode: Mode) -> Options {
     Options {
         path: file.path.clone(),
         table: "people".into(),
         mode,
+        keys: Vec::new(),
     }
 }
 
 /// Runs statements on a connection of its own, and returns the rows with each cell's type.
-fn rows(path: &Path, sql: &str) -> Vec<String> {
+pub(crate) fn rows(path: &Path, sql: &str) -> Vec<String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
@@ -94,7 +95,10 @@ fn every_type_round_trips() {
         ]
     );
     assert_eq!(
-        rows(&file.path, "SELECT sql FROM sqlite_schema"),
+        rows(
+            &file.path,
+            "SELECT sql FROM sqlite_schema WHERE name LIKE 'Every%'"
+        ),
         [
             "'CREATE TABLE \"Every \"\"type\"\"\" (\"id\" INTEGER NOT NULL, \"yes\" INTEGER, \
              \"whole\" INTEGER, \"real\" REAL, \"price\" TEXT, \"Näme \"\"quoted\"\"\" TEXT, \
@@ -156,11 +160,11 @@ fn appending_keeps_and_replacing_replaces() {
     assert_eq!(seen(), ["1|∅", "2|∅"]);
 
     let mut sink = Sink::new(options(&file, Mode::Replace));
-    sink.open(&people()).unwrap();
+    sink.open(&job(), &people()).unwrap();
     assert_eq!(seen(), ["1|∅", "2|∅"]);
     write(&mut sink, &[persons(&[(Some(3), Some("new"))])]).unwrap();
     assert_eq!(seen(), ["1|∅", "2|∅"]);
-    sink.commit().unwrap();
+    sink.commit(&Totals::default()).unwrap();
     assert_eq!(seen(), ["3|'new'"]);
 }
 
@@ -168,7 +172,7 @@ fn appending_keeps_and_replacing_replaces() {
 fn an_aborted_load_leaves_nothing() {
     let file = file();
     let mut sink = Sink::new(options(&file, Mode::Append));
-    sink.open(&people()).unwrap();
+    sink.open(&job(), &people()).unwrap();
     write(&mut sink, &[persons(&[(Some(1), None)])]).unwrap();
     sink.abort();
     assert_eq!(
@@ -177,7 +181,7 @@ fn an_aborted_load_leaves_nothing() {
             .count(),
         0
     );
-    let refused = sink.commit().unwrap_err();
+    let refused = sink.commit(&Totals::default()).unwrap_err();
     assert!(matches!(refused, SinkError::Internal { .. }), "{refused}");
 
     let old = persons(&[(Some(1), Some("old"))]);
@@ -188,7 +192,7 @@ fn an_aborted_load_leaves_nothing() {
     )
     .unwrap();
     let mut sink = Sink::new(options(&file, Mode::Replace));
-    sink.open(&people()).unwrap();
+    sink.open(&job(), &people()).unwrap();
     write(&mut sink, &[persons(&[(Some(2), Some("new"))])]).unwrap();
     drop(sink);
     assert_eq!(rows(&file.path, "SELECT id, name FROM people"), ["1|'old'"]);
@@ -258,7 +262,7 @@ fn every_difference_is_listed_at_once() {
         .unwrap_err()
         .to_string();
     let opened = Sink::new(options.clone())
-        .open(&every_type())
+        .open(&job(), &every_type())
         .unwrap_err()
         .to_string();
     assert_eq!(probed, opened);
@@ -307,7 +311,7 @@ fn columns_that_differ_in_case_only_are_refused() {
         Field::new("name", DataType::Text),
     ]);
     let refused = Sink::new(options(&file, Mode::Append))
-        .open(&schema)
+        .open(&job(), &schema)
         .unwrap_err();
     let expected = "columns `Name` and `name` are one to SQLite, which ignores case; rename one";
     assert!(refused.to_string().contains(expected), "{refused}");
@@ -378,7 +382,7 @@ fn what_is_not_a_database_is_left_alone() {
     let file = file();
     std::fs::write(&file.path, "id,name\n1,a\n".repeat(100)).unwrap();
     let refused = Sink::new(options(&file, Mode::Append))
-        .open(&people())
+        .open(&job(), &people())
         .unwrap_err();
     let expected = "the file is not an SQLite database; name another";
     assert!(refused.to_string().contains(expected), "{refused}");
@@ -388,7 +392,9 @@ fn what_is_not_a_database_is_left_alone() {
     nowhere.path = file.path.with_file_name("missing").join("x.db");
     for refused in [
         Sink::new(nowhere.clone()).probe(&people()).unwrap_err(),
-        Sink::new(nowhere.clone()).open(&people()).unwrap_err(),
+        Sink::new(nowhere.clone())
+            .open(&job(), &people())
+            .unwrap_err(),
     ] {
         assert!(
             refused.to_string().contains("there is no folder "),
@@ -401,14 +407,14 @@ fn what_is_not_a_database_is_left_alone() {
 fn a_file_that_another_load_holds_is_waited_for_and_then_named() {
     let file = file();
     let mut first = Sink::new(options(&file, Mode::Append));
-    first.open(&people()).unwrap();
+    first.open(&job(), &people()).unwrap();
     let started = Instant::now();
     let mut second = Sink::new(options(&file, Mode::Append));
-    let refused = second.open(&people()).unwrap_err();
+    let refused = second.open(&job(), &people()).unwrap_err();
     let expected = "another program is writing to the file; try again when it is done";
     assert!(refused.to_string().contains(expected), "{refused}");
     assert!(started.elapsed() < Duration::from_secs(60));
-    first.commit().unwrap();
+    first.commit(&Totals::default()).unwrap();
     load(&mut second, &people(), &[persons(&[(Some(1), None)])]).unwrap();
     assert_eq!(rows(&file.path, "SELECT count(*) FROM people"), ["1"]);
 }

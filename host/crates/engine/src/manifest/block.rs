@@ -24,7 +24,7 @@ pub(crate) struct Shape {
 /// A block whose keys have been looked through.
 #[derive(Debug)]
 pub(crate) struct Block<'n> {
-    shape: &'static Shape,
+    pub(crate) shape: &'static Shape,
     /// Where complaints about the block as a whole go: one line.
     pub(crate) head: Span,
     found: Vec<(&'static str, &'n Entry)>,

@@ -305,6 +305,8 @@ pub enum Mode {
     Append,
     /// They go, at the moment at which the new ones are there.
     Replace,
+    /// Those with the key of a new one take its cells; the others stay.
+    Upsert,
 }
 
 /// A table in a SQLite file.
@@ -316,6 +318,8 @@ pub struct SqliteSink {
     pub table: Spanned<String>,
     /// What becomes of its rows; `append` by default.
     pub mode: Mode,
+    /// The columns by which mode upsert recognises a row.
+    pub keys: Vec<Spanned<String>>,
 }
 
 /// A table in a PostgreSQL database. TLS is always verified, chain and host name.
@@ -337,8 +341,18 @@ pub struct PostgresSink {
     pub table: Spanned<String>,
     /// What becomes of its rows; `append` by default.
     pub mode: Mode,
+    /// The columns by which mode upsert recognises a row.
+    pub keys: Vec<Spanned<String>>,
+    /// The schema in which the books of runs are kept.
+    pub books: String,
+    /// Connections that load at the same time; none is as many as are good.
+    pub connections: Option<usize>,
+    /// Whether the rows come in the source's order, over one connection.
+    pub ordered: bool,
     /// How long connecting may take.
     pub connect_timeout: Duration,
+    /// How long a server that is gone is waited for.
+    pub retry_for: Duration,
 }
 
 /// A CSV file to write.

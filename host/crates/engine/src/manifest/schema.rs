@@ -282,7 +282,9 @@ struct SqliteSink {
     table: Table,
     /// What becomes of the rows that are there.
     #[schemars(extend("default" = "append"))]
-    mode: Option<Mode>,
+    mode: Option<TableMode>,
+    /// The columns by which mode upsert recognises a row.
+    keys: Option<Vec<String>>,
 }
 
 #[derive(JsonSchema)]
@@ -308,10 +310,44 @@ struct PostgresSink {
     table: Table,
     /// What becomes of the rows that are there.
     #[schemars(extend("default" = "append"))]
-    mode: Option<Mode>,
+    mode: Option<TableMode>,
+    /// The columns by which mode upsert recognises a row.
+    keys: Option<Vec<String>>,
+    /// The schema in which the books of runs are kept; it is created if it is missing.
+    #[schemars(length(min = 1, max = 63), extend("default" = "glovebox"))]
+    books: Option<String>,
+    /// Connections that load at the same time; by default as many as are good.
+    #[schemars(range(min = 1, max = 64))]
+    connections: Option<u64>,
+    /// Whether rows come in the source's order, over one connection.
+    #[schemars(extend("default" = "any"))]
+    order: Option<Order>,
     /// How long connecting may take, 100ms to 1h.
     #[schemars(extend("default" = "10s"))]
     connect_timeout: Option<Time>,
+    /// How long a server that is gone is waited for, 0s to 24h.
+    #[schemars(extend("default" = "60s"))]
+    retry_for: Option<Time>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+enum Order {
+    /// As it is quickest.
+    Any,
+    /// The source's.
+    Source,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+enum TableMode {
+    /// They stay.
+    Append,
+    /// They go, at the moment at which the new ones are there.
+    Replace,
+    /// Those with the keys of a new one take its cells; the others stay.
+    Upsert,
 }
 
 /// A password, by the name of the secret that holds it.

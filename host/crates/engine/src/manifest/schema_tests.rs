@@ -120,7 +120,7 @@ fn the_samples_satisfy_the_schema_and_slips_do_not() {
         ("/steps/0/masks", serde_json::json!(["price"])),
         ("/steps/0/transform", Value::from("keep")),
         ("/sink/jsonl", serde_json::json!({ "path": "x" })),
-        ("/sink/sqlite/mode", Value::from("upsert")),
+        ("/sink/sqlite/mode", Value::from("merge")),
         ("/rejects/at-most", Value::from("half")),
         ("/limits", serde_json::json!({ "memory": "64MB" })),
     ] {

@@ -8,8 +8,8 @@ use glovebox_core::SecretName;
 
 use super::columns::LONGEST_NAME;
 use super::optional;
-use super::sink::{mode, table};
-use crate::manifest::block::{Block, Reader, Shape};
+use super::sink::{keys, mode, table};
+use crate::manifest::block::{Block, Reader, Shape, short};
 use crate::manifest::diagnostic::Diagnostic;
 use crate::manifest::model::{Mode, PostgresSink, Span, Spanned};
 use crate::manifest::yaml::{Kind, Node};
@@ -25,7 +25,12 @@ pub(crate) const POSTGRES: Shape = Shape {
         "tls",
         "table",
         "mode",
+        "keys",
+        "books",
+        "connections",
+        "order",
         "connect-timeout",
+        "retry-for",
     ],
     hints: &[
         ("columns", "`columns:` stands beside `postgres:`, not in it"),
@@ -94,9 +99,21 @@ pub(super) fn postgres(reader: &mut Reader<'_>, node: &Node, head: Span) -> Opti
         .and_then(|tls| optional(&tls, "ca", |node| reader.path(node, "ca", TLS.example)));
     let table = table(reader, &block, 2);
     let mode = mode(reader, &block, Mode::Append);
+    let keys = keys(reader, &block, mode);
+    let books = block
+        .get("books")
+        .and_then(|_| word(reader, &block, "books", "books: glovebox"));
+    let connections = optional(&block, "connections", |node| {
+        reader.whole(node, "connections", 1..=64)
+    });
+    let ordered = order(reader, &block);
     let bounds = Duration::from_millis(100)..=Duration::from_secs(3600);
     let connect_timeout = optional(&block, "connect-timeout", |node| {
         reader.duration(node, "connect-timeout", bounds)
+    });
+    let bounds = Duration::ZERO..=Duration::from_secs(24 * 3600);
+    let retry_for = optional(&block, "retry-for", |node| {
+        reader.duration(node, "retry-for", bounds)
     });
     Some(PostgresSink {
         host: host?,
@@ -107,8 +124,37 @@ pub(super) fn postgres(reader: &mut Reader<'_>, node: &Node, head: Span) -> Opti
         ca,
         table: table?,
         mode,
+        keys,
+        books: books.map_or_else(|| "glovebox".to_owned(), |b| b.value),
+        connections: connections.and_then(|c| usize::try_from(c).ok()),
+        ordered,
+        retry_for: retry_for.unwrap_or(Duration::from_secs(60)),
         connect_timeout: connect_timeout.unwrap_or(Duration::from_secs(10)),
     })
+}
+
+/// Whether rows are to come in the source's order.
+fn order(reader: &mut Reader<'_>, block: &Block<'_>) -> bool {
+    let Some((node, _)) = block.get("order") else {
+        return false;
+    };
+    let Some(text) = reader.text(node, "order", "order: source") else {
+        return false;
+    };
+    match text.value.as_str() {
+        "source" => true,
+        "any" => false,
+        _ => {
+            reader.say(
+                Diagnostic::error(
+                    text.span,
+                    format!("unknown order `{}`", short(&text.value)),
+                )
+                .help("write order: source to keep the source's order, over one connection, or order: any"),
+            );
+            false
+        }
+    }
 }
 
 fn host(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<String>> {

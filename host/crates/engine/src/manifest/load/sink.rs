@@ -42,7 +42,7 @@ pub(crate) const SINK: Shape = Shape {
 
 pub(crate) const SQLITE: Shape = Shape {
     what: "the SQLite sink",
-    keys: &["path", "table", "mode"],
+    keys: &["path", "table", "mode", "keys"],
     hints: &[
         ("file", "write `path:`"),
         ("columns", "`columns:` stands beside `sqlite:`, not in it"),
@@ -154,10 +154,12 @@ fn sqlite(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<SqliteSink
         );
     }
     let mode = mode(reader, &block, Mode::Append);
+    let keys = keys(reader, &block, mode);
     Some(SqliteSink {
         path: path?,
         table: table?,
         mode,
+        keys,
     })
 }
 
@@ -253,22 +255,67 @@ pub(super) fn mode(reader: &mut Reader<'_>, block: &Block<'_>, default: Mode) ->
     let Some(text) = reader.text(node, "mode", "mode: replace") else {
         return default;
     };
+    let upserts = block.shape.keys.contains(&"keys");
+    let help = match upserts {
+        true => {
+            "write mode: append to keep the rows that are there, mode: replace to exchange them all, or mode: upsert to exchange those with the same `keys:`"
+        }
+        false => {
+            "write mode: append to keep the rows that are there, or mode: replace to exchange them all"
+        }
+    };
     match text.value.as_str() {
         "append" => Mode::Append,
         "replace" => Mode::Replace,
+        "upsert" if upserts => Mode::Upsert,
         "upsert" => {
             reader.say(
-                Diagnostic::error(text.span, "`upsert` is not built in yet")
-                    .help("write mode: append to keep the rows that are there, or mode: replace to exchange them all"),
+                Diagnostic::error(text.span, "rows of a file have no keys to be found by")
+                    .help(help),
             );
             default
         }
         _ => {
             reader.say(
                 Diagnostic::error(text.span, format!("unknown mode `{}`", short(&text.value)))
-                    .help("write mode: append to keep the rows that are there, or mode: replace to exchange them all"),
+                    .help(help),
             );
             default
+        }
+    }
+}
+
+/// The columns by which `mode: upsert` recognises a row.
+pub(super) fn keys(reader: &mut Reader<'_>, block: &Block<'_>, mode: Mode) -> Vec<Spanned<String>> {
+    const EXAMPLE: &str = "keys: [customer_id]";
+    match (block.get("keys"), mode) {
+        (None, Mode::Upsert) => {
+            reader.say(
+                Diagnostic::error(
+                    block.head.clone(),
+                    "mode upsert has no keys by which to recognise a row",
+                )
+                .help(format!("name the columns that identify one: {EXAMPLE}")),
+            );
+            Vec::new()
+        }
+        (None, _) => Vec::new(),
+        (Some((node, _)), Mode::Upsert) => {
+            let names = reader.names(node, "keys").unwrap_or_default();
+            if names.is_empty() {
+                reader.say(
+                    Diagnostic::error(node.span.clone(), "mode upsert needs at least one key")
+                        .help(format!("name the columns that identify a row: {EXAMPLE}")),
+                );
+            }
+            names
+        }
+        (Some((_, span)), _) => {
+            reader.say(
+                Diagnostic::error(span, "`keys` belongs to mode upsert")
+                    .help("delete it, or write mode: upsert"),
+            );
+            Vec::new()
         }
     }
 }

@@ -1,0 +1,148 @@
+//! How a run begins on the server: the table checked or created, the books opened, the run begun or
+//! taken over, all in one transaction.
+//!
+//! Owns the order of these; refuses to change anything when it is only asked.
+
+use glovebox_core::{ChunkRecord, Job, Schema};
+use sqlx::postgres::PgConnection;
+
+use super::books::Books;
+use super::copy::Column;
+use super::keys::number_column;
+use super::name::Name;
+use super::refusal::Fault;
+use super::runs::{self, Turn};
+use super::session::{BEGIN, lock_timeout, statement};
+use super::table;
+use super::{Mode, Options};
+use crate::database::quote;
+
+/// A run that has begun.
+pub(super) struct Begun {
+    pub(super) turn: Turn,
+    pub(super) columns: Vec<Column>,
+    /// The target's quoted name, with its schema.
+    pub(super) target: String,
+    /// Where the rows go until they are published; none in mode append.
+    pub(super) stage: Option<Stage>,
+    pub(super) chunks: Vec<ChunkRecord>,
+    /// Whether the target was created by this.
+    pub(super) created: bool,
+}
+
+/// A staging table.
+#[derive(Debug, Clone)]
+pub(super) struct Stage {
+    /// Its quoted name, with its schema.
+    pub(super) table: String,
+    /// The column with the row's number in the source, in mode upsert.
+    pub(super) number: Option<String>,
+}
+
+/// Every check, no change.
+pub(super) async fn probe(
+    connection: &mut PgConnection,
+    options: &Options,
+    schema: &Schema,
+) -> Result<(), Fault> {
+    let place = options.place();
+    let books = Books::new(options);
+    let name = Name::parse(options)?;
+    statement(connection, BEGIN, &place).await?;
+    match table::find(connection, &name, options).await? {
+        Some(found) => {
+            table::check(connection, &found, schema, options).await?;
+        }
+        None => {
+            table::creatable(connection, &name, schema, options).await?;
+        }
+    }
+    books.look(connection, options).await?;
+    statement(connection, "ROLLBACK", &place).await
+}
+
+/// Begins `job`. `sent` is set once the COMMIT is on its way, and tells a second attempt of it.
+pub(super) async fn begin(
+    connection: &mut PgConnection,
+    options: &Options,
+    schema: &Schema,
+    job: &Job,
+    sent: &mut bool,
+) -> Result<Begun, Fault> {
+    let place = options.place();
+    let books = Books::new(options);
+    let name = Name::parse(options)?;
+    statement(connection, BEGIN, &place).await?;
+    statement(connection, &lock_timeout(options.connect_timeout), &place).await?;
+    let (columns, home, created) = match table::find(connection, &name, options).await? {
+        Some(found) => {
+            found.permits(options)?;
+            // To learn now, and not from the first chunk, that another session holds the table.
+            let table = name.within(&found.schema);
+            let lock = format!("LOCK TABLE {table} IN ROW EXCLUSIVE MODE");
+            statement(connection, &lock, &place).await?;
+            let columns = table::check(connection, &found, schema, options).await?;
+            (columns, found.schema, false)
+        }
+        None => {
+            let home = table::creatable(connection, &name, schema, options).await?;
+            let append = options.mode == Mode::Append;
+            if append {
+                let create = table::create(&name.within(&home), schema, options);
+                statement(connection, &create, &place).await?;
+            }
+            (table::columns(schema, options), home, append)
+        }
+    };
+    books.ready(connection, options).await?;
+    let target = format!("{home}.{}", name.table);
+    let turn = if job.resume {
+        runs::take_over(connection, &books, options, job, &target).await?
+    } else {
+        runs::fresh(connection, &books, options, job, &target, *sent).await?
+    };
+    let stage = (options.mode != Mode::Append).then(|| Stage {
+        table: books.stage(&job.run),
+        number: (options.mode == Mode::Upsert)
+            .then(|| number_column(columns.iter().map(|column| &*column.name))),
+    });
+    if let Some(stage) = &stage {
+        let create = stage.create(&columns);
+        statement(connection, &create, &place).await?;
+    }
+    let chunks = if job.resume {
+        runs::chunks(connection, &books, options, &job.run).await?
+    } else {
+        Vec::new()
+    };
+    *sent = true;
+    statement(connection, "COMMIT", &place).await?;
+    Ok(Begun {
+        turn,
+        columns,
+        target: name.within(&home),
+        stage,
+        chunks,
+        created,
+    })
+}
+
+impl Stage {
+    /// It is logged: what the books call stored has to survive a crash of the server.
+    fn create(&self, columns: &[Column]) -> String {
+        let mut parts: Vec<String> = columns
+            .iter()
+            .map(|column| format!("{} {}", quote(&column.name), column.sql_type))
+            .collect();
+        parts.extend(
+            self.number
+                .iter()
+                .map(|name| format!("{} bigint", quote(name))),
+        );
+        format!(
+            "CREATE TABLE IF NOT EXISTS {} ({})",
+            self.table,
+            parts.join(", ")
+        )
+    }
+}

@@ -1,0 +1,99 @@
+//! The keys of an upsert: which columns they are, and the unique index that they need.
+//!
+//! Refuses an index of other columns, of some rows or of expressions, since ON CONFLICT would too.
+
+use glovebox_core::Schema;
+use sqlx::postgres::PgConnection;
+
+use super::Options;
+use super::refusal::{Fault, fault};
+use super::table::Found;
+use crate::database::{quote, quote_all};
+
+/// What is wrong with the keys, whatever the table.
+pub(super) fn unusable(schema: &Schema, options: &Options) -> Vec<String> {
+    let mut found = Vec::new();
+    if options.keys.is_empty() {
+        found.push(
+            "mode upsert tells rows apart by key columns, and none is named; list them in `keys`"
+                .into(),
+        );
+    }
+    for (i, key) in options.keys.iter().enumerate() {
+        if schema.position(key).is_none() {
+            found.push(format!(
+                "key `{key}` is no column of the run; add it to `sink.columns`"
+            ));
+        }
+        if options.keys.iter().take(i).any(|earlier| earlier == key) {
+            found.push(format!("key `{key}` is listed twice; list it once"));
+        }
+    }
+    found
+}
+
+/// What to do if the table has no unique index on exactly the keys.
+pub(super) async fn without_index(
+    connection: &mut PgConnection,
+    table: &Found,
+    options: &Options,
+) -> Result<Option<String>, Fault> {
+    let mut keys = options.keys.clone();
+    keys.sort_unstable();
+    keys.dedup();
+    let found: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_index i \
+         WHERE i.indrelid = $1::int8::oid AND i.indisunique AND i.indisvalid \
+         AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL \
+         AND (SELECT pg_catalog.array_agg(a.attname::text ORDER BY a.attname COLLATE \"C\") \
+              FROM pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY k (attnum, place) \
+              JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum \
+              WHERE k.place <= i.indnkeyatts) = $2)",
+    )
+    .bind(table.oid)
+    .bind(&keys)
+    .fetch_one(connection)
+    .await
+    .map_err(|e| fault(e, &options.place()))?;
+    Ok((!found && !keys.is_empty()).then(|| {
+        format!(
+            "no unique index is on exactly the keys, by which a row could be found; run: CREATE \
+             UNIQUE INDEX ON {} ({})",
+            table.name,
+            quoted(options)
+        )
+    }))
+}
+
+/// The constraint of a table that the sink creates.
+pub(super) fn primary(options: &Options) -> String {
+    format!("PRIMARY KEY ({})", quoted(options))
+}
+
+/// The keys as a column list.
+pub(super) fn quoted(options: &Options) -> String {
+    quote_all(options.keys.iter().map(String::as_str))
+}
+
+/// A name that no column of the run bears.
+pub(super) fn number_column<'a>(columns: impl Iterator<Item = &'a str> + Clone) -> String {
+    let mut name = "glovebox_row".to_owned();
+    while columns.clone().any(|column| column == name) {
+        name.push('_');
+    }
+    name
+}
+
+/// The rest of an upsert's INSERT, behind its rows.
+pub(super) fn on_conflict<'a>(options: &Options, columns: impl Iterator<Item = &'a str>) -> String {
+    let sets: Vec<String> = columns
+        .filter(|name| !options.keys.iter().any(|key| key == name))
+        .map(|name| format!("{0} = excluded.{0}", quote(name)))
+        .collect();
+    let action = if sets.is_empty() {
+        "DO NOTHING".into()
+    } else {
+        format!("DO UPDATE SET {}", sets.join(", "))
+    };
+    format!("ON CONFLICT ({}) {action}", quoted(options))
+}

@@ -1,0 +1,237 @@
+//! The connections that a run loads over, each with a thread that stores groups of chunks.
+//!
+//! Owns how many there are and how chunks become groups; refuses chunks once one lane has failed,
+//! and holds no more than a group a lane, one waiting and one being gathered.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, SendTimeoutError, Sender, bounded};
+use glovebox_core::{FinishedChunk, SinkError};
+
+use super::Options;
+use super::lane::{Group, Load, store};
+use super::retry::Patience;
+use super::runs::session_name;
+use super::session::Session;
+
+/// Bytes gathered before they go out as one transaction: enough that its round trips do not show,
+/// few enough that a death costs little.
+const GROUP_BYTES: usize = 4 << 20;
+/// The longest that a chunk waits for others.
+const GROUP_WAIT: Duration = Duration::from_secs(1);
+/// The most connections, unless said otherwise.
+const MOST: usize = 4;
+/// How long a run that ends waits for what is under way, and then for it to be given up.
+const GRACE: Duration = Duration::from_secs(3);
+/// How often a failed lane is looked for while the others are busy.
+const LOOK: Duration = Duration::from_millis(50);
+
+pub(super) struct Lanes {
+    options: Arc<Options>,
+    load: Arc<Load>,
+    most: usize,
+    gathered: Group,
+    since: Option<Instant>,
+    groups: Option<Sender<Group>>,
+    taken: Receiver<Group>,
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    failure: Mutex<Option<SinkError>>,
+    failed: AtomicBool,
+    /// Groups that are not stored yet.
+    under_way: AtomicUsize,
+    stop: Arc<AtomicBool>,
+}
+
+impl Lanes {
+    pub(super) fn new(options: Arc<Options>, load: Load) -> Self {
+        let most = match options.connections {
+            _ if options.ordered => 1,
+            Some(connections) => connections.get(),
+            None => thread::available_parallelism().map_or(1, |cores| cores.get().min(MOST)),
+        };
+        let (groups, taken) = bounded(1);
+        Lanes {
+            options,
+            load: Arc::new(load),
+            most,
+            gathered: Group::default(),
+            since: None,
+            groups: Some(groups),
+            taken,
+            shared: Arc::default(),
+            threads: Vec::new(),
+        }
+    }
+
+    /// Takes a chunk, and hands its group to a lane once it is large or old enough.
+    pub(super) fn push(&mut self, chunk: FinishedChunk) -> Result<(), SinkError> {
+        self.failure()?;
+        self.gathered
+            .add(chunk)
+            .map_err(|problem| self.internal(problem))?;
+        let since = *self.since.get_or_insert_with(Instant::now);
+        if self.gathered.bytes() >= GROUP_BYTES || since.elapsed() >= GROUP_WAIT {
+            self.hand_over()?;
+        }
+        Ok(())
+    }
+
+    fn hand_over(&mut self) -> Result<(), SinkError> {
+        self.since = None;
+        let mut group = std::mem::take(&mut self.gathered);
+        if group.is_empty() {
+            return Ok(());
+        }
+        // A lane is opened when all are busy: a small run needs one.
+        let under_way = self.shared.under_way.fetch_add(1, Ordering::AcqRel);
+        if under_way >= self.threads.len() && self.threads.len() < self.most {
+            self.spawn()?;
+        }
+        let Some(groups) = &self.groups else {
+            return Err(self.internal("written to while no run is open"));
+        };
+        loop {
+            match groups.send_timeout(group, LOOK) {
+                Ok(()) => return Ok(()),
+                Err(SendTimeoutError::Timeout(back) | SendTimeoutError::Disconnected(back)) => {
+                    group = back;
+                }
+            }
+            self.failure()?;
+        }
+    }
+
+    fn spawn(&mut self) -> Result<(), SinkError> {
+        let session = Session::new(
+            self.options.clone(),
+            session_name(&self.load.turn.run),
+            self.shared.stop.clone(),
+        )?;
+        let lane = Lane {
+            session,
+            patience: Patience::new(self.options.retry_for),
+            load: self.load.clone(),
+            groups: self.taken.clone(),
+            shared: self.shared.clone(),
+        };
+        let thread = thread::Builder::new()
+            .name(format!("postgres-{}", self.threads.len()))
+            .spawn(move || lane.run())
+            .map_err(|problem| SinkError::Io {
+                place: self.load.place.clone(),
+                problem,
+            })?;
+        self.threads.push(thread);
+        Ok(())
+    }
+
+    /// Waits until all is stored.
+    pub(super) fn finish(&mut self) -> Result<(), SinkError> {
+        self.failure()?;
+        self.hand_over()?;
+        self.groups = None;
+        for thread in std::mem::take(&mut self.threads) {
+            if thread.join().is_err() {
+                return Err(self.internal("a lane ended unexpectedly"));
+            }
+        }
+        self.failure()
+    }
+
+    /// Lets lanes end what they are at, or give it up when that takes long.
+    pub(super) fn end(&mut self) {
+        self.groups = None;
+        while self.taken.try_recv().is_ok() {}
+        self.settle();
+        self.shared.stop.store(true, Ordering::Relaxed);
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        let start = Instant::now();
+        loop {
+            self.threads.retain(|thread| !thread.is_finished());
+            if self.threads.is_empty() || start.elapsed() >= GRACE {
+                return;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn failure(&self) -> Result<(), SinkError> {
+        if !self.shared.failed.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let mut failure = self
+            .shared
+            .failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        Err(failure
+            .take()
+            .unwrap_or_else(|| self.internal("written to after an error")))
+    }
+
+    fn internal(&self, problem: &str) -> SinkError {
+        SinkError::Internal {
+            place: self.load.place.clone(),
+            problem: problem.into(),
+        }
+    }
+}
+
+impl Drop for Lanes {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+struct Lane {
+    session: Session,
+    patience: Patience,
+    load: Arc<Load>,
+    groups: Receiver<Group>,
+    shared: Arc<Shared>,
+}
+
+impl Lane {
+    fn run(mut self) {
+        while let Ok(group) = self.groups.recv() {
+            if self.shared.failed.load(Ordering::Acquire) {
+                return;
+            }
+            let mut sent = false;
+            let load = &self.load;
+            let stored = self
+                .session
+                .attempt(&mut self.patience, async |connection| {
+                    store(connection, load, &group, &mut sent).await
+                });
+            if let Err(error) = stored {
+                self.fail(error);
+                return;
+            }
+            self.shared.under_way.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+
+    fn fail(&self, error: SinkError) {
+        let mut failure = self
+            .shared
+            .failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        // The first tells why; those after it may be its consequences.
+        if !self.shared.failed.swap(true, Ordering::AcqRel) {
+            *failure = Some(error);
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The table's name, and the schema that it leads to.
+//!
+//! Refuses names that PostgreSQL would cut, and the schema of the books.
+
+use glovebox_core::SinkError;
+use sqlx::AssertSqlSafe;
+use sqlx::postgres::PgConnection;
+
+use super::Options;
+use super::refusal::{Fault, fault};
+use super::table::find;
+use crate::database::{misfit, quote};
+
+/// The longest name that PostgreSQL does not cut, in bytes.
+pub(super) const LONGEST_NAME: usize = 63;
+
+/// A table's name, with its schema where one was given.
+pub(super) struct Name<'a> {
+    pub(super) schema: Option<&'a str>,
+    pub(super) table: &'a str,
+}
+
+impl<'a> Name<'a> {
+    pub(super) fn parse(options: &'a Options) -> Result<Self, SinkError> {
+        let name = match options.table.split_once('.') {
+            Some((schema, table)) => Name {
+                schema: Some(schema),
+                table,
+            },
+            None => Name {
+                schema: None,
+                table: &options.table,
+            },
+        };
+        let parts = [name.schema.unwrap_or("public"), name.table];
+        let usable = |part: &str| {
+            !part.is_empty() && part.len() <= LONGEST_NAME && !part.contains(['.', '\0'])
+        };
+        if name.schema == Some(&options.books) {
+            let problem = "the books of runs are kept in that schema; name a table of another";
+            return Err(misfit(options.place(), &[problem.into()]));
+        }
+        if parts.into_iter().all(usable) {
+            return Ok(name);
+        }
+        Err(misfit(
+            options.place(),
+            &[format!(
+                "a table's name is `table` or `schema.table`, each of 1 to {LONGEST_NAME} bytes"
+            )],
+        ))
+    }
+
+    /// As it was written, for people.
+    pub(super) fn quoted(&self) -> String {
+        match self.schema {
+            Some(schema) => format!("{}.{}", quote(schema), quote(self.table)),
+            None => quote(self.table),
+        }
+    }
+
+    /// Quoted, with the schema that it is in.
+    pub(super) fn within(&self, schema: &str) -> String {
+        format!("{}.{}", quote(schema), quote(self.table))
+    }
+}
+
+/// Where a name without a schema leads to: the schemas of search_path without that of the books,
+/// which would come first for a role of the same name.
+pub(super) const PATH: &str = "SELECT schema, place \
+     FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) \
+     WITH ORDINALITY path (schema, place) WHERE schema <> $2";
+
+/// The schema that a table is in, or would be created in; none if search_path leads nowhere.
+pub(super) async fn home(
+    connection: &mut PgConnection,
+    name: &Name<'_>,
+    options: &Options,
+) -> Result<Option<String>, Fault> {
+    if let Some(schema) = name.schema {
+        return Ok(Some(schema.to_owned()));
+    }
+    if let Some(found) = find(connection, name, options).await? {
+        return Ok(Some(found.schema));
+    }
+    sqlx::query_scalar(AssertSqlSafe(format!(
+        "SELECT schema::text FROM ({PATH}) path WHERE $1 IS NOT NULL ORDER BY place LIMIT 1"
+    )))
+    .bind(name.table)
+    .bind(&options.books)
+    .fetch_optional(connection)
+    .await
+    .map_err(|e| fault(e, &options.place()))
+}

@@ -1,0 +1,391 @@
+//! What the books say of runs: beginning one, taking one over, ending one, remembering them.
+//!
+//! Owns the epoch, by which a run has one runner at a time; refuses to wait for a process that
+//! cannot write any more.
+
+use std::time::Duration;
+
+use glovebox_core::{ChunkRecord, Digest, Earlier, History, Job, RowCounts, SinkError};
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{AssertSqlSafe, Row};
+
+use super::books::{Books, stage_name};
+use super::refusal::{Fault, fault, is_locked_out};
+use super::session::{lock_timeout, statement};
+use super::{Mode, NAME, Options};
+
+/// How long a runner that was told to end may hold its run before it is told again.
+const HANDOVER: Duration = Duration::from_secs(2);
+/// The longest name of a run: that of its staging table may have 63 bytes.
+const LONGEST_RUN: usize = 57;
+/// The longest name of a session.
+const LONGEST_SESSION: usize = 63;
+
+/// What sessions of a run are called, so that they can be ended by name.
+pub(super) fn session_name(run: &str) -> String {
+    // PostgreSQL replaces what is not printable ASCII, and cuts.
+    let printable = |c: char| if c.is_ascii_graphic() { c } else { '?' };
+    let name: String = run.chars().map(printable).collect();
+    let mut name = format!("{NAME} {name}");
+    name.truncate(LONGEST_SESSION);
+    name
+}
+
+/// The word for a mode.
+pub(super) fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Append => "append",
+        Mode::Replace => "replace",
+        Mode::Upsert => "upsert",
+    }
+}
+
+/// A run as one runner has it.
+#[derive(Debug, Clone)]
+pub(super) struct Turn {
+    pub(super) run: String,
+    pub(super) epoch: i64,
+}
+
+/// Writes a new run down; runs of the same pipeline into the same target that did not finish are
+/// given up. `asked_before` is whether this was committed once without hearing a reply.
+pub(super) async fn fresh(
+    connection: &mut PgConnection,
+    books: &Books,
+    options: &Options,
+    job: &Job,
+    target: &str,
+    asked_before: bool,
+) -> Result<Turn, Fault> {
+    let place = options.place();
+    let failed = |e| fault(e, &place);
+    if job.run.is_empty() || job.run.len() > LONGEST_RUN || job.run.contains('\0') {
+        return Err(internal(options, "a run's name has 1 to 57 bytes").into());
+    }
+    let running: Vec<String> = sqlx::query_scalar(AssertSqlSafe(format!(
+        "SELECT run FROM {} WHERE pipeline = $1 AND target = $2 AND state = 'running' \
+         AND run <> $3",
+        books.run
+    )))
+    .bind(&job.pipeline)
+    .bind(target)
+    .bind(&job.run)
+    .fetch_all(&mut *connection)
+    .await
+    .map_err(failed)?;
+    for earlier in &running {
+        end_sessions(connection, earlier, &place).await?;
+        handover(connection, options, async |connection| {
+            let sql = format!(
+                "UPDATE {} SET state = 'abandoned' WHERE run = $1",
+                books.run
+            );
+            sqlx::query(AssertSqlSafe(sql))
+                .bind(earlier)
+                .execute(connection)
+                .await
+                .map(drop)
+        })
+        .await?;
+        drop_stage(connection, books, options, earlier).await?;
+    }
+    let inserted = sqlx::query(AssertSqlSafe(format!(
+        "INSERT INTO {} (run, pipeline, target, mode, plan, source, length, state, epoch) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 'running', 1) ON CONFLICT (run) DO NOTHING",
+        books.run
+    )))
+    .bind(&job.run)
+    .bind(&job.pipeline)
+    .bind(target)
+    .bind(mode_name(options.mode))
+    .bind(&job.plan)
+    .bind(&job.source)
+    .bind(job.length.map(signed))
+    .execute(connection)
+    .await
+    .map_err(failed)?;
+    if inserted.rows_affected() == 0 && !asked_before {
+        return Err(books
+            .misfit(format!(
+                "it knows a run {} already; start another, or go on with that one by `--resume`",
+                job.run
+            ))
+            .into());
+    }
+    Ok(Turn {
+        run: job.run.clone(),
+        epoch: 1,
+    })
+}
+
+/// Takes a run over, from whoever has it.
+pub(super) async fn take_over(
+    connection: &mut PgConnection,
+    books: &Books,
+    options: &Options,
+    job: &Job,
+    target: &str,
+) -> Result<Turn, Fault> {
+    let place = options.place();
+    let failed = |e| fault(e, &place);
+    let run: Option<(String, String, String)> = sqlx::query_as(AssertSqlSafe(format!(
+        "SELECT state, mode, target FROM {} WHERE run = $1",
+        books.run
+    )))
+    .bind(&job.run)
+    .fetch_optional(&mut *connection)
+    .await
+    .map_err(failed)?;
+    let refuse = |problem: String| Fault::Lasting(books.misfit(problem));
+    let Some((state, mode, into)) = run else {
+        return Err(refuse(format!(
+            "it knows no run {}; run without `--resume`",
+            job.run
+        )));
+    };
+    if state != "running" {
+        return Err(refuse(format!(
+            "run {} is {state}, so there is nothing to go on with; run without `--resume`",
+            job.run
+        )));
+    }
+    if mode != mode_name(options.mode) || into != target {
+        return Err(refuse(format!(
+            "run {} was begun in mode {mode} into {into}; go on with the manifest that it was \
+             begun with, or run anew with `--again`",
+            job.run
+        )));
+    }
+    // A paused process holds its locks for as long as its connections live.
+    end_sessions(connection, &job.run, &place).await?;
+    let epoch: Option<i64> = handover(connection, options, async |connection| {
+        let sql = format!(
+            "UPDATE {} SET epoch = epoch + 1 WHERE run = $1 AND state = 'running' RETURNING epoch",
+            books.run
+        );
+        sqlx::query_scalar(AssertSqlSafe(sql))
+            .bind(&job.run)
+            .fetch_optional(connection)
+            .await
+    })
+    .await?;
+    match epoch {
+        Some(epoch) => Ok(Turn {
+            run: job.run.clone(),
+            epoch,
+        }),
+        None => Err(refuse(format!(
+            "run {} was ended by another process at this moment",
+            job.run
+        ))),
+    }
+}
+
+/// Waits for a run's line only so long, and then lets the whole be tried again: a session that is
+/// being ended, or one that was opened since, holds it.
+async fn handover<T>(
+    connection: &mut PgConnection,
+    options: &Options,
+    mut update: impl AsyncFnMut(&mut PgConnection) -> sqlx::Result<T>,
+) -> Result<T, Fault> {
+    let place = options.place();
+    statement(connection, &lock_timeout(HANDOVER), &place).await?;
+    let updated = update(connection).await;
+    let updated = updated.map_err(|e| {
+        let held = is_locked_out(&e);
+        match fault(e, &place) {
+            Fault::Lasting(e) if held => Fault::Passing(e),
+            other => other,
+        }
+    })?;
+    statement(connection, &lock_timeout(options.connect_timeout), &place).await?;
+    Ok(updated)
+}
+
+/// Ends the other sessions of a run.
+async fn end_sessions(connection: &mut PgConnection, run: &str, place: &str) -> Result<(), Fault> {
+    sqlx::query(
+        "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
+         WHERE application_name = $1 AND datname = pg_catalog.current_database() \
+         AND usename = current_user AND pid <> pg_catalog.pg_backend_pid()",
+    )
+    .bind(session_name(run))
+    .execute(connection)
+    .await
+    .map(drop)
+    .map_err(|e| fault(e, place))
+}
+
+/// Drops a run's staging table, if there is one that the role may drop.
+pub(super) async fn drop_stage(
+    connection: &mut PgConnection,
+    books: &Books,
+    options: &Options,
+    run: &str,
+) -> Result<(), Fault> {
+    let place = options.place();
+    let ours: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c \
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE n.nspname = $1 AND c.relname = $2 \
+         AND pg_catalog.pg_has_role(c.relowner, 'USAGE'))",
+    )
+    .bind(&options.books)
+    .bind(stage_name(run))
+    .fetch_one(&mut *connection)
+    .await
+    .map_err(|e| fault(e, &place))?;
+    if ours {
+        let drop = format!("DROP TABLE {}", books.stage(run));
+        statement(connection, &drop, &place).await?;
+    }
+    Ok(())
+}
+
+/// The chunks of a run, by their index.
+pub(super) async fn chunks(
+    connection: &mut PgConnection,
+    books: &Books,
+    options: &Options,
+    run: &str,
+) -> Result<Vec<ChunkRecord>, Fault> {
+    let place = options.place();
+    sqlx::query(AssertSqlSafe(format!(
+        "SELECT chunk, first_row, read, stored, filtered, rejected, digest, summary FROM {} \
+         WHERE run = $1 ORDER BY chunk",
+        books.chunk
+    )))
+    .bind(run)
+    .fetch_all(connection)
+    .await
+    .and_then(|rows| rows.iter().map(record).collect())
+    .map_err(|e| fault(e, &place))
+}
+
+fn record(row: &PgRow) -> sqlx::Result<ChunkRecord> {
+    Ok(ChunkRecord {
+        index: count(row, 0)?,
+        first_row: count(row, 1)?,
+        rows: counts(row, 2)?,
+        digest: digest(row, 6)?.unwrap_or_default(),
+        summary: row.try_get(7)?,
+    })
+}
+
+/// How many rows of a run's chunks are stored.
+pub(super) async fn stored(
+    connection: &mut PgConnection,
+    books: &Books,
+    options: &Options,
+    run: &str,
+) -> Result<u64, Fault> {
+    let place = options.place();
+    let sum: i64 = sqlx::query_scalar(AssertSqlSafe(format!(
+        "SELECT coalesce(sum(stored), 0)::int8 FROM {} WHERE run = $1",
+        books.chunk
+    )))
+    .bind(run)
+    .fetch_one(connection)
+    .await
+    .map_err(|e| fault(e, &place))?;
+    Ok(unsigned(sum))
+}
+
+/// What the books remember of a pipeline's runs into a target.
+pub(super) async fn history(
+    connection: &mut PgConnection,
+    books: &Books,
+    options: &Options,
+    target: &str,
+    pipeline: &str,
+    plan: &str,
+) -> Result<History, Fault> {
+    let place = options.place();
+    let mut history = History {
+        appends: options.mode == Mode::Append,
+        ..History::default()
+    };
+    let sql = |which: &str| {
+        format!(
+            "SELECT r.run, r.plan, r.length, \
+             pg_catalog.to_char(r.started AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), \
+             r.digest, (SELECT f.digest FROM {1} f WHERE f.run = r.run AND f.chunk = 0), \
+             c.read, c.stored, c.filtered, c.rejected, r.state \
+             FROM {0} r, LATERAL (SELECT coalesce(sum(c.read), 0)::int8 AS read, \
+                 coalesce(sum(c.stored), 0)::int8 AS stored, \
+                 coalesce(sum(c.filtered), 0)::int8 AS filtered, \
+                 coalesce(sum(c.rejected), 0)::int8 AS rejected FROM {1} c \
+                 WHERE c.run = r.run) c \
+             WHERE r.pipeline = $1 AND r.target = $2 {which} ORDER BY r.started DESC, r.run DESC",
+            books.run, books.chunk
+        )
+    };
+    let last = sqlx::query(AssertSqlSafe(sql("") + " LIMIT 1"))
+        .bind(pipeline)
+        .bind(target)
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(|e| fault(e, &place))?;
+    if let Some(row) = last {
+        let state: String = row.try_get(10).map_err(|e| fault(e, &place))?;
+        if state == "running" {
+            history.unfinished = Some(earlier(&row).map_err(|e| fault(e, &place))?);
+        }
+    }
+    let finished = sql("AND r.plan = $3 AND r.state = 'finished'") + " LIMIT 100";
+    history.finished = sqlx::query(AssertSqlSafe(finished))
+        .bind(pipeline)
+        .bind(target)
+        .bind(plan)
+        .fetch_all(connection)
+        .await
+        .and_then(|rows| rows.iter().map(earlier).collect())
+        .map_err(|e| fault(e, &place))?;
+    Ok(history)
+}
+
+fn earlier(row: &PgRow) -> sqlx::Result<Earlier> {
+    Ok(Earlier {
+        run: row.try_get(0)?,
+        plan: row.try_get(1)?,
+        length: row.try_get::<Option<i64>, _>(2)?.map(unsigned),
+        started: row.try_get(3)?,
+        digest: digest(row, 4)?,
+        first_chunk: digest(row, 5)?,
+        rows: counts(row, 6)?,
+    })
+}
+
+fn counts(row: &PgRow, at: usize) -> sqlx::Result<RowCounts> {
+    Ok(RowCounts {
+        read: count(row, at)?,
+        stored: count(row, at + 1)?,
+        filtered: count(row, at + 2)?,
+        rejected: count(row, at + 3)?,
+    })
+}
+
+fn count(row: &PgRow, at: usize) -> sqlx::Result<u64> {
+    row.try_get(at).map(unsigned)
+}
+
+fn digest(row: &PgRow, at: usize) -> sqlx::Result<Option<Digest>> {
+    let bytes: Option<Vec<u8>> = row.try_get(at)?;
+    Ok(bytes.and_then(|bytes| bytes.try_into().ok()))
+}
+
+/// A count as PostgreSQL keeps it. No source has 2⁶³ rows.
+pub(super) fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn unsigned(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or(0)
+}
+
+fn internal(options: &Options, problem: &str) -> SinkError {
+    SinkError::Internal {
+        place: options.place(),
+        problem: problem.into(),
+    }
+}

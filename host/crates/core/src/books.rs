@@ -1,0 +1,104 @@
+//! What a sink keeps of a run beside its rows, in the same transaction, so that a run that died
+//! goes on where it stood and no chunk is stored twice.
+//!
+//! Refuses cells: counts, digests, names and times only.
+
+use crate::finding::Reject;
+use crate::report::RowCounts;
+use crate::sink::Encoded;
+
+/// SHA-256.
+pub type Digest = [u8; 32];
+
+/// A run, as its sink is told of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Job {
+    /// The run's own name: of its first start, where it is resumed.
+    pub run: String,
+    /// Whether it goes on with a run that the sink knows.
+    pub resume: bool,
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// SHA-256 of all that decides what a row becomes, in hexadecimal.
+    pub plan: String,
+    /// Where the rows come from.
+    pub source: String,
+    /// The source's length in bytes, where that is known.
+    pub length: Option<u64>,
+}
+
+/// A run that a sink remembers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Earlier {
+    /// Its name.
+    pub run: String,
+    /// Its [`Job::plan`].
+    pub plan: String,
+    /// Its [`Job::length`].
+    pub length: Option<u64>,
+    /// When it was started, in UTC.
+    pub started: String,
+    /// Digest of the whole input; none of a run that did not finish.
+    pub digest: Option<Digest>,
+    /// Digest of the input's first chunk, if that is stored.
+    pub first_chunk: Option<Digest>,
+    /// Rows of its committed chunks.
+    pub rows: RowCounts,
+}
+
+/// What a sink remembers of a pipeline's runs into its target.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct History {
+    /// Whether a run's rows are added to those that are there, so that a second run doubles them.
+    pub appends: bool,
+    /// The last run, if it did not finish.
+    pub unfinished: Option<Earlier>,
+    /// The finished runs by the same plan, the last first; at most a hundred.
+    pub finished: Vec<Earlier>,
+}
+
+/// A chunk in a sink's books.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChunkRecord {
+    /// Its place among the chunks, counted from 0.
+    pub index: u64,
+    /// The number of its first row.
+    pub first_row: u64,
+    /// Its rows by their fate.
+    pub rows: RowCounts,
+    /// Digest of its bytes.
+    pub digest: Digest,
+    /// The engine's counts for the report, as JSON that a sink keeps and does not read.
+    pub summary: String,
+}
+
+/// A chunk that has been through the steps: its rows, its rejects, its line in the books.
+#[derive(Debug, Default)]
+pub struct FinishedChunk {
+    /// The books' line.
+    pub record: ChunkRecord,
+    /// The rows.
+    pub encoded: Encoded,
+    /// All rejects of the chunk, in the order of their rows.
+    pub rejects: Vec<Reject>,
+}
+
+/// What the books say of a whole run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Rows by their fate.
+    pub rows: RowCounts,
+    /// Digest of the whole input.
+    pub digest: Digest,
+}
+
+/// A reject as a sink's books give it back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptReject {
+    /// The row's number in its source, counted from 0.
+    pub row: u64,
+    /// The line at which it starts, counted from 1, where the source has lines.
+    pub line: Option<u64>,
+    /// Its violations, as the JSON array that they were written as.
+    pub violations: String,
+}

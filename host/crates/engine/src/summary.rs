@@ -1,0 +1,103 @@
+//! A chunk's counts as the report wants them, small enough to stand in a sink's books, so that a
+//! run that goes on reports what its first half did too.
+//!
+//! Refuses cells: names, numbers and the host's own sentences.
+
+use std::collections::BTreeMap;
+
+use glovebox_core::Reject;
+use serde::{Deserialize, Serialize};
+
+use crate::stage::Tally;
+
+/// What the steps did to a chunk.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Summary {
+    /// By step, in their order.
+    pub(crate) steps: Vec<StepCounts>,
+    /// Rejected rows by what they broke.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) rules: Vec<RuleCount>,
+    /// Contained faults, and how often.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) faults: BTreeMap<String, u64>,
+}
+
+/// What one step did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StepCounts {
+    #[serde(rename = "in")]
+    pub(crate) rows_in: u64,
+    #[serde(default)]
+    pub(crate) filtered: u64,
+    #[serde(default)]
+    pub(crate) rejected: u64,
+    #[serde(default)]
+    pub(crate) nanos: u64,
+}
+
+/// How many rows broke a rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RuleCount {
+    pub(crate) step: String,
+    pub(crate) rule: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) column: Option<String>,
+    pub(crate) rows: u64,
+}
+
+impl Summary {
+    pub(crate) fn of(tallies: &[Tally], rejects: &[Reject]) -> Self {
+        let steps = tallies
+            .iter()
+            .map(|tally| StepCounts {
+                rows_in: tally.rows_in,
+                filtered: tally.filtered,
+                rejected: tally.rejects.len() as u64,
+                nanos: u64::try_from(tally.time.as_nanos()).unwrap_or(u64::MAX),
+            })
+            .collect();
+        let mut faults = BTreeMap::new();
+        for (fault, count) in tallies.iter().flat_map(|t| &t.faults) {
+            *faults.entry(fault.clone()).or_default() += count;
+        }
+        let mut rules: BTreeMap<(&str, &str, Option<&str>), u64> = BTreeMap::new();
+        for violation in rejects.iter().flat_map(|r| &r.violations) {
+            let key = (
+                &*violation.step,
+                &*violation.rule,
+                violation.column.as_deref(),
+            );
+            *rules.entry(key).or_default() += 1;
+        }
+        let rules = rules
+            .into_iter()
+            .map(|((step, rule, column), rows)| RuleCount {
+                step: step.to_owned(),
+                rule: rule.to_owned(),
+                column: column.map(str::to_owned),
+                rows,
+            })
+            .collect();
+        Summary {
+            steps,
+            rules,
+            faults,
+        }
+    }
+
+    pub(crate) fn filtered(&self) -> u64 {
+        self.steps.iter().map(|s| s.filtered).sum()
+    }
+
+    /// As it stands in the books.
+    pub(crate) fn to_json(&self) -> String {
+        // Strings and numbers always serialise.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Out of the books; one that another version wrote tells nothing about its steps.
+    pub(crate) fn from_json(json: &str) -> Self {
+        serde_json::from_str(json).unwrap_or_default()
+    }
+}
