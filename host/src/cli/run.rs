@@ -32,6 +32,9 @@ pub(super) struct Args {
     /// Threads that work on rows; all cores by default.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: Option<u16>,
+    /// Refuse plugins that are files without a pin; `glovebox plugin pin` writes pins.
+    #[arg(long)]
+    locked: bool,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
@@ -39,7 +42,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let Some(text) = Text::read(&args.manifest) else {
         return Ok(Exit::Usage);
     };
-    let Some((manifest, plan)) = text.plan(&composed) else {
+    let Some((manifest, plan)) = text.plan_locked(&composed, args.locked) else {
         return Ok(Exit::Usage);
     };
     if let Some(taken) = args.report.as_deref().and_then(|r| role_of(r, &manifest)) {
