@@ -49,7 +49,10 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
             println!("sink    {}: takes the rows", sink.describe());
         }
         glovebox_engine::probe_rejects(&manifest.rejects.path)?;
-        println!("rejects {}: can be written", manifest.rejects.path.display());
+        println!(
+            "rejects {}: can be written",
+            manifest.rejects.path.display()
+        );
     }
     for (written, step) in manifest.steps.iter().zip(&plan.steps) {
         let about = step.plugin.about();

@@ -86,7 +86,10 @@ fn manual(composed: &Composed, name: &str, json: bool) -> anyhow::Result<Exit> {
             None => println!("signed no"),
         }
     }
-    println!("\n{}", about.documentation.trim());
-    println!("\nOptions of `with:`\n\n{}", options(&about.config_schema));
+    let documentation = about.documentation.trim();
+    if !documentation.is_empty() {
+        println!("\n{documentation}");
+    }
+    print!("\nOptions of `with:`\n\n{}", options(&about.config_schema));
     Ok(Exit::Done)
 }
