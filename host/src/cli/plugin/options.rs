@@ -11,7 +11,9 @@ use serde_json::Value;
 /// Blocks within blocks that are shown; references may go in circles.
 const DEEPEST: usize = 4;
 /// Parts of a schema that are looked at, however often they refer to each other.
-const MOST: u32 = 5_000;
+const MOST: u32 = 1_000;
+/// Alternatives of one option that are told.
+const WIDEST: usize = 12;
 
 /// A schema, and how many of its parts may still be looked at.
 struct Root {
@@ -116,7 +118,8 @@ fn choices(schema: &Value, root: &Root) -> Vec<String> {
         let value = s.get("const")?;
         Some(format!("{}: {}", bare(value), description(s)?))
     };
-    alternatives(schema).iter().filter_map(of).collect()
+    let many = alternatives(schema);
+    many.iter().take(WIDEST).filter_map(of).collect()
 }
 
 /// What may be written, in words.
@@ -129,12 +132,21 @@ fn kind(schema: &Value, root: &Root, depth: usize) -> String {
         return bare(only);
     }
     if let Some(any) = schema.get("enum").and_then(Value::as_array) {
-        let any: Vec<String> = any.iter().filter(|v| !v.is_null()).map(bare).collect();
+        let any: Vec<String> = any
+            .iter()
+            .filter(|v| !v.is_null())
+            .take(WIDEST)
+            .map(bare)
+            .collect();
         return any.join(" or ");
     }
     let many = alternatives(schema);
     if !many.is_empty() {
-        let many: Vec<String> = many.iter().map(|s| kind(s, root, depth + 1)).collect();
+        let many: Vec<String> = many
+            .iter()
+            .take(WIDEST)
+            .map(|s| kind(s, root, depth + 1))
+            .collect();
         return many.join(" or ");
     }
     let types: Vec<&str> = match schema.get("type") {
@@ -230,8 +242,7 @@ mod tests {
         }"##;
         assert_eq!(
             options(schema),
-            "\
-  anywhere: true or false, by default false
+            "  anywhere: true or false, by default false
       Two lines.
   how-often: whole number from 1 to 9
   method: fast or slow, needed
