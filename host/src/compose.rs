@@ -14,21 +14,28 @@ use glovebox_core::{
     Secret, SecretName, Sink, SinkError, Source, SourceError,
 };
 use glovebox_credentials::{Chain, Environment, Files, Keyring};
-use glovebox_engine::Toolbox;
-use glovebox_engine::manifest::model::{self, Mode, PluginRef, SinkTarget, Store};
+use glovebox_engine::manifest::model::{self, Mode, PluginRef, SinkTarget, Store, TrustedKey};
+use glovebox_engine::{PublicKey, SignedBy, Toolbox};
 use glovebox_masking::Ring;
-use glovebox_sandbox::{Sandbox, SandboxError};
+use glovebox_sandbox::{Sandbox, SandboxError, is_component};
+use sha2::{Digest, Sha256};
+
+use crate::signature;
 
 include!(concat!(env!("OUT_DIR"), "/standard.rs"));
 
 /// A file of a plugin larger than this is not read.
 const LARGEST_PLUGIN: u64 = 64 << 20;
 
+/// A plugin and who signed it.
+type Loaded = (Arc<dyn Plugin>, Option<SignedBy>);
+
 /// Supplies the real plugins, connectors, stores and keys.
 pub(crate) struct Composed {
     sandbox: Sandbox,
-    /// The same component under the same limits is compiled once a process.
-    loaded: Mutex<HashMap<String, Arc<dyn Plugin>>>,
+    /// The same component under the same limits, vouched for by the same keys, is compiled once a
+    /// process.
+    loaded: Mutex<HashMap<String, Loaded>>,
     /// One keyring a process: finding out which one answers may take seconds.
     keyring: Arc<Keyring>,
 }
@@ -41,6 +48,59 @@ impl Composed {
             keyring: Arc::new(Keyring::new()),
         })
     }
+
+    /// Reads a file once: its signature is verified over the bytes that are compiled.
+    fn load(
+        &self,
+        plugin: &PluginRef,
+        limits: &Limits,
+        trusted: &[PublicKey],
+    ) -> Result<Loaded, PluginError> {
+        let key = format!("{plugin:?} {limits:?} {trusted:?}");
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = loaded.get(&key) {
+            return Ok(found.clone());
+        }
+        let fresh = match plugin {
+            PluginRef::Standard(name) => {
+                let bytes = STANDARD
+                    .iter()
+                    .find(|(n, _)| n == name)
+                    .map(|(_, bytes)| *bytes)
+                    .ok_or_else(|| PluginError::Refused {
+                        plugin: name.clone(),
+                        problem: "is not a standard plugin; `glovebox plugin list` shows them"
+                            .into(),
+                    })?;
+                (self.sandbox.load(name, bytes, limits)?, None)
+            }
+            PluginRef::File { path, sha256 } => {
+                let bytes = read_plugin(path)?;
+                let signed_by = signature::vouched(path, &bytes, trusted)?;
+                let pin = sha256.as_deref();
+                let name = display(path);
+                let plugin = self.sandbox.load_pinned(&name, &bytes, pin, limits)?;
+                (plugin, signed_by)
+            }
+        };
+        loaded.insert(key, fresh.clone());
+        Ok(fresh)
+    }
+}
+
+/// The SHA-256 of a component's file in lower-case hexadecimal, if it would not be refused for
+/// what it is or for who signed it.
+pub(crate) fn digest(path: &Path, trusted: &[PublicKey]) -> Result<String, PluginError> {
+    let bytes = read_plugin(path)?;
+    signature::vouched(path, &bytes, trusted)?;
+    if !is_component(&bytes) {
+        return Err(PluginError::Refused {
+            plugin: display(path),
+            problem: "is no WebAssembly component".into(),
+        });
+    }
+    let digest = Sha256::digest(&bytes);
+    Ok(digest.iter().map(|b| format!("{b:02x}")).collect())
 }
 
 /// The first rows of the sink's table, as text; none if the sink is a file.
@@ -76,32 +136,20 @@ impl Toolbox for Composed {
     }
 
     fn plugin(&self, plugin: &PluginRef, limits: &Limits) -> Result<Arc<dyn Plugin>, PluginError> {
-        let key = format!("{plugin:?} {limits:?}");
-        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = loaded.get(&key) {
-            return Ok(Arc::clone(found));
-        }
-        let fresh = match plugin {
-            PluginRef::Standard(name) => {
-                let bytes = STANDARD
-                    .iter()
-                    .find(|(n, _)| n == name)
-                    .map(|(_, bytes)| *bytes)
-                    .ok_or_else(|| PluginError::Refused {
-                        plugin: name.clone(),
-                        problem: "is not a standard plugin; `glovebox plugin list` shows them"
-                            .into(),
-                    })?;
-                self.sandbox.load(name, bytes, limits)?
-            }
-            PluginRef::File { path, sha256 } => {
-                let bytes = read_plugin(path)?;
-                self.sandbox
-                    .load_pinned(&display(path), &bytes, sha256.as_deref(), limits)?
-            }
-        };
-        loaded.insert(key, Arc::clone(&fresh));
-        Ok(fresh)
+        self.load(plugin, limits, &[]).map(|(plugin, _)| plugin)
+    }
+
+    fn trusted_key(&self, key: &TrustedKey) -> Result<PublicKey, String> {
+        signature::public_key(key)
+    }
+
+    fn signed_plugin(
+        &self,
+        plugin: &PluginRef,
+        limits: &Limits,
+        trusted: &[PublicKey],
+    ) -> Result<Loaded, PluginError> {
+        self.load(plugin, limits, trusted)
     }
 
     fn source(
@@ -206,7 +254,7 @@ fn postgres_options(spec: &model::PostgresSink, secret: Option<Secret>) -> postg
         mode: table_mode(spec.mode),
         keys: names(&spec.keys),
         books: spec.books.clone(),
-        connections: spec.connections,
+        connections: spec.connections.and_then(std::num::NonZeroUsize::new),
         ordered: spec.ordered,
         connect_timeout: spec.connect_timeout,
         retry_for: spec.retry_for,

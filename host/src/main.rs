@@ -2,6 +2,7 @@
 
 mod cli;
 mod compose;
+mod signature;
 
 use std::process::ExitCode;
 

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use glovebox_engine::{Toolbox, arm};
+use glovebox_engine::manifest::model::PluginRef;
+use glovebox_engine::{SignedBy, Toolbox, arm};
 
 use super::Exit;
 use super::manifest::Text;
@@ -12,9 +13,12 @@ use crate::compose::Composed;
 pub(super) struct Args {
     /// The pipeline's manifest.
     manifest: PathBuf,
-    /// Also open the source and connect to the sink; nothing is changed.
+    /// Also open the source, connect to the sink and try the rejects' folder; nothing is changed.
     #[arg(long)]
     connect: bool,
+    /// Refuse plugins that are files without a pin; `glovebox plugin pin` writes pins.
+    #[arg(long)]
+    locked: bool,
 }
 
 pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
@@ -22,7 +26,7 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
     let Some(text) = Text::read(&args.manifest) else {
         return Ok(Exit::Usage);
     };
-    let Some((manifest, plan)) = text.plan(&composed) else {
+    let Some((manifest, plan)) = text.plan_locked(&composed, args.locked) else {
         return Ok(Exit::Usage);
     };
     let mut problems = Vec::new();
@@ -44,15 +48,21 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
             sink.probe(&plan.sink)?;
             println!("sink    {}: takes the rows", sink.describe());
         }
+        glovebox_engine::probe_rejects(&manifest.rejects.path)?;
+        println!(
+            "rejects {}: can be written",
+            manifest.rejects.path.display()
+        );
     }
-    for step in &plan.steps {
+    for (written, step) in manifest.steps.iter().zip(&plan.steps) {
         let about = step.plugin.about();
         println!(
-            "step    {}: {} {} ({})",
+            "step    {}: {} {} ({}){}",
             step.name,
             about.name,
             about.version,
-            step.plugin.world()
+            step.plugin.world(),
+            provenance(&written.plugin, step.signed_by.as_ref())
         );
     }
     let columns: Vec<String> = plan
@@ -67,4 +77,22 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
     }
     println!("{} is in order", args.manifest.display());
     Ok(Exit::Done)
+}
+
+/// What is known of where a plugin comes from.
+fn provenance(plugin: &PluginRef, signed_by: Option<&SignedBy>) -> String {
+    let PluginRef::File { sha256, .. } = plugin else {
+        return String::new();
+    };
+    let mut known = match sha256 {
+        Some(_) => ", pinned".to_owned(),
+        None => ", not pinned".to_owned(),
+    };
+    if let Some(signed) = signed_by {
+        known += &format!(", signed by key {}", signed.key);
+        if !signed.comment.is_empty() {
+            known += &format!(" with the comment \"{}\"", signed.comment);
+        }
+    }
+    known
 }

@@ -52,14 +52,36 @@ impl Text {
         eprint!("{}", manifest::render(problems, &file, &self.text, color));
     }
 
+    /// The manifest as it was read.
+    pub(super) fn as_written(&self) -> &str {
+        &self.text
+    }
+
     /// The manifest and its plan, or none after every problem has been shown.
     pub(super) fn plan(&self, composed: &Composed) -> Option<(Manifest, Plan)> {
+        self.plan_locked(composed, false)
+    }
+
+    /// The same; if it is locked, no plugin is loaded before all are known to be pinned.
+    pub(super) fn plan_locked(
+        &self,
+        composed: &Composed,
+        locked: bool,
+    ) -> Option<(Manifest, Plan)> {
         let standard = composed.standard_plugins();
         let known = Known {
             standard: &standard,
             today: today(),
         };
         let planned = manifest::read(&self.path, &self.text, &known).and_then(|manifest| {
+            let unpinned = if locked {
+                manifest::unpinned(&manifest)
+            } else {
+                Vec::new()
+            };
+            if !unpinned.is_empty() {
+                return Err(unpinned);
+            }
             let plan = plan(&manifest, composed)?;
             Ok((manifest, plan))
         });

@@ -23,6 +23,9 @@ pub(super) struct Args {
     /// Rows to show.
     #[arg(short = 'n', long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     rows: u32,
+    /// Refuse plugins that are files without a pin; `glovebox plugin pin` writes pins.
+    #[arg(long)]
+    locked: bool,
 }
 
 pub(super) fn preview(args: &Args) -> anyhow::Result<Exit> {
@@ -30,7 +33,7 @@ pub(super) fn preview(args: &Args) -> anyhow::Result<Exit> {
     let Some(text) = Text::read(&args.manifest) else {
         return Ok(Exit::Usage);
     };
-    let Some((manifest, plan)) = text.plan(&composed) else {
+    let Some((manifest, plan)) = text.plan_locked(&composed, args.locked) else {
         return Ok(Exit::Usage);
     };
     let steps = match arm(&manifest, &plan, &composed) {

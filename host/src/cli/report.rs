@@ -118,6 +118,9 @@ fn write_report(report: &RunReport, out: &mut impl Write) -> std::io::Result<()>
         if step.rejected > 0 {
             fate += &format!(", {} rejected", step.rejected);
         }
+        if let Some(key) = &step.signed_by {
+            fate += &format!(", signed by {key}");
+        }
         writeln!(
             out,
             "  step {:24} {:18} {} rows in{fate}, {:.3} s",

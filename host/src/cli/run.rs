@@ -38,6 +38,9 @@ pub(super) struct Args {
     /// Begin anew, even if rows of this input were added before.
     #[arg(long)]
     again: bool,
+    /// Refuse plugins that are files without a pin; `glovebox plugin pin` writes pins.
+    #[arg(long)]
+    locked: bool,
 }
 
 impl Args {
@@ -55,7 +58,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let Some(text) = Text::read(&args.manifest) else {
         return Ok(Exit::Usage);
     };
-    let Some((manifest, plan)) = text.plan(&composed) else {
+    let Some((manifest, plan)) = text.plan_locked(&composed, args.locked) else {
         return Ok(Exit::Usage);
     };
     if let Some(taken) = args.report.as_deref().and_then(|r| role_of(r, &manifest)) {

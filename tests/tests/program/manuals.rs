@@ -66,9 +66,16 @@ fn every_manual_is_whole_and_its_example_is_a_step_that_check_accepts() {
         ] {
             assert!(manual.contains(part), "{plugin} has no {part}");
         }
-        let (_, schema) = manual.split_once("JSON Schema of `with:`\n").unwrap();
-        let schema: serde_json::Value = serde_json::from_str(schema).unwrap();
+        let schema = Pipeline::empty()
+            .call(&["plugin", "list", plugin, "--json"])
+            .ends_with(0)
+            .stdout;
+        let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
         assert_eq!(schema["type"], "object", "{plugin}");
+        let (_, options) = manual.split_once("\nOptions of `with:`\n\n").unwrap();
+        for name in schema["properties"].as_object().unwrap().keys() {
+            assert!(options.contains(&format!("  {name}: ")), "{plugin}: {name}");
+        }
 
         let mut examples = 0;
         for block in manual.split("```yaml\n").skip(1) {

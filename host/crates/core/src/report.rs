@@ -101,6 +101,9 @@ pub struct StepReport {
     pub plugin: String,
     /// SHA-256 of the component, in hexadecimal.
     pub sha256: String,
+    /// The number of the key that signed it, where the manifest asks for signatures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<String>,
     /// Rows that entered it.
     pub rows_in: u64,
     /// Rows that it filtered.

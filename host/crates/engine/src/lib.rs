@@ -22,6 +22,7 @@ pub use arm::{ArmedStep, arm};
 pub use error::RunError;
 pub use plan::{Plan, PlannedStep, plan};
 pub use preview::{Preview, preview};
+pub use rejects::probe as probe_rejects;
 pub use run::{Progress, Run};
 pub use start::Start;
-pub use toolbox::Toolbox;
+pub use toolbox::{PublicKey, SignedBy, Toolbox};

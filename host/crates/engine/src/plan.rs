@@ -12,7 +12,7 @@ use glovebox_core::{Announced, Field, Grants, Plugin, PluginError, Schema, World
 use crate::manifest::Manifest;
 use crate::manifest::diagnostic::Diagnostic;
 use crate::manifest::model::{self, PluginRef};
-use crate::toolbox::Toolbox;
+use crate::toolbox::{PublicKey, SignedBy, Toolbox};
 
 /// What a run will do.
 pub struct Plan {
@@ -32,6 +32,8 @@ pub struct PlannedStep {
     pub name: Arc<str>,
     /// The compiled plugin.
     pub plugin: Arc<dyn Plugin>,
+    /// Who signed it, where the manifest asks for signatures.
+    pub signed_by: Option<SignedBy>,
     /// Its `with:` block, as JSON.
     pub config: String,
     /// What it may see and change.
@@ -57,6 +59,7 @@ pub struct PlannedStep {
 /// Everything that is wrong, each at its place in the manifest.
 pub fn plan(manifest: &Manifest, toolbox: &dyn Toolbox) -> Result<Plan, Vec<Diagnostic>> {
     let mut problems = Vec::new();
+    let trusted = trusted_keys(manifest, toolbox)?;
     let source = Schema::new(
         manifest
             .columns
@@ -67,7 +70,7 @@ pub fn plan(manifest: &Manifest, toolbox: &dyn Toolbox) -> Result<Plan, Vec<Diag
     let mut schema = source.clone();
     let mut steps = Vec::with_capacity(manifest.steps.len());
     for step in &manifest.steps {
-        match plan_step(step, &schema, toolbox) {
+        match plan_step(step, &schema, &trusted, toolbox) {
             Ok(planned) => {
                 schema = planned.output.clone();
                 steps.push(planned);
@@ -115,15 +118,39 @@ pub fn plan(manifest: &Manifest, toolbox: &dyn Toolbox) -> Result<Plan, Vec<Diag
     })
 }
 
+/// All keys or none: with one of them missing, every plugin of its owner would be called false.
+fn trusted_keys(
+    manifest: &Manifest,
+    toolbox: &dyn Toolbox,
+) -> Result<Vec<PublicKey>, Vec<Diagnostic>> {
+    let mut problems = Vec::new();
+    let keys = manifest.trusted_keys.iter();
+    let read = keys.filter_map(|key| {
+        let problem = |message| problems.push(Diagnostic::error(key.span.clone(), message));
+        toolbox.trusted_key(key).map_err(problem).ok()
+    });
+    let read = read.collect();
+    if problems.is_empty() {
+        Ok(read)
+    } else {
+        Err(problems)
+    }
+}
+
 fn plan_step(
     step: &model::Step,
     input: &Schema,
+    trusted: &[PublicKey],
     toolbox: &dyn Toolbox,
 ) -> Result<PlannedStep, Box<Diagnostic>> {
     let at_plugin = |message: String| Diagnostic::error(step.plugin.span.clone(), message);
-    let plugin = toolbox
-        .plugin(&step.plugin, &step.limits)
-        .map_err(|e| at_plugin(e.to_string()))?;
+    let (plugin, signed_by) = if trusted.is_empty() {
+        let plugin = toolbox.plugin(&step.plugin, &step.limits);
+        plugin.map(|plugin| (plugin, None))
+    } else {
+        toolbox.signed_plugin(&step.plugin, &step.limits, trusted)
+    }
+    .map_err(|e| at_plugin(e.to_string()))?;
     if plugin.world() != step.world {
         return Err(Box::new(
             at_plugin(format!(
@@ -154,6 +181,7 @@ fn plan_step(
     Ok(PlannedStep {
         name: step.name.as_str().into(),
         plugin,
+        signed_by,
         config,
         grants,
         inputs,

@@ -98,6 +98,14 @@ impl RejectsFile {
     }
 }
 
+/// Whether rejects could be written there; leaves nothing behind.
+///
+/// # Errors
+/// When they could not, with what to do.
+pub fn probe(path: &Path) -> Result<(), RunError> {
+    RejectsFile::create(path).map(drop)
+}
+
 fn folder(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,

@@ -32,6 +32,7 @@ impl Ledger {
                     name: step.planned.name.to_string(),
                     plugin: format!("{} {}", about.name, about.version),
                     sha256: step.planned.plugin.sha256().to_owned(),
+                    signed_by: step.planned.signed_by.as_ref().map(|s| s.key.clone()),
                     ..StepReport::default()
                 }
             })

@@ -106,6 +106,7 @@ fn planned(judge: Judge, steady: bool, lost_time: Duration) -> PlannedStep {
             steady,
             opened: AtomicU64::new(0),
         }),
+        signed_by: None,
         config: "{}".into(),
         grants: Grants {
             fields,

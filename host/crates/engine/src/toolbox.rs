@@ -9,7 +9,20 @@ use glovebox_core::{
     Sink, Source, SourceError,
 };
 
-use crate::manifest::model::{self, PluginRef};
+use crate::manifest::model::{self, PluginRef, TrustedKey};
+
+/// A public key that was read and is well-formed, as Base64.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicKey(pub String);
+
+/// A signature that was verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedBy {
+    /// The key's number, as minisign shows it: 16 hexadecimal digits.
+    pub key: String,
+    /// What the signer said beside it and signed too, fit for a terminal; may be empty.
+    pub comment: String,
+}
 
 /// Supplies the concrete things that a manifest names.
 pub trait Toolbox: Send + Sync {
@@ -21,6 +34,24 @@ pub trait Toolbox: Send + Sync {
     /// # Errors
     /// When it cannot be read, is not the one that was pinned, or is refused.
     fn plugin(&self, plugin: &PluginRef, limits: &Limits) -> Result<Arc<dyn Plugin>, PluginError>;
+
+    /// A trusted key, read from its file where it has one.
+    ///
+    /// # Errors
+    /// When it cannot be read or is no key, with what to do, for the place that names it.
+    fn trusted_key(&self, key: &TrustedKey) -> Result<PublicKey, String>;
+
+    /// As [`Toolbox::plugin`], but one that is a file must bear a signature by one of these keys,
+    /// over the very bytes that are compiled. What is built in needs none.
+    ///
+    /// # Errors
+    /// As [`Toolbox::plugin`], and when the signature is missing, false or somebody else's.
+    fn signed_plugin(
+        &self,
+        plugin: &PluginRef,
+        limits: &Limits,
+        trusted: &[PublicKey],
+    ) -> Result<(Arc<dyn Plugin>, Option<SignedBy>), PluginError>;
 
     /// The source, with the declared columns.
     ///

@@ -1,13 +1,10 @@
 //! `glovebox plugin`: the plugins that are built in, and any plugin's own manual.
 
-use std::path::PathBuf;
-
-use glovebox_core::Limits;
-use glovebox_engine::Toolbox;
-use glovebox_engine::manifest::model::PluginRef;
+mod list;
+mod options;
+mod pin;
 
 use super::Exit;
-use crate::compose::Composed;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -18,63 +15,14 @@ pub(super) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// List the standard plugins, or show the manual of one: its name, or a .wasm file.
-    List {
-        /// A standard plugin's name, or the path of a component.
-        plugin: Option<String>,
-    },
+    List(list::Args),
+    /// Write into a manifest which content its plugins must have: the SHA-256 of each file.
+    Pin(pin::Args),
 }
 
 pub(super) fn plugin(args: &Args) -> anyhow::Result<Exit> {
-    let Command::List { plugin } = &args.command;
-    let composed = Composed::new()?;
-    match plugin {
-        None => list(&composed),
-        Some(name) => manual(&composed, name),
+    match &args.command {
+        Command::List(args) => list::list(args),
+        Command::Pin(args) => pin::pin(args),
     }
-}
-
-fn list(composed: &Composed) -> anyhow::Result<Exit> {
-    let mut plugins = Vec::new();
-    for name in composed.standard_plugins() {
-        let reference = PluginRef::Standard(name.to_owned());
-        plugins.push(composed.plugin(&reference, &Limits::default())?);
-    }
-    plugins.sort_by_key(|p| (p.world() as u8, p.about().name.clone()));
-    for plugin in plugins {
-        let about = plugin.about();
-        println!(
-            "{:12} {:16} {:7} {}",
-            plugin.world(),
-            about.name,
-            about.version,
-            about.summary
-        );
-    }
-    println!("\n`glovebox plugin list NAME` shows a manual.");
-    Ok(Exit::Done)
-}
-
-fn manual(composed: &Composed, name: &str) -> anyhow::Result<Exit> {
-    let standard = composed.standard_plugins();
-    let reference = if standard.contains(&name) {
-        PluginRef::Standard(name.to_owned())
-    } else if name.ends_with(".wasm") {
-        PluginRef::File {
-            path: PathBuf::from(name),
-            sha256: None,
-        }
-    } else {
-        eprintln!(
-            "error: no standard plugin has that name; there are: {}",
-            standard.join(", ")
-        );
-        return Ok(Exit::Usage);
-    };
-    let plugin = composed.plugin(&reference, &Limits::default())?;
-    let about = plugin.about();
-    println!("{} {} ({})", about.name, about.version, plugin.world());
-    println!("sha256 {}\n", plugin.sha256());
-    println!("{}", about.documentation.trim());
-    println!("\nJSON Schema of `with:`\n\n{}", about.config_schema);
-    Ok(Exit::Done)
 }

@@ -5,12 +5,15 @@
 
 mod names;
 mod paths;
+mod pins;
 mod privacy;
 
 use super::block::{closest, short};
 use super::diagnostic::Diagnostic;
 use super::load::Draft;
 use super::model::{Column, Date, Manifest, PluginRef, Span, Step};
+
+pub use pins::unpinned;
 
 /// What a check has to know besides the manifest.
 #[derive(Debug, Clone, Copy)]

@@ -66,9 +66,15 @@ fn tree(node: &Node, guard: Guard, found: &mut Vec<Range<usize>>) {
         }
         Kind::Null => {}
         Kind::Text(text) if guard == Guard::Name && SecretName::parse(text).is_ok() => {}
+        Kind::Text(text) if is_signing_key(text) => found.push(node.span.clone()),
         _ if guard != Guard::None => found.push(node.span.clone()),
         _ => {}
     }
+}
+
+/// Whether it is a secret key of minisign's, encrypted or not: its first bytes name the algorithms.
+pub(crate) fn is_signing_key(text: &str) -> bool {
+    text.len() > 100 && (text.starts_with("RWRTY0Iy") || text.starts_with("RWQAAEIy"))
 }
 
 fn guard_of(key: &str, value: &Node) -> Option<Guard> {

@@ -11,6 +11,7 @@ mod postgres;
 mod sink;
 mod source;
 mod steps;
+mod trusted;
 mod with;
 
 use std::path::Path;
@@ -33,6 +34,7 @@ pub(crate) use {
     sink::{CSV_SINK, JSONL_SINK, SINK, SQLITE},
     source::{CSV_SOURCE, SOURCE},
     steps::STEP,
+    trusted::TRUSTED_KEY,
 };
 
 pub(crate) const MANIFEST: Shape = Shape {
@@ -42,6 +44,7 @@ pub(crate) const MANIFEST: Shape = Shape {
         "source",
         "columns",
         "credentials",
+        "trusted-keys",
         "steps",
         "limits",
         "sink",
@@ -143,6 +146,10 @@ fn manifest(reader: &mut Reader<'_>, root: &Node, file: &Path) -> Option<Draft> 
             .map(|store| Spanned::new(store, head.clone()))
             .to_vec(),
     };
+    let trusted_keys = match block.get("trusted-keys") {
+        Some((node, head)) => trusted::trusted_keys(reader, node, head),
+        None => Vec::new(),
+    };
     let limits = match block.get("limits") {
         Some((node, head)) => limits::limits(reader, node, head, Limits::default()),
         None => Limits::default(),
@@ -170,6 +177,7 @@ fn manifest(reader: &mut Reader<'_>, root: &Node, file: &Path) -> Option<Draft> 
             source: source.unwrap_or_else(|| source::nothing(head.clone())),
             columns,
             credentials,
+            trusted_keys,
             steps,
             sink: sink.unwrap_or_else(|| nowhere(head)),
             rejects,

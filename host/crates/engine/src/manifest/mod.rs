@@ -9,6 +9,7 @@ mod excerpt;
 mod hide;
 mod load;
 pub mod model;
+pub mod pin;
 mod scalar;
 mod schema;
 mod units;
@@ -17,7 +18,7 @@ mod yaml;
 
 use std::path::Path;
 
-pub use check::{Known, check};
+pub use check::{Known, check, unpinned};
 pub use diagnostic::{Diagnostic, Severity, render};
 pub use model::Manifest;
 pub use schema::json_schema;

@@ -54,6 +54,8 @@ pub struct Manifest {
     pub columns: Vec<Column>,
     /// Where secrets are looked up, in this order.
     pub credentials: Vec<Spanned<Store>>,
+    /// Whose signature a plugin's file must bear: any of these. None is no signature asked for.
+    pub trusted_keys: Vec<Spanned<TrustedKey>>,
     /// What happens to the rows, in order.
     pub steps: Vec<Step>,
     /// Where the rows go.
@@ -162,6 +164,15 @@ pub enum Store {
     Env,
     /// A folder with one file a secret.
     Files(PathBuf),
+}
+
+/// A public key of minisign's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TrustedKey {
+    /// The key itself, as Base64.
+    Base64(String),
+    /// A file that holds it.
+    File(PathBuf),
 }
 
 /// One plugin at work on the rows.

@@ -62,6 +62,9 @@ struct Manifest {
     /// Where secrets are looked up, in this order.
     #[schemars(extend("default" = ["keyring", "env"]))]
     credentials: Option<Vec<Store>>,
+    /// Public keys of minisign's: each plugin that is a file must bear a signature by one of them.
+    #[schemars(extend("minItems" = 1, "uniqueItems" = true))]
+    trusted_keys: Option<Vec<TrustedKey>>,
     /// What happens to the rows, in order.
     #[schemars(extend("default" = []))]
     steps: Option<Vec<Step>>,
@@ -160,6 +163,23 @@ enum NamedStore {
 struct FileStore {
     /// The folder, relative to the manifest's.
     files: Path,
+}
+
+/// A public key of minisign's.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum TrustedKey {
+    /// The key itself: the second line of `minisign.pub`.
+    Base64(#[schemars(regex(pattern = r"^RW[A-Za-z0-9+/]{54}$"))] String),
+    /// A file that holds it.
+    File(KeyFile),
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+struct KeyFile {
+    /// The file, relative to the manifest's folder.
+    file: Path,
 }
 
 /// One plugin at work on the rows: exactly one of `validate`, `transform` and `mask`.

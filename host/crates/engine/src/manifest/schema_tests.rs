@@ -30,13 +30,14 @@ fn the_published_schema_is_this_one() {
 #[test]
 fn every_key_that_is_read_is_in_the_schema_and_no_other() {
     let schema = json_schema();
-    let shapes: [(&str, &Shape); 16] = [
+    let shapes: [(&str, &Shape); 17] = [
         ("Manifest", &load::MANIFEST),
         ("Source", &load::SOURCE),
         ("CsvSource", &load::CSV_SOURCE),
         ("Column", &load::COLUMN),
         ("Release", &load::RELEASE),
         ("FileStore", &load::FILES),
+        ("KeyFile", &load::TRUSTED_KEY),
         ("Step", &load::STEP),
         ("PluginFile", &load::PLUGIN),
         ("Limits", &load::LIMITS),
