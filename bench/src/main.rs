@@ -6,6 +6,7 @@ mod crossing;
 mod csv;
 mod generate;
 mod glovebox;
+mod guard;
 mod startup;
 
 use std::process::ExitCode;
@@ -16,6 +17,7 @@ cargo xtask bench [WHAT ...]     all but csv-20m by default
   crossing   one masked text column: in the sandbox against the same code native
   csv        2 million rows, CSV to CSV: validate, mask; rows a second and memory
   csv-20m    the same with 20 million rows (1.5 GB of free disk twice)
+  guard      the leak guard by itself, and what the job of `csv` loses to it
   startup    `glovebox run` on six rows, warm cache
 ";
 
@@ -26,7 +28,9 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if wanted.is_empty() {
-        wanted = ["crossing", "csv", "startup"].map(str::to_owned).into();
+        wanted = ["crossing", "csv", "guard", "startup"]
+            .map(str::to_owned)
+            .into();
     }
     println!("{}\n", machine());
     println!("| measure | figure | goal |\n|---|---|---|");
@@ -35,6 +39,7 @@ fn main() -> ExitCode {
             "crossing" => crossing::measure(),
             "csv" => csv::measure(2_000_000),
             "csv-20m" => csv::measure(20_000_000),
+            "guard" => guard::measure(),
             "startup" => startup::measure(),
             _ => {
                 eprint!("unknown measure `{what}`\n{HELP}");

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use glovebox_engine::{Toolbox, arm};
+use glovebox_core::Announced;
+use glovebox_engine::{PlannedStep, Toolbox, arm};
 
 use super::Exit;
 use super::manifest::Text;
@@ -54,6 +55,7 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
             about.version,
             step.plugin.world()
         );
+        masks(step);
     }
     let columns: Vec<String> = plan
         .sink
@@ -67,4 +69,25 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
     }
     println!("{} is in order", args.manifest.display());
     Ok(Exit::Done)
+}
+
+/// What each masked column's mask may hold, and whether the leak guard sees to it.
+fn masks(step: &PlannedStep) {
+    let Announced::Masked { keeps, .. } = &step.announced else {
+        return;
+    };
+    for (column, declared) in step.grants.masks.iter().zip(keeps) {
+        let Some(field) = step.grants.fields.get(*column) else {
+            continue;
+        };
+        let guarded = step.guarded.iter().find(|g| g.column == *column);
+        match guarded {
+            Some(guarded) => println!("        {}: {}", field.name, guarded.kept),
+            None if step.unguarded.contains(&field.name) => println!(
+                "        {}: {declared}; NOT GUARDED, since `leak-guard` is off",
+                field.name
+            ),
+            None => println!("        {}: {declared}; not guarded", field.name),
+        }
+    }
 }

@@ -5,6 +5,7 @@
 
 pub mod arm;
 mod error;
+pub mod guard;
 pub mod manifest;
 pub mod plan;
 mod preview;

@@ -29,6 +29,12 @@ impl Ledger {
                     name: step.planned.name.to_string(),
                     plugin: format!("{} {}", about.name, about.version),
                     sha256: step.planned.plugin.sha256().to_owned(),
+                    unguarded: step
+                        .planned
+                        .unguarded
+                        .iter()
+                        .map(|c| c.to_string())
+                        .collect(),
                     ..StepReport::default()
                 }
             })

@@ -5,6 +5,7 @@
 //! is `check`'s.
 
 mod columns;
+mod guard;
 mod limits;
 mod plugin;
 mod postgres;
@@ -44,6 +45,7 @@ pub(crate) const MANIFEST: Shape = Shape {
         "credentials",
         "steps",
         "limits",
+        "leak-guard",
         "sink",
         "rejects",
     ],
@@ -147,8 +149,13 @@ fn manifest(reader: &mut Reader<'_>, root: &Node, file: &Path) -> Option<Draft> 
         Some((node, head)) => limits::limits(reader, node, head, Limits::default()),
         None => Limits::default(),
     };
+    let leak_guard = optional(&block, "leak-guard", |node| guard::leak_guard(reader, node));
+    let base = steps::Base {
+        limits,
+        leak_guard: leak_guard.unwrap_or_default(),
+    };
     let steps = match block.get("steps") {
-        Some((node, _)) => steps::steps(reader, node, &limits, &mut names),
+        Some((node, _)) => steps::steps(reader, node, &base, &mut names),
         None => Vec::new(),
     };
     let sink = reader
