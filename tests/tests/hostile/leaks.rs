@@ -122,5 +122,5 @@ fn a_masker_that_does_nothing_ends_with_every_row_rejected() {
         "rejects: { path: rejects.jsonl, at-most: 50% }",
     );
     pipeline.write("manifest.yaml", manifest);
-    pipeline.run().ends_with(3);
+    let _ = pipeline.run().ends_with(3);
 }
