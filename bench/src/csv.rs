@@ -4,7 +4,7 @@ use anyhow::Context;
 
 use crate::{generate, glovebox, median};
 
-const MANIFEST: &str = "\
+pub(crate) const MANIFEST: &str = "\
 name: people
 source: { csv: { path: people.csv } }
 columns:

@@ -6,6 +6,7 @@ mod crossing;
 mod csv;
 mod generate;
 mod glovebox;
+mod guard;
 mod pbkdf2;
 mod startup;
 
@@ -18,6 +19,7 @@ cargo xtask bench [WHAT ...]     all but csv-20m by default
   csv        2 million rows, CSV to CSV: validate, mask; rows a second and memory
   csv-20m    the same with 20 million rows (1.5 GB of free disk twice)
   pbkdf2     distinct values: the `pbkdf2` crate's stream against lanes, one core and all
+  guard      the leak guard by itself, and what the job of `csv` loses to it
   startup    `glovebox run` on six rows, warm cache
 ";
 
@@ -28,7 +30,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if wanted.is_empty() {
-        wanted = ["crossing", "csv", "pbkdf2", "startup"]
+        wanted = ["crossing", "csv", "guard", "pbkdf2", "startup"]
             .map(str::to_owned)
             .into();
     }
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
             "csv" => csv::measure(2_000_000),
             "csv-20m" => csv::measure(20_000_000),
             "pbkdf2" => pbkdf2::measure(),
+            "guard" => guard::measure(),
             "startup" => startup::measure(),
             _ => {
                 eprint!("unknown measure `{what}`\n{HELP}");

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use glovebox_core::Announced;
 use glovebox_engine::manifest::model::PluginRef;
-use glovebox_engine::{SignedBy, Toolbox, arm};
+use glovebox_engine::{PlannedStep, SignedBy, Toolbox, arm};
 
 use super::Exit;
 use super::manifest::Text;
@@ -64,6 +65,7 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
             step.plugin.world(),
             provenance(&written.plugin, step.signed_by.as_ref())
         );
+        masks(step);
     }
     let columns: Vec<String> = plan
         .sink
@@ -95,4 +97,25 @@ fn provenance(plugin: &PluginRef, signed_by: Option<&SignedBy>) -> String {
         }
     }
     known
+}
+
+/// What each masked column's mask may hold, and whether the leak guard sees to it.
+fn masks(step: &PlannedStep) {
+    let Announced::Masked { keeps, .. } = &step.announced else {
+        return;
+    };
+    for (column, declared) in step.grants.masks.iter().zip(keeps) {
+        let Some(field) = step.grants.fields.get(*column) else {
+            continue;
+        };
+        let guarded = step.guarded.iter().find(|g| g.column == *column);
+        match guarded {
+            Some(guarded) => println!("        {}: {}", field.name, guarded.kept),
+            None if step.unguarded.contains(&field.name) => println!(
+                "        {}: {declared}; NOT GUARDED, since `leak-guard` is off",
+                field.name
+            ),
+            None => println!("        {}: {declared}; not guarded", field.name),
+        }
+    }
 }

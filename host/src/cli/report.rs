@@ -126,6 +126,10 @@ fn write_report(report: &RunReport, out: &mut impl Write) -> std::io::Result<()>
             "  step {:24} {:18} {} rows in{fate}, {:.3} s",
             step.name, step.plugin, step.rows_in, step.seconds
         )?;
+        if !step.unguarded.is_empty() {
+            let columns = step.unguarded.join(", ");
+            writeln!(out, "       the leak guard was off for: {columns}")?;
+        }
     }
     for reject in &report.rejects {
         let column = reject.column.as_deref().unwrap_or("the row");

@@ -30,9 +30,29 @@ pub trait Masker: Sized + 'static {
         masked.clone()
     }
 
+    /// Which cells may be found whole in their masks; none, unless a masker says otherwise. The
+    /// host's leak guard rejects the row of every other one, and an operator has to grant more than
+    /// [`Kept::Nothing`] and [`Kept::Constant`] in the step's `keeps:`.
+    fn keeps(&self, _masked: &Field) -> Kept {
+        Kept::Nothing
+    }
+
     /// Masks one column of the `masks` grant; called for each of them with every batch. Other
     /// granted columns are at hand through [`Column::batch`].
     fn mask(&self, column: &Column<'_>) -> Action;
+}
+
+/// Which cells of a column may be found whole in their masks, in any case and with any separators.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// None: of each cell something is masked.
+    Nothing,
+    /// None; cells become this text, of at most 1,024 bytes.
+    Constant(String),
+    /// Those with at most so many letters and digits.
+    Characters(u32),
+    /// Any: a coarser value that may be the cell's own, text in which nothing was found.
+    Cells,
 }
 
 /// What is to happen to the cells of a column.
@@ -166,6 +186,15 @@ impl<T: Masker> OpenMasker<T> {
         fields
     }
 
+    /// As the contract's `keeps`.
+    pub fn keeps(&self) -> Vec<Kept> {
+        let masked = self.masks.iter();
+        masked
+            .filter_map(|index| self.fields.get(*index as usize))
+            .map(|field| self.plugin.keeps(field))
+            .collect()
+    }
+
     /// As the contract's `apply`.
     pub fn apply(&self, batch: &columns::Batch) -> Vec<(u32, Action)> {
         let batch = Batch::new(&self.fields, batch);
@@ -200,6 +229,10 @@ impl<T: Masker> masker::GuestMask for OpenMasker<T> {
         Self::fields(self)
     }
 
+    fn keeps(&self) -> Vec<masker::Kept> {
+        Self::keeps(self).into_iter().map(Into::into).collect()
+    }
+
     fn apply(&self, batch: columns::Batch) -> Vec<masker::Masked> {
         let masked = Self::apply(self, &batch).into_iter();
         masked
@@ -225,6 +258,17 @@ impl From<Action> for masker::Action {
                 target: target.into(),
             }),
             Action::Nullify(target) => Self::Nullify(target.into()),
+        }
+    }
+}
+
+impl From<Kept> for masker::Kept {
+    fn from(kept: Kept) -> Self {
+        match kept {
+            Kept::Nothing => Self::Nothing,
+            Kept::Constant(text) => Self::Constant(text),
+            Kept::Characters(most) => Self::Characters(most),
+            Kept::Cells => Self::Cells,
         }
     }
 }

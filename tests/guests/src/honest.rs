@@ -5,8 +5,8 @@ use std::marker::PhantomData;
 
 use crate::bindings::exports::glovebox::plugin::{masker, plugin, transformer, validator};
 use crate::{
-    About, Action, Batch, Column, ConfigError, DataType, Field, Finding, Masked, Rule, Transformed,
-    Values, text, variable,
+    About, Action, Batch, Column, ConfigError, DataType, Field, Finding, Kept, Masked, Rule,
+    Transformed, Values, text, variable,
 };
 
 /// What `open` was given.
@@ -105,6 +105,10 @@ pub trait Masker: 'static {
     /// The fields as they were.
     fn fields(grant: &Grant) -> Vec<Field> {
         grant.fields.clone()
+    }
+    /// Keeps nothing.
+    fn keeps(grant: &Grant) -> Vec<Kept> {
+        grant.masks.iter().map(|_| Kept::Nothing).collect()
     }
     /// Replaces every column of the grant, which must be text.
     fn apply(grant: &Grant, batch: Batch) -> Vec<Masked> {
@@ -210,6 +214,10 @@ impl<A: Masker> masker::GuestMask for OpenMasker<A> {
 
     fn fields(&self) -> Vec<Field> {
         A::fields(&self.grant)
+    }
+
+    fn keeps(&self) -> Vec<Kept> {
+        A::keeps(&self.grant)
     }
 
     fn apply(&self, batch: Batch) -> Vec<Masked> {

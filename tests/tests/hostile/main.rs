@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod act;
+mod leaks;
 
 use act::{Act, ROWS, World, act, hasty, is_isolated, is_isolated_in, is_keyed_alone, silent};
 
@@ -189,6 +190,10 @@ fn a_guest_that_cannot_be_opened_stops_the_run_before_the_first_row() {
             "ran past its 200 ms in `fields`",
         ),
         (
+            hasty("loops_in_keeps", masker),
+            "ran past its 200 ms in `keeps`",
+        ),
+        (
             hasty("starts_too_large", validator),
             "wanted more than its 64 MiB of memory",
         ),
@@ -200,6 +205,10 @@ fn a_guest_that_cannot_be_opened_stops_the_run_before_the_first_row() {
         (
             act("announces_other_fields", masker, "renamed"),
             "not the granted ones",
+        ),
+        (
+            act("announces_bad_keeps", masker, "few"),
+            "did not say what it keeps",
         ),
         (
             act("announces_bad_rules", validator, "column"),

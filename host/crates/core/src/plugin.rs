@@ -131,10 +131,64 @@ pub trait Instance: Send {
 pub enum Announced {
     /// A validator's rules.
     Rules(Vec<Rule>),
-    /// A masker's fields after masking: as granted, but for the types of masked ones.
-    Masked(Vec<Field>),
+    /// What a masker makes of its columns.
+    Masked {
+        /// The fields after masking: as granted, but for the types of masked ones.
+        fields: Vec<Field>,
+        /// Which cells may be found whole in their masks, for each column of the masks grant.
+        keeps: Vec<Kept>,
+    },
     /// A transformer's columns, each in its grant.
     Added(Vec<Field>),
+}
+
+/// Which cells of a masked column may be found whole in their masks. It is a plugin's word until
+/// the manifest grants it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kept {
+    /// None.
+    Nothing,
+    /// None; cells become this text, which was chosen before a row was there.
+    Constant(String),
+    /// Those with at most so many letters and digits.
+    Characters(u32),
+    /// Any.
+    Cells,
+}
+
+impl Kept {
+    /// Whether a cell may come back whole by this, so that someone has to grant it.
+    pub fn lets_cells_through(&self) -> bool {
+        matches!(self, Kept::Characters(_) | Kept::Cells)
+    }
+
+    /// The stricter of a plugin's declaration and what it was granted.
+    #[must_use]
+    pub fn within(self, grant: &Kept) -> Kept {
+        match (&self, grant) {
+            (Kept::Nothing | Kept::Constant(_), _) | (_, Kept::Cells) => self,
+            (Kept::Characters(declared), Kept::Characters(granted)) => {
+                Kept::Characters(*declared.min(granted))
+            }
+            (Kept::Cells, Kept::Characters(granted)) => Kept::Characters(*granted),
+            (_, Kept::Nothing | Kept::Constant(_)) => Kept::Nothing,
+        }
+    }
+}
+
+impl fmt::Display for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Kept::Nothing => f.pad("no cell may stay whole"),
+            Kept::Constant(_) => f.pad("no cell may stay whole; all become one text"),
+            Kept::Characters(0) => f.pad("cells without letters and digits may stay whole"),
+            Kept::Characters(1) => f.pad("cells of one letter or digit may stay whole"),
+            Kept::Characters(n) => {
+                write!(f, "cells of up to {n} letters and digits may stay whole")
+            }
+            Kept::Cells => f.pad("any cell may stay whole"),
+        }
+    }
 }
 
 /// What a plugin returned, checked.

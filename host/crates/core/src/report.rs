@@ -110,6 +110,9 @@ pub struct StepReport {
     pub filtered: u64,
     /// Rows that it rejected.
     pub rejected: u64,
+    /// Personal columns that it masked while the leak guard was off.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unguarded: Vec<String>,
     /// Time spent in it, over all workers, in seconds.
     pub seconds: f64,
 }

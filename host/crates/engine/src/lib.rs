@@ -5,6 +5,7 @@
 
 pub mod arm;
 mod error;
+pub mod guard;
 mod identity;
 pub mod manifest;
 pub mod plan;

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_schema::SchemaRef;
-use glovebox_core::{Announced, Field, Grants, Plugin, PluginError, Schema, World};
+use glovebox_core::{Announced, Field, Grants, Kept, Plugin, PluginError, Schema, World};
 
+use crate::guard::Guarded;
 use crate::manifest::Manifest;
 use crate::manifest::diagnostic::Diagnostic;
-use crate::manifest::model::{self, PluginRef};
+use crate::manifest::model::{self, LeakGuard, PluginRef};
 use crate::toolbox::{PublicKey, SignedBy, Toolbox};
 
 /// What a run will do.
@@ -42,6 +43,12 @@ pub struct PlannedStep {
     pub inputs: Vec<usize>,
     /// What it announced.
     pub announced: Announced,
+    /// The columns of a masker that the leak guard looks at.
+    pub guarded: Vec<Guarded>,
+    /// Personal columns of a masker that it was told not to look at.
+    pub unguarded: Vec<Arc<str>>,
+    /// Whether the plugin is built in.
+    pub standard: bool,
     /// For each announced field of a transformer, where it goes: a place of the input that it
     /// replaces, or one after the last.
     pub places: Vec<usize>,
@@ -177,6 +184,7 @@ fn plan_step(
         other => at_plugin(other.to_string()),
     })?;
     let announced = instance.announced().clone();
+    let (guarded, unguarded) = guards(step, &grants, &announced)?;
     let (output, places) = after(step, input, &grants, &inputs, &announced);
     Ok(PlannedStep {
         name: step.name.as_str().into(),
@@ -186,6 +194,9 @@ fn plan_step(
         grants,
         inputs,
         announced,
+        guarded,
+        unguarded,
+        standard: step.plugin.is_standard(),
         places,
         output_arrow: output.to_arrow(),
         output,
@@ -226,6 +237,67 @@ fn grants(step: &model::Step, input: &Schema) -> Result<(Grants, Vec<usize>), Bo
     Ok((grants, inputs))
 }
 
+/// The columns that the leak guard looks at, with what may be kept of each, and the personal ones
+/// that it was told not to look at.
+fn guards(
+    step: &model::Step,
+    grants: &Grants,
+    announced: &Announced,
+) -> Result<(Vec<Guarded>, Vec<Arc<str>>), Box<Diagnostic>> {
+    let (mut guarded, mut unguarded) = (Vec::new(), Vec::new());
+    let Announced::Masked { keeps, .. } = announced else {
+        return Ok((guarded, unguarded));
+    };
+    for (&column, declared) in grants.masks.iter().zip(keeps) {
+        let Some(field) = grants.fields.get(column) else {
+            continue;
+        };
+        let looks = match step.leak_guard {
+            LeakGuard::All => true,
+            LeakGuard::Personal => field.personal,
+            LeakGuard::Off => false,
+        };
+        if !looks {
+            if field.personal {
+                unguarded.push(Arc::clone(&field.name));
+            }
+            continue;
+        }
+        let granted = step
+            .keeps
+            .iter()
+            .find(|k| k.column.as_str() == &*field.name);
+        let kept = match granted {
+            Some(granted) => declared.clone().within(&granted.kept),
+            None if step.plugin.is_standard() || !declared.lets_cells_through() => declared.clone(),
+            None => return Err(Box::new(not_granted(step, &field.name, declared))),
+        };
+        guarded.push(Guarded { column, kept });
+    }
+    Ok((guarded, unguarded))
+}
+
+/// A plugin that is not built in says of itself that cells may come back whole. That is for the
+/// operator to say.
+fn not_granted(step: &model::Step, column: &str, declared: &Kept) -> Diagnostic {
+    let amount = match declared {
+        Kept::Characters(most) => most.to_string(),
+        _ => "cells".to_owned(),
+    };
+    Diagnostic::error(
+        step.plugin.span.clone(),
+        format!(
+            "{} declares of `{column}` that {declared} in their masks, and the step does not grant it",
+            plugin_name(&step.plugin)
+        ),
+    )
+    .label("not granted")
+    .help(format!("if that is wanted, add to the step: keeps: {{ {column}: {amount} }}"))
+    .note(format!(
+        "with `keeps: {{ {column}: nothing }}` it runs as well, and the leak guard rejects the rows in which a cell comes back"
+    ))
+}
+
 /// The columns after the step, and where a transformer's go.
 fn after(
     step: &model::Step,
@@ -238,7 +310,7 @@ fn after(
     let mut places = Vec::new();
     match announced {
         Announced::Rules(_) => {}
-        Announced::Masked(fields) => {
+        Announced::Masked { fields, .. } => {
             for &mask in &grants.masks {
                 let place = inputs.get(mask).and_then(|&i| output.fields.get_mut(i));
                 if let (Some(place), Some(field)) = (place, fields.get(mask)) {

@@ -33,6 +33,12 @@ impl Ledger {
                     plugin: format!("{} {}", about.name, about.version),
                     sha256: step.planned.plugin.sha256().to_owned(),
                     signed_by: step.planned.signed_by.as_ref().map(|s| s.key.clone()),
+                    unguarded: step
+                        .planned
+                        .unguarded
+                        .iter()
+                        .map(|c| c.to_string())
+                        .collect(),
                     ..StepReport::default()
                 }
             })

@@ -18,6 +18,10 @@ use glovebox_core::{
 
 use crate::arm::{ArmedStep, Order};
 use crate::error::RunError;
+use crate::guard::{self, Mask};
+
+/// The rule of rows whose mask holds the raw cell.
+const LEAK: &str = "leak";
 
 /// A batch after a step.
 pub(crate) struct Resolved {
@@ -79,6 +83,11 @@ fn findings_resolved(
     if by_row.is_empty() {
         return Ok(unchanged(batch));
     }
+    set_aside(batch, by_row)
+}
+
+/// The batch without these rows, which are rejected.
+fn set_aside(batch: &Batch, by_row: BTreeMap<u32, Vec<Violation>>) -> Result<Resolved, RunError> {
     let mut keep = BooleanBufferBuilder::new(batch.rows());
     keep.append_n(batch.rows(), true);
     let mut rejects = Vec::with_capacity(by_row.len());
@@ -142,6 +151,7 @@ fn masked_resolved(
 ) -> Result<Result<Resolved, Fault>, RunError> {
     let planned = step.planned;
     let mut columns = batch.columns.columns().to_vec();
+    let leaks = leaked(step, &masked, batch)?;
     for entry in masked {
         let Some(&place) = planned.inputs.get(entry.column) else {
             continue;
@@ -180,11 +190,68 @@ fn masked_resolved(
             }
         };
     }
-    Ok(Ok(Resolved {
-        batch: rebuilt(step, columns, batch)?,
-        filtered: 0,
-        rejects: Vec::new(),
-    }))
+    let batch = rebuilt(step, columns, batch)?;
+    if leaks.is_empty() {
+        return Ok(Ok(Resolved {
+            batch,
+            filtered: 0,
+            rejects: Vec::new(),
+        }));
+    }
+    set_aside(&batch, leaks).map(Ok)
+}
+
+/// The rows in which a guarded column's mask holds the raw cell.
+fn leaked(
+    step: &ArmedStep<'_>,
+    masked: &[Masked],
+    batch: &Batch,
+) -> Result<BTreeMap<u32, Vec<Violation>>, RunError> {
+    let planned = step.planned;
+    let mut by_row: BTreeMap<u32, Vec<Violation>> = BTreeMap::new();
+    for guarded in &planned.guarded {
+        let place = planned.inputs.get(guarded.column).copied();
+        let raw = place.and_then(|p| batch.columns.columns().get(p));
+        let field = planned.grants.fields.get(guarded.column);
+        let (Some(raw), Some(field)) = (raw, field) else {
+            continue;
+        };
+        let entry = masked.iter().find(|m| m.column == guarded.column);
+        let mask = match entry.map(|m| &m.action) {
+            Some(Action::Replace(values)) => Mask::Values(values),
+            Some(Action::Keyed { target, .. } | Action::Nullify(target)) => Mask::Pointed(target),
+            None => Mask::None,
+        };
+        let rows = guard::leaks(&guarded.kept, raw, mask)?;
+        if rows.is_empty() {
+            continue;
+        }
+        let violation = leak(step, &field.name);
+        for row in rows {
+            by_row.entry(row).or_default().push(violation.clone());
+        }
+    }
+    Ok(by_row)
+}
+
+fn leak(step: &ArmedStep<'_>, column: &Arc<str>) -> Violation {
+    let planned = step.planned;
+    let remedy = match planned.standard {
+        true => "choose other options, or look at the row in the source",
+        false => {
+            "report it to the plugin's author, or, if cells may stay, grant that in the step's `keeps:`"
+        }
+    };
+    let message = format!(
+        "plugin {} left the cell of `{column}` whole in its mask; {remedy}",
+        planned.plugin.name()
+    );
+    Violation {
+        step: Arc::clone(&planned.name),
+        column: Some(Arc::clone(column)),
+        rule: LEAK.into(),
+        message: message.into(),
+    }
 }
 
 /// The column with the marked rows null, and nothing left of what they held: the buffers go to

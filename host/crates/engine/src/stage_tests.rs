@@ -6,19 +6,23 @@ use std::time::Duration;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch};
 use glovebox_core::{
-    About, Announced, Answer, Batch, DataType, Fault, FaultKind, Field, Finding, Grants, Instance,
-    KeyError, KeyRing, Method, Origin, Plugin, PluginError, Rule, Schema, Target, World,
+    About, Action, Announced, Answer, Batch, DataType, Fault, FaultKind, Field, Finding, Grants,
+    Instance, Kept, KeyError, KeyRing, Masked, Method, Origin, Plugin, PluginError, Rule, Schema,
+    Target, World,
 };
 
 use super::*;
+use crate::guard::Guarded;
 use crate::plan::PlannedStep;
 
 type Judge = fn(&Batch) -> Result<Answer, Fault>;
 
-/// A validator of column `n`; the rules it announces may change from instance to instance.
+/// A validator of column `n`; the rules it announces may change from instance to instance. Or a
+/// masker of it.
 struct Closure {
     about: About,
     judge: Judge,
+    masks: bool,
     steady: bool,
     opened: AtomicU64,
 }
@@ -29,6 +33,13 @@ fn rules(id: &str) -> Announced {
         column: Some(0),
         message: "`n` is wrong".into(),
     }])
+}
+
+fn masked() -> Announced {
+    Announced::Masked {
+        fields: vec![Field::new("n", DataType::Int64)],
+        keeps: vec![Kept::Nothing],
+    }
 }
 
 impl Plugin for Closure {
@@ -51,8 +62,12 @@ impl Plugin for Closure {
         } else {
             "other"
         };
+        let announced = match self.masks {
+            true => masked(),
+            false => rules(id),
+        };
         Ok(Box::new(Opened {
-            announced: rules(id),
+            announced,
             judge: self.judge,
         }))
     }
@@ -103,6 +118,7 @@ fn planned(judge: Judge, steady: bool, lost_time: Duration) -> PlannedStep {
                 config_schema: String::new(),
             },
             judge,
+            masks: false,
             steady,
             opened: AtomicU64::new(0),
         }),
@@ -115,6 +131,9 @@ fn planned(judge: Judge, steady: bool, lost_time: Duration) -> PlannedStep {
         },
         inputs: vec![0],
         announced: rules("rule"),
+        guarded: Vec::new(),
+        unguarded: Vec::new(),
+        standard: false,
         places: Vec::new(),
         output_arrow: output.to_arrow(),
         output,
@@ -229,4 +248,81 @@ fn an_empty_batch_is_not_shown_to_a_plugin() {
     let (step, lost) = (armed(&planned), AtomicU64::new(0));
     let done = Stage::new(&step, &lost).apply(batch(Vec::new()), &mut Tally::default());
     assert!(done.unwrap().is_empty());
+}
+
+/// A masker of column `n`, guarded, that may keep so much of it.
+fn guarded(judge: Judge, kept: Kept) -> PlannedStep {
+    let mut step = planned(judge, true, Duration::ZERO);
+    let plugin = Closure {
+        about: step.plugin.about().clone(),
+        judge,
+        masks: true,
+        steady: true,
+        opened: AtomicU64::new(0),
+    };
+    step.plugin = Arc::new(plugin);
+    step.announced = masked();
+    step.grants.masks = vec![0];
+    step.guarded = vec![Guarded { column: 0, kept }];
+    step
+}
+
+/// Rounds down to tens.
+fn tens(batch: &Batch) -> Result<Answer, Fault> {
+    let cells = numbers(batch).iter().map(|n| n / 10 * 10);
+    Ok(Answer::Masked(vec![Masked {
+        column: 0,
+        action: Action::Replace(Arc::new(Int64Array::from_iter_values(cells))),
+    }]))
+}
+
+#[test]
+fn a_row_whose_mask_is_its_cell_is_rejected_as_a_leak_and_the_rest_goes_on() {
+    let planned = guarded(tens, Kept::Nothing);
+    let (step, lost) = (armed(&planned), AtomicU64::new(0));
+    let mut tally = Tally::default();
+    let cells = vec![37, 40, 41, 50];
+    let done = Stage::new(&step, &lost)
+        .apply(batch(cells), &mut tally)
+        .unwrap();
+    assert_eq!(done.iter().map(numbers).collect::<Vec<_>>(), [&[30, 40]]);
+    let rows: Vec<u64> = tally.rejects.iter().map(|r| r.row).collect();
+    assert_eq!(rows, [101, 103]);
+    let Some(violation) = tally.rejects.first().and_then(|r| r.violations.first()) else {
+        panic!("no violation");
+    };
+    assert_eq!(
+        (&*violation.rule, violation.column.as_deref()),
+        ("leak", Some("n"))
+    );
+    assert_eq!(
+        &*violation.message,
+        "plugin closure left the cell of `n` whole in its mask; report it to the plugin's author, \
+         or, if cells may stay, grant that in the step's `keeps:`"
+    );
+    assert!(tally.faults.is_empty(), "a leak is no fault");
+}
+
+#[test]
+fn a_batch_of_leaks_only_leaves_nothing() {
+    let planned = guarded(tens, Kept::Nothing);
+    let (step, lost) = (armed(&planned), AtomicU64::new(0));
+    let mut tally = Tally::default();
+    let done = Stage::new(&step, &lost)
+        .apply(batch(vec![10, 20, 30]), &mut tally)
+        .unwrap();
+    assert!(done.is_empty());
+    assert_eq!(tally.rejects.len(), 3);
+}
+
+#[test]
+fn what_a_step_may_keep_goes_on() {
+    let planned = guarded(tens, Kept::Cells);
+    let (step, lost) = (armed(&planned), AtomicU64::new(0));
+    let mut tally = Tally::default();
+    let done = Stage::new(&step, &lost)
+        .apply(batch(vec![37, 40]), &mut tally)
+        .unwrap();
+    assert_eq!(done.iter().map(numbers).collect::<Vec<_>>(), [&[30, 40]]);
+    assert!(tally.rejects.is_empty());
 }

@@ -82,6 +82,14 @@ impl Masker for Generalize {
         }
     }
 
+    /// A number, date or time on a bound is its own mask; so is a text that is not longer.
+    fn keeps(&self, _masked: &Field) -> Kept {
+        match self {
+            Self::Bucket(_) | Self::To(_) => Kept::Cells,
+            Self::Prefix(count) => Kept::Characters(u32::try_from(*count).unwrap_or(u32::MAX)),
+        }
+    }
+
     fn mask(&self, column: &Column<'_>) -> Action {
         // A column that is not as `open` was told keeps nothing.
         self.replaced(column)
@@ -283,6 +291,14 @@ mod tests {
         );
         let zip = masked(r#"{"prefix": 0}"#, "zip", &table);
         assert_eq!(zip.get_text("zip"), [Some(""), Some(""), Some(""), None]);
+    }
+
+    #[test]
+    fn what_is_no_coarser_may_stay() {
+        let table = Table::new().int64("n", [30]).text("zip", ["80"]);
+        let keeps = |config, column| mask::<Generalize>(config, &[column], &table).unwrap().keeps;
+        assert_eq!(keeps(r#"{"bucket": 10}"#, "n"), [Kept::Cells]);
+        assert_eq!(keeps(r#"{"prefix": 2}"#, "zip"), [Kept::Characters(2)]);
     }
 
     #[test]

@@ -95,6 +95,19 @@ impl Masker for Partial {
         })
     }
 
+    fn keeps(&self, _masked: &Field) -> Kept {
+        match self.part {
+            // `(1234)` has no more letters and digits than are to be kept.
+            Part::Between(first, last) => {
+                Kept::Characters(u32::try_from(first.saturating_add(last)).unwrap_or(u32::MAX))
+            }
+            // A cell of separators only stays as it is.
+            _ if self.skip_separators => Kept::Characters(0),
+            // How much is kept depends on the cell; never all of it.
+            Part::First(_) | Part::Last(_) => Kept::Nothing,
+        }
+    }
+
     fn mask(&self, column: &Column<'_>) -> Action {
         let Some(text) = column.text() else {
             return Action::Nullify(Target::Cells);
@@ -214,7 +227,7 @@ export!(masker Partial);
 mod tests {
     use glovebox_sdk::testing::{Table, mask};
 
-    use super::Partial;
+    use super::{Kept, Partial};
 
     fn masked(config: &str, cell: &str) -> String {
         let table = Table::new().text("cell", [Some(cell), None]);
@@ -238,6 +251,22 @@ mod tests {
         let config = r#"{"mask-first": 3, "character": "•"}"#;
         assert_eq!(masked(config, "Ærøskøbing"), "•••skøbing");
         assert_eq!(masked(config, "ab"), "••");
+    }
+
+    #[test]
+    fn what_is_kept_may_be_all_that_a_cell_has() {
+        let keeps = |config| {
+            let table = Table::new().text("cell", ["--1234"]);
+            mask::<Partial>(config, &["cell"], &table).unwrap().keeps
+        };
+        assert_eq!(keeps(r#"{"keep-last": 4}"#), [Kept::Characters(4)]);
+        let both = r#"{"keep-first": 1, "keep-last": 2}"#;
+        assert_eq!(keeps(both), [Kept::Characters(3)]);
+        let most = r#"{"keep-first": 4294967295, "keep-last": 2}"#;
+        assert_eq!(keeps(most), [Kept::Characters(u32::MAX)]);
+        assert_eq!(keeps(r#"{"mask-last": 4}"#), [Kept::Nothing]);
+        let separators = r#"{"mask-first": 4, "skip-separators": true}"#;
+        assert_eq!(keeps(separators), [Kept::Characters(0)]);
     }
 
     #[test]

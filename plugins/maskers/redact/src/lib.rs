@@ -3,6 +3,9 @@
 
 use glovebox_sdk::prelude::*;
 
+/// The most bytes of a constant that the contract takes.
+const LONGEST_CONSTANT: usize = 1_024;
+
 /// Options of `redact`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -52,6 +55,12 @@ impl Masker for Redact {
         }
     }
 
+    fn keeps(&self, masked: &Field) -> Kept {
+        self.text_for(masked)
+            .filter(|text| text.len() <= LONGEST_CONSTANT)
+            .map_or(Kept::Nothing, |text| Kept::Constant(text.to_owned()))
+    }
+
     fn mask(&self, column: &Column<'_>) -> Action {
         let Some(text) = self.text_for(column.field()) else {
             return Action::Nullify(Target::Cells);
@@ -73,7 +82,7 @@ export!(masker Redact);
 
 #[cfg(test)]
 mod tests {
-    use glovebox_sdk::prelude::Action;
+    use glovebox_sdk::prelude::{Action, Kept};
     use glovebox_sdk::testing::{Table, mask};
 
     use super::Redact;
@@ -107,6 +116,23 @@ mod tests {
             masked.actions.as_slice(),
             [(_, Action::Replace(_)), (_, Action::Nullify(_))]
         ));
+    }
+
+    #[test]
+    fn nothing_is_kept_but_the_text_that_was_chosen() {
+        let keeps = |config| {
+            mask::<Redact>(config, &["name", "age"], &people())
+                .unwrap()
+                .keeps
+        };
+        let constant = Kept::Constant("[redacted]".to_owned());
+        assert_eq!(keeps(""), [constant, Kept::Nothing]);
+        assert_eq!(
+            keeps(r#"{"to-null": true}"#),
+            [Kept::Nothing, Kept::Nothing]
+        );
+        let long = format!(r#"{{"text": "{}"}}"#, "x".repeat(1_025));
+        assert_eq!(keeps(&long), [Kept::Nothing, Kept::Nothing]);
     }
 
     #[test]

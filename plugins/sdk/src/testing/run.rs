@@ -3,8 +3,8 @@
 
 use super::{Table, checks};
 use crate::{
-    Action, ConfigError, Field, Masker, OpenMasker, OpenTransformer, OpenValidator, RowMask, Rule,
-    Target, Transformer, Validator,
+    Action, ConfigError, Field, Kept, Masker, OpenMasker, OpenTransformer, OpenValidator, RowMask,
+    Rule, Target, Transformer, Validator,
 };
 
 /// Opens a validator with a `with:` block as JSON, and applies it to a table whose columns are all
@@ -83,6 +83,7 @@ pub fn mask<M: Masker>(config: &str, masks: &[&str], table: &Table) -> Result<Ma
     let mut masked = Masked {
         table: table.clone(),
         actions: Vec::new(),
+        keeps: open.keeps(),
     };
     for (before, after) in table.fields.iter().zip(&fields) {
         assert_eq!(before.name, after.name, "a masker may not rename a column");
@@ -104,6 +105,8 @@ pub struct Masked {
     pub table: Table,
     /// For each masked column its name and what the masker asked for.
     pub actions: Vec<(String, Action)>,
+    /// For each masked column, in the table's order, which cells may be found whole in their masks.
+    pub keeps: Vec<Kept>,
 }
 
 impl Masked {

@@ -5,6 +5,7 @@
 //! is `check`'s.
 
 mod columns;
+mod guard;
 mod limits;
 mod plugin;
 mod postgres;
@@ -47,6 +48,7 @@ pub(crate) const MANIFEST: Shape = Shape {
         "trusted-keys",
         "steps",
         "limits",
+        "leak-guard",
         "sink",
         "rejects",
     ],
@@ -154,8 +156,13 @@ fn manifest(reader: &mut Reader<'_>, root: &Node, file: &Path) -> Option<Draft> 
         Some((node, head)) => limits::limits(reader, node, head, Limits::default()),
         None => Limits::default(),
     };
+    let leak_guard = optional(&block, "leak-guard", |node| guard::leak_guard(reader, node));
+    let base = steps::Base {
+        limits,
+        leak_guard: leak_guard.unwrap_or_default(),
+    };
     let steps = match block.get("steps") {
-        Some((node, _)) => steps::steps(reader, node, &limits, &mut names),
+        Some((node, _)) => steps::steps(reader, node, &base, &mut names),
         None => Vec::new(),
     };
     let sink = reader

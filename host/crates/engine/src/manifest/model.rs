@@ -10,7 +10,7 @@ use std::ops::{Deref, Range};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use glovebox_core::{DataType, Field, Limits, SecretName, World};
+use glovebox_core::{DataType, Field, Kept, Limits, SecretName, World};
 
 /// A range of bytes in the manifest's text.
 pub type Span = Range<usize>;
@@ -188,6 +188,10 @@ pub struct Step {
     pub reads: Vec<Spanned<String>>,
     /// The columns that it may mask; it sees these too.
     pub masks: Vec<Spanned<String>>,
+    /// What it may leave whole of the columns that it masks.
+    pub keeps: Vec<KeepGrant>,
+    /// Which of them the leak guard looks at.
+    pub leak_guard: LeakGuard,
     /// The columns that it is to add, or to replace where the name is there already.
     pub adds: Vec<Column>,
     /// Its configuration.
@@ -224,6 +228,34 @@ pub enum PluginRef {
         /// The SHA-256 it must have, in lower-case hexadecimal.
         sha256: Option<String>,
     },
+}
+
+impl PluginRef {
+    /// Whether it is built in.
+    pub fn is_standard(&self) -> bool {
+        matches!(self, PluginRef::Standard(_))
+    }
+}
+
+/// Which cells of a masked column may be found whole in their masks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeepGrant {
+    /// The column; in the step's `masks`.
+    pub column: Spanned<String>,
+    /// The most that is granted.
+    pub kept: Kept,
+}
+
+/// Which masked columns the leak guard looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LeakGuard {
+    /// The personal ones.
+    #[default]
+    Personal,
+    /// Each of them.
+    All,
+    /// None.
+    Off,
 }
 
 /// The plugin's name for a key, and the secret that holds it.

@@ -70,6 +70,9 @@ struct Manifest {
     steps: Option<Vec<Step>>,
     /// What bounds each step, unless it says otherwise.
     limits: Option<Limits>,
+    /// Which masked columns the leak guard looks at in each step, unless it says otherwise.
+    #[schemars(extend("default" = "personal"))]
+    leak_guard: Option<LeakGuard>,
     /// Where the rows go.
     sink: Sink,
     /// What is done with rejected rows.
@@ -188,8 +191,8 @@ struct KeyFile {
     rename_all = "kebab-case",
     deny_unknown_fields,
     extend("oneOf" = [
-        { "required": ["validate"], "properties": { "masks": false, "adds": false, "keys": false } },
-        { "required": ["transform"], "properties": { "masks": false, "keys": false } },
+        { "required": ["validate"], "properties": { "masks": false, "adds": false, "keys": false, "keeps": false, "leak-guard": false } },
+        { "required": ["transform"], "properties": { "masks": false, "keys": false, "keeps": false, "leak-guard": false } },
         { "required": ["mask", "masks"], "properties": { "adds": false } },
     ])
 )]
@@ -209,6 +212,11 @@ struct Step {
     /// The columns that a masker may mask; it sees these too.
     #[schemars(extend("uniqueItems" = true, "minItems" = 1))]
     masks: Option<Vec<String>>,
+    /// What a masker may leave whole of the columns that it masks, for the leak guard. A plugin of
+    /// one's own that declares to keep cells of a guarded column needs it.
+    keeps: Option<BTreeMap<String, Keeps>>,
+    /// Which masked columns the leak guard looks at; by default as the manifest says.
+    leak_guard: Option<LeakGuard>,
     /// The columns that a transformer adds, or replaces where the name is there already.
     adds: Option<BTreeMap<String, Column>>,
     /// The plugin's configuration; see `glovebox plugin list NAME`.
@@ -217,6 +225,37 @@ struct Step {
     keys: Option<BTreeMap<String, SecretName>>,
     /// What bounds this step.
     limits: Option<Limits>,
+}
+
+/// Which masked columns the leak guard looks at: it rejects the rows whose mask holds the raw cell.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+enum LeakGuard {
+    /// The personal ones.
+    Personal,
+    /// Each of them.
+    All,
+    /// None.
+    Off,
+}
+
+/// Which cells may be found whole in their masks.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Keeps {
+    /// None, or any.
+    Named(NamedKeeps),
+    /// Those with at most so many letters and digits.
+    Characters(#[schemars(range(max = 4_294_967_295_u32))] u32),
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+enum NamedKeeps {
+    /// None.
+    Nothing,
+    /// Any.
+    Cells,
 }
 
 /// A plugin: the name of a standard one, or a component of one's own.

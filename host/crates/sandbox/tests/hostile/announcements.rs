@@ -69,6 +69,19 @@ fn a_masker_changes_what_it_was_granted() {
 }
 
 #[test]
+fn a_masker_says_once_what_it_keeps_of_each_column() {
+    let count =
+        "it did not say what it keeps of each of the 1 columns of the step's `masks:`, once";
+    for (act, what) in [
+        ("few", count),
+        ("many", count),
+        ("long", "a text of more than 1024 bytes"),
+    ] {
+        is_refused(&Room::of("announces_bad_keeps").act(act), "keeps", what);
+    }
+}
+
+#[test]
 fn rules_that_cannot_be_are_refused() {
     for (act, what) in [
         ("column", "a rule is about a column that was not granted"),

@@ -67,6 +67,7 @@ fn a_loop_before_the_first_row_is_stopped() {
         ("loops_in_open", "open"),
         ("loops_in_rules", "rules"),
         ("loops_in_fields", "fields"),
+        ("loops_in_keeps", "keeps"),
     ] {
         let refused = Room::of(name).hasty().refused();
         assert_eq!(

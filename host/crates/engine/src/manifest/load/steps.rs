@@ -8,12 +8,13 @@ use glovebox_core::{Limits, World};
 use serde_json::Value;
 
 use super::columns::columns;
+use super::guard;
 use super::limits::limits;
 use super::plugin::{default_name, plugin};
 use super::with::with;
 use crate::manifest::block::{Block, Reader, Shape};
 use crate::manifest::diagnostic::Diagnostic;
-use crate::manifest::model::{KeyGrant, PluginRef, Spanned, Step, With};
+use crate::manifest::model::{KeyGrant, LeakGuard, PluginRef, Spanned, Step, With};
 use crate::manifest::yaml::{Kind, Node};
 
 pub(crate) const STEP: Shape = Shape {
@@ -25,9 +26,11 @@ pub(crate) const STEP: Shape = Shape {
         "mask",
         "reads",
         "masks",
+        "keeps",
         "adds",
         "with",
         "keys",
+        "leak-guard",
         "limits",
     ],
     hints: &[
@@ -56,11 +59,18 @@ pub(crate) const STEP: Shape = Shape {
 const KINDS: &[&str] = &["validate", "transform", "mask"];
 const KIND_EXAMPLE: &str = "validate: required, or transform: PLUGIN, or mask: PLUGIN";
 
+/// What holds for a step that does not say otherwise.
+#[derive(Debug, Default)]
+pub(super) struct Base {
+    pub(super) limits: Limits,
+    pub(super) leak_guard: LeakGuard,
+}
+
 /// The manifest's `steps:`. `names` becomes false where columns that are added may be unknown.
 pub(super) fn steps(
     reader: &mut Reader<'_>,
     node: &Node,
-    base: &Limits,
+    base: &Base,
     names: &mut bool,
 ) -> Vec<Step> {
     let Some(items) = reader.list(
@@ -99,7 +109,7 @@ fn number_default(step: &mut Step, others: &[Step]) {
 fn step(
     reader: &mut Reader<'_>,
     node: &Node,
-    base: &Limits,
+    base: &Base,
     names: &mut bool,
 ) -> Option<(Step, bool)> {
     let head = match &node.kind {
@@ -131,6 +141,8 @@ fn step(
         plugin,
         reads: Vec::new(),
         masks: Vec::new(),
+        keeps: Vec::new(),
+        leak_guard: base.leak_guard,
         adds: Vec::new(),
         with: With::new(
             Value::Object(serde_json::Map::new()),
@@ -138,7 +150,7 @@ fn step(
             BTreeMap::new(),
         ),
         keys: Vec::new(),
-        limits: base.clone(),
+        limits: base.limits.clone(),
         span: head,
     };
     if let Some((node, _)) = block.get("reads") {
@@ -146,6 +158,12 @@ fn step(
     }
     if let Some((node, _)) = block.get("masks") {
         step.masks = reader.names(node, "masks").unwrap_or_default();
+    }
+    if let Some((node, _)) = block.get("keeps") {
+        step.keeps = guard::keeps(reader, node, &step.masks);
+    }
+    if let Some((node, _)) = block.get("leak-guard") {
+        step.leak_guard = guard::leak_guard(reader, node).unwrap_or(step.leak_guard);
     }
     if let Some((node, _)) = block.get("adds") {
         let example = "adds: { customer_id: { type: text } }";
@@ -161,7 +179,7 @@ fn step(
         step.keys = keys(reader, node);
     }
     if let Some((node, head)) = block.get("limits") {
-        step.limits = limits(reader, node, head, base.clone());
+        step.limits = limits(reader, node, head, base.limits.clone());
     }
     if let Some(world) = world {
         fitting_grants(reader, &block, world, &step);
@@ -234,6 +252,14 @@ fn fitting_grants(reader: &mut Reader<'_>, block: &Block<'_>, world: World, step
                 "a validator only judges; delete it, or make this a `transform:` step",
             ),
             ("keys", "keys are for `mask:` steps; delete it"),
+            (
+                "keeps",
+                "only `mask:` steps keep something of a cell; delete it",
+            ),
+            (
+                "leak-guard",
+                "it looks at masks, and only `mask:` steps make them; delete it",
+            ),
         ],
         World::Transformer => &[
             (
@@ -241,6 +267,14 @@ fn fitting_grants(reader: &mut Reader<'_>, block: &Block<'_>, world: World, step
                 "a transformer does not mask; delete it, or make this a `mask:` step",
             ),
             ("keys", "keys are for `mask:` steps; delete it"),
+            (
+                "keeps",
+                "only `mask:` steps keep something of a cell; delete it",
+            ),
+            (
+                "leak-guard",
+                "it looks at masks, and only `mask:` steps make them; delete it",
+            ),
         ],
         World::Masker => &[(
             "adds",

@@ -7,14 +7,15 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, BooleanArray};
 use arrow_schema::DataType as ArrowType;
 use glovebox_core::{
-    Action, Answer, Batch, DataType, Fault, Field, Finding, Grants, Masked, Method, Spans, Target,
+    Action, Answer, Batch, DataType, Fault, Field, Finding, Grants, Kept, Masked, Method, Spans,
+    Target,
 };
 
 use super::bindings::exports::glovebox::plugin::{masker, transformer, validator};
 use super::lift;
 use crate::fault::{During, printable};
 
-/// The longest key name and FF1 alphabet.
+/// The longest key name, FF1 alphabet and constant mask.
 const LONGEST_NAME: usize = 1 << 10;
 
 /// Refuses a text of more than `longest` bytes.
@@ -65,6 +66,34 @@ pub(super) fn masked_fields(
         ))),
         None => Ok(()),
     }
+}
+
+/// What may be found whole in the masks of each column of the masks grant.
+pub(super) fn keeps(
+    keeps: Vec<masker::Kept>,
+    grants: &Grants,
+    during: &During<'_>,
+) -> Result<Vec<Kept>, Fault> {
+    if keeps.len() != grants.masks.len() {
+        return Err(during.breach(format_args!(
+            "it did not say what it keeps of each of the {} columns of the step's `masks:`, once",
+            grants.masks.len()
+        )));
+    }
+    keeps
+        .into_iter()
+        .map(|kept| {
+            Ok(match kept {
+                masker::Kept::Nothing => Kept::Nothing,
+                masker::Kept::Constant(text) => {
+                    length(&text, LONGEST_NAME, during)?;
+                    Kept::Constant(text)
+                }
+                masker::Kept::Characters(most) => Kept::Characters(most),
+                masker::Kept::Cells => Kept::Cells,
+            })
+        })
+        .collect()
 }
 
 pub(super) fn added_fields(

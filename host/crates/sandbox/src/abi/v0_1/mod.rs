@@ -149,7 +149,14 @@ pub(crate) fn open(
             })?;
             let fields = lift::fields(fields, &guest.during("fields"))?;
             check::masked_fields(&fields, grants, &guest.during("fields"))?;
-            Ok((Session::Masker(world, mask), Announced::Masked(fields)))
+            let keeps = guest.call("keeps", async |store| {
+                world.mask().call_keeps(store, mask).await
+            })?;
+            let keeps = check::keeps(keeps, grants, &guest.during("keeps"))?;
+            Ok((
+                Session::Masker(world, mask),
+                Announced::Masked { fields, keeps },
+            ))
         }
         World::Transformer => {
             let adds = lower::fields(&grants.adds);
@@ -197,7 +204,7 @@ pub(crate) fn apply(
             check::findings(findings, rules.len(), batch.rows(), limit, &during)
                 .map(Answer::Findings)
         }
-        (Session::Masker(world, mask), Announced::Masked(fields)) => {
+        (Session::Masker(world, mask), Announced::Masked { fields, .. }) => {
             let masked = guest.call("apply", async |store| {
                 world.mask().call_apply(store, *mask, passed).await
             })?;
