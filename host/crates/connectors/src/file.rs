@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use glovebox_core::{
-    ChunkRecord, Encoder, FinishedChunk, History, Job, KeptReject, Payload, Schema, Sink, SinkError,
-    Totals,
+    ChunkRecord, Encoder, FinishedChunk, History, Job, KeptReject, Payload, Schema, Sink,
+    SinkError, Totals,
 };
 
 use crate::staged::Staged;
