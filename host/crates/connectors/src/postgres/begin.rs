@@ -106,15 +106,30 @@ pub(super) async fn begin(
         number: (options.mode == Mode::Upsert)
             .then(|| number_column(columns.iter().map(|column| &*column.name))),
     });
-    if let Some(stage) = &stage {
-        let create = stage.create(&columns);
-        statement(connection, &create, &place).await?;
-    }
     let chunks = if job.resume {
         runs::chunks(connection, &books, options, &job.run).await?
     } else {
         Vec::new()
     };
+    let gone = match &stage {
+        Some(_) => !runs::has_stage(connection, options, &job.run).await?,
+        None => created,
+    };
+    if gone && !chunks.is_empty() {
+        // Else all that the books call stored would be missing, and nobody would notice.
+        return Err(books
+            .misfit(format!(
+                "{} chunks of run {} are stored, but the table that they went to is gone; run \
+                 anew with `--again`",
+                chunks.len(),
+                job.run
+            ))
+            .into());
+    }
+    if let Some(stage) = &stage {
+        let create = stage.create(&columns);
+        statement(connection, &create, &place).await?;
+    }
     *sent = true;
     statement(connection, "COMMIT", &place).await?;
     Ok(Begun {

@@ -38,7 +38,10 @@ pub(super) struct Lanes {
     groups: Option<Sender<Group>>,
     taken: Receiver<Group>,
     shared: Arc<Shared>,
-    threads: Vec<JoinHandle<()>>,
+    /// The session that began the run, until the first lane takes it.
+    first: Option<Session>,
+    threads: Vec<JoinHandle<Session>>,
+    stop: Arc<AtomicBool>,
 }
 
 #[derive(Default)]
@@ -47,11 +50,16 @@ struct Shared {
     failed: AtomicBool,
     /// Groups that are not stored yet.
     under_way: AtomicUsize,
-    stop: Arc<AtomicBool>,
 }
 
 impl Lanes {
-    pub(super) fn new(options: Arc<Options>, load: Load) -> Self {
+    /// Lanes of a run. The first takes the session that began it; all end with `stop`.
+    pub(super) fn new(
+        options: Arc<Options>,
+        load: Load,
+        first: Session,
+        stop: Arc<AtomicBool>,
+    ) -> Self {
         let most = match options.connections {
             _ if options.ordered => 1,
             Some(connections) => connections.get(),
@@ -67,7 +75,9 @@ impl Lanes {
             groups: Some(groups),
             taken,
             shared: Arc::default(),
+            first: Some(first),
             threads: Vec::new(),
+            stop,
         }
     }
 
@@ -110,13 +120,13 @@ impl Lanes {
     }
 
     fn spawn(&mut self) -> Result<(), SinkError> {
-        let session = Session::new(
-            self.options.clone(),
-            session_name(&self.load.turn.run),
-            self.shared.stop.clone(),
-        )?;
+        let session = match self.first.take() {
+            Some(first) => first,
+            None => self.session()?,
+        };
         let lane = Lane {
             session,
+            spare: !self.threads.is_empty(),
             patience: Patience::new(self.options.retry_for),
             load: self.load.clone(),
             groups: self.taken.clone(),
@@ -133,17 +143,31 @@ impl Lanes {
         Ok(())
     }
 
-    /// Waits until all is stored.
-    pub(super) fn finish(&mut self) -> Result<(), SinkError> {
+    fn session(&self) -> Result<Session, SinkError> {
+        Session::new(
+            self.options.clone(),
+            session_name(&self.load.turn.run),
+            self.stop.clone(),
+        )
+    }
+
+    /// Waits until all is stored, and returns a session of the run.
+    pub(super) fn finish(&mut self) -> Result<Session, SinkError> {
         self.failure()?;
         self.hand_over()?;
         self.groups = None;
+        let mut session = self.first.take();
         for thread in std::mem::take(&mut self.threads) {
-            if thread.join().is_err() {
-                return Err(self.internal("a lane ended unexpectedly"));
+            match thread.join() {
+                Ok(joined) => session = session.or(Some(joined)),
+                Err(_) => return Err(self.internal("a lane ended unexpectedly")),
             }
         }
-        self.failure()
+        self.failure()?;
+        match session {
+            Some(session) => Ok(session),
+            None => self.session(),
+        }
     }
 
     /// Lets lanes end what they are at, or give it up when that takes long.
@@ -151,7 +175,7 @@ impl Lanes {
         self.groups = None;
         while self.taken.try_recv().is_ok() {}
         self.settle();
-        self.shared.stop.store(true, Ordering::Relaxed);
+        self.stop.store(true, Ordering::Relaxed);
         self.settle();
     }
 
@@ -190,12 +214,14 @@ impl Lanes {
 
 impl Drop for Lanes {
     fn drop(&mut self) {
-        self.shared.stop.store(true, Ordering::Relaxed);
+        self.stop.store(true, Ordering::Relaxed);
     }
 }
 
 struct Lane {
     session: Session,
+    /// Whether the run can do without it.
+    spare: bool,
     patience: Patience,
     load: Arc<Load>,
     groups: Receiver<Group>,
@@ -203,10 +229,19 @@ struct Lane {
 }
 
 impl Lane {
-    fn run(mut self) {
+    fn run(mut self) -> Session {
+        // Where the server has no connection left for it, the others do the work.
+        if self.spare {
+            let connected = self
+                .session
+                .attempt(&mut Patience::none(), async |_| Ok(()));
+            if connected.is_err() {
+                return self.session;
+            }
+        }
         while let Ok(group) = self.groups.recv() {
             if self.shared.failed.load(Ordering::Acquire) {
-                return;
+                break;
             }
             let mut sent = false;
             let load = &self.load;
@@ -217,10 +252,11 @@ impl Lane {
                 });
             if let Err(error) = stored {
                 self.fail(error);
-                return;
+                break;
             }
             self.shared.under_way.fetch_sub(1, Ordering::AcqRel);
         }
+        self.session
     }
 
     fn fail(&self, error: SinkError) {

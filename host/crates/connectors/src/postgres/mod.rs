@@ -25,6 +25,7 @@ mod types;
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
@@ -78,7 +79,7 @@ pub struct Options {
     /// unless said otherwise; created where it is missing.
     pub books: String,
     /// Over how many connections rows go at the most; none for as many as there are cores, up to
-    /// four. Others are needed besides, one at a time.
+    /// four. Where the server allows fewer, it is those.
     pub connections: Option<NonZero<usize>>,
     /// Whether rows arrive in the order of their source, which takes a single connection.
     pub ordered: bool,
@@ -133,7 +134,6 @@ pub struct Sink {
 
 /// A run that is open.
 struct Running {
-    session: Session,
     lanes: Lanes,
     begun: Begun,
     schema: Schema,
@@ -211,7 +211,9 @@ impl glovebox_core::Sink for Sink {
     fn open(&mut self, job: &Job, schema: &Schema) -> Result<Vec<ChunkRecord>, SinkError> {
         self.abort();
         let options = self.options.clone();
-        let mut session = self.session(runs::session_name(&job.run))?;
+        let stop: Arc<AtomicBool> = Arc::default();
+        let name = runs::session_name(&job.run);
+        let mut session = Session::new(options.clone(), name, stop.clone())?;
         let mut sent = false;
         let mut begun = session.attempt(
             &mut Patience::new(options.connect_timeout),
@@ -239,8 +241,7 @@ impl glovebox_core::Sink for Sink {
         self.columns = std::mem::take(&mut begun.columns);
         let chunks = std::mem::take(&mut begun.chunks);
         self.running = Some(Running {
-            session,
-            lanes: Lanes::new(options, load),
+            lanes: Lanes::new(options, load, session, stop),
             begun,
             schema: schema.clone(),
         });
@@ -266,15 +267,9 @@ impl glovebox_core::Sink for Sink {
         let Some(running) = &mut self.running else {
             return Err(self.internal("committed while no run is open"));
         };
-        running.lanes.finish()?;
+        let mut session = running.lanes.finish()?;
         let options = &self.options;
-        let Running {
-            session,
-            begun,
-            schema,
-            ..
-        } = running;
-        let ending = Running::ending(begun, options, schema);
+        let ending = Running::ending(&running.begun, options, &running.schema);
         let mut sent = false;
         let finished = session.attempt(&mut Patience::new(options.retry_for), async |connection| {
             publish::finish(connection, &ending, totals, &mut sent).await
@@ -328,7 +323,6 @@ impl glovebox_core::Sink for Sink {
 
     fn abort(&mut self) -> u64 {
         let Some(Running {
-            mut session,
             mut lanes,
             begun,
             schema,
@@ -338,6 +332,16 @@ impl glovebox_core::Sink for Sink {
         };
         let options = &self.options;
         lanes.end();
+        // Dropped here, with their sessions, of which the server may have no other.
+        drop(lanes);
+        let hurried = Options {
+            connect_timeout: options.connect_timeout.min(LAST_PATIENCE),
+            ..(**options).clone()
+        };
+        let name = runs::session_name(&begun.turn.run);
+        let Ok(mut session) = Session::new(Arc::new(hurried), name, Arc::default()) else {
+            return 0;
+        };
         let ending = Running::ending(&begun, options, &schema);
         let books = Books::new(options);
         let mut patience = Patience::new(LAST_PATIENCE);

@@ -150,7 +150,21 @@ async fn publish(
             )
         }
     };
-    statement(connection, &sql, &place).await
+    let placed = sqlx::raw_sql(AssertSqlSafe(sql))
+        .execute(&mut *connection)
+        .await
+        .map_err(|e| fault(e, &place))?
+        .rows_affected();
+    let books = Books::new(options);
+    let stored = runs::stored(connection, &books, options, &ending.turn.run).await?;
+    if options.mode == Mode::Replace && placed != stored {
+        let problem = format!(
+            "its staging table holds {placed} rows, but the books say {stored}: another program \
+             has changed one of them; run anew with `--again`"
+        );
+        return Err(books.misfit(problem).into());
+    }
+    Ok(())
 }
 
 /// Removes a run of which no chunk is stored, and what was made for it.

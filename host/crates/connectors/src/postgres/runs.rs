@@ -223,8 +223,20 @@ pub(super) async fn drop_stage(
     options: &Options,
     run: &str,
 ) -> Result<(), Fault> {
-    let place = options.place();
-    let ours: bool = sqlx::query_scalar(
+    if has_stage(connection, options, run).await? {
+        let drop = format!("DROP TABLE {}", books.stage(run));
+        statement(connection, &drop, &options.place()).await?;
+    }
+    Ok(())
+}
+
+/// Whether a run has a staging table, and it is the role's.
+pub(super) async fn has_stage(
+    connection: &mut PgConnection,
+    options: &Options,
+    run: &str,
+) -> Result<bool, Fault> {
+    sqlx::query_scalar(
         "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c \
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          WHERE n.nspname = $1 AND c.relname = $2 \
@@ -232,14 +244,9 @@ pub(super) async fn drop_stage(
     )
     .bind(&options.books)
     .bind(stage_name(run))
-    .fetch_one(&mut *connection)
+    .fetch_one(connection)
     .await
-    .map_err(|e| fault(e, &place))?;
-    if ours {
-        let drop = format!("DROP TABLE {}", books.stage(run));
-        statement(connection, &drop, &place).await?;
-    }
-    Ok(())
+    .map_err(|e| fault(e, &options.place()))
 }
 
 /// The chunks of a run, by their index.

@@ -7,10 +7,10 @@ use glovebox_connectors::postgres::{Mode, Sink};
 use glovebox_core::{Sink as _, SinkError, Totals};
 use glovebox_tests::postgres::Postgres;
 
-use crate::data::{job, people, persons, write};
+use crate::data::{again, chunk, job, people, persons, write};
 use crate::postgres_cable::Cable;
 use crate::postgres_rows::{options, rows};
-use crate::postgres_runs::{send, wait, whole};
+use crate::postgres_runs::{large, send, wait, whole};
 
 /// A table whose rows make a COMMIT do this first.
 fn at_commit(database: &str, sql: &str) {
@@ -35,14 +35,11 @@ fn a_session_that_is_ended_is_replaced() {
     sink.open(&job(), &people()).unwrap();
     for index in 0..4 {
         send(&mut sink, index..index + 1).unwrap();
-        let ended = rows(
-            &database,
-            &format!(
-                "SELECT count(pg_terminate_backend(pid)) > 0 FROM pg_stat_activity \
-                 WHERE datname = '{database}' AND application_name LIKE 'glovebox %'"
-            ),
+        let end = format!(
+            "SELECT count(pg_terminate_backend(pid)) > 0 FROM pg_stat_activity \
+             WHERE datname = '{database}' AND application_name LIKE 'glovebox %'"
         );
-        assert_eq!(ended, ["t"]);
+        wait(&database, &end, "t");
     }
     sink.commit(&Totals::default()).unwrap();
     whole(&database, 4);
@@ -201,4 +198,35 @@ fn a_server_that_crashes_and_recovers_loses_and_doubles_nothing() {
         .clone()
         .unwrap();
     assert_ne!(before, after, "it did not crash");
+}
+
+#[test]
+fn a_role_that_may_have_one_connection_needs_no_more() {
+    let server = Postgres::shared();
+    let database = server.database("lonely");
+    server.query(
+        &database,
+        "CREATE ROLE hermit LOGIN PASSWORD 'hermit' CONNECTION LIMIT 1;
+         CREATE SCHEMA glovebox AUTHORIZATION hermit;
+         CREATE TABLE public.people (id bigint, name text); GRANT ALL ON public.people TO hermit",
+    );
+    let mut options = options(&database, Mode::Append);
+    options.user = "hermit".into();
+    options.password = glovebox_core::Secret::new(b"hermit".to_vec());
+    options.connections = std::num::NonZero::new(4);
+    let mut sink = Sink::new(options);
+    sink.history("people", "plan").unwrap();
+    let run = job();
+    sink.open(&run, &people()).unwrap();
+    send(&mut sink, 0..8).unwrap();
+    sink.abort();
+    let stored = sink.open(&again(&run), &people()).unwrap().len() as u64;
+    for index in 0..8 {
+        let mut chunk = chunk(&sink, index, &large(index)).unwrap();
+        chunk.record.index += stored * 100;
+        sink.write(chunk).unwrap();
+    }
+    sink.commit(&Totals::default()).unwrap();
+    let chunks = rows(&database, "SELECT count(*) FROM glovebox.chunk");
+    assert_eq!(chunks, [(stored + 8).to_string()]);
 }

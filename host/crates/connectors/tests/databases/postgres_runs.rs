@@ -315,3 +315,40 @@ fn rows_in_order_come_over_one_connection() {
     sink.commit(&totals(1200)).unwrap();
     whole(&database, 12);
 }
+
+#[test]
+fn a_table_that_went_missing_with_its_rows_is_noticed() {
+    for mode in [Mode::Append, Mode::Replace] {
+        let database = Postgres::shared().database("gone");
+        let run = job();
+        let mut sink = Sink::new(options(&database, mode));
+        sink.open(&run, &people()).unwrap();
+        send(&mut sink, 0..1).unwrap();
+        wait(&database, "SELECT count(*) FROM glovebox.chunk", "1");
+        assert_eq!(sink.abort(), 100);
+        let table = match mode {
+            Mode::Append => "public.people".to_owned(),
+            _ => format!("glovebox.\"stage_{}\"", run.run),
+        };
+        Postgres::shared().query(&database, &format!("DELETE FROM {table}"));
+        if mode == Mode::Replace {
+            sink.open(&again(&run), &people()).unwrap();
+            let fewer = sink.commit(&totals(100)).unwrap_err().to_string();
+            assert!(
+                fewer.contains("holds 0 rows, but the books say 100"),
+                "{fewer}"
+            );
+            sink.abort();
+        }
+        Postgres::shared().query(&database, &format!("DROP TABLE {table}"));
+        let gone = sink.open(&again(&run), &people()).unwrap_err().to_string();
+        assert!(
+            gone.contains("the table that they went to is gone"),
+            "{gone}"
+        );
+        assert_eq!(
+            rows(&database, "SELECT to_regclass('public.people') IS NULL"),
+            ["t"]
+        );
+    }
+}
