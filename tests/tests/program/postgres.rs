@@ -179,7 +179,11 @@ fn append_keeps_what_is_there_and_replace_does_not() {
     let all = "SELECT id, name FROM things ORDER BY id, name";
     let append = things(&sink(server, &database, "things", "append"));
     for copies in [1, 2] {
-        assert_eq!(append.run().ends_with(0).rows("stored"), 2);
+        if copies == 2 {
+            let refused = append.run().ends_with(2);
+            let _ = refused.says("has added the rows of this very input already (2 of them)");
+        }
+        assert_eq!(append.run_with(&["--again"]).ends_with(0).rows("stored"), 2);
         let mut expected = vec![["1", "ann"]; copies];
         expected.extend(vec![["3", "∅"]; copies]);
         assert_eq!(rows(&database, all), expected);
