@@ -3,6 +3,7 @@
 //! Owns what has to happen around cargo; refuses dependencies, so that it starts at once.
 
 mod demo;
+mod fuzz;
 mod plugins;
 mod postgres;
 mod run;
@@ -18,6 +19,8 @@ cargo xtask TASK
   demo      build everything and run data/sales.yaml: three masked rows and a report
   test      all that CI runs: format, clippy, cargo-deny where installed, every test
   bench     measure speed and memory, in release mode
+  fuzz      100,000 mutated components against the sandbox; --help for fewer
+  wast      the component model's own tests under our engine's configuration
   plugins   compile the standard plugins (target/plugins) and the tests' hostile guests
 ";
 
@@ -30,6 +33,8 @@ fn main() -> ExitCode {
         Some("test") => test::test(&rest),
         Some("plugins") => plugins::standard().and_then(|()| plugins::guests()),
         Some("bench") => bench(&rest),
+        Some("fuzz") => fuzz::fuzz(&rest),
+        Some("wast") => fuzz::wast(),
         Some("help" | "--help" | "-h") => {
             print!("{HELP}");
             return ExitCode::SUCCESS;
