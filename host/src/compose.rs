@@ -287,16 +287,18 @@ fn read_plugin(path: &Path) -> Result<Vec<u8>, PluginError> {
         plugin: display(path),
         problem,
     };
+    let too_large = || refuse(format!("is larger than {} MiB", LARGEST_PLUGIN >> 20));
     let file = std::fs::File::open(path).map_err(|e| refuse(format!("cannot be opened: {e}")))?;
+    // A file says its size before any of it is read; a device or a pipe has to be read to know.
+    if file.metadata().is_ok_and(|m| m.len() > LARGEST_PLUGIN) {
+        return Err(too_large());
+    }
     let mut bytes = Vec::new();
     file.take(LARGEST_PLUGIN + 1)
         .read_to_end(&mut bytes)
         .map_err(|e| refuse(format!("cannot be read: {e}")))?;
     if bytes.len() as u64 > LARGEST_PLUGIN {
-        return Err(refuse(format!(
-            "is larger than {} MiB",
-            LARGEST_PLUGIN >> 20
-        )));
+        return Err(too_large());
     }
     Ok(bytes)
 }

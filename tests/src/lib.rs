@@ -1,5 +1,6 @@
 //! End-to-end tests of Glovebox.
 
+pub mod attacks;
 pub mod pipeline;
 pub mod postgres;
 pub mod sqlite;

@@ -1,8 +1,10 @@
-//! Project tasks, in plain Rust: `cargo xtask demo | test | bench | plugins`.
+//! Project tasks, in plain Rust: `cargo xtask demo | test | bench | plugins | hostile`.
 //!
 //! Owns what has to happen around cargo; refuses dependencies, so that it starts at once.
 
 mod demo;
+mod fuzz;
+mod hostile;
 mod plugins;
 mod postgres;
 mod run;
@@ -18,7 +20,10 @@ cargo xtask TASK
   demo      build everything and run data/sales.yaml: three masked rows and a report
   test      all that CI runs: format, clippy, cargo-deny where installed, every test
   bench     measure speed and memory, in release mode
+  fuzz      100,000 mutated components against the sandbox; --help for fewer
+  wast      the component model's own tests under our engine's configuration
   plugins   compile the standard plugins (target/plugins) and the tests' hostile guests
+  hostile   run every hostile guest: outcome, time to its end, peak memory (--release, --json FILE)
 ";
 
 fn main() -> ExitCode {
@@ -29,7 +34,10 @@ fn main() -> ExitCode {
         Some("demo") => demo::demo(),
         Some("test") => test::test(&rest),
         Some("plugins") => plugins::standard().and_then(|()| plugins::guests()),
+        Some("hostile") => hostile::hostile(&rest),
         Some("bench") => bench(&rest),
+        Some("fuzz") => fuzz::fuzz(&rest),
+        Some("wast") => fuzz::wast(),
         Some("help" | "--help" | "-h") => {
             print!("{HELP}");
             return ExitCode::SUCCESS;

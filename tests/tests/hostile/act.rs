@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use glovebox_tests::pipeline::{Pipeline, Ran};
 use serde_json::Value;
@@ -11,7 +12,7 @@ use serde_json::Value;
 pub(crate) const ROWS: usize = 20;
 /// Row 7 is line 9: the first line is the header.
 const POISON: usize = 7;
-const CANARY: &str = "canary-rhubarb-4711";
+pub(crate) const CANARY: &str = "canary-rhubarb-4711";
 
 /// What a guest's step is granted.
 #[derive(Clone, Copy)]
@@ -59,6 +60,7 @@ fn component(guest: &str) -> Vec<u8> {
 }
 
 impl Act {
+    /// The guest between two honest steps.
     pub(crate) fn pipeline(&self) -> Pipeline {
         let step = match self.world {
             World::Validator => "validate: ./guest.wasm\n    reads: [city, secret]",
@@ -69,52 +71,30 @@ impl Act {
                 "transform: ./guest.wasm\n    reads: [city, secret]\n    adds: { new: { type: int64 } }"
             }
         };
-        let manifest = format!(
-            "name: hostile
-source: {{ csv: {{ path: in.csv }} }}
-columns:
-  city:   {{ type: text }}
-  secret: {{ type: text }}
-credentials: [env]
-steps:
+        let guest = format!(
+            "
   - name: guest
     {step}
     with: {{ act: \"{variant}\" }}
-    limits: {{ {limits} }}
-  - name: number
-    transform: row-id
-    adds: {{ id: {{ type: text }} }}
-    with: {{ prefix: r }}
-sink: {{ csv: {{ path: out.csv }}, columns: [id, city] }}
-rejects: {{ path: rejects.jsonl }}
-",
+    limits: {{ {limits} }}",
             variant = self.variant,
             limits = self.limits,
         );
-        let mut rows = String::from("city,secret\n");
-        for row in 0..ROWS {
-            let city = match row {
-                POISON => "poison".to_owned(),
-                row => format!("town {row}"),
-            };
-            let _ = writeln!(rows, "{city},{CANARY}");
-        }
-        Pipeline::new(&manifest)
-            .file("in.csv", rows)
+        between(&guest)
             .file("guest.wasm", component(self.guest))
             .env("GLOVEBOX_SECRET_GUEST_KEY", "a key of the tests")
     }
 
     /// The sink's file when these rows arrive.
     pub(crate) fn arrived(&self, rows: impl Iterator<Item = usize>) -> String {
-        let mut csv = String::from("id,city\n");
+        let mut csv = String::from("earlier,id,city\n");
         for row in rows {
             let city = match self.world {
                 World::Masker => "honest".to_owned(),
                 World::Validator | World::Transformer if row == POISON => "poison".to_owned(),
                 World::Validator | World::Transformer => format!("town {row}"),
             };
-            let _ = writeln!(csv, "r{row},{city}");
+            let _ = writeln!(csv, "b{row},r{row},{city}");
         }
         csv
     }
@@ -122,6 +102,68 @@ rejects: {{ path: rejects.jsonl }}
     pub(crate) fn title(&self) -> String {
         format!("{} {}", self.guest, self.variant)
     }
+}
+
+/// A pipeline of a step before, this one if any, and a step after.
+fn between(guest: &str) -> Pipeline {
+    let manifest = format!(
+        "name: hostile
+source: {{ csv: {{ path: in.csv }} }}
+columns:
+  city:   {{ type: text }}
+  secret: {{ type: text }}
+credentials: [env]
+steps:
+  - name: earlier
+    transform: row-id
+    adds: {{ earlier: {{ type: text }} }}
+    with: {{ prefix: b }}{guest}
+  - name: number
+    transform: row-id
+    adds: {{ id: {{ type: text }} }}
+    with: {{ prefix: r }}
+sink: {{ csv: {{ path: out.csv }}, columns: [earlier, id, city] }}
+rejects: {{ path: rejects.jsonl }}
+"
+    );
+    let mut rows = String::from("city,secret\n");
+    for row in 0..ROWS {
+        let city = match row {
+            POISON => "poison".to_owned(),
+            row => format!("town {row}"),
+        };
+        let _ = writeln!(rows, "{city},{CANARY}");
+    }
+    Pipeline::new(&manifest).file("in.csv", rows)
+}
+
+/// What a run without the guest's step leaves in the sink.
+fn without_guest() -> &'static str {
+    static LEFT: OnceLock<String> = OnceLock::new();
+    LEFT.get_or_init(|| {
+        let pipeline = between("");
+        let ran = pipeline.run().ends_with(0);
+        assert_eq!(ran.rows("stored"), 20);
+        pipeline.read("out.csv")
+    })
+}
+
+/// Asserts that what the neighbours made is, byte for byte, what they make without the guest, but
+/// for the row that was rejected, if one was. A masker's own column is its own.
+#[track_caller]
+pub(crate) fn neighbours_are_untouched(act: &Act, left: &str, rejected: Option<usize>) {
+    let own = |line: &str| match act.world {
+        World::Masker => line.rsplit_once(',').unwrap().0.to_owned(),
+        World::Validator | World::Transformer => line.to_owned(),
+    };
+    let due: Vec<String> = without_guest()
+        .split_inclusive('\n')
+        .enumerate()
+        .filter(|(line, _)| Some(*line) != rejected.map(|row| row + 1))
+        .map(|(_, line)| own(line))
+        .collect();
+    let left: Vec<String> = left.split_inclusive('\n').map(own).collect();
+    assert_eq!(left, due, "{}", act.title());
 }
 
 #[track_caller]
@@ -154,7 +196,9 @@ pub(crate) fn is_isolated_in(act: &Act, pipeline: &Pipeline, rule: &str, what: &
     silent(&title, pipeline, &ran);
     assert_eq!(ran.code, Some(0), "{title}: {}{}", ran.stdout, ran.stderr);
     let others = (0..ROWS).filter(|&row| row != POISON);
-    assert_eq!(pipeline.read("out.csv"), act.arrived(others), "{title}");
+    let left = pipeline.read("out.csv");
+    assert_eq!(left, act.arrived(others), "{title}");
+    neighbours_are_untouched(act, &left, Some(POISON));
     assert_eq!(ran.rows("stored"), 19, "{title}");
     assert_eq!(ran.rows("rejected"), 1, "{title}");
     assert!(ran.is_balanced(), "{title}");

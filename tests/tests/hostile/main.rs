@@ -7,21 +7,69 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod act;
+mod files;
 mod leaks;
+mod table;
 
-use act::{Act, ROWS, World, act, hasty, is_isolated, is_isolated_in, is_keyed_alone, silent};
+use act::{
+    Act, CANARY, ROWS, World, act, hasty, is_isolated, is_isolated_in, is_keyed_alone,
+    neighbours_are_untouched, silent,
+};
 
 #[test]
 fn a_guest_that_does_nothing_changes_nothing() {
     for (guest, world) in [
         ("is_honest", World::Validator),
         ("shouts", World::Validator),
+        ("looks_around", World::Validator),
+        ("tries_rarer_doors", World::Validator),
+        ("loops_in_destructor", World::Validator),
+        ("keeps_memory", World::Validator),
+        ("leaks_with_every_batch", World::Validator),
+        ("changes_its_rules", World::Validator),
+        ("calls_host_a_million_times", World::Validator),
     ] {
         let act = act(guest, world, "");
         let pipeline = act.pipeline();
         let ran = pipeline.run().ends_with(0);
         silent(guest, &pipeline, &ran);
-        assert_eq!(pipeline.read("out.csv"), act.arrived(0..ROWS));
+        let left = pipeline.read("out.csv");
+        assert_eq!(left, act.arrived(0..ROWS), "{guest}");
+        neighbours_are_untouched(&act, &left, None);
+    }
+}
+
+#[test]
+fn a_masker_can_copy_what_it_was_granted_and_nothing_else() {
+    // What remains: whoever grants a masker both columns lets it write one into the other.
+    let act = act("copies_another_column", World::Masker, "");
+    let pipeline = act.pipeline();
+    let ran = pipeline.run().ends_with(0);
+    for said in [&ran.stdout, &ran.stderr, &ran.report.to_string()] {
+        assert!(!said.contains(CANARY), "{said}");
+    }
+    let left = pipeline.read("out.csv");
+    assert_eq!(left.matches(CANARY).count(), ROWS, "{left}");
+    neighbours_are_untouched(&act, &left, None);
+
+    let manifest = pipeline.read("manifest.yaml");
+    let blind = manifest.replace("    reads: [secret]\n", "");
+    assert_ne!(blind, manifest);
+    pipeline.write("manifest.yaml", blind);
+    let ran = pipeline.run().ends_with(0);
+    silent("blind", &pipeline, &ran);
+    neighbours_are_untouched(&act, &pipeline.read("out.csv"), None);
+}
+
+#[test]
+fn cells_do_not_travel_in_what_is_said_of_a_batch() {
+    for variant in ["rule", "rows"] {
+        let act = act("carries_cells_in_findings", World::Validator, variant);
+        is_isolated(&act, "plugin-breach", "finding");
+    }
+    for variant in ["panic", "exit", "address", "depth", "error-text"] {
+        let act = act("carries_cells_in_faults", World::Validator, variant);
+        is_isolated(&act, "plugin-trap", "in `apply`");
     }
 }
 
@@ -32,7 +80,9 @@ fn guests_that_do_not_come_back_cost_the_poison_row_only() {
         "loops_in_clean_up",
         "fills_memory_over_and_over",
         "calls_host_without_end",
+        "shouts_without_end",
         "sleeps",
+        "waits_for_ever",
     ] {
         is_isolated(
             &hasty(guest),
@@ -48,6 +98,12 @@ fn guests_that_break_off_cost_the_poison_row_only() {
         ("panics", "", "panicked in `apply`"),
         ("recurses", "", "ran out of stack in `apply`"),
         ("recurses", "frames", "trapped in `apply`"),
+        (
+            "recurses_through_host",
+            "destructor",
+            "ran out of stack in `apply`",
+        ),
+        ("recurses_through_host", "allocator", "trapped in `apply`"),
         ("exits", "", "called exit in `apply`"),
         ("reads_wild", "", "trapped in `apply`"),
     ] {
@@ -66,6 +122,7 @@ fn guests_that_want_too_much_cost_the_poison_row_only() {
         ("asks_for_zeroes", World::Validator, "zeroes"),
         ("asks_for_zeroes", World::Validator, "random"),
         ("aliases_one_buffer", World::Validator, ""),
+        ("returns_many_small", World::Validator, ""),
         ("points_outside_its_memory", World::Validator, "outside"),
     ] {
         let act = act(guest, world, variant);
@@ -268,7 +325,7 @@ fn extremes_that_the_contract_allows_break_nothing() {
                 .read("manifest.yaml")
                 .replace("type: int64", &format!("type: {data_type}"))
                 .replace(
-                    "csv: { path: out.csv }, columns: [id, city]",
+                    "csv: { path: out.csv }, columns: [earlier, id, city]",
                     &format!("{sink}, columns: [id, new]"),
                 );
             pipeline.write("manifest.yaml", manifest);

@@ -5,13 +5,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wasmtime::Engine;
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock};
 
 /// How often the epoch rises: the precision of a call's time limit.
 pub(crate) const TICK: Duration = Duration::from_millis(5);
+/// The most ticks that are made up for at once. A sleep is always a little too long, which over
+/// seconds would add up; a process that was stopped for an hour has not run for an hour.
+const CATCH_UP: u128 = 10;
 
 /// Raises the engine's epoch until it is dropped.
 pub(crate) struct Ticker {
@@ -26,9 +29,14 @@ impl Ticker {
         let thread = std::thread::Builder::new()
             .name("glovebox-epoch".into())
             .spawn(move || {
+                let (started, mut ticks) = (Instant::now(), 0);
                 while !stopped.load(Ordering::Relaxed) {
                     std::thread::park_timeout(TICK);
-                    engine.increment_epoch();
+                    let due = started.elapsed().as_nanos() / TICK.as_nanos();
+                    for _ in 0..(due - ticks).min(CATCH_UP) {
+                        engine.increment_epoch();
+                    }
+                    ticks = due;
                 }
             })?;
         Ok(Ticker {

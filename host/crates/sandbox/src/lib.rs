@@ -14,4 +14,4 @@ mod state;
 
 pub use cache::CacheError;
 pub use component::{CONTRACT, is_component};
-pub use sandbox::{Sandbox, SandboxError};
+pub use sandbox::{Sandbox, SandboxError, config};

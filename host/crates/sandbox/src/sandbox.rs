@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use glovebox_core::{Limits, Plugin, PluginError};
 use wasmtime::component::Linker;
-use wasmtime::{Config, Engine, OptLevel};
+use wasmtime::{Config, Engine, OptLevel, WasmFeatures};
 
 use crate::abi::v0_1;
 use crate::cache::{Cache, CacheError};
@@ -119,7 +119,9 @@ impl Sandbox {
     }
 }
 
-fn config() -> Config {
+/// The engine's configuration: which proposals guests may use, and how they are compiled. For tests
+/// that run other WebAssembly under it.
+pub fn config() -> Config {
     let mut config = Config::new();
     config
         .cranelift_opt_level(OptLevel::Speed)
@@ -130,6 +132,12 @@ fn config() -> Config {
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)
         .wasm_memory64(false)
+        // Off in our build of wasmtime as well; said here so that no other crate's wish for its
+        // features turns them on.
+        .wasm_features(
+            WasmFeatures::GC_TYPES | WasmFeatures::EXCEPTIONS | WasmFeatures::THREADS,
+            false,
+        )
         .wasm_component_model(true);
     config
 }

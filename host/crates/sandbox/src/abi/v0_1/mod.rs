@@ -226,7 +226,8 @@ pub(crate) fn apply(
 }
 
 fn refused(guest: &Guest, error: &plugin::ConfigError) -> PluginError {
-    let cut = |text: &str| printable(text).chars().take(LONGEST_LINE).collect();
+    // Cut first: no deadline runs while the host reads what may be megabytes.
+    let cut = |text: &str| printable(&text.chars().take(LONGEST_LINE).collect::<String>());
     PluginError::Config {
         plugin: guest.plugin().name.clone(),
         path: cut(&error.path),

@@ -1,0 +1,22 @@
+//! Mutated components against the sandbox: whatever the bytes, the host lives, comes back, and tells
+//! no cell.
+//!
+//! Owns the making of mutants, each a function of a seed and a number; refuses to judge plugins,
+//! which may do in their sandbox what they like.
+
+mod bytes;
+mod campaign;
+#[cfg(feature = "tools")]
+mod invented;
+mod mutant;
+mod oracle;
+mod sections;
+mod seeds;
+mod tally;
+mod trial;
+
+pub use campaign::{Campaign, Ended, Stuck};
+pub use mutant::{Breeder, Mutant, Recipe};
+pub use seeds::{SeedError, Seeds};
+pub use tally::Tally;
+pub use trial::{Bench, Outcome};

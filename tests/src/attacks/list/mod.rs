@@ -1,0 +1,27 @@
+//! The list: which guests there are, and what must come of each act.
+//!
+//! Refuses to be sorted by file: it is sorted by what an attacker wants.
+
+mod escapes;
+mod lies;
+mod memory;
+mod time;
+
+use super::Attack;
+
+/// All attacks, in the table's order.
+pub fn all() -> Vec<Attack> {
+    [
+        time::time(),
+        time::stack(),
+        memory::memory(),
+        lies::announced(),
+        lies::found(),
+        lies::masked(),
+        lies::transformed(),
+        escapes::doors(),
+        escapes::files(),
+        escapes::stowaways(),
+    ]
+    .concat()
+}
