@@ -148,6 +148,7 @@ fn trap() -> Fault {
         kind: FaultKind::Trap,
         what: "panicked".into(),
         remedy: "look".into(),
+        frames: Vec::new(),
     }
 }
 
