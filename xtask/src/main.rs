@@ -1,4 +1,4 @@
-//! Project tasks, in plain Rust: `cargo xtask demo | test | bench | plugins`.
+//! Project tasks, in plain Rust: `cargo xtask demo | test | bench | plugins | tools`.
 //!
 //! Owns what has to happen around cargo; refuses dependencies, so that it starts at once.
 
@@ -7,6 +7,7 @@ mod plugins;
 mod postgres;
 mod run;
 mod test;
+mod tools;
 
 use std::process::ExitCode;
 
@@ -19,6 +20,7 @@ cargo xtask TASK
   test      all that CI runs: format, clippy, cargo-deny where installed, every test
   bench     measure speed and memory, in release mode
   plugins   compile the standard plugins (target/plugins) and the tests' hostile guests
+  tools     install what makes components of Python and JavaScript (target/tools)
 ";
 
 fn main() -> ExitCode {
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
         Some("demo") => demo::demo(),
         Some("test") => test::test(&rest),
         Some("plugins") => plugins::standard().and_then(|()| plugins::guests()),
+        Some("tools") => tools::ensure(),
         Some("bench") => bench(&rest),
         Some("help" | "--help" | "-h") => {
             print!("{HELP}");
