@@ -51,6 +51,12 @@ export function bits(flags) {
   return packed;
 }
 
+/** The number of characters of a text: its `length` counts those beyond 16 bits twice. */
+export function characterCount(text) {
+  // The engine has no compiler: a pattern is many times faster than a loop over characters.
+  return text.length - (text.match(/[\u{10000}-\u{10ffff}]/gu)?.length ?? 0);
+}
+
 /** The number of bytes of a text in UTF-8. */
 export function byteLength(text) {
   return encoder.encode(text).length;

@@ -1,6 +1,6 @@
 // Keeps the last characters of a text and hides the others. A text that is no longer than what
 // may stay is hidden as a whole.
-import { textCells, textColumn } from './cells.js';
+import { characterCount, textCells, textColumn } from './cells.js';
 import { expectType, options, wholeNumber } from './config.js';
 
 const SCHEMA = {
@@ -58,11 +58,13 @@ class Mask {
   }
 
   hide(cell) {
-    // Spread into characters: a string's length counts UTF-16 units.
-    const characters = [...cell];
-    const length = characters.length;
-    const hidden = length > this.keep ? length - this.keep : length;
-    return '*'.repeat(hidden) + characters.slice(hidden).join('');
+    let start = cell.length;
+    for (let kept = 0; kept < this.keep && start > 0; kept++) {
+      // The second half of a character beyond 16 bits; a first half stands before it.
+      start -= (cell.charCodeAt(start - 1) & 0xfc00) === 0xdc00 ? 2 : 1;
+    }
+    if (start === 0) start = cell.length;
+    return '*'.repeat(characterCount(cell.slice(0, start))) + cell.slice(start);
   }
 }
 

@@ -1,5 +1,5 @@
 // Adds the length of a text as a column. A null has no length: the new cell is null too.
-import { byteLength, int64Column, textCells } from './cells.js';
+import { byteLength, characterCount, int64Column, textCells } from './cells.js';
 import { expectType, options, refusal } from './config.js';
 
 const SCHEMA = {
@@ -54,8 +54,7 @@ class Transform {
   }
 
   length(cell) {
-    // Spread into characters: a string's length counts UTF-16 units.
-    return this.count === 'characters' ? [...cell].length : byteLength(cell);
+    return this.count === 'characters' ? characterCount(cell) : byteLength(cell);
   }
 }
 

@@ -1,5 +1,5 @@
 // Finds texts that are too short. Nulls are none of its business: `required` finds those.
-import { textCells } from './cells.js';
+import { characterCount, textCells } from './cells.js';
 import { expectType, options, wholeNumber } from './config.js';
 
 const SCHEMA = {
@@ -49,8 +49,7 @@ class Check {
     return batch.columns.flatMap((column, rule) => {
       const rows = [];
       textCells(column, batch.rows).forEach((cell, row) => {
-        // Spread into characters: a string's length counts UTF-16 units.
-        if (cell !== null && [...cell].length < this.least) rows.push(row);
+        if (cell !== null && characterCount(cell) < this.least) rows.push(row);
       });
       return rows.length > 0 ? [{ rule, rows }] : [];
     });
