@@ -17,7 +17,7 @@ use glovebox_credentials::{Chain, Environment, Files, Keyring};
 use glovebox_engine::Toolbox;
 use glovebox_engine::manifest::model::{self, Mode, PluginRef, SinkTarget, Store};
 use glovebox_masking::Ring;
-use glovebox_sandbox::{Sandbox, SandboxError};
+use glovebox_sandbox::{Sandbox, SandboxError, Workbench};
 
 include!(concat!(env!("OUT_DIR"), "/standard.rs"));
 
@@ -40,6 +40,19 @@ impl Composed {
             loaded: Mutex::default(),
             keyring: Arc::new(Keyring::new()),
         })
+    }
+}
+
+/// Where authors watch their plugins. A run has no part in it: [`Composed`] holds a [`Sandbox`].
+pub(crate) fn workbench() -> Result<Workbench, SandboxError> {
+    Workbench::new(cache_folder())
+}
+
+/// The component of that name: a standard plugin's, or a file's.
+pub(crate) fn plugin_bytes(name: &str) -> Result<Vec<u8>, PluginError> {
+    match STANDARD.iter().find(|(standard, _)| *standard == name) {
+        Some((_, bytes)) => Ok(bytes.to_vec()),
+        None => read_plugin(Path::new(name)),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod cli;
 mod compose;
+mod examine;
 
 use std::process::ExitCode;
 

@@ -8,5 +8,6 @@ mod canaries;
 mod cases;
 mod interruptions;
 mod manuals;
+mod plugin_commands;
 mod postgres;
 mod sums;

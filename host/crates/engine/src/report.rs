@@ -61,6 +61,10 @@ impl Ledger {
             for (fault, count) in &tally.faults {
                 *self.report.faults.entry(fault.clone()).or_default() += count;
             }
+            for (fault, place) in &tally.places {
+                let places = &mut self.report.fault_places;
+                places.entry(fault.clone()).or_insert_with(|| place.clone());
+            }
         }
         for violation in done.rejects.iter().flat_map(|r| &r.violations) {
             let key = (

@@ -1,5 +1,10 @@
 //! `glovebox plugin`: the plugins that are built in, and any plugin's own manual.
 
+mod bench;
+mod check;
+mod subject;
+mod test;
+
 use std::path::PathBuf;
 
 use glovebox_core::Limits;
@@ -22,14 +27,21 @@ enum Command {
         /// A standard plugin's name, or the path of a component.
         plugin: Option<String>,
     },
+    /// Run an author's cases on a plugin, in the real sandbox.
+    Test(test::Args),
+    /// Show what a plugin is and may, and examine it on every kind of batch.
+    Check(check::Args),
+    /// Measure what a row costs, at several sizes of batch.
+    Bench(bench::Args),
 }
 
 pub(super) fn plugin(args: &Args) -> anyhow::Result<Exit> {
-    let Command::List { plugin } = &args.command;
-    let composed = Composed::new()?;
-    match plugin {
-        None => list(&composed),
-        Some(name) => manual(&composed, name),
+    match &args.command {
+        Command::List { plugin: None } => list(&Composed::new()?),
+        Command::List { plugin: Some(name) } => manual(&Composed::new()?, name),
+        Command::Test(args) => test::test(args),
+        Command::Check(args) => check::check(args),
+        Command::Bench(args) => bench::bench(args),
     }
 }
 

@@ -11,6 +11,7 @@ mod load;
 pub mod model;
 mod scalar;
 mod schema;
+pub mod typed;
 mod units;
 mod value;
 mod yaml;

@@ -12,7 +12,7 @@ fn workbench() -> Workbench {
     Workbench::new(Some(cache)).unwrap()
 }
 
-fn words_of(name: &str, config: &str) -> (Vec<Line>, usize) {
+fn words_of(name: &'static str, config: &str) -> (Vec<Line>, usize) {
     let words = Words::default();
     let room = Room::of(name);
     let plugin = workbench()
