@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod new;
 mod subject;
 mod test;
 
@@ -27,6 +28,8 @@ enum Command {
         /// A standard plugin's name, or the path of a component.
         plugin: Option<String>,
     },
+    /// Make a folder with a small plugin that builds, passes its cases and runs.
+    New(new::Args),
     /// Run an author's cases on a plugin, in the real sandbox.
     Test(test::Args),
     /// Show what a plugin is and may, and examine it on every kind of batch.
@@ -39,6 +42,7 @@ pub(super) fn plugin(args: &Args) -> anyhow::Result<Exit> {
     match &args.command {
         Command::List { plugin: None } => list(&Composed::new()?),
         Command::List { plugin: Some(name) } => manual(&Composed::new()?, name),
+        Command::New(args) => new::new(args),
         Command::Test(args) => test::test(args),
         Command::Check(args) => check::check(args),
         Command::Bench(args) => bench::bench(args),
