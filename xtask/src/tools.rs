@@ -28,7 +28,8 @@ pub(crate) fn ensure() -> Outcome {
         }
         finish(
             Command::new("npm")
-                .args(["ci", "--no-audit", "--no-fund"])
+                // As the template's build.sh, which says why.
+                .args(["install", "--no-save", "--no-audit", "--no-fund"])
                 .current_dir(folder),
         )
     })

@@ -4,6 +4,7 @@ set -eu
 cd "$(dirname "$0")"
 
 if [ ! -e node_modules ]; then
-    npm ci --no-audit --no-fund
+    # Not `npm ci`: it refuses a lock file without the engines' builds for every other system.
+    npm install --no-save --no-audit --no-fund
 fi
 node build.mjs
