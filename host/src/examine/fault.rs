@@ -82,15 +82,11 @@ pub(crate) fn words(words: &Words) -> Vec<String> {
         .take(SHOWN)
         .map(|line| format!("{:9} | {}", voice(line), line.text))
         .collect();
-    if more > 0 || cut {
-        told.push(format!(
-            "… {more} more lines{}",
-            if cut {
-                ", and what was over 64 KiB"
-            } else {
-                ""
-            }
-        ));
+    if more > 0 {
+        told.push(format!("… and {more} lines more"));
+    }
+    if cut {
+        told.push("… and what is over 64 KiB".into());
     }
     told
 }

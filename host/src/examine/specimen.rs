@@ -52,8 +52,8 @@ pub(crate) struct Setting {
 pub(crate) enum NoSetting {
     /// The call is wrong.
     Call(String),
-    /// The plugin refused all of them; what it said of the likeliest.
-    Refused(String),
+    /// The plugin refused all of them; what it said first of each configuration.
+    Refused(Vec<String>),
     /// The plugin failed.
     Fault(PluginError),
 }
@@ -64,14 +64,24 @@ pub(crate) fn setting(
     wanted: &Wanted,
     words: &Words,
 ) -> Result<Setting, NoSetting> {
-    let configs = match &wanted.with {
-        Some(text) => vec![(block(text)?, "--with")],
-        None => configs(plugin),
+    let tries = match &wanted.with {
+        Some(text) => vec![Try {
+            config: block(text)?,
+            from: "--with",
+            names: Vec::new(),
+        }],
+        None => tries(plugin),
     };
     let columns = wanted.columns.as_deref().map(columns).transpose()?;
     let adds = wanted.adds.as_deref().map(self::columns).transpose()?;
-    let mut refusal = None;
-    for (config, config_from) in configs {
+    let mut refusals: Vec<String> = Vec::new();
+    for Try {
+        config,
+        from,
+        names,
+    } in tries
+    {
+        let mut refusal = None;
         for adds in adds_of(plugin.world(), adds.as_deref()) {
             let grants = |fields: Vec<Field>| Grants {
                 masks: match plugin.world() {
@@ -100,23 +110,25 @@ pub(crate) fn setting(
                 };
             let found = match &columns {
                 Some(fields) => open(fields)?.then(|| fields.clone()),
-                None => accepted(&mut open)?,
+                None => accepted(&mut open, &names)?,
             };
             if let Some(fields) = found {
                 return Ok(Setting {
                     grants: grants(fields),
                     config,
-                    config_from,
+                    config_from: from,
                 });
             }
         }
+        refusals.extend(refusal);
     }
-    Err(NoSetting::Refused(refusal.unwrap_or_default()))
+    Err(NoSetting::Refused(refusals))
 }
 
 /// The columns that it takes: of every type together, or of each type that it takes alone.
 fn accepted(
     open: &mut impl FnMut(&[Field]) -> Result<bool, NoSetting>,
+    names: &[String],
 ) -> Result<Option<Vec<Field>>, NoSetting> {
     let all: Vec<Field> = TYPES.map(of_type).to_vec();
     if open(&all)? {
@@ -136,11 +148,16 @@ fn accepted(
         return Ok(Some(alone));
     }
     for data_type in TYPES {
-        let two: Vec<Field> = ["first", "second"]
-            .map(|n| Field::new(n, data_type))
-            .to_vec();
+        let two = ["first", "second"].map(|n| Field::new(n, data_type));
         if open(&two)? {
-            return Ok(Some(two));
+            return Ok(Some(two.to_vec()));
+        }
+        let named: Vec<Field> = names
+            .iter()
+            .map(|n| Field::new(n.as_str(), data_type))
+            .collect();
+        if !named.is_empty() && open(&named)? {
+            return Ok(Some(named));
         }
     }
     Ok(open(&[])?.then(Vec::new))
@@ -164,27 +181,45 @@ fn adds_of(world: World, wanted: Option<&[Field]>) -> Vec<Vec<Field>> {
     }
 }
 
-/// Configurations worth a try: none, the schema's, the manual's.
-fn configs(plugin: &Watched) -> Vec<(String, &'static str)> {
+/// A configuration worth a try.
+struct Try {
+    config: String,
+    from: &'static str,
+    /// The columns of the manual's example, which its configuration may name.
+    names: Vec<String>,
+}
+
+/// No configuration, the schema's, the manual's.
+fn tries(plugin: &Watched) -> Vec<Try> {
     let about = plugin.about();
-    let mut configs = vec![("{}".to_owned(), "none")];
+    let alone = |config: String, from| Try {
+        config,
+        from,
+        names: Vec::new(),
+    };
+    let mut tries = vec![alone("{}".to_owned(), "none")];
     if let Ok(schema) = serde_json::from_str::<Value>(&about.config_schema) {
         let examples = schema.get("examples").and_then(Value::as_array);
-        let examples = examples.into_iter().flatten();
-        configs.extend(
-            examples
-                .chain(schema.get("default"))
-                .map(|value| (value.to_string(), "an example of its schema")),
-        );
+        let examples = examples.into_iter().flatten().chain(schema.get("default"));
+        tries.extend(examples.map(|value| alone(value.to_string(), "an example of its schema")));
     }
     let examples = yaml_blocks(&about.documentation);
-    configs.extend(
-        examples
-            .filter_map(|block| typed::<Value>(&block, "an example").ok())
-            .filter_map(|value| find_with(&value).map(Value::to_string))
-            .map(|with| (with, "the example of its manual")),
-    );
-    configs
+    let examples = examples.filter_map(|block| typed::<Value>(&block, "an example").ok());
+    for example in examples {
+        if let Some((step, with)) = find_step(&example) {
+            tries.push(Try {
+                config: with.to_string(),
+                from: "the example of its manual",
+                names: ["reads", "masks"]
+                    .iter()
+                    .filter_map(|key| step.get(*key)?.as_array())
+                    .flatten()
+                    .filter_map(|name| name.as_str().map(str::to_owned))
+                    .collect(),
+            });
+        }
+    }
+    tries
 }
 
 /// The fenced blocks of YAML in a text.
@@ -193,13 +228,14 @@ fn yaml_blocks(markdown: &str) -> impl Iterator<Item = String> {
     parts.filter_map(|rest| rest.split_once("```").map(|(block, _)| block.to_owned()))
 }
 
-fn find_with(value: &Value) -> Option<&Value> {
+/// The first step with a configuration, and that.
+fn find_step(value: &Value) -> Option<(&Value, &Value)> {
     match value {
         Value::Object(map) => match map.get("with") {
-            Some(with) => Some(with),
-            None => map.values().find_map(find_with),
+            Some(with) => Some((value, with)),
+            None => map.values().find_map(find_step),
         },
-        Value::Array(items) => items.iter().find_map(find_with),
+        Value::Array(items) => items.iter().find_map(find_step),
         _ => None,
     }
 }
@@ -271,41 +307,57 @@ pub(crate) fn options(schema: &str) -> Vec<String> {
                 .lines()
                 .next()
                 .unwrap_or_default();
-            let line = format!("{name:width$}  {}, {fate}. {description}", kind(property));
+            let line = format!(
+                "{name:width$}  {}, {fate}. {description}",
+                kind(property, &schema, 0)
+            );
             line.trim_end().to_owned()
         })
         .collect()
 }
 
-/// What a property takes, in a few words.
-fn kind(property: &Value) -> String {
+/// What a property takes, in a few words; references are followed a few times.
+fn kind(property: &Value, schema: &Value, depth: usize) -> String {
+    const DEEPEST: usize = 4;
+    let text = |key: &str| property.get(key).and_then(Value::as_str);
     if let Some(choices) = property.get("enum").and_then(Value::as_array) {
-        let choices: Vec<String> = choices.iter().map(Value::to_string).collect();
-        return choices.join(" or ");
+        return either(choices.iter().map(Value::to_string).collect());
     }
-    if let Some(reference) = property.get("$ref").and_then(Value::as_str) {
-        let name = reference.rsplit('/').next().unwrap_or(reference);
-        return name.to_lowercase();
+    if let Some(value) = property.get("const") {
+        return value.to_string();
+    }
+    let target = text("$ref").and_then(|r| schema.pointer(r.strip_prefix('#')?));
+    if let Some(target) = target.filter(|_| depth < DEEPEST) {
+        return kind(target, schema, depth + 1);
     }
     for key in ["anyOf", "oneOf"] {
-        if let Some(forms) = property.get(key).and_then(Value::as_array) {
-            let mut forms: Vec<String> = forms.iter().map(kind).filter(|k| k != "null").collect();
-            forms.dedup();
-            return forms.join(" or ");
+        if let Some(forms) = property.get(key).and_then(Value::as_array)
+            && depth < DEEPEST
+        {
+            return either(forms.iter().map(|f| kind(f, schema, depth + 1)).collect());
         }
     }
     match property.get("type") {
         Some(Value::String(name)) => name.clone(),
-        Some(Value::Array(names)) => {
-            let names = names.iter().filter_map(Value::as_str);
-            let names: Vec<&str> = names.filter(|n| *n != "null").collect();
-            names.join(" or ")
-        }
-        _ => match property.get("const") {
-            Some(value) => value.to_string(),
-            None => "a value".into(),
-        },
+        Some(Value::Array(names)) => either(
+            names
+                .iter()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect(),
+        ),
+        _ => "a value".into(),
     }
+}
+
+/// That an option may be left out is said beside it, so null is no choice.
+fn either(mut choices: Vec<String>) -> String {
+    choices.retain(|choice| choice != "null");
+    choices.dedup();
+    if choices.len() > 5 {
+        return "a value".into();
+    }
+    choices.join(" or ")
 }
 
 /// The keys of a block, for a message. Kept beside `columns`, which reads the same notation.
@@ -336,6 +388,9 @@ mod tests {
         let manual = "# x\n```yaml\n- mask: x\n  with: { keep-last: 4 }\n```\n";
         let blocks: Vec<String> = yaml_blocks(manual).collect();
         let value: Value = typed(&blocks[0], "an example").unwrap();
-        assert_eq!(find_with(&value).unwrap().to_string(), r#"{"keep-last":4}"#);
+        assert_eq!(
+            find_step(&value).unwrap().1.to_string(),
+            r#"{"keep-last":4}"#
+        );
     }
 }

@@ -254,7 +254,7 @@ fn a_panics_message_is_the_authors_and_not_the_runs() {
 source: {{ csv: {{ path: in.csv }} }}
 columns: {{ note: {{ type: text }}, other: {{ type: text }} }}
 steps:
-  - {{ name: panics, validate: {{ path: {} }}, reads: [note, other] }}
+  - {{ name: panics, validate: {{ file: {} }}, reads: [note, other] }}
 sink: {{ jsonl: {{ path: out.jsonl }} }}
 rejects: {{ path: rejects.jsonl }}
 ",
@@ -345,9 +345,9 @@ fn check_in_words_says_what_it_is_what_it_may_and_what_it_costs() {
         .ends_with(0);
     for part in [
         "sha256   ",
-        "glovebox:plugin/log@0.1.0",
+        "glovebox:plugin/columns@0.1.0",
         "allowed: the contract",
-        "WASI, empty: there is",
+        "WASI, empty: no arguments",
         "partial 0.1.0 (masker)",
         "keep-last ",
         "with     {\"keep-last\":4} (--with)",

@@ -65,7 +65,9 @@ pub(super) fn setting(plugin: &Watched, wanted: &Wanted) -> Result<Setting, Exit
         }
         Err(NoSetting::Refused(said)) => {
             eprintln!("error: no configuration and columns were found that it takes");
-            eprintln!("  it says of the first try, {said}");
+            for said in said {
+                eprintln!("  it says {said}");
+            }
             eprintln!(
                 "  pass what it takes, like: --with '{{ OPTION: VALUE }}' --columns name:text,price:decimal(12,2){}",
                 match plugin.world() {
