@@ -242,7 +242,7 @@ pub(crate) fn read(text: &str) -> Result<Vec<Case>, Vec<Diagnostic>> {
         }
         match ready(case) {
             Ok(case) => cases.push(case),
-            Err(problem) => problems.push(problem),
+            Err(problem) => problems.push(*problem),
         }
     }
     if problems.is_empty() && cases.is_empty() {
@@ -255,15 +255,20 @@ pub(crate) fn read(text: &str) -> Result<Vec<Case>, Vec<Diagnostic>> {
     }
 }
 
-fn ready(case: Written) -> Result<Case, Diagnostic> {
+fn wrong(span: Range<usize>, problem: impl Into<String>) -> Box<Diagnostic> {
+    Box::new(Diagnostic::error(span, problem))
+}
+
+fn ready(case: Written) -> Result<Case, Box<Diagnostic>> {
     check_expect(&case.expect)?;
     let fields = fields(&case.columns.value)?;
     let mut masks = Vec::new();
     for mask in &case.masks {
         let place = fields.iter().position(|f| *f.name == *mask.value);
-        masks.push(place.ok_or_else(|| {
-            Diagnostic::error(mask.span.clone(), "`masks` names no column of `columns`")
-        })?);
+        masks.push(
+            place
+                .ok_or_else(|| wrong(mask.span.clone(), "`masks` names no column of `columns`"))?,
+        );
     }
     masks.sort_unstable();
     masks.dedup();
@@ -286,7 +291,7 @@ fn ready(case: Written) -> Result<Case, Diagnostic> {
     })
 }
 
-fn check_expect(expect: &Placed<Expect>) -> Result<(), Diagnostic> {
+fn check_expect(expect: &Placed<Expect>) -> Result<(), Box<Diagnostic>> {
     let Expect {
         rules,
         findings,
@@ -309,17 +314,14 @@ fn check_expect(expect: &Placed<Expect>) -> Result<(), Diagnostic> {
         (true, 1..) | (_, 2..) => "`config-error` and `trap` go with nothing else: no answer comes",
         _ => return Ok(()),
     };
-    Err(Diagnostic::error(
-        expect.span.start..expect.span.start + 1,
-        problem,
-    ))
+    Err(wrong(expect.span.start..expect.span.start + 1, problem))
 }
 
 /// The fields of a block of columns.
-fn fields(columns: &Ordered<Column>) -> Result<Vec<Field>, Diagnostic> {
+fn fields(columns: &Ordered<Column>) -> Result<Vec<Field>, Box<Diagnostic>> {
     let field = |(name, column): &(Placed<String>, Column)| {
         let data_type = typed::data_type(&column.data_type.value)
-            .map_err(|problem| Diagnostic::error(column.data_type.span.clone(), problem))?;
+            .map_err(|problem| wrong(column.data_type.span.clone(), problem))?;
         Ok(Field {
             nullable: column.nullable,
             ..Field::new(name.value.as_str(), data_type)
@@ -328,7 +330,7 @@ fn fields(columns: &Ordered<Column>) -> Result<Vec<Field>, Diagnostic> {
     columns.0.iter().map(field).collect()
 }
 
-fn batch(rows: &[Placed<Row>], fields: &[Field], first_row: u64) -> Result<Batch, Diagnostic> {
+fn batch(rows: &[Placed<Row>], fields: &[Field], first_row: u64) -> Result<Batch, Box<Diagnostic>> {
     let nothing = Value::Null;
     let mut columns: Vec<Vec<(&Value, Range<usize>)>> = vec![Vec::new(); fields.len()];
     for row in rows {
@@ -344,12 +346,12 @@ fn batch(rows: &[Placed<Row>], fields: &[Field], first_row: u64) -> Result<Batch
                     cells.len(),
                     fields.len()
                 );
-                return Err(Diagnostic::error(row.span.clone(), problem));
+                return Err(wrong(row.span.clone(), problem));
             }
             Row::Block(cells) => {
                 let known = |name: &str| fields.iter().any(|f| &*f.name == name);
                 if let Some((name, _)) = cells.0.iter().find(|(name, _)| !known(&name.value)) {
-                    return Err(Diagnostic::error(
+                    return Err(wrong(
                         name.span.clone(),
                         "no column of `columns` has this name",
                     ));
@@ -373,16 +375,16 @@ fn batch(rows: &[Placed<Row>], fields: &[Field], first_row: u64) -> Result<Batch
             .filter(|_| !field.nullable)
         {
             let problem = format!("column `{}` is not nullable", field.name);
-            return Err(Diagnostic::error(at(row), problem));
+            return Err(wrong(at(row), problem));
         }
         arrays.push(
             cells::column(&values, field.data_type)
-                .map_err(|(row, problem)| Diagnostic::error(at(row), problem))?,
+                .map_err(|(row, problem)| wrong(at(row), problem))?,
         );
     }
     let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
     let schema = Schema::new(fields.to_vec()).to_arrow();
     let batch = RecordBatch::try_new_with_options(schema, arrays, &options)
-        .map_err(|_| Diagnostic::error(0..0, "internal error: the columns do not fit together"))?;
+        .map_err(|_| wrong(0..0, "internal error: the columns do not fit together"))?;
     Ok(Batch::new(batch, Origin::contiguous(first_row)))
 }

@@ -134,7 +134,7 @@ impl<'p> Stage<'p> {
             return Err(RunError::TooManyFaults {
                 step: self.step.planned.name.to_string(),
                 limit,
-                last: fault.clone(),
+                last: Box::new(fault.clone()),
             });
         }
         Ok(())

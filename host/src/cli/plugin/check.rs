@@ -214,7 +214,7 @@ fn as_json(
 
 fn bytes(n: usize) -> String {
     if n >= 1 << 20 {
-        format!("{}.{} MiB", n >> 20, (n % (1 << 20)) * 10 >> 20)
+        format!("{}.{} MiB", n >> 20, ((n % (1 << 20)) * 10) >> 20)
     } else {
         format!("{} KiB", n.div_ceil(1 << 10))
     }
