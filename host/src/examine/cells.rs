@@ -5,11 +5,16 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMicrosecondType;
 use arrow_array::{Array, ArrayRef, BinaryArray, StringArray};
 use arrow_cast::display::array_value_to_string;
 use arrow_cast::{CastOptions, cast_with_options};
+use arrow_schema::{DataType as ArrowType, TimeUnit};
 use glovebox_core::DataType;
 use serde_json::Value;
+
+/// Arrow reads and shows times of this zone without a table of zones; its name for it is `UTC`.
+const UTC: &str = "+00:00";
 
 /// A column of what was written, or the first row that is wrong and why.
 pub(crate) fn column(cells: &[&Value], data_type: DataType) -> Result<ArrayRef, (usize, String)> {
@@ -52,6 +57,12 @@ pub(crate) fn shown(column: &dyn Array, row: usize) -> Option<String> {
     if let Some(text) = column.as_string_opt::<i32>() {
         return Some(text.value(row).to_owned());
     }
+    let times = column.as_primitive_opt::<TimestampMicrosecondType>();
+    let times = times.map(|times| times.clone().with_timezone(UTC));
+    let column = match &times {
+        Some(times) => times as &dyn Array,
+        None => column,
+    };
     // A column that was checked has a value there; what cannot be shown must still differ.
     Some(array_value_to_string(column, row).unwrap_or_else(|_| "(cannot be shown)".into()))
 }
@@ -111,7 +122,17 @@ fn cast(texts: Vec<Option<String>>, data_type: DataType) -> Option<ArrayRef> {
         safe: false,
         ..CastOptions::default()
     };
-    cast_with_options(&StringArray::from(texts), &data_type.to_arrow(), &strict).ok()
+    let to = match data_type {
+        DataType::Timestamp => ArrowType::Timestamp(TimeUnit::Microsecond, Some(UTC.into())),
+        other => other.to_arrow(),
+    };
+    let column = cast_with_options(&StringArray::from(texts), &to, &strict).ok()?;
+    Some(
+        match column.as_primitive_opt::<TimestampMicrosecondType>() {
+            Some(times) => Arc::new(times.clone().with_timezone("UTC")),
+            None => column,
+        },
+    )
 }
 
 fn bytes(text: &str) -> Option<Vec<u8>> {

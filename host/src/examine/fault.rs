@@ -3,11 +3,11 @@
 //! Owns the halving and the words; refuses to show a cell, for a fault may be reported elsewhere.
 
 use glovebox_core::{Batch, Fault, Grants, PluginError};
-use glovebox_sandbox::{Line, Voice, Watched, Words};
+use glovebox_sandbox::{Voice, Watched, Words};
 
 use super::effect::shape;
 
-/// The most lines of a guest's words that are shown at once.
+/// The most lines of a guest's words that are shown at once, of the log and of each stream.
 const SHOWN: usize = 200;
 
 /// The number of the row that alone makes a fault of the same kind; none if only several together
@@ -71,22 +71,26 @@ pub(crate) fn backtrace(fault: &Fault) -> Vec<String> {
 /// What a guest wrote, a line each with where it wrote it.
 pub(crate) fn words(words: &Words) -> Vec<String> {
     let (lines, cut) = words.take();
-    let more = lines.len().saturating_sub(SHOWN);
-    let voice = |line: &Line| match line.voice {
-        Voice::Log(level) => format!("log {level}"),
-        Voice::Out => "stdout".into(),
-        Voice::Error => "stderr".into(),
-    };
-    let mut told: Vec<String> = lines
-        .iter()
-        .take(SHOWN)
-        .map(|line| format!("{:9} | {}", voice(line), line.text))
-        .collect();
+    let (mut log, mut out, mut error, mut more) = (0, 0, 0, 0);
+    let mut told = Vec::new();
+    for line in lines {
+        let (count, name) = match line.voice {
+            Voice::Log(level) => (&mut log, format!("log {level}")),
+            Voice::Out => (&mut out, "stdout".to_owned()),
+            Voice::Error => (&mut error, "stderr".to_owned()),
+        };
+        *count += 1;
+        if *count > SHOWN {
+            more += 1;
+        } else {
+            told.push(format!("{name:9} | {}", line.text));
+        }
+    }
     if more > 0 {
         told.push(format!("… and {more} lines more"));
     }
     if cut {
-        told.push("… and what is over 64 KiB".into());
+        told.push("… and what is over 64 KiB of each".into());
     }
     told
 }

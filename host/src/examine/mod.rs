@@ -10,5 +10,6 @@ pub(crate) mod cells;
 pub(crate) mod effect;
 pub(crate) mod exam;
 pub(crate) mod fault;
+mod orders;
 pub(crate) mod pace;
 pub(crate) mod specimen;

@@ -16,7 +16,8 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError};
 
 use crate::fault::printable;
 
-/// Bytes of words that are kept until they are taken; the rest is dropped.
+/// Bytes that are kept until they are taken, of the log and of each stream; the rest is dropped,
+/// and a flood on one leaves room for a panic's message on another.
 const KEPT: usize = 64 << 10;
 
 /// Where words came from.
@@ -46,7 +47,8 @@ pub struct Words(Arc<Mutex<Kept>>);
 #[derive(Debug, Default)]
 struct Kept {
     pieces: Vec<(Voice, Vec<u8>)>,
-    bytes: usize,
+    /// Bytes of the log, standard output and standard error.
+    bytes: [usize; 3],
     cut: bool,
 }
 
@@ -68,13 +70,19 @@ impl Words {
     /// Adds what was written, as far as there is room.
     pub(crate) fn say(&self, voice: Voice, bytes: &[u8]) {
         let mut kept = self.kept();
-        let room = KEPT.saturating_sub(kept.bytes);
+        let [log, out, error] = &mut kept.bytes;
+        let held = match voice {
+            Voice::Log(_) => log,
+            Voice::Out => out,
+            Voice::Error => error,
+        };
+        let room = KEPT.saturating_sub(*held);
         let part = bytes.get(..room).unwrap_or(bytes);
+        *held += part.len();
         kept.cut |= part.len() < bytes.len();
         if part.is_empty() {
             return;
         }
-        kept.bytes += part.len();
         match kept.pieces.last_mut() {
             // Calls of `log` are lines; what is written on a stream may be half a line.
             Some((last, text)) if *last == voice && !matches!(voice, Voice::Log(_)) => {
@@ -177,8 +185,9 @@ mod tests {
         for _ in 0..3 {
             words.say(Voice::Out, &[b'x'; KEPT / 2 + 1]);
         }
+        words.say(Voice::Error, b"y");
         let (lines, cut) = words.take();
         assert!(cut);
-        assert_eq!(lines.iter().map(|l| l.text.len()).sum::<usize>(), KEPT);
+        assert_eq!(lines.iter().map(|l| l.text.len()).sum::<usize>(), KEPT + 1);
     }
 }
