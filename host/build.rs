@@ -1,7 +1,10 @@
-//! Embeds the standard plugins, so that an operator copies one file.
+//! Embeds the standard plugins and the templates of new ones, so that people copy one file.
 //!
 //! `cargo xtask plugins` compiles them to components first; without them there is nothing to
 //! embed, and the build says so.
+
+#[path = "build/templates.rs"]
+mod templates;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -43,5 +46,11 @@ fn main() {
     code.push_str("];\n");
     if let Err(error) = fs::write(out.join("standard.rs"), code) {
         println!("cargo::error=cannot write standard.rs: {error}");
+    }
+    let here = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
+    let root = here.parent().unwrap_or(Path::new(".."));
+    let written = templates::table(root).and_then(|code| fs::write(out.join("templates.rs"), code));
+    if let Err(error) = written {
+        println!("cargo::error=cannot embed the templates of plugins: {error}");
     }
 }

@@ -17,7 +17,7 @@ use glovebox_credentials::{Chain, Environment, Files, Keyring};
 use glovebox_engine::manifest::model::{self, Mode, PluginRef, SinkTarget, Store, TrustedKey};
 use glovebox_engine::{PublicKey, SignedBy, Toolbox};
 use glovebox_masking::Ring;
-use glovebox_sandbox::{Sandbox, SandboxError, is_component};
+use glovebox_sandbox::{Sandbox, SandboxError, Workbench, is_component};
 use sha2::{Digest, Sha256};
 
 use crate::signature;
@@ -101,6 +101,19 @@ pub(crate) fn digest(path: &Path, trusted: &[PublicKey]) -> Result<String, Plugi
     }
     let digest = Sha256::digest(&bytes);
     Ok(digest.iter().map(|b| format!("{b:02x}")).collect())
+}
+
+/// Where authors watch their plugins. A run has no part in it: [`Composed`] holds a [`Sandbox`].
+pub(crate) fn workbench() -> Result<Workbench, SandboxError> {
+    Workbench::new(cache_folder())
+}
+
+/// The component of that name: a standard plugin's, or a file's.
+pub(crate) fn plugin_bytes(name: &str) -> Result<Vec<u8>, PluginError> {
+    match STANDARD.iter().find(|(standard, _)| *standard == name) {
+        Some((_, bytes)) => Ok(bytes.to_vec()),
+        None => read_plugin(Path::new(name)),
+    }
 }
 
 /// The first rows of the sink's table, as text; none if the sink is a file.

@@ -2,6 +2,7 @@
 
 mod cli;
 mod compose;
+mod examine;
 mod signature;
 
 use std::process::ExitCode;

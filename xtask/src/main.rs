@@ -1,4 +1,4 @@
-//! Project tasks, in plain Rust: `cargo xtask demo | test | bench | plugins | hostile`.
+//! Project tasks, in plain Rust: `cargo xtask demo | test | bench | plugins | hostile | tools`.
 //!
 //! Owns what has to happen around cargo; refuses dependencies, so that it starts at once.
 
@@ -9,6 +9,7 @@ mod plugins;
 mod postgres;
 mod run;
 mod test;
+mod tools;
 
 use std::process::ExitCode;
 
@@ -24,6 +25,7 @@ cargo xtask TASK
   wast      the component model's own tests under our engine's configuration
   plugins   compile the standard plugins (target/plugins) and the tests' hostile guests
   hostile   run every hostile guest: outcome, time to its end, peak memory (--release, --json FILE)
+  tools     install what makes components of Python and JavaScript (target/tools)
 ";
 
 fn main() -> ExitCode {
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         Some("test") => test::test(&rest),
         Some("plugins") => plugins::standard().and_then(|()| plugins::guests()),
         Some("hostile") => hostile::hostile(&rest),
+        Some("tools") => tools::ensure(),
         Some("bench") => bench(&rest),
         Some("fuzz") => fuzz::fuzz(&rest),
         Some("wast") => fuzz::wast(),

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: exactly what CI runs.
 
 use crate::run::{Outcome, run_cargo, succeeds};
-use crate::{plugins, postgres};
+use crate::{plugins, postgres, tools};
 
 /// Runs every check; `filter` is handed to the tests.
 pub(crate) fn test(filter: &[String]) -> Outcome {
@@ -17,6 +17,7 @@ pub(crate) fn test(filter: &[String]) -> Outcome {
     postgres::ensure()?;
     plugins::standard()?;
     plugins::guests()?;
+    tools::ensure()?;
     run_cargo(&[
         "clippy",
         "--workspace",

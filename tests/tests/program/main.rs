@@ -9,5 +9,6 @@ mod cases;
 mod interruptions;
 mod manuals;
 mod pins;
+mod plugin_commands;
 mod postgres;
 mod sums;

@@ -260,8 +260,8 @@ pub enum PluginError {
     Fault(#[from] Fault),
 }
 
-/// A plugin broke off or broke the contract. It never holds a cell: every text in it is the
-/// host's own.
+/// A plugin broke off or broke the contract. It never holds a cell: every sentence in it is the
+/// host's own, and the names in its frames are written in the component.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("plugin {plugin} {what}; {remedy}")]
 pub struct Fault {
@@ -273,6 +273,31 @@ pub struct Fault {
     pub what: String,
     /// What to do about it.
     pub remedy: String,
+    /// Where guest code was, innermost first, where that is known. In a run there is one at most:
+    /// names are fixed with the component, but which functions call each other may depend on cells.
+    pub frames: Vec<Frame>,
+}
+
+/// A place in guest code, by the names that the component itself bears.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// The function.
+    pub function: String,
+    /// The source file, where the component has debug information and the host reads it.
+    pub file: Option<String>,
+    /// The line in that file, counted from 1.
+    pub line: Option<u32>,
+}
+
+impl fmt::Display for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.function)?;
+        match (&self.file, self.line) {
+            (Some(file), Some(line)) => write!(f, " at {file}:{line}"),
+            (Some(file), None) => write!(f, " in {file}"),
+            (None, _) => Ok(()),
+        }
+    }
 }
 
 /// The class of a fault; also the rule under which poison rows are rejected.

@@ -35,6 +35,9 @@ pub struct RunReport {
     /// Plugin faults that were contained: what happened and how often.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub faults: BTreeMap<String, u64>,
+    /// For some of those: the plugin's function in which the first one happened.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fault_places: BTreeMap<String, String>,
     /// Wall time of the run, in seconds.
     pub seconds: f64,
     /// The most memory that the process has held, in bytes, where the system tells.

@@ -22,7 +22,7 @@ pub enum RunError {
         /// Its limit.
         limit: std::time::Duration,
         /// The last fault.
-        last: Fault,
+        last: Box<Fault>,
     },
     /// A plugin announced one thing at plan time and another in the run.
     #[error(

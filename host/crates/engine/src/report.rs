@@ -74,6 +74,10 @@ impl Ledger {
         for (fault, count) in &summary.faults {
             *self.report.faults.entry(fault.clone()).or_default() += count;
         }
+        for (fault, place) in &summary.places {
+            let places = &mut self.report.fault_places;
+            places.entry(fault.clone()).or_insert_with(|| place.clone());
+        }
         for broken in &summary.rules {
             let key = (
                 broken.step.clone(),

@@ -120,6 +120,7 @@ fn left_personal(step: &ArmedStep<'_>, masked: &[Masked]) -> Option<Fault> {
         kind: FaultKind::Breach,
         what: format!("left the personal column `{}` as it was", left.name),
         remedy: "a masker must mask every personal column of its `masks:`".into(),
+        frames: Vec::new(),
     })
 }
 
@@ -132,6 +133,7 @@ fn not_keyed(step: &ArmedStep<'_>, column: &str, what: &str) -> Fault {
         kind: FaultKind::Breach,
         what: format!("ordered a keyed mask of column `{column}` {what}"),
         remedy: "nothing that it returned was used; report it to the plugin's author".into(),
+        frames: Vec::new(),
     }
 }
 

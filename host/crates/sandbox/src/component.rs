@@ -14,6 +14,7 @@ use crate::fault::printable;
 use crate::instance::Opened;
 use crate::sandbox::Shared;
 use crate::state::State;
+use crate::words::Words;
 
 /// The version of the contract that this host speaks.
 pub const CONTRACT: &str = "0.1.0";
@@ -23,15 +24,23 @@ const LARGEST: usize = 64 << 20;
 /// The most characters of wasmtime's own words that a message repeats.
 const LONGEST_QUOTE: usize = 500;
 const PACKAGE: &str = "glovebox:plugin/";
-/// Interfaces of WASI 0.2 that are linked, and empty.
-const EMPTY_WASI: [&str; 6] = [
-    "wasi:cli/",
-    "wasi:clocks/",
-    "wasi:filesystem/",
-    "wasi:io/",
-    "wasi:random/",
-    "wasi:sockets/",
+/// Interfaces of WASI 0.2 that are linked, and in what way each is empty.
+const EMPTY_WASI: [(&str, &str); 6] = [
+    (
+        "wasi:cli/",
+        "WASI, empty: no arguments, no environment; what is written is dropped in runs",
+    ),
+    ("wasi:clocks/", "WASI, empty: the clocks stand still"),
+    ("wasi:filesystem/", "WASI, empty: there are no files"),
+    ("wasi:io/", "WASI, empty: streams that lead nowhere"),
+    (
+        "wasi:random/",
+        "WASI: random numbers that are the same for the same batch",
+    ),
+    ("wasi:sockets/", "WASI, empty: there is no network"),
 ];
+/// What to build a plugin with, for a message about one that speaks another version.
+const REBUILD: &str = "rebuild it with glovebox-sdk 0.1, or from the WIT package glovebox:plugin@0.1.0 (the folder wit/ of this version)";
 
 /// Whether the bytes begin as a WebAssembly component does, not as a core module.
 pub fn is_component(bytes: &[u8]) -> bool {
@@ -62,48 +71,19 @@ impl Compiled {
         bytes: &[u8],
         pin: Option<&str>,
         limits: &Limits,
+        words: Option<&Words>,
     ) -> Result<Self, PluginError> {
         let refuse = |problem: String| PluginError::Refused {
             plugin: name.to_owned(),
             problem,
         };
-        if bytes.len() > LARGEST {
-            return Err(refuse(format!(
-                "is larger than {} MiB, which no plugin needs",
-                LARGEST >> 20
-            )));
-        }
-        let digest: [u8; 32] = Sha256::digest(bytes).into();
-        let sha256: String = digest.iter().map(|b| format!("{b:02x}")).collect();
+        let (digest, sha256) = digest(bytes).map_err(refuse)?;
         if let Some(pin) = pin.filter(|pin| *pin != sha256) {
             return Err(refuse(format!(
                 "is not the pinned component: its SHA-256 is {sha256}, and the manifest pins {pin}; find out who changed it before you pin it anew"
             )));
         }
-        if !is_component(bytes) {
-            let what = if bytes.starts_with(b"\0asm") {
-                "is a core WebAssembly module, not a component; build it with `cargo build --target wasm32-wasip2`"
-            } else {
-                "is no WebAssembly component"
-            };
-            return Err(refuse(what.into()));
-        }
-        let cached = shared
-            .cache
-            .as_ref()
-            .and_then(|c| c.get(&shared.engine, &sha256));
-        let component = match cached {
-            Some(component) => component,
-            None => {
-                let component = Component::from_binary(&shared.engine, bytes)
-                    // The text names what the bytes break; a plugin's bytes hold no cell.
-                    .map_err(|e| refuse(format!("is not a valid component: {}", quoted(&e))))?;
-                if let Some(cache) = &shared.cache {
-                    cache.put(&component, &sha256);
-                }
-                component
-            }
-        };
+        let component = compile(&shared, bytes, &sha256).map_err(refuse)?;
         check_imports(&component, &shared.engine).map_err(refuse)?;
         let world = find_world(&component, &shared.engine).map_err(refuse)?;
         let pre = shared
@@ -118,7 +98,7 @@ impl Compiled {
             limits: limits.clone(),
             digest,
         });
-        let about = crate::instance::describe(&inner)?;
+        let about = crate::instance::describe(&inner, words)?;
         Ok(Compiled {
             inner,
             sha256,
@@ -145,8 +125,56 @@ impl Plugin for Compiled {
     }
 
     fn open(&self, config: &str, grants: &Grants) -> Result<Box<dyn Instance>, PluginError> {
-        Ok(Box::new(Opened::open(&self.inner, config, grants)?))
+        Ok(Box::new(self.open_with(config, grants, None)?))
     }
+}
+
+impl Compiled {
+    /// As [`Plugin::open`], with words where an author watches.
+    pub(crate) fn open_with(
+        &self,
+        config: &str,
+        grants: &Grants,
+        words: Option<&Words>,
+    ) -> Result<Opened, PluginError> {
+        Opened::open(&self.inner, config, grants, words)
+    }
+}
+
+/// The SHA-256 of what is small enough, raw and in hexadecimal.
+pub(crate) fn digest(bytes: &[u8]) -> Result<([u8; 32], String), String> {
+    if bytes.len() > LARGEST {
+        return Err(format!(
+            "is larger than {} MiB, which no plugin needs",
+            LARGEST >> 20
+        ));
+    }
+    let digest: [u8; 32] = Sha256::digest(bytes).into();
+    let hex = digest.iter().map(|b| format!("{b:02x}")).collect();
+    Ok((digest, hex))
+}
+
+/// The component as machine code, from the cache if it is there.
+pub(crate) fn compile(shared: &Shared, bytes: &[u8], sha256: &str) -> Result<Component, String> {
+    if !is_component(bytes) {
+        let what = if bytes.starts_with(b"\0asm") {
+            "is a core WebAssembly module, not a component; build it with `cargo build --target wasm32-wasip2`"
+        } else {
+            "is no WebAssembly component"
+        };
+        return Err(what.into());
+    }
+    let cache = shared.cache.as_ref();
+    if let Some(component) = cache.and_then(|c| c.get(&shared.engine, sha256)) {
+        return Ok(component);
+    }
+    let component = Component::from_binary(&shared.engine, bytes)
+        // The text names what the bytes break; a plugin's bytes hold no cell.
+        .map_err(|e| format!("is not a valid component: {}", quoted(&e)))?;
+    if let Some(cache) = cache {
+        cache.put(&component, sha256);
+    }
+    Ok(component)
 }
 
 /// A component whose imports or exports are not those of the contract.
@@ -154,7 +182,7 @@ pub(crate) fn misfit(plugin: &str, error: &wasmtime::Error) -> PluginError {
     PluginError::Refused {
         plugin: plugin.to_owned(),
         problem: format!(
-            "does not fit contract {CONTRACT}: {}; rebuild it with glovebox-sdk 0.1",
+            "does not fit contract {CONTRACT}, whose version it names: {}; {REBUILD}",
             quoted(error)
         ),
     }
@@ -168,28 +196,38 @@ fn quoted(error: &wasmtime::Error) -> String {
 
 fn check_imports(component: &Component, engine: &wasmtime::Engine) -> Result<(), String> {
     for (import, _) in component.component_type().imports(engine) {
-        if let Some(interface) = import.strip_prefix(PACKAGE) {
-            check_version(interface)?;
-            continue;
-        }
-        let known = EMPTY_WASI.iter().any(|w| import.starts_with(w)) && import.contains("@0.2.");
-        if !known {
-            return Err(format!(
-                "imports `{import}`, which no plugin is given; a plugin may import glovebox:plugin/log and an empty WASI 0.2 only"
-            ));
-        }
+        judge(import)?;
     }
     Ok(())
 }
 
+/// Why a plugin may import this, or why it may not.
+pub(crate) fn judge(import: &str) -> Result<&'static str, String> {
+    if let Some(interface) = import.strip_prefix(PACKAGE) {
+        return Ok(match check_version(interface)? {
+            "log" => "the contract: lines for the plugin's author; dropped in runs",
+            _ => "the contract: types",
+        });
+    }
+    let empty = EMPTY_WASI.iter().find(|(w, _)| import.starts_with(w));
+    match empty.filter(|_| import.contains("@0.2.")) {
+        Some((_, why)) => Ok(why),
+        None => Err(format!(
+            "imports `{}`, which no plugin is given; a plugin may import glovebox:plugin/log and an empty WASI 0.2 only",
+            printable(import)
+        )),
+    }
+}
+
 fn check_version(interface: &str) -> Result<&str, String> {
-    let (name, version) = interface.split_once('@').unwrap_or((interface, "none"));
-    if version == CONTRACT {
-        Ok(name)
-    } else {
-        Err(format!(
-            "was built for contract {version}, and this host speaks {CONTRACT}; rebuild it with glovebox-sdk 0.1"
-        ))
+    let speaks = format!("this host speaks {CONTRACT}; {REBUILD}");
+    match interface.split_once('@') {
+        Some((name, CONTRACT)) => Ok(name),
+        Some((_, version)) => Err(format!(
+            "was built for contract {}, and {speaks}",
+            printable(version)
+        )),
+        None => Err(format!("names no version of the contract, and {speaks}")),
     }
 }
 
@@ -213,7 +251,7 @@ fn find_world(component: &Component, engine: &wasmtime::Engine) -> Result<World,
     match worlds.as_slice() {
         [world] => Ok(*world),
         [] => Err(format!(
-            "exports none of the worlds of contract {CONTRACT}: validator, masker, transformer; build it with glovebox-sdk 0.1"
+            "exports none of the worlds of contract {CONTRACT}: validator, masker, transformer; {REBUILD}"
         )),
         _ => Err(
             "exports more than one world; a plugin is a validator, a masker or a transformer"

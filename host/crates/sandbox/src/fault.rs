@@ -10,6 +10,7 @@ use wasmtime::component::ResourceTableError;
 use wasmtime_wasi::I32Exit;
 
 use crate::state::{HANDLES, Refused, State};
+use crate::trace;
 
 /// What a plugin was doing when it failed, for messages.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +19,8 @@ pub(crate) struct During<'a> {
     /// `starting`, `open`, `apply` and so on.
     pub(crate) call: &'static str,
     pub(crate) limits: &'a Limits,
+    /// The most frames of a backtrace that a fault may hold.
+    pub(crate) frames: usize,
 }
 
 impl During<'_> {
@@ -32,6 +35,13 @@ impl During<'_> {
 
     /// What came of a call that did not return.
     pub(crate) fn stopped(&self, error: &wasmtime::Error, state: &State) -> Fault {
+        Fault {
+            frames: trace::frames(error, self.frames),
+            ..self.cause(error, state)
+        }
+    }
+
+    fn cause(&self, error: &wasmtime::Error, state: &State) -> Fault {
         let call = self.call;
         if let (Some(refused), false) = (state.meter.refused, is_interrupt(error)) {
             return self.refused(refused);
@@ -122,6 +132,7 @@ impl During<'_> {
             kind,
             what,
             remedy,
+            frames: Vec::new(),
         }
     }
 }

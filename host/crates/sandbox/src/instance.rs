@@ -13,6 +13,8 @@ use crate::clock::TICK;
 use crate::component::Inner;
 use crate::fault::During;
 use crate::state::{HANDLES, State};
+use crate::trace;
+use crate::words::Words;
 
 /// Time that a call has beyond its limit before the host stops waiting for it: what the epoch
 /// cannot stop, such as a guest that sleeps in WASI, is stopped by this.
@@ -25,8 +27,8 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
-    fn new(plugin: &Arc<Inner>) -> Self {
-        let state = State::new(&plugin.limits, plugin.digest);
+    fn new(plugin: &Arc<Inner>, words: Option<&Words>) -> Self {
+        let state = State::new(&plugin.limits, plugin.digest, words);
         let mut store = Store::new(&plugin.shared.engine, state);
         store.limiter(|state| &mut state.meter);
         store.set_hostcall_fuel(plugin.limits.returned);
@@ -65,6 +67,10 @@ impl Guest {
             plugin: &self.plugin.name,
             call,
             limits: &self.plugin.limits,
+            frames: match self.store.data().words {
+                Some(_) => trace::AUTHORS,
+                None => trace::RUNS,
+            },
         }
     }
 
@@ -78,8 +84,8 @@ impl Guest {
 }
 
 /// Asks a plugin what it is, on an instance of its own.
-pub(crate) fn describe(plugin: &Arc<Inner>) -> Result<About, PluginError> {
-    v0_1::describe(&mut Guest::new(plugin))
+pub(crate) fn describe(plugin: &Arc<Inner>, words: Option<&Words>) -> Result<About, PluginError> {
+    v0_1::describe(&mut Guest::new(plugin, words))
 }
 
 /// An opened instance, replaced by a fresh one when it has grown too large.
@@ -89,6 +95,7 @@ pub(crate) struct Opened {
     announced: Announced,
     config: String,
     grants: Grants,
+    words: Option<Words>,
     /// Bytes of memory at which the instance is retired.
     retire_at: usize,
     spent: bool,
@@ -99,8 +106,9 @@ impl Opened {
         plugin: &Arc<Inner>,
         config: &str,
         grants: &Grants,
+        words: Option<&Words>,
     ) -> Result<Self, PluginError> {
-        let mut guest = Guest::new(plugin);
+        let mut guest = Guest::new(plugin, words);
         let (session, announced) = v0_1::open(&mut guest, config, grants)?;
         let held = guest.memory();
         Ok(Opened {
@@ -110,6 +118,7 @@ impl Opened {
             announced,
             config: config.to_owned(),
             grants: grants.clone(),
+            words: words.cloned(),
             spent: false,
         })
     }
@@ -117,8 +126,8 @@ impl Opened {
     /// A guest that keeps what it should free would fill its memory; a fresh one starts empty.
     fn renew(&mut self) -> Result<(), Fault> {
         let plugin = Arc::clone(&self.guest.plugin);
-        let fresh =
-            Opened::open(&plugin, &self.config, &self.grants).map_err(|error| match error {
+        let fresh = Opened::open(&plugin, &self.config, &self.grants, self.words.as_ref())
+            .map_err(|error| match error {
                 PluginError::Fault(fault) => fault,
                 _ => self
                     .guest
@@ -136,6 +145,13 @@ impl Opened {
         self.guest
             .during("open")
             .breach("it announced other rules or fields than before, for the same configuration")
+    }
+}
+
+impl Opened {
+    /// Bytes of linear memory that the instance holds. It only grows, so this is also its peak.
+    pub(crate) fn memory(&self) -> usize {
+        self.guest.memory()
     }
 }
 

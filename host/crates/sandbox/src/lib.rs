@@ -11,7 +11,12 @@ mod fault;
 mod instance;
 mod sandbox;
 mod state;
+mod trace;
+mod watch;
+mod words;
 
 pub use cache::CacheError;
 pub use component::{CONTRACT, is_component};
 pub use sandbox::{Sandbox, SandboxError, config};
+pub use watch::{Import, Parts, Sitting, Watched, Workbench};
+pub use words::{Line, Voice, Words};

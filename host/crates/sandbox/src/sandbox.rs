@@ -2,18 +2,20 @@
 //!
 //! Owns how guest code is compiled and stopped; refuses proposals that the contract does not need.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use glovebox_core::{Limits, Plugin, PluginError};
 use wasmtime::component::Linker;
-use wasmtime::{Config, Engine, OptLevel, WasmFeatures};
+use wasmtime::{Config, Engine, OptLevel, WasmBacktraceDetails, WasmFeatures};
 
 use crate::abi::v0_1;
 use crate::cache::{Cache, CacheError};
 use crate::clock::Ticker;
 use crate::component::Compiled;
 use crate::state::State;
+use crate::trace;
 
 /// Stack that guest code may use, in bytes. One value for the process: wasmtime fixes it with
 /// the engine, not with the instance.
@@ -55,31 +57,8 @@ impl Sandbox {
     /// When the engine or its timers cannot start. A cache that cannot be used is no error: it
     /// is said in the log, and components are compiled.
     pub fn new(cache: Option<PathBuf>) -> Result<Self, SandboxError> {
-        let engine = Engine::new(&config()).map_err(|e| SandboxError::Engine(format!("{e:#}")))?;
-        let linker = v0_1::linker(&engine).map_err(|e| SandboxError::Engine(format!("{e:#}")))?;
-        let timers = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("glovebox-timers")
-            .enable_time()
-            .build()
-            .map_err(SandboxError::Timers)?;
-        let cache = cache.and_then(|folder| match Cache::open(folder, &engine) {
-            Ok(cache) => Some(cache),
-            Err(CacheError { place, problem }) => {
-                tracing::warn!(place, problem, "compiled plugins are not cached");
-                None
-            }
-        });
-        let ticker = Ticker::start(&engine).map_err(SandboxError::Timers)?;
-        Ok(Sandbox {
-            shared: Arc::new(Shared {
-                engine,
-                linker,
-                cache,
-                timers,
-                _ticker: ticker,
-            }),
-        })
+        let shared = Arc::new(Shared::start(cache, WasmBacktraceDetails::Disable)?);
+        Ok(Sandbox { shared })
     }
 
     /// Compiles a component, or takes it from the cache, and asks it what it is. `name` is what
@@ -115,19 +94,60 @@ impl Sandbox {
             bytes,
             sha256,
             limits,
+            None,
         )?))
+    }
+}
+
+impl Shared {
+    /// Starts the engine, with or without reading the debug information of components.
+    pub(crate) fn start(
+        cache: Option<PathBuf>,
+        details: WasmBacktraceDetails,
+    ) -> Result<Self, SandboxError> {
+        let engine = Engine::new(&configured(details))
+            .map_err(|e| SandboxError::Engine(format!("{e:#}")))?;
+        let linker = v0_1::linker(&engine).map_err(|e| SandboxError::Engine(format!("{e:#}")))?;
+        let timers = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("glovebox-timers")
+            .enable_time()
+            .build()
+            .map_err(SandboxError::Timers)?;
+        let cache = cache.and_then(|folder| match Cache::open(folder, &engine) {
+            Ok(cache) => Some(cache),
+            Err(CacheError { place, problem }) => {
+                tracing::warn!(place, problem, "compiled plugins are not cached");
+                None
+            }
+        });
+        let ticker = Ticker::start(&engine).map_err(SandboxError::Timers)?;
+        Ok(Shared {
+            engine,
+            linker,
+            cache,
+            timers,
+            _ticker: ticker,
+        })
     }
 }
 
 /// The engine's configuration: which proposals guests may use, and how they are compiled. For tests
 /// that run other WebAssembly under it.
 pub fn config() -> Config {
+    configured(WasmBacktraceDetails::Disable)
+}
+
+fn configured(details: WasmBacktraceDetails) -> Config {
     let mut config = Config::new();
     config
         .cranelift_opt_level(OptLevel::Speed)
         .epoch_interruption(true)
         .max_wasm_stack(GUEST_STACK)
         .async_stack_size(FIBER_STACK)
+        // Said here, because the default is to ask the environment.
+        .wasm_backtrace_details(details)
+        .wasm_backtrace_max_frames(NonZeroUsize::new(trace::CAPTURED))
         // The same input must give the same output, on any machine.
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)

@@ -14,6 +14,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use crate::clock::Frozen;
+use crate::words::{Stream, Voice, Words};
 
 /// Bytes of randomness that one WASI call may ask for.
 const RANDOM_AT_ONCE: u64 = 1 << 20;
@@ -27,6 +28,8 @@ pub(crate) struct State {
     wasi: WasiCtx,
     table: ResourceTable,
     random: Seeded,
+    /// Where the guest's words go; nowhere in a run, where they may hold cells.
+    pub(crate) words: Option<Words>,
     pub(crate) meter: Meter,
     /// Whether the guest has been instantiated, its start-up code included.
     pub(crate) started: bool,
@@ -34,10 +37,10 @@ pub(crate) struct State {
 
 impl State {
     /// The state of a fresh instance; `seed` is where its randomness starts.
-    pub(crate) fn new(limits: &Limits, seed: [u8; 32]) -> Self {
+    pub(crate) fn new(limits: &Limits, seed: [u8; 32], words: Option<&Words>) -> Self {
         let random = Seeded(Arc::new(Mutex::new(StdRng::from_seed(seed))));
-        let wasi = WasiCtxBuilder::new()
-            .allow_tcp(false)
+        let mut wasi = WasiCtxBuilder::new();
+        wasi.allow_tcp(false)
             .allow_udp(false)
             .allow_ip_name_lookup(false)
             .wall_clock(Frozen)
@@ -45,14 +48,21 @@ impl State {
             .secure_random(random.clone())
             .insecure_random(random.clone())
             .insecure_random_seed(0)
-            .max_random_size(RANDOM_AT_ONCE)
-            .build();
+            .max_random_size(RANDOM_AT_ONCE);
+        if let Some(words) = words {
+            let stream = |voice| Stream {
+                words: words.clone(),
+                voice,
+            };
+            wasi.stdout(stream(Voice::Out)).stderr(stream(Voice::Error));
+        }
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES);
         State {
-            wasi,
+            wasi: wasi.build(),
             table,
             random,
+            words: words.cloned(),
             meter: Meter::new(limits),
             started: false,
         }

@@ -1,8 +1,13 @@
 //! `glovebox plugin`: the plugins that are built in, and any plugin's own manual.
 
+mod bench;
+mod check;
 mod list;
+mod new;
 mod options;
 mod pin;
+mod subject;
+mod test;
 
 use super::Exit;
 
@@ -18,11 +23,23 @@ enum Command {
     List(list::Args),
     /// Write into a manifest which content its plugins must have: the SHA-256 of each file.
     Pin(pin::Args),
+    /// Make a folder with a small plugin that builds, passes its cases and runs.
+    New(new::Args),
+    /// Run an author's cases on a plugin, in the real sandbox.
+    Test(test::Args),
+    /// Show what a plugin is and may, and examine it on every kind of batch.
+    Check(check::Args),
+    /// Measure what a row costs, at several sizes of batch.
+    Bench(bench::Args),
 }
 
 pub(super) fn plugin(args: &Args) -> anyhow::Result<Exit> {
     match &args.command {
         Command::List(args) => list::list(args),
         Command::Pin(args) => pin::pin(args),
+        Command::New(args) => new::new(args),
+        Command::Test(args) => test::test(args),
+        Command::Check(args) => check::check(args),
+        Command::Bench(args) => bench::bench(args),
     }
 }

@@ -12,6 +12,7 @@ pub mod model;
 pub mod pin;
 mod scalar;
 mod schema;
+pub mod typed;
 mod units;
 mod value;
 mod yaml;

@@ -15,3 +15,4 @@ mod masks;
 mod memory;
 mod room;
 mod stops;
+mod watched;

@@ -130,6 +130,7 @@ impl Room {
         assert!(started.elapsed() < HANG, "the host hung");
         silent(&fault.to_string());
         silent(&format!("{fault:?}"));
+        assert!(fault.frames.len() <= 1, "{:?}", fault.frames);
         assert!(
             fault
                 .to_string()
@@ -151,6 +152,7 @@ impl Room {
             kind,
             what: what.into(),
             remedy: remedy.into(),
+            frames: fault.frames.clone(),
         };
         assert_eq!(fault, due, "{}", self.config);
     }

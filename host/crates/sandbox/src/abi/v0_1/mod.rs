@@ -18,6 +18,7 @@ use self::bindings::glovebox::plugin::{columns, log};
 use crate::fault::printable;
 use crate::instance::Guest;
 use crate::state::State;
+use crate::words::Voice;
 
 /// The longest text that a plugin may say of itself: its documentation or its schema.
 const LONGEST_TEXT: usize = 256 << 10;
@@ -42,8 +43,17 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
 }
 
 impl log::Host for State {
-    /// Dropped: during a run a message may hold cells.
-    fn log(&mut self, _level: log::Level, _message: String) {}
+    /// Dropped in a run, where a message may hold cells.
+    fn log(&mut self, level: log::Level, message: String) {
+        let Some(words) = &self.words else { return };
+        let level = match level {
+            log::Level::Debug => "debug",
+            log::Level::Info => "info",
+            log::Level::Warn => "warn",
+            log::Level::Error => "error",
+        };
+        words.say(Voice::Log(level), message.as_bytes());
+    }
 }
 
 /// Instantiates a plugin and runs its start-up code.

@@ -1,0 +1,382 @@
+//! YAML files beside the manifest, read into types of serde's by the same rules as a manifest.
+//!
+//! Owns the place of whatever is wrong, and of what a type asks to be [`Placed`]; refuses what a
+//! manifest may not use either: anchors, aliases, tags, doubled keys.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::{MapDeserializer, SeqDeserializer};
+use serde::de::{
+    self, Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer,
+    MapAccess, Visitor,
+};
+use serde::forward_to_deserialize_any;
+
+use super::diagnostic::Diagnostic;
+use super::model::{Span, Spanned};
+use super::units;
+use super::yaml::{self, Entry, Kind, Node};
+use glovebox_core::DataType;
+
+/// What a type says to be told its place.
+const PLACED: &str = "$glovebox::Placed";
+const START: &str = "start";
+const END: &str = "end";
+const VALUE: &str = "value";
+
+/// Reads a text; `what` names the kind of file in messages, with its article.
+///
+/// # Errors
+/// What is wrong, each at its place: everything of YAML, or the first thing of the type.
+pub fn typed<T: DeserializeOwned>(text: &str, what: &str) -> Result<T, Vec<Diagnostic>> {
+    let yaml::Parsed { root, mut problems } = yaml::parse(text);
+    for problem in &mut problems {
+        problem.message = problem.message.replace("a manifest", what);
+        problem.help = problem.help.take().map(|h| h.replace("a manifest", what));
+    }
+    let Some(root) = root.filter(|_| problems.is_empty()) else {
+        if problems.is_empty() {
+            problems.push(Diagnostic::error(0..0, "the file is empty"));
+        }
+        return Err(problems);
+    };
+    T::deserialize(At(&root)).map_err(|wrong| {
+        let span = first_line(text, wrong.span.unwrap_or(root.span.clone()));
+        vec![Diagnostic::error(span, wrong.message)]
+    })
+}
+
+/// A column's type as a manifest writes it.
+///
+/// # Errors
+/// What to write instead.
+pub fn data_type(text: &str) -> Result<DataType, String> {
+    units::data_type(text).map_err(|not| match not {
+        units::NotAType::Decimal => "`decimal` needs its digits, like decimal(12,2)".into(),
+        units::NotAType::Unknown(Some(meant)) => {
+            format!("there is no type `{text}`; did you mean `{meant}`?")
+        }
+        units::NotAType::Unknown(None) => format!(
+            "there is no type `{text}`; the types are: {}(12,2)",
+            units::TYPES.join(", ")
+        ),
+    })
+}
+
+/// The first line of a place, which is where a reader begins.
+fn first_line(text: &str, span: Span) -> Span {
+    let covered = text.get(span.clone()).unwrap_or_default();
+    let line = covered.lines().next().unwrap_or_default();
+    span.start..span.start + line.len()
+}
+
+/// A value and where it was written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Placed<T> {
+    /// The value.
+    pub value: T,
+    /// Its place in the text.
+    pub span: Span,
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Placed<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Parts<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Parts<T> {
+            type Value = Placed<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value with its place")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                // The reader below gives these three, in this order.
+                let (mut start, mut end, mut value) = (0, 0, None);
+                while let Some(part) = map.next_key::<String>()? {
+                    match part.as_str() {
+                        START => start = map.next_value()?,
+                        END => end = map.next_value()?,
+                        _ => value = Some(map.next_value()?),
+                    }
+                }
+                let value = value.ok_or_else(|| de::Error::missing_field(VALUE))?;
+                Ok(Placed {
+                    value,
+                    span: start..end,
+                })
+            }
+        }
+
+        deserializer.deserialize_struct(PLACED, &[START, END, VALUE], Parts(PhantomData))
+    }
+}
+
+/// A block whose keys keep their order and places.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ordered<T>(pub Vec<(Placed<String>, T)>);
+
+impl<T> Default for Ordered<T> {
+    fn default() -> Self {
+        Ordered(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Ordered<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
+            type Value = Ordered<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a block of keys")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Ordered(entries))
+            }
+        }
+
+        deserializer.deserialize_map(Entries(PhantomData))
+    }
+}
+
+/// What serde complains about, and where.
+#[derive(Debug)]
+struct Wrong {
+    message: String,
+    span: Option<Span>,
+}
+
+impl Wrong {
+    /// The innermost place stays.
+    fn at(mut self, span: &Span) -> Self {
+        self.span.get_or_insert_with(|| span.clone());
+        self
+    }
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Wrong {}
+
+impl de::Error for Wrong {
+    fn custom<M: fmt::Display>(message: M) -> Self {
+        Wrong {
+            message: message.to_string(),
+            span: None,
+        }
+    }
+}
+
+/// The three parts of a [`Placed`].
+fn placed<'de, V: Visitor<'de>>(
+    span: &Span,
+    value: Part<'_>,
+    visitor: V,
+) -> Result<V::Value, Wrong> {
+    let parts = [
+        (START, Part::Number(span.start)),
+        (END, Part::Number(span.end)),
+        (VALUE, value),
+    ];
+    visitor.visit_map(MapDeserializer::new(parts.into_iter()))
+}
+
+enum Part<'n> {
+    Number(usize),
+    Key(&'n Spanned<String>),
+    Node(&'n Node),
+}
+
+impl<'de> IntoDeserializer<'de, Wrong> for Part<'_> {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+impl<'de> Deserializer<'de> for Part<'_> {
+    type Error = Wrong;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        match self {
+            Part::Number(n) => visitor.visit_u64(n as u64),
+            Part::Key(key) => Key(key).deserialize_any(visitor),
+            Part::Node(node) => At(node).deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        match self {
+            Part::Node(node) => At(node).deserialize_option(visitor),
+            other => visitor.visit_some(other),
+        }
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Wrong> {
+        match self {
+            Part::Node(node) => At(node).deserialize_struct(name, fields, visitor),
+            other => other.deserialize_any(visitor),
+        }
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
+        unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+/// A key of a block.
+struct Key<'n>(&'n Spanned<String>);
+
+impl<'de> Deserializer<'de> for Key<'_> {
+    type Error = Wrong;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        visitor
+            .visit_str(&self.0.value)
+            .map_err(|wrong: Wrong| wrong.at(&self.0.span))
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Wrong> {
+        placed(&self.0.span, Part::Key(self.0), visitor)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
+        unit unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+/// A node of the tree.
+struct At<'n>(&'n Node);
+
+impl<'de> IntoDeserializer<'de, Wrong> for At<'_> {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+impl<'de> Deserializer<'de> for At<'_> {
+    type Error = Wrong;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        let visited = match &self.0.kind {
+            Kind::Broken | Kind::Null => visitor.visit_unit(),
+            Kind::Bool(value) => visitor.visit_bool(*value),
+            Kind::Number(number) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
+                (Some(n), _, _) => visitor.visit_u64(n),
+                (_, Some(n), _) => visitor.visit_i64(n),
+                (_, _, n) => visitor.visit_f64(n.unwrap_or(f64::NAN)),
+            },
+            Kind::Text(text) => visitor.visit_str(text),
+            Kind::List(items) => visitor.visit_seq(SeqDeserializer::new(items.iter().map(At))),
+            Kind::Map(entries) => visitor.visit_map(Block {
+                entries: entries.iter(),
+                value: None,
+            }),
+        };
+        visited.map_err(|wrong: Wrong| wrong.at(&self.0.span))
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        match self.0.kind {
+            Kind::Null => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Wrong> {
+        if name == PLACED {
+            return placed(&self.0.span, Part::Node(self.0), visitor);
+        }
+        self.deserialize_any(visitor)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Wrong> {
+        let Kind::Text(text) = &self.0.kind else {
+            let found = self.0.describe();
+            return Err(de::Error::custom(format_args!(
+                "a word is due, not {found}"
+            )))
+            .map_err(|wrong: Wrong| wrong.at(&self.0.span));
+        };
+        visitor
+            .visit_enum(text.as_str().into_deserializer())
+            .map_err(|wrong: Wrong| wrong.at(&self.0.span))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
+        unit_struct newtype_struct seq tuple tuple_struct map identifier ignored_any
+    }
+}
+
+/// The keys and values of a block.
+struct Block<'n> {
+    entries: std::slice::Iter<'n, Entry>,
+    value: Option<&'n Node>,
+}
+
+impl<'de> MapAccess<'de> for Block<'_> {
+    type Error = Wrong;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Wrong> {
+        let Some(entry) = self.entries.next() else {
+            return Ok(None);
+        };
+        self.value = Some(&entry.value);
+        seed.deserialize(Key(&entry.key))
+            .map(Some)
+            .map_err(|wrong| wrong.at(&entry.key.span))
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Wrong> {
+        let Some(node) = self.value.take() else {
+            return Err(de::Error::custom("a value without a key"));
+        };
+        seed.deserialize(At(node))
+            .map_err(|wrong| wrong.at(&node.span))
+    }
+}
+
+#[cfg(test)]
+#[path = "typed_tests.rs"]
+mod tests;

@@ -1,0 +1,81 @@
+//! From wasmtime's backtrace to the few frames that a fault may hold.
+//!
+//! Owns their bounds; refuses the frames of a panic's own machinery, control characters, and names
+//! without end.
+
+use glovebox_core::Frame;
+use wasmtime::{FrameInfo, WasmBacktrace};
+
+use crate::fault::printable;
+
+/// The most frames that are captured; those of a panic's machinery are among them.
+pub(crate) const CAPTURED: usize = 40;
+/// The most frames that authors are shown.
+pub(crate) const AUTHORS: usize = 20;
+/// The frames that a run is shown. A name is written in the component, so it holds no cell; but a
+/// guest could choose by its cells which functions call each other, and twenty names spell a cell.
+pub(crate) const RUNS: usize = 1;
+
+/// The most characters of a function's name.
+const LONGEST_NAME: usize = 160;
+/// The most characters of a file's path; its end is kept.
+const LONGEST_PATH: usize = 160;
+
+/// Where the guest was, innermost first: at most so many frames, without those that any panic has.
+pub(crate) fn frames(error: &wasmtime::Error, most: usize) -> Vec<Frame> {
+    let Some(trace) = error.downcast_ref::<WasmBacktrace>() else {
+        return Vec::new();
+    };
+    let frames: Vec<Frame> = trace.frames().iter().flat_map(symbols).collect();
+    let own = frames.iter().position(|f| !is_machinery(f)).unwrap_or(0);
+    frames.into_iter().skip(own).take(most).collect()
+}
+
+/// One frame of the machine is several of the source where functions were inlined.
+fn symbols(frame: &FrameInfo) -> Vec<Frame> {
+    let outer = || match frame.func_name() {
+        Some(name) => function(name),
+        None => format!("function {}", frame.func_index()),
+    };
+    if frame.symbols().is_empty() {
+        return vec![Frame {
+            function: outer(),
+            file: None,
+            line: None,
+        }];
+    }
+    let symbols = frame.symbols().iter();
+    symbols
+        .map(|symbol| Frame {
+            function: symbol.name().map_or_else(outer, function),
+            file: symbol.file().map(path),
+            line: symbol.line(),
+        })
+        .collect()
+}
+
+fn function(name: &str) -> String {
+    let name = match rustc_demangle::try_demangle(name) {
+        // Without the hash at its end.
+        Ok(name) => bounded(&format!("{name:#}")),
+        Err(_) => bounded(name),
+    };
+    printable(&name)
+}
+
+fn bounded(name: &str) -> String {
+    name.chars().take(LONGEST_NAME).collect()
+}
+
+fn path(file: &str) -> String {
+    let skipped = file.chars().count().saturating_sub(LONGEST_PATH);
+    printable(&file.chars().skip(skipped).collect::<String>())
+}
+
+/// What stands above the culprit in the backtrace of every Rust panic and abort.
+fn is_machinery(frame: &Frame) -> bool {
+    let name = frame.function.trim_start_matches('<');
+    ["std::", "core::", "alloc::", "__rust", "rust_", "abort"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
+}

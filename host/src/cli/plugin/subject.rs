@@ -1,0 +1,81 @@
+//! What the commands for authors begin with: a component from a path or a name, on a workbench.
+//!
+//! Owns the words about a plugin that cannot be loaded; refuses to go on with one.
+
+use glovebox_core::{Limits, PluginError};
+use glovebox_sandbox::{Watched, Words, Workbench};
+
+use super::super::Exit;
+use crate::compose;
+use crate::examine::fault;
+use crate::examine::specimen::{self, NoSetting, Setting, Wanted};
+
+/// A component's bytes and what messages call it.
+pub(super) struct Subject {
+    pub(super) name: String,
+    pub(super) bytes: Vec<u8>,
+    pub(super) workbench: Workbench,
+}
+
+impl Subject {
+    pub(super) fn read(name: &str) -> anyhow::Result<Self> {
+        Ok(Subject {
+            bytes: compose::plugin_bytes(name)?,
+            name: name.to_owned(),
+            workbench: compose::workbench()?,
+        })
+    }
+
+    /// Loads it, or says why it cannot be.
+    pub(super) fn load(&self) -> Option<Watched> {
+        let words = Words::default();
+        let limits = Limits::default();
+        self.workbench
+            .load(&self.name, &self.bytes, &limits, &words)
+            .map_err(|error| show(&error, &words))
+            .ok()
+    }
+}
+
+/// Says on standard error what is wrong, where, and what the guest wrote.
+pub(super) fn show(error: &PluginError, words: &Words) {
+    eprintln!("error: {error}");
+    if let PluginError::Fault(fault) = error {
+        for line in fault::backtrace(fault) {
+            eprintln!("  {line}");
+        }
+    }
+    for line in fault::words(words) {
+        eprintln!("  {line}");
+    }
+}
+
+/// How it is opened, or how the call ends after it was said why it cannot be.
+pub(super) fn setting(plugin: &Watched, wanted: &Wanted) -> Result<Setting, Exit> {
+    let words = Words::default();
+    match specimen::setting(plugin, wanted, &words) {
+        Ok(setting) => Ok(setting),
+        Err(NoSetting::Call(problem)) => {
+            eprintln!("error: {problem}");
+            Err(Exit::Usage)
+        }
+        Err(NoSetting::Fault(error)) => {
+            show(&error, &words);
+            Err(Exit::Failed)
+        }
+        Err(NoSetting::Refused(said)) => {
+            eprintln!("error: no configuration and columns were found that it takes");
+            for said in said {
+                eprintln!("  it says {said}");
+            }
+            eprintln!(
+                "  pass what it takes, like: --with '{{ OPTION: VALUE }}' --columns name:text,price:decimal(12,2){}",
+                match plugin.world() {
+                    glovebox_core::World::Transformer => " --adds id:text",
+                    glovebox_core::World::Validator | glovebox_core::World::Masker => "",
+                }
+            );
+            Err(Exit::Usage)
+        }
+    }
+}

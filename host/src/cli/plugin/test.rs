@@ -1,0 +1,79 @@
+//! `glovebox plugin test`: an author's cases on the real sandbox.
+//!
+//! Owns the lines that are printed; refuses to pass a file in which one case fails.
+
+use std::io::{IsTerminal, Read};
+use std::path::PathBuf;
+
+use anyhow::Context;
+use glovebox_engine::manifest::render;
+use glovebox_sandbox::Words;
+
+use super::super::Exit;
+use super::subject::Subject;
+use crate::examine::{case, case_file, fault};
+
+/// A file of cases larger than this is refused by the reader; no more of it is read.
+const LARGEST: u64 = 2 << 20;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The component, or a standard plugin's name.
+    plugin: String,
+    /// The cases; docs/plugin-cases.md describes the file.
+    cases: PathBuf,
+    /// Also show what the plugin wrote in cases that pass.
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+pub(super) fn test(args: &Args) -> anyhow::Result<Exit> {
+    let mut text = String::new();
+    std::fs::File::open(&args.cases)
+        .and_then(|file| file.take(LARGEST).read_to_string(&mut text))
+        .with_context(|| format!("cannot read the cases {}", args.cases.display()))?;
+    let cases = match case_file::read(&text) {
+        Ok(cases) => cases,
+        Err(problems) => {
+            let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            let file = args.cases.display().to_string();
+            eprint!("{}", render(&problems, &file, &text, color));
+            return Ok(Exit::Usage);
+        }
+    };
+    let Some(plugin) = Subject::read(&args.plugin)?.load() else {
+        return Ok(Exit::Failed);
+    };
+    let mut failed = 0;
+    for one in &cases {
+        let words = Words::default();
+        let wrong = case::run(&plugin, one, &words);
+        let name: String = one.name.chars().filter(|c| !c.is_control()).collect();
+        println!(
+            "{:7} {name}",
+            if wrong.is_empty() { "ok" } else { "FAILED" }
+        );
+        for line in &wrong {
+            println!("  {line}");
+        }
+        if args.verbose || !wrong.is_empty() {
+            for line in fault::words(&words) {
+                println!("  {line}");
+            }
+        }
+        failed += usize::from(!wrong.is_empty());
+    }
+    println!(
+        "\n{} {} ({}): {} of {} cases passed",
+        plugin.about().name,
+        plugin.about().version,
+        plugin.world(),
+        cases.len() - failed,
+        cases.len()
+    );
+    Ok(if failed == 0 {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
+}
