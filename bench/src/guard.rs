@@ -19,16 +19,23 @@ const JOBS: usize = 15;
 
 pub(crate) fn measure() -> anyhow::Result<Vec<String>> {
     let mut rows = Vec::new();
-    let number = |i: usize| format!("{:03}-{:02}-{:04}", i % 900, i % 99, i % 9999);
+    // As random as those of the job's file: in rows that count up, masks hold cells' digits too often.
+    let number = |i: usize| {
+        let r = (i as u64).wrapping_mul(6_364_136_223_846_793_005) >> 33;
+        format!(
+            "{:03}-{:02}-{:04}",
+            r % 900 + 1,
+            r / 7 % 99 + 1,
+            r / 11 % 9_999 + 1
+        )
+    };
     let name = |i: usize| format!("Zoë Müller-{}", i % 9999);
     let cases: [(&str, Kept, Vec<String>, Vec<String>); 4] = [
         (
             "`123-45-6789` as `123-45-XXXX`",
             Kept::Nothing,
             (0..ROWS).map(number).collect(),
-            (0..ROWS)
-                .map(|i| format!("{:03}-{:02}-XXXX", i % 900, i % 99))
-                .collect(),
+            (0..ROWS).map(|i| format!("{:.7}XXXX", number(i))).collect(),
         ),
         (
             "`123-45-6789` as `[redacted]`",
