@@ -88,7 +88,7 @@ fn rules(case: &Case, announced: &Announced, wrong: &mut Vec<String>) {
     };
     let got: Vec<&str> = match announced {
         Announced::Rules(rules) => rules.iter().map(|r| &*r.id).collect(),
-        Announced::Masked(_) | Announced::Added(_) => Vec::new(),
+        Announced::Masked { .. } | Announced::Added(_) => Vec::new(),
     };
     if *due != got {
         wrong.push(format!("rules: expected {due:?}, got {got:?}"));
@@ -100,7 +100,7 @@ fn fields(case: &Case, announced: &Announced, wrong: &mut Vec<String>) {
         return;
     };
     let fields = match announced {
-        Announced::Masked(fields) | Announced::Added(fields) => fields.as_slice(),
+        Announced::Masked { fields, .. } | Announced::Added(fields) => fields.as_slice(),
         Announced::Rules(_) => &[],
     };
     for (name, Column { data_type: due, .. }) in &due.0 {

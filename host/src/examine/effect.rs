@@ -64,7 +64,7 @@ pub(crate) fn effect(
             }
             effect.findings.sort();
         }
-        (Answer::Masked(masked), Announced::Masked(fields)) => {
+        (Answer::Masked(masked), Announced::Masked { fields, .. }) => {
             for (i, field) in fields.iter().enumerate() {
                 let Some(before) = batch.columns.columns().get(i) else {
                     continue;

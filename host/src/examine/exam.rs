@@ -174,7 +174,7 @@ fn announced(announced: &Announced, setting: &Setting) -> Vec<String> {
                 format!("rule {}{column}: {}", rule.id, rule.message)
             })
             .collect(),
-        Announced::Masked(fields) => setting
+        Announced::Masked { fields, .. } => setting
             .grants
             .masks
             .iter()

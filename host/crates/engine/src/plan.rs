@@ -237,13 +237,16 @@ fn grants(step: &model::Step, input: &Schema) -> Result<(Grants, Vec<usize>), Bo
     Ok((grants, inputs))
 }
 
+/// Columns that the leak guard looks at, and those that it was told not to look at.
+type Guards = (Vec<Guarded>, Vec<Arc<str>>);
+
 /// The columns that the leak guard looks at, with what may be kept of each, and the personal ones
 /// that it was told not to look at.
 fn guards(
     step: &model::Step,
     grants: &Grants,
     announced: &Announced,
-) -> Result<(Vec<Guarded>, Vec<Arc<str>>), Box<Diagnostic>> {
+) -> Result<Guards, Box<Diagnostic>> {
     let (mut guarded, mut unguarded) = (Vec::new(), Vec::new());
     let Announced::Masked { keeps, .. } = announced else {
         return Ok((guarded, unguarded));

@@ -51,9 +51,16 @@ const fn bit(byte: u8) -> u64 {
 #[inline]
 fn may_hold(raw: &[u8], mask: &[u8]) -> bool {
     let class = |table: &[u64; 256], byte: u8| table.get(byte as usize).copied().unwrap_or(0);
-    let offered = mask.iter().fold(0, |set, &b| set | class(&OFFERED, b));
-    let needed = raw.iter().fold(0, |set, &b| set | class(&NEEDED, b));
-    needed & !offered == 0
+    let offer = |byte: u8| class(&OFFERED, byte);
+    // By fours, so that the processor looks up several at a time.
+    let (fours, rest) = mask.as_chunks::<4>();
+    let mut offered = rest.iter().fold(0, |set, &b| set | offer(b));
+    for &[a, b, c, d] in fours {
+        offered |= (offer(a) | offer(b)) | (offer(c) | offer(d));
+    }
+    // From the end: more masks keep a beginning than an end.
+    let mut needed = raw.iter().rev().map(|&b| class(&NEEDED, b));
+    needed.all(|needed| needed & !offered == 0)
 }
 
 /// Letters and digits of a text.
