@@ -4,3 +4,4 @@ pub mod attacks;
 pub mod pipeline;
 pub mod postgres;
 pub mod sqlite;
+pub mod torture;

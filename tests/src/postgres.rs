@@ -225,6 +225,12 @@ impl Postgres {
             .collect()
     }
 
+    /// Whether it takes connections now.
+    pub fn is_up(&self, database: &str) -> bool {
+        self.psql(database, "SELECT 1")
+            .is_ok_and(|output| output.status.success())
+    }
+
     fn psql(&self, database: &str, sql: &str) -> io::Result<Output> {
         Command::new(self.binaries.join("psql"))
             .args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only"])

@@ -1,4 +1,4 @@
-//! Project tasks, in plain Rust: `cargo xtask demo | test | bench | plugins | hostile | tools`.
+//! Project tasks, in plain Rust: `cargo xtask demo | test | bench | plugins | hostile | …`.
 //!
 //! Owns what has to happen around cargo; refuses dependencies, so that it starts at once.
 
@@ -10,6 +10,7 @@ mod postgres;
 mod run;
 mod test;
 mod tools;
+mod torture;
 
 use std::process::ExitCode;
 
@@ -24,6 +25,7 @@ cargo xtask TASK
   fuzz      100,000 mutated components against the sandbox; --help for fewer
   wast      the component model's own tests under our engine's configuration
   plugins   compile the standard plugins (target/plugins) and the tests' hostile guests
+  torture   kill, cut off, crash and overtake runs, and compare what is stored (--seed N, --kills N, ...)
   hostile   run every hostile guest: outcome, time to its end, peak memory (--release, --json FILE)
   tools     install what makes components of Python and JavaScript (target/tools)
 ";
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         Some("demo") => demo::demo(),
         Some("test") => test::test(&rest),
         Some("plugins") => plugins::standard().and_then(|()| plugins::guests()),
+        Some("torture") => torture::torture(&rest),
         Some("hostile") => hostile::hostile(&rest),
         Some("tools") => tools::ensure(),
         Some("bench") => bench(&rest),

@@ -174,12 +174,13 @@ fn announced(announced: &Announced, setting: &Setting) -> Vec<String> {
                 format!("rule {}{column}: {}", rule.id, rule.message)
             })
             .collect(),
-        Announced::Masked { fields, .. } => setting
+        Announced::Masked { fields, keeps } => setting
             .grants
             .masks
             .iter()
-            .filter_map(|&i| fields.get(i))
-            .map(|f| format!("masks to {}", typed(f)))
+            .zip(keeps)
+            .filter_map(|(&i, kept)| Some((fields.get(i)?, kept)))
+            .map(|(f, kept)| format!("masks to {}; {kept}", typed(f)))
             .collect(),
         Announced::Added(fields) => fields
             .iter()

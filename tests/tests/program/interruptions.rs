@@ -8,7 +8,7 @@ use glovebox_tests::pipeline::{Pipeline, Running};
 use glovebox_tests::postgres::Postgres;
 use glovebox_tests::sqlite;
 
-/// Far more than a test waits for: a fifth of a second for each of many values.
+/// Far more than a test waits for: tens of milliseconds for each of many values.
 const SLOW: &str = "pbkdf2-sha256, iterations: 2000000";
 const FAST: &str = "hmac-sha256";
 

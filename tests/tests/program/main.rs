@@ -12,3 +12,4 @@ mod pins;
 mod plugin_commands;
 mod postgres;
 mod sums;
+mod torture;

@@ -18,6 +18,7 @@ mod stage;
 mod start;
 mod summary;
 mod toolbox;
+mod worker;
 
 pub use arm::{ArmedStep, arm};
 pub use error::RunError;

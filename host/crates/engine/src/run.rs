@@ -6,7 +6,7 @@
 //! its line in the run's books or not at all. A run that goes on skips the chunks in the books.
 //! A chunk in flight holds a token, so memory is bounded whatever the source's size.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,27 +14,24 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use glovebox_core::{
-    Batch, Chunk, ChunkReader, ChunkRecord, Decoder, Digest, Encoder, FinishedChunk, Job,
-    RowCounts, RunReport, Sink, SinkError, Source, Totals,
+    Chunk, ChunkReader, Decoder, Digest, Job, RunReport, Sink, SinkError, Source, Totals,
 };
 
 use crate::arm::ArmedStep;
 use crate::error::RunError;
-use crate::identity::{InputDigest, chunk_digest, new_run, plan_digest};
+use crate::identity::{InputDigest, new_run, plan_digest};
 use crate::manifest::model::AtMost;
 use crate::plan::Plan;
 use crate::rejects::RejectsFile;
 use crate::report::Ledger;
-use crate::stage::{Stage, Tally, through};
+use crate::stage::Stage;
 use crate::start::{Beginning, Start, begin};
-use crate::summary::Summary;
+use crate::worker::{Alarm, Done, Stored, Worker, batch_rows};
 
 /// Chunks in flight for each worker: one at work, one waiting, one done and not yet written.
 const CHUNKS_A_WORKER: usize = 3;
 /// How often progress is shown and a request to stop is looked at.
-const HEARTBEAT: Duration = Duration::from_millis(100);
-/// Time that a batch should take when a keyed method is slow, so that a stop is heard.
-const SLOW_BATCH: Duration = Duration::from_millis(500);
+pub(crate) const HEARTBEAT: Duration = Duration::from_millis(100);
 
 /// A run that is ready to start.
 pub struct Run<'a> {
@@ -287,178 +284,6 @@ fn read_chunks(
                 return;
             }
         }
-    }
-}
-
-/// Tells the writer of a panic, which would otherwise wait for a chunk that never comes.
-struct Alarm<'a>(&'a Sender<Result<Done, RunError>>);
-
-impl Drop for Alarm<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let _ = self.0.send(Err(RunError::Panicked));
-        }
-    }
-}
-
-/// The chunks that an earlier process of the run has stored.
-struct Stored<'a> {
-    run: &'a str,
-    digests: HashMap<u64, Digest>,
-}
-
-impl<'a> Stored<'a> {
-    fn new(run: &'a str, chunks: &[ChunkRecord]) -> Self {
-        Stored {
-            run,
-            digests: chunks.iter().map(|c| (c.index, c.digest)).collect(),
-        }
-    }
-
-    /// Whether the chunk is stored; another one in its place ends the run.
-    fn has(&self, index: u64, digest: &Digest) -> Result<bool, RunError> {
-        match self.digests.get(&index) {
-            None => Ok(false),
-            Some(stored) if stored == digest => Ok(true),
-            Some(_) => Err(self.changed()),
-        }
-    }
-
-    fn all_met(&self, met: usize) -> Result<(), RunError> {
-        if met == self.digests.len() {
-            Ok(())
-        } else {
-            Err(self.changed())
-        }
-    }
-
-    fn changed(&self) -> RunError {
-        RunError::InputChanged {
-            run: self.run.to_owned(),
-        }
-    }
-}
-
-/// A chunk that has been through the steps, or need not go.
-struct Done {
-    index: u64,
-    position: u64,
-    digest: Digest,
-    /// None of a chunk that is stored already.
-    chunk: Option<(FinishedChunk, Summary)>,
-}
-
-/// One worker: a decoder, an instance a step, an encoder.
-struct Worker<'a> {
-    decoder: Box<dyn Decoder>,
-    stages: Vec<Stage<'a>>,
-    sink_columns: &'a [usize],
-    encoder: Box<dyn Encoder>,
-    batch_rows: usize,
-    stored: &'a Stored<'a>,
-    rows: &'a AtomicU64,
-    halt: &'a AtomicBool,
-}
-
-impl Worker<'_> {
-    fn work(mut self, chunks: &Receiver<Chunk>, done: &Sender<Result<Done, RunError>>) {
-        let _alarm = Alarm(done);
-        loop {
-            let chunk = match chunks.recv_timeout(HEARTBEAT) {
-                Ok(chunk) => chunk,
-                // A reader that waits for a silent pipe tells nobody that the run is over.
-                Err(RecvTimeoutError::Timeout) if !self.halt.load(Ordering::Relaxed) => continue,
-                Err(_) => return,
-            };
-            let result = self.process(chunk);
-            let failed = result.is_err();
-            if done.send(result).is_err() || failed || self.halt.load(Ordering::Relaxed) {
-                return;
-            }
-        }
-    }
-
-    fn process(&mut self, chunk: Chunk) -> Result<Done, RunError> {
-        let (index, position, first_row) = (chunk.index, chunk.position, chunk.first_row);
-        let digest = chunk_digest(&chunk);
-        if self.stored.has(index, &digest)? {
-            return Ok(Done {
-                index,
-                position,
-                digest,
-                chunk: None,
-            });
-        }
-        let due = chunk.rows + chunk.rejects.len() as u64;
-        let decoded = self.decoder.decode(chunk)?;
-        let mut rejects = decoded.rejects;
-        let held: usize = decoded.batches.iter().map(Batch::rows).sum();
-        let read = (held + rejects.len()) as u64;
-        if read != due {
-            return Err(RunError::Undecoded { due, read });
-        }
-        let mut tallies: Vec<Tally> = self.stages.iter().map(|_| Tally::default()).collect();
-        let mut clean = Vec::with_capacity(decoded.batches.len());
-        for batch in decoded.batches {
-            for piece in pieces(&batch, self.batch_rows) {
-                if self.halt.load(Ordering::Relaxed) {
-                    return Err(RunError::Cancelled);
-                }
-                let entered = piece.rows() as u64;
-                for batch in through(&mut self.stages, &mut tallies, piece)? {
-                    let columns = batch.columns.project(self.sink_columns)?;
-                    clean.push(Batch::new(columns, batch.origin));
-                }
-                self.rows.fetch_add(entered, Ordering::Relaxed);
-            }
-        }
-        let mut encoded = self.encoder.encode(&clean)?;
-        rejects.append(&mut encoded.rejects);
-        rejects.extend(tallies.iter_mut().flat_map(|t| t.rejects.iter().cloned()));
-        rejects.sort_by_key(|reject| reject.row);
-        let summary = Summary::of(&tallies, &rejects);
-        let record = ChunkRecord {
-            index,
-            first_row,
-            rows: RowCounts {
-                read,
-                stored: encoded.rows,
-                filtered: summary.filtered(),
-                rejected: rejects.len() as u64,
-            },
-            digest,
-            summary: summary.to_json(),
-        };
-        let chunk = FinishedChunk {
-            record,
-            encoded,
-            rejects,
-        };
-        Ok(Done {
-            index,
-            position,
-            digest,
-            chunk: Some((chunk, summary)),
-        })
-    }
-}
-
-fn pieces(batch: &Batch, rows: usize) -> impl Iterator<Item = Batch> + '_ {
-    (0..batch.rows())
-        .step_by(rows)
-        .map(move |start| batch.slice(start, rows.min(batch.rows() - start)))
-}
-
-/// Rows of a batch: as the source cut it, or fewer where each value takes long.
-fn batch_rows(steps: &[ArmedStep<'_>]) -> usize {
-    let slowest = steps
-        .iter()
-        .flat_map(|step| step.costly.iter().map(|(_, cost)| *cost))
-        .max();
-    match slowest {
-        Some(cost) if !cost.is_zero() => usize::try_from(SLOW_BATCH.as_nanos() / cost.as_nanos())
-            .map_or(usize::MAX, |r| r.max(1)),
-        _ => usize::MAX,
     }
 }
 

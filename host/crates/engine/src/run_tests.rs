@@ -3,7 +3,8 @@
 use std::sync::Mutex;
 
 use glovebox_core::{
-    Batch, Decoded, Earlier, Encoded, History, KeptReject, Origin, Schema, SinkError, SourceError,
+    Batch, ChunkRecord, Decoded, Earlier, Encoded, Encoder, FinishedChunk, History, KeptReject,
+    Origin, RowCounts, Schema, SinkError, SourceError,
 };
 
 use super::*;

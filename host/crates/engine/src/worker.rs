@@ -1,0 +1,197 @@
+//! One worker: chunks go in, chunks that have been through the steps come out.
+//!
+//! Owns a decoder, an instance a step and an encoder, so that nothing is locked while it works;
+//! refuses a chunk that is not what the run's books say of it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use glovebox_core::{
+    Batch, Chunk, ChunkRecord, Decoder, Digest, Encoder, FinishedChunk, RowCounts,
+};
+
+use crate::arm::ArmedStep;
+use crate::error::RunError;
+use crate::identity::chunk_digest;
+use crate::run::HEARTBEAT;
+use crate::stage::{Stage, Tally, through};
+use crate::summary::Summary;
+
+/// Time that a batch should take when a keyed method is slow, so that a stop is heard.
+const SLOW_BATCH: Duration = Duration::from_millis(500);
+/// Values that a slow keyed method may compute side by side: fewer would cost as much.
+const FULL_LANES: usize = 16;
+
+/// Tells the writer of a panic, which would otherwise wait for a chunk that never comes.
+pub(crate) struct Alarm<'a>(pub(crate) &'a Sender<Result<Done, RunError>>);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _ = self.0.send(Err(RunError::Panicked));
+        }
+    }
+}
+
+/// The chunks that an earlier process of the run has stored.
+pub(crate) struct Stored<'a> {
+    run: &'a str,
+    digests: HashMap<u64, Digest>,
+}
+
+impl<'a> Stored<'a> {
+    pub(crate) fn new(run: &'a str, chunks: &[ChunkRecord]) -> Self {
+        Stored {
+            run,
+            digests: chunks.iter().map(|c| (c.index, c.digest)).collect(),
+        }
+    }
+
+    /// Whether the chunk is stored; another one in its place ends the run.
+    fn has(&self, index: u64, digest: &Digest) -> Result<bool, RunError> {
+        match self.digests.get(&index) {
+            None => Ok(false),
+            Some(stored) if stored == digest => Ok(true),
+            Some(_) => Err(self.changed()),
+        }
+    }
+
+    pub(crate) fn all_met(&self, met: usize) -> Result<(), RunError> {
+        if met == self.digests.len() {
+            Ok(())
+        } else {
+            Err(self.changed())
+        }
+    }
+
+    fn changed(&self) -> RunError {
+        RunError::InputChanged {
+            run: self.run.to_owned(),
+        }
+    }
+}
+
+/// A chunk that has been through the steps, or need not go.
+pub(crate) struct Done {
+    pub(crate) index: u64,
+    pub(crate) position: u64,
+    pub(crate) digest: Digest,
+    /// None of a chunk that is stored already.
+    pub(crate) chunk: Option<(FinishedChunk, Summary)>,
+}
+
+/// One worker: a decoder, an instance a step, an encoder.
+pub(crate) struct Worker<'a> {
+    pub(crate) decoder: Box<dyn Decoder>,
+    pub(crate) stages: Vec<Stage<'a>>,
+    pub(crate) sink_columns: &'a [usize],
+    pub(crate) encoder: Box<dyn Encoder>,
+    pub(crate) batch_rows: usize,
+    pub(crate) stored: &'a Stored<'a>,
+    pub(crate) rows: &'a AtomicU64,
+    pub(crate) halt: &'a AtomicBool,
+}
+
+impl Worker<'_> {
+    pub(crate) fn work(mut self, chunks: &Receiver<Chunk>, done: &Sender<Result<Done, RunError>>) {
+        let _alarm = Alarm(done);
+        loop {
+            let chunk = match chunks.recv_timeout(HEARTBEAT) {
+                Ok(chunk) => chunk,
+                // A reader that waits for a silent pipe tells nobody that the run is over.
+                Err(RecvTimeoutError::Timeout) if !self.halt.load(Ordering::Relaxed) => continue,
+                Err(_) => return,
+            };
+            let result = self.process(chunk);
+            let failed = result.is_err();
+            if done.send(result).is_err() || failed || self.halt.load(Ordering::Relaxed) {
+                return;
+            }
+        }
+    }
+
+    fn process(&mut self, chunk: Chunk) -> Result<Done, RunError> {
+        let (index, position, first_row) = (chunk.index, chunk.position, chunk.first_row);
+        let digest = chunk_digest(&chunk);
+        if self.stored.has(index, &digest)? {
+            return Ok(Done {
+                index,
+                position,
+                digest,
+                chunk: None,
+            });
+        }
+        let due = chunk.rows + chunk.rejects.len() as u64;
+        let decoded = self.decoder.decode(chunk)?;
+        let mut rejects = decoded.rejects;
+        let held: usize = decoded.batches.iter().map(Batch::rows).sum();
+        let read = (held + rejects.len()) as u64;
+        if read != due {
+            return Err(RunError::Undecoded { due, read });
+        }
+        let mut tallies: Vec<Tally> = self.stages.iter().map(|_| Tally::default()).collect();
+        let mut clean = Vec::with_capacity(decoded.batches.len());
+        for batch in decoded.batches {
+            for piece in pieces(&batch, self.batch_rows) {
+                if self.halt.load(Ordering::Relaxed) {
+                    return Err(RunError::Cancelled);
+                }
+                let entered = piece.rows() as u64;
+                for batch in through(&mut self.stages, &mut tallies, piece)? {
+                    let columns = batch.columns.project(self.sink_columns)?;
+                    clean.push(Batch::new(columns, batch.origin));
+                }
+                self.rows.fetch_add(entered, Ordering::Relaxed);
+            }
+        }
+        let mut encoded = self.encoder.encode(&clean)?;
+        rejects.append(&mut encoded.rejects);
+        rejects.extend(tallies.iter_mut().flat_map(|t| t.rejects.iter().cloned()));
+        rejects.sort_by_key(|reject| reject.row);
+        let summary = Summary::of(&tallies, &rejects);
+        let record = ChunkRecord {
+            index,
+            first_row,
+            rows: RowCounts {
+                read,
+                stored: encoded.rows,
+                filtered: summary.filtered(),
+                rejected: rejects.len() as u64,
+            },
+            digest,
+            summary: summary.to_json(),
+        };
+        let chunk = FinishedChunk {
+            record,
+            encoded,
+            rejects,
+        };
+        Ok(Done {
+            index,
+            position,
+            digest,
+            chunk: Some((chunk, summary)),
+        })
+    }
+}
+
+fn pieces(batch: &Batch, rows: usize) -> impl Iterator<Item = Batch> + '_ {
+    (0..batch.rows())
+        .step_by(rows)
+        .map(move |start| batch.slice(start, rows.min(batch.rows() - start)))
+}
+
+/// Rows of a batch: as the source cut it, or fewer where each value takes long.
+pub(crate) fn batch_rows(steps: &[ArmedStep<'_>]) -> usize {
+    let slowest = steps
+        .iter()
+        .flat_map(|step| step.costly.iter().map(|(_, cost)| *cost))
+        .max();
+    match slowest {
+        Some(cost) if !cost.is_zero() => usize::try_from(SLOW_BATCH.as_nanos() / cost.as_nanos())
+            .map_or(usize::MAX, |r| r.max(FULL_LANES)),
+        _ => usize::MAX,
+    }
+}

@@ -1,0 +1,153 @@
+//! One pipeline into one target of its own, from an input that has everything: quoted newlines,
+//! rejects of the source and of a step, filtered rows, masked cells.
+//!
+//! Owns the input and what is compared in the end; refuses to look at times.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::Target;
+use crate::pipeline::{Pipeline, Ran};
+use crate::postgres::Postgres;
+
+/// A pipeline that is to be tortured.
+pub(super) struct Job {
+    pub(super) target: Target,
+    pub(super) pipeline: Pipeline,
+    pub(super) database: String,
+}
+
+/// What a run leaves behind.
+#[derive(Debug, PartialEq)]
+pub(super) struct Found {
+    rows: Vec<String>,
+    rejects: String,
+    leftovers: String,
+}
+
+impl Found {
+    /// How it differs, in counts: the rows are too many to print.
+    pub(super) fn differs(&self, expected: &Found) -> String {
+        let lost = missing(&expected.rows, &self.rows);
+        let strange = missing(&self.rows, &expected.rows);
+        format!(
+            "{} rows instead of {}: {lost} lost, {strange} doubled or changed; rejects {}; left \
+             over: {:?}",
+            self.rows.len(),
+            expected.rows.len(),
+            if self.rejects == expected.rejects {
+                "as due"
+            } else {
+                "differ"
+            },
+            self.leftovers
+        )
+    }
+}
+
+/// How many of the sorted rows are not among the others, counting doubles.
+fn missing(rows: &[String], others: &[String]) -> usize {
+    let mut others = others.iter().peekable();
+    let mut missing = 0;
+    for row in rows {
+        while others.next_if(|other| *other < row).is_some() {}
+        if others.next_if(|other| *other == row).is_none() {
+            missing += 1;
+        }
+    }
+    missing
+}
+
+impl Job {
+    /// A fresh target and the input.
+    pub(super) fn new(target: Target, rows: usize) -> Self {
+        let database = match target {
+            Target::Postgres(_) => Postgres::shared().database("torture"),
+            Target::Sqlite(_) | Target::Csv => String::new(),
+        };
+        let manifest = format!(
+            "name: torture
+source: {{ csv: {{ path: in.csv }} }}
+columns:
+  id:   {{ type: int64 }}
+  name: {{ type: text, personal: true }}
+  note: {{ type: text }}
+credentials: [env]
+steps:
+  - name: present
+    validate: required
+    reads: [name]
+  - name: alias
+    mask: pseudonym
+    masks: [name]
+    with: {{ method: hmac-sha256 }}
+    keys: {{ pseudonym: salt }}
+sink:
+  {}
+rejects: {{ path: rejects.jsonl }}
+",
+            target.sink(&database)
+        );
+        let mut pipeline = Pipeline::new(&manifest)
+            .file("in.csv", input(rows))
+            .env("GLOVEBOX_SECRET_SALT", "a salt for torture");
+        if let Target::Postgres(_) = target {
+            pipeline = pipeline.env("GLOVEBOX_SECRET_PASSWORD", Postgres::shared().password());
+        }
+        Job {
+            target,
+            pipeline,
+            database,
+        }
+    }
+
+    /// Runs it to its end, and tells how long that takes.
+    pub(super) fn undisturbed(&self) -> Duration {
+        let started = Instant::now();
+        let _ = self.pipeline.run().ends_with(0);
+        started.elapsed()
+    }
+
+    /// Goes on, or begins; the books of what it finds are in its report.
+    pub(super) fn go_on(&self) -> Ran {
+        self.pipeline.run_with(&["--resume"])
+    }
+
+    pub(super) fn chunks(&self) -> u64 {
+        self.target.chunks(&self.pipeline, &self.database)
+    }
+
+    pub(super) fn result(&self) -> Found {
+        Found {
+            rows: self.target.rows(&self.pipeline, &self.database),
+            rejects: self.pipeline.read("rejects.jsonl"),
+            leftovers: self.target.leftovers(&self.pipeline, &self.database),
+        }
+    }
+}
+
+/// Whether a run's report adds up.
+pub(super) fn adds_up(report: &Value) -> bool {
+    let count = |name: &str| report["rows"][name].as_u64().unwrap_or(u64::MAX);
+    count("read")
+        == count("stored")
+            .saturating_add(count("filtered"))
+            .saturating_add(count("rejected"))
+}
+
+/// About a kilobyte a row, so that a few thousand make many chunks.
+fn input(rows: usize) -> String {
+    let mut csv = String::from("id,name,note\n");
+    let padding = "lorem, \"\"ipsum\"\"\r\ndolor ".repeat(40);
+    for id in 0..rows {
+        let _ = match id % 97 {
+            13 => writeln!(csv, "{id},,no name"),
+            31 => writeln!(csv, "{id},too,many,fields"),
+            59 => writeln!(csv, "no number,name {id},x"),
+            _ => writeln!(csv, "{id},\"name {}\",\"{padding}{id}\"", id % 1000),
+        };
+    }
+    csv
+}

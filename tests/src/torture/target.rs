@@ -1,0 +1,151 @@
+//! The sinks that are tortured, and what they hold in the end.
+//!
+//! Owns how a target is read past the program; refuses to depend on the order of rows.
+
+use std::fmt::Write as _;
+
+use crate::pipeline::Pipeline;
+use crate::postgres::Postgres;
+use crate::sqlite;
+
+/// A sink and its mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// A table in an SQLite file.
+    Sqlite(&'static str),
+    /// A table on a PostgreSQL server.
+    Postgres(&'static str),
+    /// A CSV file.
+    Csv,
+}
+
+impl Target {
+    /// All of them.
+    pub const ALL: [Target; 7] = [
+        Target::Sqlite("append"),
+        Target::Sqlite("replace"),
+        Target::Sqlite("upsert"),
+        Target::Postgres("append"),
+        Target::Postgres("replace"),
+        Target::Postgres("upsert"),
+        Target::Csv,
+    ];
+
+    /// What tables call it.
+    pub fn name(self) -> String {
+        match self {
+            Target::Sqlite(mode) => format!("SQLite, {mode}"),
+            Target::Postgres(mode) => format!("PostgreSQL, {mode}"),
+            Target::Csv => "CSV".into(),
+        }
+    }
+
+    /// The manifest's sink.
+    pub(super) fn sink(self, database: &str) -> String {
+        let keys = |mode| match mode {
+            "upsert" => ", keys: [id]",
+            _ => "",
+        };
+        match self {
+            Target::Sqlite(mode) => format!(
+                "sqlite: {{ path: out.db, table: things, mode: {mode}{} }}",
+                keys(mode)
+            ),
+            Target::Postgres(mode) => {
+                let server = Postgres::shared();
+                format!(
+                    "postgres: {{ host: {}, port: {}, database: {database}, user: {}, password: \
+                     {{ secret: password }}, tls: {{ ca: \"{}\" }}, table: things, mode: {mode}{} }}",
+                    server.host(),
+                    server.port(),
+                    server.user(),
+                    server.ca_path().display(),
+                    keys(mode)
+                )
+            }
+            Target::Csv => "csv: { path: out.csv }".into(),
+        }
+    }
+
+    /// The rows, sorted, one a line.
+    pub(super) fn rows(self, pipeline: &Pipeline, database: &str) -> Vec<String> {
+        let mut rows: Vec<String> = match self {
+            Target::Sqlite(_) => sqlite::dump(&pipeline.path("out.db"), "things")
+                .lines()
+                .skip(1)
+                .map(str::to_owned)
+                .collect(),
+            Target::Postgres(_) => Postgres::shared()
+                .query(database, "SELECT things::text FROM things")
+                .into_iter()
+                .map(|row| row.into_iter().flatten().collect())
+                .collect(),
+            Target::Csv => pipeline
+                .read("out.csv")
+                .lines()
+                .map(str::to_owned)
+                .collect(),
+        };
+        rows.sort_unstable();
+        rows
+    }
+
+    /// What is left beside the table that should not be: tables aside, runs that are not closed.
+    pub(super) fn leftovers(self, pipeline: &Pipeline, database: &str) -> String {
+        let (found, prefix) = match self {
+            Target::Csv => return String::new(),
+            Target::Sqlite(_) => (
+                sqlite::query(
+                    &pipeline.path("out.db"),
+                    "SELECT name FROM sqlite_schema WHERE name LIKE 'glovebox@_stage%' ESCAPE '@' \
+                     UNION ALL SELECT 'run ' || state FROM glovebox_run WHERE state <> 'finished'",
+                ),
+                "",
+            ),
+            Target::Postgres(_) => (
+                Postgres::shared().query(
+                    database,
+                    "SELECT relname::text FROM pg_class WHERE relname LIKE 'stage%' AND relkind = \
+                     'r' UNION ALL SELECT 'run ' || state FROM glovebox.run WHERE state <> \
+                     'finished'",
+                ),
+                "",
+            ),
+        };
+        let mut told = String::from(prefix);
+        for name in found.into_iter().flatten().flatten() {
+            let _ = write!(told, "{name}; ");
+        }
+        told
+    }
+
+    /// Chunks in the books.
+    pub(super) fn chunks(self, pipeline: &Pipeline, database: &str) -> u64 {
+        let count = match self {
+            Target::Csv => return 0,
+            Target::Sqlite(_) => {
+                let file = pipeline.path("out.db");
+                if !file.exists() {
+                    return 0;
+                }
+                let books = "SELECT name FROM sqlite_schema WHERE name = 'glovebox_chunk'";
+                if sqlite::query(&file, books).is_empty() {
+                    return 0;
+                }
+                let count = "SELECT CAST(count(*) AS TEXT) FROM glovebox_chunk";
+                sqlite::query(&file, count)
+            }
+            Target::Postgres(_) => {
+                let server = Postgres::shared();
+                let books = "SELECT 1 FROM pg_tables WHERE schemaname = 'glovebox' AND tablename = \
+                             'chunk'";
+                if server.query(database, books).is_empty() {
+                    return 0;
+                }
+                server.query(database, "SELECT count(*) FROM glovebox.chunk")
+            }
+        };
+        let cell = count.into_iter().flatten().flatten().next();
+        cell.and_then(|n| n.parse().ok()).unwrap_or(0)
+    }
+}
