@@ -135,7 +135,10 @@ pub fn config() -> Config {
         // Off in our build of wasmtime as well; said here so that no other crate's wish for its
         // features turns them on.
         .wasm_features(
-            WasmFeatures::GC_TYPES | WasmFeatures::EXCEPTIONS | WasmFeatures::THREADS,
+            WasmFeatures::GC_TYPES
+                | WasmFeatures::EXCEPTIONS
+                | WasmFeatures::THREADS
+                | WasmFeatures::CM_ASYNC,
             false,
         )
         .wasm_component_model(true);
