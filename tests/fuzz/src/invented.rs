@@ -16,6 +16,8 @@ use crate::sections::{Binary, CORE_MODULE};
 
 /// What wasm-mutate may spend on one change.
 const FUEL: u64 = 300;
+/// How often wasm-mutate is asked for one.
+const TRIES: usize = 5;
 /// Steps after which most invented code stops of itself.
 const STEPS: u32 = 10_000;
 
@@ -34,7 +36,11 @@ pub(crate) fn mutated(bytes: &mut Vec<u8>, rng: &mut StdRng) -> Option<()> {
     };
     let section = component.sections.get_mut(chosen)?;
     for _ in 0..rng.random_range(1..=2) {
-        section.payload = quietly(|| mutate(&section.payload, rng.random()))??;
+        // Most of the tool's changes find no place in a given module.
+        section.payload = (0..TRIES).find_map(|_| {
+            let seed = rng.random();
+            quietly(|| mutate(&section.payload, seed)).flatten()
+        })?;
     }
     *bytes = component.join();
     Some(())

@@ -93,9 +93,9 @@ impl Breeder {
             10..18 => Recipe::Shuffled,
             18..35 => Recipe::Rewired,
             #[cfg(feature = "tools")]
-            60..80 => Recipe::Mutated,
+            60..90 => Recipe::Mutated,
             #[cfg(feature = "tools")]
-            80.. => Recipe::Invented,
+            90.. => Recipe::Invented,
             _ => Recipe::Retold,
         };
         let made = match recipe {

@@ -158,3 +158,74 @@ fn spans(spans: &Spans, cells: &ArrayRef) -> Result<(), &'static str> {
 fn hold(holds: bool, otherwise: &'static str) -> Result<(), &'static str> {
     if holds { Ok(()) } else { Err(otherwise) }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{Int64Array, RecordBatch};
+    use glovebox_core::{DataType, Finding, Masked, Origin, Rule, Schema};
+
+    use super::*;
+
+    fn grants() -> Grants {
+        Grants {
+            fields: vec![Field::new("city", DataType::Text)],
+            masks: vec![0],
+            adds: Vec::new(),
+        }
+    }
+
+    fn batch() -> Batch {
+        let cells: ArrayRef = Arc::new(StringArray::from(vec!["\u{e9}tampes", "Lyon"]));
+        let schema = Schema::new(grants().fields).to_arrow();
+        let columns = RecordBatch::try_new(schema, vec![cells]).expect("it is a batch");
+        Batch::new(columns, Origin::contiguous(0))
+    }
+
+    #[test]
+    fn findings_outside_of_the_batch_are_noticed() {
+        let rules = Announced::Rules(vec![Rule {
+            id: "rule".into(),
+            column: None,
+            message: "message".into(),
+        }]);
+        let judged = |rule, rows: &[u32]| {
+            let rows = rows.to_vec();
+            let findings = Answer::Findings(vec![Finding { rule, rows }]);
+            answer(&findings, &rules, &grants(), &batch())
+        };
+        assert_eq!(judged(0, &[0, 1]), Ok(()));
+        assert!(judged(1, &[0]).is_err());
+        assert!(judged(0, &[2]).is_err());
+        assert!(judged(0, &[1, 0]).is_err());
+        assert!(judged(0, &[1, 1]).is_err());
+    }
+
+    #[test]
+    fn masks_that_do_not_fit_are_noticed() {
+        let fields = Announced::Masked(grants().fields);
+        let judged = |column, action| {
+            let masked = Answer::Masked(vec![Masked { column, action }]);
+            answer(&masked, &fields, &grants(), &batch())
+        };
+        let spans = |row, start, end| {
+            Action::Nullify(Target::Spans(Spans {
+                rows: vec![row],
+                starts: vec![start],
+                ends: vec![end],
+            }))
+        };
+        assert_eq!(judged(0, spans(0, 0, 2)), Ok(()));
+        assert!(judged(1, spans(0, 0, 2)).is_err(), "not granted");
+        assert!(judged(0, spans(0, 0, 1)).is_err(), "inside a character");
+        assert!(judged(0, spans(1, 0, 5)).is_err(), "past the cell");
+        assert!(judged(0, spans(2, 0, 1)).is_err(), "past the rows");
+        let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
+        assert!(judged(0, Action::Replace(numbers)).is_err(), "another type");
+        let few: ArrayRef = Arc::new(StringArray::from(vec!["x"]));
+        assert!(judged(0, Action::Replace(few)).is_err(), "too few");
+        let rows = BooleanArray::from(vec![true]);
+        assert!(judged(0, Action::Nullify(Target::Rows(rows))).is_err());
+    }
+}

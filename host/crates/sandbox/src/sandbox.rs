@@ -155,7 +155,10 @@ fn configured(details: WasmBacktraceDetails) -> Config {
         // Off in our build of wasmtime as well; said here so that no other crate's wish for its
         // features turns them on.
         .wasm_features(
-            WasmFeatures::GC_TYPES | WasmFeatures::EXCEPTIONS | WasmFeatures::THREADS,
+            WasmFeatures::GC_TYPES
+                | WasmFeatures::EXCEPTIONS
+                | WasmFeatures::THREADS
+                | WasmFeatures::CM_ASYNC,
             false,
         )
         .wasm_component_model(true);
