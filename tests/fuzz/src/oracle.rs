@@ -15,7 +15,7 @@ pub(crate) fn announced(announced: &Announced, grants: &Grants) -> Result<(), &'
                 .all(|r| r.column.is_none_or(|c| c < grants.fields.len())),
             "a rule is about a column that is not granted",
         ),
-        Announced::Masked(fields) => {
+        Announced::Masked { fields, .. } => {
             hold(
                 fields.len() == grants.fields.len(),
                 "a masker's fields are not as many as granted",
@@ -72,7 +72,7 @@ pub(crate) fn answer(
             }
             Ok(())
         }
-        (Answer::Masked(actions), Announced::Masked(fields)) => {
+        (Answer::Masked(actions), Announced::Masked { fields, .. }) => {
             let mut seen = Vec::new();
             for masked in actions {
                 hold(
