@@ -204,7 +204,10 @@ mod tests {
 
     #[test]
     fn masks_that_do_not_fit_are_noticed() {
-        let fields = Announced::Masked(grants().fields);
+        let fields = Announced::Masked {
+            fields: grants().fields,
+            keeps: Vec::new(),
+        };
         let judged = |column, action| {
             let masked = Answer::Masked(vec![Masked { column, action }]);
             answer(&masked, &fields, &grants(), &batch())
