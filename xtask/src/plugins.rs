@@ -1,4 +1,4 @@
-//! Compiles the standard plugins and the tests' hostile guests to components.
+//! Compiles the standard plugins, the documentation's, and the tests' hostile guests to components.
 //!
 //! Owns `target/plugins`, which the host embeds; a file there is touched only when it changes, so
 //! that the host is not built anew for nothing.
@@ -47,7 +47,7 @@ pub(crate) fn standard() -> Outcome {
     remove_strangers(&out, &names)
 }
 
-/// The hostile guests, each an example of one package.
+/// The hostile guests and the plugins of the documentation: examples of two packages.
 pub(crate) fn guests() -> Outcome {
     ensure_target()?;
     run_cargo(&[
@@ -58,6 +58,8 @@ pub(crate) fn guests() -> Outcome {
         TARGET,
         "--package",
         "glovebox-guests",
+        "--package",
+        "glovebox-sdk",
         "--examples",
     ])
 }

@@ -14,20 +14,27 @@ export function isPresent(column, row) {
 /** The cells of a text column. */
 export function textCells(column, rows) {
   const { data, offsets } = column.values.val;
-  return Array.from({ length: rows }, (_, row) =>
-    isPresent(column, row) ? decoder.decode(data.subarray(offsets[row], offsets[row + 1])) : null,
-  );
+  const all = decoder.decode(data);
+  // Where each character is a byte, cells are slices of one text: faster, and in less memory.
+  const ascii = all.length === data.length;
+  return Array.from({ length: rows }, (_, row) => {
+    if (!isPresent(column, row)) return null;
+    const [start, end] = [offsets[row], offsets[row + 1]];
+    return ascii ? all.slice(start, end) : decoder.decode(data.subarray(start, end));
+  });
 }
 
 /** A text column of these cells. */
 export function textColumn(cells) {
+  // Nulls leave nothing in it.
+  const all = cells.join('');
+  const data = encoder.encode(all);
+  const ascii = data.length === all.length;
   const offsets = new Int32Array(cells.length + 1);
-  const pieces = cells.map((cell) => encoder.encode(cell ?? ''));
-  pieces.forEach((piece, row) => {
-    offsets[row + 1] = offsets[row] + piece.length;
+  cells.forEach((cell, row) => {
+    const bytes = cell === null ? 0 : ascii ? cell.length : byteLength(cell);
+    offsets[row + 1] = offsets[row] + bytes;
   });
-  const data = new Uint8Array(offsets[cells.length]);
-  pieces.forEach((piece, row) => data.set(piece, offsets[row]));
   return { values: { tag: 'text', val: { offsets, data } }, validity: validity(cells) };
 }
 

@@ -6,6 +6,7 @@ const SCHEMA = {
   type: 'object',
   additionalProperties: false,
   required: ['min-length'],
+  examples: [{ 'min-length': 3 }],
   properties: {
     'min-length': {
       type: 'integer',

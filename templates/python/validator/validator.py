@@ -15,6 +15,7 @@ SCHEMA = {
     "type": "object",
     "additionalProperties": False,
     "required": ["min-length"],
+    "examples": [{"min-length": 3}],
     "properties": {
         "min-length": {
             "type": "integer",

@@ -24,10 +24,12 @@ pub(super) struct Args {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    room: subject::Room,
 }
 
 pub(super) fn bench(args: &Args) -> anyhow::Result<Exit> {
-    let Some(plugin) = Subject::read(&args.plugin)?.load() else {
+    let Some(plugin) = Subject::read(&args.plugin, &args.room)?.load() else {
         return Ok(Exit::Failed);
     };
     let setting = match subject::setting(&plugin, &args.wanted) {

@@ -19,10 +19,12 @@ pub(super) struct Args {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    room: subject::Room,
 }
 
 pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
-    let subject = Subject::read(&args.plugin)?;
+    let subject = Subject::read(&args.plugin, &args.room)?;
     let parts = match subject.workbench.parts(&subject.bytes) {
         Ok(parts) => parts,
         Err(problem) => {

@@ -158,8 +158,8 @@ pub(super) fn new(args: &Args) -> anyhow::Result<Exit> {
     println!("{name}: a {} in {}\n", args.world.name(), args.lang.name());
     println!("  cd {name} && {}./try.sh\n", variable());
     println!(
-        "builds {name}.wasm, runs cases.yaml on it, examines it, and sends people.csv through \
-         pipeline.yaml.\nREADME.md says what lies where."
+        "builds {name}.wasm, runs cases.yaml on it, sends people.csv through pipeline.yaml, and \
+         examines it.\nREADME.md says what lies where."
     );
     Ok(Exit::Done)
 }

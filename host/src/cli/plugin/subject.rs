@@ -2,6 +2,8 @@
 //!
 //! Owns the words about a plugin that cannot be loaded; refuses to go on with one.
 
+use std::time::Duration;
+
 use glovebox_core::{Limits, PluginError};
 use glovebox_sandbox::{Watched, Words, Workbench};
 
@@ -10,28 +12,50 @@ use crate::compose;
 use crate::examine::fault;
 use crate::examine::specimen::{self, NoSetting, Setting, Wanted};
 
+/// What bounds the plugin here, as `limits:` does in a manifest.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Room {
+    /// The longest time of one call, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=600))]
+    time: u16,
+    /// The most memory of an instance, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    memory: u16,
+}
+
+impl Room {
+    fn limits(&self) -> Limits {
+        Limits {
+            time: Duration::from_secs(self.time.into()),
+            memory: usize::from(self.memory) << 20,
+            ..Limits::default()
+        }
+    }
+}
+
 /// A component's bytes and what messages call it.
 pub(super) struct Subject {
     pub(super) name: String,
     pub(super) bytes: Vec<u8>,
     pub(super) workbench: Workbench,
+    limits: Limits,
 }
 
 impl Subject {
-    pub(super) fn read(name: &str) -> anyhow::Result<Self> {
+    pub(super) fn read(name: &str, room: &Room) -> anyhow::Result<Self> {
         Ok(Subject {
             bytes: compose::plugin_bytes(name)?,
             name: name.to_owned(),
             workbench: compose::workbench()?,
+            limits: room.limits(),
         })
     }
 
     /// Loads it, or says why it cannot be.
     pub(super) fn load(&self) -> Option<Watched> {
         let words = Words::default();
-        let limits = Limits::default();
         self.workbench
-            .load(&self.name, &self.bytes, &limits, &words)
+            .load(&self.name, &self.bytes, &self.limits, &words)
             .map_err(|error| show(&error, &words))
             .ok()
     }

@@ -10,7 +10,7 @@ use glovebox_engine::manifest::render;
 use glovebox_sandbox::Words;
 
 use super::super::Exit;
-use super::subject::Subject;
+use super::subject::{self, Subject};
 use crate::examine::{case, case_file, fault};
 
 /// A file of cases larger than this is refused by the reader; no more of it is read.
@@ -25,6 +25,8 @@ pub(super) struct Args {
     /// Also show what the plugin wrote in cases that pass.
     #[arg(long, short)]
     verbose: bool,
+    #[command(flatten)]
+    room: subject::Room,
 }
 
 pub(super) fn test(args: &Args) -> anyhow::Result<Exit> {
@@ -41,7 +43,7 @@ pub(super) fn test(args: &Args) -> anyhow::Result<Exit> {
             return Ok(Exit::Usage);
         }
     };
-    let Some(plugin) = Subject::read(&args.plugin)?.load() else {
+    let Some(plugin) = Subject::read(&args.plugin, &args.room)?.load() else {
         return Ok(Exit::Failed);
     };
     let mut failed = 0;

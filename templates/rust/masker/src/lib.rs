@@ -34,6 +34,11 @@ impl Masker for KeepLast {
         Ok(KeepLast { keep })
     }
 
+    /// Of `(1234)` all letters and digits stay; the host's leak guard rejects longer ones.
+    fn keeps(&self, _masked: &Field) -> Kept {
+        Kept::Characters(u32::try_from(self.keep).unwrap_or(u32::MAX))
+    }
+
     fn mask(&self, column: &Column<'_>) -> Action {
         let Some(text) = column.text() else {
             return Action::Nullify(Target::Cells);

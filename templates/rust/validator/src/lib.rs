@@ -5,6 +5,7 @@ use glovebox_sdk::prelude::*;
 /// The step's `with:` block; these comments become its JSON Schema.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(extend("examples" = [{ "min-length": 3 }]))]
 struct Options {
     /// The least number of characters that is right.
     min_length: u32,
