@@ -130,7 +130,10 @@ rejects: {{ path: rejects.jsonl }}
 
 /// Whether a run's report adds up.
 pub(super) fn adds_up(report: &Value) -> bool {
-    let count = |name: &str| report["rows"][name].as_u64().unwrap_or(u64::MAX);
+    let count = |name: &str| {
+        let count = report.pointer(&format!("/rows/{name}"));
+        count.and_then(Value::as_u64).unwrap_or(u64::MAX)
+    };
     count("read")
         == count("stored")
             .saturating_add(count("filtered"))

@@ -180,8 +180,9 @@ fn a_server_that_crashes_and_recovers_loses_and_doubles_nothing() {
     let before = server.query("postgres", checkpointer)[0][0]
         .clone()
         .unwrap();
-    let kill =
-        format!("COPY (SELECT 1) TO PROGRAM '(sleep 0.3; kill -9 {before}) > /dev/null 2>&1 &'");
+    let kill = format!(
+        "COPY (SELECT 1 WHERE false) TO PROGRAM '(sleep 0.3; kill -9 {before}) > /dev/null 2>&1 &'"
+    );
     server.query("postgres", &kill);
     for index in 2..12 {
         send(&mut sink, index..index + 1).unwrap();

@@ -335,8 +335,7 @@ fn a_refused_row_is_told_without_its_cells() {
         refused.to_string(),
         format!(
             "{} refused the rows: a row with the same key exists already; remove duplicates, or \
-             use mode replace (SQLite result 2067: UNIQUE constraint failed: people.name); nothing \
-             was stored",
+             use mode replace (SQLite result 2067: UNIQUE constraint failed: people.name)",
             sink.describe()
         )
     );

@@ -322,7 +322,7 @@ pub enum SinkTarget {
     /// A SQLite file.
     Sqlite(SqliteSink),
     /// A PostgreSQL server.
-    Postgres(PostgresSink),
+    Postgres(Box<PostgresSink>),
     /// A CSV file.
     Csv(CsvSink),
     /// A file with a JSON object a line.

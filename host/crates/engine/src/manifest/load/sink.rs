@@ -132,7 +132,7 @@ fn target(reader: &mut Reader<'_>, block: &Block<'_>) -> Option<SinkTarget> {
     }
     match key {
         "sqlite" => sqlite(reader, node, head).map(SinkTarget::Sqlite),
-        "postgres" => postgres(reader, node, head).map(SinkTarget::Postgres),
+        "postgres" => postgres(reader, node, head).map(|sink| SinkTarget::Postgres(Box::new(sink))),
         "csv" => csv(reader, node, head).map(SinkTarget::Csv),
         _ => jsonl(reader, node, head).map(SinkTarget::Jsonl),
     }
