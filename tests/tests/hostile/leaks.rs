@@ -14,7 +14,7 @@ fn personal(act: &Act, lines: &str) -> Pipeline {
             "city:   { type: text }",
             "city:   { type: text, personal: true }",
         )
-        .replacen("    with:", &format!("{lines}    with:"), 1);
+        .replace("    with: { act:", &format!("{lines}    with: {{ act:"));
     pipeline.write("manifest.yaml", manifest);
     pipeline
 }
@@ -94,7 +94,7 @@ fn the_guard_looks_at_personal_columns_at_all_or_at_none_as_the_manifest_says() 
     let off = personal(&act, "    leak-guard: off\n");
     let ran = off.run().ends_with(0);
     assert_eq!(ran.rows("stored"), all);
-    assert_eq!(ran.report["steps"][0]["unguarded"][0], "city");
+    assert_eq!(ran.report["steps"][1]["unguarded"][0], "city");
     assert!(ran.stdout.contains("the leak guard was off for: city"));
     let checked = off.call(&["check", "manifest.yaml"]).ends_with(0);
     assert!(checked.stdout.contains("NOT GUARDED"), "{}", checked.stdout);
@@ -115,7 +115,7 @@ fn a_masker_that_does_nothing_ends_with_every_row_rejected() {
     let ran = pipeline.run().ends_with(0);
     assert_eq!((ran.rows("stored"), ran.rows("rejected")), (0, ROWS as u64));
     assert!(ran.is_balanced());
-    assert_eq!(pipeline.read("out.csv"), "id,city\n");
+    assert_eq!(pipeline.read("out.csv"), "earlier,id,city\n");
 
     let manifest = pipeline.read("manifest.yaml").replace(
         "rejects: { path: rejects.jsonl }",

@@ -251,7 +251,8 @@ fn role(database: &str) -> String {
         database,
         &format!(
             "CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}'; \
-             GRANT CREATE, USAGE ON SCHEMA public TO {role}"
+             GRANT CREATE, USAGE ON SCHEMA public TO {role}; \
+             CREATE SCHEMA glovebox AUTHORIZATION {role}"
         ),
     );
     format!(

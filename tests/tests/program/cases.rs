@@ -111,7 +111,8 @@ fn outcome(given: &Files) -> Files {
         }
         if content.starts_with(b"SQLite format 3\0") {
             let path = pipeline.path(&name);
-            let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
+            let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE \
+                          'glovebox@_%' ESCAPE '@' ORDER BY name";
             for table in sqlite::query(&path, tables).into_iter().flatten().flatten() {
                 found.insert(
                     format!("{name}.{table}"),

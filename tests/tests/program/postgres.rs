@@ -267,7 +267,7 @@ fn a_missing_privilege_is_named() {
         &format!(
             "CREATE ROLE {role} LOGIN PASSWORD 'reader'; \
              CREATE TABLE things (id bigint, name text); \
-             GRANT SELECT ON things TO {role}"
+             GRANT SELECT ON things TO {role}; CREATE SCHEMA glovebox AUTHORIZATION {role}"
         ),
     );
     let sink = sink(server, &database, "things", "append").replace(
