@@ -6,8 +6,11 @@
 use std::process::Command;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::job::{Job, adds_up};
 use super::{Line, Seeded, Target};
+use crate::pipeline::Ran;
 use crate::postgres::Postgres;
 
 /// Kills of one run before it is left to reach its end.
@@ -75,9 +78,6 @@ fn moment(time: Duration, random: &mut Seeded) -> Duration {
 
 fn killed(job: &Job, kills: u32, time: Duration, random: &mut Seeded, line: &mut Line) {
     for _ in 0..kills {
-        if job.chunks() > 0 {
-            line.resumed += 1;
-        }
         let running = job.pipeline.start(&["run", "manifest.yaml", "--resume"]);
         std::thread::sleep(moment(time, random));
         running.signal("KILL");
@@ -98,16 +98,20 @@ fn killed(job: &Job, kills: u32, time: Duration, random: &mut Seeded, line: &mut
 }
 
 fn finish(job: &Job, line: &mut Line) {
-    if job.chunks() > 0 {
-        line.resumed += 1;
-    }
     let ran = job.go_on();
+    line.resumed += went_on(&ran);
     if ran.code != Some(0) {
         line.wrong
             .push(format!("the last start failed: {}", ran.stderr));
     } else if !adds_up(&ran.report) {
         line.wrong.push("the report does not add up".into());
     }
+}
+
+/// One, if the run found chunks of an earlier start.
+fn went_on(ran: &Ran) -> u32 {
+    let rows = ran.report.get("resumed-rows").and_then(Value::as_u64);
+    u32::from(rows.is_some_and(|rows| rows > 0))
 }
 
 /// Process numbers of the run's sessions.
@@ -176,10 +180,8 @@ fn taken_over(job: &Job, time: Duration, random: &mut Seeded, line: &mut Line) {
     let elder = job.pipeline.start(&["run", "manifest.yaml", "--resume"]);
     std::thread::sleep(moment(time, random));
     elder.signal("STOP");
-    if job.chunks() > 0 {
-        line.resumed += 1;
-    }
     let younger = job.go_on();
+    line.resumed += went_on(&younger);
     elder.signal("CONT");
     let woken = elder.end();
     if younger.code != Some(0) {

@@ -115,10 +115,6 @@ rejects: {{ path: rejects.jsonl }}
         self.pipeline.run_with(&["--resume"])
     }
 
-    pub(super) fn chunks(&self) -> u64 {
-        self.target.chunks(&self.pipeline, &self.database)
-    }
-
     pub(super) fn result(&self) -> Found {
         Found {
             rows: self.target.rows(&self.pipeline, &self.database),

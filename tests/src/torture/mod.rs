@@ -51,7 +51,7 @@ pub struct Line {
     pub late: u32,
     /// Runs that reached their end and were compared.
     pub compared: u32,
-    /// Starts that found chunks of an earlier one.
+    /// Last starts that found chunks of an earlier one.
     pub resumed: u32,
     /// What was wrong, in the order found.
     pub wrong: Vec<String>,
@@ -82,7 +82,7 @@ pub fn torture(target: Target, fault: Fault, times: u32, rows: usize, random: &m
 /// The lines as a Markdown table.
 pub fn markdown(lines: &[Line]) -> String {
     let mut table = String::from(
-        "| sink | fault | fired | came too late | runs compared | starts that went on | wrong |\n\
+        "| sink | fault | fired | came too late | runs compared | last starts that went on | wrong |\n\
          |---|---|---|---|---|---|---|\n",
     );
     for line in lines {

@@ -92,60 +92,24 @@ impl Target {
 
     /// What is left beside the table that should not be: tables aside, runs that are not closed.
     pub(super) fn leftovers(self, pipeline: &Pipeline, database: &str) -> String {
-        let (found, prefix) = match self {
+        let found = match self {
             Target::Csv => return String::new(),
-            Target::Sqlite(_) => (
-                sqlite::query(
-                    &pipeline.path("out.db"),
-                    "SELECT name FROM sqlite_schema WHERE name LIKE 'glovebox@_stage%' ESCAPE '@' \
+            Target::Sqlite(_) => sqlite::query(
+                &pipeline.path("out.db"),
+                "SELECT name FROM sqlite_schema WHERE name LIKE 'glovebox@_stage%' ESCAPE '@' \
                      UNION ALL SELECT 'run ' || state FROM glovebox_run WHERE state <> 'finished'",
-                ),
-                "",
             ),
-            Target::Postgres(_) => (
-                Postgres::shared().query(
-                    database,
-                    "SELECT relname::text FROM pg_class WHERE relname LIKE 'stage%' AND relkind = \
+            Target::Postgres(_) => Postgres::shared().query(
+                database,
+                "SELECT relname::text FROM pg_class WHERE relname LIKE 'stage%' AND relkind = \
                      'r' UNION ALL SELECT 'run ' || state FROM glovebox.run WHERE state <> \
                      'finished'",
-                ),
-                "",
             ),
         };
-        let mut told = String::from(prefix);
+        let mut told = String::new();
         for name in found.into_iter().flatten().flatten() {
             let _ = write!(told, "{name}; ");
         }
         told
-    }
-
-    /// Chunks in the books.
-    pub(super) fn chunks(self, pipeline: &Pipeline, database: &str) -> u64 {
-        let count = match self {
-            Target::Csv => return 0,
-            Target::Sqlite(_) => {
-                let file = pipeline.path("out.db");
-                if !file.exists() {
-                    return 0;
-                }
-                let books = "SELECT name FROM sqlite_schema WHERE name = 'glovebox_chunk'";
-                if sqlite::query(&file, books).is_empty() {
-                    return 0;
-                }
-                let count = "SELECT CAST(count(*) AS TEXT) FROM glovebox_chunk";
-                sqlite::query(&file, count)
-            }
-            Target::Postgres(_) => {
-                let server = Postgres::shared();
-                let books = "SELECT 1 FROM pg_tables WHERE schemaname = 'glovebox' AND tablename = \
-                             'chunk'";
-                if server.query(database, books).is_empty() {
-                    return 0;
-                }
-                server.query(database, "SELECT count(*) FROM glovebox.chunk")
-            }
-        };
-        let cell = count.into_iter().flatten().flatten().next();
-        cell.and_then(|n| n.parse().ok()).unwrap_or(0)
     }
 }

@@ -340,7 +340,7 @@ fn a_database_that_refuses_a_row_is_not_quoted() {
     let sink = role(&database);
     server.query(
         &database,
-        "CREATE TABLE things (k text PRIMARY KEY); GRANT ALL ON things TO PUBLIC",
+        "CREATE TABLE public.things (k text PRIMARY KEY); GRANT ALL ON public.things TO PUBLIC",
     );
     let lite = "sqlite: { path: out.db, table: things }";
     for sink in [&sink[..], lite] {
@@ -363,7 +363,7 @@ fn a_database_that_refuses_a_row_is_not_quoted() {
         left.files(pipeline.folder());
         left.hold_none_of(&[KEY, PASSWORD]);
         if sink != lite {
-            let rows = server.query(&database, "SELECT k FROM things");
+            let rows = server.query(&database, "SELECT k FROM public.things");
             assert_eq!(rows, [[Some("1".to_owned())]]);
         }
     }

@@ -292,9 +292,9 @@ fn a_killed_run_goes_on_where_it_stood_in_postgres() {
             server.ca_path().display()
         );
         let pipeline = killed_half_way(&sink, |_| {
-            let progress = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY%' \
-                            AND backend_xid IS NOT NULL AND datname = current_database()";
-            server.query(&database, progress) != [[Some("0".to_owned())]]
+            let stored = "SELECT count(*) FROM glovebox.chunk JOIN glovebox.run USING (run) WHERE \
+                          state = 'running'";
+            server.query(&database, stored) != [[Some("0".to_owned())]]
         });
         let count = || server.query(&database, "SELECT count(*) FROM things");
         if mode == "replace" {
