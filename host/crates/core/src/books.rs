@@ -66,7 +66,7 @@ pub struct ChunkRecord {
     pub first_row: u64,
     /// Its rows by their fate.
     pub rows: RowCounts,
-    /// Digest of its bytes.
+    /// Digest of its bytes, cut to what a reader of the books may know.
     pub digest: Digest,
     /// The engine's counts for the report, as JSON that a sink keeps and does not read.
     pub summary: String,
