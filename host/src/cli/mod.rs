@@ -3,6 +3,7 @@
 //! Owns arguments, exit codes and where output goes: results to standard output, progress, logs
 //! and problems to standard error.
 
+mod audit;
 mod check;
 mod completions;
 mod logs;
@@ -68,6 +69,8 @@ enum Command {
     Rows(rows::Args),
     /// Keep secrets in the operating system's store.
     Secret(secret::Secret),
+    /// Verify and read the audit log.
+    Audit(audit::Args),
     /// List plugins and read their manuals.
     Plugin(plugin::Args),
     /// Print the JSON Schema of manifests, for editors.
@@ -84,6 +87,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Check(args) => check::check(&args),
         Command::Preview(args) => preview::preview(&args),
         Command::Rows(args) => rows::rows(&args),
+        Command::Audit(args) => audit::audit(&args),
         Command::Secret(args) => args.run().map(|()| Exit::Done),
         Command::Plugin(args) => plugin::plugin(&args),
         Command::Schema => {
