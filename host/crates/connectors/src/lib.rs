@@ -7,6 +7,7 @@ pub mod csv;
 pub mod database;
 pub mod file;
 pub mod jsonl;
+pub mod page;
 pub mod postgres;
 pub mod sqlite;
 mod staged;

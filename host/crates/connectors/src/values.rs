@@ -159,7 +159,7 @@ fn write_hundredths(value: f64, out: &mut Vec<u8>) -> bool {
     true
 }
 
-fn write_decimal(value: i128, scale: usize, out: &mut Vec<u8>) {
+pub(crate) fn write_decimal(value: i128, scale: usize, out: &mut Vec<u8>) {
     if value < 0 {
         out.push(b'-');
     }

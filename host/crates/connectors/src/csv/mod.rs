@@ -4,7 +4,7 @@
 //! cells, or to lose a row: what cannot be read is a reject with its row and line.
 
 mod bounds;
-mod cells;
+pub(crate) mod cells;
 mod chunks;
 mod columns;
 mod decode;
@@ -20,5 +20,22 @@ mod tests;
 pub use options::{Input, Options};
 pub use sink::{Sink, SinkOptions};
 pub use source::Source;
+
+use std::sync::Arc;
+
+use glovebox_core::{Encoder, Schema};
+
+/// Encodes batches as the sink does, without a header.
+pub fn encoder(schema: Arc<Schema>, place: String, options: SinkOptions) -> Box<dyn Encoder> {
+    Box::new(encode::CsvEncoder {
+        style: encode::Style {
+            delimiter: options.delimiter,
+            escape_formulas: options.escape_formulas,
+        },
+        schema,
+        place,
+        size: 0,
+    })
+}
 
 pub use crate::file::Mode;

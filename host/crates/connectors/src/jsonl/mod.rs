@@ -7,4 +7,13 @@ mod sink;
 
 pub use sink::{Sink, SinkOptions};
 
+use std::sync::Arc;
+
+use glovebox_core::{Encoder, Schema};
+
+/// Encodes batches as the sink does.
+pub fn encoder(schema: Arc<Schema>, place: String) -> Box<dyn Encoder> {
+    Box::new(encode::JsonEncoder::new(schema, place))
+}
+
 pub use crate::file::Mode;

@@ -60,6 +60,14 @@ fn passing(error: &sqlx::Error) -> bool {
     }
 }
 
+/// How a connection that is verified in full is made, for whoever keeps a pool of them.
+///
+/// # Errors
+/// When the host, the password or the file of authorities will not do.
+pub fn verified(options: &Options) -> Result<PgConnectOptions, String> {
+    prepare(options)
+}
+
 fn prepare(options: &Options) -> Result<PgConnectOptions, String> {
     if options.host.is_empty() || options.host.starts_with('/') {
         return Err(

@@ -46,6 +46,7 @@ use retry::Patience;
 use session::Session;
 
 pub use crate::database::Mode;
+pub use connect::verified;
 pub use head::head;
 
 /// What sessions are called that belong to no run.

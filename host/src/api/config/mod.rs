@@ -1,0 +1,144 @@
+//! `glovebox.yaml`: what is served, to whom, from where.
+//!
+//! Owns its defaults, its bounds and what a person is told of a mistake; refuses to open the files
+//! it names.
+
+mod check;
+mod written;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use glovebox_connectors::page;
+use glovebox_core::SecretName;
+use glovebox_engine::manifest::Diagnostic;
+use glovebox_engine::manifest::model::Store;
+
+use super::client::Network;
+use super::rules::Permission;
+
+/// The whole configuration, checked.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) listen: SocketAddr,
+    /// What tokens are issued by; the address under which clients know the server.
+    pub(crate) url: String,
+    pub(crate) tls: Option<Tls>,
+    /// Where Prometheus may read without a token, if anywhere.
+    pub(crate) metrics: Option<SocketAddr>,
+    pub(crate) catalog: Database,
+    pub(crate) credentials: Vec<Store>,
+    pub(crate) tokens: Tokens,
+    pub(crate) audit: PathBuf,
+    /// Who may say from where a request came.
+    pub(crate) proxies: Vec<Network>,
+    pub(crate) limits: Limits,
+    pub(crate) roles: BTreeMap<String, Vec<Permission>>,
+    pub(crate) datasets: Vec<Dataset>,
+}
+
+/// A certificate and its key, as files.
+#[derive(Debug, Clone)]
+pub(crate) struct Tls {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+/// A database, without its password.
+#[derive(Debug, Clone)]
+pub(crate) enum Database {
+    Sqlite(PathBuf),
+    Postgres(Server),
+}
+
+/// A PostgreSQL server and what is used there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Server {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) database: String,
+    pub(crate) user: String,
+    pub(crate) password: SecretName,
+    pub(crate) ca: Option<PathBuf>,
+    pub(crate) connections: u32,
+}
+
+/// How tokens are made and for how long.
+#[derive(Debug, Clone)]
+pub(crate) struct Tokens {
+    /// The first signs; all verify.
+    pub(crate) keys: Vec<SecretName>,
+    pub(crate) audience: String,
+    pub(crate) lifetime: Duration,
+    /// After this one has to log in again.
+    pub(crate) session: Duration,
+    pub(crate) issuers: Vec<Issuer>,
+}
+
+/// Somebody else whose tokens are accepted.
+#[derive(Debug, Clone)]
+pub(crate) struct Issuer {
+    pub(crate) url: String,
+    pub(crate) audience: String,
+    /// A file with its JSON Web Key Set.
+    pub(crate) jwks: PathBuf,
+    /// The claim that holds roles.
+    pub(crate) roles_claim: String,
+    /// Their word for a role: ours.
+    pub(crate) roles: BTreeMap<String, String>,
+}
+
+/// How much anybody may ask for.
+#[derive(Debug, Clone)]
+pub(crate) struct Limits {
+    /// Bytes of a request's body.
+    pub(crate) body: usize,
+    /// Bytes of a request's line and headers.
+    pub(crate) headers: usize,
+    /// The longest that a request may take.
+    pub(crate) request_time: Duration,
+    pub(crate) requests_a_minute_by_address: u32,
+    pub(crate) requests_a_minute_by_user: u32,
+    pub(crate) logins_a_minute_by_address: u32,
+    /// Connections at once.
+    pub(crate) connections: usize,
+    /// The longest wait for requests that run, when the server is told to stop.
+    pub(crate) shutdown: Duration,
+}
+
+/// A table that is served.
+#[derive(Debug, Clone)]
+pub(crate) struct Dataset {
+    pub(crate) name: String,
+    pub(crate) about: String,
+    pub(crate) database: Database,
+    pub(crate) table: page::Table,
+    /// Who may see which columns, by place, and how many rows a page has at most.
+    pub(crate) roles: BTreeMap<String, View>,
+}
+
+/// What a role sees of a dataset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct View {
+    pub(crate) columns: Vec<usize>,
+    pub(crate) rows_at_most: usize,
+}
+
+/// Rows of a page when a request does not say.
+pub(crate) const ROWS: usize = 100;
+/// Rows of a page at most, whatever the configuration says.
+pub(crate) const MOST_ROWS: usize = 10_000;
+
+impl Config {
+    /// Reads a configuration; `folder` is where its relative paths begin.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at its place.
+    pub(crate) fn read(folder: &Path, text: &str) -> Result<Config, Vec<Diagnostic>> {
+        let written: written::Written =
+            glovebox_engine::manifest::typed::typed(text, "a configuration")?;
+        check::check(folder, written)
+    }
+}
