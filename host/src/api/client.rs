@@ -104,9 +104,21 @@ mod tests {
         for bad in ["", "10.0.0.0/33", "::/129", "10.0.0", "a/8"] {
             assert_eq!(Network::parse(bad), None, "{bad}");
         }
-        assert!(Network::parse("0.0.0.0/0").unwrap().contains("8.8.8.8".parse().unwrap()));
-        assert!(!Network::parse("0.0.0.0/0").unwrap().contains("::1".parse().unwrap()));
-        assert!(Network::parse("::/0").unwrap().contains("8.8.8.8".parse().unwrap()));
+        assert!(
+            Network::parse("0.0.0.0/0")
+                .unwrap()
+                .contains("8.8.8.8".parse().unwrap())
+        );
+        assert!(
+            !Network::parse("0.0.0.0/0")
+                .unwrap()
+                .contains("::1".parse().unwrap())
+        );
+        assert!(
+            Network::parse("::/0")
+                .unwrap()
+                .contains("8.8.8.8".parse().unwrap())
+        );
     }
 
     #[test]

@@ -175,7 +175,12 @@ impl IntoResponse for Problem {
 
 impl From<Problem> for poem::Error {
     fn from(problem: Problem) -> Self {
-        poem::Error::from_response(problem.into_response())
+        let kind = Kind(problem.kind);
+        let mut error = poem::Error::from_response(problem.into_response());
+        // An error made of a response forgets what the response was marked with.
+        error.set_data(Shaped);
+        error.set_data(kind);
+        error
     }
 }
 

@@ -113,7 +113,14 @@ pub(crate) const ROUTES: &[Route] = &[
 pub(crate) const DATASET: Rule = Rule::Needs(Permission::Data);
 
 /// Words that later routes may want for themselves.
-const RESERVED: &[&str] = &["pipelines", "runs", "uploads", "rejects", "audit", "console"];
+const RESERVED: &[&str] = &[
+    "pipelines",
+    "runs",
+    "uploads",
+    "rejects",
+    "audit",
+    "console",
+];
 
 /// Whether a dataset of that name would hide a route.
 pub(crate) fn is_taken(name: &str) -> bool {
@@ -201,7 +208,14 @@ mod tests {
         assert_eq!(found("GET", "/sales"), "Needs(Data)");
         assert_eq!(found("DELETE", "/sales"), "GET,HEAD");
         assert_eq!(found("GET", "/users/ada"), "Needs(Users)");
-        for path in ["/users/ada/x", "/users/", "/nothing", "/", "//sales", "/sales/"] {
+        for path in [
+            "/users/ada/x",
+            "/users/",
+            "/nothing",
+            "/",
+            "//sales",
+            "/sales/",
+        ] {
             assert_eq!(found("GET", path), "nothing", "{path}");
         }
     }

@@ -6,6 +6,7 @@
 mod audit;
 mod check;
 mod completions;
+mod demo;
 mod logs;
 mod manifest;
 mod plugin;
@@ -14,7 +15,9 @@ mod report;
 mod rows;
 mod run;
 mod secret;
+mod serve;
 mod table;
+mod user;
 
 use std::process::ExitCode;
 
@@ -73,6 +76,10 @@ enum Command {
     Audit(audit::Args),
     /// List plugins and read their manuals.
     Plugin(plugin::Args),
+    /// Serve the API.
+    Serve(serve::Args),
+    /// Keep the API's users and keys.
+    User(user::Args),
     /// Print the JSON Schema of manifests, for editors.
     Schema,
     /// Print a completion script for a shell.
@@ -90,6 +97,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Audit(args) => audit::audit(&args),
         Command::Secret(args) => args.run().map(|()| Exit::Done),
         Command::Plugin(args) => plugin::plugin(&args),
+        Command::Serve(args) => serve::serve(&args),
+        Command::User(args) => user::user(args),
         Command::Schema => {
             println!("{:#}", glovebox_engine::manifest::json_schema());
             Ok(Exit::Done)

@@ -16,9 +16,9 @@ use crate::random::fill;
 use crate::{Error, Result};
 
 /// Shorter passwords are refused.
-pub const SHORTEST: usize = 12;
+pub(crate) const SHORTEST: usize = 12;
 /// Longer passwords are refused, so that nobody sends megabytes to hash.
-pub const LONGEST: usize = 1024;
+pub(crate) const LONGEST: usize = 1024;
 
 /// How much a hash costs, and how many at once.
 #[derive(Debug, Clone, Copy)]

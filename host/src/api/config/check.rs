@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use glovebox_connectors::page;
 use glovebox_core::SecretName;
+use glovebox_engine::manifest::Diagnostic;
 use glovebox_engine::manifest::model::Store;
 use glovebox_engine::manifest::typed::{self, Placed};
-use glovebox_engine::manifest::Diagnostic;
 
 use super::super::client::Network;
 use super::super::rules::{self, Permission};
@@ -36,7 +36,11 @@ pub(super) fn check(folder: &Path, written: written::Written) -> Result<Config, 
         Some(text) => c.address(text),
     };
     let metrics = written.metrics.as_ref().map(|m| c.address(&m.listen));
-    let scheme = if written.tls.is_some() { "https" } else { "http" };
+    let scheme = if written.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     let url = match &written.url {
         Some(url) => c.url(url),
         None => listen.map(|address| format!("{scheme}://{address}")),
@@ -51,7 +55,11 @@ pub(super) fn check(folder: &Path, written: written::Written) -> Result<Config, 
     let credentials = written.credentials.iter().map(|s| c.store(s)).collect();
     let tokens = c.tokens(written.tokens);
     let audit = c.path(&written.audit.path);
-    let proxies = written.proxies.iter().filter_map(|p| c.network(p)).collect();
+    let proxies = written
+        .proxies
+        .iter()
+        .filter_map(|p| c.network(p))
+        .collect();
     let limits = c.limits(&written.limits);
     let roles = c.roles(&written.roles.0);
     let mut datasets = Vec::new();
@@ -312,8 +320,9 @@ impl Checker<'_> {
     fn limits(&mut self, written: &written::Limits) -> Limits {
         let second = Duration::from_secs(1);
         let mut count = |n: &Option<Placed<u32>>, default: u32| {
-            n.as_ref()
-                .map_or(default, |n| self.within(n, 1..=1_000_000).unwrap_or(default))
+            n.as_ref().map_or(default, |n| {
+                self.within(n, 1..=1_000_000).unwrap_or(default)
+            })
         };
         let by_address = count(&written.requests_a_minute_by_address, 1200);
         let by_user = count(&written.requests_a_minute_by_user, 1200);
@@ -423,8 +432,7 @@ impl Checker<'_> {
             }
         }
         let views = self.views(&columns, written.roles.0, roles);
-        let (database, table) =
-            self.database(written.sqlite, written.postgres, &place, true)?;
+        let (database, table) = self.database(written.sqlite, written.postgres, &place, true)?;
         let key = match (&database, key.is_empty()) {
             (_, false) => page::Key::Columns(key),
             (Database::Sqlite(_), true) => page::Key::RowId,
@@ -479,12 +487,16 @@ impl Checker<'_> {
     ) -> BTreeMap<String, View> {
         let all: Vec<usize> = (0..columns.len()).collect();
         if written.is_empty() {
-            let readers = roles.iter().filter(|(_, may)| may.contains(&Permission::Data));
+            let readers = roles
+                .iter()
+                .filter(|(_, may)| may.contains(&Permission::Data));
             let view = View {
                 columns: all,
                 rows_at_most: MOST_ROWS,
             };
-            return readers.map(|(role, _)| (role.clone(), view.clone())).collect();
+            return readers
+                .map(|(role, _)| (role.clone(), view.clone()))
+                .collect();
         }
         let mut views = BTreeMap::new();
         for (role, view) in written {
@@ -503,7 +515,10 @@ impl Checker<'_> {
             }
             let seen = match &view.columns {
                 None => all.clone(),
-                Some(named) => named.iter().filter_map(|n| self.column(columns, n)).collect(),
+                Some(named) => named
+                    .iter()
+                    .filter_map(|n| self.column(columns, n))
+                    .collect(),
             };
             let most = u32::try_from(MOST_ROWS).unwrap_or(u32::MAX);
             let rows_at_most = match &view.rows_at_most {

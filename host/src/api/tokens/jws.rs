@@ -27,10 +27,7 @@ pub(crate) enum Verifier {
     /// `ES256`.
     P256(Vec<u8>),
     /// `RS256`, 2,048 bits or more.
-    Rsa {
-        n: Vec<u8>,
-        e: Vec<u8>,
-    },
+    Rsa { n: Vec<u8>, e: Vec<u8> },
 }
 
 impl Verifier {

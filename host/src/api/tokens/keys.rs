@@ -46,7 +46,10 @@ impl Key {
         let length = BASE64
             .decode_slice(text, seed.as_mut_slice())
             .map_err(|_| NotAKey)?;
-        let seed = seed.get(..length).filter(|s| s.len() == 32).ok_or(NotAKey)?;
+        let seed = seed
+            .get(..length)
+            .filter(|s| s.len() == 32)
+            .ok_or(NotAKey)?;
         let pair = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| NotAKey)?;
         let public = pair.public_key().as_ref().to_vec();
         let root = hmac::Key::new(hmac::HMAC_SHA256, seed);

@@ -142,7 +142,11 @@ pub(crate) fn translate(theirs: &Value, words: &BTreeMap<String, String>) -> Vec
         Value::Array(list) => list.iter().filter_map(Value::as_str).collect(),
         _ => Vec::new(),
     };
-    let mut ours: Vec<String> = names.iter().filter_map(|n| words.get(*n)).cloned().collect();
+    let mut ours: Vec<String> = names
+        .iter()
+        .filter_map(|n| words.get(*n))
+        .cloned()
+        .collect();
     ours.sort();
     ours.dedup();
     ours

@@ -87,7 +87,11 @@ fn every_bend_of_a_header_is_refused() {
     let tokens = tokens(&["A"]);
     let kid = key("A").kid;
     let good = claims().to_string();
-    assert!(tokens.check(&signed("A", &header(&kid), &good), NOW).is_some());
+    assert!(
+        tokens
+            .check(&signed("A", &header(&kid), &good), NOW)
+            .is_some()
+    );
     let other = key("E").kid;
     for bad in [
         json!({ "alg": "none", "kid": kid }).to_string(),
@@ -152,7 +156,9 @@ fn every_bend_of_a_claim_is_refused() {
         changed("aud", json!({"glovebox": true})),
         changed("sub", json!(1)),
         changed("sid", json!(null)),
-        claims().to_string().replacen("{", r#"{"exp":9999999999,"#, 1),
+        claims()
+            .to_string()
+            .replacen("{", r#"{"exp":9999999999,"#, 1),
         claims().to_string().replacen("{", r#"{"sub":"usr_2","#, 1),
         claims().to_string() + " trailing",
         "null".into(),
@@ -163,7 +169,11 @@ fn every_bend_of_a_claim_is_refused() {
         bad.push(without.to_string());
     }
     for bad in bad {
-        assert_eq!(tokens.check(&signed("A", &header, &bad), NOW), None, "{bad}");
+        assert_eq!(
+            tokens.check(&signed("A", &header, &bad), NOW),
+            None,
+            "{bad}"
+        );
     }
     let several = changed("aud", json!(["other", "glovebox"]));
     assert!(tokens.check(&signed("A", &header, &several), NOW).is_some());

@@ -49,6 +49,26 @@ pub struct Table {
     pub key: Key,
 }
 
+impl Table {
+    /// The types of a place in that order, which is what [`Query::after`] holds.
+    pub fn place_types(&self, sort: &[Sort]) -> Vec<DataType> {
+        let mut columns: Vec<usize> = sort.iter().map(|s| s.column).collect();
+        let mut last = None;
+        match &self.key {
+            Key::RowId => last = Some(DataType::Int64),
+            Key::Columns(key) => {
+                for column in key {
+                    if !columns.contains(column) {
+                        columns.push(*column);
+                    }
+                }
+            }
+        }
+        let types = columns.iter().filter_map(|c| self.columns.get(*c));
+        types.map(|c| c.data_type).chain(last).collect()
+    }
+}
+
 /// How a cell is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Comparison {

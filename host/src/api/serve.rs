@@ -1,0 +1,142 @@
+//! The server's life: everything opened, requests answered, and what runs finished.
+//!
+//! Owns the order of start and stop; refuses to listen before every part is there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use glovebox_catalog::{Catalog, Hasher, Hashing, Lockout};
+use glovebox_connectors::page::Reader;
+use poem::Server;
+use poem::listener::{Listener, TcpListener};
+
+use super::audit::{Action, Audit, Event, Outcome};
+use super::config::Config;
+use super::datasets::Dataset;
+use super::gate::Gate;
+use super::limits::Limits;
+use super::metrics::Metrics;
+use super::places::{self, Secrets};
+use super::state::Api;
+use super::tokens::{External, Key, Tokens};
+use super::{now, openapi, routes};
+
+/// How often what is over is forgotten.
+const HOUSEKEEPING: Duration = Duration::from_secs(60);
+/// Failed logins are remembered for so long, in seconds.
+const ATTEMPTS: i64 = 24 * 60 * 60;
+/// A key set larger than this is not read.
+const LARGEST_JWKS: u64 = 1 << 20;
+/// Connections on which nothing happens are closed after this.
+const IDLE: Duration = Duration::from_secs(75);
+
+/// Serves until `stop` is done; `ready` hears the address once requests are taken.
+///
+/// # Errors
+/// When a part cannot be opened, or the address is taken.
+pub(crate) async fn serve(
+    config: Config,
+    secrets: Secrets<'_>,
+    ready: impl FnOnce(&str),
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let address = config.listen;
+    let shutdown = config.limits.shutdown;
+    let api = Arc::new(open(config, secrets).await?);
+    let acceptor = TcpListener::bind(address)
+        .into_acceptor()
+        .await
+        .with_context(|| format!("cannot listen on {address}; another program may"))?;
+    let name = glovebox_catalog::digest(&format!("{}-{}", now(), std::process::id()));
+    let name = name.get(..6).unwrap_or("server").to_owned();
+    let gate = Gate::new(routes::all(&api), Arc::clone(&api), name);
+    api.audit
+        .record(Event::new(Action::ServerStart, Outcome::Success))
+        .await?;
+    let keeper = tokio::spawn(keep_house(Arc::clone(&api)));
+    ready(&api.config.url);
+    Server::new_with_acceptor(acceptor)
+        .idle_timeout(IDLE)
+        .run_with_graceful_shutdown(gate, stop, Some(shutdown))
+        .await
+        .context("the server stopped")?;
+    keeper.abort();
+    api.audit
+        .record(Event::new(Action::ServerStop, Outcome::Success))
+        .await?;
+    api.catalog.close().await;
+    Ok(())
+}
+
+async fn open(config: Config, secrets: Secrets<'_>) -> anyhow::Result<Api> {
+    let audit = Audit::open(&config.audit)
+        .with_context(|| format!("the audit log {}", config.audit.display()))?;
+    let mut keys = Vec::new();
+    for name in &config.tokens.keys {
+        let key = Key::new(&secrets(name)?).with_context(|| format!("the token key `{name}`"))?;
+        if keys.iter().any(|k: &Key| k.kid == key.kid) {
+            bail!("the token key `{name}` is listed twice, perhaps under two names");
+        }
+        keys.push(key);
+        let event = Event::new(Action::SecretUse, Outcome::Success).target(name.as_str());
+        audit.record(event).await?;
+    }
+    let externals = config
+        .tokens
+        .issuers
+        .iter()
+        .map(|issuer| {
+            let place = || {
+                format!(
+                    "the keys of issuer {} in {}",
+                    issuer.url,
+                    issuer.jwks.display()
+                )
+            };
+            let size = std::fs::metadata(&issuer.jwks).with_context(place)?.len();
+            if size > LARGEST_JWKS {
+                bail!("{}: larger than {LARGEST_JWKS} bytes", place());
+            }
+            let bytes = std::fs::read(&issuer.jwks).with_context(place)?;
+            External::new(issuer, &bytes).map_err(|p| anyhow::anyhow!("{}: {p}", place()))
+        })
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let catalog = Catalog::open(&places::catalog_place(&config.catalog, secrets)?).await?;
+    let mut datasets = Vec::new();
+    for dataset in &config.datasets {
+        let place = places::page_place(&dataset.database, secrets)
+            .with_context(|| format!("the dataset `{}`", dataset.name))?;
+        datasets.push(Dataset::new(dataset.clone(), Reader::new(&place)));
+    }
+    Ok(Api {
+        catalog,
+        hasher: Hasher::new(Hashing::default())?,
+        lockout: Lockout::default(),
+        tokens: Tokens::new(&config.tokens, &config.url, keys, externals),
+        audit,
+        limits: Limits::new(&config.limits),
+        metrics: Metrics::new(),
+        standings: Default::default(),
+        paths: datasets.iter().map(|d| d.path.clone()).collect(),
+        described: openapi::describe(&datasets, &config.url),
+        datasets,
+        config,
+    })
+}
+
+/// Forgets what is over.
+async fn keep_house(api: Arc<Api>) {
+    loop {
+        tokio::time::sleep(HOUSEKEEPING).await;
+        api.limits.forget();
+        let now = now();
+        let forgotten = async {
+            api.catalog.forget_sessions(now).await?;
+            api.catalog.forget_attempts(now - ATTEMPTS).await
+        };
+        if let Err(error) = forgotten.await {
+            tracing::warn!(%error, "what is over could not be forgotten");
+        }
+    }
+}
