@@ -15,6 +15,7 @@ mod places;
 mod problem;
 mod routes;
 mod rules;
+mod runs;
 mod serve;
 mod state;
 mod tokens;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use glovebox_audit::{Checkpoints, Pace, SigningKey};
 use glovebox_catalog::{Catalog, Hasher, Hashing, Lockout};
 use glovebox_connectors::page::Reader;
 use poem::Server;
@@ -18,6 +19,7 @@ use super::gate::Gate;
 use super::limits::Limits;
 use super::metrics::Metrics;
 use super::places::{self, Secrets};
+use super::runs::Runs;
 use super::state::Api;
 use super::tokens::{External, Key, Tokens};
 use super::{now, openapi, routes};
@@ -55,6 +57,7 @@ pub(crate) async fn serve(
         .record(Event::new(Action::ServerStart, Outcome::Success))
         .await?;
     let keeper = tokio::spawn(keep_house(Arc::clone(&api)));
+    let worker = tokio::spawn(Arc::clone(&api.runs).work());
     ready(&api.config.url);
     Server::new_with_acceptor(acceptor)
         .idle_timeout(IDLE)
@@ -62,16 +65,23 @@ pub(crate) async fn serve(
         .await
         .context("the server stopped")?;
     keeper.abort();
+    // What cannot finish within this stops where it can go on later.
+    api.runs.stop(shutdown).await;
+    worker.abort();
     api.audit
         .record(Event::new(Action::ServerStop, Outcome::Success))
         .await?;
+    api.audit.close()?;
     api.catalog.close().await;
     Ok(())
 }
 
 async fn open(config: Config, secrets: Secrets<'_>) -> anyhow::Result<Api> {
-    let audit = Audit::open(&config.audit)
-        .with_context(|| format!("the audit log {}", config.audit.display()))?;
+    let audit = Audit::open(audit_options(&config.audit, secrets)?)?;
+    if let Some((_, key, _)) = &config.audit.checkpoints {
+        let event = Event::new(Action::SecretUse, Outcome::Success).target(key.as_str());
+        audit.record(event).await?;
+    }
     let mut keys = Vec::new();
     for name in &config.tokens.keys {
         let key = Key::new(&secrets(name)?).with_context(|| format!("the token key `{name}`"))?;
@@ -109,7 +119,17 @@ async fn open(config: Config, secrets: Secrets<'_>) -> anyhow::Result<Api> {
             .with_context(|| format!("the dataset `{}`", dataset.name))?;
         datasets.push(Dataset::new(dataset.clone(), Reader::new(&place)));
     }
+    let name = glovebox_catalog::token("server_")?.expose().to_owned();
+    let runs = Runs::new(
+        catalog.clone(),
+        audit.clone(),
+        config.runs.clone(),
+        config.pipelines.clone(),
+        name,
+    )
+    .with_context(|| format!("the folder of runs {}", config.runs.folder.display()))?;
     Ok(Api {
+        runs,
         catalog,
         hasher: Hasher::new(Hashing::default())?,
         lockout: Lockout::default(),
@@ -123,6 +143,28 @@ async fn open(config: Config, secrets: Secrets<'_>) -> anyhow::Result<Api> {
         datasets,
         config,
     })
+}
+
+fn audit_options(
+    config: &super::config::Audit,
+    secrets: Secrets<'_>,
+) -> anyhow::Result<glovebox_audit::Options> {
+    let mut options = glovebox_audit::Options::new(&config.folder);
+    options.segment_size = config.segment_size;
+    options.keep_for = config.keep_for;
+    if let Some((folder, key, every)) = &config.checkpoints {
+        let signing = SigningKey::from_secret(&secrets(key)?)
+            .with_context(|| format!("the audit log's key `{key}`"))?;
+        options.checkpoints = Some(Checkpoints {
+            folder: folder.clone(),
+            key: signing,
+            pace: Pace {
+                records: u64::from(*every),
+                ..Pace::default()
+            },
+        });
+    }
+    Ok(options)
 }
 
 /// Forgets what is over.

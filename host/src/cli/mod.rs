@@ -16,6 +16,7 @@ mod rows;
 mod run;
 mod secret;
 mod serve;
+pub(crate) mod supervised;
 mod table;
 mod user;
 

@@ -118,6 +118,10 @@ pub struct Event {
     reason: Option<String>,
     #[serde(rename = "user.name", skip_serializing_if = "Option::is_none")]
     user: Option<String>,
+    #[serde(rename = "user.id", skip_serializing_if = "Option::is_none")]
+    user_id: Option<String>,
+    #[serde(rename = "labels.by", skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
     #[serde(rename = "user.target.name", skip_serializing_if = "Option::is_none")]
     target: Option<String>,
     #[serde(rename = "user.roles", skip_serializing_if = "Vec::is_empty")]
@@ -162,6 +166,8 @@ impl Event {
             outcome,
             reason: None,
             user: None,
+            user_id: None,
+            by: None,
             target: None,
             roles: Vec::new(),
             source: None,
@@ -188,6 +194,18 @@ impl Event {
     /// Who did it, by a name that is known. What a stranger typed as a name may be a password.
     pub fn user(mut self, name: &str) -> Self {
         self.user = Some(short(name));
+        self
+    }
+
+    /// The same by an id, which outlives a change of name.
+    pub fn user_id(mut self, id: &str) -> Self {
+        self.user_id = Some(short(id));
+        self
+    }
+
+    /// The session, API key or issuer by which they are known.
+    pub fn by(mut self, id: &str) -> Self {
+        self.by = Some(short(id));
         self
     }
 

@@ -4,3 +4,4 @@
 
 mod behaviours;
 mod databases;
+mod runs;
