@@ -111,6 +111,7 @@ impl Problem {
         self.kind
     }
 
+    #[cfg(test)]
     pub(crate) fn status(&self) -> StatusCode {
         self.status
     }

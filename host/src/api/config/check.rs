@@ -73,8 +73,8 @@ pub(super) fn check(folder: &Path, written: written::Written) -> Result<Config, 
             }
         }
     }
-    match (listen, url, catalog, tokens) {
-        (Some(listen), Some(url), Some((catalog, _)), Some(tokens)) if c.problems.is_empty() => {
+    match (listen, catalog, tokens) {
+        (Some(listen), Some((catalog, _)), Some(tokens)) if c.problems.is_empty() => {
             Ok(Config {
                 listen,
                 url,

@@ -84,7 +84,7 @@ fn complete(path: &str, method: &str, operation: &mut Value, datasets: &[String]
         return;
     };
     let takes_body = operation.get("requestBody").is_some();
-    let mut errors = vec![400, 413, 414, 429, 431, 500, 503, 504];
+    let mut errors = vec![400, 408, 413, 414, 429, 431, 500, 503, 504];
     if takes_body {
         errors.extend([415]);
     }

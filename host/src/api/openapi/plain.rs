@@ -33,6 +33,7 @@ pub(super) fn problem_response(status: &str) -> Value {
         "403" => "The role does not allow this.",
         "404" => "There is nothing here.",
         "406" => "None of the accepted types is offered.",
+        "408" => "The body took too long to arrive.",
         "409" => "There is one already.",
         "413" => "The body is too large.",
         "414" => "The address is too long.",
