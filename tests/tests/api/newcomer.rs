@@ -46,7 +46,10 @@ fn the_two_calls_that_the_demo_prints_give_a_token_and_the_rows() {
     let mut running = folder.start(&["serve", "--demo"]);
     running.until("the calls are printed", |r| r.stdout().contains("Ctrl-C"));
     let said = running.stdout();
-    let mut calls = said.lines().map(str::trim).filter(|l| l.starts_with("curl"));
+    let mut calls = said
+        .lines()
+        .map(str::trim)
+        .filter(|l| l.starts_with("curl"));
     let (first, second) = (calls.next().unwrap(), calls.next().unwrap());
     assert_eq!(calls.next(), None);
 
@@ -68,7 +71,9 @@ fn the_two_calls_that_the_demo_prints_give_a_token_and_the_rows() {
     let password = first.split("password=").nth(1).unwrap().trim_matches('"');
     for file in ["api/catalog.db", "api/catalog.db-wal", "api/audit.jsonl"] {
         let bytes = fs::read(folder.path(file)).unwrap_or_default();
-        let found = bytes.windows(password.len()).any(|w| w == password.as_bytes());
+        let found = bytes
+            .windows(password.len())
+            .any(|w| w == password.as_bytes());
         assert!(!found, "{file}");
     }
     running.signal("INT");
@@ -82,5 +87,8 @@ fn the_demo_is_refused_where_others_could_reach_it() {
         glovebox_tests::server::BASE.replace("127.0.0.1:0", "0.0.0.0:0"),
     );
     let call = ["serve", "--config", "open.yaml", "--demo"];
-    let _ = folder.call(&call).ends_with(1).says("for trying it on this machine");
+    let _ = folder
+        .call(&call)
+        .ends_with(1)
+        .says("for trying it on this machine");
 }

@@ -28,11 +28,36 @@ const ALL: [&str; 8] = [
 /// Who gets past the gate of each route; a row for each, or the test fails.
 const TABLE: &[(&str, &[&str])] = &[
     ("POST /token", &ALL),
-    ("POST /logout", &["admin", "operator", "analyst", "auditor", "partner", "scraper"]),
-    ("GET /me", &["admin", "operator", "analyst", "auditor", "partner", "scraper", "key"]),
-    ("GET /keys", &["admin", "operator", "analyst", "auditor", "partner", "scraper", "key"]),
-    ("POST /keys", &["admin", "operator", "analyst", "auditor", "partner", "scraper"]),
-    ("DELETE /keys/{id}", &["admin", "operator", "analyst", "auditor", "partner", "scraper"]),
+    (
+        "POST /logout",
+        &[
+            "admin", "operator", "analyst", "auditor", "partner", "scraper",
+        ],
+    ),
+    (
+        "GET /me",
+        &[
+            "admin", "operator", "analyst", "auditor", "partner", "scraper", "key",
+        ],
+    ),
+    (
+        "GET /keys",
+        &[
+            "admin", "operator", "analyst", "auditor", "partner", "scraper", "key",
+        ],
+    ),
+    (
+        "POST /keys",
+        &[
+            "admin", "operator", "analyst", "auditor", "partner", "scraper",
+        ],
+    ),
+    (
+        "DELETE /keys/{id}",
+        &[
+            "admin", "operator", "analyst", "auditor", "partner", "scraper",
+        ],
+    ),
     ("GET /users", &["admin", "key"]),
     ("POST /users", &["admin", "key"]),
     ("GET /users/{name}", &["admin", "key"]),
@@ -50,7 +75,7 @@ const TABLE: &[(&str, &[&str])] = &[
 
 #[test]
 fn every_cell_of_the_table_is_as_it_says() {
-    let folder = Server::folder(CONFIGURATION);
+    let folder = Server::folder(CONFIGURATION).file("sales.db", "");
     glovebox_tests::sqlite::execute(
         &folder.path("sales.db"),
         "CREATE TABLE sales (product TEXT); INSERT INTO sales VALUES ('Halal Tea')",
@@ -80,11 +105,14 @@ fn every_cell_of_the_table_is_as_it_says() {
                     user => server.log_in(user).0,
                 };
                 let status = call(&server, method, path, operation, &token);
-                let passed = ![401, 403].contains(&status)
-                    || (route == "POST /token" && status == 401);
+                let passed =
+                    ![401, 403].contains(&status) || (route == "POST /token" && status == 401);
                 assert_eq!(passed, allowed.contains(&role), "{role}: {route}: {status}");
                 let documented = operation["responses"].get(status.to_string());
-                assert!(documented.is_some(), "{route} answers {status}, which is not described");
+                assert!(
+                    documented.is_some(),
+                    "{route} answers {status}, which is not described"
+                );
                 cells += 1;
             }
         }
@@ -94,7 +122,9 @@ fn every_cell_of_the_table_is_as_it_says() {
 }
 
 fn call(server: &Server, method: &str, path: &str, operation: &Value, token: &str) -> u16 {
-    let target = path.replace("{id}", "key_none").replace("{name}", "nobody-such");
+    let target = path
+        .replace("{id}", "key_none")
+        .replace("{name}", "nobody-such");
     let bearer = format!("Bearer {token}");
     let mut headers = vec![];
     if !token.is_empty() {
@@ -108,5 +138,7 @@ fn call(server: &Server, method: &str, path: &str, operation: &Value, token: &st
     // Nothing that would change anything: the gate stands before the body is understood.
     let body = if kind.is_some() { "{}" } else { "" };
     let method = method.to_uppercase();
-    server.call(&method, &target, &headers, body.as_bytes()).status
+    server
+        .call(&method, &target, &headers, body.as_bytes())
+        .status
 }

@@ -18,33 +18,56 @@ fn a_login_gives_a_token_and_a_wrong_one_says_nothing_more() {
     let server = server();
     for form in [
         &[("username", "ada"), ("password", PASSWORD)][..],
-        &[("username", "ADA"), ("password", PASSWORD), ("grant_type", "password")],
+        &[
+            ("username", "ADA"),
+            ("password", PASSWORD),
+            ("grant_type", "password"),
+        ],
     ] {
         let reply = server.token(form).is(200);
         assert_eq!(reply.header("cache-control"), Some("no-store"));
         let told = reply.json();
-        assert_eq!((&told["token_type"], &told["expires_in"]), (&json!("bearer"), &json!(600)));
+        assert_eq!(
+            (&told["token_type"], &told["expires_in"]),
+            (&json!("bearer"), &json!(600))
+        );
         let token = told["access_token"].as_str().unwrap();
         let me = server.get("/me", token).is(200).json();
         assert_eq!(me["user"]["name"], "ada");
         assert_eq!(me["via"], "session");
     }
-    let wrong = server.token(&[("username", "ada"), ("password", "wrong")]).is(401);
+    let wrong = server
+        .token(&[("username", "ada"), ("password", "wrong")])
+        .is(401);
     assert_eq!(wrong.header("www-authenticate"), Some("Bearer"));
-    let unknown = server.token(&[("username", "eve"), ("password", "wrong")]).is(401);
-    let odd = server.token(&[("username", "no such\0name"), ("password", "x")]).is(401);
+    let unknown = server
+        .token(&[("username", "eve"), ("password", "wrong")])
+        .is(401);
+    let odd = server
+        .token(&[("username", "no such\0name"), ("password", "x")])
+        .is(401);
     assert_eq!(wrong.body, unknown.body);
     assert_eq!(wrong.body, odd.body);
     assert_eq!(wrong.json()["error"], "invalid_grant");
     for (form, error) in [
         (&[][..], "invalid_request"),
         (&[("username", "ada")], "invalid_request"),
-        (&[("username", "ada"), ("username", "ada"), ("password", "x")], "invalid_request"),
+        (
+            &[("username", "ada"), ("username", "ada"), ("password", "x")],
+            "invalid_request",
+        ),
         (&[("grant_type", "refresh_token")], "invalid_request"),
-        (&[("grant_type", "client_credentials")], "unsupported_grant_type"),
+        (
+            &[("grant_type", "client_credentials")],
+            "unsupported_grant_type",
+        ),
         (&[("user", "ada"), ("password", "x")], "invalid_request"),
     ] {
-        assert_eq!(server.token(form).is(400).json()["error"], error, "{form:?}");
+        assert_eq!(
+            server.token(form).is(400).json()["error"],
+            error,
+            "{form:?}"
+        );
     }
     let json = [("Content-Type", "application/json")];
     let reply = server.call("POST", "/token", &json, b"{}").is(400);
@@ -67,14 +90,24 @@ fn a_token_that_is_not_ours_is_told_so_by_rfc_6750() {
         assert_eq!(challenge, "Bearer error=\"invalid_token\"", "{bad}");
     }
     for header in [format!("Basic {good}"), good.clone()] {
-        let _ = server.call("GET", "/me", &[("Authorization", &header)], b"").is(401);
+        let _ = server
+            .call("GET", "/me", &[("Authorization", &header)], b"")
+            .is(401);
     }
     let bearer = format!("Bearer {good}");
-    let twice = [("Authorization", bearer.as_str()), ("Authorization", bearer.as_str())];
+    let twice = [
+        ("Authorization", bearer.as_str()),
+        ("Authorization", bearer.as_str()),
+    ];
     let _ = server.call("GET", "/me", &twice, b"").is(401);
     let lower = format!("bearer {good}");
-    let _ = server.call("GET", "/me", &[("authorization", &lower)], b"").is(200);
-    let failures = server.audit().into_iter().filter(|e| e["action"] == "authentication");
+    let _ = server
+        .call("GET", "/me", &[("authorization", &lower)], b"")
+        .is(200);
+    let failures = server
+        .audit()
+        .into_iter()
+        .filter(|e| e["action"] == "authentication");
     assert_eq!(failures.count(), 8);
 }
 
@@ -82,7 +115,8 @@ fn a_token_that_is_not_ours_is_told_so_by_rfc_6750() {
 fn a_refresh_token_works_once_and_its_reuse_ends_the_session() {
     let server = server();
     let (first, refresh) = server.log_in("ada");
-    let form = |token: &str| server.token(&[("grant_type", "refresh_token"), ("refresh_token", token)]);
+    let form =
+        |token: &str| server.token(&[("grant_type", "refresh_token"), ("refresh_token", token)]);
     let told = form(&refresh).is(200).json();
     let (second, next) = (&told["access_token"], &told["refresh_token"]);
     let second = second.as_str().unwrap();
@@ -93,7 +127,10 @@ fn a_refresh_token_works_once_and_its_reuse_ends_the_session() {
         let _ = server.get("/me", token).is(401);
     }
     let _ = form(next.as_str().unwrap()).is(401);
-    let reused = server.audit().into_iter().filter(|e| e["reason"] == "reused");
+    let reused = server
+        .audit()
+        .into_iter()
+        .filter(|e| e["reason"] == "reused");
     assert_eq!(reused.count(), 1);
 }
 
@@ -101,7 +138,10 @@ fn a_refresh_token_works_once_and_its_reuse_ends_the_session() {
 fn of_a_hundred_uses_at_once_exactly_one_wins() {
     let server = server();
     let (_, refresh) = server.log_in("ada");
-    let form = [("grant_type", "refresh_token"), ("refresh_token", refresh.as_str())];
+    let form = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", refresh.as_str()),
+    ];
     let statuses: Vec<u16> = std::thread::scope(|scope| {
         let calls: Vec<_> = (0..100)
             .map(|_| scope.spawn(|| server.token(&form).status))
@@ -130,9 +170,14 @@ fn a_logout_a_lock_and_other_roles_work_at_once() {
     let _ = server.get("/datasets", &token).is(200);
     let _ = change(json!({ "disabled": true }));
     let _ = server.get("/datasets", &token).is(401);
-    let form = [("grant_type", "refresh_token"), ("refresh_token", refresh.as_str())];
+    let form = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", refresh.as_str()),
+    ];
     let _ = server.token(&form).is(401);
-    let _ = server.token(&[("username", "bob"), ("password", PASSWORD)]).is(401);
+    let _ = server
+        .token(&[("username", "bob"), ("password", PASSWORD)])
+        .is(401);
     let _ = change(json!({ "disabled": false }));
     let (token, _) = server.log_in("bob");
     let _ = server.send("POST", "/logout", &token, &json!({})).is(204);
@@ -161,15 +206,19 @@ fn keys_rotate_with_an_overlap_and_the_key_set_has_no_private_half() {
     let server = Server::start_in(folder);
     server.user("ada", &["admin"]);
     let (old, _) = server.log_in("ada");
-    let set = server.call("GET", "/.well-known/jwks.json", &[], b"").is(200).json();
+    let set = server
+        .call("GET", "/.well-known/jwks.json", &[], b"")
+        .is(200)
+        .json();
     assert_eq!(set["keys"].as_array().unwrap().len(), 1);
     assert_eq!(set["keys"][0].get("d"), None);
     // A restart on the same address, as the issuer is part of a token.
     let address = server.address.clone();
     let base = glovebox_tests::server::BASE.replace("127.0.0.1:0", &address);
-    let folder = Server::folder("")
-        .file("secrets/new-key", other)
-        .file("glovebox.yaml", base.replace("[token-key]", "[new-key, token-key]"));
+    let folder = Server::folder("").file("secrets/new-key", other).file(
+        "glovebox.yaml",
+        base.replace("[token-key]", "[new-key, token-key]"),
+    );
     std::fs::copy(server.folder.path("catalog.db"), folder.path("catalog.db")).unwrap();
     let wal = server.folder.path("catalog.db-wal");
     if wal.exists() {
@@ -181,6 +230,9 @@ fn keys_rotate_with_an_overlap_and_the_key_set_has_no_private_half() {
     let _ = server.get("/me", &old).is(200);
     let (new, _) = server.log_in("ada");
     assert_ne!(old.split('.').next(), new.split('.').next());
-    let set = server.call("GET", "/.well-known/jwks.json", &[], b"").is(200).json();
+    let set = server
+        .call("GET", "/.well-known/jwks.json", &[], b"")
+        .is(200)
+        .json();
     assert_eq!(set["keys"].as_array().unwrap().len(), 2);
 }

@@ -13,9 +13,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 pub(crate) use issuers::External;
-use jws::{Members, Verified};
 #[cfg(test)]
 use jws::Verifier;
+use jws::{Members, Verified};
 pub(crate) use keys::Key;
 
 use super::config;
