@@ -147,6 +147,8 @@ async fn open(config: Config, url: String, secrets: Secrets<'_>) -> anyhow::Resu
             .with_context(|| format!("the dataset `{}`", dataset.name))?;
         datasets.push(Dataset::new(dataset.clone(), Reader::new(&place)));
     }
+    let roles: Vec<&str> = config.roles.keys().map(String::as_str).collect();
+    let described = openapi::describe(&datasets, &roles, &url);
     Ok(Api {
         catalog,
         hasher: Hasher::new(Hashing::default())?,
@@ -157,7 +159,7 @@ async fn open(config: Config, url: String, secrets: Secrets<'_>) -> anyhow::Resu
         metrics: Metrics::new(),
         standings: Default::default(),
         paths: datasets.iter().map(|d| d.path.clone()).collect(),
-        described: openapi::describe(&datasets, &url),
+        described,
         datasets,
         config,
     })

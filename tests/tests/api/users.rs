@@ -58,7 +58,7 @@ fn users_are_added_listed_and_changed() {
         .token(&[("username", "bob"), ("password", other)])
         .is(200);
     for bad in [json!({ "disabled": true }), json!({ "roles": ["auditor"] })] {
-        let _ = server.send("PATCH", "/users/ada", &admin, &bad).is(422);
+        let _ = server.send("PATCH", "/users/ada", &admin, &bad).is(403);
     }
     let log = server.folder.read("audit.jsonl");
     for action in ["user-add", "user-change", "user-list"] {
