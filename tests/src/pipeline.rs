@@ -242,6 +242,11 @@ impl Running {
         self.text("stderr")
     }
 
+    /// What it has written to standard output so far.
+    pub fn stdout(&self) -> String {
+        self.text("stdout")
+    }
+
     /// Writes to its standard input, which stays open; its command must have a pipe there.
     ///
     /// # Panics

@@ -25,6 +25,8 @@ use super::state::Api;
 const UPLOAD_TIME: Duration = Duration::from_secs(3600);
 /// Longer addresses are refused.
 const LONGEST_URI: usize = 8 << 10;
+/// The longest that a body may take to arrive.
+const BODY_TIME: Duration = Duration::from_secs(15);
 
 /// The gate before all routes.
 pub(crate) struct Gate<E> {
@@ -165,10 +167,12 @@ impl<E: Endpoint> Gate<E> {
         if announced.is_some_and(|l| l > limit as u64) {
             return Err(Problem::too_large());
         }
-        match request.take_body().into_bytes_limit(limit).await {
-            Ok(bytes) => Ok(bytes.into()),
-            Err(ReadBodyError::PayloadTooLarge) => Err(Problem::too_large()),
-            Err(_) => Err(Problem::bad_request().detail("The body did not arrive whole.")),
+        let read = request.take_body().into_bytes_limit(limit);
+        match tokio::time::timeout(BODY_TIME, read).await {
+            Err(_) => Err(Problem::request_timeout()),
+            Ok(Ok(bytes)) => Ok(bytes.into()),
+            Ok(Err(ReadBodyError::PayloadTooLarge)) => Err(Problem::too_large()),
+            Ok(Err(_)) => Err(Problem::bad_request().detail("The body did not arrive whole.")),
         }
     }
 }

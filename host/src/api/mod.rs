@@ -9,6 +9,7 @@ pub(crate) mod config;
 mod datasets;
 mod gate;
 mod limits;
+mod listener;
 mod metrics;
 mod openapi;
 mod places;

@@ -48,7 +48,7 @@ macro_rules! kinds {
 kinds! {
     bad_request, BAD_REQUEST, "bad-request", "The request cannot be understood.";
     bad_query, BAD_REQUEST, "bad-query", "The query cannot be answered as it is written.";
-    bad_cursor, BAD_REQUEST, "bad-cursor", "The cursor is not one of ours, or not for this query.";
+    bad_cursor, NOT_FOUND, "bad-cursor", "There is no such place: the cursor is not one of ours, or of another query.";
     unauthorized, UNAUTHORIZED, "unauthorized", "A valid token is needed.";
     forbidden, FORBIDDEN, "forbidden", "The role does not allow this.";
     not_found, NOT_FOUND, "not-found", "There is nothing here.";
@@ -111,6 +111,7 @@ impl Problem {
         self.kind
     }
 
+    #[cfg(test)]
     pub(crate) fn status(&self) -> StatusCode {
         self.status
     }

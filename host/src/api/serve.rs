@@ -2,6 +2,7 @@
 //!
 //! Owns the order of start and stop; refuses to listen before every part is there.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,14 +10,16 @@ use anyhow::{Context, bail};
 use glovebox_audit::{Checkpoints, Pace, SigningKey};
 use glovebox_catalog::{Catalog, Hasher, Hashing, Lockout};
 use glovebox_connectors::page::Reader;
-use poem::Server;
-use poem::listener::{Listener, TcpListener};
+use poem::{Route, Server, get};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
 use super::audit::{Action, Audit, Event, Outcome};
 use super::config::Config;
 use super::datasets::Dataset;
 use super::gate::Gate;
 use super::limits::Limits;
+use super::listener::Listener;
 use super::metrics::Metrics;
 use super::places::{self, Secrets};
 use super::runs::Runs;
@@ -45,11 +48,24 @@ pub(crate) async fn serve(
 ) -> anyhow::Result<()> {
     let address = config.listen;
     let shutdown = config.limits.shutdown;
-    let api = Arc::new(open(config, secrets).await?);
-    let acceptor = TcpListener::bind(address)
-        .into_acceptor()
-        .await
-        .with_context(|| format!("cannot listen on {address}; another program may"))?;
+    let tcp = bind(address).await?;
+    let scheme = config.tls.as_ref().map_or("http", |_| "https");
+    let url = match &config.url {
+        Some(url) => url.clone(),
+        None => format!("{scheme}://{}", tcp.local_addr()?),
+    };
+    let listener = Listener::new(
+        tcp,
+        config.limits.connections,
+        config.limits.request_time,
+        config.tls.clone(),
+    )
+    .context("`tls`")?;
+    let api = Arc::new(open(config, url.clone(), secrets).await?);
+    let metrics = match api.config.metrics {
+        None => None,
+        Some(address) => Some(serve_metrics(&api, address).await?),
+    };
     let name = glovebox_catalog::digest(&format!("{}-{}", now(), std::process::id()));
     let name = name.get(..6).unwrap_or("server").to_owned();
     let gate = Gate::new(routes::all(&api), Arc::clone(&api), name);
@@ -58,13 +74,16 @@ pub(crate) async fn serve(
         .await?;
     let keeper = tokio::spawn(keep_house(Arc::clone(&api)));
     let worker = tokio::spawn(Arc::clone(&api.runs).work());
-    ready(&api.config.url);
-    Server::new_with_acceptor(acceptor)
+    ready(&url);
+    Server::new_with_acceptor(listener)
         .idle_timeout(IDLE)
         .run_with_graceful_shutdown(gate, stop, Some(shutdown))
         .await
         .context("the server stopped")?;
     keeper.abort();
+    if let Some(metrics) = metrics {
+        metrics.abort();
+    }
     // What cannot finish within this stops where it can go on later.
     api.runs.stop(shutdown).await;
     worker.abort();
@@ -76,7 +95,26 @@ pub(crate) async fn serve(
     Ok(())
 }
 
-async fn open(config: Config, secrets: Secrets<'_>) -> anyhow::Result<Api> {
+async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}; another program may"))
+}
+
+/// Metrics without a token, for a port that only Prometheus reaches.
+async fn serve_metrics(api: &Arc<Api>, address: SocketAddr) -> anyhow::Result<JoinHandle<()>> {
+    let limits = &api.config.limits;
+    let listener = Listener::new(bind(address).await?, 16, limits.request_time, None)?;
+    let route = Route::new().at("/metrics", get(routes::plain::Metrics(Arc::clone(api))));
+    let server = Server::new_with_acceptor(listener).idle_timeout(IDLE);
+    Ok(tokio::spawn(async move {
+        if let Err(error) = server.run(route).await {
+            tracing::error!(%error, "metrics are not served any more");
+        }
+    }))
+}
+
+async fn open(config: Config, url: String, secrets: Secrets<'_>) -> anyhow::Result<Api> {
     let audit = Audit::open(audit_options(&config.audit, secrets)?)?;
     if let Some((_, key, _)) = &config.audit.checkpoints {
         let event = Event::new(Action::SecretUse, Outcome::Success).target(key.as_str());
@@ -128,18 +166,20 @@ async fn open(config: Config, secrets: Secrets<'_>) -> anyhow::Result<Api> {
         name,
     )
     .with_context(|| format!("the folder of runs {}", config.runs.folder.display()))?;
+    let roles: Vec<&str> = config.roles.keys().map(String::as_str).collect();
+    let described = openapi::describe(&datasets, &roles, &url);
     Ok(Api {
         runs,
         catalog,
         hasher: Hasher::new(Hashing::default())?,
         lockout: Lockout::default(),
-        tokens: Tokens::new(&config.tokens, &config.url, keys, externals),
+        tokens: Tokens::new(&config.tokens, &url, keys, externals),
         audit,
         limits: Limits::new(&config.limits),
         metrics: Metrics::new(),
         standings: Default::default(),
         paths: datasets.iter().map(|d| d.path.clone()).collect(),
-        described: openapi::describe(&datasets, &config.url),
+        described,
         datasets,
         config,
     })

@@ -36,15 +36,7 @@ pub(super) fn check(folder: &Path, written: written::Written) -> Result<Config, 
         Some(text) => c.address(text),
     };
     let metrics = written.metrics.as_ref().map(|m| c.address(&m.listen));
-    let scheme = if written.tls.is_some() {
-        "https"
-    } else {
-        "http"
-    };
-    let url = match &written.url {
-        Some(url) => c.url(url),
-        None => listen.map(|address| format!("{scheme}://{address}")),
-    };
+    let url = written.url.as_ref().and_then(|url| c.url(url));
     let tls = written.tls.map(|t| Tls {
         certificate: c.path(&t.certificate),
         key: c.path(&t.key),
@@ -75,25 +67,23 @@ pub(super) fn check(folder: &Path, written: written::Written) -> Result<Config, 
             }
         }
     }
-    match (listen, url, catalog, tokens) {
-        (Some(listen), Some(url), Some((catalog, _)), Some(tokens)) if c.problems.is_empty() => {
-            Ok(Config {
-                listen,
-                url,
-                tls,
-                metrics: metrics.flatten(),
-                catalog,
-                credentials,
-                tokens,
-                audit,
-                proxies,
-                limits,
-                roles,
-                datasets,
-                pipelines,
-                runs,
-            })
-        }
+    match (listen, catalog, tokens) {
+        (Some(listen), Some((catalog, _)), Some(tokens)) if c.problems.is_empty() => Ok(Config {
+            listen,
+            url,
+            tls,
+            metrics: metrics.flatten(),
+            catalog,
+            credentials,
+            tokens,
+            audit,
+            proxies,
+            limits,
+            roles,
+            datasets,
+            pipelines,
+            runs,
+        }),
         _ => {
             c.problems.sort_by_key(|p| p.span.start);
             Err(c.problems)

@@ -24,8 +24,9 @@ use super::rules::Permission;
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
-    /// What tokens are issued by; the address under which clients know the server.
-    pub(crate) url: String,
+    /// The address under which clients know the server, which is also what issues tokens; where it
+    /// listens when it is left out.
+    pub(crate) url: Option<String>,
     pub(crate) tls: Option<Tls>,
     /// Where Prometheus may read without a token, if anywhere.
     pub(crate) metrics: Option<SocketAddr>,

@@ -64,8 +64,9 @@ pub(crate) fn read(
                         None => (part, false),
                     };
                     let column = column(name)?;
+                    // Again by the same column changes nothing.
                     if steps.iter().any(|s| s.column == column) {
-                        return Err(bad("`sort` names a column twice."));
+                        continue;
                     }
                     steps.push(Sort { column, descending });
                 }
@@ -230,7 +231,7 @@ mod tests {
     fn every_part_is_read() {
         let Asked { query, cursor } = asked(&[
             ("columns", "price"),
-            ("sort", "-price,product"),
+            ("sort", "-price,product,price"),
             ("limit", "7"),
             ("cursor", "c"),
             ("price[gte]", "1.5"),
@@ -259,7 +260,6 @@ mod tests {
             &[("secret[gte]", "x")],
             &[("columns", "price,price")],
             &[("columns", "")],
-            &[("sort", "price,-price")],
             &[("limit", "0")],
             &[("limit", "51")],
             &[("limit", "-1")],

@@ -31,16 +31,30 @@ fn item(dataset: &Dataset) -> Value {
     let most = most.unwrap_or(1);
     let names: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
     let parameter = |name: &str, about: String, schema: Value| json!({ "name": name, "in": "query", "description": about, "schema": schema });
+    let list = |name: &str, about: &str, words: Value, most: usize| {
+        json!({
+            "name": name, "in": "query", "description": about, "style": "form", "explode": false,
+            "schema": { "type": "array", "items": { "type": "string", "enum": words },
+                "minItems": 1, "maxItems": most, "uniqueItems": true },
+        })
+    };
     let mut parameters = vec![
-        parameter(
+        list(
             "columns",
-            format!("Columns wanted, with commas between: {}.", names.join(",")),
-            json!({ "type": "string" }),
+            "Columns wanted, with commas between.",
+            json!(names),
+            names.len(),
         ),
-        parameter(
+        list(
             "sort",
-            "Columns to sort by, with commas between; `-` in front is the largest first.".into(),
-            json!({ "type": "string" }),
+            "Columns to sort by, with commas between; `-` in front is the largest first.",
+            json!(
+                names
+                    .iter()
+                    .flat_map(|n| [(*n).to_owned(), format!("-{n}")])
+                    .collect::<Vec<_>>()
+            ),
+            8,
         ),
         parameter(
             "limit",
@@ -50,7 +64,7 @@ fn item(dataset: &Dataset) -> Value {
         parameter(
             "cursor",
             "Where the page begins: `X-Next-Cursor` of the page before.".into(),
-            json!({ "type": "string", "maxLength": 4096 }),
+            json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]+$", "maxLength": 4096 }),
         ),
     ];
     let mut properties = Map::new();
@@ -110,8 +124,8 @@ fn schema(data_type: DataType) -> Value {
         DataType::Decimal { .. } => {
             json!({ "type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$" })
         }
-        DataType::Text => json!({ "type": "string" }),
-        DataType::Bytes => json!({ "type": "string", "pattern": "^([0-9a-f]{2})*$" }),
+        DataType::Text => json!({ "type": "string", "pattern": r"^[^\x00]*$" }),
+        DataType::Bytes => json!({ "type": "string", "pattern": r"^\\x([0-9a-f]{2})*$" }),
         DataType::Date => json!({ "type": "string", "format": "date" }),
         DataType::Timestamp => json!({ "type": "string", "format": "date-time" }),
     }

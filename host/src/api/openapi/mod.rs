@@ -22,17 +22,18 @@ pub(crate) struct Described {
 }
 
 /// Describes the API with these datasets, under that address.
-pub(crate) fn describe(datasets: &[Dataset], url: &str) -> Described {
-    let document = document(datasets, url);
+pub(crate) fn describe(datasets: &[Dataset], roles: &[&str], url: &str) -> Described {
+    let document = document(datasets, roles, url);
     Described {
         html: page::html(&document),
         json: format!("{document:#}"),
     }
 }
 
-fn document(datasets: &[Dataset], url: &str) -> Value {
+fn document(datasets: &[Dataset], roles: &[&str], url: &str) -> Value {
     let spec = routes::described().spec();
     let mut document: Value = serde_json::from_str(&spec).unwrap_or_default();
+    upgrade::null_where_optional(&mut document["components"]["schemas"]);
     upgrade::to_3_1(&mut document);
     document["openapi"] = json!("3.1.0");
     document["info"]["description"] = json!(
@@ -55,6 +56,12 @@ fn document(datasets: &[Dataset], url: &str) -> Value {
     }
     document["paths"] = Value::Object(paths);
     let schemas = &mut document["components"]["schemas"];
+    for name in ["NewUser", "Change", "KeyRequest"] {
+        if let Some(items) = schemas.pointer_mut(&format!("/{name}/properties/roles/items")) {
+            items["enum"] = json!(roles);
+        }
+    }
+    schemas["TokenRequest"] = plain::token_request();
     schemas["Problem"] = plain::problem();
     schemas["Dataset"] = plain::dataset();
     document["components"]["securitySchemes"] = json!({
@@ -84,7 +91,7 @@ fn complete(path: &str, method: &str, operation: &mut Value, datasets: &[String]
         return;
     };
     let takes_body = operation.get("requestBody").is_some();
-    let mut errors = vec![400, 413, 414, 429, 431, 500, 503, 504];
+    let mut errors = vec![400, 408, 413, 414, 429, 431, 500, 503, 504];
     if takes_body {
         errors.extend([415]);
     }
@@ -110,7 +117,7 @@ fn complete(path: &str, method: &str, operation: &mut Value, datasets: &[String]
         errors.push(409);
     }
     if datasets.iter().any(|d| d == path) {
-        errors.push(406);
+        errors.extend([404, 406]);
     }
     operation["security"] = match rule {
         Rule::Public => json!([]),
@@ -159,7 +166,7 @@ mod tests {
 
     #[test]
     fn every_route_has_a_rule_and_every_rule_a_description() {
-        let document = document(&[], "http://here");
+        let document = document(&[], &["admin"], "http://here");
         let mut described = BTreeSet::new();
         for (path, item) in document["paths"].as_object().unwrap() {
             for (method, operation) in item.as_object().unwrap() {
@@ -181,7 +188,7 @@ mod tests {
 
     #[test]
     fn nothing_of_3_0_is_left_and_every_reference_leads_somewhere() {
-        let document = document(&[], "http://here");
+        let document = document(&[], &["admin"], "http://here");
         let text = document.to_string();
         assert!(!text.contains("\"nullable\""), "{text}");
         let mut rest = text.as_str();

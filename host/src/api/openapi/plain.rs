@@ -33,6 +33,7 @@ pub(super) fn problem_response(status: &str) -> Value {
         "403" => "The role does not allow this.",
         "404" => "There is nothing here.",
         "406" => "None of the accepted types is offered.",
+        "408" => "The body took too long to arrive.",
         "409" => "There is one already.",
         "413" => "The body is too large.",
         "414" => "The address is too long.",
@@ -61,6 +62,34 @@ pub(super) fn problem_response(status: &str) -> Value {
         _ => {}
     }
     response
+}
+
+/// A password or a refresh token: poem-openapi knows one form for both.
+pub(super) fn token_request() -> Value {
+    let text = |about: &str, longest: u32| json!({ "type": "string", "description": about, "minLength": 1, "maxLength": longest });
+    json!({
+        "oneOf": [
+            {
+                "type": "object",
+                "title": "Log in",
+                "required": ["username", "password"],
+                "properties": {
+                    "grant_type": { "const": "password" },
+                    "username": text("The user's name.", 256),
+                    "password": text("The user's password.", 1024),
+                },
+            },
+            {
+                "type": "object",
+                "title": "Carry on",
+                "required": ["grant_type", "refresh_token"],
+                "properties": {
+                    "grant_type": { "const": "refresh_token" },
+                    "refresh_token": text("The refresh token of the last answer; it works once.", 256),
+                },
+            },
+        ],
+    })
 }
 
 /// A dataset, as `GET /datasets` lists it.

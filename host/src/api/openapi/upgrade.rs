@@ -4,6 +4,20 @@
 
 use serde_json::{Value, json};
 
+/// Members that need not be there may be null: so poem-openapi reads and writes them, and says it
+/// nowhere.
+pub(super) fn null_where_optional(schemas: &mut Value) {
+    for (_, schema) in schemas.as_object_mut().into_iter().flatten() {
+        let required = schema["required"].as_array().cloned().unwrap_or_default();
+        let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+        for (name, property) in properties.into_iter().flatten() {
+            if !required.iter().any(|r| r == name) {
+                property["nullable"] = json!(true);
+            }
+        }
+    }
+}
+
 /// Rewrites a document in place (OpenAPI 3.1.0, appendix A; the migration guide of 3.1).
 pub(super) fn to_3_1(value: &mut Value) {
     match value {

@@ -56,10 +56,10 @@ impl From<ApiKey> for Key {
 #[oai(deny_unknown_fields)]
 struct KeyRequest {
     /// What its owner calls it.
-    #[oai(validator(min_length = 1, max_length = 64))]
+    #[oai(validator(min_length = 1, max_length = 64, pattern = r"^[^\x00-\x1f\x7f-\x9f]+$"))]
     label: String,
     /// The roles that it may use; the owner's when left out.
-    #[oai(validator(max_items = 16))]
+    #[oai(validator(min_items = 1, max_items = 16))]
     roles: Option<Vec<String>>,
     /// Days until it stops working.
     #[oai(validator(minimum(value = "1"), maximum(value = "366")))]
@@ -118,17 +118,12 @@ impl Keys {
     ) -> poem::Result<Made> {
         let principal = caller.principal()?;
         let KeyRequest { label, roles, days } = request.0;
-        if label.chars().any(char::is_control) {
-            return Err(Problem::unprocessable()
-                .detail("a label has no control characters")
-                .into());
-        }
         let roles = match roles {
             None => principal.user.roles.clone(),
             Some(names) => Roles::parse(names.iter().map(String::as_str)).map_err(Problem::from)?,
         };
         if roles.iter().any(|r| !principal.user.roles.contains(r)) {
-            return Err(Problem::unprocessable()
+            return Err(Problem::forbidden()
                 .detail("a key may have no role that its owner has not")
                 .into());
         }

@@ -21,9 +21,8 @@ use crate::api::audit::{Action, Event, Outcome, Who};
 use crate::api::problem::{Problem, Shaped};
 use crate::api::state::Api;
 
-/// A login, or a session to carry on.
+/// A login, or a session to carry on. What else a form holds is ignored (RFC 6749, section 3.2).
 #[derive(Deserialize, Object)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct TokenRequest {
     /// `password`, which it is when left out, or `refresh_token`.
     grant_type: Option<String>,
@@ -36,12 +35,6 @@ pub(crate) struct TokenRequest {
     /// The refresh token of the last answer.
     #[oai(validator(max_length = 256))]
     refresh_token: Option<String>,
-    /// Ignored: a token has the roles that its user has.
-    scope: Option<String>,
-    /// Ignored: any client may log a user in.
-    client_id: Option<String>,
-    /// Ignored.
-    client_secret: Option<String>,
 }
 
 /// A token and what carries it on.

@@ -26,10 +26,10 @@ const PAGE: u32 = 200;
 #[oai(deny_unknown_fields)]
 struct NewUser {
     /// 1 to 64 letters, digits, `.`, `_`, `@`, `+`, `-`; stored in lower case.
-    #[oai(validator(min_length = 1, max_length = 64))]
+    #[oai(validator(max_length = 64, pattern = r"^[A-Za-z0-9][A-Za-z0-9._@+-]*$"))]
     name: String,
-    /// At least 12 characters.
-    #[oai(validator(min_length = 12, max_length = 1024))]
+    /// 12 to 256 characters.
+    #[oai(validator(min_length = 12, max_length = 256))]
     password: String,
     /// What they are.
     #[oai(validator(min_items = 1, max_items = 16))]
@@ -46,7 +46,7 @@ struct Change {
     #[oai(validator(min_items = 1, max_items = 16))]
     roles: Option<Vec<String>>,
     /// A new password; ends their sessions.
-    #[oai(validator(min_length = 12, max_length = 1024))]
+    #[oai(validator(min_length = 12, max_length = 256))]
     password: Option<String>,
 }
 
@@ -85,13 +85,10 @@ impl Users {
         api: Data<&Arc<Api>>,
         caller: Data<&Caller>,
         /// The last name of the page before.
-        #[oai(validator(max_length = 64))]
+        #[oai(validator(max_length = 64, pattern = r"^[A-Za-z0-9._@+-]*$"))]
         after: Query<Option<String>>,
     ) -> poem::Result<Json<Vec<Account>>> {
         let after = after.0.unwrap_or_default();
-        if after.contains('\0') {
-            return Err(Problem::bad_query().into());
-        }
         let users = api.catalog.users(&after, PAGE).await;
         let users = users.map_err(Problem::from)?;
         let mut event = Event::new(Action::UserList, Outcome::Success);
@@ -161,7 +158,7 @@ impl Users {
         } = change.0;
         let itself = caller.principal()?.user.id == user.id;
         if itself && (disabled == Some(true) || wanted.is_some()) {
-            return Err(Problem::unprocessable()
+            return Err(Problem::forbidden()
                 .detail("nobody disables themselves or changes their own roles")
                 .into());
         }

@@ -13,7 +13,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 pub(crate) use issuers::External;
-pub(crate) use jws::{Members, Verified, Verifier};
+#[cfg(test)]
+use jws::Verifier;
+use jws::{Members, Verified};
 pub(crate) use keys::Key;
 
 use super::config;

@@ -6,6 +6,7 @@ use glovebox_core::DataType;
 
 use crate::calendar::{write_date, write_timestamp};
 use crate::csv::cells;
+use crate::values::{write_decimal, write_hex};
 
 /// A value of a column's type.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,7 +43,7 @@ impl Cell {
             DataType::Decimal { precision, scale } => {
                 let value = cells::decimal(bytes, precision, scale)?;
                 let mut digits = Vec::new();
-                crate::values::write_decimal(value, scale.into(), &mut digits);
+                write_decimal(value, scale.into(), &mut digits);
                 Cell::Decimal(String::from_utf8(digits).ok()?)
             }
             // PostgreSQL's text has no NUL, and SQLite's functions stop there.
@@ -75,7 +76,7 @@ impl Cell {
             .into(),
             Cell::Float64(value) => value.to_string(),
             Cell::Decimal(text) | Cell::Text(text) => text.clone(),
-            Cell::Bytes(bytes) => bytes.iter().map(|b| format!("{b:02x}")).collect(),
+            Cell::Bytes(bytes) => written(|out| write_hex(bytes, out)),
             Cell::Date(days) => written(|out| write_date((*days).into(), out)),
             Cell::Timestamp(micros) => written(|out| write_timestamp(*micros, out)),
         })
@@ -113,7 +114,7 @@ mod tests {
             ("-Infinity", DataType::Float64, "-Infinity"),
             ("7.5", decimal, "7.50"),
             ("ä,\"b", DataType::Text, "ä,\"b"),
-            ("00ff", DataType::Bytes, "00ff"),
+            ("\\x00FF", DataType::Bytes, "\\x00ff"),
             ("2024-02-29", DataType::Date, "2024-02-29"),
         ] {
             let cell = Cell::parse(text, data_type).unwrap();
@@ -126,6 +127,7 @@ mod tests {
             ("NaN", DataType::Float64),
             ("7.555", decimal),
             ("a\0b", DataType::Text),
+            ("00ff", DataType::Bytes),
             ("2023-02-29", DataType::Date),
             ("yesterday", DataType::Timestamp),
         ] {
