@@ -436,8 +436,8 @@ fn what_is_not_as_declared_is_said_at_once_before_the_first_row() {
     assert!(said.contains("there is no such table or view"), "{said}");
     for (sql, expected) in [
         (
-            "SELEC id",
-            "not SQL that the server understands (SQLSTATE 42601, at character 1)",
+            "SELECT id,, id FROM public.shapes",
+            "not SQL that the server understands (SQLSTATE 42601, at character 11)",
         ),
         (
             "SELECT id FROM shapes2",
@@ -454,7 +454,7 @@ fn what_is_not_as_declared_is_said_at_once_before_the_first_row() {
         ),
         ("SELECT 1 AS id, 2 AS id", "two columns `id`"),
         ("DELETE FROM public.shapes RETURNING id", "SQLSTATE 42601"),
-        ("SET search_path = public", "no columns"),
+        ("SET search_path = public", "SQLSTATE 42601"),
     ] {
         let said = refusal(query(&database, sql), id());
         assert!(said.contains(expected), "{sql}: {said}");

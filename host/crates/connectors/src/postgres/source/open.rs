@@ -5,7 +5,7 @@
 
 use glovebox_core::{Schema, SourceError};
 use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{AssertSqlSafe, Column, Executor, Row, SqlSafeStr, Statement};
+use sqlx::{AssertSqlSafe, Column, Executor, Row, SqlSafeStr};
 
 use super::refusal::{refused, refused_query};
 use super::types::{Found, Kind, Kinds, Layout};
@@ -13,6 +13,8 @@ use super::{Options, Rows};
 use crate::database::quote;
 use crate::postgres::qualified::qualified;
 
+/// What a query is prepared behind; a parenthesis and a line break follow.
+const BEFORE_QUERY: &str = "SELECT 1 FROM ";
 /// Columns that a message lists.
 const SHOWN: usize = 12;
 
@@ -186,39 +188,36 @@ async fn open_query(
     query: &str,
 ) -> Result<Opened, SourceError> {
     let place = options.place();
-    // Prepared by itself: of several statements, or of half a one, nothing is run.
-    let statement = (&mut *connection)
-        .prepare(AssertSqlSafe(query).into_sql_str())
+    // A comment at its end ends with its line.
+    let from = format!("(\n{query}\n) AS glovebox");
+    // Prepared, of several statements or half a one nothing is run.
+    connection
+        .prepare(AssertSqlSafe(format!("{BEFORE_QUERY}{from}")).into_sql_str())
         .await
-        .map_err(|e| refused_query(e, &place))?;
-    if statement.columns().is_empty() {
-        return Err(SourceError::Shape {
-            place,
-            problem: "it returns no columns; write a SELECT".into(),
-        });
-    }
-    let mut found = Vec::with_capacity(statement.columns().len());
-    for column in statement.columns() {
-        let oid = column.type_info().oid().map_or(0, |oid| oid.0);
+        .map_err(|e| refused_query(e, &place, BEFORE_QUERY.len() + 2))?;
+    // One row of nulls, for which the query is not run. Asked like this the driver does not look
+    // types up, of which it knows fewer than the server.
+    let nulls = format!("SELECT glovebox.* FROM (VALUES (1)) AS one LEFT JOIN {from} ON false");
+    let row = sqlx::raw_sql(AssertSqlSafe(nulls))
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(|e| refused(e, &place))?;
+    let mut found: Vec<Found> = Vec::with_capacity(row.columns().len());
+    for column in row.columns() {
         let name = column.name().to_owned();
-        let twice = found.iter().any(|f: &Found| f.name == name);
-        if twice && schema.position(&name).is_some() {
+        if found.iter().any(|f| f.name == name) && schema.position(&name).is_some() {
             return Err(SourceError::Shape {
                 place,
                 problem: format!("it returns two columns `{name}`; name one of them with AS"),
             });
         }
-        let sql = String::new();
-        found.push(Found { name, oid, sql });
+        found.push(Found {
+            name,
+            oid: column.type_info().oid().map_or(0, |oid| oid.0),
+            sql: String::new(),
+        });
     }
     let (layout, select) = layout(connection, options, schema, &found).await?;
-    // A comment at its end ends with its line.
-    let from = format!("(\n{query}\n) AS glovebox");
-    let whole = format!("SELECT {select} FROM {from}");
-    connection
-        .prepare(AssertSqlSafe(whole).into_sql_str())
-        .await
-        .map_err(|e| refused(e, &place))?;
     Ok(Opened {
         layout,
         reading: Reading::Stream,
@@ -330,9 +329,10 @@ async fn kinds(
          CASE WHEN t.typtype = 'd' THEN {} END, CASE WHEN t.typtype = 'd' THEN {} END \
          FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_range r ON r.rngtypid = t.oid \
          WHERE t.oid::int8 = ANY ($1)",
-        qualified("t.oid", "NULL"),
+        // Not NULL: `character` without a length would be one of length 1.
+        qualified("t.oid", "-1"),
         qualified("t.typbasetype", "t.typtypmod"),
-        qualified("t.typbasetype", "NULL"),
+        qualified("t.typbasetype", "-1"),
     );
     let place = options.place();
     let mut kinds = Kinds::default();

@@ -12,15 +12,16 @@ use super::super::refusal::Fault;
 
 /// The source's error for a statement's.
 pub(super) fn refused(error: sqlx::Error, place: &str) -> SourceError {
-    refused_at(error, place, false)
+    refused_at(error, place, None)
 }
 
-/// The same for one that is the manifest's query to the letter: the place in it is told.
-pub(super) fn refused_query(error: sqlx::Error, place: &str) -> SourceError {
-    refused_at(error, place, true)
+/// The same for one that holds the manifest's query behind so many characters: the place in it is
+/// told.
+pub(super) fn refused_query(error: sqlx::Error, place: &str, before: usize) -> SourceError {
+    refused_at(error, place, Some(before))
 }
 
-fn refused_at(error: sqlx::Error, place: &str, positioned: bool) -> SourceError {
+fn refused_at(error: sqlx::Error, place: &str, before: Option<usize>) -> SourceError {
     let place = place.to_owned();
     let kind = match error {
         sqlx::Error::Database(e) => {
@@ -32,8 +33,10 @@ fn refused_at(error: sqlx::Error, place: &str, positioned: bool) -> SourceError 
             let position = e
                 .try_downcast_ref::<PgDatabaseError>()
                 .and_then(|e| e.position());
-            let at = match position {
-                Some(PgErrorPosition::Original(n)) if positioned => format!(", at character {n}"),
+            let at = match (position, before) {
+                (Some(PgErrorPosition::Original(n)), Some(before)) if n > before => {
+                    format!(", at character {}", n - before)
+                }
                 _ => String::new(),
             };
             let known = known.unwrap_or("the server refused; its log says why");
