@@ -149,6 +149,28 @@ fn chunks_are_the_same_over_any_number_of_connections() {
 }
 
 #[test]
+fn where_the_server_allows_fewer_connections_those_do_it() {
+    let database = many("few", 20_000);
+    let role = format!("few_{database}");
+    Postgres::shared().query(
+        &database,
+        &format!(
+            "CREATE ROLE {role} LOGIN PASSWORD 'few' CONNECTION LIMIT 2; \
+             GRANT SELECT ON public.rows TO {role}"
+        ),
+    );
+    let mut options = table(&database, "rows");
+    options.login.user = role;
+    options.login.password = Secret::new(b"few".to_vec());
+    options.range_blocks = 8;
+    options.connections = NonZero::new(6);
+    assert_eq!(
+        ids(&Source::new(options, id())),
+        (1..=20_000).collect::<Vec<i64>>()
+    );
+}
+
+#[test]
 fn what_others_write_meanwhile_is_not_seen() {
     let database = many("snapshot", 20_000);
     let mut options = table(&database, "rows");

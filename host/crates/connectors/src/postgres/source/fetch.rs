@@ -2,13 +2,15 @@
 //!
 //! Owns a thread's session; refuses to hold more than the piece at hand and those that wait.
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender};
 use futures_util::TryStreamExt;
 use glovebox_core::SourceError;
 
+use super::Options;
 use super::cut::{Bounds, Cutter, Malformed, Piece};
 use super::refusal::{malformed, refused};
 use super::session::{Session, ended};
@@ -23,6 +25,28 @@ pub(super) struct Task {
     pub(super) out: Sender<Result<Piece, SourceError>>,
 }
 
+impl Task {
+    /// Hands over, and waits until there is room; an error if nobody wants it any more.
+    fn give(&self, piece: Result<Piece, SourceError>, session: &Shared) -> Result<(), SourceError> {
+        let mut piece = piece;
+        loop {
+            match self.out.send_timeout(piece, LOOK) {
+                Ok(()) => return Ok(()),
+                Err(SendTimeoutError::Timeout(back)) if !session.stop.load(Ordering::Relaxed) => {
+                    piece = back;
+                }
+                Err(_) => return Err(ended(&session.options)),
+            }
+        }
+    }
+}
+
+/// What a task has to know of the session that works on it.
+struct Shared {
+    options: Arc<Options>,
+    stop: Arc<AtomicBool>,
+}
+
 /// Works on tasks until there are no more.
 pub(super) fn fetch_all(
     mut session: Session,
@@ -30,10 +54,14 @@ pub(super) fn fetch_all(
     width: usize,
     bounds: Bounds,
 ) {
+    let shared = Shared {
+        options: session.options.clone(),
+        stop: session.stop.clone(),
+    };
     while let Ok(task) = tasks.recv() {
-        if let Err(error) = fetch(&mut session, &task, width, bounds) {
+        if let Err(error) = fetch(&mut session, &shared, &task, width, bounds) {
             // Nobody may be left who wants to know.
-            let _ = task.out.send_timeout(Err(error), LOOK);
+            let _ = task.give(Err(error), &shared);
             return;
         }
     }
@@ -41,26 +69,13 @@ pub(super) fn fetch_all(
 
 fn fetch(
     session: &mut Session,
+    shared: &Shared,
     task: &Task,
     width: usize,
     bounds: Bounds,
 ) -> Result<(), SourceError> {
-    let options = session.options.clone();
-    let stop = session.stop.clone();
-    let give = |piece: Piece| {
-        let mut piece = Ok(piece);
-        loop {
-            match task.out.send_timeout(piece, LOOK) {
-                Ok(()) => return Ok(()),
-                Err(SendTimeoutError::Timeout(back)) if !stop.load(Ordering::Relaxed) => {
-                    piece = back;
-                }
-                Err(_) => return Err(ended(&options)),
-            }
-        }
-    };
     session.work(async |connection| {
-        let place = options.place();
+        let place = shared.options.place();
         let broken = |Malformed| malformed(&place);
         let lost = |e| refused(e, &place);
         let mut cutter = Cutter::new(width, bounds);
@@ -68,8 +83,10 @@ fn fetch(
         let mut rows = connection.copy_out_raw(&task.sql).await.map_err(lost)?;
         while let Some(message) = rows.try_next().await.map_err(lost)? {
             cutter.take(&message, &mut full).map_err(broken)?;
-            full.drain(..).try_for_each(&give)?;
+            for piece in full.drain(..) {
+                task.give(Ok(piece), shared)?;
+            }
         }
-        give(cutter.finish().map_err(broken)?)
+        task.give(Ok(cutter.finish().map_err(broken)?), shared)
     })
 }
