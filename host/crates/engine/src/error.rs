@@ -46,7 +46,7 @@ pub enum RunError {
     )]
     RejectsAfterCommit(Box<RunError>),
     /// A run ended early.
-    #[error("{error}{}", remains(*.stored))]
+    #[error("{error}{}", remains(.error, *.stored))]
     Ended {
         /// Why.
         error: Box<RunError>,
@@ -171,9 +171,14 @@ impl RunError {
 }
 
 /// What is left of a run that ended early.
-fn remains(stored: u64) -> String {
+fn remains(error: &RunError, stored: u64) -> String {
+    let other = matches!(
+        error,
+        RunError::InputChanged { .. } | RunError::RowsChanged { .. }
+    );
     match stored {
         0 => "\nnothing was stored".into(),
+        n if other => format!("\n{n} rows of the run are stored"),
         1 => "\n1 row is stored; `glovebox run --resume` goes on with the rest".into(),
         n => format!("\n{n} rows are stored; `glovebox run --resume` goes on with the rest"),
     }

@@ -84,7 +84,7 @@ pub(super) async fn begin(
          SET LOCAL \"TimeZone\" = 'UTC'; \
          SET LOCAL \"DateStyle\" = 'ISO, YMD'; \
          SET LOCAL \"IntervalStyle\" = 'postgres'; \
-         SET LOCAL extra_float_digits = 1; \
+         SET LOCAL extra_float_digits = 3; \
          SET LOCAL bytea_output = 'hex'; \
          SELECT pg_catalog.set_config(name, '0', true) FROM pg_catalog.pg_settings \
          WHERE name = 'transaction_timeout'"
