@@ -3,7 +3,7 @@
 //! Owns the choice of plugins, connectors, stores and rings for what a manifest names; refuses to
 //! decide anything else.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,7 +11,7 @@ use glovebox_connectors::database::TextRow;
 use glovebox_connectors::{csv, jsonl, postgres, sqlite};
 use glovebox_core::{
     CredentialError, CredentialStore, KeyError, KeyRing, Limits, Plugin, PluginError, Schema,
-    Secret, SecretName, Sink, SinkError, Source, SourceError,
+    Secret, SecretName, Sink, SinkError, Source,
 };
 use glovebox_credentials::{Chain, Environment, Files, Keyring};
 use glovebox_engine::manifest::model::{self, Mode, PluginRef, SinkTarget, Store, TrustedKey};
@@ -36,6 +36,8 @@ pub(crate) struct Composed {
     /// The same component under the same limits, vouched for by the same keys, is compiled once a
     /// process.
     loaded: Mutex<HashMap<String, Loaded>>,
+    /// The names of the secrets that were fetched, for those who keep account of it.
+    fetched: Mutex<BTreeSet<String>>,
     /// One keyring a process: finding out which one answers may take seconds.
     keyring: Arc<Keyring>,
 }
@@ -45,8 +47,15 @@ impl Composed {
         Ok(Composed {
             sandbox: Sandbox::new(cache_folder())?,
             loaded: Mutex::default(),
+            fetched: Mutex::default(),
             keyring: Arc::new(Keyring::new()),
         })
+    }
+
+    /// The names of the secrets that were fetched so far.
+    pub(crate) fn fetched(&self) -> Vec<String> {
+        let fetched = self.fetched.lock().unwrap_or_else(PoisonError::into_inner);
+        fetched.iter().cloned().collect()
     }
 
     /// Reads a file once: its signature is verified over the bytes that are compiled.
@@ -169,8 +178,15 @@ impl Toolbox for Composed {
         &self,
         source: &model::Source,
         schema: Schema,
-    ) -> Result<Box<dyn Source>, SourceError> {
-        let model::Source::Csv(spec) = source;
+        secret: Option<Secret>,
+    ) -> Box<dyn Source> {
+        let spec = match source {
+            model::Source::Csv(spec) => spec,
+            model::Source::Postgres(spec) => {
+                let options = postgres_source_options(spec, secret);
+                return Box::new(postgres::Source::new(options, schema));
+            }
+        };
         let path = match &spec.path.value {
             model::Input::Stdin => PathBuf::from("-"),
             model::Input::File(path) => path.clone(),
@@ -182,7 +198,7 @@ impl Toolbox for Composed {
         options.null = spec.null.clone();
         options.max_field = spec.max_field;
         options.max_record = spec.max_record;
-        Ok(Box::new(csv::Source::new(options, schema)))
+        Box::new(csv::Source::new(options, schema))
     }
 
     fn sink(&self, sink: &SinkTarget, secret: Option<Secret>) -> Box<dyn Sink> {
@@ -219,7 +235,10 @@ impl Toolbox for Composed {
                 }
             })
             .collect();
-        Chain::new(stores).get(name).map(|(secret, _)| secret)
+        let (secret, _) = Chain::new(stores).get(name)?;
+        let mut fetched = self.fetched.lock().unwrap_or_else(PoisonError::into_inner);
+        fetched.insert(name.as_str().to_owned());
+        Ok(secret)
     }
 
     fn key_ring(&self, keys: Vec<(String, Secret)>) -> Result<Arc<dyn KeyRing>, KeyError> {
@@ -272,6 +291,32 @@ fn postgres_options(spec: &model::PostgresSink, secret: Option<Secret>) -> postg
         connect_timeout: spec.connect_timeout,
         retry_for: spec.retry_for,
     }
+}
+
+fn postgres_source_options(
+    spec: &model::PostgresSource,
+    secret: Option<Secret>,
+) -> postgres::SourceOptions {
+    let server = &spec.server;
+    let rows = match &spec.rows.value {
+        model::PostgresRows::Table(table) => postgres::Rows::Table(table.clone()),
+        model::PostgresRows::Query(query) => postgres::Rows::Query(query.clone()),
+    };
+    let login = postgres::Login {
+        host: server.host.value.clone(),
+        port: server.port,
+        database: server.database.value.clone(),
+        user: server.user.value.clone(),
+        password: secret.unwrap_or_else(|| Secret::new(Vec::new())),
+        tls: postgres::Tls {
+            ca: server.ca.as_ref().map(|ca| ca.value.clone()),
+        },
+        connect_timeout: server.connect_timeout,
+    };
+    let mut options = postgres::SourceOptions::new(login, rows);
+    options.connections = spec.connections.and_then(std::num::NonZeroUsize::new);
+    options.max_record = spec.max_record;
+    options
 }
 
 fn table_mode(mode: Mode) -> glovebox_connectors::database::Mode {

@@ -5,7 +5,7 @@
 //! against a server that it did not start.
 
 mod certificates;
-mod machine;
+pub mod machine;
 
 use std::fmt::Write as _;
 use std::fs::{self, File};

@@ -161,6 +161,16 @@ impl Server {
         self.running.stderr()
     }
 
+    /// Ends it by a signal, and leaves its folder for another one.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn leave(self, signal: &str) -> Pipeline {
+        self.running.signal(signal);
+        let _ = self.running.end();
+        self.folder
+    }
+
     /// Sends it a signal, and waits for its end.
     ///
     /// # Panics

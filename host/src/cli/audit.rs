@@ -235,6 +235,11 @@ fn words(entry: &Entry) -> String {
         ("user", &entry.user),
         ("from", &entry.source),
         ("path", &entry.path),
+        ("dataset", &entry.dataset),
+        ("pipeline", &entry.pipeline),
+        ("run", &entry.run),
+        ("key", &entry.key),
+        ("whom", &entry.target),
         ("because", &entry.reason),
     ] {
         if let Some(value) = value {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 use glovebox_core::{RunOutcome, RunReport, Source};
 use glovebox_engine::manifest::Manifest;
-use glovebox_engine::{ArmedStep, Progress, Run, Start, Toolbox, arm};
+use glovebox_engine::{ArmedStep, Progress, Run, Start, arm};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Exit;
@@ -72,8 +72,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let Some((mut manifest, plan)) = text.plan_locked(&composed, args.locked) else {
         return Ok(Exit::Usage);
     };
-    if let Some(input) = &args.input {
-        supervised::read_instead(&mut manifest, input.clone());
+    if let Some(input) = &args.input
+        && let Err(problem) = supervised::read_instead(&mut manifest, input.clone())
+    {
+        eprintln!("error: {problem}");
+        return Ok(Exit::Usage);
     }
     if let Some(rejects) = &args.rejects {
         manifest.rejects.path.value.clone_from(rejects);
@@ -89,17 +92,17 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         return Ok(Exit::Usage);
     }
     let armed = arm(&manifest, &plan, &composed).and_then(|steps| {
+        let source = glovebox_engine::arm::source(&manifest, plan.source.clone(), &composed)?;
         let sink = glovebox_engine::arm::sink(&manifest, &composed)?;
-        Ok((steps, sink))
+        Ok((steps, source, sink))
     });
-    let (steps, mut sink) = match armed {
+    let (steps, source, mut sink) = match armed {
         Ok(armed) => armed,
         Err(problems) => {
             text.show(&problems);
             return Ok(Exit::Usage);
         }
     };
-    let source = composed.source(&manifest.source, plan.source.clone())?;
     let report_file = args.report.as_deref().map(Destination::open).transpose()?;
     let workers = args.workers.map_or_else(cores, usize::from);
     announce_cost(&steps, source.as_ref());
@@ -107,6 +110,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let stop = stop_on_ctrl_c()?;
     if args.supervised {
         supervised::stop_with_standard_input(&stop).context("cannot watch standard input")?;
+        supervised::tell_secrets(&composed.fetched());
     }
     let mut teller = args.supervised.then(|| Teller::new(source.as_ref()));
     let bar = progress_bar(source.as_ref());

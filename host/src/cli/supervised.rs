@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 const EVERY: Duration = Duration::from_millis(200);
 
 /// A line of progress on standard error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Told {
     /// Rows that have been through the steps.
     #[serde(rename = "progress-rows")]
@@ -77,17 +77,46 @@ pub(super) fn stop_with_standard_input(stop: &Arc<AtomicBool>) -> std::io::Resul
 }
 
 /// Has a pipeline read another file than its manifest says.
-pub(super) fn read_instead(manifest: &mut Manifest, file: PathBuf) {
+///
+/// # Errors
+/// When it reads no file.
+pub(super) fn read_instead(manifest: &mut Manifest, file: PathBuf) -> Result<(), &'static str> {
     match &mut manifest.source {
         model::Source::Csv(csv) => csv.path.value = Input::File(file),
+        model::Source::Postgres(_) => {
+            return Err("`--input` is for pipelines that read a file; this one reads a database");
+        }
     }
+    Ok(())
 }
 
 /// Whether a pipeline reads standard input, which a supervised run has for something else.
 pub(super) fn reads_standard_input(manifest: &Manifest) -> bool {
     match &manifest.source {
         model::Source::Csv(csv) => csv.path.value == Input::Stdin,
+        model::Source::Postgres(_) => false,
     }
+}
+
+/// Says which secrets were fetched, by their names.
+pub(super) fn tell_secrets(names: &[String]) {
+    let told = Secrets {
+        secrets: names.to_vec(),
+    };
+    if let Ok(mut line) = serde_json::to_vec(&told) {
+        line.push(b'\n');
+        // Whoever does not listen is told by the end of standard input.
+        let _ = std::io::stderr().write_all(&line);
+    }
+}
+
+/// A line that names the secrets which a run has fetched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Secrets {
+    /// Their names.
+    #[serde(rename = "secrets-used")]
+    pub(crate) secrets: Vec<String>,
 }
 
 #[cfg(test)]

@@ -146,7 +146,10 @@ fn where_a_request_came_from_is_what_a_configured_proxy_says() {
         let _ = server
             .call("POST", "/token", &headers, b"username=a&password=b")
             .is(401);
-        let login = server.audit().into_iter().find(|e| e["event.action"] == "login");
+        let login = server
+            .audit()
+            .into_iter()
+            .find(|e| e["event.action"] == "login");
         login.unwrap()["source.ip"].as_str().unwrap().to_owned()
     };
     assert_eq!(from(""), "127.0.0.1");

@@ -152,7 +152,9 @@ fn of_a_hundred_uses_at_once_exactly_one_wins() {
     // The session may be ended by a loser before the winner has its next token.
     assert!(won <= 1, "{statuses:?}");
     assert_eq!(statuses.iter().filter(|s| **s == 401).count(), 100 - won);
-    let fresh = |e: &serde_json::Value| e["event.action"] == "token-issued" && e["event.reason"] != "reused";
+    let fresh = |e: &serde_json::Value| {
+        e["event.action"] == "token-issued" && e["event.reason"] != "reused"
+    };
     assert_eq!(server.audit().iter().filter(|e| fresh(e)).count(), 1);
 }
 

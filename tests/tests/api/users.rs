@@ -61,9 +61,9 @@ fn users_are_added_listed_and_changed() {
         let _ = server.send("PATCH", "/users/ada", &admin, &bad).is(403);
     }
     let log = server.audit_text();
-    for action in ["user-add", "user-change", "user-list"] {
+    for action in ["user-added", "user-changed", "viewed"] {
         assert!(
-            log.contains(&format!("\"action\":\"{action}\"")),
+            log.contains(&format!("\"event.action\":\"{action}\"")),
             "{action}"
         );
     }

@@ -54,6 +54,21 @@ pub struct Entry {
     /// By which path.
     #[serde(rename = "url.path")]
     pub path: Option<String>,
+    /// Which dataset.
+    #[serde(rename = "labels.dataset")]
+    pub dataset: Option<String>,
+    /// Which pipeline.
+    #[serde(rename = "labels.pipeline")]
+    pub pipeline: Option<String>,
+    /// Which run.
+    #[serde(rename = "labels.run")]
+    pub run: Option<String>,
+    /// Which key or secret.
+    #[serde(rename = "labels.key")]
+    pub key: Option<String>,
+    /// Which user was added or changed.
+    #[serde(rename = "user.target.name")]
+    pub target: Option<String>,
     /// How many rows.
     #[serde(rename = "labels.rows")]
     pub rows: Option<u64>,

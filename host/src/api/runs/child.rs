@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 use glovebox_catalog::{Beat, Run, RunMode};
 use tokio::runtime::Handle;
 
+use super::super::audit::{Action, Event, NotRecorded, Outcome};
 use super::super::config::Pipeline;
 use super::Runs;
-use crate::cli::supervised::Told;
+use crate::cli::supervised::{Secrets, Told};
 
 /// A run that was told to stop ends with its current batch; after this long it is killed.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -43,6 +44,8 @@ pub(super) enum Ended {
 #[derive(Default)]
 struct Said {
     told: Option<Told>,
+    /// Secrets whose use is not recorded yet.
+    secrets: Vec<String>,
     problem: String,
 }
 
@@ -52,6 +55,8 @@ enum Stop {
     Cancelled,
     Released,
     Lost,
+    /// What it did could not be recorded.
+    Unrecorded,
 }
 
 /// Starts a run and stays with it.
@@ -73,16 +78,32 @@ pub(super) fn follow(runs: &Arc<Runs>, run: &Run, pipeline: &Pipeline, runtime: 
         // It ends with the pipe; what it had to say is in `said` already.
         let _ = listener.join();
     }
-    // The last that was told.
-    let _ = runtime.block_on(beat(runs, run, &said));
-    let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
     let code = status.and_then(|s| s.code());
+    let report = matches!(code, Some(0 | 3)).then(|| report(runs, run));
+    if let Some(Ok(report)) = &report {
+        // A short run is over before it has told anything.
+        let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = said.told.unwrap_or_default();
+        said.told = super::rows(report, "read").map(|rows| Told { rows, ..before });
+    }
+    // The last that was told. A short run's secrets may not have been recorded yet.
+    let _ = runtime.block_on(beat(runs, run, &said));
+    if runtime.block_on(record_secrets(runs, run, &said)).is_err() {
+        tracing::error!(
+            run = run.id,
+            "a run's use of secrets is not in the audit log"
+        );
+    }
+    let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
     match (code, stopped) {
-        (Some(0), _) => report(runs, run).map_or_else(Ended::Failed, Ended::Done),
-        (Some(3), _) => report(runs, run).map_or_else(Ended::Failed, Ended::Rejected),
+        (Some(0), _) => ended(report, Ended::Done),
+        (Some(_), _) if report.is_some() => ended(report, Ended::Rejected),
         (_, Some(Stop::Lost)) => Ended::Lost,
         (_, Some(Stop::Cancelled)) => Ended::Cancelled,
         (_, Some(Stop::Released)) => Ended::Released,
+        (_, Some(Stop::Unrecorded)) => {
+            Ended::Failed("its use of secrets could not be recorded in the audit log".into())
+        }
         (Some(_), None) => Ended::Failed(problem(std::mem::take(&mut said.problem))),
         (None, None) => Ended::Failed("its process was killed; was memory short?".into()),
     }
@@ -144,6 +165,9 @@ fn watch(
                 Ok(Beat::On) | Err(_) => None,
             };
         }
+        if runtime.block_on(record_secrets(runs, run, said)).is_err() {
+            stop = Some(Stop::Unrecorded);
+        }
         if runs.stopping.load(Ordering::Relaxed) {
             let since = *stopping.get_or_insert_with(Instant::now);
             if since.elapsed() >= runs.config.shutdown {
@@ -154,7 +178,8 @@ fn watch(
             told = Some((stop, Instant::now()));
             reins = None;
         }
-        if told.is_some_and(|(stop, at)| stop == Stop::Lost || at.elapsed() >= PATIENCE) {
+        let at_once = |stop| matches!(stop, Stop::Lost | Stop::Unrecorded);
+        if told.is_some_and(|(stop, at)| at_once(stop) || at.elapsed() >= PATIENCE) {
             // It may have ended just now.
             let _ = process.kill();
         }
@@ -175,6 +200,22 @@ async fn beat(runs: &Runs, run: &Run, said: &Mutex<Said>) -> Result<Beat, gloveb
         .await
 }
 
+/// What a run was let into, in the audit log.
+async fn record_secrets(runs: &Runs, run: &Run, said: &Mutex<Said>) -> Result<(), NotRecorded> {
+    let secrets = {
+        let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut said.secrets)
+    };
+    for name in secrets {
+        let mut event = Event::new(Action::SecretUse, Outcome::Success)
+            .target(name)
+            .run(&run.id);
+        event.who = Some(super::who(run));
+        runs.audit.record(event).await?;
+    }
+    Ok(())
+}
+
 /// Reads what a process says: progress, or why it failed.
 fn listen(pipe: ChildStderr, said: &Mutex<Said>) {
     let mut lines = BufReader::new(pipe);
@@ -190,12 +231,12 @@ fn listen(pipe: ChildStderr, said: &Mutex<Said>) {
             Ok(_) => {}
         }
         let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
-        match serde_json::from_slice::<Told>(&line) {
-            Ok(told) => said.told = Some(told),
-            Err(_) if said.problem.len() < LONGEST_PROBLEM => {
-                said.problem.push_str(&String::from_utf8_lossy(&line));
-            }
-            Err(_) => {}
+        if let Ok(told) = serde_json::from_slice::<Told>(&line) {
+            said.told = Some(told);
+        } else if let Ok(told) = serde_json::from_slice::<Secrets>(&line) {
+            said.secrets.extend(told.secrets);
+        } else if said.problem.len() < LONGEST_PROBLEM {
+            said.problem.push_str(&String::from_utf8_lossy(&line));
         }
     }
 }
@@ -210,6 +251,14 @@ fn problem(said: String) -> String {
             .chars()
             .filter(|c| *c == '\n' || !c.is_control())
             .collect(),
+    }
+}
+
+fn ended(report: Option<Result<String, String>>, how: fn(String) -> Ended) -> Ended {
+    match report {
+        Some(Ok(report)) => how(report),
+        Some(Err(problem)) => Ended::Failed(problem),
+        None => Ended::Failed("it left no report".into()),
     }
 }
 

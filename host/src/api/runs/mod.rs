@@ -203,7 +203,7 @@ impl Runs {
                 return;
             }
         };
-        let stored = report.as_deref().and_then(stored);
+        let stored = report.as_deref().and_then(|r| rows(r, "stored"));
         let finished = self
             .catalog
             .finish_run(
@@ -276,10 +276,10 @@ fn who(run: &Run) -> Who {
     }
 }
 
-/// Rows in the sink, as the report says.
-fn stored(report: &str) -> Option<u64> {
+/// Rows of that fate, as the report says.
+fn rows(report: &str, fate: &str) -> Option<u64> {
     let report: serde_json::Value = serde_json::from_str(report).ok()?;
-    report.pointer("/rows/stored")?.as_u64()
+    report.get("rows")?.get(fate)?.as_u64()
 }
 
 /// A name that stays while the machine does.
