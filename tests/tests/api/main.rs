@@ -9,5 +9,6 @@ mod defences;
 mod newcomer;
 mod rules;
 mod secure;
+mod timing;
 mod tokens;
 mod users;

@@ -6,6 +6,7 @@ pub(crate) mod datasets;
 pub(crate) mod keys;
 pub(crate) mod me;
 pub(crate) mod plain;
+mod text;
 pub(crate) mod token;
 pub(crate) mod users;
 
