@@ -12,7 +12,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 
 use super::Tag;
-use super::text::Text;
+use super::body::{Text, Whole};
 use crate::api::access::Caller;
 use crate::api::audit::{Action, Event, Outcome};
 use crate::api::problem::Problem;
@@ -64,7 +64,7 @@ struct KeyRequest {
     roles: Option<Vec<Text>>,
     /// Days until it stops working.
     #[oai(validator(minimum(value = "1"), maximum(value = "366")))]
-    days: u32,
+    days: Whole,
 }
 
 /// A key that was made.
@@ -135,7 +135,7 @@ impl Keys {
             user_id: &principal.user.id,
             label: &label.0,
             roles: &roles,
-            expires: now + i64::from(days.min(LONGEST)) * DAY,
+            expires: now + i64::from(days.0.min(LONGEST)) * DAY,
         };
         let made = api.catalog.add_key(new, now).await;
         let (key, token) = made.map_err(Problem::from)?;

@@ -2,11 +2,11 @@
 //!
 //! Owns which endpoint answers which path; refuses to know who may call: [`super::rules`] does.
 
+mod body;
 pub(crate) mod datasets;
 pub(crate) mod keys;
 pub(crate) mod me;
 pub(crate) mod plain;
-mod text;
 pub(crate) mod token;
 pub(crate) mod users;
 

@@ -12,8 +12,8 @@ use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 
 use super::Tag;
+use super::body::Text;
 use super::me::Account;
-use super::text::Text;
 use crate::api::access::Caller;
 use crate::api::audit::{Action, Event, Outcome};
 use crate::api::problem::Problem;
