@@ -10,5 +10,6 @@ mod newcomer;
 mod rules;
 mod runs;
 mod secure;
+mod timing;
 mod tokens;
 mod users;

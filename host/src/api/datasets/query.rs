@@ -57,6 +57,9 @@ pub(crate) fn read(
                 set(&mut columns, list, "columns")?;
             }
             "sort" => {
+                if value.split(',').count() > MOST_SORTS {
+                    return Err(bad(format!("`sort` takes {MOST_SORTS} columns at most.")));
+                }
                 let mut steps: Vec<Sort> = Vec::new();
                 for part in value.split(',') {
                     let (name, descending) = match part.strip_prefix('-') {
@@ -69,9 +72,6 @@ pub(crate) fn read(
                         continue;
                     }
                     steps.push(Sort { column, descending });
-                }
-                if steps.len() > MOST_SORTS {
-                    return Err(bad(format!("`sort` takes {MOST_SORTS} columns at most.")));
                 }
                 set(&mut sort, steps, "sort")?;
             }
@@ -260,6 +260,10 @@ mod tests {
             &[("secret[gte]", "x")],
             &[("columns", "price,price")],
             &[("columns", "")],
+            &[(
+                "sort",
+                "price,price,price,price,price,price,price,price,price",
+            )],
             &[("limit", "0")],
             &[("limit", "51")],
             &[("limit", "-1")],

@@ -31,11 +31,11 @@ fn item(dataset: &Dataset) -> Value {
     let most = most.unwrap_or(1);
     let names: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
     let parameter = |name: &str, about: String, schema: Value| json!({ "name": name, "in": "query", "description": about, "schema": schema });
-    let list = |name: &str, about: &str, words: Value, most: usize| {
+    let list = |name: &str, about: &str, words: Value, most: usize, once: bool| {
         json!({
             "name": name, "in": "query", "description": about, "style": "form", "explode": false,
             "schema": { "type": "array", "items": { "type": "string", "enum": words },
-                "minItems": 1, "maxItems": most, "uniqueItems": true },
+                "minItems": 1, "maxItems": most, "uniqueItems": once },
         })
     };
     let mut parameters = vec![
@@ -44,6 +44,7 @@ fn item(dataset: &Dataset) -> Value {
             "Columns wanted, with commas between.",
             json!(names),
             names.len(),
+            true,
         ),
         list(
             "sort",
@@ -55,6 +56,7 @@ fn item(dataset: &Dataset) -> Value {
                     .collect::<Vec<_>>()
             ),
             8,
+            false,
         ),
         parameter(
             "limit",

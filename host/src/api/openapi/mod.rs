@@ -60,6 +60,10 @@ fn document(datasets: &[Dataset], roles: &[&str], url: &str) -> Value {
         if let Some(items) = schemas.pointer_mut(&format!("/{name}/properties/roles/items")) {
             items["enum"] = json!(roles);
         }
+        // They refuse what they do not know, which poem-openapi does not say.
+        if let Some(schema) = schemas.get_mut(name) {
+            schema["additionalProperties"] = json!(false);
+        }
     }
     schemas["TokenRequest"] = plain::token_request();
     schemas["Problem"] = plain::problem();

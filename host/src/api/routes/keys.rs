@@ -12,6 +12,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 
 use super::Tag;
+use super::body::{Text, Whole};
 use crate::api::access::Caller;
 use crate::api::audit::{Action, Event, Outcome};
 use crate::api::problem::Problem;
@@ -53,17 +54,17 @@ impl From<ApiKey> for Key {
 
 /// A key to be made.
 #[derive(Object)]
-#[oai(deny_unknown_fields)]
+#[oai(deny_unknown_fields, write_only_all)]
 struct KeyRequest {
     /// What its owner calls it.
     #[oai(validator(min_length = 1, max_length = 64, pattern = r"^[^\x00-\x1f\x7f-\x9f]+$"))]
-    label: String,
+    label: Text,
     /// The roles that it may use; the owner's when left out.
     #[oai(validator(min_items = 1, max_items = 16))]
-    roles: Option<Vec<String>>,
+    roles: Option<Vec<Text>>,
     /// Days until it stops working.
     #[oai(validator(minimum(value = "1"), maximum(value = "366")))]
-    days: u32,
+    days: Whole,
 }
 
 /// A key that was made.
@@ -120,7 +121,9 @@ impl Keys {
         let KeyRequest { label, roles, days } = request.0;
         let roles = match roles {
             None => principal.user.roles.clone(),
-            Some(names) => Roles::parse(names.iter().map(String::as_str)).map_err(Problem::from)?,
+            Some(names) => {
+                Roles::parse(names.iter().map(|n| n.0.as_str())).map_err(Problem::from)?
+            }
         };
         if roles.iter().any(|r| !principal.user.roles.contains(r)) {
             return Err(Problem::forbidden()
@@ -130,9 +133,9 @@ impl Keys {
         let now = crate::api::now();
         let new = NewKey {
             user_id: &principal.user.id,
-            label: &label,
+            label: &label.0,
             roles: &roles,
-            expires: now + i64::from(days.min(LONGEST)) * DAY,
+            expires: now + i64::from(days.0.min(LONGEST)) * DAY,
         };
         let made = api.catalog.add_key(new, now).await;
         let (key, token) = made.map_err(Problem::from)?;

@@ -2,6 +2,7 @@
 //!
 //! Owns which endpoint answers which path; refuses to know who may call: [`super::rules`] does.
 
+mod body;
 pub(crate) mod datasets;
 pub(crate) mod keys;
 pub(crate) mod me;

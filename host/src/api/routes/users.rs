@@ -12,6 +12,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 
 use super::Tag;
+use super::body::Text;
 use super::me::Account;
 use crate::api::access::Caller;
 use crate::api::audit::{Action, Event, Outcome};
@@ -23,31 +24,31 @@ const PAGE: u32 = 200;
 
 /// A user to be added.
 #[derive(Object)]
-#[oai(deny_unknown_fields)]
+#[oai(deny_unknown_fields, write_only_all)]
 struct NewUser {
     /// 1 to 64 letters, digits, `.`, `_`, `@`, `+`, `-`; stored in lower case.
     #[oai(validator(max_length = 64, pattern = r"^[A-Za-z0-9][A-Za-z0-9._@+-]*$"))]
-    name: String,
+    name: Text,
     /// 12 to 256 characters.
     #[oai(validator(min_length = 12, max_length = 256))]
-    password: String,
+    password: Text,
     /// What they are.
     #[oai(validator(min_items = 1, max_items = 16))]
-    roles: Vec<String>,
+    roles: Vec<Text>,
 }
 
 /// What is to change; what is left out stays.
 #[derive(Object)]
-#[oai(deny_unknown_fields)]
+#[oai(deny_unknown_fields, write_only_all)]
 struct Change {
     /// Whether nothing of theirs works.
     disabled: Option<bool>,
     /// What they are.
     #[oai(validator(min_items = 1, max_items = 16))]
-    roles: Option<Vec<String>>,
+    roles: Option<Vec<Text>>,
     /// A new password; ends their sessions.
     #[oai(validator(min_length = 12, max_length = 256))]
-    password: Option<String>,
+    password: Option<Text>,
 }
 
 #[derive(ApiResponse)]
@@ -58,13 +59,13 @@ enum Added {
 }
 
 /// Roles that are configured.
-fn roles(api: &Api, names: &[String]) -> Result<Roles, Problem> {
-    if names.iter().any(|n| !api.config.roles.contains_key(n)) {
+fn roles(api: &Api, names: &[Text]) -> Result<Roles, Problem> {
+    if names.iter().any(|n| !api.config.roles.contains_key(&n.0)) {
         let known: Vec<&str> = api.config.roles.keys().map(String::as_str).collect();
         let detail = format!("there is no such role; the roles are: {}", known.join(", "));
         return Err(Problem::unprocessable().detail(detail));
     }
-    Ok(Roles::parse(names.iter().map(String::as_str))?)
+    Ok(Roles::parse(names.iter().map(|n| n.0.as_str()))?)
 }
 
 /// The user's name, if there can be one.
@@ -110,9 +111,9 @@ impl Users {
             password,
             roles: wanted,
         } = user.0;
-        let name = Name::parse(&name).map_err(Problem::from)?;
+        let name = Name::parse(&name.0).map_err(Problem::from)?;
         let roles = roles(&api, &wanted)?;
-        let hash = api.hasher.hash(Secret::new(password.into())).await;
+        let hash = api.hasher.hash(Secret::new(password.0.into())).await;
         let hash = hash.map_err(Problem::from)?;
         let now = crate::api::now();
         let added = api.catalog.add_user(&name, &roles, &hash, now).await;
@@ -166,7 +167,7 @@ impl Users {
         let hash = match password {
             None => None,
             Some(password) => {
-                let hash = api.hasher.hash(Secret::new(password.into())).await;
+                let hash = api.hasher.hash(Secret::new(password.0.into())).await;
                 Some(hash.map_err(Problem::from)?)
             }
         };
