@@ -106,7 +106,7 @@ fn is_over(run: &Value) -> bool {
 fn stored(folder: &Pipeline, database: &str, table: &str) -> u64 {
     let rows = sqlite::query(
         &folder.path(database),
-        &format!("SELECT count(*) FROM {table}"),
+        &format!("SELECT CAST(count(*) AS TEXT) FROM {table}"),
     );
     rows[0][0].clone().unwrap().parse().unwrap()
 }
