@@ -4,10 +4,14 @@
 //! columns named. How records are kept is `glovebox-audit`'s.
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 
+use anyhow::Context;
 use glovebox_audit as audit;
 use glovebox_audit::{AuditError, Log};
+
+use super::places::Secrets;
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +123,49 @@ impl From<NotRecorded> for super::problem::Problem {
     fn from(_: NotRecorded) -> Self {
         super::problem::Problem::not_audited().retry_after(5)
     }
+}
+
+/// Whose log it is. A log has one writer, and commands are called while the server writes its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Writer {
+    Server,
+    /// `glovebox user`; its log is in `FOLDER-commands`, beside the server's.
+    Commands,
+}
+
+/// How a configured log is opened.
+///
+/// # Errors
+/// When the key of its checkpoints cannot be had, or is none.
+pub(crate) fn options(
+    config: &super::config::Audit,
+    secrets: Secrets<'_>,
+    writer: Writer,
+) -> anyhow::Result<audit::Options> {
+    let place = |folder: &Path| match writer {
+        Writer::Server => folder.to_owned(),
+        Writer::Commands => {
+            let mut name = folder.file_name().unwrap_or_default().to_owned();
+            name.push("-commands");
+            folder.with_file_name(name)
+        }
+    };
+    let mut options = audit::Options::new(place(&config.folder));
+    options.segment_size = config.segment_size;
+    options.keep_for = config.keep_for;
+    if let Some((folder, key, every)) = &config.checkpoints {
+        let signing = audit::SigningKey::from_secret(&secrets(key)?)
+            .with_context(|| format!("the audit log's key `{key}`"))?;
+        options.checkpoints = Some(audit::Checkpoints {
+            folder: place(folder),
+            key: signing,
+            pace: audit::Pace {
+                records: u64::from(*every),
+                ..audit::Pace::default()
+            },
+        });
+    }
+    Ok(options)
 }
 
 /// Where records go.

@@ -7,14 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use glovebox_audit::{Checkpoints, Pace, SigningKey};
 use glovebox_catalog::{Catalog, Hasher, Hashing, Lockout};
 use glovebox_connectors::page::Reader;
 use poem::{Route, Server, get};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::audit::{Action, Audit, Event, Outcome};
+use super::audit::{self, Action, Audit, Event, Outcome, Writer};
 use super::config::Config;
 use super::datasets::Dataset;
 use super::gate::Gate;
@@ -115,7 +114,7 @@ async fn serve_metrics(api: &Arc<Api>, address: SocketAddr) -> anyhow::Result<Jo
 }
 
 async fn open(config: Config, url: String, secrets: Secrets<'_>) -> anyhow::Result<Api> {
-    let audit = Audit::open(audit_options(&config.audit, secrets)?)?;
+    let audit = Audit::open(audit::options(&config.audit, secrets, Writer::Server)?)?;
     if let Some((_, key, _)) = &config.audit.checkpoints {
         let event = Event::new(Action::SecretUse, Outcome::Success).target(key.as_str());
         audit.record(event).await?;
@@ -183,28 +182,6 @@ async fn open(config: Config, url: String, secrets: Secrets<'_>) -> anyhow::Resu
         datasets,
         config,
     })
-}
-
-fn audit_options(
-    config: &super::config::Audit,
-    secrets: Secrets<'_>,
-) -> anyhow::Result<glovebox_audit::Options> {
-    let mut options = glovebox_audit::Options::new(&config.folder);
-    options.segment_size = config.segment_size;
-    options.keep_for = config.keep_for;
-    if let Some((folder, key, every)) = &config.checkpoints {
-        let signing = SigningKey::from_secret(&secrets(key)?)
-            .with_context(|| format!("the audit log's key `{key}`"))?;
-        options.checkpoints = Some(Checkpoints {
-            folder: folder.clone(),
-            key: signing,
-            pace: Pace {
-                records: u64::from(*every),
-                ..Pace::default()
-            },
-        });
-    }
-    Ok(options)
 }
 
 /// Forgets what is over.

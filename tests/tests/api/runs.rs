@@ -224,7 +224,7 @@ fn uploaded_rows_are_run_once_and_gone() {
     let _ = send("nowhere", b"id,name\n").is(404);
     let chunked = format!(
         "POST /pipelines/sales/uploads HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
-         Authorization: {bearer}\r\nTransfer-Encoding: chunked\r\n\r\n800\r\n{}\r\n0\r\n\r\n",
+         Authorization: {bearer}\r\nContent-Type: text/csv\r\nTransfer-Encoding: chunked\r\n\r\n800\r\n{}\r\n0\r\n\r\n",
         "x".repeat(2048)
     );
     let _ = glovebox_tests::http::raw(&server.address, chunked.as_bytes()).is(413);

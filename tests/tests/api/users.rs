@@ -101,6 +101,12 @@ fn the_command_line_does_the_same() {
         .to_owned();
     assert_eq!(made.len(), 43);
     let _ = folder.call(&["user", "disable", "bob"]).ends_with(0);
+    let log = folder.read("audit-commands/audit-0000000001.jsonl");
+    for done in ["user-added", "user-changed"] {
+        let record = log.lines().find(|l| l.contains(done)).unwrap();
+        assert!(record.contains("\"user.id\":\"uid:"), "{record}");
+    }
+    assert!(!log.contains(PASSWORD) && !log.contains(&made));
     let listed = folder.call(&["user", "list"]).ends_with(0);
     assert_eq!(listed.stdout, "ada  admin\nbob  analyst  disabled\n");
     let _ = folder.call(&["user", "enable", "bob"]).ends_with(0);
