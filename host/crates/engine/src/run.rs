@@ -83,6 +83,7 @@ impl Run<'_> {
             plan: plan_digest(self.plan, self.steps, self.source),
             source: self.source.describe(),
             length: self.source.size_bytes(),
+            seen: None,
         };
         let chunks = self.source.chunks()?;
         let history = self.sink.history(&job.pipeline, &job.plan)?;

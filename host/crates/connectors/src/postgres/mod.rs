@@ -9,6 +9,7 @@ mod books;
 mod connect;
 mod copy;
 mod head;
+mod history;
 mod keys;
 mod lane;
 mod lanes;
@@ -203,7 +204,7 @@ impl glovebox_core::Sink for Sink {
                 }
                 let home = name::home(connection, &name, options).await?;
                 let target = format!("{}.{}", home.unwrap_or_default(), name.table);
-                runs::history(connection, &books, options, &target, pipeline, plan).await
+                history::history(connection, &books, options, &target, pipeline, plan).await
             })
             .map(Some)
     }
