@@ -28,7 +28,7 @@ pub use plugin::{
     Masked, Plugin, PluginError, World,
 };
 pub use report::{RejectCount, RowCounts, RunOutcome, RunReport, StepReport};
-pub use schema::{DataType, Field, Schema};
+pub use schema::{DataType, Field, Native, Schema};
 pub use secret::Secret;
 pub use sink::{Encoded, Encoder, Payload, Sink, SinkError};
-pub use source::{Chunk, ChunkReader, Decoded, Decoder, Source, SourceError};
+pub use source::{Chunk, ChunkReader, Decoded, Decoder, Identity, Source, SourceError};

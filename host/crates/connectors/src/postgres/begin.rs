@@ -10,6 +10,7 @@ use super::books::Books;
 use super::copy::Column;
 use super::keys::number_column;
 use super::name::Name;
+use super::opaque;
 use super::refusal::Fault;
 use super::runs::{self, Turn};
 use super::session::{BEGIN, idle_timeout, lock_timeout, statement};
@@ -102,6 +103,7 @@ pub(super) async fn begin(
             (table::columns(schema, options), home, append)
         }
     };
+    let columns = opaque::numbered(connection, columns, schema, options).await?;
     books.ready(connection, options).await?;
     let target = format!("{home}.{}", name.table);
     let turn = if job.resume {

@@ -133,7 +133,7 @@ impl Session {
                 let connection = match connection {
                     Some(connection) => connection,
                     none => {
-                        let mut new = connect::connect(options, name).await?;
+                        let mut new = connect::connect(&options.login(), name).await?;
                         *backend = Some(succeed(&mut new, backend.take(), options).await?);
                         none.insert(new)
                     }
