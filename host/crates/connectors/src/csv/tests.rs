@@ -4,7 +4,7 @@
 //! Owns the proof that parallel equals serial; the parts are tested beside themselves.
 
 use std::io::{Cursor, Read};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use glovebox_core::{
@@ -13,10 +13,12 @@ use glovebox_core::{
 };
 use proptest::prelude::*;
 
-use super::chunks::Chunks;
+use super::bounds::Bounds;
 use super::decode::CsvDecoder;
-use super::layout::Layout;
+use super::layout::{Layout, Layouts};
 use super::{Options, Source};
+use crate::chunks::Chunks;
+use crate::input::{Inputs, Stream};
 
 /// A row as a test sees it: number, line, and its cells or the rules it broke.
 type Row = (u64, u64, Result<Vec<Option<String>>, Vec<String>>);
@@ -46,7 +48,9 @@ impl Read for Dribble {
 fn cut(file: &[u8], options: &Options, schema: &Schema, read: usize) -> (Vec<Chunk>, Layout) {
     let checked = options.check().unwrap();
     let input = Dribble(Cursor::new(file.to_vec()), read);
-    let mut chunks = Chunks::new(Box::new(input), "in.csv".into(), checked).unwrap();
+    let input = Stream::plain(input);
+    let bounds = Bounds::new(checked.dialect);
+    let mut chunks = Chunks::new(input, "in.csv".into(), checked.sizes, bounds).unwrap();
     let first = chunks.first_record().unwrap().to_vec();
     let layout = if options.header {
         chunks.skip(first.len());
@@ -63,9 +67,10 @@ fn cut(file: &[u8], options: &Options, schema: &Schema, read: usize) -> (Vec<Chu
 }
 
 fn decode(chunks: Vec<Chunk>, layout: Layout, options: &Options, schema: &Schema) -> Vec<Decoded> {
-    let shared = Arc::new(OnceLock::new());
-    shared.set(layout).unwrap();
-    let mut decoder = CsvDecoder::new(options, schema, shared).unwrap();
+    let layouts = Arc::new(Layouts::default());
+    layouts.put(0, layout, "in.csv").unwrap();
+    let inputs = Arc::new(Inputs::new(&options.inputs, &["csv"]));
+    let mut decoder = CsvDecoder::new(options, schema, inputs, layouts).unwrap();
     let decoded = chunks.into_iter().map(|chunk| {
         let (first, rows) = (chunk.first_row, chunk.rows + chunk.rejects.len() as u64);
         let decoded = decoder.decode(chunk).unwrap();

@@ -1,0 +1,84 @@
+//! The chunks of several files, one after the other, as those of one source.
+//!
+//! Owns numbers that run on from file to file; refuses a chunk of two files.
+
+use glovebox_core::{Chunk, ChunkReader, SourceError};
+
+/// Opens one of the files.
+pub(crate) type Open = Box<dyn FnMut(usize) -> Result<Box<dyn ChunkReader>, SourceError> + Send>;
+
+/// Reads files in their order; each is opened when the one before it has ended.
+pub(crate) struct Parts {
+    open: Open,
+    count: usize,
+    part: usize,
+    current: Option<Box<dyn ChunkReader>>,
+    /// What a file's name is in a reject.
+    name: Box<dyn Fn(usize) -> Option<std::sync::Arc<str>> + Send>,
+    index: u64,
+    /// The first row of the file that is read.
+    first_row: u64,
+    /// Rows of it that were handed out.
+    rows: u64,
+    /// Bytes of the files before it.
+    behind: u64,
+    position: u64,
+}
+
+impl Parts {
+    /// `first`, if it is open already, is the first file.
+    pub(crate) fn new(
+        count: usize,
+        first: Option<Box<dyn ChunkReader>>,
+        open: Open,
+        name: Box<dyn Fn(usize) -> Option<std::sync::Arc<str>> + Send>,
+    ) -> Self {
+        Parts {
+            open,
+            count,
+            part: 0,
+            current: first,
+            name,
+            index: 0,
+            first_row: 0,
+            rows: 0,
+            behind: 0,
+            position: 0,
+        }
+    }
+
+    fn placed(&mut self, mut chunk: Chunk) -> Chunk {
+        chunk.index = self.index;
+        self.index += 1;
+        chunk.part = self.part;
+        self.rows = chunk.first_row + chunk.rows + chunk.rejects.len() as u64;
+        chunk.first_row += self.first_row;
+        for reject in &mut chunk.rejects {
+            reject.row += self.first_row;
+            reject.file = (self.name)(self.part);
+        }
+        self.position = self.behind + chunk.position;
+        chunk.position = self.position;
+        chunk
+    }
+}
+
+impl ChunkReader for Parts {
+    fn next_chunk(&mut self) -> Result<Option<Chunk>, SourceError> {
+        while self.part < self.count {
+            let current = match &mut self.current {
+                Some(current) => current,
+                None => self.current.insert((self.open)(self.part)?),
+            };
+            if let Some(chunk) = current.next_chunk()? {
+                return Ok(Some(self.placed(chunk)));
+            }
+            self.current = None;
+            self.part += 1;
+            self.first_row += self.rows;
+            self.rows = 0;
+            self.behind = self.position;
+        }
+        Ok(None)
+    }
+}
