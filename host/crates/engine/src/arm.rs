@@ -91,7 +91,10 @@ pub fn sink_password(
                 .map(Some)
                 .map_err(|e| vec![missing(name.span.clone(), &e)])
         }
-        SinkTarget::Sqlite(_) | SinkTarget::Csv(_) | SinkTarget::Jsonl(_) => Ok(None),
+        SinkTarget::Sqlite(_)
+        | SinkTarget::Csv(_)
+        | SinkTarget::Jsonl(_)
+        | SinkTarget::Parquet(_) => Ok(None),
     }
 }
 

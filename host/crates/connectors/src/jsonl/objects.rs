@@ -53,7 +53,7 @@ impl Columns {
         object
             .deserialize(&mut reader)
             .and_then(|()| reader.end())
-            .map_err(|e| e.column())
+            .map_err(|e| e.column().max(1))
     }
 
     fn column(&mut self, place: usize, key: Cow<'_, str>) -> Option<usize> {

@@ -67,15 +67,30 @@ pub struct Manifest {
 /// Where the rows come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// A CSV file.
+    /// CSV files.
     Csv(CsvSource),
+    /// Files with a JSON object a line.
+    Jsonl(JsonlSource),
+    /// Parquet files.
+    Parquet(ParquetSource),
 }
 
-/// A CSV file, or standard input.
+impl Source {
+    /// The files that are read, and the endings by which a folder's are known.
+    pub fn inputs(&self) -> (&[Spanned<Input>], &'static [&'static str]) {
+        match self {
+            Source::Csv(s) => (&s.paths, &["csv", "tsv"]),
+            Source::Jsonl(s) => (&s.paths, &["jsonl", "ndjson"]),
+            Source::Parquet(s) => (&s.paths, &["parquet", "pq"]),
+        }
+    }
+}
+
+/// CSV files, or standard input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CsvSource {
-    /// The file.
-    pub path: Spanned<Input>,
+    /// The files.
+    pub paths: Vec<Spanned<Input>>,
     /// Whether the first record names the columns; if not, they are taken by position.
     pub header: bool,
     /// The byte between fields.
@@ -90,12 +105,28 @@ pub struct CsvSource {
     pub max_record: usize,
 }
 
-/// A file to read.
+/// Files with a JSON object a line, or standard input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JsonlSource {
+    /// The files.
+    pub paths: Vec<Spanned<Input>>,
+    /// Bytes that one line may have.
+    pub max_record: usize,
+}
+
+/// Parquet files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParquetSource {
+    /// The files.
+    pub paths: Vec<Spanned<Input>>,
+}
+
+/// What a path of a source stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
     /// `-`.
     Stdin,
-    /// A file.
+    /// A file, a folder, or a pattern of files.
     File(PathBuf),
 }
 
@@ -327,6 +358,8 @@ pub enum SinkTarget {
     Csv(CsvSink),
     /// A file with a JSON object a line.
     Jsonl(JsonlSink),
+    /// A Parquet file.
+    Parquet(ParquetSink),
 }
 
 impl SinkTarget {
@@ -336,6 +369,7 @@ impl SinkTarget {
             SinkTarget::Sqlite(s) => Some(&s.path),
             SinkTarget::Csv(s) => Some(&s.path),
             SinkTarget::Jsonl(s) => Some(&s.path),
+            SinkTarget::Parquet(s) => Some(&s.path),
             SinkTarget::Postgres(_) => None,
         }
     }
@@ -420,6 +454,31 @@ pub struct JsonlSink {
     pub path: Spanned<PathBuf>,
     /// What becomes of its rows; `replace` by default.
     pub mode: Mode,
+}
+
+/// A Parquet file to write; what is there is replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParquetSink {
+    /// The file.
+    pub path: Spanned<PathBuf>,
+    /// How its pages are compressed.
+    pub compression: Compression,
+}
+
+/// How a Parquet file's pages are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Compression {
+    /// By zstd.
+    #[default]
+    Zstd,
+    /// By Snappy.
+    Snappy,
+    /// By gzip.
+    Gzip,
+    /// By LZ4, without frames.
+    Lz4,
+    /// Not at all.
+    None,
 }
 
 /// What is done with rejected rows.

@@ -30,10 +30,12 @@ fn the_published_schema_is_this_one() {
 #[test]
 fn every_key_that_is_read_is_in_the_schema_and_no_other() {
     let schema = json_schema();
-    let shapes: [(&str, &Shape); 17] = [
+    let shapes: [(&str, &Shape); 20] = [
         ("Manifest", &load::MANIFEST),
         ("Source", &load::SOURCE),
         ("CsvSource", &load::CSV_SOURCE),
+        ("JsonlSource", &load::JSONL_SOURCE),
+        ("ParquetSource", &load::PARQUET_SOURCE),
         ("Column", &load::COLUMN),
         ("Release", &load::RELEASE),
         ("FileStore", &load::FILES),
@@ -48,6 +50,7 @@ fn every_key_that_is_read_is_in_the_schema_and_no_other() {
         ("Tls", &load::TLS),
         ("CsvSink", &load::CSV_SINK),
         ("JsonlSink", &load::JSONL_SINK),
+        ("ParquetSink", &load::PARQUET_SINK),
     ];
     let mut seen = BTreeSet::from(["Rejects"]);
     for (name, shape) in shapes.into_iter().chain([("Rejects", &load::REJECTS)]) {
