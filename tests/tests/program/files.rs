@@ -88,7 +88,7 @@ fn standard_input_may_be_packed() {
 }
 
 /// More than the 16 MiB that SQLite keeps before it writes.
-const WIDE_ROWS: usize = 300;
+const WIDE_ROWS: usize = 600;
 /// More than is looked at for a header.
 const FEW_ROWS: usize = 50_000;
 

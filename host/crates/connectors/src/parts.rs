@@ -2,19 +2,22 @@
 //!
 //! Owns numbers that run on from file to file; refuses a chunk of two files.
 
+use std::sync::Arc;
+
 use glovebox_core::{Chunk, ChunkReader, SourceError};
+
+use crate::input::Inputs;
 
 /// Opens one of the files.
 pub(crate) type Open = Box<dyn FnMut(usize) -> Result<Box<dyn ChunkReader>, SourceError> + Send>;
 
 /// Reads files in their order; each is opened when the one before it has ended.
 pub(crate) struct Parts {
+    inputs: Arc<Inputs>,
     open: Open,
     count: usize,
     part: usize,
     current: Option<Box<dyn ChunkReader>>,
-    /// What a file's name is in a reject.
-    name: Box<dyn Fn(usize) -> Option<std::sync::Arc<str>> + Send>,
     index: u64,
     /// The first row of the file that is read.
     first_row: u64,
@@ -26,25 +29,27 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    /// `first`, if it is open already, is the first file.
+    /// `open` opens a file; `first`, if it is open already, is the first one.
+    ///
+    /// # Errors
+    /// When it cannot be told which files there are.
     pub(crate) fn new(
-        count: usize,
+        inputs: &Arc<Inputs>,
         first: Option<Box<dyn ChunkReader>>,
         open: Open,
-        name: Box<dyn Fn(usize) -> Option<std::sync::Arc<str>> + Send>,
-    ) -> Self {
-        Parts {
+    ) -> Result<Self, SourceError> {
+        Ok(Parts {
+            count: inputs.count()?,
+            inputs: Arc::clone(inputs),
             open,
-            count,
             part: 0,
             current: first,
-            name,
             index: 0,
             first_row: 0,
             rows: 0,
             behind: 0,
             position: 0,
-        }
+        })
     }
 
     fn placed(&mut self, mut chunk: Chunk) -> Chunk {
@@ -55,7 +60,7 @@ impl Parts {
         chunk.first_row += self.first_row;
         for reject in &mut chunk.rejects {
             reject.row += self.first_row;
-            reject.file = (self.name)(self.part);
+            reject.file = self.inputs.name(self.part);
         }
         self.position = self.behind + chunk.position;
         chunk.position = self.position;
@@ -74,10 +79,13 @@ impl ChunkReader for Parts {
                 return Ok(Some(self.placed(chunk)));
             }
             self.current = None;
+            self.behind = match self.inputs.size_of(self.part) {
+                Some(size) => self.behind + size,
+                None => self.position,
+            };
             self.part += 1;
             self.first_row += self.rows;
             self.rows = 0;
-            self.behind = self.position;
         }
         Ok(None)
     }

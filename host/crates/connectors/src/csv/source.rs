@@ -162,8 +162,7 @@ impl glovebox_core::Source for Source {
     }
 
     fn chunks(&self) -> Result<Box<dyn ChunkReader>, SourceError> {
-        let count = self.inputs.count()?;
-        if count > 1 {
+        if self.inputs.count()? > 1 {
             self.look_ahead()?;
         }
         let opener = self.opener(usize::MAX);
@@ -172,9 +171,7 @@ impl glovebox_core::Source for Source {
             Ok(Box::new(opener.start(part, stream)?))
         };
         let first = open(0)?;
-        let inputs = Arc::clone(&self.inputs);
-        let name = move |part| inputs.name(part);
-        let parts = Parts::new(count, Some(first), Box::new(open), Box::new(name));
+        let parts = Parts::new(&self.inputs, Some(first), Box::new(open))?;
         Ok(Box::new(parts))
     }
 

@@ -146,7 +146,7 @@ impl glovebox_core::Source for Source {
     }
 
     fn chunks(&self) -> Result<Box<dyn ChunkReader>, SourceError> {
-        let count = self.inputs.count()?;
+        self.inputs.files()?;
         let sizes = self.options.sizes();
         let inputs = Arc::clone(&self.inputs);
         let open = move |part| -> Result<Box<dyn ChunkReader>, SourceError> {
@@ -154,9 +154,7 @@ impl glovebox_core::Source for Source {
             Ok(Box::new(start(stream, inputs.place(part), sizes)?))
         };
         let first = open(0)?;
-        let inputs = Arc::clone(&self.inputs);
-        let name = move |part| inputs.name(part);
-        let parts = Parts::new(count, Some(first), Box::new(open), Box::new(name));
+        let parts = Parts::new(&self.inputs, Some(first), Box::new(open))?;
         Ok(Box::new(parts))
     }
 

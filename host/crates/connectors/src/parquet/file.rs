@@ -24,8 +24,8 @@ use crate::contain::contained;
 const LARGEST_FOOTER: u64 = 128 << 20;
 /// Bytes of a chunk's columns, unpacked, that are aimed at.
 const CHUNK_BYTES: u64 = 4 << 20;
-/// Rows of a chunk, at most and at least.
-const CHUNK_ROWS: (u64, u64) = (256, 64 << 10);
+/// Rows of a chunk, at most.
+const CHUNK_ROWS: u64 = 64 << 10;
 /// Rows of a batch at most.
 pub(super) const BATCH_ROWS: usize = 8192;
 
@@ -132,7 +132,7 @@ impl Opened {
             sum.saturating_add(packed.max(u64::try_from(text).unwrap_or(0)))
         });
         let a_row = (weight / rows(group).max(1)).max(1);
-        let chunk = (CHUNK_BYTES / a_row).clamp(CHUNK_ROWS.0, CHUNK_ROWS.1);
+        let chunk = (CHUNK_BYTES / a_row).clamp(1, CHUNK_ROWS);
         let batch = usize::try_from(chunk).unwrap_or(BATCH_ROWS).min(BATCH_ROWS);
         (chunk, batch)
     }

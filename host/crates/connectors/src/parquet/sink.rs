@@ -182,7 +182,7 @@ impl Writing {
             self.cut()?;
             rest = rest.slice(fit, rest.num_rows() - fit);
         }
-        self.bytes += rest.get_array_memory_size();
+        self.bytes += weight(&rest)?;
         self.gather(rest);
         if self.rows == GROUP_ROWS || self.bytes >= GROUP_BYTES {
             self.cut()?;
@@ -242,6 +242,15 @@ impl Writing {
         // Writes the footer, too.
         self.file.into_inner().map(|out| out.0)
     }
+}
+
+/// Bytes of a batch's cells, which may be a part of larger columns.
+fn weight(batch: &RecordBatch) -> Result<usize, ParquetError> {
+    let sizes = batch.columns().iter().map(|column| {
+        let data = column.to_data();
+        Ok(data.get_slice_memory_size()?)
+    });
+    sizes.sum()
 }
 
 fn encode(

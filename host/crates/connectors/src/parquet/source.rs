@@ -47,7 +47,7 @@ pub struct Source {
 
 /// The files, opened when they are needed.
 pub(super) struct Files {
-    inputs: Inputs,
+    inputs: Arc<Inputs>,
     schema: Schema,
     known: Mutex<Known>,
 }
@@ -94,9 +94,8 @@ impl Files {
     }
 
     /// Opens each file, so that one that does not fit is found before the first row.
-    fn look_ahead(&self) -> Result<usize, SourceError> {
-        let count = self.inputs.count()?;
-        for part in (0..count).rev() {
+    fn look_ahead(&self) -> Result<(), SourceError> {
+        for part in (0..self.inputs.count()?).rev() {
             let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             let seen = known.stamps.contains_key(&part);
             drop(known);
@@ -104,7 +103,7 @@ impl Files {
                 self.opened(part)?;
             }
         }
-        Ok(count)
+        Ok(())
     }
 }
 
@@ -112,7 +111,7 @@ impl Source {
     /// A source of these columns; nothing is opened yet.
     pub fn new(inputs: Vec<Input>, schema: Schema) -> Self {
         let files = Files {
-            inputs: Inputs::new(&inputs, ENDINGS),
+            inputs: Arc::new(Inputs::new(&inputs, ENDINGS)),
             schema: schema.clone(),
             known: Mutex::default(),
         };
@@ -151,14 +150,12 @@ impl glovebox_core::Source for Source {
     }
 
     fn chunks(&self) -> Result<Box<dyn ChunkReader>, SourceError> {
-        let count = self.files.look_ahead()?;
+        self.files.look_ahead()?;
         let files = Arc::clone(&self.files);
         let open = move |part| -> Result<Box<dyn ChunkReader>, SourceError> {
             Ok(Box::new(Chunks::new(files.opened(part)?)))
         };
-        let files = Arc::clone(&self.files);
-        let name = move |part| files.name(part);
-        let parts = Parts::new(count, None, Box::new(open), Box::new(name));
+        let parts = Parts::new(&self.files.inputs, None, Box::new(open))?;
         Ok(Box::new(parts))
     }
 
