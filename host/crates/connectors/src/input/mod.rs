@@ -66,7 +66,9 @@ impl InputFile {
     }
 
     fn at(path: PathBuf) -> Self {
-        let name = Arc::from(path.display().to_string());
+        // Whoever names a file may mean the terminal on which it is shown.
+        let shown = path.display().to_string();
+        let name = Arc::from(shown.replace(char::is_control, "\u{fffd}"));
         InputFile {
             path: Some(path),
             name,

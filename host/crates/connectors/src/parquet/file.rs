@@ -23,9 +23,9 @@ use crate::contain::contained;
 /// Bytes of a footer; one of a thousand row groups of a thousand columns has about 100 MB.
 const LARGEST_FOOTER: u64 = 128 << 20;
 /// Bytes of a chunk's columns, unpacked, that are aimed at.
-const CHUNK_BYTES: u64 = 4 << 20;
+pub(super) const CHUNK_BYTES: u64 = 4 << 20;
 /// Rows of a chunk, at most.
-const CHUNK_ROWS: u64 = 64 << 10;
+pub(super) const CHUNK_ROWS: u64 = 64 << 10;
 /// Rows of a batch at most.
 pub(super) const BATCH_ROWS: usize = 8192;
 

@@ -4,14 +4,14 @@
 //! Owns the opened files that both halves share; refuses standard input, and a file that changed
 //! while it is read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use glovebox_core::{ChunkReader, Decoder, Schema, SourceError};
 
 use super::chunks::Chunks;
 use super::decode::ParquetDecoder;
-use super::file::{Opened, Stamp, shape};
+use super::file::{CHUNK_BYTES, CHUNK_ROWS, Opened, Stamp, shape};
 use crate::input::{Input, Inputs};
 use crate::parts::Parts;
 
@@ -54,7 +54,8 @@ pub(super) struct Files {
 
 #[derive(Default)]
 struct Known {
-    opened: BTreeMap<usize, Arc<Opened>>,
+    /// The last that were opened.
+    opened: VecDeque<(usize, Arc<Opened>)>,
     stamps: BTreeMap<usize, Stamp>,
     rows: BTreeMap<usize, u64>,
 }
@@ -63,7 +64,7 @@ impl Files {
     /// A file, opened and in order.
     pub(super) fn opened(&self, part: usize) -> Result<Arc<Opened>, SourceError> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(opened) = known.opened.get(&part) {
+        if let Some((_, opened)) = known.opened.iter().find(|(p, _)| *p == part) {
             return Ok(Arc::clone(opened));
         }
         let Some(path) = self.inputs.path(part)? else {
@@ -81,9 +82,9 @@ impl Files {
             ));
         }
         known.rows.insert(part, opened.rows());
-        known.opened.insert(part, Arc::clone(&opened));
+        known.opened.push_back((part, Arc::clone(&opened)));
         if known.opened.len() > KEPT_OPEN {
-            known.opened.pop_first();
+            known.opened.pop_front();
         }
         Ok(opened)
     }
@@ -95,7 +96,7 @@ impl Files {
 
     /// Opens each file, so that one that does not fit is found before the first row.
     fn look_ahead(&self) -> Result<(), SourceError> {
-        for part in (0..self.inputs.count()?).rev() {
+        for part in 0..self.inputs.count()? {
             let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             let seen = known.stamps.contains_key(&part);
             drop(known);
@@ -128,7 +129,7 @@ impl glovebox_core::Source for Source {
     }
 
     fn dialect(&self) -> String {
-        "parquet".into()
+        format!("parquet chunk={CHUNK_BYTES}/{CHUNK_ROWS}")
     }
 
     fn schema(&self) -> &Schema {

@@ -326,6 +326,47 @@ fn a_page_that_unpacks_to_too_much_is_refused() {
 }
 
 #[test]
+fn more_files_than_are_kept_open_are_read() {
+    let dir = tempfile::tempdir().unwrap();
+    for i in 0..70 {
+        write(
+            &dir.path().join(format!("{i:02}.parquet")),
+            &batch(i),
+            Codec::SNAPPY,
+            20,
+        );
+    }
+    let source = source(dir.path(), &columns());
+    let (chunks, decoded) = read(&source).unwrap();
+    let rows: usize = decoded
+        .iter()
+        .flat_map(|d| &d.batches)
+        .map(Batch::rows)
+        .sum();
+    assert_eq!(rows, (0..70).sum::<i64>() as usize);
+    // One that was closed meanwhile is opened again, if it is still the same.
+    let first = chunks.first().unwrap().clone();
+    assert_eq!(
+        source
+            .decoder()
+            .unwrap()
+            .decode(first.clone())
+            .unwrap()
+            .batches
+            .len(),
+        1
+    );
+    write(&dir.path().join("01.parquet"), &batch(5), Codec::SNAPPY, 20);
+    let (chunks, decoder) = (source.chunks().unwrap(), source.decoder());
+    drop(chunks);
+    for part in 2..70 {
+        source.files.opened(part).unwrap();
+    }
+    let error = decoder.unwrap().decode(first).unwrap_err().to_string();
+    assert!(error.contains("has changed while it was read"), "{error}");
+}
+
+#[test]
 fn several_files_are_one_source() {
     let dir = tempfile::tempdir().unwrap();
     for (name, rows) in [("b.parquet", 5), ("a.parquet", 3), ("c.pq", 0)] {
