@@ -101,26 +101,48 @@ impl Read for Pages {
 }
 
 /// The larger of a page's two sizes, packed and unpacked, which are the second and third field of
-/// its header in Thrift's compact form; none if it does not begin as every writer begins it.
+/// its header in Thrift's compact form; none if it does not begin as every writer begins it, or
+/// has a dictionary of more values than bytes, for all of which the crate would make room.
 fn largest(header: &[u8]) -> Option<u64> {
-    /// The next field, a 32-bit integer.
-    const NEXT_I32: u8 = 0x15;
-    let mut rest = header.iter();
-    let mut field = || -> Option<u64> {
-        (*rest.next()? == NEXT_I32).then_some(())?;
-        let mut value = 0;
-        for shift in (0..35).step_by(7) {
-            let byte = *rest.next()?;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                // Zigzag: a negative size becomes a huge one here.
-                return Some(if value & 1 == 0 { value >> 1 } else { u64::MAX });
+    /// Of a page's kinds, a dictionary.
+    const DICTIONARY: u64 = 2;
+    let mut rest = header;
+    let kind = next_i32(&mut rest)?;
+    let unpacked = next_i32(&mut rest)?;
+    let packed = next_i32(&mut rest)?;
+    if kind == DICTIONARY {
+        // The dictionary's own header is the seventh field, a struct; a checksum may be the fourth.
+        let dictionary = match rest.split_first()? {
+            (0x4c, within) => within,
+            _ => {
+                next_i32(&mut rest)?;
+                rest.strip_prefix(&[0x3c])?
             }
-        }
-        None
-    };
-    let (_, unpacked, packed) = (field()?, field()?, field()?);
+        };
+        rest = dictionary;
+        let values = next_i32(&mut rest)?;
+        (values <= unpacked).then_some(())?;
+    }
     Some(unpacked.max(packed))
+}
+
+/// The next field, if it is a 32-bit integer; a negative one becomes a huge one.
+fn next_i32(rest: &mut &[u8]) -> Option<u64> {
+    const NEXT_I32: u8 = 0x15;
+    let (first, mut after) = rest.split_first()?;
+    (*first == NEXT_I32).then_some(())?;
+    let mut value = 0;
+    for shift in (0..35).step_by(7) {
+        let (byte, more) = after.split_first()?;
+        after = more;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            *rest = after;
+            // Zigzag.
+            return Some(if value & 1 == 0 { value >> 1 } else { u64::MAX });
+        }
+    }
+    None
 }
 
 /// A place in a file that others read, too.
@@ -158,5 +180,20 @@ mod tests {
             largest(&[0x15, 0, 0x15, 0xff, 0xff, 0xff, 0xff, 0xff]),
             None
         );
+    }
+
+    #[test]
+    fn a_dictionary_has_no_more_values_than_bytes() {
+        // Type 2; 16 unpacked; 8 packed; then a dictionary of so many values.
+        let header = |values: &[u8]| [&[0x15, 4, 0x15, 32, 0x15, 16, 0x4c], values].concat();
+        assert_eq!(largest(&header(&[0x15, 8, 0x15, 0, 0, 0])), Some(16));
+        assert_eq!(largest(&header(&[0x15, 34])), None);
+        assert_eq!(
+            largest(&header(&[0x15, 0xfe, 0xff, 0xff, 0xff, 0x0f])),
+            None
+        );
+        // With a checksum.
+        let header = [0x15, 4, 0x15, 32, 0x15, 16, 0x15, 99, 0x3c, 0x15, 8];
+        assert_eq!(largest(&header), Some(16));
     }
 }
