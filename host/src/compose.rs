@@ -12,7 +12,7 @@ use glovebox_connectors::input::Input;
 use glovebox_connectors::{csv, jsonl, parquet, postgres, sqlite};
 use glovebox_core::{
     CredentialError, CredentialStore, KeyError, KeyRing, Limits, Plugin, PluginError, Schema,
-    Secret, SecretName, Sink, SinkError, Source, SourceError,
+    Secret, SecretName, Sink, SinkError, Source,
 };
 use glovebox_credentials::{Chain, Environment, Files, Keyring};
 use glovebox_engine::manifest::model::{self, Mode, PluginRef, SinkTarget, Store, TrustedKey};
@@ -170,7 +170,8 @@ impl Toolbox for Composed {
         &self,
         source: &model::Source,
         schema: Schema,
-    ) -> Result<Box<dyn Source>, SourceError> {
+        secret: Option<Secret>,
+    ) -> Box<dyn Source> {
         let inputs = source.inputs().0.iter().map(|i| input(&i.value)).collect();
         let spec = match source {
             model::Source::Csv(spec) => spec,
@@ -178,10 +179,12 @@ impl Toolbox for Composed {
                 let mut options = jsonl::Options::new("");
                 options.inputs = inputs;
                 options.max_record = spec.max_record;
-                return Ok(Box::new(jsonl::Source::new(options, schema)));
+                return Box::new(jsonl::Source::new(options, schema));
             }
-            model::Source::Parquet(_) => {
-                return Ok(Box::new(parquet::Source::new(inputs, schema)));
+            model::Source::Parquet(_) => return Box::new(parquet::Source::new(inputs, schema)),
+            model::Source::Postgres(spec) => {
+                let options = postgres_source_options(spec, secret);
+                return Box::new(postgres::Source::new(options, schema));
             }
         };
         let mut options = csv::Options::new("");
@@ -192,7 +195,7 @@ impl Toolbox for Composed {
         options.null = spec.null.clone();
         options.max_field = spec.max_field;
         options.max_record = spec.max_record;
-        Ok(Box::new(csv::Source::new(options, schema)))
+        Box::new(csv::Source::new(options, schema))
     }
 
     fn sink(&self, sink: &SinkTarget, secret: Option<Secret>) -> Box<dyn Sink> {
@@ -286,6 +289,32 @@ fn postgres_options(spec: &model::PostgresSink, secret: Option<Secret>) -> postg
         connect_timeout: spec.connect_timeout,
         retry_for: spec.retry_for,
     }
+}
+
+fn postgres_source_options(
+    spec: &model::PostgresSource,
+    secret: Option<Secret>,
+) -> postgres::SourceOptions {
+    let server = &spec.server;
+    let rows = match &spec.rows.value {
+        model::PostgresRows::Table(table) => postgres::Rows::Table(table.clone()),
+        model::PostgresRows::Query(query) => postgres::Rows::Query(query.clone()),
+    };
+    let login = postgres::Login {
+        host: server.host.value.clone(),
+        port: server.port,
+        database: server.database.value.clone(),
+        user: server.user.value.clone(),
+        password: secret.unwrap_or_else(|| Secret::new(Vec::new())),
+        tls: postgres::Tls {
+            ca: server.ca.as_ref().map(|ca| ca.value.clone()),
+        },
+        connect_timeout: server.connect_timeout,
+    };
+    let mut options = postgres::SourceOptions::new(login, rows);
+    options.connections = spec.connections.and_then(std::num::NonZeroUsize::new);
+    options.max_record = spec.max_record;
+    options
 }
 
 fn table_mode(mode: Mode) -> glovebox_connectors::database::Mode {

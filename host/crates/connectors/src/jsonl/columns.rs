@@ -50,6 +50,10 @@ impl<'a> Column<'a> {
         Ok(match field.data_type {
             DataType::Text => self.text(nullable, flawed),
             DataType::Bytes => self.binary(nullable, flawed),
+            DataType::Opaque => {
+                let problem = "a file has no opaque columns".into();
+                return Err(ArrowError::InvalidArgumentError(problem));
+            }
             DataType::Boolean => self.boolean(nullable, flawed),
             DataType::Int64 => {
                 Arc::new(self.primitive::<Int64Type>(nullable, flawed, cells::int64))

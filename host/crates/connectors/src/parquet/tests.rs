@@ -298,6 +298,7 @@ fn no_damage_ends_the_process_or_lasts() {
                     assert_eq!(place, path.display().to_string());
                     refused += 1;
                 }
+                Err(other) => panic!("{other}"),
             }
         }
     }

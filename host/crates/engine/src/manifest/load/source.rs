@@ -4,6 +4,7 @@
 
 use std::ops::RangeInclusive;
 
+use super::postgres_source::postgres_source;
 use super::{files, optional};
 use crate::manifest::block::{Block, Reader, Shape};
 use crate::manifest::diagnostic::Diagnostic;
@@ -13,13 +14,14 @@ use crate::manifest::yaml::Node;
 
 pub(crate) const SOURCE: Shape = Shape {
     what: "the source",
-    keys: &["csv", "jsonl", "parquet"],
+    keys: &["csv", "jsonl", "parquet", "postgres"],
     hints: &[
         ("path", "put it under the format: csv: { path: sales.csv }"),
         ("columns", "`columns:` stands beside `source:`, not in it"),
+        ("postgresql", "write `postgres:`"),
         (
-            "postgres",
-            "this version reads files only: csv: { path: sales.csv }",
+            "table",
+            "put it under the format: postgres: { host: db.internal, …, table: sales }",
         ),
         ("json", "write `jsonl:`, for an object a line"),
         ("ndjson", "write `jsonl:`"),
@@ -87,12 +89,13 @@ pub(super) fn source(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option
             )
             .label("a second source")
             .context(head.clone(), "the first one")
-            .help("delete one; several files of one format are a list under `path:`"),
+            .help("delete one; several files of one format are a list under `path:`, and for both, run two manifests"),
         );
     }
     match key {
         "jsonl" => files::jsonl_source(reader, node, head).map(Source::Jsonl),
         "parquet" => files::parquet_source(reader, node, head).map(Source::Parquet),
+        "postgres" => postgres_source(reader, node, head).map(|s| Source::Postgres(Box::new(s))),
         _ => csv(reader, node, head).map(Source::Csv),
     }
 }
