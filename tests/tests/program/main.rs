@@ -6,6 +6,7 @@
 mod calls;
 mod canaries;
 mod cases;
+mod files;
 mod interruptions;
 mod manuals;
 mod pins;

@@ -111,6 +111,8 @@ pub struct Totals {
 pub struct KeptReject {
     /// The row's number in its source, counted from 0.
     pub row: u64,
+    /// The file that it stood in, where the source has several.
+    pub file: Option<String>,
     /// The line at which it starts, counted from 1, where the source has lines.
     pub line: Option<u64>,
     /// Its violations, as the JSON array that they were written as.

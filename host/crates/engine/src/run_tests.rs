@@ -154,6 +154,7 @@ impl Sink for Kept {
         for reject in chunk.rejects {
             books.rejects.push(KeptReject {
                 row: reject.row,
+                file: reject.file.map(|f| f.to_string()),
                 line: reject.line,
                 violations: serde_json::to_string(&reject.violations).unwrap(),
             });
@@ -239,6 +240,7 @@ fn fourths(chunk: Chunk) -> Decoded {
         decoded.batches.clear();
         decoded.rejects.push(glovebox_core::Reject {
             row: chunk.first_row,
+            file: None,
             line: Some(chunk.first_row + 2),
             violations: vec![glovebox_core::Violation {
                 step: "source".into(),

@@ -6,7 +6,7 @@
 use crate::calendar;
 
 /// Digits with an optional sign, as Rust reads them.
-pub(super) fn int64(cell: &[u8]) -> Option<i64> {
+pub(crate) fn int64(cell: &[u8]) -> Option<i64> {
     let (digits, negative) = match cell.split_first()? {
         (b'-', digits) => (digits, true),
         (b'+', digits) => (digits, false),
@@ -26,7 +26,7 @@ pub(super) fn int64(cell: &[u8]) -> Option<i64> {
 /// A decimal number with an optional exponent, as Rust reads it, correctly rounded; `NaN`,
 /// `Infinity` and `-Infinity` in just that spelling, which is PostgreSQL's and our sinks'. A
 /// number too large for the type is none.
-pub(super) fn float64(cell: &[u8]) -> Option<f64> {
+pub(crate) fn float64(cell: &[u8]) -> Option<f64> {
     if let Some(value) = short_float(cell) {
         return Some(value);
     }
@@ -72,7 +72,7 @@ fn short_float(cell: &[u8]) -> Option<f64> {
 }
 
 /// `true` and `false`, `t` and `f` in any case; `1` and `0`.
-pub(super) fn boolean(cell: &[u8]) -> Option<bool> {
+pub(crate) fn boolean(cell: &[u8]) -> Option<bool> {
     match cell {
         b"1" | b"t" | b"T" => Some(true),
         b"0" | b"f" | b"F" => Some(false),
@@ -84,7 +84,7 @@ pub(super) fn boolean(cell: &[u8]) -> Option<bool> {
 
 /// Digits with an optional sign and point, at most `scale` of them after it and `precision` in
 /// all once filled up to the scale; no exponent.
-pub(super) fn decimal(cell: &[u8], precision: u8, scale: u8) -> Option<i128> {
+pub(crate) fn decimal(cell: &[u8], precision: u8, scale: u8) -> Option<i128> {
     let (digits, negative) = match cell.split_first()? {
         (b'-', digits) => (digits, true),
         (b'+', digits) => (digits, false),
@@ -108,7 +108,7 @@ pub(super) fn decimal(cell: &[u8], precision: u8, scale: u8) -> Option<i128> {
 }
 
 /// `\x` and pairs of hexadecimal digits, as PostgreSQL writes bytes; appended to `out`.
-pub(super) fn bytes(cell: &[u8], out: &mut Vec<u8>) -> Option<()> {
+pub(crate) fn bytes(cell: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let digits = cell.strip_prefix(b"\\x")?;
     let (pairs, odd) = digits.as_chunks::<2>();
     if !odd.is_empty() {
@@ -128,7 +128,7 @@ pub(super) fn bytes(cell: &[u8], out: &mut Vec<u8>) -> Option<()> {
 }
 
 /// `YYYY-MM-DD`, in days since 1970-01-01.
-pub(super) fn date(cell: &[u8]) -> Option<i32> {
+pub(crate) fn date(cell: &[u8]) -> Option<i32> {
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *cell else {
         return None;
     };
@@ -139,7 +139,7 @@ pub(super) fn date(cell: &[u8]) -> Option<i32> {
 /// RFC 3339: a date, `T` or a space, `HH:MM:SS`, an optional fraction, and `Z` or an offset as
 /// `+HH:MM` or `+HH`; UTC without one. Digits after the sixth of the fraction must be zeros. In
 /// microseconds since 1970-01-01T00:00:00Z.
-pub(super) fn timestamp(cell: &[u8]) -> Option<i64> {
+pub(crate) fn timestamp(cell: &[u8]) -> Option<i64> {
     let (day, rest) = cell.split_first_chunk::<10>()?;
     let day = i64::from(date(day)?);
     let (time, mut rest) = rest.split_first_chunk::<9>()?;

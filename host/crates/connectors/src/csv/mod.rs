@@ -4,8 +4,7 @@
 //! cells, or to lose a row: what cannot be read is a reject with its row and line.
 
 mod bounds;
-mod cells;
-mod chunks;
+pub(crate) mod cells;
 mod columns;
 mod decode;
 mod encode;
@@ -17,8 +16,9 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-pub use options::{Input, Options};
+pub use options::Options;
 pub use sink::{Sink, SinkOptions};
 pub use source::Source;
 
 pub use crate::file::Mode;
+pub use crate::input::Input;

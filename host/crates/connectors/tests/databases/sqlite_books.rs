@@ -139,6 +139,7 @@ fn rejects_are_kept_with_their_chunk_and_come_back_by_row() {
     let mut sink = open(&file, Mode::Append, &job);
     let reject = |row, line| Reject {
         row,
+        file: (row > 1000).then(|| "b \"2\".csv".into()),
         line,
         violations: vec![Violation {
             step: "check".into(),
@@ -159,6 +160,8 @@ fn rejects_are_kept_with_their_chunk_and_come_back_by_row() {
         .unwrap();
     let places: Vec<_> = kept.iter().map(|k| (k.row, k.line)).collect();
     assert_eq!(places, [(3, Some(5)), (7, Some(9)), (1001, None)]);
+    assert_eq!(kept[0].file, None);
+    assert_eq!(kept[2].file.as_deref(), Some("b \"2\".csv"));
     assert_eq!(
         kept[0].violations,
         r#"[{"step":"check","column":"na\"me","rule":"required","message":"is 'missing'"}]"#
