@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use glovebox_connectors::database::TextRow;
-use glovebox_connectors::{csv, jsonl, postgres, sqlite};
+use glovebox_connectors::input::Input;
+use glovebox_connectors::{csv, jsonl, parquet, postgres, sqlite};
 use glovebox_core::{
     CredentialError, CredentialStore, KeyError, KeyRing, Limits, Plugin, PluginError, Schema,
     Secret, SecretName, Sink, SinkError, Source,
@@ -139,7 +140,7 @@ pub(crate) fn head(
             columns,
             rows,
         )),
-        SinkTarget::Csv(_) | SinkTarget::Jsonl(_) => None,
+        SinkTarget::Csv(_) | SinkTarget::Jsonl(_) | SinkTarget::Parquet(_) => None,
     }
 }
 
@@ -180,18 +181,23 @@ impl Toolbox for Composed {
         schema: Schema,
         secret: Option<Secret>,
     ) -> Box<dyn Source> {
+        let inputs = source.inputs().0.iter().map(|i| input(&i.value)).collect();
         let spec = match source {
             model::Source::Csv(spec) => spec,
+            model::Source::Jsonl(spec) => {
+                let mut options = jsonl::Options::new("");
+                options.inputs = inputs;
+                options.max_record = spec.max_record;
+                return Box::new(jsonl::Source::new(options, schema));
+            }
+            model::Source::Parquet(_) => return Box::new(parquet::Source::new(inputs, schema)),
             model::Source::Postgres(spec) => {
                 let options = postgres_source_options(spec, secret);
                 return Box::new(postgres::Source::new(options, schema));
             }
         };
-        let path = match &spec.path.value {
-            model::Input::Stdin => PathBuf::from("-"),
-            model::Input::File(path) => path.clone(),
-        };
-        let mut options = csv::Options::new(path);
+        let mut options = csv::Options::new("");
+        options.inputs = inputs;
         options.header = spec.header;
         options.delimiter = spec.delimiter;
         options.quote = spec.quote;
@@ -220,6 +226,10 @@ impl Toolbox for Composed {
                 &spec.path.value,
                 file_mode(spec.mode),
                 jsonl::SinkOptions::default(),
+            )),
+            SinkTarget::Parquet(spec) => Box::new(parquet::Sink::new(
+                &spec.path.value,
+                compression(spec.compression),
             )),
         }
     }
@@ -324,6 +334,23 @@ fn table_mode(mode: Mode) -> glovebox_connectors::database::Mode {
         Mode::Append => glovebox_connectors::database::Mode::Append,
         Mode::Replace => glovebox_connectors::database::Mode::Replace,
         Mode::Upsert => glovebox_connectors::database::Mode::Upsert,
+    }
+}
+
+fn input(input: &model::Input) -> Input {
+    match input {
+        model::Input::Stdin => Input::Stdin,
+        model::Input::File(path) => Input::Path(path.clone()),
+    }
+}
+
+fn compression(compression: model::Compression) -> parquet::Compression {
+    match compression {
+        model::Compression::Zstd => parquet::Compression::Zstd,
+        model::Compression::Snappy => parquet::Compression::Snappy,
+        model::Compression::Gzip => parquet::Compression::Gzip,
+        model::Compression::Lz4 => parquet::Compression::Lz4,
+        model::Compression::None => parquet::Compression::None,
     }
 }
 

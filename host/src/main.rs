@@ -11,6 +11,10 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     // A panic's message may quote a cell, so only its place is shown.
     std::panic::set_hook(Box::new(|panic| {
+        // A file's content made a reader panic, and whoever reads it says so.
+        if glovebox_connectors::contain::is_under_way() {
+            return;
+        }
         // `print!` has no other way to say that standard output takes no more. Whoever closed it
         // wants no more of it; a full disk is a failure.
         let told = panic.payload_as_str().unwrap_or_default();

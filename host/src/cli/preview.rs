@@ -80,10 +80,12 @@ pub(super) fn preview(args: &Args) -> anyhow::Result<Exit> {
     print!("{table}");
     for reject in &preview.rejects {
         for violation in &reject.violations {
-            let line = reject
-                .line
-                .map(|l| format!(" (line {l})"))
-                .unwrap_or_default();
+            let line = match (&reject.file, reject.line) {
+                (Some(file), Some(line)) => format!(" ({file}, line {line})"),
+                (Some(file), None) => format!(" ({file})"),
+                (None, Some(line)) => format!(" (line {line})"),
+                (None, None) => String::new(),
+            };
             println!(
                 "row {}{line} rejected by {}: {} ({})",
                 reject.row, violation.step, violation.message, violation.rule

@@ -156,13 +156,11 @@ fn write_report(report: &RunReport, out: &mut impl Write) -> std::io::Result<()>
 
 /// What that file is to the pipeline already, which a report would destroy.
 pub(super) fn role_of(file: &Path, manifest: &Manifest) -> Option<&'static str> {
-    let source = match &manifest.source {
-        model::Source::Csv(csv) => match &csv.path.value {
-            model::Input::File(path) => Some(path),
-            model::Input::Stdin => None,
-        },
-        model::Source::Postgres(_) => None,
-    };
+    let sources = manifest.source.inputs().0.iter();
+    let sources = sources.filter_map(|input| match &input.value {
+        model::Input::File(path) => Some(("the source", path)),
+        model::Input::Stdin => None,
+    });
     let plugins = manifest.steps.iter().filter_map(|s| match &s.plugin.value {
         model::PluginRef::File { path, .. } => Some(("a plugin", path)),
         model::PluginRef::Standard(_) => None,
@@ -170,7 +168,6 @@ pub(super) fn role_of(file: &Path, manifest: &Manifest) -> Option<&'static str> 
     let sink = manifest.sink.target.path().map(|p| &p.value);
     let roles = [
         ("the manifest", Some(&manifest.file)),
-        ("the source", source),
         ("the sink", sink),
         ("the rejects", Some(&manifest.rejects.path.value)),
     ];
@@ -180,6 +177,7 @@ pub(super) fn role_of(file: &Path, manifest: &Manifest) -> Option<&'static str> 
     let report = place(file);
     roles
         .chain(plugins)
+        .chain(sources)
         .find(|(_, path)| place(path) == report)
         .map(|(role, _)| role)
 }

@@ -8,6 +8,7 @@ mod calls;
 mod canaries;
 mod cases;
 mod deploy;
+mod files;
 mod interruptions;
 mod manuals;
 mod pins;

@@ -3,12 +3,18 @@
 //! Owns files and connections; refuses to know manifests, steps or where a password came from.
 
 mod calendar;
+mod chunks;
+pub mod contain;
 pub mod csv;
 pub mod database;
 pub mod file;
+pub mod input;
 pub mod jsonl;
 pub mod page;
+pub mod parquet;
+mod parts;
 pub mod postgres;
+mod rows;
 pub mod sqlite;
 mod staged;
 mod values;

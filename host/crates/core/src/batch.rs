@@ -18,6 +18,7 @@ pub struct Origin {
     first_line: Option<u64>,
     rows: Option<Arc<[u32]>>,
     lines: Option<Arc<[u32]>>,
+    file: Option<Arc<str>>,
 }
 
 impl Origin {
@@ -43,6 +44,17 @@ impl Origin {
         self.first_line = Some(first_line);
         self.lines = lines.map(Into::into);
         self
+    }
+
+    /// In that file; none where the source has only one.
+    pub fn in_file(mut self, file: Option<Arc<str>>) -> Self {
+        self.file = file;
+        self
+    }
+
+    /// The file that the rows stood in, where the source has several.
+    pub fn file(&self) -> Option<&Arc<str>> {
+        self.file.as_ref()
     }
 
     /// The number of the first row that the positions count from.
@@ -80,6 +92,7 @@ impl Origin {
             first_line: self.first_line,
             rows: Some(pick(self.rows.as_deref())),
             lines: self.lines.as_deref().map(|l| pick(Some(l))),
+            file: self.file.clone(),
         }
     }
 
@@ -154,7 +167,9 @@ mod tests {
 
     #[test]
     fn rows_keep_their_numbers_through_filters_and_cuts() {
-        let all = Origin::contiguous(100).with_lines(102, None);
+        let all = Origin::contiguous(100)
+            .with_lines(102, None)
+            .in_file(Some("b.csv".into()));
         let odd = all.filter(&BooleanArray::from(vec![
             false, true, false, true, false, true,
         ]));
@@ -162,6 +177,7 @@ mod tests {
         assert_eq!(odd.line(1), Some(105));
         let last = odd.slice(2, 1);
         assert_eq!((last.row(0), last.line(0)), (105, Some(107)));
+        assert_eq!(last.file().map(|f| &**f), Some("b.csv"));
         assert_eq!(all.slice(4, 2).row(1), 105);
     }
 

@@ -45,6 +45,9 @@ pub struct Violation {
 pub struct Reject {
     /// The row's number in its source, counted from 0.
     pub row: u64,
+    /// The file that it stood in, where the source has several; `line` counts within it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<Arc<str>>,
     /// The line at which it starts, counted from 1, where the source has lines.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u64>,

@@ -17,7 +17,9 @@ pub mod sink;
 pub mod source;
 
 pub use batch::{Batch, Origin};
-pub use books::{ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, Totals};
+pub use books::{
+    ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, Seen, Totals,
+};
 pub use credential::{CredentialError, CredentialStore, InvalidSecretName, SecretName};
 pub use finding::{Finding, Reject, Rule, Violation};
 pub use keys::{KeyError, KeyRing, Method, Spans, Target};

@@ -80,6 +80,8 @@ pub trait ChunkReader: Send {
 pub struct Chunk {
     /// Its place among the chunks, counted from 0.
     pub index: u64,
+    /// Which of the source's files it is of, counted from 0.
+    pub part: usize,
     /// The number of its first row.
     pub first_row: u64,
     /// How many rows its bytes hold.

@@ -91,7 +91,10 @@ pub fn sink_password(
                 .map(Some)
                 .map_err(|e| vec![missing(name.span.clone(), &e)])
         }
-        SinkTarget::Sqlite(_) | SinkTarget::Csv(_) | SinkTarget::Jsonl(_) => Ok(None),
+        SinkTarget::Sqlite(_)
+        | SinkTarget::Csv(_)
+        | SinkTarget::Jsonl(_)
+        | SinkTarget::Parquet(_) => Ok(None),
     }
 }
 
@@ -110,7 +113,7 @@ pub fn source(
             let secret = toolbox.secret(&stores(manifest), name);
             Some(secret.map_err(|e| vec![missing(name.span.clone(), &e)])?)
         }
-        model::Source::Csv(_) => None,
+        model::Source::Csv(_) | model::Source::Jsonl(_) | model::Source::Parquet(_) => None,
     };
     Ok(toolbox.source(&manifest.source, columns, password))
 }

@@ -63,13 +63,17 @@ impl RejectsFile {
 
     /// A reject out of a sink's books, in the same form.
     pub(crate) fn write_kept(&mut self, kept: &KeptReject) -> Result<(), RunError> {
+        let file = match &kept.file {
+            Some(file) => format!("\"file\":{},", serde_json::Value::from(file.as_str())),
+            None => String::new(),
+        };
         let line = kept
             .line
             .map(|l| format!("\"line\":{l},"))
             .unwrap_or_default();
         writeln!(
             self.staged,
-            "{{\"row\":{},{line}\"violations\":{}}}",
+            "{{\"row\":{},{file}{line}\"violations\":{}}}",
             kept.row, kept.violations
         )
         .map_err(|e| failed(&self.path, e))

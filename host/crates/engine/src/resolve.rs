@@ -96,6 +96,7 @@ fn set_aside(batch: &Batch, by_row: BTreeMap<u32, Vec<Violation>>) -> Result<Res
         keep.set_bit(row, false);
         rejects.push(Reject {
             row: batch.origin.row(row),
+            file: batch.origin.file().cloned(),
             line: batch.origin.line(row),
             violations,
         });

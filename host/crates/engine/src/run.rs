@@ -86,6 +86,7 @@ impl Run<'_> {
                 Identity::Length(length) => Some(length),
                 Identity::Beginning | Identity::Place => None,
             },
+            seen: None,
         };
         let chunks = self.source.chunks()?;
         let history = self.sink.history(&job.pipeline, &job.plan)?;

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use glovebox_core::{
     Batch, ChunkRecord, Decoded, Earlier, Encoded, Encoder, FinishedChunk, History, KeptReject,
-    Origin, RowCounts, Schema, SinkError, SourceError,
+    Origin, RowCounts, Schema, Seen, SinkError, SourceError,
 };
 
 use super::*;
@@ -128,6 +128,7 @@ impl Sink for Kept {
         finished.retain(|e| e.plan == plan);
         Ok((!books.forgets).then_some(History {
             appends: true,
+            seen: Seen::default(),
             unfinished,
             finished,
         }))
@@ -153,6 +154,7 @@ impl Sink for Kept {
         for reject in chunk.rejects {
             books.rejects.push(KeptReject {
                 row: reject.row,
+                file: reject.file.map(|f| f.to_string()),
                 line: reject.line,
                 violations: serde_json::to_string(&reject.violations).unwrap(),
             });
@@ -238,6 +240,7 @@ fn fourths(chunk: Chunk) -> Decoded {
         decoded.batches.clear();
         decoded.rejects.push(glovebox_core::Reject {
             row: chunk.first_row,
+            file: None,
             line: Some(chunk.first_row + 2),
             violations: vec![glovebox_core::Violation {
                 step: "source".into(),

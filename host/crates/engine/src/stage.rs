@@ -143,6 +143,7 @@ impl<'p> Stage<'p> {
     fn poison(&self, row: &Batch, fault: &Fault) -> Reject {
         Reject {
             row: row.origin.row(0),
+            file: row.origin.file().cloned(),
             line: row.origin.line(0),
             violations: vec![Violation {
                 step: self.step.planned.name.clone(),

@@ -44,6 +44,10 @@ pub(crate) fn begin(
     let Some(history) = history else {
         return Ok(Beginning::Job(job, chunks));
     };
+    let job = Job {
+        seen: Some(history.seen),
+        ..job
+    };
     if let Some(earlier) = history.unfinished {
         match start {
             Start::Resume => {

@@ -3,9 +3,10 @@
 //! Owns the state between two buffers, so that a record may be of any length; refuses to look at
 //! fields.
 
-use memchr::{memchr, memchr_iter, memrchr2};
+use memchr::{memchr, memrchr2};
 
 use super::records::Dialect;
+use crate::chunks::{self, Seen};
 
 /// What the bytes read so far end in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -23,15 +24,6 @@ enum State {
     Closing,
 }
 
-/// What a scan saw.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Seen {
-    /// Records that ended.
-    pub(super) rows: u64,
-    /// Where the bytes may be cut: behind the last line end between records.
-    pub(super) cut: Option<usize>,
-}
-
 /// Finds record ends.
 #[derive(Debug, Clone)]
 pub(super) struct Bounds {
@@ -47,13 +39,29 @@ impl Bounds {
         }
     }
 
-    /// Whether the end of the bytes, if it came now, would end a record.
-    pub(super) fn within_record(&self) -> bool {
+    /// Takes one byte in, and says whether it ended a record.
+    fn step(&mut self, byte: u8) -> bool {
+        let before = self.state;
+        self.state = match before {
+            State::Quoted if byte == self.dialect.quote => State::Closing,
+            State::Quoted => State::Quoted,
+            State::Record | State::Field | State::Closing if byte == self.dialect.quote => {
+                State::Quoted
+            }
+            _ if byte == self.dialect.delimiter => State::Field,
+            _ if Dialect::ends_record(byte) => State::Record,
+            _ => State::Plain,
+        };
+        before != State::Record && self.state == State::Record
+    }
+}
+
+impl chunks::Bounds for Bounds {
+    fn within_record(&self) -> bool {
         self.state != State::Record
     }
 
-    /// Takes all of `bytes` in.
-    pub(super) fn scan(&mut self, bytes: &[u8]) -> Seen {
+    fn scan(&mut self, bytes: &[u8]) -> Seen {
         let mut seen = Seen::default();
         let mut at = 0;
         while let Some(rest) = bytes.get(at..).filter(|r| !r.is_empty()) {
@@ -97,8 +105,7 @@ impl Bounds {
         seen
     }
 
-    /// Takes `bytes` in up to the end of the first record, and says where that is.
-    pub(super) fn first_end(&mut self, bytes: &[u8]) -> Option<usize> {
+    fn first_end(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = 0;
         while let Some(rest) = bytes.get(at..).filter(|r| !r.is_empty()) {
             if self.state == State::Quoted {
@@ -115,26 +122,10 @@ impl Bounds {
         None
     }
 
-    /// Takes one byte in, and says whether it ended a record.
-    fn step(&mut self, byte: u8) -> bool {
-        let before = self.state;
-        self.state = match before {
-            State::Quoted if byte == self.dialect.quote => State::Closing,
-            State::Quoted => State::Quoted,
-            State::Record | State::Field | State::Closing if byte == self.dialect.quote => {
-                State::Quoted
-            }
-            _ if byte == self.dialect.delimiter => State::Field,
-            _ if Dialect::ends_record(byte) => State::Record,
-            _ => State::Plain,
-        };
-        before != State::Record && self.state == State::Record
+    fn blank(&self, bytes: &[u8]) -> usize {
+        let ends = |b: &&u8| Dialect::ends_record(**b);
+        bytes.iter().take_while(ends).count()
     }
-}
-
-/// How many newlines there are.
-pub(super) fn newlines(bytes: &[u8]) -> u64 {
-    memchr_iter(b'\n', bytes).count() as u64
 }
 
 /// How many line ends end a record, as all do but those that follow another, where there is no
@@ -161,6 +152,7 @@ fn rows_ended(plain: &[u8], mut between: bool) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chunks::Bounds as _;
 
     const COMMA: Dialect = Dialect {
         delimiter: b',',

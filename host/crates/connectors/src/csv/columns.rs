@@ -16,23 +16,7 @@ use glovebox_core::DataType;
 
 use super::cells;
 use super::records::Span;
-
-/// What is wrong with a cell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Flaw {
-    Type,
-    Utf8,
-    Nul,
-    TooLong,
-    Null,
-}
-
-/// A flaw and its row in the batch.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Flawed {
-    pub(super) row: usize,
-    pub(super) flaw: Flaw,
-}
+use crate::rows::{Flaw, Flawed};
 
 /// The cells of one column: every `width`-th span from `place` on.
 pub(super) struct Cells<'a> {

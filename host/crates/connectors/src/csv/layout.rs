@@ -3,6 +3,9 @@
 //! Owns the errors about a file that lacks what the manifest declares; refuses to show a first
 //! line that may be data.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use glovebox_core::{Schema, SourceError};
 
 use super::records::{Dialect, Records};
@@ -101,6 +104,33 @@ impl Layout {
             fields,
             declared: (0..fields).map(|i| at.contains(&i)).collect(),
             places,
+        }
+    }
+}
+
+/// The layouts of a source's files, each known from when its file is first opened.
+#[derive(Debug, Default)]
+pub(super) struct Layouts(Mutex<BTreeMap<usize, Arc<Layout>>>);
+
+impl Layouts {
+    pub(super) fn get(&self, part: usize) -> Option<Arc<Layout>> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&part).cloned()
+    }
+
+    /// Remembers a file's layout, or says that it has had another one.
+    pub(super) fn put(&self, part: usize, layout: Layout, place: &str) -> Result<(), SourceError> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match known.get(&part) {
+            Some(before) if **before != layout => Err(shape(
+                place,
+                "its columns changed since it was opened; run again".into(),
+            )),
+            Some(_) => Ok(()),
+            None => {
+                known.insert(part, Arc::new(layout));
+                Ok(())
+            }
         }
     }
 }

@@ -5,7 +5,6 @@
 
 mod bounds;
 pub(crate) mod cells;
-mod chunks;
 mod columns;
 mod decode;
 mod encode;
@@ -17,7 +16,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-pub use options::{Input, Options};
+pub use options::Options;
 pub use sink::{Sink, SinkOptions};
 pub use source::Source;
 
@@ -39,3 +38,4 @@ pub fn encoder(schema: Arc<Schema>, place: String, options: SinkOptions) -> Box<
 }
 
 pub use crate::file::Mode;
+pub use crate::input::Input;

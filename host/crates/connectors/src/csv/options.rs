@@ -2,47 +2,22 @@
 //!
 //! Owns the defaults and what goes together; refuses a dialect in which a byte has two meanings.
 
-use std::fmt;
 use std::path::PathBuf;
 
 use glovebox_core::SourceError;
 
 use super::records::Dialect;
+use crate::chunks::Sizes;
+use crate::input::Input;
 
-/// Where the bytes come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input {
-    /// Standard input, which can be read once.
-    Stdin,
-    /// A file.
-    File(PathBuf),
-}
-
-impl From<PathBuf> for Input {
-    /// `-` is standard input.
-    fn from(path: PathBuf) -> Self {
-        if path.as_os_str() == "-" {
-            Input::Stdin
-        } else {
-            Input::File(path)
-        }
-    }
-}
-
-impl fmt::Display for Input {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Input::Stdin => f.write_str("standard input"),
-            Input::File(path) => write!(f, "{}", path.display()),
-        }
-    }
-}
+/// Why a record may be too long.
+const OPEN_QUOTE: &str = "a quote may have been left open";
 
 /// How a CSV source is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// Where the bytes come from.
-    pub input: Input,
+    /// Where the bytes come from: files one after the other.
+    pub inputs: Vec<Input>,
     /// Whether the first record names the columns; if not, the declared columns are the first
     /// fields, in their order.
     pub header: bool,
@@ -72,7 +47,7 @@ impl Options {
     /// The defaults for this path; `-` is standard input.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Options {
-            input: Input::from(path.into()),
+            inputs: vec![Input::from(path.into())],
             header: true,
             delimiter: b',',
             quote: b'"',
@@ -101,13 +76,16 @@ impl Options {
                     delimiter: self.delimiter,
                     quote: self.quote,
                 },
-                chunk_bytes,
-                chunk_rows: self.chunk_rows.max(1),
-                max_record: self.max_record.clamp(1, MOST),
+                sizes: Sizes {
+                    chunk_bytes,
+                    chunk_rows: self.chunk_rows.max(1),
+                    max_record: self.max_record.clamp(1, MOST),
+                    suspect: OPEN_QUOTE,
+                },
             });
         };
         Err(SourceError::Shape {
-            place: self.input.to_string(),
+            place: "the CSV source".into(),
             problem: problem.into(),
         })
     }
@@ -117,9 +95,7 @@ impl Options {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Checked {
     pub(super) dialect: Dialect,
-    pub(super) chunk_bytes: usize,
-    pub(super) chunk_rows: u64,
-    pub(super) max_record: usize,
+    pub(super) sizes: Sizes,
 }
 
 #[cfg(test)]
@@ -138,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_dash_is_standard_input() {
-        assert_eq!(Options::new("-").input, Input::Stdin);
-        assert_eq!(Options::new("./-").input, Input::File("./-".into()));
+        assert_eq!(Options::new("-").inputs, [Input::Stdin]);
+        assert_eq!(Options::new("./-").inputs, [Input::Path("./-".into())]);
     }
 }

@@ -1,25 +1,26 @@
-//! The CSV source: opens the input, finds the declared columns, hands out both halves.
+//! The CSV source: opens the files, finds the declared columns in each, hands out both halves.
 //!
-//! Owns the agreement between the reader and its decoders; refuses to read standard input twice.
+//! Owns the agreement between the reader and its decoders; refuses a file without the declared
+//! columns before the first row, where it can be opened more than once.
 
-use std::fs::File;
-use std::io::{Read, stdin};
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use glovebox_core::{ChunkReader, Decoder, Schema, SourceError};
 
 use super::bounds::Bounds;
-use super::chunks::Chunks;
 use super::decode::CsvDecoder;
-use super::layout::{Layout, shape};
-use super::options::{Input, Options};
+use super::layout::{Layout, Layouts};
+use super::options::Options;
+use crate::chunks::{Bounds as _, Chunks, Sizes};
+use crate::input::{Inputs, Stream};
+use crate::parts::Parts;
 
 /// How much of a file is looked at to estimate its rows.
 const SAMPLE: u64 = 1 << 20;
+/// A header is looked for by pieces of this size, before it is read for good.
+const HEADER: usize = 64 << 10;
 
-/// Rows of a CSV file or of standard input.
+/// Rows of CSV files, one after the other, or of standard input.
 ///
 /// A record is read as the `csv` crate reads it: quotes count at the start of a field only and are
 /// doubled within one; `\n`, `\r\n` and `\r` end a record; blank lines are none. Cells are read
@@ -42,63 +43,85 @@ const SAMPLE: u64 = 1 << 20;
 pub struct Source {
     options: Options,
     schema: Schema,
-    layout: Arc<OnceLock<Layout>>,
-    stdin_taken: AtomicBool,
+    inputs: Arc<Inputs>,
+    layouts: Arc<Layouts>,
 }
 
 impl Source {
     /// A source of these columns; nothing is opened yet.
     pub fn new(options: Options, schema: Schema) -> Self {
+        let endings = match options.delimiter {
+            b'\t' => &["csv", "tsv"][..],
+            _ => &["csv"],
+        };
         Source {
+            inputs: Arc::new(Inputs::new(&options.inputs, endings)),
+            layouts: Arc::default(),
             options,
             schema,
-            layout: Arc::default(),
-            stdin_taken: AtomicBool::new(false),
         }
     }
 
-    fn path(&self) -> Option<&Path> {
-        match &self.options.input {
-            Input::Stdin => None,
-            Input::File(path) => Some(path),
+    /// Looks at the first records of all files that can be opened again.
+    fn look_ahead(&self) -> Result<(), SourceError> {
+        for part in 0..self.inputs.count()? {
+            if self.inputs.size_of(part).is_some() && self.layouts.get(part).is_none() {
+                let opener = self.opener(HEADER);
+                opener.start(part, self.inputs.peek(part)?)?;
+            }
         }
+        Ok(())
     }
 
-    fn open(&self) -> Result<Box<dyn Read + Send>, SourceError> {
-        let place = self.options.input.to_string();
-        match self.path() {
-            Some(path) => match File::open(path) {
-                Ok(file) => Ok(Box::new(file)),
-                Err(problem) => Err(SourceError::Io { place, problem }),
-            },
-            None if self.stdin_taken.swap(true, Ordering::Relaxed) => Err(shape(
-                &place,
-                "can be read only once; name a file to run it again".into(),
-            )),
-            None => Ok(Box::new(stdin())),
+    fn opener(&self, most: usize) -> Opener {
+        Opener {
+            options: self.options.clone(),
+            most,
+            schema: self.schema.clone(),
+            inputs: Arc::clone(&self.inputs),
+            layouts: Arc::clone(&self.layouts),
         }
     }
+}
 
-    /// The input behind its header, and the layout that its first record gives.
-    fn start(&self) -> Result<(Chunks, Layout), SourceError> {
-        let options = self.options.check()?;
-        let place = self.options.input.to_string();
-        let mut chunks = Chunks::new(self.open()?, place.clone(), options)?;
+/// Opens files of a source.
+struct Opener {
+    options: Options,
+    /// The most that is read at once.
+    most: usize,
+    schema: Schema,
+    inputs: Arc<Inputs>,
+    layouts: Arc<Layouts>,
+}
+
+impl Opener {
+    /// A file behind its header, whose layout is then known.
+    fn start(&self, part: usize, stream: Stream) -> Result<Chunks<Bounds>, SourceError> {
+        let checked = self.options.check()?;
+        let dialect = checked.dialect;
+        let sizes = Sizes {
+            chunk_bytes: checked.sizes.chunk_bytes.min(self.most),
+            ..checked.sizes
+        };
+        let place = self.inputs.place(part);
+        let mut chunks = Chunks::new(stream, place.clone(), sizes, Bounds::new(dialect))?;
         let first = chunks.first_record()?;
-        if !self.options.header {
-            let layout = Layout::by_position(first, options.dialect, &self.schema, &place)?;
-            return Ok((chunks, layout));
-        }
-        let layout = Layout::by_header(first, options.dialect, &self.schema, &place)?;
-        let header = first.len();
-        chunks.skip(header);
-        Ok((chunks, layout))
+        let layout = if self.options.header {
+            let layout = Layout::by_header(first, dialect, &self.schema, &place)?;
+            let header = first.len();
+            chunks.skip(header);
+            layout
+        } else {
+            Layout::by_position(first, dialect, &self.schema, &place)?
+        };
+        self.layouts.put(part, layout, &place)?;
+        Ok(chunks)
     }
 }
 
 impl glovebox_core::Source for Source {
     fn describe(&self) -> String {
-        format!("CSV from {}", self.options.input)
+        format!("CSV from {}", self.inputs)
     }
 
     fn dialect(&self) -> String {
@@ -121,47 +144,43 @@ impl glovebox_core::Source for Source {
     }
 
     fn size_bytes(&self) -> Option<u64> {
-        let of = std::fs::metadata(self.path()?).ok()?;
-        of.is_file().then_some(of.len())
+        self.inputs.size()
     }
 
     fn estimate_rows(&self) -> Option<u64> {
-        let size = self.size_bytes()?;
         let dialect = self.options.check().ok()?.dialect;
-        let mut sample = Vec::new();
-        let file = File::open(self.path()?).ok()?;
-        file.take(SAMPLE).read_to_end(&mut sample).ok()?;
-        let mut bounds = Bounds::new(dialect);
-        let seen = bounds.scan(&sample);
         let header = u64::from(self.options.header);
-        if sample.len() as u64 >= size {
-            let rows = seen.rows + u64::from(bounds.within_record());
-            return Some(rows.saturating_sub(header));
-        }
-        let rows = u128::from(seen.rows) * u128::from(size) / seen.cut? as u128;
-        u64::try_from(rows).ok()?.checked_sub(header)
+        self.inputs.estimate(SAMPLE, |sample, whole| {
+            let mut bounds = Bounds::new(dialect);
+            let seen = bounds.scan(sample);
+            if whole {
+                let rows = seen.rows + u64::from(bounds.within_record());
+                return Some((rows.saturating_sub(header), sample.len()));
+            }
+            Some((seen.rows.checked_sub(header)?, seen.cut?))
+        })
     }
 
     fn chunks(&self) -> Result<Box<dyn ChunkReader>, SourceError> {
-        let (chunks, layout) = self.start()?;
-        if self.layout.get_or_init(|| layout.clone()) != &layout {
-            return Err(shape(
-                &self.options.input.to_string(),
-                "its columns changed since it was opened; run again".into(),
-            ));
+        if self.inputs.count()? > 1 {
+            self.look_ahead()?;
         }
-        Ok(Box::new(chunks))
+        let opener = self.opener(usize::MAX);
+        let open = move |part| -> Result<Box<dyn ChunkReader>, SourceError> {
+            let stream = opener.inputs.open(part)?;
+            Ok(Box::new(opener.start(part, stream)?))
+        };
+        let first = open(0)?;
+        let parts = Parts::new(&self.inputs, Some(first), Box::new(open))?;
+        Ok(Box::new(parts))
     }
 
     /// A decoder of standard input learns the layout from [`Source::chunks`], which must have been
     /// called before it decodes.
     fn decoder(&self) -> Result<Box<dyn Decoder>, SourceError> {
-        if self.layout.get().is_none() && self.path().is_some() {
-            let (_, layout) = self.start()?;
-            self.layout.get_or_init(|| layout);
-        }
-        let layout = Arc::clone(&self.layout);
-        let decoder = CsvDecoder::new(&self.options, &self.schema, layout)?;
+        self.look_ahead()?;
+        let (inputs, layouts) = (Arc::clone(&self.inputs), Arc::clone(&self.layouts));
+        let decoder = CsvDecoder::new(&self.options, &self.schema, inputs, layouts)?;
         Ok(Box::new(decoder))
     }
 }

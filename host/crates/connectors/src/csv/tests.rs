@@ -4,7 +4,7 @@
 //! Owns the proof that parallel equals serial; the parts are tested beside themselves.
 
 use std::io::{Cursor, Read};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use glovebox_core::{
@@ -13,10 +13,12 @@ use glovebox_core::{
 };
 use proptest::prelude::*;
 
-use super::chunks::Chunks;
+use super::bounds::Bounds;
 use super::decode::CsvDecoder;
-use super::layout::Layout;
+use super::layout::{Layout, Layouts};
 use super::{Options, Source};
+use crate::chunks::Chunks;
+use crate::input::{Inputs, Stream};
 
 /// A row as a test sees it: number, line, and its cells or the rules it broke.
 type Row = (u64, u64, Result<Vec<Option<String>>, Vec<String>>);
@@ -46,7 +48,9 @@ impl Read for Dribble {
 fn cut(file: &[u8], options: &Options, schema: &Schema, read: usize) -> (Vec<Chunk>, Layout) {
     let checked = options.check().unwrap();
     let input = Dribble(Cursor::new(file.to_vec()), read);
-    let mut chunks = Chunks::new(Box::new(input), "in.csv".into(), checked).unwrap();
+    let input = Stream::plain(input);
+    let bounds = Bounds::new(checked.dialect);
+    let mut chunks = Chunks::new(input, "in.csv".into(), checked.sizes, bounds).unwrap();
     let first = chunks.first_record().unwrap().to_vec();
     let layout = if options.header {
         chunks.skip(first.len());
@@ -63,9 +67,10 @@ fn cut(file: &[u8], options: &Options, schema: &Schema, read: usize) -> (Vec<Chu
 }
 
 fn decode(chunks: Vec<Chunk>, layout: Layout, options: &Options, schema: &Schema) -> Vec<Decoded> {
-    let shared = Arc::new(OnceLock::new());
-    shared.set(layout).unwrap();
-    let mut decoder = CsvDecoder::new(options, schema, shared).unwrap();
+    let layouts = Arc::new(Layouts::default());
+    layouts.put(0, layout, "in.csv").unwrap();
+    let inputs = Arc::new(Inputs::new(&options.inputs, &["csv"]));
+    let mut decoder = CsvDecoder::new(options, schema, inputs, layouts).unwrap();
     let decoded = chunks.into_iter().map(|chunk| {
         let (first, rows) = (chunk.first_row, chunk.rows + chunk.rejects.len() as u64);
         let decoded = decoder.decode(chunk).unwrap();
@@ -525,4 +530,74 @@ fn columns_that_change_between_two_passes_are_noticed() {
     source.decoder().unwrap();
     std::fs::write(&path, "b,a\n1,2\n").unwrap();
     assert!(source.chunks().is_err());
+}
+
+#[test]
+fn several_files_are_one_source_wherever_they_are_cut() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = [
+        ("a.csv", "x,y\n1,\"a\nb\"\n2,c"),
+        ("b.csv", "y,unknown,x\r\n\"d\r\n\",,3\n\n,,4\n"),
+        ("c.csv", "x,y\n"),
+        ("d.csv", "\u{feff}x,y\n5,e\n"),
+    ];
+    for (name, content) in files {
+        std::fs::write(dir.path().join(name), content).unwrap();
+    }
+    let schema = text(&["y", "x"]);
+    let mut expected = Vec::new();
+    for (name, content) in files {
+        let part = oracle(content.as_bytes(), true, &schema);
+        let file = dir.path().join(name).display().to_string();
+        expected.extend(part.into_iter().map(|row| (file.clone(), row.1, row.2)));
+    }
+    for chunk_bytes in 1..40 {
+        let options = Options {
+            chunk_bytes,
+            ..Options::new(dir.path())
+        };
+        let source = Source::new(
+            Options {
+                null: Vec::new(),
+                ..options
+            },
+            schema.clone(),
+        );
+        let (mut chunks, mut decoder) = (source.chunks().unwrap(), source.decoder().unwrap());
+        let mut found = Vec::new();
+        let mut index = 0;
+        let mut position = 0;
+        while let Some(chunk) = chunks.next_chunk().unwrap() {
+            assert_eq!((chunk.index, chunk.first_row), (index, found.len() as u64));
+            index += 1;
+            assert!(chunk.position >= position);
+            position = chunk.position;
+            let decoded = decoder.decode(chunk).unwrap();
+            // A chunk may be blank lines only.
+            let Some(batch) = decoded.batches.first() else {
+                continue;
+            };
+            let file = batch.origin.file().unwrap().to_string();
+            for (row, line, cells) in rows(&[decoded]) {
+                assert_eq!(row, found.len() as u64);
+                found.push((file.clone(), line, cells));
+            }
+        }
+        assert_eq!(found, expected, "by {chunk_bytes}");
+        assert_eq!(Some(position), source.size_bytes());
+    }
+}
+
+#[test]
+fn a_file_without_a_declared_column_is_named_before_the_first_row() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("a.csv"), "x,y\n1,2\n").unwrap();
+    std::fs::write(dir.path().join("b.csv"), "x\n1\n").unwrap();
+    let source = Source::new(Options::new(dir.path()), text(&["x", "y"]));
+    let error = source.chunks().err().unwrap().to_string();
+    assert!(
+        error.contains("b.csv: the header has no column `y`"),
+        "{error}"
+    );
+    assert_eq!(source.size_bytes(), Some(12));
 }

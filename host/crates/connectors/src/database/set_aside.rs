@@ -105,6 +105,7 @@ impl SetAside {
     pub(crate) fn into_rejects(self, origin: &Origin) -> impl Iterator<Item = Reject> {
         self.rows.into_iter().map(|(row, violations)| Reject {
             row: origin.row(row),
+            file: origin.file().cloned(),
             line: origin.line(row),
             violations,
         })

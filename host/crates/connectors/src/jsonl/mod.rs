@@ -1,11 +1,21 @@
-//! JSON lines files: a sink that writes one object a row and is published at once.
+//! JSON lines files: a source that many workers decode, and a sink that writes one object a row and
+//! is published at once.
 //!
 //! Owns how each type is shown in JSON; refuses to lose a digit to a reader's floating point.
 
+mod cells;
+mod columns;
+mod decode;
 mod encode;
+mod lines;
+mod objects;
 mod sink;
+mod source;
+#[cfg(test)]
+mod tests;
 
 pub use sink::{Sink, SinkOptions};
+pub use source::{Options, Source};
 
 use std::sync::Arc;
 
@@ -17,3 +27,4 @@ pub fn encoder(schema: Arc<Schema>, place: String) -> Box<dyn Encoder> {
 }
 
 pub use crate::file::Mode;
+pub use crate::input::Input;

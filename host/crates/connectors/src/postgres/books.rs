@@ -12,7 +12,7 @@ use super::{Mode, Options};
 use crate::database::quote;
 
 /// Version of the tables below, kept as a comment on the first.
-const VERSION: &str = "Glovebox books, version 1";
+const VERSION: &str = "Glovebox books, version 2";
 /// Begins the names of staging tables, which stand beside the books.
 const STAGE: &str = "stage_";
 /// Any number; whoever creates the books holds this lock.
@@ -39,7 +39,7 @@ const TABLES: [(&str, &str); 3] = [
     (
         "reject",
         "run text NOT NULL, chunk bigint NOT NULL, \"row\" bigint NOT NULL, line bigint, \
-         violations json NOT NULL",
+         violations json NOT NULL, file text",
     ),
 ];
 
@@ -291,7 +291,8 @@ mod tests {
                 "chunk bigint",
                 "row bigint",
                 "line bigint",
-                "violations json"
+                "violations json",
+                "file text"
             ]
         );
         assert_eq!(shape("chunk").len(), 9);

@@ -51,6 +51,7 @@ struct Rejects {
     row: Vec<i64>,
     line: Vec<Option<i64>>,
     violations: Vec<String>,
+    file: Vec<Option<String>>,
 }
 
 impl Group {
@@ -74,6 +75,7 @@ impl Group {
                 .map_err(|_| "violations are not to be written as JSON")?;
             self.bytes += violations.len() + REJECT_BYTES;
             self.rejects.violations.push(violations);
+            self.rejects.file.push(reject.file.map(|f| f.to_string()));
         }
         self.bytes += record.summary.len();
         self.index.push(index);
@@ -197,10 +199,10 @@ async fn rejects(
         return Ok(());
     }
     sqlx::query(AssertSqlSafe(format!(
-        "INSERT INTO {} (run, chunk, \"row\", line, violations) \
-         SELECT $1, chunk, \"row\", line, violations::json \
-         FROM unnest($2::int8[], $3::int8[], $4::int8[], $5::text[]) \
-         AS rejects (chunk, \"row\", line, violations)",
+        "INSERT INTO {} (run, chunk, \"row\", line, violations, file) \
+         SELECT $1, chunk, \"row\", line, violations::json, file \
+         FROM unnest($2::int8[], $3::int8[], $4::int8[], $5::text[], $6::text[]) \
+         AS rejects (chunk, \"row\", line, violations, file)",
         load.books.reject
     )))
     .bind(&load.turn.run)
@@ -208,6 +210,7 @@ async fn rejects(
     .bind(&rejects.row)
     .bind(&rejects.line)
     .bind(&rejects.violations)
+    .bind(&rejects.file)
     .execute(connection)
     .await
     .map(drop)

@@ -9,6 +9,7 @@ mod books;
 mod connect;
 mod copy;
 mod head;
+mod history;
 mod keys;
 mod lane;
 mod lanes;
@@ -210,7 +211,7 @@ impl glovebox_core::Sink for Sink {
                 }
                 let home = name::home(connection, &name, options).await?;
                 let target = format!("{}.{}", home.unwrap_or_default(), name.table);
-                runs::history(connection, &books, options, &target, pipeline, plan).await
+                history::history(connection, &books, options, &target, pipeline, plan).await
             })
             .map(Some)
     }
@@ -304,7 +305,7 @@ impl glovebox_core::Sink for Sink {
         let place = options.place();
         let books = Books::new(options);
         let sql = format!(
-            "SELECT \"row\", line, violations::text FROM {} WHERE run = $1 AND \"row\" > $2 \
+            "SELECT \"row\", line, violations::text, file FROM {} WHERE run = $1 AND \"row\" > $2 \
              ORDER BY \"row\"",
             books.reject
         );
@@ -378,6 +379,7 @@ fn kept(row: &sqlx::postgres::PgRow) -> sqlx::Result<(KeptReject, i64)> {
         row: number.try_into().unwrap_or(0),
         line: line.and_then(|line| line.try_into().ok()),
         violations: row.try_get(2)?,
+        file: row.try_get(3)?,
     };
     Ok((reject, number))
 }

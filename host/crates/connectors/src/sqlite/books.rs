@@ -4,8 +4,8 @@
 //! has taken over, and books of another shape.
 
 use glovebox_core::{
-    ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, RowCounts, SinkError,
-    Totals,
+    ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, RowCounts, Seen,
+    SinkError, Totals,
 };
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS glovebox_chunk (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS glovebox_reject (
     run TEXT NOT NULL, chunk INTEGER NOT NULL, \"row\" INTEGER NOT NULL, line INTEGER,
-    violations TEXT NOT NULL,
+    violations TEXT NOT NULL, file TEXT,
     PRIMARY KEY (run, \"row\")
 ) STRICT, WITHOUT ROWID;";
 
@@ -52,6 +52,15 @@ pub(super) async fn begin(
 ) -> Result<(Entry, Vec<String>), SinkError> {
     let place = options.place();
     statement(connection, TABLES, &place).await?;
+    files_of_rejects(connection)
+        .await
+        .map_err(|e| refusal(e, &place))?;
+    if let Some(then) = job.seen {
+        let now = seen(connection, &job.pipeline).await;
+        if now.map_err(|e| refusal(e, &place))? != then {
+            return Err(SinkError::Fenced { place });
+        }
+    }
     let inserted = async {
         let given_up = sqlx::query_scalar(
             "UPDATE glovebox_run SET state = 'abandoned' \
@@ -82,6 +91,35 @@ pub(super) async fn begin(
     Ok((Entry { run, epoch: 1 }, given_up))
 }
 
+/// Books that were begun before sources had several files get their column.
+async fn files_of_rejects(connection: &mut SqliteConnection) -> sqlx::Result<()> {
+    let there: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM pragma_table_info('glovebox_reject') WHERE name = 'file'",
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    if there == 0 {
+        sqlx::query("ALTER TABLE glovebox_reject ADD COLUMN file TEXT")
+            .execute(connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// How far the pipeline's books are.
+async fn seen(connection: &mut SqliteConnection, pipeline: &str) -> sqlx::Result<Seen> {
+    let counts = "SELECT count(*), count(CASE WHEN state <> 'running' THEN 1 END) \
+                  FROM glovebox_run WHERE pipeline = ?";
+    let (begun, ended) = sqlx::query_as(counts)
+        .bind(pipeline)
+        .fetch_one(connection)
+        .await?;
+    Ok(Seen {
+        begun: unsigned(begun),
+        ended: unsigned(ended),
+    })
+}
+
 /// Takes a run over, in the transaction that is open, and returns its chunks.
 pub(super) async fn resume(
     connection: &mut SqliteConnection,
@@ -90,6 +128,7 @@ pub(super) async fn resume(
 ) -> Result<(Entry, Vec<ChunkRecord>), SinkError> {
     let place = options.place();
     let taken = async {
+        files_of_rejects(connection).await?;
         let epoch: Option<i64> = sqlx::query_scalar(
             "UPDATE glovebox_run SET epoch = epoch + 1 \
              WHERE run = ? AND state = 'running' AND mode = ? RETURNING epoch",
@@ -152,13 +191,17 @@ pub(super) async fn add(
             }
             let rows = rejects
                 .iter()
-                .map(|r| Ok((r.row, r.line, serde_json::to_string(&r.violations)?)))
+                .map(|r| {
+                    let violations = serde_json::to_string(&r.violations)?;
+                    Ok((r.row, r.line, violations, r.file.as_deref()))
+                })
                 .collect::<Result<Vec<_>, serde_json::Error>>()
                 .and_then(|rows| serde_json::to_string(&rows))
                 .map_err(|e| sqlx::Error::Encode(e.into()))?;
             sqlx::query(
-                "INSERT INTO glovebox_reject \
-                 SELECT ?1, ?2, value ->> 0, value ->> 1, value ->> 2 FROM json_each(?3)",
+                "INSERT INTO glovebox_reject (run, chunk, \"row\", line, violations, file) \
+                 SELECT ?1, ?2, value ->> 0, value ->> 1, value ->> 2, value ->> 3 \
+                 FROM json_each(?3)",
             )
             .bind(&entry.run)
             .bind(signed(record.index))
@@ -229,6 +272,8 @@ pub(super) async fn history(
     if kept == 0 {
         return Ok(history);
     }
+    // First: what comes later is seen at the beginning.
+    history.seen = seen(connection, pipeline).await?;
     let last = "SELECT run, plan, length, started, digest, \
                 (SELECT digest FROM glovebox_chunk c WHERE c.run = r.run AND chunk = 0), \
                 coalesce(\"read\", (SELECT sum(\"read\") FROM glovebox_chunk c WHERE c.run = r.run), 0), \
@@ -272,7 +317,7 @@ pub(super) async fn rejects(
     let mut after = -1;
     loop {
         let rows = sqlx::query(
-            "SELECT \"row\", line, violations FROM glovebox_reject \
+            "SELECT \"row\", line, violations, file FROM glovebox_reject \
              WHERE run = ? AND \"row\" > ? ORDER BY \"row\" LIMIT 10000",
         )
         .bind(run)
@@ -288,6 +333,7 @@ pub(super) async fn rejects(
                 row: unsigned(after),
                 line: row.try_get::<Option<i64>, _>(1)?.map(unsigned),
                 violations: row.try_get(2)?,
+                file: row.try_get(3)?,
             });
         }
     }

@@ -139,6 +139,7 @@ fn rejects_are_kept_with_their_chunk_and_come_back_by_row() {
     let mut sink = open(&file, Mode::Append, &job);
     let reject = |row, line| Reject {
         row,
+        file: (row > 1000).then(|| "b \"2\".csv".into()),
         line,
         violations: vec![Violation {
             step: "check".into(),
@@ -159,6 +160,8 @@ fn rejects_are_kept_with_their_chunk_and_come_back_by_row() {
         .unwrap();
     let places: Vec<_> = kept.iter().map(|k| (k.row, k.line)).collect();
     assert_eq!(places, [(3, Some(5)), (7, Some(9)), (1001, None)]);
+    assert_eq!(kept[0].file, None);
+    assert_eq!(kept[2].file.as_deref(), Some("b \"2\".csv"));
     assert_eq!(
         kept[0].violations,
         r#"[{"step":"check","column":"na\"me","rule":"required","message":"is 'missing'"}]"#
@@ -260,4 +263,27 @@ fn upsert_needs_a_unique_index_on_its_keys() {
             .contains("`city` of `keys:` is not stored"),
         "{refused}"
     );
+}
+
+#[test]
+fn who_slept_between_looking_and_beginning_stores_nothing() {
+    let file = file();
+    let mut elder = Sink::new(options(&file, Mode::Append));
+    let mut younger = Sink::new(options(&file, Mode::Append));
+    let decide = |sink: &mut Sink| Job {
+        seen: Some(sink.history("people", "plan").unwrap().unwrap().seen),
+        ..job()
+    };
+    let (first, second) = (decide(&mut elder), decide(&mut younger));
+    younger.open(&second, &people()).unwrap();
+    younger.commit(&Totals::default()).unwrap();
+    let refused = elder.open(&first, &people());
+    assert!(
+        matches!(refused, Err(SinkError::Fenced { .. })),
+        "{refused:?}"
+    );
+    // It may look again.
+    let third = decide(&mut elder);
+    elder.open(&third, &people()).unwrap();
+    elder.abort();
 }

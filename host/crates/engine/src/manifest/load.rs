@@ -5,6 +5,7 @@
 //! is `check`'s.
 
 mod columns;
+mod files;
 mod guard;
 mod limits;
 mod plugin;
@@ -30,6 +31,7 @@ use super::yaml::{self, Kind, Node};
 #[cfg(test)]
 pub(crate) use {
     columns::{COLUMN, RELEASE},
+    files::{JSONL_SOURCE, PARQUET_SINK, PARQUET_SOURCE},
     limits::LIMITS,
     plugin::PLUGIN,
     postgres::{PASSWORD, POSTGRES, TLS},

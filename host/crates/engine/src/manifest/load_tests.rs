@@ -33,10 +33,10 @@ fn the_reference_manifest_is_read_as_written() {
     let m = good(SALES);
     assert_eq!(m.name.value, "sales");
     let Source::Csv(csv) = &m.source else {
-        panic!("another source");
+        panic!("{:?}", m.source);
     };
     assert_eq!(
-        csv.path.value,
+        csv.paths[0].value,
         Input::File(PathBuf::from("some/folder/sales.csv"))
     );
     let columns: Vec<(&str, DataType)> = m
@@ -96,7 +96,7 @@ fn the_reference_manifest_is_read_as_written() {
 fn what_is_left_out_has_its_default() {
     let m = good(SMALL);
     let Source::Csv(csv) = &m.source else {
-        panic!("another source");
+        panic!("{:?}", m.source);
     };
     assert!(csv.header);
     assert_eq!((csv.delimiter, csv.quote), (b',', b'"'));
@@ -212,9 +212,9 @@ fn absolute_paths_and_standard_input_stay() {
         .replace("out.csv", "/tmp/out.csv");
     let m = good(&text);
     let Source::Csv(csv) = &m.source else {
-        panic!("another source");
+        panic!("{:?}", m.source);
     };
-    assert_eq!(csv.path.value, Input::Stdin);
+    assert_eq!(csv.paths[0].value, Input::Stdin);
     assert_eq!(
         m.sink.target.path().map(|p| p.value.clone()),
         Some("/tmp/out.csv".into())

@@ -67,8 +67,12 @@ pub struct Manifest {
 /// Where the rows come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// A CSV file.
+    /// CSV files.
     Csv(CsvSource),
+    /// Files with a JSON object a line.
+    Jsonl(JsonlSource),
+    /// Parquet files.
+    Parquet(ParquetSource),
     /// A PostgreSQL server.
     Postgres(Box<PostgresSource>),
 }
@@ -114,11 +118,23 @@ pub struct Server {
     pub connect_timeout: Duration,
 }
 
-/// A CSV file, or standard input.
+impl Source {
+    /// The files that are read, and the endings by which a folder's are known.
+    pub fn inputs(&self) -> (&[Spanned<Input>], &'static [&'static str]) {
+        match self {
+            Source::Csv(s) => (&s.paths, &["csv", "tsv"]),
+            Source::Jsonl(s) => (&s.paths, &["jsonl", "ndjson"]),
+            Source::Parquet(s) => (&s.paths, &["parquet", "pq"]),
+            Source::Postgres(_) => (&[], &[]),
+        }
+    }
+}
+
+/// CSV files, or standard input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CsvSource {
-    /// The file.
-    pub path: Spanned<Input>,
+    /// The files.
+    pub paths: Vec<Spanned<Input>>,
     /// Whether the first record names the columns; if not, they are taken by position.
     pub header: bool,
     /// The byte between fields.
@@ -133,12 +149,28 @@ pub struct CsvSource {
     pub max_record: usize,
 }
 
-/// A file to read.
+/// Files with a JSON object a line, or standard input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JsonlSource {
+    /// The files.
+    pub paths: Vec<Spanned<Input>>,
+    /// Bytes that one line may have.
+    pub max_record: usize,
+}
+
+/// Parquet files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParquetSource {
+    /// The files.
+    pub paths: Vec<Spanned<Input>>,
+}
+
+/// What a path of a source stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
     /// `-`.
     Stdin,
-    /// A file.
+    /// A file, a folder, or a pattern of files.
     File(PathBuf),
 }
 
@@ -370,6 +402,8 @@ pub enum SinkTarget {
     Csv(CsvSink),
     /// A file with a JSON object a line.
     Jsonl(JsonlSink),
+    /// A Parquet file.
+    Parquet(ParquetSink),
 }
 
 impl SinkTarget {
@@ -379,6 +413,7 @@ impl SinkTarget {
             SinkTarget::Sqlite(s) => Some(&s.path),
             SinkTarget::Csv(s) => Some(&s.path),
             SinkTarget::Jsonl(s) => Some(&s.path),
+            SinkTarget::Parquet(s) => Some(&s.path),
             SinkTarget::Postgres(_) => None,
         }
     }
@@ -463,6 +498,31 @@ pub struct JsonlSink {
     pub path: Spanned<PathBuf>,
     /// What becomes of its rows; `replace` by default.
     pub mode: Mode,
+}
+
+/// A Parquet file to write; what is there is replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParquetSink {
+    /// The file.
+    pub path: Spanned<PathBuf>,
+    /// How its pages are compressed.
+    pub compression: Compression,
+}
+
+/// How a Parquet file's pages are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Compression {
+    /// By zstd.
+    #[default]
+    Zstd,
+    /// By Snappy.
+    Snappy,
+    /// By gzip.
+    Gzip,
+    /// By LZ4, without frames.
+    Lz4,
+    /// Not at all.
+    None,
 }
 
 /// What is done with rejected rows.

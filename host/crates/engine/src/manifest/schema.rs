@@ -86,12 +86,18 @@ struct Manifest {
     deny_unknown_fields,
     extend("oneOf" = [
         { "required": ["csv"] },
+        { "required": ["jsonl"] },
+        { "required": ["parquet"] },
         { "required": ["postgres"] },
     ])
 )]
 struct Source {
-    /// A CSV file.
+    /// CSV files.
     csv: Option<CsvSource>,
+    /// Files with a JSON object a line.
+    jsonl: Option<JsonlSource>,
+    /// Parquet files.
+    parquet: Option<ParquetSource>,
     /// A table or query of a PostgreSQL database, over verified TLS.
     postgres: Option<PostgresSource>,
 }
@@ -138,12 +144,42 @@ struct PostgresSource {
     max_record: Option<Size>,
 }
 
-/// A CSV file, in UTF-8.
+/// What is read: one path, or a list of them. A path is a file, a pattern of files (`in/*.csv`), or
+/// a folder, relative to the manifest's folder; `-` alone is standard input.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Paths {
+    /// One.
+    One(Path),
+    /// Several, read in this order.
+    Many(#[schemars(extend("minItems" = 1, "uniqueItems" = true))] Vec<Path>),
+}
+
+/// Files with a JSON object a line, in UTF-8, plain or packed by gzip or zstd.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+struct JsonlSource {
+    /// The files.
+    path: Paths,
+    /// Bytes that one line may have, at most 256MiB.
+    #[schemars(extend("default" = "8MiB"))]
+    max_record: Option<Size>,
+}
+
+/// Parquet files.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+struct ParquetSource {
+    /// The files; not standard input.
+    path: Paths,
+}
+
+/// CSV files, in UTF-8, plain or packed by gzip or zstd.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "kebab-case", deny_unknown_fields)]
 struct CsvSource {
-    /// The file, relative to the manifest's folder; `-` is standard input.
-    path: Path,
+    /// The files.
+    path: Paths,
     /// Whether the first record names the columns; if not, they are taken by position.
     #[schemars(extend("default" = true))]
     header: Option<bool>,
@@ -357,7 +393,7 @@ struct Limits {
     lost_time: Option<Time>,
 }
 
-/// Where the rows go: exactly one of `sqlite`, `postgres`, `csv` and `jsonl`.
+/// Where the rows go: exactly one of `sqlite`, `postgres`, `csv`, `jsonl` and `parquet`.
 #[derive(JsonSchema)]
 #[schemars(
     rename_all = "kebab-case",
@@ -367,6 +403,7 @@ struct Limits {
         { "required": ["postgres"] },
         { "required": ["csv"] },
         { "required": ["jsonl"] },
+        { "required": ["parquet"] },
     ])
 )]
 struct Sink {
@@ -378,6 +415,8 @@ struct Sink {
     csv: Option<CsvSink>,
     /// A file with a JSON object a line.
     jsonl: Option<JsonlSink>,
+    /// A Parquet file.
+    parquet: Option<ParquetSink>,
     /// The columns to store, in order; by default all that the last step leaves.
     #[schemars(extend("uniqueItems" = true, "minItems" = 1))]
     columns: Option<Vec<String>>,
@@ -503,6 +542,41 @@ struct JsonlSink {
     /// What becomes of the rows that are there.
     #[schemars(extend("default" = "replace"))]
     mode: Option<Mode>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+struct ParquetSink {
+    /// The file, relative to the manifest's folder.
+    path: Path,
+    /// What becomes of the rows that are there: a Parquet file cannot be added to.
+    #[schemars(extend("default" = "replace"))]
+    mode: Option<Replace>,
+    /// How the file's pages are compressed.
+    #[schemars(extend("default" = "zstd"))]
+    compression: Option<Compression>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+enum Replace {
+    /// They go, at the moment at which the new ones are there.
+    Replace,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+enum Compression {
+    /// By zstd.
+    Zstd,
+    /// By Snappy.
+    Snappy,
+    /// By gzip.
+    Gzip,
+    /// By LZ4.
+    Lz4,
+    /// Not at all.
+    None,
 }
 
 #[derive(JsonSchema)]

@@ -30,10 +30,12 @@ fn the_published_schema_is_this_one() {
 #[test]
 fn every_key_that_is_read_is_in_the_schema_and_no_other() {
     let schema = json_schema();
-    let shapes: [(&str, &Shape); 18] = [
+    let shapes: [(&str, &Shape); 21] = [
         ("Manifest", &load::MANIFEST),
         ("Source", &load::SOURCE),
         ("CsvSource", &load::CSV_SOURCE),
+        ("JsonlSource", &load::JSONL_SOURCE),
+        ("ParquetSource", &load::PARQUET_SOURCE),
         ("PostgresSource", &load::POSTGRES_SOURCE),
         ("Column", &load::COLUMN),
         ("Release", &load::RELEASE),
@@ -49,6 +51,7 @@ fn every_key_that_is_read_is_in_the_schema_and_no_other() {
         ("Tls", &load::TLS),
         ("CsvSink", &load::CSV_SINK),
         ("JsonlSink", &load::JSONL_SINK),
+        ("ParquetSink", &load::PARQUET_SINK),
     ];
     let mut seen = BTreeSet::from(["Rejects"]);
     for (name, shape) in shapes.into_iter().chain([("Rejects", &load::REJECTS)]) {

@@ -123,7 +123,7 @@ fn appended(value: i128, digit: u16, exponent: i32) -> Option<i128> {
         -3 => (10, 1000),
         _ => (1, 10_000),
     };
-    if digit % behind != 0 {
+    if !digit.is_multiple_of(behind) {
         return None;
     }
     value

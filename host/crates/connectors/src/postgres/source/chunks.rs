@@ -17,7 +17,7 @@ use glovebox_core::{Chunk, ChunkReader, SourceError};
 use super::Options;
 use super::cut::{Bounds, Piece};
 use super::decode::{reject, violation};
-use super::fetch::{Task, fetch_all};
+use super::fetch::{Fetched, Task, fetch_all};
 use super::open::{self, Opened, Reading};
 use super::session::Session;
 
@@ -44,7 +44,7 @@ pub(super) struct Chunks {
     tasks: Option<Sender<Task>>,
     stop: Arc<AtomicBool>,
     /// Ranges that are asked for, and the position behind each.
-    waiting: VecDeque<(Receiver<Result<Piece, SourceError>>, Option<u64>)>,
+    waiting: VecDeque<(Receiver<Fetched>, Option<u64>)>,
     /// The first range that was not asked for.
     next_range: u64,
     index: u64,

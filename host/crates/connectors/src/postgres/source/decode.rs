@@ -142,6 +142,7 @@ fn finish(
 pub(super) fn reject(row: u64, violations: Vec<Violation>) -> Reject {
     Reject {
         row,
+        file: None,
         line: None,
         violations,
     }

@@ -18,16 +18,19 @@ use super::session::{Session, ended};
 /// How often a reader that does not take is asked whether it will.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// A piece, or why there is none.
+pub(super) type Fetched = Result<Piece, SourceError>;
+
 /// A statement and where its rows go.
 pub(super) struct Task {
     /// COPY … TO STDOUT.
     pub(super) sql: String,
-    pub(super) out: Sender<Result<Piece, SourceError>>,
+    pub(super) out: Sender<Fetched>,
 }
 
 impl Task {
     /// Hands over, and waits until there is room; an error if nobody wants it any more.
-    fn give(&self, piece: Result<Piece, SourceError>, session: &Shared) -> Result<(), SourceError> {
+    fn give(&self, piece: Fetched, session: &Shared) -> Result<(), SourceError> {
         let mut piece = piece;
         loop {
             match self.out.send_timeout(piece, LOOK) {

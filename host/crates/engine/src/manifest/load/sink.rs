@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use super::columns::LONGEST_NAME;
+use super::files::parquet_sink;
 use super::optional;
 use super::postgres::postgres;
 use crate::manifest::block::{Block, Reader, Shape, short};
@@ -16,7 +17,7 @@ use crate::manifest::yaml::{Kind, Node};
 
 pub(crate) const SINK: Shape = Shape {
     what: "the sink",
-    keys: &["sqlite", "postgres", "csv", "jsonl", "columns"],
+    keys: &["sqlite", "postgres", "csv", "jsonl", "parquet", "columns"],
     hints: &[
         ("postgresql", "write `postgres:`"),
         (
@@ -30,10 +31,6 @@ pub(crate) const SINK: Shape = Shape {
         (
             "mode",
             "put it under the target: sqlite: { path: sales.db, table: sales, mode: replace }",
-        ),
-        (
-            "parquet",
-            "this version writes sqlite, postgres, csv and jsonl",
         ),
         ("json", "write `jsonl:`, one object a line"),
     ],
@@ -76,7 +73,7 @@ pub(crate) const JSONL_SINK: Shape = Shape {
     example: "jsonl: { path: clean.jsonl }",
 };
 
-const TARGETS: &[&str] = &["sqlite", "postgres", "csv", "jsonl"];
+const TARGETS: &[&str] = &["sqlite", "postgres", "csv", "jsonl", "parquet"];
 
 /// The manifest's `sink:`.
 pub(super) fn sink(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<Sink> {
@@ -102,7 +99,7 @@ pub(super) fn sink(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<S
 fn target(reader: &mut Reader<'_>, block: &Block<'_>) -> Option<SinkTarget> {
     let present = block.present(TARGETS);
     let Some(key) = present.first().copied() else {
-        if !block.hinted(&["postgresql", "parquet", "json", "path", "table"]) {
+        if !block.hinted(&["postgresql", "json", "path", "table"]) {
             reader.say(
                 Diagnostic::error(
                     block.head.clone(),
@@ -134,6 +131,7 @@ fn target(reader: &mut Reader<'_>, block: &Block<'_>) -> Option<SinkTarget> {
         "sqlite" => sqlite(reader, node, head).map(SinkTarget::Sqlite),
         "postgres" => postgres(reader, node, head).map(|sink| SinkTarget::Postgres(Box::new(sink))),
         "csv" => csv(reader, node, head).map(SinkTarget::Csv),
+        "parquet" => parquet_sink(reader, node, head).map(SinkTarget::Parquet),
         _ => jsonl(reader, node, head).map(SinkTarget::Jsonl),
     }
 }
@@ -202,7 +200,11 @@ fn jsonl(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<JsonlSink> 
 }
 
 /// A file to write.
-fn file(reader: &mut Reader<'_>, block: &Block<'_>, example: &str) -> Option<Spanned<PathBuf>> {
+pub(super) fn file(
+    reader: &mut Reader<'_>,
+    block: &Block<'_>,
+    example: &str,
+) -> Option<Spanned<PathBuf>> {
     let (node, _) = reader.need(block, "path", example)?;
     if matches!(&node.kind, Kind::Text(text) if text == "-") {
         reader.say(

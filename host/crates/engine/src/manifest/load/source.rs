@@ -4,17 +4,17 @@
 
 use std::ops::RangeInclusive;
 
-use super::optional;
 use super::postgres_source::postgres_source;
+use super::{files, optional};
 use crate::manifest::block::{Block, Reader, Shape};
 use crate::manifest::diagnostic::Diagnostic;
 use crate::manifest::model::{CsvSource, Input, Source, Span, Spanned};
 use crate::manifest::units;
-use crate::manifest::yaml::{Kind, Node};
+use crate::manifest::yaml::Node;
 
 pub(crate) const SOURCE: Shape = Shape {
     what: "the source",
-    keys: &["csv", "postgres"],
+    keys: &["csv", "jsonl", "parquet", "postgres"],
     hints: &[
         ("path", "put it under the format: csv: { path: sales.csv }"),
         ("columns", "`columns:` stands beside `source:`, not in it"),
@@ -23,14 +23,8 @@ pub(crate) const SOURCE: Shape = Shape {
             "table",
             "put it under the format: postgres: { host: db.internal, …, table: sales }",
         ),
-        (
-            "parquet",
-            "this version reads csv and postgres: csv: { path: sales.csv }",
-        ),
-        (
-            "jsonl",
-            "this version reads csv and postgres: csv: { path: sales.csv }",
-        ),
+        ("json", "write `jsonl:`, for an object a line"),
+        ("ndjson", "write `jsonl:`"),
     ],
     example: "source: { csv: { path: sales.csv } }",
 };
@@ -48,6 +42,11 @@ pub(crate) const CSV_SOURCE: Shape = Shape {
     ],
     hints: &[
         ("file", "write `path:`"),
+        ("files", "write `path:`, with one path or a list of them"),
+        (
+            "compression",
+            "delete it: gzip and zstd are found by what the file holds",
+        ),
         ("separator", "write `delimiter:`"),
         ("columns", "`columns:` stands beside `source:`, not in it"),
         ("encoding", "delete it: CSV files are read as UTF-8"),
@@ -63,27 +62,47 @@ const SIZE_BOUNDS: RangeInclusive<u64> = 1..=256 << 20;
 pub(super) fn source(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<Source> {
     let block = reader.block(node, head, &SOURCE)?;
     let present = block.present(SOURCE.keys);
-    if block.has_strangers() && present.is_empty() {
-        // What was said about them says this too.
+    let Some(key) = present.first().copied() else {
+        // What was said about strangers says this too.
+        if !block.has_strangers() {
+            reader.say(
+                Diagnostic::error(
+                    block.head,
+                    "the source does not say where the rows come from",
+                )
+                .help(format!(
+                    "add one of: {}; like {}",
+                    SOURCE.keys.join(", "),
+                    CSV_SOURCE.example
+                )),
+            );
+        }
         return None;
+    };
+    let (node, head) = block.get(key)?;
+    if let Some(other) = present.get(1) {
+        let second = block.get(other).map_or(head.clone(), |(_, span)| span);
+        reader.say(
+            Diagnostic::error(
+                second,
+                format!("rows come from one place: `{key}` or `{other}`"),
+            )
+            .label("a second source")
+            .context(head.clone(), "the first one")
+            .help("delete one; several files of one format are a list under `path:`, and for both, run two manifests"),
+        );
     }
-    if let [first, second, ..] = present.as_slice() {
-        two_sources(reader, &block, first, second);
+    match key {
+        "jsonl" => files::jsonl_source(reader, node, head).map(Source::Jsonl),
+        "parquet" => files::parquet_source(reader, node, head).map(Source::Parquet),
+        "postgres" => postgres_source(reader, node, head).map(|s| Source::Postgres(Box::new(s))),
+        _ => csv(reader, node, head).map(Source::Csv),
     }
-    if let Some((node, head)) = block.get("postgres") {
-        return postgres_source(reader, node, head).map(|s| Source::Postgres(Box::new(s)));
-    }
-    let (node, head) = reader.need(&block, "csv", CSV_SOURCE.example)?;
-    let block = reader.block(node, head, &CSV_SOURCE)?;
+}
 
-    let path = reader
-        .need(&block, "path", "path: sales.csv")
-        .and_then(|(node, _)| match &node.kind {
-            Kind::Text(text) if text == "-" => Some(Spanned::new(Input::Stdin, node.span.clone())),
-            _ => reader
-                .path(node, "path", "path: sales.csv")
-                .map(|p| Spanned::new(Input::File(p.value), p.span)),
-        });
+fn csv(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<CsvSource> {
+    let block = reader.block(node, head, &CSV_SOURCE)?;
+    let paths = files::inputs(reader, &block, "path: sales.csv");
     let header = optional(&block, "header", |node| reader.boolean(node, "header"));
     let delimiter = optional(&block, "delimiter", |node| {
         reader.byte(node, "delimiter", "delimiter: \";\"")
@@ -100,7 +119,7 @@ pub(super) fn source(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option
     });
 
     let csv = CsvSource {
-        path: path?,
+        paths: paths?,
         header: header.is_none_or(|h| h.value),
         delimiter: delimiter.unwrap_or(b','),
         quote: quote.unwrap_or(b'"'),
@@ -120,20 +139,7 @@ pub(super) fn source(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option
             )),
         );
     }
-    Some(Source::Csv(csv))
-}
-
-fn two_sources(reader: &mut Reader<'_>, block: &Block<'_>, one: &'static str, two: &'static str) {
-    let place = |key| block.get(key).map_or(block.head.clone(), |(_, span)| span);
-    reader.say(
-        Diagnostic::error(
-            place(two),
-            format!("rows come from one place: `{one}` or `{two}`"),
-        )
-        .label("a second source")
-        .context(place(one), "the first one")
-        .help("delete one; to read both, run two manifests"),
-    );
+    Some(csv)
 }
 
 /// Complains where fields could not be told from their quotes.
@@ -163,7 +169,7 @@ fn nulls(reader: &mut Reader<'_>, node: &Node) -> Option<Vec<String>> {
 /// Stands for a source that could not be read.
 pub(super) fn nothing(span: Span) -> Source {
     Source::Csv(CsvSource {
-        path: Spanned::new(Input::Stdin, span),
+        paths: vec![Spanned::new(Input::Stdin, span)],
         header: true,
         delimiter: b',',
         quote: b'"',

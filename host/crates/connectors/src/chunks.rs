@@ -1,5 +1,5 @@
-//! Cuts a stream of CSV bytes into chunks of whole records, in memory that does not depend on
-//! the stream.
+//! Cuts a stream of bytes into chunks of whole records, in memory that does not depend on the
+//! stream.
 //!
 //! Owns bounds that are a function of the bytes alone, so that a resumed run cuts the same chunks;
 //! refuses to hold a record beyond `max_record`: it is skipped and rejected.
@@ -8,18 +8,55 @@ use std::io::Read;
 
 use glovebox_core::{Chunk, ChunkReader, Reject, SourceError, Violation};
 
-use super::bounds::{Bounds, newlines};
-use super::options::Checked;
-use super::records::Dialect;
+use crate::input::Stream;
 
 /// Rows are counted a piece at a time, so that a chunk of very short rows can end early.
 const PIECE: usize = 64 << 10;
 
+/// Where records end in a stream of bytes, as far as it has been seen.
+pub(crate) trait Bounds: Clone + Send {
+    /// Takes all of `bytes` in.
+    fn scan(&mut self, bytes: &[u8]) -> Seen;
+
+    /// Takes `bytes` in up to the end of the first record, and says where that is.
+    fn first_end(&mut self, bytes: &[u8]) -> Option<usize>;
+
+    /// Whether the end of the bytes, if it came now, would end a record.
+    fn within_record(&self) -> bool;
+
+    /// How many bytes stand before the first record.
+    fn blank(&self, bytes: &[u8]) -> usize;
+}
+
+/// What a scan saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Seen {
+    /// Records that ended.
+    pub(crate) rows: u64,
+    /// Where the bytes may be cut: behind the last line end between records.
+    pub(crate) cut: Option<usize>,
+}
+
+/// The sizes that chunks are cut to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sizes {
+    /// Bytes of a chunk.
+    pub(crate) chunk_bytes: usize,
+    /// Rows after which one ends early.
+    pub(crate) chunk_rows: u64,
+    /// Bytes of a record that is held.
+    pub(crate) max_record: usize,
+    /// What may be the matter with a longer one.
+    pub(crate) suspect: &'static str,
+}
+
 /// Reads chunks.
-pub(super) struct Chunks {
-    input: Box<dyn Read + Send>,
+pub(crate) struct Chunks<B> {
+    input: Stream,
     place: String,
-    options: Checked,
+    options: Sizes,
+    /// Before the first record.
+    start: B,
     /// Bytes that were read and belong to the next chunk.
     carry: Vec<u8>,
     ended: bool,
@@ -29,17 +66,19 @@ pub(super) struct Chunks {
     position: u64,
 }
 
-impl Chunks {
+impl<B: Bounds> Chunks<B> {
     /// A byte order mark is skipped; one of UTF-16 is an error.
-    pub(super) fn new(
-        input: Box<dyn Read + Send>,
+    pub(crate) fn new(
+        input: Stream,
         place: String,
-        options: Checked,
+        options: Sizes,
+        start: B,
     ) -> Result<Self, SourceError> {
         let mut chunks = Chunks {
             input,
             place,
             options,
+            start,
             carry: Vec::new(),
             ended: false,
             index: 0,
@@ -64,8 +103,8 @@ impl Chunks {
     }
 
     /// The bytes of the first record, which stay to be read; none at all in an empty file.
-    pub(super) fn first_record(&mut self) -> Result<&[u8], SourceError> {
-        let mut bounds = Bounds::new(self.options.dialect);
+    pub(crate) fn first_record(&mut self) -> Result<&[u8], SourceError> {
+        let mut bounds = self.start.clone();
         let mut bytes = std::mem::take(&mut self.carry);
         let mut scanned = 0;
         let end = loop {
@@ -82,9 +121,8 @@ impl Chunks {
                 return Err(SourceError::Shape {
                     place: self.place.clone(),
                     problem: format!(
-                        "its first line is longer than {} bytes (`max-record`); check `quote`: a \
-                         quote may have been left open",
-                        self.options.max_record
+                        "its first record is longer than {} bytes (`max-record`); {}",
+                        self.options.max_record, self.options.suspect
                     ),
                 });
             }
@@ -93,8 +131,16 @@ impl Chunks {
         Ok(self.carry.get(..end).unwrap_or_default())
     }
 
+    /// The first bytes, which stay to be read: a chunk of them, or all there are.
+    pub(crate) fn peek(&mut self) -> Result<&[u8], SourceError> {
+        let mut bytes = std::mem::take(&mut self.carry);
+        self.fill(&mut bytes, self.options.chunk_bytes)?;
+        self.carry = bytes;
+        Ok(&self.carry)
+    }
+
     /// Goes past the first `len` bytes, which [`Chunks::first_record`] showed.
-    pub(super) fn skip(&mut self, len: usize) {
+    pub(crate) fn skip(&mut self, len: usize) {
         let after = self.carry.split_off(len.min(self.carry.len()));
         self.line += newlines(&self.carry);
         self.position += self.carry.len() as u64;
@@ -132,11 +178,12 @@ impl Chunks {
         self.position += bytes.len() as u64;
         let chunk = Chunk {
             index: self.index,
+            part: 0,
             first_row: self.row,
             rows,
             first_line: Some(self.line),
             rejects: Vec::new(),
-            position: self.position,
+            position: self.input.used().unwrap_or(self.position),
             bytes,
         };
         self.index += 1;
@@ -147,12 +194,9 @@ impl Chunks {
 
     /// Reads past a record that is too long, of which `bytes` holds the start.
     fn skip_record(&mut self, mut bytes: Vec<u8>) -> Result<Chunk, SourceError> {
-        let blank = bytes
-            .iter()
-            .take_while(|&&b| Dialect::ends_record(b))
-            .count();
+        let blank = self.start.blank(&bytes);
         let line = self.line + newlines(bytes.get(..blank).unwrap_or_default());
-        let mut bounds = Bounds::new(self.options.dialect);
+        let mut bounds = self.start.clone();
         let end = loop {
             if let Some(end) = bounds.first_end(&bytes) {
                 break end;
@@ -169,8 +213,9 @@ impl Chunks {
         chunk.bytes = Vec::new();
         chunk.rejects.push(Reject {
             row: self.row,
+            file: None,
             line: Some(line),
-            violations: vec![too_long(self.options.max_record)],
+            violations: vec![too_long(self.options.max_record, self.options.suspect)],
         });
         self.row += 1;
         Ok(chunk)
@@ -178,22 +223,24 @@ impl Chunks {
 }
 
 /// What is said of a record that is longer than that.
-pub(super) fn too_long(most: usize) -> Violation {
+pub(crate) fn too_long(most: usize, suspect: &str) -> Violation {
     Violation {
         step: "source".into(),
         column: None,
         rule: "too-long".into(),
-        message: format!(
-            "the record is longer than {most} bytes (`max-record`); a quote may have been left open"
-        )
-        .into(),
+        message: format!("the record is longer than {most} bytes (`max-record`); {suspect}").into(),
     }
 }
 
-impl ChunkReader for Chunks {
+/// How many newlines there are.
+pub(crate) fn newlines(bytes: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', bytes).count() as u64
+}
+
+impl<B: Bounds> ChunkReader for Chunks<B> {
     fn next_chunk(&mut self) -> Result<Option<Chunk>, SourceError> {
         let mut bytes = std::mem::take(&mut self.carry);
-        let mut bounds = Bounds::new(self.options.dialect);
+        let mut bounds = self.start.clone();
         let (mut scanned, mut rows, mut cut) = (0, 0, 0);
         let mut target = self.options.chunk_bytes;
         loop {

@@ -1,0 +1,260 @@
+//! What the JSON lines source makes of whole files: the same rows wherever the chunks are cut, and
+//! what the sink wrote as it was.
+//!
+//! Owns the proof that parallel equals serial; the parts are tested beside themselves.
+
+use std::io::Cursor;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::builder::{
+    BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float64Builder, Int64Builder,
+    StringBuilder, TimestampMicrosecondBuilder,
+};
+use arrow_array::{ArrayRef, RecordBatch};
+use glovebox_core::{
+    Batch, Chunk, ChunkReader as _, DataType, Decoded, Decoder as _, Field, FinishedChunk, Job,
+    Origin, Schema, Sink as _, Source as _, Totals,
+};
+use proptest::prelude::*;
+
+use super::decode::JsonDecoder;
+use super::source::start;
+use super::{Mode, Options, Sink, SinkOptions, Source};
+use crate::input::{Inputs, Stream};
+
+/// A row: number, line, and its cells as Arrow shows them, or the rules that it broke.
+type Row = (u64, u64, Result<String, Vec<String>>);
+
+fn text(names: &[&str]) -> Schema {
+    let fields = names.iter().map(|n| Field::new(*n, DataType::Text));
+    Schema::new(fields.collect())
+}
+
+fn cut(file: &[u8], options: &Options) -> Vec<Chunk> {
+    let stream = Stream::plain(Cursor::new(file.to_vec()));
+    let mut chunks = start(stream, "in.jsonl".into(), options.sizes()).unwrap();
+    let mut all = Vec::new();
+    while let Some(chunk) = chunks.next_chunk().unwrap() {
+        all.push(chunk);
+    }
+    all
+}
+
+fn read(file: &[u8], options: &Options, schema: &Schema) -> Vec<Row> {
+    let inputs = Arc::new(Inputs::new(&options.inputs, &[]));
+    let mut decoder = JsonDecoder::new(options, schema, inputs);
+    let mut rows = Vec::new();
+    for chunk in cut(file, options) {
+        let due = chunk.rows + chunk.rejects.len() as u64;
+        let decoded = decoder.decode(chunk).unwrap();
+        let before = rows.len() as u64;
+        rows.extend(rows_of(&decoded));
+        assert_eq!(rows.len() as u64 - before, due);
+    }
+    rows.sort_by_key(|r| r.0);
+    assert!(rows.iter().map(|r| r.0).eq(0..rows.len() as u64));
+    rows
+}
+
+fn rows_of(decoded: &Decoded) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for batch in &decoded.batches {
+        for i in 0..batch.rows() {
+            let row = format!("{:?}", batch.columns.slice(i, 1).columns());
+            rows.push((batch.origin.row(i), batch.origin.line(i).unwrap(), Ok(row)));
+        }
+    }
+    for reject in &decoded.rejects {
+        let rules = reject.violations.iter();
+        let rules = rules.map(|v| match &v.column {
+            Some(column) => format!("{column}:{}", v.rule),
+            None => v.rule.to_string(),
+        });
+        rows.push((reject.row, reject.line.unwrap(), Err(rules.collect())));
+    }
+    rows
+}
+
+#[test]
+fn a_file_cut_at_any_byte_gives_the_same_rows() {
+    let file = "\u{feff}{\"a\":\"x\\n\",\"b\":1}\r\n\n  \t\n{\"b\":[1,{\"a\":2}]}\n{\"a\":\n}\n\
+                {\"a\":\"\u{e9}\",\"b\":\"1\",\"b\":2}\n[1]\n{\"a\":\"\\ud800\"}\n \r\n{\"a\":null}";
+    let schema = text(&["a", "b"]);
+    let whole = read(file.as_bytes(), &Options::new("in.jsonl"), &schema);
+    let rules = |i: usize| whole[i].2.clone().err().unwrap_or_default();
+    assert_eq!(whole.len(), 8);
+    let lines: Vec<u64> = whole.iter().map(|r| r.1).collect();
+    assert_eq!(lines, [1, 4, 5, 6, 7, 8, 9, 11]);
+    assert_eq!(rules(2), ["json"]);
+    assert_eq!(rules(3), ["json"]);
+    assert_eq!(rules(4), ["b:json"]);
+    assert_eq!(rules(5), ["json"]);
+    assert_eq!(rules(6), ["a:utf-8"]);
+    for chunk_bytes in 1..=file.len() + 1 {
+        for batch_rows in [1, 2, 100] {
+            let options = Options {
+                chunk_bytes,
+                batch_rows,
+                ..Options::new("in.jsonl")
+            };
+            assert_eq!(
+                read(file.as_bytes(), &options, &schema),
+                whole,
+                "by {chunk_bytes}"
+            );
+        }
+    }
+}
+
+#[test]
+fn lines_too_long_and_lines_that_are_no_text_are_rejected_and_the_run_goes_on() {
+    let long = "x".repeat(500);
+    let mut file = format!("{{\"a\":1}}\n\n{{\"a\":\"{long}\"}}\n").into_bytes();
+    file.extend_from_slice(b"{\"a\":\"\xff\"}\n{\"a\":2}");
+    let schema = text(&["a"]);
+    for chunk_bytes in [16, 5000] {
+        let options = Options {
+            chunk_bytes,
+            max_record: 64,
+            ..Options::new("in.jsonl")
+        };
+        let rows = read(&file, &options, &schema);
+        let short: Vec<_> = rows.iter().map(|r| (r.1, r.2.clone().err())).collect();
+        let rule = |rule: &str| Some(vec![rule.to_owned()]);
+        assert_eq!(
+            short,
+            [
+                (1, None),
+                (3, rule("too-long")),
+                (4, rule("utf-8")),
+                (5, None)
+            ]
+        );
+    }
+}
+
+#[test]
+fn a_value_never_gets_into_a_message() {
+    let file = b"{\"n\":\"secret\",\"t\":\"secret\\u0000\"}\n{\"n\":secret}\nsecret\n";
+    let schema = Schema::new(vec![
+        Field::new("n", DataType::Int64),
+        Field::new("t", DataType::Text),
+    ]);
+    let options = Options::new("in.jsonl");
+    let mut decoder = JsonDecoder::new(&options, &schema, Arc::new(Inputs::new(&[], &[])));
+    let chunk = cut(file, &options).remove(0);
+    let decoded = decoder.decode(chunk).unwrap();
+    assert_eq!(decoded.rejects.len(), 3);
+    let told = format!("{:?}", decoded.rejects);
+    assert!(!told.contains("secret"), "{told}");
+    assert!(told.contains("`n` is not an int64"), "{told}");
+    assert!(told.contains("no JSON object; see its column 6"), "{told}");
+}
+
+#[test]
+fn a_json_array_is_refused_before_the_first_row() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("in.jsonl");
+    std::fs::write(&path, "\n [\n{\"a\":1}]").unwrap();
+    let source = Source::new(Options::new(&path), text(&["a"]));
+    let error = source.chunks().err().unwrap().to_string();
+    assert!(error.contains("jq -c"), "{error}");
+}
+
+fn columns() -> Schema {
+    let decimal = DataType::Decimal {
+        precision: 38,
+        scale: 5,
+    };
+    Schema::new(vec![
+        Field::new("text \"t\"", DataType::Text),
+        Field::new("int", DataType::Int64),
+        Field::new("float", DataType::Float64),
+        Field::new("bool", DataType::Boolean),
+        Field::new("decimal", decimal),
+        Field::new("bytes", DataType::Bytes),
+        Field::new("date", DataType::Date),
+        Field::new("time", DataType::Timestamp),
+    ])
+}
+
+/// What the sink makes of a batch, read back by the source.
+fn back(batch: &RecordBatch, path: &Path) -> Vec<RecordBatch> {
+    let mut sink = Sink::new(path, Mode::Replace, SinkOptions::default());
+    sink.open(&Job::default(), &columns()).unwrap();
+    let batches = [Batch::new(batch.clone(), Origin::contiguous(0))];
+    let encoded = sink.encoder().encode(&batches).unwrap();
+    sink.write(FinishedChunk {
+        encoded,
+        ..FinishedChunk::default()
+    })
+    .unwrap();
+    sink.commit(&Totals::default()).unwrap();
+    let source = Source::new(Options::new(path), columns());
+    let (mut chunks, mut decoder) = (source.chunks().unwrap(), source.decoder().unwrap());
+    let mut found = Vec::new();
+    while let Some(chunk) = chunks.next_chunk().unwrap() {
+        let decoded = decoder.decode(chunk).unwrap();
+        assert!(decoded.rejects.is_empty(), "{:?}", decoded.rejects);
+        found.extend(decoded.batches.into_iter().map(|b| b.columns));
+    }
+    found
+}
+
+type Cells = (
+    Option<String>,
+    Option<i64>,
+    Option<f64>,
+    Option<bool>,
+    Option<i128>,
+    Option<Vec<u8>>,
+    Option<i32>,
+    Option<i64>,
+);
+
+fn cells() -> impl Strategy<Value = Cells> {
+    let option = prop::option::of::<BoxedStrategy<String>>;
+    (
+        option("[^\0]{0,12}".boxed()),
+        any::<Option<i64>>(),
+        any::<Option<f64>>(),
+        any::<Option<bool>>(),
+        prop::option::of(-(10i128.pow(38) - 1)..10i128.pow(38)),
+        any::<Option<Vec<u8>>>(),
+        prop::option::of(-719_528i32..2_932_896),
+        prop::option::of(-62_167_219_200_000_000i64..253_402_300_800_000_000),
+    )
+}
+
+proptest! {
+    #[test]
+    fn what_the_sink_writes_is_read_back_equal(rows in prop::collection::vec(cells(), 1..20)) {
+        let (mut t, mut i, mut f) = (StringBuilder::new(), Int64Builder::new(), Float64Builder::new());
+        let (mut b, mut d) = (BooleanBuilder::new(), Decimal128Builder::new());
+        let (mut x, mut day) = (BinaryBuilder::new(), Date32Builder::new());
+        let mut at = TimestampMicrosecondBuilder::new();
+        for (text, int, float, flag, decimal, bytes, date, time) in rows {
+            t.append_option(text);
+            i.append_option(int);
+            f.append_option(float);
+            b.append_option(flag);
+            d.append_option(decimal);
+            x.append_option(bytes);
+            day.append_option(date);
+            at.append_option(time);
+        }
+        let decimals = d.finish().with_precision_and_scale(38, 5).unwrap();
+        let arrays: Vec<ArrayRef> = vec![
+            Arc::new(t.finish()), Arc::new(i.finish()), Arc::new(f.finish()), Arc::new(b.finish()),
+            Arc::new(decimals), Arc::new(x.finish()), Arc::new(day.finish()),
+            Arc::new(at.finish().with_timezone("UTC")),
+        ];
+        let batch = RecordBatch::try_new(columns().to_arrow(), arrays).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let found = back(&batch, &dir.path().join("out.jsonl"));
+        prop_assert_eq!(found.len(), 1);
+        // NaN is not equal to itself, and there is only one in what is read.
+        prop_assert_eq!(format!("{found:?}"), format!("{:?}", [batch]));
+    }
+}

@@ -1,0 +1,56 @@
+//! One row group of a file, as the `parquet` crate asks for it.
+//!
+//! Owns nothing but the way to a column's pages; refuses to hold more of the group than a page of
+//! each column.
+
+use std::iter::once;
+use std::sync::Arc;
+
+use parquet::arrow::arrow_reader::RowGroups;
+use parquet::column::page::{PageIterator, PageReader};
+use parquet::errors::{ParquetError, Result};
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use parquet::file::reader::SerializedPageReader;
+
+use super::file::{Opened, rows};
+
+/// A row group.
+pub(super) struct Group<'a> {
+    pub(super) opened: &'a Opened,
+    pub(super) meta: &'a RowGroupMetaData,
+}
+
+impl RowGroups for Group<'_> {
+    fn num_rows(&self) -> usize {
+        usize::try_from(rows(self.meta)).unwrap_or(usize::MAX)
+    }
+
+    fn column_chunks(&self, leaf: usize) -> Result<Box<dyn PageIterator>> {
+        let column = self.meta.columns().get(leaf);
+        let column = column.ok_or_else(|| ParquetError::General("no such column".into()))?;
+        let region = Arc::new(self.opened.region(self.meta, leaf));
+        let pages = SerializedPageReader::new(region, column, self.num_rows(), None)?;
+        Ok(Box::new(OneChunk(Some(Box::new(pages)))))
+    }
+
+    fn row_groups(&self) -> Box<dyn Iterator<Item = &RowGroupMetaData> + '_> {
+        Box::new(once(self.meta))
+    }
+
+    fn metadata(&self) -> &ParquetMetaData {
+        &self.opened.metadata
+    }
+}
+
+/// The pages of a column in one row group.
+struct OneChunk(Option<Box<dyn PageReader>>);
+
+impl Iterator for OneChunk {
+    type Item = Result<Box<dyn PageReader>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.take().map(Ok)
+    }
+}
+
+impl PageIterator for OneChunk {}

@@ -1,0 +1,361 @@
+//! The Parquet sink: row groups of bounded size, encoded side by side and written in order.
+//!
+//! Owns what a run's Parquet file looks like; refuses to add to one, and to leave half of one.
+
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use glovebox_core::{
+    Batch, ChunkRecord, Encoded, Encoder, FinishedChunk, History, Job, KeptReject, Payload, Schema,
+    SinkError, Totals,
+};
+use parquet::arrow::ArrowSchemaConverter;
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::basic::{GzipLevel, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+
+use crate::staged::Staged;
+
+/// Rows of a row group.
+const GROUP_ROWS: usize = 128 << 10;
+/// Bytes of the columns of a row group, as they are in memory.
+const GROUP_BYTES: usize = 32 << 20;
+/// Row groups that are encoded at the same time.
+const ENCODING: usize = 2;
+
+/// How the pages of a file are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Compression {
+    /// By zstd, level 1.
+    #[default]
+    Zstd,
+    /// By Snappy.
+    Snappy,
+    /// By gzip.
+    Gzip,
+    /// By LZ4, without frames.
+    Lz4,
+    /// Not at all.
+    None,
+}
+
+impl From<Compression> for parquet::basic::Compression {
+    fn from(compression: Compression) -> Self {
+        match compression {
+            Compression::Zstd => Self::ZSTD(ZstdLevel::default()),
+            Compression::Snappy => Self::SNAPPY,
+            Compression::Gzip => Self::GZIP(GzipLevel::default()),
+            Compression::Lz4 => Self::LZ4_RAW,
+            Compression::None => Self::UNCOMPRESSED,
+        }
+    }
+}
+
+/// Rows to a Parquet file, which takes its place when it is whole.
+///
+/// Text is a string, a decimal a decimal, a date days, a timestamp microseconds in UTC, and bytes
+/// are bytes; every column may have nulls. A row group has 131,072 rows, or fewer where they are
+/// large.
+pub struct Sink {
+    path: PathBuf,
+    compression: Compression,
+    writing: Option<Writing>,
+}
+
+type Encoding = JoinHandle<Result<Vec<ArrowColumnChunk>, ParquetError>>;
+
+/// A file on its way.
+struct Writing {
+    file: SerializedFileWriter<Out>,
+    factory: Arc<ArrowRowGroupWriterFactory>,
+    arrow: SchemaRef,
+    /// The row group that is gathered.
+    batches: Vec<RecordBatch>,
+    rows: usize,
+    bytes: usize,
+    /// How many were handed to be encoded.
+    groups: usize,
+    encoding: VecDeque<Encoding>,
+}
+
+/// A staged file as the `parquet` crate writes it.
+struct Out(Staged);
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Sink {
+    /// A sink that will write to `path`; nothing is opened yet.
+    pub fn new(path: impl Into<PathBuf>, compression: Compression) -> Self {
+        Sink {
+            path: path.into(),
+            compression,
+            writing: None,
+        }
+    }
+
+    fn place(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn io(&self, problem: io::Error) -> SinkError {
+        SinkError::Io {
+            place: self.place(),
+            problem,
+        }
+    }
+
+    fn internal(&self, problem: &str) -> SinkError {
+        SinkError::Internal {
+            place: self.place(),
+            problem: problem.into(),
+        }
+    }
+
+    /// The disk's error, if it was that. What the crate says of others may quote a value.
+    fn failed(&self, error: ParquetError) -> SinkError {
+        if let ParquetError::External(error) = error {
+            match error.downcast::<io::Error>() {
+                Ok(error) => return self.io(*error),
+                Err(_) => return self.internal("the rows cannot be encoded"),
+            }
+        }
+        self.internal("the rows cannot be encoded")
+    }
+
+    fn check(&self, schema: &Schema) -> Result<(), SinkError> {
+        if schema.fields.is_empty() {
+            return Err(SinkError::Shape {
+                place: self.place(),
+                problem: "there are no columns to write; name some in `columns`".into(),
+            });
+        }
+        Ok(())
+    }
+
+    fn start(&self, staged: Staged, schema: &Schema) -> Result<Writing, ParquetError> {
+        let arrow = schema.to_arrow();
+        let described = ArrowSchemaConverter::new().convert(&arrow)?;
+        let properties = WriterProperties::builder()
+            .set_compression(self.compression.into())
+            .set_created_by(concat!("glovebox ", env!("CARGO_PKG_VERSION")).into())
+            .build();
+        let file = SerializedFileWriter::new(
+            Out(staged),
+            described.root_schema_ptr(),
+            Arc::new(properties),
+        )?;
+        let factory = ArrowRowGroupWriterFactory::new(&file, Arc::clone(&arrow));
+        Ok(Writing {
+            file,
+            factory: Arc::new(factory),
+            arrow,
+            batches: Vec::new(),
+            rows: 0,
+            bytes: 0,
+            groups: 0,
+            encoding: VecDeque::new(),
+        })
+    }
+}
+
+impl Writing {
+    fn add(&mut self, batch: RecordBatch) -> Result<(), ParquetError> {
+        let mut rest = batch;
+        while self.rows + rest.num_rows() > GROUP_ROWS {
+            let fit = GROUP_ROWS - self.rows;
+            self.gather(rest.slice(0, fit));
+            self.cut()?;
+            rest = rest.slice(fit, rest.num_rows() - fit);
+        }
+        self.bytes += weight(&rest)?;
+        self.gather(rest);
+        if self.rows == GROUP_ROWS || self.bytes >= GROUP_BYTES {
+            self.cut()?;
+        }
+        Ok(())
+    }
+
+    fn gather(&mut self, batch: RecordBatch) {
+        self.rows += batch.num_rows();
+        if batch.num_rows() > 0 {
+            self.batches.push(batch);
+        }
+    }
+
+    /// Hands what was gathered to a thread that encodes it.
+    fn cut(&mut self) -> Result<(), ParquetError> {
+        let batches = std::mem::take(&mut self.batches);
+        (self.rows, self.bytes) = (0, 0);
+        if batches.is_empty() {
+            return Ok(());
+        }
+        if self.encoding.len() >= ENCODING {
+            self.finish_one()?;
+        }
+        let (factory, arrow, group) = (
+            Arc::clone(&self.factory),
+            Arc::clone(&self.arrow),
+            self.groups,
+        );
+        self.groups += 1;
+        let thread = std::thread::spawn(move || encode(&factory, &arrow, group, &batches));
+        self.encoding.push_back(thread);
+        Ok(())
+    }
+
+    /// Writes the oldest of the row groups that are encoded.
+    fn finish_one(&mut self) -> Result<(), ParquetError> {
+        let Some(thread) = self.encoding.pop_front() else {
+            return Ok(());
+        };
+        let columns = thread
+            .join()
+            .map_err(|_| ParquetError::General("a row group's encoding panicked".into()))??;
+        let mut group = self.file.next_row_group()?;
+        for column in columns {
+            column.append_to_row_group(&mut group)?;
+        }
+        group.close().map(drop)
+    }
+
+    /// The whole file.
+    fn finish(mut self) -> Result<Staged, ParquetError> {
+        self.cut()?;
+        while !self.encoding.is_empty() {
+            self.finish_one()?;
+        }
+        // Writes the footer, too.
+        self.file.into_inner().map(|out| out.0)
+    }
+}
+
+/// Bytes of a batch's cells, which may be a part of larger columns.
+fn weight(batch: &RecordBatch) -> Result<usize, ParquetError> {
+    let sizes = batch.columns().iter().map(|column| {
+        let data = column.to_data();
+        Ok(data.get_slice_memory_size()?)
+    });
+    sizes.sum()
+}
+
+fn encode(
+    factory: &ArrowRowGroupWriterFactory,
+    arrow: &SchemaRef,
+    group: usize,
+    batches: &[RecordBatch],
+) -> Result<Vec<ArrowColumnChunk>, ParquetError> {
+    let mut writers = factory.create_column_writers(group)?;
+    for (i, (writer, field)) in writers.iter_mut().zip(arrow.fields()).enumerate() {
+        for batch in batches {
+            let column = batch.columns().get(i);
+            let column =
+                column.ok_or_else(|| ParquetError::General("a column is missing".into()))?;
+            for leaf in compute_leaves(field, column)? {
+                writer.write(&leaf)?;
+            }
+        }
+    }
+    writers.into_iter().map(|writer| writer.close()).collect()
+}
+
+impl glovebox_core::Sink for Sink {
+    fn describe(&self) -> String {
+        format!("Parquet in {}", self.place())
+    }
+
+    fn probe(&mut self, schema: &Schema) -> Result<(), SinkError> {
+        self.check(schema)?;
+        Staged::probe(&self.path).map_err(|e| self.io(e))
+    }
+
+    /// A file keeps no books: it is whole or not there.
+    fn history(&mut self, _: &str, _: &str) -> Result<Option<History>, SinkError> {
+        Ok(None)
+    }
+
+    fn open(&mut self, _: &Job, schema: &Schema) -> Result<Vec<ChunkRecord>, SinkError> {
+        self.check(schema)?;
+        let staged = Staged::create(&self.path).map_err(|e| self.io(e))?;
+        self.writing = Some(self.start(staged, schema).map_err(|e| self.failed(e))?);
+        Ok(Vec::new())
+    }
+
+    fn encoder(&self) -> Box<dyn Encoder> {
+        let arrow = self.writing.as_ref().map(|w| Arc::clone(&w.arrow));
+        Box::new(Columns {
+            place: self.place(),
+            arrow,
+        })
+    }
+
+    fn write(&mut self, chunk: FinishedChunk) -> Result<(), SinkError> {
+        let Some(writing) = &mut self.writing else {
+            return Err(self.internal("rows came before the sink was opened"));
+        };
+        let added = match chunk.encoded.payload {
+            Payload::Empty => Ok(()),
+            Payload::Batches(batches) => batches.into_iter().try_for_each(|b| writing.add(b)),
+            Payload::Bytes(_) => return Err(self.internal("row groups take columns, not bytes")),
+        };
+        added.map_err(|e| self.failed(e))
+    }
+
+    fn commit(&mut self, _: &Totals) -> Result<(), SinkError> {
+        let Some(writing) = self.writing.take() else {
+            return Err(self.internal("committed before the sink was opened"));
+        };
+        let staged = writing.finish().map_err(|e| self.failed(e))?;
+        staged.publish().map_err(|e| self.io(e))
+    }
+
+    fn rejects(&mut self, _: &str, _: &mut dyn FnMut(KeptReject)) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    fn abort(&mut self) -> u64 {
+        self.writing = None;
+        0
+    }
+}
+
+/// Hands columns on: a row group is made of many chunks.
+struct Columns {
+    place: String,
+    arrow: Option<SchemaRef>,
+}
+
+impl Encoder for Columns {
+    fn encode(&mut self, batches: &[Batch]) -> Result<Encoded, SinkError> {
+        let fits = |b: &Batch| {
+            let ours = self.arrow.iter().flat_map(|a| a.fields().iter());
+            let theirs = b.columns.columns().iter().map(|c| c.data_type());
+            ours.map(|f| f.data_type()).eq(theirs)
+        };
+        if !batches.iter().all(fits) {
+            return Err(SinkError::Internal {
+                place: self.place.clone(),
+                problem: "a batch has other columns than the sink was opened with".into(),
+            });
+        }
+        Ok(Encoded {
+            rows: batches.iter().map(|b| b.rows() as u64).sum(),
+            payload: Payload::Batches(batches.iter().map(|b| b.columns.clone()).collect()),
+            rejects: Vec::new(),
+        })
+    }
+}
