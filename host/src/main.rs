@@ -1,5 +1,6 @@
 //! The `glovebox` program: exit codes, the error chain, nothing else.
 
+mod api;
 mod cli;
 mod compose;
 mod examine;

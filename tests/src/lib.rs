@@ -1,7 +1,9 @@
 //! End-to-end tests of Glovebox.
 
 pub mod attacks;
+pub mod http;
 pub mod pipeline;
 pub mod postgres;
+pub mod server;
 pub mod sqlite;
 pub mod torture;

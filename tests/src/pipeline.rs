@@ -242,6 +242,11 @@ impl Running {
         self.text("stderr")
     }
 
+    /// What it has written to standard output so far.
+    pub fn stdout(&self) -> String {
+        self.text("stdout")
+    }
+
     /// Writes to its standard input, which stays open; its command must have a pipe there.
     ///
     /// # Panics
@@ -370,6 +375,20 @@ impl Ran {
             self.stderr.contains(text),
             "`{text}` is not in:\n{}",
             self.stderr
+        );
+        self
+    }
+
+    /// The call, if standard output has this in it.
+    ///
+    /// # Panics
+    /// When it has not.
+    #[track_caller]
+    pub fn prints(self, text: &str) -> Ran {
+        assert!(
+            self.stdout.contains(text),
+            "`{text}` is not in:\n{}",
+            self.stdout
         );
         self
     }

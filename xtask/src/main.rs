@@ -9,6 +9,7 @@ mod peers;
 mod plugins;
 mod postgres;
 mod run;
+mod serve;
 mod test;
 mod tools;
 mod torture;
@@ -21,6 +22,7 @@ const HELP: &str = "\
 cargo xtask TASK
 
   demo      build everything and run data/sales.yaml: three masked rows and a report
+  serve     the API over the demo's rows: prints a password once, and the two calls to try
   test      all that CI runs: format, clippy, cargo-deny where installed, every test
   bench     measure speed and memory, in release mode
   fuzz      100,000 mutated components against the sandbox; --help for fewer
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
     let rest: Vec<String> = args.collect();
     let done: Outcome = match task.as_deref() {
         Some("demo") => demo::demo(),
+        Some("serve") => serve::serve(),
         Some("test") => test::test(&rest),
         Some("plugins") => plugins::standard().and_then(|()| plugins::guests()),
         Some("torture") => torture::torture(&rest),

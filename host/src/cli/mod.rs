@@ -3,8 +3,10 @@
 //! Owns arguments, exit codes and where output goes: results to standard output, progress, logs
 //! and problems to standard error.
 
+mod audit;
 mod check;
 mod completions;
+mod demo;
 mod logs;
 mod manifest;
 mod plugin;
@@ -13,7 +15,10 @@ mod report;
 mod rows;
 mod run;
 mod secret;
+mod serve;
+pub(crate) mod supervised;
 mod table;
+mod user;
 
 use std::process::ExitCode;
 
@@ -68,8 +73,14 @@ enum Command {
     Rows(rows::Args),
     /// Keep secrets in the operating system's store.
     Secret(secret::Secret),
+    /// Verify and read the audit log.
+    Audit(audit::Args),
     /// List plugins and read their manuals.
     Plugin(plugin::Args),
+    /// Serve the API.
+    Serve(serve::Args),
+    /// Keep the API's users and keys.
+    User(user::Args),
     /// Print the JSON Schema of manifests, for editors.
     Schema,
     /// Print a completion script for a shell.
@@ -84,8 +95,11 @@ pub(crate) fn main() -> ExitCode {
         Command::Check(args) => check::check(&args),
         Command::Preview(args) => preview::preview(&args),
         Command::Rows(args) => rows::rows(&args),
+        Command::Audit(args) => audit::audit(&args),
         Command::Secret(args) => args.run().map(|()| Exit::Done),
         Command::Plugin(args) => plugin::plugin(&args),
+        Command::Serve(args) => serve::serve(&args),
+        Command::User(args) => user::user(args),
         Command::Schema => {
             println!("{:#}", glovebox_engine::manifest::json_schema());
             Ok(Exit::Done)

@@ -10,6 +10,7 @@ pub mod database;
 pub mod file;
 pub mod input;
 pub mod jsonl;
+pub mod page;
 pub mod parquet;
 mod parts;
 pub mod postgres;

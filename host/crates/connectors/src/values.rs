@@ -161,7 +161,7 @@ fn write_hundredths(value: f64, out: &mut Vec<u8>) -> bool {
     true
 }
 
-fn write_decimal(value: i128, scale: usize, out: &mut Vec<u8>) {
+pub(crate) fn write_decimal(value: i128, scale: usize, out: &mut Vec<u8>) {
     if value < 0 {
         out.push(b'-');
     }
@@ -177,7 +177,7 @@ fn write_decimal(value: i128, scale: usize, out: &mut Vec<u8>) {
 }
 
 /// `\x` and hexadecimal digits, as PostgreSQL writes bytes.
-fn write_hex(bytes: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn write_hex(bytes: &[u8], out: &mut Vec<u8>) {
     let digit = |value: u8| {
         if value < 10 {
             b'0' + value

@@ -20,5 +20,22 @@ pub use options::Options;
 pub use sink::{Sink, SinkOptions};
 pub use source::Source;
 
+use std::sync::Arc;
+
+use glovebox_core::{Encoder, Schema};
+
+/// Encodes batches as the sink does, without a header.
+pub fn encoder(schema: Arc<Schema>, place: String, options: SinkOptions) -> Box<dyn Encoder> {
+    Box::new(encode::CsvEncoder {
+        style: encode::Style {
+            delimiter: options.delimiter,
+            escape_formulas: options.escape_formulas,
+        },
+        schema,
+        place,
+        size: 0,
+    })
+}
+
 pub use crate::file::Mode;
 pub use crate::input::Input;

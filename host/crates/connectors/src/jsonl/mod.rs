@@ -17,5 +17,14 @@ mod tests;
 pub use sink::{Sink, SinkOptions};
 pub use source::{Options, Source};
 
+use std::sync::Arc;
+
+use glovebox_core::{Encoder, Schema};
+
+/// Encodes batches as the sink does.
+pub fn encoder(schema: Arc<Schema>, place: String) -> Box<dyn Encoder> {
+    Box::new(encode::JsonEncoder::new(schema, place))
+}
+
 pub use crate::file::Mode;
 pub use crate::input::Input;

@@ -20,6 +20,7 @@ use rustls::{CertificateError, RootCertStore};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{ConnectOptions, Connection};
 
+use super::Options;
 use super::login::Login;
 use super::refusal::{Fault, passes};
 
@@ -58,6 +59,14 @@ fn passing(error: &sqlx::Error) -> bool {
         sqlx::Error::Database(e) => e.code().is_some_and(|code| passes(&code)),
         _ => false,
     }
+}
+
+/// How a connection that is verified in full is made, for whoever keeps a pool of them.
+///
+/// # Errors
+/// When the host, the password or the file of authorities will not do.
+pub fn verified(options: &Options) -> Result<PgConnectOptions, String> {
+    prepare(&options.login())
 }
 
 fn prepare(login: &Login) -> Result<PgConnectOptions, String> {

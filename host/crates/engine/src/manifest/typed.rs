@@ -64,6 +64,22 @@ pub fn data_type(text: &str) -> Result<DataType, String> {
     })
 }
 
+/// A length of time as a manifest writes it.
+///
+/// # Errors
+/// What to write instead.
+pub fn duration(text: &str) -> Result<std::time::Duration, String> {
+    units::duration(text).ok_or_else(|| units::TIME_HELP.into())
+}
+
+/// A size as a manifest writes it, in bytes.
+///
+/// # Errors
+/// What to write instead.
+pub fn size(text: &str) -> Result<u64, String> {
+    units::size(text).ok_or_else(|| units::SIZE_HELP.into())
+}
+
 /// The first line of a place, which is where a reader begins.
 fn first_line(text: &str, span: Span) -> Span {
     let covered = text.get(span.clone()).unwrap_or_default();

@@ -1,0 +1,27 @@
+//! The API's own books: users, sessions, refresh tokens, API keys, failed logins and runs, in SQLite or
+//! PostgreSQL.
+//!
+//! Owns their tables and the argon2id behind passwords; refuses to hold a password, a token or a
+//! key that could be used: what is stored is a hash of each.
+
+mod attempts;
+mod error;
+mod keys;
+mod names;
+mod password;
+mod random;
+mod runs;
+mod sessions;
+mod store;
+mod users;
+
+pub use attempts::{Attempts, Lockout};
+pub use error::{Error, Result};
+pub use keys::{ApiKey, KEY_PREFIX, KeyHolder, NewKey};
+pub use names::{Name, Roles};
+pub use password::{Hasher, Hashing, PasswordHash};
+pub use random::{Token, digest, token};
+pub use runs::{Added, Beat, NewRun, Run, RunFilter, RunMode, RunState, new_run_id};
+pub use sessions::{Rotation, Session, Standing};
+pub use store::{Catalog, Place};
+pub use users::{Credentials, User};

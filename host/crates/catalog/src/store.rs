@@ -1,0 +1,188 @@
+//! The database: where it is, how it is opened, and its tables brought up to date.
+//!
+//! Owns the pool; refuses a file that others may read, and a PostgreSQL without verified TLS.
+
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, PgPool, SqlSafeStr, SqlitePool};
+
+use crate::{Error, Result};
+
+/// The schema of the tables in PostgreSQL.
+const SCHEMA: &str = "glovebox_catalog";
+/// How long a statement waits for another writer, or for a free connection.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "catalog", include_str!("../migrations/0001_catalog.sql")),
+    (2, "runs", include_str!("../migrations/0002_runs.sql")),
+];
+
+/// Where the catalog is.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// A file of SQLite's, made if it is missing.
+    Sqlite(PathBuf),
+    /// A PostgreSQL database, for more than one server; verified TLS is the maker's duty.
+    Postgres {
+        /// How it is reached.
+        options: Box<PgConnectOptions>,
+        /// How it is named in messages.
+        shown: String,
+        /// Connections at most.
+        connections: u32,
+    },
+}
+
+impl Place {
+    fn shown(&self) -> String {
+        match self {
+            Place::Sqlite(path) => path.display().to_string(),
+            Place::Postgres { shown, .. } => shown.clone(),
+        }
+    }
+}
+
+/// Users, sessions, keys and failed logins.
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    pub(crate) pool: Pool,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Pool {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
+}
+
+/// Runs one expression against whichever database it is: the SQL is the same in both.
+macro_rules! on {
+    ($catalog:expr, $pool:ident => $body:expr) => {
+        match &$catalog.pool {
+            $crate::store::Pool::Sqlite($pool) => $body,
+            $crate::store::Pool::Postgres($pool) => $body,
+        }
+    };
+}
+pub(crate) use on;
+
+impl Catalog {
+    /// Opens it, and brings its tables up to date.
+    ///
+    /// # Errors
+    /// When it cannot be reached or made, or a newer program has changed its tables.
+    pub async fn open(place: &Place) -> Result<Self> {
+        let refuse = |problem: String| Error::Place {
+            place: place.shown(),
+            problem,
+        };
+        let pool = match place {
+            Place::Sqlite(path) => {
+                // Made here, so that nobody else may read it at any moment.
+                std::fs::OpenOptions::new()
+                    .create(true)
+                    .append(true)
+                    .mode(0o600)
+                    .open(path)
+                    .map_err(|e| refuse(e.to_string()))?;
+                let options = SqliteConnectOptions::new()
+                    .filename(path)
+                    .journal_mode(SqliteJournalMode::Wal)
+                    .synchronous(SqliteSynchronous::Full)
+                    .foreign_keys(true)
+                    .busy_timeout(PATIENCE)
+                    .disable_statement_logging();
+                let pool = SqlitePoolOptions::new()
+                    .max_connections(4)
+                    .acquire_timeout(PATIENCE)
+                    .connect_with(options)
+                    .await
+                    .map_err(|e| refuse(Error::from(e).to_string()))?;
+                Pool::Sqlite(pool)
+            }
+            Place::Postgres {
+                options,
+                connections,
+                ..
+            } => {
+                let options = options
+                    .as_ref()
+                    .clone()
+                    .application_name("glovebox catalog")
+                    .options([("search_path", SCHEMA)])
+                    .disable_statement_logging();
+                let pool = PgPoolOptions::new()
+                    .max_connections(*connections)
+                    .acquire_timeout(PATIENCE)
+                    .connect_with(options)
+                    .await
+                    .map_err(|e| refuse(Error::from(e).to_string()))?;
+                let there: Option<(i32,)> =
+                    sqlx::query_as("SELECT 1 FROM pg_namespace WHERE nspname = $1")
+                        .bind(SCHEMA)
+                        .fetch_optional(&pool)
+                        .await?;
+                if there.is_none() {
+                    sqlx::query("CREATE SCHEMA IF NOT EXISTS glovebox_catalog")
+                        .execute(&pool)
+                        .await
+                        .map_err(|_| {
+                            refuse(
+                                "the schema `glovebox_catalog` is not there and may not be made; \
+                                 its owner runs: CREATE SCHEMA glovebox_catalog AUTHORIZATION \
+                                 this_user"
+                                    .into(),
+                            )
+                        })?;
+                }
+                Pool::Postgres(pool)
+            }
+        };
+        let migrations = MIGRATIONS
+            .iter()
+            .map(|(version, name, sql)| {
+                Migration::new(
+                    *version,
+                    (*name).into(),
+                    MigrationType::Simple,
+                    sql.into_sql_str(),
+                    false,
+                )
+            })
+            .collect();
+        let migrator = Migrator::with_migrations(migrations);
+        let migrated = match &pool {
+            Pool::Sqlite(pool) => migrator.run(pool).await,
+            Pool::Postgres(pool) => migrator.run(pool).await,
+        };
+        migrated.map_err(|_| {
+            refuse(
+                "its tables could not be brought up to date; it may belong to a newer \
+                 version, or to another program"
+                    .into(),
+            )
+        })?;
+        Ok(Catalog { pool })
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ready(&self) -> Result<()> {
+        on!(self, pool => {
+            let _: (i32,) = sqlx::query_as("SELECT 1").fetch_one(pool).await?;
+        });
+        Ok(())
+    }
+
+    /// Closes every connection, after what runs.
+    pub async fn close(&self) {
+        on!(self, pool => pool.close().await);
+    }
+}

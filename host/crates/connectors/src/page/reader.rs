@@ -1,0 +1,285 @@
+//! Connections that can only read, and a page taken over one of them.
+//!
+//! Owns the pool and the time a statement may take; refuses a database file that was replaced
+//! under it, whose old pages it would go on serving: it opens the new one.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqlitePoolOptions};
+use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, PgPool, SqlitePool};
+use tokio::sync::Mutex;
+
+use super::rows::{Cells, batch};
+use super::sql::{Dialect, Statement, statement};
+use super::{Cell, Column, Page, PageError, Query, STATEMENT_TIMEOUT, Table};
+use glovebox_core::DataType;
+
+/// Where a table is read.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// A file of SQLite's.
+    Sqlite(PathBuf),
+    /// A PostgreSQL database.
+    Postgres {
+        /// How it is reached; [`crate::postgres::verified`] makes them.
+        options: Box<PgConnectOptions>,
+        /// How it is named in messages.
+        shown: String,
+        /// Connections at most.
+        connections: u32,
+    },
+}
+
+/// Reads pages.
+pub struct Reader {
+    place: String,
+    source: Source,
+}
+
+enum Source {
+    Sqlite {
+        path: PathBuf,
+        /// The file that is open, by device and number.
+        open: Mutex<Option<((u64, u64), SqlitePool)>>,
+    },
+    Postgres(PgPool),
+}
+
+/// How long a free connection is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Reader {
+    /// A reader that connects when the first page is asked for.
+    pub fn new(place: &Place) -> Self {
+        match place {
+            Place::Sqlite(path) => Reader {
+                place: path.display().to_string(),
+                source: Source::Sqlite {
+                    path: path.clone(),
+                    open: Mutex::default(),
+                },
+            },
+            Place::Postgres {
+                options,
+                shown,
+                connections,
+            } => {
+                let timeout = STATEMENT_TIMEOUT.as_millis().to_string();
+                let options = options
+                    .as_ref()
+                    .clone()
+                    .application_name("glovebox api")
+                    .options([
+                        ("default_transaction_read_only", "on"),
+                        ("statement_timeout", timeout.as_str()),
+                    ])
+                    .disable_statement_logging();
+                let pool = PgPoolOptions::new()
+                    .max_connections(*connections)
+                    .acquire_timeout(PATIENCE)
+                    .connect_lazy_with(options);
+                Reader {
+                    place: shown.clone(),
+                    source: Source::Postgres(pool),
+                }
+            }
+        }
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ready(&self) -> Result<(), PageError> {
+        let done = match &self.source {
+            Source::Sqlite { path, open } => {
+                let pool = self.sqlite(path, open).await?;
+                sqlx::query("SELECT 1").execute(&pool).await.map(drop)
+            }
+            Source::Postgres(pool) => sqlx::query("SELECT 1").execute(pool).await.map(drop),
+        };
+        done.map_err(|e| self.unreadable(&e))
+    }
+
+    /// A page.
+    ///
+    /// # Errors
+    /// When the query names what is not declared, or the table cannot be read or does not hold
+    /// what is declared.
+    pub async fn page(&self, table: &Table, query: &Query) -> Result<Page, PageError> {
+        let read = async {
+            match &self.source {
+                Source::Sqlite { path, open } => {
+                    let statement = statement(Dialect::Sqlite, table, query)?;
+                    let pool = self.sqlite(path, open).await?;
+                    let mut arguments = SqliteArguments::default();
+                    for cell in &statement.bound {
+                        bind_sqlite(&mut arguments, cell).map_err(|()| UNBOUND)?;
+                    }
+                    // Safe by construction: declared names through `quote`, values bound.
+                    let sql = AssertSqlSafe(statement.sql.clone());
+                    let rows = sqlx::query_with(sql, arguments)
+                        .fetch_all(&pool)
+                        .await
+                        .map_err(|e| self.unreadable(&e))?;
+                    self.assemble(rows, table, query, &statement)
+                }
+                Source::Postgres(pool) => {
+                    let statement = statement(Dialect::Postgres, table, query)?;
+                    let mut arguments = PgArguments::default();
+                    for cell in &statement.bound {
+                        bind_postgres(&mut arguments, cell).map_err(|()| UNBOUND)?;
+                    }
+                    // Safe by construction: declared names through `quote`, values bound.
+                    let sql = AssertSqlSafe(statement.sql.clone());
+                    let rows = sqlx::query_with(sql, arguments)
+                        .fetch_all(pool)
+                        .await
+                        .map_err(|e| self.unreadable(&e))?;
+                    self.assemble(rows, table, query, &statement)
+                }
+            }
+        };
+        match tokio::time::timeout(STATEMENT_TIMEOUT, read).await {
+            Ok(page) => page,
+            Err(_) => Err(PageError::Slow {
+                place: self.place.clone(),
+            }),
+        }
+    }
+
+    /// The pool of the file that bears the name now.
+    async fn sqlite(
+        &self,
+        path: &Path,
+        open: &Mutex<Option<((u64, u64), SqlitePool)>>,
+    ) -> Result<SqlitePool, PageError> {
+        let missing = || PageError::Unreadable {
+            place: self.place.clone(),
+            problem: "the file is not there yet; `glovebox run` makes it".into(),
+        };
+        let meta = std::fs::metadata(path).map_err(|_| missing())?;
+        let file = (meta.dev(), meta.ino());
+        let mut open = open.lock().await;
+        if let Some((of, pool)) = &*open
+            && *of == file
+        {
+            return Ok(pool.clone());
+        }
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .read_only(true)
+            .busy_timeout(PATIENCE)
+            .disable_statement_logging();
+        let pool = SqlitePoolOptions::new()
+            .max_connections(4)
+            .acquire_timeout(PATIENCE)
+            .connect_lazy_with(options);
+        *open = Some((file, pool.clone()));
+        Ok(pool)
+    }
+
+    fn assemble<R: Cells>(
+        &self,
+        mut rows: Vec<R>,
+        table: &Table,
+        query: &Query,
+        statement: &Statement,
+    ) -> Result<Page, PageError> {
+        let misfit = |column: &str, data_type: Option<DataType>| PageError::Misfit {
+            place: self.place.clone(),
+            column: column.to_owned(),
+            data_type: data_type.map_or_else(|| "key".into(), |t| t.to_string()),
+        };
+        let more = rows.len() > query.limit;
+        rows.truncate(query.limit);
+        let columns: Vec<&Column> = query
+            .columns
+            .iter()
+            .filter_map(|c| table.columns.get(*c))
+            .collect();
+        let made = batch(&rows, &columns).map_err(|name| {
+            let declared = columns.iter().find(|c| c.name == name);
+            misfit(&name, declared.map(|c| c.data_type))
+        })?;
+        let last = match rows.last().filter(|_| more) {
+            None => None,
+            Some(row) => {
+                let mut last = Vec::with_capacity(statement.order.len());
+                for (place, column) in (columns.len()..).zip(&statement.order) {
+                    let declared = column.and_then(|c| table.columns.get(c));
+                    let data_type = declared.map_or(DataType::Int64, |c| c.data_type);
+                    let cell = row.cell(place, data_type).ok_or_else(|| {
+                        misfit(declared.map_or("_rowid_", |c| &c.name), Some(data_type))
+                    })?;
+                    last.push(cell);
+                }
+                Some(last)
+            }
+        };
+        Ok(Page { rows: made, last })
+    }
+
+    /// What a database says may quote a value, so its code has to do.
+    fn unreadable(&self, error: &sqlx::Error) -> PageError {
+        let problem = match error {
+            sqlx::Error::Database(e) => match e.code().as_deref() {
+                Some("57014") => {
+                    return PageError::Slow {
+                        place: self.place.clone(),
+                    };
+                }
+                Some("42P01" | "42703") => {
+                    "the table or a column of it is not there; compare it with the configuration"
+                        .into()
+                }
+                Some("42501") => "the user may not read the table; grant SELECT on it".into(),
+                Some(code) => format!(
+                    "the database refused (code {code}); compare the table with the configuration"
+                ),
+                None => "the database refused".into(),
+            },
+            sqlx::Error::PoolTimedOut => "no connection was free in time".into(),
+            sqlx::Error::Io(_) => "the server cannot be reached".into(),
+            sqlx::Error::Tls(_) => "the server's certificate is refused, or it has none".into(),
+            _ => "the connection broke, or answered what was not asked".into(),
+        };
+        PageError::Unreadable {
+            place: self.place.clone(),
+            problem,
+        }
+    }
+}
+
+const UNBOUND: PageError = PageError::Query("a value cannot be sent to the database");
+
+fn bind_sqlite(arguments: &mut SqliteArguments, cell: &Cell) -> Result<(), ()> {
+    match cell {
+        Cell::Null => arguments.add(None::<i64>),
+        Cell::Boolean(v) => arguments.add(*v),
+        Cell::Int64(v) => arguments.add(*v),
+        Cell::Float64(v) => arguments.add(*v),
+        Cell::Decimal(v) | Cell::Text(v) => arguments.add(v.clone()),
+        Cell::Bytes(v) => arguments.add(v.clone()),
+        Cell::Date(_) => arguments.add(cell.text()),
+        Cell::Timestamp(v) => arguments.add(Cell::sqlite_timestamp(*v)),
+    }
+    .map_err(|_| ())
+}
+
+fn bind_postgres(arguments: &mut PgArguments, cell: &Cell) -> Result<(), ()> {
+    match cell {
+        Cell::Null => arguments.add(None::<i64>),
+        Cell::Boolean(v) => arguments.add(*v),
+        Cell::Int64(v) => arguments.add(*v),
+        Cell::Float64(v) => arguments.add(*v),
+        Cell::Bytes(v) => arguments.add(v.clone()),
+        Cell::Decimal(_) | Cell::Text(_) | Cell::Date(_) | Cell::Timestamp(_) => {
+            arguments.add(cell.text())
+        }
+    }
+    .map_err(|_| ())
+}

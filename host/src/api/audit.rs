@@ -1,0 +1,292 @@
+//! The record of who did what: written, and on the disk, before a reply is sent.
+//!
+//! Owns what a record holds and when a caller may go on; refuses values: rows are counted and
+//! columns named. How records are kept is `glovebox-audit`'s.
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use glovebox_audit as audit;
+use glovebox_audit::{AuditError, Log};
+
+use super::places::Secrets;
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    ServerStart,
+    ServerStop,
+    Login,
+    TokenRefresh,
+    Logout,
+    /// A token or key that did not do.
+    Authentication,
+    /// A role that does not allow it.
+    Authorization,
+    DataRead,
+    UserAdd,
+    UserChange,
+    UserList,
+    KeyAdd,
+    KeyRevoke,
+    /// A secret was read to be used.
+    SecretUse,
+    RunStart,
+    RunFinish,
+    RunCancel,
+    /// A file was sent to be run.
+    Upload,
+    /// A report or rejects were looked at.
+    View,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Success,
+    Failure,
+}
+
+/// Who did it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Who {
+    /// The user's id.
+    pub(crate) id: String,
+    /// Their name.
+    pub(crate) name: String,
+    /// The session or the API key they came with.
+    pub(crate) by: Option<String>,
+}
+
+/// One record.
+#[derive(Debug, Clone)]
+pub(crate) struct Event {
+    pub(crate) action: Action,
+    pub(crate) outcome: Outcome,
+    pub(crate) who: Option<Who>,
+    pub(crate) from: Option<IpAddr>,
+    /// What the request is called in the log and in `X-Request-Id`.
+    pub(crate) request: Option<String>,
+    /// A dataset, a user, a key, a pipeline, a route.
+    pub(crate) target: Option<String>,
+    pub(crate) run: Option<String>,
+    pub(crate) rows: Option<u64>,
+    pub(crate) columns: Vec<String>,
+    /// Why it failed, in a word of ours.
+    pub(crate) reason: Option<&'static str>,
+}
+
+impl Event {
+    /// An event of this moment.
+    pub(crate) fn new(action: Action, outcome: Outcome) -> Self {
+        Event {
+            action,
+            outcome,
+            who: None,
+            from: None,
+            request: None,
+            target: None,
+            run: None,
+            rows: None,
+            columns: Vec::new(),
+            reason: None,
+        }
+    }
+
+    #[must_use]
+    pub(crate) fn target(mut self, target: impl Into<String>) -> Self {
+        self.target = Some(target.into());
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn run(mut self, run: impl Into<String>) -> Self {
+        self.run = Some(run.into());
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn reason(mut self, reason: &'static str) -> Self {
+        self.reason = Some(reason);
+        self
+    }
+}
+
+/// The record could not be written; whoever asked gets no answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the audit log cannot be written")]
+pub(crate) struct NotRecorded;
+
+impl From<NotRecorded> for super::problem::Problem {
+    fn from(_: NotRecorded) -> Self {
+        super::problem::Problem::not_audited().retry_after(5)
+    }
+}
+
+/// Whose log it is. A log has one writer, and commands are called while the server writes its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Writer {
+    Server,
+    /// `glovebox user`; its log is in `FOLDER-commands`, beside the server's.
+    Commands,
+}
+
+/// How a configured log is opened.
+///
+/// # Errors
+/// When the key of its checkpoints cannot be had, or is none.
+pub(crate) fn options(
+    config: &super::config::Audit,
+    secrets: Secrets<'_>,
+    writer: Writer,
+) -> anyhow::Result<audit::Options> {
+    let place = |folder: &Path| match writer {
+        Writer::Server => folder.to_owned(),
+        Writer::Commands => {
+            let mut name = folder.file_name().unwrap_or_default().to_owned();
+            name.push("-commands");
+            folder.with_file_name(name)
+        }
+    };
+    let mut options = audit::Options::new(place(&config.folder));
+    options.segment_size = config.segment_size;
+    options.keep_for = config.keep_for;
+    if let Some((folder, key, every)) = &config.checkpoints {
+        let signing = audit::SigningKey::from_secret(&secrets(key)?)
+            .with_context(|| format!("the audit log's key `{key}`"))?;
+        options.checkpoints = Some(audit::Checkpoints {
+            folder: place(folder),
+            key: signing,
+            pace: audit::Pace {
+                records: u64::from(*every),
+                ..audit::Pace::default()
+            },
+        });
+    }
+    Ok(options)
+}
+
+/// Where records go.
+#[derive(Debug, Clone)]
+pub(crate) struct Audit {
+    log: Arc<Log>,
+}
+
+impl Audit {
+    /// Opens the log.
+    ///
+    /// # Errors
+    /// When another process writes it, it does not hold together, or the disk refuses.
+    pub(crate) fn open(options: audit::Options) -> Result<Self, AuditError> {
+        Ok(Audit {
+            log: Arc::new(Log::open(options)?),
+        })
+    }
+
+    /// Returns once the record is on the disk.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub(crate) async fn record(&self, event: Event) -> Result<(), NotRecorded> {
+        match self.log.record(event.written()).await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                tracing::error!(%error, "an event could not be recorded");
+                Err(NotRecorded)
+            }
+        }
+    }
+
+    /// Whether the next record will be taken, as far as is known.
+    pub(crate) fn ready(&self) -> Result<(), NotRecorded> {
+        self.log.ready().map_err(|error| {
+            tracing::warn!(%error, "not ready");
+            NotRecorded
+        })
+    }
+
+    /// Ends the log with its last checkpoint.
+    ///
+    /// # Errors
+    /// When it, or an earlier record, could not be written.
+    pub(crate) fn close(&self) -> Result<(), AuditError> {
+        self.log.close()
+    }
+}
+
+impl Action {
+    fn written(self) -> audit::Action {
+        match self {
+            Action::ServerStart => audit::Action::Started,
+            Action::ServerStop => audit::Action::Stopped,
+            Action::Login => audit::Action::Login,
+            Action::TokenRefresh => audit::Action::TokenIssued,
+            Action::Logout => audit::Action::Logout,
+            Action::Authentication | Action::Authorization => audit::Action::Denied,
+            Action::DataRead => audit::Action::DataRead,
+            Action::UserAdd => audit::Action::UserAdded,
+            Action::UserChange => audit::Action::UserChanged,
+            Action::UserList | Action::View => audit::Action::Viewed,
+            Action::KeyAdd => audit::Action::ApiKeyAdded,
+            Action::KeyRevoke => audit::Action::ApiKeyRevoked,
+            Action::SecretUse => audit::Action::SecretUsed,
+            Action::RunStart => audit::Action::RunStarted,
+            Action::RunFinish => audit::Action::RunFinished,
+            Action::RunCancel => audit::Action::RunCancelled,
+            Action::Upload => audit::Action::Uploaded,
+        }
+    }
+}
+
+impl Event {
+    /// In the words of the log.
+    fn written(&self) -> audit::Event {
+        let outcome = match self.outcome {
+            Outcome::Success => audit::Outcome::Success,
+            Outcome::Failure => audit::Outcome::Failure,
+        };
+        let mut written = audit::Event::new(self.action.written(), outcome)
+            .columns(self.columns.iter().map(String::as_str));
+        if let Some(who) = &self.who {
+            written = written.user(&who.name).user_id(&who.id);
+            if let Some(by) = &who.by {
+                written = written.by(by);
+            }
+        }
+        if let Some(from) = self.from {
+            written = written.source(from);
+        }
+        if let Some(request) = &self.request {
+            written = written.request(request);
+        }
+        if let Some(rows) = self.rows {
+            written = written.rows(rows);
+        }
+        if let Some(reason) = self.reason {
+            written = written.reason(reason);
+        }
+        if let Some(run) = &self.run {
+            written = written.run(run);
+        }
+        let Some(target) = &self.target else {
+            return written;
+        };
+        match self.action {
+            Action::DataRead => written.dataset(target),
+            Action::Authentication | Action::Authorization => {
+                // `METHOD PATTERN`: a path's pattern, which holds nothing that a client sent.
+                let (method, path) = target.split_once(' ').unwrap_or(("", target));
+                written.http(method, path)
+            }
+            Action::KeyAdd | Action::KeyRevoke | Action::SecretUse => written.key(target),
+            Action::RunStart
+            | Action::RunFinish
+            | Action::RunCancel
+            | Action::Upload
+            | Action::View => written.pipeline(target),
+            _ => written.target(target),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! From where a request really came.
+//!
+//! Owns which part of `X-Forwarded-For` is believed; refuses all of it unless a configured proxy
+//! sent it: anybody else can write what they like.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+/// A network by address and length of its prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Network {
+    bits: u128,
+    length: u8,
+}
+
+/// An IPv4 address as IPv6 maps it, so that `::ffff:10.0.0.1` is no way around a rule.
+fn bits(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(v6) => v6.to_bits(),
+    }
+}
+
+impl Network {
+    /// `10.0.0.0/8`, or one address.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (address, length) = match text.split_once('/') {
+            Some((address, length)) => (address, Some(length)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().ok()?;
+        let whole = if address.is_ipv4() { 32 } else { 128 };
+        let length = match length {
+            Some(length) => length.parse().ok().filter(|l| *l <= whole)?,
+            None => whole,
+        };
+        Some(Network {
+            bits: bits(address),
+            length: length + 128 - whole,
+        })
+    }
+
+    fn contains(&self, address: IpAddr) -> bool {
+        let differ = self.bits ^ bits(address);
+        self.length == 0 || differ >> (128 - u32::from(self.length)) == 0
+    }
+}
+
+/// The client's address: the nearest one that is no configured proxy, read from the right, since
+/// each proxy adds what it saw behind what it was told.
+pub(crate) fn address<'h>(
+    peer: IpAddr,
+    forwarded: impl DoubleEndedIterator<Item = &'h str>,
+    proxies: &[Network],
+) -> IpAddr {
+    let trusted = |a: IpAddr| proxies.iter().any(|n| n.contains(a));
+    let mut nearest = peer;
+    let mut told = forwarded.rev().flat_map(|line| line.rsplit(','));
+    while trusted(nearest) {
+        match told.next().map(|a| a.trim().parse::<IpAddr>()) {
+            Some(Ok(address)) => nearest = address,
+            // Nothing more was said, or nonsense: the proxy itself is what we know.
+            Some(Err(_)) | None => break,
+        }
+    }
+    nearest.to_canonical()
+}
+
+/// What is counted as one client: an IPv4 address, or the IPv6 network of one customer, who has
+/// 2^64 addresses to choose from.
+pub(crate) fn counted(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(peer: &str, lines: &[&str], proxies: &[&str]) -> String {
+        let proxies: Vec<_> = proxies.iter().map(|p| Network::parse(p).unwrap()).collect();
+        address(peer.parse().unwrap(), lines.iter().copied(), &proxies).to_string()
+    }
+
+    #[test]
+    fn only_configured_proxies_are_believed() {
+        let proxies = ["10.0.0.0/8", "fd00::/8"];
+        assert_eq!(from("192.0.2.9", &["1.1.1.1"], &proxies), "192.0.2.9");
+        assert_eq!(from("10.0.0.1", &["1.1.1.1"], &proxies), "1.1.1.1");
+        assert_eq!(from("10.0.0.1", &["1.1.1.1"], &[]), "10.0.0.1");
+        // What the client itself wrote stands left of what the proxy saw.
+        assert_eq!(from("10.0.0.1", &["6.6.6.6, 1.1.1.1"], &proxies), "1.1.1.1");
+        let chain = ["6.6.6.6, 1.1.1.1", "10.2.2.2"];
+        assert_eq!(from("10.0.0.1", &chain, &proxies), "1.1.1.1");
+        assert_eq!(from("fd00::1", &["2001:db8::7"], &proxies), "2001:db8::7");
+        assert_eq!(from("::ffff:10.0.0.1", &["1.1.1.1"], &proxies), "1.1.1.1");
+        assert_eq!(from("10.0.0.1", &["nonsense"], &proxies), "10.0.0.1");
+        assert_eq!(from("10.0.0.1", &[], &proxies), "10.0.0.1");
+    }
+
+    #[test]
+    fn networks_are_bounded() {
+        for bad in ["", "10.0.0.0/33", "::/129", "10.0.0", "a/8"] {
+            assert_eq!(Network::parse(bad), None, "{bad}");
+        }
+        assert!(
+            Network::parse("0.0.0.0/0")
+                .unwrap()
+                .contains("8.8.8.8".parse().unwrap())
+        );
+        assert!(
+            !Network::parse("0.0.0.0/0")
+                .unwrap()
+                .contains("::1".parse().unwrap())
+        );
+        assert!(
+            Network::parse("::/0")
+                .unwrap()
+                .contains("8.8.8.8".parse().unwrap())
+        );
+    }
+
+    #[test]
+    fn one_customer_counts_once() {
+        let counted = |a: &str| super::counted(a.parse().unwrap()).to_string();
+        assert_eq!(counted("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(counted("192.0.2.1"), "192.0.2.1");
+    }
+}

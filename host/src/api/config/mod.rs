@@ -1,0 +1,182 @@
+//! `glovebox.yaml`: what is served, to whom, from where.
+//!
+//! Owns its defaults, its bounds and what a person is told of a mistake; refuses to open the files
+//! it names.
+
+mod check;
+mod work;
+mod written;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use glovebox_connectors::page;
+use glovebox_core::SecretName;
+use glovebox_engine::manifest::Diagnostic;
+use glovebox_engine::manifest::model::Store;
+
+use super::client::Network;
+use super::rules::Permission;
+
+/// The whole configuration, checked.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) listen: SocketAddr,
+    /// The address under which clients know the server, which is also what issues tokens; where it
+    /// listens when it is left out.
+    pub(crate) url: Option<String>,
+    pub(crate) tls: Option<Tls>,
+    /// Where Prometheus may read without a token, if anywhere.
+    pub(crate) metrics: Option<SocketAddr>,
+    pub(crate) catalog: Database,
+    pub(crate) credentials: Vec<Store>,
+    pub(crate) tokens: Tokens,
+    pub(crate) audit: Audit,
+    /// Who may say from where a request came.
+    pub(crate) proxies: Vec<Network>,
+    pub(crate) limits: Limits,
+    pub(crate) roles: BTreeMap<String, Vec<Permission>>,
+    pub(crate) datasets: Vec<Dataset>,
+    pub(crate) pipelines: Vec<Pipeline>,
+    pub(crate) runs: RunsConfig,
+}
+
+/// Where the audit log is, and what is held against its keeper.
+#[derive(Debug, Clone)]
+pub(crate) struct Audit {
+    pub(crate) folder: PathBuf,
+    /// The folder of checkpoints, the secret that signs them, and after how many records each.
+    pub(crate) checkpoints: Option<(PathBuf, SecretName, u32)>,
+    pub(crate) keep_for: Option<Duration>,
+    pub(crate) segment_size: u64,
+}
+
+/// A pipeline that may be run.
+#[derive(Debug, Clone)]
+pub(crate) struct Pipeline {
+    pub(crate) name: String,
+    pub(crate) about: String,
+    pub(crate) manifest: PathBuf,
+    /// Bytes that may be uploaded to it; none if nothing may.
+    pub(crate) upload: Option<u64>,
+    /// Who may see it, beside what their permissions say; nobody named is everybody.
+    pub(crate) roles: Vec<String>,
+}
+
+/// How runs are done.
+#[derive(Debug, Clone)]
+pub(crate) struct RunsConfig {
+    /// Where reports, rejects and uploads are.
+    pub(crate) folder: PathBuf,
+    pub(crate) at_once: usize,
+    /// After this, what is over is forgotten.
+    pub(crate) keep_for: Duration,
+    /// The longest that a run may go on when the server is told to stop.
+    pub(crate) shutdown: Duration,
+}
+
+/// A certificate and its key, as files.
+#[derive(Debug, Clone)]
+pub(crate) struct Tls {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+/// A database, without its password.
+#[derive(Debug, Clone)]
+pub(crate) enum Database {
+    Sqlite(PathBuf),
+    Postgres(Server),
+}
+
+/// A PostgreSQL server and what is used there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Server {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) database: String,
+    pub(crate) user: String,
+    pub(crate) password: SecretName,
+    pub(crate) ca: Option<PathBuf>,
+    pub(crate) connections: u32,
+}
+
+/// How tokens are made and for how long.
+#[derive(Debug, Clone)]
+pub(crate) struct Tokens {
+    /// The first signs; all verify.
+    pub(crate) keys: Vec<SecretName>,
+    pub(crate) audience: String,
+    pub(crate) lifetime: Duration,
+    /// After this one has to log in again.
+    pub(crate) session: Duration,
+    pub(crate) issuers: Vec<Issuer>,
+}
+
+/// Somebody else whose tokens are accepted.
+#[derive(Debug, Clone)]
+pub(crate) struct Issuer {
+    pub(crate) url: String,
+    pub(crate) audience: String,
+    /// A file with its JSON Web Key Set.
+    pub(crate) jwks: PathBuf,
+    /// The claim that holds roles.
+    pub(crate) roles_claim: String,
+    /// Their word for a role: ours.
+    pub(crate) roles: BTreeMap<String, String>,
+}
+
+/// How much anybody may ask for.
+#[derive(Debug, Clone)]
+pub(crate) struct Limits {
+    /// Bytes of a request's body.
+    pub(crate) body: usize,
+    /// Bytes of a request's line and headers.
+    pub(crate) headers: usize,
+    /// The longest that a request may take.
+    pub(crate) request_time: Duration,
+    pub(crate) requests_a_minute_by_address: u32,
+    pub(crate) requests_a_minute_by_user: u32,
+    pub(crate) logins_a_minute_by_address: u32,
+    /// Connections at once.
+    pub(crate) connections: usize,
+    /// The longest wait for requests that run, when the server is told to stop.
+    pub(crate) shutdown: Duration,
+}
+
+/// A table that is served.
+#[derive(Debug, Clone)]
+pub(crate) struct Dataset {
+    pub(crate) name: String,
+    pub(crate) about: String,
+    pub(crate) database: Database,
+    pub(crate) table: page::Table,
+    /// Who may see which columns, by place, and how many rows a page has at most.
+    pub(crate) roles: BTreeMap<String, View>,
+}
+
+/// What a role sees of a dataset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct View {
+    pub(crate) columns: Vec<usize>,
+    pub(crate) rows_at_most: usize,
+}
+
+/// Rows of a page when a request does not say.
+pub(crate) const ROWS: usize = 100;
+/// Rows of a page at most, whatever the configuration says.
+pub(crate) const MOST_ROWS: usize = 10_000;
+
+impl Config {
+    /// Reads a configuration; `folder` is where its relative paths begin.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at its place.
+    pub(crate) fn read(folder: &Path, text: &str) -> Result<Config, Vec<Diagnostic>> {
+        let written: written::Written =
+            glovebox_engine::manifest::typed::typed(text, "a configuration")?;
+        check::check(folder, written)
+    }
+}

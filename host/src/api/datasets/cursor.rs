@@ -1,0 +1,147 @@
+//! Where the next page begins, sealed: a cursor may hold cells of columns that its bearer may not
+//! see.
+//!
+//! Owns the sealing; refuses a cursor of another dataset, order or filter, and one of anybody
+//! else's making.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use glovebox_connectors::page::{Cell, Query, Table};
+use glovebox_core::DataType;
+use ring::aead::{Aad, LessSafeKey, NONCE_LEN, Nonce};
+use sha2::{Digest, Sha256};
+
+/// Cursors longer than this are not looked at.
+const LONGEST: usize = 4096;
+
+/// What a cursor is good for: the same dataset, order and filters.
+fn bound_to(dataset: &str, query: &Query) -> Vec<u8> {
+    let said = format!("{dataset}\n{:?}\n{:?}", query.sort, query.filters);
+    Sha256::digest(said.as_bytes()).to_vec()
+}
+
+/// Seals a place; none if it is too long, or the system has no random bytes.
+pub(crate) fn seal(
+    key: &LessSafeKey,
+    dataset: &str,
+    query: &Query,
+    place: &[Cell],
+) -> Option<String> {
+    let texts: Vec<Option<String>> = place.iter().map(Cell::text).collect();
+    let mut sealed = serde_json::to_vec(&texts).ok()?;
+    let mut nonce = [0u8; NONCE_LEN];
+    getrandom::fill(&mut nonce).ok()?;
+    let aad = Aad::from(bound_to(dataset, query));
+    key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut sealed)
+        .ok()?;
+    let cursor = URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat());
+    (cursor.len() <= LONGEST).then_some(cursor)
+}
+
+/// Opens a cursor; none unless one of the keys sealed it for this query.
+pub(crate) fn open<'k>(
+    keys: impl Iterator<Item = &'k LessSafeKey>,
+    dataset: &str,
+    table: &Table,
+    query: &Query,
+    cursor: &str,
+) -> Option<Vec<Cell>> {
+    if cursor.len() > LONGEST {
+        return None;
+    }
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+    let (nonce, sealed) = bytes.split_at_checked(NONCE_LEN)?;
+    for key in keys {
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let aad = Aad::from(bound_to(dataset, query));
+        let mut sealed = sealed.to_vec();
+        let Ok(plain) = key.open_in_place(nonce, aad, &mut sealed) else {
+            continue;
+        };
+        let texts: Vec<Option<String>> = serde_json::from_slice(plain).ok()?;
+        let types = table.place_types(&query.sort);
+        if texts.len() != types.len() {
+            return None;
+        }
+        return texts.iter().zip(types).map(|(t, d)| cell(t, d)).collect();
+    }
+    None
+}
+
+fn cell(text: &Option<String>, data_type: DataType) -> Option<Cell> {
+    match text {
+        None => Some(Cell::Null),
+        Some(text) if text == "NaN" && data_type == DataType::Float64 => {
+            Some(Cell::Float64(f64::NAN))
+        }
+        Some(text) => Cell::parse(text, data_type),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use glovebox_connectors::page::{Column, Key, Sort};
+    use ring::aead::{CHACHA20_POLY1305, UnboundKey};
+
+    use super::*;
+
+    fn key(byte: u8) -> LessSafeKey {
+        LessSafeKey::new(UnboundKey::new(&CHACHA20_POLY1305, &[byte; 32]).unwrap())
+    }
+
+    fn table() -> Table {
+        Table {
+            schema: None,
+            name: "sales".into(),
+            columns: vec![Column {
+                name: "price".into(),
+                data_type: DataType::Float64,
+                not_null: false,
+            }],
+            key: Key::RowId,
+        }
+    }
+
+    fn query(descending: bool) -> Query {
+        Query {
+            columns: vec![0],
+            filters: Vec::new(),
+            sort: vec![Sort {
+                column: 0,
+                descending,
+            }],
+            after: None,
+            limit: 3,
+        }
+    }
+
+    #[test]
+    fn a_cursor_opens_for_its_own_query_and_key_only() {
+        let (one, two) = (key(1), key(2));
+        let query = query(true);
+        let open = |keys: &[&LessSafeKey], dataset: &str, q: &Query, c: &str| {
+            super::open(keys.iter().copied(), dataset, &table(), q, c)
+        };
+        for place in [
+            vec![Cell::Float64(9.99), Cell::Int64(7)],
+            vec![Cell::Null, Cell::Int64(-1)],
+            vec![Cell::Float64(f64::INFINITY), Cell::Int64(0)],
+        ] {
+            let cursor = seal(&one, "sales", &query, &place).unwrap();
+            assert_eq!(open(&[&two, &one], "sales", &query, &cursor), Some(place));
+            assert_eq!(open(&[&two], "sales", &query, &cursor), None);
+            assert_eq!(open(&[&one], "other", &query, &cursor), None);
+            assert_eq!(
+                open(&[&one], "sales", &super::tests::query(false), &cursor),
+                None
+            );
+            let mut bent = cursor.clone().into_bytes();
+            bent[20] ^= 1;
+            let bent = String::from_utf8(bent).unwrap();
+            assert_eq!(open(&[&one], "sales", &query, &bent), None);
+        }
+        for nonsense in ["", "a", "AAAA", &"A".repeat(5000), "ä"] {
+            assert_eq!(open(&[&one], "sales", &query, nonsense), None);
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! What every request passes before a handler sees it, and every response on its way out.
+//!
+//! Owns the order: size, address, rule, identity, rate, role, body, time; refuses a request at the
+//! first of them that fails, with a problem that says no more than it must.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use poem::error::ReadBodyError;
+use poem::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use poem::{Endpoint, IntoResponse, Request, Response, Result};
+
+use super::access::{Caller, Principal, authenticate};
+use super::audit::{Action, Event, Outcome};
+use super::client;
+use super::problem::{Kind, Problem, Shaped};
+use super::routes::token::OAuthError;
+use super::rules::{self, Found, Rule};
+use super::state::Api;
+
+/// The longest that an upload may take; silence in it ends it earlier.
+const UPLOAD_TIME: Duration = Duration::from_secs(3600);
+/// Longer addresses are refused.
+const LONGEST_URI: usize = 8 << 10;
+/// The longest that a body may take to arrive.
+const BODY_TIME: Duration = Duration::from_secs(15);
+
+/// The gate before all routes.
+pub(crate) struct Gate<E> {
+    inner: E,
+    api: Arc<Api>,
+    /// What this server's requests are called.
+    name: String,
+    number: AtomicU64,
+}
+
+impl<E: Endpoint> Gate<E> {
+    pub(crate) fn new(inner: E, api: Arc<Api>, name: String) -> Self {
+        Gate {
+            inner,
+            api,
+            name,
+            number: AtomicU64::new(1),
+        }
+    }
+
+    fn caller(&self, request: &Request) -> Caller {
+        let peer = request.remote_addr().as_socket_addr().map(|a| a.ip());
+        let peer = peer.unwrap_or(std::net::Ipv4Addr::UNSPECIFIED.into());
+        let forwarded = request.headers().get_all("x-forwarded-for").iter();
+        let forwarded: Vec<&str> = forwarded.filter_map(|v| v.to_str().ok()).collect();
+        let number = self.number.fetch_add(1, Ordering::Relaxed);
+        Caller {
+            address: client::address(peer, forwarded.into_iter(), &self.api.config.proxies),
+            request: format!("{}-{number:x}", self.name),
+            principal: None,
+        }
+    }
+
+    /// The pattern of the route, for the log, and the answer.
+    async fn answer(
+        &self,
+        mut request: Request,
+        caller: &mut Caller,
+    ) -> (String, Result<Response, Problem>) {
+        let api = &self.api;
+        let nowhere = || "none".to_owned();
+        if let Err(problem) = self.measure(&request) {
+            return (nowhere(), Err(problem));
+        }
+        if let Err(problem) = api.limits.address(caller.address) {
+            return (nowhere(), Err(problem));
+        }
+        let path = request.uri().path().to_owned();
+        let (rule, pattern) = match rules::find(request.method(), &path, &api.paths) {
+            Found::Rule { rule, pattern } => (rule, pattern.to_owned()),
+            Found::OtherMethods(methods) => {
+                let problem = Problem::method_not_allowed().allow(&methods);
+                return (nowhere(), Err(problem));
+            }
+            Found::Nothing => return (nowhere(), Err(Problem::not_found())),
+        };
+        let answer = async {
+            if rule != Rule::Public {
+                caller.principal = Some(self.admit(&request, caller, rule, &pattern).await?);
+            }
+            if pattern != rules::UPLOADS {
+                let body = self.body(&mut request).await?;
+                request.set_body(body);
+            }
+            request.set_data(caller.clone());
+            let handled = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
+            match handled.await {
+                Ok(Ok(response)) => Ok(shaped(response.into_response(), &pattern)),
+                Ok(Err(error)) => Ok(shaped(error.into_response(), &pattern)),
+                Err(_) => Err(Problem::internal()),
+            }
+        };
+        let limit = match pattern == rules::UPLOADS {
+            true => UPLOAD_TIME,
+            false => api.config.limits.request_time,
+        };
+        let answer = match tokio::time::timeout(limit, answer).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Problem::too_slow()),
+        };
+        (pattern, answer)
+    }
+
+    fn measure(&self, request: &Request) -> Result<(), Problem> {
+        let uri = request.uri().path_and_query();
+        if uri.is_some_and(|u| u.as_str().len() > LONGEST_URI) {
+            return Err(Problem::uri_too_long());
+        }
+        let headers: usize = request
+            .headers()
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len() + 4)
+            .sum();
+        if headers > self.api.config.limits.headers {
+            return Err(Problem::headers_too_large());
+        }
+        Ok(())
+    }
+
+    /// Who it is, if the rule lets them pass; a refusal is recorded before it is told.
+    async fn admit(
+        &self,
+        request: &Request,
+        caller: &Caller,
+        rule: Rule,
+        pattern: &str,
+    ) -> Result<Principal, Problem> {
+        let api = &self.api;
+        let target = || format!("{} {pattern}", request.method());
+        let principal = match authenticate(api, request.headers()).await {
+            Ok(principal) => principal,
+            Err(problem) => {
+                // Nobody is turned away without having shown a token; that is no event.
+                if request.headers().contains_key(header::AUTHORIZATION) {
+                    let event = Event::new(Action::Authentication, Outcome::Failure);
+                    let event = event.target(target()).reason(problem.kind());
+                    api.record(caller, event).await?;
+                }
+                return Err(problem);
+            }
+        };
+        api.limits.user(&principal.user.id)?;
+        if !principal.passes(rule) {
+            let mut event = Event::new(Action::Authorization, Outcome::Failure);
+            event.who = Some(principal.who());
+            let event = event.target(target()).reason("role");
+            api.record(caller, event).await?;
+            return Err(Problem::forbidden());
+        }
+        Ok(principal)
+    }
+
+    /// The whole body, which no handler has to bound; with or without a length announced.
+    async fn body(&self, request: &mut Request) -> Result<Vec<u8>, Problem> {
+        let limit = self.api.config.limits.body;
+        let announced = request.header(header::CONTENT_LENGTH);
+        let announced = announced.and_then(|l| l.parse::<u64>().ok());
+        if announced.is_some_and(|l| l > limit as u64) {
+            return Err(Problem::too_large());
+        }
+        let read = request.take_body().into_bytes_limit(limit);
+        match tokio::time::timeout(BODY_TIME, read).await {
+            Err(_) => Err(Problem::request_timeout()),
+            Ok(Ok(bytes)) => Ok(bytes.into()),
+            Ok(Err(ReadBodyError::PayloadTooLarge)) => Err(Problem::too_large()),
+            Ok(Err(_)) => Err(Problem::bad_request().detail("The body did not arrive whole.")),
+        }
+    }
+}
+
+/// Whatever went wrong in a form of ours: a framework's own sentences may quote the request.
+fn shaped(response: Response, pattern: &str) -> Response {
+    let status = response.status();
+    let failed = status.is_client_error() || status.is_server_error();
+    if !failed || response.data::<Shaped>().is_some() {
+        return response;
+    }
+    if pattern == "/token" && status.is_client_error() {
+        return OAuthError::invalid_request().into_response();
+    }
+    Problem::of(status).into_response()
+}
+
+impl<E: Endpoint> Endpoint for Gate<E> {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> Result<Response> {
+        let begun = Instant::now();
+        let _in_flight = self.api.metrics.begin();
+        let mut caller = self.caller(&request);
+        let head = request.method() == Method::HEAD;
+        if head {
+            request.set_method(Method::GET);
+        }
+        let method = known(request.method());
+        let (pattern, answer) = self.answer(request, &mut caller).await;
+        let mut response = answer.unwrap_or_else(IntoResponse::into_response);
+        self.finish(&mut response, &caller);
+        if head {
+            response.take_body();
+        }
+        self.tell(&caller, &pattern, method, &response, begun.elapsed());
+        Ok(response)
+    }
+}
+
+impl<E> Gate<E> {
+    fn finish(&self, response: &mut Response, caller: &Caller) {
+        let fixed = [
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (header::X_FRAME_OPTIONS, "DENY"),
+            (header::REFERRER_POLICY, "no-referrer"),
+            (
+                header::CONTENT_SECURITY_POLICY,
+                "default-src 'none'; frame-ancestors 'none'",
+            ),
+            (header::CACHE_CONTROL, "no-store"),
+            (
+                HeaderName::from_static("cross-origin-resource-policy"),
+                "same-origin",
+            ),
+        ];
+        let headers = response.headers_mut();
+        for (name, value) in fixed {
+            // A route that says otherwise knows why.
+            headers
+                .entry(name)
+                .or_insert(HeaderValue::from_static(value));
+        }
+        if self.api.config.tls.is_some() {
+            headers.insert(
+                header::STRICT_TRANSPORT_SECURITY,
+                HeaderValue::from_static("max-age=31536000"),
+            );
+        }
+        if let Ok(id) = HeaderValue::from_str(&caller.request) {
+            headers.insert(HeaderName::from_static("x-request-id"), id);
+        }
+    }
+
+    fn tell(
+        &self,
+        caller: &Caller,
+        pattern: &str,
+        method: &'static str,
+        response: &Response,
+        took: Duration,
+    ) {
+        let status = response.status();
+        self.api
+            .metrics
+            .served(pattern, method, status.as_u16(), took);
+        let user = caller.principal.as_ref().map_or("", |p| &p.user.id);
+        let problem = response.data::<Kind>().map_or("", |k| k.0);
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let request = &caller.request;
+        let status = status.as_u16();
+        if status >= StatusCode::INTERNAL_SERVER_ERROR.as_u16() {
+            tracing::warn!(
+                request,
+                method,
+                route = pattern,
+                status,
+                problem,
+                user,
+                micros,
+                "served"
+            );
+        } else {
+            tracing::info!(
+                request,
+                method,
+                route = pattern,
+                status,
+                problem,
+                user,
+                micros,
+                "served"
+            );
+        }
+    }
+}
+
+/// A method as a label: there are as many as there are words.
+fn known(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        _ => "other",
+    }
+}

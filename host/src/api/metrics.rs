@@ -1,0 +1,215 @@
+//! Counts for Prometheus, in its text format.
+//!
+//! Owns what is counted and how it is named; refuses labels that clients choose: routes are
+//! patterns, never paths.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Upper bounds of the histogram of times, in seconds.
+const BOUNDS: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0];
+
+/// A route and how it went.
+type Served = (String, &'static str, u16);
+
+/// What is counted.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    since: Instant,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    served: BTreeMap<Served, u64>,
+    times: BTreeMap<&'static str, Times>,
+    rows: BTreeMap<String, u64>,
+    logins: BTreeMap<&'static str, u64>,
+    in_flight: u64,
+}
+
+#[derive(Debug, Default, Clone)]
+struct Times {
+    buckets: [u64; BOUNDS.len()],
+    count: u64,
+    sum: f64,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        Metrics {
+            since: Instant::now(),
+            inner: Mutex::default(),
+        }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Inner)) {
+        change(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// A request begins; the guard's end is its end.
+    pub(crate) fn begin(&self) -> InFlight<'_> {
+        self.change(|inner| inner.in_flight += 1);
+        InFlight(self)
+    }
+
+    /// A request was answered.
+    pub(crate) fn served(&self, pattern: &str, method: &'static str, status: u16, took: Duration) {
+        self.change(|inner| {
+            *inner
+                .served
+                .entry((pattern.to_owned(), method, status))
+                .or_default() += 1;
+            let times = inner.times.entry(method).or_default();
+            let seconds = took.as_secs_f64();
+            for (bucket, bound) in times.buckets.iter_mut().zip(BOUNDS) {
+                *bucket += u64::from(seconds <= bound);
+            }
+            times.count += 1;
+            times.sum += seconds;
+        });
+    }
+
+    /// Rows of a dataset left.
+    pub(crate) fn rows(&self, dataset: &str, rows: u64) {
+        self.change(|inner| *inner.rows.entry(dataset.to_owned()).or_default() += rows);
+    }
+
+    /// Somebody tried to log in.
+    pub(crate) fn login(&self, outcome: &'static str) {
+        self.change(|inner| *inner.logins.entry(outcome).or_default() += 1);
+    }
+
+    /// All of it.
+    pub(crate) fn text(&self) -> String {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut out = String::with_capacity(4096);
+        let head = |out: &mut String, name: &str, kind: &str, help: &str| {
+            let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        };
+        head(
+            &mut out,
+            "glovebox_http_requests_total",
+            "counter",
+            "Requests answered, by route, method and status.",
+        );
+        for ((route, method, status), count) in &inner.served {
+            let _ = writeln!(
+                out,
+                "glovebox_http_requests_total{{route=\"{}\",method=\"{method}\",status=\"{status}\"}} {count}",
+                escape(route)
+            );
+        }
+        head(
+            &mut out,
+            "glovebox_http_request_seconds",
+            "histogram",
+            "Time from a request's head to its answer.",
+        );
+        for (method, times) in &inner.times {
+            for (bound, count) in BOUNDS.iter().zip(times.buckets) {
+                let _ = writeln!(
+                    out,
+                    "glovebox_http_request_seconds_bucket{{method=\"{method}\",le=\"{bound}\"}} {count}"
+                );
+            }
+            let Times { count, sum, .. } = times;
+            let _ = writeln!(
+                out,
+                "glovebox_http_request_seconds_bucket{{method=\"{method}\",le=\"+Inf\"}} {count}\n\
+                 glovebox_http_request_seconds_sum{{method=\"{method}\"}} {sum}\n\
+                 glovebox_http_request_seconds_count{{method=\"{method}\"}} {count}"
+            );
+        }
+        head(
+            &mut out,
+            "glovebox_http_requests_in_flight",
+            "gauge",
+            "Requests being answered.",
+        );
+        let _ = writeln!(out, "glovebox_http_requests_in_flight {}", inner.in_flight);
+        head(
+            &mut out,
+            "glovebox_dataset_rows_total",
+            "counter",
+            "Rows that left, by dataset.",
+        );
+        for (dataset, rows) in &inner.rows {
+            let _ = writeln!(
+                out,
+                "glovebox_dataset_rows_total{{dataset=\"{}\"}} {rows}",
+                escape(dataset)
+            );
+        }
+        head(
+            &mut out,
+            "glovebox_logins_total",
+            "counter",
+            "Logins, by how they ended.",
+        );
+        for (outcome, count) in &inner.logins {
+            let _ = writeln!(
+                out,
+                "glovebox_logins_total{{outcome=\"{outcome}\"}} {count}"
+            );
+        }
+        head(
+            &mut out,
+            "glovebox_up_seconds",
+            "gauge",
+            "Time since the server started.",
+        );
+        let _ = writeln!(
+            out,
+            "glovebox_up_seconds {}",
+            self.since.elapsed().as_secs()
+        );
+        out
+    }
+}
+
+/// A request that is being answered.
+pub(crate) struct InFlight<'m>(&'m Metrics);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.change(|inner| inner.in_flight -= 1);
+    }
+}
+
+fn escape(label: &str) -> String {
+    label
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_is_what_prometheus_reads() {
+        let metrics = Metrics::new();
+        let guard = metrics.begin();
+        metrics.served("/sales", "GET", 200, Duration::from_millis(3));
+        metrics.served("/sales", "GET", 200, Duration::from_secs(9));
+        metrics.rows("sales", 3);
+        metrics.login("success");
+        let text = metrics.text();
+        for line in [
+            "glovebox_http_requests_total{route=\"/sales\",method=\"GET\",status=\"200\"} 2",
+            "glovebox_http_request_seconds_bucket{method=\"GET\",le=\"0.005\"} 1",
+            "glovebox_http_request_seconds_bucket{method=\"GET\",le=\"+Inf\"} 2",
+            "glovebox_http_requests_in_flight 1",
+            "glovebox_dataset_rows_total{dataset=\"sales\"} 3",
+            "glovebox_logins_total{outcome=\"success\"} 1",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line}\n{text}");
+        }
+        drop(guard);
+        assert!(metrics.text().contains("in_flight 0"));
+    }
+}

@@ -1,0 +1,33 @@
+//! `glovebox serve`: masked rows behind tokens.
+//!
+//! Owns the only part of the program that names poem; refuses whatever no rule allows.
+
+mod access;
+pub(crate) mod audit;
+mod client;
+pub(crate) mod config;
+mod datasets;
+mod gate;
+mod limits;
+mod listener;
+mod metrics;
+mod openapi;
+mod places;
+mod problem;
+mod routes;
+mod rules;
+mod runs;
+mod serve;
+mod state;
+mod tokens;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+pub(crate) use places::{Secrets, catalog_place};
+pub(crate) use serve::serve;
+
+/// Seconds since 1970.
+pub(crate) fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,144 @@
+//! The description of datasets: each with its columns, their filters, and every format.
+//!
+//! Owns how a column's type looks in JSON; refuses to name a column that no role sees.
+
+use std::collections::BTreeSet;
+
+use glovebox_core::DataType;
+use serde_json::{Map, Value, json};
+
+use super::super::config::ROWS;
+use super::super::datasets::Dataset;
+
+/// A path for each.
+pub(super) fn paths(datasets: &[Dataset]) -> Vec<(String, Value)> {
+    datasets.iter().map(|d| (d.path.clone(), item(d))).collect()
+}
+
+fn item(dataset: &Dataset) -> Value {
+    let config = &dataset.config;
+    let seen: BTreeSet<usize> = config
+        .roles
+        .values()
+        .flat_map(|v| &v.columns)
+        .copied()
+        .collect();
+    let columns: Vec<_> = seen
+        .iter()
+        .filter_map(|c| config.table.columns.get(*c))
+        .collect();
+    let most = config.roles.values().map(|v| v.rows_at_most).max();
+    let most = most.unwrap_or(1);
+    let names: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
+    let parameter = |name: &str, about: String, schema: Value| json!({ "name": name, "in": "query", "description": about, "schema": schema });
+    let list = |name: &str, about: &str, words: Value, most: usize, once: bool| {
+        json!({
+            "name": name, "in": "query", "description": about, "style": "form", "explode": false,
+            "schema": { "type": "array", "items": { "type": "string", "enum": words },
+                "minItems": 1, "maxItems": most, "uniqueItems": once },
+        })
+    };
+    let mut parameters = vec![
+        list(
+            "columns",
+            "Columns wanted, with commas between.",
+            json!(names),
+            names.len(),
+            true,
+        ),
+        list(
+            "sort",
+            "Columns to sort by, with commas between; `-` in front is the largest first.",
+            json!(
+                names
+                    .iter()
+                    .flat_map(|n| [(*n).to_owned(), format!("-{n}")])
+                    .collect::<Vec<_>>()
+            ),
+            8,
+            false,
+        ),
+        parameter(
+            "limit",
+            "Rows at most.".into(),
+            json!({ "type": "integer", "minimum": 1, "maximum": most, "default": ROWS.min(most) }),
+        ),
+        parameter(
+            "cursor",
+            "Where the page begins: `X-Next-Cursor` of the page before.".into(),
+            json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]+$", "maxLength": 4096 }),
+        ),
+    ];
+    let mut properties = Map::new();
+    for column in &columns {
+        let schema = schema(column.data_type);
+        let about = format!(
+            "Rows whose `{0}` is this. Also `{0}[OPERATOR]` with ne, lt, lte, gt, gte, in \
+             (again for each value), null (true or false){1}.",
+            column.name,
+            match column.data_type {
+                DataType::Text => ", starts-with",
+                _ => "",
+            }
+        );
+        if !["columns", "sort", "limit", "cursor"].contains(&column.name.as_str()) {
+            parameters.push(parameter(&column.name, about, schema.clone()));
+        }
+        properties.insert(column.name.clone(), nullable(schema, column.not_null));
+    }
+    let row = json!({ "type": "object", "properties": properties });
+    let lines = json!({ "type": "string" });
+    let header = |about: &str| json!({ "description": about, "schema": { "type": "string" } });
+    let headers = json!({
+        "ETag": header("Of these rows in this format."),
+        "Link": header("The next page, if there is one (RFC 8288)."),
+        "X-Next-Cursor": header("The `cursor` of the next page, if there is one."),
+    });
+    json!({ "get": {
+        "operationId": format!("read_{}", config.name.replace('-', "_")),
+        "tags": ["Datasets"],
+        "summary": format!("Read {}", config.name),
+        "description": config.about,
+        "parameters": parameters,
+        "responses": {
+            "200": {
+                "description": "Rows, as the caller's roles see them.",
+                "headers": headers.clone(),
+                "content": {
+                    "application/json": { "schema": { "type": "array", "items": row } },
+                    "application/x-ndjson": { "schema": lines.clone() },
+                    "text/csv": { "schema": lines.clone() },
+                    "application/vnd.apache.arrow.stream": { "schema": lines },
+                },
+            },
+            "304": { "description": "Nothing has changed since `If-None-Match`.", "headers": headers },
+        },
+    } })
+}
+
+/// How a cell looks in JSON: docs/api.md says why decimals are strings.
+fn schema(data_type: DataType) -> Value {
+    match data_type {
+        DataType::Boolean => json!({ "type": "boolean" }),
+        DataType::Int64 => json!({ "type": "integer", "format": "int64",
+            "minimum": i64::MIN, "maximum": i64::MAX }),
+        DataType::Float64 => json!({ "type": "number", "format": "double" }),
+        DataType::Decimal { .. } => {
+            json!({ "type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$" })
+        }
+        DataType::Text => json!({ "type": "string", "pattern": r"^[^\x00]*$" }),
+        DataType::Bytes | DataType::Opaque => {
+            json!({ "type": "string", "pattern": r"^\\x([0-9a-f]{2})*$" })
+        }
+        DataType::Date => json!({ "type": "string", "format": "date" }),
+        DataType::Timestamp => json!({ "type": "string", "format": "date-time" }),
+    }
+}
+
+fn nullable(schema: Value, not_null: bool) -> Value {
+    let mut schema = schema;
+    if !not_null {
+        schema["type"] = json!([schema["type"], "null"]);
+    }
+    schema
+}

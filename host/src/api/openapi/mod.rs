@@ -1,0 +1,205 @@
+//! The description of the API: OpenAPI 3.1, and a page made of it.
+//!
+//! Owns what poem-openapi leaves out: datasets, plain routes, security by rule, every error.
+//! Refuses to describe what no rule covers.
+
+mod datasets;
+mod page;
+mod plain;
+mod upgrade;
+
+use serde_json::{Map, Value, json};
+
+use super::datasets::Dataset;
+use super::routes;
+use super::rules::{self, Rule};
+
+/// The description in both forms.
+#[derive(Debug, Clone)]
+pub(crate) struct Described {
+    pub(crate) json: String,
+    pub(crate) html: String,
+}
+
+/// Describes the API with these datasets, under that address.
+pub(crate) fn describe(datasets: &[Dataset], roles: &[&str], url: &str) -> Described {
+    let document = document(datasets, roles, url);
+    Described {
+        html: page::html(&document),
+        json: format!("{document:#}"),
+    }
+}
+
+fn document(datasets: &[Dataset], roles: &[&str], url: &str) -> Value {
+    let spec = routes::described().spec();
+    let mut document: Value = serde_json::from_str(&spec).unwrap_or_default();
+    upgrade::null_where_optional(&mut document["components"]["schemas"]);
+    upgrade::to_3_1(&mut document);
+    document["openapi"] = json!("3.1.0");
+    document["info"]["description"] = json!(
+        "Masked rows, and who may see which of them. Get a token with `POST /token`, send it as \
+         `Authorization: Bearer …`."
+    );
+    document["info"]["license"] =
+        json!({ "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" });
+    document["servers"] = json!([{ "url": url }]);
+    document["jsonSchemaDialect"] = json!("https://spec.openapis.org/oas/3.1/dialect/base");
+    let mut paths = object(document["paths"].take());
+    for (path, item) in plain::paths().into_iter().chain(datasets::paths(datasets)) {
+        paths.insert(path, item);
+    }
+    let dataset_paths: Vec<String> = datasets.iter().map(|d| d.path.clone()).collect();
+    for (path, item) in &mut paths {
+        for (method, operation) in item.as_object_mut().into_iter().flatten() {
+            complete(path, method, operation, &dataset_paths);
+        }
+    }
+    document["paths"] = Value::Object(paths);
+    let schemas = &mut document["components"]["schemas"];
+    for name in ["NewUser", "Change", "KeyRequest"] {
+        if let Some(items) = schemas.pointer_mut(&format!("/{name}/properties/roles/items")) {
+            items["enum"] = json!(roles);
+        }
+        // They refuse what they do not know, which poem-openapi does not say.
+        if let Some(schema) = schemas.get_mut(name) {
+            schema["additionalProperties"] = json!(false);
+        }
+    }
+    schemas["TokenRequest"] = plain::token_request();
+    schemas["Problem"] = plain::problem();
+    schemas["Dataset"] = plain::dataset();
+    document["components"]["securitySchemes"] = json!({
+        "bearer": {
+            "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+            "description": "An access token of `POST /token`, or an API key of `POST /keys`.",
+        },
+        "password": {
+            "type": "oauth2",
+            "flows": { "password": { "tokenUrl": format!("{url}/token"),
+                "refreshUrl": format!("{url}/token"), "scopes": {} } },
+        },
+    });
+    document
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// Security and errors, as the rule of the route has them.
+fn complete(path: &str, method: &str, operation: &mut Value, datasets: &[String]) {
+    let Some(rule) = rule(path, method, datasets) else {
+        return;
+    };
+    let takes_body = operation.get("requestBody").is_some();
+    let mut errors = vec![400, 408, 413, 414, 429, 431, 500, 503, 504];
+    if takes_body {
+        errors.extend([415]);
+    }
+    if takes_body && path != "/token" {
+        errors.extend([422]);
+    }
+    if path == "/pipelines/{name}/runs" {
+        errors.push(422);
+    }
+    if path == rules::UPLOADS {
+        errors.push(408);
+    }
+    if rule != Rule::Public {
+        errors.push(401);
+    }
+    if matches!(rule, Rule::LoggedIn | Rule::Needs(_)) {
+        errors.push(403);
+    }
+    if path.contains('{') {
+        errors.push(404);
+    }
+    if path == "/users" && method == "post" {
+        errors.push(409);
+    }
+    if datasets.iter().any(|d| d == path) {
+        errors.extend([404, 406]);
+    }
+    operation["security"] = match rule {
+        Rule::Public => json!([]),
+        _ => json!([{ "bearer": [] }, { "password": [] }]),
+    };
+    operation["x-rule"] = json!(words(rule));
+    for status in errors {
+        let status = status.to_string();
+        let responses = &mut operation["responses"];
+        if responses.get(&status).is_none() {
+            responses[&status] = plain::problem_response(&status);
+        }
+    }
+    let responses = operation["responses"].as_object_mut();
+    for (_, response) in responses.into_iter().flatten() {
+        if response.get("description").is_none_or(|d| d == "") {
+            response["description"] = json!("Done.");
+        }
+    }
+}
+
+fn rule(path: &str, method: &str, datasets: &[String]) -> Option<Rule> {
+    if datasets.iter().any(|d| d == path) {
+        return Some(rules::DATASET);
+    }
+    let route = rules::ROUTES
+        .iter()
+        .find(|r| r.path == path && r.method.eq_ignore_ascii_case(method))?;
+    Some(route.rule)
+}
+
+fn words(rule: Rule) -> String {
+    match rule {
+        Rule::Public => "everybody".into(),
+        Rule::SignedIn => "everybody with a token or key".into(),
+        Rule::LoggedIn => "everybody with a token of a login".into(),
+        Rule::Needs(permission) => format!("roles with `{}`", permission.word()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_route_has_a_rule_and_every_rule_a_description() {
+        let document = document(&[], &["admin"], "http://here");
+        let mut described = BTreeSet::new();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                described.insert(format!("{} {path}", method.to_uppercase()));
+                assert!(
+                    operation["x-rule"].is_string(),
+                    "{method} {path} has no rule"
+                );
+                assert!(operation["operationId"].is_string(), "{method} {path}");
+                assert!(operation["summary"].is_string(), "{method} {path}");
+            }
+        }
+        let ruled: BTreeSet<String> = rules::ROUTES
+            .iter()
+            .map(|r| format!("{} {}", r.method, r.path))
+            .collect();
+        assert_eq!(described, ruled);
+    }
+
+    #[test]
+    fn nothing_of_3_0_is_left_and_every_reference_leads_somewhere() {
+        let document = document(&[], &["admin"], "http://here");
+        let text = document.to_string();
+        assert!(!text.contains("\"nullable\""), "{text}");
+        let mut rest = text.as_str();
+        while let Some((_, after)) = rest.split_once("\"$ref\":\"#") {
+            let (pointer, after) = after.split_once('"').unwrap();
+            assert!(document.pointer(pointer).is_some(), "{pointer}");
+            rest = after;
+        }
+    }
+}

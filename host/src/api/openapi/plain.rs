@@ -1,0 +1,211 @@
+//! The description of routes that answer everybody alike, and of problems.
+//!
+//! Owns their schemas; refuses to describe a route that poem-openapi does.
+
+use serde_json::{Value, json};
+
+/// RFC 9457.
+pub(super) fn problem() -> Value {
+    json!({
+        "type": "object",
+        "description": "RFC 9457: what went wrong, in one form for every error.",
+        "required": ["type", "title", "status"],
+        "properties": {
+            "type": { "type": "string", "description": "The kind: `urn:glovebox:problem:` and a word." },
+            "title": { "type": "string", "description": "What the kind means." },
+            "status": { "type": "integer", "minimum": 400, "maximum": 599 },
+            "detail": { "type": "string", "description": "What it was this time." },
+        },
+        "examples": [{
+            "type": "urn:glovebox:problem:bad-query",
+            "title": "The query cannot be answered as it is written.",
+            "status": 400,
+            "detail": "`limit` is 1 to 1000.",
+        }],
+    })
+}
+
+/// An error of that status.
+pub(super) fn problem_response(status: &str) -> Value {
+    let description = match status {
+        "400" => "The request cannot be understood.",
+        "401" => "A valid token is needed.",
+        "403" => "The role does not allow this.",
+        "404" => "There is nothing here.",
+        "406" => "None of the accepted types is offered.",
+        "408" => "The body took too long to arrive.",
+        "409" => "There is one already.",
+        "413" => "The body is too large.",
+        "414" => "The address is too long.",
+        "415" => "The body is of another type than expected.",
+        "422" => "The body does not say what is needed.",
+        "429" => "Too many requests, or too many failed logins.",
+        "431" => "The headers are too large.",
+        "500" => "The server failed; its log says more.",
+        "503" => "The server cannot answer or record now.",
+        _ => "The answer took too long.",
+    };
+    let mut response = json!({
+        "description": description,
+        "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
+    });
+    let header =
+        |about: &str, kind: &str| json!({ "description": about, "schema": { "type": kind } });
+    match status {
+        "401" => {
+            response["headers"] =
+                json!({ "WWW-Authenticate": header("`Bearer`, and why (RFC 6750).", "string") });
+        }
+        "429" | "503" => {
+            response["headers"] = json!({ "Retry-After": header("Seconds to wait.", "integer") });
+        }
+        _ => {}
+    }
+    response
+}
+
+/// A password or a refresh token: poem-openapi knows one form for both.
+pub(super) fn token_request() -> Value {
+    let text = |about: &str, longest: u32| json!({ "type": "string", "description": about, "minLength": 1, "maxLength": longest });
+    json!({
+        "oneOf": [
+            {
+                "type": "object",
+                "title": "Log in",
+                "required": ["username", "password"],
+                "properties": {
+                    "grant_type": { "const": "password" },
+                    "username": text("The user's name.", 256),
+                    "password": text("The user's password.", 1024),
+                },
+            },
+            {
+                "type": "object",
+                "title": "Carry on",
+                "required": ["grant_type", "refresh_token"],
+                "properties": {
+                    "grant_type": { "const": "refresh_token" },
+                    "refresh_token": text("The refresh token of the last answer; it works once.", 256),
+                },
+            },
+        ],
+    })
+}
+
+/// A dataset, as `GET /datasets` lists it.
+pub(super) fn dataset() -> Value {
+    json!({
+        "type": "object",
+        "required": ["name", "path", "about", "columns", "rows_at_most"],
+        "properties": {
+            "name": { "type": "string" },
+            "path": { "type": "string" },
+            "about": { "type": "string" },
+            "columns": {
+                "type": "array",
+                "description": "Those that the caller may see.",
+                "items": {
+                    "type": "object",
+                    "required": ["name", "type"],
+                    "properties": {
+                        "name": { "type": "string" },
+                        "type": { "type": "string", "examples": ["text", "int64", "decimal(12,2)"] },
+                    },
+                },
+            },
+            "rows_at_most": { "type": "integer", "description": "Rows of a page at most." },
+        },
+    })
+}
+
+fn get(id: &str, tag: &str, summary: &str, media: &str, schema: Value) -> Value {
+    json!({ "get": {
+        "operationId": id,
+        "tags": [tag],
+        "summary": summary,
+        "responses": { "200": {
+            "description": "Done.",
+            "content": { media: { "schema": schema } },
+        } },
+    } })
+}
+
+/// The routes.
+pub(super) fn paths() -> Vec<(String, Value)> {
+    let status = json!({
+        "type": "object",
+        "required": ["status"],
+        "properties": { "status": { "type": "string" } },
+    });
+    let keys = json!({
+        "type": "object",
+        "required": ["keys"],
+        "properties": { "keys": { "type": "array", "items": { "type": "object" } } },
+    });
+    let text = json!({ "type": "string" });
+    let list = json!({ "type": "array", "items": { "$ref": "#/components/schemas/Dataset" } });
+    let object = json!({ "type": "object" });
+    let json_type = "application/json";
+    [
+        (
+            "/datasets",
+            get(
+                "list_datasets",
+                "Datasets",
+                "List datasets",
+                json_type,
+                list,
+            ),
+        ),
+        (
+            "/healthz",
+            get("alive", "Server", "Is it alive", json_type, status.clone()),
+        ),
+        (
+            "/readyz",
+            get("ready", "Server", "Can it answer", json_type, status),
+        ),
+        (
+            "/metrics",
+            get(
+                "metrics",
+                "Server",
+                "Counts for Prometheus",
+                "text/plain",
+                text.clone(),
+            ),
+        ),
+        (
+            "/.well-known/jwks.json",
+            get(
+                "key_set",
+                "Server",
+                "Keys that verify tokens",
+                json_type,
+                keys,
+            ),
+        ),
+        (
+            "/openapi.json",
+            get(
+                "description",
+                "Server",
+                "This description",
+                json_type,
+                object,
+            ),
+        ),
+        (
+            "/docs",
+            get(
+                "docs",
+                "Server",
+                "This description as a page",
+                "text/html",
+                text,
+            ),
+        ),
+    ]
+    .map(|(path, item)| (path.to_owned(), item))
+    .into()
+}

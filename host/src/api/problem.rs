@@ -1,0 +1,229 @@
+//! What a client is told when it gets no answer: RFC 9457 problems, all of one form.
+//!
+//! Owns their kinds and sentences; refuses internals, and anything that a request said.
+
+use poem::http::{HeaderValue, StatusCode, header};
+use poem::{IntoResponse, Response};
+use serde::Serialize;
+
+/// A problem, ready to be told.
+#[derive(Debug, Clone)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    kind: &'static str,
+    title: &'static str,
+    detail: Option<String>,
+    retry_after: Option<u64>,
+    /// The `WWW-Authenticate` header.
+    challenge: Option<&'static str>,
+    allow: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Told<'p> {
+    r#type: String,
+    title: &'p str,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'p str>,
+}
+
+/// The kinds, with their status and title; docs/api.md lists them.
+macro_rules! kinds {
+    ($($name:ident, $status:ident, $kind:literal, $title:literal;)*) => {
+        impl Problem {
+            $(#[doc = $title]
+            pub(crate) fn $name() -> Self {
+                Problem::new(StatusCode::$status, $kind, $title)
+            })*
+
+            #[cfg(test)]
+            pub(crate) fn all() -> Vec<Problem> {
+                vec![$(Problem::$name()),*]
+            }
+        }
+    };
+}
+
+kinds! {
+    bad_request, BAD_REQUEST, "bad-request", "The request cannot be understood.";
+    bad_query, BAD_REQUEST, "bad-query", "The query cannot be answered as it is written.";
+    bad_cursor, NOT_FOUND, "bad-cursor", "There is no such place: the cursor is not one of ours, or of another query.";
+    unauthorized, UNAUTHORIZED, "unauthorized", "A valid token is needed.";
+    forbidden, FORBIDDEN, "forbidden", "The role does not allow this.";
+    not_found, NOT_FOUND, "not-found", "There is nothing here.";
+    method_not_allowed, METHOD_NOT_ALLOWED, "method-not-allowed", "Not with this method.";
+    not_acceptable, NOT_ACCEPTABLE, "not-acceptable", "None of the accepted types is offered.";
+    request_timeout, REQUEST_TIMEOUT, "request-timeout", "The request took too long to arrive.";
+    conflict, CONFLICT, "conflict", "There is one already.";
+    too_large, PAYLOAD_TOO_LARGE, "too-large", "The body is too large.";
+    uri_too_long, URI_TOO_LONG, "uri-too-long", "The address is too long.";
+    unsupported_type, UNSUPPORTED_MEDIA_TYPE, "unsupported-type", "The body is of another type than expected.";
+    unprocessable, UNPROCESSABLE_ENTITY, "unprocessable", "The body does not say what is needed.";
+    too_many, TOO_MANY_REQUESTS, "too-many-requests", "Too many requests; try again later.";
+    headers_too_large, REQUEST_HEADER_FIELDS_TOO_LARGE, "headers-too-large", "The headers are too large.";
+    internal, INTERNAL_SERVER_ERROR, "internal", "The server failed; its log says more.";
+    unavailable, SERVICE_UNAVAILABLE, "unavailable", "The server cannot answer now; try again later.";
+    not_audited, SERVICE_UNAVAILABLE, "not-audited", "The request could not be recorded, so it is refused.";
+    too_slow, GATEWAY_TIMEOUT, "too-slow", "The answer took too long.";
+}
+
+impl Problem {
+    fn new(status: StatusCode, kind: &'static str, title: &'static str) -> Self {
+        Problem {
+            status,
+            kind,
+            title,
+            detail: None,
+            retry_after: None,
+            challenge: (status == StatusCode::UNAUTHORIZED).then_some("Bearer"),
+            allow: None,
+        }
+    }
+
+    /// With a sentence of ours.
+    #[must_use]
+    pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds.max(1));
+        self
+    }
+
+    /// What RFC 6750 says of a token that did not do.
+    #[must_use]
+    pub(crate) fn challenge(mut self, challenge: &'static str) -> Self {
+        self.challenge = Some(challenge);
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn allow(mut self, methods: &[&str]) -> Self {
+        self.allow = Some(methods.join(", "));
+        self
+    }
+
+    pub(crate) fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    #[cfg(test)]
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What a framework's error is told as.
+    pub(crate) fn of(status: StatusCode) -> Self {
+        match status {
+            StatusCode::BAD_REQUEST => Problem::bad_request(),
+            StatusCode::UNAUTHORIZED => Problem::unauthorized(),
+            StatusCode::FORBIDDEN => Problem::forbidden(),
+            StatusCode::NOT_FOUND => Problem::not_found(),
+            StatusCode::METHOD_NOT_ALLOWED => Problem::method_not_allowed(),
+            StatusCode::NOT_ACCEPTABLE => Problem::not_acceptable(),
+            StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => Problem::unsupported_type(),
+            StatusCode::UNPROCESSABLE_ENTITY => Problem::unprocessable(),
+            status if status.is_client_error() => Problem::bad_request(),
+            _ => Problem::internal(),
+        }
+    }
+}
+
+/// Marks a response that is to stay as it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shaped;
+
+/// The kind of problem that a response tells, for the log.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kind(pub(crate) &'static str);
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let told = Told {
+            r#type: format!("urn:glovebox:problem:{}", self.kind),
+            title: self.title,
+            status: self.status.as_u16(),
+            detail: self.detail.as_deref(),
+        };
+        let body = serde_json::to_vec(&told).unwrap_or_default();
+        let mut response = Response::builder()
+            .status(self.status)
+            .content_type("application/problem+json")
+            .body(body);
+        let headers = response.headers_mut();
+        if let Some(challenge) = self.challenge {
+            headers.insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static(challenge),
+            );
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if let Some(allow) = self.allow.and_then(|a| HeaderValue::from_str(&a).ok()) {
+            headers.insert(header::ALLOW, allow);
+        }
+        response.set_data(Shaped);
+        response.set_data(Kind(self.kind));
+        response
+    }
+}
+
+impl From<Problem> for poem::Error {
+    fn from(problem: Problem) -> Self {
+        let kind = Kind(problem.kind);
+        let mut error = poem::Error::from_response(problem.into_response());
+        // An error made of a response forgets what the response was marked with.
+        error.set_data(Shaped);
+        error.set_data(kind);
+        error
+    }
+}
+
+/// What a client is told of a catalog that failed; the log has the rest.
+impl From<glovebox_catalog::Error> for Problem {
+    fn from(error: glovebox_catalog::Error) -> Self {
+        use glovebox_catalog::Error;
+        match error {
+            Error::Malformed(sentence) => Problem::unprocessable().detail(sentence),
+            Error::Taken => Problem::conflict(),
+            Error::Busy => Problem::unavailable().retry_after(1),
+            Error::Place { .. } | Error::Database(_) => {
+                tracing::error!(%error, "the catalog failed");
+                Problem::unavailable().retry_after(5)
+            }
+            Error::Crypto(_) => {
+                tracing::error!(%error, "the catalog failed");
+                Problem::internal()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_problem_is_json_of_one_form() {
+        for problem in Problem::all() {
+            let status = problem.status();
+            let kind = problem.kind();
+            let response = problem.detail("why").into_response();
+            assert_eq!(response.status(), status);
+            assert_eq!(response.content_type(), Some("application/problem+json"));
+            let challenged = response.headers().contains_key("www-authenticate");
+            assert_eq!(challenged, status == StatusCode::UNAUTHORIZED);
+            let body = response.into_body().into_vec().await.unwrap();
+            let told: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(told["status"], status.as_u16());
+            assert_eq!(told["type"], format!("urn:glovebox:problem:{kind}"));
+            assert_eq!(told["detail"], "why");
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The server's life: everything opened, requests answered, and what runs finished.
+//!
+//! Owns the order of start and stop; refuses to listen before every part is there.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use glovebox_catalog::{Catalog, Hasher, Hashing, Lockout};
+use glovebox_connectors::page::Reader;
+use poem::{Route, Server, get};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use super::audit::{self, Action, Audit, Event, Outcome, Writer};
+use super::config::Config;
+use super::datasets::Dataset;
+use super::gate::Gate;
+use super::limits::Limits;
+use super::listener::Listener;
+use super::metrics::Metrics;
+use super::places::{self, Secrets};
+use super::runs::Runs;
+use super::state::Api;
+use super::tokens::{External, Key, Tokens};
+use super::{now, openapi, routes};
+
+/// How often what is over is forgotten.
+const HOUSEKEEPING: Duration = Duration::from_secs(60);
+/// Failed logins are remembered for so long, in seconds.
+const ATTEMPTS: i64 = 24 * 60 * 60;
+/// A key set larger than this is not read.
+const LARGEST_JWKS: u64 = 1 << 20;
+/// Connections on which nothing happens are closed after this.
+const IDLE: Duration = Duration::from_secs(75);
+
+/// Serves until `stop` is done; `ready` hears the address once requests are taken.
+///
+/// # Errors
+/// When a part cannot be opened, or the address is taken.
+pub(crate) async fn serve(
+    config: Config,
+    secrets: Secrets<'_>,
+    ready: impl FnOnce(&str),
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let address = config.listen;
+    let shutdown = config.limits.shutdown;
+    let tcp = bind(address).await?;
+    let scheme = config.tls.as_ref().map_or("http", |_| "https");
+    let url = match &config.url {
+        Some(url) => url.clone(),
+        None => format!("{scheme}://{}", tcp.local_addr()?),
+    };
+    let listener = Listener::new(
+        tcp,
+        config.limits.connections,
+        config.limits.request_time,
+        config.tls.clone(),
+    )
+    .context("`tls`")?;
+    let api = Arc::new(open(config, url.clone(), secrets).await?);
+    let metrics = match api.config.metrics {
+        None => None,
+        Some(address) => Some(serve_metrics(&api, address).await?),
+    };
+    let name = glovebox_catalog::digest(&format!("{}-{}", now(), std::process::id()));
+    let name = name.get(..6).unwrap_or("server").to_owned();
+    let gate = Gate::new(routes::all(&api), Arc::clone(&api), name);
+    api.audit
+        .record(Event::new(Action::ServerStart, Outcome::Success))
+        .await?;
+    let keeper = tokio::spawn(keep_house(Arc::clone(&api)));
+    let worker = tokio::spawn(Arc::clone(&api.runs).work());
+    ready(&url);
+    Server::new_with_acceptor(listener)
+        .idle_timeout(IDLE)
+        .run_with_graceful_shutdown(gate, stop, Some(shutdown))
+        .await
+        .context("the server stopped")?;
+    keeper.abort();
+    if let Some(metrics) = metrics {
+        metrics.abort();
+    }
+    // What cannot finish within this stops where it can go on later.
+    api.runs.stop(shutdown).await;
+    worker.abort();
+    api.audit
+        .record(Event::new(Action::ServerStop, Outcome::Success))
+        .await?;
+    api.audit.close()?;
+    api.catalog.close().await;
+    Ok(())
+}
+
+async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}; another program may"))
+}
+
+/// Metrics without a token, for a port that only Prometheus reaches.
+async fn serve_metrics(api: &Arc<Api>, address: SocketAddr) -> anyhow::Result<JoinHandle<()>> {
+    let limits = &api.config.limits;
+    let listener = Listener::new(bind(address).await?, 16, limits.request_time, None)?;
+    let route = Route::new().at("/metrics", get(routes::plain::Metrics(Arc::clone(api))));
+    let server = Server::new_with_acceptor(listener).idle_timeout(IDLE);
+    Ok(tokio::spawn(async move {
+        if let Err(error) = server.run(route).await {
+            tracing::error!(%error, "metrics are not served any more");
+        }
+    }))
+}
+
+async fn open(config: Config, url: String, secrets: Secrets<'_>) -> anyhow::Result<Api> {
+    let audit = Audit::open(audit::options(&config.audit, secrets, Writer::Server)?)?;
+    if let Some((_, key, _)) = &config.audit.checkpoints {
+        let event = Event::new(Action::SecretUse, Outcome::Success).target(key.as_str());
+        audit.record(event).await?;
+    }
+    let mut keys = Vec::new();
+    for name in &config.tokens.keys {
+        let key = Key::new(&secrets(name)?).with_context(|| format!("the token key `{name}`"))?;
+        if keys.iter().any(|k: &Key| k.kid == key.kid) {
+            bail!("the token key `{name}` is listed twice, perhaps under two names");
+        }
+        keys.push(key);
+        let event = Event::new(Action::SecretUse, Outcome::Success).target(name.as_str());
+        audit.record(event).await?;
+    }
+    let externals = config
+        .tokens
+        .issuers
+        .iter()
+        .map(|issuer| {
+            let place = || {
+                format!(
+                    "the keys of issuer {} in {}",
+                    issuer.url,
+                    issuer.jwks.display()
+                )
+            };
+            let size = std::fs::metadata(&issuer.jwks).with_context(place)?.len();
+            if size > LARGEST_JWKS {
+                bail!("{}: larger than {LARGEST_JWKS} bytes", place());
+            }
+            let bytes = std::fs::read(&issuer.jwks).with_context(place)?;
+            External::new(issuer, &bytes).map_err(|p| anyhow::anyhow!("{}: {p}", place()))
+        })
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let catalog = Catalog::open(&places::catalog_place(&config.catalog, secrets)?).await?;
+    let mut datasets = Vec::new();
+    for dataset in &config.datasets {
+        let place = places::page_place(&dataset.database, secrets)
+            .with_context(|| format!("the dataset `{}`", dataset.name))?;
+        datasets.push(Dataset::new(dataset.clone(), Reader::new(&place)));
+    }
+    let name = glovebox_catalog::token("server_")?.expose().to_owned();
+    let runs = Runs::new(
+        catalog.clone(),
+        audit.clone(),
+        config.runs.clone(),
+        config.pipelines.clone(),
+        name,
+    )
+    .with_context(|| format!("the folder of runs {}", config.runs.folder.display()))?;
+    let roles: Vec<&str> = config.roles.keys().map(String::as_str).collect();
+    let described = openapi::describe(&datasets, &roles, &url);
+    Ok(Api {
+        runs,
+        catalog,
+        hasher: Hasher::new(Hashing::default())?,
+        lockout: Lockout::default(),
+        tokens: Tokens::new(&config.tokens, &url, keys, externals),
+        audit,
+        limits: Limits::new(&config.limits),
+        metrics: Metrics::new(),
+        standings: Default::default(),
+        paths: datasets.iter().map(|d| d.path.clone()).collect(),
+        described,
+        datasets,
+        config,
+    })
+}
+
+/// Forgets what is over.
+async fn keep_house(api: Arc<Api>) {
+    loop {
+        tokio::time::sleep(HOUSEKEEPING).await;
+        api.limits.forget();
+        let now = now();
+        let forgotten = async {
+            api.catalog.forget_sessions(now).await?;
+            api.catalog.forget_attempts(now - ATTEMPTS).await
+        };
+        if let Err(error) = forgotten.await {
+            tracing::warn!(%error, "what is over could not be forgotten");
+        }
+    }
+}

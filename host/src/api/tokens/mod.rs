@@ -1,0 +1,155 @@
+//! Access tokens: made for ten minutes, and checked as if an attacker had made them.
+//!
+//! Owns their claims; refuses a token that says anything but what ours say.
+
+mod issuers;
+mod jws;
+mod keys;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+pub(crate) use issuers::External;
+#[cfg(test)]
+use jws::Verifier;
+use jws::{Members, Verified};
+pub(crate) use keys::Key;
+
+use super::config;
+
+/// How far clocks may differ, in seconds.
+const LEEWAY: i64 = 30;
+
+/// Makes and checks tokens.
+pub(crate) struct Tokens {
+    keys: Vec<Key>,
+    issuer: String,
+    audience: String,
+    pub(crate) lifetime: i64,
+    pub(crate) session: i64,
+    externals: Vec<External>,
+}
+
+/// What a good token says.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Bearer {
+    /// One of ours: a user's session.
+    Session { user: String, session: String },
+    /// One of another issuer's: who, by which issuer, in which of our roles.
+    External {
+        issuer: String,
+        subject: String,
+        roles: Vec<String>,
+    },
+}
+
+impl Tokens {
+    pub(crate) fn new(
+        config: &config::Tokens,
+        issuer: &str,
+        keys: Vec<Key>,
+        externals: Vec<External>,
+    ) -> Self {
+        let seconds = |t: std::time::Duration| i64::try_from(t.as_secs()).unwrap_or(i64::MAX);
+        Tokens {
+            keys,
+            issuer: issuer.to_owned(),
+            audience: config.audience.clone(),
+            lifetime: seconds(config.lifetime),
+            session: seconds(config.session),
+            externals,
+        }
+    }
+
+    /// A token for a session; none without a key.
+    pub(crate) fn issue(&self, user: &str, session: &str, jti: &str, now: i64) -> Option<String> {
+        let claims = json!({
+            "iss": self.issuer,
+            "aud": self.audience,
+            "sub": user,
+            "sid": session,
+            "jti": jti,
+            "iat": now,
+            "nbf": now,
+            "exp": now + self.lifetime,
+        });
+        Some(self.keys.first()?.sign(&claims))
+    }
+
+    /// What a token says, if it is good now.
+    pub(crate) fn check(&self, token: &str, now: i64) -> Option<Bearer> {
+        let find = |kid: &str| {
+            let ours = self.keys.iter().find(|k| k.kid == kid).map(|k| &k.verifier);
+            ours.or_else(|| self.externals.iter().find_map(|e| e.key(kid)))
+        };
+        let Verified { claims, kid } = jws::verify(token, find)?;
+        if self.keys.iter().any(|k| k.kid == kid) {
+            standard(&claims, &self.issuer, &self.audience, now)?;
+            claims.seconds("nbf")?;
+            claims.text("jti")?;
+            return Some(Bearer::Session {
+                user: claims.text("sub")?.to_owned(),
+                session: claims.text("sid")?.to_owned(),
+            });
+        }
+        let external = self.externals.iter().find(|e| e.key(&kid).is_some())?;
+        standard(&claims, &external.url, &external.audience, now)?;
+        Some(Bearer::External {
+            issuer: external.url.clone(),
+            subject: claims.text("sub").filter(|s| s.len() <= 256)?.to_owned(),
+            roles: external.roles(&claims),
+        })
+    }
+
+    /// The public halves as a JSON Web Key Set.
+    pub(crate) fn jwks(&self) -> Value {
+        json!({ "keys": self.keys.iter().map(Key::jwk).collect::<Vec<_>>() })
+    }
+
+    /// Keys that seal cursors, the first for new ones.
+    pub(crate) fn cursor_keys(&self) -> impl Iterator<Item = &ring::aead::LessSafeKey> {
+        self.keys.iter().map(|k| &k.cursors)
+    }
+}
+
+/// The claims that every issuer has to make (RFC 7519, section 4.1).
+fn standard(claims: &Members, issuer: &str, audience: &str, now: i64) -> Option<()> {
+    let exp = claims.seconds("exp")?;
+    let iat = claims.seconds("iat")?;
+    let begun = |at: i64| at <= now.saturating_add(LEEWAY);
+    let nbf = match claims.0.get("nbf") {
+        None => true,
+        Some(nbf) => begun(nbf.as_i64()?),
+    };
+    let meant = match claims.0.get("aud")? {
+        Value::String(one) => one == audience,
+        Value::Array(several) => several.iter().any(|a| a.as_str() == Some(audience)),
+        _ => false,
+    };
+    let good = exp.saturating_add(LEEWAY) > now
+        && begun(iat)
+        && nbf
+        && meant
+        && claims.text("iss")? == issuer;
+    good.then_some(())
+}
+
+/// Their roles in our words.
+pub(crate) fn translate(theirs: &Value, words: &BTreeMap<String, String>) -> Vec<String> {
+    let names: Vec<&str> = match theirs {
+        Value::String(text) => text.split_whitespace().collect(),
+        Value::Array(list) => list.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    };
+    let mut ours: Vec<String> = names
+        .iter()
+        .filter_map(|n| words.get(*n))
+        .cloned()
+        .collect();
+    ours.sort();
+    ours.dedup();
+    ours
+}

@@ -1,0 +1,107 @@
+//! `glovebox serve`: the API, until Ctrl-C or SIGTERM.
+//!
+//! Owns the reading of the configuration and the signals; refuses to serve one with a problem in
+//! it.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use glovebox_core::SecretName;
+use glovebox_engine::{Toolbox, manifest};
+
+use super::{Exit, demo};
+use crate::api;
+use crate::api::config::Config;
+use crate::compose::Composed;
+
+/// A configuration larger than this is refused by the reader; no more of it is read.
+const LARGEST: u64 = 2 << 20;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// What is served, to whom.
+    #[arg(long, value_name = "FILE", default_value = "glovebox.yaml")]
+    config: PathBuf,
+    /// Check the configuration and go no further.
+    #[arg(long)]
+    check: bool,
+    /// Make what is missing to try it: a key for tokens, and a user `admin` with a new random
+    /// password, which is printed once.
+    #[arg(long, conflicts_with = "check")]
+    demo: bool,
+}
+
+/// Reads a configuration; shows every problem and is none if there is one.
+pub(super) fn read(path: &Path) -> Option<Config> {
+    use std::io::Read;
+    let shown = path.display().to_string();
+    let mut text = String::new();
+    let read = std::fs::File::open(path)
+        .and_then(|file| file.take(LARGEST).read_to_string(&mut text).map(drop));
+    if let Err(error) = read {
+        eprintln!("error: cannot read the configuration {shown}: {error}");
+        return None;
+    }
+    let folder = path.parent().unwrap_or(Path::new(""));
+    match Config::read(folder, &text) {
+        Ok(config) => Some(config),
+        Err(problems) => {
+            let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            eprint!("{}", manifest::render(&problems, &shown, &text, color));
+            None
+        }
+    }
+}
+
+pub(super) fn serve(args: &Args) -> anyhow::Result<Exit> {
+    let Some(config) = read(&args.config) else {
+        return Ok(Exit::Usage);
+    };
+    if args.check {
+        println!("{} is fine", args.config.display());
+        return Ok(Exit::Done);
+    }
+    let composed = Composed::new()?;
+    let stores = config.credentials.clone();
+    let secrets = |name: &SecretName| Ok(composed.secret(&stores, name)?);
+    let datasets: Vec<String> = config.datasets.iter().map(|d| d.name.clone()).collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the threads of the server")?;
+    if args.demo {
+        demo::key(&config)?;
+    }
+    runtime.block_on(async {
+        let admin = match args.demo {
+            true => Some(demo::admin(&config, &secrets).await?),
+            false => None,
+        };
+        let ready = |url: &str| {
+            println!("glovebox listens on {url}; its description is {url}/docs");
+            if let Some(admin) = &admin {
+                println!(
+                    "{}",
+                    demo::lines(url, admin, datasets.first().map(String::as_str))
+                );
+            }
+        };
+        let stop = stop()?;
+        api::serve(config, &secrets, ready, stop).await
+    })?;
+    Ok(Exit::Done)
+}
+
+/// Done at the first Ctrl-C or SIGTERM.
+fn stop() -> anyhow::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,323 @@
+//! `glovebox user`: who may log in to the API.
+//!
+//! Owns how a password gets from a person or a pipe into the catalog; refuses one given as an
+//! argument, since arguments stand in the shell's history and in every process list.
+
+use std::io::{self, IsTerminal, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+use anyhow::{Context, bail, ensure};
+use clap::Subcommand;
+use glovebox_catalog::{Catalog, Hasher, Hashing, Name, NewKey, Roles, User, token};
+use glovebox_core::{Secret, SecretName};
+use glovebox_credentials::files::without_newline;
+use glovebox_engine::Toolbox;
+
+use super::{Exit, serve};
+use crate::api;
+use crate::api::audit::{self, Audit, Event, Outcome};
+use crate::api::config::Config;
+use crate::compose::Composed;
+
+const DAY: i64 = 24 * 60 * 60;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The API's configuration, which names the catalog.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = "glovebox.yaml"
+    )]
+    config: PathBuf,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Add a user; the password is typed at a prompt or piped into standard input
+    Add {
+        /// The name that is typed at a login
+        name: String,
+        /// What they are; again for each role
+        #[arg(long = "role", value_name = "ROLE", required = true)]
+        roles: Vec<String>,
+        /// Make a random password, and print it once
+        #[arg(long)]
+        generate: bool,
+    },
+    /// List users and their roles
+    List,
+    /// Shut a user out, at once
+    Disable {
+        /// The user's name
+        name: String,
+    },
+    /// Let a user in again
+    Enable {
+        /// The user's name
+        name: String,
+    },
+    /// Give a user other roles
+    Roles {
+        /// The user's name
+        name: String,
+        /// What they are; again for each role
+        #[arg(long = "role", value_name = "ROLE", required = true)]
+        roles: Vec<String>,
+    },
+    /// Give a user another password, which ends their sessions
+    Password {
+        /// The user's name
+        name: String,
+        /// Make a random password, and print it once
+        #[arg(long)]
+        generate: bool,
+    },
+    /// Make an API key for a user, and print it once
+    Key {
+        /// The user's name
+        name: String,
+        /// What the key is called
+        #[arg(long, default_value = "made on the command line")]
+        label: String,
+        /// What it may use of the user's roles; all when left out
+        #[arg(long = "role", value_name = "ROLE")]
+        roles: Vec<String>,
+        /// Days until it stops working
+        #[arg(long, default_value = "90", value_parser = clap::value_parser!(u16).range(1..=366))]
+        days: u16,
+    },
+}
+
+pub(super) fn user(args: Args) -> anyhow::Result<Exit> {
+    let Some(config) = serve::read(&args.config) else {
+        return Ok(Exit::Usage);
+    };
+    let composed = Composed::new()?;
+    let stores = config.credentials.clone();
+    let secrets = |name: &SecretName| Ok(composed.secret(&stores, name)?);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start")?;
+    runtime.block_on(async {
+        let place = api::catalog_place(&config.catalog, &secrets)?;
+        let catalog = Catalog::open(&place).await?;
+        let record = Record::open(&config, &secrets, &args.action)?;
+        let done = act(&catalog, &config, args.action).await;
+        catalog.close().await;
+        record.close(done.is_ok()).await?;
+        done
+    })?;
+    Ok(Exit::Done)
+}
+
+/// What a command does, for the audit log; opened before it is done.
+struct Record(Option<(Audit, Event)>);
+
+impl Record {
+    fn open(config: &Config, secrets: api::Secrets<'_>, action: &Action) -> anyhow::Result<Self> {
+        let (what, name) = match action {
+            Action::List => return Ok(Record(None)),
+            Action::Add { name, .. } => (audit::Action::UserAdd, name),
+            Action::Disable { name }
+            | Action::Enable { name }
+            | Action::Roles { name, .. }
+            | Action::Password { name, .. } => (audit::Action::UserChange, name),
+            Action::Key { name, .. } => (audit::Action::KeyAdd, name),
+        };
+        // What is no name may be a password, typed in the wrong place.
+        let name = Name::parse(name)?;
+        let mut event = Event::new(what, Outcome::Success).target(name.as_str());
+        // The system's user: the one who called cannot choose it.
+        let user = std::fs::metadata("/proc/self").map(|m| m.uid());
+        event.who = user.ok().map(|uid| audit::Who {
+            id: format!("uid:{uid}"),
+            name: "command line".into(),
+            by: None,
+        });
+        let options = audit::options(&config.audit, secrets, audit::Writer::Commands)?;
+        Ok(Record(Some((Audit::open(options)?, event))))
+    }
+
+    async fn close(self, done: bool) -> anyhow::Result<()> {
+        let Record(Some((audit, mut event))) = self else {
+            return Ok(());
+        };
+        if !done {
+            event.outcome = Outcome::Failure;
+        }
+        audit.record(event).await?;
+        Ok(audit.close()?)
+    }
+}
+
+async fn act(catalog: &Catalog, config: &Config, action: Action) -> anyhow::Result<()> {
+    let now = api::now();
+    match action {
+        Action::Add {
+            name,
+            roles,
+            generate,
+        } => {
+            let name = Name::parse(&name)?;
+            let roles = configured(config, &roles)?;
+            let password = password(&name, generate)?;
+            let hash = Hasher::new(Hashing::default())?
+                .hash(password.secret)
+                .await?;
+            catalog.add_user(&name, &roles, &hash, now).await?;
+            println!("added `{name}` as {roles}");
+            password.shown.print();
+        }
+        Action::List => {
+            let mut after = String::new();
+            loop {
+                let users = catalog.users(&after, 500).await?;
+                let Some(last) = users.last() else { break };
+                after = last.name.clone();
+                for user in &users {
+                    let state = if user.disabled { "  disabled" } else { "" };
+                    println!("{}  {}{state}", user.name, user.roles);
+                }
+            }
+        }
+        Action::Disable { name } => {
+            let user = found(catalog, &name).await?;
+            catalog.set_disabled(&Name::parse(&name)?, true).await?;
+            catalog.close_sessions_of(&user.id, now).await?;
+            println!("disabled `{}`", user.name);
+        }
+        Action::Enable { name } => {
+            let user = found(catalog, &name).await?;
+            catalog.set_disabled(&Name::parse(&name)?, false).await?;
+            println!("enabled `{}`", user.name);
+        }
+        Action::Roles { name, roles } => {
+            let user = found(catalog, &name).await?;
+            let roles = configured(config, &roles)?;
+            catalog.set_roles(&Name::parse(&name)?, &roles).await?;
+            println!("`{}` is {roles} now", user.name);
+        }
+        Action::Password { name, generate } => {
+            let user = found(catalog, &name).await?;
+            let name = Name::parse(&name)?;
+            let password = password(&name, generate)?;
+            let hash = Hasher::new(Hashing::default())?
+                .hash(password.secret)
+                .await?;
+            catalog.set_password(&name, &hash, now).await?;
+            println!(
+                "`{}` has another password; their sessions are over",
+                user.name
+            );
+            password.shown.print();
+        }
+        Action::Key {
+            name,
+            label,
+            roles,
+            days,
+        } => {
+            let user = found(catalog, &name).await?;
+            let roles = match roles.is_empty() {
+                true => user.roles.clone(),
+                false => configured(config, &roles)?,
+            };
+            ensure!(
+                roles.iter().all(|r| user.roles.contains(r)),
+                "a key may have no role that its owner has not; `{}` is {}",
+                user.name,
+                user.roles
+            );
+            let new = NewKey {
+                user_id: &user.id,
+                label: &label,
+                roles: &roles,
+                expires: now + i64::from(days) * DAY,
+            };
+            let (key, token) = catalog.add_key(new, now).await?;
+            eprintln!(
+                "{} works for {days} days as {roles}; it is shown this once:",
+                key.id
+            );
+            println!("{}", token.expose());
+        }
+    }
+    Ok(())
+}
+
+fn configured(config: &Config, names: &[String]) -> anyhow::Result<Roles> {
+    for name in names {
+        if !config.roles.contains_key(name) {
+            let known: Vec<&str> = config.roles.keys().map(String::as_str).collect();
+            bail!(
+                "there is no role `{name}`; the roles are: {}",
+                known.join(", ")
+            );
+        }
+    }
+    Ok(Roles::parse(names.iter().map(String::as_str))?)
+}
+
+async fn found(catalog: &Catalog, name: &str) -> anyhow::Result<User> {
+    let user = catalog.user(&Name::parse(name)?).await?;
+    user.with_context(|| format!("there is no user `{name}`; `glovebox user list` shows all"))
+}
+
+/// A password, and what is printed of it.
+struct Password {
+    secret: Secret,
+    shown: Shown,
+}
+
+enum Shown {
+    Nothing,
+    Made(glovebox_catalog::Token),
+}
+
+impl Shown {
+    fn print(&self) {
+        if let Shown::Made(token) = self {
+            println!("password, shown this once: {}", token.expose());
+        }
+    }
+}
+
+fn password(name: &Name, generate: bool) -> anyhow::Result<Password> {
+    if generate {
+        let made = token("")?;
+        return Ok(Password {
+            secret: Secret::new(made.expose().into()),
+            shown: Shown::Made(made),
+        });
+    }
+    let secret = if io::stdin().is_terminal() {
+        let typed = prompt(&format!("password for {name}: "))?;
+        let again = prompt("the same again: ")?;
+        ensure!(
+            typed.expose() == again.expose(),
+            "the two differ; nothing was stored"
+        );
+        typed
+    } else {
+        let mut bytes = Vec::with_capacity(2048);
+        let read = io::stdin().lock().take(2048).read_to_end(&mut bytes);
+        read.context("cannot read the password from standard input")?;
+        Secret::new(without_newline(bytes))
+    };
+    Ok(Password {
+        secret,
+        shown: Shown::Nothing,
+    })
+}
+
+fn prompt(text: &str) -> anyhow::Result<Secret> {
+    rpassword::prompt_password(text)
+        .map(|typed| Secret::new(typed.into_bytes()))
+        .context("cannot read from the terminal; pipe the password in instead")
+}

@@ -1,0 +1,15 @@
+//! The real `glovebox serve`, from the outside: what a client gets, and what an attacker does not.
+
+// clippy.toml lets tests fail loudly, but does not see that what they call is a test's too.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod configuration;
+mod datasets;
+mod defences;
+mod newcomer;
+mod rules;
+mod runs;
+mod secure;
+mod timing;
+mod tokens;
+mod users;
