@@ -29,6 +29,15 @@ impl Ran {
 
 /// `glovebox run` on a manifest; its folder holds everything else.
 pub(crate) fn run(manifest: &Path) -> anyhow::Result<Ran> {
+    run_with(manifest, &[], &[])
+}
+
+/// The same with more arguments and variables.
+pub(crate) fn run_with(
+    manifest: &Path,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+) -> anyhow::Result<Ran> {
     let report = manifest.with_extension("report.json");
     let started = Instant::now();
     let output = Command::new(program()?)
@@ -36,6 +45,8 @@ pub(crate) fn run(manifest: &Path) -> anyhow::Result<Ran> {
         .arg(manifest)
         .arg("--report")
         .arg(&report)
+        .args(arguments)
+        .envs(variables.iter().copied())
         .output()
         .context("cannot start glovebox")?;
     let wall = started.elapsed();

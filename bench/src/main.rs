@@ -8,12 +8,14 @@ mod generate;
 mod glovebox;
 mod guard;
 mod pbkdf2;
+mod peers;
 mod startup;
+mod timed;
 
 use std::process::ExitCode;
 
 const HELP: &str = "\
-cargo xtask bench [WHAT ...]     all but csv-20m by default
+cargo xtask bench [WHAT ...]     all but csv-20m and the peers by default
 
   crossing   one masked text column: in the sandbox against the same code native
   csv        2 million rows, CSV to CSV: validate, mask; rows a second and memory
@@ -21,6 +23,9 @@ cargo xtask bench [WHAT ...]     all but csv-20m by default
   pbkdf2     distinct values: the `pbkdf2` crate's stream against lanes, one core and all
   guard      the leak guard by itself, and what the job of `csv` loses to it
   startup    `glovebox run` on six rows, warm cache
+  peers-csv  the job of `csv` by polars, DuckDB and pandas too, by turns
+  peers-pg   2 million rows into PostgreSQL over TLS: `psql \\copy`, pandas, psycopg2, us
+  peers      both
 ";
 
 fn main() -> ExitCode {
@@ -34,6 +39,9 @@ fn main() -> ExitCode {
             .map(str::to_owned)
             .into();
     }
+    if let Some(place) = wanted.iter().position(|w| w == "peers") {
+        wanted.splice(place..=place, ["peers-csv", "peers-pg"].map(str::to_owned));
+    }
     println!("{}\n", machine());
     println!("| measure | figure | goal |\n|---|---|---|");
     for what in &wanted {
@@ -44,6 +52,8 @@ fn main() -> ExitCode {
             "pbkdf2" => pbkdf2::measure(),
             "guard" => guard::measure(),
             "startup" => startup::measure(),
+            "peers-csv" => peers::csv(),
+            "peers-pg" => peers::postgres(),
             _ => {
                 eprint!("unknown measure `{what}`\n{HELP}");
                 return ExitCode::from(2);

@@ -11,7 +11,7 @@ use glovebox_connectors::database::TextRow;
 use glovebox_connectors::{csv, jsonl, postgres, sqlite};
 use glovebox_core::{
     CredentialError, CredentialStore, KeyError, KeyRing, Limits, Plugin, PluginError, Schema,
-    Secret, SecretName, Sink, SinkError, Source, SourceError,
+    Secret, SecretName, Sink, SinkError, Source,
 };
 use glovebox_credentials::{Chain, Environment, Files, Keyring};
 use glovebox_engine::manifest::model::{self, Mode, PluginRef, SinkTarget, Store, TrustedKey};
@@ -169,8 +169,15 @@ impl Toolbox for Composed {
         &self,
         source: &model::Source,
         schema: Schema,
-    ) -> Result<Box<dyn Source>, SourceError> {
-        let model::Source::Csv(spec) = source;
+        secret: Option<Secret>,
+    ) -> Box<dyn Source> {
+        let spec = match source {
+            model::Source::Csv(spec) => spec,
+            model::Source::Postgres(spec) => {
+                let options = postgres_source_options(spec, secret);
+                return Box::new(postgres::Source::new(options, schema));
+            }
+        };
         let path = match &spec.path.value {
             model::Input::Stdin => PathBuf::from("-"),
             model::Input::File(path) => path.clone(),
@@ -182,7 +189,7 @@ impl Toolbox for Composed {
         options.null = spec.null.clone();
         options.max_field = spec.max_field;
         options.max_record = spec.max_record;
-        Ok(Box::new(csv::Source::new(options, schema)))
+        Box::new(csv::Source::new(options, schema))
     }
 
     fn sink(&self, sink: &SinkTarget, secret: Option<Secret>) -> Box<dyn Sink> {
@@ -272,6 +279,32 @@ fn postgres_options(spec: &model::PostgresSink, secret: Option<Secret>) -> postg
         connect_timeout: spec.connect_timeout,
         retry_for: spec.retry_for,
     }
+}
+
+fn postgres_source_options(
+    spec: &model::PostgresSource,
+    secret: Option<Secret>,
+) -> postgres::SourceOptions {
+    let server = &spec.server;
+    let rows = match &spec.rows.value {
+        model::PostgresRows::Table(table) => postgres::Rows::Table(table.clone()),
+        model::PostgresRows::Query(query) => postgres::Rows::Query(query.clone()),
+    };
+    let login = postgres::Login {
+        host: server.host.value.clone(),
+        port: server.port,
+        database: server.database.value.clone(),
+        user: server.user.value.clone(),
+        password: secret.unwrap_or_else(|| Secret::new(Vec::new())),
+        tls: postgres::Tls {
+            ca: server.ca.as_ref().map(|ca| ca.value.clone()),
+        },
+        connect_timeout: server.connect_timeout,
+    };
+    let mut options = postgres::SourceOptions::new(login, rows);
+    options.connections = spec.connections.and_then(std::num::NonZeroUsize::new);
+    options.max_record = spec.max_record;
+    options
 }
 
 fn table_mode(mode: Mode) -> glovebox_connectors::database::Mode {

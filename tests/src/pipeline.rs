@@ -287,6 +287,14 @@ impl Running {
         }
     }
 
+    /// Whether it has not ended yet.
+    ///
+    /// # Panics
+    /// When the system does not know.
+    pub fn is_running(&mut self) -> bool {
+        told("the program", self.child.try_wait()).is_none()
+    }
+
     /// Waits for its end.
     ///
     /// # Panics

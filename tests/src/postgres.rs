@@ -5,6 +5,8 @@
 //! against a server that it did not start.
 
 mod certificates;
+mod client;
+mod faults;
 mod machine;
 
 use std::fmt::Write as _;
@@ -26,14 +28,19 @@ use machine::{binaries, owner};
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often a port that somebody else took in between is replaced by another.
 const PORT_ATTEMPTS: usize = 5;
-/// Starts the server, waits for standard input to end, stops the server and removes its files.
+/// Starts the server, waits for standard input to end, stops the server and removes its files. A
+/// line on standard input stops it at once, as `pg_ctl stop --mode immediate` does, and starts it.
 ///
 /// Standard input is a pipe of the test process, which the system closes when that process ends,
 /// killed or not. `$1` is the folder, `$2` the `postgres` program, the rest its arguments.
 const WATCHDOG: &str = r#"
     folder=$1; shift
     "$@" & server=$!
-    read -r _
+    while read -r _; do
+        kill -QUIT "$server"
+        wait "$server"
+        "$@" & server=$!
+    done
     kill -INT "$server"
     wait "$server"
     cd / && rm -rf "$folder"
@@ -68,13 +75,21 @@ impl Postgres {
     /// # Panics
     /// As [`Postgres::shared`].
     pub fn start() -> Postgres {
-        match Postgres::try_start() {
+        Postgres::start_with("")
+    }
+
+    /// The same, with lines for its configuration, which win over the harness's own.
+    ///
+    /// # Panics
+    /// As [`Postgres::shared`].
+    pub fn start_with(settings: &str) -> Postgres {
+        match Postgres::try_start(settings) {
             Ok(server) => server,
             Err(problem) => panic!("cannot start PostgreSQL for tests: {problem}"),
         }
     }
 
-    fn try_start() -> Result<Postgres, String> {
+    fn try_start(settings: &str) -> Result<Postgres, String> {
         let binaries = binaries()?;
         let owner = owner()?;
         let folder = tempfile::Builder::new()
@@ -83,7 +98,7 @@ impl Postgres {
             .map_err(told("a temporary folder"))?
             .keep();
         let password = secret()?;
-        let prepared = prepare(&binaries, &folder, owner, &password);
+        let prepared = prepare(&binaries, &folder, owner, &password, settings);
         let mut server = Postgres {
             binaries,
             folder,
@@ -232,22 +247,12 @@ impl Postgres {
     }
 
     fn psql(&self, database: &str, sql: &str) -> io::Result<Output> {
-        Command::new(self.binaries.join("psql"))
-            .args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only"])
-            .args(["--set", "ON_ERROR_STOP=1"])
+        self.psql_command(database)
+            .args(["--quiet", "--no-align", "--tuples-only"])
             .args(["--pset", &format!("null={NULL}")])
             .args(["--field-separator", &FIELD.to_string()])
             .args(["--record-separator", &RECORD.to_string()])
             .args(["--command", sql])
-            .env("PGHOST", self.host())
-            .env("PGPORT", self.port.to_string())
-            .env("PGUSER", USER)
-            .env("PGPASSWORD", &self.password)
-            .env("PGDATABASE", database)
-            .env("PGSSLMODE", "verify-full")
-            .env("PGSSLROOTCERT", self.ca_path())
-            .env("PGCLIENTENCODING", "UTF8")
-            .stdin(Stdio::null())
             .output()
     }
 }
@@ -281,6 +286,7 @@ fn prepare(
     folder: &Path,
     owner: Option<(u32, u32)>,
     password: &str,
+    more: &str,
 ) -> Result<(), String> {
     // Others may look in: psql runs as the test's user, the server as its own.
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).map_err(told("the folder"))?;
@@ -320,7 +326,7 @@ fn prepare(
     }
     let settings = format!(
         "listen_addresses = '127.0.0.1,127.0.0.2'\n\
-         unix_socket_directories = ''\n\
+         unix_socket_directories = '{0}'\n\
          ssl = on\n\
          ssl_cert_file = '{0}/server.pem'\n\
          ssl_key_file = '{0}/server.key'\n\
@@ -331,8 +337,9 @@ fn prepare(
     );
     let configuration = data.join("postgresql.conf");
     let defaults = fs::read_to_string(&configuration).map_err(told("postgresql.conf"))?;
-    fs::write(&configuration, defaults + &settings).map_err(told("postgresql.conf"))?;
-    let access = "hostssl all all 127.0.0.1/32 scram-sha-256\n";
+    fs::write(&configuration, defaults + &settings + more).map_err(told("postgresql.conf"))?;
+    // The socket is for a proxy of ours, which speaks TLS to the program instead.
+    let access = "hostssl all all 127.0.0.1/32 scram-sha-256\nlocal all all scram-sha-256\n";
     fs::write(data.join("pg_hba.conf"), access).map_err(told("pg_hba.conf"))
 }
 

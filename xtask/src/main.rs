@@ -5,6 +5,7 @@
 mod demo;
 mod fuzz;
 mod hostile;
+mod peers;
 mod plugins;
 mod postgres;
 mod run;
@@ -74,6 +75,10 @@ fn bench(args: &[String]) -> Outcome {
         "--package=glovebox",
         "--package=glovebox-bench",
     ])?;
-    let program = run::target().join("release/glovebox-bench");
-    run::finish(std::process::Command::new(program).args(args))
+    let mut program = std::process::Command::new(run::target().join("release/glovebox-bench"));
+    if args.iter().any(|what| what.starts_with("peers")) {
+        postgres::ensure()?;
+        program.env("GLOVEBOX_PEERS", peers::python()?);
+    }
+    run::finish(program.args(args))
 }

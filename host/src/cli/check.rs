@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use glovebox_core::Announced;
 use glovebox_engine::manifest::model::PluginRef;
-use glovebox_engine::{PlannedStep, SignedBy, Toolbox, arm};
+use glovebox_engine::{PlannedStep, SignedBy, arm};
 
 use super::Exit;
 use super::manifest::Text;
@@ -34,6 +34,9 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
     if let Err(found) = arm(&manifest, &plan, &composed) {
         problems.extend(found);
     }
+    let source = glovebox_engine::arm::source(&manifest, plan.source.clone(), &composed)
+        .map_err(|found| problems.extend(found))
+        .ok();
     let sink = glovebox_engine::arm::sink(&manifest, &composed)
         .map_err(|found| problems.extend(found))
         .ok();
@@ -42,11 +45,14 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
         return Ok(Exit::Usage);
     }
     if args.connect {
-        let source = composed.source(&manifest.source, plan.source.clone())?;
-        source.chunks()?;
-        println!("source  {}: has the declared columns", source.describe());
+        let mut natives = Vec::new();
+        if let Some(source) = source {
+            source.chunks()?;
+            natives = source.natives();
+            println!("source  {}: has the declared columns", source.describe());
+        }
         if let Some(mut sink) = sink {
-            sink.probe(&plan.sink)?;
+            sink.probe(&plan.sink.with_natives(&natives))?;
             println!("sink    {}: takes the rows", sink.describe());
         }
         glovebox_engine::probe_rejects(&manifest.rejects.path)?;

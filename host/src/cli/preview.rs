@@ -9,7 +9,8 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMicrosecondType;
 use arrow_array::{Array, ArrayRef};
 use arrow_cast::display::array_value_to_string;
-use glovebox_engine::{Toolbox, arm};
+use glovebox_core::DataType;
+use glovebox_engine::arm;
 
 use super::Exit;
 use super::manifest::Text;
@@ -36,14 +37,17 @@ pub(super) fn preview(args: &Args) -> anyhow::Result<Exit> {
     let Some((manifest, plan)) = text.plan_locked(&composed, args.locked) else {
         return Ok(Exit::Usage);
     };
-    let steps = match arm(&manifest, &plan, &composed) {
-        Ok(steps) => steps,
+    let armed = arm(&manifest, &plan, &composed).and_then(|steps| {
+        let source = glovebox_engine::arm::source(&manifest, plan.source.clone(), &composed)?;
+        Ok((steps, source))
+    });
+    let (steps, source) = match armed {
+        Ok(armed) => armed,
         Err(problems) => {
             text.show(&problems);
             return Ok(Exit::Usage);
         }
     };
-    let source = composed.source(&manifest.source, plan.source.clone())?;
     let preview = glovebox_engine::preview(&plan, &steps, source.as_ref(), args.rows as usize)?;
 
     let mut table = Table::new(plan.sink.fields.iter().map(|f| f.name.to_string()));
@@ -58,6 +62,8 @@ pub(super) fn preview(args: &Args) -> anyhow::Result<Exit> {
                         Ok(Some("(personal)".to_owned()))
                     } else if column.is_null(row) {
                         Ok(None)
+                    } else if field.data_type == DataType::Opaque {
+                        Ok(Some("(opaque)".to_owned()))
                     } else {
                         // Arrow's own error may quote the cell.
                         array_value_to_string(&shown(column), row)

@@ -156,10 +156,12 @@ fn write_report(report: &RunReport, out: &mut impl Write) -> std::io::Result<()>
 
 /// What that file is to the pipeline already, which a report would destroy.
 pub(super) fn role_of(file: &Path, manifest: &Manifest) -> Option<&'static str> {
-    let model::Source::Csv(csv) = &manifest.source;
-    let source = match &csv.path.value {
-        model::Input::File(path) => Some(path),
-        model::Input::Stdin => None,
+    let source = match &manifest.source {
+        model::Source::Csv(csv) => match &csv.path.value {
+            model::Input::File(path) => Some(path),
+            model::Input::Stdin => None,
+        },
+        model::Source::Postgres(_) => None,
     };
     let plugins = manifest.steps.iter().filter_map(|s| match &s.plugin.value {
         model::PluginRef::File { path, .. } => Some(("a plugin", path)),

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 use glovebox_core::{RunOutcome, RunReport, Source};
 use glovebox_engine::manifest::Manifest;
-use glovebox_engine::{ArmedStep, Progress, Run, Start, Toolbox, arm};
+use glovebox_engine::{ArmedStep, Progress, Run, Start, arm};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Exit;
@@ -68,17 +68,17 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         return Ok(Exit::Usage);
     }
     let armed = arm(&manifest, &plan, &composed).and_then(|steps| {
+        let source = glovebox_engine::arm::source(&manifest, plan.source.clone(), &composed)?;
         let sink = glovebox_engine::arm::sink(&manifest, &composed)?;
-        Ok((steps, sink))
+        Ok((steps, source, sink))
     });
-    let (steps, mut sink) = match armed {
+    let (steps, source, mut sink) = match armed {
         Ok(armed) => armed,
         Err(problems) => {
             text.show(&problems);
             return Ok(Exit::Usage);
         }
     };
-    let source = composed.source(&manifest.source, plan.source.clone())?;
     let report_file = args.report.as_deref().map(Destination::open).transpose()?;
     let workers = args.workers.map_or_else(cores, usize::from);
     announce_cost(&steps, source.as_ref());

@@ -162,7 +162,7 @@ fn column(
             decimal(array, precision, scale)
         }
         DataType::Text => Arc::new(StringArray::from_iter(cells(rows, there, text))),
-        DataType::Bytes => {
+        DataType::Bytes | DataType::Opaque => {
             let bytes: Vec<Option<Vec<u8>>> =
                 cells(rows, there, |row| text(row).into_bytes()).collect();
             Arc::new(BinaryArray::from_iter(bytes))
@@ -211,7 +211,7 @@ fn extremes(data_type: DataType, rows: usize) -> ArrayRef {
             rows,
             &[-62_135_596_800_000_000, -1, 253_402_300_799_999_999],
         )),
-        DataType::Boolean | DataType::Text | DataType::Bytes => column(
+        DataType::Boolean | DataType::Text | DataType::Bytes | DataType::Opaque => column(
             data_type,
             rows,
             |row| row % 2 == 0,

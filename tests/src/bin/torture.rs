@@ -8,52 +8,80 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use glovebox_tests::torture::{Fault, Seeded, Target, markdown, torture};
 
 const HELP: &str = "\
-glovebox-torture [--seed N] [--kills N] [--cuts N] [--crashes N] [--takeovers N] [--rows N]
+glovebox-torture [--seed N] [--rows N] [--kills N] [--commits N] [--calls N]
+                 [--cuts N] [--crashes N] [--restarts N] [--takeovers N] [--full N]
 
-  Kills, cuts off, crashes and overtakes runs at random moments on every sink, lets them go on,
-  and compares what is stored with an undisturbed run. N is for each sink that can meet the fault.
-  The exit code is 1 if a row is lost, doubled or changed.
+  Kills, cuts off, crashes and overtakes runs on every sink, takes their disk's room away, lets them
+  go on, and compares what is stored with an undisturbed run. N is for each sink that can meet the
+  fault: --kills at random moments, --commits kills and cuts each before, during and after a COMMIT,
+  --calls kills at system calls that change a file. The exit code is 1 if a row is lost, doubled or
+  changed.
 ";
 
 fn main() -> ExitCode {
     let mut seed = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(1, |d| d.as_secs());
-    let (mut kills, mut cuts, mut crashes, mut takeovers, mut rows) = (50, 20, 7, 7, 40_000_u64);
+    let mut rows = 40_000_u64;
+    let mut times = [50, 17, 17, 20, 7, 7, 7, 2];
+    const NAMES: [&str; 8] = [
+        "--kills",
+        "--commits",
+        "--calls",
+        "--cuts",
+        "--crashes",
+        "--restarts",
+        "--takeovers",
+        "--full",
+    ];
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     for pair in arguments.chunks(2) {
-        let number = |text: &String| text.parse::<u64>().ok();
-        let [name, value] = pair else {
-            eprint!("{HELP}");
-            return ExitCode::from(2);
+        let parsed = match pair {
+            [name, value] => value
+                .parse::<u64>()
+                .ok()
+                .map(|value| (name.as_str(), value)),
+            _ => None,
         };
-        let slot = match name.as_str() {
-            "--seed" => &mut seed,
-            "--kills" => &mut kills,
-            "--cuts" => &mut cuts,
-            "--crashes" => &mut crashes,
-            "--takeovers" => &mut takeovers,
-            "--rows" => &mut rows,
-            _ => {
-                eprint!("{HELP}");
-                return ExitCode::from(2);
-            }
+        let slot = match parsed {
+            Some(("--seed", _)) => Some(&mut seed),
+            Some(("--rows", _)) => Some(&mut rows),
+            Some((name, _)) => NAMES
+                .iter()
+                .position(|n| *n == name)
+                .and_then(|place| times.get_mut(place)),
+            None => None,
         };
-        let Some(value) = number(value) else {
+        let (Some(slot), Some((_, value))) = (slot, parsed) else {
             eprint!("{HELP}");
             return ExitCode::from(2);
         };
         *slot = value;
     }
+    let [
+        kills,
+        commits,
+        calls,
+        cuts,
+        crashes,
+        restarts,
+        takeovers,
+        full,
+    ] = times;
     println!("seed {seed}, {rows} rows\n");
     let mut random = Seeded::new(seed);
     let mut lines = Vec::new();
-    for (fault, times) in [
-        (Fault::Kill, kills),
-        (Fault::Cut, cuts),
-        (Fault::Crash, crashes),
-        (Fault::Takeover, takeovers),
-    ] {
+    for fault in Fault::ALL {
+        let times = match fault {
+            Fault::Kill => kills,
+            Fault::KillAt(_) | Fault::CutAt(_) => commits,
+            Fault::KillAtCall => calls,
+            Fault::Cut => cuts,
+            Fault::Crash => crashes,
+            Fault::Restart => restarts,
+            Fault::Takeover | Fault::TakeoverAtCommit => takeovers,
+            Fault::FullDisk => full,
+        };
         for target in Target::ALL {
             if times == 0 || !fault.fits(target) {
                 continue;
@@ -61,7 +89,13 @@ fn main() -> ExitCode {
             let times = u32::try_from(times).unwrap_or(u32::MAX);
             let rows = usize::try_from(rows).unwrap_or(usize::MAX);
             let line = torture(target, fault, times, rows, &mut random);
-            eprintln!("{}, {}: {} fired", line.target, line.fault, line.fired);
+            eprintln!(
+                "{}, {}: {} fired {}",
+                line.target,
+                line.fault,
+                line.fired,
+                line.impossible.unwrap_or_default()
+            );
             for wrong in &line.wrong {
                 eprintln!("WRONG: {wrong}");
             }

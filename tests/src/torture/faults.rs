@@ -1,7 +1,7 @@
-//! What is done to a run: killed, its connections ended, its server crashed, put to sleep while
-//! another takes its run over.
+//! What is done to a run at a random moment: killed, its connections ended, its server crashed or
+//! restarted, put to sleep while another takes its run over.
 //!
-//! Owns each fault and whether it fired; refuses to count one that hit nothing.
+//! Owns the list of faults, and whether each of these fired; refuses to count one that hit nothing.
 
 use std::process::Command;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::job::{Job, adds_up};
+use super::proxy::Moment;
 use super::{Line, Seeded, Target};
 use crate::pipeline::Ran;
 use crate::postgres::Postgres;
@@ -27,17 +28,57 @@ pub enum Fault {
     Cut,
     /// A process of the server is killed, and the server recovers as after a crash.
     Crash,
+    /// The server is stopped at once and started again.
+    Restart,
+    /// SIGKILL of the program at each of its COMMITs.
+    KillAt(Moment),
+    /// SIGKILL of the program at a system call that changes a file.
+    KillAtCall,
+    /// A connection is cut at a COMMIT.
+    CutAt(Moment),
+    /// SIGSTOP with a COMMIT on the way, another process takes the run over, SIGCONT and the COMMIT.
+    TakeoverAtCommit,
+    /// There is no more room on the disk.
+    FullDisk,
     /// SIGSTOP, another process takes the run over, SIGCONT.
     Takeover,
 }
 
 impl Fault {
+    /// All of them.
+    pub const ALL: [Fault; 14] = [
+        Fault::Kill,
+        Fault::KillAt(Moment::Before),
+        Fault::KillAt(Moment::During),
+        Fault::KillAt(Moment::After),
+        Fault::KillAtCall,
+        Fault::Cut,
+        Fault::CutAt(Moment::Before),
+        Fault::CutAt(Moment::During),
+        Fault::CutAt(Moment::After),
+        Fault::Crash,
+        Fault::Restart,
+        Fault::Takeover,
+        Fault::TakeoverAtCommit,
+        Fault::FullDisk,
+    ];
+
     /// What tables call it.
     pub fn name(self) -> &'static str {
         match self {
             Fault::Kill => "SIGKILL",
             Fault::Cut => "connection ended",
             Fault::Crash => "server crash",
+            Fault::Restart => "server restarted (immediate)",
+            Fault::KillAt(Moment::Before) => "SIGKILL before a COMMIT is forwarded",
+            Fault::KillAt(Moment::During) => "SIGKILL during a COMMIT",
+            Fault::KillAt(Moment::After) => "SIGKILL after a COMMIT, before its reply",
+            Fault::KillAtCall => "SIGKILL at a system call",
+            Fault::CutAt(Moment::Before) => "cut before a COMMIT is forwarded",
+            Fault::CutAt(Moment::During) => "cut during a COMMIT",
+            Fault::CutAt(Moment::After) => "cut after a COMMIT, before its reply",
+            Fault::TakeoverAtCommit => "SIGSTOP at a COMMIT, takeover, SIGCONT",
+            Fault::FullDisk => "disk full",
             Fault::Takeover => "SIGSTOP, takeover, SIGCONT",
         }
     }
@@ -45,30 +86,15 @@ impl Fault {
     /// Whether the target can meet it.
     pub fn fits(self, target: Target) -> bool {
         match self {
-            Fault::Kill => true,
-            Fault::Cut | Fault::Crash => matches!(target, Target::Postgres(_)),
+            Fault::Kill | Fault::FullDisk => true,
+            Fault::KillAtCall => !matches!(target, Target::Postgres(_)),
+            Fault::Cut | Fault::Crash | Fault::Restart | Fault::KillAt(_) | Fault::CutAt(_) => {
+                matches!(target, Target::Postgres(_))
+            }
             // A process that sleeps in an SQLite transaction holds the file's lock, and nobody
             // can take that from it.
-            Fault::Takeover => matches!(target, Target::Postgres(_)),
+            Fault::Takeover | Fault::TakeoverAtCommit => matches!(target, Target::Postgres(_)),
         }
-    }
-}
-
-/// Runs a job to its end through faults.
-pub(super) fn disturb(
-    job: &Job,
-    fault: Fault,
-    wanted: u32,
-    time: Duration,
-    random: &mut Seeded,
-    line: &mut Line,
-) {
-    match fault {
-        Fault::Kill => killed(job, wanted.min(KILLS_A_RUN), time, random, line),
-        Fault::Cut | Fault::Crash => {
-            survived(job, fault, wanted.min(CUTS_A_RUN), time, random, line);
-        }
-        Fault::Takeover => taken_over(job, time, random, line),
     }
 }
 
@@ -76,8 +102,9 @@ fn moment(time: Duration, random: &mut Seeded) -> Duration {
     time.mul_f64(random.share())
 }
 
-fn killed(job: &Job, kills: u32, time: Duration, random: &mut Seeded, line: &mut Line) {
-    for _ in 0..kills {
+/// Up to five kills, and a last start that goes on.
+pub(super) fn killed(job: &Job, kills: u32, time: Duration, random: &mut Seeded, line: &mut Line) {
+    for _ in 0..kills.min(KILLS_A_RUN) {
         let running = job.pipeline.start(&["run", "manifest.yaml", "--resume"]);
         std::thread::sleep(moment(time, random));
         running.signal("KILL");
@@ -97,7 +124,8 @@ fn killed(job: &Job, kills: u32, time: Duration, random: &mut Seeded, line: &mut
     finish(job, line);
 }
 
-fn finish(job: &Job, line: &mut Line) {
+/// Lets a run go on to its end, which must be a good one.
+pub(super) fn finish(job: &Job, line: &mut Line) {
     let ran = job.go_on();
     line.resumed += went_on(&ran);
     if ran.code != Some(0) {
@@ -109,7 +137,7 @@ fn finish(job: &Job, line: &mut Line) {
 }
 
 /// One, if the run found chunks of an earlier start.
-fn went_on(ran: &Ran) -> u32 {
+pub(super) fn went_on(ran: &Ran) -> u32 {
     let rows = ran.report.get("resumed-rows").and_then(Value::as_u64);
     u32::from(rows.is_some_and(|rows| rows > 0))
 }
@@ -122,7 +150,8 @@ fn sessions(job: &Job) -> Vec<String> {
     rows.into_iter().flatten().flatten().collect()
 }
 
-fn survived(
+/// Up to four faults of its connections or its server, in a run that must live through them.
+pub(super) fn survived(
     job: &Job,
     fault: Fault,
     cuts: u32,
@@ -130,6 +159,7 @@ fn survived(
     random: &mut Seeded,
     line: &mut Line,
 ) {
+    let cuts = cuts.min(CUTS_A_RUN);
     let running = job.pipeline.start(&["run", "manifest.yaml", "--resume"]);
     for _ in 0..cuts {
         std::thread::sleep(moment(time, random) / cuts);
@@ -144,6 +174,13 @@ fn survived(
                 .args(["-9", pid])
                 .status()
                 .is_ok_and(|s| s.success()),
+            Fault::Restart => match Postgres::shared().restart_at_once() {
+                Ok(()) => until_gone(pid),
+                Err(problem) => {
+                    line.wrong.push(problem);
+                    return;
+                }
+            },
             _ => {
                 let end = format!("SELECT pg_terminate_backend({pid})::text");
                 let ended = Postgres::shared().query(&job.database, &end);
@@ -155,7 +192,7 @@ fn survived(
         } else {
             line.late += 1;
         }
-        if fault == Fault::Crash {
+        if matches!(fault, Fault::Crash | Fault::Restart) {
             until_up(job);
         }
     }
@@ -164,6 +201,18 @@ fn survived(
         line.wrong
             .push(format!("the run did not survive: {}", ran.stderr));
     }
+}
+
+/// Whether a session went down with its server.
+fn until_gone(pid: &str) -> bool {
+    let process = std::path::Path::new("/proc").join(pid);
+    for _ in 0..600 {
+        if !process.exists() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    false
 }
 
 /// The server takes no connections while it recovers.
@@ -176,7 +225,8 @@ fn until_up(job: &Job) {
     }
 }
 
-fn taken_over(job: &Job, time: Duration, random: &mut Seeded, line: &mut Line) {
+/// One takeover.
+pub(super) fn taken_over(job: &Job, time: Duration, random: &mut Seeded, line: &mut Line) {
     let elder = job.pipeline.start(&["run", "manifest.yaml", "--resume"]);
     std::thread::sleep(moment(time, random));
     elder.signal("STOP");

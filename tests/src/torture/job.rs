@@ -17,6 +17,7 @@ pub(super) struct Job {
     pub(super) target: Target,
     pub(super) pipeline: Pipeline,
     pub(super) database: String,
+    files: [(&'static str, String); 2],
 }
 
 /// What a run leaves behind.
@@ -63,10 +64,25 @@ fn missing(rows: &[String], others: &[String]) -> usize {
 impl Job {
     /// A fresh target and the input.
     pub(super) fn new(target: Target, rows: usize) -> Self {
+        Job::through(target, rows, None)
+    }
+
+    /// The same, by a proxy on this port.
+    pub(super) fn through(target: Target, rows: usize, port: Option<u16>) -> Self {
         let database = match target {
             Target::Postgres(_) => Postgres::shared().database("torture"),
             Target::Sqlite(_) | Target::Csv => String::new(),
         };
+        Job::into_database(target, rows, database, port)
+    }
+
+    /// The same, into this database.
+    pub(super) fn into_database(
+        target: Target,
+        rows: usize,
+        database: String,
+        port: Option<u16>,
+    ) -> Self {
         let manifest = format!(
             "name: torture
 source: {{ csv: {{ path: in.csv }} }}
@@ -88,18 +104,32 @@ sink:
   {}
 rejects: {{ path: rejects.jsonl }}
 ",
-            target.sink(&database)
+            target.sink(&database, port)
         );
-        let mut pipeline = Pipeline::new(&manifest)
-            .file("in.csv", input(rows))
-            .env("GLOVEBOX_SECRET_SALT", "a salt for torture");
+        let files = [("manifest.yaml", manifest), ("in.csv", input(rows))];
+        let mut pipeline = Pipeline::empty().env("GLOVEBOX_SECRET_SALT", "a salt for torture");
         if let Target::Postgres(_) = target {
             pipeline = pipeline.env("GLOVEBOX_SECRET_PASSWORD", Postgres::shared().password());
         }
-        Job {
+        let job = Job {
             target,
             pipeline,
             database,
+            files,
+        };
+        job.write_files();
+        job
+    }
+
+    /// Bytes of the input.
+    pub(super) fn size(&self) -> u64 {
+        self.files.iter().map(|(_, text)| text.len() as u64).sum()
+    }
+
+    /// Writes the manifest and the input, again if their folder was hidden by another.
+    pub(super) fn write_files(&self) {
+        for (name, text) in &self.files {
+            self.pipeline.write(name, text);
         }
     }
 

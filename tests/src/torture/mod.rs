@@ -1,18 +1,29 @@
-//! Runs that are killed, stopped, cut off and taken over at random moments, and go on: in the end
+//! Runs that are killed, stopped, cut off, taken over and left without room, and go on: in the end
 //! every sink must hold what an undisturbed run puts there.
 //!
 //! Owns the seed from which every moment comes; refuses to count a fault that did not happen.
 
+mod calls;
+mod disk;
 mod faults;
+mod frames;
 mod job;
+mod moments;
+mod proxy;
+mod room;
 mod target;
 
 use std::fmt::Write as _;
 
+use std::time::Duration;
+
 pub use faults::Fault;
+pub use proxy::Moment;
 pub use target::Target;
 
-use job::Job;
+use crate::postgres::Postgres;
+use job::{Found, Job};
+use proxy::Proxy;
 
 /// Random numbers that a seed repeats (SplitMix64, Steele et al. 2014).
 #[derive(Debug, Clone)]
@@ -55,6 +66,8 @@ pub struct Line {
     pub resumed: u32,
     /// What was wrong, in the order found.
     pub wrong: Vec<String>,
+    /// Why the fault cannot be made on this machine.
+    pub impossible: Option<&'static str>,
 }
 
 /// Works through a fault on a target until it has fired so often.
@@ -66,17 +79,130 @@ pub fn torture(target: Target, fault: Fault, times: u32, rows: usize, random: &m
     };
     let reference = Job::new(target, rows);
     let time = reference.undisturbed();
-    let expected = reference.result();
-    while line.fired < times && line.wrong.is_empty() {
-        let job = Job::new(target, rows);
-        faults::disturb(&job, fault, times - line.fired, time, random, &mut line);
-        let found = job.result();
-        line.compared += 1;
-        if found != expected {
-            line.wrong.push(found.differs(&expected));
+    let mut trial = Trial {
+        target,
+        rows,
+        time,
+        times,
+        expected: reference.result(),
+        random,
+        line: &mut line,
+    };
+    match fault {
+        Fault::Kill => trial.at_random(faults::killed),
+        Fault::Takeover => trial.at_random(|job, _, time, random, line| {
+            faults::taken_over(job, time, random, line);
+        }),
+        Fault::Cut | Fault::Crash | Fault::Restart => {
+            trial.at_random(|job, wanted, time, random, line| {
+                faults::survived(job, fault, wanted, time, random, line);
+            });
         }
+        Fault::KillAt(_) | Fault::CutAt(_) | Fault::TakeoverAtCommit => trial.at_commits(fault),
+        Fault::KillAtCall => trial.at_calls(),
+        Fault::FullDisk => trial.short_of_room(),
     }
     line
+}
+
+/// A fault on a target, many times.
+struct Trial<'a> {
+    target: Target,
+    rows: usize,
+    time: Duration,
+    times: u32,
+    expected: Found,
+    random: &'a mut Seeded,
+    line: &'a mut Line,
+}
+
+impl Trial<'_> {
+    /// How many faults are still to fire; none once something is wrong.
+    fn wanted(&self) -> u32 {
+        match self.line.wrong.is_empty() && self.line.impossible.is_none() {
+            true => self.times.saturating_sub(self.line.fired),
+            false => 0,
+        }
+    }
+
+    fn compare(&mut self, job: &Job) {
+        compare(job, &self.expected, self.line);
+    }
+
+    fn at_random(&mut self, disturb: impl Fn(&Job, u32, Duration, &mut Seeded, &mut Line)) {
+        while self.wanted() > 0 {
+            let job = Job::new(self.target, self.rows);
+            disturb(&job, self.wanted(), self.time, self.random, self.line);
+            self.compare(&job);
+        }
+    }
+
+    fn at_commits(&mut self, fault: Fault) {
+        let proxy = match Proxy::start(Postgres::shared()) {
+            Ok(proxy) => proxy,
+            Err(problem) => return self.line.wrong.push(problem),
+        };
+        let commits = moments::commits(self.target, self.rows, &proxy, self.line).max(1);
+        let mut runs = 0;
+        while self.wanted() > 0 {
+            let job = Job::through(self.target, self.rows, Some(proxy.port()));
+            let wanted = self.wanted();
+            let (line, random) = (&mut *self.line, &mut *self.random);
+            match fault {
+                Fault::KillAt(moment) => {
+                    moments::killed(&job, &proxy, moment, runs % commits, line);
+                }
+                Fault::CutAt(moment) => {
+                    moments::cut(&job, &proxy, moment, commits, wanted, random, line);
+                }
+                _ => moments::overtaken(&job, &proxy, runs % commits, line),
+            }
+            runs += 1;
+            self.compare(&job);
+        }
+    }
+
+    fn at_calls(&mut self) {
+        if !calls::can_watch() {
+            self.line.impossible = Some("strace is not there, or may not watch a process");
+            return;
+        }
+        let counts = calls::counts(&Job::new(self.target, self.rows), self.line);
+        while self.wanted() > 0 {
+            let job = Job::new(self.target, self.rows);
+            calls::killed(&job, &counts, self.random, self.line);
+            self.compare(&job);
+        }
+    }
+
+    fn short_of_room(&mut self) {
+        let bytes = Job::new(self.target, self.rows).size();
+        while self.wanted() > 0 {
+            let expected = &self.expected;
+            let mounted = disk::filled(
+                self.target,
+                self.rows,
+                bytes,
+                self.random,
+                self.line,
+                |job, line| compare(job, expected, line),
+            );
+            if !mounted {
+                self.line.impossible = Some("this user may not mount a small file system");
+            }
+        }
+    }
+}
+
+fn compare(job: &Job, expected: &Found, line: &mut Line) {
+    if !line.wrong.is_empty() {
+        return;
+    }
+    let found = job.result();
+    line.compared += 1;
+    if found != *expected {
+        line.wrong.push(found.differs(expected));
+    }
 }
 
 /// The lines as a Markdown table.
@@ -91,7 +217,8 @@ pub fn markdown(lines: &[Line]) -> String {
             "| {} | {} | {} | {} | {} | {} | {} |",
             line.target,
             line.fault,
-            line.fired,
+            line.impossible
+                .map_or_else(|| line.fired.to_string(), |why| format!("not tried: {why}")),
             line.late,
             line.compared,
             line.resumed,

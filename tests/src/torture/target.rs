@@ -41,7 +41,7 @@ impl Target {
     }
 
     /// The manifest's sink.
-    pub(super) fn sink(self, database: &str) -> String {
+    pub(super) fn sink(self, database: &str, port: Option<u16>) -> String {
         let keys = |mode| match mode {
             "upsert" => ", keys: [id]",
             _ => "",
@@ -57,7 +57,7 @@ impl Target {
                     "postgres: {{ host: {}, port: {}, database: {database}, user: {}, password: \
                      {{ secret: password }}, tls: {{ ca: \"{}\" }}, table: things, mode: {mode}{} }}",
                     server.host(),
-                    server.port(),
+                    port.unwrap_or(server.port()),
                     server.user(),
                     server.ca_path().display(),
                     keys(mode)

@@ -4,6 +4,7 @@
 //! Owns the canaries and their places; refuses to trust a search that finds nothing,
 //! until it has found what was meant to be stored.
 
+mod database;
 mod search;
 
 use std::process::Stdio;

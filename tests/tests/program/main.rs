@@ -11,5 +11,6 @@ mod manuals;
 mod pins;
 mod plugin_commands;
 mod postgres;
+mod postgres_source;
 mod sums;
 mod torture;

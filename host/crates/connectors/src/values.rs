@@ -51,6 +51,8 @@ impl<'a> Values<'a> {
             }
             DataType::Text => Values::Text(array.as_string_opt()?),
             DataType::Bytes => Values::Bytes(array.as_binary_opt()?),
+            // Text has no spelling for cells in another system's form.
+            DataType::Opaque => return None,
             DataType::Date => Values::Date(array.as_primitive_opt::<Date32Type>()?),
             DataType::Timestamp => {
                 Values::Timestamp(array.as_primitive_opt::<TimestampMicrosecondType>()?)

@@ -25,6 +25,18 @@ pub struct Job {
     pub source: String,
     /// The source's length in bytes, where that is known.
     pub length: Option<u64>,
+    /// What was seen of the pipeline's runs when this one was decided on. A new run is refused once
+    /// that has changed: the decision was made for other books.
+    pub seen: Option<Seen>,
+}
+
+/// How far a pipeline's books are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Runs that were begun, into whatever target.
+    pub begun: u64,
+    /// Those of them that are not under way any more.
+    pub ended: u64,
 }
 
 /// A run that a sink remembers.
@@ -51,6 +63,8 @@ pub struct Earlier {
 pub struct History {
     /// Whether a run's rows are added to those that are there, so that a second run doubles them.
     pub appends: bool,
+    /// How far the books are.
+    pub seen: Seen,
     /// The last run, if it did not finish.
     pub unfinished: Option<Earlier>,
     /// The finished runs by the same plan, the last first; at most a hundred.

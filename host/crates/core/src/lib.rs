@@ -17,7 +17,9 @@ pub mod sink;
 pub mod source;
 
 pub use batch::{Batch, Origin};
-pub use books::{ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, Totals};
+pub use books::{
+    ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, Seen, Totals,
+};
 pub use credential::{CredentialError, CredentialStore, InvalidSecretName, SecretName};
 pub use finding::{Finding, Reject, Rule, Violation};
 pub use keys::{KeyError, KeyRing, Method, Spans, Target};
@@ -26,7 +28,7 @@ pub use plugin::{
     Masked, Plugin, PluginError, World,
 };
 pub use report::{RejectCount, RowCounts, RunOutcome, RunReport, StepReport};
-pub use schema::{DataType, Field, Schema};
+pub use schema::{DataType, Field, Native, Schema};
 pub use secret::Secret;
 pub use sink::{Encoded, Encoder, Payload, Sink, SinkError};
-pub use source::{Chunk, ChunkReader, Decoded, Decoder, Source, SourceError};
+pub use source::{Chunk, ChunkReader, Decoded, Decoder, Identity, Source, SourceError};

@@ -31,6 +31,9 @@ pub enum DataType {
     Date,
     /// Microseconds since 1970-01-01T00:00:00Z.
     Timestamp,
+    /// Cells in their source's own form, which no plugin sees and only a sink of the same kind
+    /// takes. What they are is the field's [`Native`].
+    Opaque,
 }
 
 impl DataType {
@@ -44,7 +47,7 @@ impl DataType {
                 ArrowType::Decimal128(precision, i8::try_from(scale).unwrap_or(i8::MAX))
             }
             DataType::Text => ArrowType::Utf8,
-            DataType::Bytes => ArrowType::Binary,
+            DataType::Bytes | DataType::Opaque => ArrowType::Binary,
             DataType::Date => ArrowType::Date32,
             DataType::Timestamp => ArrowType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         }
@@ -62,8 +65,21 @@ impl fmt::Display for DataType {
             DataType::Bytes => f.write_str("bytes"),
             DataType::Date => f.write_str("date"),
             DataType::Timestamp => f.write_str("timestamp"),
+            DataType::Opaque => f.write_str("opaque"),
         }
     }
+}
+
+/// What a source calls the type of an opaque column, in SQL as a sink of the same kind reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Native {
+    /// The type with its modifiers: `numeric(10,2)`.
+    pub sql: String,
+    /// Other types whose cells have the same form: without modifiers, or what a domain is over.
+    pub alike: Vec<String>,
+    /// Whether the cells are arrays that name their element type by a number of the source's
+    /// database, to be replaced by the target's.
+    pub numbered: bool,
 }
 
 /// A named column.
@@ -77,6 +93,8 @@ pub struct Field {
     pub nullable: bool,
     /// Whether it holds personal data that no masker has had yet.
     pub personal: bool,
+    /// What an opaque column is; none of the others, and none before its source was opened.
+    pub native: Option<Arc<Native>>,
 }
 
 impl Field {
@@ -87,6 +105,7 @@ impl Field {
             data_type,
             nullable: true,
             personal: false,
+            native: None,
         }
     }
 }
@@ -107,6 +126,18 @@ impl Schema {
     /// Where a column of that name stands.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.fields.iter().position(|f| &*f.name == name)
+    }
+
+    /// The same once its source has told what its opaque columns are.
+    pub fn with_natives(&self, natives: &[(Arc<str>, Arc<Native>)]) -> Schema {
+        let mut schema = self.clone();
+        for field in &mut schema.fields {
+            if field.data_type == DataType::Opaque {
+                let told = natives.iter().find(|(name, _)| *name == field.name);
+                field.native = told.map(|(_, native)| Arc::clone(native));
+            }
+        }
+        schema
     }
 
     /// The same as an Arrow schema.

@@ -2,9 +2,11 @@
 //!
 //! Refuses to lose a row: whatever a chunk's bytes hold becomes a batch's row or a reject.
 
+use std::sync::Arc;
+
 use crate::batch::Batch;
 use crate::finding::Reject;
-use crate::schema::Schema;
+use crate::schema::{Native, Schema};
 
 /// Where rows come from.
 pub trait Source: Send + Sync {
@@ -18,8 +20,24 @@ pub trait Source: Send + Sync {
     /// The columns it yields.
     fn schema(&self) -> &Schema;
 
-    /// Its size in bytes, where that is known before reading.
+    /// Its size in bytes, where that is known before reading; for progress.
     fn size_bytes(&self) -> Option<u64>;
+
+    /// By what it is recognised before it is read.
+    fn identity(&self) -> Identity {
+        self.size_bytes()
+            .map_or(Identity::Beginning, Identity::Length)
+    }
+
+    /// Whether others may change its rows at any time, so that two readings may differ.
+    fn is_live(&self) -> bool {
+        false
+    }
+
+    /// What its opaque columns are, by name; known once [`Source::chunks`] has opened it.
+    fn natives(&self) -> Vec<(Arc<str>, Arc<Native>)> {
+        Vec::new()
+    }
 
     /// About how many rows it has, where that can be told before reading.
     fn estimate_rows(&self) -> Option<u64>;
@@ -35,6 +53,17 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// As [`Source::chunks`].
     fn decoder(&self) -> Result<Box<dyn Decoder>, SourceError>;
+}
+
+/// By what an input is recognised that a run had before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identity {
+    /// Another length is another input; one of the same length is read whole to know.
+    Length(u64),
+    /// By its first chunk: it can be read once only, or is another one each time.
+    Beginning,
+    /// By its place: it is the same input, whatever it holds by now.
+    Place,
 }
 
 /// Cuts a source into chunks whose bounds are a function of its bytes.
@@ -94,6 +123,22 @@ pub enum SourceError {
         place: String,
         /// What the system said.
         problem: std::io::Error,
+    },
+    /// The database cannot be reached, or refuses us.
+    #[error("cannot connect to {place}: {problem}")]
+    Connect {
+        /// The database.
+        place: String,
+        /// What went wrong and what to do.
+        problem: String,
+    },
+    /// The database refused a statement. Its message is reduced to what holds no cell.
+    #[error("cannot read {place}: {problem}")]
+    Refused {
+        /// The table or query.
+        place: String,
+        /// What it means and what to do.
+        problem: String,
     },
     /// The source does not have what the manifest declares.
     #[error("{place}: {problem}")]

@@ -95,6 +95,26 @@ pub fn sink_password(
     }
 }
 
+/// The source, with its password.
+///
+/// # Errors
+/// When the password's secret is missing.
+pub fn source(
+    manifest: &Manifest,
+    columns: Schema,
+    toolbox: &dyn Toolbox,
+) -> Result<Box<dyn glovebox_core::Source>, Vec<Diagnostic>> {
+    let password = match &manifest.source {
+        model::Source::Postgres(postgres) => {
+            let name = &postgres.server.password;
+            let secret = toolbox.secret(&stores(manifest), name);
+            Some(secret.map_err(|e| vec![missing(name.span.clone(), &e)])?)
+        }
+        model::Source::Csv(_) => None,
+    };
+    Ok(toolbox.source(&manifest.source, columns, password))
+}
+
 fn stores(manifest: &Manifest) -> Vec<model::Store> {
     manifest
         .credentials

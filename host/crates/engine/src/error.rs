@@ -46,7 +46,7 @@ pub enum RunError {
     )]
     RejectsAfterCommit(Box<RunError>),
     /// A run ended early.
-    #[error("{error}{}", remains(*.stored))]
+    #[error("{error}{}", remains(.error, *.stored))]
     Ended {
         /// Why.
         error: Box<RunError>,
@@ -97,6 +97,28 @@ put it back, or start anew with `--again`"
         /// The run.
         run: String,
     },
+    /// A run may not go on, since its source has other rows by now.
+    #[error(
+        "run {run} cannot go on: since it began, rows of its source were changed, deleted or moved, or came in another order
+start anew with `--again`; where nothing may come twice, write `mode: replace` or `mode: upsert`"
+    )]
+    RowsChanged {
+        /// The run.
+        run: String,
+    },
+    /// A source that changes was loaded before.
+    #[error(
+        "run {run}, started {started}, has added this source's rows already ({stored} of them), and mode append would add them once more
+`--again` does that; `mode: replace` or `mode: upsert` brings the target up to date"
+    )]
+    Loaded {
+        /// Its name.
+        run: String,
+        /// When it began.
+        started: String,
+        /// Its rows.
+        stored: u64,
+    },
     /// The system gives no random numbers for the run's name.
     #[error("the system gives no random numbers: {0}")]
     Random(getrandom::Error),
@@ -137,6 +159,8 @@ impl RunError {
                 | RunError::Already { .. }
                 | RunError::PlanChanged { .. }
                 | RunError::InputChanged { .. }
+                | RunError::RowsChanged { .. }
+                | RunError::Loaded { .. }
         )
     }
 
@@ -147,9 +171,14 @@ impl RunError {
 }
 
 /// What is left of a run that ended early.
-fn remains(stored: u64) -> String {
+fn remains(error: &RunError, stored: u64) -> String {
+    let other = matches!(
+        error,
+        RunError::InputChanged { .. } | RunError::RowsChanged { .. }
+    );
     match stored {
         0 => "\nnothing was stored".into(),
+        n if other => format!("\n{n} rows of the run are stored"),
         1 => "\n1 row is stored; `glovebox run --resume` goes on with the rest".into(),
         n => format!("\n{n} rows are stored; `glovebox run --resume` goes on with the rest"),
     }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use glovebox_core::{
-    Chunk, ChunkReader, Decoder, Digest, Job, RunReport, Sink, SinkError, Source, Totals,
+    Chunk, ChunkReader, Decoder, Digest, Identity, Job, RunReport, Sink, SinkError, Source, Totals,
 };
 
 use crate::arm::ArmedStep;
@@ -82,7 +82,11 @@ impl Run<'_> {
             pipeline: self.name.to_owned(),
             plan: plan_digest(self.plan, self.steps, self.source),
             source: self.source.describe(),
-            length: self.source.size_bytes(),
+            length: match self.source.identity() {
+                Identity::Length(length) => Some(length),
+                Identity::Beginning | Identity::Place => None,
+            },
+            seen: None,
         };
         let chunks = self.source.chunks()?;
         let history = self.sink.history(&job.pipeline, &job.plan)?;
@@ -99,11 +103,12 @@ impl Run<'_> {
             .map(|_| self.source.decoder())
             .collect::<Result<_, _>>()?;
         let mut rejects = RejectsFile::create(self.rejects)?;
-        let stored = self.sink.open(&job, &self.plan.sink)?;
+        let columns = self.plan.sink.with_natives(&self.source.natives());
+        let stored = self.sink.open(&job, &columns)?;
 
         let mut ledger = Ledger::new(&self, &job.run);
         ledger.resume(&stored);
-        let stored = Stored::new(&job.run, &stored);
+        let stored = Stored::new(&job.run, &stored, self.source.is_live());
         let committed = self
             .move_rows(
                 chunks,

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use glovebox_core::{
     Batch, ChunkRecord, Decoded, Earlier, Encoded, Encoder, FinishedChunk, History, KeptReject,
-    Origin, RowCounts, Schema, SinkError, SourceError,
+    Origin, RowCounts, Schema, Seen, SinkError, SourceError,
 };
 
 use super::*;
@@ -128,6 +128,7 @@ impl Sink for Kept {
         finished.retain(|e| e.plan == plan);
         Ok((!books.forgets).then_some(History {
             appends: true,
+            seen: Seen::default(),
             unfinished,
             finished,
         }))

@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use glovebox_core::{
-    Chunk, ChunkReader, Digest, Earlier, History, Job, RowCounts, Source, SourceError,
+    Chunk, ChunkReader, Digest, Earlier, History, Identity, Job, RowCounts, Source, SourceError,
 };
 
 use crate::error::RunError;
@@ -44,6 +44,10 @@ pub(crate) fn begin(
     let Some(history) = history else {
         return Ok(Beginning::Job(job, chunks));
     };
+    let job = Job {
+        seen: Some(history.seen),
+        ..job
+    };
     if let Some(earlier) = history.unfinished {
         match start {
             Start::Resume => {
@@ -70,6 +74,19 @@ pub(crate) fn begin(
     if start == Start::Again || !history.appends {
         return Ok(Beginning::Job(job, chunks));
     }
+    if source.identity() == Identity::Place {
+        return match history.finished.into_iter().next() {
+            None => Ok(Beginning::Job(job, chunks)),
+            Some(earlier) if start == Start::Resume && same_rows(&earlier, chunks, stop)? => {
+                Ok(Beginning::Finished(earlier))
+            }
+            Some(earlier) => Err(RunError::Loaded {
+                run: earlier.run,
+                started: earlier.started,
+                stored: earlier.rows.stored,
+            }),
+        };
+    }
     let twin = match job.length {
         Some(length) => {
             let mut same_length = history.finished.into_iter();
@@ -81,7 +98,7 @@ pub(crate) fn begin(
                 // Read whole only where an earlier input had the same length.
                 let known = match digest {
                     Some(known) => known,
-                    None => *digest.insert(input_digest(source, stop)?),
+                    None => *digest.insert(input_digest(source.chunks()?, stop)?),
                 };
                 if earlier.digest == Some(known) {
                     break Some(earlier);
@@ -126,9 +143,17 @@ fn same(earlier: &Earlier, job: &Job) -> Result<(), RunError> {
     Ok(())
 }
 
-fn input_digest(source: &dyn Source, stop: &AtomicBool) -> Result<Digest, RunError> {
+/// Whether a source that others may change still has the rows of a run that finished.
+fn same_rows(
+    earlier: &Earlier,
+    chunks: Box<dyn ChunkReader>,
+    stop: &AtomicBool,
+) -> Result<bool, RunError> {
+    Ok(earlier.digest == Some(input_digest(chunks, stop)?))
+}
+
+fn input_digest(mut chunks: Box<dyn ChunkReader>, stop: &AtomicBool) -> Result<Digest, RunError> {
     let mut digest = InputDigest::default();
-    let mut chunks = source.chunks()?;
     while let Some(chunk) = chunks.next_chunk()? {
         if stop.load(Ordering::Relaxed) {
             return Err(RunError::Cancelled);

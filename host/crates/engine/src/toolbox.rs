@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use glovebox_core::{
     CredentialError, KeyError, KeyRing, Limits, Plugin, PluginError, Schema, Secret, SecretName,
-    Sink, Source, SourceError,
+    Sink, Source,
 };
 
 use crate::manifest::model::{self, PluginRef, TrustedKey};
@@ -53,15 +53,13 @@ pub trait Toolbox: Send + Sync {
         trusted: &[PublicKey],
     ) -> Result<(Arc<dyn Plugin>, Option<SignedBy>), PluginError>;
 
-    /// The source, with the declared columns.
-    ///
-    /// # Errors
-    /// When it cannot be opened.
+    /// The source, with the declared columns; `secret` is its password, where it takes one.
     fn source(
         &self,
         source: &model::Source,
         schema: Schema,
-    ) -> Result<Box<dyn Source>, SourceError>;
+        secret: Option<Secret>,
+    ) -> Box<dyn Source>;
 
     /// The sink; `secret` is its password, where it takes one.
     fn sink(&self, sink: &model::SinkTarget, secret: Option<Secret>) -> Box<dyn Sink>;

@@ -39,13 +39,16 @@ impl Drop for Alarm<'_> {
 pub(crate) struct Stored<'a> {
     run: &'a str,
     digests: HashMap<u64, Digest>,
+    /// Whether others may have changed the source since.
+    live: bool,
 }
 
 impl<'a> Stored<'a> {
-    pub(crate) fn new(run: &'a str, chunks: &[ChunkRecord]) -> Self {
+    pub(crate) fn new(run: &'a str, chunks: &[ChunkRecord], live: bool) -> Self {
         Stored {
             run,
             digests: chunks.iter().map(|c| (c.index, c.digest)).collect(),
+            live,
         }
     }
 
@@ -67,8 +70,10 @@ impl<'a> Stored<'a> {
     }
 
     fn changed(&self) -> RunError {
-        RunError::InputChanged {
-            run: self.run.to_owned(),
+        let run = self.run.to_owned();
+        match self.live {
+            true => RunError::RowsChanged { run },
+            false => RunError::InputChanged { run },
         }
     }
 }

@@ -123,11 +123,13 @@ fn no_planted_secret_is_shown() {
 }
 
 #[test]
-fn the_reference_manifest_is_good() {
-    let path = repository().join("data/sales.yaml");
-    let text = fs::read_to_string(&path).unwrap();
-    if let Err(problems) = manifest::read(&path, &text, &KNOWN) {
-        panic!("{}", render(&problems, "sales.yaml", &text, false));
+fn the_manifests_of_the_data_folder_are_good() {
+    for name in ["sales.yaml", "customers.yaml"] {
+        let path = repository().join("data").join(name);
+        let text = fs::read_to_string(&path).unwrap();
+        if let Err(problems) = manifest::read(&path, &text, &KNOWN) {
+            panic!("{}", render(&problems, name, &text, false));
+        }
     }
 }
 

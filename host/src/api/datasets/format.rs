@@ -108,6 +108,7 @@ pub(crate) fn write(
                 data_type: c.data_type,
                 nullable: true,
                 personal: false,
+                native: None,
             })
             .collect(),
     });

@@ -97,6 +97,10 @@ impl Column<'_> {
         Ok(match data_type {
             DataType::Text => self.text(flawed)?,
             DataType::Bytes => self.binary(flawed)?,
+            DataType::Opaque => {
+                let problem = "a file has no opaque columns".into();
+                return Err(ArrowError::InvalidArgumentError(problem));
+            }
             DataType::Boolean => self.boolean(flawed),
             DataType::Int64 => Arc::new(self.primitive::<Int64Type>(flawed, cells::int64)),
             DataType::Float64 => Arc::new(self.primitive::<Float64Type>(flawed, cells::float64)),

@@ -55,6 +55,7 @@ impl Cell {
             }
             DataType::Date => Cell::Date(cells::date(bytes)?),
             DataType::Timestamp => Cell::Timestamp(cells::timestamp(bytes)?),
+            DataType::Opaque => return None,
         })
     }
 

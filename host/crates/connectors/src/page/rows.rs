@@ -60,6 +60,7 @@ impl Cells for SqliteRow {
             },
             DataType::Date => Cell::Date(cells::date(text()?.as_bytes())?),
             DataType::Timestamp => Cell::Timestamp(cells::timestamp(text()?.as_bytes())?),
+            DataType::Opaque => return None,
         })
     }
 }
@@ -94,6 +95,7 @@ impl Cells for PgRow {
                     .try_get::<Option<i64>, _>(place)
                     .ok()?
                     .map(Cell::Timestamp),
+                DataType::Opaque => return None,
             }
             .unwrap_or(Cell::Null),
         )
@@ -124,7 +126,8 @@ impl Builder {
                 scale,
             ),
             DataType::Text => Builder::Text(StringBuilder::with_capacity(rows, rows * 16)),
-            DataType::Bytes => Builder::Bytes(BinaryBuilder::with_capacity(rows, rows * 16)),
+            // Nothing is pushed to a column that no statement selects.
+            DataType::Bytes | DataType::Opaque => Builder::Bytes(BinaryBuilder::with_capacity(rows, rows * 16)),
             DataType::Date => Builder::Date(Date32Builder::with_capacity(rows)),
             DataType::Timestamp => Builder::Timestamp(
                 TimestampMicrosecondBuilder::with_capacity(rows)

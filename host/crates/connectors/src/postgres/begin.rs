@@ -10,9 +10,10 @@ use super::books::Books;
 use super::copy::Column;
 use super::keys::number_column;
 use super::name::Name;
+use super::opaque;
 use super::refusal::Fault;
 use super::runs::{self, Turn};
-use super::session::{BEGIN, lock_timeout, statement};
+use super::session::{BEGIN, idle_timeout, lock_timeout, statement};
 use super::table;
 use super::{Mode, Options};
 use crate::database::quote;
@@ -74,6 +75,14 @@ pub(super) async fn begin(
     let name = Name::parse(options)?;
     statement(connection, BEGIN, &place).await?;
     statement(connection, &lock_timeout(options.connect_timeout), &place).await?;
+    // A process that falls asleep in here holds locks, and its run is not in the books yet, by
+    // which another could end its sessions: the server does, before the other gives up.
+    statement(
+        connection,
+        &idle_timeout(options.connect_timeout / 2),
+        &place,
+    )
+    .await?;
     let (columns, home, created) = match table::find(connection, &name, options).await? {
         Some(found) => {
             found.permits(options)?;
@@ -94,6 +103,7 @@ pub(super) async fn begin(
             (table::columns(schema, options), home, append)
         }
     };
+    let columns = opaque::numbered(connection, columns, schema, options).await?;
     books.ready(connection, options).await?;
     let target = format!("{home}.{}", name.table);
     let turn = if job.resume {

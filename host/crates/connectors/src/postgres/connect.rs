@@ -20,21 +20,21 @@ use rustls::{CertificateError, RootCertStore};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{ConnectOptions, Connection};
 
-use super::Options;
+use super::login::Login;
 use super::refusal::{Fault, passes};
 
-/// Connects under that name, within the time that the options allow.
-pub(super) async fn connect(options: &Options, name: &str) -> Result<PgConnection, Fault> {
+/// Connects under that name, within the time that the login allows.
+pub(super) async fn connect(login: &Login, name: &str) -> Result<PgConnection, Fault> {
     let refuse = |problem: String| SinkError::Connect {
-        place: options.server(),
+        place: login.place(),
         problem,
     };
-    let prepared = prepare(options).map_err(refuse)?.application_name(name);
+    let prepared = prepare(login).map_err(refuse)?.application_name(name);
     let attempt = async {
-        resolve(options).await.map_err(refuse)?;
+        resolve(login).await.map_err(refuse)?;
         PgConnection::connect_with(&prepared).await.map_err(|e| {
             let passing = passing(&e);
-            let error = refuse(problem(e, options));
+            let error = refuse(problem(e, login));
             if passing {
                 Fault::Passing(error)
             } else {
@@ -42,11 +42,11 @@ pub(super) async fn connect(options: &Options, name: &str) -> Result<PgConnectio
             }
         })
     };
-    match tokio::time::timeout(options.connect_timeout, attempt).await {
+    match tokio::time::timeout(login.connect_timeout, attempt).await {
         Ok(outcome) => outcome,
         Err(_) => Err(Fault::Passing(refuse(format!(
             "no answer within {} s; check `host` and `port`, the network and its firewalls",
-            options.connect_timeout.as_secs_f64()
+            login.connect_timeout.as_secs_f64()
         )))),
     }
 }
@@ -64,32 +64,32 @@ fn passing(error: &sqlx::Error) -> bool {
 ///
 /// # Errors
 /// When the host, the password or the file of authorities will not do.
-pub fn verified(options: &Options) -> Result<PgConnectOptions, String> {
-    prepare(options)
+pub fn verified(login: &Login) -> Result<PgConnectOptions, String> {
+    prepare(login)
 }
 
-fn prepare(options: &Options) -> Result<PgConnectOptions, String> {
-    if options.host.is_empty() || options.host.starts_with('/') {
+fn prepare(login: &Login) -> Result<PgConnectOptions, String> {
+    if login.host.is_empty() || login.host.starts_with('/') {
         return Err(
             "connections are always verified by TLS, which a Unix socket does not have; \
              give `host` the name that the server's certificate bears"
                 .into(),
         );
     }
-    let Some(password) = options.password.expose_str() else {
+    let Some(password) = login.password.expose_str() else {
         return Err("the password is not UTF-8 text; store it anew".into());
     };
     // Without a file an empty one: else sqlx would trust whatever PGSSLROOTCERT names.
-    let roots = match &options.tls.ca {
+    let roots = match &login.tls.ca {
         Some(file) => authorities(file)?,
         None => Vec::new(),
     };
     Ok(PgConnectOptions::new_without_pgpass()
-        .host(&options.host)
-        .port(options.port)
-        .username(&options.user)
+        .host(&login.host)
+        .port(login.port)
+        .username(&login.user)
         .password(password)
-        .database(&options.database)
+        .database(&login.database)
         .ssl_mode(PgSslMode::VerifyFull)
         .ssl_root_cert_from_pem(roots)
         .disable_statement_logging())
@@ -118,25 +118,25 @@ fn authorities(file: &Path) -> Result<Vec<u8>, String> {
 }
 
 /// Looks the name up apart from connecting, since both fail with the same kind of error.
-async fn resolve(options: &Options) -> Result<(), String> {
-    let target = (options.host.clone(), options.port);
+async fn resolve(login: &Login) -> Result<(), String> {
+    let target = (login.host.clone(), login.port);
     let found = tokio::task::spawn_blocking(move || target.to_socket_addrs().map(|mut a| a.next()));
     match found.await {
         Ok(Ok(Some(_))) => Ok(()),
         _ => Err(format!(
             "no address is known for `{}`; check `host`, or the machine's DNS",
-            options.host
+            login.host
         )),
     }
 }
 
-fn problem(error: sqlx::Error, options: &Options) -> String {
+fn problem(error: sqlx::Error, login: &Login) -> String {
     match error {
         sqlx::Error::Io(e) => match tls_error(&e) {
-            Some(tls) => untrusted(tls, options),
+            Some(tls) => untrusted(tls, login),
             None => unreachable(&e),
         },
-        sqlx::Error::Database(e) => denied(e.code().as_deref().unwrap_or("?"), options),
+        sqlx::Error::Database(e) => denied(e.code().as_deref().unwrap_or("?"), login),
         sqlx::Error::Tls(e) if e.is::<rustls::pki_types::InvalidDnsNameError>() => {
             "`host` is no name that a certificate could bear; give it a DNS name or an address"
                 .into()
@@ -158,12 +158,12 @@ fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }
 
-fn untrusted(error: &rustls::Error, options: &Options) -> String {
+fn untrusted(error: &rustls::Error, login: &Login) -> String {
     let rustls::Error::InvalidCertificate(certificate) = error else {
         return format!("TLS failed: {error}; the server must speak TLS 1.2 or 1.3");
     };
     match certificate {
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => match &options.tls.ca {
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => match &login.tls.ca {
             Some(file) => format!(
                 "the server's certificate is not signed by an authority in `tls.ca` {}, nor by a \
                  public one; name the file of the authority that signed it",
@@ -185,7 +185,7 @@ fn untrusted(error: &rustls::Error, options: &Options) -> String {
             format!(
                 "the server's certificate is not for `{}`{names}; connect by a name that it \
                  bears, or have one issued for this name",
-                options.host
+                login.host
             )
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
@@ -211,8 +211,8 @@ fn unreachable(error: &io::Error) -> String {
     }
 }
 
-fn denied(sqlstate: &str, options: &Options) -> String {
-    let Options { user, database, .. } = options;
+fn denied(sqlstate: &str, login: &Login) -> String {
+    let Login { user, database, .. } = login;
     let meaning = match sqlstate {
         "28P01" => format!("the password of `{user}` is wrong; store the right one"),
         "28000" => format!(

@@ -34,6 +34,10 @@ const LAST_DAY: i32 = 2_145_042_905;
 /// Midnight of the first day, PostgreSQL's first timestamp, in microseconds since 1970-01-01. Its
 /// last, at the end of the year 294276, is past what 64 bits of microseconds since 1970 reach.
 const FIRST_MICRO: i64 = FIRST_DAY as i64 * 86_400_000_000;
+/// Where `array_send` writes the number of the element type: behind the count of dimensions and
+/// the flags.
+const ELEMENT_AT: usize = 8;
+
 /// A column as the table takes it.
 #[derive(Debug, Clone)]
 pub(super) struct Column {
@@ -45,6 +49,8 @@ pub(super) struct Column {
     pub(super) not_null: bool,
     /// Whether rows are told apart by it, in mode upsert.
     pub(super) key: bool,
+    /// Of an opaque array that names its element type by number: the number here.
+    pub(super) element: Option<[u8; 4]>,
 }
 
 /// Encodes batches as COPY tuples, without header and trailer.
@@ -72,7 +78,7 @@ impl CopyEncoder {
         self.columns
             .iter()
             .zip(batch.columns())
-            .map(|(column, array)| Cells::of(array, column.data_type))
+            .map(|(column, array)| Cells::of(array, column))
             .collect::<Option<Vec<_>>>()
             .filter(|_| fits)
             .ok_or_else(|| SinkError::Internal {
@@ -124,12 +130,14 @@ enum Cells<'a> {
     Decimal(&'a Decimal128Array, u8, u8),
     Text(&'a StringArray),
     Bytes(&'a BinaryArray),
+    Array(&'a BinaryArray, [u8; 4]),
     Date(&'a Date32Array),
     Timestamp(&'a TimestampMicrosecondArray),
 }
 
 impl<'a> Cells<'a> {
-    fn of(array: &'a dyn Array, data_type: DataType) -> Option<Self> {
+    fn of(array: &'a dyn Array, column: &Column) -> Option<Self> {
+        let data_type = column.data_type;
         if *array.data_type() != data_type.to_arrow() {
             return None;
         }
@@ -143,7 +151,13 @@ impl<'a> Cells<'a> {
                 scale,
             ),
             DataType::Text => Cells::Text(array.as_string_opt()?),
-            DataType::Bytes => Cells::Bytes(array.as_binary_opt()?),
+            DataType::Bytes | DataType::Opaque => {
+                let cells = array.as_binary_opt()?;
+                match column.element {
+                    Some(element) => Cells::Array(cells, element),
+                    None => Cells::Bytes(cells),
+                }
+            }
             DataType::Date => Cells::Date(array.as_primitive_opt::<Date32Type>()?),
             DataType::Timestamp => {
                 Cells::Timestamp(array.as_primitive_opt::<TimestampMicrosecondType>()?)
@@ -158,7 +172,7 @@ impl<'a> Cells<'a> {
             Cells::Float64(a) => a,
             Cells::Decimal(a, ..) => a,
             Cells::Text(a) => a,
-            Cells::Bytes(a) => a,
+            Cells::Bytes(a) | Cells::Array(a, _) => a,
             Cells::Date(a) => a,
             Cells::Timestamp(a) => a,
         }
@@ -195,7 +209,11 @@ impl<'a> Cells<'a> {
                 "before PostgreSQL's first timestamp, 4714-11-24 BC",
                 |micro| micro >= FIRST_MICRO,
             ),
-            Cells::Boolean(_) | Cells::Int64(_) | Cells::Float64(_) | Cells::Bytes(_) => {}
+            Cells::Boolean(_)
+            | Cells::Int64(_)
+            | Cells::Float64(_)
+            | Cells::Bytes(_)
+            | Cells::Array(..) => {}
         }
     }
 
@@ -210,6 +228,16 @@ impl<'a> Cells<'a> {
             Cells::Float64(a) => sized(out, &a.value(row).to_be_bytes()),
             Cells::Text(a) => sized(out, a.value(row).as_bytes()),
             Cells::Bytes(a) => sized(out, a.value(row)),
+            Cells::Array(a, element) => {
+                let cell = a.value(row);
+                let start = out.len() + 4 + ELEMENT_AT;
+                sized(out, cell);
+                if let Some(slot) = out.get_mut(start..start + 4)
+                    && cell.len() >= ELEMENT_AT + 4
+                {
+                    slot.copy_from_slice(element);
+                }
+            }
             // Both fit: what would overflow was set aside.
             Cells::Date(a) => sized(out, &a.value(row).wrapping_sub(EPOCH_DAYS).to_be_bytes()),
             Cells::Timestamp(a) => {

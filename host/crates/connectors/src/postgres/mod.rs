@@ -1,5 +1,5 @@
-//! Rows into a PostgreSQL table by binary COPY, over TLS and several connections, each chunk in one
-//! transaction with its books.
+//! PostgreSQL over TLS: as a source by COPY out of one snapshot, and as a sink by COPY into a table,
+//! each chunk in one transaction with its books.
 //!
 //! Owns the sink's life from connecting to closing the books; refuses connections that are not
 //! verified, rows after an error, and a guess at a commit whose reply was lost.
@@ -9,21 +9,25 @@ mod books;
 mod connect;
 mod copy;
 mod head;
+mod history;
 mod keys;
 mod lane;
 mod lanes;
+mod login;
 mod name;
 mod numeric;
+mod opaque;
 mod publish;
+mod qualified;
 mod refusal;
 mod retry;
 mod runs;
 mod session;
+mod source;
 mod table;
 mod types;
 
 use std::num::NonZero;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -48,6 +52,8 @@ use session::Session;
 pub use crate::database::Mode;
 pub use connect::verified;
 pub use head::head;
+pub use login::{Login, Tls};
+pub use source::{Options as SourceOptions, Rows, Source};
 
 /// What sessions are called that belong to no run.
 const NAME: &str = "glovebox";
@@ -103,24 +109,25 @@ impl Options {
     /// The schema of the books.
     pub const BOOKS: &str = "glovebox";
 
+    fn login(&self) -> Login {
+        Login {
+            host: self.host.clone(),
+            port: self.port,
+            database: self.database.clone(),
+            user: self.user.clone(),
+            password: self.password.clone(),
+            tls: self.tls.clone(),
+            connect_timeout: self.connect_timeout,
+        }
+    }
+
     fn server(&self) -> String {
-        format!(
-            "PostgreSQL database `{}` at {}:{}",
-            self.database, self.host, self.port
-        )
+        login::place(&self.host, self.port, &self.database)
     }
 
     fn place(&self) -> String {
         format!("table `{}` in {}", self.table, self.server())
     }
-}
-
-/// Server verification. There is no way to turn it off.
-#[derive(Debug, Clone, Default)]
-pub struct Tls {
-    /// A PEM file with the certificates of the authorities to trust, besides the built-in public
-    /// ones (Mozilla's); none for these alone.
-    pub ca: Option<PathBuf>,
 }
 
 /// A PostgreSQL table as a sink.
@@ -204,7 +211,7 @@ impl glovebox_core::Sink for Sink {
                 }
                 let home = name::home(connection, &name, options).await?;
                 let target = format!("{}.{}", home.unwrap_or_default(), name.table);
-                runs::history(connection, &books, options, &target, pipeline, plan).await
+                history::history(connection, &books, options, &target, pipeline, plan).await
             })
             .map(Some)
     }

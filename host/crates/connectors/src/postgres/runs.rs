@@ -5,11 +5,12 @@
 
 use std::time::Duration;
 
-use glovebox_core::{ChunkRecord, Digest, Earlier, History, Job, RowCounts, SinkError};
+use glovebox_core::{ChunkRecord, Digest, Job, RowCounts, SinkError};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Row};
 
 use super::books::{Books, stage_name};
+use super::history::seen;
 use super::refusal::{Fault, fault, is_locked_out};
 use super::session::{lock_timeout, statement};
 use super::{Mode, NAME, Options};
@@ -62,6 +63,7 @@ pub(super) async fn fresh(
     if job.run.is_empty() || job.run.len() > LONGEST_RUN || job.run.contains('\0') {
         return Err(internal(options, "a run's name has 1 to 57 bytes").into());
     }
+    unless_overtaken(connection, books, options, job, asked_before).await?;
     let running: Vec<String> = sqlx::query_scalar(AssertSqlSafe(format!(
         "SELECT run FROM {} WHERE pipeline = $1 AND target = $2 AND state = 'running' \
          AND run <> $3",
@@ -116,6 +118,39 @@ pub(super) async fn fresh(
         run: job.run.clone(),
         epoch: 1,
     })
+}
+
+/// Lets one process at a time begin a run of a pipeline, and refuses one whose reason to begin has
+/// been overtaken: it may have slept since it looked, and would store rows a second time.
+async fn unless_overtaken(
+    connection: &mut PgConnection,
+    books: &Books,
+    options: &Options,
+    job: &Job,
+    asked_before: bool,
+) -> Result<(), Fault> {
+    let place = options.place();
+    let lock = "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1, 0))";
+    sqlx::query(lock)
+        .bind(format!("{NAME} {}", job.pipeline))
+        .execute(&mut *connection)
+        .await
+        .map_err(|e| fault(e, &place))?;
+    let known = format!("SELECT EXISTS (SELECT FROM {} WHERE run = $1)", books.run);
+    let known: bool = sqlx::query_scalar(AssertSqlSafe(known))
+        .bind(&job.run)
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(|e| fault(e, &place))?;
+    if asked_before && known {
+        return Ok(());
+    }
+    match job.seen {
+        Some(then) if seen(connection, books, &place, &job.pipeline).await? != then => {
+            Err(SinkError::Fenced { place }.into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Takes a run over, from whoever has it.
@@ -298,72 +333,8 @@ pub(super) async fn stored(
     Ok(unsigned(sum))
 }
 
-/// What the books remember of a pipeline's runs into a target.
-pub(super) async fn history(
-    connection: &mut PgConnection,
-    books: &Books,
-    options: &Options,
-    target: &str,
-    pipeline: &str,
-    plan: &str,
-) -> Result<History, Fault> {
-    let place = options.place();
-    let mut history = History {
-        appends: options.mode == Mode::Append,
-        ..History::default()
-    };
-    let sql = |which: &str| {
-        format!(
-            "SELECT r.run, r.plan, r.length, \
-             pg_catalog.to_char(r.started AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), \
-             r.digest, (SELECT f.digest FROM {1} f WHERE f.run = r.run AND f.chunk = 0), \
-             c.read, c.stored, c.filtered, c.rejected, r.state \
-             FROM {0} r, LATERAL (SELECT coalesce(sum(c.read), 0)::int8 AS read, \
-                 coalesce(sum(c.stored), 0)::int8 AS stored, \
-                 coalesce(sum(c.filtered), 0)::int8 AS filtered, \
-                 coalesce(sum(c.rejected), 0)::int8 AS rejected FROM {1} c \
-                 WHERE c.run = r.run) c \
-             WHERE r.pipeline = $1 AND r.target = $2 {which} ORDER BY r.started DESC, r.run DESC",
-            books.run, books.chunk
-        )
-    };
-    let last = sqlx::query(AssertSqlSafe(sql("") + " LIMIT 1"))
-        .bind(pipeline)
-        .bind(target)
-        .fetch_optional(&mut *connection)
-        .await
-        .map_err(|e| fault(e, &place))?;
-    if let Some(row) = last {
-        let state: String = row.try_get(10).map_err(|e| fault(e, &place))?;
-        if state == "running" {
-            history.unfinished = Some(earlier(&row).map_err(|e| fault(e, &place))?);
-        }
-    }
-    let finished = sql("AND r.plan = $3 AND r.state = 'finished'") + " LIMIT 100";
-    history.finished = sqlx::query(AssertSqlSafe(finished))
-        .bind(pipeline)
-        .bind(target)
-        .bind(plan)
-        .fetch_all(connection)
-        .await
-        .and_then(|rows| rows.iter().map(earlier).collect())
-        .map_err(|e| fault(e, &place))?;
-    Ok(history)
-}
-
-fn earlier(row: &PgRow) -> sqlx::Result<Earlier> {
-    Ok(Earlier {
-        run: row.try_get(0)?,
-        plan: row.try_get(1)?,
-        length: row.try_get::<Option<i64>, _>(2)?.map(unsigned),
-        started: row.try_get(3)?,
-        digest: digest(row, 4)?,
-        first_chunk: digest(row, 5)?,
-        rows: counts(row, 6)?,
-    })
-}
-
-fn counts(row: &PgRow, at: usize) -> sqlx::Result<RowCounts> {
+/// Four columns of counts, beginning with this one.
+pub(super) fn counts(row: &PgRow, at: usize) -> sqlx::Result<RowCounts> {
     Ok(RowCounts {
         read: count(row, at)?,
         stored: count(row, at + 1)?,
@@ -376,7 +347,8 @@ fn count(row: &PgRow, at: usize) -> sqlx::Result<u64> {
     row.try_get(at).map(unsigned)
 }
 
-fn digest(row: &PgRow, at: usize) -> sqlx::Result<Option<Digest>> {
+/// A column with a digest, if it has one.
+pub(super) fn digest(row: &PgRow, at: usize) -> sqlx::Result<Option<Digest>> {
     let bytes: Option<Vec<u8>> = row.try_get(at)?;
     Ok(bytes.and_then(|bytes| bytes.try_into().ok()))
 }
@@ -386,7 +358,8 @@ pub(super) fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-fn unsigned(count: i64) -> u64 {
+/// A count as we have it.
+pub(super) fn unsigned(count: i64) -> u64 {
     u64::try_from(count).unwrap_or(0)
 }
 

@@ -38,6 +38,17 @@ pub(super) fn lock_timeout(wait: Duration) -> String {
     format!("SET LOCAL lock_timeout = {millis}")
 }
 
+/// The longest silence of ours between two statements of the transaction, unless the server allows
+/// less.
+pub(super) fn idle_timeout(silence: Duration) -> String {
+    let millis = silence.as_millis().clamp(1, i32::MAX as u128);
+    format!(
+        "SELECT pg_catalog.set_config(name, '{millis}', true) FROM pg_catalog.pg_settings \
+         WHERE name = 'idle_in_transaction_session_timeout' \
+         AND setting::bigint NOT BETWEEN 1 AND {millis}"
+    )
+}
+
 pub(super) struct Session {
     options: Arc<Options>,
     name: String,
@@ -122,7 +133,7 @@ impl Session {
                 let connection = match connection {
                     Some(connection) => connection,
                     none => {
-                        let mut new = connect::connect(options, name).await?;
+                        let mut new = connect::connect(&options.login(), name).await?;
                         *backend = Some(succeed(&mut new, backend.take(), options).await?);
                         none.insert(new)
                     }

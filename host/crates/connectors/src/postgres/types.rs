@@ -3,10 +3,17 @@
 //! Owns which existing types take every cell unchanged; refuses near fits, since a load that
 //! rounds, cuts or casts would change what the steps made.
 
-use glovebox_core::DataType;
+use glovebox_core::{DataType, Field};
 
 /// A column's type, as PostgreSQL's `format_type` writes it.
-pub(super) fn sql_type(data_type: DataType) -> String {
+pub(super) fn sql_type(field: &Field) -> String {
+    match &field.native {
+        Some(native) => native.sql.clone(),
+        None => of(field.data_type),
+    }
+}
+
+fn of(data_type: DataType) -> String {
     match data_type {
         DataType::Boolean => "boolean".into(),
         DataType::Int64 => "bigint".into(),
@@ -16,24 +23,31 @@ pub(super) fn sql_type(data_type: DataType) -> String {
         DataType::Bytes => "bytea".into(),
         DataType::Date => "date".into(),
         DataType::Timestamp => "timestamp with time zone".into(),
+        DataType::Opaque => "unknown, since its source did not tell".into(),
     }
 }
 
 /// What to tell of a type's fits.
-pub(super) fn accepted(data_type: DataType) -> String {
-    match data_type {
-        DataType::Decimal { .. } => format!("{} or wider", sql_type(data_type)),
+pub(super) fn accepted(field: &Field) -> String {
+    let sql = sql_type(field);
+    match field.data_type {
+        DataType::Decimal { .. } => format!("{sql} or wider"),
         DataType::Text => "text (or character varying without a limit)".into(),
-        other => sql_type(other),
+        DataType::Opaque => format!("{sql}, as in the source"),
+        _ => sql,
     }
 }
 
 /// Whether a column whose type PostgreSQL writes like this takes every cell unchanged.
-pub(super) fn accepts(existing: &str, data_type: DataType) -> bool {
-    if existing == sql_type(data_type) {
+pub(super) fn accepts(existing: &str, field: &Field) -> bool {
+    if let DataType::Opaque = field.data_type {
+        let native = field.native.as_deref();
+        return native.is_some_and(|n| n.sql == existing || n.alike.iter().any(|a| a == existing));
+    }
+    if existing == of(field.data_type) {
         return true;
     }
-    match data_type {
+    match field.data_type {
         DataType::Text => existing == "character varying",
         DataType::Timestamp => existing == "timestamp(6) with time zone",
         DataType::Decimal { precision, scale } => {
@@ -59,15 +73,18 @@ mod tests {
 
     #[test]
     fn a_wider_numeric_fits_and_a_narrower_does_not() {
-        let ours = DataType::Decimal {
-            precision: 10,
-            scale: 2,
-        };
+        let ours = Field::new(
+            "price",
+            DataType::Decimal {
+                precision: 10,
+                scale: 2,
+            },
+        );
         for fits in ["numeric", "numeric(10,2)", "numeric(12,4)", "numeric(38,2)"] {
-            assert!(accepts(fits, ours), "{fits}");
+            assert!(accepts(fits, &ours), "{fits}");
         }
         for not in ["numeric(10,3)", "numeric(9,2)", "numeric(10,1)", "money"] {
-            assert!(!accepts(not, ours), "{not}");
+            assert!(!accepts(not, &ours), "{not}");
         }
     }
 }

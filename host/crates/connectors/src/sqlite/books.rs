@@ -4,8 +4,8 @@
 //! has taken over, and books of another shape.
 
 use glovebox_core::{
-    ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, RowCounts, SinkError,
-    Totals,
+    ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, RowCounts, Seen,
+    SinkError, Totals,
 };
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -52,6 +52,12 @@ pub(super) async fn begin(
 ) -> Result<(Entry, Vec<String>), SinkError> {
     let place = options.place();
     statement(connection, TABLES, &place).await?;
+    if let Some(then) = job.seen {
+        let now = seen(connection, &job.pipeline).await;
+        if now.map_err(|e| refusal(e, &place))? != then {
+            return Err(SinkError::Fenced { place });
+        }
+    }
     let inserted = async {
         let given_up = sqlx::query_scalar(
             "UPDATE glovebox_run SET state = 'abandoned' \
@@ -80,6 +86,20 @@ pub(super) async fn begin(
     let given_up = inserted.await.map_err(|e| refusal(e, &place))?;
     let run = job.run.clone();
     Ok((Entry { run, epoch: 1 }, given_up))
+}
+
+/// How far the pipeline's books are.
+async fn seen(connection: &mut SqliteConnection, pipeline: &str) -> sqlx::Result<Seen> {
+    let counts = "SELECT count(*), count(CASE WHEN state <> 'running' THEN 1 END) \
+                  FROM glovebox_run WHERE pipeline = ?";
+    let (begun, ended) = sqlx::query_as(counts)
+        .bind(pipeline)
+        .fetch_one(connection)
+        .await?;
+    Ok(Seen {
+        begun: unsigned(begun),
+        ended: unsigned(ended),
+    })
 }
 
 /// Takes a run over, in the transaction that is open, and returns its chunks.
@@ -229,6 +249,8 @@ pub(super) async fn history(
     if kept == 0 {
         return Ok(history);
     }
+    // First: what comes later is seen at the beginning.
+    history.seen = seen(connection, pipeline).await?;
     let last = "SELECT run, plan, length, started, digest, \
                 (SELECT digest FROM glovebox_chunk c WHERE c.run = r.run AND chunk = 0), \
                 coalesce(\"read\", (SELECT sum(\"read\") FROM glovebox_chunk c WHERE c.run = r.run), 0), \

@@ -146,6 +146,7 @@ fn check(column: &Column, cells: &ArrayRef, aside: &mut SetAside) -> Option<()> 
             });
         }
         DataType::Boolean | DataType::Int64 | DataType::Bytes => {}
+        DataType::Opaque => return None,
     }
     Some(())
 }
@@ -175,7 +176,8 @@ fn storable(cells: &ArrayRef, data_type: DataType) -> ArrayRef {
         | DataType::Int64
         | DataType::Float64
         | DataType::Text
-        | DataType::Bytes => cells.clone(),
+        | DataType::Bytes
+        | DataType::Opaque => cells.clone(),
     }
 }
 

@@ -290,5 +290,6 @@ fn accepted(data_type: DataType) -> &'static [&'static str] {
             &["TEXT"]
         }
         DataType::Bytes => &["BLOB"],
+        DataType::Opaque => &[],
     }
 }

@@ -11,6 +11,7 @@ mod postgres_faults;
 mod postgres_modes;
 mod postgres_rows;
 mod postgres_runs;
+mod postgres_source;
 mod postgres_table;
 mod sqlite;
 mod sqlite_books;

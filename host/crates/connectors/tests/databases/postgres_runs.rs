@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use glovebox_connectors::postgres::{Mode, Sink};
-use glovebox_core::{Batch, ChunkRecord, RowCounts, Sink as _, SinkError, Totals};
+use glovebox_core::{Batch, ChunkRecord, Job, RowCounts, Sink as _, SinkError, Totals};
 use glovebox_tests::postgres::Postgres;
 
 use crate::data::{again, chunk, job, load, people, persons, write};
@@ -351,4 +351,27 @@ fn a_table_that_went_missing_with_its_rows_is_noticed() {
             ["t"]
         );
     }
+}
+
+#[test]
+fn who_slept_between_looking_and_beginning_stores_nothing() {
+    let database = Postgres::shared().database("slept");
+    let mut elder = Sink::new(options(&database, Mode::Append));
+    let mut younger = Sink::new(options(&database, Mode::Append));
+    let decide = |sink: &mut Sink| Job {
+        seen: Some(sink.history("people", "plan").unwrap().unwrap().seen),
+        ..job()
+    };
+    let (first, second) = (decide(&mut elder), decide(&mut younger));
+    younger.open(&second, &people()).unwrap();
+    younger.commit(&Totals::default()).unwrap();
+    let refused = elder.open(&first, &people());
+    assert!(
+        matches!(refused, Err(SinkError::Fenced { .. })),
+        "{refused:?}"
+    );
+    // It may look again.
+    let third = decide(&mut elder);
+    elder.open(&third, &people()).unwrap();
+    elder.abort();
 }

@@ -261,3 +261,26 @@ fn upsert_needs_a_unique_index_on_its_keys() {
         "{refused}"
     );
 }
+
+#[test]
+fn who_slept_between_looking_and_beginning_stores_nothing() {
+    let file = file();
+    let mut elder = Sink::new(options(&file, Mode::Append));
+    let mut younger = Sink::new(options(&file, Mode::Append));
+    let decide = |sink: &mut Sink| Job {
+        seen: Some(sink.history("people", "plan").unwrap().unwrap().seen),
+        ..job()
+    };
+    let (first, second) = (decide(&mut elder), decide(&mut younger));
+    younger.open(&second, &people()).unwrap();
+    younger.commit(&Totals::default()).unwrap();
+    let refused = elder.open(&first, &people());
+    assert!(
+        matches!(refused, Err(SinkError::Fenced { .. })),
+        "{refused:?}"
+    );
+    // It may look again.
+    let third = decide(&mut elder);
+    elder.open(&third, &people()).unwrap();
+    elder.abort();
+}

@@ -4,6 +4,7 @@
 //! Owns the rule that no personal column reaches a sink unmasked; refuses to do I/O.
 
 mod names;
+mod opaque;
 mod paths;
 mod pins;
 mod privacy;
@@ -45,6 +46,7 @@ fn problems(manifest: &Manifest, known: &Known<'_>, names: bool, sink: bool) -> 
     if names {
         names::uses(manifest, sink, &mut problems);
     }
+    opaque::uses(manifest, sink, &mut problems);
     privacy::releases(manifest, today, &mut problems);
     privacy::derived(manifest, &mut problems);
     if sink {

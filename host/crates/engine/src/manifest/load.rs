@@ -9,6 +9,7 @@ mod guard;
 mod limits;
 mod plugin;
 mod postgres;
+mod postgres_source;
 mod sink;
 mod source;
 mod steps;
@@ -32,6 +33,7 @@ pub(crate) use {
     limits::LIMITS,
     plugin::PLUGIN,
     postgres::{PASSWORD, POSTGRES, TLS},
+    postgres_source::POSTGRES_SOURCE,
     sink::{CSV_SINK, JSONL_SINK, SINK, SQLITE},
     source::{CSV_SOURCE, SOURCE},
     steps::STEP,

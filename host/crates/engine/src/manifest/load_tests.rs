@@ -32,7 +32,9 @@ fn good(text: &str) -> Manifest {
 fn the_reference_manifest_is_read_as_written() {
     let m = good(SALES);
     assert_eq!(m.name.value, "sales");
-    let Source::Csv(csv) = &m.source;
+    let Source::Csv(csv) = &m.source else {
+        panic!("another source");
+    };
     assert_eq!(
         csv.path.value,
         Input::File(PathBuf::from("some/folder/sales.csv"))
@@ -93,7 +95,9 @@ fn the_reference_manifest_is_read_as_written() {
 #[test]
 fn what_is_left_out_has_its_default() {
     let m = good(SMALL);
-    let Source::Csv(csv) = &m.source;
+    let Source::Csv(csv) = &m.source else {
+        panic!("another source");
+    };
     assert!(csv.header);
     assert_eq!((csv.delimiter, csv.quote), (b',', b'"'));
     assert_eq!(csv.null, [""]);
@@ -207,7 +211,9 @@ fn absolute_paths_and_standard_input_stay() {
         .replace("in.csv", "'-'")
         .replace("out.csv", "/tmp/out.csv");
     let m = good(&text);
-    let Source::Csv(csv) = &m.source;
+    let Source::Csv(csv) = &m.source else {
+        panic!("another source");
+    };
     assert_eq!(csv.path.value, Input::Stdin);
     assert_eq!(
         m.sink.target.path().map(|p| p.value.clone()),

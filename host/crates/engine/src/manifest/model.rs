@@ -69,6 +69,49 @@ pub struct Manifest {
 pub enum Source {
     /// A CSV file.
     Csv(CsvSource),
+    /// A PostgreSQL server.
+    Postgres(Box<PostgresSource>),
+}
+
+/// Rows of a PostgreSQL database. TLS is always verified, chain and host name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PostgresSource {
+    /// The server, and who logs in.
+    pub server: Server,
+    /// What is read.
+    pub rows: Spanned<PostgresRows>,
+    /// Connections that read at the same time; none is as many as are good.
+    pub connections: Option<usize>,
+    /// Bytes that one row may have, in PostgreSQL's binary form.
+    pub max_record: usize,
+}
+
+/// What is read of a PostgreSQL database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PostgresRows {
+    /// A table or view, or `schema.table`.
+    Table(String),
+    /// A query.
+    Query(String),
+}
+
+/// A PostgreSQL server and a login.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// The server's name, which its certificate must bear.
+    pub host: Spanned<String>,
+    /// Its port.
+    pub port: u16,
+    /// The database.
+    pub database: Spanned<String>,
+    /// The user.
+    pub user: Spanned<String>,
+    /// The secret that holds the user's password.
+    pub password: Spanned<SecretName>,
+    /// Certificates to trust besides the built-in ones, as a PEM file.
+    pub ca: Option<Spanned<PathBuf>>,
+    /// How long connecting may take.
+    pub connect_timeout: Duration,
 }
 
 /// A CSV file, or standard input.

@@ -79,12 +79,63 @@ struct Manifest {
     rejects: Option<Rejects>,
 }
 
-/// Where the rows come from.
+/// Where the rows come from: exactly one of these.
 #[derive(JsonSchema)]
-#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(
+    rename_all = "kebab-case",
+    deny_unknown_fields,
+    extend("oneOf" = [
+        { "required": ["csv"] },
+        { "required": ["postgres"] },
+    ])
+)]
 struct Source {
     /// A CSV file.
-    csv: CsvSource,
+    csv: Option<CsvSource>,
+    /// A table or query of a PostgreSQL database, over verified TLS.
+    postgres: Option<PostgresSource>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(
+    rename_all = "kebab-case",
+    deny_unknown_fields,
+    extend("oneOf" = [
+        { "required": ["table"] },
+        { "required": ["query"] },
+    ])
+)]
+struct PostgresSource {
+    /// The server's name or address, which its certificate must bear.
+    #[schemars(length(min = 1, max = 253))]
+    host: String,
+    /// Its port.
+    #[schemars(range(min = 1, max = 65_535), extend("default" = 5432))]
+    port: Option<u64>,
+    /// The database.
+    #[schemars(length(min = 1, max = 63))]
+    database: String,
+    /// The user.
+    #[schemars(length(min = 1, max = 63))]
+    user: String,
+    /// The user's password.
+    password: Password,
+    /// How the server is verified. It always is.
+    tls: Option<Tls>,
+    /// The table, or `schema.table`; a view or a partitioned table too.
+    table: Option<Table>,
+    /// A query, in the server's SQL. It cannot write.
+    #[schemars(length(min = 1, max = 65_536))]
+    query: Option<String>,
+    /// Connections that read at the same time; by default as many as are good.
+    #[schemars(range(min = 1, max = 64))]
+    connections: Option<u64>,
+    /// How long connecting may take, 100ms to 1h.
+    #[schemars(extend("default" = "10s"))]
+    connect_timeout: Option<Time>,
+    /// Bytes that one row may have, at most 256MiB.
+    #[schemars(extend("default" = "8MiB"))]
+    max_record: Option<Size>,
 }
 
 /// A CSV file, in UTF-8.
@@ -503,7 +554,7 @@ struct Time(#[schemars(regex(pattern = r"^[0-9]+ *(ms|s|min|h)$"))] String);
 #[derive(JsonSchema)]
 struct Type(
     #[schemars(regex(
-        pattern = r"^(text|int64|float64|boolean|bytes|date|timestamp|decimal *\( *[0-9]{1,2} *, *[0-9]{1,2} *\))$"
+        pattern = r"^(text|int64|float64|boolean|bytes|date|timestamp|opaque|decimal *\( *[0-9]{1,2} *, *[0-9]{1,2} *\))$"
     ))]
     String,
 );

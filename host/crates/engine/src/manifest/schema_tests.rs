@@ -30,10 +30,11 @@ fn the_published_schema_is_this_one() {
 #[test]
 fn every_key_that_is_read_is_in_the_schema_and_no_other() {
     let schema = json_schema();
-    let shapes: [(&str, &Shape); 17] = [
+    let shapes: [(&str, &Shape); 18] = [
         ("Manifest", &load::MANIFEST),
         ("Source", &load::SOURCE),
         ("CsvSource", &load::CSV_SOURCE),
+        ("PostgresSource", &load::POSTGRES_SOURCE),
         ("Column", &load::COLUMN),
         ("Release", &load::RELEASE),
         ("FileStore", &load::FILES),

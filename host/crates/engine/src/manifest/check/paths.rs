@@ -9,10 +9,11 @@ use crate::manifest::model::{Input, Manifest, Source, Span};
 
 /// Files that are two things at once.
 pub(super) fn distinct(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
-    let Source::Csv(csv) = &manifest.source;
     let name = manifest.name.span.clone();
     let mut files: Vec<(&str, &Path, Span)> = vec![("the manifest", &manifest.file, name)];
-    if let Input::File(path) = &csv.path.value {
+    if let Source::Csv(csv) = &manifest.source
+        && let Input::File(path) = &csv.path.value
+    {
         files.push(("the source", path, csv.path.span.clone()));
     }
     let sink = manifest.sink.target.path();

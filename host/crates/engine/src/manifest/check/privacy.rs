@@ -2,6 +2,8 @@
 //!
 //! Refuses to let it out unmasked, unless someone has signed for it and the day has not passed.
 
+use glovebox_core::DataType;
+
 use crate::manifest::block::short;
 use crate::manifest::diagnostic::Diagnostic;
 use crate::manifest::model::{Column, Date, Manifest, Span};
@@ -118,10 +120,12 @@ fn unmasked(column: &Column, sink: Span, listed: bool) -> Diagnostic {
             .label("declared personal here")
             .context(sink, "stores all columns")
     };
+    let mask = format!("add a step that masks it: - {{ mask: redact, masks: [{name}] }}");
     problem
-        .help(format!(
-            "add a step that masks it: - {{ mask: redact, masks: [{name}] }}"
-        ))
+        .help(match column.data_type.value {
+            DataType::Opaque => format!("declare it as type: text, and {mask}"),
+            _ => mask,
+        })
         .note(format!("or do not store it: {out}"))
         .note(format!(
             "or let it out, signed: {name}: {{ type: {}, personal: true, release: {{ reason: WHY, owner: WHO, until: YYYY-MM-DD }} }}",

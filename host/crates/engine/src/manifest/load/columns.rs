@@ -177,6 +177,9 @@ fn data_type(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<DataType>> 
         return None;
     };
     let text = Spanned::new(text.clone(), node.span.clone());
+    if text.value == "opaque" {
+        return Some(Spanned::new(DataType::Opaque, text.span));
+    }
     match units::data_type(&text.value) {
         Ok(data_type) => Some(Spanned::new(data_type, text.span)),
         Err(NotAType::Decimal) => {
@@ -190,7 +193,10 @@ fn data_type(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<DataType>> 
         Err(NotAType::Unknown(meant)) => {
             let help = match meant {
                 Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!("the types are: {}(12,2)", TYPES.join(", ")),
+                None => format!(
+                    "the types are: {}(12,2), and from PostgreSQL to PostgreSQL opaque",
+                    TYPES.join(", ")
+                ),
             };
             reader.say(
                 Diagnostic::error(text.span, format!("unknown type `{}`", short(&text.value)))

@@ -1,4 +1,4 @@
-//! Reads the PostgreSQL sink: server, user, table, and which secret opens it.
+//! Reads the PostgreSQL sink, and the server and login that source and sink have in common.
 //!
 //! Refuses a password in plain text, and unverified TLS, for which there is no key.
 
@@ -11,7 +11,7 @@ use super::optional;
 use super::sink::{keys, mode, table};
 use crate::manifest::block::{Block, Reader, Shape, short};
 use crate::manifest::diagnostic::Diagnostic;
-use crate::manifest::model::{Mode, PostgresSink, Span, Spanned};
+use crate::manifest::model::{Mode, PostgresSink, Server, Span, Spanned};
 use crate::manifest::yaml::{Kind, Node};
 
 pub(crate) const POSTGRES: Shape = Shape {
@@ -82,55 +82,74 @@ pub(crate) const TLS: Shape = Shape {
 /// The sink's `postgres:`.
 pub(super) fn postgres(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<PostgresSink> {
     let block = reader.block(node, head, &POSTGRES)?;
-    let host = reader
-        .need(&block, "host", "host: db.internal")
-        .and_then(|(node, _)| host(reader, node));
-    let port = optional(&block, "port", |node| {
-        reader.whole(node, "port", 1..=65_535)
-    });
-    let database = word(reader, &block, "database", "database: sales_db");
-    let user = word(reader, &block, "user", "user: loader");
-    let password = reader
-        .need(&block, "password", PASSWORD.example)
-        .and_then(|(node, head)| password(reader, node, head));
-    let ca = block
-        .get("tls")
-        .and_then(|(node, head)| reader.block(node, head, &TLS))
-        .and_then(|tls| optional(&tls, "ca", |node| reader.path(node, "ca", TLS.example)));
+    let server = server(reader, &block);
     let table = table(reader, &block, 2);
     let mode = mode(reader, &block, Mode::Append);
     let keys = keys(reader, &block, mode);
     let books = block
         .get("books")
         .and_then(|_| word(reader, &block, "books", "books: glovebox"));
-    let connections = optional(&block, "connections", |node| {
-        reader.whole(node, "connections", 1..=64)
-    });
+    let connections = connections(reader, &block);
     let ordered = order(reader, &block);
-    let bounds = Duration::from_millis(100)..=Duration::from_secs(3600);
-    let connect_timeout = optional(&block, "connect-timeout", |node| {
-        reader.duration(node, "connect-timeout", bounds)
-    });
     let bounds = Duration::ZERO..=Duration::from_secs(24 * 3600);
     let retry_for = optional(&block, "retry-for", |node| {
         reader.duration(node, "retry-for", bounds)
     });
+    let server = server?;
     Some(PostgresSink {
+        host: server.host,
+        port: server.port,
+        database: server.database,
+        user: server.user,
+        password: server.password,
+        ca: server.ca,
+        table: table?,
+        mode,
+        keys,
+        books: books.map_or_else(|| "glovebox".to_owned(), |b| b.value),
+        connections,
+        ordered,
+        retry_for: retry_for.unwrap_or(Duration::from_secs(60)),
+        connect_timeout: server.connect_timeout,
+    })
+}
+
+/// The keys that say which server it is and who logs in, for source and sink alike.
+pub(super) fn server(reader: &mut Reader<'_>, block: &Block<'_>) -> Option<Server> {
+    let host = reader
+        .need(block, "host", "host: db.internal")
+        .and_then(|(node, _)| host(reader, node));
+    let port = optional(block, "port", |node| reader.whole(node, "port", 1..=65_535));
+    let database = word(reader, block, "database", "database: sales_db");
+    let user = word(reader, block, "user", "user: loader");
+    let password = reader
+        .need(block, "password", PASSWORD.example)
+        .and_then(|(node, head)| password(reader, node, head));
+    let ca = block
+        .get("tls")
+        .and_then(|(node, head)| reader.block(node, head, &TLS))
+        .and_then(|tls| optional(&tls, "ca", |node| reader.path(node, "ca", TLS.example)));
+    let bounds = Duration::from_millis(100)..=Duration::from_secs(3600);
+    let connect_timeout = optional(block, "connect-timeout", |node| {
+        reader.duration(node, "connect-timeout", bounds)
+    });
+    Some(Server {
         host: host?,
         port: port.and_then(|p| u16::try_from(p).ok()).unwrap_or(5432),
         database: database?,
         user: user?,
         password: password?,
         ca,
-        table: table?,
-        mode,
-        keys,
-        books: books.map_or_else(|| "glovebox".to_owned(), |b| b.value),
-        connections: connections.and_then(|c| usize::try_from(c).ok()),
-        ordered,
-        retry_for: retry_for.unwrap_or(Duration::from_secs(60)),
         connect_timeout: connect_timeout.unwrap_or(Duration::from_secs(10)),
     })
+}
+
+/// How many connections work at the same time.
+pub(super) fn connections(reader: &mut Reader<'_>, block: &Block<'_>) -> Option<usize> {
+    optional(block, "connections", |node| {
+        reader.whole(node, "connections", 1..=64)
+    })
+    .and_then(|c| usize::try_from(c).ok())
 }
 
 /// Whether rows are to come in the source's order.

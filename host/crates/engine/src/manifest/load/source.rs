@@ -5,6 +5,7 @@
 use std::ops::RangeInclusive;
 
 use super::optional;
+use super::postgres_source::postgres_source;
 use crate::manifest::block::{Block, Reader, Shape};
 use crate::manifest::diagnostic::Diagnostic;
 use crate::manifest::model::{CsvSource, Input, Source, Span, Spanned};
@@ -13,21 +14,22 @@ use crate::manifest::yaml::{Kind, Node};
 
 pub(crate) const SOURCE: Shape = Shape {
     what: "the source",
-    keys: &["csv"],
+    keys: &["csv", "postgres"],
     hints: &[
         ("path", "put it under the format: csv: { path: sales.csv }"),
         ("columns", "`columns:` stands beside `source:`, not in it"),
+        ("postgresql", "write `postgres:`"),
         (
-            "postgres",
-            "this version reads CSV only: csv: { path: sales.csv }",
+            "table",
+            "put it under the format: postgres: { host: db.internal, …, table: sales }",
         ),
         (
             "parquet",
-            "this version reads CSV only: csv: { path: sales.csv }",
+            "this version reads csv and postgres: csv: { path: sales.csv }",
         ),
         (
             "jsonl",
-            "this version reads CSV only: csv: { path: sales.csv }",
+            "this version reads csv and postgres: csv: { path: sales.csv }",
         ),
     ],
     example: "source: { csv: { path: sales.csv } }",
@@ -60,9 +62,16 @@ const SIZE_BOUNDS: RangeInclusive<u64> = 1..=256 << 20;
 /// The manifest's `source:`.
 pub(super) fn source(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<Source> {
     let block = reader.block(node, head, &SOURCE)?;
-    if block.has_strangers() && block.get("csv").is_none() {
+    let present = block.present(SOURCE.keys);
+    if block.has_strangers() && present.is_empty() {
         // What was said about them says this too.
         return None;
+    }
+    if let [first, second, ..] = present.as_slice() {
+        two_sources(reader, &block, first, second);
+    }
+    if let Some((node, head)) = block.get("postgres") {
+        return postgres_source(reader, node, head).map(|s| Source::Postgres(Box::new(s)));
     }
     let (node, head) = reader.need(&block, "csv", CSV_SOURCE.example)?;
     let block = reader.block(node, head, &CSV_SOURCE)?;
@@ -112,6 +121,19 @@ pub(super) fn source(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option
         );
     }
     Some(Source::Csv(csv))
+}
+
+fn two_sources(reader: &mut Reader<'_>, block: &Block<'_>, one: &'static str, two: &'static str) {
+    let place = |key| block.get(key).map_or(block.head.clone(), |(_, span)| span);
+    reader.say(
+        Diagnostic::error(
+            place(two),
+            format!("rows come from one place: `{one}` or `{two}`"),
+        )
+        .label("a second source")
+        .context(place(one), "the first one")
+        .help("delete one; to read both, run two manifests"),
+    );
 }
 
 /// Complains where fields could not be told from their quotes.

@@ -120,6 +120,16 @@ pub(crate) fn open(
     grants: &Grants,
 ) -> Result<(Session, Announced), PluginError> {
     let pre = guest.plugin().pre.clone();
+    let mut granted = grants.fields.iter().chain(&grants.adds);
+    if let Some(field) = granted.find(|f| f.data_type == DataType::Opaque) {
+        return Err(PluginError::Refused {
+            plugin: guest.plugin().name.clone(),
+            problem: format!(
+                "column `{}` is opaque, and the contract has no way to show it; declare another type",
+                field.name
+            ),
+        });
+    }
     let fields = lower::fields(&grants.fields);
     match guest.plugin().world {
         World::Validator => {
@@ -284,7 +294,8 @@ fn lower_type(data_type: DataType) -> columns::DataType {
             columns::DataType::Decimal(columns::DecimalType { precision, scale })
         }
         DataType::Text => columns::DataType::Text,
-        DataType::Bytes => columns::DataType::Bytes,
+        // `open` has refused those that are opaque.
+        DataType::Bytes | DataType::Opaque => columns::DataType::Bytes,
         DataType::Date => columns::DataType::Date,
         DataType::Timestamp => columns::DataType::Timestamp,
     }
@@ -305,9 +316,7 @@ fn lift_field(field: columns::FieldResult) -> Field {
         columns::DataType::Timestamp => DataType::Timestamp,
     };
     Field {
-        name: field.name.into(),
-        data_type,
         nullable: field.nullable,
-        personal: false,
+        ..Field::new(field.name, data_type)
     }
 }

@@ -1,0 +1,32 @@
+//! Other clients of the server: `psql`, and whatever reads libpq's environment.
+//!
+//! Owns how they are told where it is; refuses a connection whose certificate is not verified.
+
+use std::process::{Command, Stdio};
+
+use super::{Postgres, USER};
+
+impl Postgres {
+    /// `psql` in a database, without its user's settings; it stops at the first error.
+    pub fn psql_command(&self, database: &str) -> Command {
+        let mut command = Command::new(self.binaries.join("psql"));
+        command
+            .args(["--no-psqlrc", "--set", "ON_ERROR_STOP=1"])
+            .stdin(Stdio::null());
+        self.set_environment(&mut command, database);
+        command
+    }
+
+    /// Tells a client of libpq where the server is.
+    pub fn set_environment(&self, command: &mut Command, database: &str) {
+        command
+            .env("PGHOST", self.host())
+            .env("PGPORT", self.port().to_string())
+            .env("PGUSER", USER)
+            .env("PGPASSWORD", self.password())
+            .env("PGDATABASE", database)
+            .env("PGSSLMODE", "verify-full")
+            .env("PGSSLROOTCERT", self.ca_path())
+            .env("PGCLIENTENCODING", "UTF8");
+    }
+}
