@@ -167,6 +167,10 @@ async fn open(config: Config, url: String, secrets: Secrets<'_>) -> anyhow::Resu
     .with_context(|| format!("the folder of runs {}", config.runs.folder.display()))?;
     let roles: Vec<&str> = config.roles.keys().map(String::as_str).collect();
     let described = openapi::describe(&datasets, &roles, &url);
+    for name in config.passwords() {
+        let event = Event::new(Action::SecretUse, Outcome::Success).target(name.as_str());
+        audit.record(event).await?;
+    }
     Ok(Api {
         runs,
         catalog,

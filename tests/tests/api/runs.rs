@@ -141,18 +141,34 @@ fn a_run_is_started_followed_and_reported_without_a_value() {
         .get(&format!("/runs/{id}/rejects?after=1"), &token)
         .is(400);
 
-    let actions: Vec<_> = server
-        .audit()
-        .into_iter()
-        .filter(|e| e["labels.run"] == *id)
-        .map(|e| e["event.action"].as_str().unwrap().to_owned())
-        .collect();
+    let metrics = server.get("/metrics", &token).is(200).text();
+    for line in [
+        "glovebox_runs_total{pipeline=\"sales\",state=\"done\"} 1",
+        "glovebox_run_rows_total{pipeline=\"sales\",fate=\"stored\"} 2",
+    ] {
+        assert!(metrics.lines().any(|l| l == line), "{metrics}");
+    }
+
+    let recorded = || {
+        let of_this = server.audit().into_iter();
+        let of_this = of_this.filter(|e| e["labels.run"] == *id);
+        let mut actions: Vec<_> = of_this
+            .map(|e| e["event.action"].as_str().unwrap().to_owned())
+            .collect();
+        actions.sort();
+        actions
+    };
+    // Its end is in the catalog a moment before it is in the log.
+    let started = Instant::now();
+    while recorded().len() < 5 && started.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
     assert_eq!(
-        actions,
+        recorded(),
         [
+            "run-finished",
             "run-started",
             "secret-used",
-            "run-finished",
             "viewed",
             "viewed"
         ]

@@ -7,7 +7,7 @@ mod check;
 mod work;
 mod written;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -170,6 +170,17 @@ pub(crate) const ROWS: usize = 100;
 pub(crate) const MOST_ROWS: usize = 10_000;
 
 impl Config {
+    /// The secrets by which databases are reached, each once.
+    pub(crate) fn passwords(&self) -> BTreeSet<&SecretName> {
+        let datasets = self.datasets.iter().map(|d| &d.database);
+        let all = datasets.chain([&self.catalog]);
+        all.filter_map(|database| match database {
+            Database::Postgres(server) => Some(&server.password),
+            Database::Sqlite(_) => None,
+        })
+        .collect()
+    }
+
     /// Reads a configuration; `folder` is where its relative paths begin.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //! runs at once than the configuration allows.
 
 mod child;
+mod counts;
 pub(crate) mod files;
 mod rejects;
 
@@ -41,6 +42,7 @@ pub(crate) struct Runs {
     holder: String,
     /// This machine, which has the files that were uploaded to it.
     machine: String,
+    counts: counts::Counts,
     wake: Notify,
     uploads: Semaphore,
     active: AtomicUsize,
@@ -69,6 +71,7 @@ impl Runs {
             pipelines,
             holder,
             machine: machine(),
+            counts: counts::Counts::default(),
             wake: Notify::new(),
             uploads: Semaphore::new(UPLOADS),
             active: AtomicUsize::new(0),
@@ -87,6 +90,11 @@ impl Runs {
 
     pub(crate) fn folder(&self) -> files::Folder<'_> {
         files::Folder(&self.config.folder)
+    }
+
+    /// What they have done, for Prometheus.
+    pub(crate) fn metrics(&self) -> String {
+        self.counts.text(self.active())
     }
 
     /// How many work here now.
@@ -223,6 +231,8 @@ impl Runs {
                 return;
             }
         }
+        self.counts
+            .ended(&run.pipeline, state.word(), report.as_deref());
         if run.upload {
             self.folder().forget_input(&run.id);
         }
