@@ -70,8 +70,10 @@ impl Reply {
             self.text()
         );
         let told = self.json();
-        assert_eq!(told["status"], self.status);
-        let kind = told["type"].as_str().unwrap_or_default();
+        let member = |name: &str| told.get(name).cloned().unwrap_or_default();
+        assert_eq!(member("status"), self.status);
+        let kind = member("type");
+        let kind = kind.as_str().unwrap_or_default();
         kind.trim_start_matches("urn:glovebox:problem:").to_owned()
     }
 }

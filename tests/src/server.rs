@@ -132,7 +132,10 @@ impl Server {
     pub fn log_in(&self, name: &str) -> (String, String) {
         let reply = self.token(&[("username", name), ("password", PASSWORD)]);
         let told = reply.is(200).json();
-        let text = |field: &str| told[field].as_str().unwrap_or_default().to_owned();
+        let text = |field: &str| {
+            let member = told.get(field).and_then(Value::as_str);
+            member.unwrap_or_default().to_owned()
+        };
         (text("access_token"), text("refresh_token"))
     }
 

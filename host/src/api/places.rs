@@ -21,7 +21,7 @@ pub(crate) fn catalog_place(
         Database::Sqlite(path) => catalog::Place::Sqlite(path.clone()),
         Database::Postgres(server) => catalog::Place::Postgres {
             options: Box::new(
-                postgres::verified(&options(server, secrets)?)
+                postgres::verified(&login(server, secrets)?)
                     .map_err(|problem| anyhow!("{}: {problem}", shown(server)))?,
             ),
             shown: shown(server),
@@ -36,7 +36,7 @@ pub(super) fn page_place(database: &Database, secrets: Secrets<'_>) -> anyhow::R
         Database::Sqlite(path) => page::Place::Sqlite(path.clone()),
         Database::Postgres(server) => page::Place::Postgres {
             options: Box::new(
-                postgres::verified(&options(server, secrets)?)
+                postgres::verified(&login(server, secrets)?)
                     .map_err(|problem| anyhow!("{}: {problem}", shown(server)))?,
             ),
             shown: shown(server),
@@ -49,9 +49,8 @@ fn shown(server: &Server) -> String {
     format!("{}:{}/{}", server.host, server.port, server.database)
 }
 
-/// What the connectors need to know of a server that is read only; the rest is for sinks.
-fn options(server: &Server, secrets: Secrets<'_>) -> anyhow::Result<postgres::Options> {
-    Ok(postgres::Options {
+fn login(server: &Server, secrets: Secrets<'_>) -> anyhow::Result<postgres::Login> {
+    Ok(postgres::Login {
         host: server.host.clone(),
         port: server.port,
         database: server.database.clone(),
@@ -60,13 +59,6 @@ fn options(server: &Server, secrets: Secrets<'_>) -> anyhow::Result<postgres::Op
         tls: postgres::Tls {
             ca: server.ca.clone(),
         },
-        table: String::new(),
-        mode: postgres::Mode::Append,
-        keys: Vec::new(),
-        books: postgres::Options::BOOKS.into(),
-        connections: None,
-        ordered: false,
         connect_timeout: postgres::Options::CONNECT_TIMEOUT,
-        retry_for: postgres::Options::RETRY_FOR,
     })
 }

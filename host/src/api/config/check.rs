@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use glovebox_connectors::page;
-use glovebox_core::SecretName;
+use glovebox_core::{DataType, SecretName};
 use glovebox_engine::manifest::Diagnostic;
 use glovebox_engine::manifest::model::Store;
 use glovebox_engine::manifest::typed::{self, Placed};
@@ -400,6 +400,15 @@ impl Checker<'_> {
         let mut columns = Vec::new();
         for (column, declared) in written.columns.value.0 {
             let data_type = match typed::data_type(&declared.data_type.value) {
+                // A client could do nothing with cells in their source's own form.
+                Ok(DataType::Opaque) => {
+                    self.say(
+                        declared.data_type.span,
+                        "opaque columns are not served",
+                        "leave the column out, or serve a view that casts it",
+                    );
+                    continue;
+                }
                 Ok(data_type) => data_type,
                 Err(problem) => {
                     self.say(declared.data_type.span, problem, "");

@@ -173,6 +173,7 @@ impl Build<'_> {
             DataType::Timestamp => {
                 format!("(extract(epoch from {name}::timestamptz) * 1000000)::bigint")
             }
+            DataType::Opaque => return Err(UNKNOWN),
         })
     }
 

@@ -65,8 +65,8 @@ fn passing(error: &sqlx::Error) -> bool {
 ///
 /// # Errors
 /// When the host, the password or the file of authorities will not do.
-pub fn verified(options: &Options) -> Result<PgConnectOptions, String> {
-    prepare(&options.login())
+pub fn verified(login: &Login) -> Result<PgConnectOptions, String> {
+    prepare(login)
 }
 
 fn prepare(login: &Login) -> Result<PgConnectOptions, String> {
