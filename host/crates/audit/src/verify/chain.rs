@@ -147,7 +147,8 @@ impl Walked {
                 }
             }
         }
-        if !any && !(end.last && end.live) {
+        let may_be_new = end.last && end.live;
+        if !any && !may_be_new {
             findings.of_a_file(&name, "is empty");
         }
         Ok(())
