@@ -208,7 +208,7 @@ impl Show {
                 writeln!(out, "{}", words(entry))
             }
         });
-        let unread = match shown.and_then(|unread| Ok((unread, out.flush()))) {
+        let unread = match shown.map(|unread| (unread, out.flush())) {
             // Whoever closed standard output has seen enough.
             Ok((_, Err(e))) if e.kind() == std::io::ErrorKind::BrokenPipe => return Ok(Exit::Done),
             Ok((unread, flushed)) => flushed.map(|()| unread)?,

@@ -118,12 +118,12 @@ async fn a_pipeline_has_one_run_at_a_time_in_the_order_of_asking() {
             before: Some(&second.id),
             ..all.clone()
         };
-        assert_eq!(listed(rest).await, [first.id.clone()]);
+        assert_eq!(listed(rest).await, std::slice::from_ref(&first.id));
         let done = RunFilter {
             state: Some(RunState::Done),
             ..all
         };
-        assert_eq!(listed(done).await, [first.id.clone()]);
+        assert_eq!(listed(done).await, std::slice::from_ref(&first.id));
         assert!(listed(RunFilter::default()).await.is_empty());
         assert_eq!(catalog.forget_runs(NOW + 6).await.unwrap(), [first.id]);
     }
