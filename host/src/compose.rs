@@ -3,7 +3,7 @@
 //! Owns the choice of plugins, connectors, stores and rings for what a manifest names; refuses to
 //! decide anything else.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -36,6 +36,8 @@ pub(crate) struct Composed {
     /// The same component under the same limits, vouched for by the same keys, is compiled once a
     /// process.
     loaded: Mutex<HashMap<String, Loaded>>,
+    /// The names of the secrets that were fetched, for those who keep account of it.
+    fetched: Mutex<BTreeSet<String>>,
     /// One keyring a process: finding out which one answers may take seconds.
     keyring: Arc<Keyring>,
 }
@@ -45,8 +47,15 @@ impl Composed {
         Ok(Composed {
             sandbox: Sandbox::new(cache_folder())?,
             loaded: Mutex::default(),
+            fetched: Mutex::default(),
             keyring: Arc::new(Keyring::new()),
         })
+    }
+
+    /// The names of the secrets that were fetched so far.
+    pub(crate) fn fetched(&self) -> Vec<String> {
+        let fetched = self.fetched.lock().unwrap_or_else(PoisonError::into_inner);
+        fetched.iter().cloned().collect()
     }
 
     /// Reads a file once: its signature is verified over the bytes that are compiled.
@@ -226,7 +235,10 @@ impl Toolbox for Composed {
                 }
             })
             .collect();
-        Chain::new(stores).get(name).map(|(secret, _)| secret)
+        let (secret, _) = Chain::new(stores).get(name)?;
+        let mut fetched = self.fetched.lock().unwrap_or_else(PoisonError::into_inner);
+        fetched.insert(name.as_str().to_owned());
+        Ok(secret)
     }
 
     fn key_ring(&self, keys: Vec<(String, Secret)>) -> Result<Arc<dyn KeyRing>, KeyError> {

@@ -379,6 +379,20 @@ impl Ran {
         self
     }
 
+    /// The call, if standard output has this in it.
+    ///
+    /// # Panics
+    /// When it has not.
+    #[track_caller]
+    pub fn prints(self, text: &str) -> Ran {
+        assert!(
+            self.stdout.contains(text),
+            "`{text}` is not in:\n{}",
+            self.stdout
+        );
+        self
+    }
+
     /// A count of the report's `rows`: `read`, `stored`, `filtered` or `rejected`.
     ///
     /// # Panics

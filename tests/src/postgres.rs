@@ -7,7 +7,7 @@
 mod certificates;
 mod client;
 mod faults;
-mod machine;
+pub mod machine;
 
 use std::fmt::Write as _;
 use std::fs::{self, File};

@@ -16,7 +16,7 @@ listen: 127.0.0.1:0
 catalog: { sqlite: { path: catalog.db } }
 credentials: [{ files: secrets }]
 tokens: { keys: [token-key] }
-audit: { path: audit.jsonl }
+audit: { folder: audit }
 ";
 
 /// A key for tokens; no secret of anybody's.
@@ -145,14 +145,33 @@ impl Server {
     /// When a line is no JSON.
     #[track_caller]
     pub fn audit(&self) -> Vec<Value> {
-        let log = self.folder.read("audit.jsonl");
+        let log = self.audit_text();
         let lines = log.lines().map(serde_json::from_str);
         lines.map(|l| l.unwrap_or_else(|e| panic!("{e}"))).collect()
+    }
+
+    /// The audit log as it stands on the disk.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[track_caller]
+    pub fn audit_text(&self) -> String {
+        self.folder.read("audit/audit-0000000001.jsonl")
     }
 
     /// What it has logged.
     pub fn log(&self) -> String {
         self.running.stderr()
+    }
+
+    /// Ends it by a signal, and leaves its folder for another one.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn leave(self, signal: &str) -> Pipeline {
+        self.running.signal(signal);
+        let _ = self.running.end();
+        self.folder
     }
 
     /// Sends it a signal, and waits for its end.

@@ -1,20 +1,20 @@
 //! The record of who did what: written, and on the disk, before a reply is sent.
 //!
 //! Owns what a record holds and when a caller may go on; refuses values: rows are counted and
-//! columns named. What is behind [`Audit::record`] may change without its callers.
+//! columns named. How records are kept is `glovebox-audit`'s.
 
-use std::fs::{File, OpenOptions};
-use std::io::Write;
 use std::net::IpAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::Arc;
 
-use serde::Serialize;
-use tokio::sync::{mpsc, oneshot};
+use anyhow::Context;
+use glovebox_audit as audit;
+use glovebox_audit::{AuditError, Log};
+
+use super::places::Secrets;
 
 /// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
     ServerStart,
     ServerStop,
@@ -33,51 +33,48 @@ pub(crate) enum Action {
     KeyRevoke,
     /// A secret was read to be used.
     SecretUse,
+    RunStart,
+    RunFinish,
+    RunCancel,
+    /// A file was sent to be run.
+    Upload,
+    /// A report or rejects were looked at.
+    View,
 }
 
 /// How it ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Success,
     Failure,
 }
 
 /// Who did it.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Who {
     /// The user's id.
     pub(crate) id: String,
     /// Their name.
     pub(crate) name: String,
     /// The session or the API key they came with.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) by: Option<String>,
 }
 
 /// One record.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub(crate) struct Event {
-    /// Seconds since 1970.
-    pub(crate) at: i64,
     pub(crate) action: Action,
     pub(crate) outcome: Outcome,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) who: Option<Who>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) from: Option<IpAddr>,
     /// What the request is called in the log and in `X-Request-Id`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) request: Option<String>,
-    /// A dataset, a user, a key, a route.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// A dataset, a user, a key, a pipeline, a route.
     pub(crate) target: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) run: Option<String>,
     pub(crate) rows: Option<u64>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) columns: Vec<String>,
     /// Why it failed, in a word of ours.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<&'static str>,
 }
 
@@ -85,13 +82,13 @@ impl Event {
     /// An event of this moment.
     pub(crate) fn new(action: Action, outcome: Outcome) -> Self {
         Event {
-            at: super::now(),
             action,
             outcome,
             who: None,
             from: None,
             request: None,
             target: None,
+            run: None,
             rows: None,
             columns: Vec::new(),
             reason: None,
@@ -101,6 +98,12 @@ impl Event {
     #[must_use]
     pub(crate) fn target(mut self, target: impl Into<String>) -> Self {
         self.target = Some(target.into());
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn run(mut self, run: impl Into<String>) -> Self {
+        self.run = Some(run.into());
         self
     }
 
@@ -122,31 +125,64 @@ impl From<NotRecorded> for super::problem::Problem {
     }
 }
 
+/// Whose log it is. A log has one writer, and commands are called while the server writes its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Writer {
+    Server,
+    /// `glovebox user`; its log is in `FOLDER-commands`, beside the server's.
+    Commands,
+}
+
+/// How a configured log is opened.
+///
+/// # Errors
+/// When the key of its checkpoints cannot be had, or is none.
+pub(crate) fn options(
+    config: &super::config::Audit,
+    secrets: Secrets<'_>,
+    writer: Writer,
+) -> anyhow::Result<audit::Options> {
+    let place = |folder: &Path| match writer {
+        Writer::Server => folder.to_owned(),
+        Writer::Commands => {
+            let mut name = folder.file_name().unwrap_or_default().to_owned();
+            name.push("-commands");
+            folder.with_file_name(name)
+        }
+    };
+    let mut options = audit::Options::new(place(&config.folder));
+    options.segment_size = config.segment_size;
+    options.keep_for = config.keep_for;
+    if let Some((folder, key, every)) = &config.checkpoints {
+        let signing = audit::SigningKey::from_secret(&secrets(key)?)
+            .with_context(|| format!("the audit log's key `{key}`"))?;
+        options.checkpoints = Some(audit::Checkpoints {
+            folder: place(folder),
+            key: signing,
+            pace: audit::Pace {
+                records: u64::from(*every),
+                ..audit::Pace::default()
+            },
+        });
+    }
+    Ok(options)
+}
+
 /// Where records go.
 #[derive(Debug, Clone)]
 pub(crate) struct Audit {
-    to: mpsc::Sender<(Vec<u8>, oneshot::Sender<bool>)>,
+    log: Arc<Log>,
 }
 
-/// Records that may wait for the disk.
-const WAITING: usize = 1024;
-
 impl Audit {
-    /// Opens the log, made for its owner's eyes only.
+    /// Opens the log.
     ///
     /// # Errors
-    /// When the file cannot be opened.
-    pub(crate) fn open(path: &Path) -> std::io::Result<Self> {
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(path)?;
-        let (to, from) = mpsc::channel(WAITING);
-        std::thread::Builder::new()
-            .name("audit".into())
-            .spawn(move || keep(file, from))?;
-        Ok(Audit { to })
+    /// When another process writes it, it does not hold together, or the disk refuses.
+    pub(crate) fn open(options: audit::Options) -> Result<Self, AuditError> {
+        Ok(Audit {
+            log: Arc::new(Log::open(options)?),
+        })
     }
 
     /// Returns once the record is on the disk.
@@ -154,32 +190,103 @@ impl Audit {
     /// # Errors
     /// When it is not.
     pub(crate) async fn record(&self, event: Event) -> Result<(), NotRecorded> {
-        let mut line = serde_json::to_vec(&event).map_err(|_| NotRecorded)?;
-        line.push(b'\n');
-        let (done, waits) = oneshot::channel();
-        self.to.send((line, done)).await.map_err(|_| NotRecorded)?;
-        match waits.await {
-            Ok(true) => Ok(()),
-            _ => Err(NotRecorded),
+        match self.log.record(event.written()).await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                tracing::error!(%error, "an event could not be recorded");
+                Err(NotRecorded)
+            }
+        }
+    }
+
+    /// Whether the next record will be taken, as far as is known.
+    pub(crate) fn ready(&self) -> Result<(), NotRecorded> {
+        self.log.ready().map_err(|error| {
+            tracing::warn!(%error, "not ready");
+            NotRecorded
+        })
+    }
+
+    /// Ends the log with its last checkpoint.
+    ///
+    /// # Errors
+    /// When it, or an earlier record, could not be written.
+    pub(crate) fn close(&self) -> Result<(), AuditError> {
+        self.log.close()
+    }
+}
+
+impl Action {
+    fn written(self) -> audit::Action {
+        match self {
+            Action::ServerStart => audit::Action::Started,
+            Action::ServerStop => audit::Action::Stopped,
+            Action::Login => audit::Action::Login,
+            Action::TokenRefresh => audit::Action::TokenIssued,
+            Action::Logout => audit::Action::Logout,
+            Action::Authentication | Action::Authorization => audit::Action::Denied,
+            Action::DataRead => audit::Action::DataRead,
+            Action::UserAdd => audit::Action::UserAdded,
+            Action::UserChange => audit::Action::UserChanged,
+            Action::UserList | Action::View => audit::Action::Viewed,
+            Action::KeyAdd => audit::Action::ApiKeyAdded,
+            Action::KeyRevoke => audit::Action::ApiKeyRevoked,
+            Action::SecretUse => audit::Action::SecretUsed,
+            Action::RunStart => audit::Action::RunStarted,
+            Action::RunFinish => audit::Action::RunFinished,
+            Action::RunCancel => audit::Action::RunCancelled,
+            Action::Upload => audit::Action::Uploaded,
         }
     }
 }
 
-/// Writes what waits together and syncs it once.
-fn keep(mut file: File, mut from: mpsc::Receiver<(Vec<u8>, oneshot::Sender<bool>)>) {
-    while let Some((mut lines, first)) = from.blocking_recv() {
-        let mut waiting = vec![first];
-        while let Ok((line, next)) = from.try_recv() {
-            lines.extend_from_slice(&line);
-            waiting.push(next);
+impl Event {
+    /// In the words of the log.
+    fn written(&self) -> audit::Event {
+        let outcome = match self.outcome {
+            Outcome::Success => audit::Outcome::Success,
+            Outcome::Failure => audit::Outcome::Failure,
+        };
+        let mut written = audit::Event::new(self.action.written(), outcome)
+            .columns(self.columns.iter().map(String::as_str));
+        if let Some(who) = &self.who {
+            written = written.user(&who.name).user_id(&who.id);
+            if let Some(by) = &who.by {
+                written = written.by(by);
+            }
         }
-        let written = file.write_all(&lines).and_then(|()| file.sync_data());
-        if let Err(error) = &written {
-            tracing::error!(%error, "the audit log cannot be written");
+        if let Some(from) = self.from {
+            written = written.source(from);
         }
-        for done in waiting {
-            // Whoever hung up does not wait for it.
-            let _ = done.send(written.is_ok());
+        if let Some(request) = &self.request {
+            written = written.request(request);
+        }
+        if let Some(rows) = self.rows {
+            written = written.rows(rows);
+        }
+        if let Some(reason) = self.reason {
+            written = written.reason(reason);
+        }
+        if let Some(run) = &self.run {
+            written = written.run(run);
+        }
+        let Some(target) = &self.target else {
+            return written;
+        };
+        match self.action {
+            Action::DataRead => written.dataset(target),
+            Action::Authentication | Action::Authorization => {
+                // `METHOD PATTERN`: a path's pattern, which holds nothing that a client sent.
+                let (method, path) = target.split_once(' ').unwrap_or(("", target));
+                written.http(method, path)
+            }
+            Action::KeyAdd | Action::KeyRevoke | Action::SecretUse => written.key(target),
+            Action::RunStart
+            | Action::RunFinish
+            | Action::RunCancel
+            | Action::Upload
+            | Action::View => written.pipeline(target),
+            _ => written.target(target),
         }
     }
 }

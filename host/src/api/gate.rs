@@ -21,6 +21,8 @@ use super::routes::token::OAuthError;
 use super::rules::{self, Found, Rule};
 use super::state::Api;
 
+/// The longest that an upload may take; silence in it ends it earlier.
+const UPLOAD_TIME: Duration = Duration::from_secs(3600);
 /// Longer addresses are refused.
 const LONGEST_URI: usize = 8 << 10;
 /// The longest that a body may take to arrive.
@@ -85,8 +87,10 @@ impl<E: Endpoint> Gate<E> {
             if rule != Rule::Public {
                 caller.principal = Some(self.admit(&request, caller, rule, &pattern).await?);
             }
-            let body = self.body(&mut request).await?;
-            request.set_body(body);
+            if pattern != rules::UPLOADS {
+                let body = self.body(&mut request).await?;
+                request.set_body(body);
+            }
             request.set_data(caller.clone());
             let handled = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
             match handled.await {
@@ -95,7 +99,10 @@ impl<E: Endpoint> Gate<E> {
                 Err(_) => Err(Problem::internal()),
             }
         };
-        let limit = api.config.limits.request_time;
+        let limit = match pattern == rules::UPLOADS {
+            true => UPLOAD_TIME,
+            false => api.config.limits.request_time,
+        };
         let answer = match tokio::time::timeout(limit, answer).await {
             Ok(answer) => answer,
             Err(_) => Err(Problem::too_slow()),

@@ -179,7 +179,7 @@ impl Drop for InFlight<'_> {
     }
 }
 
-fn escape(label: &str) -> String {
+pub(super) fn escape(label: &str) -> String {
     label
         .replace('\\', "\\\\")
         .replace('"', "\\\"")

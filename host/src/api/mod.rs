@@ -3,7 +3,7 @@
 //! Owns the only part of the program that names poem; refuses whatever no rule allows.
 
 mod access;
-mod audit;
+pub(crate) mod audit;
 mod client;
 pub(crate) mod config;
 mod datasets;
@@ -18,13 +18,14 @@ mod places;
 mod problem;
 mod routes;
 mod rules;
+mod runs;
 mod serve;
 mod state;
 mod tokens;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-pub(crate) use places::catalog_place;
+pub(crate) use places::{Secrets, catalog_place};
 pub(crate) use serve::serve;
 
 /// Seconds since 1970.

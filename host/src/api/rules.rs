@@ -88,6 +88,9 @@ const fn route(method: &'static str, path: &'static str, rule: Rule) -> Route {
     Route { method, path, rule }
 }
 
+/// Whose body may be long: its handler reads it as it comes, and bounds it itself.
+pub(crate) const UPLOADS: &str = "/pipelines/{name}/uploads";
+
 /// Every route but those of datasets, which are `GET /NAME` and need [`Permission::Data`].
 pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/token", Rule::Public),
@@ -101,6 +104,19 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/users/{name}", Rule::Needs(Permission::Users)),
     route("PATCH", "/users/{name}", Rule::Needs(Permission::Users)),
     route("GET", "/datasets", Rule::Needs(Permission::Data)),
+    route("GET", "/pipelines", Rule::Needs(Permission::Watch)),
+    route(
+        "POST",
+        "/pipelines/{name}/runs",
+        Rule::Needs(Permission::Run),
+    ),
+    route("POST", UPLOADS, Rule::Needs(Permission::Run)),
+    route("GET", "/runs", Rule::Needs(Permission::Watch)),
+    route("GET", "/runs/{id}", Rule::Needs(Permission::Watch)),
+    route("GET", "/runs/{id}/events", Rule::Needs(Permission::Watch)),
+    route("POST", "/runs/{id}/cancel", Rule::Needs(Permission::Run)),
+    route("GET", "/runs/{id}/report", Rule::Needs(Permission::Watch)),
+    route("GET", "/runs/{id}/rejects", Rule::Needs(Permission::Watch)),
     route("GET", "/metrics", Rule::Needs(Permission::Metrics)),
     route("GET", "/healthz", Rule::Public),
     route("GET", "/readyz", Rule::Public),

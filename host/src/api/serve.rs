@@ -13,7 +13,7 @@ use poem::{Route, Server, get};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::audit::{Action, Audit, Event, Outcome};
+use super::audit::{self, Action, Audit, Event, Outcome, Writer};
 use super::config::Config;
 use super::datasets::Dataset;
 use super::gate::Gate;
@@ -21,6 +21,7 @@ use super::limits::Limits;
 use super::listener::Listener;
 use super::metrics::Metrics;
 use super::places::{self, Secrets};
+use super::runs::Runs;
 use super::state::Api;
 use super::tokens::{External, Key, Tokens};
 use super::{now, openapi, routes};
@@ -71,6 +72,7 @@ pub(crate) async fn serve(
         .record(Event::new(Action::ServerStart, Outcome::Success))
         .await?;
     let keeper = tokio::spawn(keep_house(Arc::clone(&api)));
+    let worker = tokio::spawn(Arc::clone(&api.runs).work());
     ready(&url);
     Server::new_with_acceptor(listener)
         .idle_timeout(IDLE)
@@ -81,9 +83,13 @@ pub(crate) async fn serve(
     if let Some(metrics) = metrics {
         metrics.abort();
     }
+    // What cannot finish within this stops where it can go on later.
+    api.runs.stop(shutdown).await;
+    worker.abort();
     api.audit
         .record(Event::new(Action::ServerStop, Outcome::Success))
         .await?;
+    api.audit.close()?;
     api.catalog.close().await;
     Ok(())
 }
@@ -108,8 +114,11 @@ async fn serve_metrics(api: &Arc<Api>, address: SocketAddr) -> anyhow::Result<Jo
 }
 
 async fn open(config: Config, url: String, secrets: Secrets<'_>) -> anyhow::Result<Api> {
-    let audit = Audit::open(&config.audit)
-        .with_context(|| format!("the audit log {}", config.audit.display()))?;
+    let audit = Audit::open(audit::options(&config.audit, secrets, Writer::Server)?)?;
+    if let Some((_, key, _)) = &config.audit.checkpoints {
+        let event = Event::new(Action::SecretUse, Outcome::Success).target(key.as_str());
+        audit.record(event).await?;
+    }
     let mut keys = Vec::new();
     for name in &config.tokens.keys {
         let key = Key::new(&secrets(name)?).with_context(|| format!("the token key `{name}`"))?;
@@ -147,9 +156,23 @@ async fn open(config: Config, url: String, secrets: Secrets<'_>) -> anyhow::Resu
             .with_context(|| format!("the dataset `{}`", dataset.name))?;
         datasets.push(Dataset::new(dataset.clone(), Reader::new(&place)));
     }
+    let name = glovebox_catalog::token("server_")?.expose().to_owned();
+    let runs = Runs::new(
+        catalog.clone(),
+        audit.clone(),
+        config.runs.clone(),
+        config.pipelines.clone(),
+        name,
+    )
+    .with_context(|| format!("the folder of runs {}", config.runs.folder.display()))?;
     let roles: Vec<&str> = config.roles.keys().map(String::as_str).collect();
     let described = openapi::describe(&datasets, &roles, &url);
+    for name in config.passwords() {
+        let event = Event::new(Action::SecretUse, Outcome::Success).target(name.as_str());
+        audit.record(event).await?;
+    }
     Ok(Api {
+        runs,
         catalog,
         hasher: Hasher::new(Hashing::default())?,
         lockout: Lockout::default(),

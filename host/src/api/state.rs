@@ -2,6 +2,8 @@
 //!
 //! Owns its parts; refuses to decide anything.
 
+use std::sync::Arc;
+
 use glovebox_catalog::{Catalog, Hasher, Lockout};
 
 use super::access::{Caller, Standings};
@@ -11,6 +13,7 @@ use super::datasets::Dataset;
 use super::limits::Limits;
 use super::metrics::Metrics;
 use super::problem::Problem;
+use super::runs::Runs;
 use super::tokens::Tokens;
 
 /// What every request shares.
@@ -25,6 +28,7 @@ pub(crate) struct Api {
     pub(crate) metrics: Metrics,
     pub(crate) standings: Standings,
     pub(crate) datasets: Vec<Dataset>,
+    pub(crate) runs: Arc<Runs>,
     /// The datasets' paths, for the rules.
     pub(crate) paths: Vec<String>,
     /// The API's description, as JSON and as a page.

@@ -16,7 +16,7 @@ use glovebox_engine::manifest::model::Store;
 use crate::api;
 use crate::api::config::{Config, Database};
 
-/// Makes the folders, and the first key if its file is missing.
+/// Makes the folders, and the keys whose files are missing.
 pub(super) fn key(config: &Config) -> anyhow::Result<()> {
     ensure!(
         config.listen.ip().is_loopback(),
@@ -25,7 +25,6 @@ pub(super) fn key(config: &Config) -> anyhow::Result<()> {
     if let Database::Sqlite(path) = &config.catalog {
         folder(path)?;
     }
-    folder(&config.audit)?;
     let files = config.credentials.iter().find_map(|store| match store {
         Store::Files(folder) => Some(folder),
         _ => None,
@@ -37,7 +36,15 @@ pub(super) fn key(config: &Config) -> anyhow::Result<()> {
         .keys
         .first()
         .context("`tokens.keys` is empty")?;
-    let path = folder_of.join(name.as_str());
+    make(folder_of, name)?;
+    match &config.audit.checkpoints {
+        Some((_, name, _)) => make(folder_of, name),
+        None => Ok(()),
+    }
+}
+
+fn make(secrets: &Path, name: &SecretName) -> anyhow::Result<()> {
+    let path = secrets.join(name.as_str());
     if path.exists() {
         return Ok(());
     }

@@ -3,6 +3,7 @@
 //! Owns arguments, exit codes and where output goes: results to standard output, progress, logs
 //! and problems to standard error.
 
+mod audit;
 mod check;
 mod completions;
 mod demo;
@@ -15,6 +16,7 @@ mod rows;
 mod run;
 mod secret;
 mod serve;
+pub(crate) mod supervised;
 mod table;
 mod user;
 
@@ -71,6 +73,8 @@ enum Command {
     Rows(rows::Args),
     /// Keep secrets in the operating system's store.
     Secret(secret::Secret),
+    /// Verify and read the audit log.
+    Audit(audit::Args),
     /// List plugins and read their manuals.
     Plugin(plugin::Args),
     /// Serve the API.
@@ -91,6 +95,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Check(args) => check::check(&args),
         Command::Preview(args) => preview::preview(&args),
         Command::Rows(args) => rows::rows(&args),
+        Command::Audit(args) => audit::audit(&args),
         Command::Secret(args) => args.run().map(|()| Exit::Done),
         Command::Plugin(args) => plugin::plugin(&args),
         Command::Serve(args) => serve::serve(&args),

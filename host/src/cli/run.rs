@@ -17,6 +17,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::Exit;
 use super::manifest::Text;
 use super::report::{Destination, peak_memory, print, role_of};
+use super::supervised::{self, Teller};
 use crate::compose::Composed;
 
 /// A keyed mask that will take longer is announced before the first row.
@@ -38,6 +39,16 @@ pub(super) struct Args {
     /// Begin anew, even if rows of this input were added before.
     #[arg(long)]
     again: bool,
+    /// Read this file instead of the one that the manifest names.
+    #[arg(long, value_name = "FILE")]
+    input: Option<PathBuf>,
+    /// Write rejects here instead of where the manifest says.
+    #[arg(long, value_name = "FILE")]
+    rejects: Option<PathBuf>,
+    /// For programs: progress as JSON lines on standard error; the run stops when standard input
+    /// ends.
+    #[arg(long)]
+    supervised: bool,
     /// Refuse plugins that are files without a pin; `glovebox plugin pin` writes pins.
     #[arg(long)]
     locked: bool,
@@ -58,9 +69,22 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let Some(text) = Text::read(&args.manifest) else {
         return Ok(Exit::Usage);
     };
-    let Some((manifest, plan)) = text.plan_locked(&composed, args.locked) else {
+    let Some((mut manifest, plan)) = text.plan_locked(&composed, args.locked) else {
         return Ok(Exit::Usage);
     };
+    if let Some(input) = &args.input
+        && let Err(problem) = supervised::read_instead(&mut manifest, input.clone())
+    {
+        eprintln!("error: {problem}");
+        return Ok(Exit::Usage);
+    }
+    if let Some(rejects) = &args.rejects {
+        manifest.rejects.path.value.clone_from(rejects);
+    }
+    if args.supervised && supervised::reads_standard_input(&manifest) {
+        eprintln!("error: a supervised run cannot read rows from standard input; name a file");
+        return Ok(Exit::Usage);
+    }
     if let Some(taken) = args.report.as_deref().and_then(|r| role_of(r, &manifest)) {
         eprintln!(
             "error: `--report` names {taken} of this pipeline; give the report a file of its own"
@@ -84,6 +108,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     announce_cost(&steps, source.as_ref());
 
     let stop = stop_on_ctrl_c()?;
+    if args.supervised {
+        supervised::stop_with_standard_input(&stop).context("cannot watch standard input")?;
+        supervised::tell_secrets(&composed.fetched());
+    }
+    let mut teller = args.supervised.then(|| Teller::new(source.as_ref()));
     let bar = progress_bar(source.as_ref());
     let report = Run {
         name: &manifest.name,
@@ -96,7 +125,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         workers,
         start: args.start(),
     }
-    .run(&stop, &mut |progress| show(&bar, progress));
+    .run(&stop, &mut |progress| match &mut teller {
+        Some(teller) => teller.tell(progress),
+        None => show(&bar, progress),
+    });
     bar.finish_and_clear();
     let report = report.inspect_err(|_| {
         if let Some(destination) = &report_file {

@@ -4,6 +4,7 @@
 //! argument, since arguments stand in the shell's history and in every process list.
 
 use std::io::{self, IsTerminal, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
@@ -15,6 +16,7 @@ use glovebox_engine::Toolbox;
 
 use super::{Exit, serve};
 use crate::api;
+use crate::api::audit::{self, Audit, Event, Outcome};
 use crate::api::config::Config;
 use crate::compose::Composed;
 
@@ -105,11 +107,53 @@ pub(super) fn user(args: Args) -> anyhow::Result<Exit> {
     runtime.block_on(async {
         let place = api::catalog_place(&config.catalog, &secrets)?;
         let catalog = Catalog::open(&place).await?;
+        let record = Record::open(&config, &secrets, &args.action)?;
         let done = act(&catalog, &config, args.action).await;
         catalog.close().await;
+        record.close(done.is_ok()).await?;
         done
     })?;
     Ok(Exit::Done)
+}
+
+/// What a command does, for the audit log; opened before it is done.
+struct Record(Option<(Audit, Event)>);
+
+impl Record {
+    fn open(config: &Config, secrets: api::Secrets<'_>, action: &Action) -> anyhow::Result<Self> {
+        let (what, name) = match action {
+            Action::List => return Ok(Record(None)),
+            Action::Add { name, .. } => (audit::Action::UserAdd, name),
+            Action::Disable { name }
+            | Action::Enable { name }
+            | Action::Roles { name, .. }
+            | Action::Password { name, .. } => (audit::Action::UserChange, name),
+            Action::Key { name, .. } => (audit::Action::KeyAdd, name),
+        };
+        // What is no name may be a password, typed in the wrong place.
+        let name = Name::parse(name)?;
+        let mut event = Event::new(what, Outcome::Success).target(name.as_str());
+        // The system's user: the one who called cannot choose it.
+        let user = std::fs::metadata("/proc/self").map(|m| m.uid());
+        event.who = user.ok().map(|uid| audit::Who {
+            id: format!("uid:{uid}"),
+            name: "command line".into(),
+            by: None,
+        });
+        let options = audit::options(&config.audit, secrets, audit::Writer::Commands)?;
+        Ok(Record(Some((Audit::open(options)?, event))))
+    }
+
+    async fn close(self, done: bool) -> anyhow::Result<()> {
+        let Record(Some((audit, mut event))) = self else {
+            return Ok(());
+        };
+        if !done {
+            event.outcome = Outcome::Failure;
+        }
+        audit.record(event).await?;
+        Ok(audit.close()?)
+    }
 }
 
 async fn act(catalog: &Catalog, config: &Config, action: Action) -> anyhow::Result<()> {

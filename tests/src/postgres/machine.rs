@@ -12,7 +12,10 @@ use super::told;
 const OLDEST: u32 = 15;
 
 /// The folder of the newest server programs.
-pub(super) fn binaries() -> Result<PathBuf, String> {
+///
+/// # Errors
+/// When there are none, with what to install.
+pub fn binaries() -> Result<PathBuf, String> {
     let mut found: Vec<(u32, PathBuf)> = Vec::new();
     if let Ok(versions) = fs::read_dir("/usr/lib/postgresql") {
         for version in versions.flatten() {
@@ -62,7 +65,10 @@ fn version(folder: &Path) -> Option<u32> {
 }
 
 /// Whom to run the server as: PostgreSQL refuses root. `None` is ourselves.
-pub(super) fn owner() -> Result<Option<(u32, u32)>, String> {
+///
+/// # Errors
+/// When we are root and there is nobody else.
+pub fn owner() -> Result<Option<(u32, u32)>, String> {
     let output = Command::new("id")
         .arg("-u")
         .output()

@@ -371,12 +371,15 @@ fn a_role_sees_its_columns_and_rows_and_nothing_of_others() {
     let reads: Vec<Value> = server
         .audit()
         .into_iter()
-        .filter(|e| e["action"] == "data-read")
+        .filter(|e| e["event.action"] == "data-read")
         .collect();
-    assert_eq!(reads[0]["rows"], 7);
-    assert_eq!(reads[0]["columns"], json!(["id", "product", "price"]));
-    assert_eq!(reads[0]["who"]["name"], "bob");
-    for text in [server.folder.read("audit.jsonl"), server.log()] {
+    assert_eq!(reads[0]["labels.rows"], 7);
+    assert_eq!(
+        reads[0]["labels.columns"],
+        json!(["id", "product", "price"])
+    );
+    assert_eq!(reads[0]["user.name"], "bob");
+    for text in [server.audit_text(), server.log()] {
         assert!(!text.contains("Halal") && !text.contains("2024-01-01"));
     }
 }

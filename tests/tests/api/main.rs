@@ -8,6 +8,7 @@ mod datasets;
 mod defences;
 mod newcomer;
 mod rules;
+mod runs;
 mod secure;
 mod timing;
 mod tokens;

@@ -69,7 +69,11 @@ fn the_two_calls_that_the_demo_prints_give_a_token_and_the_rows() {
     );
     // The password is shown this once and stands nowhere.
     let password = first.split("password=").nth(1).unwrap().trim_matches('"');
-    for file in ["api/catalog.db", "api/catalog.db-wal", "api/audit.jsonl"] {
+    for file in [
+        "api/catalog.db",
+        "api/catalog.db-wal",
+        "api/audit/audit-0000000001.jsonl",
+    ] {
         let bytes = fs::read(folder.path(file)).unwrap_or_default();
         let found = bytes
             .windows(password.len())

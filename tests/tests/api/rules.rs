@@ -65,6 +65,36 @@ const TABLE: &[(&str, &[&str])] = &[
     ("GET /datasets", &["admin", "analyst", "partner", "key"]),
     ("GET /sales", &["admin", "analyst", "partner", "key"]),
     ("GET /inner", &["admin", "analyst", "key"]),
+    (
+        "GET /pipelines",
+        &["admin", "operator", "analyst", "auditor", "key"],
+    ),
+    ("POST /pipelines/{name}/runs", &["admin", "operator", "key"]),
+    (
+        "POST /pipelines/{name}/uploads",
+        &["admin", "operator", "key"],
+    ),
+    (
+        "GET /runs",
+        &["admin", "operator", "analyst", "auditor", "key"],
+    ),
+    (
+        "GET /runs/{id}",
+        &["admin", "operator", "analyst", "auditor", "key"],
+    ),
+    (
+        "GET /runs/{id}/events",
+        &["admin", "operator", "analyst", "auditor", "key"],
+    ),
+    ("POST /runs/{id}/cancel", &["admin", "operator", "key"]),
+    (
+        "GET /runs/{id}/report",
+        &["admin", "operator", "analyst", "auditor", "key"],
+    ),
+    (
+        "GET /runs/{id}/rejects",
+        &["admin", "operator", "analyst", "auditor", "key"],
+    ),
     ("GET /metrics", &["admin", "operator", "scraper", "key"]),
     ("GET /healthz", &ALL),
     ("GET /readyz", &ALL),

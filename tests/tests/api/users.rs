@@ -62,10 +62,10 @@ fn users_are_added_listed_and_changed() {
     for bad in [json!({ "disabled": true }), json!({ "roles": ["auditor"] })] {
         let _ = server.send("PATCH", "/users/ada", &admin, &bad).is(403);
     }
-    let log = server.folder.read("audit.jsonl");
-    for action in ["user-add", "user-change", "user-list"] {
+    let log = server.audit_text();
+    for action in ["user-added", "user-changed", "viewed"] {
         assert!(
-            log.contains(&format!("\"action\":\"{action}\"")),
+            log.contains(&format!("\"event.action\":\"{action}\"")),
             "{action}"
         );
     }
@@ -101,6 +101,12 @@ fn the_command_line_does_the_same() {
         .to_owned();
     assert_eq!(made.len(), 43);
     let _ = folder.call(&["user", "disable", "bob"]).ends_with(0);
+    let log = folder.read("audit-commands/audit-0000000001.jsonl");
+    for done in ["user-added", "user-changed"] {
+        let record = log.lines().find(|l| l.contains(done)).unwrap();
+        assert!(record.contains("\"user.id\":\"uid:"), "{record}");
+    }
+    assert!(!log.contains(PASSWORD) && !log.contains(&made));
     let listed = folder.call(&["user", "list"]).ends_with(0);
     assert_eq!(listed.stdout, "ada  admin\nbob  analyst  disabled\n");
     let _ = folder.call(&["user", "enable", "bob"]).ends_with(0);

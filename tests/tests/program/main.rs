@@ -3,9 +3,11 @@
 // clippy.toml lets tests fail loudly, but does not see that what they call is a test's too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+mod audit;
 mod calls;
 mod canaries;
 mod cases;
+mod deploy;
 mod interruptions;
 mod manuals;
 mod pins;

@@ -1,4 +1,4 @@
-//! The API's own books: users, sessions, refresh tokens, API keys and failed logins, in SQLite or
+//! The API's own books: users, sessions, refresh tokens, API keys, failed logins and runs, in SQLite or
 //! PostgreSQL.
 //!
 //! Owns their tables and the argon2id behind passwords; refuses to hold a password, a token or a
@@ -10,6 +10,7 @@ mod keys;
 mod names;
 mod password;
 mod random;
+mod runs;
 mod sessions;
 mod store;
 mod users;
@@ -20,6 +21,7 @@ pub use keys::{ApiKey, KEY_PREFIX, KeyHolder, NewKey};
 pub use names::{Name, Roles};
 pub use password::{Hasher, Hashing, PasswordHash};
 pub use random::{Token, digest, token};
+pub use runs::{Added, Beat, NewRun, Run, RunFilter, RunMode, RunState, new_run_id};
 pub use sessions::{Rotation, Session, Standing};
 pub use store::{Catalog, Place};
 pub use users::{Credentials, User};

@@ -18,8 +18,10 @@ const SCHEMA: &str = "glovebox_catalog";
 /// How long a statement waits for another writer, or for a free connection.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-const MIGRATIONS: &[(i64, &str, &str)] =
-    &[(1, "catalog", include_str!("../migrations/0001_catalog.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "catalog", include_str!("../migrations/0001_catalog.sql")),
+    (2, "runs", include_str!("../migrations/0002_runs.sql")),
+];
 
 /// Where the catalog is.
 #[derive(Debug, Clone)]

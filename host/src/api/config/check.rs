@@ -21,7 +21,7 @@ use super::{
 };
 
 /// What was found wrong so far, and where relative paths begin.
-struct Checker<'f> {
+pub(super) struct Checker<'f> {
     folder: &'f Path,
     problems: Vec<Diagnostic>,
 }
@@ -46,7 +46,7 @@ pub(super) fn check(folder: &Path, written: written::Written) -> Result<Config, 
     let catalog = c.database(catalog.sqlite, catalog.postgres, &place, false);
     let credentials = written.credentials.iter().map(|s| c.store(s)).collect();
     let tokens = c.tokens(written.tokens);
-    let audit = c.path(&written.audit.path);
+    let audit = c.audit(&written.audit);
     let proxies = written
         .proxies
         .iter()
@@ -58,6 +58,8 @@ pub(super) fn check(folder: &Path, written: written::Written) -> Result<Config, 
     for (name, dataset) in written.datasets.0 {
         datasets.extend(c.dataset(&name, dataset, &roles));
     }
+    let pipelines = c.pipelines(written.pipelines.0, &roles);
+    let runs = c.runs(&written.runs, limits.shutdown);
     if let Some(tokens) = &tokens {
         for role in tokens.issuers.iter().flat_map(|i| i.roles.values()) {
             if !roles.contains_key(role) {
@@ -79,6 +81,8 @@ pub(super) fn check(folder: &Path, written: written::Written) -> Result<Config, 
             limits,
             roles,
             datasets,
+            pipelines,
+            runs,
         }),
         _ => {
             c.problems.sort_by_key(|p| p.span.start);
@@ -88,7 +92,12 @@ pub(super) fn check(folder: &Path, written: written::Written) -> Result<Config, 
 }
 
 impl Checker<'_> {
-    fn say(&mut self, span: std::ops::Range<usize>, problem: impl Into<String>, help: &str) {
+    pub(super) fn say(
+        &mut self,
+        span: std::ops::Range<usize>,
+        problem: impl Into<String>,
+        help: &str,
+    ) {
         let said = Diagnostic::error(span, problem.into());
         self.problems.push(match help {
             "" => said,
@@ -96,7 +105,7 @@ impl Checker<'_> {
         });
     }
 
-    fn path(&self, path: &str) -> std::path::PathBuf {
+    pub(super) fn path(&self, path: &str) -> std::path::PathBuf {
         self.folder.join(path)
     }
 
@@ -147,7 +156,7 @@ impl Checker<'_> {
         }
     }
 
-    fn secret(&mut self, name: &Placed<String>) -> Option<SecretName> {
+    pub(super) fn secret(&mut self, name: &Placed<String>) -> Option<SecretName> {
         let parsed = SecretName::parse(&name.value);
         if let Err(problem) = &parsed {
             self.say(name.span.clone(), problem.to_string(), "");
@@ -207,7 +216,7 @@ impl Checker<'_> {
         Some((database, table))
     }
 
-    fn within(&mut self, n: &Placed<u32>, bounds: RangeInclusive<u32>) -> Option<u32> {
+    pub(super) fn within(&mut self, n: &Placed<u32>, bounds: RangeInclusive<u32>) -> Option<u32> {
         if bounds.contains(&n.value) {
             return Some(n.value);
         }
@@ -216,7 +225,7 @@ impl Checker<'_> {
         None
     }
 
-    fn time(
+    pub(super) fn time(
         &mut self,
         text: Option<&Placed<String>>,
         default: Duration,
@@ -238,7 +247,7 @@ impl Checker<'_> {
         default
     }
 
-    fn size(
+    pub(super) fn size(
         &mut self,
         text: Option<&Placed<String>>,
         default: usize,

@@ -4,9 +4,10 @@
 //! it names.
 
 mod check;
+mod work;
 mod written;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -32,12 +33,48 @@ pub(crate) struct Config {
     pub(crate) catalog: Database,
     pub(crate) credentials: Vec<Store>,
     pub(crate) tokens: Tokens,
-    pub(crate) audit: PathBuf,
+    pub(crate) audit: Audit,
     /// Who may say from where a request came.
     pub(crate) proxies: Vec<Network>,
     pub(crate) limits: Limits,
     pub(crate) roles: BTreeMap<String, Vec<Permission>>,
     pub(crate) datasets: Vec<Dataset>,
+    pub(crate) pipelines: Vec<Pipeline>,
+    pub(crate) runs: RunsConfig,
+}
+
+/// Where the audit log is, and what is held against its keeper.
+#[derive(Debug, Clone)]
+pub(crate) struct Audit {
+    pub(crate) folder: PathBuf,
+    /// The folder of checkpoints, the secret that signs them, and after how many records each.
+    pub(crate) checkpoints: Option<(PathBuf, SecretName, u32)>,
+    pub(crate) keep_for: Option<Duration>,
+    pub(crate) segment_size: u64,
+}
+
+/// A pipeline that may be run.
+#[derive(Debug, Clone)]
+pub(crate) struct Pipeline {
+    pub(crate) name: String,
+    pub(crate) about: String,
+    pub(crate) manifest: PathBuf,
+    /// Bytes that may be uploaded to it; none if nothing may.
+    pub(crate) upload: Option<u64>,
+    /// Who may see it, beside what their permissions say; nobody named is everybody.
+    pub(crate) roles: Vec<String>,
+}
+
+/// How runs are done.
+#[derive(Debug, Clone)]
+pub(crate) struct RunsConfig {
+    /// Where reports, rejects and uploads are.
+    pub(crate) folder: PathBuf,
+    pub(crate) at_once: usize,
+    /// After this, what is over is forgotten.
+    pub(crate) keep_for: Duration,
+    /// The longest that a run may go on when the server is told to stop.
+    pub(crate) shutdown: Duration,
 }
 
 /// A certificate and its key, as files.
@@ -133,6 +170,17 @@ pub(crate) const ROWS: usize = 100;
 pub(crate) const MOST_ROWS: usize = 10_000;
 
 impl Config {
+    /// The secrets by which databases are reached, each once.
+    pub(crate) fn passwords(&self) -> BTreeSet<&SecretName> {
+        let datasets = self.datasets.iter().map(|d| &d.database);
+        let all = datasets.chain([&self.catalog]);
+        all.filter_map(|database| match database {
+            Database::Postgres(server) => Some(&server.password),
+            Database::Sqlite(_) => None,
+        })
+        .collect()
+    }
+
     /// Reads a configuration; `folder` is where its relative paths begin.
     ///
     /// # Errors

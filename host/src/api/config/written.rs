@@ -19,7 +19,7 @@ pub(super) struct Written {
     #[serde(default)]
     pub(super) credentials: Vec<Store>,
     pub(super) tokens: Tokens,
-    pub(super) audit: File,
+    pub(super) audit: Audit,
     #[serde(default)]
     pub(super) proxies: Vec<Placed<String>>,
     #[serde(default)]
@@ -28,6 +28,10 @@ pub(super) struct Written {
     pub(super) roles: Ordered<Vec<Placed<String>>>,
     #[serde(default)]
     pub(super) datasets: Ordered<Placed<Dataset>>,
+    #[serde(default)]
+    pub(super) pipelines: Ordered<Pipeline>,
+    #[serde(default)]
+    pub(super) runs: Runs,
 }
 
 #[derive(Debug, Deserialize)]
@@ -44,9 +48,32 @@ pub(super) struct Metrics {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Audit {
+    pub(super) folder: Placed<String>,
+    pub(super) checkpoints: Option<Placed<String>>,
+    pub(super) key: Option<Placed<String>>,
+    pub(super) keep_for: Option<Placed<String>>,
+    pub(super) segment_size: Option<Placed<String>>,
+    pub(super) checkpoint_every: Option<Placed<u32>>,
+}
+
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct File {
-    pub(super) path: String,
+pub(super) struct Pipeline {
+    pub(super) about: Option<String>,
+    pub(super) manifest: String,
+    pub(super) upload: Option<Placed<String>>,
+    #[serde(default)]
+    pub(super) roles: Vec<Placed<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Runs {
+    pub(super) folder: Option<String>,
+    pub(super) at_once: Option<Placed<u32>>,
+    pub(super) keep_for: Option<Placed<String>>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -127,7 +127,9 @@ fn schema(data_type: DataType) -> Value {
             json!({ "type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$" })
         }
         DataType::Text => json!({ "type": "string", "pattern": r"^[^\x00]*$" }),
-        DataType::Bytes | DataType::Opaque => json!({ "type": "string", "pattern": r"^\\x([0-9a-f]{2})*$" }),
+        DataType::Bytes | DataType::Opaque => {
+            json!({ "type": "string", "pattern": r"^\\x([0-9a-f]{2})*$" })
+        }
         DataType::Date => json!({ "type": "string", "format": "date" }),
         DataType::Timestamp => json!({ "type": "string", "format": "date-time" }),
     }

@@ -102,6 +102,12 @@ fn complete(path: &str, method: &str, operation: &mut Value, datasets: &[String]
     if takes_body && path != "/token" {
         errors.extend([422]);
     }
+    if path == "/pipelines/{name}/runs" {
+        errors.push(422);
+    }
+    if path == rules::UPLOADS {
+        errors.push(408);
+    }
     if rule != Rule::Public {
         errors.push(401);
     }

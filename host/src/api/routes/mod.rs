@@ -6,7 +6,9 @@ mod body;
 pub(crate) mod datasets;
 pub(crate) mod keys;
 pub(crate) mod me;
+pub(crate) mod pipelines;
 pub(crate) mod plain;
+pub(crate) mod runs;
 pub(crate) mod token;
 pub(crate) mod users;
 
@@ -26,14 +28,30 @@ pub(crate) enum Tag {
     Account,
     /// Everybody's accounts.
     Users,
+    /// Pipelines and their runs.
+    Runs,
 }
 
 /// The routes that poem-openapi describes.
-pub(crate) type Described = (token::Tokens, me::Me, keys::Keys, users::Users);
+pub(crate) type Described = (
+    token::Tokens,
+    me::Me,
+    keys::Keys,
+    users::Users,
+    pipelines::Pipelines,
+    runs::Runs,
+);
 
 /// The service that answers them.
 pub(crate) fn described() -> OpenApiService<Described, ()> {
-    let routes = (token::Tokens, me::Me, keys::Keys, users::Users);
+    let routes = (
+        token::Tokens,
+        me::Me,
+        keys::Keys,
+        users::Users,
+        pipelines::Pipelines,
+        runs::Runs,
+    );
     OpenApiService::new(routes, "Glovebox", env!("CARGO_PKG_VERSION"))
 }
 

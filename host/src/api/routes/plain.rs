@@ -21,7 +21,7 @@ impl Endpoint for Alive {
     }
 }
 
-/// `GET /readyz`: the catalog and every dataset answer.
+/// `GET /readyz`: the catalog and every dataset answer, and the audit log takes records.
 pub(crate) struct Ready(pub(crate) Arc<Api>);
 
 impl Endpoint for Ready {
@@ -32,6 +32,7 @@ impl Endpoint for Ready {
             tracing::warn!(%error, "not ready");
             return Err(Problem::unavailable().retry_after(5).into());
         }
+        self.0.audit.ready().map_err(Problem::from)?;
         for dataset in &self.0.datasets {
             if let Err(error) = dataset.reader.ready().await {
                 tracing::warn!(dataset = dataset.config.name, %error, "not ready");
@@ -51,7 +52,7 @@ impl Endpoint for Metrics {
     async fn call(&self, _: Request) -> Result<Response> {
         Ok(Response::builder()
             .content_type("text/plain; version=0.0.4; charset=utf-8")
-            .body(self.0.metrics.text()))
+            .body(self.0.metrics.text() + &self.0.runs.metrics()))
     }
 }
 

@@ -7,3 +7,4 @@
 
 mod behaviours;
 mod databases;
+mod runs;

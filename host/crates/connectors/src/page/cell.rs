@@ -55,6 +55,7 @@ impl Cell {
             }
             DataType::Date => Cell::Date(cells::date(bytes)?),
             DataType::Timestamp => Cell::Timestamp(cells::timestamp(bytes)?),
+            // No dataset declares one: its cells have no form of ours.
             DataType::Opaque => return None,
         })
     }

@@ -126,8 +126,9 @@ impl Builder {
                 scale,
             ),
             DataType::Text => Builder::Text(StringBuilder::with_capacity(rows, rows * 16)),
-            // Nothing is pushed to a column that no statement selects.
-            DataType::Bytes | DataType::Opaque => Builder::Bytes(BinaryBuilder::with_capacity(rows, rows * 16)),
+            DataType::Bytes | DataType::Opaque => {
+                Builder::Bytes(BinaryBuilder::with_capacity(rows, rows * 16))
+            }
             DataType::Date => Builder::Date(Date32Builder::with_capacity(rows)),
             DataType::Timestamp => Builder::Timestamp(
                 TimestampMicrosecondBuilder::with_capacity(rows)

@@ -1,0 +1,85 @@
+//! Why a record could not be kept, or a log not be opened.
+//!
+//! Owns the sentences; refuses to repeat what a record held.
+
+use std::io;
+use std::path::Path;
+
+/// Why the audit log does not do what it was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AuditError {
+    /// The system refused something about a file.
+    #[error("cannot {what} {path}: {problem}")]
+    File {
+        /// What was tried.
+        what: &'static str,
+        /// On what.
+        path: String,
+        /// What the system said.
+        problem: String,
+    },
+    /// Another process writes this log.
+    #[error(
+        "another process writes the audit log in {folder}; stop it, or give this one a folder of its own"
+    )]
+    Locked {
+        /// The log's folder.
+        folder: String,
+    },
+    /// What is there does not hold together.
+    #[error(
+        "{place}: {problem}; `glovebox audit verify` says more. Keep the folder as evidence, and begin a new log in another"
+    )]
+    Broken {
+        /// File, and line where there is one.
+        place: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// An earlier write failed.
+    #[error(
+        "the audit log in {folder} takes no more records, because of: {problem}; put that right and start again"
+    )]
+    Failed {
+        /// The log's folder.
+        folder: String,
+        /// The first failure.
+        problem: String,
+    },
+    /// More callers wait than can be served.
+    #[error("{waiting} records wait for the audit log's disk already; try again later")]
+    Busy {
+        /// How many wait.
+        waiting: usize,
+    },
+    /// A record that would be longer than a line may be.
+    #[error(
+        "a record of {bytes} bytes is longer than {most}, the longest that the audit log takes"
+    )]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+        /// The limit.
+        most: usize,
+    },
+    /// A key that is none.
+    #[error("{0}")]
+    Key(&'static str),
+    /// Options that do not go together.
+    #[error("{0}")]
+    Options(&'static str),
+    /// The log was closed.
+    #[error("the audit log is closed")]
+    Closed,
+}
+
+impl AuditError {
+    pub(crate) fn file(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.display().to_string();
+        move |e| AuditError::File {
+            what,
+            path,
+            problem: e.to_string(),
+        }
+    }
+}

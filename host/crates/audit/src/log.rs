@@ -1,0 +1,319 @@
+//! A log as its callers see it: many at a time, one sync for all that wait.
+//!
+//! Owns the queue in front of the writer and what a failure does to those who wait; refuses every
+//! record after one that could not be written.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::error::AuditError;
+use crate::event::Event;
+use crate::key::SigningKey;
+use crate::writer::Writer;
+
+/// The most records that may wait for the disk.
+const MOST_WAITING: usize = 1 << 16;
+
+/// How a log is kept.
+#[derive(Debug)]
+pub struct Options {
+    /// Where; one writer a folder.
+    pub folder: PathBuf,
+    /// Bytes after which a new segment begins.
+    pub segment_size: u64,
+    /// Time after which a new segment begins.
+    pub segment_age: Duration,
+    /// Time after which a segment is deleted; none keeps them all. Needs checkpoints.
+    pub keep_for: Option<Duration>,
+    /// Signed statements in a second place.
+    pub checkpoints: Option<Checkpoints>,
+}
+
+impl Options {
+    /// Segments of 64 MiB or a day, all of them kept, without checkpoints.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Options {
+            folder: folder.into(),
+            segment_size: 64 << 20,
+            segment_age: Duration::from_secs(24 * 3600),
+            keep_for: None,
+            checkpoints: None,
+        }
+    }
+}
+
+/// Where checkpoints go, by which key, and how often.
+#[derive(Debug)]
+pub struct Checkpoints {
+    /// The second place: another disk, another machine, write-once storage.
+    pub folder: PathBuf,
+    /// Who signs.
+    pub key: SigningKey,
+    /// How often.
+    pub pace: Pace,
+}
+
+/// A checkpoint after so many records, or so much time in which there were any.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// Records; 1 makes a checkpoint before each group of records is acknowledged.
+    pub records: u64,
+    /// Time.
+    pub time: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Pace {
+            records: 256,
+            time: Duration::from_secs(1),
+        }
+    }
+}
+
+/// That a record is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    /// Its number in the log.
+    pub sequence: u64,
+}
+
+/// An open log. Clones share it; it closes with the last one.
+#[derive(Debug, Clone)]
+pub struct Log(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<Result<(), AuditError>>>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    folder: String,
+    state: Mutex<State>,
+    wake: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: Vec<Waiting>,
+    closing: bool,
+    /// Why nothing is taken any more.
+    failed: Option<String>,
+    syncs: u64,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    event: Event,
+    reply: oneshot::Sender<Result<Receipt, AuditError>>,
+}
+
+impl Log {
+    /// Opens a log, or begins one: takes the folder's lock, sets a torn end aside, and records
+    /// that it was opened.
+    ///
+    /// # Errors
+    /// When another process writes it, when it does not hold together or lags behind its
+    /// checkpoints, or when the disk refuses.
+    pub fn open(options: Options) -> Result<Log, AuditError> {
+        let shared = Arc::new(Shared {
+            folder: options.folder.display().to_string(),
+            state: Mutex::default(),
+            wake: Condvar::new(),
+        });
+        let writer = Writer::open(options)?;
+        let theirs = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("audit".into())
+            .spawn(move || theirs.serve(writer))
+            .map_err(|_| AuditError::Options("the system gives no thread for the audit log"))?;
+        Ok(Log(Arc::new(Inner {
+            shared,
+            thread: Mutex::new(Some(thread)),
+        })))
+    }
+
+    /// Records an event; it is on disk when this returns.
+    ///
+    /// # Errors
+    /// When it could not be written, or an earlier one could not. What was to be recorded must
+    /// then not happen.
+    pub async fn record(&self, event: Event) -> Result<Receipt, AuditError> {
+        self.submit(event)?.await.map_err(|_| AuditError::Closed)?
+    }
+
+    /// The same, for a thread that may block.
+    ///
+    /// # Errors
+    /// As [`Log::record`].
+    pub fn record_blocking(&self, event: Event) -> Result<Receipt, AuditError> {
+        let reply = self.submit(event)?;
+        reply.blocking_recv().map_err(|_| AuditError::Closed)?
+    }
+
+    /// Whether the log takes records.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub fn ready(&self) -> Result<(), AuditError> {
+        self.0.shared.refusal(&self.0.shared.lock())
+    }
+
+    /// How often the disk was synced for records.
+    pub fn syncs(&self) -> u64 {
+        self.0.shared.lock().syncs
+    }
+
+    /// Writes what waits, makes the last checkpoint and lets the folder go.
+    ///
+    /// # Errors
+    /// When the log failed, now or before.
+    pub fn close(&self) -> Result<(), AuditError> {
+        self.0.close()
+    }
+
+    fn submit(
+        &self,
+        event: Event,
+    ) -> Result<oneshot::Receiver<Result<Receipt, AuditError>>, AuditError> {
+        let shared = &self.0.shared;
+        let mut state = shared.lock();
+        shared.refusal(&state)?;
+        if state.waiting.len() >= MOST_WAITING {
+            return Err(AuditError::Busy {
+                waiting: state.waiting.len(),
+            });
+        }
+        let (reply, receipt) = oneshot::channel();
+        state.waiting.push(Waiting { event, reply });
+        drop(state);
+        shared.wake.notify_one();
+        Ok(receipt)
+    }
+}
+
+impl Inner {
+    fn close(&self) -> Result<(), AuditError> {
+        self.shared.lock().closing = true;
+        self.shared.wake.notify_one();
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        match thread.map(JoinHandle::join) {
+            None => Ok(()),
+            Some(Ok(closed)) => closed,
+            Some(Err(_)) => Err(AuditError::Closed),
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::error!(%error, "the audit log was not closed cleanly");
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn refusal(&self, state: &State) -> Result<(), AuditError> {
+        match &state.failed {
+            Some(problem) => Err(self.failed(problem)),
+            None if state.closing => Err(AuditError::Closed),
+            None => Ok(()),
+        }
+    }
+
+    fn failed(&self, problem: &str) -> AuditError {
+        AuditError::Failed {
+            folder: self.folder.clone(),
+            problem: problem.into(),
+        }
+    }
+
+    fn serve(&self, mut writer: Writer) -> Result<(), AuditError> {
+        let _end = End(self);
+        let served = self.write(&mut writer);
+        if let Err(error) = &served {
+            tracing::error!(%error, "the audit log takes no more records");
+            self.lock().failed = Some(error.to_string());
+        }
+        served
+    }
+
+    fn write(&self, writer: &mut Writer) -> Result<(), AuditError> {
+        loop {
+            let (batch, closing) = self.next(writer.wait());
+            if !batch.is_empty() {
+                self.commit(writer, batch)?;
+            } else if closing {
+                return writer.close();
+            } else {
+                writer.tend()?;
+            }
+        }
+    }
+
+    /// All that wait, at the latest after that time.
+    fn next(&self, wait: Duration) -> (Vec<Waiting>, bool) {
+        let state = self.lock();
+        let (mut state, _) = self
+            .wake
+            .wait_timeout_while(state, wait, |s| s.waiting.is_empty() && !s.closing)
+            .unwrap_or_else(PoisonError::into_inner);
+        (std::mem::take(&mut state.waiting), state.closing)
+    }
+
+    fn commit(&self, writer: &mut Writer, batch: Vec<Waiting>) -> Result<(), AuditError> {
+        let (events, replies): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|w| (w.event, w.reply)).unzip();
+        let committed = writer.commit(events.into_iter());
+        self.lock().syncs = writer.syncs();
+        match committed {
+            Ok(receipts) => {
+                for (reply, receipt) in replies.into_iter().zip(receipts) {
+                    // Whoever waited may have gone; the record stays.
+                    let _ = reply.send(receipt);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                let told = error.to_string();
+                for reply in replies {
+                    let _ = reply.send(Err(self.failed(&told)));
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+/// However the writer ends, nobody waits for it any longer.
+struct End<'a>(&'a Shared);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        if !state.closing && state.failed.is_none() {
+            state.failed = Some("its writer ended".into());
+        }
+        let refusal = self.0.refusal(&state).err();
+        for waiting in state.waiting.drain(..) {
+            let refusal = refusal.clone().unwrap_or(AuditError::Closed);
+            // Whoever waited may have gone.
+            let _ = waiting.reply.send(Err(refusal));
+        }
+    }
+}

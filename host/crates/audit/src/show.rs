@@ -1,0 +1,121 @@
+//! Records for people: the ones that are asked for, in their order.
+//!
+//! Owns what may be asked; refuses to judge the chain, which is `verify`'s.
+
+use std::io::BufReader;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::error::AuditError;
+use crate::lines::Lines;
+use crate::record::LONGEST_LINE;
+use crate::segment::{self, Family};
+
+/// Which records; what is left out does not matter.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// By this user.
+    pub user: Option<String>,
+    /// This action.
+    pub action: Option<String>,
+    /// With this outcome.
+    pub outcome: Option<String>,
+    /// At this time or later: the beginning of a UTC time such as `2026-11-22T10`.
+    pub since: Option<String>,
+    /// Before this time.
+    pub until: Option<String>,
+}
+
+/// A record as it is shown.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Entry {
+    /// When.
+    #[serde(rename = "@timestamp")]
+    pub time: String,
+    /// Its number.
+    #[serde(rename = "event.sequence")]
+    pub sequence: u64,
+    /// What.
+    #[serde(rename = "event.action")]
+    pub action: String,
+    /// How it ended.
+    #[serde(rename = "event.outcome")]
+    pub outcome: String,
+    /// Why.
+    #[serde(rename = "event.reason")]
+    pub reason: Option<String>,
+    /// Who.
+    #[serde(rename = "user.name")]
+    pub user: Option<String>,
+    /// From where.
+    #[serde(rename = "source.ip")]
+    pub source: Option<String>,
+    /// By which path.
+    #[serde(rename = "url.path")]
+    pub path: Option<String>,
+    /// Which dataset.
+    #[serde(rename = "labels.dataset")]
+    pub dataset: Option<String>,
+    /// Which pipeline.
+    #[serde(rename = "labels.pipeline")]
+    pub pipeline: Option<String>,
+    /// Which run.
+    #[serde(rename = "labels.run")]
+    pub run: Option<String>,
+    /// Which key or secret.
+    #[serde(rename = "labels.key")]
+    pub key: Option<String>,
+    /// Which user was added or changed.
+    #[serde(rename = "user.target.name")]
+    pub target: Option<String>,
+    /// How many rows.
+    #[serde(rename = "labels.rows")]
+    pub rows: Option<u64>,
+    /// Which columns.
+    #[serde(rename = "labels.columns", default)]
+    pub columns: Vec<String>,
+}
+
+impl Wanted {
+    fn includes(&self, entry: &Entry) -> bool {
+        let is = |asked: &Option<String>, found: Option<&String>| {
+            asked.is_none() || asked.as_ref() == found
+        };
+        is(&self.user, entry.user.as_ref())
+            && is(&self.action, Some(&entry.action))
+            && is(&self.outcome, Some(&entry.outcome))
+            // Times have one form, so the order of texts is theirs.
+            && self.since.as_ref().is_none_or(|since| entry.time >= *since)
+            && self.until.as_ref().is_none_or(|until| entry.time < *until)
+    }
+}
+
+/// Calls `each` with every record that is wanted and its line; what is no record is passed over
+/// and counted.
+///
+/// # Errors
+/// When a file cannot be read, or `each` says so.
+pub fn show(
+    folder: &Path,
+    wanted: &Wanted,
+    each: &mut dyn FnMut(&Entry, &[u8]) -> std::io::Result<()>,
+) -> Result<u64, AuditError> {
+    let mut unread = 0;
+    let (numbers, _) = Family::Segments.list(folder)?;
+    for number in numbers {
+        let path = Family::Segments.path(folder, number);
+        let file = segment::read(&path)?;
+        let mut lines = Lines::new(BufReader::new(file), LONGEST_LINE);
+        while let Some(line) = lines.next().map_err(AuditError::file("read", &path))? {
+            match serde_json::from_slice::<Entry>(&line.bytes) {
+                Ok(entry) if wanted.includes(&entry) => {
+                    each(&entry, &line.bytes).map_err(AuditError::file("show", &path))?;
+                }
+                Ok(_) => {}
+                Err(_) => unread += 1,
+            }
+        }
+    }
+    Ok(unread)
+}

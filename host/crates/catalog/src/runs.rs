@@ -1,0 +1,511 @@
+//! Runs: asked for, waiting, worked on by one server, over.
+//!
+//! Owns that a request with a key starts one run, that a pipeline has one run at a time, and that a
+//! run whose server died is found; refuses cells: counts, names and times only.
+
+use crate::random::{digest, id};
+use crate::store::on;
+use crate::{Catalog, Result};
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunState {
+    /// It waits for its turn.
+    Queued,
+    /// A server works on it.
+    Running,
+    /// Every row has its fate.
+    Done,
+    /// Done, and more rows were rejected than the manifest allows.
+    Rejected,
+    /// It failed; `problem` says why.
+    Failed,
+    /// Somebody stopped it.
+    Cancelled,
+}
+
+impl RunState {
+    const ALL: [(RunState, &'static str); 6] = [
+        (RunState::Queued, "queued"),
+        (RunState::Running, "running"),
+        (RunState::Done, "done"),
+        (RunState::Rejected, "rejected"),
+        (RunState::Failed, "failed"),
+        (RunState::Cancelled, "cancelled"),
+    ];
+
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        let found = Self::ALL.iter().find(|(state, _)| *state == self);
+        found.map_or("failed", |(_, word)| word)
+    }
+
+    /// From its word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, w)| *w == word).map(|(s, _)| *s)
+    }
+
+    /// Whether nothing more will happen.
+    pub fn is_over(self) -> bool {
+        !matches!(self, RunState::Queued | RunState::Running)
+    }
+}
+
+/// How a run begins, as `glovebox run` has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunMode {
+    /// The same input is not added twice, and what did not finish is asked about.
+    Fresh,
+    /// It goes on with a run that did not finish.
+    Resume,
+    /// It begins anew, whatever was added before.
+    Again,
+}
+
+impl RunMode {
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        match self {
+            RunMode::Fresh => "fresh",
+            RunMode::Resume => "resume",
+            RunMode::Again => "again",
+        }
+    }
+
+    fn read(word: &str) -> Self {
+        match word {
+            "resume" => RunMode::Resume,
+            "again" => RunMode::Again,
+            _ => RunMode::Fresh,
+        }
+    }
+}
+
+/// What somebody asked for.
+#[derive(Debug, Clone)]
+pub struct NewRun<'a> {
+    /// Its name, by [`new_run_id`].
+    pub id: &'a str,
+    /// The pipeline's name.
+    pub pipeline: &'a str,
+    /// By whom.
+    pub user_id: &'a str,
+    /// Their name.
+    pub user_name: &'a str,
+    /// The client's own key of the request.
+    pub request: Option<&'a str>,
+    /// How it begins.
+    pub mode: RunMode,
+    /// Of an upload: the machine that has the file, and what the file is known by.
+    pub upload: Option<(&'a str, &'a str)>,
+}
+
+/// A run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// Its name.
+    pub id: String,
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// Who asked for it.
+    pub user_id: String,
+    /// Their name then.
+    pub user_name: String,
+    /// How it begins.
+    pub mode: RunMode,
+    /// Whether its rows were uploaded.
+    pub upload: bool,
+    /// How far it is.
+    pub state: RunState,
+    /// Whether somebody asked for its end.
+    pub cancelled: bool,
+    /// How often a server has begun it.
+    pub starts: i64,
+    /// When it was asked for, in seconds since 1970.
+    pub created: i64,
+    /// When it was first begun.
+    pub started: Option<i64>,
+    /// When it was over.
+    pub ended: Option<i64>,
+    /// Rows that have been through the steps.
+    pub rows: i64,
+    /// Bytes of the source that were read.
+    pub bytes: i64,
+    /// Bytes of the source, where that is known.
+    pub bytes_all: Option<i64>,
+    /// Why it failed.
+    pub problem: Option<String>,
+}
+
+/// What became of a request for a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Added {
+    /// It is a new run.
+    New(Run),
+    /// The same request was made before, for this run.
+    Same(Run),
+    /// The key was used before for something else.
+    Other,
+}
+
+/// What a run's server is told when it says how far it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beat {
+    /// Go on.
+    On,
+    /// Somebody asked for the end.
+    Cancel,
+    /// Another server has it now.
+    Lost,
+}
+
+/// Which runs are listed.
+#[derive(Debug, Clone, Default)]
+pub struct RunFilter<'a> {
+    /// Of these pipelines.
+    pub pipelines: &'a [&'a str],
+    /// Only in this state.
+    pub state: Option<RunState>,
+    /// Only those asked for before this one.
+    pub before: Option<&'a str>,
+}
+
+type Columns = (
+    String,
+    String,
+    String,
+    String,
+    String,
+    Option<String>,
+    String,
+    Option<i64>,
+    i64,
+    i64,
+    Option<i64>,
+    Option<i64>,
+    i64,
+    i64,
+    Option<i64>,
+    Option<String>,
+);
+
+const COLUMNS: &str = "id, pipeline, user_id, user_name, mode, upload, state, cancel, starts, \
+                       created, started, ended, rows_done, bytes_done, bytes_all, problem";
+
+fn read(columns: Columns) -> Run {
+    let (
+        id,
+        pipeline,
+        user_id,
+        user_name,
+        mode,
+        upload,
+        state,
+        cancel,
+        starts,
+        created,
+        started,
+        ended,
+        rows,
+        bytes,
+        bytes_all,
+        problem,
+    ) = columns;
+    Run {
+        id,
+        pipeline,
+        user_id,
+        user_name,
+        mode: RunMode::read(&mode),
+        upload: upload.is_some(),
+        // A word that a newer program wrote is not ours to work on.
+        state: RunState::parse(&state).unwrap_or(RunState::Failed),
+        cancelled: cancel.is_some(),
+        starts,
+        created,
+        started,
+        ended,
+        rows,
+        bytes,
+        bytes_all,
+        problem,
+    }
+}
+
+/// A name for a run.
+///
+/// # Errors
+/// When the system gives no random bytes.
+pub fn new_run_id() -> Result<String> {
+    id("run_")
+}
+
+impl Catalog {
+    /// Puts a run into the queue, once for each key of a user's requests.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn add_run(&self, new: &NewRun<'_>, now: i64) -> Result<Added> {
+        let (machine, file) = new.upload.unzip();
+        let asked = digest(&format!(
+            "{}\n{}\n{}",
+            new.pipeline,
+            new.mode.word(),
+            file.unwrap_or("")
+        ));
+        let sql = "INSERT INTO runs \
+             (id, pipeline, user_id, user_name, request, asked, mode, upload, state, created) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'queued', $9) \
+             ON CONFLICT (user_id, request) DO NOTHING";
+        let added = on!(self, pool => sqlx::query(sql)
+            .bind(new.id)
+            .bind(new.pipeline)
+            .bind(new.user_id)
+            .bind(new.user_name)
+            .bind(new.request)
+            .bind(&asked)
+            .bind(new.mode.word())
+            .bind(machine)
+            .bind(now)
+            .execute(pool)
+            .await?
+            .rows_affected());
+        if added == 1 {
+            return Ok(self.run(new.id).await?.map_or(Added::Other, Added::New));
+        }
+        let found: Option<(String, String)> = on!(self, pool => sqlx::query_as(
+            "SELECT id, asked FROM runs WHERE user_id = $1 AND request = $2",
+        )
+        .bind(new.user_id)
+        .bind(new.request)
+        .fetch_optional(pool)
+        .await?);
+        match found {
+            Some((earlier, theirs)) if theirs == asked => {
+                Ok(self.run(&earlier).await?.map_or(Added::Other, Added::Same))
+            }
+            _ => Ok(Added::Other),
+        }
+    }
+
+    /// A run.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn run(&self, id: &str) -> Result<Option<Run>> {
+        let sql = format!("SELECT {COLUMNS} FROM runs WHERE id = $1");
+        let found: Option<Columns> = on!(self, pool => sqlx::query_as(safe(&sql))
+            .bind(id)
+            .fetch_optional(pool)
+            .await?);
+        Ok(found.map(read))
+    }
+
+    /// Runs, the latest first, at most so many.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn runs(&self, filter: &RunFilter<'_>, at_most: u32) -> Result<Vec<Run>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM runs \
+             WHERE ($1 = '' OR state = $1) \
+             AND ($2 = '' OR created < (SELECT created FROM runs WHERE id = $2) \
+                  OR (created = (SELECT created FROM runs WHERE id = $2) AND id < $2)) \
+             AND pipeline IN ({}) \
+             ORDER BY created DESC, id DESC LIMIT $3",
+            places(4, filter.pipelines.len())
+        );
+        let found: Vec<Columns> = on!(self, pool => {
+            let mut query = sqlx::query_as(safe(&sql))
+                .bind(filter.state.map_or("", RunState::word))
+                .bind(filter.before.unwrap_or(""))
+                .bind(i64::from(at_most));
+            for pipeline in filter.pipelines {
+                query = query.bind((*pipeline).to_owned());
+            }
+            query.fetch_all(pool).await?
+        });
+        Ok(found.into_iter().map(read).collect())
+    }
+
+    /// Takes the next run for a server: one that waits, or one whose server has not been heard
+    /// since `stale`. An upload goes to the machine that has its file.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn claim_run(
+        &self,
+        holder: &str,
+        machine: &str,
+        now: i64,
+        stale: i64,
+    ) -> Result<Option<Run>> {
+        let sql = format!(
+            "UPDATE runs SET state = 'running', holder = $1, seen = $3, starts = starts + 1, \
+                             started = COALESCE(started, $3) \
+             WHERE id = (SELECT id FROM runs r \
+                         WHERE (upload IS NULL OR upload = $2) \
+                         AND ((state = 'running' AND seen < $4) OR (state = 'queued' AND NOT EXISTS \
+                             (SELECT 1 FROM runs o WHERE o.pipeline = r.pipeline AND o.state = 'running'))) \
+                         ORDER BY created, id LIMIT 1) \
+             AND (state = 'queued' OR (state = 'running' AND seen < $4)) \
+             RETURNING {COLUMNS}"
+        );
+        let claimed: std::result::Result<Option<Columns>, sqlx::Error> = on!(self, pool => sqlx::query_as(safe(&sql))
+                .bind(holder)
+                .bind(machine)
+                .bind(now)
+                .bind(stale)
+                .fetch_optional(pool)
+                .await);
+        match claimed {
+            // Another server took a run of the same pipeline at the same moment.
+            Err(sqlx::Error::Database(e)) if e.is_unique_violation() => Ok(None),
+            claimed => Ok(claimed?.map(read)),
+        }
+    }
+
+    /// Says how far a run is, and that its server lives.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn beat(
+        &self,
+        id: &str,
+        holder: &str,
+        (rows, bytes, bytes_all): (i64, i64, Option<i64>),
+        now: i64,
+    ) -> Result<Beat> {
+        let told: Option<(Option<i64>,)> = on!(self, pool => sqlx::query_as(
+            "UPDATE runs SET seen = $3, rows_done = $4, bytes_done = $5, bytes_all = $6 \
+             WHERE id = $1 AND holder = $2 AND state = 'running' RETURNING cancel",
+        )
+        .bind(id)
+        .bind(holder)
+        .bind(now)
+        .bind(rows)
+        .bind(bytes)
+        .bind(bytes_all)
+        .fetch_optional(pool)
+        .await?);
+        Ok(match told {
+            None => Beat::Lost,
+            Some((None,)) => Beat::On,
+            Some((Some(_),)) => Beat::Cancel,
+        })
+    }
+
+    /// Ends a run, unless another server has it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn finish_run(
+        &self,
+        id: &str,
+        holder: &str,
+        state: RunState,
+        (report, problem): (Option<&str>, Option<&str>),
+        now: i64,
+    ) -> Result<bool> {
+        let ended = on!(self, pool => sqlx::query(
+            "UPDATE runs SET state = $3, report = $4, problem = $5, ended = $6 \
+             WHERE id = $1 AND holder = $2 AND state = 'running'",
+        )
+        .bind(id)
+        .bind(holder)
+        .bind(state.word())
+        .bind(report)
+        .bind(problem)
+        .bind(now)
+        .execute(pool)
+        .await?
+        .rows_affected());
+        Ok(ended == 1)
+    }
+
+    /// Lets a run go, so that any server may go on with it at once.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn release_run(&self, id: &str, holder: &str) -> Result<()> {
+        on!(self, pool => sqlx::query(
+            // It was no fault of the run, so the start does not count.
+            "UPDATE runs SET seen = 0, starts = starts - 1 \
+             WHERE id = $1 AND holder = $2 AND state = 'running'",
+        )
+        .bind(id)
+        .bind(holder)
+        .execute(pool)
+        .await?
+        .rows_affected());
+        Ok(())
+    }
+
+    /// Asks for a run's end: at once if it waits, by its server if it runs. None if there is no
+    /// such run.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn cancel_run(&self, id: &str, now: i64) -> Result<Option<Run>> {
+        on!(self, pool => {
+            sqlx::query(
+                "UPDATE runs SET state = 'cancelled', cancel = $2, ended = $2 \
+                 WHERE id = $1 AND state = 'queued'",
+            )
+            .bind(id)
+            .bind(now)
+            .execute(pool)
+            .await?;
+            sqlx::query(
+                "UPDATE runs SET cancel = COALESCE(cancel, $2) WHERE id = $1 AND state = 'running'",
+            )
+            .bind(id)
+            .bind(now)
+            .execute(pool)
+            .await?;
+        });
+        self.run(id).await
+    }
+
+    /// A run's report as JSON, once it has one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn report(&self, id: &str) -> Result<Option<String>> {
+        let found: Option<(Option<String>,)> = on!(self, pool => {
+            sqlx::query_as("SELECT report FROM runs WHERE id = $1")
+                .bind(id)
+                .fetch_optional(pool)
+                .await?
+        });
+        Ok(found.and_then(|(report,)| report))
+    }
+
+    /// Forgets runs that were over before then, and says which they were.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn forget_runs(&self, before: i64) -> Result<Vec<String>> {
+        let gone: Vec<(String,)> = on!(self, pool => {
+            sqlx::query_as("DELETE FROM runs WHERE ended < $1 RETURNING id")
+                .bind(before)
+                .fetch_all(pool)
+                .await?
+        });
+        Ok(gone.into_iter().map(|(id,)| id).collect())
+    }
+}
+
+/// `$4, $5, …`; of none, a list that holds nothing.
+fn places(first: usize, count: usize) -> String {
+    if count == 0 {
+        return "NULL".into();
+    }
+    let all: Vec<String> = (first..first + count).map(|n| format!("${n}")).collect();
+    all.join(", ")
+}
+
+/// Text that is built of our own words and placeholders alone.
+fn safe(sql: &str) -> sqlx::AssertSqlSafe<String> {
+    sqlx::AssertSqlSafe(sql.to_owned())
+}

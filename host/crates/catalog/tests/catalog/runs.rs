@@ -1,0 +1,210 @@
+//! What becomes of runs, in both databases.
+//!
+//! Owns a test a behaviour; refuses to start any.
+
+use glovebox_catalog::{
+    Added, Beat, Catalog, NewRun, Run, RunFilter, RunMode, RunState, new_run_id,
+};
+
+use crate::databases::{NOW, both};
+
+fn new<'a>(pipeline: &'a str, request: Option<&'a str>) -> NewRun<'a> {
+    NewRun {
+        // A test's handful of names may stay until its end.
+        id: new_run_id().unwrap().leak(),
+        pipeline,
+        user_id: "usr_1",
+        user_name: "ada",
+        request,
+        mode: RunMode::Fresh,
+        upload: None,
+    }
+}
+
+async fn add(catalog: &Catalog, new: &NewRun<'_>) -> Run {
+    match catalog.add_run(new, NOW).await.unwrap() {
+        Added::New(run) => run,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_request_with_a_key_starts_one_run() {
+    for catalog in both("runs_key").await.catalogs {
+        let run = add(&catalog, &new("sales", Some("k1"))).await;
+        assert_eq!((run.state, run.starts), (RunState::Queued, 0));
+        let again = catalog
+            .add_run(&new("sales", Some("k1")), NOW + 9)
+            .await
+            .unwrap();
+        assert_eq!(again, Added::Same(run.clone()));
+        let other = NewRun {
+            mode: RunMode::Again,
+            ..new("sales", Some("k1"))
+        };
+        assert_eq!(catalog.add_run(&other, NOW).await.unwrap(), Added::Other);
+        let theirs = NewRun {
+            user_id: "usr_2",
+            ..new("sales", Some("k1"))
+        };
+        assert_ne!(add(&catalog, &theirs).await.id, run.id);
+        // Without a key each request is one of its own.
+        let (one, two) = (
+            add(&catalog, &new("x", None)).await,
+            add(&catalog, &new("x", None)).await,
+        );
+        assert_ne!(one.id, two.id);
+    }
+}
+
+#[tokio::test]
+async fn of_many_requests_with_one_key_at_once_one_starts_a_run() {
+    for catalog in both("runs_keys").await.catalogs {
+        let asked: Vec<_> = (0..20)
+            .map(|_| {
+                let catalog = catalog.clone();
+                tokio::spawn(async move { catalog.add_run(&new("sales", Some("k")), NOW).await })
+            })
+            .collect();
+        let mut fresh = 0;
+        for one in asked {
+            fresh += u32::from(matches!(one.await.unwrap().unwrap(), Added::New(_)));
+        }
+        assert_eq!(fresh, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_pipeline_has_one_run_at_a_time_in_the_order_of_asking() {
+    for catalog in both("runs_order").await.catalogs {
+        let first = add(&catalog, &new("sales", None)).await;
+        let second = match catalog.add_run(&new("sales", None), NOW + 1).await.unwrap() {
+            Added::New(run) => run,
+            other => panic!("{other:?}"),
+        };
+        let other = match catalog.add_run(&new("other", None), NOW + 2).await.unwrap() {
+            Added::New(run) => run,
+            other => panic!("{other:?}"),
+        };
+        let claim = async || {
+            let run = catalog.claim_run("s1", "m1", NOW, NOW - 20).await.unwrap();
+            run.map(|run| run.id)
+        };
+        assert_eq!(claim().await, Some(first.id.clone()));
+        assert_eq!(claim().await, Some(other.id.clone()));
+        assert_eq!(claim().await, None);
+        let ended = catalog
+            .finish_run(&first.id, "s1", RunState::Done, (Some("{}"), None), NOW + 5)
+            .await
+            .unwrap();
+        assert!(ended);
+        assert_eq!(
+            catalog.report(&first.id).await.unwrap().as_deref(),
+            Some("{}")
+        );
+        assert_eq!(claim().await, Some(second.id.clone()));
+
+        let listed = async |filter: RunFilter<'_>| {
+            let runs = catalog.runs(&filter, 2).await.unwrap();
+            runs.into_iter().map(|r| r.id).collect::<Vec<_>>()
+        };
+        let pipelines = ["sales", "other"];
+        let all = RunFilter {
+            pipelines: &pipelines,
+            ..RunFilter::default()
+        };
+        assert_eq!(listed(all.clone()).await, [other.id, second.id.clone()]);
+        let rest = RunFilter {
+            before: Some(&second.id),
+            ..all.clone()
+        };
+        assert_eq!(listed(rest).await, [first.id.clone()]);
+        let done = RunFilter {
+            state: Some(RunState::Done),
+            ..all
+        };
+        assert_eq!(listed(done).await, [first.id.clone()]);
+        assert!(listed(RunFilter::default()).await.is_empty());
+        assert_eq!(catalog.forget_runs(NOW + 6).await.unwrap(), [first.id]);
+    }
+}
+
+#[tokio::test]
+async fn a_run_whose_server_fell_silent_goes_to_another_one() {
+    for catalog in both("runs_silence").await.catalogs {
+        let run = add(&catalog, &new("sales", None)).await;
+        let claim = async |holder: &str, now: i64| {
+            catalog
+                .claim_run(holder, "m1", now, now - 20)
+                .await
+                .unwrap()
+        };
+        let beat = async |holder: &str, now: i64| {
+            catalog
+                .beat(&run.id, holder, (7, 70, Some(700)), now)
+                .await
+                .unwrap()
+        };
+        assert!(claim("s1", NOW).await.is_some());
+        assert_eq!(beat("s1", NOW + 15).await, Beat::On);
+        assert_eq!(claim("s2", NOW + 30).await, None);
+        let taken = claim("s2", NOW + 36).await.unwrap();
+        assert_eq!(
+            (taken.starts, taken.rows, taken.bytes_all),
+            (2, 7, Some(700))
+        );
+        // The first one wakes up.
+        assert_eq!(beat("s1", NOW + 37).await, Beat::Lost);
+        let late = catalog
+            .finish_run(&run.id, "s1", RunState::Failed, (None, Some("x")), NOW + 38)
+            .await
+            .unwrap();
+        assert!(!late);
+        // The second one is told to stop, and lets it go without it counting as a start.
+        catalog.release_run(&run.id, "s2").await.unwrap();
+        assert_eq!(claim("s3", NOW + 38).await.unwrap().starts, 2);
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_waits_is_cancelled_at_once_and_one_that_runs_is_told() {
+    for catalog in both("runs_cancel").await.catalogs {
+        let waits = add(&catalog, &new("sales", None)).await;
+        let cancelled = catalog.cancel_run(&waits.id, NOW).await.unwrap().unwrap();
+        assert_eq!(cancelled.state, RunState::Cancelled);
+        let runs = add(&catalog, &new("sales", None)).await;
+        catalog
+            .claim_run("s1", "m1", NOW, NOW - 20)
+            .await
+            .unwrap()
+            .unwrap();
+        let told = catalog.cancel_run(&runs.id, NOW).await.unwrap().unwrap();
+        assert_eq!((told.state, told.cancelled), (RunState::Running, true));
+        let beat = catalog
+            .beat(&runs.id, "s1", (0, 0, None), NOW)
+            .await
+            .unwrap();
+        assert_eq!(beat, Beat::Cancel);
+        assert_eq!(catalog.cancel_run("run_none", NOW).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn an_upload_goes_to_the_machine_that_has_its_file() {
+    for catalog in both("runs_upload").await.catalogs {
+        let upload = NewRun {
+            upload: Some(("m2", "hash")),
+            ..new("sales", None)
+        };
+        let run = add(&catalog, &upload).await;
+        assert!(run.upload);
+        assert_eq!(catalog.claim_run("s1", "m1", NOW, 0).await.unwrap(), None);
+        assert!(
+            catalog
+                .claim_run("s2", "m2", NOW, 0)
+                .await
+                .unwrap()
+                .is_some()
+        );
+    }
+}

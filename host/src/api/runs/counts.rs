@@ -1,0 +1,155 @@
+//! What runs have done, in numbers for Prometheus.
+//!
+//! Owns what is counted of a report; refuses labels that a row could choose: pipelines, steps,
+//! plugins and rules have names of ours or of the manifest's.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::Value;
+
+use super::super::metrics::escape;
+
+/// Sums over the runs that ended on this server.
+#[derive(Debug, Default)]
+pub(crate) struct Counts(Mutex<Sums>);
+
+#[derive(Debug, Default)]
+struct Sums {
+    runs: BTreeMap<(String, &'static str), u64>,
+    rows: BTreeMap<(String, &'static str), u64>,
+    rejects: BTreeMap<(String, String, String), u64>,
+    seconds: BTreeMap<(String, String), f64>,
+}
+
+impl Counts {
+    /// A run ended, perhaps with a report.
+    pub(super) fn ended(&self, pipeline: &str, state: &'static str, report: Option<&str>) {
+        let report = report.and_then(|r| serde_json::from_str::<Value>(r).ok());
+        let report = report.unwrap_or_default();
+        let mut sums = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = || pipeline.to_owned();
+        *sums.runs.entry((name(), state)).or_default() += 1;
+        for fate in ["read", "stored", "filtered", "rejected"] {
+            let rows = report.get("rows").and_then(|rows| rows.get(fate));
+            if let Some(rows) = rows.and_then(Value::as_u64) {
+                *sums.rows.entry((name(), fate)).or_default() += rows;
+            }
+        }
+        for reject in list(&report, "rejects") {
+            let rows = reject.get("rows").and_then(Value::as_u64).unwrap_or(0);
+            let key = (name(), text(reject, "step"), text(reject, "rule"));
+            *sums.rejects.entry(key).or_default() += rows;
+        }
+        for step in list(&report, "steps") {
+            let seconds = step.get("seconds").and_then(Value::as_f64).unwrap_or(0.0);
+            *sums
+                .seconds
+                .entry((name(), text(step, "name")))
+                .or_default() += seconds;
+        }
+    }
+
+    /// All of it; `active` runs work here now.
+    pub(crate) fn text(&self, active: usize) -> String {
+        let sums = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut out = String::new();
+        let head = |out: &mut String, name: &str, kind: &str, help: &str| {
+            let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        };
+        let name = "glovebox_runs_active";
+        head(&mut out, name, "gauge", "Runs that work on this server.");
+        let _ = writeln!(out, "{name} {active}");
+        let name = "glovebox_runs_total";
+        head(&mut out, name, "counter", "Runs that ended, by how.");
+        for ((pipeline, state), runs) in &sums.runs {
+            let pipeline = escape(pipeline);
+            let _ = writeln!(
+                out,
+                "{name}{{pipeline=\"{pipeline}\",state=\"{state}\"}} {runs}"
+            );
+        }
+        let name = "glovebox_run_rows_total";
+        head(&mut out, name, "counter", "Rows of runs, by their fate.");
+        for ((pipeline, fate), rows) in &sums.rows {
+            let pipeline = escape(pipeline);
+            let _ = writeln!(
+                out,
+                "{name}{{pipeline=\"{pipeline}\",fate=\"{fate}\"}} {rows}"
+            );
+        }
+        let name = "glovebox_run_rejects_total";
+        head(
+            &mut out,
+            name,
+            "counter",
+            "Rejected rows, by step and rule.",
+        );
+        for ((pipeline, step, rule), rows) in &sums.rejects {
+            let (pipeline, step, rule) = (escape(pipeline), escape(step), escape(rule));
+            let _ = writeln!(
+                out,
+                "{name}{{pipeline=\"{pipeline}\",step=\"{step}\",rule=\"{rule}\"}} {rows}"
+            );
+        }
+        let name = "glovebox_step_seconds_total";
+        head(
+            &mut out,
+            name,
+            "counter",
+            "Time in the steps of runs, over all workers.",
+        );
+        for ((pipeline, step), seconds) in &sums.seconds {
+            let (pipeline, step) = (escape(pipeline), escape(step));
+            let _ = writeln!(
+                out,
+                "{name}{{pipeline=\"{pipeline}\",step=\"{step}\"}} {seconds}"
+            );
+        }
+        out
+    }
+}
+
+fn list<'r>(report: &'r Value, name: &str) -> impl Iterator<Item = &'r Value> {
+    report
+        .get(name)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+}
+
+fn text(value: &Value, name: &str) -> String {
+    value
+        .get(name)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_add_up() {
+        let counts = Counts::default();
+        let report = r#"{"rows":{"read":5,"stored":3,"filtered":1,"rejected":1},
+            "rejects":[{"step":"a","rule":"required","rows":1}],
+            "steps":[{"name":"a","seconds":0.5}]}"#;
+        counts.ended("sales", "done", Some(report));
+        counts.ended("sales", "done", Some(report));
+        counts.ended("sales", "failed", None);
+        let text = counts.text(2);
+        for line in [
+            "glovebox_runs_active 2",
+            "glovebox_runs_total{pipeline=\"sales\",state=\"done\"} 2",
+            "glovebox_runs_total{pipeline=\"sales\",state=\"failed\"} 1",
+            "glovebox_run_rows_total{pipeline=\"sales\",fate=\"stored\"} 6",
+            "glovebox_run_rejects_total{pipeline=\"sales\",step=\"a\",rule=\"required\"} 2",
+            "glovebox_step_seconds_total{pipeline=\"sales\",step=\"a\"} 1",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line}\n{text}");
+        }
+    }
+}

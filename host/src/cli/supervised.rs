@@ -1,0 +1,138 @@
+//! A run under another program's eyes: progress as JSON lines, and an end when that program ends.
+//!
+//! Owns what passes between the API's server and the runs that it starts; refuses to outlive it.
+
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use glovebox_core::Source;
+use glovebox_engine::Progress;
+use glovebox_engine::manifest::Manifest;
+use glovebox_engine::manifest::model::{self, Input};
+use serde::{Deserialize, Serialize};
+
+/// Progress is told no more often.
+const EVERY: Duration = Duration::from_millis(200);
+
+/// A line of progress on standard error.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Told {
+    /// Rows that have been through the steps.
+    #[serde(rename = "progress-rows")]
+    pub(crate) rows: u64,
+    /// Bytes of the source that are behind us.
+    pub(crate) bytes: u64,
+    /// Bytes of the source, where that is known.
+    pub(crate) of: Option<u64>,
+}
+
+/// Tells progress.
+pub(super) struct Teller {
+    of: Option<u64>,
+    last: Option<Instant>,
+}
+
+impl Teller {
+    pub(super) fn new(source: &dyn Source) -> Self {
+        Teller {
+            of: source.size_bytes(),
+            last: None,
+        }
+    }
+
+    pub(super) fn tell(&mut self, progress: Progress) {
+        if self.last.is_some_and(|last| last.elapsed() < EVERY) {
+            return;
+        }
+        self.last = Some(Instant::now());
+        let told = Told {
+            rows: progress.rows,
+            bytes: progress.bytes,
+            of: self.of,
+        };
+        if let Ok(mut line) = serde_json::to_vec(&told) {
+            line.push(b'\n');
+            // Whoever does not listen is told by the end of standard input.
+            let _ = std::io::stderr().write_all(&line);
+        }
+    }
+}
+
+/// Stops the run when standard input ends, as it does when the other program has ended, however
+/// it did.
+pub(super) fn stop_with_standard_input(stop: &Arc<AtomicBool>) -> std::io::Result<()> {
+    let stop = Arc::clone(stop);
+    std::thread::Builder::new()
+        .name("supervised".into())
+        .spawn(move || {
+            let mut ignored = [0; 64];
+            let mut input = std::io::stdin().lock();
+            while input.read(&mut ignored).is_ok_and(|read| read > 0) {}
+            stop.store(true, Ordering::Relaxed);
+        })
+        .map(drop)
+}
+
+/// Has a pipeline read another file than its manifest says.
+///
+/// # Errors
+/// When it reads no file.
+pub(super) fn read_instead(manifest: &mut Manifest, file: PathBuf) -> Result<(), &'static str> {
+    match &mut manifest.source {
+        model::Source::Csv(csv) => csv.path.value = Input::File(file),
+        model::Source::Postgres(_) => {
+            return Err("`--input` is for pipelines that read a file; this one reads a database");
+        }
+    }
+    Ok(())
+}
+
+/// Whether a pipeline reads standard input, which a supervised run has for something else.
+pub(super) fn reads_standard_input(manifest: &Manifest) -> bool {
+    match &manifest.source {
+        model::Source::Csv(csv) => csv.path.value == Input::Stdin,
+        model::Source::Postgres(_) => false,
+    }
+}
+
+/// Says which secrets were fetched, by their names.
+pub(super) fn tell_secrets(names: &[String]) {
+    let told = Secrets {
+        secrets: names.to_vec(),
+    };
+    if let Ok(mut line) = serde_json::to_vec(&told) {
+        line.push(b'\n');
+        // Whoever does not listen is told by the end of standard input.
+        let _ = std::io::stderr().write_all(&line);
+    }
+}
+
+/// A line that names the secrets which a run has fetched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Secrets {
+    /// Their names.
+    #[serde(rename = "secrets-used")]
+    pub(crate) secrets: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_progress_reads_back_and_is_no_message() {
+        let told = Told {
+            rows: 3,
+            bytes: 40,
+            of: None,
+        };
+        let line = serde_json::to_string(&told).unwrap();
+        assert_eq!(line, r#"{"progress-rows":3,"bytes":40,"of":null}"#);
+        assert_eq!(serde_json::from_str::<Told>(&line).unwrap(), told);
+        assert!(serde_json::from_str::<Told>("error: no").is_err());
+    }
+}
