@@ -55,7 +55,7 @@ impl Counts {
     pub(crate) fn text(&self, active: usize) -> String {
         let sums = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut out = String::new();
-        let mut head = |out: &mut String, name: &str, kind: &str, help: &str| {
+        let head = |out: &mut String, name: &str, kind: &str, help: &str| {
             let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
         };
         let name = "glovebox_runs_active";

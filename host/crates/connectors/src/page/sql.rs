@@ -168,7 +168,7 @@ impl Build<'_> {
             DataType::Int64 => format!("{name}::bigint"),
             DataType::Float64 => format!("{name}::double precision"),
             DataType::Decimal { .. } | DataType::Text => format!("{name}::text"),
-            DataType::Bytes | DataType::Opaque => format!("{name}::bytea"),
+            DataType::Bytes => format!("{name}::bytea"),
             DataType::Date => format!("({name}::date - date '1970-01-01')::integer"),
             DataType::Timestamp => {
                 format!("(extract(epoch from {name}::timestamptz) * 1000000)::bigint")

@@ -20,7 +20,6 @@ use rustls::{CertificateError, RootCertStore};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{ConnectOptions, Connection};
 
-use super::Options;
 use super::login::Login;
 use super::refusal::{Fault, passes};
 
