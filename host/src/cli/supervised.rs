@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use glovebox_core::Source;
 use glovebox_engine::Progress;
 use glovebox_engine::manifest::Manifest;
-use glovebox_engine::manifest::model::{self, Input};
+use glovebox_engine::manifest::model::{self, Input, Spanned};
 use serde::{Deserialize, Serialize};
 
 /// Progress is told no more often.
@@ -81,21 +81,28 @@ pub(super) fn stop_with_standard_input(stop: &Arc<AtomicBool>) -> std::io::Resul
 /// # Errors
 /// When it reads no file.
 pub(super) fn read_instead(manifest: &mut Manifest, file: PathBuf) -> Result<(), &'static str> {
-    match &mut manifest.source {
-        model::Source::Csv(csv) => csv.path.value = Input::File(file),
+    let paths = match &mut manifest.source {
+        model::Source::Csv(csv) => &mut csv.paths,
+        model::Source::Jsonl(jsonl) => &mut jsonl.paths,
+        model::Source::Parquet(parquet) => &mut parquet.paths,
         model::Source::Postgres(_) => {
-            return Err("`--input` is for pipelines that read a file; this one reads a database");
+            return Err("`--input` is for pipelines that read files; this one reads a database");
         }
-    }
+    };
+    let span = paths.first().map_or(0..0, |p| p.span.clone());
+    *paths = vec![Spanned::new(Input::File(file), span)];
     Ok(())
 }
 
 /// Whether a pipeline reads standard input, which a supervised run has for something else.
 pub(super) fn reads_standard_input(manifest: &Manifest) -> bool {
-    match &manifest.source {
-        model::Source::Csv(csv) => csv.path.value == Input::Stdin,
-        model::Source::Postgres(_) => false,
-    }
+    let paths = match &manifest.source {
+        model::Source::Csv(csv) => &csv.paths,
+        model::Source::Jsonl(jsonl) => &jsonl.paths,
+        model::Source::Parquet(parquet) => &parquet.paths,
+        model::Source::Postgres(_) => return false,
+    };
+    paths.iter().any(|path| path.value == Input::Stdin)
 }
 
 /// Says which secrets were fetched, by their names.
