@@ -61,7 +61,7 @@ pub(crate) fn run_with(
 }
 
 /// The program beside this one: both are built in release mode.
-fn program() -> anyhow::Result<PathBuf> {
+pub(crate) fn program() -> anyhow::Result<PathBuf> {
     let here = std::env::current_exe()?;
     let program = here.with_file_name("glovebox");
     if !program.is_file() {

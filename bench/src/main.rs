@@ -7,6 +7,7 @@ mod csv;
 mod generate;
 mod glovebox;
 mod guard;
+mod load;
 mod pbkdf2;
 mod peers;
 mod startup;
@@ -25,7 +26,8 @@ cargo xtask bench [WHAT ...]     all but csv-20m and the peers by default
   startup    `glovebox run` on six rows, warm cache
   peers-csv  the job of `csv` by polars, DuckDB and pandas too, by turns
   peers-pg   2 million rows into PostgreSQL over TLS: `psql \\copy`, pandas, psycopg2, us
-  peers      both
+  peers-api  a page of 100 rows over HTTP by FastAPI and by `glovebox serve`
+  peers      all three
 ";
 
 fn main() -> ExitCode {
@@ -40,7 +42,10 @@ fn main() -> ExitCode {
             .into();
     }
     if let Some(place) = wanted.iter().position(|w| w == "peers") {
-        wanted.splice(place..=place, ["peers-csv", "peers-pg"].map(str::to_owned));
+        wanted.splice(
+            place..=place,
+            ["peers-csv", "peers-pg", "peers-api"].map(str::to_owned),
+        );
     }
     println!("{}\n", machine());
     println!("| measure | figure | goal |\n|---|---|---|");
@@ -54,6 +59,7 @@ fn main() -> ExitCode {
             "startup" => startup::measure(),
             "peers-csv" => peers::csv(),
             "peers-pg" => peers::postgres(),
+            "peers-api" => peers::api(),
             _ => {
                 eprint!("unknown measure `{what}`\n{HELP}");
                 return ExitCode::from(2);

@@ -3,6 +3,7 @@
 //! Owns who they are and how they are compared; refuses a contender that stored another number of
 //! rows.
 
+mod api;
 mod csv;
 mod postgres;
 
@@ -11,6 +12,7 @@ use std::process::Command;
 
 use anyhow::Context;
 
+pub(crate) use api::measure as api;
 pub(crate) use csv::measure as csv;
 pub(crate) use postgres::measure as postgres;
 

@@ -105,6 +105,10 @@ pub fn torture(target: Target, fault: Fault, times: u32, rows: usize, random: &m
     line
 }
 
+/// Faults that may come too late before a trial is given up: so many, and so many for each wanted.
+const LATE_IN_ALL: u32 = 20;
+const LATE_EACH: u32 = 5;
+
 /// A fault on a target, many times.
 struct Trial<'a> {
     target: Target,
@@ -118,7 +122,10 @@ struct Trial<'a> {
 
 impl Trial<'_> {
     /// How many faults are still to fire; none once something is wrong.
-    fn wanted(&self) -> u32 {
+    fn wanted(&mut self) -> u32 {
+        if self.line.late > LATE_IN_ALL + LATE_EACH * self.times {
+            self.line.wrong.push("the fault hardly ever happens".into());
+        }
         match self.line.wrong.is_empty() && self.line.impossible.is_none() {
             true => self.times.saturating_sub(self.line.fired),
             false => 0,
