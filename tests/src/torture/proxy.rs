@@ -263,6 +263,8 @@ fn connection(
     if request != TLS_REQUEST {
         return Err(io::Error::other("no request for TLS"));
     }
+    // Small messages go to and fro: none may wait for the acknowledgement of another.
+    client.set_nodelay(true)?;
     client.write_all(b"S")?;
     let server = UnixStream::connect(behind)?;
     let ends = Ends {
