@@ -4,6 +4,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -49,13 +50,15 @@ pub(crate) fn measure() -> anyhow::Result<Vec<String>> {
     ])
 }
 
-/// A server under load; killed when dropped.
+/// A server under load; ended when dropped, with the processes that it started: their connections
+/// would be missing in the next turn.
 struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
         // It may be gone already, which the load has told.
-        let _ = self.0.kill();
+        let group = format!("-{}", self.0.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
         let _ = self.0.wait();
     }
 }
@@ -98,6 +101,7 @@ datasets:
         .arg(&path)
         .env("GLOVEBOX_SECRET_PASSWORD", server.password())
         .stdout(Stdio::piped())
+        .process_group(0)
         .spawn()?;
     let said = child.stdout.take().context("no standard output")?;
     let _running = Running(child);
@@ -146,7 +150,8 @@ fn fastapi(server: &Postgres, database: &str) -> anyhow::Result<Load> {
         .args(["--log-level", "warning", "--port", &port.to_string()])
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/peers"))
         .env("KEY", KEY)
-        .env("PYTHONDONTWRITEBYTECODE", "1");
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .process_group(0);
     let _running = Running(command.spawn()?);
     let started = Instant::now();
     while TcpStream::connect(("127.0.0.1", port)).is_err() {

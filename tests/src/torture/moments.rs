@@ -81,7 +81,11 @@ pub(super) fn overtaken(job: &Job, proxy: &Proxy, commit: u32, line: &mut Line) 
     if !proxy.has_struck(|| elder.is_running()) {
         line.late += 1;
         proxy.release();
-        let _ = elder.end();
+        let ran = elder.end();
+        if ran.code != Some(0) {
+            line.wrong
+                .push(format!("an undisturbed run failed: {}", ran.stderr));
+        }
         return;
     }
     elder.signal("STOP");
