@@ -9,13 +9,14 @@ use glovebox_tests::torture::{Fault, Seeded, Target, markdown, torture};
 
 const HELP: &str = "\
 glovebox-torture [--seed N] [--rows N] [--kills N] [--commits N] [--calls N]
-                 [--cuts N] [--crashes N] [--restarts N] [--takeovers N] [--full N]
+                 [--cuts N] [--crashes N] [--restarts N] [--takeovers N] [--wakes N]
+                 [--full N]
 
   Kills, cuts off, crashes and overtakes runs on every sink, takes their disk's room away, lets them
   go on, and compares what is stored with an undisturbed run. N is for each sink that can meet the
   fault: --kills at random moments, --commits kills and cuts each before, during and after a COMMIT,
-  --calls kills at system calls that change a file. The exit code is 1 if a row is lost, doubled or
-  changed.
+  --calls kills at system calls that change a file, --wakes takeovers from a run that sleeps at a
+  COMMIT. The exit code is 1 if a row is lost, doubled or changed.
 ";
 
 fn main() -> ExitCode {
@@ -23,8 +24,8 @@ fn main() -> ExitCode {
         .duration_since(UNIX_EPOCH)
         .map_or(1, |d| d.as_secs());
     let mut rows = 40_000_u64;
-    let mut times = [50, 17, 17, 20, 7, 7, 7, 2];
-    const NAMES: [&str; 8] = [
+    let mut times = [50, 17, 17, 20, 7, 7, 7, 7, 2];
+    const NAMES: [&str; 9] = [
         "--kills",
         "--commits",
         "--calls",
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         "--crashes",
         "--restarts",
         "--takeovers",
+        "--wakes",
         "--full",
     ];
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -66,6 +68,7 @@ fn main() -> ExitCode {
         crashes,
         restarts,
         takeovers,
+        wakes,
         full,
     ] = times;
     println!("seed {seed}, {rows} rows\n");
@@ -79,7 +82,8 @@ fn main() -> ExitCode {
             Fault::Cut => cuts,
             Fault::Crash => crashes,
             Fault::Restart => restarts,
-            Fault::Takeover | Fault::TakeoverAtCommit => takeovers,
+            Fault::Takeover => takeovers,
+            Fault::TakeoverAtCommit => wakes,
             Fault::FullDisk => full,
         };
         for target in Target::ALL {

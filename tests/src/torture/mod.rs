@@ -64,6 +64,8 @@ pub struct Line {
     pub compared: u32,
     /// Last starts that found chunks of an earlier one.
     pub resumed: u32,
+    /// What the processes of the last job said.
+    pub said: String,
     /// What was wrong, in the order found.
     pub wrong: Vec<String>,
     /// Why the fault cannot be made on this machine.
@@ -208,7 +210,8 @@ fn compare(job: &Job, expected: &Found, line: &mut Line) {
     let found = job.result();
     line.compared += 1;
     if found != *expected {
-        line.wrong.push(found.differs(expected));
+        let differs = found.differs(expected);
+        line.wrong.push(format!("{differs}\n{}", line.said));
     }
 }
 

@@ -94,6 +94,10 @@ pub(super) fn overtaken(job: &Job, proxy: &Proxy, commit: u32, line: &mut Line) 
     elder.signal("CONT");
     proxy.release();
     let woken = elder.end();
+    line.said = format!(
+        "at COMMIT {commit}; the younger ended with {:?} and said:\n{}\nthe elder with {:?}:\n{}",
+        younger.code, younger.stderr, woken.code, woken.stderr
+    );
     if younger.code != Some(0) {
         line.wrong
             .push(format!("the second runner failed: {}", younger.stderr));

@@ -75,6 +75,7 @@ impl Target {
                 .skip(1)
                 .map(str::to_owned)
                 .collect(),
+            Target::Postgres(_) if !there(database) => vec!["(there is no table)".into()],
             Target::Postgres(_) => Postgres::shared()
                 .query(database, "SELECT things::text FROM things")
                 .into_iter()
@@ -112,4 +113,9 @@ impl Target {
         }
         told
     }
+}
+
+fn there(database: &str) -> bool {
+    let asked = "SELECT to_regclass('things')::text";
+    Postgres::shared().query(database, asked) != [[None]]
 }

@@ -66,7 +66,15 @@ fn a_full_disk_is_told_and_the_run_goes_on_when_there_is_room() {
 fn a_run_lives_through_a_server_that_crashes_or_restarts() {
     // By the program, which has a server of its own: other tests use the one of this process.
     let torture = program().with_file_name("glovebox-torture");
-    let others = ["kills", "commits", "calls", "cuts", "takeovers", "full"];
+    let others = [
+        "kills",
+        "commits",
+        "calls",
+        "cuts",
+        "takeovers",
+        "wakes",
+        "full",
+    ];
     let ran = Command::new(torture)
         .env("GLOVEBOX_BIN", program())
         .args(["--seed", "20261129", "--rows", "15000"])

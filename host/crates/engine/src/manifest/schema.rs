@@ -5,10 +5,18 @@
 
 #![expect(dead_code, reason = "only the schemas of these types are used")]
 
+mod sink;
+mod source;
+mod words;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde_json::{Map, Value};
+
+use sink::Sink;
+use source::Source;
+use words::{Path, SecretName, Size, Time, Type};
 
 /// The JSON Schema (2020-12) of a manifest.
 pub fn json_schema() -> Value {
@@ -77,127 +85,6 @@ struct Manifest {
     sink: Sink,
     /// What is done with rejected rows.
     rejects: Option<Rejects>,
-}
-
-/// Where the rows come from: exactly one of these.
-#[derive(JsonSchema)]
-#[schemars(
-    rename_all = "kebab-case",
-    deny_unknown_fields,
-    extend("oneOf" = [
-        { "required": ["csv"] },
-        { "required": ["jsonl"] },
-        { "required": ["parquet"] },
-        { "required": ["postgres"] },
-    ])
-)]
-struct Source {
-    /// CSV files.
-    csv: Option<CsvSource>,
-    /// Files with a JSON object a line.
-    jsonl: Option<JsonlSource>,
-    /// Parquet files.
-    parquet: Option<ParquetSource>,
-    /// A table or query of a PostgreSQL database, over verified TLS.
-    postgres: Option<PostgresSource>,
-}
-
-#[derive(JsonSchema)]
-#[schemars(
-    rename_all = "kebab-case",
-    deny_unknown_fields,
-    extend("oneOf" = [
-        { "required": ["table"] },
-        { "required": ["query"] },
-    ])
-)]
-struct PostgresSource {
-    /// The server's name or address, which its certificate must bear.
-    #[schemars(length(min = 1, max = 253))]
-    host: String,
-    /// Its port.
-    #[schemars(range(min = 1, max = 65_535), extend("default" = 5432))]
-    port: Option<u64>,
-    /// The database.
-    #[schemars(length(min = 1, max = 63))]
-    database: String,
-    /// The user.
-    #[schemars(length(min = 1, max = 63))]
-    user: String,
-    /// The user's password.
-    password: Password,
-    /// How the server is verified. It always is.
-    tls: Option<Tls>,
-    /// The table, or `schema.table`; a view or a partitioned table too.
-    table: Option<Table>,
-    /// A query, in the server's SQL. It cannot write.
-    #[schemars(length(min = 1, max = 65_536))]
-    query: Option<String>,
-    /// Connections that read at the same time; by default as many as are good.
-    #[schemars(range(min = 1, max = 64))]
-    connections: Option<u64>,
-    /// How long connecting may take, 100ms to 1h.
-    #[schemars(extend("default" = "10s"))]
-    connect_timeout: Option<Time>,
-    /// Bytes that one row may have, at most 256MiB.
-    #[schemars(extend("default" = "8MiB"))]
-    max_record: Option<Size>,
-}
-
-/// What is read: one path, or a list of them. A path is a file, a pattern of files (`in/*.csv`), or
-/// a folder, relative to the manifest's folder; `-` alone is standard input.
-#[derive(JsonSchema)]
-#[schemars(untagged)]
-enum Paths {
-    /// One.
-    One(Path),
-    /// Several, read in this order.
-    Many(#[schemars(extend("minItems" = 1, "uniqueItems" = true))] Vec<Path>),
-}
-
-/// Files with a JSON object a line, in UTF-8, plain or packed by gzip or zstd.
-#[derive(JsonSchema)]
-#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
-struct JsonlSource {
-    /// The files.
-    path: Paths,
-    /// Bytes that one line may have, at most 256MiB.
-    #[schemars(extend("default" = "8MiB"))]
-    max_record: Option<Size>,
-}
-
-/// Parquet files.
-#[derive(JsonSchema)]
-#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
-struct ParquetSource {
-    /// The files; not standard input.
-    path: Paths,
-}
-
-/// CSV files, in UTF-8, plain or packed by gzip or zstd.
-#[derive(JsonSchema)]
-#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
-struct CsvSource {
-    /// The files.
-    path: Paths,
-    /// Whether the first record names the columns; if not, they are taken by position.
-    #[schemars(extend("default" = true))]
-    header: Option<bool>,
-    /// The sign between fields.
-    #[schemars(extend("default" = ","))]
-    delimiter: Option<Sign>,
-    /// The sign around fields.
-    #[schemars(extend("default" = "\""))]
-    quote: Option<Sign>,
-    /// The cells that stand for null.
-    #[schemars(extend("default" = [""]))]
-    null: Option<Vec<String>>,
-    /// Bytes that one field may have, at most 256MiB.
-    #[schemars(extend("default" = "1MiB"))]
-    max_field: Option<Size>,
-    /// Bytes that one record may have, at most 256MiB.
-    #[schemars(extend("default" = "8MiB"))]
-    max_record: Option<Size>,
 }
 
 /// A column that enters, or that a transformer adds.
@@ -393,201 +280,6 @@ struct Limits {
     lost_time: Option<Time>,
 }
 
-/// Where the rows go: exactly one of `sqlite`, `postgres`, `csv`, `jsonl` and `parquet`.
-#[derive(JsonSchema)]
-#[schemars(
-    rename_all = "kebab-case",
-    deny_unknown_fields,
-    extend("oneOf" = [
-        { "required": ["sqlite"] },
-        { "required": ["postgres"] },
-        { "required": ["csv"] },
-        { "required": ["jsonl"] },
-        { "required": ["parquet"] },
-    ])
-)]
-struct Sink {
-    /// A table in a SQLite file.
-    sqlite: Option<SqliteSink>,
-    /// A table in a PostgreSQL database, over verified TLS.
-    postgres: Option<PostgresSink>,
-    /// A CSV file.
-    csv: Option<CsvSink>,
-    /// A file with a JSON object a line.
-    jsonl: Option<JsonlSink>,
-    /// A Parquet file.
-    parquet: Option<ParquetSink>,
-    /// The columns to store, in order; by default all that the last step leaves.
-    #[schemars(extend("uniqueItems" = true, "minItems" = 1))]
-    columns: Option<Vec<String>>,
-}
-
-#[derive(JsonSchema)]
-#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
-struct SqliteSink {
-    /// The file, relative to the manifest's folder.
-    path: Path,
-    /// The table; it is created if it is missing.
-    table: Table,
-    /// What becomes of the rows that are there.
-    #[schemars(extend("default" = "append"))]
-    mode: Option<TableMode>,
-    /// The columns by which mode upsert recognises a row.
-    keys: Option<Vec<String>>,
-}
-
-#[derive(JsonSchema)]
-#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
-struct PostgresSink {
-    /// The server's name or address, which its certificate must bear.
-    #[schemars(length(min = 1, max = 253))]
-    host: String,
-    /// Its port.
-    #[schemars(range(min = 1, max = 65_535), extend("default" = 5432))]
-    port: Option<u64>,
-    /// The database.
-    #[schemars(length(min = 1, max = 63))]
-    database: String,
-    /// The user.
-    #[schemars(length(min = 1, max = 63))]
-    user: String,
-    /// The user's password.
-    password: Password,
-    /// How the server is verified. It always is.
-    tls: Option<Tls>,
-    /// The table, or `schema.table`; it is created if it is missing.
-    table: Table,
-    /// What becomes of the rows that are there.
-    #[schemars(extend("default" = "append"))]
-    mode: Option<TableMode>,
-    /// The columns by which mode upsert recognises a row.
-    keys: Option<Vec<String>>,
-    /// The schema in which the books of runs are kept; it is created if it is missing.
-    #[schemars(length(min = 1, max = 63), extend("default" = "glovebox"))]
-    books: Option<String>,
-    /// Connections that load at the same time; by default as many as are good.
-    #[schemars(range(min = 1, max = 64))]
-    connections: Option<u64>,
-    /// Whether rows come in the source's order, over one connection.
-    #[schemars(extend("default" = "any"))]
-    order: Option<Order>,
-    /// How long connecting may take, 100ms to 1h.
-    #[schemars(extend("default" = "10s"))]
-    connect_timeout: Option<Time>,
-    /// How long a server that is gone is waited for, 0s to 24h.
-    #[schemars(extend("default" = "60s"))]
-    retry_for: Option<Time>,
-}
-
-#[derive(JsonSchema)]
-#[schemars(rename_all = "kebab-case")]
-enum Order {
-    /// As it is quickest.
-    Any,
-    /// The source's.
-    Source,
-}
-
-#[derive(JsonSchema)]
-#[schemars(rename_all = "kebab-case")]
-enum TableMode {
-    /// They stay.
-    Append,
-    /// They go, at the moment at which the new ones are there.
-    Replace,
-    /// Those with the keys of a new one take its cells; the others stay.
-    Upsert,
-}
-
-/// A password, by the name of the secret that holds it.
-#[derive(JsonSchema)]
-#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
-struct Password {
-    /// The secret.
-    secret: SecretName,
-}
-
-#[derive(JsonSchema)]
-#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
-struct Tls {
-    /// Certificates to trust besides the built-in ones: a PEM file, relative to the manifest's
-    /// folder.
-    ca: Option<Path>,
-}
-
-#[derive(JsonSchema)]
-#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
-struct CsvSink {
-    /// The file, relative to the manifest's folder.
-    path: Path,
-    /// What becomes of the rows that are there.
-    #[schemars(extend("default" = "replace"))]
-    mode: Option<Mode>,
-    /// Whether the first record names the columns.
-    #[schemars(extend("default" = true))]
-    header: Option<bool>,
-    /// The sign between fields.
-    #[schemars(extend("default" = ","))]
-    delimiter: Option<Sign>,
-    /// Whether text that a spreadsheet would take for a formula gets a `'` in front.
-    #[schemars(extend("default" = false))]
-    escape_formulas: Option<bool>,
-}
-
-#[derive(JsonSchema)]
-#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
-struct JsonlSink {
-    /// The file, relative to the manifest's folder.
-    path: Path,
-    /// What becomes of the rows that are there.
-    #[schemars(extend("default" = "replace"))]
-    mode: Option<Mode>,
-}
-
-#[derive(JsonSchema)]
-#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
-struct ParquetSink {
-    /// The file, relative to the manifest's folder.
-    path: Path,
-    /// What becomes of the rows that are there: a Parquet file cannot be added to.
-    #[schemars(extend("default" = "replace"))]
-    mode: Option<Replace>,
-    /// How the file's pages are compressed.
-    #[schemars(extend("default" = "zstd"))]
-    compression: Option<Compression>,
-}
-
-#[derive(JsonSchema)]
-#[schemars(rename_all = "kebab-case")]
-enum Replace {
-    /// They go, at the moment at which the new ones are there.
-    Replace,
-}
-
-#[derive(JsonSchema)]
-#[schemars(rename_all = "kebab-case")]
-enum Compression {
-    /// By zstd.
-    Zstd,
-    /// By Snappy.
-    Snappy,
-    /// By gzip.
-    Gzip,
-    /// By LZ4.
-    Lz4,
-    /// Not at all.
-    None,
-}
-
-#[derive(JsonSchema)]
-#[schemars(rename_all = "kebab-case")]
-enum Mode {
-    /// They stay.
-    Append,
-    /// They go, at the moment at which the new ones are there.
-    Replace,
-}
-
 /// What is done with rejected rows.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "kebab-case", deny_unknown_fields)]
@@ -607,45 +299,6 @@ enum AtMost {
     /// A share of the rows read, 0% to 100%.
     Share(#[schemars(regex(pattern = r"^[0-9]+(\.[0-9]+)? *%$"))] String),
 }
-
-/// A path.
-#[derive(JsonSchema)]
-struct Path(#[schemars(length(min = 1))] String);
-
-/// One ASCII sign that is no letter, digit or line break.
-#[derive(JsonSchema)]
-struct Sign(#[schemars(regex(pattern = r"^[\t -/:-@\[-`{-~]$"))] String);
-
-/// A size: a whole number and its unit.
-#[derive(JsonSchema)]
-struct Size(#[schemars(regex(pattern = r"^[0-9]+ *(B|KiB|MiB|GiB)$"))] String);
-
-/// A duration: a whole number and its unit.
-#[derive(JsonSchema)]
-struct Time(#[schemars(regex(pattern = r"^[0-9]+ *(ms|s|min|h)$"))] String);
-
-/// The type of a column.
-#[derive(JsonSchema)]
-struct Type(
-    #[schemars(regex(
-        pattern = r"^(text|int64|float64|boolean|bytes|date|timestamp|opaque|decimal *\( *[0-9]{1,2} *, *[0-9]{1,2} *\))$"
-    ))]
-    String,
-);
-
-/// A table's name.
-#[derive(JsonSchema)]
-struct Table(#[schemars(length(min = 1, max = 127))] String);
-
-/// The name of a secret, like `sales/customer-salt`.
-#[derive(JsonSchema)]
-struct SecretName(
-    #[schemars(
-        length(max = 128),
-        regex(pattern = r"^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*$")
-    )]
-    String,
-);
 
 #[cfg(test)]
 #[path = "schema_tests.rs"]
