@@ -7,6 +7,7 @@ mod configuration;
 mod datasets;
 mod defences;
 mod newcomer;
+mod reruns;
 mod rules;
 mod runs;
 mod secure;

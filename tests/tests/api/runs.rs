@@ -70,7 +70,7 @@ fn server() -> Server {
     server
 }
 
-fn post(server: &Server, token: &str, target: &str, headers: &[(&str, &str)]) -> Reply {
+pub(crate) fn post(server: &Server, token: &str, target: &str, headers: &[(&str, &str)]) -> Reply {
     let bearer = format!("Bearer {token}");
     let all = [&[("Authorization", bearer.as_str())], headers].concat();
     server.call("POST", target, &all, b"")
@@ -83,7 +83,12 @@ fn start(server: &Server, token: &str, pipeline: &str) -> String {
 
 /// The run, once `there` holds.
 #[track_caller]
-fn until(server: &Server, token: &str, id: &str, there: impl Fn(&Value) -> bool) -> Value {
+pub(crate) fn until(
+    server: &Server,
+    token: &str,
+    id: &str,
+    there: impl Fn(&Value) -> bool,
+) -> Value {
     let started = Instant::now();
     loop {
         let run = server.get(&format!("/runs/{id}"), token).is(200).json();
@@ -99,11 +104,11 @@ fn until(server: &Server, token: &str, id: &str, there: impl Fn(&Value) -> bool)
     }
 }
 
-fn is_over(run: &Value) -> bool {
+pub(crate) fn is_over(run: &Value) -> bool {
     !["queued", "running"].contains(&run["state"].as_str().unwrap())
 }
 
-fn stored(folder: &Pipeline, database: &str, table: &str) -> u64 {
+pub(crate) fn stored(folder: &Pipeline, database: &str, table: &str) -> u64 {
     let rows = sqlite::query(
         &folder.path(database),
         &format!("SELECT CAST(count(*) AS TEXT) FROM {table}"),

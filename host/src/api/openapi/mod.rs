@@ -105,8 +105,11 @@ fn complete(path: &str, method: &str, operation: &mut Value, datasets: &[String]
     if path == "/pipelines/{name}/runs" {
         errors.push(422);
     }
+    if path == rules::RERUNS {
+        errors.extend([409, 422]);
+    }
     if path == rules::UPLOADS {
-        errors.push(408);
+        errors.extend([408, 409]);
     }
     if rule != Rule::Public {
         errors.push(401);

@@ -14,8 +14,8 @@ use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::{Binary, Json};
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
 
-use super::Tag;
 use super::runs::RunInfo;
+use super::{Tag, reruns};
 use crate::api::access::{Caller, Principal};
 use crate::api::audit::{Action, Event, Outcome};
 use crate::api::config::Pipeline;
@@ -61,7 +61,7 @@ impl From<Mode> for RunMode {
 }
 
 #[derive(ApiResponse)]
-enum Started {
+pub(super) enum Started {
     /// A new run, which waits for its turn.
     #[oai(status = 202)]
     New(
@@ -90,10 +90,12 @@ pub(super) fn may(principal: &Principal, pipeline: &Pipeline) -> bool {
 }
 
 /// What a request for a run says.
-struct Asked<'a> {
-    name: &'a str,
-    mode: Option<Mode>,
-    key: Option<&'a str>,
+pub(super) struct Asked<'a> {
+    pub(super) name: &'a str,
+    pub(super) mode: Option<Mode>,
+    pub(super) key: Option<&'a str>,
+    /// The run whose rejects are meant.
+    pub(super) of: Option<&'a str>,
 }
 
 pub(crate) struct Pipelines;
@@ -146,6 +148,7 @@ impl Pipelines {
             name: &name,
             mode: *mode,
             key: key.as_deref(),
+            of: None,
         };
         let pipeline = found(&api, &caller, &asked)?;
         Ok(add(&api, &caller, pipeline, &asked, None).await?)
@@ -171,14 +174,21 @@ impl Pipelines {
         /// What the client calls this request: 1 to 200 printable characters.
         #[oai(name = "Idempotency-Key", validator(min_length = 1, max_length = 200))]
         key: Header<Option<String>>,
+        /// A run whose rejects the file has corrected: only the rows of those numbers are run.
+        #[oai(name = "rejects-of", validator(max_length = 64))]
+        of: Query<Option<String>>,
         body: Binary<Body>,
     ) -> poem::Result<Started> {
         let asked = Asked {
             name: &name,
             mode: *mode,
             key: key.as_deref(),
+            of: of.as_deref(),
         };
         let pipeline = found(&api, &caller, &asked)?;
+        if let Some(of) = asked.of {
+            reruns::corrected(&api, &caller, pipeline, of).await?;
+        }
         let Some(room) = pipeline.upload else {
             return Err(Problem::forbidden()
                 .detail("this pipeline takes no uploads")
@@ -201,7 +211,11 @@ impl Pipelines {
 }
 
 /// The pipeline, if there is one of that name for this caller.
-fn found<'a>(api: &'a Api, caller: &Caller, asked: &Asked<'_>) -> Result<&'a Pipeline, Problem> {
+pub(super) fn found<'a>(
+    api: &'a Api,
+    caller: &Caller,
+    asked: &Asked<'_>,
+) -> Result<&'a Pipeline, Problem> {
     let pipeline = api.config.pipelines.iter().find(|p| p.name == asked.name);
     let pipeline = pipeline.ok_or_else(Problem::not_found)?;
     if !may(caller.principal()?, pipeline) {
@@ -216,7 +230,8 @@ fn found<'a>(api: &'a Api, caller: &Caller, asked: &Asked<'_>) -> Result<&'a Pip
     Ok(pipeline)
 }
 
-async fn add(
+/// Puts a run into the queue, once for each key, and records it.
+pub(super) async fn add(
     api: &Api,
     caller: &Caller,
     pipeline: &Pipeline,
@@ -236,6 +251,7 @@ async fn add(
         request: asked.key,
         mode: asked.mode.unwrap_or(Mode::Fresh).into(),
         upload: upload.map(|(_, digest)| (api.runs.machine(), digest)),
+        of: asked.of,
     };
     let now = crate::api::now();
     let (run, is_new) = match api.catalog.add_run(&new, now).await? {
@@ -251,9 +267,12 @@ async fn add(
             Some(_) => Action::Upload,
             None => Action::RunStart,
         };
-        let event = Event::new(action, Outcome::Success)
+        let mut event = Event::new(action, Outcome::Success)
             .target(&pipeline.name)
             .run(&run.id);
+        if asked.of.is_some() {
+            event = event.reason("rejects");
+        }
         if let Err(problem) = api.record(caller, event).await {
             // What is not recorded does not happen.
             api.catalog.cancel_run(&run.id, now).await?;

@@ -90,6 +90,9 @@ pub(crate) struct RunInfo {
     mode: Mode,
     /// Whether its rows were uploaded.
     upload: bool,
+    /// The run whose rejects it goes over, and over no other rows; absent of a whole input.
+    #[oai(skip_serializing_if_is_none)]
+    of: Option<String>,
     /// How far it is.
     state: State,
     /// Whether somebody has asked for its end.
@@ -139,6 +142,7 @@ impl RunInfo {
                 RunMode::Again => Mode::Again,
             },
             upload: run.upload,
+            of: run.of,
             state: run.state.into(),
             cancelled: run.cancelled,
             starts: run.starts,
@@ -343,7 +347,7 @@ impl Runs {
 }
 
 /// A run of a pipeline that the caller may see.
-async fn run(api: &Api, caller: &Caller, id: &str) -> Result<Run, Problem> {
+pub(super) async fn run(api: &Api, caller: &Caller, id: &str) -> Result<Run, Problem> {
     if id.len() > 64 || !id.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(Problem::not_found());
     }

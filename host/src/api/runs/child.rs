@@ -122,6 +122,9 @@ fn command(runs: &Runs, run: &Run, pipeline: &Pipeline) -> std::io::Result<Comma
     if run.upload {
         command.arg("--input").arg(folder.input(&run.id));
     }
+    if let Some(of) = &run.of {
+        command.arg("--rejects-of").arg(folder.rejects(of));
+    }
     // What an earlier server began is gone on with, however it was asked for.
     match (run.starts > 1, run.mode) {
         (true, _) | (false, RunMode::Resume) => _ = command.arg("--resume"),
