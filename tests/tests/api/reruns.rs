@@ -226,7 +226,7 @@ fn a_corrected_upload_stores_the_rows_that_were_rejected_and_no_others() {
         format!("/pipelines/others/uploads?rejects-of={id}"),
         "/pipelines/things/uploads?rejects-of=run_none".to_owned(),
     ] {
-        let told = send(&target, A).is(422).json();
+        let told = send(&target, A).is(404).json();
         assert!(
             told["detail"]
                 .as_str()

@@ -144,7 +144,7 @@ fn a_run_is_started_followed_and_reported_without_a_value() {
     assert_eq!(reject["violations"][0]["rule"], "required");
     let _ = server
         .get(&format!("/runs/{id}/rejects?after=1"), &token)
-        .is(400);
+        .is(404);
 
     let metrics = server.get("/metrics", &token).is(200).text();
     for line in [

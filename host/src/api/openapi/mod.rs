@@ -68,6 +68,10 @@ fn document(datasets: &[Dataset], roles: &[&str], url: &str) -> Value {
     schemas["TokenRequest"] = plain::token_request();
     schemas["Problem"] = plain::problem();
     schemas["Dataset"] = plain::dataset();
+    let events = "/paths/~1runs~1{id}~1events/get/responses/200/content/text~1event-stream/schema";
+    if let Some(schema) = document.pointer_mut(events) {
+        *schema = plain::run_event();
+    }
     document["components"]["securitySchemes"] = json!({
         "bearer": {
             "type": "http", "scheme": "bearer", "bearerFormat": "JWT",

@@ -25,6 +25,24 @@ pub(super) fn problem() -> Value {
     })
 }
 
+/// One event of those who follow a run: in 3.1 the schema of such a stream is that of each event.
+pub(super) fn run_event() -> Value {
+    json!({
+        "type": "object",
+        "description": "An event of type `run`.",
+        "required": ["event", "data"],
+        "properties": {
+            "event": { "const": "run" },
+            "data": {
+                "type": "string",
+                "description": "The run as it is then.",
+                "contentMediaType": "application/json",
+                "contentSchema": { "$ref": "#/components/schemas/RunInfo" },
+            },
+        },
+    })
+}
+
 /// An error of that status.
 pub(super) fn problem_response(status: &str) -> Value {
     let description = match status {

@@ -141,7 +141,10 @@ impl Pipelines {
         /// How the run begins; `fresh` if left out.
         mode: Query<Option<Mode>>,
         /// What the client calls this request: 1 to 200 printable characters.
-        #[oai(name = "Idempotency-Key", validator(min_length = 1, max_length = 200))]
+        #[oai(
+            name = "Idempotency-Key",
+            validator(min_length = 1, max_length = 200, pattern = "^[ -~]+$")
+        )]
         key: Header<Option<String>>,
     ) -> poem::Result<Started> {
         let asked = Asked {
@@ -172,7 +175,10 @@ impl Pipelines {
         /// How the run begins; `fresh` if left out.
         mode: Query<Option<Mode>>,
         /// What the client calls this request: 1 to 200 printable characters.
-        #[oai(name = "Idempotency-Key", validator(min_length = 1, max_length = 200))]
+        #[oai(
+            name = "Idempotency-Key",
+            validator(min_length = 1, max_length = 200, pattern = "^[ -~]+$")
+        )]
         key: Header<Option<String>>,
         /// A run whose rejects the file has corrected: only the rows of those numbers are run.
         #[oai(name = "rejects-of", validator(max_length = 64))]
@@ -221,12 +227,6 @@ pub(super) fn found<'a>(
     if !may(caller.principal()?, pipeline) {
         return Err(Problem::forbidden());
     }
-    if asked
-        .key
-        .is_some_and(|k| !k.bytes().all(|b| b.is_ascii_graphic() || b == b' '))
-    {
-        return Err(Problem::bad_request().detail("Idempotency-Key holds printable ASCII only"));
-    }
     Ok(pipeline)
 }
 
@@ -238,6 +238,7 @@ pub(super) async fn add(
     asked: &Asked<'_>,
     upload: Option<(&str, &str)>,
 ) -> Result<Started, Problem> {
+    api.recordable()?;
     let principal = caller.principal()?;
     let id = match upload {
         Some((id, _)) => id.to_owned(),

@@ -42,7 +42,10 @@ impl Reruns {
         /// How the new run begins; `fresh` if left out.
         mode: Query<Option<Mode>>,
         /// What the client calls this request: 1 to 200 printable characters.
-        #[oai(name = "Idempotency-Key", validator(min_length = 1, max_length = 200))]
+        #[oai(
+            name = "Idempotency-Key",
+            validator(min_length = 1, max_length = 200, pattern = "^[ -~]+$")
+        )]
         key: Header<Option<String>>,
     ) -> poem::Result<Started> {
         let earlier = run(&api, &caller, &id).await?;
@@ -73,7 +76,7 @@ pub(super) async fn corrected(
     pipeline: &Pipeline,
     of: &str,
 ) -> Result<(), Problem> {
-    let stranger = || Problem::unprocessable().detail("`rejects-of` names no run of this pipeline");
+    let stranger = || Problem::not_found().detail("`rejects-of` names no run of this pipeline");
     let earlier = run(api, caller, of).await;
     let earlier = earlier.map_err(|problem| match problem.kind() {
         "not-found" => stranger(),

@@ -339,7 +339,7 @@ impl Runs {
             Problem::unavailable().retry_after(5)
         })?;
         let page = page.ok_or_else(|| {
-            Problem::bad_query().detail("`after` is not what a page of this run had as `next`")
+            Problem::bad_cursor().detail("`after` is not what a page of this run had as `next`")
         })?;
         viewed(&api, &caller, &found, Some(page.rejects.len() as u64)).await?;
         Ok(Json(page))
