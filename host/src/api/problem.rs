@@ -37,7 +37,7 @@ macro_rules! kinds {
                 Problem::new(StatusCode::$status, $kind, $title)
             })*
 
-            #[cfg(test)]
+            /// One of each kind.
             pub(crate) fn all() -> Vec<Problem> {
                 vec![$(Problem::$name()),*]
             }
@@ -111,9 +111,22 @@ impl Problem {
         self.kind
     }
 
-    #[cfg(test)]
     pub(crate) fn status(&self) -> StatusCode {
         self.status
+    }
+
+    fn told(&self) -> Told<'_> {
+        Told {
+            r#type: format!("urn:glovebox:problem:{}", self.kind),
+            title: self.title,
+            status: self.status.as_u16(),
+            detail: self.detail.as_deref(),
+        }
+    }
+
+    /// As a client sees it.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::to_value(self.told()).unwrap_or_default()
     }
 
     /// What a framework's error is told as.
@@ -144,13 +157,7 @@ pub(crate) struct Kind(pub(crate) &'static str);
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let told = Told {
-            r#type: format!("urn:glovebox:problem:{}", self.kind),
-            title: self.title,
-            status: self.status.as_u16(),
-            detail: self.detail.as_deref(),
-        };
-        let body = serde_json::to_vec(&told).unwrap_or_default();
+        let body = serde_json::to_vec(&self.told()).unwrap_or_default();
         let mut response = Response::builder()
             .status(self.status)
             .content_type("application/problem+json")

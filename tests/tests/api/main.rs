@@ -6,6 +6,7 @@
 mod configuration;
 mod datasets;
 mod defences;
+mod examples;
 mod full_disk;
 mod newcomer;
 mod reruns;

@@ -201,7 +201,13 @@ fn the_same_request_made_again_gets_the_same_run() {
     assert_eq!(first.header("location"), again.header("location"));
     let _ = ask("/pipelines/sales/runs?mode=again").is(422);
     let _ = ask("/pipelines/slow/runs").is(422);
-    for bad in ["", &"x".repeat(201)] {
+    let twice = [
+        ("Idempotency-Key", "monday"),
+        ("Idempotency-Key", "tuesday"),
+    ];
+    let _ = post(&server, &token, "/pipelines/sales/runs", &twice).is(400);
+    // One that cannot be read must not count as none.
+    for bad in ["", "caf\u{e9}", "a\tb", &"x".repeat(201)] {
         let key = [("Idempotency-Key", bad)];
         let _ = post(&server, &token, "/pipelines/sales/runs", &key).is(400);
     }

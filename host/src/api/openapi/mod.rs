@@ -4,6 +4,7 @@
 //! Refuses to describe what no rule covers.
 
 mod datasets;
+mod examples;
 mod page;
 mod plain;
 mod upgrade;
@@ -72,6 +73,7 @@ fn document(datasets: &[Dataset], roles: &[&str], url: &str) -> Value {
     if let Some(schema) = document.pointer_mut(events) {
         *schema = plain::run_event();
     }
+    examples::add(&mut document);
     document["components"]["securitySchemes"] = json!({
         "bearer": {
             "type": "http", "scheme": "bearer", "bearerFormat": "JWT",

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use glovebox_catalog::{Added, NewRun, RunMode, new_run_id};
-use poem::Body;
 use poem::web::Data;
+use poem::{Body, Request};
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::{Binary, Json};
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
@@ -25,6 +25,9 @@ use crate::api::state::Api;
 
 /// An upload that brings nothing for so long is given up.
 const SILENCE: Duration = Duration::from_secs(30);
+
+/// What a client calls its request.
+const KEY: &str = "idempotency-key";
 
 /// A pipeline that may be run.
 #[derive(Object)]
@@ -136,6 +139,7 @@ impl Pipelines {
         &self,
         api: Data<&Arc<Api>>,
         caller: Data<&Caller>,
+        request: &Request,
         /// The pipeline's name.
         name: Path<String>,
         /// How the run begins; `fresh` if left out.
@@ -153,6 +157,7 @@ impl Pipelines {
             key: key.as_deref(),
             of: None,
         };
+        told_well(request)?;
         let pipeline = found(&api, &caller, &asked)?;
         Ok(add(&api, &caller, pipeline, &asked, None).await?)
     }
@@ -170,6 +175,7 @@ impl Pipelines {
         &self,
         api: Data<&Arc<Api>>,
         caller: Data<&Caller>,
+        request: &Request,
         /// The pipeline's name.
         name: Path<String>,
         /// How the run begins; `fresh` if left out.
@@ -191,6 +197,7 @@ impl Pipelines {
             key: key.as_deref(),
             of: of.as_deref(),
         };
+        told_well(request)?;
         let pipeline = found(&api, &caller, &asked)?;
         if let Some(of) = asked.of {
             reruns::corrected(&api, &caller, pipeline, of).await?;
@@ -228,6 +235,21 @@ pub(super) fn found<'a>(
         return Err(Problem::forbidden());
     }
     Ok(pipeline)
+}
+
+/// A key that cannot be read, or is one of several, would be passed over in silence, and the request
+/// done twice.
+pub(super) fn told_well(request: &Request) -> Result<(), Problem> {
+    let mut keys = request.headers().get_all(KEY).iter();
+    let good = keys.by_ref().take(1).all(|key| {
+        let mut bytes = key.as_bytes().iter();
+        bytes.all(|b| b.is_ascii_graphic() || *b == b' ')
+    });
+    match good && keys.next().is_none() {
+        true => Ok(()),
+        false => Err(Problem::bad_request()
+            .detail("Idempotency-Key comes once, and holds printable ASCII only")),
+    }
 }
 
 /// Puts a run into the queue, once for each key, and records it.

@@ -6,12 +6,13 @@
 use std::sync::Arc;
 
 use glovebox_catalog::{Run, RunState};
+use poem::Request;
 use poem::web::Data;
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Header, Path, Query};
 
 use super::Tag;
-use super::pipelines::{Asked, Mode, Started, add, found};
+use super::pipelines::{Asked, Mode, Started, add, found, told_well};
 use super::runs::run;
 use crate::api::access::Caller;
 use crate::api::config::Pipeline;
@@ -37,6 +38,7 @@ impl Reruns {
         &self,
         api: Data<&Arc<Api>>,
         caller: Data<&Caller>,
+        request: &Request,
         /// The run's id.
         id: Path<String>,
         /// How the new run begins; `fresh` if left out.
@@ -48,6 +50,7 @@ impl Reruns {
         )]
         key: Header<Option<String>>,
     ) -> poem::Result<Started> {
+        told_well(request)?;
         let earlier = run(&api, &caller, &id).await?;
         let asked = Asked {
             name: &earlier.pipeline,
