@@ -195,7 +195,7 @@ pub(crate) fn look(
     let Some(past) = sink.past(&job.pipeline)? else {
         return Ok(None);
     };
-    let is_of_this = |run: &Earlier| run.digest == Some(met.digest);
+    let is_of_this = |run: &Earlier| run.digest == Some(met.digest) && run.length == job.length;
     let mut base = None;
     for (place, run) in past.iter().enumerate() {
         if (only.corrected() || is_of_this(run)) && rejected(sink, run, only)? {
@@ -212,7 +212,7 @@ pub(crate) fn look(
     };
     let Some((place, base)) = base else {
         if !asked && !only.corrected() {
-            strangers(sink, &past, only, met)?;
+            strangers(sink, &past, only, &is_of_this)?;
         }
         return Ok(None);
     };
@@ -250,10 +250,10 @@ fn strangers(
     sink: &mut dyn Sink,
     past: &[Earlier],
     only: &Selection,
-    met: &Met,
+    is_of_this: &dyn Fn(&Earlier) -> bool,
 ) -> Result<(), RunError> {
     let place = only.place().to_owned();
-    if let Some(run) = past.iter().find(|run| run.digest == Some(met.digest)) {
+    if let Some(run) = past.iter().find(|run| is_of_this(run)) {
         return Err(RerunError::NotRejected {
             place,
             run: run.run.clone(),

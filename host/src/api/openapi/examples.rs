@@ -17,8 +17,8 @@ pub(super) fn add(document: &mut Value) {
         let name = problem.kind().to_owned();
         problems.insert(name, json!({ "value": problem.json() }));
     }
-    for (path, item) in object(&mut document["paths"]) {
-        for (_, operation) in object(item) {
+    for (path, item) in object(document.get_mut("paths")) {
+        for (_, operation) in object(Some(item)) {
             describe(path, operation, &schemas);
         }
     }
@@ -30,7 +30,7 @@ fn describe(path: &str, operation: &mut Value, schemas: &Value) {
         .as_str()
         .unwrap_or_default()
         .to_owned();
-    for parameter in list(&mut operation["parameters"]) {
+    for parameter in list(operation.get_mut("parameters")) {
         let name = parameter["name"].as_str().unwrap_or_default();
         let example = match of_parameter(path, name) {
             None if id.starts_with("read_") => of_column(parameter, schemas),
@@ -40,17 +40,17 @@ fn describe(path: &str, operation: &mut Value, schemas: &Value) {
             parameter["example"] = example;
         }
     }
-    for (_, media) in object(&mut operation["requestBody"]["content"]) {
+    for (_, media) in object(operation.pointer_mut("/requestBody/content")) {
         media["example"] = match id.as_str() {
             "upload" => json!("id,name\n1,ann\n2,bob\n"),
             _ => of_schema(&media["schema"], schemas),
         };
     }
-    for (status, response) in object(&mut operation["responses"]) {
+    for (status, response) in object(operation.get_mut("responses")) {
         let of_rows = response
             .pointer("/content/application~1json/schema")
             .cloned();
-        for (kind, media) in object(&mut response["content"]) {
+        for (kind, media) in object(response.get_mut("content")) {
             if kind == "application/problem+json" {
                 media["examples"] = of_problems(&id, status);
                 continue;
@@ -237,10 +237,12 @@ fn lines(kind: &str, row: &Value) -> Value {
     }
 }
 
-fn object(value: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
-    value.as_object_mut().into_iter().flatten()
+fn object(value: Option<&mut Value>) -> impl Iterator<Item = (&String, &mut Value)> {
+    let map = value.and_then(Value::as_object_mut);
+    map.into_iter().flatten()
 }
 
-fn list(value: &mut Value) -> impl Iterator<Item = &mut Value> {
-    value.as_array_mut().into_iter().flatten()
+fn list(value: Option<&mut Value>) -> impl Iterator<Item = &mut Value> {
+    let items = value.and_then(Value::as_array_mut);
+    items.into_iter().flatten()
 }

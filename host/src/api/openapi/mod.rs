@@ -204,6 +204,7 @@ mod tests {
         let document = document(&[], &["admin"], "http://here");
         let text = document.to_string();
         assert!(!text.contains("\"nullable\""), "{text}");
+        assert!(!text.contains(":null"), "a member without a value: {text}");
         let mut rest = text.as_str();
         while let Some((_, after)) = rest.split_once("\"$ref\":\"#") {
             let (pointer, after) = after.split_once('"').unwrap();
