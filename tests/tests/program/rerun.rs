@@ -417,3 +417,24 @@ fn a_killed_run_over_rejects_goes_on_in_postgres() {
     let _ = again(&pipeline, &[]).ends_with(0);
     assert_eq!(counts(), [[all.clone(), all]]);
 }
+
+#[test]
+fn a_format_that_is_described_otherwise_is_asked_about() {
+    // A record that is skipped whole is in no chunk, and one that is read is.
+    let rows = format!("{ROWS}7,{}\n", "x".repeat(5 << 20));
+    let of = |most, record| {
+        let manifest = manifest("in.csv", most, TABLE);
+        manifest.replace("in.csv", &format!("in.csv, max-record: {record}"))
+    };
+    let pipeline = Pipeline::new(&of(5, "2MiB")).file("in.csv", rows);
+    let ran = pipeline.run().ends_with(0);
+    assert_eq!(ran.rows("rejected"), 4);
+    pipeline.write("first.jsonl", pipeline.read("rejects.jsonl"));
+    pipeline.write("manifest.yaml", of(50, "8MiB"));
+    let _ = again(&pipeline, &[])
+        .ends_with(2)
+        .says("or its format is described otherwise by now");
+    let ran = again(&pipeline, &["--again"]).ends_with(0);
+    assert_eq!((ran.rows("read"), ran.rows("stored")), (4, 2));
+    assert_eq!(stored(&pipeline), pairs(&ALL));
+}

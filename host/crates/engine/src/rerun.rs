@@ -105,8 +105,8 @@ pub enum RerunError {
     },
     /// The input is not the one that they were rejected from.
     #[error(
-        "the input is not the one from which run {run}, started {started}, rejected the rows of {place}
-put it back; if it is that one corrected, with every row in its place, name it with `--input`"
+        "the input is not the one from which run {run}, started {started}, rejected the rows of {place}, or its format is described otherwise by now
+put it back; if it is that one corrected, with every row in its place, name it with `--input`; `--again` takes its rows by their numbers all the same"
     )]
     OtherInput {
         /// The list.

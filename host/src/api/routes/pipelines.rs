@@ -171,6 +171,8 @@ impl Pipelines {
         method = "post",
         operation_id = "upload"
     )]
+    // Each is a parameter of the request.
+    #[allow(clippy::too_many_arguments)]
     async fn upload(
         &self,
         api: Data<&Arc<Api>>,
@@ -187,7 +189,10 @@ impl Pipelines {
         )]
         key: Header<Option<String>>,
         /// A run whose rejects the file has corrected: only the rows of those numbers are run.
-        #[oai(name = "rejects-of", validator(max_length = 64))]
+        #[oai(
+            name = "rejects-of",
+            validator(max_length = 64, pattern = "^[A-Za-z0-9_-]+$")
+        )]
         of: Query<Option<String>>,
         body: Binary<Body>,
     ) -> poem::Result<Started> {
