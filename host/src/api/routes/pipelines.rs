@@ -157,7 +157,7 @@ impl Pipelines {
             key: key.as_deref(),
             of: None,
         };
-        told_well(request)?;
+        has_readable_key(request)?;
         let pipeline = found(&api, &caller, &asked)?;
         Ok(add(&api, &caller, pipeline, &asked, None).await?)
     }
@@ -202,7 +202,7 @@ impl Pipelines {
             key: key.as_deref(),
             of: of.as_deref(),
         };
-        told_well(request)?;
+        has_readable_key(request)?;
         let pipeline = found(&api, &caller, &asked)?;
         if let Some(of) = asked.of {
             reruns::corrected(&api, &caller, pipeline, of).await?;
@@ -244,7 +244,7 @@ pub(super) fn found<'a>(
 
 /// A key that cannot be read, or is one of several, would be passed over in silence, and the request
 /// done twice.
-pub(super) fn told_well(request: &Request) -> Result<(), Problem> {
+pub(super) fn has_readable_key(request: &Request) -> Result<(), Problem> {
     let mut keys = request.headers().get_all(KEY).iter();
     let good = keys.by_ref().take(1).all(|key| {
         let mut bytes = key.as_bytes().iter();

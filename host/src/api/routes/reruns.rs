@@ -12,7 +12,7 @@ use poem_openapi::OpenApi;
 use poem_openapi::param::{Header, Path, Query};
 
 use super::Tag;
-use super::pipelines::{Asked, Mode, Started, add, found, told_well};
+use super::pipelines::{Asked, Mode, Started, add, found, has_readable_key};
 use super::runs::run;
 use crate::api::access::Caller;
 use crate::api::config::Pipeline;
@@ -50,7 +50,7 @@ impl Reruns {
         )]
         key: Header<Option<String>>,
     ) -> poem::Result<Started> {
-        told_well(request)?;
+        has_readable_key(request)?;
         let earlier = run(&api, &caller, &id).await?;
         let asked = Asked {
             name: &earlier.pipeline,

@@ -5,6 +5,7 @@
 mod issuers;
 mod jws;
 mod keys;
+mod seen;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ pub(crate) use issuers::External;
 use jws::Verifier;
 use jws::{Members, Verified};
 pub(crate) use keys::Key;
+use seen::{Memory, Seen};
 
 use super::config;
 
@@ -31,6 +33,7 @@ pub(crate) struct Tokens {
     pub(crate) lifetime: i64,
     pub(crate) session: i64,
     externals: Vec<External>,
+    memory: Memory,
 }
 
 /// What a good token says.
@@ -61,6 +64,7 @@ impl Tokens {
             lifetime: seconds(config.lifetime),
             session: seconds(config.session),
             externals,
+            memory: Memory::default(),
         }
     }
 
@@ -81,6 +85,9 @@ impl Tokens {
 
     /// What a token says, if it is good now.
     pub(crate) fn check(&self, token: &str, now: i64) -> Option<Bearer> {
+        if let Some(seen) = self.memory.recall(token) {
+            return session(seen, now);
+        }
         let find = |kid: &str| {
             let ours = self.keys.iter().find(|k| k.kid == kid).map(|k| &k.verifier);
             ours.or_else(|| self.externals.iter().find_map(|e| e.key(kid)))
@@ -88,12 +95,15 @@ impl Tokens {
         let Verified { claims, kid } = jws::verify(token, find)?;
         if self.keys.iter().any(|k| k.kid == kid) {
             standard(&claims, &self.issuer, &self.audience, now)?;
-            claims.seconds("nbf")?;
             claims.text("jti")?;
-            return Some(Bearer::Session {
+            let seen = Seen {
                 user: claims.text("sub")?.to_owned(),
                 session: claims.text("sid")?.to_owned(),
-            });
+                begins: claims.seconds("nbf")?.max(claims.seconds("iat")?),
+                ends: claims.seconds("exp")?,
+            };
+            self.memory.remember(token, seen.clone(), now);
+            return session(seen, now);
         }
         let external = self.externals.iter().find(|e| e.key(&kid).is_some())?;
         standard(&claims, &external.url, &external.audience, now)?;
@@ -113,6 +123,15 @@ impl Tokens {
     pub(crate) fn cursor_keys(&self) -> impl Iterator<Item = &ring::aead::LessSafeKey> {
         self.keys.iter().map(|k| &k.cursors)
     }
+}
+
+/// A token of ours, if it is good now.
+fn session(seen: Seen, now: i64) -> Option<Bearer> {
+    let begun = seen.begins <= now.saturating_add(LEEWAY);
+    (begun && seen.ends.saturating_add(LEEWAY) > now).then_some(Bearer::Session {
+        user: seen.user,
+        session: seen.session,
+    })
 }
 
 /// The claims that every issuer has to make (RFC 7519, section 4.1).
