@@ -49,6 +49,10 @@ pub(super) struct Args {
     /// `--input`, those rows of a corrected file.
     #[arg(long, value_name = "FILE")]
     rejects_of: Option<PathBuf>,
+    /// Of several runs that rejected rows of these numbers: the one that wrote the list, by the
+    /// name that its report has as `run`.
+    #[arg(long, value_name = "RUN", requires = "rejects_of")]
+    of_run: Option<String>,
     /// For programs: progress as JSON lines on standard error; the run stops when standard input
     /// ends.
     #[arg(long)]
@@ -177,7 +181,8 @@ fn only(args: &Args, manifest: &Manifest) -> Result<Option<Selection>, RerunErro
         return Ok(None);
     };
     can_rerun(manifest)?;
-    Selection::read(list, args.input.is_some()).map(Some)
+    let only = Selection::read(list, args.input.is_some())?;
+    Ok(Some(only.of_run(args.of_run.clone())))
 }
 
 fn exit(report: &RunReport, manifest: &Manifest) -> Exit {

@@ -211,6 +211,26 @@ fn a_corrected_upload_stores_the_rows_that_were_rejected_and_no_others() {
         (2, 2)
     );
 
+    // Another upload with rejects of the same numbers has left a list of its own.
+    let other = send("/pipelines/things/uploads", &A.replace("bob", "bea"));
+    let other = done(&server, &token, &other.is(202));
+    let other = other["id"].as_str().unwrap();
+    let of_other = send(
+        &format!("/pipelines/things/uploads?rejects-of={other}"),
+        &corrected,
+    );
+    done(&server, &token, &of_other.is(202));
+    let third = A.replace("canary-ann", "amy");
+    let third = send(
+        &format!("/pipelines/things/uploads?rejects-of={id}"),
+        &third,
+    );
+    let third = third.is(202).json();
+    let third = until(&server, &token, third["id"].as_str().unwrap(), is_over);
+    let problem = third["problem"].as_str().unwrap();
+    assert!(problem.contains("has added 1 of the rows"), "{problem}");
+    assert_eq!(stored(&server.folder, "out.db", "things"), 4);
+
     let short = send(
         &format!("/pipelines/things/uploads?rejects-of={id}&mode=again"),
         "id,name\n",

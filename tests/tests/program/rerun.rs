@@ -177,6 +177,57 @@ fn rejects_of_the_same_numbers_in_another_input_are_other_rows() {
 }
 
 #[test]
+fn the_run_that_left_a_list_may_be_named_where_corrected_files_have_the_same_rows() {
+    let pipeline = once();
+    let first = |pipeline: &Pipeline| {
+        let ran = pipeline.run().ends_with(0);
+        pipeline.write("first.jsonl", pipeline.read("rejects.jsonl"));
+        ran.report["run"].as_str().unwrap().to_owned()
+    };
+    let runs = ["tea", "oil"].map(|food| {
+        pipeline.write("in.csv", ROWS.replace("ann", food));
+        first(&pipeline)
+    });
+    let corrected = ROWS.replace("canary-", "").replace("x,", "3,");
+    for run in runs.iter().rev() {
+        pipeline.write("in.csv", corrected.replace("ann", run));
+        let call = ["--input", "in.csv", "--of-run", run.as_str()];
+        let ran = again(&pipeline, &call).ends_with(0);
+        assert_eq!(
+            (ran.rows("stored"), &ran.report["rerun"]["of-run"]),
+            (3, &run.as_str().into())
+        );
+        // Corrected once more, it would be stored once more.
+        pipeline.write("in.csv", corrected.replace("bob", run));
+        let twice = again(&pipeline, &call).ends_with(2);
+        let _ = twice.says("has added 3 of the rows");
+    }
+    assert_eq!(stored(&pipeline).len(), 9 + 6);
+    let _ = pipeline
+        .run_with(&["--of-run", "x"])
+        .ends_with(2)
+        .says("--rejects-of");
+}
+
+#[test]
+fn a_part_that_was_rejected_again_is_not_stored_behind_the_back_of_the_whole() {
+    let pipeline = once();
+    let list = pipeline.read("first.jsonl");
+    pipeline.write("some.jsonl", list.lines().next().unwrap());
+    // By a rule that mends nothing, some of them are rejected again; then all are run.
+    pipeline.write("manifest.yaml", manifest("in.csv", 6, TABLE));
+    let some = ["--rejects-of", "some.jsonl"];
+    assert_eq!(pipeline.run_with(&some).ends_with(0).rows("rejected"), 1);
+    pipeline.write("manifest.yaml", manifest("in.csv", 50, TABLE));
+    assert_eq!(again(&pipeline, &[]).ends_with(0).rows("stored"), 2);
+    let _ = pipeline
+        .run_with(&some)
+        .ends_with(2)
+        .says("has added 2 of the rows");
+    assert_eq!(stored(&pipeline), pairs(&ALL));
+}
+
+#[test]
 fn rows_that_were_not_rejected_are_not_stored_twice() {
     let pipeline = mended();
     let reject = "{\"row\":5,\"line\":7,\"violations\":[{\"step\":\"length\",\"rule\":\"length\",\"message\":\"m\"}]}\n";

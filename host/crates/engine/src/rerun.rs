@@ -9,7 +9,7 @@ use glovebox_core::{Earlier, Job, Sink};
 use crate::error::RunError;
 use crate::manifest::Manifest;
 use crate::manifest::model::{Input, Mode, SinkTarget, Source};
-use crate::selection::{Met, Selection, rows_of};
+use crate::selection::{Met, Selection, base_of};
 use crate::start::Start;
 
 /// Why rejected rows are not run again.
@@ -196,9 +196,15 @@ pub(crate) fn look(
         return Ok(None);
     };
     let is_of_this = |run: &Earlier| run.digest == Some(met.digest) && run.length == job.length;
+    let named = past
+        .iter()
+        .position(|run| Some(&*run.run) == only.left_by());
     let mut base = None;
     for (place, run) in past.iter().enumerate() {
-        if (only.corrected() || is_of_this(run)) && rejected(sink, run, only)? {
+        if named.is_none_or(|named| named == place)
+            && (only.corrected() || is_of_this(run))
+            && rejected(sink, run, only)?
+        {
             base = Some((place, run));
             break;
         }
@@ -217,21 +223,12 @@ pub(crate) fn look(
         return Ok(None);
     };
     // What was done already is for the look at every run's beginning.
-    let done = past
-        .iter()
-        .any(|run| run.plan == job.plan && is_of_this(run));
+    let plan = only.plan(&job.plan, Some(&base.run));
+    let done = past.iter().any(|run| run.plan == plan && is_of_this(run));
     if history.appends && !asked && !done {
-        let whole = |input: &Earlier| {
-            let mut others = past.iter().filter(|run| rows_of(&run.plan).is_none());
-            others.any(|run| run.digest == input.digest)
-        };
-        let added = past.iter().take(place).find(|run| {
-            let rows = rows_of(&run.plan);
-            let same_rows = rows.is_some() && rows == rows_of(&job.plan);
-            // Of an input of its own that happens to have rejects of the same numbers, or of ours.
-            let of_this = is_of_this(run) || (same_rows && !whole(run));
-            rows.is_some() && of_this && run.rows.stored > 0
-        });
+        let family = root(&past, base);
+        let mut later = past.iter().take(place);
+        let added = later.find(|run| root(&past, run) == family && run.rows.stored > 0);
         if let Some(run) = added {
             return Err(RerunError::AddedSince {
                 place: only.place().to_owned(),
@@ -243,6 +240,20 @@ pub(crate) fn look(
         }
     }
     Ok(Some(base.run.clone()))
+}
+
+/// The run over a whole input from which, by rejects of rejects, a run has its rows.
+fn root<'r>(past: &'r [Earlier], of: &'r Earlier) -> &'r str {
+    let mut run = of;
+    // A base is older than what was made of it, so there is no circle; books may be edited.
+    for _ in past {
+        let base = base_of(&run.plan);
+        match past.iter().find(|other| Some(&*other.run) == base) {
+            Some(base) => run = base,
+            None => return base.unwrap_or(&run.run),
+        }
+    }
+    &run.run
 }
 
 /// Refuses rows that the books have reason to think are other ones, or stored.

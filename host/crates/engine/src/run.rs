@@ -83,15 +83,11 @@ impl Run<'_> {
         show: &mut dyn FnMut(Progress),
     ) -> Result<RunReport, RunError> {
         let started = Instant::now();
-        let plan = plan_digest(self.plan, self.steps, self.source);
-        let job = Job {
+        let mut job = Job {
             run: new_run().map_err(RunError::Random)?,
             resume: false,
             pipeline: self.name.to_owned(),
-            plan: match self.only {
-                Some(only) => only.plan(&plan),
-                None => plan,
-            },
+            plan: plan_digest(self.plan, self.steps, self.source),
             source: self.source.describe(),
             length: match self.source.identity() {
                 Identity::Length(length) => Some(length),
@@ -99,7 +95,7 @@ impl Run<'_> {
             },
             seen: None,
         };
-        let rerun = self.rerun(&job, stop)?;
+        let rerun = self.rerun(&mut job, stop)?;
         let chunks = self.source.chunks()?;
         let history = self.sink.history(&job.pipeline, &job.plan)?;
         let (job, chunks) = match begin(self.start, history, job, self.source, chunks, stop)? {
@@ -156,8 +152,9 @@ impl Run<'_> {
         Ok(ledger.close(self.at_most, started.elapsed()))
     }
 
-    /// Of a run over rejects: whether the input has those rows, and what the books say of them.
-    fn rerun(&mut self, job: &Job, stop: &AtomicBool) -> Result<Option<Rerun>, RunError> {
+    /// Of a run over rejects: whether the input has those rows, and what the books say of them. It
+    /// is known by them from here on.
+    fn rerun(&mut self, job: &mut Job, stop: &AtomicBool) -> Result<Option<Rerun>, RunError> {
         let Some(only) = self.only else {
             return Ok(None);
         };
@@ -166,6 +163,7 @@ impl Run<'_> {
         if of_run.is_none() {
             (self.note)(&only.unknown());
         }
+        job.plan = only.plan(&job.plan, of_run.as_deref());
         Ok(Some(Rerun {
             rejects_of: only.place().to_owned(),
             of_run,

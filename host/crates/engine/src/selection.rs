@@ -27,6 +27,8 @@ const MOST_ROWS: usize = 10_000_000;
 const LONGEST_LINE: u64 = 1 << 20;
 /// Between the digest of a plan and that of the rows it is for.
 const FOR_ROWS: char = '+';
+/// Between that and the run that rejected them.
+const OF_RUN: char = '@';
 /// Bytes of the rows' digest that are kept: enough to tell lists apart.
 const KEPT: usize = 16;
 
@@ -40,6 +42,8 @@ pub struct Selection {
     files: Vec<(Arc<str>, u64, u64)>,
     /// Whether the input is another one than was rejected from, on purpose.
     corrected: bool,
+    /// The run that rejected them, where the caller knows it.
+    of_run: Option<String>,
 }
 
 /// A line of a list of rejects, as far as it says which row.
@@ -131,7 +135,16 @@ impl Selection {
             rows,
             files,
             corrected,
+            of_run: None,
         })
+    }
+
+    /// The same, left by that run in the sink's books: rows of the same numbers may have been
+    /// rejected from several inputs.
+    #[must_use]
+    pub fn of_run(mut self, run: Option<String>) -> Self {
+        self.of_run = run;
+        self
     }
 
     /// Where the list is.
@@ -144,12 +157,16 @@ impl Selection {
         &self.rows
     }
 
+    pub(crate) fn left_by(&self) -> Option<&str> {
+        self.of_run.as_deref()
+    }
+
     pub(crate) fn corrected(&self) -> bool {
         self.corrected
     }
 
-    /// What a run over these rows by this plan is known by.
-    pub(crate) fn plan(&self, plan: &str) -> String {
+    /// What a run over these rows by this plan is known by; `of` has rejected them.
+    pub(crate) fn plan(&self, plan: &str, of: Option<&str>) -> String {
         let mut hash = Sha256::new();
         for row in &self.rows {
             hash.update(row.to_be_bytes());
@@ -160,7 +177,8 @@ impl Selection {
             .take(KEPT)
             .map(|b| format!("{b:02x}"))
             .collect();
-        format!("{plan}{FOR_ROWS}{digest}")
+        let of = of.map(|of| format!("{OF_RUN}{of}")).unwrap_or_default();
+        format!("{plan}{FOR_ROWS}{digest}{of}")
     }
 
     /// Those of `count` rows from `first` on.
@@ -241,7 +259,13 @@ impl Selection {
 
 /// What rows a run's plan is for; none is all.
 pub(crate) fn rows_of(plan: &str) -> Option<&str> {
-    plan.split_once(FOR_ROWS).map(|(_, rows)| rows)
+    let (_, rows) = plan.split_once(FOR_ROWS)?;
+    Some(rows.split_once(OF_RUN).map_or(rows, |(rows, _)| rows))
+}
+
+/// The run that rejected the rows which a run's plan is for, if that was known.
+pub(crate) fn base_of(plan: &str) -> Option<&str> {
+    plan.split_once(OF_RUN).map(|(_, run)| run)
 }
 
 /// Leaves of what was decoded the rows that are wanted, which are ascending.

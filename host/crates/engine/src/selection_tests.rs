@@ -34,12 +34,16 @@ fn rows_are_sorted_and_named_once() {
 
 #[test]
 fn a_run_over_other_rows_is_another_run() {
-    let plan = |rows: &[(u64, Option<&str>)]| read(&lines(rows)).unwrap().plan("plan");
+    let plan = |rows: &[(u64, Option<&str>)]| read(&lines(rows)).unwrap().plan("plan", None);
     let (a, b) = (plan(&[(1, None), (2, None)]), plan(&[(2, None), (1, None)]));
     assert_eq!(a, b);
     assert_ne!(a, plan(&[(1, None)]));
     assert!(a.starts_with("plan+") && rows_of(&a).is_some_and(|rows| rows.len() == 2 * KEPT));
-    assert_eq!(rows_of("plan"), None);
+    assert_eq!((rows_of("plan"), base_of(&a)), (None, None));
+    let of = read(&lines(&[(1, None), (2, None)])).unwrap();
+    let of = of.plan("plan", Some("20261122T073921-6d0ec3a5b1f2"));
+    assert_eq!(rows_of(&of), rows_of(&a));
+    assert_eq!(base_of(&of), Some("20261122T073921-6d0ec3a5b1f2"));
 }
 
 #[test]
