@@ -203,6 +203,11 @@ fn the_run_that_left_a_list_may_be_named_where_corrected_files_have_the_same_row
         let _ = twice.says("has added 3 of the rows");
     }
     assert_eq!(stored(&pipeline).len(), 9 + 6);
+    let strange = again(
+        &pipeline,
+        &["--input", "in.csv", "--of-run", "x", "--again"],
+    );
+    let _ = strange.ends_with(0).says("know of no run that rejected");
     let _ = pipeline
         .run_with(&["--of-run", "x"])
         .ends_with(2)

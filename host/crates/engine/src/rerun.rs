@@ -196,12 +196,9 @@ pub(crate) fn look(
         return Ok(None);
     };
     let is_of_this = |run: &Earlier| run.digest == Some(met.digest) && run.length == job.length;
-    let named = past
-        .iter()
-        .position(|run| Some(&*run.run) == only.left_by());
     let mut base = None;
     for (place, run) in past.iter().enumerate() {
-        if named.is_none_or(|named| named == place)
+        if only.left_by().is_none_or(|name| name == run.run)
             && (only.corrected() || is_of_this(run))
             && rejected(sink, run, only)?
         {
