@@ -4,6 +4,7 @@ mod api;
 mod cli;
 mod compose;
 mod examine;
+mod https;
 mod signature;
 
 use std::process::ExitCode;
