@@ -8,6 +8,7 @@ mod client;
 pub(crate) mod config;
 mod datasets;
 mod gate;
+mod issuers;
 mod limits;
 mod listener;
 mod metrics;

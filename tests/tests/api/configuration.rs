@@ -85,6 +85,35 @@ fn each_mistake_is_shown_at_its_line_with_what_to_write() {
 }
 
 #[test]
+fn an_issuer_whose_keys_could_not_be_fetched_is_shown_at_its_line() {
+    for (issuer, says) in [
+        (
+            "url: 'https://idp', jwks: 'http://idp/keys'",
+            "no keys can be fetched there: plain http",
+        ),
+        (
+            "url: 'http://idp'",
+            "without `jwks`, keys are found by https",
+        ),
+        (
+            "url: 'https://ada:canary@idp'",
+            "it names a user before the host",
+        ),
+        (
+            "url: 'https://idp', jwks: keys.json, tls: { ca: ca.pem }",
+            "nothing is fetched",
+        ),
+    ] {
+        let issuers = format!("issuers: [{{ {issuer}, audience: a }}]");
+        let tokens = format!("tokens: {{ keys: [token-key], {issuers} }}");
+        let text = BASE.replace("tokens: { keys: [token-key] }", &tokens);
+        let folder = Pipeline::empty().file("glovebox.yaml", text);
+        let ran = folder.call(&["serve", "--check"]).ends_with(2).says(says);
+        assert!(ran.stderr.contains("glovebox.yaml:"), "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn a_key_that_is_none_is_refused_without_being_shown() {
     let folder = Server::folder("").file("secrets/token-key", "canary-no-key");
     let ran = folder

@@ -6,6 +6,7 @@
 mod configuration;
 mod datasets;
 mod defences;
+mod issuers;
 mod newcomer;
 mod rules;
 mod runs;

@@ -4,6 +4,7 @@
 //! it names.
 
 mod check;
+mod outgoing;
 mod work;
 mod written;
 
@@ -19,6 +20,7 @@ use glovebox_engine::manifest::model::Store;
 
 use super::client::Network;
 use super::rules::Permission;
+use crate::https::Address;
 
 /// The whole configuration, checked.
 #[derive(Debug)]
@@ -120,12 +122,24 @@ pub(crate) struct Tokens {
 pub(crate) struct Issuer {
     pub(crate) url: String,
     pub(crate) audience: String,
-    /// A file with its JSON Web Key Set.
-    pub(crate) jwks: PathBuf,
+    pub(crate) keys: KeySource,
+    /// Who vouches for its server; Mozilla's list of authorities when nobody is named.
+    pub(crate) ca: Option<PathBuf>,
     /// The claim that holds roles.
     pub(crate) roles_claim: String,
     /// Their word for a role: ours.
     pub(crate) roles: BTreeMap<String, String>,
+}
+
+/// Where an issuer's keys are.
+#[derive(Debug, Clone)]
+pub(crate) enum KeySource {
+    /// In a file, a JSON Web Key Set.
+    File(PathBuf),
+    /// At this address.
+    Address(Address),
+    /// Where its discovery document says, which is at this address.
+    Discovery(Address),
 }
 
 /// How much anybody may ask for.

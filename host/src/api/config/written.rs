@@ -131,7 +131,8 @@ pub(super) struct Tokens {
 pub(super) struct Issuer {
     pub(super) url: Placed<String>,
     pub(super) audience: String,
-    pub(super) jwks: String,
+    pub(super) jwks: Option<Placed<String>>,
+    pub(super) tls: Option<Placed<Authorities>>,
     pub(super) roles_claim: Option<String>,
     #[serde(default)]
     pub(super) roles: Ordered<Placed<String>>,
