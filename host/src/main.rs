@@ -6,6 +6,7 @@ mod compose;
 mod examine;
 mod https;
 mod signature;
+mod telemetry;
 
 use std::process::ExitCode;
 

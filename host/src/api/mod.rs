@@ -23,6 +23,7 @@ mod runs;
 mod serve;
 mod state;
 mod tokens;
+mod traces;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -24,7 +24,7 @@ use super::places::{self, Secrets};
 use super::runs::Runs;
 use super::state::Api;
 use super::tokens::{Key, Tokens};
-use super::{issuers, now, openapi, routes};
+use super::{issuers, now, openapi, routes, traces};
 
 /// How often what is over is forgotten.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
@@ -133,6 +133,11 @@ async fn open(
         }
         keys.push(key);
         let event = Event::new(Action::SecretUse, Outcome::Success).target(name.as_str());
+        audit.record(event).await?;
+    }
+    traces::start(config.otlp.as_ref(), secrets)?;
+    for (_, secret) in config.otlp.iter().flat_map(|o| &o.headers) {
+        let event = Event::new(Action::SecretUse, Outcome::Success).target(secret.as_str());
         audit.record(event).await?;
     }
     let (externals, errands) = issuers::open(&config.tokens.issuers)?;

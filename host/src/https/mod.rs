@@ -125,6 +125,20 @@ impl Client {
         }
     }
 
+    /// Sends a body and returns the answer, whatever its status.
+    ///
+    /// # Errors
+    /// When there is no answer within the limits.
+    pub(crate) async fn post(
+        &self,
+        address: &Address,
+        headers: HeaderMap,
+        body: Bytes,
+        limits: Limits,
+    ) -> Result<Reply, Failure> {
+        self.ask(address, Method::POST, headers, body, limits).await
+    }
+
     async fn ask(
         &self,
         address: &Address,

@@ -58,6 +58,18 @@ fn each_mistake_is_shown_at_its_line_with_what_to_write() {
             "needs a key to be paged by",
         ),
         (
+            "telemetry: { otlp: { url: 'http://collector:4318' } }\n",
+            "traces cannot be sent there: plain http",
+        ),
+        (
+            "telemetry: { otlp: { url: 'https://c', headers: { host: { secret: s } } } }\n",
+            "this is no header that can be added",
+        ),
+        (
+            "telemetry: { otlp: { url: 'https://c', sample-percent: 0 } }\n",
+            "write 1 to 100",
+        ),
+        (
             &format!("{DATASET}    key: [id]\n"),
             "there is no such column",
         ),

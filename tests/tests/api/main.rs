@@ -13,4 +13,5 @@ mod runs;
 mod secure;
 mod timing;
 mod tokens;
+mod traces;
 mod users;

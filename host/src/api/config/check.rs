@@ -58,6 +58,7 @@ pub(super) fn check(folder: &Path, written: written::Written) -> Result<Config, 
     }
     let pipelines = c.pipelines(written.pipelines.0, &roles);
     let runs = c.runs(&written.runs, limits.shutdown);
+    let otlp = written.telemetry.otlp.and_then(|o| c.otlp(o));
     if let Some(tokens) = &tokens {
         for role in tokens.issuers.iter().flat_map(|i| i.roles.values()) {
             if !roles.contains_key(role) {
@@ -81,6 +82,7 @@ pub(super) fn check(folder: &Path, written: written::Written) -> Result<Config, 
             datasets,
             pipelines,
             runs,
+            otlp,
         }),
         _ => {
             c.problems.sort_by_key(|p| p.span.start);

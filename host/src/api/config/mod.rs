@@ -17,6 +17,7 @@ use glovebox_connectors::page;
 use glovebox_core::SecretName;
 use glovebox_engine::manifest::Diagnostic;
 use glovebox_engine::manifest::model::Store;
+use hyper::header::HeaderName;
 
 use super::client::Network;
 use super::rules::Permission;
@@ -43,6 +44,7 @@ pub(crate) struct Config {
     pub(crate) datasets: Vec<Dataset>,
     pub(crate) pipelines: Vec<Pipeline>,
     pub(crate) runs: RunsConfig,
+    pub(crate) otlp: Option<Otlp>,
 }
 
 /// Where the audit log is, and what is held against its keeper.
@@ -140,6 +142,18 @@ pub(crate) enum KeySource {
     Address(Address),
     /// Where its discovery document says, which is at this address.
     Discovery(Address),
+}
+
+/// A collector of traces.
+#[derive(Debug, Clone)]
+pub(crate) struct Otlp {
+    pub(crate) address: Address,
+    /// Headers of each request, whose values are secrets.
+    pub(crate) headers: Vec<(HeaderName, SecretName)>,
+    /// Who vouches for it; Mozilla's list of authorities when nobody is named.
+    pub(crate) ca: Option<PathBuf>,
+    /// Of so many in a hundred requests, where nobody before us has decided.
+    pub(crate) sample: u32,
 }
 
 /// How much anybody may ask for.

@@ -1,13 +1,28 @@
-//! Whom the server asks of its own accord: issuers that publish keys.
+//! Whom the server asks and tells of its own accord: issuers that publish keys, and a collector of
+//! traces.
 //!
-//! Owns where requests to them may go; refuses plain text, and what would be sent nowhere.
+//! Owns where their requests may go; refuses plain text, and what would be sent nowhere.
+
+use hyper::header::{self, HeaderName};
 
 use super::check::Checker;
-use super::{Issuer, KeySource, written};
+use super::{Issuer, KeySource, Otlp, written};
 use crate::https::{Address, Plain};
 
 /// Where an issuer's discovery document is, below its `url`.
 const DISCOVERY: &str = ".well-known/openid-configuration";
+/// Where a collector takes traces, below its address.
+const TRACES: &str = "v1/traces";
+
+/// What a request says of itself.
+const OURS: [HeaderName; 6] = [
+    header::HOST,
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::TRANSFER_ENCODING,
+    header::USER_AGENT,
+];
 
 impl Checker<'_> {
     pub(super) fn issuer(&mut self, written: written::Issuer) -> Option<Issuer> {
@@ -59,5 +74,38 @@ impl Checker<'_> {
                 .map(|(theirs, ours)| (theirs.value, ours.value))
                 .collect(),
         })
+    }
+
+    pub(super) fn otlp(&mut self, written: written::Otlp) -> Option<Otlp> {
+        let mut headers = Vec::new();
+        for (name, value) in &written.headers.0 {
+            let parsed = HeaderName::try_from(name.value.as_str()).ok();
+            match parsed.filter(|name| !OURS.contains(name)) {
+                Some(parsed) => headers.extend(self.secret(&value.secret).map(|s| (parsed, s))),
+                None => self.say(
+                    name.span.clone(),
+                    "this is no header that can be added",
+                    "write the one that your collector asks for, as `authorization`",
+                ),
+            }
+        }
+        let sample = written.sample_percent.as_ref();
+        let sample = sample.and_then(|n| self.within(n, 1..=100)).unwrap_or(100);
+        match Address::parse(&written.url.value, Plain::Loopback) {
+            Ok(address) => Some(Otlp {
+                address: address.below(TRACES),
+                headers,
+                ca: written.tls.map(|tls| self.path(&tls.ca)),
+                sample,
+            }),
+            Err(problem) => {
+                self.say(
+                    written.url.span,
+                    format!("traces cannot be sent there: {problem}"),
+                    "write https://HOST:4318, or http://127.0.0.1:4318 of this machine",
+                );
+                None
+            }
+        }
     }
 }

@@ -32,6 +32,24 @@ pub(super) struct Written {
     pub(super) pipelines: Ordered<Pipeline>,
     #[serde(default)]
     pub(super) runs: Runs,
+    #[serde(default)]
+    pub(super) telemetry: Telemetry,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Telemetry {
+    pub(super) otlp: Option<Otlp>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Otlp {
+    pub(super) url: Placed<String>,
+    #[serde(default)]
+    pub(super) headers: Ordered<SecretRef>,
+    pub(super) tls: Option<Authorities>,
+    pub(super) sample_percent: Option<Placed<u32>>,
 }
 
 #[derive(Debug, Deserialize)]
