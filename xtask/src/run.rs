@@ -8,8 +8,11 @@ pub(crate) type Outcome<T = ()> = Result<T, String>;
 
 /// The workspace's root.
 pub(crate) fn root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here).to_owned()
+    // What cargo says now comes first: a warm target folder may hold a program that was built in
+    // another clone.
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let here = here.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
+    here.parent().unwrap_or(&here).to_owned()
 }
 
 /// Where cargo builds.

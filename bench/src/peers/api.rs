@@ -105,8 +105,10 @@ datasets:
         .spawn()?;
     let said = child.stdout.take().context("no standard output")?;
     let _running = Running(child);
-    let password = BufReader::new(said)
-        .lines()
+    // Held to the end: a program whose standard output is closed may take it as a wish to stop.
+    let mut said = BufReader::new(said).lines();
+    let password = said
+        .by_ref()
         .map_while(Result::ok)
         .find_map(|line| {
             Some(

@@ -3,7 +3,7 @@
 //! Owns the reading of the configuration and the signals; refuses to serve one with a problem in
 //! it.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -79,7 +79,11 @@ pub(super) fn serve(args: &Args) -> anyhow::Result<Exit> {
             false => None,
         };
         let ready = |url: &str| {
-            println!("glovebox listens on {url}; its description is {url}/docs");
+            // Requests are served whether or not anybody reads this.
+            let _ = writeln!(
+                std::io::stdout(),
+                "glovebox listens on {url}; its description is {url}/docs"
+            );
             if let Some(admin) = &admin {
                 println!(
                     "{}",

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod configuration;
+mod connections;
 mod datasets;
 mod defences;
 mod issuers;

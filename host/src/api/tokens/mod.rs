@@ -5,6 +5,7 @@
 mod issuers;
 mod jws;
 mod keys;
+mod seen;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,7 @@ pub(crate) use issuers::{External, Pace, Published, Remote};
 use jws::Verifier;
 use jws::{Members, Unverified};
 pub(crate) use keys::Key;
+use seen::{Memory, Seen};
 
 use super::config;
 
@@ -32,6 +34,7 @@ pub(crate) struct Tokens {
     pub(crate) lifetime: i64,
     pub(crate) session: i64,
     externals: Vec<External>,
+    memory: Memory,
 }
 
 /// What a good token says.
@@ -62,6 +65,7 @@ impl Tokens {
             lifetime: seconds(config.lifetime),
             session: seconds(config.session),
             externals,
+            memory: Memory::default(),
         }
     }
 
@@ -82,19 +86,28 @@ impl Tokens {
 
     /// What a token says, if it is good now.
     pub(crate) fn check(&self, token: &str, now: i64) -> Option<Bearer> {
-        let token = Unverified::parse(token)?;
-        if let Some(key) = self.keys.iter().find(|k| k.kid == token.kid()) {
-            let claims = token.verified_by(&key.verifier)?;
+        if let Some(seen) = self.memory.recall(token) {
+            return session(seen, now);
+        }
+        let unverified = Unverified::parse(token)?;
+        let ours = self.keys.iter().find(|k| k.kid == unverified.kid());
+        if let Some(key) = ours {
+            let claims = unverified.verified_by(&key.verifier)?;
             standard(&claims, &self.issuer, &self.audience, now)?;
-            claims.seconds("nbf")?;
             claims.text("jti")?;
-            return Some(Bearer::Session {
+            let seen = Seen {
                 user: claims.text("sub")?.to_owned(),
                 session: claims.text("sid")?.to_owned(),
-            });
+                begins: claims.seconds("nbf")?.max(claims.seconds("iat")?),
+                ends: claims.seconds("exp")?,
+            };
+            self.memory.remember(token, seen.clone(), now);
+            return session(seen, now);
         }
-        // Two issuers may call their keys alike.
-        self.externals.iter().find_map(|e| e.check(&token, now))
+        // Two issuers may call their keys alike. Theirs are not remembered, as keys may go.
+        self.externals
+            .iter()
+            .find_map(|e| e.check(&unverified, now))
     }
 
     /// Whether it is worth checking a token again, since the issuer that it names was asked for a
@@ -135,6 +148,15 @@ impl Tokens {
     pub(crate) fn cursor_keys(&self) -> impl Iterator<Item = &ring::aead::LessSafeKey> {
         self.keys.iter().map(|k| &k.cursors)
     }
+}
+
+/// A token of ours, if it is good now.
+fn session(seen: Seen, now: i64) -> Option<Bearer> {
+    let begun = seen.begins <= now.saturating_add(LEEWAY);
+    (begun && seen.ends.saturating_add(LEEWAY) > now).then_some(Bearer::Session {
+        user: seen.user,
+        session: seen.session,
+    })
 }
 
 /// The claims that every issuer has to make (RFC 7519, section 4.1).

@@ -4,6 +4,7 @@
 //! bound; refuses to write: connections are read-only, and the databases hold them to it.
 
 mod cell;
+mod connections;
 mod reader;
 mod rows;
 mod sql;

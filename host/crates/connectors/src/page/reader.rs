@@ -5,13 +5,13 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::{PgArguments, PgConnectOptions};
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqlitePoolOptions};
-use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, PgPool, SqlitePool};
+use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, SqlitePool};
 use tokio::sync::Mutex;
 
+use super::connections::{Connections, PATIENCE};
 use super::rows::{Cells, batch};
 use super::sql::{Dialect, Statement, statement};
 use super::{Cell, Column, Page, PageError, Query, STATEMENT_TIMEOUT, Table};
@@ -45,11 +45,8 @@ enum Source {
         /// The file that is open, by device and number.
         open: Mutex<Option<((u64, u64), SqlitePool)>>,
     },
-    Postgres(PgPool),
+    Postgres(Box<Connections>),
 }
-
-/// How long a free connection is waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Reader {
     /// A reader that connects when the first page is asked for.
@@ -77,13 +74,9 @@ impl Reader {
                         ("statement_timeout", timeout.as_str()),
                     ])
                     .disable_statement_logging();
-                let pool = PgPoolOptions::new()
-                    .max_connections(*connections)
-                    .acquire_timeout(PATIENCE)
-                    .connect_lazy_with(options);
                 Reader {
                     place: shown.clone(),
-                    source: Source::Postgres(pool),
+                    source: Source::Postgres(Box::new(Connections::new(options, *connections))),
                 }
             }
         }
@@ -99,7 +92,10 @@ impl Reader {
                 let pool = self.sqlite(path, open).await?;
                 sqlx::query("SELECT 1").execute(&pool).await.map(drop)
             }
-            Source::Postgres(pool) => sqlx::query("SELECT 1").execute(pool).await.map(drop),
+            Source::Postgres(connections) => {
+                let rows = connections.rows("SELECT 1", PgArguments::default());
+                rows.await.map(drop)
+            }
         };
         done.map_err(|e| self.unreadable(&e))
     }
@@ -127,16 +123,14 @@ impl Reader {
                         .map_err(|e| self.unreadable(&e))?;
                     self.assemble(rows, table, query, &statement)
                 }
-                Source::Postgres(pool) => {
+                Source::Postgres(connections) => {
                     let statement = statement(Dialect::Postgres, table, query)?;
                     let mut arguments = PgArguments::default();
                     for cell in &statement.bound {
                         bind_postgres(&mut arguments, cell).map_err(|()| UNBOUND)?;
                     }
-                    // Safe by construction: declared names through `quote`, values bound.
-                    let sql = AssertSqlSafe(statement.sql.clone());
-                    let rows = sqlx::query_with(sql, arguments)
-                        .fetch_all(pool)
+                    let rows = connections
+                        .rows(&statement.sql, arguments)
                         .await
                         .map_err(|e| self.unreadable(&e))?;
                     self.assemble(rows, table, query, &statement)

@@ -23,6 +23,9 @@ use crate::csv::cells;
 pub(super) trait Cells {
     /// The cell at a place, as a column of that type stores it; none if it is of another type.
     fn cell(&self, place: usize, data_type: DataType) -> Option<Cell>;
+
+    /// The same of a column of text, without a copy: the inner option is NULL.
+    fn text(&self, place: usize) -> Option<Option<&str>>;
 }
 
 impl Cells for SqliteRow {
@@ -53,7 +56,7 @@ impl Cells for SqliteRow {
                 _ => return None,
             },
             DataType::Decimal { .. } => Cell::Decimal(text()?.to_owned()),
-            DataType::Text => Cell::Text(text()?.to_owned()),
+            DataType::Text => Cell::Text(self.text(place)??.to_owned()),
             DataType::Bytes => match class {
                 "BLOB" => Cell::Bytes(self.try_get_unchecked::<Vec<u8>, _>(place).ok()?),
                 _ => return None,
@@ -62,6 +65,15 @@ impl Cells for SqliteRow {
             DataType::Timestamp => Cell::Timestamp(cells::timestamp(text()?.as_bytes())?),
             DataType::Opaque => return None,
         })
+    }
+
+    fn text(&self, place: usize) -> Option<Option<&str>> {
+        let value = self.try_get_raw(place).ok()?;
+        match value.type_info().name() {
+            _ if value.is_null() => Some(None),
+            "TEXT" => self.try_get_unchecked::<&str, _>(place).ok().map(Some),
+            _ => None,
+        }
     }
 }
 
@@ -82,10 +94,7 @@ impl Cells for PgRow {
                     .try_get::<Option<String>, _>(place)
                     .ok()?
                     .map(Cell::Decimal),
-                DataType::Text => self
-                    .try_get::<Option<String>, _>(place)
-                    .ok()?
-                    .map(Cell::Text),
+                DataType::Text => self.text(place)?.map(|text| Cell::Text(text.to_owned())),
                 DataType::Bytes => self
                     .try_get::<Option<Vec<u8>>, _>(place)
                     .ok()?
@@ -99,6 +108,10 @@ impl Cells for PgRow {
             }
             .unwrap_or(Cell::Null),
         )
+    }
+
+    fn text(&self, place: usize) -> Option<Option<&str>> {
+        self.try_get(place).ok()
     }
 }
 
@@ -186,9 +199,14 @@ pub(super) fn batch<R: Cells>(rows: &[R], columns: &[&Column]) -> Result<RecordB
     for (place, column) in columns.iter().enumerate() {
         let mut builder = Builder::new(column.data_type, rows.len());
         for row in rows {
-            row.cell(place, column.data_type)
-                .and_then(|cell| builder.push(cell))
-                .ok_or_else(|| column.name.clone())?;
+            let pushed = match &mut builder {
+                // Most cells are text, and this way is copied once.
+                Builder::Text(builder) => row.text(place).map(|text| builder.append_option(text)),
+                _ => row
+                    .cell(place, column.data_type)
+                    .and_then(|cell| builder.push(cell)),
+            };
+            pushed.ok_or_else(|| column.name.clone())?;
         }
         fields.push(Field::new(&*column.name, column.data_type.to_arrow(), true));
         arrays.push(builder.finish());

@@ -10,7 +10,8 @@ use glovebox_core::{
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::session::{refusal, statement};
+use super::refusal::refusal;
+use super::session::statement;
 use super::{Mode, Options};
 
 /// The finished runs that a history tells of.

@@ -6,6 +6,7 @@
 mod books;
 mod head;
 mod publish;
+mod refusal;
 mod rows;
 mod session;
 mod table;

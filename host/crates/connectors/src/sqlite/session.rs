@@ -13,13 +13,12 @@ use arrow_array::RecordBatch;
 use glovebox_core::{
     ChunkRecord, FinishedChunk, History, Job, KeptReject, Payload, Schema, SinkError, Totals,
 };
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteError, SqliteJournalMode, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tokio::runtime::Runtime;
 
 use super::books::{self, Entry};
+use super::refusal::{opening, refusal};
 use super::{Mode, Options, publish, rows, table};
 use crate::database::{quote, quote_all};
 
@@ -349,10 +348,7 @@ pub(super) async fn connect(
         .await
         .map_err(|e| SinkError::Connect {
             place: options.place(),
-            problem: match e {
-                sqlx::Error::Database(e) => meaning(code(&*e)).into(),
-                _ => "the file's name is not UTF-8; rename it".into(),
-            },
+            problem: opening(&e).into(),
         })
 }
 
@@ -376,60 +372,6 @@ fn inserting(insert: &str, columns: usize, rows: usize) -> String {
 
 fn rows_per_insert(columns: usize) -> usize {
     (VALUES_PER_INSERT / columns.max(1)).max(1)
-}
-
-/// The sink's error for a statement's, told without SQLite's words unless these are names only.
-pub(super) fn refusal(error: sqlx::Error, place: &str) -> SinkError {
-    let problem = match &error {
-        sqlx::Error::Database(e) => {
-            let code = code(&**e);
-            // "UNIQUE constraint failed: sales.id" and its like name columns; a trigger's message
-            // may say anything.
-            let names = match code {
-                1299 | 1555 | 2067 | 3091 => format!(": {}", e.message()),
-                _ => String::new(),
-            };
-            format!("{} (SQLite result {code}{names})", meaning(code))
-        }
-        _ => "the connection broke; run again".into(),
-    };
-    SinkError::Refused {
-        place: place.into(),
-        problem,
-    }
-}
-
-fn code(error: &dyn sqlx::error::DatabaseError) -> i32 {
-    error
-        .try_downcast_ref::<SqliteError>()
-        .and_then(|e| sqlx::error::DatabaseError::code(e)?.parse().ok())
-        .unwrap_or(1)
-}
-
-/// Result codes of SQLite that a load can meet: extended ones first, then their low byte.
-fn meaning(code: i32) -> &'static str {
-    match code {
-        275 => "a row breaks a check of the table; add a validator for the same rule",
-        787 => "a row refers to one that does not exist, or is referred to by another table",
-        1299 => "a null where the table takes none; add a validator that requires the column",
-        1555 | 2067 => {
-            "a row with the same key exists already; remove duplicates, or use mode replace"
-        }
-        1811 => "a trigger of the table refused a row",
-        3091 => "the table's types changed since they were checked; run again",
-        _ => match code & 0xff {
-            5 | 6 => "another program is writing to the file; try again when it is done",
-            8 => "the file or its folder is read-only; change its permissions",
-            10 => "the disk failed; its system log says more",
-            11 => "the file is damaged; restore it from a backup",
-            13 => "the disk is full; make room",
-            14 => "the file cannot be opened; check its permissions and its folder's",
-            18 => "a cell or a row is larger than SQLite allows",
-            19 => "a row breaks a constraint of the table",
-            26 => "the file is not an SQLite database; name another",
-            _ => "SQLite refused",
-        },
-    }
 }
 
 pub(super) fn runtime(options: &Options) -> Result<Runtime, SinkError> {

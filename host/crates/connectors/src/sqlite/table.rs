@@ -9,8 +9,8 @@ use glovebox_core::{DataType, Schema, SinkError};
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
+use super::refusal::refusal;
 use super::rows::Column;
-use super::session::refusal;
 use super::{Mode, Options};
 use crate::database::{misfit, quote, quote_all, unusable_names};
 

@@ -161,7 +161,9 @@ fn variable(
             rows + 1
         )));
     }
-    let rising = offsets.is_sorted();
+    // All are looked at, so that the processor compares several at a time.
+    let falls = |falls, [before, after]: &[i32; 2]| falls | (before > after);
+    let rising = !offsets.array_windows().fold(false, falls);
     let starts_at_0 = offsets.first() == Some(&0);
     let ends_with_data = offsets
         .last()

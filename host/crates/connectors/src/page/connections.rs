@@ -1,0 +1,125 @@
+//! Connections to PostgreSQL that pages are read over, each by one page at a time.
+//!
+//! Owns how many there are and which of them are used again; refuses to use one again whose last
+//! page did not come to its end. A pool of sqlx's asks the server twice more for each page.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Error, PgConnection};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+/// How long a free connection is waited for.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+/// One that rested for longer is asked whether it lives.
+const TRUSTED: Duration = Duration::from_secs(1);
+/// One that rested for longer is closed.
+const RESTED: Duration = Duration::from_secs(600);
+/// The oldest that is used, so that changes of rights and passwords arrive.
+const OLDEST: Duration = Duration::from_secs(1800);
+
+/// Connections of one dataset.
+pub(super) struct Connections {
+    options: PgConnectOptions,
+    places: Semaphore,
+    idle: Mutex<Vec<Idle>>,
+}
+
+struct Idle {
+    connection: PgConnection,
+    born: Instant,
+    since: Instant,
+}
+
+impl Connections {
+    /// None yet, and never more than `most`.
+    pub(super) fn new(options: PgConnectOptions, most: u32) -> Self {
+        Connections {
+            options,
+            places: Semaphore::new(most as usize),
+            idle: Mutex::default(),
+        }
+    }
+
+    /// The rows of a statement. It is sent once more, over a new connection, if an old one turns
+    /// out to be broken: the server was restarted, and reading changes nothing.
+    pub(super) async fn rows(
+        &self,
+        statement: &str,
+        bound: PgArguments,
+    ) -> Result<Vec<PgRow>, Error> {
+        let place = timeout(PATIENCE, self.places.acquire()).await;
+        let Ok(Ok(_place)) = place else {
+            return Err(Error::PoolTimedOut);
+        };
+        if let Some(mut old) = self.rested().await {
+            match fetch(&mut old.connection, statement, bound.clone()).await {
+                Err(error) if is_broken(&error) => {}
+                done => {
+                    self.keep(old);
+                    return done;
+                }
+            }
+        }
+        let mut new = Idle {
+            connection: self.options.connect().await?,
+            born: Instant::now(),
+            since: Instant::now(),
+        };
+        let done = fetch(&mut new.connection, statement, bound).await;
+        if !done.as_ref().is_err_and(is_broken) {
+            self.keep(new);
+        }
+        done
+    }
+
+    /// The one that was used last, if it lives.
+    async fn rested(&self) -> Option<Idle> {
+        loop {
+            let mut found = self.list().pop()?;
+            let rest = found.since.elapsed();
+            if rest > RESTED || found.born.elapsed() > OLDEST {
+                // It is of no use, whatever the server says to that.
+                let _ = found.connection.close().await;
+            } else if rest < TRUSTED
+                || matches!(timeout(TRUSTED, found.connection.ping()).await, Ok(Ok(())))
+            {
+                return Some(found);
+            }
+        }
+    }
+
+    fn keep(&self, used: Idle) {
+        let since = Instant::now();
+        self.list().push(Idle { since, ..used });
+    }
+
+    fn list(&self) -> std::sync::MutexGuard<'_, Vec<Idle>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn fetch(
+    connection: &mut PgConnection,
+    statement: &str,
+    bound: PgArguments,
+) -> Result<Vec<PgRow>, Error> {
+    // Safe by construction: declared names through `quote`, values bound.
+    let statement = AssertSqlSafe(statement.to_owned());
+    let query = sqlx::query_with(statement, bound);
+    query.fetch_all(connection).await
+}
+
+/// Whether a connection is of no more use: anything but a statement that was refused, and that too
+/// if the server is going down (class 57, but for a statement that took too long).
+fn is_broken(error: &Error) -> bool {
+    match error {
+        Error::Database(refused) => {
+            let code = refused.code();
+            code.is_none_or(|code| code.starts_with("57P") || code.starts_with("08"))
+        }
+        _ => true,
+    }
+}

@@ -1,0 +1,68 @@
+//! What SQLite refused, in sentences of ours.
+//!
+//! Owns the meaning of its result codes; refuses its words, which may quote a cell.
+
+use glovebox_core::SinkError;
+use sqlx::sqlite::SqliteError;
+
+/// The sink's error for a statement's, told without SQLite's words unless these are names only.
+pub(super) fn refusal(error: sqlx::Error, place: &str) -> SinkError {
+    let problem = match &error {
+        sqlx::Error::Database(e) => {
+            let code = code(&**e);
+            // "UNIQUE constraint failed: sales.id" and its like name columns; a trigger's message
+            // may say anything.
+            let names = match code {
+                1299 | 1555 | 2067 | 3091 => format!(": {}", e.message()),
+                _ => String::new(),
+            };
+            format!("{} (SQLite result {code}{names})", meaning(code))
+        }
+        _ => "the connection broke; run again".into(),
+    };
+    SinkError::Refused {
+        place: place.into(),
+        problem,
+    }
+}
+
+/// Why a file could not be opened.
+pub(super) fn opening(error: &sqlx::Error) -> &'static str {
+    match error {
+        sqlx::Error::Database(e) => meaning(code(&**e)),
+        _ => "the file's name is not UTF-8; rename it",
+    }
+}
+
+fn code(error: &dyn sqlx::error::DatabaseError) -> i32 {
+    error
+        .try_downcast_ref::<SqliteError>()
+        .and_then(|e| sqlx::error::DatabaseError::code(e)?.parse().ok())
+        .unwrap_or(1)
+}
+
+/// Result codes of SQLite that a load can meet: extended ones first, then their low byte.
+fn meaning(code: i32) -> &'static str {
+    match code {
+        275 => "a row breaks a check of the table; add a validator for the same rule",
+        787 => "a row refers to one that does not exist, or is referred to by another table",
+        1299 => "a null where the table takes none; add a validator that requires the column",
+        1555 | 2067 => {
+            "a row with the same key exists already; remove duplicates, or use mode replace"
+        }
+        1811 => "a trigger of the table refused a row",
+        3091 => "the table's types changed since they were checked; run again",
+        _ => match code & 0xff {
+            5 | 6 => "another program is writing to the file; try again when it is done",
+            8 => "the file or its folder is read-only; change its permissions",
+            10 => "the disk failed; its system log says more",
+            11 => "the file is damaged; restore it from a backup",
+            13 => "the disk is full; make room",
+            14 => "the file cannot be opened; check its permissions and its folder's",
+            18 => "a cell or a row is larger than SQLite allows",
+            19 => "a row breaks a constraint of the table",
+            26 => "the file is not an SQLite database; name another",
+            _ => "SQLite refused",
+        },
+    }
+}
