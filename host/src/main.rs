@@ -4,7 +4,9 @@ mod api;
 mod cli;
 mod compose;
 mod examine;
+mod https;
 mod signature;
+mod telemetry;
 
 use std::process::ExitCode;
 

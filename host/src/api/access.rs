@@ -135,7 +135,11 @@ pub(crate) async fn authenticate(api: &Api, headers: &HeaderMap) -> Result<Princ
         let holder = holder.ok_or_else(invalid)?;
         return Ok(known(api, holder.user, Via::Key(holder.key)));
     }
-    match api.tokens.check(token, now).ok_or_else(invalid)? {
+    let mut bearer = api.tokens.check(token, now);
+    if bearer.is_none() && api.tokens.learn(token).await {
+        bearer = api.tokens.check(token, now);
+    }
+    match bearer.ok_or_else(invalid)? {
         Bearer::Session { user, session } => {
             let standing = match api.standings.recall(&session) {
                 Some(standing) => standing,

@@ -36,6 +36,8 @@ pub(crate) enum Action {
     RunStart,
     RunFinish,
     RunCancel,
+    /// Another issuer has other keys than before.
+    IssuerKeys,
     /// A file was sent to be run.
     Upload,
     /// A report or rejects were looked at.
@@ -235,6 +237,7 @@ impl Action {
             Action::RunStart => audit::Action::RunStarted,
             Action::RunFinish => audit::Action::RunFinished,
             Action::RunCancel => audit::Action::RunCancelled,
+            Action::IssuerKeys => audit::Action::Configured,
             Action::Upload => audit::Action::Uploaded,
         }
     }
@@ -280,7 +283,9 @@ impl Event {
                 let (method, path) = target.split_once(' ').unwrap_or(("", target));
                 written.http(method, path)
             }
-            Action::KeyAdd | Action::KeyRevoke | Action::SecretUse => written.key(target),
+            Action::KeyAdd | Action::KeyRevoke | Action::SecretUse | Action::IssuerKeys => {
+                written.key(target)
+            }
             Action::RunStart
             | Action::RunFinish
             | Action::RunCancel

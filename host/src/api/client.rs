@@ -52,7 +52,7 @@ pub(crate) fn address<'h>(
     forwarded: impl DoubleEndedIterator<Item = &'h str>,
     proxies: &[Network],
 ) -> IpAddr {
-    let trusted = |a: IpAddr| proxies.iter().any(|n| n.contains(a));
+    let trusted = |a| is_proxy(a, proxies);
     let mut nearest = peer;
     let mut told = forwarded.rev().flat_map(|line| line.rsplit(','));
     while trusted(nearest) {
@@ -63,6 +63,11 @@ pub(crate) fn address<'h>(
         }
     }
     nearest.to_canonical()
+}
+
+/// Whether this is a configured proxy.
+pub(crate) fn is_proxy(peer: IpAddr, proxies: &[Network]) -> bool {
+    proxies.iter().any(|n| n.contains(peer))
 }
 
 /// What is counted as one client: an IPv4 address, or the IPv6 network of one customer, who has

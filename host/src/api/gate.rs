@@ -3,6 +3,7 @@
 //! Owns the order: size, address, rule, identity, rate, role, body, time; refuses a request at the
 //! first of them that fails, with a problem that says no more than it must.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,6 +21,7 @@ use super::problem::{Kind, Problem, Shaped};
 use super::routes::token::OAuthError;
 use super::rules::{self, Found, Rule};
 use super::state::Api;
+use crate::telemetry::{self, Incoming, Served};
 
 /// The longest that an upload may take; silence in it ends it earlier.
 const UPLOAD_TIME: Duration = Duration::from_secs(3600);
@@ -27,6 +29,9 @@ const UPLOAD_TIME: Duration = Duration::from_secs(3600);
 const LONGEST_URI: usize = 8 << 10;
 /// The longest that a body may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(15);
+
+/// The pattern of a request that has no route.
+const NOWHERE: &str = "none";
 
 /// The gate before all routes.
 pub(crate) struct Gate<E> {
@@ -48,8 +53,7 @@ impl<E: Endpoint> Gate<E> {
     }
 
     fn caller(&self, request: &Request) -> Caller {
-        let peer = request.remote_addr().as_socket_addr().map(|a| a.ip());
-        let peer = peer.unwrap_or(std::net::Ipv4Addr::UNSPECIFIED.into());
+        let peer = peer(request);
         let forwarded = request.headers().get_all("x-forwarded-for").iter();
         let forwarded: Vec<&str> = forwarded.filter_map(|v| v.to_str().ok()).collect();
         let number = self.number.fetch_add(1, Ordering::Relaxed);
@@ -67,7 +71,7 @@ impl<E: Endpoint> Gate<E> {
         caller: &mut Caller,
     ) -> (String, Result<Response, Problem>) {
         let api = &self.api;
-        let nowhere = || "none".to_owned();
+        let nowhere = || NOWHERE.to_owned();
         if let Err(problem) = self.measure(&request) {
             return (nowhere(), Err(problem));
         }
@@ -202,13 +206,30 @@ impl<E: Endpoint> Endpoint for Gate<E> {
             request.set_method(Method::GET);
         }
         let method = known(request.method());
+        let incoming = telemetry::on().then(|| {
+            let trusted = client::is_proxy(peer(&request), &self.api.config.proxies);
+            Incoming::of(request.headers(), trusted)
+        });
         let (pattern, answer) = self.answer(request, &mut caller).await;
         let mut response = answer.unwrap_or_else(IntoResponse::into_response);
         self.finish(&mut response, &caller);
         if head {
             response.take_body();
         }
-        self.tell(&caller, &pattern, method, &response, begun.elapsed());
+        let took = begun.elapsed();
+        self.tell(&caller, &pattern, method, &response, took);
+        if let Some(incoming) = incoming {
+            let served = Served {
+                route: Some(pattern.as_str()).filter(|p| *p != NOWHERE),
+                method,
+                status: response.status().as_u16(),
+                secure: self.api.config.tls.is_some(),
+                request: &caller.request,
+                problem: response.data::<Kind>().map_or("", |k| k.0),
+                took,
+            };
+            served.tell(incoming);
+        }
         Ok(response)
     }
 }
@@ -288,6 +309,12 @@ impl<E> Gate<E> {
             );
         }
     }
+}
+
+/// Who is at the other end of the connection.
+fn peer(request: &Request) -> IpAddr {
+    let peer = request.remote_addr().as_socket_addr().map(|a| a.ip());
+    peer.unwrap_or(Ipv4Addr::UNSPECIFIED.into())
 }
 
 /// A method as a label: there are as many as there are words.

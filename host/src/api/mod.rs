@@ -8,6 +8,7 @@ mod client;
 pub(crate) mod config;
 mod datasets;
 mod gate;
+mod issuers;
 mod limits;
 mod listener;
 mod metrics;
@@ -22,6 +23,7 @@ mod runs;
 mod serve;
 mod state;
 mod tokens;
+mod traces;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

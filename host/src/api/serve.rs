@@ -23,15 +23,13 @@ use super::metrics::Metrics;
 use super::places::{self, Secrets};
 use super::runs::Runs;
 use super::state::Api;
-use super::tokens::{External, Key, Tokens};
-use super::{now, openapi, routes};
+use super::tokens::{Key, Tokens};
+use super::{issuers, now, openapi, routes, traces};
 
 /// How often what is over is forgotten.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 /// Failed logins are remembered for so long, in seconds.
 const ATTEMPTS: i64 = 24 * 60 * 60;
-/// A key set larger than this is not read.
-const LARGEST_JWKS: u64 = 1 << 20;
 /// Connections on which nothing happens are closed after this.
 const IDLE: Duration = Duration::from_secs(75);
 
@@ -60,7 +58,8 @@ pub(crate) async fn serve(
         config.tls.clone(),
     )
     .context("`tls`")?;
-    let api = Arc::new(open(config, url.clone(), secrets).await?);
+    let (api, errands) = open(config, url.clone(), secrets).await?;
+    let api = Arc::new(api);
     let metrics = match api.config.metrics {
         None => None,
         Some(address) => Some(serve_metrics(&api, address).await?),
@@ -72,6 +71,8 @@ pub(crate) async fn serve(
         .record(Event::new(Action::ServerStart, Outcome::Success))
         .await?;
     let keeper = tokio::spawn(keep_house(Arc::clone(&api)));
+    let errands = errands.into_iter().map(|e| e.keep(api.audit.clone()));
+    let errands: Vec<_> = errands.collect();
     let worker = tokio::spawn(Arc::clone(&api.runs).work());
     ready(&url);
     Server::new_with_acceptor(listener)
@@ -80,6 +81,7 @@ pub(crate) async fn serve(
         .await
         .context("the server stopped")?;
     keeper.abort();
+    errands.iter().for_each(JoinHandle::abort);
     if let Some(metrics) = metrics {
         metrics.abort();
     }
@@ -113,7 +115,11 @@ async fn serve_metrics(api: &Arc<Api>, address: SocketAddr) -> anyhow::Result<Jo
     }))
 }
 
-async fn open(config: Config, url: String, secrets: Secrets<'_>) -> anyhow::Result<Api> {
+async fn open(
+    config: Config,
+    url: String,
+    secrets: Secrets<'_>,
+) -> anyhow::Result<(Api, Vec<issuers::Errand>)> {
     let audit = Audit::open(audit::options(&config.audit, secrets, Writer::Server)?)?;
     if let Some((_, key, _)) = &config.audit.checkpoints {
         let event = Event::new(Action::SecretUse, Outcome::Success).target(key.as_str());
@@ -129,26 +135,12 @@ async fn open(config: Config, url: String, secrets: Secrets<'_>) -> anyhow::Resu
         let event = Event::new(Action::SecretUse, Outcome::Success).target(name.as_str());
         audit.record(event).await?;
     }
-    let externals = config
-        .tokens
-        .issuers
-        .iter()
-        .map(|issuer| {
-            let place = || {
-                format!(
-                    "the keys of issuer {} in {}",
-                    issuer.url,
-                    issuer.jwks.display()
-                )
-            };
-            let size = std::fs::metadata(&issuer.jwks).with_context(place)?.len();
-            if size > LARGEST_JWKS {
-                bail!("{}: larger than {LARGEST_JWKS} bytes", place());
-            }
-            let bytes = std::fs::read(&issuer.jwks).with_context(place)?;
-            External::new(issuer, &bytes).map_err(|p| anyhow::anyhow!("{}: {p}", place()))
-        })
-        .collect::<anyhow::Result<Vec<_>>>()?;
+    traces::start(config.otlp.as_ref(), secrets)?;
+    for (_, secret) in config.otlp.iter().flat_map(|o| &o.headers) {
+        let event = Event::new(Action::SecretUse, Outcome::Success).target(secret.as_str());
+        audit.record(event).await?;
+    }
+    let (externals, errands) = issuers::open(&config.tokens.issuers)?;
     let catalog = Catalog::open(&places::catalog_place(&config.catalog, secrets)?).await?;
     let mut datasets = Vec::new();
     for dataset in &config.datasets {
@@ -171,7 +163,7 @@ async fn open(config: Config, url: String, secrets: Secrets<'_>) -> anyhow::Resu
         let event = Event::new(Action::SecretUse, Outcome::Success).target(name.as_str());
         audit.record(event).await?;
     }
-    Ok(Api {
+    let api = Api {
         runs,
         catalog,
         hasher: Hasher::new(Hashing::default())?,
@@ -185,7 +177,8 @@ async fn open(config: Config, url: String, secrets: Secrets<'_>) -> anyhow::Resu
         described,
         datasets,
         config,
-    })
+    };
+    Ok((api, errands))
 }
 
 /// Forgets what is over.

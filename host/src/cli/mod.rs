@@ -24,6 +24,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::telemetry;
+
 /// How a call ended; also the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -106,6 +108,7 @@ pub(crate) fn main() -> ExitCode {
         }
         Command::Completions(args) => completions::completions(&args),
     });
+    telemetry::stop();
     let exit = done.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
         Exit::Failed

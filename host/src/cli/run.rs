@@ -6,7 +6,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use glovebox_core::{RunOutcome, RunReport, Source};
@@ -19,6 +19,7 @@ use super::manifest::Text;
 use super::report::{Destination, peak_memory, print, role_of};
 use super::supervised::{self, Teller};
 use crate::compose::Composed;
+use crate::telemetry;
 
 /// A keyed mask that will take longer is announced before the first row.
 const WORTH_A_WARNING: Duration = Duration::from_secs(10);
@@ -131,6 +132,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         supervised::stop_with_standard_input(&stop).context("cannot watch standard input")?;
         supervised::tell_secrets(&composed.fetched());
     }
+    if !args.supervised {
+        // What a server has started, it tells itself.
+        telemetry::start_by_environment();
+    }
+    let began = SystemTime::now();
     let mut teller = args.supervised.then(|| Teller::new(source.as_ref()));
     let bar = progress_bar(source.as_ref());
     let report = Run {
@@ -151,6 +157,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         None => show(&bar, progress),
     });
     bar.finish_and_clear();
+    trace(&manifest.name, began, report.as_ref().ok());
     let report = report.inspect_err(|_| {
         if let Some(destination) = &report_file {
             destination.discard();
@@ -198,6 +205,26 @@ fn exit(report: &RunReport, manifest: &Manifest) -> Exit {
             Exit::TooManyRejects
         }
     }
+}
+
+/// Exports the run's spans, if somebody wants them.
+fn trace(pipeline: &str, began: SystemTime, report: Option<&RunReport>) {
+    if !telemetry::on() {
+        return;
+    }
+    let outcome = match report.map(|r| r.outcome) {
+        Some(RunOutcome::Done) => "done",
+        Some(RunOutcome::TooManyRejects) => "rejected",
+        None => "failed",
+    };
+    let ran = telemetry::Ran {
+        pipeline,
+        run: None,
+        outcome,
+        began,
+        report: report.and_then(|r| serde_json::to_value(r).ok()),
+    };
+    ran.tell(telemetry::Incoming::of_environment());
 }
 
 fn cores() -> usize {

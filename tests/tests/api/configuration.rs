@@ -58,6 +58,18 @@ fn each_mistake_is_shown_at_its_line_with_what_to_write() {
             "needs a key to be paged by",
         ),
         (
+            "telemetry: { otlp: { url: 'http://collector:4318' } }\n",
+            "traces cannot be sent there: plain http",
+        ),
+        (
+            "telemetry: { otlp: { url: 'https://c', headers: { host: { secret: s } } } }\n",
+            "this is no header that can be added",
+        ),
+        (
+            "telemetry: { otlp: { url: 'https://c', sample-percent: 0 } }\n",
+            "write 1 to 100",
+        ),
+        (
             &format!("{DATASET}    key: [id]\n"),
             "there is no such column",
         ),
@@ -81,6 +93,35 @@ fn each_mistake_is_shown_at_its_line_with_what_to_write() {
         let told = said(more);
         assert!(told.contains(says), "{more}\n{told}");
         assert!(told.contains("glovebox.yaml:"), "no place:\n{told}");
+    }
+}
+
+#[test]
+fn an_issuer_whose_keys_could_not_be_fetched_is_shown_at_its_line() {
+    for (issuer, says) in [
+        (
+            "url: 'https://idp', jwks: 'http://idp/keys'",
+            "no keys can be fetched there: plain http",
+        ),
+        (
+            "url: 'http://idp'",
+            "without `jwks`, keys are found by https",
+        ),
+        (
+            "url: 'https://ada:canary@idp'",
+            "it names a user before the host",
+        ),
+        (
+            "url: 'https://idp', jwks: keys.json, tls: { ca: ca.pem }",
+            "nothing is fetched",
+        ),
+    ] {
+        let issuers = format!("issuers: [{{ {issuer}, audience: a }}]");
+        let tokens = format!("tokens: {{ keys: [token-key], {issuers} }}");
+        let text = BASE.replace("tokens: { keys: [token-key] }", &tokens);
+        let folder = Pipeline::empty().file("glovebox.yaml", text);
+        let ran = folder.call(&["serve", "--check"]).ends_with(2).says(says);
+        assert!(ran.stderr.contains("glovebox.yaml:"), "{}", ran.stderr);
     }
 }
 

@@ -16,9 +16,7 @@ use glovebox_engine::manifest::typed::{self, Placed};
 
 use super::super::client::Network;
 use super::super::rules::{self, Permission};
-use super::{
-    Config, Database, Dataset, Issuer, Limits, MOST_ROWS, Server, Tls, Tokens, View, written,
-};
+use super::{Config, Database, Dataset, Limits, MOST_ROWS, Server, Tls, Tokens, View, written};
 
 /// What was found wrong so far, and where relative paths begin.
 pub(super) struct Checker<'f> {
@@ -60,6 +58,7 @@ pub(super) fn check(folder: &Path, written: written::Written) -> Result<Config, 
     }
     let pipelines = c.pipelines(written.pipelines.0, &roles);
     let runs = c.runs(&written.runs, limits.shutdown);
+    let otlp = written.telemetry.otlp.and_then(|o| c.otlp(o));
     if let Some(tokens) = &tokens {
         for role in tokens.issuers.iter().flat_map(|i| i.roles.values()) {
             if !roles.contains_key(role) {
@@ -83,6 +82,7 @@ pub(super) fn check(folder: &Path, written: written::Written) -> Result<Config, 
             datasets,
             pipelines,
             runs,
+            otlp,
         }),
         _ => {
             c.problems.sort_by_key(|p| p.span.start);
@@ -121,7 +121,7 @@ impl Checker<'_> {
         parsed
     }
 
-    fn url(&mut self, text: &Placed<String>) -> Option<String> {
+    pub(super) fn url(&mut self, text: &Placed<String>) -> Option<String> {
         let url = text.value.trim_end_matches('/');
         let good = ["http://", "https://"].iter().any(|s| url.starts_with(s))
             && url.bytes().all(|b| b.is_ascii_graphic());
@@ -289,24 +289,8 @@ impl Checker<'_> {
             12 * 60 * minute,
             10 * minute..=30 * day,
         );
-        let mut issuers = Vec::new();
-        for issuer in written.issuers {
-            let Some(url) = self.url(&issuer.url) else {
-                continue;
-            };
-            issuers.push(Issuer {
-                url,
-                audience: issuer.audience,
-                jwks: self.path(&issuer.jwks),
-                roles_claim: issuer.roles_claim.unwrap_or_else(|| "roles".into()),
-                roles: issuer
-                    .roles
-                    .0
-                    .into_iter()
-                    .map(|(theirs, ours)| (theirs.value, ours.value))
-                    .collect(),
-            });
-        }
+        let issuers = written.issuers.into_iter();
+        let issuers = issuers.filter_map(|issuer| self.issuer(issuer)).collect();
         Some(Tokens {
             keys,
             audience: written.audience.unwrap_or_else(|| "glovebox".into()),

@@ -4,6 +4,7 @@
 //! it names.
 
 mod check;
+mod outgoing;
 mod work;
 mod written;
 
@@ -16,9 +17,11 @@ use glovebox_connectors::page;
 use glovebox_core::SecretName;
 use glovebox_engine::manifest::Diagnostic;
 use glovebox_engine::manifest::model::Store;
+use hyper::header::HeaderName;
 
 use super::client::Network;
 use super::rules::Permission;
+use crate::https::Address;
 
 /// The whole configuration, checked.
 #[derive(Debug)]
@@ -41,6 +44,7 @@ pub(crate) struct Config {
     pub(crate) datasets: Vec<Dataset>,
     pub(crate) pipelines: Vec<Pipeline>,
     pub(crate) runs: RunsConfig,
+    pub(crate) otlp: Option<Otlp>,
 }
 
 /// Where the audit log is, and what is held against its keeper.
@@ -120,12 +124,36 @@ pub(crate) struct Tokens {
 pub(crate) struct Issuer {
     pub(crate) url: String,
     pub(crate) audience: String,
-    /// A file with its JSON Web Key Set.
-    pub(crate) jwks: PathBuf,
+    pub(crate) keys: KeySource,
+    /// Who vouches for its server; Mozilla's list of authorities when nobody is named.
+    pub(crate) ca: Option<PathBuf>,
     /// The claim that holds roles.
     pub(crate) roles_claim: String,
     /// Their word for a role: ours.
     pub(crate) roles: BTreeMap<String, String>,
+}
+
+/// Where an issuer's keys are.
+#[derive(Debug, Clone)]
+pub(crate) enum KeySource {
+    /// In a file, a JSON Web Key Set.
+    File(PathBuf),
+    /// At this address.
+    Address(Address),
+    /// Where its discovery document says, which is at this address.
+    Discovery(Address),
+}
+
+/// A collector of traces.
+#[derive(Debug, Clone)]
+pub(crate) struct Otlp {
+    pub(crate) address: Address,
+    /// Headers of each request, whose values are secrets.
+    pub(crate) headers: Vec<(HeaderName, SecretName)>,
+    /// Who vouches for it; Mozilla's list of authorities when nobody is named.
+    pub(crate) ca: Option<PathBuf>,
+    /// Of so many in a hundred requests, where nobody before us has decided.
+    pub(crate) sample: u32,
 }
 
 /// How much anybody may ask for.

@@ -32,6 +32,24 @@ pub(super) struct Written {
     pub(super) pipelines: Ordered<Pipeline>,
     #[serde(default)]
     pub(super) runs: Runs,
+    #[serde(default)]
+    pub(super) telemetry: Telemetry,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Telemetry {
+    pub(super) otlp: Option<Otlp>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Otlp {
+    pub(super) url: Placed<String>,
+    #[serde(default)]
+    pub(super) headers: Ordered<SecretRef>,
+    pub(super) tls: Option<Authorities>,
+    pub(super) sample_percent: Option<Placed<u32>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -131,7 +149,8 @@ pub(super) struct Tokens {
 pub(super) struct Issuer {
     pub(super) url: Placed<String>,
     pub(super) audience: String,
-    pub(super) jwks: String,
+    pub(super) jwks: Option<Placed<String>>,
+    pub(super) tls: Option<Placed<Authorities>>,
     pub(super) roles_claim: Option<String>,
     #[serde(default)]
     pub(super) roles: Ordered<Placed<String>>,

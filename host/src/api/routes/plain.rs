@@ -52,7 +52,7 @@ impl Endpoint for Metrics {
     async fn call(&self, _: Request) -> Result<Response> {
         Ok(Response::builder()
             .content_type("text/plain; version=0.0.4; charset=utf-8")
-            .body(self.0.metrics.text() + &self.0.runs.metrics()))
+            .body(self.0.metrics.text() + &self.0.runs.metrics() + &self.0.tokens.metrics()))
     }
 }
 

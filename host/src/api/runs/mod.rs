@@ -10,13 +10,14 @@ mod rejects;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use glovebox_catalog::{Catalog, Run, RunState};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use super::audit::{Action, Audit, Event, Outcome, Who};
 use super::config::{Pipeline, RunsConfig};
+use crate::telemetry;
 use child::Ended;
 pub(crate) use rejects::{Page, page as rejects_page};
 
@@ -233,6 +234,7 @@ impl Runs {
         }
         self.counts
             .ended(&run.pipeline, state.word(), report.as_deref());
+        tell(run, state.word(), report.as_deref());
         if run.upload {
             self.folder().forget_input(&run.id);
         }
@@ -276,6 +278,22 @@ impl Drop for Slot<'_> {
         self.0.active.fetch_sub(1, Ordering::Relaxed);
         self.0.wake();
     }
+}
+
+/// Exports a run's spans, if somebody wants them.
+fn tell(run: &Run, outcome: &'static str, report: Option<&str>) {
+    if !telemetry::on() {
+        return;
+    }
+    let began = run.started.and_then(|at| u64::try_from(at).ok());
+    let ran = telemetry::Ran {
+        pipeline: &run.pipeline,
+        run: Some(&run.id),
+        outcome,
+        began: UNIX_EPOCH + Duration::from_secs(began.unwrap_or_default()),
+        report: report.and_then(|r| serde_json::from_str(r).ok()),
+    };
+    ran.tell(telemetry::Incoming::default());
 }
 
 fn who(run: &Run) -> Who {

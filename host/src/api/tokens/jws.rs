@@ -20,7 +20,7 @@ use serde_json::Value;
 const LONGEST: usize = 8 << 10;
 
 /// A public key; it fits one algorithm and no other.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verifier {
     /// `EdDSA` with Ed25519.
     Ed25519(Vec<u8>),
@@ -104,53 +104,71 @@ impl Members {
     }
 }
 
-/// The claims of a token whose signature is good, and which key made it.
+/// A token that may have been made by anybody: only its header was read.
 #[derive(Debug)]
-pub(crate) struct Verified {
-    pub(crate) claims: Members,
-    pub(crate) kid: String,
+pub(crate) struct Unverified<'t> {
+    /// What is signed.
+    message: &'t str,
+    claims: &'t str,
+    signature: &'t str,
+    algorithm: String,
+    kid: String,
 }
 
-/// Verifies a token by the key that its header names; `keys` finds it. None if anything at all is
-/// wrong: what exactly is nobody's business.
-pub(crate) fn verify<'k>(
-    token: &str,
-    keys: impl FnOnce(&str) -> Option<&'k Verifier>,
-) -> Option<Verified> {
-    if token.len() > LONGEST {
-        return None;
-    }
-    let (message, signature) = token.rsplit_once('.')?;
-    let (header, claims) = message.split_once('.')?;
-    if claims.contains('.') {
-        return None;
-    }
-    let header = members(header)?;
-    let known = |name: &str| matches!(name, "alg" | "kid" | "typ" | "x5t" | "x5t#S256");
-    // `crit` asks for what we do not do; `b64` and `zip` would change what is signed; `jwk`,
-    // `jku`, `x5c` and `x5u` bring a key along. No issuer needs them for an access token.
-    if !header.0.keys().all(|name| known(name)) {
-        return None;
-    }
-    if let Some(kind) = header.0.get("typ") {
-        let kind = kind.as_str()?;
-        if !kind.eq_ignore_ascii_case("JWT") && !kind.eq_ignore_ascii_case("at+jwt") {
+impl<'t> Unverified<'t> {
+    /// Takes a token apart. None if anything at all is wrong: what exactly is nobody's business.
+    pub(crate) fn parse(token: &'t str) -> Option<Self> {
+        if token.len() > LONGEST {
             return None;
         }
+        let (message, signature) = token.rsplit_once('.')?;
+        let (header, claims) = message.split_once('.')?;
+        if claims.contains('.') {
+            return None;
+        }
+        let header = members(header)?;
+        let known = |name: &str| matches!(name, "alg" | "kid" | "typ" | "x5t" | "x5t#S256");
+        // `crit` asks for what we do not do; `b64` and `zip` would change what is signed; `jwk`,
+        // `jku`, `x5c` and `x5u` bring a key along. No issuer needs them for an access token.
+        if !header.0.keys().all(|name| known(name)) {
+            return None;
+        }
+        if let Some(kind) = header.0.get("typ") {
+            let kind = kind.as_str()?;
+            if !kind.eq_ignore_ascii_case("JWT") && !kind.eq_ignore_ascii_case("at+jwt") {
+                return None;
+            }
+        }
+        Some(Unverified {
+            message,
+            claims,
+            signature,
+            algorithm: header.text("alg")?.to_owned(),
+            kid: header.text("kid").filter(|k| k.len() <= 256)?.to_owned(),
+        })
     }
-    let kid = header.text("kid").filter(|k| k.len() <= 256)?;
-    let key = keys(kid)?;
-    if !key.fits(header.text("alg")?) {
-        return None;
+
+    /// The key that it names.
+    pub(crate) fn kid(&self) -> &str {
+        &self.kid
     }
-    let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
-    if !key.verify(message.as_bytes(), &signature) {
-        return None;
+
+    /// Its claims, if this key has signed them.
+    pub(crate) fn verified_by(&self, key: &Verifier) -> Option<Members> {
+        if !key.fits(&self.algorithm) {
+            return None;
+        }
+        let signature = URL_SAFE_NO_PAD.decode(self.signature).ok()?;
+        if !key.verify(self.message.as_bytes(), &signature) {
+            return None;
+        }
+        members(self.claims)
     }
-    Some(Verified {
-        claims: members(claims)?,
-        kid: kid.to_owned(),
-    })
+
+    /// Who is said to have made it, for finding out whom to ask for the key and for nothing else.
+    pub(crate) fn said_issuer(&self) -> Option<String> {
+        members(self.claims)?.text("iss").map(ToOwned::to_owned)
+    }
 }
 
 /// Base64 without padding, whose unused bits are zero, of an object.

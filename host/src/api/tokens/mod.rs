@@ -10,13 +10,14 @@ mod seen;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-pub(crate) use issuers::External;
+pub(crate) use issuers::{External, Pace, Published, Remote};
 #[cfg(test)]
 use jws::Verifier;
-use jws::{Members, Verified};
+use jws::{Members, Unverified};
 pub(crate) use keys::Key;
 use seen::{Memory, Seen};
 
@@ -88,12 +89,10 @@ impl Tokens {
         if let Some(seen) = self.memory.recall(token) {
             return session(seen, now);
         }
-        let find = |kid: &str| {
-            let ours = self.keys.iter().find(|k| k.kid == kid).map(|k| &k.verifier);
-            ours.or_else(|| self.externals.iter().find_map(|e| e.key(kid)))
-        };
-        let Verified { claims, kid } = jws::verify(token, find)?;
-        if self.keys.iter().any(|k| k.kid == kid) {
+        let unverified = Unverified::parse(token)?;
+        let ours = self.keys.iter().find(|k| k.kid == unverified.kid());
+        if let Some(key) = ours {
+            let claims = unverified.verified_by(&key.verifier)?;
             standard(&claims, &self.issuer, &self.audience, now)?;
             claims.text("jti")?;
             let seen = Seen {
@@ -105,13 +104,39 @@ impl Tokens {
             self.memory.remember(token, seen.clone(), now);
             return session(seen, now);
         }
-        let external = self.externals.iter().find(|e| e.key(&kid).is_some())?;
-        standard(&claims, &external.url, &external.audience, now)?;
-        Some(Bearer::External {
-            issuer: external.url.clone(),
-            subject: claims.text("sub").filter(|s| s.len() <= 256)?.to_owned(),
-            roles: external.roles(&claims),
-        })
+        // Two issuers may call their keys alike. Theirs are not remembered, as keys may go.
+        self.externals
+            .iter()
+            .find_map(|e| e.check(&unverified, now))
+    }
+
+    /// Whether it is worth checking a token again, since the issuer that it names was asked for a
+    /// key that we did not know. Nobody else's tokens wait for that.
+    pub(crate) async fn learn(&self, token: &str) -> bool {
+        if self.fetched().next().is_none() {
+            return false;
+        }
+        let remote = || {
+            let token = Unverified::parse(token)?;
+            let issuer = token.said_issuer()?;
+            self.externals
+                .iter()
+                .find_map(|e| e.unknown(&token, &issuer))
+        };
+        match remote() {
+            Some(remote) => remote.ask().await,
+            None => false,
+        }
+    }
+
+    /// The issuers whose keys are fetched.
+    pub(crate) fn fetched(&self) -> impl Iterator<Item = &Arc<Remote>> {
+        self.externals.iter().filter_map(External::fetched)
+    }
+
+    /// How their keys are, for Prometheus.
+    pub(crate) fn metrics(&self) -> String {
+        issuers::metrics(self.fetched())
     }
 
     /// The public halves as a JSON Web Key Set.

@@ -256,7 +256,8 @@ mod external {
         let config = config::Issuer {
             url: "https://idp.example".into(),
             audience: "glovebox-api".into(),
-            jwks: "unused".into(),
+            keys: config::KeySource::File("unused".into()),
+            ca: None,
             roles_claim: "groups".into(),
             roles: roles
                 .iter()
@@ -297,12 +298,52 @@ mod external {
         assert_eq!(tokens.check(&as_them, NOW), None);
     }
 
+    /// What one issuer calls its key is no reason to refuse another's token.
+    #[test]
+    fn two_issuers_may_call_their_keys_alike() {
+        let named = |letter: &str, url: &str| {
+            let mut jwk = key(letter).jwk();
+            jwk["kid"] = json!("1");
+            let config = config::Issuer {
+                url: url.into(),
+                audience: "glovebox-api".into(),
+                keys: config::KeySource::File("unused".into()),
+                ca: None,
+                roles_claim: "groups".into(),
+                roles: BTreeMap::new(),
+            };
+            let set = json!({ "keys": [jwk] }).to_string();
+            External::new(&config, set.as_bytes()).unwrap()
+        };
+        let externals = vec![
+            named("I", "https://idp.example"),
+            named("M", "https://other.example"),
+        ];
+        let tokens = Tokens::new(&config(), "https://here", vec![key("A")], externals);
+        let mut other = theirs();
+        other["iss"] = json!("https://other.example");
+        for (letter, claims, good) in [
+            ("I", theirs(), true),
+            ("M", other.clone(), true),
+            ("M", theirs(), false),
+            ("I", other, false),
+        ] {
+            let token = signed(letter, &header("1"), &claims.to_string());
+            assert_eq!(
+                tokens.check(&token, NOW).is_some(),
+                good,
+                "{letter} {claims}"
+            );
+        }
+    }
+
     #[test]
     fn a_key_set_without_a_use_is_refused() {
         let config = config::Issuer {
             url: "https://idp.example".into(),
             audience: "x".into(),
-            jwks: "unused".into(),
+            keys: config::KeySource::File("unused".into()),
+            ca: None,
             roles_claim: "roles".into(),
             roles: BTreeMap::new(),
         };
@@ -310,7 +351,16 @@ mod external {
         let small = json!({ "keys": [
             { "kty": "RSA", "kid": "r", "n": part(&"n".repeat(128)), "e": "AQAB" },
         ]});
-        for bad in ["", "[]", "{}", r#"{"keys":[]}"#, &twice, &small.to_string()] {
+        let many = json!({ "keys": vec![key("A").jwk(); 101] }).to_string();
+        for bad in [
+            "",
+            "[]",
+            "{}",
+            r#"{"keys":[]}"#,
+            &twice,
+            &small.to_string(),
+            &many,
+        ] {
             assert!(External::new(&config, bad.as_bytes()).is_err(), "{bad}");
         }
     }

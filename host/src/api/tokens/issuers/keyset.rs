@@ -1,6 +1,7 @@
-//! Other issuers whose tokens are accepted: OpenID Connect providers, by their key set in a file.
+//! A JSON Web Key Set (RFC 7517) of somebody else's.
 //!
-//! Owns which of their keys are used; refuses secret keys, weak ones, and two of one name.
+//! Owns which of its keys are used; refuses secret keys, weak ones, two of one name, and more than
+//! any issuer has.
 
 use std::collections::BTreeMap;
 
@@ -8,30 +9,30 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-use super::jws::{Members, Verifier};
-use crate::api::config;
+use super::super::jws::Verifier;
 
-/// Somebody else whose tokens are accepted.
-#[derive(Debug)]
-pub(crate) struct External {
-    pub(crate) url: String,
-    pub(crate) audience: String,
-    roles_claim: String,
-    roles: BTreeMap<String, String>,
-    keys: BTreeMap<String, Verifier>,
-}
+/// Keys of a set at most.
+pub(super) const MOST: usize = 100;
 
-impl External {
-    /// Reads the key set.
+/// Public keys by their `kid`.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct KeySet(BTreeMap<String, Verifier>);
+
+impl KeySet {
+    /// Reads a set.
     ///
     /// # Errors
     /// A sentence: when it is no key set, or none of its keys can be used.
-    pub(crate) fn new(config: &config::Issuer, jwks: &[u8]) -> Result<Self, String> {
+    pub(super) fn parse(jwks: &[u8]) -> Result<Self, String> {
         let set: Value =
             serde_json::from_slice(jwks).map_err(|_| "it is no JSON Web Key Set".to_owned())?;
         let list = set.get("keys").and_then(Value::as_array);
+        let list = list.ok_or("it has no `keys`, which a JSON Web Key Set has")?;
+        if list.len() > MOST {
+            return Err(format!("it has more than {MOST} keys"));
+        }
         let mut keys = BTreeMap::new();
-        for jwk in list.ok_or("it has no `keys`, which a JSON Web Key Set has")? {
+        for jwk in list {
             let Some((kid, key)) = public_key(jwk) else {
                 continue;
             };
@@ -45,22 +46,15 @@ impl External {
                     .into(),
             );
         }
-        Ok(External {
-            url: config.url.clone(),
-            audience: config.audience.clone(),
-            roles_claim: config.roles_claim.clone(),
-            roles: config.roles.clone(),
-            keys,
-        })
+        Ok(KeySet(keys))
     }
 
-    pub(super) fn key(&self, kid: &str) -> Option<&Verifier> {
-        self.keys.get(kid)
+    pub(super) fn get(&self, kid: &str) -> Option<&Verifier> {
+        self.0.get(kid)
     }
 
-    pub(super) fn roles(&self, claims: &Members) -> Vec<String> {
-        let claim = claims.0.get(&self.roles_claim);
-        claim.map_or_else(Vec::new, |theirs| super::translate(theirs, &self.roles))
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 }
 
