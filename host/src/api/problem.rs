@@ -37,7 +37,7 @@ macro_rules! kinds {
                 Problem::new(StatusCode::$status, $kind, $title)
             })*
 
-            #[cfg(test)]
+            /// One of each kind.
             pub(crate) fn all() -> Vec<Problem> {
                 vec![$(Problem::$name()),*]
             }
@@ -55,11 +55,11 @@ kinds! {
     method_not_allowed, METHOD_NOT_ALLOWED, "method-not-allowed", "Not with this method.";
     not_acceptable, NOT_ACCEPTABLE, "not-acceptable", "None of the accepted types is offered.";
     request_timeout, REQUEST_TIMEOUT, "request-timeout", "The request took too long to arrive.";
-    conflict, CONFLICT, "conflict", "There is one already.";
+    conflict, CONFLICT, "conflict", "It does not go with what is there already.";
     too_large, PAYLOAD_TOO_LARGE, "too-large", "The body is too large.";
     uri_too_long, URI_TOO_LONG, "uri-too-long", "The address is too long.";
     unsupported_type, UNSUPPORTED_MEDIA_TYPE, "unsupported-type", "The body is of another type than expected.";
-    unprocessable, UNPROCESSABLE_ENTITY, "unprocessable", "The body does not say what is needed.";
+    unprocessable, UNPROCESSABLE_ENTITY, "unprocessable", "The request does not say what is needed.";
     too_many, TOO_MANY_REQUESTS, "too-many-requests", "Too many requests; try again later.";
     headers_too_large, REQUEST_HEADER_FIELDS_TOO_LARGE, "headers-too-large", "The headers are too large.";
     internal, INTERNAL_SERVER_ERROR, "internal", "The server failed; its log says more.";
@@ -111,9 +111,22 @@ impl Problem {
         self.kind
     }
 
-    #[cfg(test)]
     pub(crate) fn status(&self) -> StatusCode {
         self.status
+    }
+
+    fn told(&self) -> Told<'_> {
+        Told {
+            r#type: format!("urn:glovebox:problem:{}", self.kind),
+            title: self.title,
+            status: self.status.as_u16(),
+            detail: self.detail.as_deref(),
+        }
+    }
+
+    /// As a client sees it.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::to_value(self.told()).unwrap_or_default()
     }
 
     /// What a framework's error is told as.
@@ -144,13 +157,7 @@ pub(crate) struct Kind(pub(crate) &'static str);
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let told = Told {
-            r#type: format!("urn:glovebox:problem:{}", self.kind),
-            title: self.title,
-            status: self.status.as_u16(),
-            detail: self.detail.as_deref(),
-        };
-        let body = serde_json::to_vec(&told).unwrap_or_default();
+        let body = serde_json::to_vec(&self.told()).unwrap_or_default();
         let mut response = Response::builder()
             .status(self.status)
             .content_type("application/problem+json")

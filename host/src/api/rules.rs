@@ -91,6 +91,9 @@ const fn route(method: &'static str, path: &'static str, rule: Rule) -> Route {
 /// Whose body may be long: its handler reads it as it comes, and bounds it itself.
 pub(crate) const UPLOADS: &str = "/pipelines/{name}/uploads";
 
+/// Where the rejects of a run are run again.
+pub(crate) const RERUNS: &str = "/runs/{id}/rejects/runs";
+
 /// Every route but those of datasets, which are `GET /NAME` and need [`Permission::Data`].
 pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/token", Rule::Public),
@@ -117,6 +120,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/runs/{id}/cancel", Rule::Needs(Permission::Run)),
     route("GET", "/runs/{id}/report", Rule::Needs(Permission::Watch)),
     route("GET", "/runs/{id}/rejects", Rule::Needs(Permission::Watch)),
+    route("POST", RERUNS, Rule::Needs(Permission::Run)),
     route("GET", "/metrics", Rule::Needs(Permission::Metrics)),
     route("GET", "/healthz", Rule::Public),
     route("GET", "/readyz", Rule::Public),

@@ -48,4 +48,10 @@ impl Api {
         }
         Ok(self.audit.record(event).await?)
     }
+
+    /// Whether what is about to be done can be recorded, as far as is known: what cannot be is not
+    /// begun.
+    pub(crate) fn recordable(&self) -> Result<(), Problem> {
+        Ok(self.audit.ready()?)
+    }
 }

@@ -110,6 +110,13 @@ fn write_report(report: &RunReport, out: &mut impl Write) -> std::io::Result<()>
             report.resumed_rows, report.run
         )?;
     }
+    if let Some(rerun) = &report.rerun {
+        writeln!(
+            out,
+            "  the rejects of {}, and {} other rows passed over",
+            rerun.rejects_of, rerun.passed_over
+        )?;
+    }
     for step in &report.steps {
         let mut fate = String::new();
         if step.filtered > 0 {

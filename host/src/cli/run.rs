@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::Context;
 use glovebox_core::{RunOutcome, RunReport, Source};
 use glovebox_engine::manifest::Manifest;
-use glovebox_engine::{ArmedStep, Progress, Run, Start, arm};
+use glovebox_engine::{ArmedStep, Progress, RerunError, Run, Selection, Start, arm, can_rerun};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Exit;
@@ -46,6 +46,14 @@ pub(super) struct Args {
     /// Write rejects here instead of where the manifest says.
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
+    /// Run only the rows that this list of rejects names, as an earlier run wrote it; with
+    /// `--input`, those rows of a corrected file.
+    #[arg(long, value_name = "FILE")]
+    rejects_of: Option<PathBuf>,
+    /// Of several runs that rejected rows of these numbers: the one that wrote the list, by the
+    /// name that its report has as `run`.
+    #[arg(long, value_name = "RUN", requires = "rejects_of")]
+    of_run: Option<String>,
     /// For programs: progress as JSON lines on standard error; the run stops when standard input
     /// ends.
     #[arg(long)]
@@ -86,6 +94,17 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         eprintln!("error: a supervised run cannot read rows from standard input; name a file");
         return Ok(Exit::Usage);
     }
+    let only = match only(args, &manifest) {
+        Ok(only) => only,
+        Err(problem) => {
+            eprintln!("error: `--rejects-of`: {problem}");
+            return Ok(Exit::Usage);
+        }
+    };
+    if args.rejects_of.is_some() && args.report == args.rejects_of {
+        eprintln!("error: `--report` names the list of rejects; give the report a file of its own");
+        return Ok(Exit::Usage);
+    }
     if let Some(taken) = args.report.as_deref().and_then(|r| role_of(r, &manifest)) {
         eprintln!(
             "error: `--report` names {taken} of this pipeline; give the report a file of its own"
@@ -106,7 +125,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     };
     let report_file = args.report.as_deref().map(Destination::open).transpose()?;
     let workers = args.workers.map_or_else(cores, usize::from);
-    announce_cost(&steps, source.as_ref());
+    announce_cost(&steps, source.as_ref(), only.as_ref());
 
     let stop = stop_on_ctrl_c()?;
     if args.supervised {
@@ -130,6 +149,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         at_most: manifest.rejects.at_most.as_ref().map(|a| a.value),
         workers,
         start: args.start(),
+        only: only.as_ref(),
+        note: &|note| eprintln!("note: {note}"),
     }
     .run(&stop, &mut |progress| match &mut teller {
         Some(teller) => teller.tell(progress),
@@ -159,6 +180,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         print(&report);
     }
     Ok(exit(&report, &manifest))
+}
+
+/// The rows that are to be run, if not all are.
+fn only(args: &Args, manifest: &Manifest) -> Result<Option<Selection>, RerunError> {
+    let Some(list) = &args.rejects_of else {
+        return Ok(None);
+    };
+    can_rerun(manifest)?;
+    let only = Selection::read(list, args.input.is_some())?;
+    Ok(Some(only.of_run(args.of_run.clone())))
 }
 
 fn exit(report: &RunReport, manifest: &Manifest) -> Exit {
@@ -201,11 +232,15 @@ fn cores() -> usize {
 }
 
 /// Says before the first row what a slow keyed mask may cost.
-fn announce_cost(steps: &[ArmedStep<'_>], source: &dyn Source) {
+fn announce_cost(steps: &[ArmedStep<'_>], source: &dyn Source, only: Option<&Selection>) {
+    let rows = match only {
+        Some(only) => Some(only.rows().len() as u64),
+        None => source.estimate_rows(),
+    };
     for step in steps {
         for (_, one) in &step.costly {
             let name = &step.planned.name;
-            match source.estimate_rows() {
+            match rows {
                 Some(rows) => {
                     let total = glovebox_masking::estimate(rows, *one, cores());
                     if total > WORTH_A_WARNING {

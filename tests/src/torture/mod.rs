@@ -19,6 +19,7 @@ use std::time::Duration;
 
 pub use faults::Fault;
 pub use proxy::Moment;
+pub use room::Room;
 pub use target::Target;
 
 use crate::postgres::Postgres;

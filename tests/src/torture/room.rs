@@ -7,13 +7,13 @@ use std::process::Command;
 
 /// A tmpfs.
 #[derive(Debug)]
-pub(super) struct Room {
+pub struct Room {
     folder: PathBuf,
 }
 
 impl Room {
     /// Mounts one over a folder, with room for all. None if this process may not.
-    pub(super) fn over(folder: &Path) -> Option<Room> {
+    pub fn over(folder: &Path) -> Option<Room> {
         let mounted = call(
             "mount",
             &["-t", "tmpfs", "-o", "size=1g,mode=0755", "glovebox"],
@@ -25,7 +25,7 @@ impl Room {
     }
 
     /// Leaves so many bytes beside what is used.
-    pub(super) fn leave(&self, bytes: u64) -> bool {
+    pub fn leave(&self, bytes: u64) -> bool {
         let Ok(found) = rustix::fs::statvfs(&self.folder) else {
             return false;
         };

@@ -95,6 +95,10 @@ const TABLE: &[(&str, &[&str])] = &[
         "GET /runs/{id}/rejects",
         &["admin", "operator", "analyst", "auditor", "key"],
     ),
+    (
+        "POST /runs/{id}/rejects/runs",
+        &["admin", "operator", "key"],
+    ),
     ("GET /metrics", &["admin", "operator", "scraper", "key"]),
     ("GET /healthz", &ALL),
     ("GET /readyz", &ALL),

@@ -70,7 +70,7 @@ fn server() -> Server {
     server
 }
 
-fn post(server: &Server, token: &str, target: &str, headers: &[(&str, &str)]) -> Reply {
+pub(crate) fn post(server: &Server, token: &str, target: &str, headers: &[(&str, &str)]) -> Reply {
     let bearer = format!("Bearer {token}");
     let all = [&[("Authorization", bearer.as_str())], headers].concat();
     server.call("POST", target, &all, b"")
@@ -83,7 +83,12 @@ fn start(server: &Server, token: &str, pipeline: &str) -> String {
 
 /// The run, once `there` holds.
 #[track_caller]
-fn until(server: &Server, token: &str, id: &str, there: impl Fn(&Value) -> bool) -> Value {
+pub(crate) fn until(
+    server: &Server,
+    token: &str,
+    id: &str,
+    there: impl Fn(&Value) -> bool,
+) -> Value {
     let started = Instant::now();
     loop {
         let run = server.get(&format!("/runs/{id}"), token).is(200).json();
@@ -99,11 +104,11 @@ fn until(server: &Server, token: &str, id: &str, there: impl Fn(&Value) -> bool)
     }
 }
 
-fn is_over(run: &Value) -> bool {
+pub(crate) fn is_over(run: &Value) -> bool {
     !["queued", "running"].contains(&run["state"].as_str().unwrap())
 }
 
-fn stored(folder: &Pipeline, database: &str, table: &str) -> u64 {
+pub(crate) fn stored(folder: &Pipeline, database: &str, table: &str) -> u64 {
     let rows = sqlite::query(
         &folder.path(database),
         &format!("SELECT CAST(count(*) AS TEXT) FROM {table}"),
@@ -139,7 +144,7 @@ fn a_run_is_started_followed_and_reported_without_a_value() {
     assert_eq!(reject["violations"][0]["rule"], "required");
     let _ = server
         .get(&format!("/runs/{id}/rejects?after=1"), &token)
-        .is(400);
+        .is(404);
 
     let metrics = server.get("/metrics", &token).is(200).text();
     for line in [
@@ -196,7 +201,13 @@ fn the_same_request_made_again_gets_the_same_run() {
     assert_eq!(first.header("location"), again.header("location"));
     let _ = ask("/pipelines/sales/runs?mode=again").is(422);
     let _ = ask("/pipelines/slow/runs").is(422);
-    for bad in ["", &"x".repeat(201)] {
+    let twice = [
+        ("Idempotency-Key", "monday"),
+        ("Idempotency-Key", "tuesday"),
+    ];
+    let _ = post(&server, &token, "/pipelines/sales/runs", &twice).is(400);
+    // One that cannot be read must not count as none.
+    for bad in ["", "caf\u{e9}", "a\tb", &"x".repeat(201)] {
         let key = [("Idempotency-Key", bad)];
         let _ = post(&server, &token, "/pipelines/sales/runs", &key).is(400);
     }

@@ -15,5 +15,6 @@ mod pins;
 mod plugin_commands;
 mod postgres;
 mod postgres_source;
+mod rerun;
 mod sums;
 mod torture;

@@ -189,8 +189,8 @@ impl Notary {
             }
         };
         file.write_all(&line)
-            .and_then(|()| file.sync_data())
             .map_err(AuditError::file("write", &path))?;
+        file.sync_data().map_err(AuditError::sync(&path))?;
         self.number += 1;
         self.previous = head;
         self.since = 0;

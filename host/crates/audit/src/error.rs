@@ -18,6 +18,24 @@ pub enum AuditError {
         /// What the system said.
         problem: String,
     },
+    /// There is no room for what was to be written.
+    #[error("cannot {what} {path}: no room is left on its disk")]
+    Full {
+        /// What was tried.
+        what: &'static str,
+        /// On what.
+        path: String,
+    },
+    /// There was no room for an earlier record, and there is none yet.
+    #[error(
+        "the audit log in {folder} takes no records now, because of: {problem}; it goes on by itself when there is room"
+    )]
+    Waits {
+        /// The log's folder.
+        folder: String,
+        /// The first failure.
+        problem: String,
+    },
     /// Another process writes this log.
     #[error(
         "another process writes the audit log in {folder}; stop it, or give this one a folder of its own"
@@ -76,8 +94,23 @@ pub enum AuditError {
 impl AuditError {
     pub(crate) fn file(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.display().to_string();
+        move |e| match e.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                AuditError::Full { what, path }
+            }
+            _ => AuditError::File {
+                what,
+                path,
+                problem: e.to_string(),
+            },
+        }
+    }
+
+    /// After a sync that failed nobody knows what the disk holds, whatever the reason was.
+    pub(crate) fn sync(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.display().to_string();
         move |e| AuditError::File {
-            what,
+            what: "sync",
             path,
             problem: e.to_string(),
         }

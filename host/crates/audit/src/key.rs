@@ -4,6 +4,7 @@
 //! Owns how keys look as text and which one a signature is by; refuses to show the secret half.
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
@@ -14,8 +15,9 @@ use crate::chain::Head;
 use crate::error::AuditError;
 
 /// Signs checkpoints.
+#[derive(Clone)]
 pub struct SigningKey {
-    pair: Ed25519KeyPair,
+    pair: Arc<Ed25519KeyPair>,
     public: PublicKey,
 }
 
@@ -31,7 +33,10 @@ impl SigningKey {
         let seed = Secret::new(decode(secret.expose()).ok_or(WRONG)?);
         let pair = Ed25519KeyPair::from_seed_unchecked(seed.expose()).map_err(|_| WRONG)?;
         let public = PublicKey::from_bytes(pair.public_key().as_ref()).ok_or(WRONG)?;
-        Ok(SigningKey { pair, public })
+        Ok(SigningKey {
+            pair: Arc::new(pair),
+            public,
+        })
     }
 
     /// The half that everybody may have.

@@ -1,7 +1,8 @@
 //! A log as its callers see it: many at a time, one sync for all that wait.
 //!
 //! Owns the queue in front of the writer and what a failure does to those who wait; refuses every
-//! record after one that could not be written.
+//! record after one that could not be written, until the log was opened anew: for want of room that
+//! is tried again, for any other reason it takes a new process.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -18,8 +19,11 @@ use crate::writer::Writer;
 /// The most records that may wait for the disk.
 const MOST_WAITING: usize = 1 << 16;
 
+/// How often a log that had no room is tried again.
+const AGAIN: Duration = Duration::from_secs(2);
+
 /// How a log is kept.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Where; one writer a folder.
     pub folder: PathBuf,
@@ -47,7 +51,7 @@ impl Options {
 }
 
 /// Where checkpoints go, by which key, and how often.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Checkpoints {
     /// The second place: another disk, another machine, write-once storage.
     pub folder: PathBuf,
@@ -103,8 +107,8 @@ struct Shared {
 struct State {
     waiting: Vec<Waiting>,
     closing: bool,
-    /// Why nothing is taken any more.
-    failed: Option<String>,
+    /// Why nothing is taken any more, or now.
+    failed: Option<AuditError>,
     syncs: u64,
 }
 
@@ -127,11 +131,11 @@ impl Log {
             state: Mutex::default(),
             wake: Condvar::new(),
         });
-        let writer = Writer::open(options)?;
+        let writer = Writer::open(options.clone())?;
         let theirs = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("audit".into())
-            .spawn(move || theirs.serve(writer))
+            .spawn(move || theirs.serve(&options, writer))
             .map_err(|_| AuditError::Options("the system gives no thread for the audit log"))?;
         Ok(Log(Arc::new(Inner {
             shared,
@@ -230,27 +234,73 @@ impl Shared {
 
     fn refusal(&self, state: &State) -> Result<(), AuditError> {
         match &state.failed {
-            Some(problem) => Err(self.failed(problem)),
+            Some(failed) => Err(failed.clone()),
             None if state.closing => Err(AuditError::Closed),
             None => Ok(()),
         }
     }
 
-    fn failed(&self, problem: &str) -> AuditError {
-        AuditError::Failed {
-            folder: self.folder.clone(),
-            problem: problem.into(),
+    fn failed(&self, first: &AuditError) -> AuditError {
+        let (folder, problem) = (self.folder.clone(), first.to_string());
+        match first {
+            AuditError::Full { .. } => AuditError::Waits { folder, problem },
+            _ => AuditError::Failed { folder, problem },
         }
     }
 
-    fn serve(&self, mut writer: Writer) -> Result<(), AuditError> {
+    fn serve(&self, options: &Options, mut writer: Writer) -> Result<(), AuditError> {
         let _end = End(self);
-        let served = self.write(&mut writer);
-        if let Err(error) = &served {
-            tracing::error!(%error, "the audit log takes no more records");
-            self.lock().failed = Some(error.to_string());
+        loop {
+            let Err(error) = self.write(&mut writer) else {
+                return Ok(());
+            };
+            tracing::error!(%error, "the audit log takes no records");
+            self.refuse(&error);
+            if !matches!(error, AuditError::Full { .. }) {
+                return Err(error);
+            }
+            // As a process that died there would find it: with the lock let go, and a torn end.
+            drop(writer);
+            writer = self.again(options, &error)?;
+            self.lock().failed = None;
+            tracing::warn!("the audit log takes records again");
         }
-        served
+    }
+
+    /// The log opened anew, as soon as there is room.
+    fn again(&self, options: &Options, first: &AuditError) -> Result<Writer, AuditError> {
+        loop {
+            let state = self.lock();
+            let (state, _) = self
+                .wake
+                .wait_timeout_while(state, AGAIN, |s| !s.closing)
+                .unwrap_or_else(PoisonError::into_inner);
+            if state.closing {
+                return Err(first.clone());
+            }
+            drop(state);
+            match Writer::open(options.clone()) {
+                // Somebody may look whether there is a writer.
+                Err(AuditError::Full { .. } | AuditError::Locked { .. }) => {}
+                Err(error) => {
+                    tracing::error!(%error, "the audit log takes no more records");
+                    self.lock().failed = Some(self.failed(&error));
+                    return Err(error);
+                }
+                Ok(writer) => return Ok(writer),
+            }
+        }
+    }
+
+    /// Tells all who wait, and all who come, why nothing is taken.
+    fn refuse(&self, error: &AuditError) {
+        let refusal = self.failed(error);
+        let mut state = self.lock();
+        for waiting in state.waiting.drain(..) {
+            // Whoever waited may have gone.
+            let _ = waiting.reply.send(Err(refusal.clone()));
+        }
+        state.failed = Some(refusal);
     }
 
     fn write(&self, writer: &mut Writer) -> Result<(), AuditError> {
@@ -290,9 +340,8 @@ impl Shared {
                 Ok(())
             }
             Err(error) => {
-                let told = error.to_string();
                 for reply in replies {
-                    let _ = reply.send(Err(self.failed(&told)));
+                    let _ = reply.send(Err(self.failed(&error)));
                 }
                 Err(error)
             }
@@ -307,7 +356,7 @@ impl Drop for End<'_> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         if !state.closing && state.failed.is_none() {
-            state.failed = Some("its writer ended".into());
+            state.failed = Some(AuditError::Closed);
         }
         let refusal = self.0.refusal(&state).err();
         for waiting in state.waiting.drain(..) {

@@ -202,8 +202,10 @@ impl Writer {
         }
         self.file
             .write_all(&self.buffer)
-            .and_then(|()| self.file.sync_data())
             .map_err(AuditError::file("write", &self.path))?;
+        self.file
+            .sync_data()
+            .map_err(AuditError::sync(&self.path))?;
         self.buffer.clear();
         self.syncs += 1;
         Ok(())

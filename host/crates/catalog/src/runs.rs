@@ -6,6 +6,7 @@
 use crate::random::{digest, id};
 use crate::store::on;
 use crate::{Catalog, Result};
+use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 
 /// How far a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +99,8 @@ pub struct NewRun<'a> {
     pub mode: RunMode,
     /// Of an upload: the machine that has the file, and what the file is known by.
     pub upload: Option<(&'a str, &'a str)>,
+    /// The run whose rejects it goes over; none is a whole input.
+    pub of: Option<&'a str>,
 }
 
 /// A run.
@@ -115,6 +118,8 @@ pub struct Run {
     pub mode: RunMode,
     /// Whether its rows were uploaded.
     pub upload: bool,
+    /// The run whose rejects it goes over, which may be forgotten by now; none is a whole input.
+    pub of: Option<String>,
     /// How far it is.
     pub state: RunState,
     /// Whether somebody asked for its end.
@@ -170,65 +175,40 @@ pub struct RunFilter<'a> {
     pub before: Option<&'a str>,
 }
 
-type Columns = (
-    String,
-    String,
-    String,
-    String,
-    String,
-    Option<String>,
-    String,
-    Option<i64>,
-    i64,
-    i64,
-    Option<i64>,
-    Option<i64>,
-    i64,
-    i64,
-    Option<i64>,
-    Option<String>,
-);
-
 const COLUMNS: &str = "id, pipeline, user_id, user_name, mode, upload, state, cancel, starts, \
-                       created, started, ended, rows_done, bytes_done, bytes_all, problem";
+                       created, started, ended, rows_done, bytes_done, bytes_all, problem, rerun_of";
 
-fn read(columns: Columns) -> Run {
-    let (
-        id,
-        pipeline,
-        user_id,
-        user_name,
-        mode,
-        upload,
-        state,
-        cancel,
-        starts,
-        created,
-        started,
-        ended,
-        rows,
-        bytes,
-        bytes_all,
-        problem,
-    ) = columns;
-    Run {
-        id,
-        pipeline,
-        user_id,
-        user_name,
-        mode: RunMode::read(&mode),
-        upload: upload.is_some(),
-        // A word that a newer program wrote is not ours to work on.
-        state: RunState::parse(&state).unwrap_or(RunState::Failed),
-        cancelled: cancel.is_some(),
-        starts,
-        created,
-        started,
-        ended,
-        rows,
-        bytes,
-        bytes_all,
-        problem,
+impl<'r, R> FromRow<'r, R> for Run
+where
+    R: Row,
+    usize: ColumnIndex<R>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+{
+    /// Of [`COLUMNS`], in their order.
+    fn from_row(row: &'r R) -> sqlx::Result<Self> {
+        let (mode, state): (String, String) = (row.try_get(4)?, row.try_get(6)?);
+        let (upload, cancel): (Option<String>, Option<i64>) = (row.try_get(5)?, row.try_get(7)?);
+        Ok(Run {
+            id: row.try_get(0)?,
+            pipeline: row.try_get(1)?,
+            user_id: row.try_get(2)?,
+            user_name: row.try_get(3)?,
+            mode: RunMode::read(&mode),
+            upload: upload.is_some(),
+            // A word that a newer program wrote is not ours to work on.
+            state: RunState::parse(&state).unwrap_or(RunState::Failed),
+            cancelled: cancel.is_some(),
+            starts: row.try_get(8)?,
+            created: row.try_get(9)?,
+            started: row.try_get(10)?,
+            ended: row.try_get(11)?,
+            rows: row.try_get(12)?,
+            bytes: row.try_get(13)?,
+            bytes_all: row.try_get(14)?,
+            problem: row.try_get(15)?,
+            of: row.try_get(16)?,
+        })
     }
 }
 
@@ -247,15 +227,21 @@ impl Catalog {
     /// When the database fails.
     pub async fn add_run(&self, new: &NewRun<'_>, now: i64) -> Result<Added> {
         let (machine, file) = new.upload.unzip();
-        let asked = digest(&format!(
+        let mut asked = format!(
             "{}\n{}\n{}",
             new.pipeline,
             new.mode.word(),
             file.unwrap_or("")
-        ));
+        );
+        if let Some(of) = new.of {
+            asked.push('\n');
+            asked.push_str(of);
+        }
+        let asked = digest(&asked);
         let sql = "INSERT INTO runs \
-             (id, pipeline, user_id, user_name, request, asked, mode, upload, state, created) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'queued', $9) \
+             (id, pipeline, user_id, user_name, request, asked, mode, upload, state, created, \
+              rerun_of) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'queued', $9, $10) \
              ON CONFLICT (user_id, request) DO NOTHING";
         let added = on!(self, pool => sqlx::query(sql)
             .bind(new.id)
@@ -267,6 +253,7 @@ impl Catalog {
             .bind(new.mode.word())
             .bind(machine)
             .bind(now)
+            .bind(new.of)
             .execute(pool)
             .await?
             .rows_affected());
@@ -294,11 +281,11 @@ impl Catalog {
     /// When the database fails.
     pub async fn run(&self, id: &str) -> Result<Option<Run>> {
         let sql = format!("SELECT {COLUMNS} FROM runs WHERE id = $1");
-        let found: Option<Columns> = on!(self, pool => sqlx::query_as(safe(&sql))
+        let found: Option<Run> = on!(self, pool => sqlx::query_as(safe(&sql))
             .bind(id)
             .fetch_optional(pool)
             .await?);
-        Ok(found.map(read))
+        Ok(found)
     }
 
     /// Runs, the latest first, at most so many.
@@ -315,7 +302,7 @@ impl Catalog {
              ORDER BY created DESC, id DESC LIMIT $3",
             places(4, filter.pipelines.len())
         );
-        let found: Vec<Columns> = on!(self, pool => {
+        let found: Vec<Run> = on!(self, pool => {
             let mut query = sqlx::query_as(safe(&sql))
                 .bind(filter.state.map_or("", RunState::word))
                 .bind(filter.before.unwrap_or(""))
@@ -325,7 +312,7 @@ impl Catalog {
             }
             query.fetch_all(pool).await?
         });
-        Ok(found.into_iter().map(read).collect())
+        Ok(found)
     }
 
     /// Takes the next run for a server: one that waits, or one whose server has not been heard
@@ -351,7 +338,7 @@ impl Catalog {
              AND (state = 'queued' OR (state = 'running' AND seen < $4)) \
              RETURNING {COLUMNS}"
         );
-        let claimed: std::result::Result<Option<Columns>, sqlx::Error> = on!(self, pool => sqlx::query_as(safe(&sql))
+        let claimed: std::result::Result<Option<Run>, sqlx::Error> = on!(self, pool => sqlx::query_as(safe(&sql))
                 .bind(holder)
                 .bind(machine)
                 .bind(now)
@@ -361,7 +348,7 @@ impl Catalog {
         match claimed {
             // Another server took a run of the same pipeline at the same moment.
             Err(sqlx::Error::Database(e)) if e.is_unique_violation() => Ok(None),
-            claimed => Ok(claimed?.map(read)),
+            claimed => Ok(claimed?),
         }
     }
 

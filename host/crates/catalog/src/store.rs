@@ -21,6 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "catalog", include_str!("../migrations/0001_catalog.sql")),
     (2, "runs", include_str!("../migrations/0002_runs.sql")),
+    (3, "reruns", include_str!("../migrations/0003_reruns.sql")),
 ];
 
 /// Where the catalog is.

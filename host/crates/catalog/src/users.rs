@@ -81,6 +81,20 @@ impl Catalog {
         Ok(user)
     }
 
+    /// Takes a user back that was added a moment ago, and all that is theirs.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn take_back_user(&self, id: &str) -> Result<()> {
+        on!(self, pool => {
+            sqlx::query("DELETE FROM users WHERE id = $1")
+                .bind(id)
+                .execute(pool)
+                .await?;
+        });
+        Ok(())
+    }
+
     /// Users in the order of their names, `at_most` of them after a name.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use glovebox_core::{
-    ChunkRecord, Encoder, FinishedChunk, History, Job, KeptReject, Payload, Schema, Sink,
+    ChunkRecord, Earlier, Encoder, FinishedChunk, History, Job, KeptReject, Payload, Schema, Sink,
     SinkError, Totals,
 };
 
@@ -142,6 +142,10 @@ impl<F: Format> Sink for FileSink<F> {
 
     /// A file keeps no books: it is whole or not there.
     fn history(&mut self, _: &str, _: &str) -> Result<Option<History>, SinkError> {
+        Ok(None)
+    }
+
+    fn past(&mut self, _: &str) -> Result<Option<Vec<Earlier>>, SinkError> {
         Ok(None)
     }
 

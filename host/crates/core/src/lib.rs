@@ -27,7 +27,7 @@ pub use plugin::{
     About, Action, Announced, Answer, Fault, FaultKind, Frame, Grants, Instance, Kept, Limits,
     Masked, Plugin, PluginError, World,
 };
-pub use report::{RejectCount, RowCounts, RunOutcome, RunReport, StepReport};
+pub use report::{RejectCount, Rerun, RowCounts, RunOutcome, RunReport, StepReport};
 pub use schema::{DataType, Field, Native, Schema};
 pub use secret::Secret;
 pub use sink::{Encoded, Encoder, Payload, Sink, SinkError};

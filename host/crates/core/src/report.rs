@@ -25,6 +25,9 @@ pub struct RunReport {
     /// Rows read that an earlier process of this run had dealt with.
     #[serde(skip_serializing_if = "is_zero")]
     pub resumed_rows: u64,
+    /// Of a run over rows that an earlier one rejected: which, and what it left alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rerun: Option<Rerun>,
     /// Rejected rows by step, rule and column, the most frequent first.
     pub rejects: Vec<RejectCount>,
     /// Where the rejects are written down.
@@ -47,6 +50,19 @@ pub struct RunReport {
 
 fn is_zero(rows: &u64) -> bool {
     *rows == 0
+}
+
+/// A run over rows that an earlier one rejected, and over no others.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Rerun {
+    /// The list that names them.
+    pub rejects_of: String,
+    /// The run in the sink's books that rejected them; none if the books know of none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub of_run: Option<String>,
+    /// Rows of the input that are not in the list; they count as neither read nor stored.
+    pub passed_over: u64,
 }
 
 /// How a run ended.

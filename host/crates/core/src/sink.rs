@@ -6,7 +6,7 @@
 use arrow_array::RecordBatch;
 
 use crate::batch::Batch;
-use crate::books::{ChunkRecord, FinishedChunk, History, Job, KeptReject, Totals};
+use crate::books::{ChunkRecord, Earlier, FinishedChunk, History, Job, KeptReject, Totals};
 use crate::finding::Reject;
 use crate::schema::Schema;
 
@@ -31,6 +31,13 @@ pub trait Sink: Send {
     /// # Errors
     /// When it cannot be reached.
     fn history(&mut self, pipeline: &str, plan: &str) -> Result<Option<History>, SinkError>;
+
+    /// The finished runs of a pipeline by whatever plan, the last first, at most a hundred; none if
+    /// it keeps no books.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    fn past(&mut self, pipeline: &str) -> Result<Option<Vec<Earlier>>, SinkError>;
 
     /// Connects, checks as [`Sink::probe`] does, and begins, or goes on. Returns the chunks that
     /// are stored already, in the order of their index. From here on no other process can add to

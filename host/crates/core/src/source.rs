@@ -34,6 +34,12 @@ pub trait Source: Send + Sync {
         false
     }
 
+    /// What a file of it is called, counted from 0, if it has several; known once
+    /// [`Source::chunks`] has opened it.
+    fn file(&self, _part: usize) -> Option<Arc<str>> {
+        None
+    }
+
     /// What its opaque columns are, by name; known once [`Source::chunks`] has opened it.
     fn natives(&self) -> Vec<(Arc<str>, Arc<Native>)> {
         Vec::new()

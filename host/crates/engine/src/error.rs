@@ -2,6 +2,8 @@
 
 use glovebox_core::{Fault, RowCounts, SinkError, SourceError};
 
+use crate::rerun::RerunError;
+
 /// A run that failed, or may not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -52,6 +54,18 @@ pub enum RunError {
         error: Box<RunError>,
         /// Rows of it that are stored.
         stored: u64,
+    },
+    /// The rows that an earlier run rejected may not be run again so.
+    #[error(transparent)]
+    Rerun(#[from] RerunError),
+    /// An unfinished run works on other rows of its input.
+    #[error(
+        "run {run} cannot go on so: it works on other rows of its input than this call names
+go on with it with the `--rejects-of` that it began with, or without one if it had none; or start anew with `--again`"
+    )]
+    OtherRows {
+        /// The run.
+        run: String,
     },
     /// An earlier run of the pipeline has added a part of its rows.
     #[error(
@@ -161,6 +175,8 @@ impl RunError {
                 | RunError::InputChanged { .. }
                 | RunError::RowsChanged { .. }
                 | RunError::Loaded { .. }
+                | RunError::OtherRows { .. }
+                | RunError::Rerun(_)
         )
     }
 

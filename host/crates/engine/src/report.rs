@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use glovebox_core::{
-    ChunkRecord, Earlier, RejectCount, RowCounts, RunOutcome, RunReport, StepReport,
+    ChunkRecord, Earlier, RejectCount, Rerun, RowCounts, RunOutcome, RunReport, StepReport,
 };
 
 use crate::error::RunError;
@@ -22,7 +22,7 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    pub(crate) fn new(run: &Run<'_>, name: &str) -> Self {
+    pub(crate) fn new(run: &Run<'_>, name: &str, rerun: Option<Rerun>) -> Self {
         let steps = run
             .steps
             .iter()
@@ -51,6 +51,7 @@ impl Ledger {
                 sink: run.sink.describe(),
                 rejects_path: Some(run.rejects.display().to_string()),
                 steps,
+                rerun,
                 ..RunReport::default()
             },
             by_rule: BTreeMap::new(),

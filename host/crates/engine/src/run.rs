@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use glovebox_core::{
-    Chunk, ChunkReader, Decoder, Digest, Identity, Job, RunReport, Sink, SinkError, Source, Totals,
+    Chunk, ChunkReader, Decoder, Digest, Identity, Job, Rerun, RunReport, Sink, SinkError, Source,
+    Totals,
 };
 
 use crate::arm::ArmedStep;
@@ -24,9 +25,11 @@ use crate::manifest::model::AtMost;
 use crate::plan::Plan;
 use crate::rejects::RejectsFile;
 use crate::report::Ledger;
+use crate::rerun::look;
+use crate::selection::Selection;
 use crate::stage::Stage;
 use crate::start::{Beginning, Start, begin};
-use crate::worker::{Alarm, Done, Stored, Worker, batch_rows};
+use crate::worker::{Alarm, Done, Fate, Stored, Worker, batch_rows};
 
 /// Chunks in flight for each worker: one at work, one waiting, one done and not yet written.
 const CHUNKS_A_WORKER: usize = 3;
@@ -53,6 +56,10 @@ pub struct Run<'a> {
     pub workers: usize,
     /// What is done about an earlier run.
     pub start: Start,
+    /// The rows to run, where an earlier run rejected them; none is all.
+    pub only: Option<&'a Selection>,
+    /// Told what cannot be known for sure, before the first row.
+    pub note: &'a dyn Fn(&str),
 }
 
 /// Rows so far, for a progress bar.
@@ -76,7 +83,7 @@ impl Run<'_> {
         show: &mut dyn FnMut(Progress),
     ) -> Result<RunReport, RunError> {
         let started = Instant::now();
-        let job = Job {
+        let mut job = Job {
             run: new_run().map_err(RunError::Random)?,
             resume: false,
             pipeline: self.name.to_owned(),
@@ -88,6 +95,7 @@ impl Run<'_> {
             },
             seen: None,
         };
+        let rerun = self.rerun(&mut job, stop)?;
         let chunks = self.source.chunks()?;
         let history = self.sink.history(&job.pipeline, &job.plan)?;
         let (job, chunks) = match begin(self.start, history, job, self.source, chunks, stop)? {
@@ -96,7 +104,7 @@ impl Run<'_> {
                 let mut rejects = RejectsFile::create(self.rejects)?;
                 self.rejects_from_books(&earlier.run, &mut rejects)?;
                 rejects.publish()?;
-                return Ok(Ledger::new(&self, &earlier.run).finished(&earlier));
+                return Ok(Ledger::new(&self, &earlier.run, rerun).finished(&earlier));
             }
         };
         let decoders: Vec<_> = (0..self.workers.max(1))
@@ -106,7 +114,7 @@ impl Run<'_> {
         let columns = self.plan.sink.with_natives(&self.source.natives());
         let stored = self.sink.open(&job, &columns)?;
 
-        let mut ledger = Ledger::new(&self, &job.run);
+        let mut ledger = Ledger::new(&self, &job.run, rerun);
         ledger.resume(&stored);
         let stored = Stored::new(&job.run, &stored, self.source.is_live());
         let committed = self
@@ -142,6 +150,25 @@ impl Run<'_> {
         }
         rejects.publish().map_err(RunError::after_commit)?;
         Ok(ledger.close(self.at_most, started.elapsed()))
+    }
+
+    /// Of a run over rejects: whether the input has those rows, and what the books say of them. It
+    /// is known by them from here on.
+    fn rerun(&mut self, job: &mut Job, stop: &AtomicBool) -> Result<Option<Rerun>, RunError> {
+        let Some(only) = self.only else {
+            return Ok(None);
+        };
+        let met = only.meet(self.source, stop)?;
+        let of_run = look(self.sink, job, only, &met, self.start)?;
+        if of_run.is_none() {
+            (self.note)(&only.unknown());
+        }
+        job.plan = only.plan(&job.plan, of_run.as_deref());
+        Ok(Some(Rerun {
+            rejects_of: only.place().to_owned(),
+            of_run,
+            passed_over: met.rows - only.rows().len() as u64,
+        }))
     }
 
     /// An earlier process of the run took its rejects with it; the sink's books have them all.
@@ -202,6 +229,7 @@ impl Run<'_> {
                         encoder: self.sink.encoder(),
                         batch_rows: batch_rows(self.steps),
                         stored,
+                        only: self.only,
                         rows: &rows,
                         halt: &halt,
                     };
@@ -237,13 +265,15 @@ impl Run<'_> {
                     while let Some(done) = waiting.remove(&next) {
                         ledger.reached(done.position);
                         input.add(&done.digest);
-                        match done.chunk {
-                            Some((chunk, summary)) => {
+                        match done.fate {
+                            Fate::Through(through) => {
+                                let (chunk, summary) = *through;
                                 ledger.add(chunk.record.rows, &summary);
                                 rejects.write(&chunk.rejects)?;
                                 self.sink.write(chunk)?;
                             }
-                            None => skipped += 1,
+                            Fate::Stored => skipped += 1,
+                            Fate::PassedOver => {}
                         }
                         next += 1;
                         let _ = return_token.send(());

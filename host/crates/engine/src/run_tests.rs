@@ -133,6 +133,9 @@ impl Sink for Kept {
             finished,
         }))
     }
+    fn past(&mut self, _: &str) -> Result<Option<Vec<Earlier>>, SinkError> {
+        Ok(Some(self.books().finished.clone()))
+    }
     fn open(&mut self, job: &Job, _: &Schema) -> Result<Vec<ChunkRecord>, SinkError> {
         let mut books = self.books();
         if !job.resume {
@@ -222,6 +225,8 @@ fn run_into(sink: &Kept, start: Start, decode: fn(Chunk) -> Decoded) -> (Ended, 
         at_most: None,
         workers: 2,
         start,
+        only: None,
+        note: &|_| {},
     }
     .run(&AtomicBool::new(false), &mut |_| {});
     (ended, std::fs::read_to_string(rejects).unwrap_or_default())

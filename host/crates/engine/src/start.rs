@@ -11,6 +11,7 @@ use glovebox_core::{
 
 use crate::error::RunError;
 use crate::identity::{InputDigest, chunk_digest};
+use crate::selection::rows_of;
 
 /// What is done about an earlier run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -134,6 +135,9 @@ pub(crate) fn begin(
 /// Whether the plan and, as far as can be told now, the input are what that run began with.
 fn same(earlier: &Earlier, job: &Job) -> Result<(), RunError> {
     let run = earlier.run.clone();
+    if rows_of(&earlier.plan) != rows_of(&job.plan) {
+        return Err(RunError::OtherRows { run });
+    }
     if earlier.plan != job.plan {
         return Err(RunError::PlanChanged { run });
     }

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use glovebox_core::{
-    Batch, Chunk, ChunkRecord, Decoder, Digest, Encoder, FinishedChunk, RowCounts,
+    Batch, Chunk, ChunkRecord, Decoded, Decoder, Digest, Encoder, FinishedChunk, RowCounts,
 };
 
 use crate::arm::ArmedStep;
 use crate::error::RunError;
 use crate::identity::chunk_digest;
 use crate::run::HEARTBEAT;
+use crate::selection::{Selection, pick};
 use crate::stage::{Stage, Tally, through};
 use crate::summary::Summary;
 
@@ -83,8 +84,17 @@ pub(crate) struct Done {
     pub(crate) index: u64,
     pub(crate) position: u64,
     pub(crate) digest: Digest,
-    /// None of a chunk that is stored already.
-    pub(crate) chunk: Option<(FinishedChunk, Summary)>,
+    pub(crate) fate: Fate,
+}
+
+/// What became of a chunk.
+pub(crate) enum Fate {
+    /// It has been through the steps.
+    Through(Box<(FinishedChunk, Summary)>),
+    /// It is stored already.
+    Stored,
+    /// None of its rows were asked for.
+    PassedOver,
 }
 
 /// One worker: a decoder, an instance a step, an encoder.
@@ -95,6 +105,8 @@ pub(crate) struct Worker<'a> {
     pub(crate) encoder: Box<dyn Encoder>,
     pub(crate) batch_rows: usize,
     pub(crate) stored: &'a Stored<'a>,
+    /// The rows that are asked for; none is all.
+    pub(crate) only: Option<&'a Selection>,
     pub(crate) rows: &'a AtomicU64,
     pub(crate) halt: &'a AtomicBool,
 }
@@ -125,17 +137,26 @@ impl Worker<'_> {
                 index,
                 position,
                 digest,
-                chunk: None,
+                fate: Fate::Stored,
             });
         }
         let due = chunk.rows + chunk.rejects.len() as u64;
-        let decoded = self.decoder.decode(chunk)?;
-        let mut rejects = decoded.rejects;
-        let held: usize = decoded.batches.iter().map(Batch::rows).sum();
-        let read = (held + rejects.len()) as u64;
-        if read != due {
-            return Err(RunError::Undecoded { due, read });
+        let wanted = self.only.map(|only| only.within(first_row, due));
+        if wanted.is_some_and(<[u64]>::is_empty) {
+            return Ok(Done {
+                index,
+                position,
+                digest,
+                fate: Fate::PassedOver,
+            });
         }
+        let mut decoded = self.decoder.decode(chunk)?;
+        let mut read = all_read(&decoded, due)?;
+        if let Some(wanted) = wanted {
+            pick(&mut decoded, wanted)?;
+            read = all_read(&decoded, wanted.len() as u64)?;
+        }
+        let mut rejects = decoded.rejects;
         let mut tallies: Vec<Tally> = self.stages.iter().map(|_| Tally::default()).collect();
         let mut clean = Vec::with_capacity(decoded.batches.len());
         for batch in decoded.batches {
@@ -177,8 +198,17 @@ impl Worker<'_> {
             index,
             position,
             digest,
-            chunk: Some((chunk, summary)),
+            fate: Fate::Through(Box::new((chunk, summary))),
         })
+    }
+}
+
+/// How many rows were decoded, if those are all.
+fn all_read(decoded: &Decoded, due: u64) -> Result<u64, RunError> {
+    let held: usize = decoded.batches.iter().map(Batch::rows).sum();
+    match (held + decoded.rejects.len()) as u64 {
+        read if read == due => Ok(read),
+        read => Err(RunError::Undecoded { due, read }),
     }
 }
 

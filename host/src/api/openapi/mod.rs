@@ -4,6 +4,7 @@
 //! Refuses to describe what no rule covers.
 
 mod datasets;
+mod examples;
 mod page;
 mod plain;
 mod upgrade;
@@ -68,6 +69,11 @@ fn document(datasets: &[Dataset], roles: &[&str], url: &str) -> Value {
     schemas["TokenRequest"] = plain::token_request();
     schemas["Problem"] = plain::problem();
     schemas["Dataset"] = plain::dataset();
+    let events = "/paths/~1runs~1{id}~1events/get/responses/200/content/text~1event-stream/schema";
+    if let Some(schema) = document.pointer_mut(events) {
+        *schema = plain::run_event();
+    }
+    examples::add(&mut document);
     document["components"]["securitySchemes"] = json!({
         "bearer": {
             "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
@@ -105,8 +111,11 @@ fn complete(path: &str, method: &str, operation: &mut Value, datasets: &[String]
     if path == "/pipelines/{name}/runs" {
         errors.push(422);
     }
+    if path == rules::RERUNS {
+        errors.extend([409, 422]);
+    }
     if path == rules::UPLOADS {
-        errors.push(408);
+        errors.extend([408, 409]);
     }
     if rule != Rule::Public {
         errors.push(401);
@@ -195,6 +204,7 @@ mod tests {
         let document = document(&[], &["admin"], "http://here");
         let text = document.to_string();
         assert!(!text.contains("\"nullable\""), "{text}");
+        assert!(!text.contains(":null"), "a member without a value: {text}");
         let mut rest = text.as_str();
         while let Some((_, after)) = rest.split_once("\"$ref\":\"#") {
             let (pointer, after) = after.split_once('"').unwrap();

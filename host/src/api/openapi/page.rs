@@ -89,6 +89,7 @@ fn operation_of(out: &mut String, document: &Value, path: &str, method: &str, op
             );
         }
         table(out, &format!("Body: {media}"), &rows);
+        example(out, body);
     }
     let mut rows = String::new();
     for (status, response) in operation["responses"].as_object().into_iter().flatten() {
@@ -105,7 +106,27 @@ fn operation_of(out: &mut String, document: &Value, path: &str, method: &str, op
         );
     }
     table(out, "Answers", &rows);
+    let answers = operation["responses"].as_object().into_iter().flatten();
+    let good = answers
+        .filter(|(status, _)| status.starts_with('2'))
+        .find_map(|(_, response)| response["content"].as_object()?.values().next());
+    if let Some(media) = good {
+        example(out, media);
+    }
     out.push_str("</section>");
+}
+
+fn example(out: &mut String, media: &Value) {
+    let text = match media.get("example") {
+        None => return,
+        Some(Value::String(text)) => text.clone(),
+        Some(value) => format!("{value:#}"),
+    };
+    let _ = write!(
+        out,
+        "<details><summary>Example</summary><pre>{}</pre></details>",
+        escape(&text)
+    );
 }
 
 fn table(out: &mut String, title: &str, rows: &str) {
@@ -174,5 +195,6 @@ mod tests {
         );
         assert!(page.contains("&lt;script&gt;") && page.contains("<code>a</code>"));
         assert!(page.contains("/.well-known/jwks.json"));
+        assert!(page.contains("<summary>Example</summary><pre>{\n  &quot;days&quot;: 90"));
     }
 }

@@ -25,6 +25,24 @@ pub(super) fn problem() -> Value {
     })
 }
 
+/// One event of those who follow a run: in 3.1 the schema of such a stream is that of each event.
+pub(super) fn run_event() -> Value {
+    json!({
+        "type": "object",
+        "description": "An event of type `run`.",
+        "required": ["event", "data"],
+        "properties": {
+            "event": { "const": "run" },
+            "data": {
+                "type": "string",
+                "description": "The run as it is then.",
+                "contentMediaType": "application/json",
+                "contentSchema": { "$ref": "#/components/schemas/RunInfo" },
+            },
+        },
+    })
+}
+
 /// An error of that status.
 pub(super) fn problem_response(status: &str) -> Value {
     let description = match status {
@@ -34,11 +52,11 @@ pub(super) fn problem_response(status: &str) -> Value {
         "404" => "There is nothing here.",
         "406" => "None of the accepted types is offered.",
         "408" => "The body took too long to arrive.",
-        "409" => "There is one already.",
+        "409" => "It does not go with what is there already.",
         "413" => "The body is too large.",
         "414" => "The address is too long.",
         "415" => "The body is of another type than expected.",
-        "422" => "The body does not say what is needed.",
+        "422" => "The request does not say what is needed.",
         "429" => "Too many requests, or too many failed logins.",
         "431" => "The headers are too large.",
         "500" => "The server failed; its log says more.",

@@ -130,6 +130,7 @@ impl Keys {
                 .detail("a key may have no role that its owner has not")
                 .into());
         }
+        api.recordable()?;
         let now = crate::api::now();
         let new = NewKey {
             user_id: &principal.user.id,
@@ -140,7 +141,15 @@ impl Keys {
         let made = api.catalog.add_key(new, now).await;
         let (key, token) = made.map_err(Problem::from)?;
         let event = Event::new(Action::KeyAdd, Outcome::Success).target(&key.id);
-        api.record(&caller, event).await?;
+        if let Err(problem) = api.record(&caller, event).await {
+            // What is not recorded does not happen.
+            let revoked = api
+                .catalog
+                .revoke_key(&principal.user.id, &key.id, now)
+                .await;
+            revoked.map_err(Problem::from)?;
+            return Err(problem.into());
+        }
         Ok(Made::Made(Json(NewlyMade {
             token: token.expose().to_owned(),
             key: key.into(),
@@ -158,6 +167,7 @@ impl Keys {
         id: Path<String>,
     ) -> poem::Result<Revoked> {
         let principal = caller.principal()?;
+        api.recordable()?;
         let now = crate::api::now();
         let revoked = api.catalog.revoke_key(&principal.user.id, &id, now).await;
         if !revoked.map_err(Problem::from)? {

@@ -8,6 +8,7 @@ pub(crate) mod keys;
 pub(crate) mod me;
 pub(crate) mod pipelines;
 pub(crate) mod plain;
+pub(crate) mod reruns;
 pub(crate) mod runs;
 pub(crate) mod token;
 pub(crate) mod users;
@@ -40,6 +41,7 @@ pub(crate) type Described = (
     users::Users,
     pipelines::Pipelines,
     runs::Runs,
+    reruns::Reruns,
 );
 
 /// The service that answers them.
@@ -51,6 +53,7 @@ pub(crate) fn described() -> OpenApiService<Described, ()> {
         users::Users,
         pipelines::Pipelines,
         runs::Runs,
+        reruns::Reruns,
     );
     OpenApiService::new(routes, "Glovebox", env!("CARGO_PKG_VERSION"))
 }

@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use glovebox_catalog::{Added, NewRun, RunMode, new_run_id};
-use poem::Body;
 use poem::web::Data;
+use poem::{Body, Request};
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::{Binary, Json};
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
 
-use super::Tag;
 use super::runs::RunInfo;
+use super::{Tag, reruns};
 use crate::api::access::{Caller, Principal};
 use crate::api::audit::{Action, Event, Outcome};
 use crate::api::config::Pipeline;
@@ -25,6 +25,9 @@ use crate::api::state::Api;
 
 /// An upload that brings nothing for so long is given up.
 const SILENCE: Duration = Duration::from_secs(30);
+
+/// What a client calls its request.
+const KEY: &str = "idempotency-key";
 
 /// A pipeline that may be run.
 #[derive(Object)]
@@ -61,7 +64,7 @@ impl From<Mode> for RunMode {
 }
 
 #[derive(ApiResponse)]
-enum Started {
+pub(super) enum Started {
     /// A new run, which waits for its turn.
     #[oai(status = 202)]
     New(
@@ -90,10 +93,12 @@ pub(super) fn may(principal: &Principal, pipeline: &Pipeline) -> bool {
 }
 
 /// What a request for a run says.
-struct Asked<'a> {
-    name: &'a str,
-    mode: Option<Mode>,
-    key: Option<&'a str>,
+pub(super) struct Asked<'a> {
+    pub(super) name: &'a str,
+    pub(super) mode: Option<Mode>,
+    pub(super) key: Option<&'a str>,
+    /// The run whose rejects are meant.
+    pub(super) of: Option<&'a str>,
 }
 
 pub(crate) struct Pipelines;
@@ -134,19 +139,25 @@ impl Pipelines {
         &self,
         api: Data<&Arc<Api>>,
         caller: Data<&Caller>,
+        request: &Request,
         /// The pipeline's name.
         name: Path<String>,
         /// How the run begins; `fresh` if left out.
         mode: Query<Option<Mode>>,
         /// What the client calls this request: 1 to 200 printable characters.
-        #[oai(name = "Idempotency-Key", validator(min_length = 1, max_length = 200))]
+        #[oai(
+            name = "Idempotency-Key",
+            validator(min_length = 1, max_length = 200, pattern = "^[ -~]+$")
+        )]
         key: Header<Option<String>>,
     ) -> poem::Result<Started> {
         let asked = Asked {
             name: &name,
             mode: *mode,
             key: key.as_deref(),
+            of: None,
         };
+        has_readable_key(request)?;
         let pipeline = found(&api, &caller, &asked)?;
         Ok(add(&api, &caller, pipeline, &asked, None).await?)
     }
@@ -160,25 +171,42 @@ impl Pipelines {
         method = "post",
         operation_id = "upload"
     )]
+    // Each is a parameter of the request.
+    #[allow(clippy::too_many_arguments)]
     async fn upload(
         &self,
         api: Data<&Arc<Api>>,
         caller: Data<&Caller>,
+        request: &Request,
         /// The pipeline's name.
         name: Path<String>,
         /// How the run begins; `fresh` if left out.
         mode: Query<Option<Mode>>,
         /// What the client calls this request: 1 to 200 printable characters.
-        #[oai(name = "Idempotency-Key", validator(min_length = 1, max_length = 200))]
+        #[oai(
+            name = "Idempotency-Key",
+            validator(min_length = 1, max_length = 200, pattern = "^[ -~]+$")
+        )]
         key: Header<Option<String>>,
+        /// A run whose rejects the file has corrected: only the rows of those numbers are run.
+        #[oai(
+            name = "rejects-of",
+            validator(max_length = 64, pattern = "^[A-Za-z0-9_-]+$")
+        )]
+        of: Query<Option<String>>,
         body: Binary<Body>,
     ) -> poem::Result<Started> {
         let asked = Asked {
             name: &name,
             mode: *mode,
             key: key.as_deref(),
+            of: of.as_deref(),
         };
+        has_readable_key(request)?;
         let pipeline = found(&api, &caller, &asked)?;
+        if let Some(of) = asked.of {
+            reruns::corrected(&api, &caller, pipeline, of).await?;
+        }
         let Some(room) = pipeline.upload else {
             return Err(Problem::forbidden()
                 .detail("this pipeline takes no uploads")
@@ -201,28 +229,43 @@ impl Pipelines {
 }
 
 /// The pipeline, if there is one of that name for this caller.
-fn found<'a>(api: &'a Api, caller: &Caller, asked: &Asked<'_>) -> Result<&'a Pipeline, Problem> {
+pub(super) fn found<'a>(
+    api: &'a Api,
+    caller: &Caller,
+    asked: &Asked<'_>,
+) -> Result<&'a Pipeline, Problem> {
     let pipeline = api.config.pipelines.iter().find(|p| p.name == asked.name);
     let pipeline = pipeline.ok_or_else(Problem::not_found)?;
     if !may(caller.principal()?, pipeline) {
         return Err(Problem::forbidden());
     }
-    if asked
-        .key
-        .is_some_and(|k| !k.bytes().all(|b| b.is_ascii_graphic() || b == b' '))
-    {
-        return Err(Problem::bad_request().detail("Idempotency-Key holds printable ASCII only"));
-    }
     Ok(pipeline)
 }
 
-async fn add(
+/// A key that cannot be read, or is one of several, would be passed over in silence, and the request
+/// done twice.
+pub(super) fn has_readable_key(request: &Request) -> Result<(), Problem> {
+    let mut keys = request.headers().get_all(KEY).iter();
+    let good = keys.by_ref().take(1).all(|key| {
+        let mut bytes = key.as_bytes().iter();
+        bytes.all(|b| b.is_ascii_graphic() || *b == b' ')
+    });
+    match good && keys.next().is_none() {
+        true => Ok(()),
+        false => Err(Problem::bad_request()
+            .detail("Idempotency-Key comes once, and holds printable ASCII only")),
+    }
+}
+
+/// Puts a run into the queue, once for each key, and records it.
+pub(super) async fn add(
     api: &Api,
     caller: &Caller,
     pipeline: &Pipeline,
     asked: &Asked<'_>,
     upload: Option<(&str, &str)>,
 ) -> Result<Started, Problem> {
+    api.recordable()?;
     let principal = caller.principal()?;
     let id = match upload {
         Some((id, _)) => id.to_owned(),
@@ -236,6 +279,7 @@ async fn add(
         request: asked.key,
         mode: asked.mode.unwrap_or(Mode::Fresh).into(),
         upload: upload.map(|(_, digest)| (api.runs.machine(), digest)),
+        of: asked.of,
     };
     let now = crate::api::now();
     let (run, is_new) = match api.catalog.add_run(&new, now).await? {
@@ -251,9 +295,12 @@ async fn add(
             Some(_) => Action::Upload,
             None => Action::RunStart,
         };
-        let event = Event::new(action, Outcome::Success)
+        let mut event = Event::new(action, Outcome::Success)
             .target(&pipeline.name)
             .run(&run.id);
+        if asked.of.is_some() {
+            event = event.reason("rejects");
+        }
         if let Err(problem) = api.record(caller, event).await {
             // What is not recorded does not happen.
             api.catalog.cancel_run(&run.id, now).await?;

@@ -90,6 +90,9 @@ pub(crate) struct RunInfo {
     mode: Mode,
     /// Whether its rows were uploaded.
     upload: bool,
+    /// The run whose rejects it goes over, and over no other rows; absent of a whole input.
+    #[oai(skip_serializing_if_is_none)]
+    of: Option<String>,
     /// How far it is.
     state: State,
     /// Whether somebody has asked for its end.
@@ -139,6 +142,7 @@ impl RunInfo {
                 RunMode::Again => Mode::Again,
             },
             upload: run.upload,
+            of: run.of,
             state: run.state.into(),
             cancelled: run.cancelled,
             starts: run.starts,
@@ -182,16 +186,13 @@ impl Runs {
         /// Only in this state.
         state: Query<Option<State>>,
         /// Only those before this one, by its id.
-        #[oai(validator(max_length = 64))]
+        #[oai(validator(max_length = 64, pattern = "^[A-Za-z0-9_-]*$"))]
         before: Query<Option<String>>,
         /// How many at most.
         #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
         limit: Query<Option<u32>>,
     ) -> poem::Result<Json<Vec<RunInfo>>> {
         let principal = caller.principal()?;
-        if before.as_deref().is_some_and(|b| b.contains('\0')) {
-            return Err(Problem::bad_query().into());
-        }
         let seen = api.config.pipelines.iter().filter(|p| {
             may(principal, p) && pipeline.as_ref().is_none_or(|wanted| *wanted == p.name)
         });
@@ -335,7 +336,7 @@ impl Runs {
             Problem::unavailable().retry_after(5)
         })?;
         let page = page.ok_or_else(|| {
-            Problem::bad_query().detail("`after` is not what a page of this run had as `next`")
+            Problem::bad_cursor().detail("`after` is not what a page of this run had as `next`")
         })?;
         viewed(&api, &caller, &found, Some(page.rejects.len() as u64)).await?;
         Ok(Json(page))
@@ -343,7 +344,7 @@ impl Runs {
 }
 
 /// A run of a pipeline that the caller may see.
-async fn run(api: &Api, caller: &Caller, id: &str) -> Result<Run, Problem> {
+pub(super) async fn run(api: &Api, caller: &Caller, id: &str) -> Result<Run, Problem> {
     if id.len() > 64 || !id.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(Problem::not_found());
     }

@@ -136,6 +136,8 @@ impl Tokens {
         caller: Data<&Caller>,
         form: Form<TokenRequest>,
     ) -> poem::Result<KeptAsItIs> {
+        // A refresh token works once: it is not used up for an answer that cannot be given.
+        api.recordable()?;
         let answer = answer(&api, &caller, form.0).await?;
         Ok(KeptAsItIs(answer))
     }
@@ -146,13 +148,13 @@ impl Tokens {
     #[oai(path = "/logout", method = "post", operation_id = "logout")]
     async fn logout(&self, api: Data<&Arc<Api>>, caller: Data<&Caller>) -> poem::Result<LoggedOut> {
         let principal = caller.principal()?;
+        let event = Event::new(Action::Logout, Outcome::Success);
+        api.record(&caller, event).await?;
         if let Via::Session(session) = &principal.via {
             let closed = api.catalog.close_session(session, crate::api::now()).await;
             closed.map_err(Problem::from)?;
             api.standings.forget();
         }
-        let event = Event::new(Action::Logout, Outcome::Success);
-        api.record(&caller, event).await?;
         Ok(LoggedOut::Done)
     }
 }

@@ -113,13 +113,19 @@ impl Users {
         } = user.0;
         let name = Name::parse(&name.0).map_err(Problem::from)?;
         let roles = roles(&api, &wanted)?;
+        api.recordable()?;
         let hash = api.hasher.hash(Secret::new(password.0.into())).await;
         let hash = hash.map_err(Problem::from)?;
         let now = crate::api::now();
         let added = api.catalog.add_user(&name, &roles, &hash, now).await;
         let added = added.map_err(Problem::from)?;
         let event = Event::new(Action::UserAdd, Outcome::Success).target(&added.id);
-        api.record(&caller, event).await?;
+        if let Err(problem) = api.record(&caller, event).await {
+            // What is not recorded does not happen.
+            let taken = api.catalog.take_back_user(&added.id).await;
+            taken.map_err(Problem::from)?;
+            return Err(problem.into());
+        }
         Ok(Added::Added(Json(added.into())))
     }
 
@@ -171,6 +177,8 @@ impl Users {
                 Some(hash.map_err(Problem::from)?)
             }
         };
+        let event = |outcome| Event::new(Action::UserChange, outcome).target(&user.id);
+        api.record(&caller, event(Outcome::Success)).await?;
         let now = crate::api::now();
         let changed = async {
             if let Some(roles) = &wanted {
@@ -187,10 +195,15 @@ impl Users {
             }
             api.catalog.user(&name).await
         };
-        let changed = changed.await.map_err(Problem::from)?;
+        let changed = match changed.await {
+            Ok(changed) => changed,
+            Err(error) => {
+                let event = event(Outcome::Failure).reason("catalog");
+                api.record(&caller, event).await?;
+                return Err(Problem::from(error).into());
+            }
+        };
         api.standings.forget();
-        let event = Event::new(Action::UserChange, Outcome::Success).target(&user.id);
-        api.record(&caller, event).await?;
         Ok(Json(changed.ok_or_else(Problem::not_found)?.into()))
     }
 }

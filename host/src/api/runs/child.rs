@@ -64,7 +64,13 @@ pub(super) fn follow(runs: &Arc<Runs>, run: &Run, pipeline: &Pipeline, runtime: 
     if let Err(error) = runs.folder().make(&run.id) {
         return Ended::Failed(format!("its folder cannot be made: {error}"));
     }
-    let mut process = match command(runs, run, pipeline).and_then(|mut c| c.spawn()) {
+    let earlier = run.of.as_deref().and_then(|of| {
+        let report = runtime.block_on(runs.catalog.report(of)).ok()??;
+        let report: serde_json::Value = serde_json::from_str(&report).ok()?;
+        Some(report.get("run")?.as_str()?.to_owned())
+    });
+    let command = command(runs, run, pipeline, earlier.as_deref());
+    let mut process = match command.and_then(|mut c| c.spawn()) {
         Ok(process) => process,
         Err(error) => return Ended::Failed(format!("it could not be started: {error}")),
     };
@@ -109,7 +115,12 @@ pub(super) fn follow(runs: &Arc<Runs>, run: &Run, pipeline: &Pipeline, runtime: 
     }
 }
 
-fn command(runs: &Runs, run: &Run, pipeline: &Pipeline) -> std::io::Result<Command> {
+fn command(
+    runs: &Runs,
+    run: &Run,
+    pipeline: &Pipeline,
+    named: Option<&str>,
+) -> std::io::Result<Command> {
     let folder = runs.folder();
     let mut command = Command::new(std::env::current_exe()?);
     command
@@ -121,6 +132,13 @@ fn command(runs: &Runs, run: &Run, pipeline: &Pipeline) -> std::io::Result<Comma
         .arg(folder.rejects(&run.id));
     if run.upload {
         command.arg("--input").arg(folder.input(&run.id));
+    }
+    if let Some(of) = &run.of {
+        command.arg("--rejects-of").arg(folder.rejects(of));
+        // What the sink's books call it; without a report they are asked.
+        if let Some(name) = named {
+            command.arg("--of-run").arg(name);
+        }
     }
     // What an earlier server began is gone on with, however it was asked for.
     match (run.starts > 1, run.mode) {

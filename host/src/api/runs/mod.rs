@@ -305,7 +305,7 @@ fn who(run: &Run) -> Who {
 }
 
 /// Rows of that fate, as the report says.
-fn rows(report: &str, fate: &str) -> Option<u64> {
+pub(crate) fn rows(report: &str, fate: &str) -> Option<u64> {
     let report: serde_json::Value = serde_json::from_str(report).ok()?;
     report.get("rows")?.get(fate)?.as_u64()
 }

@@ -18,6 +18,9 @@ const LONGEST: u64 = 1 << 20;
 pub(crate) struct Reject {
     /// The row's number in its source, counted from 0.
     pub(crate) row: u64,
+    /// The file that it stood in, where the source has several.
+    #[oai(skip_serializing_if_is_none)]
+    pub(crate) file: Option<String>,
     /// The line at which it starts, counted from 1, where the source has lines.
     #[oai(skip_serializing_if_is_none)]
     pub(crate) line: Option<u64>,

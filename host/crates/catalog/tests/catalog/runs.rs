@@ -18,6 +18,7 @@ fn new<'a>(pipeline: &'a str, request: Option<&'a str>) -> NewRun<'a> {
         request,
         mode: RunMode::Fresh,
         upload: None,
+        of: None,
     }
 }
 
@@ -43,6 +44,17 @@ async fn a_request_with_a_key_starts_one_run() {
             ..new("sales", Some("k1"))
         };
         assert_eq!(catalog.add_run(&other, NOW).await.unwrap(), Added::Other);
+        let rerun = NewRun {
+            of: Some(&run.id),
+            ..new("sales", Some("k1"))
+        };
+        assert_eq!(catalog.add_run(&rerun, NOW).await.unwrap(), Added::Other);
+        let keyless = NewRun {
+            request: None,
+            ..rerun
+        };
+        let of = add(&catalog, &keyless).await.of;
+        assert_eq!((of, &run.of), (Some(run.id.clone()), &None));
         let theirs = NewRun {
             user_id: "usr_2",
             ..new("sales", Some("k1"))

@@ -130,6 +130,10 @@ impl glovebox_core::Source for Source {
         &self.schema
     }
 
+    fn file(&self, part: usize) -> Option<Arc<str>> {
+        self.inputs.name(part)
+    }
+
     fn size_bytes(&self) -> Option<u64> {
         self.inputs.size()
     }

@@ -11,8 +11,8 @@ use std::thread::JoinHandle;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use glovebox_core::{
-    Batch, ChunkRecord, Encoded, Encoder, FinishedChunk, History, Job, KeptReject, Payload, Schema,
-    SinkError, Totals,
+    Batch, ChunkRecord, Earlier, Encoded, Encoder, FinishedChunk, History, Job, KeptReject,
+    Payload, Schema, SinkError, Totals,
 };
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
@@ -285,6 +285,10 @@ impl glovebox_core::Sink for Sink {
 
     /// A file keeps no books: it is whole or not there.
     fn history(&mut self, _: &str, _: &str) -> Result<Option<History>, SinkError> {
+        Ok(None)
+    }
+
+    fn past(&mut self, _: &str) -> Result<Option<Vec<Earlier>>, SinkError> {
         Ok(None)
     }
 

@@ -136,6 +136,10 @@ impl glovebox_core::Source for Source {
         &self.schema
     }
 
+    fn file(&self, part: usize) -> Option<Arc<str>> {
+        self.files.name(part)
+    }
+
     fn size_bytes(&self) -> Option<u64> {
         self.files.inputs.size()
     }

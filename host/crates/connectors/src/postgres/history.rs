@@ -11,14 +11,15 @@ use super::refusal::{Fault, fault};
 use super::runs::{counts, digest, unsigned};
 use super::{Mode, Options};
 
-/// What the books remember of a pipeline's runs into a target.
+/// What the books remember of a pipeline's runs into a target; of the finished ones, those by this
+/// plan, or without one all.
 pub(super) async fn history(
     connection: &mut PgConnection,
     books: &Books,
     options: &Options,
     target: &str,
     pipeline: &str,
-    plan: &str,
+    plan: Option<&str>,
 ) -> Result<History, Fault> {
     let place = options.place();
     let mut history = History {
@@ -54,7 +55,8 @@ pub(super) async fn history(
             history.unfinished = Some(earlier(&row).map_err(|e| fault(e, &place))?);
         }
     }
-    let finished = sql("AND r.plan = $3 AND r.state = 'finished'") + " LIMIT 100";
+    let finished =
+        sql("AND ($3::text IS NULL OR r.plan = $3) AND r.state = 'finished'") + " LIMIT 100";
     history.finished = sqlx::query(AssertSqlSafe(finished))
         .bind(pipeline)
         .bind(target)

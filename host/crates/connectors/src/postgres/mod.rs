@@ -34,8 +34,8 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use glovebox_core::{
-    ChunkRecord, Encoder, FinishedChunk, History, Job, KeptReject, Schema, Secret, SinkError,
-    Totals,
+    ChunkRecord, Earlier, Encoder, FinishedChunk, History, Job, KeptReject, Schema, Secret,
+    SinkError, Totals,
 };
 use sqlx::{AssertSqlSafe, Row};
 
@@ -181,22 +181,9 @@ impl Sink {
     fn session(&self, name: String) -> Result<Session, SinkError> {
         Session::new(self.options.clone(), name, Arc::default())
     }
-}
 
-impl glovebox_core::Sink for Sink {
-    fn describe(&self) -> String {
-        self.options.place()
-    }
-
-    fn probe(&mut self, schema: &Schema) -> Result<(), SinkError> {
-        let options = &self.options;
-        self.session(NAME.into())?
-            .attempt(&mut Patience::none(), async |connection| {
-                begin::probe(connection, options, schema).await
-            })
-    }
-
-    fn history(&mut self, pipeline: &str, plan: &str) -> Result<Option<History>, SinkError> {
+    /// What the books remember of a pipeline's runs, by this plan or all.
+    fn remembered(&self, pipeline: &str, plan: Option<&str>) -> Result<History, SinkError> {
         let options = &self.options;
         let name = Name::parse(options)?;
         let books = Books::new(options);
@@ -213,7 +200,29 @@ impl glovebox_core::Sink for Sink {
                 let target = format!("{}.{}", home.unwrap_or_default(), name.table);
                 history::history(connection, &books, options, &target, pipeline, plan).await
             })
-            .map(Some)
+    }
+}
+
+impl glovebox_core::Sink for Sink {
+    fn describe(&self) -> String {
+        self.options.place()
+    }
+
+    fn probe(&mut self, schema: &Schema) -> Result<(), SinkError> {
+        let options = &self.options;
+        self.session(NAME.into())?
+            .attempt(&mut Patience::none(), async |connection| {
+                begin::probe(connection, options, schema).await
+            })
+    }
+
+    fn history(&mut self, pipeline: &str, plan: &str) -> Result<Option<History>, SinkError> {
+        self.remembered(pipeline, Some(plan)).map(Some)
+    }
+
+    fn past(&mut self, pipeline: &str) -> Result<Option<Vec<Earlier>>, SinkError> {
+        let history = self.remembered(pipeline, None)?;
+        Ok(Some(history.finished))
     }
 
     fn open(&mut self, job: &Job, schema: &Schema) -> Result<Vec<ChunkRecord>, SinkError> {

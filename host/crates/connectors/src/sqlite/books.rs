@@ -255,12 +255,13 @@ fn held(epoch: Option<i64>, entry: &Entry, place: &str) -> Result<(), SinkError>
     })
 }
 
-/// What the books say of a pipeline's runs into this table.
+/// What the books say of a pipeline's runs into this table; of the finished ones, those that added
+/// rows by this plan, or without one all.
 pub(super) async fn history(
     connection: &mut SqliteConnection,
     options: &Options,
     pipeline: &str,
-    plan: &str,
+    plan: Option<&str>,
 ) -> sqlx::Result<History> {
     let mut history = History {
         appends: options.mode == Mode::Append,
@@ -294,13 +295,14 @@ pub(super) async fn history(
     {
         history.unfinished = Some(earlier(row)?);
     }
-    if history.appends {
+    if history.appends || plan.is_none() {
         let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "{last} AND state = 'finished' AND mode = 'append' AND plan = ? \
+            "{last} AND state = 'finished' AND (mode = 'append' AND plan = ? OR ? IS NULL) \
              ORDER BY started DESC, rowid DESC LIMIT {REMEMBERED}"
         )))
         .bind(pipeline)
         .bind(target(options))
+        .bind(plan)
         .bind(plan)
         .fetch_all(connection)
         .await?;

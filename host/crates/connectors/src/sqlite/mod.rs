@@ -15,8 +15,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use glovebox_core::{
-    ChunkRecord, Encoder, FinishedChunk, History, Job, KeptReject, Payload, Schema, SinkError,
-    Totals,
+    ChunkRecord, Earlier, Encoder, FinishedChunk, History, Job, KeptReject, Payload, Schema,
+    SinkError, Totals,
 };
 
 pub use crate::database::Mode;
@@ -116,7 +116,12 @@ impl glovebox_core::Sink for Sink {
     }
 
     fn history(&mut self, pipeline: &str, plan: &str) -> Result<Option<History>, SinkError> {
-        session::history(&self.options, pipeline, plan).map(Some)
+        session::history(&self.options, pipeline, Some(plan)).map(Some)
+    }
+
+    fn past(&mut self, pipeline: &str) -> Result<Option<Vec<Earlier>>, SinkError> {
+        let history = session::history(&self.options, pipeline, None)?;
+        Ok(Some(history.finished))
     }
 
     fn open(&mut self, job: &Job, schema: &Schema) -> Result<Vec<ChunkRecord>, SinkError> {

@@ -83,7 +83,11 @@ pub(super) fn probe(options: &Options, schema: &Schema) -> Result<(), SinkError>
 }
 
 /// What the file's books say; a file that is not there has none.
-pub(super) fn history(options: &Options, pipeline: &str, plan: &str) -> Result<History, SinkError> {
+pub(super) fn history(
+    options: &Options,
+    pipeline: &str,
+    plan: Option<&str>,
+) -> Result<History, SinkError> {
     if !exists(options)? {
         return Ok(History {
             appends: options.mode == Mode::Append,

@@ -102,6 +102,8 @@ fn goes_on_where_it_stopped(mode: Mode) {
     let history = sink.history("people", "plan").unwrap().unwrap();
     assert_eq!(history.unfinished, None);
     assert_eq!(history.finished[0].digest, Some([7; 32]));
+    assert_eq!(sink.past("people").unwrap().unwrap(), history.finished);
+    assert_eq!(sink.past("others").unwrap().unwrap(), []);
     assert_eq!(
         sink.history("people", "other").unwrap().unwrap().finished,
         []

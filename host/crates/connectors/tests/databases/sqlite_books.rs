@@ -93,6 +93,8 @@ fn a_run_goes_on_behind_the_chunks_that_are_stored() {
         (Some([9; 32]), Some([0; 32]))
     );
     assert_eq!((finished.rows, finished.length), (rows, Some(100)));
+    assert_eq!(sink.past("people").unwrap().unwrap(), history.finished);
+    assert_eq!(sink.past("others").unwrap().unwrap(), []);
     assert!(
         sink.history("people", "another plan")
             .unwrap()

@@ -1,0 +1,300 @@
+//! Whether rows that a run rejected may be run once more: what the manifest and the sink's books
+//! say about it.
+//!
+//! Owns the look for the run that rejected them; refuses to add a row that is stored already, and
+//! rows of an input that is not the one they were rejected from.
+
+use glovebox_core::{Earlier, Job, Sink};
+
+use crate::error::RunError;
+use crate::manifest::Manifest;
+use crate::manifest::model::{Input, Mode, SinkTarget, Source};
+use crate::selection::{Met, Selection, base_of};
+use crate::start::Start;
+
+/// Why rejected rows are not run again.
+#[derive(Debug, thiserror::Error)]
+pub enum RerunError {
+    /// The list of rejects could not be read.
+    #[error("cannot read the rejects {place}: {problem}")]
+    Unread {
+        /// The file.
+        place: String,
+        /// What the system said.
+        problem: std::io::Error,
+    },
+    /// It names no row.
+    #[error("{place} names no rows: nothing was rejected, so there is nothing to run again")]
+    Empty {
+        /// The file.
+        place: String,
+    },
+    /// It names more rows than are kept in memory.
+    #[error(
+        "{place} names more than {most} rows; run a part of it at a time, or the whole input with `--again` and `mode: replace` or `upsert`"
+    )]
+    TooMany {
+        /// The file.
+        place: String,
+        /// How many are.
+        most: usize,
+    },
+    /// A line of it is no reject.
+    #[error(
+        "line {number} of {place} is no reject as `glovebox run` writes them, with `row` and `violations`; name the list that a run left, whole or some of its lines"
+    )]
+    Foreign {
+        /// The file.
+        place: String,
+        /// The line, counted from 1.
+        number: u64,
+    },
+    /// Its lines cannot be of one run.
+    #[error(
+        "the rows of {place} are in files in a way that those of one run cannot be; name the list of one run"
+    )]
+    Mixed {
+        /// The file.
+        place: String,
+    },
+    /// The source is a database.
+    #[error(
+        "the source is a database, whose rows have no numbers that last, so those that were rejected cannot be found again; correct them there and run it with `mode: upsert`, or with a `query` for them"
+    )]
+    Database,
+    /// The source can be read only once.
+    #[error(
+        "the source can be read only once, and whether it has the rejected rows has to be known before the first; save it as a file and name that with `--input`"
+    )]
+    ReadOnce,
+    /// The sink would lose the rows that are not run again.
+    #[error(
+        "the sink would hold nothing but the rows that are run again: {why}; run the whole input, or {instead}"
+    )]
+    Loses {
+        /// What takes the others away.
+        why: &'static str,
+        /// What to write.
+        instead: &'static str,
+    },
+    /// The input does not have so many rows.
+    #[error(
+        "{place} names row {row}, and the input has {rows} rows; name the input that they were rejected from, or the list of this one"
+    )]
+    Missing {
+        /// The list.
+        place: String,
+        /// The last row that it names.
+        row: u64,
+        /// How many there are.
+        rows: u64,
+    },
+    /// A row is in another file than when it was rejected.
+    #[error(
+        "{place} has row {row} in {then}, and now it is in {now}: files were added, taken away or renamed since; put them back as they were"
+    )]
+    Elsewhere {
+        /// The list.
+        place: String,
+        /// The row.
+        row: u64,
+        /// The file that the list names.
+        then: String,
+        /// The file that has the row of this number.
+        now: String,
+    },
+    /// The input is not the one that they were rejected from.
+    #[error(
+        "the input is not the one from which run {run}, started {started}, rejected the rows of {place}, or its format is described otherwise by now
+put it back; if it is that one corrected, with every row in its place, name it with `--input`; `--again` takes its rows by their numbers all the same"
+    )]
+    OtherInput {
+        /// The list.
+        place: String,
+        /// The run.
+        run: String,
+        /// When it began.
+        started: String,
+    },
+    /// The books know the input, and that not all of these rows were rejected from it.
+    #[error(
+        "{place} names rows that no run of this input rejected, so they may be stored already (the last one: run {run}, started {started})
+name the list of a run of this input; `--again` adds the rows all the same"
+    )]
+    NotRejected {
+        /// The list.
+        place: String,
+        /// The last run of this input.
+        run: String,
+        /// When it began.
+        started: String,
+    },
+    /// Another run over rejects has stored some of the same input since.
+    #[error(
+        "run {run}, started {started}, has added {stored} of the rows that were rejected from this input, and rows of {place} may be among them
+name the list of rejects that it left; `--again` adds the rows of this one all the same"
+    )]
+    AddedSince {
+        /// The list.
+        place: String,
+        /// The later run.
+        run: String,
+        /// When it began.
+        started: String,
+        /// Its rows.
+        stored: u64,
+    },
+}
+
+/// Whether a pipeline can run single rows of its input.
+///
+/// # Errors
+/// When its source cannot find them, or its sink would lose the others.
+pub fn can_rerun(manifest: &Manifest) -> Result<(), RerunError> {
+    let inputs = match &manifest.source {
+        Source::Csv(csv) => &csv.paths,
+        Source::Jsonl(jsonl) => &jsonl.paths,
+        Source::Parquet(parquet) => &parquet.paths,
+        Source::Postgres(_) => return Err(RerunError::Database),
+    };
+    if inputs.iter().any(|input| input.value == Input::Stdin) {
+        return Err(RerunError::ReadOnce);
+    }
+    let loses = |why, instead| Err(RerunError::Loses { why, instead });
+    match &manifest.sink.target {
+        SinkTarget::Sqlite(sink) if sink.mode == Mode::Replace => loses(
+            "`mode: replace` takes the others away",
+            "write `mode: append` or `upsert`",
+        ),
+        SinkTarget::Postgres(sink) if sink.mode == Mode::Replace => loses(
+            "`mode: replace` takes the others away",
+            "write `mode: append` or `upsert`",
+        ),
+        SinkTarget::Csv(sink) if sink.mode == Mode::Replace => {
+            loses("the file is written anew", "write `mode: append`")
+        }
+        SinkTarget::Jsonl(sink) if sink.mode == Mode::Replace => {
+            loses("the file is written anew", "write `mode: append`")
+        }
+        SinkTarget::Parquet(_) => loses(
+            "a Parquet file is written anew",
+            "give these rows a file of their own by a manifest with another sink",
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// The run in the books that rejected these rows, if they know of one.
+pub(crate) fn look(
+    sink: &mut dyn Sink,
+    job: &Job,
+    only: &Selection,
+    met: &Met,
+    start: Start,
+) -> Result<Option<String>, RunError> {
+    let Some(past) = sink.past(&job.pipeline)? else {
+        return Ok(None);
+    };
+    let is_of_this = |run: &Earlier| run.digest == Some(met.digest) && run.length == job.length;
+    let mut base = None;
+    for (place, run) in past.iter().enumerate() {
+        if only.left_by().is_none_or(|name| name == run.run)
+            && (only.corrected() || is_of_this(run))
+            && rejected(sink, run, only)?
+        {
+            base = Some((place, run));
+            break;
+        }
+    }
+    let history = sink.history(&job.pipeline, &job.plan)?.unwrap_or_default();
+    // What is gone on with was looked at when it began.
+    let asked = match start {
+        Start::Fresh => false,
+        Start::Again => true,
+        Start::Resume => history.unfinished.is_some(),
+    };
+    let Some((place, base)) = base else {
+        if !asked && !only.corrected() {
+            strangers(sink, &past, only, &is_of_this)?;
+        }
+        return Ok(None);
+    };
+    // What was done already is for the look at every run's beginning.
+    let plan = only.plan(&job.plan, Some(&base.run));
+    let done = past.iter().any(|run| run.plan == plan && is_of_this(run));
+    if history.appends && !asked && !done {
+        let family = root(&past, base);
+        let mut later = past.iter().take(place);
+        let added = later.find(|run| root(&past, run) == family && run.rows.stored > 0);
+        if let Some(run) = added {
+            return Err(RerunError::AddedSince {
+                place: only.place().to_owned(),
+                run: run.run.clone(),
+                started: run.started.clone(),
+                stored: run.rows.stored,
+            }
+            .into());
+        }
+    }
+    Ok(Some(base.run.clone()))
+}
+
+/// The run over a whole input from which, by rejects of rejects, a run has its rows.
+fn root<'r>(past: &'r [Earlier], of: &'r Earlier) -> &'r str {
+    let mut run = of;
+    // A base is older than what was made of it, so there is no circle; books may be edited.
+    for _ in past {
+        let base = base_of(&run.plan);
+        match past.iter().find(|other| Some(&*other.run) == base) {
+            Some(base) => run = base,
+            None => return base.unwrap_or(&run.run),
+        }
+    }
+    &run.run
+}
+
+/// Refuses rows that the books have reason to think are other ones, or stored.
+fn strangers(
+    sink: &mut dyn Sink,
+    past: &[Earlier],
+    only: &Selection,
+    is_of_this: &dyn Fn(&Earlier) -> bool,
+) -> Result<(), RunError> {
+    let place = only.place().to_owned();
+    if let Some(run) = past.iter().find(|run| is_of_this(run)) {
+        return Err(RerunError::NotRejected {
+            place,
+            run: run.run.clone(),
+            started: run.started.clone(),
+        }
+        .into());
+    }
+    for run in past {
+        if rejected(sink, run, only)? {
+            return Err(RerunError::OtherInput {
+                place,
+                run: run.run.clone(),
+                started: run.started.clone(),
+            }
+            .into());
+        }
+    }
+    Ok(())
+}
+
+/// Whether a run rejected all of these rows.
+fn rejected(sink: &mut dyn Sink, run: &Earlier, only: &Selection) -> Result<bool, RunError> {
+    let mut wanted = only.rows().iter().copied().peekable();
+    if run.rows.rejected < only.rows().len() as u64 {
+        return Ok(false);
+    }
+    // Both come by row.
+    sink.rejects(&run.run, &mut |kept| {
+        wanted.next_if_eq(&kept.row);
+    })?;
+    Ok(wanted.peek().is_none())
+}
+
+#[cfg(test)]
+#[path = "rerun_tests.rs"]
+mod tests;

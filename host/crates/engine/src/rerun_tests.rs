@@ -1,0 +1,55 @@
+//! Which pipelines can run rejected rows again; what the books say is tried with the real program.
+
+use std::path::Path;
+
+use super::*;
+use crate::manifest::load;
+
+fn verdict(source: &str, sink: &str) -> Result<(), RerunError> {
+    let text = format!(
+        "name: people\nsource: {{ {source} }}\ncolumns: {{ name: {{ type: text }} }}\nsink: {{ {sink} }}\n"
+    );
+    let manifest = load(Path::new("m.yaml"), &text);
+    can_rerun(&manifest.unwrap_or_else(|problems| panic!("{problems:?}")))
+}
+
+const FILE: &str = "csv: { path: in.csv }";
+const TABLE: &str = "sqlite: { path: p.db, table: p }";
+
+#[test]
+fn rows_can_be_run_again_where_the_others_stay() {
+    for sink in [
+        TABLE,
+        "sqlite: { path: p.db, table: p, mode: upsert, keys: [name] }",
+        "csv: { path: out.csv, mode: append }",
+        "jsonl: { path: out.jsonl, mode: append }",
+    ] {
+        assert!(verdict(FILE, sink).is_ok(), "{sink}");
+    }
+    for sink in [
+        "sqlite: { path: p.db, table: p, mode: replace }",
+        "csv: { path: out.csv }",
+        "jsonl: { path: out.jsonl }",
+        "parquet: { path: out.parquet }",
+    ] {
+        let refused = verdict(FILE, sink);
+        assert!(matches!(refused, Err(RerunError::Loses { .. })), "{sink}");
+    }
+}
+
+#[test]
+fn rows_can_be_run_again_where_they_are_found_by_their_number() {
+    for source in [
+        "jsonl: { path: in }",
+        "parquet: { path: [a.parquet, b.parquet] }",
+    ] {
+        assert!(verdict(source, TABLE).is_ok(), "{source}");
+    }
+    let pipe = verdict("csv: { path: \"-\" }", TABLE);
+    assert!(matches!(pipe, Err(RerunError::ReadOnce)));
+    let database = "postgres: { host: h, database: d, user: u, password: { secret: s }, table: t }";
+    assert!(matches!(
+        verdict(database, TABLE),
+        Err(RerunError::Database)
+    ));
+}

@@ -1,0 +1,303 @@
+//! The rows of a run that goes over rejects only, by their numbers in the input.
+//!
+//! Owns which rows those are and whether the input has them; refuses a list that no run has
+//! written.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arrow_array::BooleanArray;
+use arrow_schema::ArrowError;
+use glovebox_core::{Chunk, Decoded, Digest, Identity, Source};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use sha2::{Digest as _, Sha256};
+
+use crate::error::RunError;
+use crate::identity::{InputDigest, chunk_digest};
+use crate::rerun::RerunError;
+
+/// Rows that a run over rejects may have: eight bytes are kept of each.
+const MOST_ROWS: usize = 10_000_000;
+/// The longest line that is read; a reject holds names and sentences of ours.
+const LONGEST_LINE: u64 = 1 << 20;
+/// Between the digest of a plan and that of the rows it is for.
+const FOR_ROWS: char = '+';
+/// Between that and the run that rejected them.
+const OF_RUN: char = '@';
+/// Bytes of the rows' digest that are kept: enough to tell lists apart.
+const KEPT: usize = 16;
+
+/// Rows by their numbers, as a run's list of rejects names them.
+#[derive(Debug, Clone)]
+pub struct Selection {
+    place: String,
+    /// Ascending, each once.
+    rows: Vec<u64>,
+    /// Of an input of several files: the first and last of the rows in each, by the files' names.
+    files: Vec<(Arc<str>, u64, u64)>,
+    /// Whether the input is another one than was rejected from, on purpose.
+    corrected: bool,
+    /// The run that rejected them, where the caller knows it.
+    of_run: Option<String>,
+}
+
+/// A line of a list of rejects, as far as it says which row.
+#[derive(Deserialize)]
+struct Line {
+    row: u64,
+    file: Option<String>,
+    violations: Vec<IgnoredAny>,
+}
+
+/// What an input is, once all of it was read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Met {
+    pub(crate) digest: Digest,
+    pub(crate) rows: u64,
+}
+
+impl Selection {
+    /// Reads a list of rejects. `corrected` says that the input was mended since, so that it is
+    /// known by nothing but the numbers of its rows.
+    ///
+    /// # Errors
+    /// When it cannot be read, is empty, too long, or no list of one run's rejects.
+    pub fn read(path: &Path, corrected: bool) -> Result<Self, RerunError> {
+        let place = path.display().to_string();
+        match File::open(path) {
+            Ok(file) => Self::of(file, place, corrected, MOST_ROWS),
+            Err(problem) => Err(RerunError::Unread { place, problem }),
+        }
+    }
+
+    fn of(
+        list: impl Read,
+        place: String,
+        corrected: bool,
+        most: usize,
+    ) -> Result<Self, RerunError> {
+        let mut rows = Vec::new();
+        let mut spans: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+        let mut in_files = 0;
+        let mut lines = BufReader::new(list);
+        let mut text = Vec::new();
+        for number in 1.. {
+            text.clear();
+            let mut line = lines.by_ref().take(LONGEST_LINE);
+            match line.read_until(b'\n', &mut text) {
+                Ok(0) => break,
+                Ok(_) if text.trim_ascii().is_empty() => continue,
+                Ok(_) => {}
+                Err(problem) => return Err(RerunError::Unread { place, problem }),
+            }
+            // What serde says of a line may quote it.
+            let Ok(line) = serde_json::from_slice::<Line>(&text) else {
+                return Err(RerunError::Foreign { place, number });
+            };
+            if line.violations.is_empty() {
+                return Err(RerunError::Foreign { place, number });
+            }
+            if rows.len() == most {
+                return Err(RerunError::TooMany { place, most });
+            }
+            rows.push(line.row);
+            if let Some(file) = line.file {
+                in_files += 1;
+                let (first, last) = spans.entry(file).or_insert((line.row, line.row));
+                *first = line.row.min(*first);
+                *last = line.row.max(*last);
+            }
+        }
+        if rows.is_empty() {
+            return Err(RerunError::Empty { place });
+        }
+        let mut files: Vec<(Arc<str>, u64, u64)> = spans
+            .into_iter()
+            .map(|(name, (first, last))| (name.into(), first, last))
+            .collect();
+        files.sort_by_key(|(_, first, _)| *first);
+        let apart = files
+            .windows(2)
+            .all(|pair| matches!(pair, [(_, _, last), (_, first, _)] if last < first));
+        if !apart || (in_files > 0 && in_files < rows.len()) {
+            return Err(RerunError::Mixed { place });
+        }
+        rows.sort_unstable();
+        rows.dedup();
+        rows.shrink_to_fit();
+        Ok(Selection {
+            place,
+            rows,
+            files,
+            corrected,
+            of_run: None,
+        })
+    }
+
+    /// The same, left by that run in the sink's books: rows of the same numbers may have been
+    /// rejected from several inputs.
+    #[must_use]
+    pub fn of_run(mut self, run: Option<String>) -> Self {
+        self.of_run = run;
+        self
+    }
+
+    /// Where the list is.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// The rows, ascending.
+    pub fn rows(&self) -> &[u64] {
+        &self.rows
+    }
+
+    pub(crate) fn left_by(&self) -> Option<&str> {
+        self.of_run.as_deref()
+    }
+
+    pub(crate) fn corrected(&self) -> bool {
+        self.corrected
+    }
+
+    /// What a run over these rows by this plan is known by; `of` has rejected them.
+    pub(crate) fn plan(&self, plan: &str, of: Option<&str>) -> String {
+        let mut hash = Sha256::new();
+        for row in &self.rows {
+            hash.update(row.to_be_bytes());
+        }
+        let digest: String = hash
+            .finalize()
+            .iter()
+            .take(KEPT)
+            .map(|b| format!("{b:02x}"))
+            .collect();
+        let of = of.map(|of| format!("{OF_RUN}{of}")).unwrap_or_default();
+        format!("{plan}{FOR_ROWS}{digest}{of}")
+    }
+
+    /// Those of `count` rows from `first` on.
+    pub(crate) fn within(&self, first: u64, count: u64) -> &[u64] {
+        let start = self.rows.partition_point(|row| *row < first);
+        let end = self.rows.partition_point(|row| *row < first + count);
+        self.rows.get(start..end).unwrap_or_default()
+    }
+
+    /// Reads the whole input once, and sees that it has the rows, in the files that the list names.
+    pub(crate) fn meet(&self, source: &dyn Source, stop: &AtomicBool) -> Result<Met, RunError> {
+        match source.identity() {
+            Identity::Length(_) => {}
+            Identity::Beginning => return Err(RerunError::ReadOnce.into()),
+            Identity::Place => return Err(RerunError::Database.into()),
+        }
+        let mut chunks = source.chunks()?;
+        let mut digest = InputDigest::default();
+        let mut rows = 0;
+        while let Some(chunk) = chunks.next_chunk()? {
+            if stop.load(Ordering::Relaxed) {
+                return Err(RunError::Cancelled);
+            }
+            digest.add(&chunk_digest(&chunk));
+            rows = chunk.first_row + chunk.rows + chunk.rejects.len() as u64;
+            self.same_file(&chunk, source.file(chunk.part).as_deref())?;
+        }
+        match self.rows.last() {
+            Some(last) if *last >= rows => Err(RerunError::Missing {
+                place: self.place.clone(),
+                row: *last,
+                rows,
+            }
+            .into()),
+            _ => Ok(Met {
+                digest: digest.finish(),
+                rows,
+            }),
+        }
+    }
+
+    /// Row numbers go over all files, so one that came or went would make them mean other rows.
+    fn same_file(&self, chunk: &Chunk, file: Option<&str>) -> Result<(), RerunError> {
+        let count = chunk.rows + chunk.rejects.len() as u64;
+        let Some(row) = self.within(chunk.first_row, count).first() else {
+            return Ok(());
+        };
+        let named = self
+            .files
+            .iter()
+            .find(|(_, first, last)| (*first..=*last).contains(row));
+        let same = match (named, file) {
+            (None, None) => true,
+            (Some((named, ..)), Some(file)) => same_path(named, file),
+            _ => false,
+        };
+        if same {
+            return Ok(());
+        }
+        let one = || "the only file of an input".to_owned();
+        Err(RerunError::Elsewhere {
+            place: self.place.clone(),
+            row: *row,
+            then: named.map_or_else(one, |(name, ..)| name.to_string()),
+            now: file.map_or_else(one, str::to_owned),
+        })
+    }
+
+    /// What is said where the books know of no run that rejected these rows.
+    pub(crate) fn unknown(&self) -> String {
+        format!(
+            "the sink's books know of no run that rejected the rows of {}: whether the input is still \
+             the one that they were rejected from cannot be told",
+            self.place
+        )
+    }
+}
+
+/// What rows a run's plan is for; none is all.
+pub(crate) fn rows_of(plan: &str) -> Option<&str> {
+    let (_, rows) = plan.split_once(FOR_ROWS)?;
+    Some(rows.split_once(OF_RUN).map_or(rows, |(rows, _)| rows))
+}
+
+/// The run that rejected the rows which a run's plan is for, if that was known.
+pub(crate) fn base_of(plan: &str) -> Option<&str> {
+    plan.split_once(OF_RUN).map(|(_, run)| run)
+}
+
+/// Leaves of what was decoded the rows that are wanted, which are ascending.
+pub(crate) fn pick(decoded: &mut Decoded, wanted: &[u64]) -> Result<(), ArrowError> {
+    let is_wanted = |row: u64| wanted.binary_search(&row).is_ok();
+    decoded.rejects.retain(|reject| is_wanted(reject.row));
+    let batches = std::mem::take(&mut decoded.batches);
+    for batch in batches {
+        let keep: Vec<bool> = (0..batch.rows())
+            .map(|i| is_wanted(batch.origin.row(i)))
+            .collect();
+        if keep.contains(&true) {
+            decoded
+                .batches
+                .push(batch.filter(&BooleanArray::from(keep))?);
+        }
+    }
+    Ok(())
+}
+
+/// Whether two names mean one file, one of which may be told from another folder.
+fn same_path(a: &str, b: &str) -> bool {
+    let plain = |name: &str| -> PathBuf {
+        Path::new(name)
+            .components()
+            .filter(|part| matches!(part, Component::Normal(_)))
+            .collect()
+    };
+    let (a, b) = (plain(a), plain(b));
+    a.ends_with(&b) || b.ends_with(&a)
+}
+
+#[cfg(test)]
+#[path = "selection_tests.rs"]
+mod tests;
