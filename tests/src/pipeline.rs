@@ -21,12 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// # Panics
 /// When it is not there, with the commands that build it.
 pub fn program() -> PathBuf {
-    let built = || {
-        // A test is TARGET/PROFILE/deps/NAME-HASH.
-        let test = std::env::current_exe().unwrap_or_default();
-        let profile = test.ancestors().nth(2).unwrap_or(Path::new("."));
-        profile.join("glovebox")
-    };
+    let built = || profile().join("glovebox");
     let path = std::env::var_os("GLOVEBOX_BIN").map_or_else(built, PathBuf::from);
     assert!(
         path.is_file(),
@@ -38,9 +33,19 @@ pub fn program() -> PathBuf {
 
 /// Where all tests keep compiled components, so that each is compiled once.
 fn cache() -> PathBuf {
-    let test = std::env::current_exe().unwrap_or_default();
-    let target = test.ancestors().nth(3).unwrap_or(Path::new("."));
-    target.join("tmp/glovebox-tests-cache")
+    profile().join("../tmp/glovebox-tests-cache")
+}
+
+/// Where cargo puts programs of this profile: a test is PROFILE/deps/NAME-HASH, the torture
+/// PROFILE/NAME.
+fn profile() -> PathBuf {
+    let here = std::env::current_exe().unwrap_or_default();
+    let folder = here.parent().unwrap_or(Path::new("."));
+    let profile = match folder.ends_with("deps") {
+        true => folder.parent(),
+        false => Some(folder),
+    };
+    profile.unwrap_or(folder).to_owned()
 }
 
 /// A manifest `manifest.yaml` and its files.
