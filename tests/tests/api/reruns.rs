@@ -228,7 +228,10 @@ fn a_corrected_upload_stores_the_rows_that_were_rejected_and_no_others() {
     let third = third.is(202).json();
     let third = until(&server, &token, third["id"].as_str().unwrap(), is_over);
     let problem = third["problem"].as_str().unwrap();
-    assert!(problem.contains("has added 1 of the rows"), "{problem}");
+    assert!(
+        problem.contains("has added 1 rows of this input since"),
+        "{problem}"
+    );
     assert_eq!(stored(&server.folder, "out.db", "things"), 4);
 
     let short = send(

@@ -104,7 +104,7 @@ fn the_same_rows_are_not_added_twice() {
     pipeline.write("manifest.yaml", manifest("in.csv", 60, TABLE));
     let _ = again(&pipeline, &[])
         .ends_with(2)
-        .says("has added 2 of the rows that were rejected from this input")
+        .says("has added 2 rows of this input since")
         .says("name the list of rejects that it left");
     let some = pipeline.read("first.jsonl");
     pipeline.write("some.jsonl", some.lines().last().unwrap());
@@ -115,6 +115,51 @@ fn the_same_rows_are_not_added_twice() {
     assert_eq!(stored(&pipeline), pairs(&ALL));
     let asked = again(&pipeline, &["--again"]).ends_with(0);
     assert_eq!((asked.rows("stored"), stored(&pipeline).len()), (2, 7));
+}
+
+/// A folder's daily files, each named by `--input`, have rows of the same numbers.
+#[test]
+fn a_file_that_was_run_as_it_is_was_not_corrected() {
+    let pipeline = Pipeline::new(&manifest("none.csv", 5, TABLE))
+        .file("day1.csv", "id,name\n1,ann\n2,bob\n3,canary-eve\n")
+        .file("day2.csv", "id,name\n4,dan\n5,canary-ida\n6,joe\n");
+    let day = |file: &str| pipeline.run_with(&["--input", file]);
+    let rejected =
+        |file: &str, list: &str| pipeline.run_with(&["--input", file, "--rejects-of", list]);
+    let keep = |list: &str| pipeline.write(list, pipeline.read("rejects.jsonl"));
+    let _ = day("day1.csv").ends_with(0);
+    keep("list1.jsonl");
+    let _ = day("day2.csv").ends_with(0);
+    keep("list2.jsonl");
+    pipeline.write("manifest.yaml", manifest("none.csv", 50, TABLE));
+    // Row 1 of the first file was stored; the list is the second file's.
+    let _ = rejected("day1.csv", "list2.jsonl")
+        .ends_with(2)
+        .says("names rows that no run of this input rejected");
+    let _ = rejected("day2.csv", "list2.jsonl").ends_with(0);
+    let _ = rejected("day1.csv", "list1.jsonl").ends_with(0);
+    assert_eq!(stored(&pipeline).len(), 6);
+    // A third file, whose row of that number is rejected too, does not make it another call.
+    pipeline.write("manifest.yaml", manifest("none.csv", 5, TABLE));
+    pipeline.write("day3.csv", "id,name\n7,ann\n8,bob\n9,canary-pat\n");
+    let _ = day("day3.csv").ends_with(0);
+    pipeline.write("manifest.yaml", manifest("none.csv", 50, TABLE));
+    let _ = rejected("day1.csv", "list1.jsonl")
+        .ends_with(2)
+        .says("has added the rows of this very input already (1 of them)");
+    assert_eq!(stored(&pipeline).len(), 8);
+}
+
+#[test]
+fn what_a_later_run_of_the_whole_input_has_stored_is_not_stored_again() {
+    let pipeline = mended();
+    // Allowed, since it is another plan; it stores the first rows twice, as it was asked to.
+    let ran = pipeline.run().ends_with(0);
+    assert_eq!(ran.rows("stored"), 5);
+    let _ = again(&pipeline, &[])
+        .ends_with(2)
+        .says("has added 5 rows of this input since");
+    assert_eq!(stored(&pipeline).len(), 8);
 }
 
 #[test]
@@ -151,7 +196,7 @@ fn a_corrected_file_is_named_and_its_rows_are_taken_by_their_numbers() {
     pipeline.write("in.csv", corrected.replace("canary-bob", "bob"));
     let _ = again(&pipeline, &["--input", "in.csv"])
         .ends_with(2)
-        .says("has added 2 of the rows");
+        .says("has added 2 rows of this input since");
     let call = ["--rejects-of", "rejects.jsonl", "--input", "in.csv"];
     let _ = pipeline.run_with(&call).ends_with(0);
     assert_eq!(stored(&pipeline).len(), 6);
@@ -200,7 +245,7 @@ fn the_run_that_left_a_list_may_be_named_where_corrected_files_have_the_same_row
         // Corrected once more, it would be stored once more.
         pipeline.write("in.csv", corrected.replace("bob", run));
         let twice = again(&pipeline, &call).ends_with(2);
-        let _ = twice.says("has added 3 of the rows");
+        let _ = twice.says("has added 3 rows of this input since");
     }
     assert_eq!(stored(&pipeline).len(), 9 + 6);
     let strange = again(
@@ -228,7 +273,7 @@ fn a_part_that_was_rejected_again_is_not_stored_behind_the_back_of_the_whole() {
     let _ = pipeline
         .run_with(&some)
         .ends_with(2)
-        .says("has added 2 of the rows");
+        .says("has added 2 rows of this input since");
     assert_eq!(stored(&pipeline), pairs(&ALL));
 }
 

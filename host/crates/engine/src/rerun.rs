@@ -9,7 +9,7 @@ use glovebox_core::{Earlier, Job, Sink};
 use crate::error::RunError;
 use crate::manifest::Manifest;
 use crate::manifest::model::{Input, Mode, SinkTarget, Source};
-use crate::selection::{Met, Selection, base_of};
+use crate::selection::{Met, Selection, base_of, rows_of, without_base};
 use crate::start::Start;
 
 /// Why rejected rows are not run again.
@@ -131,7 +131,7 @@ name the list of a run of this input; `--again` adds the rows all the same"
     },
     /// Another run over rejects has stored some of the same input since.
     #[error(
-        "run {run}, started {started}, has added {stored} of the rows that were rejected from this input, and rows of {place} may be among them
+        "run {run}, started {started}, has added {stored} rows of this input since, and rows of {place} may be among them
 name the list of rejects that it left; `--again` adds the rows of this one all the same"
     )]
     AddedSince {
@@ -196,12 +196,23 @@ pub(crate) fn look(
         return Ok(None);
     };
     let is_of_this = |run: &Earlier| run.digest == Some(met.digest) && run.length == job.length;
+    let named = |of: Option<&str>| only.left_by().is_none_or(|name| of == Some(name));
+    // The same call once more, whichever run has rejected rows of these numbers since.
+    let alone = only.plan(&job.plan, None);
+    let twin = past.iter().find(|run| {
+        let base = base_of(&run.plan);
+        let same = without_base(&run.plan) == alone;
+        same && run.rows.stored > 0 && is_of_this(run) && named(base)
+    });
+    if let Some(twin) = twin {
+        return Ok(base_of(&twin.plan).map(ToOwned::to_owned));
+    }
+    // A file that was run as it is now was not corrected, however it is named.
+    let whole = |run: &Earlier| rows_of(&run.plan).is_none() && is_of_this(run);
+    let corrected = only.corrected() && !past.iter().any(whole);
     let mut base = None;
     for (place, run) in past.iter().enumerate() {
-        if only.left_by().is_none_or(|name| name == run.run)
-            && (only.corrected() || is_of_this(run))
-            && rejected(sink, run, only)?
-        {
+        if named(Some(&run.run)) && (corrected || is_of_this(run)) && rejected(sink, run, only)? {
             base = Some((place, run));
             break;
         }
@@ -214,7 +225,7 @@ pub(crate) fn look(
         Start::Resume => history.unfinished.is_some(),
     };
     let Some((place, base)) = base else {
-        if !asked && !only.corrected() {
+        if !asked && !corrected {
             strangers(sink, &past, only, &is_of_this)?;
         }
         return Ok(None);
@@ -225,7 +236,8 @@ pub(crate) fn look(
     if history.appends && !asked && !done {
         let family = root(&past, base);
         let mut later = past.iter().take(place);
-        let added = later.find(|run| root(&past, run) == family && run.rows.stored > 0);
+        let related = |run: &Earlier| root(&past, run) == family || is_of_this(run);
+        let added = later.find(|run| run.rows.stored > 0 && related(run));
         if let Some(run) = added {
             return Err(RerunError::AddedSince {
                 place: only.place().to_owned(),

@@ -268,6 +268,11 @@ pub(crate) fn base_of(plan: &str) -> Option<&str> {
     plan.split_once(OF_RUN).map(|(_, run)| run)
 }
 
+/// A run's plan and rows, whichever run rejected them.
+pub(crate) fn without_base(plan: &str) -> &str {
+    plan.split_once(OF_RUN).map_or(plan, |(plan, _)| plan)
+}
+
 /// Leaves of what was decoded the rows that are wanted, which are ascending.
 pub(crate) fn pick(decoded: &mut Decoded, wanted: &[u64]) -> Result<(), ArrowError> {
     let is_wanted = |row: u64| wanted.binary_search(&row).is_ok();

@@ -23,24 +23,32 @@ pub(super) struct Seen {
 
 /// By the SHA-256 of a token, which only who has the token can name.
 #[derive(Debug, Default)]
-pub(super) struct Memory(Mutex<HashMap<[u8; 32], Seen>>);
+pub(super) struct Memory(Mutex<Remembered>);
+
+#[derive(Debug, Default)]
+struct Remembered {
+    tokens: HashMap<[u8; 32], Seen>,
+    /// The second in which room was last made, which takes a look at each.
+    swept: i64,
+}
 
 impl Memory {
     /// What it said when it was verified; its times are the caller's to compare.
     pub(super) fn recall(&self, token: &str) -> Option<Seen> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(&name(token)?).cloned()
+        known.tokens.get(&name(token)?).cloned()
     }
 
     /// Only after its signature was verified by a key of ours, none of which is ever taken away.
     pub(super) fn remember(&self, token: &str, seen: Seen, now: i64) {
         let Some(name) = name(token) else { return };
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MOST {
-            known.retain(|_, seen| seen.ends > now);
+        if known.tokens.len() >= MOST && known.swept != now {
+            known.swept = now;
+            known.tokens.retain(|_, seen| seen.ends > now);
         }
-        if known.len() < MOST {
-            known.insert(name, seen);
+        if known.tokens.len() < MOST {
+            known.tokens.insert(name, seen);
         }
     }
 }

@@ -33,6 +33,12 @@ struct Idle {
     since: Instant,
 }
 
+impl Idle {
+    fn is_fit(&self) -> bool {
+        self.since.elapsed() <= RESTED && self.born.elapsed() <= OLDEST
+    }
+}
+
 impl Connections {
     /// None yet, and never more than `most`.
     pub(super) fn new(options: PgConnectOptions, most: u32) -> Self {
@@ -63,8 +69,11 @@ impl Connections {
                 }
             }
         }
+        let Ok(connected) = timeout(PATIENCE, self.options.connect()).await else {
+            return Err(Error::PoolTimedOut);
+        };
         let mut new = Idle {
-            connection: self.options.connect().await?,
+            connection: connected?,
             born: Instant::now(),
             since: Instant::now(),
         };
@@ -79,11 +88,10 @@ impl Connections {
     async fn rested(&self) -> Option<Idle> {
         loop {
             let mut found = self.list().pop()?;
-            let rest = found.since.elapsed();
-            if rest > RESTED || found.born.elapsed() > OLDEST {
+            if !found.is_fit() {
                 // It is of no use, whatever the server says to that.
-                let _ = found.connection.close().await;
-            } else if rest < TRUSTED
+                let _ = timeout(TRUSTED, found.connection.close()).await;
+            } else if found.since.elapsed() < TRUSTED
                 || matches!(timeout(TRUSTED, found.connection.ping()).await, Ok(Ok(())))
             {
                 return Some(found);
@@ -93,7 +101,10 @@ impl Connections {
 
     fn keep(&self, used: Idle) {
         let since = Instant::now();
-        self.list().push(Idle { since, ..used });
+        let mut list = self.list();
+        // Those that a burst has left lie at the bottom, where nobody takes them.
+        list.retain(Idle::is_fit);
+        list.push(Idle { since, ..used });
     }
 
     fn list(&self) -> std::sync::MutexGuard<'_, Vec<Idle>> {

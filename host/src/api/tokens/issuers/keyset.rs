@@ -40,7 +40,8 @@ impl KeySet {
                 return Err("two of its keys have the same `kid`".into());
             }
         }
-        if keys.is_empty() {
+        // An issuer may withdraw all that it has; a set that we cannot use is another matter.
+        if keys.is_empty() && !list.is_empty() {
             return Err(
                 "none of its keys is an Ed25519, P-256 or RSA key for signatures with a `kid`"
                     .into(),

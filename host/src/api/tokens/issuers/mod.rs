@@ -41,8 +41,11 @@ impl External {
     /// # Errors
     /// A sentence: when it is no key set, or none of its keys can be used.
     pub(crate) fn new(config: &config::Issuer, jwks: &[u8]) -> Result<Self, String> {
-        let keys = Keys::Fixed(KeySet::parse(jwks)?);
-        Ok(External::with(config, keys))
+        let keys = KeySet::parse(jwks)?;
+        if keys.len() == 0 {
+            return Err("it has no keys".into());
+        }
+        Ok(External::with(config, Keys::Fixed(keys)))
     }
 
     /// An issuer whose keys are fetched by and by.

@@ -39,7 +39,8 @@ impl Default for Pace {
         let minute = Duration::from_secs(60);
         Pace {
             at_least: 5 * minute,
-            at_most: 24 * 60 * minute,
+            // Half of `keep`, so that an answer that fails to come is asked for again in time.
+            at_most: 12 * 60 * minute,
             unsaid: 60 * minute,
             retry: Duration::from_secs(2),
             apart: Duration::from_secs(10),
