@@ -72,12 +72,19 @@ fn an_answer_is_good_within_bounds_and_a_failure_is_tried_again_ever_later() {
     };
     assert_eq!(answer(Some(1)), 300);
     assert_eq!(answer(Some(4000)), 4000);
-    assert_eq!(answer(Some(u64::MAX)), 86_400);
+    assert_eq!(answer(Some(u64::MAX)), 43_200);
     assert_eq!(answer(None), 3600);
     let failed: Vec<u64> = (0..10).map(|_| remote.fail("away").as_secs()).collect();
     assert_eq!(failed, [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
     answer(None);
     assert_eq!(remote.fail("away").as_secs(), 2);
+}
+
+#[test]
+fn an_issuer_may_withdraw_all_its_keys() {
+    assert_eq!(KeySet::parse(br#"{"keys":[]}"#).unwrap().len(), 0);
+    // Keys of kinds that we do not know are no withdrawal.
+    assert!(KeySet::parse(br#"{"keys":[{"kty":"oct","kid":"a"}]}"#).is_err());
 }
 
 #[test]
