@@ -20,7 +20,7 @@ pipelines:
 runs: { folder: runs }
 ";
 
-const SALES: &str = "\
+pub(super) const SALES: &str = "\
 name: sales
 source: { csv: { path: in.csv } }
 columns: { id: { type: int64 }, name: { type: text, personal: true } }

@@ -14,23 +14,12 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 
+use super::runs::SALES;
+
 const SECRET: &str = "canary-collector-token";
 const PIPELINES: &str = "\
 pipelines:
   sales: { manifest: sales.yaml }
-";
-const SALES: &str = "\
-name: sales
-source: { csv: { path: in.csv } }
-columns: { id: { type: int64 }, name: { type: text, personal: true } }
-credentials: [{ files: secrets }]
-steps:
-  - { validate: required, reads: [name] }
-  - mask: pseudonym
-    masks: [name]
-    with: { method: hmac-sha256 }
-    keys: { pseudonym: salt }
-sink: { sqlite: { path: out.db, table: sales, mode: replace } }
 ";
 const ROWS: &str = "id,name\n1,canary-ann\n2,\n3,canary-bob\n";
 const SALT: &str = "canary salt of 32 bytes, or there about";

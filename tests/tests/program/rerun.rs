@@ -393,6 +393,13 @@ fn rows_of_several_files_are_found_in_theirs() {
         .ends_with(2)
         .says("has row 1 in in/b.csv, and now it is in in/a.csv: files were added");
     std::fs::remove_file(pipeline.path("in/a.csv")).unwrap();
+    // Its own row is still in its place; the next file's is not.
+    let b = pipeline.read("in/b.csv");
+    pipeline.write("in/b.csv", format!("{b}8,eva\n9,max\n"));
+    let _ = again(&pipeline, &["--input", "in"])
+        .ends_with(2)
+        .says("has row 3 in in/c.csv, and now it is in in/b.csv");
+    pipeline.write("in/b.csv", b);
     let ran = again(&pipeline, &[]).ends_with(0);
     assert_eq!(
         (ran.rows("stored"), &ran.report["rerun"]["passed-over"]),

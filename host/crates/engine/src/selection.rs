@@ -223,28 +223,27 @@ impl Selection {
     /// Row numbers go over all files, so one that came or went would make them mean other rows.
     fn same_file(&self, chunk: &Chunk, file: Option<&str>) -> Result<(), RerunError> {
         let count = chunk.rows + chunk.rejects.len() as u64;
-        let Some(row) = self.within(chunk.first_row, count).first() else {
-            return Ok(());
-        };
-        let named = self
-            .files
-            .iter()
-            .find(|(_, first, last)| (*first..=*last).contains(row));
-        let same = match (named, file) {
-            (None, None) => true,
-            (Some((named, ..)), Some(file)) => same_path(named, file),
-            _ => false,
-        };
-        if same {
-            return Ok(());
+        let wanted = self.within(chunk.first_row, count);
+        // A chunk is of one file and the list's files lie apart, so the two ends speak for all.
+        for row in wanted.first().into_iter().chain(wanted.last()) {
+            let mut spans = self.files.iter();
+            let named = spans.find(|(_, first, last)| (*first..=*last).contains(row));
+            let same = match (named, file) {
+                (None, None) => true,
+                (Some((named, ..)), Some(file)) => same_path(named, file),
+                _ => false,
+            };
+            if !same {
+                let one = || "the only file of an input".to_owned();
+                return Err(RerunError::Elsewhere {
+                    place: self.place.clone(),
+                    row: *row,
+                    then: named.map_or_else(one, |(name, ..)| printable(name)),
+                    now: file.map_or_else(one, str::to_owned),
+                });
+            }
         }
-        let one = || "the only file of an input".to_owned();
-        Err(RerunError::Elsewhere {
-            place: self.place.clone(),
-            row: *row,
-            then: named.map_or_else(one, |(name, ..)| name.to_string()),
-            now: file.map_or_else(one, str::to_owned),
-        })
+        Ok(())
     }
 
     /// What is said where the books know of no run that rejected these rows.
@@ -255,6 +254,12 @@ impl Selection {
             self.place
         )
     }
+}
+
+/// A list comes from outside, and what it calls a file must not write on a terminal.
+fn printable(name: &str) -> String {
+    let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    name.chars().map(clean).collect()
 }
 
 /// What rows a run's plan is for; none is all.
