@@ -17,6 +17,7 @@ use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use super::access::{Caller, Principal, authenticate};
 use super::audit::{Action, Event, Outcome};
 use super::client;
+use super::openapi;
 use super::problem::{Kind, Problem, Shaped};
 use super::routes::token::OAuthError;
 use super::rules::{self, Found, Rule};
@@ -87,6 +88,7 @@ impl<E: Endpoint> Gate<E> {
             }
             Found::Nothing => return (nowhere(), Err(Problem::not_found())),
         };
+        let method = known(request.method());
         let answer = async {
             if rule != Rule::Public {
                 caller.principal = Some(self.admit(&request, caller, rule, &pattern).await?);
@@ -99,7 +101,10 @@ impl<E: Endpoint> Gate<E> {
             let handled = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
             match handled.await {
                 Ok(Ok(response)) => Ok(shaped(response.into_response(), &pattern)),
-                Ok(Err(error)) => Ok(shaped(error.into_response(), &pattern)),
+                Ok(Err(error)) => match openapi::refused(&error, method, &pattern) {
+                    Some(problem) => Err(problem),
+                    None => Ok(shaped(error.into_response(), &pattern)),
+                },
                 Err(_) => Err(Problem::internal()),
             }
         };

@@ -10,6 +10,8 @@ pub(crate) mod pipelines;
 pub(crate) mod plain;
 pub(crate) mod reruns;
 pub(crate) mod runs;
+mod sent;
+mod time;
 pub(crate) mod token;
 pub(crate) mod users;
 
