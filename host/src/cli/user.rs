@@ -107,20 +107,34 @@ pub(super) fn user(args: Args) -> anyhow::Result<Exit> {
     runtime.block_on(async {
         let place = api::catalog_place(&config.catalog, &secrets)?;
         let catalog = Catalog::open(&place).await?;
-        let record = Record::open(&config, &secrets, &args.action)?;
+        let record = Record::open(&config, &secrets, &args.action, &catalog).await?;
         let done = act(&catalog, &config, args.action).await;
+        let recorded = record.close(done.is_ok()).await;
         catalog.close().await;
-        record.close(done.is_ok()).await?;
+        recorded?;
         done
     })?;
     Ok(Exit::Done)
+}
+
+/// The system's user: the one who called cannot choose it.
+pub(super) fn caller() -> String {
+    match std::fs::metadata("/proc/self") {
+        Ok(process) => format!("uid:{}", process.uid()),
+        Err(_) => "uid:unknown".into(),
+    }
 }
 
 /// What a command does, for the audit log; opened before it is done.
 struct Record(Option<(Audit, Event)>);
 
 impl Record {
-    fn open(config: &Config, secrets: api::Secrets<'_>, action: &Action) -> anyhow::Result<Self> {
+    async fn open(
+        config: &Config,
+        secrets: api::Secrets<'_>,
+        action: &Action,
+        catalog: &Catalog,
+    ) -> anyhow::Result<Self> {
         let (what, name) = match action {
             Action::List => return Ok(Record(None)),
             Action::Add { name, .. } => (audit::Action::UserAdd, name),
@@ -133,15 +147,13 @@ impl Record {
         // What is no name may be a password, typed in the wrong place.
         let name = Name::parse(name)?;
         let mut event = Event::new(what, Outcome::Success).target(name.as_str());
-        // The system's user: the one who called cannot choose it.
-        let user = std::fs::metadata("/proc/self").map(|m| m.uid());
-        event.who = user.ok().map(|uid| audit::Who {
-            id: format!("uid:{uid}"),
+        event.who = Some(audit::Who {
+            id: caller(),
             name: "command line".into(),
             by: None,
         });
         let options = audit::options(&config.audit, secrets, audit::Writer::Commands)?;
-        Ok(Record(Some((Audit::open(options)?, event))))
+        Ok(Record(Some((Audit::open(options, catalog).await?, event))))
     }
 
     async fn close(self, done: bool) -> anyhow::Result<()> {
@@ -152,7 +164,7 @@ impl Record {
             event.outcome = Outcome::Failure;
         }
         audit.record(event).await?;
-        Ok(audit.close()?)
+        Ok(audit.close().await?)
     }
 }
 
