@@ -19,6 +19,7 @@ use super::audit::{Action, Event, Outcome};
 use super::client;
 use super::connections::Line;
 use super::metrics::known;
+use super::openapi;
 use super::pace::Arriving;
 use super::problem::{Kind, Problem, Shaped};
 use super::routes::token::OAuthError;
@@ -76,7 +77,8 @@ impl<E: Endpoint> Gate<E> {
                 return (nowhere(), Err(self.refuse(caller, problem, reason).await));
             }
         };
-        caller.route = Some((known(request.method()), pattern.as_str().into()));
+        let method = known(request.method());
+        caller.route = Some((method, pattern.as_str().into()));
         let answer = async {
             let described = request.headers().contains_key(header::AUTHORIZATION);
             if !(rule == Rule::Public || rule == Rule::Described && !described) {
@@ -90,7 +92,10 @@ impl<E: Endpoint> Gate<E> {
             let handled = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
             match handled.await {
                 Ok(Ok(response)) => Ok(shaped(response.into_response(), &pattern)),
-                Ok(Err(error)) => Ok(shaped(error.into_response(), &pattern)),
+                Ok(Err(error)) => match openapi::refused(&error, method, &pattern) {
+                    Some(problem) => Err(problem),
+                    None => Ok(shaped(error.into_response(), &pattern)),
+                },
                 Err(_) => Err(Problem::internal()),
             }
         };
