@@ -16,5 +16,4 @@ mod parts;
 pub mod postgres;
 mod rows;
 pub mod sqlite;
-mod staged;
 mod values;

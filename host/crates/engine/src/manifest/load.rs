@@ -7,6 +7,7 @@
 mod columns;
 mod files;
 mod guard;
+mod lenient;
 mod limits;
 mod plugin;
 mod postgres;
@@ -201,6 +202,7 @@ fn nowhere(span: Span) -> Sink {
     Sink {
         target: SinkTarget::Jsonl(super::model::JsonlSink {
             path: Spanned::default(),
+            replace_with_nothing: false,
             mode: super::model::Mode::Replace,
         }),
         columns: None,
