@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use glovebox_core::{
-    ChunkRecord, Earlier, Encoder, FinishedChunk, History, Job, KeptReject, Payload, Schema, Sink,
-    SinkError, Totals,
+    ChunkRecord, Earlier, Encoder, FinishedChunk, History, Job, KeptReject, Payload, Reject,
+    Schema, Sink, SinkError, Totals,
 };
 
 use crate::staged::Staged;
@@ -177,11 +177,12 @@ impl<F: Format> Sink for FileSink<F> {
         }
     }
 
-    fn commit(&mut self, _: &Totals) -> Result<(), SinkError> {
+    fn commit(&mut self, _: &Totals) -> Result<Vec<Reject>, SinkError> {
         let Some(staged) = self.staged.take() else {
             return Err(self.internal("committed before the sink was opened"));
         };
-        staged.publish().map_err(|e| self.io(e))
+        staged.publish().map_err(|e| self.io(e))?;
+        Ok(Vec::new())
     }
 
     fn rejects(&mut self, _: &str, _: &mut dyn FnMut(KeptReject)) -> Result<(), SinkError> {

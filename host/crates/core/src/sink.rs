@@ -5,7 +5,7 @@
 
 use arrow_array::RecordBatch;
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Origin};
 use crate::books::{ChunkRecord, Earlier, FinishedChunk, History, Job, KeptReject, Totals};
 use crate::finding::Reject;
 use crate::schema::Schema;
@@ -57,11 +57,16 @@ pub trait Sink: Send {
     /// When the target refuses; the run ends.
     fn write(&mut self, chunk: FinishedChunk) -> Result<(), SinkError>;
 
-    /// Waits until all is stored, publishes what is not public yet, and closes the books.
+    /// Waits until all is stored, publishes what is not public yet, and closes the books. Returns
+    /// nothing when that is done.
+    ///
+    /// If it returns rows, nothing was published and the books are open: the target refused these,
+    /// by a rule that only it knows, and they are set aside, in its books too. They had counted as
+    /// stored. It is called again with the new totals, or the run is ended.
     ///
     /// # Errors
-    /// When the target refuses.
-    fn commit(&mut self, totals: &Totals) -> Result<(), SinkError>;
+    /// When the target refuses all of it.
+    fn commit(&mut self, totals: &Totals) -> Result<Vec<Reject>, SinkError>;
 
     /// The rejects of all stored chunks of a run, by row; also when it is not open. Nothing if it
     /// keeps no books.
@@ -91,6 +96,9 @@ pub struct Encoded {
     pub rows: u64,
     /// The rows.
     pub payload: Payload,
+    /// Where they stood in the source, batch by batch with its count of rows; of sinks whose target
+    /// may refuse a row by a rule of its own.
+    pub origins: Vec<(Origin, usize)>,
     /// Rows that this sink cannot store, such as text with a NUL for PostgreSQL.
     pub rejects: Vec<Reject>,
 }

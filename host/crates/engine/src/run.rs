@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use glovebox_core::{
-    Chunk, ChunkReader, Decoder, Digest, Identity, Job, Rerun, RunReport, Sink, SinkError, Source,
-    Totals,
+    Chunk, ChunkReader, Decoder, Digest, Identity, Job, Rerun, Revise, RunReport, Sink, SinkError,
+    Source, Totals,
 };
 
 use crate::arm::ArmedStep;
@@ -29,6 +29,7 @@ use crate::rerun::look;
 use crate::selection::Selection;
 use crate::stage::Stage;
 use crate::start::{Beginning, Start, begin};
+use crate::summary::Summary;
 use crate::worker::{Alarm, Done, Fate, Stored, Worker, batch_rows};
 
 /// Chunks in flight for each worker: one at work, one waiting, one done and not yet written.
@@ -93,6 +94,7 @@ impl Run<'_> {
                 Identity::Length(length) => Some(length),
                 Identity::Beginning | Identity::Place => None,
             },
+            revise: Revise(Summary::revised),
             seen: None,
         };
         let rerun = self.rerun(&mut job, stop)?;
@@ -127,29 +129,51 @@ impl Run<'_> {
                 stop,
                 show,
             )
-            .and_then(|digest| {
-                let rows = ledger.balance()?;
-                rejects.sync()?;
-                Ok(self.sink.commit(&Totals { rows, digest })?)
-            });
-        if let Err(error) = committed {
-            if matches!(error, RunError::Sink(SinkError::Unknown { .. })) {
+            .and_then(|digest| self.commit(digest, &mut rejects, &mut ledger));
+        let refused = match committed {
+            Ok(refused) => refused,
+            Err(error) if matches!(error, RunError::Sink(SinkError::Unknown { .. })) => {
                 // If the rows are there after all, their rejects have to be.
                 rejects.publish()?;
                 self.sink.abort();
                 return Err(error);
             }
-            return Err(RunError::Ended {
-                error: Box::new(error),
-                stored: self.sink.abort(),
-            });
-        }
-        if job.resume {
+            Err(error) => {
+                return Err(RunError::Ended {
+                    error: Box::new(error),
+                    stored: self.sink.abort(),
+                });
+            }
+        };
+        // Of a run that went on, and of rows that were refused late: in the order of the rows.
+        if job.resume || refused {
             self.rejects_from_books(&job.run, &mut rejects)
                 .map_err(RunError::after_commit)?;
         }
         rejects.publish().map_err(RunError::after_commit)?;
         Ok(ledger.close(self.at_most, started.elapsed()))
+    }
+
+    /// Publishes once every row has its fate, which the target has a last word in. Returns whether it
+    /// refused rows that had counted as stored.
+    fn commit(
+        &mut self,
+        digest: Digest,
+        rejects: &mut RejectsFile,
+        ledger: &mut Ledger,
+    ) -> Result<bool, RunError> {
+        let mut any = false;
+        loop {
+            let rows = ledger.balance()?;
+            rejects.sync()?;
+            let refused = self.sink.commit(&Totals { rows, digest })?;
+            if refused.is_empty() {
+                return Ok(any);
+            }
+            any = true;
+            ledger.refuse(&refused);
+            rejects.write(&refused)?;
+        }
     }
 
     /// Of a run over rejects: whether the input has those rows, and what the books say of them. It

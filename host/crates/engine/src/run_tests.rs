@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use glovebox_core::{
     Batch, ChunkRecord, Decoded, Earlier, Encoded, Encoder, FinishedChunk, History, KeptReject,
-    Origin, RowCounts, Schema, Seen, SinkError, SourceError,
+    Origin, Reject, RowCounts, Schema, Seen, SinkError, SourceError,
 };
 
 use super::*;
@@ -166,7 +166,7 @@ impl Sink for Kept {
         assert_eq!(twice, None, "a chunk came twice");
         Ok(())
     }
-    fn commit(&mut self, totals: &Totals) -> Result<(), SinkError> {
+    fn commit(&mut self, totals: &Totals) -> Result<Vec<Reject>, SinkError> {
         let mut books = self.books();
         let (run, plan) = books.run.take().unwrap();
         let first_chunk = books.chunks.get(&0).map(|c| c.digest);
@@ -178,7 +178,7 @@ impl Sink for Kept {
             rows: totals.rows,
             ..Earlier::default()
         });
-        Ok(())
+        Ok(Vec::new())
     }
     fn rejects(&mut self, _: &str, each: &mut dyn FnMut(KeptReject)) -> Result<(), SinkError> {
         let mut rejects = self.books().rejects.clone();

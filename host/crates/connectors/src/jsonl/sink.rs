@@ -138,7 +138,7 @@ mod tests {
             encoded,
             ..FinishedChunk::default()
         })?;
-        sink.commit(&Totals::default())
+        sink.commit(&Totals::default()).map(drop)
     }
 
     #[test]

@@ -12,7 +12,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use glovebox_core::{
     Batch, ChunkRecord, Earlier, Encoded, Encoder, FinishedChunk, History, Job, KeptReject,
-    Payload, Schema, SinkError, Totals,
+    Payload, Reject, Schema, SinkError, Totals,
 };
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
@@ -319,12 +319,13 @@ impl glovebox_core::Sink for Sink {
         added.map_err(|e| self.failed(e))
     }
 
-    fn commit(&mut self, _: &Totals) -> Result<(), SinkError> {
+    fn commit(&mut self, _: &Totals) -> Result<Vec<Reject>, SinkError> {
         let Some(writing) = self.writing.take() else {
             return Err(self.internal("committed before the sink was opened"));
         };
         let staged = writing.finish().map_err(|e| self.failed(e))?;
-        staged.publish().map_err(|e| self.io(e))
+        staged.publish().map_err(|e| self.io(e))?;
+        Ok(Vec::new())
     }
 
     fn rejects(&mut self, _: &str, _: &mut dyn FnMut(KeptReject)) -> Result<(), SinkError> {
@@ -359,7 +360,7 @@ impl Encoder for Columns {
         Ok(Encoded {
             rows: batches.iter().map(|b| b.rows() as u64).sum(),
             payload: Payload::Batches(batches.iter().map(|b| b.columns.clone()).collect()),
-            rejects: Vec::new(),
+            ..Encoded::default()
         })
     }
 }

@@ -3,20 +3,24 @@
 //!
 //! Owns the statements of both; refuses to publish for a runner whose run was taken over.
 
-use glovebox_core::{Schema, SinkError, Totals};
+use glovebox_core::{Reject, Revise, Schema, SinkError, Totals};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
-use super::begin::Stage;
 use super::books::Books;
 use super::keys;
 use super::name::Name;
-use super::refusal::{Fault, fault};
+use super::refusal::{Fault, fault, of_row};
 use super::runs::{self, Turn, signed};
 use super::session::{BEGIN, lock_timeout, statement};
+use super::stage::Stage;
 use super::table;
-use super::{Mode, Options};
-use crate::database::{quote, quote_all};
+use super::{Mode, Options, refused, sequences};
+use crate::database::quote_all;
+use crate::database::sift::Budget;
+
+/// The savepoint before the rows are moved.
+const ROWS: &str = "glovebox_rows";
 
 /// What is to be published, and as what.
 pub(super) struct Ending<'a> {
@@ -26,17 +30,67 @@ pub(super) struct Ending<'a> {
     /// The target's quoted name.
     pub(super) target: &'a str,
     pub(super) stage: Option<&'a Stage>,
+    pub(super) revise: Revise,
+    /// What the search for refused rows may still cost the run.
+    pub(super) budget: &'a Budget,
     /// Whether the target was created by this run.
     pub(super) created: bool,
 }
 
-/// Closes the books, once. `sent` is set once the COMMIT is on its way.
+/// What is known of the attempts to publish.
+#[derive(Debug, Default)]
+pub(super) struct Attempt {
+    /// Whether the COMMIT is on its way.
+    pub(super) sent: bool,
+    /// Rows that the target refused, and that may have been set aside.
+    pub(super) refused: Vec<Reject>,
+}
+
+/// Publishes and closes the books, once; or sets the rows aside that the target refuses, and
+/// publishes nothing.
 pub(super) async fn finish(
     connection: &mut PgConnection,
     ending: &Ending<'_>,
     totals: &Totals,
-    sent: &mut bool,
+    attempt: &mut Attempt,
 ) -> Result<(), Fault> {
+    let marked = ending.stage.and_then(|s| Some((s, s.marks.as_ref()?)));
+    if let (Some((stage, marks)), true) = (marked, attempt.refused.is_empty()) {
+        match publish_all(connection, ending, totals, attempt).await? {
+            Published::All => return Ok(()),
+            Published::Refused => {
+                attempt.refused = refused::find(connection, ending, stage, marks).await?;
+                statement(connection, "ROLLBACK", &ending.options.place()).await?;
+            }
+        }
+    }
+    if let (Some((stage, marks)), false) = (marked, attempt.refused.is_empty()) {
+        return refused::set_aside(connection, ending, stage, marks, &attempt.refused).await;
+    }
+    match publish_all(connection, ending, totals, attempt).await? {
+        Published::All => Ok(()),
+        Published::Refused => Err(SinkError::Internal {
+            place: ending.options.place(),
+            problem: "rows that are refused together are taken one by one".into(),
+        }
+        .into()),
+    }
+}
+
+/// What became of it.
+enum Published {
+    /// All of it is public.
+    All,
+    /// The target refused a row; the transaction is as it was before the rows.
+    Refused,
+}
+
+async fn publish_all(
+    connection: &mut PgConnection,
+    ending: &Ending<'_>,
+    totals: &Totals,
+    attempt: &mut Attempt,
+) -> Result<Published, Fault> {
     let options = ending.options;
     let place = options.place();
     let books = Books::new(options);
@@ -59,7 +113,8 @@ pub(super) async fn finish(
     .await
     .map_err(|e| fault(e, &place))?;
     if closed.rows_affected() == 0 {
-        return ours(connection, &books, ending).await;
+        ours(connection, &books, ending).await?;
+        return Ok(Published::All);
     }
     if let Some(stage) = ending.stage {
         statement(
@@ -68,12 +123,16 @@ pub(super) async fn finish(
             &place,
         )
         .await?;
-        publish(connection, ending, stage).await?;
+        if let Published::Refused = publish(connection, ending, stage).await? {
+            return Ok(Published::Refused);
+        }
         let drop = format!("DROP TABLE {}", stage.table);
         statement(connection, &drop, &place).await?;
     }
-    *sent = true;
-    statement(connection, "COMMIT", &place).await
+    sequences::forward(connection, ending).await?;
+    attempt.sent = true;
+    statement(connection, "COMMIT", &place).await?;
+    Ok(Published::All)
 }
 
 /// Whether a COMMIT of ours, whose reply was lost, has closed the books.
@@ -104,7 +163,7 @@ async fn publish(
     connection: &mut PgConnection,
     ending: &Ending<'_>,
     stage: &Stage,
-) -> Result<(), Fault> {
+) -> Result<Published, Fault> {
     let Ending {
         options,
         schema,
@@ -134,27 +193,18 @@ async fn publish(
     }
     // Else the server might begin in the middle of the rows, and `ordered` says from the first.
     statement(connection, "SET LOCAL synchronize_seqscans = off", &place).await?;
-    let names = || schema.fields.iter().map(|field| &*field.name);
-    let columns = quote_all(names());
-    // COPY fills identity columns as it is told; so does this.
-    let insert = format!("INSERT INTO {target} ({columns}) OVERRIDING SYSTEM VALUE");
-    let sql = match &stage.number {
-        None => format!("{insert} SELECT {columns} FROM {}", stage.table),
-        Some(number) => {
-            let keys = keys::quoted(options);
-            format!(
-                "{insert} SELECT DISTINCT ON ({keys}) {columns} FROM {} ORDER BY {keys}, {} DESC {}",
-                stage.table,
-                quote(number),
-                keys::on_conflict(options, names())
-            )
+    if stage.marks.is_some() {
+        statement(connection, &format!("SAVEPOINT {ROWS}"), &place).await?;
+    }
+    let placed = match move_rows(connection, ending, stage, "").await {
+        Ok(placed) => placed,
+        Err(error) if stage.marks.is_some() && of_row(&error).is_some() => {
+            let back = format!("ROLLBACK TO SAVEPOINT {ROWS}");
+            statement(connection, &back, &place).await?;
+            return Ok(Published::Refused);
         }
+        Err(error) => return Err(fault(error, &place)),
     };
-    let placed = sqlx::raw_sql(AssertSqlSafe(sql))
-        .execute(&mut *connection)
-        .await
-        .map_err(|e| fault(e, &place))?
-        .rows_affected();
     let books = Books::new(options);
     let stored = runs::stored(connection, &books, options, &ending.turn.run).await?;
     if options.mode == Mode::Replace && placed != stored {
@@ -164,7 +214,47 @@ async fn publish(
         );
         return Err(books.misfit(problem).into());
     }
-    Ok(())
+    Ok(Published::All)
+}
+
+/// Moves the staged rows, or those of them that the condition leaves, into the target, and has
+/// constraints looked at that would wait for the COMMIT.
+pub(super) async fn move_rows(
+    connection: &mut PgConnection,
+    ending: &Ending<'_>,
+    stage: &Stage,
+    within: &str,
+) -> sqlx::Result<u64> {
+    let Ending {
+        options,
+        schema,
+        target,
+        ..
+    } = ending;
+    let names = || schema.fields.iter().map(|field| &*field.name);
+    let columns = quote_all(names());
+    // COPY fills identity columns as it is told; so does this.
+    let insert = format!("INSERT INTO {target} ({columns}) OVERRIDING SYSTEM VALUE");
+    let sql = match &stage.marks {
+        Some(marks) if options.mode == Mode::Upsert => {
+            let keys = keys::quoted(options);
+            format!(
+                "{insert} SELECT DISTINCT ON ({keys}) {columns} FROM {} {within} \
+                 ORDER BY {keys}, {} DESC {}",
+                stage.table,
+                marks.row,
+                keys::on_conflict(options, names())
+            )
+        }
+        _ => format!("{insert} SELECT {columns} FROM {} {within}", stage.table),
+    };
+    let placed = sqlx::raw_sql(AssertSqlSafe(sql))
+        .execute(&mut *connection)
+        .await?
+        .rows_affected();
+    let checks = "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED";
+    sqlx::raw_sql(checks).execute(connection).await?;
+    Ok(placed)
 }
 
 /// Removes a run of which no chunk is stored, and what was made for it.

@@ -10,13 +10,14 @@ mod refusal;
 mod rows;
 mod session;
 mod table;
+mod types;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use glovebox_core::{
-    ChunkRecord, Earlier, Encoder, FinishedChunk, History, Job, KeptReject, Payload, Schema,
-    SinkError, Totals,
+    ChunkRecord, Earlier, Encoder, FinishedChunk, History, Job, KeptReject, Payload, Reject,
+    Schema, SinkError, Totals,
 };
 
 pub use crate::database::Mode;
@@ -58,6 +59,9 @@ pub struct Sink {
     options: Options,
     session: Option<Session>,
     columns: Vec<rows::Column>,
+    marked: bool,
+    /// Rows that the table refused and the engine does not know of yet.
+    refused: Vec<Reject>,
     waiting: Vec<FinishedChunk>,
     waiting_bytes: usize,
     last_stored: Instant,
@@ -72,6 +76,8 @@ impl Sink {
             options,
             session: None,
             columns: Vec::new(),
+            marked: false,
+            refused: Vec::new(),
             waiting: Vec::new(),
             waiting_bytes: 0,
             last_stored: Instant::now(),
@@ -88,11 +94,14 @@ impl Sink {
         let Some(mut session) = self.session.take() else {
             return Err(self.internal("written to while no run is open"));
         };
-        if !waiting.is_empty()
-            && let Err(e) = session.store(&waiting)
-        {
-            self.remains = session.rollback();
-            return Err(e);
+        if !waiting.is_empty() {
+            match session.store(waiting) {
+                Ok(refused) => self.refused.extend(refused),
+                Err(e) => {
+                    self.remains = session.rollback();
+                    return Err(e);
+                }
+            }
         }
         self.session = Some(session);
         Ok(())
@@ -128,6 +137,7 @@ impl glovebox_core::Sink for Sink {
         self.abort();
         let begun = Session::begin(&self.options, job, schema)?;
         self.columns = begun.columns;
+        self.marked = begun.marked;
         self.session = Some(begun.session);
         self.last_stored = Instant::now();
         Ok(begun.chunks)
@@ -137,6 +147,7 @@ impl glovebox_core::Sink for Sink {
         Box::new(rows::RowEncoder::new(
             self.options.place(),
             self.columns.clone(),
+            self.marked,
         ))
     }
 
@@ -152,14 +163,19 @@ impl glovebox_core::Sink for Sink {
         self.flush()
     }
 
-    fn commit(&mut self, totals: &Totals) -> Result<(), SinkError> {
+    fn commit(&mut self, totals: &Totals) -> Result<Vec<Reject>, SinkError> {
         self.flush()?;
+        let refused = std::mem::take(&mut self.refused);
+        if !refused.is_empty() {
+            return Ok(refused);
+        }
         let Some(mut session) = self.session.take() else {
             return Err(self.internal("committed while no run is open"));
         };
         let committed = session.commit(totals);
         match &committed {
-            Ok(()) => session.close(),
+            Ok(refused) if refused.is_empty() => session.close(),
+            Ok(_) => self.session = Some(session),
             Err(_) => self.remains = session.rollback(),
         }
         committed
@@ -172,6 +188,7 @@ impl glovebox_core::Sink for Sink {
     fn abort(&mut self) -> u64 {
         self.waiting.clear();
         self.waiting_bytes = 0;
+        self.refused.clear();
         let remains = std::mem::take(&mut self.remains);
         self.session.take().map_or(remains, Session::rollback)
     }

@@ -12,18 +12,25 @@ use crate::postgres_cable::Cable;
 use crate::postgres_rows::{options, rows};
 use crate::postgres_runs::{large, send, wait, whole};
 
-/// A table whose rows make a COMMIT do this first.
+/// A table whose rows make a COMMIT do this first. What waits for the COMMIT is looked at before it,
+/// so that it can be told of a row; here something waits again then.
 fn at_commit(database: &str, sql: &str) {
     Postgres::shared().query(
         database,
         &format!(
             "CREATE SEQUENCE times;
              CREATE TABLE people (id bigint, name text);
+             CREATE TABLE later (id bigint);
              CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS
              $$ BEGIN {sql}; RETURN NULL; END $$;
-             CREATE CONSTRAINT TRIGGER late AFTER INSERT ON people
+             CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN SET CONSTRAINTS ALL DEFERRED; INSERT INTO public.later VALUES (1);
+             RETURN NULL; END $$;
+             CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON people
              DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.id % 100 = 0)
-             EXECUTE FUNCTION late()"
+             EXECUTE FUNCTION wait();
+             CREATE CONSTRAINT TRIGGER late AFTER INSERT ON later
+             DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION late()"
         ),
     );
 }
@@ -102,7 +109,7 @@ fn lose_a_reply(mode: Mode, name: &str) {
     sink.open(&job(), &people()).unwrap();
     let run = thread::spawn(move || {
         write(&mut sink, &[persons(&[(Some(0), None), (Some(1), None)])]).unwrap();
-        sink.commit(&Totals::default())
+        sink.commit(&Totals::default()).map(drop)
     });
     wait(
         "postgres",
@@ -147,7 +154,7 @@ fn a_publication_that_can_never_be_looked_up_is_called_unknown() {
     sink.open(&job(), &people()).unwrap();
     let run = thread::spawn(move || {
         write(&mut sink, &[persons(&[(Some(0), None)])]).unwrap();
-        sink.commit(&Totals::default())
+        sink.commit(&Totals::default()).map(drop)
     });
     wait(
         "postgres",
