@@ -151,7 +151,7 @@ impl Run<'_> {
                 .map_err(RunError::after_commit)?;
         }
         rejects.publish().map_err(RunError::after_commit)?;
-        Ok(ledger.close(self.at_most, started.elapsed()))
+        Ok(ledger.close(self.source, self.at_most, started.elapsed()))
     }
 
     /// Publishes once every row has its fate, which the target has a last word in. Returns whether it

@@ -349,8 +349,8 @@ fn a_refused_row_is_told_without_its_cells() {
         "CREATE TRIGGER refuse BEFORE INSERT ON people BEGIN SELECT RAISE(ABORT, 'no canary-77aa'); END",
     );
     let sent = persons(&[(Some(1), Some("canary-77aa"))]);
-    let refused = load(&mut sink, &people(), &[sent]).unwrap_err();
-    let shown = format!("{refused} {refused:?}");
+    let (_, rejects) = load(&mut sink, &people(), &[sent]).unwrap();
+    let shown = format!("{rejects:?}");
     assert!(!shown.contains("canary"), "{shown}");
     assert!(
         shown.contains("a trigger of the table refused a row"),
