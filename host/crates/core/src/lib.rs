@@ -34,6 +34,6 @@ pub use plugin::{
 pub use report::{RejectCount, Rerun, RowCounts, RunOutcome, RunReport, StepReport};
 pub use schema::{DataType, Field, Native, Schema};
 pub use secret::Secret;
-pub use sink::{Encoded, Encoder, Payload, Sink, SinkError};
+pub use sink::{Encoded, Encoder, Payload, Published, Sink, SinkError};
 pub use source::{Chunk, ChunkReader, Decoded, Decoder, Identity, Source, SourceError};
 pub use table_name::TableName;

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use glovebox_core::{
-    Chunk, ChunkReader, Decoder, Digest, Identity, Job, Rerun, Revise, RunReport, Sink, SinkError,
-    Source, Totals,
+    Chunk, ChunkReader, Decoder, Digest, Identity, Job, Published, Rerun, Revise, RunReport, Sink,
+    SinkError, Source, Totals,
 };
 
 use crate::arm::ArmedStep;
@@ -24,7 +24,7 @@ use crate::identity::{InputDigest, new_run, plan_digest};
 use crate::manifest::model::AtMost;
 use crate::plan::Plan;
 use crate::rejects::RejectsFile;
-use crate::report::Ledger;
+use crate::report::{Ledger, exceeded};
 use crate::rerun::look;
 use crate::selection::Selection;
 use crate::stage::Stage;
@@ -103,7 +103,7 @@ impl Run<'_> {
         let (job, chunks) = match begin(self.start, history, job, self.source, chunks, stop)? {
             Beginning::Job(job, chunks) => (job, chunks),
             Beginning::Finished(earlier) => {
-                let mut rejects = RejectsFile::create(self.rejects)?;
+                let mut rejects = RejectsFile::create(self.rejects, true)?;
                 self.rejects_from_books(&earlier.run, &mut rejects)?;
                 rejects.publish()?;
                 return Ok(Ledger::new(&self, &earlier.run, rerun).finished(&earlier));
@@ -112,14 +112,14 @@ impl Run<'_> {
         let decoders: Vec<_> = (0..self.workers.max(1))
             .map(|_| self.source.decoder())
             .collect::<Result<_, _>>()?;
-        let mut rejects = RejectsFile::create(self.rejects)?;
+        let mut rejects = RejectsFile::create(self.rejects, job.resume)?;
         let columns = self.plan.sink.with_natives(&self.source.natives());
         let stored = self.sink.open(&job, &columns)?;
 
         let mut ledger = Ledger::new(&self, &job.run, rerun);
         ledger.resume(&stored);
         let stored = Stored::new(&job.run, &stored, self.source.is_live());
-        let committed = self
+        let published = self
             .move_rows(
                 chunks,
                 decoders,
@@ -130,9 +130,9 @@ impl Run<'_> {
                 show,
             )
             .and_then(|digest| self.commit(digest, &mut rejects, &mut ledger));
-        let refused = match committed {
-            Ok(refused) => refused,
-            Err(error) if matches!(error, RunError::Sink(SinkError::Unknown { .. })) => {
+        let (published, refused) = match published {
+            Ok(published) => published,
+            Err(error @ RunError::Sink(SinkError::Unknown { .. })) => {
                 // If the rows are there after all, their rejects have to be.
                 rejects.publish()?;
                 self.sink.abort();
@@ -151,29 +151,41 @@ impl Run<'_> {
                 .map_err(RunError::after_commit)?;
         }
         rejects.publish().map_err(RunError::after_commit)?;
-        Ok(ledger.close(self.source, self.at_most, started.elapsed()))
+        Ok(ledger.close(self.source, self.at_most, published, started.elapsed()))
     }
 
-    /// Publishes once every row has its fate, which the target has a last word in. Returns whether it
-    /// refused rows that had counted as stored.
+    /// Publishes once every row has its fate, in which the target has the last word. Returns too
+    /// whether it refused rows that had counted as stored.
     fn commit(
         &mut self,
         digest: Digest,
         rejects: &mut RejectsFile,
         ledger: &mut Ledger,
-    ) -> Result<bool, RunError> {
+    ) -> Result<(Published, bool), RunError> {
         let mut any = false;
         loop {
             let rows = ledger.balance()?;
             rejects.sync()?;
-            let refused = self.sink.commit(&Totals { rows, digest })?;
-            if refused.is_empty() {
-                return Ok(any);
+            let published = self.end(&Totals { rows, digest })?;
+            if published.refused.is_empty() {
+                return Ok((published, any));
             }
             any = true;
-            ledger.refuse(&refused);
-            rejects.write(&refused)?;
+            ledger.refuse(&published.refused);
+            rejects.write(&published.refused)?;
         }
+    }
+
+    /// Publishes, unless so many rows were rejected that what is there is better than what came.
+    fn end(&mut self, totals: &Totals) -> Result<Published, RunError> {
+        if self.sink.appends() || !exceeded(self.at_most, totals.rows) {
+            return Ok(self.sink.commit(totals)?);
+        }
+        self.sink.withhold(totals)?;
+        Ok(Published {
+            kept: true,
+            ..Published::default()
+        })
     }
 
     /// Of a run over rejects: whether the input has those rows, and what the books say of them. It

@@ -42,7 +42,8 @@ pub(crate) enum State {
     Running,
     /// Every row has its fate.
     Done,
-    /// Done, and more rows were rejected than the pipeline allows.
+    /// More rows were rejected than the pipeline allows, or none was left to replace those that are
+    /// there; the report says whether the rest is stored or withheld.
     Rejected,
     /// It failed.
     Failed,

@@ -13,8 +13,9 @@ use sqlx::postgres::PgConnection;
 
 use super::books::Books;
 use super::copy;
+use super::counted::Counted;
 use super::refusal::{Fault, fault, is_duplicate, named_row, of_row};
-use super::runs::{Turn, signed};
+use super::runs::{Turn, signed, unsigned};
 use super::session::{BEGIN, statement};
 use crate::database::sift::{Budget, Ended, Places, Tried, sift, spent};
 
@@ -33,11 +34,22 @@ pub(super) struct Load {
     pub(super) turn: Turn,
     /// The statement that takes the rows.
     pub(super) copy: String,
-    /// The table that it names, as the server's messages do.
+    /// The quoted name of the table that it fills.
+    pub(super) into: String,
+    /// The same as the server's messages have it.
     pub(super) table: String,
     pub(super) revise: Revise,
     /// What the search for refused rows may still cost the run.
     pub(super) budget: Arc<Budget>,
+}
+
+impl Load {
+    fn counted(&self) -> Counted<'_> {
+        Counted {
+            table: &self.into,
+            place: &self.place,
+        }
+    }
 }
 
 /// What is known of the attempts to store a group.
@@ -153,12 +165,21 @@ pub(super) async fn store(
     let begin = format!("{BEGIN}; SET CONSTRAINTS ALL IMMEDIATE; SAVEPOINT {ROWS}");
     statement(connection, &begin, &load.place).await?;
     attempt.refused.clear();
-    if let Err(e) = rows(connection, load, group).await {
-        if of_row(&e).is_none() {
+    let counted = load.counted();
+    let before = counted.activity(connection).await?;
+    match rows(connection, load, group).await {
+        Ok(Some(taken)) => {
+            let sent = group.stored.iter().copied().map(unsigned).sum();
+            counted.once_each(connection, sent, taken, before).await?;
+        }
+        Ok(None) => {}
+        Err(e) if of_row(&e).is_some() => {
+            attempt.refused = sifted(connection, load, group).await?;
+        }
+        Err(e) => {
             let error = fault(e, &load.place);
             return Err(unless_fenced(connection, load, error).await);
         }
-        attempt.refused = sifted(connection, load, group).await?;
     }
     rejects(connection, load, &group.rejects)
         .await
@@ -239,8 +260,13 @@ async fn sifted(
     let all = tuples.len();
     let found = sift(0..all, &load.budget, async |rows| {
         let pieces = tuples.get(rows.clone()).unwrap_or_default();
+        // Each piece by itself: the server counts what was taken back, too.
+        let counted = load.counted();
+        let before = counted.activity(connection).await?;
         let error = match copy_in(connection, load, pieces).await {
-            Ok(()) => {
+            Ok(taken) => {
+                let sent = pieces.len() as u64;
+                counted.once_each(connection, sent, taken, before).await?;
                 // The savepoint behind them, so that no later one takes them back.
                 let keep = format!("RELEASE SAVEPOINT {ROWS}; SAVEPOINT {ROWS}");
                 statement(connection, &keep, &load.place).await?;
@@ -273,7 +299,11 @@ async fn sifted(
 }
 
 /// A few tuples.
-async fn copy_in(connection: &mut PgConnection, load: &Load, tuples: &[&[u8]]) -> sqlx::Result<()> {
+async fn copy_in(
+    connection: &mut PgConnection,
+    load: &Load,
+    tuples: &[&[u8]],
+) -> sqlx::Result<u64> {
     let mut stream = connection.copy_in_raw(&load.copy).await?;
     let mut message = copy::HEADER.to_vec();
     for tuple in tuples {
@@ -285,7 +315,7 @@ async fn copy_in(connection: &mut PgConnection, load: &Load, tuples: &[&[u8]]) -
     }
     message.extend_from_slice(copy::TRAILER);
     stream.send(message.as_slice()).await?;
-    stream.finish().await.map(drop)
+    stream.finish().await
 }
 
 /// That the run was given up, if that is why its staging table is gone.
@@ -314,9 +344,14 @@ async fn unless_fenced(connection: &mut PgConnection, load: &Load, error: Fault)
     }
 }
 
-async fn rows(connection: &mut PgConnection, load: &Load, group: &Group) -> sqlx::Result<()> {
+/// Sends the rows, if there are any; gives how many the server says it took.
+async fn rows(
+    connection: &mut PgConnection,
+    load: &Load,
+    group: &Group,
+) -> sqlx::Result<Option<u64>> {
     if group.payloads.iter().all(Vec::is_empty) {
-        return Ok(());
+        return Ok(None);
     }
     let mut stream = connection.copy_in_raw(&load.copy).await?;
     stream.send(copy::HEADER).await?;
@@ -328,7 +363,7 @@ async fn rows(connection: &mut PgConnection, load: &Load, group: &Group) -> sqlx
         stream.send(message).await?;
     }
     stream.send(copy::TRAILER).await?;
-    stream.finish().await.map(drop)
+    stream.finish().await.map(Some)
 }
 
 /// Arrays of texts that are cast, since a JSON array of all would be read as JSON, which no NUL in

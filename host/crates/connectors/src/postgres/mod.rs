@@ -8,6 +8,8 @@ mod begin;
 mod books;
 mod connect;
 mod copy;
+mod counted;
+mod effects;
 mod fit;
 mod head;
 mod history;
@@ -39,8 +41,8 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use glovebox_core::{
-    ChunkRecord, Earlier, Encoder, FinishedChunk, History, Job, KeptReject, Reject, Revise, Schema,
-    Secret, SinkError, Totals,
+    ChunkRecord, Earlier, Encoder, FinishedChunk, History, Job, KeptReject, Published, Revise,
+    Schema, Secret, SinkError, Totals,
 };
 use sqlx::{AssertSqlSafe, Row};
 
@@ -56,7 +58,7 @@ use session::Session;
 
 use crate::database::sift::Budget;
 
-pub use crate::database::Mode;
+pub use crate::database::{Lenient, Mode};
 pub use connect::verified;
 pub use head::head;
 pub use login::{Login, Tls};
@@ -89,6 +91,8 @@ pub struct Options {
     /// The columns that tell rows apart, in mode upsert: the last row of a key is the one that
     /// stays.
     pub keys: Vec<String>,
+    /// What the run may take away beside what it brings.
+    pub lenient: Lenient,
     /// The schema of the same database in which the run's books are kept, [`Options::BOOKS`]
     /// unless said otherwise; created where it is missing.
     pub books: String,
@@ -169,6 +173,7 @@ impl Running {
             schema,
             turn: &begun.turn,
             target: &begun.target,
+            known_as: &begun.known_as,
             stage: begun.stage.as_ref(),
             revise,
             budget,
@@ -197,6 +202,60 @@ impl Sink {
 
     fn session(&self, name: String) -> Result<Session, SinkError> {
         Session::new(self.options.clone(), name, Arc::default())
+    }
+
+    /// Waits until all is stored, and publishes it or gives the run up.
+    fn end(&mut self, totals: &Totals, withheld: bool) -> Result<Published, SinkError> {
+        let Some(running) = &mut self.running else {
+            return Err(self.internal("committed while no run is open"));
+        };
+        let mut session = running.lanes.finish()?;
+        let options = &self.options;
+        let refused = running.lanes.refused();
+        if !refused.is_empty() && !withheld {
+            running.lanes.keep(session);
+            return Ok(Published {
+                refused,
+                ..Published::default()
+            });
+        }
+        let ending = Running::ending(
+            &running.begun,
+            options,
+            &running.schema,
+            running.revise,
+            &running.budget,
+        );
+        let mut attempt = Attempt::default();
+        let finished = session.attempt(&mut Patience::new(options.retry_for), async |connection| {
+            if withheld || attempt.published.kept {
+                return publish::withhold(connection, &ending, totals).await;
+            }
+            publish::finish(connection, &ending, totals, &mut attempt).await?;
+            match attempt.published.kept {
+                true => publish::withhold(connection, &ending, totals).await,
+                false => Ok(()),
+            }
+        });
+        match finished {
+            Err(SinkError::Io { .. } | SinkError::Connect { .. }) if attempt.sent => {
+                Err(SinkError::Unknown {
+                    place: options.place(),
+                    problem: "the connection was lost during the last commit and could not be had \
+                              again; `glovebox run --resume` finds out what is stored, and goes on \
+                              if anything is missing"
+                        .into(),
+                })
+            }
+            Err(other) => Err(other),
+            Ok(()) => {
+                match attempt.published.refused.is_empty() {
+                    true => self.running = None,
+                    false => running.lanes.keep(session),
+                }
+                Ok(attempt.published)
+            }
+        }
     }
 
     /// What the books remember of a pipeline's runs, by this plan or all.
@@ -262,15 +321,16 @@ impl glovebox_core::Sink for Sink {
             .collect();
         columns.extend(marks.iter().flat_map(|m| m.list()).map(str::to_owned));
         let budget: Arc<Budget> = Arc::default();
+        let into = stage.map_or(&begun.target, |stage| &stage.table).clone();
         let load = Load {
             place: options.place(),
             books: Books::new(&options),
             turn: begun.turn.clone(),
             copy: format!(
-                "COPY {} ({}) FROM STDIN (FORMAT binary)",
-                stage.map_or(&begun.target, |stage| &stage.table),
+                "COPY {into} ({}) FROM STDIN (FORMAT binary)",
                 columns.join(", ")
             ),
+            into,
             table: match stage {
                 Some(_) => books::stage_name(&job.run),
                 None => Name::parse(&options)?.table().to_owned(),
@@ -306,48 +366,16 @@ impl glovebox_core::Sink for Sink {
         }
     }
 
-    fn commit(&mut self, totals: &Totals) -> Result<Vec<Reject>, SinkError> {
-        let Some(running) = &mut self.running else {
-            return Err(self.internal("committed while no run is open"));
-        };
-        let mut session = running.lanes.finish()?;
-        let refused = running.lanes.refused();
-        if !refused.is_empty() {
-            running.lanes.keep(session);
-            return Ok(refused);
-        }
-        let options = &self.options;
-        let ending = Running::ending(
-            &running.begun,
-            options,
-            &running.schema,
-            running.revise,
-            &running.budget,
-        );
-        let mut attempt = Attempt::default();
-        let finished = session.attempt(&mut Patience::new(options.retry_for), async |connection| {
-            publish::finish(connection, &ending, totals, &mut attempt).await
-        });
-        match finished {
-            Err(SinkError::Io { .. } | SinkError::Connect { .. }) if attempt.sent => {
-                Err(SinkError::Unknown {
-                    place: options.place(),
-                    problem: "the connection was lost during the last commit and could not be had \
-                              again; `glovebox run --resume` finds out what is stored, and goes on \
-                              if anything is missing"
-                        .into(),
-                })
-            }
-            Err(other) => Err(other),
-            Ok(()) if attempt.refused.is_empty() => {
-                self.running = None;
-                Ok(Vec::new())
-            }
-            Ok(()) => {
-                running.lanes.keep(session);
-                Ok(attempt.refused)
-            }
-        }
+    fn appends(&self) -> bool {
+        self.options.mode == Mode::Append
+    }
+
+    fn commit(&mut self, totals: &Totals) -> Result<Published, SinkError> {
+        self.end(totals, false)
+    }
+
+    fn withhold(&mut self, totals: &Totals) -> Result<(), SinkError> {
+        self.end(totals, true).map(drop)
     }
 
     fn rejects(&mut self, run: &str, each: &mut dyn FnMut(KeptReject)) -> Result<(), SinkError> {

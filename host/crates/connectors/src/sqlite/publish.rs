@@ -1,12 +1,14 @@
 //! Rows that become public all at once: loaded into a table aside, moved into the sink's table in
 //! one transaction with the end of the books.
 //!
-//! Owns the table aside and what `replace` and `upsert` do with it; refuses to leave one behind.
+//! Owns the table aside and what `replace` and `upsert` do with it; refuses to leave one behind, and
+//! rows that the sink's table does not hold once each.
 
-use glovebox_core::{Reject, Schema, SinkError};
+use glovebox_core::{Published, Reject, Schema, SinkError};
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
 
+use super::effects::{self, Effects};
 use super::refusal::{of_row, refusal};
 use super::rows::MARKS;
 use super::session::statement;
@@ -102,39 +104,181 @@ pub(super) async fn clear(
     Ok(())
 }
 
-/// Moves the rows, in the transaction that is open. If the target refuses one, what was done is to
-/// be taken back.
+/// Moves the rows, in the transaction that is open; `stored` is how many the books have. None if the
+/// target refused a row, and then what was done is to be taken back.
 pub(super) async fn publish(
     connection: &mut SqliteConnection,
     staged: &Staged<'_>,
-) -> sqlx::Result<()> {
+    stored: u64,
+) -> Result<Option<Published>, SinkError> {
     let Staged {
         options,
         schema,
         run,
         marks,
     } = staged;
-    let (target, aside) = (quote(&options.table), quote(&aside(run)));
     if options.mode == Mode::Append {
-        return Ok(());
+        return Ok(Some(Published::default()));
     }
-    let exists = table::is_there(connection, options).await?;
-    if options.mode == Mode::Replace && !exists && marks.is_none() {
-        let rename = format!("ALTER TABLE {aside} RENAME TO {target}");
-        return raw(connection, &rename).await;
+    let place = options.place();
+    let exists = match table::find(connection, options).await? {
+        Some(found) => {
+            // Others may have changed it since the run began.
+            let others = effects::obstacles(connection, options, schema).await?;
+            table::check(&found, others, schema, options)?;
+            true
+        }
+        None => false,
+    };
+    let move_in = MoveIn {
+        staged,
+        options,
+        schema,
+        target: quote(&options.table),
+        aside: quote(&aside(run)),
+        effects: Effects::of(connection, options).await?,
+        stored,
+    };
+    let published = match options.mode {
+        Mode::Replace if !exists && marks.is_none() => {
+            let rename = format!("ALTER TABLE {} RENAME TO {}", move_in.aside, move_in.target);
+            statement(connection, &rename, &place).await?;
+            return Ok(Some(Published::default()));
+        }
+        mode => {
+            if !exists {
+                let create = table::create(schema, &options.table, &options.keys);
+                statement(connection, &create, &place).await?;
+            }
+            match mode {
+                Mode::Replace => move_in.replace(connection).await?,
+                _ => move_in.upsert(connection).await?,
+            }
+        }
+    };
+    let Some(published) = published else {
+        return Ok(None);
+    };
+    if !published.kept {
+        let drop = format!("DROP TABLE {}", move_in.aside);
+        statement(connection, &drop, &place).await?;
     }
-    if !exists {
-        raw(
-            connection,
-            &table::create(schema, &options.table, &options.keys),
-        )
-        .await?;
+    Ok(Some(published))
+}
+
+/// The way from the table aside into the sink's.
+struct MoveIn<'a> {
+    staged: &'a Staged<'a>,
+    options: &'a Options,
+    schema: &'a Schema,
+    target: String,
+    aside: String,
+    effects: Effects,
+    stored: u64,
+}
+
+impl MoveIn<'_> {
+    async fn replace(
+        &self,
+        connection: &mut SqliteConnection,
+    ) -> Result<Option<Published>, SinkError> {
+        let target = &self.target;
+        if self.stored == 0 && !self.options.lenient.replace_with_nothing {
+            let any = format!("SELECT EXISTS (SELECT 1 FROM {target})");
+            if effects::number(connection, &any, &self.options.place()).await? > 0 {
+                return Ok(Some(Published {
+                    kept: true,
+                    ..Published::default()
+                }));
+            }
+        }
+        let delete = format!("DELETE FROM {target}");
+        statement(connection, &delete, &self.options.place()).await?;
+        let Some(placed) = self.place(connection).await? else {
+            return Ok(None);
+        };
+        self.compare(connection, self.stored, placed, self.stored)
+            .await?;
+        Ok(Some(Published::default()))
     }
-    if options.mode == Mode::Replace {
-        raw(connection, &format!("DELETE FROM {target}")).await?;
+
+    async fn upsert(
+        &self,
+        connection: &mut SqliteConnection,
+    ) -> Result<Option<Published>, SinkError> {
+        let MoveIn {
+            options,
+            target,
+            aside,
+            ..
+        } = self;
+        let place = options.place();
+        let keys = quote_all(options.keys.iter().map(String::as_str));
+        let distinct = format!("SELECT {keys} FROM {aside} GROUP BY {keys}");
+        let due = effects::count(connection, &format!("({distinct})"), &place).await?;
+        let all_keys = !self
+            .names()
+            .any(|n| !options.keys.iter().any(|k| k.eq_ignore_ascii_case(n)));
+        let same: Vec<String> = options
+            .keys
+            .iter()
+            .map(|key| format!("t.{0} = s.{0}", quote(key)))
+            .collect();
+        let (mut before, mut new) = (0, 0);
+        if self.effects.any() || all_keys {
+            before = effects::count(connection, target, &place).await?;
+            let missing = format!(
+                "({distinct}) s WHERE NOT EXISTS (SELECT 1 FROM {target} t WHERE {})",
+                same.join(" AND ")
+            );
+            new = effects::count(connection, &missing, &place).await?;
+        }
+        let Some(placed) = self.place(connection).await? else {
+            return Ok(None);
+        };
+        let expected = if all_keys { new } else { due };
+        self.compare(connection, expected, placed, before + new)
+            .await?;
+        Ok(Some(Published {
+            superseded: self.stored.saturating_sub(due),
+            ..Published::default()
+        }))
     }
-    raw(connection, &staged.moving("true")).await?;
-    raw(connection, &format!("DROP TABLE {aside}")).await
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.schema.fields.iter().map(|f| &*f.name)
+    }
+
+    /// Moves all rows, and says how many went in; none if the target refused one.
+    async fn place(&self, connection: &mut SqliteConnection) -> Result<Option<u64>, SinkError> {
+        match raw(connection, &self.staged.moving("true")).await {
+            Ok(placed) => Ok(Some(placed)),
+            Err(error) if self.staged.marks.is_some() && of_row(&error).is_some() => Ok(None),
+            Err(error) => Err(refusal(error, &self.options.place())),
+        }
+    }
+
+    /// Refuses what was not done once for each of `sent` rows, and a table that has other than
+    /// `rows` after it, where more than the statement may act on it.
+    async fn compare(
+        &self,
+        connection: &mut SqliteConnection,
+        sent: u64,
+        placed: u64,
+        rows: u64,
+    ) -> Result<(), SinkError> {
+        let mut kept = i128::from(placed);
+        if self.effects.any() {
+            let now = effects::count(connection, &self.target, &self.options.place()).await?;
+            if now != rows {
+                kept = i128::from(sent) + i128::from(now) - i128::from(rows);
+            }
+        }
+        match kept == i128::from(sent) {
+            true => Ok(()),
+            false => Err(self.effects.differ(self.options, sent, kept)),
+        }
+    }
 }
 
 /// Finds the rows that the target refuses, takes them out of the table aside, and leaves the target
@@ -169,7 +313,7 @@ pub(super) async fn refused(
         let within = format!("{row} >= {} AND {row} < {}", rows.start, rows.end);
         statement(connection, "SAVEPOINT glovebox_piece", &place).await?;
         let tried = match raw(connection, &staged.moving(&within)).await {
-            Ok(()) => Tried::Taken,
+            Ok(_) => Tried::Taken,
             Err(error) => match of_row(&error) {
                 Some(refusal) => Tried::Refused(refusal, None),
                 None => return Err(refusal(error, &place)),
@@ -241,10 +385,11 @@ impl Staged<'_> {
     }
 }
 
-async fn raw(connection: &mut SqliteConnection, sql: &str) -> sqlx::Result<()> {
+/// Executes statements, and says how many rows they touched.
+async fn raw(connection: &mut SqliteConnection, sql: &str) -> sqlx::Result<u64> {
     // Safe by construction: literals, and names through `quote`.
     sqlx::raw_sql(AssertSqlSafe(sql))
         .execute(connection)
         .await
-        .map(drop)
+        .map(|done| done.rows_affected())
 }

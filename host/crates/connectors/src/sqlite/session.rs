@@ -1,19 +1,20 @@
 //! One connection to the file, and a transaction for each group of chunks.
 //!
-//! Owns the order of statements from BEGIN to the checkpoint; refuses to outlive an error.
+//! Owns the order of statements from BEGIN to the checkpoint; refuses to outlive an error, and to
+//! remove the file: others may have opened it since.
 
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use glovebox_core::{
-    ChunkRecord, FinishedChunk, History, Job, KeptReject, Payload, Reject, Revise, Schema,
-    SinkError, Totals,
+    ChunkRecord, FinishedChunk, History, Job, KeptReject, Payload, Published, Reject, Revise,
+    Schema, SinkError, Totals,
 };
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous,
@@ -22,6 +23,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tokio::runtime::Runtime;
 
 use super::books::{self, Entry};
+use super::effects::{self, Effects};
 use super::publish::{Marks, Staged};
 use super::refusal::{of_row, opening, refusal};
 use super::{Mode, Options, publish, rows, table};
@@ -57,8 +59,6 @@ pub(super) struct Session {
     /// What the search for refused rows may still cost.
     budget: Budget,
     marks: Option<Marks>,
-    /// The file, if this run made it.
-    created: Option<PathBuf>,
 }
 
 /// A run that has begun.
@@ -87,7 +87,10 @@ pub(super) fn probe(options: &Options, schema: &Schema) -> Result<(), SinkError>
         // Takes the lock for writing, which a read-only file or folder has not got.
         statement(&mut connection, "BEGIN IMMEDIATE", &place).await?;
         let fits = match table::find(&mut connection, options).await? {
-            Some(found) => table::check(&found, schema, options).map(drop),
+            Some(found) => match effects::obstacles(&mut connection, options, schema).await {
+                Ok(others) => table::check(&found, others, schema, options).map(drop),
+                Err(e) => Err(e),
+            },
             None => table::creatable(schema, options),
         };
         let ended = statement(&mut connection, "ROLLBACK", &place).await;
@@ -141,54 +144,45 @@ impl Session {
     pub(super) fn begin(options: &Options, job: &Job, schema: &Schema) -> Result<Begun, SinkError> {
         table::name(options)?;
         let runtime = runtime(options)?;
-        let created = (!exists(options)?).then(|| options.path.clone());
-        if created.is_some() {
+        if !exists(options)? {
+            // What can be known beforehand, so that no empty file is left for it.
+            table::creatable(schema, options)?;
             create(options)?;
         }
-        match runtime.block_on(prepare(options, job, schema)) {
-            Ok(prepared) => {
-                let mut names = quote_all(schema.fields.iter().map(|f| &*f.name));
-                let mut width = prepared.columns.len();
-                for mark in prepared.marks.iter().flat_map(|marks| &marks.0) {
-                    names.push_str(", ");
-                    names.push_str(mark);
-                    width += 1;
-                }
-                let insert = format!(
-                    "INSERT INTO {} ({names}) VALUES ",
-                    quote(&publish::loaded_into(options, &job.run)),
-                );
-                let session = Session {
-                    connection: prepared.connection,
-                    runtime,
-                    options: options.clone(),
-                    schema: schema.clone(),
-                    entry: prepared.entry,
-                    beginning: !job.resume,
-                    stored: prepared.chunks.iter().map(|c| c.rows.stored).sum(),
-                    full: inserting(&insert, width, rows_per_insert(width)).into(),
-                    insert,
-                    columns: width,
-                    halves: prepared.halves,
-                    revise: job.revise,
-                    budget: Budget::default(),
-                    marks: prepared.marks,
-                    created,
-                };
-                Ok(Begun {
-                    marked: session.marks.is_some(),
-                    session,
-                    columns: prepared.columns,
-                    chunks: prepared.chunks,
-                })
-            }
-            Err(e) => {
-                // Its connection is closed on a thread of sqlx's; the file must outlast that.
-                drop(runtime);
-                remove(created.as_deref());
-                Err(e)
-            }
+        let prepared = runtime.block_on(prepare(options, job, schema))?;
+        let mut names = quote_all(schema.fields.iter().map(|f| &*f.name));
+        let mut width = prepared.columns.len();
+        for mark in prepared.marks.iter().flat_map(|marks| &marks.0) {
+            names.push_str(", ");
+            names.push_str(mark);
+            width += 1;
         }
+        let insert = format!(
+            "INSERT INTO {} ({names}) VALUES ",
+            quote(&publish::loaded_into(options, &job.run)),
+        );
+        let session = Session {
+            connection: prepared.connection,
+            runtime,
+            options: options.clone(),
+            schema: schema.clone(),
+            entry: prepared.entry,
+            beginning: !job.resume,
+            stored: prepared.chunks.iter().map(|c| c.rows.stored).sum(),
+            full: inserting(&insert, width, rows_per_insert(width)).into(),
+            insert,
+            columns: width,
+            halves: prepared.halves,
+            revise: job.revise,
+            budget: Budget::default(),
+            marks: prepared.marks,
+        };
+        Ok(Begun {
+            marked: session.marks.is_some(),
+            session,
+            columns: prepared.columns,
+            chunks: prepared.chunks,
+        })
     }
 
     /// Stores chunks and their books in one transaction. Rows that the table refuses by a rule of its
@@ -198,13 +192,19 @@ impl Session {
         mut chunks: Vec<FinishedChunk>,
     ) -> Result<Vec<Reject>, SinkError> {
         self.resume_transaction()?;
+        let before = self.watch()?;
+        let (mut sent, mut taken) = (0, 0);
         let mut refused = Vec::new();
         for chunk in &mut chunks {
             let late = match &chunk.encoded.payload {
                 Payload::Batches(batches) => {
                     let mut places = Places::default();
                     places.extend(&chunk.encoded.origins);
-                    self.insert(batches, &places)?
+                    sent += batches.iter().map(|b| b.num_rows() as u64).sum::<u64>();
+                    let (rows, late) = self.insert(batches, &places)?;
+                    taken += rows;
+                    sent -= late.len() as u64;
+                    late
                 }
                 Payload::Empty => continue,
                 Payload::Bytes(_) => return Err(self.internal("it takes columns, not bytes")),
@@ -215,6 +215,7 @@ impl Session {
                 refused.extend(late);
             }
         }
+        self.once_each(sent, taken, before)?;
         let place = self.options.place();
         self.runtime.block_on(async {
             books::add(&mut self.connection, &place, &self.entry, &chunks).await?;
@@ -232,6 +233,53 @@ impl Session {
         }
     }
 
+    /// What acts on the rows that go into the table, and how many it has before them, where that
+    /// has to be known: it takes a look at each.
+    fn watch(&mut self) -> Result<Option<(Effects, u64)>, SinkError> {
+        let options = &self.options;
+        if options.mode != Mode::Append {
+            return Ok(None);
+        }
+        self.runtime.block_on(async {
+            let effects = Effects::of(&mut self.connection, options).await?;
+            if !effects.any() {
+                return Ok(None);
+            }
+            let table = quote(&options.table);
+            let rows = effects::count(&mut self.connection, &table, &options.place()).await?;
+            Ok(Some((effects, rows)))
+        })
+    }
+
+    /// Refuses a transaction in which the table did not take each row once.
+    fn once_each(
+        &mut self,
+        sent: u64,
+        taken: u64,
+        before: Option<(Effects, u64)>,
+    ) -> Result<(), SinkError> {
+        let options = &self.options;
+        let (effects, kept) = match before {
+            None => (Effects::default(), i128::from(taken)),
+            Some((effects, before)) => {
+                let table = quote(&options.table);
+                let place = options.place();
+                let counted = effects::count(&mut self.connection, &table, &place);
+                let now = self.runtime.block_on(counted)?;
+                (effects, i128::from(now) - i128::from(before))
+            }
+        };
+        // A trigger may leave a row out and put another in.
+        let kept = match kept == i128::from(sent) {
+            true => i128::from(taken),
+            false => kept,
+        };
+        if kept == i128::from(sent) {
+            return Ok(());
+        }
+        Err(effects.differ(options, sent, kept))
+    }
+
     /// Opens a transaction for writing, unless that of the beginning is open.
     fn resume_transaction(&mut self) -> Result<(), SinkError> {
         if self.beginning {
@@ -243,12 +291,12 @@ impl Session {
     }
 
     /// Inserts rows; what is bound next is made while SQLite stores what was bound before. Returns
-    /// the rows that the table refuses.
+    /// how many SQLite says it took, and the rows that the table refuses.
     fn insert(
         &mut self,
         batches: &[RecordBatch],
         places: &Places<'_>,
-    ) -> Result<Vec<Reject>, SinkError> {
+    ) -> Result<(u64, Vec<Reject>), SinkError> {
         let step = rows_per_insert(self.columns);
         let mut first = 0;
         let mut ranges = batches.iter().flat_map(|batch| {
@@ -279,14 +327,17 @@ impl Session {
         self.runtime.block_on(async {
             let failed = |e| refusal(e, &place);
             let mut refused = Vec::new();
+            let mut taken = 0;
             let mut bound = bind().map_err(failed)?;
             while let Some((arguments, batch, before, rows)) = bound {
                 let stored = inserting.send(arguments, rows.len());
                 let (stored, next) = futures_util::future::join(stored, async { bind() }).await;
                 match stored {
-                    Ok(()) => {}
+                    Ok(rows) => taken += rows,
                     Err(error) if of_row(&error).is_some() => {
-                        let found = inserting.sift(batch, rows, budget, &place).await?;
+                        let found = inserting
+                            .sift(batch, rows, budget, &place, &mut taken)
+                            .await?;
                         let reject = |(row, refusal): (usize, Refusal)| {
                             places.reject(before + row, &refusal)
                         };
@@ -296,13 +347,13 @@ impl Session {
                 }
                 bound = next.map_err(failed)?;
             }
-            Ok(refused)
+            Ok((taken, refused))
         })
     }
 
-    /// Publishes, closes the books, and brings all into the one file; or sets the rows aside that
-    /// the target refuses, returns them, and publishes nothing.
-    pub(super) fn commit(&mut self, totals: &Totals) -> Result<Vec<Reject>, SinkError> {
+    /// Publishes, closes the books, and brings all into the one file; or keeps what is there; or sets
+    /// the rows aside that the target refuses.
+    pub(super) fn commit(&mut self, totals: &Totals) -> Result<Published, SinkError> {
         self.resume_transaction()?;
         let place = self.options.place();
         let connection = &mut self.connection;
@@ -312,50 +363,66 @@ impl Session {
             run: &self.entry.run,
             marks: self.marks.as_ref(),
         };
-        let refused = self.runtime.block_on(async {
+        let published = self.runtime.block_on(async {
             statement(connection, "SAVEPOINT glovebox_publish", &place).await?;
-            let refused = match (publish::publish(connection, &staged).await, staged.marks) {
-                (Ok(()), _) => Vec::new(),
-                (Err(error), Some(marks)) if of_row(&error).is_some() => {
+            let outcome = publish::publish(connection, &staged, self.stored).await?;
+            let published = match (outcome, staged.marks) {
+                (Some(published), _) => published,
+                (None, Some(marks)) => {
                     still_open(connection, &place).await?;
                     let back = "ROLLBACK TO glovebox_publish";
                     statement(connection, back, &place).await?;
-                    publish::refused(connection, &staged, marks, &self.budget).await?
+                    let refused =
+                        publish::refused(connection, &staged, marks, &self.budget).await?;
+                    books::refuse(connection, &place, &self.entry, &refused, self.revise).await?;
+                    statement(connection, "COMMIT", &place).await?;
+                    return Ok(Published {
+                        refused,
+                        ..Published::default()
+                    });
                 }
-                (Err(error), _) => return Err(refusal(error, &place)),
+                (None, None) => Published::default(),
             };
-            if refused.is_empty() {
-                books::finish(connection, &place, &self.entry, totals).await?;
+            if published.kept {
+                let given_up = [self.entry.run.clone()];
+                publish::clear(connection, &self.options, &given_up).await?;
+                books::give_up(connection, &place, &self.entry, totals).await?;
             } else {
-                books::refuse(connection, &place, &self.entry, &refused, self.revise).await?;
+                books::finish(connection, &place, &self.entry, totals).await?;
             }
-            statement(connection, "COMMIT", &place).await?;
-            if refused.is_empty() {
-                // Stored and synced already, if only in the log; readers may hold the rest up.
-                let checkpoint = "PRAGMA busy_timeout = 1000; PRAGMA wal_checkpoint(TRUNCATE)";
-                let _ = statement(connection, checkpoint, &place).await;
-            }
-            Ok(refused)
+            ended(connection, &place).await?;
+            Ok::<_, SinkError>(published)
         })?;
         self.beginning = false;
-        self.stored = self.stored.saturating_sub(refused.len() as u64);
-        Ok(refused)
+        self.stored = self.stored.saturating_sub(published.refused.len() as u64);
+        Ok(published)
     }
 
+    /// Drops what was staged, and gives the run up in the books; what is there stays.
+    pub(super) fn withhold(&mut self, totals: &Totals) -> Result<(), SinkError> {
+        self.resume_transaction()?;
+        let place = self.options.place();
+        let connection = &mut self.connection;
+        self.runtime.block_on(async {
+            let given_up = [self.entry.run.clone()];
+            publish::clear(connection, &self.options, &given_up).await?;
+            books::give_up(connection, &place, &self.entry, totals).await?;
+            ended(connection, &place).await
+        })?;
+        self.beginning = false;
+        Ok(())
+    }
     pub(super) fn close(self) {
         let _ = self.runtime.block_on(self.connection.close());
     }
 
-    /// Takes the open transaction back; with it, if no chunk is stored, everything, and a file
-    /// that this run made. Returns the rows that stay.
+    /// Takes the open transaction back; with it, if no chunk is stored, everything but the file.
+    /// Returns the rows that stay.
     pub(super) fn rollback(mut self) -> u64 {
         let _ = self
             .runtime
             .block_on(sqlx::raw_sql("ROLLBACK").execute(&mut self.connection));
         let _ = self.runtime.block_on(self.connection.close());
-        if self.beginning {
-            remove(self.created.as_deref());
-        }
         self.stored
     }
 }
@@ -371,7 +438,7 @@ struct Inserting<'a> {
 
 impl Inserting<'_> {
     /// One statement, which takes all of its rows or none.
-    async fn send(&mut self, bound: SqliteArguments, rows: usize) -> sqlx::Result<()> {
+    async fn send(&mut self, bound: SqliteArguments, rows: usize) -> sqlx::Result<u64> {
         let sql: Arc<str> = match rows == rows_per_insert(self.width) {
             true => self.full.clone(),
             false => inserting(self.insert, self.width, rows).into(),
@@ -395,7 +462,7 @@ impl Inserting<'_> {
                 ended?;
             }
         }
-        sent.map(drop)
+        sent.map(|done| done.rows_affected())
     }
 
     /// Stores those of the rows that the table takes, and returns the others.
@@ -405,14 +472,19 @@ impl Inserting<'_> {
         rows: Range<usize>,
         budget: &Budget,
         place: &str,
+        taken: &mut u64,
     ) -> Result<Vec<(usize, Refusal)>, SinkError> {
         still_open(self.connection, place).await?;
         let found = sift(rows, budget, async |rows| {
             let count = rows.len();
             let bound =
                 rows::bind(batch, rows).map_err(|e| refusal(sqlx::Error::Encode(e), place))?;
-            let Err(error) = self.send(bound, count).await else {
-                return Ok(Tried::Taken);
+            let error = match self.send(bound, count).await {
+                Ok(rows) => {
+                    *taken += rows;
+                    return Ok(Tried::Taken);
+                }
+                Err(error) => error,
             };
             let Some(refused) = of_row(&error) else {
                 return Err(refusal(error, place));
@@ -448,6 +520,15 @@ async fn still_open(connection: &mut SqliteConnection, place: &str) -> Result<()
     })
 }
 
+/// Commits the last transaction, and brings all into the one file.
+async fn ended(connection: &mut SqliteConnection, place: &str) -> Result<(), SinkError> {
+    statement(connection, "COMMIT", place).await?;
+    // Stored and synced already, if only in the log; readers may hold the rest up.
+    let checkpoint = "PRAGMA busy_timeout = 1000; PRAGMA wal_checkpoint(TRUNCATE)";
+    let _ = statement(connection, checkpoint, place).await;
+    Ok(())
+}
+
 struct Prepared {
     connection: SqliteConnection,
     marks: Option<Marks>,
@@ -468,7 +549,8 @@ async fn prepare(options: &Options, job: &Job, schema: &Schema) -> Result<Prepar
             Some(found) => {
                 refuses = found.refuses;
                 halves = found.halves && options.mode == Mode::Append;
-                table::check(&found, schema, options)?
+                let others = effects::obstacles(connection, options, schema).await?;
+                table::check(&found, others, schema, options)?
             }
             None => {
                 table::creatable(schema, options)?;
@@ -586,16 +668,12 @@ fn create(options: &Options) -> Result<(), SinkError> {
         .open(&options.path);
     match made {
         Ok(_) => Ok(()),
+        // Another run was quicker: it is one database for both.
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             Err(io_error(options, no_folder(folder(&options.path))))
         }
         Err(e) => Err(io_error(options, e)),
-    }
-}
-
-fn remove(file: Option<&Path>) {
-    if let Some(file) = file {
-        let _ = fs::remove_file(file);
     }
 }
 

@@ -121,20 +121,6 @@ pub(super) async fn find(
     read.await.map_err(|e| refusal(e, &options.place()))
 }
 
-/// Whether there is a table, or anything else, of that name.
-pub(super) async fn is_there(
-    connection: &mut SqliteConnection,
-    options: &Options,
-) -> sqlx::Result<bool> {
-    sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM pragma_table_list WHERE schema = 'main' \
-         AND name = ? COLLATE NOCASE)",
-    )
-    .bind(options.table.as_str())
-    .fetch_one(connection)
-    .await
-}
-
 async fn is_keyed(
     connection: &mut SqliteConnection,
     options: &Options,
@@ -165,9 +151,11 @@ async fn is_keyed(
     }))
 }
 
-/// Compares the table with the run's columns, and returns these as the table takes them.
+/// Compares the table with the run's columns, and returns these as the table takes them; with what
+/// other tables have against it.
 pub(super) fn check(
     table: &Found,
+    others: Vec<String>,
     schema: &Schema,
     options: &Options,
 ) -> Result<Vec<Column>, SinkError> {
@@ -243,6 +231,7 @@ pub(super) fn check(
             ));
         }
     }
+    differences.extend(others);
     if differences.is_empty() {
         Ok(taken)
     } else {

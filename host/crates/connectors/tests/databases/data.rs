@@ -146,7 +146,7 @@ pub(crate) fn load(
     sink.open(&job(), schema)?;
     let (mut rows, mut rejects) = write(sink, batches)?;
     loop {
-        let refused = sink.commit(&Totals::default())?;
+        let refused = sink.commit(&Totals::default())?.refused;
         if refused.is_empty() {
             return Ok((rows, rejects));
         }

@@ -12,25 +12,23 @@ use crate::postgres_cable::Cable;
 use crate::postgres_rows::{options, rows};
 use crate::postgres_runs::{large, send, wait, whole};
 
-/// A table whose rows make a COMMIT do this first. What waits for the COMMIT is looked at before it,
-/// so that it can be told of a row; here something waits again then.
+/// A table whose rows make a COMMIT do this first. By way of another table: what waits for the
+/// commit on the sink's own is fired before it, to be counted.
 fn at_commit(database: &str, sql: &str) {
     Postgres::shared().query(
         database,
         &format!(
             "CREATE SEQUENCE times;
              CREATE TABLE people (id bigint, name text);
-             CREATE TABLE later (id bigint);
+             CREATE TABLE moments (id bigint);
              CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS
              $$ BEGIN {sql}; RETURN NULL; END $$;
-             CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS
-             $$ BEGIN SET CONSTRAINTS ALL DEFERRED; INSERT INTO public.later VALUES (1);
-             RETURN NULL; END $$;
-             CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON people
-             DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.id % 100 = 0)
-             EXECUTE FUNCTION wait();
-             CREATE CONSTRAINT TRIGGER late AFTER INSERT ON later
-             DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION late()"
+             CREATE CONSTRAINT TRIGGER late AFTER INSERT ON moments
+             DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION late();
+             CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN INSERT INTO moments VALUES (NEW.id); RETURN NULL; END $$;
+             CREATE TRIGGER note AFTER INSERT ON people FOR EACH ROW
+             WHEN (NEW.id % 100 = 0) EXECUTE FUNCTION note()"
         ),
     );
 }

@@ -8,6 +8,7 @@ mod columns;
 mod files;
 mod formats;
 mod guard;
+mod lenient;
 mod limits;
 mod plugin;
 mod postgres;
@@ -207,6 +208,7 @@ fn nowhere(span: Span) -> Sink {
     Sink {
         target: SinkTarget::Jsonl(super::model::JsonlSink {
             path: Spanned::default(),
+            replace_with_nothing: false,
             mode: super::model::Mode::Replace,
         }),
         columns: None,
