@@ -12,6 +12,7 @@ pub mod input;
 pub mod jsonl;
 pub mod page;
 pub mod parquet;
+mod names;
 mod parts;
 pub mod postgres;
 mod rows;

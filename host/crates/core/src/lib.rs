@@ -13,6 +13,7 @@ pub mod plugin;
 pub mod report;
 pub mod schema;
 pub mod secret;
+pub mod shown;
 pub mod sink;
 pub mod source;
 
