@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 use clap::Subcommand;
 use glovebox_audit::{Entry, PublicKey, SigningKey, Trust, Verification, Wanted};
+use glovebox_core::shown::printable;
 use glovebox_core::{CredentialStore, Secret, SecretName};
 use glovebox_credentials::{Files, Keyring, generate};
 
@@ -228,8 +229,7 @@ fn words(entry: &Entry) -> String {
     );
     let mut add = |name: &str, value: &str| {
         // What a name holds may have come from outside.
-        let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-        words += &format!(" {name}={}", value.chars().map(clean).collect::<String>());
+        words += &format!(" {name}={}", printable(value));
     };
     for (name, value) in [
         ("user", &entry.user),

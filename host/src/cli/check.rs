@@ -62,12 +62,10 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
         );
     }
     for (written, step) in manifest.steps.iter().zip(&plan.steps) {
-        let about = step.plugin.about();
         println!(
-            "step    {}: {} {} ({}){}",
+            "step    {}: {} ({}){}",
             step.name,
-            about.name,
-            about.version,
+            step.title(),
             step.plugin.world(),
             provenance(&written.plugin, step.signed_by.as_ref())
         );

@@ -151,9 +151,6 @@ fn write_report(report: &RunReport, out: &mut impl Write) -> std::io::Result<()>
     }
     for (fault, times) in &report.faults {
         writeln!(out, "  fault ({times} times): {fault}")?;
-        if let Some(place) = report.fault_places.get(fault) {
-            writeln!(out, "    the first in its function {place}")?;
-        }
     }
     if let Some(path) = report.rejects_path.as_ref().filter(|_| rows.rejected > 0) {
         writeln!(out, "  rejects: {path}")?;

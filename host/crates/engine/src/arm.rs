@@ -177,10 +177,10 @@ fn rehearse(step: &PlannedStep, keys: &dyn KeyRing) -> Result<Vec<Order>, String
     let mut instance = step
         .plugin
         .open(&step.config, &step.grants)
-        .map_err(|e| e.to_string())?;
+        .map_err(|e| e.in_full())?;
     let answer = instance
         .apply(&empty)
-        .map_err(|e| format!("tried on a batch without rows, {e}"))?;
+        .map_err(|e| format!("tried on a batch without rows, {}", e.in_full()))?;
     let Answer::Masked(masked) = answer else {
         return Ok(Vec::new());
     };

@@ -171,7 +171,6 @@ fn trap() -> Fault {
         kind: FaultKind::Trap,
         what: "panicked".into(),
         remedy: "look".into(),
-        frames: Vec::new(),
     }
 }
 

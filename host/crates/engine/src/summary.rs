@@ -21,9 +21,6 @@ pub(crate) struct Summary {
     /// Contained faults, and how often.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) faults: BTreeMap<String, u64>,
-    /// Where the first of each happened.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) places: BTreeMap<String, String>,
 }
 
 /// What one step did.
@@ -64,10 +61,6 @@ impl Summary {
         for (fault, count) in tallies.iter().flat_map(|t| &t.faults) {
             *faults.entry(fault.clone()).or_default() += count;
         }
-        let mut places = BTreeMap::new();
-        for (fault, place) in tallies.iter().flat_map(|t| &t.places) {
-            places.entry(fault.clone()).or_insert_with(|| place.clone());
-        }
         let mut rules: BTreeMap<(&str, &str, Option<&str>), u64> = BTreeMap::new();
         for violation in rejects.iter().flat_map(|r| &r.violations) {
             let key = (
@@ -90,7 +83,6 @@ impl Summary {
             steps,
             rules,
             faults,
-            places,
         }
     }
 

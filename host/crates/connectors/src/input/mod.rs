@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use glovebox_core::SourceError;
+use glovebox_core::shown::printable;
 
 pub(crate) use stream::Stream;
 
@@ -67,8 +68,7 @@ impl InputFile {
 
     fn at(path: PathBuf) -> Self {
         // Whoever names a file may mean the terminal on which it is shown.
-        let shown = path.display().to_string();
-        let name = Arc::from(shown.replace(char::is_control, "\u{fffd}"));
+        let name = Arc::from(printable(&path.display().to_string()));
         InputFile {
             path: Some(path),
             name,
