@@ -206,6 +206,16 @@ impl Messages {
         }
     }
 
+    /// For columns whose cells are JSON that the source makes of nested values.
+    pub(crate) fn of_nested(mut self, longest: usize) -> Self {
+        for column in &mut self.columns {
+            let name = &column.name;
+            column.twice.1 = format!("`{name}` has a key twice").into();
+            column.too_long.1 = format!("`{name}` is longer than {longest} bytes as JSON").into();
+        }
+        self
+    }
+
     fn violation(&self, column: usize, flaw: Flaw) -> Violation {
         let of = self.columns.get(column);
         let (rule, message) = of

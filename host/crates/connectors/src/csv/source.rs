@@ -165,6 +165,10 @@ impl glovebox_core::Source for Source {
         })
     }
 
+    fn probe(&self) -> Result<(), SourceError> {
+        self.inputs.probe()
+    }
+
     fn chunks(&self) -> Result<Box<dyn ChunkReader>, SourceError> {
         if self.inputs.count()? > 1 {
             self.look_ahead()?;

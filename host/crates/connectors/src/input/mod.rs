@@ -144,6 +144,23 @@ impl Inputs {
         Ok(self.files()?.get(part).and_then(|f| f.path.as_deref()))
     }
 
+    /// Whether each regular file can be opened; others may have something to be read once.
+    pub(crate) fn probe(&self) -> Result<(), SourceError> {
+        for file in self.files()? {
+            let Some(path) = file.path.as_deref() else {
+                continue;
+            };
+            let io = |problem| SourceError::Io {
+                place: file.name.to_string(),
+                problem,
+            };
+            if std::fs::metadata(path).map_err(io)?.is_file() {
+                std::fs::File::open(path).map_err(io)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The bytes of a file, decompressed ahead of who reads them.
     pub(crate) fn open(&self, part: usize) -> Result<Stream, SourceError> {
         self.stream(part).map(Stream::ahead)

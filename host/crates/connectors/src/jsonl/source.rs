@@ -149,6 +149,10 @@ impl glovebox_core::Source for Source {
         })
     }
 
+    fn probe(&self) -> Result<(), SourceError> {
+        self.inputs.probe()
+    }
+
     fn chunks(&self) -> Result<Box<dyn ChunkReader>, SourceError> {
         self.inputs.files()?;
         let sizes = self.options.sizes();

@@ -50,7 +50,7 @@ use retry::Patience;
 use session::Session;
 
 pub use crate::database::Mode;
-pub use connect::verified;
+pub use connect::{check_authorities, verified};
 pub use head::head;
 pub use login::{Login, Tls};
 pub use source::{Options as SourceOptions, Rows, Source};
