@@ -10,6 +10,8 @@ use anyhow::Context;
 use glovebox_core::RunReport;
 use glovebox_engine::manifest::{Manifest, model};
 
+use super::say;
+
 /// Where the report goes as JSON; opened before the first row, so that a run does not end in an
 /// error about its report.
 pub(super) enum Destination {
@@ -92,7 +94,7 @@ fn write_report(report: &RunReport, out: &mut impl Write) -> std::io::Result<()>
     )?;
     writeln!(
         out,
-        "  {} read = {} stored + {} filtered + {} rejected   in {:.2} s{}",
+        "  {} read = {} stored + {} filtered + {} rejected   in {:.2} s{}{}",
         rows.read,
         rows.stored,
         rows.filtered,
@@ -101,7 +103,8 @@ fn write_report(report: &RunReport, out: &mut impl Write) -> std::io::Result<()>
         report
             .peak_memory
             .map(|bytes| format!(", {} MiB at most", bytes >> 20))
-            .unwrap_or_default()
+            .unwrap_or_default(),
+        say::DEBUG_BUILD
     )?;
     if report.resumed_rows > 0 {
         writeln!(

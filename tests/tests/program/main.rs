@@ -18,3 +18,4 @@ mod postgres_source;
 mod rerun;
 mod sums;
 mod torture;
+mod words;
