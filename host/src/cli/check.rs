@@ -64,7 +64,7 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
     if args.connect {
         let mut natives = Vec::new();
         if let Some(source) = source.filter(|_| !piped) {
-            source.chunks()?;
+            source.probe()?;
             natives = source.natives();
             println!("source  {}: has the declared columns", source.describe());
         }
@@ -106,7 +106,7 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
 fn on_disk(manifest: &Manifest, source: Option<&dyn Source>) -> Vec<String> {
     let mut missing = Vec::new();
     let mut look = |found: Result<(), String>| missing.extend(found.err());
-    look(source.map_or(Ok(()), |s| s.probe().map_err(|e| e.to_string())));
+    look(source.map_or(Ok(()), |s| s.is_there().map_err(|e| e.to_string())));
     let of_source = match &manifest.source {
         model::Source::Postgres(postgres) => postgres.server.ca.as_ref(),
         model::Source::Csv(_) | model::Source::Jsonl(_) | model::Source::Parquet(_) => None,

@@ -155,6 +155,9 @@ fn write_report(report: &RunReport, out: &mut impl Write) -> std::io::Result<()>
     for (fault, times) in &report.faults {
         writeln!(out, "  fault ({times} times): {fault}")?;
     }
+    for note in &report.notes {
+        writeln!(out, "  note: {note}")?;
+    }
     if let Some(path) = report.rejects_path.as_ref().filter(|_| rows.rejected > 0) {
         writeln!(out, "  rejects: {path}")?;
     }

@@ -18,4 +18,5 @@ mod postgres_source;
 mod rerun;
 mod sums;
 mod torture;
+mod whole_cells;
 mod words;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use glovebox_core::{
-    ChunkRecord, Earlier, RejectCount, Rerun, RowCounts, RunOutcome, RunReport, StepReport,
+    ChunkRecord, Earlier, RejectCount, Rerun, RowCounts, RunOutcome, RunReport, Source, StepReport,
 };
 
 use crate::error::RunError;
@@ -119,7 +119,12 @@ impl Ledger {
         self.report
     }
 
-    pub(crate) fn close(mut self, at_most: Option<AtMost>, time: Duration) -> RunReport {
+    pub(crate) fn close(
+        mut self,
+        source: &dyn Source,
+        at_most: Option<AtMost>,
+        time: Duration,
+    ) -> RunReport {
         self.report.seconds = time.as_secs_f64();
         self.report.rejects = self
             .by_rule
@@ -135,6 +140,19 @@ impl Ledger {
             .rejects
             .sort_by_key(|r| std::cmp::Reverse(r.rows));
         let RowCounts { read, rejected, .. } = self.report.rows;
+        for reject in &self.report.rejects {
+            let most = reject.step == "source" && reject.rule == "type" && reject.rows > read / 2;
+            if let Some(column) = reject.column.as_deref().filter(|_| most) {
+                self.report.notes.extend(source.advice(column));
+            }
+        }
+        // What an earlier process read is not known.
+        if self.report.resumed_rows == 0 {
+            for column in source.absent() {
+                let note = format!("column {column}: no object has its key; its cells are null");
+                self.report.notes.push(note);
+            }
+        }
         if at_most.is_some_and(|limit| limit.exceeded_by(rejected, read)) {
             self.report.outcome = RunOutcome::TooManyRejects;
         }

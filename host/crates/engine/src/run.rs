@@ -149,7 +149,7 @@ impl Run<'_> {
                 .map_err(RunError::after_commit)?;
         }
         rejects.publish().map_err(RunError::after_commit)?;
-        Ok(ledger.close(self.at_most, started.elapsed()))
+        Ok(ledger.close(self.source, self.at_most, started.elapsed()))
     }
 
     /// Of a run over rejects: whether the input has those rows, and what the books say of them. It

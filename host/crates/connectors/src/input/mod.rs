@@ -145,7 +145,7 @@ impl Inputs {
     }
 
     /// Whether each regular file can be opened; others may have something to be read once.
-    pub(crate) fn probe(&self) -> Result<(), SourceError> {
+    pub(crate) fn are_there(&self) -> Result<(), SourceError> {
         for file in self.files()? {
             let Some(path) = file.path.as_deref() else {
                 continue;

@@ -155,7 +155,7 @@ impl glovebox_core::Source for Source {
             .try_fold(0, |sum: u64, rows| sum.checked_add(*rows))
     }
 
-    fn probe(&self) -> Result<(), SourceError> {
+    fn is_there(&self) -> Result<(), SourceError> {
         self.files.look_ahead()
     }
 
