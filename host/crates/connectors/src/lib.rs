@@ -12,7 +12,6 @@ mod formats;
 pub mod input;
 pub mod jsonl;
 mod names;
-mod names;
 pub mod page;
 pub mod parquet;
 mod parts;
