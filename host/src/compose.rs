@@ -187,6 +187,7 @@ impl Toolbox for Composed {
             model::Source::Jsonl(spec) => {
                 let mut options = jsonl::Options::new("");
                 options.inputs = inputs;
+                options.formats = spec.formats.of_columns.clone();
                 options.max_record = spec.max_record;
                 return Box::new(jsonl::Source::new(options, schema));
             }
@@ -202,6 +203,7 @@ impl Toolbox for Composed {
         options.delimiter = spec.delimiter;
         options.quote = spec.quote;
         options.null = spec.null.clone();
+        options.formats = spec.formats.of_columns.clone();
         options.max_field = spec.max_field;
         options.max_record = spec.max_record;
         Box::new(csv::Source::new(options, schema))

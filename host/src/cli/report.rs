@@ -178,6 +178,9 @@ fn write_report(report: &RunReport, out: &mut impl Write) -> std::io::Result<()>
             writeln!(out, "    the first in its function {place}")?;
         }
     }
+    for note in &report.notes {
+        writeln!(out, "  note: {note}")?;
+    }
     if let Some(path) = report.rejects_path.as_ref().filter(|_| rows.rejected > 0) {
         writeln!(out, "  rejects: {path}")?;
     }

@@ -152,6 +152,9 @@ fn told(report: &Value) -> String {
         rows["filtered"],
         rows["rejected"]
     );
+    if let Some(withheld) = report["withheld-rows"].as_u64() {
+        let _ = writeln!(told, "{withheld} withheld");
+    }
     for step in report["steps"].as_array().unwrap() {
         let _ = writeln!(
             told,
@@ -172,6 +175,14 @@ fn told(report: &Value) -> String {
             text(&reject["rule"]),
             reject["rows"]
         );
+    }
+    for note in report
+        .get("notes")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        let _ = writeln!(told, "note: {}", text(note));
     }
     if let Some(faults) = report.get("faults").and_then(Value::as_object) {
         for (fault, times) in faults {

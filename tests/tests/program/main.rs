@@ -19,4 +19,5 @@ mod postgres_source;
 mod rerun;
 mod sums;
 mod torture;
+mod whole_cells;
 mod withheld;

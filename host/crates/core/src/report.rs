@@ -38,6 +38,9 @@ pub struct RunReport {
     pub rerun: Option<Rerun>,
     /// Rejected rows by step, rule and column, the most frequent first.
     pub rejects: Vec<RejectCount>,
+    /// What the operator may want to know or to write differently; columns and options, no cells.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Where the rejects are written down.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rejects_path: Option<String>,

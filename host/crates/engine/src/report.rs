@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use glovebox_core::{
-    ChunkRecord, Earlier, Published, RejectCount, Rerun, RowCounts, RunOutcome, RunReport,
+    ChunkRecord, Earlier, Published, RejectCount, Rerun, RowCounts, RunOutcome, RunReport, Source,
     StepReport,
 };
 
@@ -129,6 +129,7 @@ impl Ledger {
 
     pub(crate) fn close(
         mut self,
+        source: &dyn Source,
         at_most: Option<AtMost>,
         published: Published,
         time: Duration,
@@ -147,6 +148,20 @@ impl Ledger {
         self.report
             .rejects
             .sort_by_key(|r| std::cmp::Reverse(r.rows));
+        let read = self.report.rows.read;
+        for reject in &self.report.rejects {
+            let most = reject.step == "source" && reject.rule == "type" && reject.rows > read / 2;
+            if let Some(column) = reject.column.as_deref().filter(|_| most) {
+                self.report.notes.extend(source.advice(column));
+            }
+        }
+        // What an earlier process read is not known.
+        if self.report.resumed_rows == 0 {
+            for column in source.absent() {
+                let note = format!("column {column}: no object has its key; its cells are null");
+                self.report.notes.push(note);
+            }
+        }
         if exceeded(at_most, self.report.rows) {
             self.report.outcome = RunOutcome::TooManyRejects;
         } else if published.kept {

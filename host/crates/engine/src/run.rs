@@ -152,7 +152,7 @@ impl Run<'_> {
                 .map_err(RunError::after_commit)?;
         }
         rejects.publish().map_err(RunError::after_commit)?;
-        Ok(ledger.close(self.at_most, published, started.elapsed()))
+        Ok(ledger.close(self.source, self.at_most, published, started.elapsed()))
     }
 
     /// Publishes, unless so many rows were rejected that what is there is better than what came.

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use glovebox_core::{DataType, Field, Kept, Limits, SecretName, World};
 
+pub use super::formats::{FormatKeys, SourceFormats};
+
 /// A range of bytes in the manifest's text.
 pub type Span = Range<usize>;
 
@@ -143,6 +145,8 @@ pub struct CsvSource {
     pub quote: u8,
     /// The cells that stand for null, quoted or not.
     pub null: Vec<String>,
+    /// How its text is spelled.
+    pub formats: SourceFormats,
     /// Bytes that one field may have.
     pub max_field: usize,
     /// Bytes that one record may have.
@@ -154,6 +158,8 @@ pub struct CsvSource {
 pub struct JsonlSource {
     /// The files.
     pub paths: Vec<Spanned<Input>>,
+    /// How its strings are spelled.
+    pub formats: SourceFormats,
     /// Bytes that one line may have.
     pub max_record: usize,
 }
@@ -185,6 +191,8 @@ pub struct Column {
     pub personal: Option<Spanned<bool>>,
     /// Who lets it out unmasked, why and until when.
     pub release: Option<Spanned<Release>>,
+    /// How its text is spelled, where it is otherwise than the source says.
+    pub formats: Option<Box<FormatKeys>>,
 }
 
 impl Column {

@@ -3,6 +3,7 @@
 //!
 //! Refuses standard input beside files, and what a format cannot do.
 
+use super::formats::formats;
 use super::lenient::replace_with_nothing;
 use super::optional;
 use super::sink::{file, mode};
@@ -15,7 +16,7 @@ use crate::manifest::yaml::{Kind, Node};
 
 pub(crate) const JSONL_SOURCE: Shape = Shape {
     what: "the JSON lines source",
-    keys: &["path", "max-record"],
+    keys: &["path", "formats", "max-record"],
     hints: &[
         ("file", "write `path:`"),
         ("files", "write `path:`, with one path or a list of them"),
@@ -119,11 +120,13 @@ pub(super) fn jsonl_source(
 ) -> Option<JsonlSource> {
     let block = reader.block(node, head, &JSONL_SOURCE)?;
     let paths = inputs(reader, &block, "path: sales.jsonl");
+    let formats = formats(reader, &block);
     let max_record = optional(&block, "max-record", |node| {
         reader.size(node, "max-record", 1..=256 << 20)
     });
     Some(JsonlSource {
         paths: paths?,
+        formats,
         max_record: max_record.unwrap_or(MAX_RECORD),
     })
 }
