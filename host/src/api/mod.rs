@@ -8,6 +8,7 @@ pub(crate) mod audit;
 mod client;
 pub(crate) mod config;
 mod datasets;
+mod examine;
 mod gate;
 mod issuers;
 mod limits;
@@ -28,6 +29,7 @@ mod traces;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+pub(crate) use examine::examine;
 pub(crate) use places::{Secrets, catalog_place};
 pub(crate) use serve::serve;
 
