@@ -7,6 +7,8 @@ pub(crate) mod anchors;
 pub(crate) mod audit;
 mod client;
 pub(crate) mod config;
+mod connection;
+mod connections;
 mod datasets;
 mod examine;
 mod gate;
@@ -17,13 +19,16 @@ mod metrics;
 // The document is of our own making, and a `Value` indexed by a name that is not there is null.
 #[allow(clippy::indexing_slicing)]
 mod openapi;
+mod pace;
 mod places;
 mod problem;
 mod routes;
 mod rules;
 mod runs;
 mod serve;
+mod slots;
 mod state;
+mod tally;
 mod tokens;
 mod traces;
 

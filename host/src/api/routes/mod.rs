@@ -4,6 +4,7 @@
 
 mod body;
 pub(crate) mod datasets;
+mod follow;
 pub(crate) mod keys;
 pub(crate) mod me;
 pub(crate) mod pipelines;
@@ -11,8 +12,10 @@ pub(crate) mod plain;
 pub(crate) mod reruns;
 pub(crate) mod runs;
 mod sent;
+mod sight;
 mod time;
 pub(crate) mod token;
+pub(crate) mod user_keys;
 pub(crate) mod users;
 
 use std::sync::Arc;
@@ -41,6 +44,7 @@ pub(crate) type Described = (
     me::Me,
     keys::Keys,
     users::Users,
+    user_keys::UserKeys,
     pipelines::Pipelines,
     runs::Runs,
     reruns::Reruns,
@@ -53,6 +57,7 @@ pub(crate) fn described() -> OpenApiService<Described, ()> {
         me::Me,
         keys::Keys,
         users::Users,
+        user_keys::UserKeys,
         pipelines::Pipelines,
         runs::Runs,
         reruns::Reruns,
@@ -65,7 +70,13 @@ pub(crate) fn all(api: &Arc<Api>) -> Route {
     let mut route = Route::new()
         .at("/healthz", get(plain::Alive))
         .at("/readyz", get(plain::Ready(api.clone())))
-        .at("/metrics", get(plain::Metrics(api.clone())))
+        .at(
+            "/metrics",
+            get(plain::Metrics {
+                api: api.clone(),
+                all: false,
+            }),
+        )
         .at("/.well-known/jwks.json", get(plain::KeySet(api.clone())))
         .at("/openapi.json", get(plain::Description(api.clone())))
         .at("/docs", get(plain::Docs(api.clone())))

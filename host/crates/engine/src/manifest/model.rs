@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use glovebox_core::{DataType, Field, Kept, Limits, SecretName, World};
 
+pub use super::formats::{FormatKeys, SourceFormats};
+
 /// A range of bytes in the manifest's text.
 pub type Span = Range<usize>;
 
@@ -143,6 +145,8 @@ pub struct CsvSource {
     pub quote: u8,
     /// The cells that stand for null, quoted or not.
     pub null: Vec<String>,
+    /// How its text is spelled.
+    pub formats: SourceFormats,
     /// Bytes that one field may have.
     pub max_field: usize,
     /// Bytes that one record may have.
@@ -154,6 +158,8 @@ pub struct CsvSource {
 pub struct JsonlSource {
     /// The files.
     pub paths: Vec<Spanned<Input>>,
+    /// How its strings are spelled.
+    pub formats: SourceFormats,
     /// Bytes that one line may have.
     pub max_record: usize,
 }
@@ -185,6 +191,8 @@ pub struct Column {
     pub personal: Option<Spanned<bool>>,
     /// Who lets it out unmasked, why and until when.
     pub release: Option<Spanned<Release>>,
+    /// How its text is spelled, where it is otherwise than the source says.
+    pub formats: Option<Box<FormatKeys>>,
 }
 
 impl Column {
@@ -441,6 +449,10 @@ pub struct SqliteSink {
     pub mode: Mode,
     /// The columns by which mode upsert recognises a row.
     pub keys: Vec<Spanned<String>>,
+    /// Whether a run without a single row may take the rows away that are there.
+    pub replace_with_nothing: bool,
+    /// Whether what hangs on the table may change other tables: foreign keys, triggers, rules.
+    pub side_effects: bool,
 }
 
 /// A table in a PostgreSQL database. TLS is always verified, chain and host name.
@@ -464,6 +476,10 @@ pub struct PostgresSink {
     pub mode: Mode,
     /// The columns by which mode upsert recognises a row.
     pub keys: Vec<Spanned<String>>,
+    /// Whether a run without a single row may take the rows away that are there.
+    pub replace_with_nothing: bool,
+    /// Whether what hangs on the table may change other tables: foreign keys, triggers, rules.
+    pub side_effects: bool,
     /// The schema in which the books of runs are kept.
     pub books: String,
     /// Connections that load at the same time; none is as many as are good.
@@ -483,6 +499,8 @@ pub struct CsvSink {
     pub path: Spanned<PathBuf>,
     /// What becomes of its rows; `replace` by default.
     pub mode: Mode,
+    /// Whether a run without a single row may take the rows away that are there.
+    pub replace_with_nothing: bool,
     /// Whether the first record names the columns.
     pub header: bool,
     /// The byte between fields.
@@ -498,6 +516,8 @@ pub struct JsonlSink {
     pub path: Spanned<PathBuf>,
     /// What becomes of its rows; `replace` by default.
     pub mode: Mode,
+    /// Whether a run without a single row may take the rows away that are there.
+    pub replace_with_nothing: bool,
 }
 
 /// A Parquet file to write; what is there is replaced.
@@ -505,6 +525,8 @@ pub struct JsonlSink {
 pub struct ParquetSink {
     /// The file.
     pub path: Spanned<PathBuf>,
+    /// Whether a run without a single row may take the rows away that are there.
+    pub replace_with_nothing: bool,
     /// How its pages are compressed.
     pub compression: Compression,
 }
