@@ -95,7 +95,7 @@ impl Text {
 }
 
 /// Today in UTC as year, month and day.
-fn today() -> (i32, u32, u32) {
+pub(crate) fn today() -> (i32, u32, u32) {
     let today = chrono::Utc::now().date_naive();
     (today.year(), today.month(), today.day())
 }

@@ -24,6 +24,7 @@ mod user;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
+pub(crate) use manifest::today;
 
 use crate::telemetry;
 

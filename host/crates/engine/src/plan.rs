@@ -92,6 +92,12 @@ pub fn plan(manifest: &Manifest, toolbox: &dyn Toolbox) -> Result<Plan, Vec<Diag
     let mut schema = source.clone();
     let mut steps = Vec::with_capacity(manifest.steps.len());
     for step in &manifest.steps {
+        let strange = strange_options(step, toolbox);
+        if !strange.is_empty() {
+            problems.extend(strange);
+            schema = as_granted(step, schema);
+            continue;
+        }
         match plan_step(step, &schema, &trusted, &released, toolbox) {
             Ok(planned) => {
                 schema = planned.output.clone();
@@ -156,6 +162,21 @@ fn trusted_keys(
         Ok(read)
     } else {
         Err(problems)
+    }
+}
+
+/// Options that a standard plugin does not have, found by the schema that it carries, before it is
+/// opened: its own words name no other.
+fn strange_options(step: &model::Step, toolbox: &dyn Toolbox) -> Vec<Diagnostic> {
+    let PluginRef::Standard(name) = &step.plugin.value else {
+        return Vec::new();
+    };
+    match toolbox.plugin(&step.plugin, &step.limits) {
+        Ok(plugin) if plugin.world() == step.world => {
+            crate::options::unknown(name, &step.with, &plugin.about().config_schema)
+        }
+        // What is wrong there is said when it is opened.
+        _ => Vec::new(),
     }
 }
 
