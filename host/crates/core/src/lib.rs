@@ -29,7 +29,7 @@ pub use plugin::{
     Masked, Plugin, PluginError, World,
 };
 pub use report::{RejectCount, Rerun, RowCounts, RunOutcome, RunReport, StepReport};
-pub use schema::{DataType, Field, Native, Schema};
+pub use schema::{DataType, Field, Native, ReadFrom, Schema};
 pub use secret::Secret;
 pub use sink::{Encoded, Encoder, Payload, Sink, SinkError};
 pub use source::{Chunk, ChunkReader, Decoded, Decoder, Identity, Source, SourceError};

@@ -99,6 +99,18 @@ struct Column {
     personal: Option<bool>,
     /// Who lets it out unmasked, why, and until when.
     release: Option<Release>,
+    /// Where the source has it, if not under its own name.
+    from: Option<ReadFrom>,
+}
+
+/// Where a column stands in its source.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum ReadFrom {
+    /// Another name.
+    Name(#[schemars(length(min = 1, max = 4096))] String),
+    /// A position in a CSV file, counted from 1.
+    Position(#[schemars(range(min = 1, max = 1_048_576))] u64),
 }
 
 /// A personal column's way out without a mask.
