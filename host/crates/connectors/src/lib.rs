@@ -18,6 +18,5 @@ mod parts;
 pub mod postgres;
 mod rows;
 pub mod sqlite;
-mod staged;
 mod values;
 mod years;

@@ -4,10 +4,11 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The result of a run.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct RunReport {
     /// The run's own name, under which a database sink keeps its books.
@@ -25,6 +26,14 @@ pub struct RunReport {
     /// Rows read that an earlier process of this run had dealt with.
     #[serde(skip_serializing_if = "is_zero")]
     pub resumed_rows: u64,
+    /// Good rows that were not published, so that the rows that were there stay; then none is
+    /// stored, and `read = withheld + filtered + rejected`.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub withheld_rows: u64,
+    /// Of the rows stored in mode upsert: those whose key a later row of the run has too, which took
+    /// their place. The table has so many fewer.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub superseded_rows: u64,
     /// Of a run over rows that an earlier one rejected: which, and what it left alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rerun: Option<Rerun>,
@@ -56,7 +65,7 @@ fn is_zero(rows: &u64) -> bool {
 }
 
 /// A run over rows that an earlier one rejected, and over no others.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Rerun {
     /// The list that names them.
@@ -69,18 +78,21 @@ pub struct Rerun {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunOutcome {
     /// Every row has its fate.
     #[default]
     Done,
-    /// Done, but more rows were rejected than the manifest's `at-most`.
+    /// More rows were rejected than the manifest's `at-most`. What joins other rows is stored; what
+    /// would have taken their place is withheld.
     TooManyRejects,
+    /// Not one row was left to take the place of those that were there, which stay.
+    NoRows,
 }
 
 /// Rows by their fate.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RowCounts {
     /// Taken from the source.
     pub read: u64,
@@ -100,7 +112,7 @@ impl RowCounts {
 }
 
 /// How many rows broke a rule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RejectCount {
     /// The step that said so, or `source` or `sink`.
     pub step: String,
@@ -114,7 +126,7 @@ pub struct RejectCount {
 }
 
 /// What a step did.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct StepReport {
     /// The step's name.

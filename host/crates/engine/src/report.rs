@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use glovebox_core::{
-    ChunkRecord, Earlier, RejectCount, Rerun, RowCounts, RunOutcome, RunReport, Source, StepReport,
+    ChunkRecord, Earlier, Published, Reject, RejectCount, Rerun, RowCounts, RunOutcome, RunReport,
+    Source, StepReport,
 };
 
 use crate::error::RunError;
 use crate::manifest::model::AtMost;
 use crate::run::{Progress, Run};
-use crate::summary::Summary;
+use crate::summary::{RuleCount, Summary, broken};
 
 /// Counts as chunks are written.
 pub(crate) struct Ledger {
@@ -79,7 +80,11 @@ impl Ledger {
             let places = &mut self.report.fault_places;
             places.entry(fault.clone()).or_insert_with(|| place.clone());
         }
-        for broken in &summary.rules {
+        self.count(&summary.rules);
+    }
+
+    fn count(&mut self, rules: &[RuleCount]) {
+        for broken in rules {
             let key = (
                 broken.step.clone(),
                 broken.rule.clone(),
@@ -87,6 +92,14 @@ impl Ledger {
             );
             *self.by_rule.entry(key).or_default() += broken.rows;
         }
+    }
+
+    /// Rows of chunks that were added, which the target has refused since.
+    pub(crate) fn refuse(&mut self, refused: &[Reject]) {
+        let rows = &mut self.report.rows;
+        rows.stored = rows.stored.saturating_sub(refused.len() as u64);
+        rows.rejected += refused.len() as u64;
+        self.count(&broken(refused));
     }
 
     /// Chunks that an earlier process stored.
@@ -130,6 +143,7 @@ impl Ledger {
         mut self,
         source: &dyn Source,
         at_most: Option<AtMost>,
+        published: Published,
         time: Duration,
     ) -> RunReport {
         self.report.seconds = time.as_secs_f64();
@@ -146,7 +160,7 @@ impl Ledger {
         self.report
             .rejects
             .sort_by_key(|r| std::cmp::Reverse(r.rows));
-        let RowCounts { read, rejected, .. } = self.report.rows;
+        let read = self.report.rows.read;
         for reject in &self.report.rejects {
             let most = reject.step == "source" && reject.rule == "type" && reject.rows > read / 2;
             if let Some(column) = reject.column.as_deref().filter(|_| most) {
@@ -160,9 +174,20 @@ impl Ledger {
                 self.report.notes.push(note);
             }
         }
-        if at_most.is_some_and(|limit| limit.exceeded_by(rejected, read)) {
+        if exceeded(at_most, self.report.rows) {
             self.report.outcome = RunOutcome::TooManyRejects;
+        } else if published.kept {
+            self.report.outcome = RunOutcome::NoRows;
         }
+        if published.kept {
+            self.report.withheld_rows = std::mem::take(&mut self.report.rows.stored);
+        }
+        self.report.superseded_rows = published.superseded;
         self.report
     }
+}
+
+/// Whether more rows were rejected than there may be.
+pub(crate) fn exceeded(at_most: Option<AtMost>, rows: RowCounts) -> bool {
+    at_most.is_some_and(|limit| limit.exceeded_by(rows.rejected, rows.read))
 }

@@ -37,6 +37,9 @@ impl Counts {
                 *sums.rows.entry((name(), fate)).or_default() += rows;
             }
         }
+        if let Some(rows) = report.get("withheld-rows").and_then(Value::as_u64) {
+            *sums.rows.entry((name(), "withheld")).or_default() += rows;
+        }
         for reject in list(&report, "rejects") {
             let rows = reject.get("rows").and_then(Value::as_u64).unwrap_or(0);
             let key = (name(), text(reject, "step"), text(reject, "rule"));

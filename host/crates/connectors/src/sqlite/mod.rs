@@ -1,25 +1,27 @@
 //! Rows into an SQLite table, with the books of the run; the embedded default.
 //!
-//! Owns the sink's life from opening the file to committing; refuses rows after an error, and
-//! leaves no file behind that it made and did not fill.
+//! Owns the sink's life from opening the file to committing; refuses rows after an error, and to
+//! remove a file, which others may have open.
 
 mod books;
+mod effects;
 mod head;
 mod publish;
 mod refusal;
 mod rows;
 mod session;
 mod table;
+mod types;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use glovebox_core::{
-    ChunkRecord, Earlier, Encoder, FinishedChunk, History, Job, KeptReject, Payload, Schema,
-    SinkError, Totals,
+    ChunkRecord, Earlier, Encoder, FinishedChunk, History, Job, KeptReject, Payload, Published,
+    Reject, Schema, SinkError, Totals,
 };
 
-pub use crate::database::Mode;
+pub use crate::database::{Lenient, Mode};
 pub use head::head;
 use session::Session;
 
@@ -34,6 +36,8 @@ pub struct Options {
     pub mode: Mode,
     /// The columns by which mode upsert recognises a row.
     pub keys: Vec<String>,
+    /// What the run may take away beside what it brings.
+    pub lenient: Lenient,
 }
 
 /// Bytes of columns that are stored in one transaction, which costs a sync of the disk.
@@ -58,6 +62,9 @@ pub struct Sink {
     options: Options,
     session: Option<Session>,
     columns: Vec<rows::Column>,
+    marked: bool,
+    /// Rows that the table refused and the engine does not know of yet.
+    refused: Vec<Reject>,
     waiting: Vec<FinishedChunk>,
     waiting_bytes: usize,
     last_stored: Instant,
@@ -72,11 +79,29 @@ impl Sink {
             options,
             session: None,
             columns: Vec::new(),
+            marked: false,
+            refused: Vec::new(),
             waiting: Vec::new(),
             waiting_bytes: 0,
             last_stored: Instant::now(),
             remains: 0,
         }
+    }
+
+    /// Stores the chunks that wait, and then ends the run.
+    fn end<T>(
+        &mut self,
+        how: impl FnOnce(&mut Session) -> Result<T, SinkError>,
+    ) -> Result<T, SinkError> {
+        let Some(mut session) = self.session.take() else {
+            return Err(self.internal("committed while no run is open"));
+        };
+        let ended = how(&mut session);
+        match &ended {
+            Ok(_) => session.close(),
+            Err(_) => self.remains = session.rollback(),
+        }
+        ended
     }
 
     /// Stores the chunks that wait.
@@ -88,11 +113,14 @@ impl Sink {
         let Some(mut session) = self.session.take() else {
             return Err(self.internal("written to while no run is open"));
         };
-        if !waiting.is_empty()
-            && let Err(e) = session.store(&waiting)
-        {
-            self.remains = session.rollback();
-            return Err(e);
+        if !waiting.is_empty() {
+            match session.store(waiting) {
+                Ok(refused) => self.refused.extend(refused),
+                Err(e) => {
+                    self.remains = session.rollback();
+                    return Err(e);
+                }
+            }
         }
         self.session = Some(session);
         Ok(())
@@ -128,6 +156,7 @@ impl glovebox_core::Sink for Sink {
         self.abort();
         let begun = Session::begin(&self.options, job, schema)?;
         self.columns = begun.columns;
+        self.marked = begun.marked;
         self.session = Some(begun.session);
         self.last_stored = Instant::now();
         Ok(begun.chunks)
@@ -137,6 +166,7 @@ impl glovebox_core::Sink for Sink {
         Box::new(rows::RowEncoder::new(
             self.options.place(),
             self.columns.clone(),
+            self.marked,
         ))
     }
 
@@ -152,17 +182,34 @@ impl glovebox_core::Sink for Sink {
         self.flush()
     }
 
-    fn commit(&mut self, totals: &Totals) -> Result<(), SinkError> {
+    fn appends(&self) -> bool {
+        self.options.mode == Mode::Append
+    }
+
+    fn commit(&mut self, totals: &Totals) -> Result<Published, SinkError> {
         self.flush()?;
+        let refused = std::mem::take(&mut self.refused);
+        if !refused.is_empty() {
+            return Ok(Published {
+                refused,
+                ..Published::default()
+            });
+        }
         let Some(mut session) = self.session.take() else {
             return Err(self.internal("committed while no run is open"));
         };
         let committed = session.commit(totals);
         match &committed {
-            Ok(()) => session.close(),
+            Ok(published) if published.refused.is_empty() => session.close(),
+            Ok(_) => self.session = Some(session),
             Err(_) => self.remains = session.rollback(),
         }
         committed
+    }
+
+    fn withhold(&mut self, totals: &Totals) -> Result<(), SinkError> {
+        self.flush()?;
+        self.end(|session| session.withhold(totals))
     }
 
     fn rejects(&mut self, run: &str, each: &mut dyn FnMut(KeptReject)) -> Result<(), SinkError> {
@@ -172,6 +219,7 @@ impl glovebox_core::Sink for Sink {
     fn abort(&mut self) -> u64 {
         self.waiting.clear();
         self.waiting_bytes = 0;
+        self.refused.clear();
         let remains = std::mem::take(&mut self.remains);
         self.session.take().map_or(remains, Session::rollback)
     }

@@ -9,6 +9,7 @@ mod csv_source;
 mod files;
 mod formats;
 mod guard;
+mod lenient;
 mod limits;
 mod plugin;
 mod postgres;
@@ -209,6 +210,7 @@ fn nowhere(span: Span) -> Sink {
     Sink {
         target: SinkTarget::Jsonl(super::model::JsonlSink {
             path: Spanned::default(),
+            replace_with_nothing: false,
             mode: super::model::Mode::Replace,
         }),
         columns: None,

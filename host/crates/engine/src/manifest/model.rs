@@ -510,6 +510,10 @@ pub struct SqliteSink {
     pub mode: Mode,
     /// The columns by which mode upsert recognises a row.
     pub keys: Vec<Spanned<String>>,
+    /// Whether a run without a single row may take the rows away that are there.
+    pub replace_with_nothing: bool,
+    /// Whether what hangs on the table may change other tables: foreign keys, triggers, rules.
+    pub side_effects: bool,
 }
 
 /// A table in a PostgreSQL database. TLS is always verified, chain and host name.
@@ -533,6 +537,10 @@ pub struct PostgresSink {
     pub mode: Mode,
     /// The columns by which mode upsert recognises a row.
     pub keys: Vec<Spanned<String>>,
+    /// Whether a run without a single row may take the rows away that are there.
+    pub replace_with_nothing: bool,
+    /// Whether what hangs on the table may change other tables: foreign keys, triggers, rules.
+    pub side_effects: bool,
     /// The schema in which the books of runs are kept.
     pub books: String,
     /// Connections that load at the same time; none is as many as are good.
@@ -552,6 +560,8 @@ pub struct CsvSink {
     pub path: Spanned<PathBuf>,
     /// What becomes of its rows; `replace` by default.
     pub mode: Mode,
+    /// Whether a run without a single row may take the rows away that are there.
+    pub replace_with_nothing: bool,
     /// Whether the first record names the columns.
     pub header: bool,
     /// The byte between fields.
@@ -567,6 +577,8 @@ pub struct JsonlSink {
     pub path: Spanned<PathBuf>,
     /// What becomes of its rows; `replace` by default.
     pub mode: Mode,
+    /// Whether a run without a single row may take the rows away that are there.
+    pub replace_with_nothing: bool,
 }
 
 /// A Parquet file to write; what is there is replaced.
@@ -574,6 +586,8 @@ pub struct JsonlSink {
 pub struct ParquetSink {
     /// The file.
     pub path: Spanned<PathBuf>,
+    /// Whether a run without a single row may take the rows away that are there.
+    pub replace_with_nothing: bool,
     /// How its pages are compressed.
     pub compression: Compression,
 }

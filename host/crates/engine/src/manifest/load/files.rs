@@ -4,6 +4,7 @@
 //! Refuses standard input beside files, and what a format cannot do.
 
 use super::formats::formats;
+use super::lenient::replace_with_nothing;
 use super::optional;
 use super::sink::{file, mode};
 use crate::manifest::block::{Block, Reader, Shape, short};
@@ -54,7 +55,7 @@ pub(crate) const PARQUET_SOURCE: Shape = Shape {
 
 pub(crate) const PARQUET_SINK: Shape = Shape {
     what: "the Parquet sink",
-    keys: &["path", "mode", "compression"],
+    keys: &["path", "mode", "replace-with-nothing", "compression"],
     hints: &[
         ("file", "write `path:`"),
         ("columns", "`columns:` stands beside `parquet:`, not in it"),
@@ -175,9 +176,11 @@ pub(super) fn parquet_sink(
                 .help("write mode: replace, or write each run's rows to a file of its own: readers take a folder of them as one table"),
         );
     }
+    let replace_with_nothing = replace_with_nothing(reader, &block, Mode::Replace);
     let compression = optional(&block, "compression", |node| compression(reader, node));
     Some(ParquetSink {
         path: path?,
+        replace_with_nothing,
         compression: compression.unwrap_or_default(),
     })
 }

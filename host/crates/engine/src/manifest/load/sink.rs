@@ -4,8 +4,11 @@
 
 use std::path::PathBuf;
 
+use glovebox_core::TableName;
+
 use super::columns::LONGEST_NAME;
 use super::files::parquet_sink;
+use super::lenient::{replace_with_nothing, side_effects};
 use super::optional;
 use super::postgres::postgres;
 use crate::manifest::block::{Block, Reader, Shape, short};
@@ -39,7 +42,14 @@ pub(crate) const SINK: Shape = Shape {
 
 pub(crate) const SQLITE: Shape = Shape {
     what: "the SQLite sink",
-    keys: &["path", "table", "mode", "keys"],
+    keys: &[
+        "path",
+        "table",
+        "mode",
+        "keys",
+        "replace-with-nothing",
+        "side-effects",
+    ],
     hints: &[
         ("file", "write `path:`"),
         ("columns", "`columns:` stands beside `sqlite:`, not in it"),
@@ -49,7 +59,14 @@ pub(crate) const SQLITE: Shape = Shape {
 
 pub(crate) const CSV_SINK: Shape = Shape {
     what: "the CSV sink",
-    keys: &["path", "mode", "header", "delimiter", "escape-formulas"],
+    keys: &[
+        "path",
+        "mode",
+        "replace-with-nothing",
+        "header",
+        "delimiter",
+        "escape-formulas",
+    ],
     hints: &[
         ("file", "write `path:`"),
         ("columns", "`columns:` stands beside `csv:`, not in it"),
@@ -65,7 +82,7 @@ pub(crate) const CSV_SINK: Shape = Shape {
 
 pub(crate) const JSONL_SINK: Shape = Shape {
     what: "the JSON lines sink",
-    keys: &["path", "mode"],
+    keys: &["path", "mode", "replace-with-nothing"],
     hints: &[
         ("file", "write `path:`"),
         ("columns", "`columns:` stands beside `jsonl:`, not in it"),
@@ -139,7 +156,7 @@ fn target(reader: &mut Reader<'_>, block: &Block<'_>) -> Option<SinkTarget> {
 fn sqlite(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<SqliteSink> {
     let block = reader.block(node, head, &SQLITE)?;
     let path = file(reader, &block, "path: sales.db");
-    let table = table(reader, &block, 1);
+    let table = table(reader, &block, false);
     if let Some(table) = &table
         && table.value.to_ascii_lowercase().starts_with("sqlite_")
     {
@@ -153,11 +170,15 @@ fn sqlite(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<SqliteSink
     }
     let mode = mode(reader, &block, Mode::Append);
     let keys = keys(reader, &block, mode);
+    let replace_with_nothing = replace_with_nothing(reader, &block, mode);
+    let side_effects = side_effects(reader, &block, mode);
     Some(SqliteSink {
         path: path?,
         table: table?,
         mode,
         keys,
+        replace_with_nothing,
+        side_effects,
     })
 }
 
@@ -165,6 +186,7 @@ fn csv(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<CsvSink> {
     let block = reader.block(node, head, &CSV_SINK)?;
     let path = file(reader, &block, "path: clean.csv");
     let mode = mode(reader, &block, Mode::Replace);
+    let replace_with_nothing = replace_with_nothing(reader, &block, mode);
     let header = optional(&block, "header", |node| reader.boolean(node, "header"));
     let delimiter = optional(&block, "delimiter", |node| {
         reader.byte(node, "delimiter", "delimiter: \";\"")
@@ -186,6 +208,7 @@ fn csv(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<CsvSink> {
     Some(CsvSink {
         path: path?,
         mode,
+        replace_with_nothing,
         header: header.is_none_or(|h| h.value),
         delimiter: delimiter.unwrap_or(b','),
         escape_formulas: escape.is_some_and(|e| e.value),
@@ -196,7 +219,12 @@ fn jsonl(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<JsonlSink> 
     let block = reader.block(node, head, &JSONL_SINK)?;
     let path = file(reader, &block, "path: clean.jsonl");
     let mode = mode(reader, &block, Mode::Replace);
-    Some(JsonlSink { path: path?, mode })
+    let replace_with_nothing = replace_with_nothing(reader, &block, mode);
+    Some(JsonlSink {
+        path: path?,
+        mode,
+        replace_with_nothing,
+    })
 }
 
 /// A file to write.
@@ -217,36 +245,57 @@ pub(super) fn file(
     reader.path(node, "path", example)
 }
 
-/// A table's name: one that both databases take as it is, and that stays readable in SQL. Of two
-/// parts the first is the schema.
+/// A table's name, as a manifest writes it and as it is to be written again.
+pub(super) fn table_name(
+    reader: &mut Reader<'_>,
+    table: Spanned<String>,
+) -> Option<Spanned<TableName>> {
+    let problem = match TableName::parse(&table.value) {
+        Ok(name) => {
+            let long = |part: &String| part.len() > LONGEST_NAME;
+            if !name.schema.iter().any(long) && !long(&name.table) {
+                return Some(Spanned::new(name, table.span));
+            }
+            "a name has at most 63 bytes"
+        }
+        Err(problem) => problem,
+    };
+    reader.say(
+        Diagnostic::error(
+            table.span,
+            format!("`{}` cannot be the name of a table", short(&table.value)),
+        )
+        .help(problem),
+    );
+    None
+}
+
+/// The table of a block; in SQLite, which has no schemas, its bare name.
 pub(super) fn table(
     reader: &mut Reader<'_>,
     block: &Block<'_>,
-    parts: usize,
+    schemas: bool,
 ) -> Option<Spanned<String>> {
     let (node, _) = reader.need(block, "table", "table: sales")?;
     let table = reader.text(node, "table", "table: sales")?;
-    let fits = |part: &str| {
-        part.len() <= LONGEST_NAME
-            && part.starts_with(|c: char| c.is_alphabetic() || c == '_')
-            && part.chars().all(|c| c.is_alphanumeric() || c == '_')
-    };
-    if table.value.split('.').count() > parts || !table.value.split('.').all(fits) {
-        let help = if parts == 1 && table.value.contains('.') {
-            "write the bare name, like table: sales; SQLite has no schemas"
-        } else {
-            "write 1 to 63 bytes of letters, digits and `_`, not starting with a digit, like sales_2027"
-        };
+    let name = table_name(reader, table)?;
+    if schemas {
+        return Some(Spanned::new(name.value.to_string(), name.span));
+    }
+    if name.value.schema.is_some() {
         reader.say(
             Diagnostic::error(
-                table.span,
-                format!("`{}` cannot be the name of a table", short(&table.value)),
+                name.span,
+                format!(
+                    "`{}` cannot be the name of a table",
+                    short(&name.value.to_string())
+                ),
             )
-            .help(help),
+            .help("write the bare name, like table: sales; SQLite has no schemas, and a name with a dot stands in double quotes: table: '\"eu.sales\"'"),
         );
         return None;
     }
-    Some(table)
+    Some(Spanned::new(name.value.table, name.span))
 }
 
 /// What becomes of the rows that are there.
