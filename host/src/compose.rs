@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use glovebox_connectors::database::TextRow;
+use glovebox_connectors::database::{Lenient, TextRow};
 use glovebox_connectors::input::Input;
 use glovebox_connectors::{csv, jsonl, parquet, postgres, sqlite};
 use glovebox_core::{
@@ -187,6 +187,7 @@ impl Toolbox for Composed {
             model::Source::Jsonl(spec) => {
                 let mut options = jsonl::Options::new("");
                 options.inputs = inputs;
+                options.formats = spec.formats.of_columns.clone();
                 options.max_record = spec.max_record;
                 return Box::new(jsonl::Source::new(options, schema));
             }
@@ -206,24 +207,30 @@ impl Toolbox for Composed {
             SinkTarget::Postgres(spec) => {
                 Box::new(postgres::Sink::new(postgres_options(spec, secret)))
             }
-            SinkTarget::Csv(spec) => Box::new(csv::Sink::new(
-                &spec.path.value,
-                file_mode(spec.mode),
-                csv::SinkOptions {
-                    delimiter: spec.delimiter,
-                    header: spec.header,
-                    escape_formulas: spec.escape_formulas,
-                },
-            )),
-            SinkTarget::Jsonl(spec) => Box::new(jsonl::Sink::new(
-                &spec.path.value,
-                file_mode(spec.mode),
-                jsonl::SinkOptions::default(),
-            )),
-            SinkTarget::Parquet(spec) => Box::new(parquet::Sink::new(
-                &spec.path.value,
-                compression(spec.compression),
-            )),
+            SinkTarget::Csv(spec) => Box::new(
+                csv::Sink::new(
+                    &spec.path.value,
+                    file_mode(spec.mode),
+                    csv::SinkOptions {
+                        delimiter: spec.delimiter,
+                        header: spec.header,
+                        escape_formulas: spec.escape_formulas,
+                    },
+                )
+                .replace_with_nothing(spec.replace_with_nothing),
+            ),
+            SinkTarget::Jsonl(spec) => Box::new(
+                jsonl::Sink::new(
+                    &spec.path.value,
+                    file_mode(spec.mode),
+                    jsonl::SinkOptions::default(),
+                )
+                .replace_with_nothing(spec.replace_with_nothing),
+            ),
+            SinkTarget::Parquet(spec) => Box::new(
+                parquet::Sink::new(&spec.path.value, compression(spec.compression))
+                    .replace_with_nothing(spec.replace_with_nothing),
+            ),
         }
     }
 
@@ -268,6 +275,10 @@ fn sqlite_options(spec: &model::SqliteSink) -> sqlite::Options {
         table: spec.table.value.clone(),
         mode: table_mode(spec.mode),
         keys: names(&spec.keys),
+        lenient: Lenient {
+            replace_with_nothing: spec.replace_with_nothing,
+            side_effects: spec.side_effects,
+        },
     }
 }
 
@@ -288,6 +299,10 @@ fn postgres_options(spec: &model::PostgresSink, secret: Option<Secret>) -> postg
         table: spec.table.value.clone(),
         mode: table_mode(spec.mode),
         keys: names(&spec.keys),
+        lenient: Lenient {
+            replace_with_nothing: spec.replace_with_nothing,
+            side_effects: spec.side_effects,
+        },
         books: spec.books.clone(),
         connections: spec.connections.and_then(std::num::NonZeroUsize::new),
         ordered: spec.ordered,
@@ -377,6 +392,7 @@ fn csv_options(spec: &model::CsvSource, inputs: Vec<Input>) -> csv::Options {
         },
         null: spec.null.clone(),
         null_quoted: spec.null_quoted,
+        formats: spec.formats.of_columns.clone(),
         max_field: spec.max_field,
         max_record: spec.max_record,
         ..csv::Options::new("")

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use glovebox_core::{
-    Chunk, ChunkReader, Decoder, Digest, Identity, Job, Rerun, RunReport, Sink, SinkError, Source,
-    Totals,
+    Chunk, ChunkReader, Decoder, Digest, Identity, Job, Published, Rerun, RunReport, Sink,
+    SinkError, Source, Totals,
 };
 
 use crate::arm::ArmedStep;
@@ -24,7 +24,7 @@ use crate::identity::{InputDigest, new_run, plan_digest};
 use crate::manifest::model::AtMost;
 use crate::plan::Plan;
 use crate::rejects::RejectsFile;
-use crate::report::Ledger;
+use crate::report::{Ledger, exceeded};
 use crate::rerun::look;
 use crate::selection::Selection;
 use crate::stage::Stage;
@@ -101,7 +101,7 @@ impl Run<'_> {
         let (job, chunks) = match begin(self.start, history, job, self.source, chunks, stop)? {
             Beginning::Job(job, chunks) => (job, chunks),
             Beginning::Finished(earlier) => {
-                let mut rejects = RejectsFile::create(self.rejects)?;
+                let mut rejects = RejectsFile::create(self.rejects, true)?;
                 self.rejects_from_books(&earlier.run, &mut rejects)?;
                 rejects.publish()?;
                 return Ok(Ledger::new(&self, &earlier.run, rerun).finished(&earlier));
@@ -110,14 +110,14 @@ impl Run<'_> {
         let decoders: Vec<_> = (0..self.workers.max(1))
             .map(|_| self.source.decoder())
             .collect::<Result<_, _>>()?;
-        let mut rejects = RejectsFile::create(self.rejects)?;
+        let mut rejects = RejectsFile::create(self.rejects, job.resume)?;
         let columns = self.plan.sink.with_natives(&self.source.natives());
         let stored = self.sink.open(&job, &columns)?;
 
         let mut ledger = Ledger::new(&self, &job.run, rerun);
         ledger.resume(&stored);
         let stored = Stored::new(&job.run, &stored, self.source.is_live());
-        let committed = self
+        let published = self
             .move_rows(
                 chunks,
                 decoders,
@@ -130,26 +130,41 @@ impl Run<'_> {
             .and_then(|digest| {
                 let rows = ledger.balance()?;
                 rejects.sync()?;
-                Ok(self.sink.commit(&Totals { rows, digest })?)
+                self.end(&Totals { rows, digest })
             });
-        if let Err(error) = committed {
-            if matches!(error, RunError::Sink(SinkError::Unknown { .. })) {
+        let published = match published {
+            Ok(published) => published,
+            Err(error @ RunError::Sink(SinkError::Unknown { .. })) => {
                 // If the rows are there after all, their rejects have to be.
                 rejects.publish()?;
                 self.sink.abort();
                 return Err(error);
             }
-            return Err(RunError::Ended {
-                error: Box::new(error),
-                stored: self.sink.abort(),
-            });
-        }
+            Err(error) => {
+                return Err(RunError::Ended {
+                    error: Box::new(error),
+                    stored: self.sink.abort(),
+                });
+            }
+        };
         if job.resume {
             self.rejects_from_books(&job.run, &mut rejects)
                 .map_err(RunError::after_commit)?;
         }
         rejects.publish().map_err(RunError::after_commit)?;
-        Ok(ledger.close(self.at_most, started.elapsed()))
+        Ok(ledger.close(self.source, self.at_most, published, started.elapsed()))
+    }
+
+    /// Publishes, unless so many rows were rejected that what is there is better than what came.
+    fn end(&mut self, totals: &Totals) -> Result<Published, RunError> {
+        if self.sink.appends() || !exceeded(self.at_most, totals.rows) {
+            return Ok(self.sink.commit(totals)?);
+        }
+        self.sink.withhold(totals)?;
+        Ok(Published {
+            kept: true,
+            ..Published::default()
+        })
     }
 
     /// Of a run over rejects: whether the input has those rows, and what the books say of them. It

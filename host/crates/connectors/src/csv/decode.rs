@@ -5,7 +5,9 @@
 use std::sync::Arc;
 
 use arrow_schema::{ArrowError, SchemaRef};
-use glovebox_core::{Batch, Chunk, Decoded, Decoder, Reject, Schema, SourceError, Violation};
+use glovebox_core::{
+    Batch, Chunk, Decoded, Decoder, Formats, Reject, Schema, SourceError, Violation,
+};
 
 use super::columns::{Cells, Column, Known, Limits};
 use super::dialect::Dialect;
@@ -14,6 +16,7 @@ use super::layout::{Layout, Layouts, shape};
 use super::options::{Checked, Options, Ragged};
 use super::records::{Records, Span};
 use crate::chunks::too_long;
+use crate::formats::spelling;
 use crate::input::Inputs;
 use crate::rows::{Messages, Places, settle};
 
@@ -22,6 +25,7 @@ pub(super) struct CsvDecoder {
     inputs: Arc<Inputs>,
     schema: Schema,
     arrow: SchemaRef,
+    formats: Vec<Formats>,
     layouts: Arc<Layouts>,
     options: Checked,
     limits: Limits,
@@ -72,6 +76,7 @@ impl CsvDecoder {
             inputs,
             arrow: schema.to_arrow(),
             schema: schema.clone(),
+            formats: options.formats.clone(),
             layouts,
             options: checked,
             limits: Limits {
@@ -84,7 +89,9 @@ impl CsvDecoder {
             batch_rows: options.batch_rows.max(1),
             batch_bytes: options.batch_bytes.max(1),
             ragged: options.ragged,
-            messages: Messages::new(schema, options.max_field).of_text(&text_problem(options)),
+            messages: Messages::new(schema, options.max_field)
+                .of_text(&text_problem(options))
+                .with_formats(schema, &options.formats),
             wrong_quotes: wrong_quotes(options),
             record_too_long: too_long(checked.sizes.max_record, checked.sizes.suspect),
         })
@@ -122,6 +129,7 @@ impl CsvDecoder {
                     place: *place,
                 },
                 nullable: field.nullable,
+                spelling: spelling(&self.formats, i, field.data_type),
                 limits: &self.limits,
                 known,
             };

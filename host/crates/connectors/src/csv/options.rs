@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use glovebox_core::SourceError;
+use glovebox_core::{Formats, SourceError};
 
 use super::dialect::{Delimiter, Dialect, LONGEST_DELIMITER, LineEnd, Quotes};
 use super::encoding::{self, Encoding};
@@ -75,6 +75,9 @@ pub struct Options {
     pub null: Vec<String>,
     /// Whether they mean it within quotes, too; they do.
     pub null_quoted: bool,
+    /// How the cells of each column are spelled, in the order of the columns; where one has none,
+    /// as the source's table says.
+    pub formats: Vec<Formats>,
     /// Bytes of a declared cell; a longer one rejects its row. 1 MiB.
     pub max_field: usize,
     /// Bytes of a record with its line end; a longer one is rejected, and skipped without being
@@ -110,6 +113,7 @@ impl Options {
             ragged: Ragged::Reject,
             null: vec![String::new()],
             null_quoted: true,
+            formats: Vec::new(),
             max_field: 1 << 20,
             max_record: 8 << 20,
             chunk_bytes: 1 << 20,

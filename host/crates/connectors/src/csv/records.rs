@@ -125,6 +125,7 @@ impl<'a> Records<'a> {
         self.next_plain(field)
     }
 
+    #[inline]
     fn next_plain(&mut self, mut field: impl FnMut(usize, Span)) -> Option<Record> {
         let mut newlines = self.newlines;
         let mut start = self.at;
@@ -204,6 +205,7 @@ impl<'a> Records<'a> {
     }
 
     /// The next record by any dialect.
+    #[inline(never)]
     fn next_slowly(&mut self, field: impl FnMut(usize, Span)) -> Option<Record> {
         let dialect = self.dialect;
         loop {

@@ -34,12 +34,14 @@ const HEADER: usize = 64 << 10;
 /// |---|---|
 /// | `text` | any UTF-8 without NUL |
 /// | `int64` | digits with an optional sign |
-/// | `float64` | what Rust reads as a finite number; `NaN`, `Infinity`, `-Infinity` so spelled |
+/// | `float64` | what Rust reads as a finite number, not too small for one; `NaN`, `Infinity`, `-Infinity` so spelled |
 /// | `boolean` | `true`, `false`, `t`, `f` in any case; `1`, `0` |
-/// | `decimal(p,s)` | digits with sign and point, at most `s` after it; nothing is rounded |
+/// | `decimal(p,s)` | digits with sign and point, at most `s` after it but for zeros; nothing is rounded |
 /// | `bytes` | `\x` and hexadecimal digits |
 /// | `date` | `YYYY-MM-DD` |
 /// | `timestamp` | RFC 3339, `T` or a space between, UTC without an offset, microseconds |
+///
+/// [`Options::formats`] may say other spellings of a column.
 ///
 /// A row that cannot be read is a reject of the step `source`, under one of the rules `quote`,
 /// `ragged`, `type`, `utf-8`, `nul`, `too-long` and, in columns that are not nullable, `null`. Its
@@ -170,10 +172,11 @@ impl glovebox_core::Source for Source {
 
     fn dialect(&self) -> String {
         let from: Vec<_> = self.schema.fields.iter().map(|f| &f.from).collect();
-        match from.iter().all(|f| f.is_none()) {
-            true => self.options.describe(),
-            false => format!("{} from={from:?}", self.options.describe()),
-        }
+        let from = match from.iter().all(|f| f.is_none()) {
+            true => String::new(),
+            false => format!(" from={from:?}"),
+        };
+        self.options.describe() + &from + &crate::formats::dialect(&self.options.formats)
     }
 
     fn schema(&self) -> &Schema {
@@ -182,6 +185,10 @@ impl glovebox_core::Source for Source {
 
     fn file(&self, part: usize) -> Option<Arc<str>> {
         self.inputs.name(part)
+    }
+
+    fn advice(&self, column: &str) -> Option<String> {
+        crate::formats::advice(&self.schema, &self.options.formats, column)
     }
 
     fn size_bytes(&self) -> Option<u64> {

@@ -7,7 +7,7 @@ use sqlx::postgres::PgConnection;
 
 use super::name::LONGEST_NAME;
 use super::refusal::{Fault, fault};
-use super::session::statement;
+use super::session::{contend, statement};
 use super::{Mode, Options};
 use crate::database::quote;
 
@@ -160,7 +160,7 @@ impl Books {
         }
         if self.within(connection).await?.is_none() {
             let create = format!("CREATE SCHEMA {}", self.schema);
-            statement(connection, &create, &self.place).await?;
+            contend(connection, &create, &self.place).await?;
         }
         let mut sql: String = TABLES
             .iter()
@@ -170,7 +170,7 @@ impl Books {
             "CREATE INDEX ON {} (run, \"row\"); COMMENT ON TABLE {} IS '{VERSION}'",
             self.reject, self.run
         ));
-        statement(connection, &sql, &self.place).await
+        contend(connection, &sql, &self.place).await
     }
 
     pub(super) fn misfit(&self, problem: String) -> SinkError {

@@ -7,7 +7,9 @@
 mod columns;
 mod csv_source;
 mod files;
+mod formats;
 mod guard;
+mod lenient;
 mod limits;
 mod plugin;
 mod postgres;
@@ -24,6 +26,7 @@ use glovebox_core::Limits;
 
 use super::block::{Block, Reader, Shape};
 use super::diagnostic::Diagnostic;
+use super::formats::settle as formats_of;
 use super::model::{AtMost, Manifest, Rejects, Sink, SinkTarget, Span, Spanned, Store};
 use super::units;
 use super::yaml::{self, Kind, Node};
@@ -34,6 +37,7 @@ pub(crate) use {
     columns::{COLUMN, RELEASE},
     csv_source::CSV_SOURCE,
     files::{JSONL_SOURCE, PARQUET_SINK, PARQUET_SOURCE},
+    formats::FORMATS,
     limits::LIMITS,
     plugin::PLUGIN,
     postgres::{PASSWORD, POSTGRES, TLS},
@@ -144,10 +148,13 @@ fn manifest(reader: &mut Reader<'_>, root: &Node, file: &Path) -> Option<Draft> 
     let name = reader
         .need(&block, "name", "name: sales")
         .and_then(|(node, _)| pipeline_name(reader, node));
-    let source = reader
+    let mut source = reader
         .need(&block, "source", source::SOURCE.example)
         .and_then(|(node, head)| source::source(reader, node, head));
     let (columns, mut names) = columns::declared(reader, &block);
+    if let Some(source) = &mut source {
+        formats_of(source, &columns, &mut |problem| reader.say(problem));
+    }
     let credentials = match block.get("credentials") {
         Some((node, _)) => credentials(reader, node),
         None => [Store::Keyring, Store::Env]
@@ -203,6 +210,7 @@ fn nowhere(span: Span) -> Sink {
     Sink {
         target: SinkTarget::Jsonl(super::model::JsonlSink {
             path: Spanned::default(),
+            replace_with_nothing: false,
             mode: super::model::Mode::Replace,
         }),
         columns: None,

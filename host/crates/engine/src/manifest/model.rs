@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use glovebox_core::{DataType, Field, Kept, Limits, ReadFrom, SecretName, World};
 
+pub use super::formats::{FormatKeys, SourceFormats};
+
 /// A range of bytes in the manifest's text.
 pub type Span = Range<usize>;
 
@@ -163,6 +165,8 @@ pub struct CsvSource {
     pub null: Vec<String>,
     /// Whether they do so in quotes, too.
     pub null_quoted: bool,
+    /// How its text is spelled.
+    pub formats: SourceFormats,
     /// Bytes that one field may have.
     pub max_field: usize,
     /// Bytes that one record may have.
@@ -212,6 +216,8 @@ pub enum Ragged {
 pub struct JsonlSource {
     /// The files.
     pub paths: Vec<Spanned<Input>>,
+    /// How its strings are spelled.
+    pub formats: SourceFormats,
     /// Bytes that one line may have.
     pub max_record: usize,
 }
@@ -245,6 +251,8 @@ pub struct Column {
     pub release: Option<Spanned<Release>>,
     /// Where the source has it; none is under its own name.
     pub from: Option<Spanned<ReadFrom>>,
+    /// How its text is spelled, where it is otherwise than the source says.
+    pub formats: Option<Box<FormatKeys>>,
 }
 
 impl Column {
@@ -502,6 +510,10 @@ pub struct SqliteSink {
     pub mode: Mode,
     /// The columns by which mode upsert recognises a row.
     pub keys: Vec<Spanned<String>>,
+    /// Whether a run without a single row may take the rows away that are there.
+    pub replace_with_nothing: bool,
+    /// Whether what hangs on the table may change other tables: foreign keys, triggers, rules.
+    pub side_effects: bool,
 }
 
 /// A table in a PostgreSQL database. TLS is always verified, chain and host name.
@@ -525,6 +537,10 @@ pub struct PostgresSink {
     pub mode: Mode,
     /// The columns by which mode upsert recognises a row.
     pub keys: Vec<Spanned<String>>,
+    /// Whether a run without a single row may take the rows away that are there.
+    pub replace_with_nothing: bool,
+    /// Whether what hangs on the table may change other tables: foreign keys, triggers, rules.
+    pub side_effects: bool,
     /// The schema in which the books of runs are kept.
     pub books: String,
     /// Connections that load at the same time; none is as many as are good.
@@ -544,6 +560,8 @@ pub struct CsvSink {
     pub path: Spanned<PathBuf>,
     /// What becomes of its rows; `replace` by default.
     pub mode: Mode,
+    /// Whether a run without a single row may take the rows away that are there.
+    pub replace_with_nothing: bool,
     /// Whether the first record names the columns.
     pub header: bool,
     /// The byte between fields.
@@ -559,6 +577,8 @@ pub struct JsonlSink {
     pub path: Spanned<PathBuf>,
     /// What becomes of its rows; `replace` by default.
     pub mode: Mode,
+    /// Whether a run without a single row may take the rows away that are there.
+    pub replace_with_nothing: bool,
 }
 
 /// A Parquet file to write; what is there is replaced.
@@ -566,6 +586,8 @@ pub struct JsonlSink {
 pub struct ParquetSink {
     /// The file.
     pub path: Spanned<PathBuf>,
+    /// Whether a run without a single row may take the rows away that are there.
+    pub replace_with_nothing: bool,
     /// How its pages are compressed.
     pub compression: Compression,
 }

@@ -5,6 +5,7 @@
 
 #![expect(dead_code, reason = "only the schemas of these types are used")]
 
+mod formats;
 mod sink;
 mod source;
 mod words;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde_json::{Map, Value};
 
+use formats::Formats;
 use sink::Sink;
 use source::Source;
 use words::{Path, SecretName, Size, Time, Type};
@@ -101,6 +103,9 @@ struct Column {
     release: Option<Release>,
     /// Where the source has it, if not under its own name.
     from: Option<ReadFrom>,
+    /// How its text is spelled, where it is otherwise than the source's `formats` say; for columns
+    /// of CSV files and JSON.
+    formats: Option<Formats>,
 }
 
 /// Where a column stands in its source.

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use glovebox_core::{DataType, ReadFrom};
 
+use super::formats;
 use crate::manifest::block::{Block, Reader, Shape, short};
 use crate::manifest::diagnostic::Diagnostic;
 use crate::manifest::model::{Column, Date, Release, Span, Spanned};
@@ -14,7 +15,7 @@ use crate::manifest::yaml::{Entry, Kind, Node};
 
 pub(crate) const COLUMN: Shape = Shape {
     what: "a column",
-    keys: &["type", "personal", "release", "from"],
+    keys: &["type", "personal", "release", "from", "formats"],
     hints: &[
         (
             "required",
@@ -23,6 +24,10 @@ pub(crate) const COLUMN: Shape = Shape {
         (
             "nullable",
             "any column may be null; to forbid it add a step with `validate: required`",
+        ),
+        (
+            "format",
+            "write `formats:`, like formats: { date: \"%d.%m.%Y\" }",
         ),
         ("pii", "write `personal: true`"),
         ("sensitive", "write `personal: true`"),
@@ -82,6 +87,7 @@ fn column(reader: &mut Reader<'_>, entry: &Entry) -> Column {
         personal: None,
         release: None,
         from: None,
+        formats: None,
     };
     if let Kind::Text(text) = &entry.value.kind {
         // `price: float64`: the type is right, only its place is not.
@@ -118,6 +124,9 @@ fn column(reader: &mut Reader<'_>, entry: &Entry) -> Column {
     }
     if let Some((node, _)) = block.get("from") {
         column.from = from(reader, node);
+    }
+    if let Some((node, head)) = block.get("formats") {
+        column.formats = formats::keys(reader, node, head).map(Box::new);
     }
     column
 }

@@ -4,10 +4,13 @@
 
 use std::ops::RangeInclusive;
 
+use super::formats::formats;
 use super::{files, optional};
 use crate::manifest::block::{Block, Reader, Shape, short};
 use crate::manifest::diagnostic::Diagnostic;
-use crate::manifest::model::{CsvSource, Input, LineEnd, Quotes, Ragged, Source, Span, Spanned};
+use crate::manifest::model::{
+    CsvSource, Input, LineEnd, Quotes, Ragged, Source, SourceFormats, Span, Spanned,
+};
 use crate::manifest::units;
 use crate::manifest::yaml::{Kind, Node};
 
@@ -29,6 +32,7 @@ pub(crate) const CSV_SOURCE: Shape = Shape {
         "ragged",
         "null",
         "null-quoted",
+        "formats",
         "max-field",
         "max-record",
     ],
@@ -111,6 +115,7 @@ pub(super) fn csv_source(reader: &mut Reader<'_>, node: &Node, head: Span) -> Op
     let null_quoted = optional(&block, "null-quoted", |node| {
         reader.boolean(node, "null-quoted")
     });
+    let formats = formats(reader, &block);
     let max_field = optional(&block, "max-field", |node| {
         reader.size(node, "max-field", SIZE_BOUNDS)
     });
@@ -136,6 +141,7 @@ pub(super) fn csv_source(reader: &mut Reader<'_>, node: &Node, head: Span) -> Op
         ragged: ragged.unwrap_or_default(),
         null: null.unwrap_or_else(|| vec![String::new()]),
         null_quoted: null_quoted.is_none_or(|n| n.value),
+        formats,
         max_field: max_field.unwrap_or(MAX_FIELD),
         max_record: max_record.unwrap_or(MAX_RECORD.max(max_field.unwrap_or(0))),
     };
@@ -264,6 +270,7 @@ pub(super) fn nothing(span: Span) -> Source {
         ragged: Ragged::Reject,
         null: vec![String::new()],
         null_quoted: true,
+        formats: SourceFormats::default(),
         max_field: MAX_FIELD,
         max_record: MAX_RECORD,
     })

@@ -47,6 +47,13 @@ pub(super) struct SqliteSink {
     mode: Option<TableMode>,
     /// The columns by which mode upsert recognises a row.
     keys: Option<Vec<String>>,
+    /// Whether a run without a single good row takes the rows away that are there, in mode replace.
+    #[schemars(extend("default" = false))]
+    replace_with_nothing: Option<bool>,
+    /// Whether replacing rows may change other tables by what hangs on this one: foreign keys that
+    /// cascade, triggers and rules on DELETE.
+    #[schemars(extend("default" = "refuse"))]
+    side_effects: Option<SideEffects>,
 }
 
 #[derive(JsonSchema)]
@@ -75,6 +82,13 @@ pub(super) struct PostgresSink {
     mode: Option<TableMode>,
     /// The columns by which mode upsert recognises a row.
     keys: Option<Vec<String>>,
+    /// Whether a run without a single good row takes the rows away that are there, in mode replace.
+    #[schemars(extend("default" = false))]
+    replace_with_nothing: Option<bool>,
+    /// Whether replacing rows may change other tables by what hangs on this one: foreign keys that
+    /// cascade, triggers and rules on DELETE.
+    #[schemars(extend("default" = "refuse"))]
+    side_effects: Option<SideEffects>,
     /// The schema in which the books of runs are kept; it is created if it is missing.
     #[schemars(length(min = 1, max = 63), extend("default" = "glovebox"))]
     books: Option<String>,
@@ -103,6 +117,15 @@ pub(super) enum Order {
 
 #[derive(JsonSchema)]
 #[schemars(rename_all = "kebab-case")]
+pub(super) enum SideEffects {
+    /// A table on which such a thing hangs is not replaced.
+    Refuse,
+    /// They happen.
+    Allow,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
 pub(super) enum TableMode {
     /// They stay.
     Append,
@@ -120,6 +143,9 @@ pub(super) struct CsvSink {
     /// What becomes of the rows that are there.
     #[schemars(extend("default" = "replace"))]
     mode: Option<Mode>,
+    /// Whether a run without a single good row takes the rows away that are there, in mode replace.
+    #[schemars(extend("default" = false))]
+    replace_with_nothing: Option<bool>,
     /// Whether the first record names the columns.
     #[schemars(extend("default" = true))]
     header: Option<bool>,
@@ -139,6 +165,9 @@ pub(super) struct JsonlSink {
     /// What becomes of the rows that are there.
     #[schemars(extend("default" = "replace"))]
     mode: Option<Mode>,
+    /// Whether a run without a single good row takes the rows away that are there, in mode replace.
+    #[schemars(extend("default" = false))]
+    replace_with_nothing: Option<bool>,
 }
 
 #[derive(JsonSchema)]
@@ -149,6 +178,9 @@ pub(super) struct ParquetSink {
     /// What becomes of the rows that are there: a Parquet file cannot be added to.
     #[schemars(extend("default" = "replace"))]
     mode: Option<Replace>,
+    /// Whether a run without a single good row takes the rows away that are there, in mode replace.
+    #[schemars(extend("default" = false))]
+    replace_with_nothing: Option<bool>,
     /// How the file's pages are compressed.
     #[schemars(extend("default" = "zstd"))]
     compression: Option<Compression>,
