@@ -17,10 +17,11 @@ pub mod secret;
 pub mod shown;
 pub mod sink;
 pub mod source;
+pub mod table_name;
 
 pub use batch::{Batch, Origin};
 pub use books::{
-    ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, Seen, Totals,
+    ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, Revise, Seen, Totals,
 };
 pub use credential::{CredentialError, CredentialStore, InvalidSecretName, SecretName};
 pub use finding::{Finding, Reject, Rule, Violation};
@@ -35,3 +36,4 @@ pub use schema::{DataType, Field, Native, ReadFrom, Schema};
 pub use secret::Secret;
 pub use sink::{Encoded, Encoder, Payload, Published, Sink, SinkError};
 pub use source::{Chunk, ChunkReader, Decoded, Decoder, Identity, Source, SourceError};
+pub use table_name::TableName;
