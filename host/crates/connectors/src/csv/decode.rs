@@ -48,16 +48,16 @@ fn text_problem(options: &Options) -> String {
 }
 
 /// What is said of a record whose quotes are wrong.
-fn wrong_quotes(options: &Options, most: usize) -> Violation {
+fn wrong_quotes(options: &Options) -> Violation {
     let quote = char::from(options.quote.unwrap_or(b'"'));
     Violation {
         step: "source".into(),
         column: None,
         rule: "quote".into(),
         message: format!(
-            "a `{quote}` is left open (for {most} bytes, `max-record`, or to the end), stands within \
-             a field, or the line may be part of such a record; `quotes: lenient` reads it all the \
-             same, `quote: none` takes quotes for text"
+            "a `{quote}` is left open or stands within a field, or the line may be part of such a \
+             record; where quotes are text write `quote: none`, and `quotes: lenient` reads it all \
+             the same"
         )
         .into(),
     }
@@ -92,7 +92,7 @@ impl CsvDecoder {
             messages: Messages::new(schema, options.max_field)
                 .of_text(&text_problem(options))
                 .with_formats(schema, &options.formats),
-            wrong_quotes: wrong_quotes(options, checked.sizes.max_record),
+            wrong_quotes: wrong_quotes(options),
             record_too_long: too_long(checked.sizes.max_record, checked.sizes.suspect),
         })
     }

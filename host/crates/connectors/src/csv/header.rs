@@ -188,7 +188,7 @@ impl<'a> Start<'a> {
             let near = || names::nearest(field.source_name(), &there);
             match self
                 .alike(field)
-                .or_else(|| near().filter(|_| whole && found * 2 > named))
+                .or_else(|| near().filter(|_| whole && found * 2 >= named))
             {
                 Some(near) => format!("{} (did you mean `{near}`?)", called(field)),
                 None => called(field),

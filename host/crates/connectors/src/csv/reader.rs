@@ -368,7 +368,7 @@ impl Scan {
         };
         let lines = plain.get(..=last).unwrap_or_default();
         self.rows += match one == two {
-            false => rows_ended(lines, |b| b == b'\n' || b == b'\r'),
+            false => rows_ended(lines, |b| (b == b'\n') | (b == b'\r')),
             true => rows_ended(lines, |b| b == one),
         };
         self.at += last + 1;

@@ -63,8 +63,12 @@ pub(super) struct Record {
 pub(super) struct Records<'a> {
     bytes: &'a mut [u8],
     dialect: Dialect,
-    /// Whether the dialect is one of the fast way.
+    /// Whether the dialect is one of the fast way, and the signs that it goes by.
     plain: bool,
+    delimiter: u8,
+    quote: u8,
+    quoting: bool,
+    newline: u8,
     /// Bytes of a record whose quotes may span lines.
     most: usize,
     marks: Marks,
@@ -93,6 +97,10 @@ impl<'a> Records<'a> {
             marks: Marks::new(dialect),
             bytes,
             plain: dialect.plain(),
+            delimiter: dialect.delimiter.first(),
+            quote: dialect.quote.unwrap_or_default(),
+            quoting: dialect.quote.is_some(),
+            newline: dialect.newline(),
             dialect,
             most,
             at: 0,
@@ -117,12 +125,12 @@ impl<'a> Records<'a> {
         self.next_plain(field)
     }
 
+    #[inline]
     fn next_plain(&mut self, mut field: impl FnMut(usize, Span)) -> Option<Record> {
         let mut newlines = self.newlines;
         let mut start = self.at;
         let mut first = start;
         let mut number = 0;
-        let newline = self.dialect.newline();
         loop {
             let (span, stopped) = self.field(start);
             let stop = match stopped {
@@ -138,13 +146,13 @@ impl<'a> Records<'a> {
                 }
             };
             let byte = self.byte(stop);
-            if byte == self.dialect.delimiter.first() {
+            if byte == self.delimiter {
                 field(number, span);
                 number += 1;
                 start = stop + 1;
                 continue;
             }
-            self.newlines += u32::from(byte == newline);
+            self.newlines += u32::from(byte == self.newline);
             if number == 0 && stop == start {
                 start += 1;
                 first = start;
@@ -197,6 +205,7 @@ impl<'a> Records<'a> {
     }
 
     /// The next record by any dialect.
+    #[inline(never)]
     fn next_slowly(&mut self, field: impl FnMut(usize, Span)) -> Option<Record> {
         let dialect = self.dialect;
         loop {
@@ -356,7 +365,7 @@ impl<'a> Records<'a> {
                 return (Span::new(start, self.bytes.len()), Stopped::End);
             };
             let byte = self.byte(mark);
-            if Some(byte) != self.dialect.quote {
+            if byte != self.quote || !self.quoting {
                 return (Span::new(start, mark), Stopped::At(mark));
             }
             if mark == start {
@@ -371,8 +380,7 @@ impl<'a> Records<'a> {
     /// The same for a field whose opening quote has been read.
     #[inline(never)]
     fn quoted(&mut self, start: usize) -> (Span, Stopped) {
-        let quote = self.dialect.quote.unwrap_or_default();
-        let newline = self.dialect.newline();
+        let (quote, newline) = (self.quote, self.newline);
         let (mut from, mut to) = (start, start);
         loop {
             let Some(mark) = self.marks.next(self.bytes) else {

@@ -172,11 +172,11 @@ impl glovebox_core::Source for Source {
 
     fn dialect(&self) -> String {
         let from: Vec<_> = self.schema.fields.iter().map(|f| &f.from).collect();
-        let formats = crate::formats::dialect(&self.options.formats);
-        match from.iter().all(|f| f.is_none()) {
-            true => self.options.describe() + &formats,
-            false => format!("{} from={from:?}{formats}", self.options.describe()),
-        }
+        let from = match from.iter().all(|f| f.is_none()) {
+            true => String::new(),
+            false => format!(" from={from:?}"),
+        };
+        self.options.describe() + &from + &crate::formats::dialect(&self.options.formats)
     }
 
     fn schema(&self) -> &Schema {

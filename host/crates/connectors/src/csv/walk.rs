@@ -74,6 +74,9 @@ impl Dialect {
 
     /// Whether a record has more than so many bytes; a line end counts for one.
     pub(super) fn is_long(&self, bytes: &[u8], start: usize, end: usize, most: usize) -> bool {
+        if end - start <= most {
+            return false;
+        }
         let pair = bytes.get(start..end).is_some_and(|b| b.ends_with(b"\r\n"));
         end - start - usize::from(pair) > most
     }

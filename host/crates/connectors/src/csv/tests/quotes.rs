@@ -4,16 +4,20 @@
 
 use super::*;
 
-fn cells(cells: &[&str]) -> Result<Vec<Option<String>>, Vec<String>> {
+/// A row without its number: its line, and its cells or rules.
+type Line = (u64, Found);
+type Found = Result<Vec<Option<String>>, Vec<String>>;
+
+fn cells(cells: &[&str]) -> Found {
     Ok(cells.iter().map(|c| Some((*c).to_owned())).collect())
 }
 
-fn quote() -> Result<Vec<Option<String>>, Vec<String>> {
+fn quote() -> Found {
     Err(vec!["quote".to_owned()])
 }
 
 /// What becomes of the lines behind the header `id,note,email`, wherever the file is cut.
-fn lines(body: &str) -> Vec<(u64, Result<Vec<Option<String>>, Vec<String>>)> {
+fn lines(body: &str) -> Vec<Line> {
     let file = format!("id,note,email\n{body}");
     let schema = text(&["id", "note", "email"]);
     let found = read(file.as_bytes(), &options(), &schema);
