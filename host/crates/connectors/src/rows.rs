@@ -229,6 +229,14 @@ impl Messages {
         self
     }
 
+    /// With other words for a cell that is no text.
+    pub(crate) fn of_text(mut self, problem: &str) -> Messages {
+        for column in &mut self.columns {
+            column.utf8.1 = format!("`{}` {problem}", column.name).into();
+        }
+        self
+    }
+
     fn violation(&self, column: usize, flaw: Flaw) -> Violation {
         let of = self.columns.get(column);
         let (rule, message) = of

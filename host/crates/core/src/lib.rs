@@ -10,6 +10,7 @@ pub mod credential;
 pub mod finding;
 pub mod formats;
 pub mod keys;
+pub mod path;
 pub mod plugin;
 pub mod report;
 pub mod schema;
@@ -32,7 +33,7 @@ pub use plugin::{
     Plugin, PluginError, World,
 };
 pub use report::{RejectCount, Rerun, RowCounts, RunOutcome, RunReport, StepReport};
-pub use schema::{DataType, Field, Native, Schema};
+pub use schema::{DataType, Field, Native, ReadFrom, Schema};
 pub use secret::Secret;
 pub use sink::{Encoded, Encoder, Payload, Published, Sink, SinkError};
 pub use source::{Chunk, ChunkReader, Decoded, Decoder, Identity, Source, SourceError};

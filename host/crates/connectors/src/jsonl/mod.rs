@@ -11,7 +11,6 @@ mod encode;
 mod layout;
 mod lines;
 mod objects;
-mod path;
 mod sink;
 mod source;
 #[cfg(test)]
