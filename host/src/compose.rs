@@ -207,11 +207,22 @@ impl Toolbox for Composed {
         Box::new(csv::Source::new(options, schema))
     }
 
-    fn sink(&self, sink: &SinkTarget, secret: Option<Secret>) -> Box<dyn Sink> {
+    fn sink(
+        &self,
+        sink: &SinkTarget,
+        secret: Option<Secret>,
+        identity: Option<Secret>,
+    ) -> Box<dyn Sink> {
         match sink {
-            SinkTarget::Sqlite(spec) => Box::new(sqlite::Sink::new(sqlite_options(spec))),
+            SinkTarget::Sqlite(spec) => {
+                let mut options = sqlite_options(spec);
+                options.identity_key = identity;
+                Box::new(sqlite::Sink::new(options))
+            }
             SinkTarget::Postgres(spec) => {
-                Box::new(postgres::Sink::new(postgres_options(spec, secret)))
+                let mut options = postgres_options(spec, secret);
+                options.identity_key = identity;
+                Box::new(postgres::Sink::new(options))
             }
             SinkTarget::Csv(spec) => Box::new(csv::Sink::new(
                 &spec.path.value,
@@ -275,6 +286,7 @@ fn sqlite_options(spec: &model::SqliteSink) -> sqlite::Options {
         table: spec.table.value.clone(),
         mode: table_mode(spec.mode),
         keys: names(&spec.keys),
+        identity_key: None,
     }
 }
 
@@ -296,6 +308,7 @@ fn postgres_options(spec: &model::PostgresSink, secret: Option<Secret>) -> postg
         mode: table_mode(spec.mode),
         keys: names(&spec.keys),
         books: spec.books.clone(),
+        identity_key: None,
         connections: spec.connections.and_then(std::num::NonZeroUsize::new),
         ordered: spec.ordered,
         connect_timeout: spec.connect_timeout,

@@ -5,6 +5,7 @@
 //! refuses to hold a record beyond `max_record`: it is skipped and rejected.
 
 use std::io::Read;
+use std::sync::Arc;
 
 use glovebox_core::{Chunk, ChunkReader, Reject, SourceError, Violation};
 
@@ -57,6 +58,8 @@ pub(crate) struct Chunks<B> {
     options: Sizes,
     /// Before the first record.
     start: B,
+    /// The record that names the columns, once it was passed over.
+    head: Option<Arc<[u8]>>,
     /// Bytes that were read and belong to the next chunk.
     carry: Vec<u8>,
     ended: bool,
@@ -79,6 +82,7 @@ impl<B: Bounds> Chunks<B> {
             place,
             options,
             start,
+            head: None,
             carry: Vec::new(),
             ended: false,
             index: 0,
@@ -144,6 +148,7 @@ impl<B: Bounds> Chunks<B> {
         let after = self.carry.split_off(len.min(self.carry.len()));
         self.line += newlines(&self.carry);
         self.position += self.carry.len() as u64;
+        self.head = Some(self.carry.as_slice().into());
         self.carry = after;
     }
 
@@ -182,6 +187,7 @@ impl<B: Bounds> Chunks<B> {
             first_row: self.row,
             rows,
             first_line: Some(self.line),
+            head: self.head.clone(),
             rejects: Vec::new(),
             position: self.input.used().unwrap_or(self.position),
             bytes,

@@ -18,7 +18,8 @@ pub mod source;
 
 pub use batch::{Batch, Origin};
 pub use books::{
-    ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, Seen, Totals,
+    ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, Known, Mark, RunState,
+    Seen, Totals,
 };
 pub use credential::{CredentialError, CredentialStore, InvalidSecretName, SecretName};
 pub use finding::{Finding, Reject, Rule, Violation};
@@ -27,7 +28,7 @@ pub use plugin::{
     About, Action, Announced, Answer, Fault, FaultKind, Frame, Grants, Instance, Kept, Limits,
     Masked, Plugin, PluginError, World,
 };
-pub use report::{RejectCount, Rerun, RowCounts, RunOutcome, RunReport, StepReport};
+pub use report::{OnlyNew, RejectCount, Rerun, RowCounts, RunOutcome, RunReport, StepReport};
 pub use schema::{DataType, Field, Native, Schema};
 pub use secret::Secret;
 pub use sink::{Encoded, Encoder, Payload, Sink, SinkError};

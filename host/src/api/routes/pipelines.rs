@@ -51,6 +51,9 @@ pub(crate) enum Mode {
     Resume,
     /// It begins anew, whatever was added before.
     Again,
+    /// It passes over the rows at its input's beginning that were added before, and adds the others.
+    #[oai(rename = "only-new")]
+    OnlyNew,
 }
 
 impl From<Mode> for RunMode {
@@ -59,6 +62,7 @@ impl From<Mode> for RunMode {
             Mode::Fresh => RunMode::Fresh,
             Mode::Resume => RunMode::Resume,
             Mode::Again => RunMode::Again,
+            Mode::OnlyNew => RunMode::OnlyNew,
         }
     }
 }
@@ -238,6 +242,10 @@ pub(super) fn found<'a>(
     let pipeline = pipeline.ok_or_else(Problem::not_found)?;
     if !may(caller.principal()?, pipeline) {
         return Err(Problem::forbidden());
+    }
+    if asked.of.is_some() && asked.mode == Some(Mode::OnlyNew) {
+        return Err(Problem::bad_request()
+            .detail("a run over rejects has rows of its own; `only-new` is for whole inputs"));
     }
     Ok(pipeline)
 }

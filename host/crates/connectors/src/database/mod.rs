@@ -3,6 +3,7 @@
 //!
 //! Owns no connection; refuses to build SQL from anything but quoted names.
 
+pub(crate) mod runner;
 pub(crate) mod set_aside;
 
 use glovebox_core::{Schema, SinkError};

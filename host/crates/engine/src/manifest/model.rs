@@ -441,6 +441,8 @@ pub struct SqliteSink {
     pub mode: Mode,
     /// The columns by which mode upsert recognises a row.
     pub keys: Vec<Spanned<String>>,
+    /// The secret that is the key of the books' digests, instead of one that the file keeps.
+    pub identity_key: Option<Spanned<SecretName>>,
 }
 
 /// A table in a PostgreSQL database. TLS is always verified, chain and host name.
@@ -466,6 +468,8 @@ pub struct PostgresSink {
     pub keys: Vec<Spanned<String>>,
     /// The schema in which the books of runs are kept.
     pub books: String,
+    /// The secret that is the key of the books' digests, instead of one that the database keeps.
+    pub identity_key: Option<Spanned<SecretName>>,
     /// Connections that load at the same time; none is as many as are good.
     pub connections: Option<usize>,
     /// Whether the rows come in the source's order, over one connection.

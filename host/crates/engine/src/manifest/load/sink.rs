@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::columns::LONGEST_NAME;
 use super::files::parquet_sink;
 use super::optional;
-use super::postgres::postgres;
+use super::postgres::{identity_key, postgres};
 use crate::manifest::block::{Block, Reader, Shape, short};
 use crate::manifest::diagnostic::Diagnostic;
 use crate::manifest::model::{
@@ -39,7 +39,7 @@ pub(crate) const SINK: Shape = Shape {
 
 pub(crate) const SQLITE: Shape = Shape {
     what: "the SQLite sink",
-    keys: &["path", "table", "mode", "keys"],
+    keys: &["path", "table", "mode", "keys", "identity-key"],
     hints: &[
         ("file", "write `path:`"),
         ("columns", "`columns:` stands beside `sqlite:`, not in it"),
@@ -158,6 +158,7 @@ fn sqlite(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<SqliteSink
         table: table?,
         mode,
         keys,
+        identity_key: identity_key(reader, &block),
     })
 }
 
