@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use glovebox_connectors::database::TextRow;
+use glovebox_connectors::database::{Lenient, TextRow};
 use glovebox_connectors::input::Input;
 use glovebox_connectors::{csv, jsonl, parquet, postgres, sqlite};
 use glovebox_core::{
@@ -187,6 +187,7 @@ impl Toolbox for Composed {
             model::Source::Jsonl(spec) => {
                 let mut options = jsonl::Options::new("");
                 options.inputs = inputs;
+                options.formats = spec.formats.of_columns.clone();
                 options.max_record = spec.max_record;
                 return Box::new(jsonl::Source::new(options, schema));
             }
@@ -202,6 +203,7 @@ impl Toolbox for Composed {
         options.delimiter = spec.delimiter;
         options.quote = spec.quote;
         options.null = spec.null.clone();
+        options.formats = spec.formats.of_columns.clone();
         options.max_field = spec.max_field;
         options.max_record = spec.max_record;
         Box::new(csv::Source::new(options, schema))
@@ -224,24 +226,30 @@ impl Toolbox for Composed {
                 options.identity_key = identity;
                 Box::new(postgres::Sink::new(options))
             }
-            SinkTarget::Csv(spec) => Box::new(csv::Sink::new(
-                &spec.path.value,
-                file_mode(spec.mode),
-                csv::SinkOptions {
-                    delimiter: spec.delimiter,
-                    header: spec.header,
-                    escape_formulas: spec.escape_formulas,
-                },
-            )),
-            SinkTarget::Jsonl(spec) => Box::new(jsonl::Sink::new(
-                &spec.path.value,
-                file_mode(spec.mode),
-                jsonl::SinkOptions::default(),
-            )),
-            SinkTarget::Parquet(spec) => Box::new(parquet::Sink::new(
-                &spec.path.value,
-                compression(spec.compression),
-            )),
+            SinkTarget::Csv(spec) => Box::new(
+                csv::Sink::new(
+                    &spec.path.value,
+                    file_mode(spec.mode),
+                    csv::SinkOptions {
+                        delimiter: spec.delimiter,
+                        header: spec.header,
+                        escape_formulas: spec.escape_formulas,
+                    },
+                )
+                .replace_with_nothing(spec.replace_with_nothing),
+            ),
+            SinkTarget::Jsonl(spec) => Box::new(
+                jsonl::Sink::new(
+                    &spec.path.value,
+                    file_mode(spec.mode),
+                    jsonl::SinkOptions::default(),
+                )
+                .replace_with_nothing(spec.replace_with_nothing),
+            ),
+            SinkTarget::Parquet(spec) => Box::new(
+                parquet::Sink::new(&spec.path.value, compression(spec.compression))
+                    .replace_with_nothing(spec.replace_with_nothing),
+            ),
         }
     }
 
@@ -287,6 +295,10 @@ fn sqlite_options(spec: &model::SqliteSink) -> sqlite::Options {
         mode: table_mode(spec.mode),
         keys: names(&spec.keys),
         identity_key: None,
+        lenient: Lenient {
+            replace_with_nothing: spec.replace_with_nothing,
+            side_effects: spec.side_effects,
+        },
     }
 }
 
@@ -307,6 +319,10 @@ fn postgres_options(spec: &model::PostgresSink, secret: Option<Secret>) -> postg
         table: spec.table.value.clone(),
         mode: table_mode(spec.mode),
         keys: names(&spec.keys),
+        lenient: Lenient {
+            replace_with_nothing: spec.replace_with_nothing,
+            side_effects: spec.side_effects,
+        },
         books: spec.books.clone(),
         identity_key: None,
         connections: spec.connections.and_then(std::num::NonZeroUsize::new),

@@ -263,6 +263,11 @@ impl Running {
         told("standard input", pipe.write_all(bytes));
     }
 
+    /// Ends its standard input.
+    pub fn close_input(&mut self) {
+        self.child.stdin = None;
+    }
+
     /// Sends it a signal, such as `INT`.
     ///
     /// # Panics
@@ -416,7 +421,9 @@ impl Ran {
     /// # Panics
     /// When there is no report.
     pub fn is_balanced(&self) -> bool {
-        self.rows("read") == self.rows("stored") + self.rows("filtered") + self.rows("rejected")
+        let withheld = self.report["withheld-rows"].as_u64().unwrap_or(0);
+        let fates = self.rows("stored") + self.rows("filtered") + self.rows("rejected");
+        self.rows("read") == fates + withheld
     }
 }
 

@@ -14,7 +14,7 @@ use glovebox_audit::{AuditError, Log};
 use super::places::Secrets;
 
 /// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Action {
     ServerStart,
     ServerStop,
@@ -31,6 +31,8 @@ pub(crate) enum Action {
     UserList,
     KeyAdd,
     KeyRevoke,
+    /// A user's sessions were ended by somebody.
+    SessionsEnd,
     /// A secret was read to be used.
     SecretUse,
     RunStart,
@@ -40,12 +42,12 @@ pub(crate) enum Action {
     IssuerKeys,
     /// A file was sent to be run.
     Upload,
-    /// A report or rejects were looked at.
+    /// Something was looked at: a run, a report, a list.
     View,
 }
 
 /// How it ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Outcome {
     Success,
     Failure,
@@ -71,12 +73,20 @@ pub(crate) struct Event {
     pub(crate) from: Option<IpAddr>,
     /// What the request is called in the log and in `X-Request-Id`.
     pub(crate) request: Option<String>,
-    /// A dataset, a user, a key, a pipeline, a route.
+    /// The method and the pattern of the route, which hold nothing that a client sent.
+    pub(crate) route: Option<(&'static str, Arc<str>)>,
+    /// A dataset, a user, a key, a pipeline.
     pub(crate) target: Option<String>,
+    /// Whose key or session it is, when it is not the caller's.
+    pub(crate) of_user: Option<String>,
     pub(crate) run: Option<String>,
     pub(crate) rows: Option<u64>,
     pub(crate) columns: Vec<String>,
-    /// Why it failed, in a word of ours.
+    /// The roles that a user has now.
+    pub(crate) roles: Vec<String>,
+    /// How often it happened besides what was recorded one by one.
+    pub(crate) count: Option<u64>,
+    /// Why it failed, or what was done, in a word of ours.
     pub(crate) reason: Option<&'static str>,
 }
 
@@ -89,10 +99,14 @@ impl Event {
             who: None,
             from: None,
             request: None,
+            route: None,
             target: None,
+            of_user: None,
             run: None,
             rows: None,
             columns: Vec::new(),
+            roles: Vec::new(),
+            count: None,
             reason: None,
         }
     }
@@ -100,6 +114,12 @@ impl Event {
     #[must_use]
     pub(crate) fn target(mut self, target: impl Into<String>) -> Self {
         self.target = Some(target.into());
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn of_user(mut self, name: impl Into<String>) -> Self {
+        self.of_user = Some(name.into());
         self
     }
 
@@ -233,6 +253,7 @@ impl Action {
             Action::UserList | Action::View => audit::Action::Viewed,
             Action::KeyAdd => audit::Action::ApiKeyAdded,
             Action::KeyRevoke => audit::Action::ApiKeyRevoked,
+            Action::SessionsEnd => audit::Action::TokenRevoked,
             Action::SecretUse => audit::Action::SecretUsed,
             Action::RunStart => audit::Action::RunStarted,
             Action::RunFinish => audit::Action::RunFinished,
@@ -251,7 +272,8 @@ impl Event {
             Outcome::Failure => audit::Outcome::Failure,
         };
         let mut written = audit::Event::new(self.action.written(), outcome)
-            .columns(self.columns.iter().map(String::as_str));
+            .columns(self.columns.iter().map(String::as_str))
+            .roles(self.roles.iter().map(String::as_str));
         if let Some(who) = &self.who {
             written = written.user(&who.name).user_id(&who.id);
             if let Some(by) = &who.by {
@@ -263,6 +285,15 @@ impl Event {
         }
         if let Some(request) = &self.request {
             written = written.request(request);
+        }
+        if let Some((method, path)) = &self.route {
+            written = written.http(method, path);
+        }
+        if let Some(user) = &self.of_user {
+            written = written.target(user);
+        }
+        if let Some(count) = self.count {
+            written = written.count(count);
         }
         if let Some(rows) = self.rows {
             written = written.rows(rows);
@@ -278,11 +309,6 @@ impl Event {
         };
         match self.action {
             Action::DataRead => written.dataset(target),
-            Action::Authentication | Action::Authorization => {
-                // `METHOD PATTERN`: a path's pattern, which holds nothing that a client sent.
-                let (method, path) = target.split_once(' ').unwrap_or(("", target));
-                written.http(method, path)
-            }
             Action::KeyAdd | Action::KeyRevoke | Action::SecretUse | Action::IssuerKeys => {
                 written.key(target)
             }

@@ -1,7 +1,8 @@
 //! What every request passes before a handler sees it, and every response on its way out.
 //!
 //! Owns the order: size, address, rule, identity, rate, role, body, time; refuses a request at the
-//! first of them that fails, with a problem that says no more than it must.
+//! first of them that fails, with a problem that says no more than it must. What no handler has
+//! recorded of somebody who is known, it records: no route can be looked at unseen.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::panic::AssertUnwindSafe;
@@ -10,26 +11,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use poem::error::ReadBodyError;
 use poem::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 
-use super::access::{Caller, Principal, authenticate};
+use super::access::{Caller, authenticate};
 use super::audit::{Action, Event, Outcome};
 use super::client;
+use super::connections::Line;
+use super::pace::Arriving;
 use super::problem::{Kind, Problem, Shaped};
 use super::routes::token::OAuthError;
 use super::rules::{self, Found, Rule};
+use super::slots::Slot;
 use super::state::Api;
 use crate::telemetry::{self, Incoming, Served};
 
-/// The longest that an upload may take; silence in it ends it earlier.
-const UPLOAD_TIME: Duration = Duration::from_secs(3600);
 /// Longer addresses are refused.
 const LONGEST_URI: usize = 8 << 10;
-/// The longest that a body may take to arrive.
-const BODY_TIME: Duration = Duration::from_secs(15);
-
 /// The pattern of a request that has no route.
 const NOWHERE: &str = "none";
 
@@ -57,11 +55,8 @@ impl<E: Endpoint> Gate<E> {
         let forwarded = request.headers().get_all("x-forwarded-for").iter();
         let forwarded: Vec<&str> = forwarded.filter_map(|v| v.to_str().ok()).collect();
         let number = self.number.fetch_add(1, Ordering::Relaxed);
-        Caller {
-            address: client::address(peer, forwarded.into_iter(), &self.api.config.proxies),
-            request: format!("{}-{number:x}", self.name),
-            principal: None,
-        }
+        let address = client::address(peer, forwarded.into_iter(), &self.api.config.proxies);
+        Caller::new(address, format!("{}-{number:x}", self.name))
     }
 
     /// The pattern of the route, for the log, and the answer.
@@ -75,8 +70,14 @@ impl<E: Endpoint> Gate<E> {
         if let Err(problem) = self.measure(&request) {
             return (nowhere(), Err(problem));
         }
-        if let Err(problem) = api.limits.address(caller.address) {
-            return (nowhere(), Err(problem));
+        let admitted = api.limits.address(caller.address);
+        let slot = admitted.and_then(|()| api.limits.at_once_by_address(caller.address));
+        match slot {
+            Ok(slot) => hold(&request, caller, slot),
+            Err(problem) => {
+                let reason = problem.kind();
+                return (nowhere(), Err(self.refuse(caller, problem, reason).await));
+            }
         }
         let path = request.uri().path().to_owned();
         let (rule, pattern) = match rules::find(request.method(), &path, &api.paths) {
@@ -87,9 +88,11 @@ impl<E: Endpoint> Gate<E> {
             }
             Found::Nothing => return (nowhere(), Err(Problem::not_found())),
         };
+        caller.route = Some((known(request.method()), pattern.as_str().into()));
         let answer = async {
-            if rule != Rule::Public {
-                caller.principal = Some(self.admit(&request, caller, rule, &pattern).await?);
+            let described = request.headers().contains_key(header::AUTHORIZATION);
+            if !(rule == Rule::Public || rule == Rule::Described && !described) {
+                self.admit(&request, caller, rule).await?;
             }
             if pattern != rules::UPLOADS {
                 let body = self.body(&mut request).await?;
@@ -103,15 +106,56 @@ impl<E: Endpoint> Gate<E> {
                 Err(_) => Err(Problem::internal()),
             }
         };
-        let limit = match pattern == rules::UPLOADS {
-            true => UPLOAD_TIME,
-            false => api.config.limits.request_time,
+        let answer = match pattern == rules::UPLOADS {
+            // Its body has a pace.
+            true => answer.await,
+            false => {
+                let limit = api.config.limits.request_time;
+                let answer = tokio::time::timeout(limit, answer).await;
+                answer.unwrap_or_else(|_| Err(Problem::too_slow()))
+            }
         };
-        let answer = match tokio::time::timeout(limit, answer).await {
-            Ok(answer) => answer,
-            Err(_) => Err(Problem::too_slow()),
+        let answer = match self.see(caller, rule, &answer).await {
+            Ok(()) => answer,
+            Err(problem) => Err(problem),
         };
         (pattern, answer)
+    }
+
+    /// Records what somebody did of whom nothing is recorded yet.
+    async fn see(
+        &self,
+        caller: &Caller,
+        rule: Rule,
+        answer: &Result<Response, Problem>,
+    ) -> Result<(), Problem> {
+        let seen = caller.is_recorded() || matches!(rule, Rule::Public | Rule::Described);
+        if seen || caller.principal.is_none() {
+            return Ok(());
+        }
+        let (status, kind) = match answer {
+            Ok(response) => (response.status(), response.data::<Kind>().map(|k| k.0)),
+            Err(problem) => (problem.status(), Some(problem.kind())),
+        };
+        if status.is_server_error() {
+            return Ok(());
+        }
+        if !status.is_client_error() {
+            let event = Event::new(Action::View, Outcome::Success);
+            return self.api.count(caller, event).await;
+        }
+        let event = Event::new(Action::Authorization, Outcome::Failure);
+        let event = event.reason(kind.unwrap_or("bad-request"));
+        self.api.record(caller, event).await
+    }
+
+    /// Records that somebody was turned away, before they are told.
+    async fn refuse(&self, caller: &Caller, problem: Problem, reason: &'static str) -> Problem {
+        let event = Event::new(Action::Authentication, Outcome::Failure).reason(reason);
+        match self.api.count(caller, event).await {
+            Ok(()) => problem,
+            Err(unrecorded) => unrecorded,
+        }
     }
 
     fn measure(&self, request: &Request) -> Result<(), Problem> {
@@ -130,37 +174,49 @@ impl<E: Endpoint> Gate<E> {
         Ok(())
     }
 
-    /// Who it is, if the rule lets them pass; a refusal is recorded before it is told.
+    /// Finds out who it is, if the rule lets them pass; a refusal is recorded before it is told.
     async fn admit(
         &self,
         request: &Request,
-        caller: &Caller,
+        caller: &mut Caller,
         rule: Rule,
-        pattern: &str,
-    ) -> Result<Principal, Problem> {
+    ) -> Result<(), Problem> {
         let api = &self.api;
-        let target = || format!("{} {pattern}", request.method());
-        let principal = match authenticate(api, request.headers()).await {
+        // What changes users is not decided by what was so a moment ago.
+        let of_now = matches!(rule, Rule::JustLoggedIn(_));
+        let principal = match authenticate(api, request.headers(), of_now).await {
             Ok(principal) => principal,
+            // Of a server that failed nobody was turned away.
+            Err(problem) if problem.status().is_server_error() => return Err(problem),
             Err(problem) => {
-                // Nobody is turned away without having shown a token; that is no event.
-                if request.headers().contains_key(header::AUTHORIZATION) {
-                    let event = Event::new(Action::Authentication, Outcome::Failure);
-                    let event = event.target(target()).reason(problem.kind());
-                    api.record(caller, event).await?;
-                }
-                return Err(problem);
+                let shown = request.headers().contains_key(header::AUTHORIZATION);
+                let reason = if shown { problem.kind() } else { "no-token" };
+                return Err(self.refuse(caller, problem, reason).await);
             }
         };
-        api.limits.user(&principal.user.id)?;
-        if !principal.passes(rule) {
-            let mut event = Event::new(Action::Authorization, Outcome::Failure);
-            event.who = Some(principal.who());
-            let event = event.target(target()).reason("role");
-            api.record(caller, event).await?;
-            return Err(Problem::forbidden());
+        let id = &principal.user.id;
+        let slot = api
+            .limits
+            .user(id)
+            .and_then(|()| api.limits.at_once_by_user(id));
+        let slot = match slot {
+            Ok(slot) => slot,
+            Err(problem) => {
+                caller.principal = Some(principal);
+                let reason = problem.kind();
+                return Err(self.refuse(caller, problem, reason).await);
+            }
+        };
+        hold(request, caller, slot);
+        let fresh = api.config.tokens.fresh_login;
+        let passed = principal.passes(rule, fresh);
+        caller.principal = Some(principal);
+        if let Err(refusal) = passed {
+            let event = Event::new(Action::Authorization, Outcome::Failure);
+            api.record(caller, event.reason(refusal.word())).await?;
+            return Err(refusal.problem(fresh));
         }
-        Ok(principal)
+        Ok(())
     }
 
     /// The whole body, which no handler has to bound; with or without a length announced.
@@ -171,14 +227,27 @@ impl<E: Endpoint> Gate<E> {
         if announced.is_some_and(|l| l > limit as u64) {
             return Err(Problem::too_large());
         }
-        let read = request.take_body().into_bytes_limit(limit);
-        match tokio::time::timeout(BODY_TIME, read).await {
-            Err(_) => Err(Problem::request_timeout()),
-            Ok(Ok(bytes)) => Ok(bytes.into()),
-            Ok(Err(ReadBodyError::PayloadTooLarge)) => Err(Problem::too_large()),
-            Ok(Err(_)) => Err(Problem::bad_request().detail("The body did not arrive whole.")),
+        let parts = std::pin::pin!(request.take_body().into_bytes_stream());
+        let mut parts = Arriving::new(parts, self.api.config.limits.pace);
+        let mut body = Vec::new();
+        loop {
+            let part = parts.next().await?;
+            let Some(part) = part else { return Ok(body) };
+            if body.len() + part.len() > limit {
+                return Err(Problem::too_large());
+            }
+            body.extend_from_slice(&part);
         }
     }
+}
+
+/// Counts something until the request is answered and its answer written.
+fn hold(request: &Request, caller: &mut Caller, slot: Slot) {
+    let slot = Arc::new(slot);
+    if let Some(line) = request.data::<Arc<Line>>() {
+        line.hold(Arc::clone(&slot));
+    }
+    caller.hold(slot);
 }
 
 /// Whatever went wrong in a form of ours: a framework's own sentences may quote the request.
@@ -220,7 +289,7 @@ impl<E: Endpoint> Endpoint for Gate<E> {
         self.tell(&caller, &pattern, method, &response, took);
         if let Some(incoming) = incoming {
             let served = Served {
-                route: Some(pattern.as_str()).filter(|p| *p != NOWHERE),
+                route: Some(pattern.as_str()).filter(|p| ![NOWHERE, rules::NO_DATASET].contains(p)),
                 method,
                 status: response.status().as_u16(),
                 secure: self.api.config.tls.is_some(),

@@ -1,4 +1,4 @@
-//! How often anybody may ask: by address, by user, and for logins.
+//! How often anybody may ask, and how much at once: by address, by user, and for logins.
 //!
 //! Owns the counters, which forget who has not asked for a while; refuses to grow with the number
 //! of strangers.
@@ -6,6 +6,7 @@
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
@@ -13,6 +14,7 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use super::client::counted;
 use super::config;
 use super::problem::Problem;
+use super::slots::{Holder, Slot, Slots};
 
 /// Keys counted before those that are idle are forgotten at once.
 const MANY: usize = 100_000;
@@ -23,6 +25,10 @@ pub(crate) struct Limits {
     users: DefaultKeyedRateLimiter<String>,
     logins: DefaultKeyedRateLimiter<IpAddr>,
     clock: DefaultClock,
+    at_once_by_address: Arc<Slots>,
+    at_once_by_user: Arc<Slots>,
+    streams: Arc<Slots>,
+    uploads: Arc<Slots>,
 }
 
 impl Limits {
@@ -33,6 +39,10 @@ impl Limits {
             users: RateLimiter::keyed(quota(config.requests_a_minute_by_user)),
             logins: RateLimiter::keyed(quota(config.logins_a_minute_by_address)),
             clock: DefaultClock::default(),
+            at_once_by_address: Slots::new(config.requests_at_once_by_address),
+            at_once_by_user: Slots::new(config.requests_at_once_by_user),
+            streams: Slots::new(config.streams_by_user),
+            uploads: Slots::new(config.uploads_by_user),
         }
     }
 
@@ -46,6 +56,28 @@ impl Limits {
 
     pub(crate) fn login(&self, address: IpAddr) -> Result<(), Problem> {
         self.count(&self.logins, &counted(address))
+    }
+
+    /// One of the requests that an address may have at once.
+    pub(crate) fn at_once_by_address(&self, address: IpAddr) -> Result<Slot, Problem> {
+        held(&self.at_once_by_address, Holder::Address(counted(address)))
+    }
+
+    /// One of the requests that a user may have at once.
+    pub(crate) fn at_once_by_user(&self, id: &str) -> Result<Slot, Problem> {
+        held(&self.at_once_by_user, Holder::User(id.to_owned()))
+    }
+
+    /// One of the runs that a user may follow at once.
+    pub(crate) fn stream(&self, id: &str) -> Result<Slot, Problem> {
+        held(&self.streams, Holder::User(id.to_owned()))
+            .map_err(|problem| problem.detail("you follow as many runs as you may at once"))
+    }
+
+    /// One of the files that a user may send at once.
+    pub(crate) fn upload(&self, id: &str) -> Result<Slot, Problem> {
+        held(&self.uploads, Holder::User(id.to_owned()))
+            .map_err(|problem| problem.detail("you send as many files as you may at once"))
     }
 
     fn count<K: Hash + Eq + Clone>(
@@ -63,10 +95,16 @@ impl Limits {
         Ok(())
     }
 
-    /// Forgets who has not asked for a while.
+    /// Forgets who has not asked for a while; what is held is given back by itself.
     pub(crate) fn forget(&self) {
         self.addresses.retain_recent();
         self.users.retain_recent();
         self.logins.retain_recent();
     }
+}
+
+fn held(slots: &Arc<Slots>, holder: Holder) -> Result<Slot, Problem> {
+    slots
+        .take(holder)
+        .ok_or_else(|| Problem::too_many().retry_after(1))
 }

@@ -1,13 +1,12 @@
-//! Connections: how many at once, by TLS if configured, and none that only pretends to ask.
+//! Where connections are taken, by TLS if configured.
 //!
-//! Owns the sockets; refuses to hold one whose client sends and sends and never finishes a
-//! request, and to go on with a certificate that has been replaced.
+//! Owns the listening socket and the certificate; refuses an address more than its share, and to go
+//! on with a certificate that has been replaced.
 
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime};
 
 use poem::http::uri::Scheme;
@@ -16,42 +15,66 @@ use poem::web::{LocalAddr, RemoteAddr};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Sleep;
-use tokio_rustls::server::TlsStream;
-use tokio_rustls::{Accept, TlsAcceptor};
+use tokio::net::{TcpListener, TcpSocket};
+use tokio_rustls::TlsAcceptor;
 
 use super::config::Tls;
+use super::connection::{Connection, Patience, Stream};
+use super::connections::Connections;
 
-/// What a client may take, besides the time of a request, to say what it wants.
-const HEAD_TIME: Duration = Duration::from_secs(10);
 /// How often the certificate's files are looked at.
 const LOOK: Duration = Duration::from_secs(1);
 /// Room for a moment when the system has no more sockets to give.
 const BREATH: Duration = Duration::from_millis(50);
 
+/// What the system keeps of an answer that its client does not read. Between two looks at how fast
+/// somebody reads lies about a third of it.
+const ANSWER: u32 = 256 << 10;
+/// Connections that wait to be taken.
+const BACKLOG: u32 = 1024;
+
+/// Told of an address that has had its share.
+pub(crate) type Refused = Box<dyn Fn(IpAddr) + Send>;
+
 /// Takes connections.
 pub(crate) struct Listener {
     tcp: TcpListener,
-    places: Arc<Semaphore>,
+    connections: Arc<Connections>,
     tls: Option<Certificate>,
-    patience: Duration,
+    patience: Patience,
+    refused: Refused,
+}
+
+/// A socket that listens there.
+///
+/// # Errors
+/// When the address is taken, or not this machine's.
+pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // What tokio's own `bind` does: an address whose last connections fade may be taken again.
+    socket.set_reuseaddr(true)?;
+    socket.set_send_buffer_size(ANSWER)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 impl Listener {
     pub(crate) fn new(
         tcp: TcpListener,
-        connections: usize,
-        request_time: Duration,
+        connections: Arc<Connections>,
+        patience: Patience,
         tls: Option<Tls>,
+        refused: Refused,
     ) -> anyhow::Result<Self> {
         Ok(Listener {
             tcp,
-            places: Arc::new(Semaphore::new(connections)),
+            connections,
             tls: tls.map(Certificate::open).transpose()?,
-            patience: request_time + HEAD_TIME,
+            patience,
+            refused,
         })
     }
 }
@@ -65,34 +88,35 @@ impl Acceptor for Listener {
     }
 
     async fn accept(&mut self) -> io::Result<(Connection, LocalAddr, RemoteAddr, Scheme)> {
-        // A place first: those beyond wait in the system's queue.
-        let place = Arc::clone(&self.places).acquire_owned().await;
-        let place = place.map_err(io::Error::other)?;
-        let (socket, peer) = match self.tcp.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tokio::time::sleep(BREATH).await;
-                return Err(error);
-            }
-        };
-        // An answer is written at once, and nothing is gained by waiting for more of it.
-        let _ = socket.set_nodelay(true);
-        let local = socket.local_addr()?;
-        let (stream, scheme) = match &mut self.tls {
-            None => (Stream::Plain(socket), Scheme::HTTP),
-            Some(certificate) => {
-                let accept = certificate.acceptor().accept(socket);
-                (Stream::Handshake(Box::new(accept)), Scheme::HTTPS)
-            }
-        };
-        let connection = Connection {
-            stream,
-            patience: self.patience,
-            deadline: None,
-            _place: place,
-        };
-        let (local, peer) = (LocalAddr(local.into()), RemoteAddr(peer.into()));
-        Ok((connection, local, peer, scheme))
+        loop {
+            // Room first: those beyond wait in the system's queue.
+            let room = self.connections.room().await;
+            let room = room.ok_or_else(|| io::Error::other("no connections any more"))?;
+            let (socket, peer) = match self.tcp.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tokio::time::sleep(BREATH).await;
+                    return Err(error);
+                }
+            };
+            let Some(place) = self.connections.admit(peer, room) else {
+                (self.refused)(peer.ip().to_canonical());
+                continue;
+            };
+            // An answer is written at once, and nothing is gained by waiting for more of it.
+            let _ = socket.set_nodelay(true);
+            let local = socket.local_addr()?;
+            let (stream, scheme) = match &mut self.tls {
+                None => (Stream::Plain(socket), Scheme::HTTP),
+                Some(certificate) => {
+                    let accept = certificate.acceptor().accept(socket);
+                    (Stream::Handshake(Box::new(accept)), Scheme::HTTPS)
+                }
+            };
+            let connection = Connection::new(stream, self.patience, place);
+            let (local, peer) = (LocalAddr(local.into()), RemoteAddr(peer.into()));
+            return Ok((connection, local, peer, scheme));
+        }
     }
 }
 
@@ -162,106 +186,6 @@ fn load(files: &Tls) -> anyhow::Result<TlsAcceptor> {
         .with_no_client_auth()
         .with_single_cert(chain, key)
         .with_context(|| format!("{shown} and its key do not go together"))?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
-}
-
-enum Stream {
-    Plain(TcpStream),
-    Handshake(Box<Accept<TcpStream>>),
-    Secure(Box<TlsStream<TcpStream>>),
-}
-
-/// A client's connection.
-pub(crate) struct Connection {
-    stream: Stream,
-    patience: Duration,
-    /// Until when something has to be answered, since something has been said.
-    deadline: Option<Pin<Box<Sleep>>>,
-    _place: OwnedSemaphorePermit,
-}
-
-/// A stream of either kind, once its handshake is over.
-macro_rules! on_stream {
-    ($self:ident, $cx:ident, $stream:ident => $body:expr) => {
-        loop {
-            match &mut $self.stream {
-                Stream::Plain(stream) => {
-                    let $stream = Pin::new(stream);
-                    break $body;
-                }
-                Stream::Secure(stream) => {
-                    let $stream = Pin::new(stream.as_mut());
-                    break $body;
-                }
-                Stream::Handshake(accept) => match Pin::new(accept.as_mut()).poll($cx) {
-                    Poll::Ready(Ok(stream)) => $self.stream = Stream::Secure(Box::new(stream)),
-                    Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
-                    Poll::Pending => break $self.overdue($cx).map(Err),
-                },
-            }
-        }
-    };
-}
-
-impl Connection {
-    /// Ready with an error once nothing was answered for too long.
-    fn overdue(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        let patience = self.patience;
-        let deadline = self
-            .deadline
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
-        deadline
-            .as_mut()
-            .poll(cx)
-            .map(|()| io::Error::from(io::ErrorKind::TimedOut))
-    }
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        let before = buffer.filled().len();
-        let read = on_stream!(this, cx, stream => stream.poll_read(cx, buffer));
-        let said = this.deadline.is_some() || buffer.filled().len() > before;
-        match (&read, said) {
-            // Between two requests a client may say nothing for as long as the server lets it.
-            (_, false) => read,
-            (Poll::Pending, true) => this.overdue(cx).map(Err),
-            // The clock runs from the first byte that is not yet answered.
-            (Poll::Ready(_), true) => match this.overdue(cx) {
-                Poll::Ready(error) => Poll::Ready(Err(error)),
-                Poll::Pending => read,
-            },
-        }
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let this = &mut *self;
-        let written = on_stream!(this, cx, stream => stream.poll_write(cx, bytes));
-        if matches!(written, Poll::Ready(Ok(_))) {
-            this.deadline = None;
-        }
-        written
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        on_stream!(this, cx, stream => stream.poll_flush(cx))
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        on_stream!(this, cx, stream => stream.poll_shutdown(cx))
-    }
 }

@@ -1,15 +1,20 @@
 //! Counts for Prometheus, in its text format.
 //!
 //! Owns what is counted and how it is named; refuses labels that clients choose: routes are
-//! patterns, never paths.
+//! patterns, never paths. What a reader may not see counts together under one name.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::rules::NO_DATASET;
+
 /// Upper bounds of the histogram of times, in seconds.
 const BOUNDS: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0];
+
+/// What stands for every name that a reader may not see.
+pub(super) const HIDDEN: &str = "(hidden)";
 
 /// A route and how it went.
 type Served = (String, &'static str, u16);
@@ -82,9 +87,21 @@ impl Metrics {
         self.change(|inner| *inner.logins.entry(outcome).or_default() += 1);
     }
 
-    /// All of it.
-    pub(crate) fn text(&self) -> String {
+    /// All of it, with the names of those datasets that are shown.
+    pub(crate) fn text(&self, shown: impl Fn(&str) -> bool) -> String {
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let datasets = &inner.rows;
+        let served = added(&inner.served, |(route, method, status)| {
+            let hidden = route
+                .strip_prefix('/')
+                .is_some_and(|n| datasets.contains_key(n) && !shown(n));
+            let route = if hidden { NO_DATASET } else { route };
+            (route.to_owned(), *method, *status)
+        });
+        let rows = added(datasets, |name| match shown(name) {
+            true => name.clone(),
+            false => HIDDEN.to_owned(),
+        });
         let mut out = String::with_capacity(4096);
         let head = |out: &mut String, name: &str, kind: &str, help: &str| {
             let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
@@ -95,7 +112,7 @@ impl Metrics {
             "counter",
             "Requests answered, by route, method and status.",
         );
-        for ((route, method, status), count) in &inner.served {
+        for ((route, method, status), count) in &served {
             let _ = writeln!(
                 out,
                 "glovebox_http_requests_total{{route=\"{}\",method=\"{method}\",status=\"{status}\"}} {count}",
@@ -136,7 +153,7 @@ impl Metrics {
             "counter",
             "Rows that left, by dataset.",
         );
-        for (dataset, rows) in &inner.rows {
+        for (dataset, rows) in &rows {
             let _ = writeln!(
                 out,
                 "glovebox_dataset_rows_total{{dataset=\"{}\"}} {rows}",
@@ -170,6 +187,18 @@ impl Metrics {
     }
 }
 
+/// Counts under other names, those that have one in common added.
+pub(super) fn added<K, L: Ord, N: Copy + Default + std::ops::AddAssign>(
+    counts: &BTreeMap<K, N>,
+    name: impl Fn(&K) -> L,
+) -> BTreeMap<L, N> {
+    let mut sums = BTreeMap::new();
+    for (key, count) in counts {
+        *sums.entry(name(key)).or_insert_with(N::default) += *count;
+    }
+    sums
+}
+
 /// A request that is being answered.
 pub(crate) struct InFlight<'m>(&'m Metrics);
 
@@ -198,7 +227,7 @@ mod tests {
         metrics.served("/sales", "GET", 200, Duration::from_secs(9));
         metrics.rows("sales", 3);
         metrics.login("success");
-        let text = metrics.text();
+        let text = metrics.text(|_| true);
         for line in [
             "glovebox_http_requests_total{route=\"/sales\",method=\"GET\",status=\"200\"} 2",
             "glovebox_http_request_seconds_bucket{method=\"GET\",le=\"0.005\"} 1",
@@ -210,6 +239,17 @@ mod tests {
             assert!(text.lines().any(|l| l == line), "{line}\n{text}");
         }
         drop(guard);
-        assert!(metrics.text().contains("in_flight 0"));
+        assert!(metrics.text(|_| true).contains("in_flight 0"));
+        metrics.rows("inner", 4);
+        metrics.served("/inner", "GET", 200, Duration::from_millis(3));
+        let text = metrics.text(|name| name == "sales");
+        for line in [
+            "glovebox_http_requests_total{route=\"/{dataset}\",method=\"GET\",status=\"200\"} 1",
+            "glovebox_dataset_rows_total{dataset=\"(hidden)\"} 4",
+            "glovebox_dataset_rows_total{dataset=\"sales\"} 3",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line}\n{text}");
+        }
+        assert!(!text.contains("inner"), "{text}");
     }
 }

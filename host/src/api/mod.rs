@@ -6,6 +6,8 @@ mod access;
 pub(crate) mod audit;
 mod client;
 pub(crate) mod config;
+mod connection;
+mod connections;
 mod datasets;
 mod gate;
 mod issuers;
@@ -15,13 +17,16 @@ mod metrics;
 // The document is of our own making, and a `Value` indexed by a name that is not there is null.
 #[allow(clippy::indexing_slicing)]
 mod openapi;
+mod pace;
 mod places;
 mod problem;
 mod routes;
 mod rules;
 mod runs;
 mod serve;
+mod slots;
 mod state;
+mod tally;
 mod tokens;
 mod traces;
 

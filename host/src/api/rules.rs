@@ -67,10 +67,15 @@ pub(crate) fn built_in() -> BTreeMap<String, Vec<Permission>> {
 pub(crate) enum Rule {
     /// Everybody.
     Public,
+    /// Everybody, and with a token or key one sees what one's roles may see of it.
+    Described,
     /// Everybody who is somebody, by token or key.
     SignedIn,
     /// Everybody who is logged in with a session; an API key is not.
     LoggedIn,
+    /// The same, whose password was given a moment ago, and who has this if it is named: what
+    /// outlives a login, or is about somebody else's.
+    JustLoggedIn(Option<Permission>),
     /// Everybody with a role that has this.
     Needs(Permission),
 }
@@ -94,18 +99,25 @@ pub(crate) const UPLOADS: &str = "/pipelines/{name}/uploads";
 /// Where the rejects of a run are run again.
 pub(crate) const RERUNS: &str = "/runs/{id}/rejects/runs";
 
+/// Whoever changes what users have and may.
+const MANAGES: Rule = Rule::JustLoggedIn(Some(Permission::Users));
+
 /// Every route but those of datasets, which are `GET /NAME` and need [`Permission::Data`].
 pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/token", Rule::Public),
     route("POST", "/logout", Rule::LoggedIn),
     route("GET", "/me", Rule::SignedIn),
     route("GET", "/keys", Rule::SignedIn),
-    route("POST", "/keys", Rule::LoggedIn),
+    route("POST", "/keys", Rule::JustLoggedIn(None)),
     route("DELETE", "/keys/{id}", Rule::LoggedIn),
     route("GET", "/users", Rule::Needs(Permission::Users)),
-    route("POST", "/users", Rule::Needs(Permission::Users)),
+    route("POST", "/users", MANAGES),
     route("GET", "/users/{name}", Rule::Needs(Permission::Users)),
-    route("PATCH", "/users/{name}", Rule::Needs(Permission::Users)),
+    route("PATCH", "/users/{name}", MANAGES),
+    route("DELETE", "/users/{name}/sessions", MANAGES),
+    route("GET", "/users/{name}/keys", Rule::Needs(Permission::Users)),
+    route("DELETE", "/users/{name}/keys", MANAGES),
+    route("DELETE", "/users/{name}/keys/{id}", MANAGES),
     route("GET", "/datasets", Rule::Needs(Permission::Data)),
     route("GET", "/pipelines", Rule::Needs(Permission::Watch)),
     route(
@@ -125,8 +137,8 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/healthz", Rule::Public),
     route("GET", "/readyz", Rule::Public),
     route("GET", "/.well-known/jwks.json", Rule::Public),
-    route("GET", "/openapi.json", Rule::Public),
-    route("GET", "/docs", Rule::Public),
+    route("GET", "/openapi.json", Rule::Described),
+    route("GET", "/docs", Rule::Described),
 ];
 
 /// The rule of every dataset.
@@ -141,6 +153,18 @@ const RESERVED: &[&str] = &[
     "audit",
     "console",
 ];
+
+/// The pattern of a path at which a dataset might be and none is. To whoever may not see a dataset
+/// that is there, its path is answered like this one.
+pub(crate) const NO_DATASET: &str = "/{dataset}";
+
+/// Whether a dataset could have this name.
+pub(crate) fn is_name(name: &str) -> bool {
+    let word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
+    (1..=64).contains(&name.len())
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.bytes().all(word)
+}
 
 /// Whether a dataset of that name would hide a route.
 pub(crate) fn is_taken(name: &str) -> bool {
@@ -163,11 +187,15 @@ pub(crate) enum Found<'d> {
 
 /// The rule for a request; `datasets` are paths.
 pub(crate) fn find<'d>(method: &Method, path: &str, datasets: &'d [String]) -> Found<'d> {
-    if let Some(pattern) = datasets.iter().find(|d| *d == path) {
+    if path
+        .strip_prefix('/')
+        .is_some_and(|n| is_name(n) && !is_taken(n))
+    {
+        let there = datasets.iter().find(|d| *d == path);
         return if *method == Method::GET {
             Found::Rule {
                 rule: DATASET,
-                pattern,
+                pattern: there.map_or(NO_DATASET, |p| p),
             }
         } else {
             Found::OtherMethods(vec!["GET", "HEAD"])
@@ -227,11 +255,14 @@ mod tests {
         assert_eq!(found("GET", "/token"), "POST");
         assert_eq!(found("GET", "/sales"), "Needs(Data)");
         assert_eq!(found("DELETE", "/sales"), "GET,HEAD");
+        // Nobody is told by this which datasets there are.
+        assert_eq!(found("GET", "/nothing"), "Needs(Data)");
+        assert_eq!(found("DELETE", "/nothing"), "GET,HEAD");
         assert_eq!(found("GET", "/users/ada"), "Needs(Users)");
         for path in [
             "/users/ada/x",
             "/users/",
-            "/nothing",
+            "/Nothing",
             "/",
             "//sales",
             "/sales/",

@@ -15,10 +15,11 @@ use tokio::task::JoinHandle;
 
 use super::audit::{self, Action, Audit, Event, Outcome, Writer};
 use super::config::Config;
+use super::connections::{Connections, Watched};
 use super::datasets::Dataset;
 use super::gate::Gate;
 use super::limits::Limits;
-use super::listener::Listener;
+use super::listener::{self, Listener};
 use super::metrics::Metrics;
 use super::places::{self, Secrets};
 use super::runs::Runs;
@@ -30,8 +31,8 @@ use super::{issuers, now, openapi, routes, traces};
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 /// Failed logins are remembered for so long, in seconds.
 const ATTEMPTS: i64 = 24 * 60 * 60;
-/// Connections on which nothing happens are closed after this.
-const IDLE: Duration = Duration::from_secs(75);
+/// Connections of those who read metrics.
+const READERS: usize = 16;
 
 /// Serves until `stop` is done; `ready` hears the address once requests are taken.
 ///
@@ -45,21 +46,28 @@ pub(crate) async fn serve(
 ) -> anyhow::Result<()> {
     let address = config.listen;
     let shutdown = config.limits.shutdown;
-    let tcp = bind(address).await?;
+    let tcp = bind(address)?;
     let scheme = config.tls.as_ref().map_or("http", |_| "https");
     let url = match &config.url {
         Some(url) => url.clone(),
         None => format!("{scheme}://{}", tcp.local_addr()?),
     };
-    let listener = Listener::new(
-        tcp,
-        config.limits.connections,
-        config.limits.request_time,
-        config.tls.clone(),
-    )
-    .context("`tls`")?;
     let (api, errands) = open(config, url.clone(), secrets).await?;
     let api = Arc::new(api);
+    let limits = &api.config.limits;
+    let connections = Connections::new(
+        limits.connections,
+        limits.connections_by_address,
+        api.config.proxies.clone(),
+    );
+    let listener = Listener::new(
+        tcp,
+        Arc::clone(&connections),
+        limits.patience,
+        api.config.tls.clone(),
+        refused(Arc::clone(&api)),
+    )
+    .context("`tls`")?;
     let metrics = match api.config.metrics {
         None => None,
         Some(address) => Some(serve_metrics(&api, address).await?),
@@ -67,6 +75,7 @@ pub(crate) async fn serve(
     let name = glovebox_catalog::digest(&format!("{}-{}", now(), std::process::id()));
     let name = name.get(..6).unwrap_or("server").to_owned();
     let gate = Gate::new(routes::all(&api), Arc::clone(&api), name);
+    let watched = Watched::new(gate, connections);
     api.audit
         .record(Event::new(Action::ServerStart, Outcome::Success))
         .await?;
@@ -76,8 +85,7 @@ pub(crate) async fn serve(
     let worker = tokio::spawn(Arc::clone(&api.runs).work());
     ready(&url);
     Server::new_with_acceptor(listener)
-        .idle_timeout(IDLE)
-        .run_with_graceful_shutdown(gate, stop, Some(shutdown))
+        .run_with_graceful_shutdown(watched, stop, Some(shutdown))
         .await
         .context("the server stopped")?;
     keeper.abort();
@@ -88,6 +96,7 @@ pub(crate) async fn serve(
     // What cannot finish within this stops where it can go on later.
     api.runs.stop(shutdown).await;
     worker.abort();
+    api.record_counts(true).await;
     api.audit
         .record(Event::new(Action::ServerStop, Outcome::Success))
         .await?;
@@ -96,18 +105,37 @@ pub(crate) async fn serve(
     Ok(())
 }
 
-async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
+fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    listener::bind(address)
         .with_context(|| format!("cannot listen on {address}; another program may"))
+}
+
+/// Records that an address had its share of connections.
+fn refused(api: Arc<Api>) -> listener::Refused {
+    Box::new(move |address| {
+        let mut event = Event::new(Action::Authentication, Outcome::Failure).reason("connections");
+        event.from = Some(address);
+        if let Some(event) = api.tally.count(event, std::time::Instant::now()) {
+            let audit = api.audit.clone();
+            // Who takes connections does not wait for the disk.
+            tokio::spawn(async move { audit.record(event).await });
+        }
+    })
 }
 
 /// Metrics without a token, for a port that only Prometheus reaches.
 async fn serve_metrics(api: &Arc<Api>, address: SocketAddr) -> anyhow::Result<JoinHandle<()>> {
-    let limits = &api.config.limits;
-    let listener = Listener::new(bind(address).await?, 16, limits.request_time, None)?;
-    let route = Route::new().at("/metrics", get(routes::plain::Metrics(Arc::clone(api))));
-    let server = Server::new_with_acceptor(listener).idle_timeout(IDLE);
+    let patience = api.config.limits.patience;
+    let connections = Connections::new(READERS, READERS, Vec::new());
+    let shared = Arc::clone(&connections);
+    // Their port is not a client's.
+    let listener = Listener::new(bind(address)?, shared, patience, None, Box::new(|_| {}))?;
+    let all = routes::plain::Metrics {
+        api: Arc::clone(api),
+        all: true,
+    };
+    let route = Watched::new(Route::new().at("/metrics", get(all)), connections);
+    let server = Server::new_with_acceptor(listener);
     Ok(tokio::spawn(async move {
         if let Err(error) = server.run(route).await {
             tracing::error!(%error, "metrics are not served any more");
@@ -157,8 +185,7 @@ async fn open(
         name,
     )
     .with_context(|| format!("the folder of runs {}", config.runs.folder.display()))?;
-    let roles: Vec<&str> = config.roles.keys().map(String::as_str).collect();
-    let described = openapi::describe(&datasets, &roles, &url);
+    let described = openapi::Descriptions::new(&url);
     for name in config.passwords() {
         let event = Event::new(Action::SecretUse, Outcome::Success).target(name.as_str());
         audit.record(event).await?;
@@ -170,6 +197,7 @@ async fn open(
         lockout: Lockout::default(),
         tokens: Tokens::new(&config.tokens, &url, keys, externals),
         audit,
+        tally: Default::default(),
         limits: Limits::new(&config.limits),
         metrics: Metrics::new(),
         standings: Default::default(),
@@ -186,6 +214,7 @@ async fn keep_house(api: Arc<Api>) {
     loop {
         tokio::time::sleep(HOUSEKEEPING).await;
         api.limits.forget();
+        api.record_counts(false).await;
         let now = now();
         let forgotten = async {
             api.catalog.forget_sessions(now).await?;

@@ -3,6 +3,7 @@
 //! Owns its parts; refuses to decide anything.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use glovebox_catalog::{Catalog, Hasher, Lockout};
 
@@ -14,6 +15,7 @@ use super::limits::Limits;
 use super::metrics::Metrics;
 use super::problem::Problem;
 use super::runs::Runs;
+use super::tally::Tally;
 use super::tokens::Tokens;
 
 /// What every request shares.
@@ -24,6 +26,7 @@ pub(crate) struct Api {
     pub(crate) lockout: Lockout,
     pub(crate) tokens: Tokens,
     pub(crate) audit: Audit,
+    pub(crate) tally: Tally,
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
     pub(crate) standings: Standings,
@@ -31,8 +34,8 @@ pub(crate) struct Api {
     pub(crate) runs: Arc<Runs>,
     /// The datasets' paths, for the rules.
     pub(crate) paths: Vec<String>,
-    /// The API's description, as JSON and as a page.
-    pub(crate) described: super::openapi::Described,
+    /// The API's description, by what one may see of it.
+    pub(crate) described: super::openapi::Descriptions,
 }
 
 impl Api {
@@ -40,13 +43,32 @@ impl Api {
     ///
     /// # Errors
     /// 503 when it cannot be recorded.
-    pub(crate) async fn record(&self, caller: &Caller, mut event: Event) -> Result<(), Problem> {
-        event.from = Some(caller.address);
-        event.request = Some(caller.request.clone());
-        if event.who.is_none() {
-            event.who = caller.principal.as_ref().map(|p| p.who());
+    pub(crate) async fn record(&self, caller: &Caller, event: Event) -> Result<(), Problem> {
+        self.audit.record(by(caller, event)).await?;
+        caller.set_recorded();
+        Ok(())
+    }
+
+    /// The same of what may be done over and over: it is recorded, or counted, and the count
+    /// recorded at the end of the minute.
+    ///
+    /// # Errors
+    /// 503 when it could not be recorded.
+    pub(crate) async fn count(&self, caller: &Caller, event: Event) -> Result<(), Problem> {
+        match self.tally.count(by(caller, event), Instant::now()) {
+            Some(event) => self.audit.record(event).await?,
+            None => self.audit.ready()?,
         }
-        Ok(self.audit.record(event).await?)
+        caller.set_recorded();
+        Ok(())
+    }
+
+    /// Records the counts of minutes that are over, or of all.
+    pub(crate) async fn record_counts(&self, all: bool) {
+        for event in self.tally.over(Instant::now(), all) {
+            // The log says why it was not.
+            let _ = self.audit.record(event).await;
+        }
     }
 
     /// Whether what is about to be done can be recorded, as far as is known: what cannot be is not
@@ -54,4 +76,14 @@ impl Api {
     pub(crate) fn recordable(&self) -> Result<(), Problem> {
         Ok(self.audit.ready()?)
     }
+}
+
+fn by(caller: &Caller, mut event: Event) -> Event {
+    event.from = Some(caller.address);
+    event.request = Some(caller.request.clone());
+    event.route.clone_from(&caller.route);
+    if event.who.is_none() {
+        event.who = caller.principal.as_ref().map(|p| p.who());
+    }
+    event
 }

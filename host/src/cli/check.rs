@@ -47,7 +47,7 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
     if args.connect {
         let mut natives = Vec::new();
         if let Some(source) = source {
-            source.chunks()?;
+            source.probe()?;
             natives = source.natives();
             println!("source  {}: has the declared columns", source.describe());
         }

@@ -55,7 +55,7 @@ struct Call {
     command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done; 1 the run failed; 2 the call or the manifest is wrong; 3 done, but more rows were rejected than `at-most`";
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 the run failed; 2 the call or the manifest is wrong; 3 more rows were rejected than `at-most`, or no row was left to replace what is there";
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum LogFormat {

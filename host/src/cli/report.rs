@@ -9,72 +9,81 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use glovebox_core::RunReport;
 use glovebox_engine::manifest::{Manifest, model};
+use glovebox_files::Staged;
 
 /// Where the report goes as JSON; opened before the first row, so that a run does not end in an
-/// error about its report.
+/// error about its report, nor takes the place of another run's.
 pub(super) enum Destination {
     Stdout,
-    File { path: PathBuf, file: File },
+    File {
+        path: PathBuf,
+        staged: Staged,
+    },
+    /// A pipe or a device, whose place nothing can take.
+    Pipe {
+        path: PathBuf,
+        file: File,
+    },
 }
 
 impl Destination {
-    pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
+    /// `resumes` is whether the run may be another process's, which is not waited for.
+    pub(super) fn open(path: &Path, resumes: bool) -> anyhow::Result<Self> {
         if path.as_os_str() == "-" {
             return Ok(Destination::Stdout);
         }
-        // What is there stays until there is a report to take its place.
-        let file = File::options()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .with_context(|| format!("cannot write the report to {}", path.display()))?;
-        Ok(Destination::File {
-            path: path.to_owned(),
-            file,
-        })
+        let path = path.to_owned();
+        let there = std::fs::metadata(&path);
+        if there.is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+            let file = File::options()
+                .write(true)
+                .open(&path)
+                .with_context(|| refused(&path))?;
+            return Ok(Destination::Pipe { path, file });
+        }
+        let staged = match resumes {
+            true => Staged::succeed(&path),
+            false => Staged::create(&path),
+        };
+        let staged = staged.with_context(|| refused(&path))?;
+        Ok(Destination::File { path, staged })
     }
 
     /// After a failed run: a report of an earlier one would pass for this one's.
     pub(super) fn discard(&self) {
-        if let Destination::File { path, .. } = self
-            && path.is_file()
-        {
+        if let Destination::File { staged, .. } = self {
             // The run's own error is the one to report.
-            let _ = std::fs::remove_file(path);
+            let _ = std::fs::remove_file(staged.target());
         }
     }
 
     pub(super) fn write(self, report: &RunReport) -> anyhow::Result<()> {
-        let json = serde_json::to_string_pretty(report).context("report")?;
-        match self {
-            Destination::Stdout => match writeln!(std::io::stdout(), "{json}") {
-                // Whoever closed standard output does not want the report.
-                Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => {}
-                written => {
-                    written.context("the rows are stored, but the report was not written")?
-                }
-            },
-            Destination::File { path, mut file } => file
-                .metadata()
-                // A pipe or a device cannot be cut.
-                .and_then(|meta| {
-                    if meta.is_file() {
-                        file.set_len(0)
-                    } else {
-                        Ok(())
-                    }
-                })
-                .and_then(|()| writeln!(file, "{json}"))
-                .with_context(|| {
-                    format!(
-                        "the rows are stored, but the report could not be written to {}",
-                        path.display()
-                    )
-                })?,
-        }
-        Ok(())
+        let json = serde_json::to_string_pretty(report).context("report")? + "\n";
+        let (path, written) = match self {
+            Destination::Stdout => {
+                return match std::io::stdout().write_all(json.as_bytes()) {
+                    // Whoever closed standard output does not want the report.
+                    Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+                    written => written.context("the run is over, but its report was not written"),
+                };
+            }
+            Destination::File { path, mut staged } => {
+                let written = staged.write(json.as_bytes());
+                (path, written.and_then(|()| staged.publish()))
+            }
+            Destination::Pipe { path, mut file } => (path, file.write_all(json.as_bytes())),
+        };
+        written.with_context(|| {
+            format!(
+                "the run is over, but its report could not be written to {}",
+                path.display()
+            )
+        })
     }
+}
+
+fn refused(path: &Path) -> String {
+    format!("cannot write the report to {}", path.display())
 }
 
 pub(super) fn print(report: &RunReport) {
@@ -103,6 +112,20 @@ fn write_report(report: &RunReport, out: &mut impl Write) -> std::io::Result<()>
             .map(|bytes| format!(", {} MiB at most", bytes >> 20))
             .unwrap_or_default()
     )?;
+    if report.withheld_rows > 0 {
+        writeln!(
+            out,
+            "  {} good rows withheld: what was there stays",
+            report.withheld_rows
+        )?;
+    }
+    if report.superseded_rows > 0 {
+        writeln!(
+            out,
+            "  {} of them gave way to a later row with the same key",
+            report.superseded_rows
+        )?;
+    }
     if report.resumed_rows > 0 {
         writeln!(
             out,
@@ -164,6 +187,9 @@ fn write_report(report: &RunReport, out: &mut impl Write) -> std::io::Result<()>
         if let Some(place) = report.fault_places.get(fault) {
             writeln!(out, "    the first in its function {place}")?;
         }
+    }
+    for note in &report.notes {
+        writeln!(out, "  note: {note}")?;
     }
     if let Some(path) = report.rejects_path.as_ref().filter(|_| rows.rejected > 0) {
         writeln!(out, "  rejects: {path}")?;

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::Context;
 use glovebox_core::{RunOutcome, RunReport, Source};
 use glovebox_engine::manifest::Manifest;
+use glovebox_engine::manifest::model::{Mode, SinkTarget};
 use glovebox_engine::{ArmedStep, Progress, RerunError, Run, Selection, Start, arm, can_rerun};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -136,7 +137,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
             return Ok(Exit::Usage);
         }
     };
-    let report_file = args.report.as_deref().map(Destination::open).transpose()?;
+    let report_file = args.report.as_deref();
+    let report_file = report_file
+        .map(|path| Destination::open(path, args.resume))
+        .transpose()?;
     let workers = args.workers.map_or_else(cores, usize::from);
     announce_cost(&steps, source.as_ref(), only.as_ref());
 
@@ -207,13 +211,42 @@ fn only(args: &Args, manifest: &Manifest) -> Result<Option<Selection>, RerunErro
     Ok(Some(only.of_run(args.of_run.clone())))
 }
 
+/// Whether a run's rows take the place of others.
+fn replaces(manifest: &Manifest) -> bool {
+    match &manifest.sink.target {
+        SinkTarget::Sqlite(sink) => sink.mode != Mode::Append,
+        SinkTarget::Postgres(sink) => sink.mode != Mode::Append,
+        SinkTarget::Csv(sink) => sink.mode != Mode::Append,
+        SinkTarget::Jsonl(sink) => sink.mode != Mode::Append,
+        SinkTarget::Parquet(_) => true,
+    }
+}
+
 fn exit(report: &RunReport, manifest: &Manifest) -> Exit {
     match report.outcome {
         RunOutcome::Done => Exit::Done,
         RunOutcome::TooManyRejects => {
+            let rest = match report.withheld_rows {
+                0 if report.rows.stored > 0 || !replaces(manifest) => "the rest is stored".into(),
+                0 => "nothing is stored, and what was there stays".into(),
+                good => format!(
+                    "nothing is stored, and what was there stays; {good} good rows are \
+                     withheld"
+                ),
+            };
             eprintln!(
-                "error: {} of {} rows were rejected, more than `at-most` in {} allows; the rest is stored",
+                "error: {} of {} rows were rejected, more than `at-most` in {} allows; {rest}",
                 report.rows.rejected,
+                report.rows.read,
+                manifest.file.display()
+            );
+            Exit::TooManyRejects
+        }
+        RunOutcome::NoRows => {
+            eprintln!(
+                "error: of {} rows that were read, none is left to take the place of those that \
+                 are there, which stay; where that is meant, write `replace-with-nothing: true` \
+                 in the sink of {}",
                 report.rows.read,
                 manifest.file.display()
             );
@@ -229,7 +262,7 @@ fn trace(pipeline: &str, began: SystemTime, report: Option<&RunReport>) {
     }
     let outcome = match report.map(|r| r.outcome) {
         Some(RunOutcome::Done) => "done",
-        Some(RunOutcome::TooManyRejects) => "rejected",
+        Some(RunOutcome::TooManyRejects | RunOutcome::NoRows) => "rejected",
         None => "failed",
     };
     let ran = telemetry::Ran {

@@ -4,7 +4,6 @@
 //! argument, since arguments stand in the shell's history and in every process list.
 
 use std::io::{self, IsTerminal, Read};
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
@@ -16,9 +15,12 @@ use glovebox_engine::Toolbox;
 
 use super::{Exit, serve};
 use crate::api;
-use crate::api::audit::{self, Audit, Event, Outcome};
 use crate::api::config::Config;
 use crate::compose::Composed;
+
+mod record;
+
+use record::Record;
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -51,7 +53,7 @@ enum Action {
     },
     /// List users and their roles
     List,
-    /// Shut a user out, at once
+    /// Shut a user out, at once, which ends their sessions and API keys
     Disable {
         /// The user's name
         name: String,
@@ -69,7 +71,7 @@ enum Action {
         #[arg(long = "role", value_name = "ROLE", required = true)]
         roles: Vec<String>,
     },
-    /// Give a user another password, which ends their sessions
+    /// Give a user another password, which ends their sessions and API keys
     Password {
         /// The user's name
         name: String,
@@ -90,6 +92,22 @@ enum Action {
         /// Days until it stops working
         #[arg(long, default_value = "90", value_parser = clap::value_parser!(u16).range(1..=366))]
         days: u16,
+    },
+    /// List a user's API keys
+    Keys {
+        /// The user's name
+        name: String,
+    },
+    /// End an API key of a user's, or all their keys and sessions
+    Revoke {
+        /// The user's name
+        name: String,
+        /// The key's id, as `glovebox user keys` shows it
+        #[arg(required_unless_present = "all")]
+        key: Option<String>,
+        /// Every key and every session that they have
+        #[arg(long, conflicts_with = "key")]
+        all: bool,
     },
 }
 
@@ -114,46 +132,6 @@ pub(super) fn user(args: Args) -> anyhow::Result<Exit> {
         done
     })?;
     Ok(Exit::Done)
-}
-
-/// What a command does, for the audit log; opened before it is done.
-struct Record(Option<(Audit, Event)>);
-
-impl Record {
-    fn open(config: &Config, secrets: api::Secrets<'_>, action: &Action) -> anyhow::Result<Self> {
-        let (what, name) = match action {
-            Action::List => return Ok(Record(None)),
-            Action::Add { name, .. } => (audit::Action::UserAdd, name),
-            Action::Disable { name }
-            | Action::Enable { name }
-            | Action::Roles { name, .. }
-            | Action::Password { name, .. } => (audit::Action::UserChange, name),
-            Action::Key { name, .. } => (audit::Action::KeyAdd, name),
-        };
-        // What is no name may be a password, typed in the wrong place.
-        let name = Name::parse(name)?;
-        let mut event = Event::new(what, Outcome::Success).target(name.as_str());
-        // The system's user: the one who called cannot choose it.
-        let user = std::fs::metadata("/proc/self").map(|m| m.uid());
-        event.who = user.ok().map(|uid| audit::Who {
-            id: format!("uid:{uid}"),
-            name: "command line".into(),
-            by: None,
-        });
-        let options = audit::options(&config.audit, secrets, audit::Writer::Commands)?;
-        Ok(Record(Some((Audit::open(options)?, event))))
-    }
-
-    async fn close(self, done: bool) -> anyhow::Result<()> {
-        let Record(Some((audit, mut event))) = self else {
-            return Ok(());
-        };
-        if !done {
-            event.outcome = Outcome::Failure;
-        }
-        audit.record(event).await?;
-        Ok(audit.close()?)
-    }
 }
 
 async fn act(catalog: &Catalog, config: &Config, action: Action) -> anyhow::Result<()> {
@@ -188,13 +166,16 @@ async fn act(catalog: &Catalog, config: &Config, action: Action) -> anyhow::Resu
         }
         Action::Disable { name } => {
             let user = found(catalog, &name).await?;
-            catalog.set_disabled(&Name::parse(&name)?, true).await?;
-            catalog.close_sessions_of(&user.id, now).await?;
+            catalog
+                .set_disabled(&Name::parse(&name)?, true, now)
+                .await?;
             println!("disabled `{}`", user.name);
         }
         Action::Enable { name } => {
             let user = found(catalog, &name).await?;
-            catalog.set_disabled(&Name::parse(&name)?, false).await?;
+            catalog
+                .set_disabled(&Name::parse(&name)?, false, now)
+                .await?;
             println!("enabled `{}`", user.name);
         }
         Action::Roles { name, roles } => {
@@ -212,7 +193,7 @@ async fn act(catalog: &Catalog, config: &Config, action: Action) -> anyhow::Resu
                 .await?;
             catalog.set_password(&name, &hash, now).await?;
             println!(
-                "`{}` has another password; their sessions are over",
+                "`{}` has another password; their sessions and API keys are over",
                 user.name
             );
             password.shown.print();
@@ -239,6 +220,7 @@ async fn act(catalog: &Catalog, config: &Config, action: Action) -> anyhow::Resu
                 label: &label,
                 roles: &roles,
                 expires: now + i64::from(days) * DAY,
+                session: None,
             };
             let (key, token) = catalog.add_key(new, now).await?;
             eprintln!(
@@ -246,6 +228,40 @@ async fn act(catalog: &Catalog, config: &Config, action: Action) -> anyhow::Resu
                 key.id
             );
             println!("{}", token.expose());
+        }
+        Action::Keys { name } => {
+            let user = found(catalog, &name).await?;
+            for key in catalog.keys_of(&user.id).await? {
+                let state = match key.revoked {
+                    Some(_) => "  revoked",
+                    None if key.expires <= now => "  expired",
+                    None => "",
+                };
+                let label = key.label.escape_debug();
+                println!("{}  {}  {label}{state}", key.id, key.roles);
+            }
+        }
+        Action::Revoke { name, key, .. } => {
+            let user = found(catalog, &name).await?;
+            match key {
+                Some(key) => {
+                    ensure!(
+                        catalog.revoke_key(&user.id, &key, now).await?,
+                        "`{}` has no key of that id that works; `glovebox user keys {}` shows all",
+                        user.name,
+                        user.name
+                    );
+                    println!("{key} works no more");
+                }
+                None => {
+                    let keys = catalog.revoke_keys_of(&user.id, now).await?;
+                    let sessions = catalog.close_sessions_of(&user.id, now).await?;
+                    println!(
+                        "ended what `{}` had: API keys: {keys}, sessions: {sessions}",
+                        user.name
+                    );
+                }
+            }
         }
     }
     Ok(())

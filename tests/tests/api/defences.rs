@@ -12,7 +12,9 @@ fn every_error_is_a_problem_of_one_form_with_all_headers() {
     let server = Server::start("");
     for (method, target, status, kind) in [
         ("GET", "/", 404, "not-found"),
-        ("GET", "/nothing", 404, "not-found"),
+        ("GET", "/Nothing", 404, "not-found"),
+        // There might be a dataset of that name.
+        ("GET", "/nothing", 401, "unauthorized"),
         ("GET", "/healthz/", 404, "not-found"),
         ("GET", "//healthz", 404, "not-found"),
         ("GET", "/../healthz", 404, "not-found"),

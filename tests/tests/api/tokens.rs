@@ -107,7 +107,7 @@ fn a_token_that_is_not_ours_is_told_so_by_rfc_6750() {
     let failures = server
         .audit()
         .into_iter()
-        .filter(|e| e["event.action"] == "denied");
+        .filter(|e| e["event.reason"] == "unauthorized");
     assert_eq!(failures.count(), 8);
 }
 

@@ -173,6 +173,14 @@ fn told(report: &Value) -> String {
             reject["rows"]
         );
     }
+    for note in report
+        .get("notes")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        let _ = writeln!(told, "note: {}", text(note));
+    }
     if let Some(faults) = report.get("faults").and_then(Value::as_object) {
         for (fault, times) in faults {
             let _ = writeln!(told, "fault, {times} times: {fault}");

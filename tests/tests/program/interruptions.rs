@@ -49,7 +49,7 @@ fn prepared(sink: &str) -> Pipeline {
 fn under_way(pipeline: &Pipeline) -> Running {
     let mut running = pipeline.start(&["run", "slow.yaml"]);
     running.until("the run begins", |_| {
-        let staged = |name: &String| name.starts_with(".glovebox-rejects-");
+        let staged = |name: &String| name == ".rejects.jsonl.glovebox-lock";
         pipeline.names().iter().any(staged)
     });
     // Let the sink open and the workers begin.
@@ -89,16 +89,26 @@ fn ctrl_c_leaves_an_old_file_untouched_and_nothing_beside_it() {
 
 #[test]
 fn ctrl_c_leaves_no_file_where_there_was_none() {
-    let sink = "sqlite: { path: out.db, table: things }";
-    for (sink, new) in [(FILES[0], "out.csv"), (sink, "out.db")] {
-        let pipeline = prepared(sink);
-        fs::remove_file(pipeline.path(new)).unwrap();
-        let names = pipeline.names();
-        let running = under_way(&pipeline);
-        running.signal("INT");
-        let _ = running.end().ends_with(1);
-        assert_eq!(pipeline.names(), names);
-    }
+    let pipeline = prepared(FILES[0]);
+    fs::remove_file(pipeline.path("out.csv")).unwrap();
+    let names = pipeline.names();
+    let running = under_way(&pipeline);
+    running.signal("INT");
+    let _ = running.end().ends_with(1);
+    assert_eq!(pipeline.names(), names);
+}
+
+#[test]
+fn ctrl_c_leaves_a_new_database_empty_since_others_may_have_opened_it() {
+    let pipeline = prepared("sqlite: { path: out.db, table: things }");
+    let names = pipeline.names();
+    fs::remove_file(pipeline.path("out.db")).unwrap();
+    let running = under_way(&pipeline);
+    running.signal("INT");
+    let _ = running.end().ends_with(1);
+    assert_eq!(pipeline.names(), names);
+    let tables = sqlite::query(&pipeline.path("out.db"), "SELECT name FROM sqlite_schema");
+    assert!(tables.is_empty(), "{tables:?}");
 }
 
 #[test]
@@ -115,7 +125,7 @@ fn ctrl_c_is_heard_while_a_pipe_is_silent() {
     running.signal("INT");
     let ran = running.end().ends_with(1);
     let _ = ran.says("stopped on request\nnothing was stored");
-    assert_eq!(pipeline.names(), ["manifest.yaml"]);
+    assert_eq!(pipeline.names(), ["manifest.yaml", "out.db"]);
 }
 
 #[test]
@@ -268,7 +278,7 @@ fn a_killed_run_goes_on_where_it_stood_in_sqlite_and_begins_anew_in_a_file() {
 
         let sink = format!("csv: {{ path: out.csv, mode: {mode} }}");
         let pipeline = killed_half_way(&sink, |pipeline| {
-            size(pipeline, ".glovebox-", ".part") > 1_000_000
+            size(pipeline, ".glovebox-out.csv-", ".part") > 1_000_000
         });
         assert_eq!(pipeline.read("out.csv").lines().count(), 3, "{mode}");
         go_on(&pipeline);

@@ -154,6 +154,8 @@ pub struct Event {
     rows: Option<u64>,
     #[serde(rename = "labels.columns", skip_serializing_if = "Vec::is_empty")]
     columns: Vec<String>,
+    #[serde(rename = "labels.count", skip_serializing_if = "Option::is_none")]
+    count: Option<u64>,
 }
 
 impl Event {
@@ -181,6 +183,7 @@ impl Event {
             key: None,
             rows: None,
             columns: Vec::new(),
+            count: None,
         }
     }
 
@@ -274,6 +277,12 @@ impl Event {
     /// How many rows.
     pub fn rows(mut self, rows: u64) -> Self {
         self.rows = Some(rows);
+        self
+    }
+
+    /// That it happened so often, besides what was recorded one by one.
+    pub fn count(mut self, times: u64) -> Self {
+        self.count = Some(times);
         self
     }
 

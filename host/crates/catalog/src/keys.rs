@@ -39,6 +39,9 @@ pub struct NewKey<'a> {
     pub roles: &'a Roles,
     /// When it stops working, in seconds since 1970.
     pub expires: i64,
+    /// The session in which it is asked for: what ends that by a reset ends the key, however late
+    /// it is stored. None on the command line.
+    pub session: Option<&'a str>,
 }
 
 /// A key that works, and its user.
@@ -49,6 +52,21 @@ pub struct KeyHolder {
     /// Its user, with the roles that the key may use now.
     pub user: User,
 }
+
+/// A key that works, by what is compared with `$1`.
+macro_rules! holder {
+    ($by:literal) => {
+        concat!(
+            "SELECT k.id, k.roles, u.id, u.name, u.roles, u.disabled, u.created \
+             FROM api_keys k JOIN users u ON u.id = k.user_id WHERE ",
+            $by,
+            " = $1 AND k.revoked IS NULL AND k.expires > $2 AND u.disabled = 0 \
+             AND k.generation = u.generation"
+        )
+    };
+}
+const BY_HASH: &str = holder!("k.hash");
+const BY_ID: &str = holder!("k.id");
 
 type Columns = (String, String, String, i64, i64, Option<i64>);
 
@@ -79,8 +97,10 @@ impl Catalog {
             revoked: None,
         };
         on!(self, pool => sqlx::query(
-            "INSERT INTO api_keys (id, hash, user_id, label, roles, created, expires) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO api_keys (id, hash, user_id, label, roles, created, expires, generation) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, COALESCE( \
+               (SELECT generation FROM sessions WHERE id = $8), \
+               (SELECT generation FROM users WHERE id = $3), 0))",
         )
         .bind(&key.id)
         .bind(digest(token.expose()))
@@ -89,6 +109,7 @@ impl Catalog {
         .bind(new.roles.stored())
         .bind(now)
         .bind(new.expires)
+        .bind(new.session)
         .execute(pool)
         .await?
         .rows_affected());
@@ -101,8 +122,10 @@ impl Catalog {
     /// When the database fails.
     pub async fn keys_of(&self, user_id: &str) -> Result<Vec<ApiKey>> {
         let found: Vec<Columns> = on!(self, pool => sqlx::query_as(
-            "SELECT id, label, roles, created, expires, revoked FROM api_keys \
-             WHERE user_id = $1 ORDER BY created DESC, id LIMIT 1000",
+            "SELECT k.id, k.label, k.roles, k.created, k.expires, COALESCE(k.revoked, \
+               CASE WHEN k.generation < u.generation THEN u.reset END) \
+             FROM api_keys k JOIN users u ON u.id = k.user_id \
+             WHERE k.user_id = $1 ORDER BY k.created DESC, k.id LIMIT 1000",
         )
         .bind(user_id)
         .fetch_all(pool)
@@ -127,21 +150,46 @@ impl Catalog {
         Ok(changed > 0)
     }
 
+    /// Revokes every key of a user's; how many worked until then is told.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn revoke_keys_of(&self, user_id: &str, now: i64) -> Result<u64> {
+        Ok(on!(self, pool => sqlx::query(
+            "UPDATE api_keys SET revoked = $2 WHERE user_id = $1 AND revoked IS NULL \
+             AND expires > $2 \
+             AND generation = (SELECT generation FROM users WHERE id = $1)",
+        )
+        .bind(user_id)
+        .bind(now)
+        .execute(pool)
+        .await?
+        .rows_affected()))
+    }
+
     /// Whose key that is, if it works now.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn key_holder(&self, token: &str, now: i64) -> Result<Option<KeyHolder>> {
+        self.holder(BY_HASH, &digest(token), now).await
+    }
+
+    /// The same by the key's id, for what began with it a while ago.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn key_holder_by_id(&self, key: &str, now: i64) -> Result<Option<KeyHolder>> {
+        self.holder(BY_ID, key, now).await
+    }
+
+    async fn holder(&self, sql: &'static str, value: &str, now: i64) -> Result<Option<KeyHolder>> {
         type Row = (String, String, String, String, String, i64, i64);
-        let found: Option<Row> = on!(self, pool => sqlx::query_as(
-            "SELECT k.id, k.roles, u.id, u.name, u.roles, u.disabled, u.created \
-             FROM api_keys k JOIN users u ON u.id = k.user_id \
-             WHERE k.hash = $1 AND k.revoked IS NULL AND k.expires > $2 AND u.disabled = 0",
-        )
-        .bind(digest(token))
-        .bind(now)
-        .fetch_optional(pool)
-        .await?);
+        let found: Option<Row> = on!(self, pool => sqlx::query_as(sql)
+            .bind(value)
+            .bind(now)
+            .fetch_optional(pool)
+            .await?);
         Ok(
             found.map(|(key, scope, id, name, roles, disabled, created)| {
                 let mut user = User::read((id, name, roles, disabled, created));

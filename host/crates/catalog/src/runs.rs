@@ -17,7 +17,7 @@ pub enum RunState {
     Running,
     /// Every row has its fate.
     Done,
-    /// Done, and more rows were rejected than the manifest allows.
+    /// More rows were rejected than the manifest allows, or none was left to replace others.
     Rejected,
     /// It failed; `problem` says why.
     Failed,

@@ -5,7 +5,7 @@
 
 use crate::random::id;
 use crate::store::on;
-use crate::users::{Columns, User};
+use crate::users::{Columns, Credentials, User};
 use crate::{Catalog, Result, Token, digest, token};
 
 /// An open session and the token that carries it on.
@@ -22,7 +22,9 @@ pub struct Session {
 pub struct Standing {
     /// Its user, with the roles they have now.
     pub user: User,
-    /// Whether it is neither revoked nor over, and its user not disabled.
+    /// When its user logged in, in seconds since 1970; carrying it on does not change that.
+    pub since: i64,
+    /// Whether it is neither revoked nor over, and its user neither disabled nor reset since.
     pub live: bool,
 }
 
@@ -38,27 +40,39 @@ pub enum Rotation {
 }
 
 impl Catalog {
-    /// Opens a session until `ends`.
+    /// Opens a session until `ends` for whoever was found with these credentials; none if the
+    /// password was changed or the user shut out since they were read.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn open_session(&self, user_id: &str, now: i64, ends: i64) -> Result<Session> {
+    pub async fn open_session(
+        &self,
+        found: &Credentials,
+        now: i64,
+        ends: i64,
+    ) -> Result<Option<Session>> {
         let session = id("ses_")?;
-        on!(self, pool => sqlx::query(
-            "INSERT INTO sessions (id, user_id, created, ends) VALUES ($1, $2, $3, $4)",
+        let opened = on!(self, pool => sqlx::query(
+            "INSERT INTO sessions (id, user_id, created, ends, generation) \
+             SELECT $1, id, $3, $4, generation FROM users \
+             WHERE id = $2 AND password = $5 AND disabled = 0",
         )
         .bind(&session)
-        .bind(user_id)
+        .bind(&found.user.id)
         .bind(now)
         .bind(ends)
+        .bind(&found.password.0)
         .execute(pool)
         .await?
         .rows_affected());
+        if opened == 0 {
+            return Ok(None);
+        }
         let refresh = self.add_refresh(&session, ends).await?;
-        Ok(Session {
+        Ok(Some(Session {
             id: session,
             refresh,
-        })
+        }))
     }
 
     async fn add_refresh(&self, session: &str, expires: i64) -> Result<Token> {
@@ -80,19 +94,20 @@ impl Catalog {
     /// # Errors
     /// When the database fails.
     pub async fn standing(&self, session: &str, now: i64) -> Result<Option<Standing>> {
-        type Row = (String, String, String, i64, i64, i64, Option<i64>);
+        type Row = (String, String, String, i64, i64, i64, i64, Option<i64>);
         let found: Option<Row> = on!(self, pool => sqlx::query_as(
-            "SELECT u.id, u.name, u.roles, u.disabled, u.created, s.ends, s.revoked \
+            "SELECT u.id, u.name, u.roles, u.disabled, u.created, s.created, s.ends, \
+               CASE WHEN s.generation = u.generation THEN s.revoked ELSE s.ends END \
              FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1",
         )
         .bind(session)
         .fetch_optional(pool)
         .await?);
         Ok(
-            found.map(|(id, name, roles, disabled, created, ends, revoked)| {
+            found.map(|(id, name, roles, disabled, created, since, ends, over)| {
                 let user = User::read((id, name, roles, disabled, created));
-                let live = revoked.is_none() && now < ends && !user.disabled;
-                Standing { user, live }
+                let live = over.is_none() && now < ends && !user.disabled;
+                Standing { user, since, live }
             }),
         )
     }
@@ -114,7 +129,9 @@ impl Catalog {
         .await?);
         if let Some((session, ends)) = won {
             return match self.standing(&session, now).await? {
-                Some(Standing { user, live: true }) => {
+                Some(Standing {
+                    user, live: true, ..
+                }) => {
                     let refresh = self.add_refresh(&session, ends).await?;
                     let session = Session {
                         id: session,

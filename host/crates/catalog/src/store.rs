@@ -22,6 +22,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "catalog", include_str!("../migrations/0001_catalog.sql")),
     (2, "runs", include_str!("../migrations/0002_runs.sql")),
     (3, "reruns", include_str!("../migrations/0003_reruns.sql")),
+    (
+        4,
+        "generations",
+        include_str!("../migrations/0004_generations.sql"),
+    ),
 ];
 
 /// Where the catalog is.

@@ -140,16 +140,19 @@ impl Catalog {
         ))
     }
 
-    /// Shuts a user out, or lets them in again; false if there is none of that name.
+    /// Shuts a user out, which ends their sessions and keys for good, or lets them in again; false if
+    /// there is none of that name.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn set_disabled(&self, name: &Name, disabled: bool) -> Result<bool> {
+    pub async fn set_disabled(&self, name: &Name, disabled: bool, now: i64) -> Result<bool> {
         let changed = on!(self, pool => sqlx::query(
-            "UPDATE users SET disabled = $2 WHERE name = $1",
+            "UPDATE users SET disabled = $2, generation = generation + $2, \
+             reset = CASE WHEN $2 = 1 THEN $3 ELSE reset END WHERE name = $1",
         )
         .bind(name.as_str())
         .bind(i64::from(disabled))
+        .bind(now)
         .execute(pool)
         .await?
         .rows_affected());
@@ -172,8 +175,8 @@ impl Catalog {
         Ok(changed > 0)
     }
 
-    /// Gives a user another password and ends all of their sessions; false if there is none of
-    /// that name.
+    /// Gives a user another password and ends all of their sessions and keys; false if there is
+    /// none of that name.
     ///
     /// # Errors
     /// When the database fails.
@@ -184,25 +187,26 @@ impl Catalog {
         now: i64,
     ) -> Result<bool> {
         let changed = on!(self, pool => sqlx::query(
-            "UPDATE users SET password = $2 WHERE name = $1",
+            "UPDATE users SET password = $2, generation = generation + 1, reset = $3 \
+             WHERE name = $1",
         )
         .bind(name.as_str())
         .bind(&password.0)
-        .execute(pool)
-        .await?
-        .rows_affected());
-        if changed == 0 {
-            return Ok(false);
-        }
-        on!(self, pool => sqlx::query(
-            "UPDATE sessions SET revoked = $2 WHERE revoked IS NULL AND user_id = \
-             (SELECT id FROM users WHERE name = $1)",
-        )
-        .bind(name.as_str())
         .bind(now)
         .execute(pool)
         .await?
         .rows_affected());
-        Ok(true)
+        Ok(changed > 0)
+    }
+
+    /// The roles of each user who is not shut out.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn roles_in_use(&self) -> Result<Vec<Roles>> {
+        let found: Vec<(String,)> = on!(self, pool => {
+            sqlx::query_as("SELECT roles FROM users WHERE disabled = 0").fetch_all(pool).await?
+        });
+        Ok(found.iter().map(|(roles,)| Roles::read(roles)).collect())
     }
 }

@@ -27,6 +27,29 @@ pub(crate) trait Bounds: Clone + Send {
 
     /// How many bytes stand before the first record.
     fn blank(&self, bytes: &[u8]) -> usize;
+
+    /// What is known where the last scan said that the bytes may be cut; none where that is what
+    /// is known before the first record.
+    fn behind(&self) -> Option<Self> {
+        None
+    }
+
+    /// Where, in all bytes taken in, a record seems to begin within one that has no end, and what
+    /// is known there.
+    fn again(&self) -> Option<(usize, Self)> {
+        None
+    }
+
+    /// What the stream lacks if it ends now, between two records.
+    fn missing_end(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Why a stream in which a record that is too long has no end cannot be read; none if the
+    /// record alone is lost.
+    fn endless(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// What a scan saw.
@@ -63,6 +86,8 @@ pub(crate) struct Chunks<B> {
     /// Bytes that were read and belong to the next chunk.
     carry: Vec<u8>,
     ended: bool,
+    /// Whether the last chunk was handed out.
+    complete: bool,
     index: u64,
     row: u64,
     line: u64,
@@ -85,6 +110,7 @@ impl<B: Bounds> Chunks<B> {
             head: None,
             carry: Vec::new(),
             ended: false,
+            complete: false,
             index: 0,
             row: 0,
             line: 1,
@@ -135,12 +161,18 @@ impl<B: Bounds> Chunks<B> {
         Ok(self.carry.get(..end).unwrap_or_default())
     }
 
-    /// The first bytes, which stay to be read: a chunk of them, or all there are.
-    pub(crate) fn peek(&mut self) -> Result<&[u8], SourceError> {
+    /// The first bytes, which stay to be read: so many of them, or all there are.
+    pub(crate) fn peek(&mut self, most: usize) -> Result<&[u8], SourceError> {
         let mut bytes = std::mem::take(&mut self.carry);
-        self.fill(&mut bytes, self.options.chunk_bytes)?;
+        self.fill(&mut bytes, most)?;
         self.carry = bytes;
-        Ok(&self.carry)
+        Ok(self.carry.get(..most).unwrap_or(&self.carry))
+    }
+
+    /// What is known before the first record.
+    pub(crate) fn begin(&mut self, start: B, suspect: &'static str) {
+        self.start = start;
+        self.options.suspect = suspect;
     }
 
     /// Goes past the first `len` bytes, which [`Chunks::first_record`] showed.
@@ -208,6 +240,14 @@ impl<B: Bounds> Chunks<B> {
                 break end;
             }
             if self.ended {
+                if let Some(problem) = bounds.endless() {
+                    return Err(SourceError::Shape {
+                        place: self.place.clone(),
+                        problem: format!(
+                            "the record that begins in line {line} has no end: {problem}"
+                        ),
+                    });
+                }
                 break bytes.len();
             }
             self.line += newlines(&bytes);
@@ -215,16 +255,49 @@ impl<B: Bounds> Chunks<B> {
             bytes.clear();
             self.fill(&mut bytes, self.options.chunk_bytes)?;
         };
+        if let Some(behind) = bounds.behind() {
+            self.start = behind;
+        }
         let mut chunk = self.cut(bytes, end, 0);
         chunk.bytes = Vec::new();
+        self.reject(
+            &mut chunk,
+            line,
+            too_long(self.options.max_record, self.options.suspect),
+        );
+        Ok(chunk)
+    }
+
+    /// Adds a row without bytes behind those of a chunk.
+    fn reject(&mut self, chunk: &mut Chunk, line: u64, violation: Violation) {
         chunk.rejects.push(Reject {
             row: self.row,
             file: None,
             line: Some(line),
-            violations: vec![too_long(self.options.max_record, self.options.suspect)],
+            violations: vec![violation],
         });
         self.row += 1;
-        Ok(chunk)
+    }
+
+    /// The last chunk, and a row that says what the stream lacks, if it does.
+    fn last(&mut self, bytes: Vec<u8>, rows: u64, lacks: Option<&'static str>) -> Chunk {
+        let end = bytes.len();
+        let mut chunk = self.cut(bytes, end, rows);
+        if let Some(problem) = lacks {
+            let line = self.line;
+            self.reject(
+                &mut chunk,
+                line,
+                Violation {
+                    step: "source".into(),
+                    column: None,
+                    rule: "json".into(),
+                    message: problem.into(),
+                },
+            );
+        }
+        self.complete = true;
+        chunk
     }
 }
 
@@ -251,8 +324,10 @@ impl<B: Bounds> ChunkReader for Chunks<B> {
         let mut target = self.options.chunk_bytes;
         loop {
             self.fill(&mut bytes, target)?;
+            // There may be more than was asked for, if somebody has looked ahead.
+            let target_end = bytes.len().min(target);
             while rows < self.options.chunk_rows {
-                let to = bytes.len().min(scanned + PIECE);
+                let to = target_end.min(scanned + PIECE);
                 let Some(piece) = bytes.get(scanned..to).filter(|p| !p.is_empty()) else {
                     break;
                 };
@@ -261,21 +336,33 @@ impl<B: Bounds> ChunkReader for Chunks<B> {
                 cut = seen.cut.map_or(cut, |end| scanned + end);
                 scanned = to;
             }
-            if self.ended && scanned == bytes.len() {
-                rows += u64::from(bounds.within_record());
-                cut = bytes.len();
+            let all = self.ended && scanned == bytes.len();
+            let too_long = scanned > self.options.max_record.max(self.options.chunk_bytes);
+            if (all && bounds.within_record() || cut == 0 && too_long)
+                && let Some((again, start)) = bounds.again()
+            {
+                self.start = start;
+                return Ok(Some(self.cut(bytes, again, rows + 1)));
+            }
+            if all {
+                let open = bounds.within_record();
+                let lacks = bounds.missing_end().filter(|_| !open);
+                if bytes.is_empty() && (lacks.is_none() || self.complete) {
+                    return Ok(None);
+                }
+                return Ok(Some(self.last(bytes, rows + u64::from(open), lacks)));
             }
             if cut > 0 {
+                if let Some(behind) = bounds.behind() {
+                    self.start = behind;
+                }
                 return Ok(Some(self.cut(bytes, cut, rows)));
             }
-            if bytes.is_empty() {
-                return Ok(None);
-            }
-            if bytes.len() > self.options.max_record.max(self.options.chunk_bytes) {
+            if too_long {
                 return self.skip_record(bytes).map(Some);
             }
-            target = bytes.len() + self.options.chunk_bytes;
-            if self.options.max_record > bytes.len() {
+            target = scanned + self.options.chunk_bytes;
+            if self.options.max_record > scanned {
                 target = target.min(self.options.max_record + 1);
             }
         }

@@ -1,19 +1,18 @@
 //! A file as a sink, whatever its format.
 //!
 //! Owns what `replace` and `append` mean for a file; refuses to add rows to a file of other
-//! columns.
+//! columns, and to put a file without rows in the place of one that may have some.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use glovebox_core::{
-    ChunkRecord, Earlier, Encoder, FinishedChunk, History, Job, KeptReject, Payload, Schema, Sink,
-    SinkError, Totals,
+    ChunkRecord, Earlier, Encoder, FinishedChunk, History, Job, KeptReject, Payload, Published,
+    Schema, Sink, SinkError, Totals,
 };
-
-use crate::staged::Staged;
+use glovebox_files::{Base, Staged, Stamp};
 
 /// What happens to the rows that a file already holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,8 +54,10 @@ pub struct FileSink<F> {
     path: PathBuf,
     mode: Mode,
     format: F,
+    replace_with_nothing: bool,
     schema: Arc<Schema>,
     staged: Option<Staged>,
+    rows: u64,
 }
 
 impl<F: Format> FileSink<F> {
@@ -66,9 +67,17 @@ impl<F: Format> FileSink<F> {
             path: path.into(),
             mode,
             format,
+            replace_with_nothing: false,
             schema: Arc::default(),
             staged: None,
+            rows: 0,
         }
+    }
+
+    /// Whether a run without rows takes the rows away that are there; it does not.
+    pub fn replace_with_nothing(mut self, does: bool) -> Self {
+        self.replace_with_nothing = does;
+        self
     }
 
     fn place(&self) -> String {
@@ -89,24 +98,39 @@ impl<F: Format> FileSink<F> {
         }
     }
 
-    /// The file to be continued, if there is one with something in it, and it fits.
-    fn existing(&self, schema: &Schema) -> Result<Option<File>, SinkError> {
+    /// What is there, and the file to be continued, if it has something in it and fits.
+    fn existing(&self, path: &Path, schema: &Schema) -> Result<(Base, Option<File>), SinkError> {
         if self.mode == Mode::Replace {
-            return Ok(None);
+            return Ok((Base::Any, None));
         }
-        let mut file = match File::open(&self.path) {
+        let mut file = match File::open(path) {
             Ok(file) => file,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok((Base::Missing, None)),
             Err(e) => return Err(self.io(e)),
         };
+        // Before it is copied, so that what is added meanwhile shows.
+        let base = Base::Is(Stamp::of(&file).map_err(|e| self.io(e))?);
         if file.metadata().map_err(|e| self.io(e))?.len() == 0 {
-            return Ok(None);
+            return Ok((base, None));
         }
         self.format
             .fits(&mut BufReader::new(&file), schema)
             .map_err(|problem| self.shape(problem))?;
         file.rewind().map_err(|e| self.io(e))?;
-        Ok(Some(file))
+        Ok((base, Some(file)))
+    }
+
+    /// Whether the file that is there may have rows: it is not what a run without any would write.
+    fn may_have_rows(&self, path: &Path) -> io::Result<bool> {
+        let head = self.format.head(&self.schema);
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(e) => return Err(e),
+        };
+        let mut there = Vec::new();
+        file.take(head.len() as u64 + 1).read_to_end(&mut there)?;
+        Ok(!there.is_empty() && there != head)
     }
 
     fn internal(&self, problem: &str) -> SinkError {
@@ -137,7 +161,7 @@ impl<F: Format> Sink for FileSink<F> {
     fn probe(&mut self, schema: &Schema) -> Result<(), SinkError> {
         self.format.check(schema).map_err(|p| self.shape(p))?;
         Staged::probe(&self.path).map_err(|e| self.io(e))?;
-        self.existing(schema).map(drop)
+        self.existing(&self.path, schema).map(drop)
     }
 
     /// A file keeps no books: it is whole or not there.
@@ -152,13 +176,16 @@ impl<F: Format> Sink for FileSink<F> {
     fn open(&mut self, _: &Job, schema: &Schema) -> Result<Vec<ChunkRecord>, SinkError> {
         self.format.check(schema).map_err(|p| self.shape(p))?;
         let mut staged = Staged::create(&self.path).map_err(|e| self.io(e))?;
-        let written = match self.existing(schema)? {
+        let (base, existing) = self.existing(staged.target(), schema)?;
+        staged.onto(base);
+        let written = match existing {
             Some(mut file) => copy(&mut staged, &mut file),
             None => staged.write(&self.format.head(schema)),
         };
         written.map_err(|e| self.io(e))?;
         self.schema = Arc::new(schema.clone());
         self.staged = Some(staged);
+        self.rows = 0;
         Ok(Vec::new())
     }
 
@@ -170,6 +197,7 @@ impl<F: Format> Sink for FileSink<F> {
         let Some(staged) = &mut self.staged else {
             return Err(self.internal("rows came before the sink was opened"));
         };
+        self.rows += chunk.encoded.rows;
         match chunk.encoded.payload {
             Payload::Empty => Ok(()),
             Payload::Bytes(bytes) => staged.write(&bytes).map_err(|e| self.io(e)),
@@ -177,11 +205,32 @@ impl<F: Format> Sink for FileSink<F> {
         }
     }
 
-    fn commit(&mut self, _: &Totals) -> Result<(), SinkError> {
+    fn appends(&self) -> bool {
+        self.mode == Mode::Append
+    }
+
+    fn commit(&mut self, _: &Totals) -> Result<Published, SinkError> {
         let Some(staged) = self.staged.take() else {
             return Err(self.internal("committed before the sink was opened"));
         };
-        staged.publish().map_err(|e| self.io(e))
+        let kept = self.mode == Mode::Replace
+            && self.rows == 0
+            && !self.replace_with_nothing
+            && self
+                .may_have_rows(staged.target())
+                .map_err(|e| self.io(e))?;
+        if !kept {
+            staged.publish().map_err(|e| self.io(e))?;
+        }
+        Ok(Published {
+            kept,
+            ..Published::default()
+        })
+    }
+
+    fn withhold(&mut self, _: &Totals) -> Result<(), SinkError> {
+        self.staged = None;
+        Ok(())
     }
 
     fn rejects(&mut self, _: &str, _: &mut dyn FnMut(KeptReject)) -> Result<(), SinkError> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow_buffer::BooleanBufferBuilder;
 use arrow_schema::{ArrowError, SchemaRef};
-use glovebox_core::{Batch, DataType, Origin, Reject, Schema, Violation};
+use glovebox_core::{Batch, DataType, Formats, Origin, Reject, Schema, Violation};
 
 /// What is wrong with a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -204,6 +204,19 @@ impl Messages {
             step: "source".into(),
             columns,
         }
+    }
+
+    /// The same, where an operator has said how the text of columns is spelled: then that is what a
+    /// cell was not.
+    pub(crate) fn with_formats(mut self, schema: &Schema, formats: &[Formats]) -> Self {
+        let fields = schema.fields.iter().zip(formats);
+        for (messages, (field, formats)) in self.columns.iter_mut().zip(fields) {
+            if let Some(spelling) = formats.of(field.data_type) {
+                let one = one(field.data_type);
+                messages.type_.1 = format!("`{}` is not {one} by {spelling}", field.name).into();
+            }
+        }
+        self
     }
 
     fn violation(&self, column: usize, flaw: Flaw) -> Violation {

@@ -8,11 +8,13 @@ pub mod batch;
 pub mod books;
 pub mod credential;
 pub mod finding;
+pub mod formats;
 pub mod keys;
 pub mod plugin;
 pub mod report;
 pub mod schema;
 pub mod secret;
+pub mod shown;
 pub mod sink;
 pub mod source;
 
@@ -23,6 +25,7 @@ pub use books::{
 };
 pub use credential::{CredentialError, CredentialStore, InvalidSecretName, SecretName};
 pub use finding::{Finding, Reject, Rule, Violation};
+pub use formats::Formats;
 pub use keys::{KeyError, KeyRing, Method, Spans, Target};
 pub use plugin::{
     About, Action, Announced, Answer, Fault, FaultKind, Frame, Grants, Instance, Kept, Limits,
@@ -31,5 +34,5 @@ pub use plugin::{
 pub use report::{OnlyNew, RejectCount, Rerun, RowCounts, RunOutcome, RunReport, StepReport};
 pub use schema::{DataType, Field, Native, Schema};
 pub use secret::Secret;
-pub use sink::{Encoded, Encoder, Payload, Sink, SinkError};
+pub use sink::{Encoded, Encoder, Payload, Published, Sink, SinkError};
 pub use source::{Chunk, ChunkReader, Decoded, Decoder, Identity, Source, SourceError};

@@ -25,6 +25,14 @@ pub struct RunReport {
     /// Rows read that an earlier process of this run had dealt with.
     #[serde(skip_serializing_if = "is_zero")]
     pub resumed_rows: u64,
+    /// Good rows that were not published, so that the rows that were there stay; then none is
+    /// stored, and `read = withheld + filtered + rejected`.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub withheld_rows: u64,
+    /// Of the rows stored in mode upsert: those whose key a later row of the run has too, which took
+    /// their place. The table has so many fewer.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub superseded_rows: u64,
     /// Of a run over rows that an earlier one rejected: which, and what it left alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rerun: Option<Rerun>,
@@ -33,6 +41,9 @@ pub struct RunReport {
     pub only_new: Option<OnlyNew>,
     /// Rejected rows by step, rule and column, the most frequent first.
     pub rejects: Vec<RejectCount>,
+    /// What the operator may want to know or to write differently; columns and options, no cells.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Where the rejects are written down.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rejects_path: Option<String>,
@@ -86,8 +97,11 @@ pub enum RunOutcome {
     /// Every row has its fate.
     #[default]
     Done,
-    /// Done, but more rows were rejected than the manifest's `at-most`.
+    /// More rows were rejected than the manifest's `at-most`. What joins other rows is stored; what
+    /// would have taken their place is withheld.
     TooManyRejects,
+    /// Not one row was left to take the place of those that were there, which stay.
+    NoRows,
 }
 
 /// Rows by their fate.

@@ -90,11 +90,23 @@ pub trait Sink: Send {
     /// When the target refuses; the run ends.
     fn write(&mut self, chunk: FinishedChunk) -> Result<(), SinkError>;
 
-    /// Waits until all is stored, publishes what is not public yet, and closes the books.
+    /// Whether a run's rows join those that are there, so that nothing is taken away by it. If
+    /// not, nothing of a run is public before [`Sink::commit`].
+    fn appends(&self) -> bool;
+
+    /// Waits until all is stored, publishes what is not public yet, and closes the books. What was
+    /// there stays where the run has no row to take its place, unless the sink was told otherwise.
     ///
     /// # Errors
-    /// When the target refuses.
-    fn commit(&mut self, totals: &Totals) -> Result<(), SinkError>;
+    /// When the target refuses, or has not taken each row once.
+    fn commit(&mut self, totals: &Totals) -> Result<Published, SinkError>;
+
+    /// Ends a run whose rows are not to become public: what was there stays, and the books give the
+    /// run up. Only for a sink that does not append.
+    ///
+    /// # Errors
+    /// When the books cannot be closed.
+    fn withhold(&mut self, totals: &Totals) -> Result<(), SinkError>;
 
     /// The rejects of all stored chunks of a run, by row; also when it is not open. Nothing if it
     /// keeps no books.
@@ -106,6 +118,15 @@ pub trait Sink: Send {
     /// Ends a run that failed, and tells how many rows of it are stored and can be built upon:
     /// nothing of a chunk that was not stored whole remains.
     fn abort(&mut self) -> u64;
+}
+
+/// What became public at a run's end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Published {
+    /// Whether nothing did: the run had no row, and what was there stayed.
+    pub kept: bool,
+    /// Rows whose key a later row of the run has too, which took their place.
+    pub superseded: u64,
 }
 
 /// Encodes batches for a sink; one for each worker.

@@ -47,6 +47,26 @@ pub trait Source: Send + Sync {
         Vec::new()
     }
 
+    /// Opens it and looks whether it has the declared columns, as far as that shows at its start.
+    ///
+    /// # Errors
+    /// As [`Source::chunks`], and when a column is in none of the first records.
+    fn probe(&self) -> Result<(), SourceError> {
+        self.chunks().map(drop)
+    }
+
+    /// Declared columns that no record had of those that were decoded, where a record may do
+    /// without.
+    fn absent(&self) -> Vec<Arc<str>> {
+        Vec::new()
+    }
+
+    /// What could be said in the manifest of a column most of whose cells were not of its type; none
+    /// where there is nothing to say.
+    fn advice(&self, _column: &str) -> Option<String> {
+        None
+    }
+
     /// About how many rows it has, where that can be told before reading.
     fn estimate_rows(&self) -> Option<u64>;
 

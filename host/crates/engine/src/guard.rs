@@ -4,7 +4,7 @@
 //! Owns what counts as a leak, docs/threat-model.md says it in words; refuses to judge what less
 //! than a whole cell tells, and never hands a cell on.
 
-mod text;
+pub(crate) mod text;
 mod values;
 
 use arrow_array::cast::AsArray;

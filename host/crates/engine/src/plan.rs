@@ -3,6 +3,7 @@
 //! Owns all that can be found out before a row is read; refuses secrets, so that a plan can be
 //! shown, stored and sent.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use arrow_schema::SchemaRef;
 use glovebox_core::{Announced, Field, Grants, Kept, Plugin, PluginError, Schema, World};
 
 use crate::guard::Guarded;
+use crate::guard::text::SHORTEST;
 use crate::manifest::Manifest;
 use crate::manifest::diagnostic::Diagnostic;
 use crate::manifest::model::{self, LeakGuard, PluginRef};
@@ -74,10 +76,11 @@ pub fn plan(manifest: &Manifest, toolbox: &dyn Toolbox) -> Result<Plan, Vec<Diag
             .map(model::Column::to_field)
             .collect(),
     );
+    let released = released(manifest);
     let mut schema = source.clone();
     let mut steps = Vec::with_capacity(manifest.steps.len());
     for step in &manifest.steps {
-        match plan_step(step, &schema, &trusted, toolbox) {
+        match plan_step(step, &schema, &trusted, &released, toolbox) {
             Ok(planned) => {
                 schema = planned.output.clone();
                 steps.push(planned);
@@ -148,6 +151,7 @@ fn plan_step(
     step: &model::Step,
     input: &Schema,
     trusted: &[PublicKey],
+    released: &BTreeSet<&str>,
     toolbox: &dyn Toolbox,
 ) -> Result<PlannedStep, Box<Diagnostic>> {
     let at_plugin = |message: String| Diagnostic::error(step.plugin.span.clone(), message);
@@ -184,7 +188,7 @@ fn plan_step(
         other => at_plugin(other.to_string()),
     })?;
     let announced = instance.announced().clone();
-    let (guarded, unguarded) = guards(step, &grants, &announced)?;
+    let (guarded, unguarded) = guards(step, &grants, &announced, released)?;
     let (output, places) = after(step, input, &grants, &inputs, &announced);
     Ok(PlannedStep {
         name: step.name.as_str().into(),
@@ -246,6 +250,7 @@ fn guards(
     step: &model::Step,
     grants: &Grants,
     announced: &Announced,
+    released: &BTreeSet<&str>,
 ) -> Result<Guards, Box<Diagnostic>> {
     let (mut guarded, mut unguarded) = (Vec::new(), Vec::new());
     let Announced::Masked { keeps, .. } = announced else {
@@ -272,7 +277,14 @@ fn guards(
             .find(|k| k.column.as_str() == &*field.name);
         let kept = match granted {
             Some(granted) => declared.clone().within(&granted.kept),
-            None if step.plugin.is_standard() || !declared.lets_cells_through() => declared.clone(),
+            None if !declared.lets_cells_through() => declared.clone(),
+            None if step.plugin.is_standard()
+                && (!field.personal
+                    || released.contains(&*field.name)
+                    || !needs_a_word(declared)) =>
+            {
+                declared.clone()
+            }
             None => return Err(Box::new(not_granted(step, &field.name, declared))),
         };
         guarded.push(Guarded { column, kept });
@@ -280,8 +292,27 @@ fn guards(
     Ok((guarded, unguarded))
 }
 
-/// A plugin that is not built in says of itself that cells may come back whole. That is for the
-/// operator to say.
+/// The columns that may leave unmasked.
+fn released(manifest: &Manifest) -> BTreeSet<&str> {
+    let added = manifest.steps.iter().flat_map(|s| &s.adds);
+    let columns = manifest.columns.iter().chain(added);
+    columns
+        .filter(|c| c.release.is_some())
+        .map(|c| c.name.as_str())
+        .collect()
+}
+
+/// Whether even of a plugin that is built in the operator has to say that it may keep this of a
+/// personal column: cells as short as the leak guard makes little of need no word.
+fn needs_a_word(declared: &Kept) -> bool {
+    match declared {
+        Kept::Cells => true,
+        Kept::Characters(most) => *most as usize >= SHORTEST,
+        Kept::Nothing | Kept::Constant(_) => false,
+    }
+}
+
+/// A plugin says of itself that cells may come back whole. That is for the operator to say.
 fn not_granted(step: &model::Step, column: &str, declared: &Kept) -> Diagnostic {
     let amount = match declared {
         Kept::Characters(most) => most.to_string(),

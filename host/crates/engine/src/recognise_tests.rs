@@ -3,7 +3,8 @@
 
 use glovebox_core::{
     Batch, ChunkReader, ChunkRecord, Decoded, Decoder, Encoder, FinishedChunk, History, Job,
-    KeptReject, Known, Origin, RowCounts, RunState, Schema, Secret, SinkError, SourceError, Totals,
+    KeptReject, Known, Origin, Published, RowCounts, RunState, Schema, Secret, SinkError,
+    SourceError, Totals,
 };
 
 use super::*;
@@ -139,7 +140,13 @@ impl Sink for Books {
     fn write(&mut self, _: FinishedChunk) -> Result<(), SinkError> {
         Ok(())
     }
-    fn commit(&mut self, _: &Totals) -> Result<(), SinkError> {
+    fn appends(&self) -> bool {
+        true
+    }
+    fn commit(&mut self, _: &Totals) -> Result<Published, SinkError> {
+        Ok(Published::default())
+    }
+    fn withhold(&mut self, _: &Totals) -> Result<(), SinkError> {
         Ok(())
     }
     fn rejects(&mut self, _: &str, _: &mut dyn FnMut(KeptReject)) -> Result<(), SinkError> {

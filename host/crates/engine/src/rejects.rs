@@ -2,43 +2,46 @@
 //!
 //! Owns the staged file; refuses to leave half of one under its final name.
 
-use std::fs::File;
-use std::io::{BufWriter, Seek, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use glovebox_core::{KeptReject, Reject};
-use tempfile::NamedTempFile;
+use glovebox_files::Staged;
 
 use crate::error::RunError;
 
 /// Writes rejects beside their final place and puts them there at the end.
 pub(crate) struct RejectsFile {
     path: PathBuf,
-    folder: File,
-    staged: BufWriter<NamedTempFile>,
+    staged: BufWriter<Aside>,
+}
+
+/// A staged file as a writer.
+struct Aside(Staged);
+
+impl Write for Aside {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl RejectsFile {
-    pub(crate) fn create(path: &Path) -> Result<Self, RunError> {
-        if path.is_dir() {
-            // Nothing is put in a folder's place, and by then the sink has committed.
-            let problem = "it is a folder; name a file in it";
-            let error = std::io::Error::new(std::io::ErrorKind::IsADirectory, problem);
-            return Err(failed(path, error));
-        }
-        let folder = folder(path);
-        if !folder.is_dir() {
-            let problem = format!("there is no folder {}; create it first", folder.display());
-            let error = std::io::Error::new(std::io::ErrorKind::NotFound, problem);
-            return Err(failed(path, error));
-        }
-        let staged = NamedTempFile::with_prefix_in(".glovebox-rejects-", folder)
-            .map_err(|e| failed(path, e))?;
+    /// Claims the place, so that no other run's list is lost to this one's or the other way round.
+    /// A run that is gone on with does not wait for the process that it is taken from.
+    pub(crate) fn create(path: &Path, resumes: bool) -> Result<Self, RunError> {
+        let staged = match resumes {
+            true => Staged::succeed(path),
+            false => Staged::create(path),
+        };
+        let mut staged = staged.map_err(|e| failed(path, e))?;
+        staged.for_owner();
         Ok(RejectsFile {
             path: path.to_owned(),
-            // Opened now: after the renaming nothing may be left that can be refused.
-            folder: File::open(folder).map_err(|e| failed(path, e))?,
-            staged: BufWriter::with_capacity(64 << 10, staged),
+            staged: BufWriter::with_capacity(64 << 10, Aside(staged)),
         })
     }
 
@@ -56,8 +59,7 @@ impl RejectsFile {
     pub(crate) fn clear(&mut self) -> Result<(), RunError> {
         self.staged
             .flush()
-            .and_then(|()| self.staged.get_ref().as_file().set_len(0))
-            .and_then(|()| self.staged.get_mut().rewind())
+            .and_then(|()| self.staged.get_mut().0.clear())
             .map_err(|e| failed(&self.path, e))
     }
 
@@ -83,22 +85,17 @@ impl RejectsFile {
     pub(crate) fn sync(&mut self) -> Result<(), RunError> {
         self.staged
             .flush()
-            .and_then(|()| self.staged.get_ref().as_file().sync_all())
+            .and_then(|()| self.staged.get_ref().0.sync())
             .map_err(|e| failed(&self.path, e))
     }
 
     /// Puts the file in its place.
     pub(crate) fn publish(self) -> Result<(), RunError> {
-        let RejectsFile {
-            path,
-            folder,
-            staged,
-        } = self;
+        let RejectsFile { path, staged } = self;
         let staged = staged
             .into_inner()
             .map_err(|e| failed(&path, e.into_error()))?;
-        staged.persist(&path).map_err(|e| failed(&path, e.error))?;
-        folder.sync_all().map_err(|e| failed(&path, e))
+        staged.0.publish().map_err(|e| failed(&path, e))
     }
 }
 
@@ -107,14 +104,7 @@ impl RejectsFile {
 /// # Errors
 /// When they could not, with what to do.
 pub fn probe(path: &Path) -> Result<(), RunError> {
-    RejectsFile::create(path).map(drop)
-}
-
-fn folder(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
+    Staged::probe(path).map_err(|e| failed(path, e))
 }
 
 fn failed(path: &Path, problem: std::io::Error) -> RunError {

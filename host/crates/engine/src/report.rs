@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use glovebox_core::{
-    ChunkRecord, Earlier, OnlyNew, RejectCount, Rerun, RowCounts, RunOutcome, RunReport, StepReport,
+    ChunkRecord, Earlier, OnlyNew, Published, RejectCount, Rerun, RowCounts, RunOutcome, RunReport,
+    Source, StepReport,
 };
 
 use crate::error::RunError;
@@ -131,7 +132,13 @@ impl Ledger {
         self.report
     }
 
-    pub(crate) fn close(mut self, at_most: Option<AtMost>, time: Duration) -> RunReport {
+    pub(crate) fn close(
+        mut self,
+        source: &dyn Source,
+        at_most: Option<AtMost>,
+        published: Published,
+        time: Duration,
+    ) -> RunReport {
         self.report.seconds = time.as_secs_f64();
         self.report.rejects = self
             .by_rule
@@ -146,10 +153,34 @@ impl Ledger {
         self.report
             .rejects
             .sort_by_key(|r| std::cmp::Reverse(r.rows));
-        let RowCounts { read, rejected, .. } = self.report.rows;
-        if at_most.is_some_and(|limit| limit.exceeded_by(rejected, read)) {
-            self.report.outcome = RunOutcome::TooManyRejects;
+        let read = self.report.rows.read;
+        for reject in &self.report.rejects {
+            let most = reject.step == "source" && reject.rule == "type" && reject.rows > read / 2;
+            if let Some(column) = reject.column.as_deref().filter(|_| most) {
+                self.report.notes.extend(source.advice(column));
+            }
         }
+        // What an earlier process read is not known.
+        if self.report.resumed_rows == 0 {
+            for column in source.absent() {
+                let note = format!("column {column}: no object has its key; its cells are null");
+                self.report.notes.push(note);
+            }
+        }
+        if exceeded(at_most, self.report.rows) {
+            self.report.outcome = RunOutcome::TooManyRejects;
+        } else if published.kept {
+            self.report.outcome = RunOutcome::NoRows;
+        }
+        if published.kept {
+            self.report.withheld_rows = std::mem::take(&mut self.report.rows.stored);
+        }
+        self.report.superseded_rows = published.superseded;
         self.report
     }
+}
+
+/// Whether more rows were rejected than there may be.
+pub(crate) fn exceeded(at_most: Option<AtMost>, rows: RowCounts) -> bool {
+    at_most.is_some_and(|limit| limit.exceeded_by(rows.rejected, rows.read))
 }

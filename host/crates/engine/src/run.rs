@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use glovebox_core::{
-    Chunk, ChunkReader, Decoder, Earlier, History, Identity, Job, Mark, OnlyNew, Rerun, RunReport,
-    Sink, SinkError, Source, Totals,
+    Chunk, ChunkReader, Decoder, Earlier, History, Identity, Job, Mark, OnlyNew, Published, Rerun,
+    RunReport, Sink, SinkError, Source, Totals,
 };
 
 use crate::arm::ArmedStep;
@@ -25,7 +25,7 @@ use crate::manifest::model::AtMost;
 use crate::parts::{Parts, plan_digest};
 use crate::plan::Plan;
 use crate::rejects::RejectsFile;
-use crate::report::Ledger;
+use crate::report::{Ledger, exceeded};
 use crate::rerun::look;
 use crate::selection::{Asked, Selection};
 use crate::stage::Stage;
@@ -138,13 +138,13 @@ impl Run<'_> {
             let (decided, from, after) = match begin(&mut candidate, history, job.clone())? {
                 Beginning::Job(job, from, after) => (job, from, after),
                 Beginning::Finished(earlier) => {
-                    let mut rejects = RejectsFile::create(self.rejects)?;
+                    let mut rejects = RejectsFile::create(self.rejects, true)?;
                     self.rejects_from_books(&earlier.run, &mut rejects)?;
                     rejects.publish()?;
                     return Ok(Ledger::new(&self, &earlier.run, rerun).finished(&earlier));
                 }
             };
-            let rejects = RejectsFile::create(self.rejects)?;
+            let rejects = RejectsFile::create(self.rejects, decided.resume)?;
             let columns = self.plan.sink.with_natives(&self.source.natives());
             match self.sink.open(&decided, &columns) {
                 Ok(stored) => break (decided, from, after, rejects, stored),
@@ -173,7 +173,7 @@ impl Run<'_> {
             None => Asked::From(from),
         };
         let stored = Stored::new(&job.run, &stored, self.source.is_live());
-        let committed = self
+        let published = self
             .move_rows(
                 chunks,
                 decoders,
@@ -193,26 +193,41 @@ impl Run<'_> {
                     });
                 }
                 rejects.sync()?;
-                Ok(self.sink.commit(&Totals { rows, input })?)
+                self.end(&Totals { rows, input })
             });
-        if let Err(error) = committed {
-            if matches!(error, RunError::Sink(SinkError::Unknown { .. })) {
+        let published = match published {
+            Ok(published) => published,
+            Err(error @ RunError::Sink(SinkError::Unknown { .. })) => {
                 // If the rows are there after all, their rejects have to be.
                 rejects.publish()?;
                 self.sink.abort();
                 return Err(error);
             }
-            return Err(RunError::Ended {
-                error: Box::new(error),
-                stored: self.sink.abort(),
-            });
-        }
+            Err(error) => {
+                return Err(RunError::Ended {
+                    error: Box::new(error),
+                    stored: self.sink.abort(),
+                });
+            }
+        };
         if job.resume {
             self.rejects_from_books(&job.run, &mut rejects)
                 .map_err(RunError::after_commit)?;
         }
         rejects.publish().map_err(RunError::after_commit)?;
-        Ok(ledger.close(self.at_most, started.elapsed()))
+        Ok(ledger.close(self.source, self.at_most, published, started.elapsed()))
+    }
+
+    /// Publishes, unless so many rows were rejected that what is there is better than what came.
+    fn end(&mut self, totals: &Totals) -> Result<Published, RunError> {
+        if self.sink.appends() || !exceeded(self.at_most, totals.rows) {
+            return Ok(self.sink.commit(totals)?);
+        }
+        self.sink.withhold(totals)?;
+        Ok(Published {
+            kept: true,
+            ..Published::default()
+        })
     }
 
     /// The key of the books; of a sink that keeps none, any.

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use glovebox_core::{
     Batch, ChunkRecord, Decoded, Earlier, Encoded, Encoder, FinishedChunk, KeptReject, Origin,
-    RowCounts, RunState, Schema, Secret, SinkError, SourceError,
+    RowCounts, RunOutcome, RunState, Schema, Secret, SinkError, SourceError,
 };
 
 use super::*;
@@ -90,6 +90,8 @@ struct Books {
     breaks_at: Option<u64>,
     /// Whether it keeps no books, as a file.
     forgets: bool,
+    /// Whether its rows take the place of others.
+    exchanges: bool,
 }
 
 impl Kept {
@@ -178,7 +180,14 @@ impl Sink for Kept {
         assert_eq!(twice, None, "a chunk came twice");
         Ok(())
     }
-    fn commit(&mut self, totals: &Totals) -> Result<(), SinkError> {
+    fn appends(&self) -> bool {
+        !self.books().exchanges
+    }
+    fn withhold(&mut self, _: &Totals) -> Result<(), SinkError> {
+        self.books().run = None;
+        Ok(())
+    }
+    fn commit(&mut self, totals: &Totals) -> Result<Published, SinkError> {
         let mut books = self.books();
         let job = books.run.take().unwrap();
         let finished = Earlier {
@@ -188,7 +197,7 @@ impl Sink for Kept {
             ..earlier(&job, totals.rows)
         };
         books.finished.push(finished);
-        Ok(())
+        Ok(Published::default())
     }
     fn rejects(&mut self, _: &str, each: &mut dyn FnMut(KeptReject)) -> Result<(), SinkError> {
         let mut rejects = self.books().rejects.clone();
@@ -226,6 +235,15 @@ impl Encoder for Kept {
 type Ended = Result<RunReport, RunError>;
 
 fn run_into(sink: &Kept, start: Start, decode: fn(Chunk) -> Decoded) -> (Ended, String) {
+    run_within(sink, start, decode, None)
+}
+
+fn run_within(
+    sink: &Kept,
+    start: Start,
+    decode: fn(Chunk) -> Decoded,
+    at_most: Option<AtMost>,
+) -> (Ended, String) {
     let folder = tempfile::tempdir().unwrap();
     let rejects = folder.path().join("rejects.jsonl");
     let source = Numbers {
@@ -245,7 +263,7 @@ fn run_into(sink: &Kept, start: Start, decode: fn(Chunk) -> Decoded) -> (Ended, 
         source: &source,
         sink: &mut sink.clone(),
         rejects: &rejects,
-        at_most: None,
+        at_most,
         workers: 2,
         start,
         only_new: false,
@@ -424,5 +442,24 @@ fn a_sink_without_books_is_filled_anew_each_time() {
     for start in [Start::Fresh, Start::Fresh, Start::Resume, Start::Again] {
         let (ended, _) = run_into(&sink, start, |chunk| row(&chunk));
         assert_eq!(ended.unwrap().rows.stored, 20);
+    }
+}
+
+#[test]
+fn beyond_at_most_rows_that_would_take_the_place_of_others_are_withheld() {
+    for (exchanges, at_most, withheld, outcome) in [
+        (true, 4, 15, RunOutcome::TooManyRejects),
+        (true, 5, 0, RunOutcome::Done),
+        (false, 4, 0, RunOutcome::TooManyRejects),
+    ] {
+        let sink = Kept::default();
+        sink.books().exchanges = exchanges;
+        let at_most = Some(AtMost::Rows(at_most));
+        let (ended, rejects) = run_within(&sink, Start::Fresh, fourths, at_most);
+        let report = ended.unwrap();
+        assert_eq!((report.withheld_rows, report.outcome), (withheld, outcome));
+        assert_eq!(report.rows.stored + report.withheld_rows, 15);
+        assert_eq!(sink.committed(), withheld == 0);
+        assert_eq!(rejects.lines().count(), 5);
     }
 }

@@ -16,7 +16,7 @@ use glovebox_engine::manifest::typed::{self, Placed};
 
 use super::super::client::Network;
 use super::super::rules::{self, Permission};
-use super::{Config, Database, Dataset, Limits, MOST_ROWS, Server, Tls, Tokens, View, written};
+use super::{Config, Database, Dataset, MOST_ROWS, Server, Tls, Tokens, View, written};
 
 /// What was found wrong so far, and where relative paths begin.
 pub(super) struct Checker<'f> {
@@ -289,6 +289,11 @@ impl Checker<'_> {
             12 * 60 * minute,
             10 * minute..=30 * day,
         );
+        let fresh_login = self.time(
+            written.fresh_login.as_ref(),
+            15 * minute,
+            minute / 60..=30 * day,
+        );
         let issuers = written.issuers.into_iter();
         let issuers = issuers.filter_map(|issuer| self.issuer(issuer)).collect();
         Some(Tokens {
@@ -296,39 +301,9 @@ impl Checker<'_> {
             audience: written.audience.unwrap_or_else(|| "glovebox".into()),
             lifetime,
             session,
+            fresh_login,
             issuers,
         })
-    }
-
-    fn limits(&mut self, written: &written::Limits) -> Limits {
-        let second = Duration::from_secs(1);
-        let mut count = |n: &Option<Placed<u32>>, default: u32| {
-            n.as_ref().map_or(default, |n| {
-                self.within(n, 1..=1_000_000).unwrap_or(default)
-            })
-        };
-        let by_address = count(&written.requests_a_minute_by_address, 1200);
-        let by_user = count(&written.requests_a_minute_by_user, 1200);
-        let logins = count(&written.logins_a_minute_by_address, 30);
-        let connections = count(&written.connections, 1024);
-        Limits {
-            body: self.size(written.body.as_ref(), 64 << 10, 1 << 10..=16 << 20),
-            headers: self.size(written.headers.as_ref(), 16 << 10, 1 << 10..=64 << 10),
-            request_time: self.time(
-                written.request_time.as_ref(),
-                30 * second,
-                second..=600 * second,
-            ),
-            requests_a_minute_by_address: by_address,
-            requests_a_minute_by_user: by_user,
-            logins_a_minute_by_address: logins,
-            connections: connections as usize,
-            shutdown: self.time(
-                written.shutdown.as_ref(),
-                30 * second,
-                second..=600 * second,
-            ),
-        }
     }
 
     fn roles(
@@ -368,13 +343,7 @@ impl Checker<'_> {
     ) -> Option<Dataset> {
         let place = written.span;
         let written = written.value;
-        let good = (1..=64).contains(&name.value.len())
-            && name.value.starts_with(|c: char| c.is_ascii_lowercase())
-            && name
-                .value
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_');
-        if !good || rules::is_taken(&name.value) {
+        if !rules::is_name(&name.value) || rules::is_taken(&name.value) {
             self.say(
                 name.span.clone(),
                 "a dataset cannot have this name, which is its path",

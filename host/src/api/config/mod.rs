@@ -4,6 +4,7 @@
 //! it names.
 
 mod check;
+mod limits;
 mod outgoing;
 mod work;
 mod written;
@@ -20,6 +21,8 @@ use glovebox_engine::manifest::model::Store;
 use hyper::header::HeaderName;
 
 use super::client::Network;
+use super::connection::Patience;
+use super::pace::Pace;
 use super::rules::Permission;
 use crate::https::Address;
 
@@ -116,6 +119,8 @@ pub(crate) struct Tokens {
     pub(crate) lifetime: Duration,
     /// After this one has to log in again.
     pub(crate) session: Duration,
+    /// How old a login may be by which users are changed and keys made.
+    pub(crate) fresh_login: Duration,
     pub(crate) issuers: Vec<Issuer>,
 }
 
@@ -163,13 +168,26 @@ pub(crate) struct Limits {
     pub(crate) body: usize,
     /// Bytes of a request's line and headers.
     pub(crate) headers: usize,
-    /// The longest that a request may take.
+    /// The longest that a request may take; an upload has no such limit, but a pace.
     pub(crate) request_time: Duration,
+    /// How long a connection may stand still, and its client be silent.
+    pub(crate) patience: Patience,
+    /// How slowly a body may come.
+    pub(crate) pace: Pace,
     pub(crate) requests_a_minute_by_address: u32,
     pub(crate) requests_a_minute_by_user: u32,
     pub(crate) logins_a_minute_by_address: u32,
     /// Connections at once.
     pub(crate) connections: usize,
+    /// Of these, one address's; `proxies` have no such limit.
+    pub(crate) connections_by_address: usize,
+    /// Requests that are not yet answered, by the address that a proxy names if there is one.
+    pub(crate) requests_at_once_by_address: usize,
+    pub(crate) requests_at_once_by_user: usize,
+    /// Runs that a user follows at once.
+    pub(crate) streams_by_user: usize,
+    /// Files that a user sends at once.
+    pub(crate) uploads_by_user: usize,
     /// The longest wait for requests that run, when the server is told to stop.
     pub(crate) shutdown: Duration,
 }

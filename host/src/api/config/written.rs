@@ -140,6 +140,7 @@ pub(super) struct Tokens {
     pub(super) audience: Option<String>,
     pub(super) lifetime: Option<Placed<String>>,
     pub(super) session: Option<Placed<String>>,
+    pub(super) fresh_login: Option<Placed<String>>,
     #[serde(default)]
     pub(super) issuers: Vec<Issuer>,
 }
@@ -166,6 +167,15 @@ pub(super) struct Limits {
     pub(super) requests_a_minute_by_user: Option<Placed<u32>>,
     pub(super) logins_a_minute_by_address: Option<Placed<u32>>,
     pub(super) connections: Option<Placed<u32>>,
+    pub(super) connections_by_address: Option<Placed<u32>>,
+    pub(super) requests_at_once_by_address: Option<Placed<u32>>,
+    pub(super) requests_at_once_by_user: Option<Placed<u32>>,
+    pub(super) streams_by_user: Option<Placed<u32>>,
+    pub(super) uploads_by_user: Option<Placed<u32>>,
+    pub(super) head_time: Option<Placed<String>>,
+    pub(super) idle_time: Option<Placed<String>>,
+    pub(super) stall_time: Option<Placed<String>>,
+    pub(super) least_rate: Option<Placed<String>>,
     pub(super) shutdown: Option<Placed<String>>,
 }
 

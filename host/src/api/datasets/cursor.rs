@@ -1,8 +1,8 @@
 //! Where the next page begins, sealed: a cursor may hold cells of columns that its bearer may not
 //! see.
 //!
-//! Owns the sealing; refuses a cursor of another dataset, order or filter, and one of anybody
-//! else's making.
+//! Owns the sealing; refuses a cursor of another user, dataset, order or filter, and one of anybody
+//! else's making. Nor does its length say how long those cells are.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,25 +13,43 @@ use sha2::{Digest, Sha256};
 
 /// Cursors longer than this are not looked at.
 const LONGEST: usize = 4096;
+/// Bytes that a place is filled up to: the first size that it fits into, nearly always the first at
+/// all. Somebody who sees cursors of the second learns that the cells of the place are that long.
+const SIZES: [usize; 2] = [512, LONGEST / 4 * 3 - NONCE_LEN - TAG];
+/// What ChaCha20-Poly1305 adds.
+const TAG: usize = 16;
 
-/// What a cursor is good for: the same dataset, order and filters.
-fn bound_to(dataset: &str, query: &Query) -> Vec<u8> {
-    let said = format!("{dataset}\n{:?}\n{:?}", query.sort, query.filters);
-    Sha256::digest(said.as_bytes()).to_vec()
+/// Who asks what, for whom alone a cursor is good.
+#[derive(Clone, Copy)]
+pub(crate) struct Bound<'a> {
+    /// The user's id.
+    pub(crate) user: &'a str,
+    pub(crate) dataset: &'a str,
+    pub(crate) query: &'a Query,
+}
+
+impl Bound<'_> {
+    fn digest(&self) -> Vec<u8> {
+        let Bound {
+            user,
+            dataset,
+            query,
+        } = self;
+        let said = format!("{user:?}\n{dataset}\n{:?}\n{:?}", query.sort, query.filters);
+        Sha256::digest(said.as_bytes()).to_vec()
+    }
 }
 
 /// Seals a place; none if it is too long, or the system has no random bytes.
-pub(crate) fn seal(
-    key: &LessSafeKey,
-    dataset: &str,
-    query: &Query,
-    place: &[Cell],
-) -> Option<String> {
+pub(crate) fn seal(key: &LessSafeKey, bound: Bound<'_>, place: &[Cell]) -> Option<String> {
     let texts: Vec<Option<String>> = place.iter().map(Cell::text).collect();
     let mut sealed = serde_json::to_vec(&texts).ok()?;
+    let size = SIZES.into_iter().find(|size| sealed.len() <= *size)?;
+    // JSON does not mind.
+    sealed.resize(size, b' ');
     let mut nonce = [0u8; NONCE_LEN];
     getrandom::fill(&mut nonce).ok()?;
-    let aad = Aad::from(bound_to(dataset, query));
+    let aad = Aad::from(bound.digest());
     key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut sealed)
         .ok()?;
     let cursor = URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat());
@@ -41,9 +59,8 @@ pub(crate) fn seal(
 /// Opens a cursor; none unless one of the keys sealed it for this query.
 pub(crate) fn open<'k>(
     keys: impl Iterator<Item = &'k LessSafeKey>,
-    dataset: &str,
+    bound: Bound<'_>,
     table: &Table,
-    query: &Query,
     cursor: &str,
 ) -> Option<Vec<Cell>> {
     if cursor.len() > LONGEST {
@@ -53,13 +70,13 @@ pub(crate) fn open<'k>(
     let (nonce, sealed) = bytes.split_at_checked(NONCE_LEN)?;
     for key in keys {
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-        let aad = Aad::from(bound_to(dataset, query));
+        let aad = Aad::from(bound.digest());
         let mut sealed = sealed.to_vec();
         let Ok(plain) = key.open_in_place(nonce, aad, &mut sealed) else {
             continue;
         };
         let texts: Vec<Option<String>> = serde_json::from_slice(plain).ok()?;
-        let types = table.place_types(&query.sort);
+        let types = table.place_types(&bound.query.sort);
         if texts.len() != types.len() {
             return None;
         }
@@ -118,30 +135,60 @@ mod tests {
     #[test]
     fn a_cursor_opens_for_its_own_query_and_key_only() {
         let (one, two) = (key(1), key(2));
-        let query = query(true);
-        let open = |keys: &[&LessSafeKey], dataset: &str, q: &Query, c: &str| {
-            super::open(keys.iter().copied(), dataset, &table(), q, c)
+        let (query, other) = (query(true), super::tests::query(false));
+        let bound = |user, dataset| Bound {
+            user,
+            dataset,
+            query: &query,
+        };
+        let ours = bound("usr_a", "sales");
+        let open = |keys: &[&LessSafeKey], bound: Bound<'_>, c: &str| {
+            super::open(keys.iter().copied(), bound, &table(), c)
         };
         for place in [
             vec![Cell::Float64(9.99), Cell::Int64(7)],
             vec![Cell::Null, Cell::Int64(-1)],
             vec![Cell::Float64(f64::INFINITY), Cell::Int64(0)],
         ] {
-            let cursor = seal(&one, "sales", &query, &place).unwrap();
-            assert_eq!(open(&[&two, &one], "sales", &query, &cursor), Some(place));
-            assert_eq!(open(&[&two], "sales", &query, &cursor), None);
-            assert_eq!(open(&[&one], "other", &query, &cursor), None);
-            assert_eq!(
-                open(&[&one], "sales", &super::tests::query(false), &cursor),
-                None
-            );
+            let cursor = seal(&one, ours, &place).unwrap();
+            assert_eq!(open(&[&two, &one], ours, &cursor), Some(place));
+            assert_eq!(open(&[&two], ours, &cursor), None);
+            for bound in [
+                bound("usr_a", "other"),
+                bound("usr_b", "sales"),
+                Bound {
+                    query: &other,
+                    ..ours
+                },
+            ] {
+                assert_eq!(open(&[&one], bound, &cursor), None);
+            }
             let mut bent = cursor.clone().into_bytes();
             bent[20] ^= 1;
             let bent = String::from_utf8(bent).unwrap();
-            assert_eq!(open(&[&one], "sales", &query, &bent), None);
+            assert_eq!(open(&[&one], ours, &bent), None);
         }
         for nonsense in ["", "a", "AAAA", &"A".repeat(5000), "ä"] {
-            assert_eq!(open(&[&one], "sales", &query, nonsense), None);
+            assert_eq!(open(&[&one], ours, nonsense), None);
         }
+    }
+
+    #[test]
+    fn its_length_does_not_follow_its_cells() {
+        let query = query(true);
+        let bound = Bound {
+            user: "usr_a",
+            dataset: "sales",
+            query: &query,
+        };
+        let sealed = |length: usize| {
+            let place = [Cell::Text("x".repeat(length)), Cell::Int64(7)];
+            seal(&key(1), bound, &place).map(|c| c.len())
+        };
+        let lengths: std::collections::BTreeSet<_> = (0..500).map(sealed).collect();
+        assert_eq!(lengths.len(), 1, "{lengths:?}");
+        assert_eq!(sealed(600), Some(LONGEST));
+        assert_eq!(sealed(3000), Some(LONGEST));
+        assert_eq!(sealed(3100), None);
     }
 }

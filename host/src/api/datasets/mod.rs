@@ -4,6 +4,7 @@
 //! shows, as if it were not there: not to sort by, nor to filter on.
 
 pub(super) mod cursor;
+pub(super) mod etag;
 pub(super) mod format;
 pub(super) mod query;
 

@@ -1,34 +1,26 @@
 //! The description of datasets: each with its columns, their filters, and every format.
 //!
-//! Owns how a column's type looks in JSON; refuses to name a column that no role sees.
-
-use std::collections::BTreeSet;
+//! Owns how a column's type looks in JSON; refuses to name a column that the reader's roles do not see.
 
 use glovebox_core::DataType;
 use serde_json::{Map, Value, json};
 
-use super::super::config::ROWS;
+use super::super::config::{ROWS, View};
 use super::super::datasets::Dataset;
 
 /// A path for each.
-pub(super) fn paths(datasets: &[Dataset]) -> Vec<(String, Value)> {
-    datasets.iter().map(|d| (d.path.clone(), item(d))).collect()
+pub(super) fn paths(datasets: &[(&Dataset, View)]) -> Vec<(String, Value)> {
+    let item = |(d, view): &(&Dataset, View)| (d.path.clone(), item(d, view));
+    datasets.iter().map(item).collect()
 }
 
-fn item(dataset: &Dataset) -> Value {
+fn item(dataset: &Dataset, view: &View) -> Value {
     let config = &dataset.config;
-    let seen: BTreeSet<usize> = config
-        .roles
-        .values()
-        .flat_map(|v| &v.columns)
-        .copied()
-        .collect();
-    let columns: Vec<_> = seen
-        .iter()
+    let columns = view.columns.iter();
+    let columns: Vec<_> = columns
         .filter_map(|c| config.table.columns.get(*c))
         .collect();
-    let most = config.roles.values().map(|v| v.rows_at_most).max();
-    let most = most.unwrap_or(1);
+    let most = view.rows_at_most;
     let names: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
     let parameter = |name: &str, about: String, schema: Value| json!({ "name": name, "in": "query", "description": about, "schema": schema });
     let list = |name: &str, about: &str, words: Value, most: usize, once: bool| {

@@ -88,7 +88,7 @@ fn of_parameter(path: &str, name: &str) -> Option<Value> {
     let of = |place: &str| path.starts_with(place);
     Some(match name {
         "id" if of("/runs") => json!(RUN),
-        "id" if of("/keys") => json!("key_Zk5tq0mN3sUe7w4bVh2jLA"),
+        "id" if of("/keys") || of("/users") => json!("key_Zk5tq0mN3sUe7w4bVh2jLA"),
         "name" if of("/pipelines") => json!("sales"),
         "name" if of("/users") => json!("grace"),
         "mode" => json!("fresh"),

@@ -7,10 +7,14 @@ mod datasets;
 mod examples;
 mod page;
 mod plain;
+mod seen;
 mod upgrade;
 
 use serde_json::{Map, Value, json};
 
+pub(crate) use seen::Descriptions;
+
+use super::config::View;
 use super::datasets::Dataset;
 use super::routes;
 use super::rules::{self, Rule};
@@ -22,16 +26,24 @@ pub(crate) struct Described {
     pub(crate) html: String,
 }
 
-/// Describes the API with these datasets, under that address.
-pub(crate) fn describe(datasets: &[Dataset], roles: &[&str], url: &str) -> Described {
-    let document = document(datasets, roles, url);
-    Described {
-        html: page::html(&document),
-        json: format!("{document:#}"),
-    }
+/// What is to be described, and to whom.
+#[derive(Default)]
+struct Sight<'a> {
+    /// Datasets, as they are seen.
+    datasets: Vec<(&'a Dataset, View)>,
+    /// The roles that there are.
+    roles: Vec<&'a str>,
+    /// The caller's own.
+    own: Vec<&'a str>,
 }
 
-fn document(datasets: &[Dataset], roles: &[&str], url: &str) -> Value {
+/// The whole: [`seen`] takes away what is not to be seen.
+fn document(sight: &Sight<'_>, url: &str) -> Value {
+    let Sight {
+        datasets,
+        roles,
+        own,
+    } = sight;
     let spec = routes::described().spec();
     let mut document: Value = serde_json::from_str(&spec).unwrap_or_default();
     upgrade::null_where_optional(&mut document["components"]["schemas"]);
@@ -49,7 +61,7 @@ fn document(datasets: &[Dataset], roles: &[&str], url: &str) -> Value {
     for (path, item) in plain::paths().into_iter().chain(datasets::paths(datasets)) {
         paths.insert(path, item);
     }
-    let dataset_paths: Vec<String> = datasets.iter().map(|d| d.path.clone()).collect();
+    let dataset_paths: Vec<String> = datasets.iter().map(|(d, _)| d.path.clone()).collect();
     for (path, item) in &mut paths {
         for (method, operation) in item.as_object_mut().into_iter().flatten() {
             complete(path, method, operation, &dataset_paths);
@@ -59,7 +71,7 @@ fn document(datasets: &[Dataset], roles: &[&str], url: &str) -> Value {
     let schemas = &mut document["components"]["schemas"];
     for name in ["NewUser", "Change", "KeyRequest"] {
         if let Some(items) = schemas.pointer_mut(&format!("/{name}/properties/roles/items")) {
-            items["enum"] = json!(roles);
+            items["enum"] = json!(if name == "KeyRequest" { own } else { roles });
         }
         // They refuse what they do not know, which poem-openapi does not say.
         if let Some(schema) = schemas.get_mut(name) {
@@ -120,13 +132,16 @@ fn complete(path: &str, method: &str, operation: &mut Value, datasets: &[String]
     if rule != Rule::Public {
         errors.push(401);
     }
-    if matches!(rule, Rule::LoggedIn | Rule::Needs(_)) {
+    if matches!(
+        rule,
+        Rule::LoggedIn | Rule::JustLoggedIn(_) | Rule::Needs(_)
+    ) {
         errors.push(403);
     }
     if path.contains('{') {
         errors.push(404);
     }
-    if path == "/users" && method == "post" {
+    if path == "/users" && method == "post" || path == "/users/{name}" && method == "patch" {
         errors.push(409);
     }
     if datasets.iter().any(|d| d == path) {
@@ -134,6 +149,7 @@ fn complete(path: &str, method: &str, operation: &mut Value, datasets: &[String]
     }
     operation["security"] = match rule {
         Rule::Public => json!([]),
+        Rule::Described => json!([{}, { "bearer": [] }, { "password": [] }]),
         _ => json!([{ "bearer": [] }, { "password": [] }]),
     };
     operation["x-rule"] = json!(words(rule));
@@ -165,8 +181,14 @@ fn rule(path: &str, method: &str, datasets: &[String]) -> Option<Rule> {
 fn words(rule: Rule) -> String {
     match rule {
         Rule::Public => "everybody".into(),
+        Rule::Described => "everybody; with a token or key, what its roles may see".into(),
         Rule::SignedIn => "everybody with a token or key".into(),
         Rule::LoggedIn => "everybody with a token of a login".into(),
+        Rule::JustLoggedIn(None) => "everybody with a token of a login of a moment ago".into(),
+        Rule::JustLoggedIn(Some(permission)) => format!(
+            "roles with `{}`, with a token of a login of a moment ago",
+            permission.word()
+        ),
         Rule::Needs(permission) => format!("roles with `{}`", permission.word()),
     }
 }
@@ -177,9 +199,17 @@ mod tests {
 
     use super::*;
 
+    fn admin() -> Sight<'static> {
+        Sight {
+            roles: vec!["admin"],
+            own: vec!["admin"],
+            ..Sight::default()
+        }
+    }
+
     #[test]
     fn every_route_has_a_rule_and_every_rule_a_description() {
-        let document = document(&[], &["admin"], "http://here");
+        let document = document(&admin(), "http://here");
         let mut described = BTreeSet::new();
         for (path, item) in document["paths"].as_object().unwrap() {
             for (method, operation) in item.as_object().unwrap() {
@@ -201,7 +231,7 @@ mod tests {
 
     #[test]
     fn nothing_of_3_0_is_left_and_every_reference_leads_somewhere() {
-        let document = document(&[], &["admin"], "http://here");
+        let document = document(&admin(), "http://here");
         let text = document.to_string();
         assert!(!text.contains("\"nullable\""), "{text}");
         assert!(!text.contains(":null"), "a member without a value: {text}");

@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn nothing_on_the_page_runs_or_is_fetched() {
-        let mut document = super::super::document(&[], &["admin"], "http://here");
+        let mut document = super::super::document(&super::super::Sight::default(), "http://here");
         document["info"]["description"] = Value::String("<script>alert(1)</script> `a`".into());
         let page = html(&document);
         assert!(

@@ -1,7 +1,7 @@
 //! `/keys`: the caller's own API keys.
 //!
-//! Owns what a key may be asked for; refuses a key that does more than its user, and one that makes
-//! further keys.
+//! Owns what a key may be asked for; refuses a key that does more than its user, one that makes
+//! further keys, and one for whoever found an open session.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use poem_openapi::{ApiResponse, Object, OpenApi};
 
 use super::Tag;
 use super::body::{Text, Whole};
-use crate::api::access::Caller;
+use crate::api::access::{Caller, Via};
 use crate::api::audit::{Action, Event, Outcome};
 use crate::api::problem::Problem;
 use crate::api::state::Api;
@@ -24,7 +24,7 @@ const DAY: i64 = 24 * 60 * 60;
 
 /// An API key, without what makes it work.
 #[derive(Debug, Object)]
-struct Key {
+pub(super) struct Key {
     /// What it is revoked by.
     id: String,
     /// What its owner calls it.
@@ -84,7 +84,7 @@ enum Made {
 }
 
 #[derive(ApiResponse)]
-enum Revoked {
+pub(super) enum Revoked {
     /// It works no more.
     #[oai(status = 204)]
     Done,
@@ -109,7 +109,8 @@ impl Keys {
 
     /// Make an API key
     ///
-    /// For programs. It may use the roles named, as long as its owner has them.
+    /// For programs. It may use the roles named, as long as its owner has them. Needs a login of a
+    /// moment ago.
     #[oai(path = "/keys", method = "post", operation_id = "make_key")]
     async fn make(
         &self,
@@ -137,6 +138,10 @@ impl Keys {
             label: &label.0,
             roles: &roles,
             expires: now + i64::from(days.0.min(LONGEST)) * DAY,
+            session: match &principal.via {
+                Via::Session(session) => Some(session),
+                Via::Key(_) | Via::Issuer(_) => None,
+            },
         };
         let made = api.catalog.add_key(new, now).await;
         let (key, token) = made.map_err(Problem::from)?;

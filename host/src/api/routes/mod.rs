@@ -4,13 +4,16 @@
 
 mod body;
 pub(crate) mod datasets;
+mod follow;
 pub(crate) mod keys;
 pub(crate) mod me;
 pub(crate) mod pipelines;
 pub(crate) mod plain;
 pub(crate) mod reruns;
 pub(crate) mod runs;
+mod sight;
 pub(crate) mod token;
+pub(crate) mod user_keys;
 pub(crate) mod users;
 
 use std::sync::Arc;
@@ -39,6 +42,7 @@ pub(crate) type Described = (
     me::Me,
     keys::Keys,
     users::Users,
+    user_keys::UserKeys,
     pipelines::Pipelines,
     runs::Runs,
     reruns::Reruns,
@@ -51,6 +55,7 @@ pub(crate) fn described() -> OpenApiService<Described, ()> {
         me::Me,
         keys::Keys,
         users::Users,
+        user_keys::UserKeys,
         pipelines::Pipelines,
         runs::Runs,
         reruns::Reruns,
@@ -63,7 +68,13 @@ pub(crate) fn all(api: &Arc<Api>) -> Route {
     let mut route = Route::new()
         .at("/healthz", get(plain::Alive))
         .at("/readyz", get(plain::Ready(api.clone())))
-        .at("/metrics", get(plain::Metrics(api.clone())))
+        .at(
+            "/metrics",
+            get(plain::Metrics {
+                api: api.clone(),
+                all: false,
+            }),
+        )
         .at("/.well-known/jwks.json", get(plain::KeySet(api.clone())))
         .at("/openapi.json", get(plain::Description(api.clone())))
         .at("/docs", get(plain::Docs(api.clone())))

@@ -4,9 +4,7 @@
 //! the configuration has the rest.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures_util::StreamExt;
 use glovebox_catalog::{Added, NewRun, RunMode, new_run_id};
 use poem::web::Data;
 use poem::{Body, Request};
@@ -16,15 +14,14 @@ use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
 
 use super::runs::RunInfo;
 use super::{Tag, reruns};
-use crate::api::access::{Caller, Principal};
+use crate::api::access::{Caller, Principal, still};
 use crate::api::audit::{Action, Event, Outcome};
 use crate::api::config::Pipeline;
+use crate::api::pace::Arriving;
 use crate::api::problem::Problem;
+use crate::api::rules::{Permission, Rule};
 use crate::api::runs::files::{Incoming, NotTaken};
 use crate::api::state::Api;
-
-/// An upload that brings nothing for so long is given up.
-const SILENCE: Duration = Duration::from_secs(30);
 
 /// What a client calls its request.
 const KEY: &str = "idempotency-key";
@@ -216,11 +213,17 @@ impl Pipelines {
                 .detail("this pipeline takes no uploads")
                 .into());
         };
+        let _mine = api.limits.upload(&caller.principal()?.user.id)?;
         let Some(_slot) = api.runs.upload_slot() else {
             return Err(Problem::unavailable().retry_after(5).into());
         };
         let id = new_run_id().map_err(Problem::from)?;
         let incoming = receive(&api, &id, body.0, room).await?;
+        // It may have taken an hour, after which they may be somebody else.
+        let mut caller = caller.clone();
+        let principal = still(&api, caller.principal()?, Rule::Needs(Permission::Run)).await?;
+        caller.principal = Some(principal);
+        let pipeline = found(&api, &caller, &asked)?;
         let digest = incoming.digest();
         incoming.keep(api.runs.folder(), &id).map_err(disk)?;
         let started = add(&api, &caller, pipeline, &asked, Some((&id, &digest))).await;
@@ -241,7 +244,8 @@ pub(super) fn found<'a>(
     let pipeline = api.config.pipelines.iter().find(|p| p.name == asked.name);
     let pipeline = pipeline.ok_or_else(Problem::not_found)?;
     if !may(caller.principal()?, pipeline) {
-        return Err(Problem::forbidden());
+        // To somebody who may not see it there is none.
+        return Err(Problem::not_found());
     }
     if asked.of.is_some() && asked.mode == Some(Mode::OnlyNew) {
         return Err(Problem::bad_request()
@@ -327,16 +331,13 @@ pub(super) async fn add(
 /// The body as a private file.
 async fn receive(api: &Api, id: &str, body: Body, room: u64) -> Result<Incoming, Problem> {
     let mut incoming = Incoming::create(api.runs.folder(), id, room).map_err(disk)?;
-    let mut parts = std::pin::pin!(body.into_bytes_stream());
+    let parts = std::pin::pin!(body.into_bytes_stream());
+    let mut parts = Arriving::new(parts, api.config.limits.pace);
     loop {
-        let part = tokio::time::timeout(SILENCE, parts.next())
-            .await
-            .map_err(|_| Problem::request_timeout())?;
+        let part = parts.next().await?;
         let Some(part) = part else {
             return Ok(incoming);
         };
-        let part =
-            part.map_err(|_| Problem::bad_request().detail("The body did not arrive whole."))?;
         incoming.add(&part).map_err(|problem| match problem {
             NotTaken::TooLarge => Problem::too_large(),
             NotTaken::Disk(error) => disk(error),

@@ -1,12 +1,15 @@
-//! Routes that answer without asking who calls: health, keys, metrics, the description.
+//! Plain routes: health, keys, metrics, the description.
 //!
-//! Owns how each looks; refuses anything that changes with the caller.
+//! Owns how each looks; refuses to name in them what the caller's roles do not show.
 
 use std::sync::Arc;
 
 use poem::http::{StatusCode, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 
+use super::sight::Sight;
+use crate::api::access::Caller;
+use crate::api::openapi::Described;
 use crate::api::problem::Problem;
 use crate::api::state::Api;
 
@@ -44,15 +47,28 @@ impl Endpoint for Ready {
 }
 
 /// `GET /metrics`: counts for Prometheus.
-pub(crate) struct Metrics(pub(crate) Arc<Api>);
+pub(crate) struct Metrics {
+    pub(crate) api: Arc<Api>,
+    /// Whether everything is named, on a port of its own, or what the caller's roles show.
+    pub(crate) all: bool,
+}
 
 impl Endpoint for Metrics {
     type Output = Response;
 
-    async fn call(&self, _: Request) -> Result<Response> {
+    async fn call(&self, request: Request) -> Result<Response> {
+        let api = &self.api;
+        let text = if self.all {
+            api.metrics.text(|_| true) + &api.runs.metrics(|_| true)
+        } else {
+            let caller = request.data::<Caller>().ok_or_else(Problem::internal)?;
+            let sight = Sight::of(api, caller.principal()?);
+            let datasets = api.metrics.text(|name| sight.dataset(name));
+            datasets + &api.runs.metrics(|name| sight.pipeline(name))
+        };
         Ok(Response::builder()
             .content_type("text/plain; version=0.0.4; charset=utf-8")
-            .body(self.0.metrics.text() + &self.0.runs.metrics() + &self.0.tokens.metrics()))
+            .body(text + &api.tokens.metrics()))
     }
 }
 
@@ -67,24 +83,25 @@ impl Endpoint for KeySet {
     }
 }
 
-/// `GET /openapi.json`: the description.
+/// `GET /openapi.json`: the description, of what the caller may see.
 pub(crate) struct Description(pub(crate) Arc<Api>);
 
 impl Endpoint for Description {
     type Output = Response;
 
-    async fn call(&self, _: Request) -> Result<Response> {
-        Ok(cached(json(self.0.described.json.clone())))
+    async fn call(&self, request: Request) -> Result<Response> {
+        let described = described(&self.0, &request);
+        Ok(kept(&request, json(described.json.clone())))
     }
 }
 
-/// `GET /docs`: the description as a page.
+/// `GET /docs`: the same as a page.
 pub(crate) struct Docs(pub(crate) Arc<Api>);
 
 impl Endpoint for Docs {
     type Output = Response;
 
-    async fn call(&self, _: Request) -> Result<Response> {
+    async fn call(&self, request: Request) -> Result<Response> {
         let page = Response::builder()
             .content_type("text/html; charset=utf-8")
             // A style within the page, and nothing else: no script runs, nothing is fetched.
@@ -92,9 +109,30 @@ impl Endpoint for Docs {
                 header::CONTENT_SECURITY_POLICY,
                 "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
             )
-            .body(self.0.described.html.clone());
-        Ok(cached(page))
+            .body(described(&self.0, &request).html.clone());
+        Ok(kept(&request, page))
     }
+}
+
+fn described(api: &Api, request: &Request) -> Arc<Described> {
+    let principal = request.data::<Caller>().and_then(|c| c.principal.as_ref());
+    match principal {
+        None => api.described.public(),
+        Some(principal) => api.described.seen_by(api, principal),
+    }
+}
+
+/// For what is the same for everybody without a token, and for nobody else.
+fn kept(request: &Request, mut response: Response) -> Response {
+    let known = request
+        .data::<Caller>()
+        .is_some_and(|c| c.principal.is_some());
+    if !known {
+        response = cached(response);
+    }
+    let vary = poem::http::HeaderValue::from_static("Authorization");
+    response.headers_mut().insert(header::VARY, vary);
+    response
 }
 
 fn json(body: impl Into<String>) -> Response {

@@ -9,7 +9,6 @@ use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use glovebox_catalog::{Run, RunFilter, RunMode, RunState};
 use poem::Request;
-use poem::http::HeaderMap;
 use poem::web::Data;
 use poem::web::sse;
 use poem_openapi::param::{Path, Query};
@@ -18,16 +17,16 @@ use poem_openapi::types::{Any, ToJSON};
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
 
 use super::Tag;
+use super::follow::Follower;
 use super::pipelines::{Mode, may};
-use crate::api::access::{Caller, Principal, authenticate};
+use super::sight::Sight;
+use crate::api::access::{Caller, Principal};
 use crate::api::audit::{Action, Event, Outcome};
 use crate::api::problem::Problem;
 use crate::api::rules::Permission;
 use crate::api::runs::{Page, rejects_page};
 use crate::api::state::Api;
 
-/// How often a run is looked at for those who follow it.
-const LOOK: Duration = Duration::from_millis(500);
 /// What keeps a connection open on which nothing happens.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Items of a page when a request does not say.
@@ -43,7 +42,8 @@ pub(crate) enum State {
     Running,
     /// Every row has its fate.
     Done,
-    /// Done, and more rows were rejected than the pipeline allows.
+    /// More rows were rejected than the pipeline allows, or none was left to replace those that are
+    /// there; the report says whether the rest is stored or withheld.
     Rejected,
     /// It failed.
     Failed,
@@ -157,7 +157,7 @@ impl RunInfo {
         }
     }
 
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         RunState::from(self.state).is_over()
     }
 }
@@ -220,6 +220,8 @@ impl Runs {
         id: Path<String>,
     ) -> poem::Result<Json<RunInfo>> {
         let run = run(&api, &caller, &id).await?;
+        let event = look(&run);
+        api.count(&caller, event).await?;
         Ok(Json(RunInfo::seen_by(caller.principal()?, run)))
     }
 
@@ -237,14 +239,9 @@ impl Runs {
         id: Path<String>,
     ) -> poem::Result<EventStream<BoxStream<'static, RunInfo>>> {
         // Whether there is such a run for this caller is told by the status.
-        run(&api, &caller, &id).await?;
-        let follower = Follower {
-            api: Arc::clone(&api),
-            caller: caller.clone(),
-            headers: request.headers().clone(),
-            id: id.0,
-            last: None,
-        };
+        let found = run(&api, &caller, &id).await?;
+        let follower = Follower::new(&api, &caller, request.headers(), &found)?;
+        api.count(&caller, look(&found)).await?;
         let runs = stream::unfold(follower, Follower::next).boxed();
         let events = EventStream::new(runs)
             .keep_alive(KEEP_ALIVE)
@@ -300,6 +297,7 @@ impl Runs {
             Problem::not_found().detail("a run has a report when it is done, and not before")
         })?;
         let report = serde_json::from_str(&report).map_err(|_| Problem::internal())?;
+        let report = Sight::of(&api, caller.principal()?).report(report);
         viewed(&api, &caller, &found, None).await?;
         Ok(Json(Any(report)))
     }
@@ -340,7 +338,7 @@ impl Runs {
             Problem::bad_cursor().detail("`after` is not what a page of this run had as `next`")
         })?;
         viewed(&api, &caller, &found, Some(page.rejects.len() as u64)).await?;
-        Ok(Json(page))
+        Ok(Json(Sight::of(&api, caller.principal()?).rejects(page)))
     }
 }
 
@@ -359,42 +357,14 @@ pub(super) async fn run(api: &Api, caller: &Caller, id: &str) -> Result<Run, Pro
     }
 }
 
-async fn viewed(api: &Api, caller: &Caller, run: &Run, rows: Option<u64>) -> Result<(), Problem> {
-    let mut event = Event::new(Action::View, Outcome::Success)
+fn look(run: &Run) -> Event {
+    Event::new(Action::View, Outcome::Success)
         .target(&run.pipeline)
-        .run(&run.id);
+        .run(&run.id)
+}
+
+async fn viewed(api: &Api, caller: &Caller, run: &Run, rows: Option<u64>) -> Result<(), Problem> {
+    let mut event = look(run);
     event.rows = rows;
     api.record(caller, event).await
-}
-
-/// Somebody who follows a run.
-struct Follower {
-    api: Arc<Api>,
-    caller: Caller,
-    headers: HeaderMap,
-    id: String,
-    last: Option<RunInfo>,
-}
-
-impl Follower {
-    /// The run when it has changed; none when it was over, or the caller is nobody any more.
-    async fn next(mut self) -> Option<(RunInfo, Self)> {
-        if self.last.as_ref().is_some_and(RunInfo::is_over) {
-            return None;
-        }
-        loop {
-            if self.last.is_some() {
-                tokio::time::sleep(LOOK).await;
-                let principal = authenticate(&self.api, &self.headers).await.ok()?;
-                principal.may.contains(&Permission::Watch).then_some(())?;
-                self.caller.principal = Some(principal);
-            }
-            let run = run(&self.api, &self.caller, &self.id).await.ok()?;
-            let run = RunInfo::seen_by(self.caller.principal().ok()?, run);
-            if self.last.as_ref() != Some(&run) {
-                self.last = Some(run.clone());
-                return Some((run, self));
-            }
-        }
-    }
 }

@@ -225,18 +225,21 @@ async fn log_in(
     };
     let hash: Option<&PasswordHash> = found.as_ref().map(|f| &f.password);
     let right = api.hasher.verify(password, hash).await?;
-    let user = match found.filter(|f| right && !f.user.disabled) {
-        Some(found) => found.user,
-        None => {
-            api.metrics.login("failure");
-            // What was typed as a name may have been a password: it is not recorded.
-            api.record(caller, failed("credentials")).await?;
-            return Ok(wrong());
+    let ends = now.saturating_add(api.tokens.session);
+    let opened = match found.filter(|f| right && !f.user.disabled) {
+        Some(found) => {
+            let session = api.catalog.open_session(&found, now, ends).await?;
+            session.map(|session| (found.user, session))
         }
+        None => None,
+    };
+    let Some((user, session)) = opened else {
+        api.metrics.login("failure");
+        // What was typed as a name may have been a password: it is not recorded.
+        api.record(caller, failed("credentials")).await?;
+        return Ok(wrong());
     };
     api.catalog.attempt_succeeded(&pair).await?;
-    let ends = now.saturating_add(api.tokens.session);
-    let session = api.catalog.open_session(&user.id, now, ends).await?;
     api.metrics.login("success");
     let mut event = Event::new(Action::Login, Outcome::Success);
     event.who = Some(who(&user, &session.id));

@@ -1,10 +1,11 @@
 //! `/users`: everybody's accounts, for those who may manage them.
 //!
-//! Owns what of an account can be changed; refuses to let anyone shut themselves out.
+//! Owns what of an account can be changed; refuses to let anyone give what they have not, act on
+//! somebody who has more, or shut themselves or the last of their kind out.
 
 use std::sync::Arc;
 
-use glovebox_catalog::{Name, Roles};
+use glovebox_catalog::{Name, PasswordHash, Roles, User};
 use glovebox_core::Secret;
 use poem::web::Data;
 use poem_openapi::param::{Path, Query};
@@ -14,9 +15,10 @@ use poem_openapi::{ApiResponse, Object, OpenApi};
 use super::Tag;
 use super::body::Text;
 use super::me::Account;
-use crate::api::access::Caller;
+use crate::api::access::{Caller, covers};
 use crate::api::audit::{Action, Event, Outcome};
 use crate::api::problem::Problem;
+use crate::api::rules::Permission;
 use crate::api::state::Api;
 
 /// Users of one answer.
@@ -46,7 +48,7 @@ struct Change {
     /// What they are.
     #[oai(validator(min_items = 1, max_items = 16))]
     roles: Option<Vec<Text>>,
-    /// A new password; ends their sessions.
+    /// A new password; ends their sessions and API keys.
     #[oai(validator(min_length = 12, max_length = 256))]
     password: Option<Text>,
 }
@@ -71,6 +73,42 @@ fn roles(api: &Api, names: &[Text]) -> Result<Roles, Problem> {
 /// The user's name, if there can be one.
 fn named(name: &str) -> Result<Name, Problem> {
     Name::parse(name).map_err(|_| Problem::not_found())
+}
+
+/// The user of that name.
+pub(super) async fn user(api: &Api, name: &str) -> Result<User, Problem> {
+    let user = api.catalog.user(&named(name)?).await?;
+    user.ok_or_else(Problem::not_found)
+}
+
+/// Nobody gives what they have not.
+fn gives(api: &Api, caller: &Caller, roles: &Roles) -> Result<(), Problem> {
+    match covers(api, &caller.principal()?.user.roles, roles) {
+        true => Ok(()),
+        false => Err(Problem::forbidden()
+            .detail("a role of these allows or shows more than your own roles do")),
+    }
+}
+
+/// Nobody acts on somebody who has more.
+pub(super) fn may_change(api: &Api, caller: &Caller, user: &User) -> Result<(), Problem> {
+    match covers(api, &caller.principal()?.user.roles, &user.roles) {
+        true => Ok(()),
+        false => Err(Problem::forbidden().detail(
+            "this user's roles allow or show more than your own; somebody who has as much may, \
+             or `glovebox user` on the server",
+        )),
+    }
+}
+
+/// Whether anybody is left who may manage users.
+async fn is_managed(api: &Api) -> Result<bool, Problem> {
+    let manages = |role: &str| {
+        let may = api.config.roles.get(role);
+        may.is_some_and(|may| may.contains(&Permission::Users))
+    };
+    let all = api.catalog.roles_in_use().await?;
+    Ok(all.iter().any(|roles| roles.iter().any(manages)))
 }
 
 pub(crate) struct Users;
@@ -99,6 +137,8 @@ impl Users {
     }
 
     /// Add a user
+    ///
+    /// Needs a login of a moment ago, and roles that have all that the new user's have.
     #[oai(path = "/users", method = "post", operation_id = "add_user")]
     async fn add(
         &self,
@@ -113,13 +153,15 @@ impl Users {
         } = user.0;
         let name = Name::parse(&name.0).map_err(Problem::from)?;
         let roles = roles(&api, &wanted)?;
+        gives(&api, &caller, &roles)?;
         api.recordable()?;
         let hash = api.hasher.hash(Secret::new(password.0.into())).await;
         let hash = hash.map_err(Problem::from)?;
         let now = crate::api::now();
         let added = api.catalog.add_user(&name, &roles, &hash, now).await;
         let added = added.map_err(Problem::from)?;
-        let event = Event::new(Action::UserAdd, Outcome::Success).target(&added.id);
+        let mut event = Event::new(Action::UserAdd, Outcome::Success).target(&added.name);
+        event.roles = added.roles.iter().map(str::to_owned).collect();
         if let Err(problem) = api.record(&caller, event).await {
             // What is not recorded does not happen.
             let taken = api.catalog.take_back_user(&added.id).await;
@@ -134,18 +176,21 @@ impl Users {
     async fn get(
         &self,
         api: Data<&Arc<Api>>,
+        caller: Data<&Caller>,
         /// The user's name.
         name: Path<String>,
     ) -> poem::Result<Json<Account>> {
-        let user = api.catalog.user(&named(&name)?).await;
-        let user = user.map_err(Problem::from)?;
-        Ok(Json(user.ok_or_else(Problem::not_found)?.into()))
+        let user = user(&api, &name).await?;
+        let event = Event::new(Action::UserList, Outcome::Success).target(&user.name);
+        api.count(&caller, event).await?;
+        Ok(Json(user.into()))
     }
 
     /// Change a user
     ///
     /// Disable or enable them, give them other roles or another password. Works from the next
-    /// request on.
+    /// request on. A new password, like being disabled, ends their sessions and API keys. Needs a
+    /// login of a moment ago, and roles that have all that the user has and is given.
     #[oai(path = "/users/:name", method = "patch", operation_id = "change_user")]
     async fn change(
         &self,
@@ -155,14 +200,13 @@ impl Users {
         name: Path<String>,
         change: Json<Change>,
     ) -> poem::Result<Json<Account>> {
-        let name = named(&name)?;
-        let user = api.catalog.user(&name).await.map_err(Problem::from)?;
-        let user = user.ok_or_else(Problem::not_found)?;
+        let user = user(&api, &name).await?;
         let Change {
             disabled,
             roles: wanted,
             password,
         } = change.0;
+        may_change(&api, &caller, &user)?;
         let itself = caller.principal()?.user.id == user.id;
         if itself && (disabled == Some(true) || wanted.is_some()) {
             return Err(Problem::forbidden()
@@ -170,6 +214,9 @@ impl Users {
                 .into());
         }
         let wanted = wanted.map(|w| roles(&api, &w)).transpose()?;
+        if let Some(roles) = &wanted {
+            gives(&api, &caller, roles)?;
+        }
         let hash = match password {
             None => None,
             Some(password) => {
@@ -177,33 +224,74 @@ impl Users {
                 Some(hash.map_err(Problem::from)?)
             }
         };
-        let event = |outcome| Event::new(Action::UserChange, outcome).target(&user.id);
-        api.record(&caller, event(Outcome::Success)).await?;
-        let now = crate::api::now();
-        let changed = async {
-            if let Some(roles) = &wanted {
-                api.catalog.set_roles(&name, roles).await?;
-            }
-            if let Some(disabled) = disabled {
-                api.catalog.set_disabled(&name, disabled).await?;
-            }
-            if disabled == Some(true) {
-                api.catalog.close_sessions_of(&user.id, now).await?;
-            }
-            if let Some(hash) = &hash {
-                api.catalog.set_password(&name, hash, now).await?;
-            }
-            api.catalog.user(&name).await
+        let done = Changed {
+            disabled,
+            roles: wanted,
+            password: hash,
         };
-        let changed = match changed.await {
+        done.record(&api, &caller, &user).await?;
+        let changed = match done.apply(&api, &user).await {
             Ok(changed) => changed,
-            Err(error) => {
-                let event = event(Outcome::Failure).reason("catalog");
-                api.record(&caller, event).await?;
-                return Err(Problem::from(error).into());
+            Err(problem) => {
+                let event = Event::new(Action::UserChange, Outcome::Failure).target(&user.name);
+                api.record(&caller, event.reason(problem.kind())).await?;
+                return Err(problem.into());
             }
         };
+        Ok(Json(changed.into()))
+    }
+}
+
+/// What is to be changed of a user.
+struct Changed {
+    disabled: Option<bool>,
+    roles: Option<Roles>,
+    password: Option<PasswordHash>,
+}
+
+impl Changed {
+    /// A record for each thing that changes.
+    async fn record(&self, api: &Api, caller: &Caller, user: &User) -> Result<(), Problem> {
+        let words = [
+            self.roles.as_ref().map(|_| "roles"),
+            self.disabled
+                .map(|d| if d { "disabled" } else { "enabled" }),
+            self.password.as_ref().map(|_| "password"),
+        ];
+        for word in words.into_iter().flatten() {
+            let mut event = Event::new(Action::UserChange, Outcome::Success)
+                .target(&user.name)
+                .reason(word);
+            if let Some(roles) = self.roles.as_ref().filter(|_| word == "roles") {
+                event.roles = roles.iter().map(str::to_owned).collect();
+            }
+            api.record(caller, event).await?;
+        }
+        Ok(())
+    }
+
+    async fn apply(&self, api: &Api, user: &User) -> Result<User, Problem> {
+        let now = crate::api::now();
+        let name = Name::parse(&user.name)?;
+        if let Some(roles) = &self.roles {
+            api.catalog.set_roles(&name, roles).await?;
+        }
+        if let Some(disabled) = self.disabled {
+            api.catalog.set_disabled(&name, disabled, now).await?;
+        }
+        // Two who shut each other out at once would leave nobody; each looks after its own deed.
+        let takes = self.roles.is_some() || self.disabled == Some(true);
+        if takes && !is_managed(api).await? {
+            api.catalog.set_roles(&name, &user.roles).await?;
+            api.catalog.set_disabled(&name, user.disabled, now).await?;
+            api.standings.forget();
+            return Err(Problem::conflict().detail("nobody would be left who may manage users"));
+        }
+        if let Some(hash) = &self.password {
+            api.catalog.set_password(&name, hash, now).await?;
+        }
         api.standings.forget();
-        Ok(Json(changed.ok_or_else(Problem::not_found)?.into()))
+        let changed = api.catalog.user(&name).await?;
+        changed.ok_or_else(Problem::not_found)
     }
 }

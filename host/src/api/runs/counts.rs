@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
-use super::super::metrics::escape;
+use super::super::metrics::{HIDDEN, added, escape};
 
 /// Sums over the runs that ended on this server.
 #[derive(Debug, Default)]
@@ -37,6 +37,9 @@ impl Counts {
                 *sums.rows.entry((name(), fate)).or_default() += rows;
             }
         }
+        if let Some(rows) = report.get("withheld-rows").and_then(Value::as_u64) {
+            *sums.rows.entry((name(), "withheld")).or_default() += rows;
+        }
         for reject in list(&report, "rejects") {
             let rows = reject.get("rows").and_then(Value::as_u64).unwrap_or(0);
             let key = (name(), text(reject, "step"), text(reject, "rule"));
@@ -51,9 +54,21 @@ impl Counts {
         }
     }
 
-    /// All of it; `active` runs work here now.
-    pub(crate) fn text(&self, active: usize) -> String {
+    /// All of it, with the names of those pipelines that are shown; `active` runs work here now.
+    pub(crate) fn text(&self, active: usize, shown: impl Fn(&str) -> bool) -> String {
         let sums = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = |pipeline: &str, of: &str| match shown(pipeline) {
+            true => of.to_owned(),
+            false => HIDDEN.to_owned(),
+        };
+        let sums = Sums {
+            runs: added(&sums.runs, |(p, state)| (name(p, p), *state)),
+            rows: added(&sums.rows, |(p, fate)| (name(p, p), *fate)),
+            rejects: added(&sums.rejects, |(p, step, rule)| {
+                (name(p, p), name(p, step), name(p, rule))
+            }),
+            seconds: added(&sums.seconds, |(p, step)| (name(p, p), name(p, step))),
+        };
         let mut out = String::new();
         let head = |out: &mut String, name: &str, kind: &str, help: &str| {
             let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
@@ -140,7 +155,7 @@ mod tests {
         counts.ended("sales", "done", Some(report));
         counts.ended("sales", "done", Some(report));
         counts.ended("sales", "failed", None);
-        let text = counts.text(2);
+        let text = counts.text(2, |_| true);
         for line in [
             "glovebox_runs_active 2",
             "glovebox_runs_total{pipeline=\"sales\",state=\"done\"} 2",
@@ -151,5 +166,9 @@ mod tests {
         ] {
             assert!(text.lines().any(|l| l == line), "{line}\n{text}");
         }
+        let text = counts.text(2, |_| false);
+        let line = "glovebox_run_rejects_total{pipeline=\"(hidden)\",step=\"(hidden)\",rule=\"(hidden)\"} 2";
+        assert!(text.lines().any(|l| l == line), "{text}");
+        assert!(!text.contains("sales"), "{text}");
     }
 }

@@ -94,8 +94,8 @@ impl Runs {
     }
 
     /// What they have done, for Prometheus.
-    pub(crate) fn metrics(&self) -> String {
-        self.counts.text(self.active())
+    pub(crate) fn metrics(&self, shown: impl Fn(&str) -> bool) -> String {
+        self.counts.text(self.active(), shown)
     }
 
     /// How many work here now.

@@ -21,12 +21,13 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// A key that signs tokens, and one for cursors made of the same secret.
+/// A key that signs tokens, and those for cursors and ETags made of the same secret.
 pub(crate) struct Key {
     pair: Ed25519KeyPair,
     pub(crate) kid: String,
     pub(crate) verifier: Verifier,
     pub(crate) cursors: LessSafeKey,
+    pub(crate) etags: hmac::Key,
 }
 
 /// The secret is no key.
@@ -60,6 +61,10 @@ impl Key {
             kid: thumbprint(&public),
             verifier: Verifier::Ed25519(public),
             cursors: LessSafeKey::new(cursors),
+            etags: hmac::Key::new(
+                hmac::HMAC_SHA256,
+                hmac::sign(&root, b"glovebox etag v1").as_ref(),
+            ),
         })
     }
 

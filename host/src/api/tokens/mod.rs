@@ -148,6 +148,11 @@ impl Tokens {
     pub(crate) fn cursor_keys(&self) -> impl Iterator<Item = &ring::aead::LessSafeKey> {
         self.keys.iter().map(|k| &k.cursors)
     }
+
+    /// The key of ETags; none without a key.
+    pub(crate) fn etag_key(&self) -> Option<&ring::hmac::Key> {
+        self.keys.first().map(|k| &k.etags)
+    }
 }
 
 /// A token of ours, if it is good now.

@@ -19,6 +19,7 @@ fn config() -> config::Tokens {
         audience: "glovebox".into(),
         lifetime: std::time::Duration::from_secs(600),
         session: std::time::Duration::from_secs(3600),
+        fresh_login: std::time::Duration::from_secs(900),
         issuers: Vec::new(),
     }
 }

@@ -4,6 +4,7 @@
 use glovebox_sdk::calendar::{Civil, DAY};
 use glovebox_sdk::prelude::*;
 use glovebox_sdk::{Cells, Value};
+use unicode_segmentation::UnicodeSegmentation as _;
 
 /// Options of `generalize`; exactly one.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -141,10 +142,14 @@ fn width(bucket: &Literal, data_type: DataType) -> Result<Value, ConfigError> {
         Value::Decimal(width) => width > 0,
         _ => false,
     };
-    if positive {
-        Ok(width)
-    } else {
-        wrong("a bucket is wider than 0")
+    // A number of an exact type that has no neighbour in its bucket stays what it is.
+    let alone = matches!(width, Value::Int64(1) | Value::Decimal(1));
+    match (positive, alone) {
+        (true, false) => Ok(width),
+        (true, true) => {
+            wrong("each number would be its own bucket and stay as it is; write a wider one")
+        }
+        (false, _) => wrong("a bucket is wider than 0"),
     }
 }
 
@@ -186,11 +191,15 @@ fn start(to: Period, days: i32) -> Option<i32> {
     Some(start.days().unwrap_or(i32::MIN))
 }
 
+/// The first characters, as a reader takes them: a letter with its accents is one.
 fn prefix(text: &str, count: usize) -> &str {
-    match text.char_indices().nth(count) {
-        Some((end, _)) => text.get(..end).unwrap_or_default(),
-        None => text,
-    }
+    let end = if text.is_ascii() {
+        Some(count)
+    } else {
+        let mut characters = text.grapheme_indices(true);
+        characters.nth(count).map(|(place, _)| place)
+    };
+    end.and_then(|end| text.get(..end)).unwrap_or(text)
 }
 
 export!(masker Generalize);
@@ -289,6 +298,11 @@ mod tests {
             zip.get_text("zip"),
             [Some("80"), Some("Ær"), Some("é"), None]
         );
+        let accents = Table::new().text("zip", ["e\u{301}te\u{301}", "\u{e17}\u{e35}\u{e48}x"]);
+        assert_eq!(
+            masked(r#"{"prefix": 1}"#, "zip", &accents).get_text("zip"),
+            [Some("e\u{301}"), Some("\u{e17}\u{e35}\u{e48}")]
+        );
         let zip = masked(r#"{"prefix": 0}"#, "zip", &table);
         assert_eq!(zip.get_text("zip"), [Some(""), Some(""), Some(""), None]);
     }
@@ -323,6 +337,12 @@ mod tests {
         assert_eq!(path(r#"{"bucket": 0}"#, "n"), "/bucket");
         assert_eq!(path(r#"{"bucket": -5}"#, "n"), "/bucket");
         assert_eq!(path(r#"{"bucket": 0.5}"#, "n"), "/bucket");
+        assert_eq!(path(r#"{"bucket": 1}"#, "n"), "/bucket");
+        let table = Table::new().decimal("d", 2, [1_i128]);
+        let bucket = |config| mask::<Generalize>(config, &["d"], &table).map(|_| ());
+        assert_eq!(bucket(r#"{"bucket": 0.01}"#).unwrap_err().path, "/bucket");
+        assert!(bucket(r#"{"bucket": 0.02}"#).is_ok());
+        assert!(bucket(r#"{"bucket": 1}"#).is_ok());
         assert_eq!(path(r#"{"bucket": 10}"#, "t"), "/bucket");
         assert_eq!(path(r#"{"to": "week"}"#, "day"), "/to");
         assert_eq!(path(r#"{"to": "day"}"#, "day"), "/to");

@@ -1,7 +1,11 @@
 //! The masker `partial`: masks a part of a text's characters. It refuses to let a short text
-//! through: one that is no longer than what is to be kept is masked as a whole.
+//! through: one of which no letter or digit would be masked is masked as a whole.
+
+use std::ops::Range;
 
 use glovebox_sdk::prelude::*;
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory as _};
+use unicode_segmentation::UnicodeSegmentation as _;
 
 /// Options of `partial`: one of `mask-first` and `mask-last`, or one or both of `keep-first` and
 /// `keep-last`.
@@ -19,7 +23,7 @@ pub struct Config {
     /// What stands for each masked character.
     #[serde(default = "x")]
     character: char,
-    /// Whether masked characters that are neither letters nor digits stay as they are.
+    /// Whether spaces and punctuation in the masked part stay as they are.
     #[serde(default)]
     skip_separators: bool,
 }
@@ -96,15 +100,12 @@ impl Masker for Partial {
     }
 
     fn keeps(&self, _masked: &Field) -> Kept {
-        match self.part {
-            // `(1234)` has no more letters and digits than are to be kept.
-            Part::Between(first, last) => {
-                Kept::Characters(u32::try_from(first.saturating_add(last)).unwrap_or(u32::MAX))
-            }
-            // A cell of separators only stays as it is.
-            _ if self.skip_separators => Kept::Characters(0),
-            // How much is kept depends on the cell; never all of it.
-            Part::First(_) | Part::Last(_) => Kept::Nothing,
+        // How much is kept depends on the cell; of its letters and digits never all. A cell of
+        // separators only may stay as it is.
+        if self.skip_separators {
+            Kept::Characters(0)
+        } else {
+            Kept::Nothing
         }
     }
 
@@ -113,11 +114,15 @@ impl Masker for Partial {
             return Action::Nullify(Target::Cells);
         };
         if !self.skip_separators
+            && text.is_ascii()
+            && text
+                .iter()
+                .flatten()
+                .all(|cell| self.part.hides_ascii(cell.as_bytes()))
             && let Some(masked) = text.overwritten(&self.mask, |length| self.part.of_ascii(length))
         {
             return Action::Replace(masked);
         }
-        let ascii = text.is_ascii();
         let bytes = text.data_len().saturating_mul(self.mask.len());
         let mut masked = TextBuilder::with_capacity(column.rows(), bytes);
         for cell in text.iter() {
@@ -125,9 +130,9 @@ impl Masker for Partial {
                 masked.push_null();
                 continue;
             };
-            let (before, hidden, after) = self.part.split(cell, ascii);
+            let (before, hidden, after) = self.split(cell);
             masked.write(before);
-            self.hide(hidden, ascii, &mut masked);
+            self.hide(hidden, &mut masked);
             masked.push(after);
         }
         Action::Replace(masked.finish())
@@ -135,24 +140,42 @@ impl Masker for Partial {
 }
 
 impl Partial {
-    fn hide(&self, hidden: &str, ascii: bool, masked: &mut TextBuilder) {
+    /// Whether what is masked of a cell has a letter or digit, if the cell has one.
+    fn hides(&self, cell: &str) -> bool {
+        let hidden = cell.get(self.part.range(cell)).unwrap_or_default();
+        has_content(hidden) || !has_content(cell)
+    }
+
+    /// A cell as what is before the masked part, the part, and what is after it.
+    fn split<'a>(&self, cell: &'a str) -> (&'a str, &'a str, &'a str) {
+        let range = match self.hides(cell) {
+            true => self.part.range(cell),
+            false => 0..cell.len(),
+        };
+        let parts = cell.split_at_checked(range.end).and_then(|(cell, after)| {
+            let (before, hidden) = cell.split_at_checked(range.start)?;
+            Some((before, hidden, after))
+        });
+        parts.unwrap_or(("", cell, ""))
+    }
+
+    fn hide(&self, hidden: &str, masked: &mut TextBuilder) {
         if !self.skip_separators {
-            return masked.write_repeated(&self.mask, count(hidden, ascii));
+            return masked.write_repeated(&self.mask, count(hidden));
         }
-        for piece in hidden.split_inclusive(|character: char| !character.is_alphanumeric()) {
-            let separator = piece.char_indices().next_back();
-            let separator = separator.filter(|(_, character)| !character.is_alphanumeric());
-            let end = separator.map_or(piece.len(), |(start, _)| start);
-            let (letters, separator) = piece.split_at_checked(end).unwrap_or((piece, ""));
-            masked.write_repeated(&self.mask, count(letters, ascii));
-            masked.write(separator);
+        for character in characters(hidden) {
+            if character.chars().all(is_separator) {
+                masked.write(character);
+            } else {
+                masked.write(&self.mask);
+            }
         }
     }
 }
 
 impl Part {
     /// The bytes of an ASCII cell of that length that are masked.
-    fn of_ascii(self, length: usize) -> std::ops::Range<usize> {
+    fn of_ascii(self, length: usize) -> Range<usize> {
         match self {
             Self::First(count) => 0..count.min(length),
             Self::Last(count) => length.saturating_sub(count)..length,
@@ -163,9 +186,15 @@ impl Part {
         }
     }
 
-    /// The bytes of a cell, `ascii` or perhaps not, that are masked.
-    fn range(self, cell: &str, ascii: bool) -> std::ops::Range<usize> {
-        if ascii {
+    /// As [`Partial::hides`], of a cell that is ASCII.
+    fn hides_ascii(self, cell: &[u8]) -> bool {
+        let hidden = cell.get(self.of_ascii(cell.len())).unwrap_or_default();
+        hidden.iter().any(u8::is_ascii_alphanumeric) || !cell.iter().any(u8::is_ascii_alphanumeric)
+    }
+
+    /// The bytes of a cell that are masked.
+    fn range(self, cell: &str) -> Range<usize> {
+        if cell.is_ascii() {
             return self.of_ascii(cell.len());
         }
         match self {
@@ -181,40 +210,58 @@ impl Part {
             }
         }
     }
+}
 
-    /// A cell as what is before the part, the part, and what is after it.
-    fn split(self, cell: &str, ascii: bool) -> (&str, &str, &str) {
-        let range = self.range(cell, ascii);
-        let parts = cell.split_at_checked(range.end).and_then(|(cell, after)| {
-            let (before, hidden) = cell.split_at_checked(range.start)?;
-            Some((before, hidden, after))
-        });
-        parts.unwrap_or(("", cell, ""))
-    }
+fn has_content(text: &str) -> bool {
+    text.chars().any(char::is_alphanumeric)
+}
+
+/// A space, or punctuation; of ASCII every sign, as in `+45` and `a=b`.
+fn is_separator(character: char) -> bool {
+    character.is_whitespace()
+        || character.is_ascii_punctuation()
+        || matches!(
+            character.general_category_group(),
+            GeneralCategoryGroup::Punctuation | GeneralCategoryGroup::Separator
+        )
+}
+
+/// What a reader takes for characters: a letter with its accents and tone marks is one. Within
+/// ASCII each byte is one, a line break of two bytes as well.
+fn characters(text: &str) -> impl Iterator<Item = &str> {
+    let split = text.is_ascii();
+    let pieces = text.graphemes(true);
+    pieces.flat_map(move |piece| {
+        let (first, second) = match piece.split_at_checked(1) {
+            Some((first, second)) if split => (first, second),
+            _ => (piece, ""),
+        };
+        std::iter::once(first).chain(Some(second).filter(|s| !s.is_empty()))
+    })
 }
 
 /// The number of characters.
-fn count(text: &str, ascii: bool) -> usize {
-    if ascii {
+fn count(text: &str) -> usize {
+    if text.is_ascii() {
         text.len()
     } else {
-        text.chars().count()
+        text.graphemes(true).count()
     }
 }
 
-/// The byte behind the first `count` characters, or the end.
+/// The byte behind the first `count` characters of a text beyond ASCII, or the end.
 fn place(text: &str, count: usize) -> usize {
-    text.char_indices()
+    text.grapheme_indices(true)
         .nth(count)
         .map_or(text.len(), |(place, _)| place)
 }
 
-/// The byte before the last `count` characters, or the start.
+/// The byte before the last `count` characters of a text beyond ASCII, or the start.
 fn place_from_end(text: &str, count: usize) -> usize {
     match count.checked_sub(1) {
         None => text.len(),
         Some(skip) => text
-            .char_indices()
+            .grapheme_indices(true)
             .rev()
             .nth(skip)
             .map_or(0, |(place, _)| place),
@@ -254,19 +301,62 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_may_be_all_that_a_cell_has() {
+    fn of_the_letters_and_digits_of_a_cell_never_all_are_kept() {
+        for (config, cell, mask) in [
+            (r#"{"keep-last": 4}"#, "--1234", "XXXXXX"),
+            (r#"{"keep-last": 4}"#, "-01234", "XX1234"),
+            (r#"{"keep-last": 5}"#, "(1234)", "XXXXXX"),
+            (r#"{"mask-first": 2}"#, "--1234", "XXXXXX"),
+            (r#"{"mask-last": 1}"#, "1234)", "XXXXX"),
+            (r#"{"keep-first": 1, "keep-last": 1}"#, "é-ü", "XXX"),
+            (r#"{"mask-first": 1}"#, "---", "X--"),
+        ] {
+            assert_eq!(masked(config, cell), mask, "{config} {cell}");
+        }
+        let skip = r#"{"mask-first": 2, "skip-separators": true}"#;
+        assert_eq!(masked(skip, "--12-34"), "--XX-XX");
+        assert_eq!(masked(skip, "---"), "---");
         let keeps = |config| {
             let table = Table::new().text("cell", ["--1234"]);
             mask::<Partial>(config, &["cell"], &table).unwrap().keeps
         };
-        assert_eq!(keeps(r#"{"keep-last": 4}"#), [Kept::Characters(4)]);
-        let both = r#"{"keep-first": 1, "keep-last": 2}"#;
-        assert_eq!(keeps(both), [Kept::Characters(3)]);
-        let most = r#"{"keep-first": 4294967295, "keep-last": 2}"#;
-        assert_eq!(keeps(most), [Kept::Characters(u32::MAX)]);
+        assert_eq!(keeps(r#"{"keep-last": 4}"#), [Kept::Nothing]);
         assert_eq!(keeps(r#"{"mask-last": 4}"#), [Kept::Nothing]);
-        let separators = r#"{"mask-first": 4, "skip-separators": true}"#;
-        assert_eq!(keeps(separators), [Kept::Characters(0)]);
+        assert_eq!(keeps(skip), [Kept::Characters(0)]);
+    }
+
+    #[test]
+    fn a_character_is_what_a_reader_takes_for_one() {
+        // A letter and its accent, a consonant with vowel and tone mark, a family, a flag.
+        let accent = "e\u{301}";
+        let thai = "\u{e17}\u{e35}\u{e48}";
+        let family = "\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}";
+        let flag = "\u{1f1e9}\u{1f1f0}";
+        for one in [accent, thai, family, flag] {
+            let cell = format!("{one}ab{one}");
+            assert_eq!(masked(r#"{"keep-first": 1}"#, &cell), format!("{one}XXX"));
+            assert_eq!(masked(r#"{"keep-last": 1}"#, &cell), format!("XXX{one}"));
+            assert_eq!(masked(r#"{"mask-last": 2}"#, &cell), format!("{one}aXX"));
+        }
+        assert_eq!(masked(r#"{"mask-first": 9}"#, "a\r\nb"), "XXXX");
+        assert_eq!(masked(r#"{"mask-first": 9}"#, "é\r\nb"), "XXX");
+    }
+
+    #[test]
+    fn nothing_but_spaces_and_punctuation_is_a_separator() {
+        let config = r#"{"mask-first": 99, "skip-separators": true}"#;
+        for (cell, mask) in [
+            ("Zoe\u{301} D\u{2019}Arc", "XXX X\u{2019}XXX"),
+            ("\u{e17}\u{e35}\u{e48} 5", "X X"),
+            ("a\u{1f600}b", "XXX"),
+            ("5 \u{20ac}", "X X"),
+            ("-\u{301}x", "XX"),
+            ("\u{660}\u{661}\u{3001}\u{a0}a", "XX\u{3001}\u{a0}X"),
+            ("+45 (0)1", "+XX (X)X"),
+            ("\u{200d}a", "XX"),
+        ] {
+            assert_eq!(masked(config, cell), mask, "{cell}");
+        }
     }
 
     #[test]
@@ -274,6 +364,7 @@ mod tests {
         assert_eq!(masked(r#"{"keep-first": 1}"#, "Zoë"), "ZXX");
         assert_eq!(masked(r#"{"keep-last": 2}"#, "Zoë"), "Xoë");
         assert_eq!(masked(r#"{"keep-first": 1, "keep-last": 1}"#, "Zoë"), "ZXë");
+        assert_eq!(masked(r#"{"keep-first": 1}"#, "Zoe\u{308}"), "ZXX");
         assert_eq!(masked(r#"{"keep-first": 0}"#, "abc"), "XXX");
         assert_eq!(masked(r#"{"keep-last": 0}"#, "née"), "XXX");
     }

@@ -5,6 +5,8 @@ use std::cmp::Ordering;
 
 use glovebox_sdk::prelude::*;
 use glovebox_sdk::{Cell, Value};
+use unicase::UniCase;
+use unicode_normalization::UnicodeNormalization as _;
 
 /// Options of `allowed-values`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -21,7 +23,7 @@ pub struct Config {
 #[derive(Debug)]
 pub struct AllowedValues {
     rules: Vec<Rule>,
-    /// Sorted, and in lower case where case is ignored.
+    /// Sorted, and folded where case is ignored.
     allowed: Vec<Vec<Value>>,
     ignore_case: bool,
 }
@@ -54,7 +56,7 @@ impl Validator for AllowedValues {
             let values = values.iter().enumerate().map(|(place, literal)| {
                 let value = literal.read(field.data_type, &format!("/values/{place}"))?;
                 Ok(match value {
-                    Value::Text(text) if ignore_case => Value::Text(text.to_lowercase()),
+                    Value::Text(text) if ignore_case => Value::Text(folded(&text)),
                     value => value,
                 })
             });
@@ -89,12 +91,12 @@ impl Validator for AllowedValues {
                 let right = match cell {
                     None => true,
                     Some(Cell::Text(text)) if self.ignore_case => {
-                        lower.clear();
-                        lower.push_str(text);
                         if text.is_ascii() {
+                            lower.clear();
+                            lower.push_str(text);
                             lower.make_ascii_lowercase();
                         } else {
-                            lower = text.to_lowercase();
+                            lower = folded(text);
                         }
                         is_among(allowed, Cell::Text(&lower))
                     }
@@ -106,6 +108,16 @@ impl Validator for AllowedValues {
             });
         }
     }
+}
+
+/// The form in which texts are the same if they differ in case only: by full case folding, with
+/// accents taken apart before and after (The Unicode Standard, section 3.13, D145).
+fn folded(text: &str) -> String {
+    let apart: String = text.nfd().collect();
+    UniCase::unicode(apart.as_str())
+        .to_folded_case()
+        .nfd()
+        .collect()
 }
 
 fn is_among(allowed: &[Value], cell: Cell<'_>) -> bool {
@@ -149,6 +161,37 @@ mod tests {
         let table = Table::new().text("city", ["ÅRHUS", "århus", "OSLO", "Ærø", "Lima"]);
         let config = r#"{"values": ["Århus", "Oslo", "ÆRØ"], "ignore-case": true}"#;
         assert_eq!(rows(config, &table), [4]);
+    }
+
+    #[test]
+    fn case_is_folded_in_full() {
+        for (value, same, other) in [
+            (
+                "straße",
+                &["STRASSE", "Strasse", "STRA\u{1e9e}E"][..],
+                "strase",
+            ),
+            ("ὀδυσσεύς", &["ὈΔΥΣΣΕΎΣ", "ὀδυσσεύσ"], "ὀδυσσεύ"),
+            ("\u{2126}", &["ω", "Ω"], "o"),
+            ("\u{212a}elvin", &["KELVIN", "kelvin"], "celvin"),
+            ("İ", &["i\u{307}", "I\u{307}"], "ı"),
+            ("ＡＢ", &["ａｂ"], "ab"),
+            ("\u{fb01}n", &["FIN", "fin"], "fn"),
+            ("café", &["CAFÉ", "cafe\u{301}", "CAFE\u{301}"], "cafe"),
+            ("ǆ", &["Ǆ", "ǅ"], "dž"),
+            ("ſ", &["s", "S"], "f"),
+            ("I", &["i"], "ı"),
+        ] {
+            let config = format!(r#"{{"values": ["{value}"], "ignore-case": true}}"#);
+            let mut cells = same.to_vec();
+            cells.extend([value, other]);
+            let wrong = u32::try_from(same.len() + 1).unwrap();
+            let table = Table::new().text("t", cells);
+            assert_eq!(rows(&config, &table), [wrong], "{value}");
+        }
+        // Without it nothing is folded, nor composed.
+        let table = Table::new().text("t", ["cafe\u{301}"]);
+        assert_eq!(rows(r#"{"values": ["café"]}"#, &table), [0]);
     }
 
     #[test]

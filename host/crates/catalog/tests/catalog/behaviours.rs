@@ -8,7 +8,7 @@ use glovebox_catalog::{
     Attempts, Catalog, Error, KEY_PREFIX, Lockout, Name, NewKey, Place, Roles, Rotation,
 };
 
-use crate::databases::{NOW, ada, both, hash, postgres};
+use crate::databases::{NOW, ada, both, hash, opened, postgres};
 
 #[tokio::test]
 async fn a_user_is_added_once_and_found_with_roles() {
@@ -28,11 +28,11 @@ async fn a_user_is_added_once_and_found_with_roles() {
         assert_eq!(catalog.users("ada", 10).await.unwrap(), []);
         let analyst = Roles::parse(["analyst"]).unwrap();
         assert!(catalog.set_roles(&name, &analyst).await.unwrap());
-        assert!(catalog.set_disabled(&name, true).await.unwrap());
+        assert!(catalog.set_disabled(&name, true, NOW).await.unwrap());
         let changed = catalog.user_by_id(&user.id).await.unwrap().unwrap();
         assert!(changed.disabled && changed.roles == analyst);
         let nobody = Name::parse("nobody").unwrap();
-        assert!(!catalog.set_disabled(&nobody, true).await.unwrap());
+        assert!(!catalog.set_disabled(&nobody, true, NOW).await.unwrap());
         assert_eq!(catalog.user(&nobody).await.unwrap(), None);
     }
 }
@@ -43,22 +43,16 @@ async fn a_session_stands_until_it_is_closed_over_or_its_user_disabled() {
         let user = ada(&catalog).await;
         let name = Name::parse("ada").unwrap();
         let live = async |id: &str, now| catalog.standing(id, now).await.unwrap().unwrap().live;
-        let one = catalog
-            .open_session(&user.id, NOW, NOW + 100)
-            .await
-            .unwrap();
-        let two = catalog
-            .open_session(&user.id, NOW, NOW + 100)
-            .await
-            .unwrap();
+        let one = opened(&catalog).await;
+        let two = opened(&catalog).await;
         assert!(live(&one.id, NOW + 99).await);
         assert!(!live(&one.id, NOW + 100).await);
         catalog.close_session(&one.id, NOW).await.unwrap();
         assert!(!live(&one.id, NOW).await);
         assert!(live(&two.id, NOW).await);
-        catalog.set_disabled(&name, true).await.unwrap();
+        catalog.set_disabled(&name, true, NOW).await.unwrap();
         assert!(!live(&two.id, NOW).await);
-        catalog.set_disabled(&name, false).await.unwrap();
+        catalog.set_disabled(&name, false, NOW).await.unwrap();
         let password = hash("a new long password").await;
         assert!(catalog.set_password(&name, &password, NOW).await.unwrap());
         assert!(!live(&two.id, NOW).await);
@@ -71,10 +65,7 @@ async fn a_session_stands_until_it_is_closed_over_or_its_user_disabled() {
 async fn a_used_refresh_token_closes_its_session() {
     for catalog in both("catalog_refresh").await.catalogs {
         let user = ada(&catalog).await;
-        let first = catalog
-            .open_session(&user.id, NOW, NOW + 100)
-            .await
-            .unwrap();
+        let first = opened(&catalog).await;
         let rotated = catalog.rotate(first.refresh.expose(), NOW).await.unwrap();
         let Rotation::Fresh(second, owner) = rotated else {
             panic!("{rotated:?}");
@@ -95,10 +86,7 @@ async fn a_used_refresh_token_closes_its_session() {
                 .unwrap()
                 .live
         );
-        let late = catalog
-            .open_session(&user.id, NOW, NOW + 100)
-            .await
-            .unwrap();
+        let late = opened(&catalog).await;
         for (token, now) in [(late.refresh.expose(), NOW + 100), ("gbr_unknown", NOW)] {
             let refused = catalog.rotate(token, now).await.unwrap();
             assert!(matches!(refused, Rotation::Refused));
@@ -110,10 +98,7 @@ async fn a_used_refresh_token_closes_its_session() {
 async fn of_a_hundred_uses_of_one_refresh_token_exactly_one_wins() {
     for catalog in both("catalog_race").await.catalogs {
         let user = ada(&catalog).await;
-        let session = catalog
-            .open_session(&user.id, NOW, NOW + 100)
-            .await
-            .unwrap();
+        let session = opened(&catalog).await;
         let calls: Vec<_> = (0..100)
             .map(|_| {
                 let catalog = catalog.clone();
@@ -148,6 +133,7 @@ async fn a_key_works_within_its_users_roles_until_it_expires_or_is_revoked() {
             label: "nightly",
             roles: &roles,
             expires: NOW + 50,
+            session: None,
         };
         let (key, token) = catalog.add_key(new, NOW).await.unwrap();
         assert!(token.expose().starts_with(KEY_PREFIX));
@@ -247,4 +233,57 @@ async fn a_place_that_cannot_be_opened_says_which_and_why() {
     };
     let told = Catalog::open(&wrong).await.unwrap_err().to_string();
     assert!(!told.contains("canary"), "{told}");
+}
+
+#[tokio::test]
+async fn a_reset_or_a_lock_ends_all_that_was_given_out_before_and_nothing_after() {
+    for catalog in both("catalog_generations").await.catalogs {
+        let user = ada(&catalog).await;
+        let name = Name::parse("ada").unwrap();
+        let before = catalog.credentials(&name).await.unwrap().unwrap();
+        let session = opened(&catalog).await;
+        let key = async |label: &str, session: Option<&str>| {
+            let new = NewKey {
+                user_id: &user.id,
+                label,
+                roles: &user.roles,
+                expires: NOW + 100,
+                session,
+            };
+            catalog.add_key(new, NOW).await.unwrap().1
+        };
+        let works = async |token: &str| catalog.key_holder(token, NOW).await.unwrap().is_some();
+        let live = async |id: &str| catalog.standing(id, NOW).await.unwrap().unwrap().live;
+        let early = key("early", Some(&session.id)).await;
+        assert!(works(early.expose()).await && live(&session.id).await);
+        let password = hash("a new long password").await;
+        catalog
+            .set_password(&name, &password, NOW + 1)
+            .await
+            .unwrap();
+        assert!(!works(early.expose()).await && !live(&session.id).await);
+        let refused = catalog.rotate(session.refresh.expose(), NOW).await.unwrap();
+        assert!(matches!(refused, Rotation::Refused));
+        // Whoever was on the way while the password was changed comes too late.
+        let late = catalog.open_session(&before, NOW, NOW + 100).await.unwrap();
+        assert!(late.is_none());
+        let late = key("late", Some(&session.id)).await;
+        assert!(!works(late.expose()).await);
+        let listed = catalog.keys_of(&user.id).await.unwrap();
+        assert!(
+            listed.iter().all(|k| k.revoked == Some(NOW + 1)),
+            "{listed:?}"
+        );
+        // What is made after it works.
+        let session = opened(&catalog).await;
+        let new = key("new", Some(&session.id)).await;
+        assert!(works(new.expose()).await && live(&session.id).await);
+        catalog.set_disabled(&name, true, NOW + 2).await.unwrap();
+        catalog.set_disabled(&name, false, NOW + 3).await.unwrap();
+        assert!(!works(new.expose()).await && !live(&session.id).await);
+        let last = key("last", None).await;
+        assert_eq!(catalog.revoke_keys_of(&user.id, NOW).await.unwrap(), 1);
+        assert!(!works(last.expose()).await);
+        assert_eq!(catalog.roles_in_use().await.unwrap(), [user.roles.clone()]);
+    }
 }

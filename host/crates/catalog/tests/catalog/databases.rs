@@ -2,7 +2,7 @@
 //!
 //! Owns files and servers; refuses to share a database between tests.
 
-use glovebox_catalog::{Catalog, Hasher, Hashing, Name, PasswordHash, Place, Roles, User};
+use glovebox_catalog::{Catalog, Hasher, Hashing, Name, PasswordHash, Place, Roles, Session, User};
 use glovebox_core::Secret;
 use glovebox_tests::postgres::Postgres;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
@@ -64,4 +64,12 @@ pub(crate) async fn ada(catalog: &Catalog) -> User {
         .add_user(&name, &roles, &password, NOW)
         .await
         .unwrap()
+}
+
+/// A session of [`ada`]'s, good for 100 seconds.
+pub(crate) async fn opened(catalog: &Catalog) -> Session {
+    let name = Name::parse("ada").unwrap();
+    let found = catalog.credentials(&name).await.unwrap().unwrap();
+    let session = catalog.open_session(&found, NOW, NOW + 100).await;
+    session.unwrap().unwrap()
 }

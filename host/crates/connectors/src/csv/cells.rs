@@ -3,6 +3,8 @@
 //! Owns which spellings are accepted; refuses to round, to trim, or to guess: what is not exactly
 //! a value of the type is none.
 
+use glovebox_core::formats::Fraction;
+
 use crate::calendar;
 
 /// Digits with an optional sign, as Rust reads them.
@@ -25,7 +27,7 @@ pub(crate) fn int64(cell: &[u8]) -> Option<i64> {
 
 /// A decimal number with an optional exponent, as Rust reads it, correctly rounded; `NaN`,
 /// `Infinity` and `-Infinity` in just that spelling, which is PostgreSQL's and our sinks'. A
-/// number too large for the type is none.
+/// number too large for the type is none, nor is one so small that it would become zero.
 pub(crate) fn float64(cell: &[u8]) -> Option<f64> {
     if let Some(value) = short_float(cell) {
         return Some(value);
@@ -37,7 +39,11 @@ pub(crate) fn float64(cell: &[u8]) -> Option<f64> {
         _ => {}
     }
     let value: f64 = std::str::from_utf8(cell).ok()?.parse().ok()?;
-    value.is_finite().then_some(value)
+    let lost = value == 0.0 && {
+        let mut mantissa = cell.iter().take_while(|b| !matches!(b, b'e' | b'E'));
+        mantissa.any(|b| matches!(b, b'1'..=b'9'))
+    };
+    (value.is_finite() && !lost).then_some(value)
 }
 
 /// A number of at most 15 digits without an exponent: digits and power of ten are then exact, and
@@ -82,8 +88,8 @@ pub(crate) fn boolean(cell: &[u8]) -> Option<bool> {
     }
 }
 
-/// Digits with an optional sign and point, at most `scale` of them after it and `precision` in
-/// all once filled up to the scale; no exponent.
+/// Digits with an optional sign and point, at most `scale` of them after it but for zeros, and
+/// `precision` in all once filled up to the scale; no exponent.
 pub(crate) fn decimal(cell: &[u8], precision: u8, scale: u8) -> Option<i128> {
     let (digits, negative) = match cell.split_first()? {
         (b'-', digits) => (digits, true),
@@ -92,8 +98,11 @@ pub(crate) fn decimal(cell: &[u8], precision: u8, scale: u8) -> Option<i128> {
     };
     let point = memchr::memchr(b'.', digits).unwrap_or(digits.len());
     let whole = digits.get(..point)?;
-    let fraction = digits.get(point + 1..).unwrap_or_default();
-    if whole.is_empty() && fraction.is_empty() || fraction.len() > usize::from(scale) {
+    let mut fraction = digits.get(point + 1..).unwrap_or_default();
+    while fraction.len() > usize::from(scale) {
+        fraction = fraction.strip_suffix(b"0")?;
+    }
+    if whole.is_empty() && fraction.is_empty() {
         return None;
     }
     let mut value = 0i128;
@@ -140,6 +149,13 @@ pub(crate) fn date(cell: &[u8]) -> Option<i32> {
 /// `+HH:MM` or `+HH`; UTC without one. Digits after the sixth of the fraction must be zeros. In
 /// microseconds since 1970-01-01T00:00:00Z.
 pub(crate) fn timestamp(cell: &[u8]) -> Option<i64> {
+    timestamp_in(cell, 0, Fraction::Reject)
+}
+
+/// The same, with so many minutes east of UTC where the cell has no offset, and another rule for
+/// the digits after the sixth.
+#[inline]
+pub(crate) fn timestamp_in(cell: &[u8], zone: i64, finer: Fraction) -> Option<i64> {
     let (day, rest) = cell.split_first_chunk::<10>()?;
     let day = i64::from(date(day)?);
     let (time, mut rest) = rest.split_first_chunk::<9>()?;
@@ -155,7 +171,8 @@ pub(crate) fn timestamp(cell: &[u8]) -> Option<i64> {
         let count = fraction.iter().take_while(|b| b.is_ascii_digit()).count();
         let (digits, after) = fraction.split_at(count);
         let (kept, beyond) = digits.split_at(count.min(6));
-        if digits.is_empty() || beyond.iter().any(|&b| b != b'0') {
+        let is_finer = beyond.iter().any(|&b| b != b'0');
+        if digits.is_empty() || is_finer && finer == Fraction::Reject {
             return None;
         }
         let filled = kept.iter().copied().chain(std::iter::repeat(b'0')).take(6);
@@ -165,7 +182,8 @@ pub(crate) fn timestamp(cell: &[u8]) -> Option<i64> {
         rest = after;
     }
     let offset = match *rest {
-        [] | [b'Z' | b'z'] => 0,
+        [] => zone,
+        [b'Z' | b'z'] => 0,
         [sign @ (b'+' | b'-'), h1, h2] => signed(sign, minutes(&[h1, h2], b"00")?),
         [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
             signed(sign, minutes(&[h1, h2], &[m1, m2])?)
@@ -222,7 +240,10 @@ mod tests {
             ("", None),
             ("-", None),
             ("1.0", None),
+            ("1.", None),
+            (".0", None),
             (" 1", None),
+            ("1 ", None),
             ("1e3", None),
             ("--1", None),
         ] {
@@ -235,10 +256,26 @@ mod tests {
         assert!(float64(b"NaN").is_some_and(f64::is_nan));
         assert_eq!(float64(b"-Infinity"), Some(f64::NEG_INFINITY));
         for cell in [
-            "nan", "inf", "-inf", "infinity", "1e400", "", ".", "-", "1,5", " 1",
+            "nan",
+            "inf",
+            "-inf",
+            "infinity",
+            "1e400",
+            "-1e400",
+            "1e-400",
+            "-0.1E-500",
+            "",
+            ".",
+            "-",
+            "1,5",
+            " 1",
         ] {
             assert_eq!(float64(cell.as_bytes()), None, "{cell}");
         }
+        let tiny = format!("0.{}1", "0".repeat(400));
+        assert_eq!(float64(tiny.as_bytes()), None);
+        assert_eq!(float64(b"4.9e-324"), Some(f64::from_bits(1)));
+        assert_eq!(float64(b"0e-400"), Some(0.0));
         assert_eq!(float64(b"-0").map(f64::to_bits), Some((-0.0f64).to_bits()));
     }
 
@@ -265,7 +302,10 @@ mod tests {
             ("999.99", Some(99_999)),
             ("1000.00", None),
             ("1.234", None),
-            ("1.230", None),
+            ("1.230", Some(123)),
+            ("999.990000", Some(99_999)),
+            ("1.2340", None),
+            (".000", Some(0)),
             ("1e2", None),
             (".", None),
             ("", None),

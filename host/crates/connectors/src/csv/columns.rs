@@ -16,6 +16,7 @@ use glovebox_core::DataType;
 
 use super::cells;
 use super::records::Span;
+use crate::formats::Spelling;
 use crate::rows::{Flaw, Flawed};
 
 /// The cells of one column: every `width`-th span from `place` on.
@@ -67,6 +68,8 @@ pub(super) struct Known {
 pub(super) struct Column<'a> {
     pub(super) cells: Cells<'a>,
     pub(super) nullable: bool,
+    /// How its text is spelled, where that is not as we spell its type.
+    pub(super) spelling: Option<Spelling<'a>>,
     pub(super) limits: &'a Limits,
     pub(super) known: Known,
 }
@@ -78,6 +81,9 @@ impl Column<'_> {
         data_type: DataType,
         flawed: &mut Vec<Flawed>,
     ) -> Result<ArrayRef, ArrowError> {
+        if let Some(spelling) = self.spelling {
+            return self.spelled(spelling, data_type, flawed);
+        }
         Ok(match data_type {
             DataType::Text => self.text(flawed)?,
             DataType::Bytes => self.binary(flawed)?,
@@ -85,7 +91,7 @@ impl Column<'_> {
                 let problem = "a file has no opaque columns".into();
                 return Err(ArrowError::InvalidArgumentError(problem));
             }
-            DataType::Boolean => self.boolean(flawed),
+            DataType::Boolean => self.boolean(flawed, cells::boolean),
             DataType::Int64 => Arc::new(self.primitive::<Int64Type>(flawed, cells::int64)),
             DataType::Float64 => Arc::new(self.primitive::<Float64Type>(flawed, cells::float64)),
             DataType::Date => Arc::new(self.primitive::<Date32Type>(flawed, cells::date)),
@@ -100,6 +106,45 @@ impl Column<'_> {
                     self.primitive::<Decimal128Type>(flawed, parse)
                         .with_precision_and_scale(precision, scale)?,
                 )
+            }
+        })
+    }
+
+    /// The same, as an operator has said; text and bytes have one spelling only.
+    fn spelled(
+        &self,
+        spelling: Spelling<'_>,
+        data_type: DataType,
+        flawed: &mut Vec<Flawed>,
+    ) -> Result<ArrayRef, ArrowError> {
+        Ok(match data_type {
+            DataType::Boolean => self.boolean(flawed, |cell| spelling.boolean(cell)),
+            DataType::Int64 => {
+                Arc::new(self.primitive::<Int64Type>(flawed, |cell| spelling.int64(cell)))
+            }
+            DataType::Float64 => {
+                Arc::new(self.primitive::<Float64Type>(flawed, |cell| spelling.float64(cell)))
+            }
+            DataType::Date => {
+                Arc::new(self.primitive::<Date32Type>(flawed, |cell| spelling.date(cell)))
+            }
+            DataType::Timestamp => Arc::new(
+                self.primitive::<TimestampMicrosecondType>(flawed, |cell| {
+                    spelling.timestamp(cell, false)
+                })
+                .with_timezone("UTC"),
+            ),
+            DataType::Decimal { precision, scale } => {
+                let parse = |cell: &[u8]| spelling.decimal(cell, precision, scale);
+                let scale = i8::try_from(scale).unwrap_or(i8::MAX);
+                Arc::new(
+                    self.primitive::<Decimal128Type>(flawed, parse)
+                        .with_precision_and_scale(precision, scale)?,
+                )
+            }
+            DataType::Text | DataType::Bytes | DataType::Opaque => {
+                let problem = "text, bytes and opaque columns have no formats".into();
+                return Err(ArrowError::InvalidArgumentError(problem));
             }
         })
     }
@@ -158,7 +203,7 @@ impl Column<'_> {
         PrimitiveArray::new(ScalarBuffer::from(values), nulls.finish())
     }
 
-    fn boolean(&self, flawed: &mut Vec<Flawed>) -> ArrayRef {
+    fn boolean(&self, flawed: &mut Vec<Flawed>, parse: impl Fn(&[u8]) -> Option<bool>) -> ArrayRef {
         let rows = self.cells.iter().len();
         let mut values = BooleanBufferBuilder::new(rows);
         let mut nulls = NullBufferBuilder::new(rows);
@@ -169,7 +214,7 @@ impl Column<'_> {
                     nulls.append_null();
                 }
                 Some(cell) => {
-                    values.append(cells::boolean(cell).ok_or_else(|| not_of_type(cell))?);
+                    values.append(parse(cell).ok_or_else(|| not_of_type(cell))?);
                     nulls.append_non_null();
                 }
             }

@@ -5,13 +5,16 @@
 use std::sync::Arc;
 
 use arrow_schema::{ArrowError, SchemaRef};
-use glovebox_core::{Batch, Chunk, Decoded, Decoder, Reject, Schema, SourceError, Violation};
+use glovebox_core::{
+    Batch, Chunk, Decoded, Decoder, Formats, Reject, Schema, SourceError, Violation,
+};
 
 use super::columns::{Cells, Column, Known, Limits};
 use super::layout::{Layout, Layouts, shape};
 use super::options::{Checked, Options};
 use super::records::{Records, Span};
 use crate::chunks::too_long;
+use crate::formats::spelling;
 use crate::input::Inputs;
 use crate::rows::{Messages, Places, settle};
 
@@ -20,6 +23,7 @@ pub(super) struct CsvDecoder {
     inputs: Arc<Inputs>,
     schema: Schema,
     arrow: SchemaRef,
+    formats: Vec<Formats>,
     layouts: Arc<Layouts>,
     options: Checked,
     limits: Limits,
@@ -42,6 +46,7 @@ impl CsvDecoder {
             inputs,
             arrow: schema.to_arrow(),
             schema: schema.clone(),
+            formats: options.formats.clone(),
             layouts,
             options: checked,
             limits: Limits {
@@ -51,7 +56,8 @@ impl CsvDecoder {
             },
             batch_rows: options.batch_rows.max(1),
             batch_bytes: options.batch_bytes.max(1),
-            messages: Messages::new(schema, options.max_field),
+            messages: Messages::new(schema, options.max_field)
+                .with_formats(schema, &options.formats),
             record_too_long: too_long(checked.sizes.max_record, checked.sizes.suspect),
         })
     }
@@ -83,6 +89,7 @@ impl CsvDecoder {
                     place: *place,
                 },
                 nullable: field.nullable,
+                spelling: spelling(&self.formats, i, field.data_type),
                 limits: &self.limits,
                 known,
             };

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use glovebox_core::SourceError;
+use glovebox_core::{Formats, SourceError};
 
 use super::records::Dialect;
 use crate::chunks::Sizes;
@@ -27,6 +27,9 @@ pub struct Options {
     pub quote: u8,
     /// Cells that mean null, quoted or not, in columns of every type; the empty one.
     pub null: Vec<String>,
+    /// How the cells of each column are spelled, in the order of the columns; where one has none,
+    /// as the source's table says.
+    pub formats: Vec<Formats>,
     /// Bytes of a declared cell; a longer one rejects its row. 1 MiB.
     pub max_field: usize,
     /// Bytes of a record with its line end; a longer one is rejected, and skipped without being
@@ -52,6 +55,7 @@ impl Options {
             delimiter: b',',
             quote: b'"',
             null: vec![String::new()],
+            formats: Vec::new(),
             max_field: 1 << 20,
             max_record: 8 << 20,
             chunk_bytes: 1 << 20,

@@ -10,6 +10,7 @@ use glovebox_core::{Encoder, Schema};
 use super::encode::{CsvEncoder, Style};
 use super::records::{Dialect, Records};
 use crate::file::{FileSink, Format};
+use crate::years::FourDigits;
 
 /// Bytes of an existing file in which its header must end.
 const MAX_HEADER: u64 = 8 << 20;
@@ -139,12 +140,13 @@ impl Format for SinkOptions {
     }
 
     fn encoder(&self, schema: Arc<Schema>, place: &str) -> Box<dyn Encoder> {
-        Box::new(CsvEncoder {
+        let encoder = Box::new(CsvEncoder {
             style: self.style(),
-            schema,
+            schema: Arc::clone(&schema),
             place: place.into(),
             size: 0,
-        })
+        });
+        FourDigits::before(encoder, schema, place)
     }
 }
 

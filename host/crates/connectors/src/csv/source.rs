@@ -30,12 +30,14 @@ const HEADER: usize = 64 << 10;
 /// |---|---|
 /// | `text` | any UTF-8 without NUL |
 /// | `int64` | digits with an optional sign |
-/// | `float64` | what Rust reads as a finite number; `NaN`, `Infinity`, `-Infinity` so spelled |
+/// | `float64` | what Rust reads as a finite number, not too small for one; `NaN`, `Infinity`, `-Infinity` so spelled |
 /// | `boolean` | `true`, `false`, `t`, `f` in any case; `1`, `0` |
-/// | `decimal(p,s)` | digits with sign and point, at most `s` after it; nothing is rounded |
+/// | `decimal(p,s)` | digits with sign and point, at most `s` after it but for zeros; nothing is rounded |
 /// | `bytes` | `\x` and hexadecimal digits |
 /// | `date` | `YYYY-MM-DD` |
 /// | `timestamp` | RFC 3339, `T` or a space between, UTC without an offset, microseconds |
+///
+/// [`Options::formats`] may say other spellings of a column.
 ///
 /// A row that cannot be read is a reject of the step `source`, under one of the rules `ragged`,
 /// `type`, `utf-8`, `nul`, `too-long` and, in columns that are not nullable, `null`. Its line is
@@ -136,7 +138,7 @@ impl glovebox_core::Source for Source {
             o.max_record,
             o.chunk_bytes,
             o.chunk_rows
-        )
+        ) + &crate::formats::dialect(&o.formats)
     }
 
     fn schema(&self) -> &Schema {
@@ -145,6 +147,10 @@ impl glovebox_core::Source for Source {
 
     fn file(&self, part: usize) -> Option<Arc<str>> {
         self.inputs.name(part)
+    }
+
+    fn advice(&self, column: &str) -> Option<String> {
+        crate::formats::advice(&self.schema, &self.options.formats, column)
     }
 
     fn size_bytes(&self) -> Option<u64> {

@@ -22,6 +22,16 @@ pub enum Mode {
     Upsert,
 }
 
+/// What a run may take away beside what it brings; by default nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Lenient {
+    /// Whether a run without a single row may replace those that are there.
+    pub replace_with_nothing: bool,
+    /// Whether other tables may change by what hangs on the target: foreign keys that cascade,
+    /// triggers and rules on DELETE.
+    pub side_effects: bool,
+}
+
 /// A row read back as text; null is none.
 pub type TextRow = Vec<Option<String>>;
 
@@ -33,6 +43,18 @@ pub(crate) fn quote(name: &str) -> String {
 /// Names as an SQL column list.
 pub(crate) fn quote_all<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     names.into_iter().map(quote).collect::<Vec<_>>().join(", ")
+}
+
+/// A name out of a database's catalogue, for people: one that is short and cannot write on a
+/// terminal.
+pub(crate) fn shown(name: &str) -> String {
+    const LONGEST: usize = 63;
+    let plain = |c: char| c.is_alphanumeric() || c.is_ascii_graphic() || c == ' ';
+    if !name.is_empty() && name.chars().count() <= LONGEST && name.chars().all(plain) {
+        format!("`{name}`")
+    } else {
+        "of a name that is not shown".into()
+    }
 }
 
 /// A table that differs from the run's columns, all differences at once.

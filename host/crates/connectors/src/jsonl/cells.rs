@@ -31,11 +31,26 @@ pub(super) fn text(raw: &str) -> Result<Cow<'_, str>, Flaw> {
     Ok(text)
 }
 
+/// A scalar: its content, and whether that is text, which an operator may have said how to read.
+pub(super) struct Scalar<'a> {
+    pub(super) content: Cow<'a, str>,
+    pub(super) is_text: bool,
+}
+
+impl Scalar<'_> {
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.content.as_bytes()
+    }
+}
+
 /// A scalar's content, if it is one.
-pub(super) fn scalar(raw: &str) -> Result<Cow<'_, str>, Flaw> {
+pub(super) fn scalar(raw: &str) -> Result<Scalar<'_>, Flaw> {
     match raw.as_bytes().first() {
         Some(b'{' | b'[') => Err(Flaw::Type),
-        _ => content(raw),
+        first => Ok(Scalar {
+            content: content(raw)?,
+            is_text: first == Some(&b'"'),
+        }),
     }
 }
 
@@ -47,8 +62,7 @@ pub(super) fn int64(cell: &[u8]) -> Option<i64> {
 /// As in CSV files, and with an exponent: `1.5e2` is 150, by its digits.
 pub(super) fn decimal(cell: &[u8], precision: u8, scale: u8) -> Option<i128> {
     let Some(mark) = memchr::memchr2(b'e', b'E', cell) else {
-        let trimmed = without_zeros(cell, scale);
-        return cells::decimal(trimmed, precision, scale);
+        return cells::decimal(cell, precision, scale);
     };
     let (mantissa, exponent) = (cell.get(..mark)?, cell.get(mark + 1..)?);
     let exponent: i32 = std::str::from_utf8(exponent).ok()?.parse().ok()?;
@@ -77,25 +91,7 @@ pub(super) fn decimal(cell: &[u8], precision: u8, scale: u8) -> Option<i128> {
     moved.push(b'.');
     moved.extend(std::iter::repeat_n(b'0', leading));
     moved.extend_from_slice(after);
-    cells::decimal(without_zeros(&moved, scale), precision, scale)
-}
-
-/// Without zeros behind the last place of the scale, which JSON's numbers may have.
-fn without_zeros(cell: &[u8], scale: u8) -> &[u8] {
-    let Some(point) = memchr::memchr(b'.', cell) else {
-        return cell;
-    };
-    let mut rest = cell;
-    while rest.len() > point + 1 + usize::from(scale)
-        && let Some(shorter) = rest.strip_suffix(b"0")
-    {
-        rest = shorter;
-    }
-    match rest.strip_suffix(b".") {
-        // A point alone is no number, with or without zeros behind it.
-        Some(whole) if !whole.is_empty() && whole != b"-" => whole,
-        _ => rest,
-    }
+    cells::decimal(&moved, precision, scale)
 }
 
 #[cfg(test)]
@@ -118,7 +114,7 @@ mod tests {
         ] {
             assert_eq!(text(raw).as_deref(), found.as_deref(), "{raw}");
         }
-        assert_eq!(scalar("[1]"), Err(Flaw::Type));
+        assert_eq!(scalar("[1]").err(), Some(Flaw::Type));
     }
 
     #[test]

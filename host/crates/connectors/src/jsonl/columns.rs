@@ -14,9 +14,10 @@ use arrow_array::{ArrayRef, PrimitiveArray};
 use arrow_schema::ArrowError;
 use glovebox_core::{DataType, Field};
 
-use super::cells;
+use super::cells::{self, Scalar};
 use super::objects::Value;
 use crate::csv::cells as spelled;
+use crate::formats::Spelling;
 use crate::rows::{Flaw, Flawed};
 
 /// The values of one column: every `width`-th from `place` on.
@@ -24,6 +25,8 @@ pub(super) struct Column<'a> {
     pub(super) values: &'a [Value<'a>],
     pub(super) width: usize,
     pub(super) place: usize,
+    /// How its text is spelled, where that is not as we spell its type.
+    pub(super) spelling: Option<Spelling<'a>>,
 }
 
 impl<'a> Column<'a> {
@@ -55,28 +58,54 @@ impl<'a> Column<'a> {
                 return Err(ArrowError::InvalidArgumentError(problem));
             }
             DataType::Boolean => self.boolean(nullable, flawed),
-            DataType::Int64 => {
-                Arc::new(self.primitive::<Int64Type>(nullable, flawed, cells::int64))
-            }
+            DataType::Int64 => Arc::new(self.primitive::<Int64Type>(nullable, flawed, |scalar| {
+                match self.text_spelling(scalar) {
+                    Some(spelling) => spelling.int64(scalar.bytes()),
+                    None => cells::int64(scalar.bytes()),
+                }
+            })),
             DataType::Float64 => {
-                Arc::new(self.primitive::<Float64Type>(nullable, flawed, spelled::float64))
+                Arc::new(self.primitive::<Float64Type>(nullable, flawed, |scalar| {
+                    match self.text_spelling(scalar) {
+                        Some(spelling) => spelling.float64(scalar.bytes()),
+                        None => spelled::float64(scalar.bytes()),
+                    }
+                }))
             }
-            DataType::Date => {
-                Arc::new(self.primitive::<Date32Type>(nullable, flawed, spelled::date))
-            }
-            DataType::Timestamp => Arc::new(
-                self.primitive::<TimestampMicrosecondType>(nullable, flawed, spelled::timestamp)
-                    .with_timezone("UTC"),
-            ),
             DataType::Decimal { precision, scale } => {
-                let parse = |cell: &[u8]| cells::decimal(cell, precision, scale);
+                let parse = |scalar: &Scalar<'_>| match self.text_spelling(scalar) {
+                    Some(spelling) => spelling.decimal(scalar.bytes(), precision, scale),
+                    None => cells::decimal(scalar.bytes(), precision, scale),
+                };
+                let built = self.primitive::<Decimal128Type>(nullable, flawed, parse);
                 let scale = i8::try_from(scale).unwrap_or(i8::MAX);
-                Arc::new(
-                    self.primitive::<Decimal128Type>(nullable, flawed, parse)
-                        .with_precision_and_scale(precision, scale)?,
-                )
+                Arc::new(built.with_precision_and_scale(precision, scale)?)
+            }
+            // What counts from 1970 may be one of JSON's numbers too.
+            DataType::Date => {
+                Arc::new(self.primitive::<Date32Type>(
+                    nullable,
+                    flawed,
+                    |scalar| match self.spelling {
+                        Some(spelling) => spelling.date(scalar.bytes()),
+                        None => spelled::date(scalar.bytes()),
+                    },
+                ))
+            }
+            DataType::Timestamp => {
+                let parse = |scalar: &Scalar<'_>| match self.spelling {
+                    Some(spelling) => spelling.timestamp(scalar.bytes(), !scalar.is_text),
+                    None => spelled::timestamp(scalar.bytes()),
+                };
+                let built = self.primitive::<TimestampMicrosecondType>(nullable, flawed, parse);
+                Arc::new(built.with_timezone("UTC"))
             }
         })
+    }
+
+    /// Strings are read as an operator has said; JSON's own numbers and words as JSON has them.
+    fn text_spelling(&self, scalar: &Scalar<'_>) -> Option<Spelling<'a>> {
+        self.spelling.filter(|_| scalar.is_text)
     }
 
     /// Gives each value to `take`, nulls and flaws as `None`; what it refuses is a flaw.
@@ -93,9 +122,10 @@ impl<'a> Column<'a> {
                     // The value's place in the column must be filled all the same.
                     let _ = take(None);
                 }),
-                Value::Null if nullable => take(None),
-                Value::Null => take(None).and(Err(Flaw::Null)),
+                Value::Null | Value::Absent if nullable => take(None),
+                Value::Null | Value::Absent => take(None).and(Err(Flaw::Null)),
                 Value::Twice => take(None).and(Err(Flaw::Twice)),
+                Value::Misplaced => take(None).and(Err(Flaw::Type)),
             };
             if let Err(flaw) = found {
                 flawed.push(Flawed { row, flaw });
@@ -107,15 +137,15 @@ impl<'a> Column<'a> {
         &self,
         nullable: bool,
         flawed: &mut Vec<Flawed>,
-        parse: impl Fn(&[u8]) -> Option<T::Native>,
+        parse: impl Fn(&Scalar<'_>) -> Option<T::Native>,
     ) -> PrimitiveArray<T> {
         let mut built = PrimitiveBuilder::<T>::with_capacity(self.iter().len());
         self.each(nullable, flawed, |raw| {
             match raw {
                 None => built.append_null(),
                 Some(raw) => {
-                    let cell = cells::scalar(raw)?;
-                    built.append_value(parse(cell.as_bytes()).ok_or(Flaw::Type)?);
+                    let scalar = cells::scalar(raw)?;
+                    built.append_value(parse(&scalar).ok_or(Flaw::Type)?);
                 }
             }
             Ok(())
@@ -129,8 +159,12 @@ impl<'a> Column<'a> {
             match raw {
                 None => built.append_null(),
                 Some(raw) => {
-                    let cell = cells::scalar(raw)?;
-                    built.append_value(spelled::boolean(cell.as_bytes()).ok_or(Flaw::Type)?);
+                    let scalar = cells::scalar(raw)?;
+                    let value = match self.text_spelling(&scalar) {
+                        Some(spelling) => spelling.boolean(scalar.bytes()),
+                        None => spelled::boolean(scalar.bytes()),
+                    };
+                    built.append_value(value.ok_or(Flaw::Type)?);
                 }
             }
             Ok(())
@@ -157,9 +191,9 @@ impl<'a> Column<'a> {
             match raw {
                 None => built.append_null(),
                 Some(raw) => {
-                    let cell = cells::scalar(raw)?;
+                    let scalar = cells::scalar(raw)?;
                     bytes.clear();
-                    spelled::bytes(cell.as_bytes(), &mut bytes).ok_or(Flaw::Type)?;
+                    spelled::bytes(scalar.bytes(), &mut bytes).ok_or(Flaw::Type)?;
                     built.append_value(&bytes);
                 }
             }

@@ -1,26 +1,30 @@
-//! Turns a chunk's lines into batches of the declared columns, and its flawed lines into rejects.
+//! Turns a chunk's objects into batches of the declared columns, and flawed ones into rejects.
 //!
-//! Owns the sum `lines that are not blank = rows of batches + rejects`; refuses to put a value into
-//! a message.
+//! Owns the sum `records = rows of batches + rejects`; refuses to put a value into a message.
 
 use std::sync::Arc;
 
 use arrow_schema::{ArrowError, SchemaRef};
-use glovebox_core::{Batch, Chunk, Decoded, Decoder, Reject, Schema, SourceError, Violation};
+use glovebox_core::{
+    Batch, Chunk, Decoded, Decoder, Formats, Reject, Schema, SourceError, Violation,
+};
 
 use super::columns::Column;
-use super::lines::is_space;
-use super::objects::{Columns, Value};
-use super::source::Options;
+use super::layout::{Layout, Shared};
+use super::objects::{Broken, Columns, Value};
+use super::source::{Options, paths};
 use crate::chunks::too_long;
+use crate::formats::spelling;
 use crate::input::Inputs;
 use crate::rows::{Messages, Places, settle};
 
 /// Decodes chunks.
 pub(super) struct JsonDecoder {
     inputs: Arc<Inputs>,
+    shared: Arc<Shared>,
     schema: Schema,
     arrow: SchemaRef,
+    formats: Vec<Formats>,
     columns: Columns,
     max_record: usize,
     batch_rows: usize,
@@ -30,32 +34,61 @@ pub(super) struct JsonDecoder {
 }
 
 impl JsonDecoder {
-    pub(super) fn new(options: &Options, schema: &Schema, inputs: Arc<Inputs>) -> Self {
-        let sizes = options.sizes();
-        JsonDecoder {
+    pub(super) fn new(
+        options: &Options,
+        schema: &Schema,
+        inputs: Arc<Inputs>,
+        shared: Arc<Shared>,
+    ) -> Result<Self, SourceError> {
+        let sizes = options.sizes(Layout::Lines);
+        let paths = paths(schema)?;
+        Ok(JsonDecoder {
             inputs,
+            shared,
             arrow: schema.to_arrow(),
-            columns: Columns::new(schema),
+            columns: Columns::new(&paths),
             schema: schema.clone(),
+            formats: options.formats.clone(),
             max_record: sizes.max_record,
             batch_rows: options.batch_rows.max(1),
             batch_bytes: options.batch_bytes.max(1),
-            messages: Messages::new(schema, sizes.max_record),
+            messages: Messages::new(schema, sizes.max_record)
+                .with_formats(schema, &options.formats),
             record_too_long: too_long(sizes.max_record, sizes.suspect),
-        }
+        })
     }
 
-    /// Reads a line into the row's values, or says why its row is rejected.
-    fn row<'a>(&mut self, line: &'a [u8], row: &mut [Value<'a>]) -> Result<(), Violation> {
-        if line.len() > self.max_record {
-            return Err(self.record_too_long.clone());
+    /// Reads a record into the row's values, or says why its row is rejected. `first_line` is
+    /// where it begins.
+    fn row<'a>(
+        &mut self,
+        record: &'a [u8],
+        layout: Layout,
+        first_line: u64,
+        row: &mut [Value<'a>],
+    ) -> Result<(), Violation> {
+        if record.len() > self.max_record {
+            return Err(match layout {
+                Layout::Lines => self.record_too_long.clone(),
+                Layout::Brackets => too_long(self.max_record, layout.suspect()),
+            });
         }
-        let text = std::str::from_utf8(line).map_err(|_| {
-            self.messages
-                .of_row("utf-8", "the line is not UTF-8".into())
-        })?;
-        self.columns.read(text, row).map_err(|column| {
-            let message = format!("the line is no JSON object; see its column {column}");
+        let it = match layout {
+            Layout::Lines => "the line",
+            Layout::Brackets => "what stands here",
+        };
+        let text = std::str::from_utf8(record)
+            .map_err(|_| self.messages.of_row("utf-8", format!("{it} is not UTF-8")))?;
+        self.columns.read(text, row).map_err(|broken| {
+            let Broken { line, column } = broken;
+            let place = match (layout, line) {
+                (Layout::Lines, _) => format!("its column {column}"),
+                (Layout::Brackets, 1) => format!("its byte {column}"),
+                (Layout::Brackets, _) => {
+                    format!("line {}, column {column}", first_line + line as u64 - 1)
+                }
+            };
+            let message = format!("{it} is no JSON object; see {place}");
             self.messages.of_row("json", message)
         })
     }
@@ -74,6 +107,7 @@ impl JsonDecoder {
                 values,
                 width: self.schema.fields.len(),
                 place,
+                spelling: spelling(&self.formats, place, field.data_type),
             };
             columns.push(column.build(field, &mut flawed)?);
             flaws.extend(flawed.drain(..).map(|f| (place, f)));
@@ -93,31 +127,38 @@ impl JsonDecoder {
 
 impl Decoder for JsonDecoder {
     fn decode(&mut self, mut chunk: Chunk) -> Result<Decoded, SourceError> {
+        let internal = |problem: String| SourceError::Shape {
+            place: self.inputs.place(chunk.part),
+            problem: format!("internal error: {problem}"),
+        };
+        let Some(layout) = self.shared.layout(chunk.part) else {
+            let problem = "a chunk was decoded before its source was opened";
+            return Err(internal(problem.into()));
+        };
         let width = self.schema.fields.len();
         let file = self.inputs.name(chunk.part);
-        let mut places = Places::new(chunk.first_row, chunk.first_line.unwrap_or(1), file);
+        let first_line = chunk.first_line.unwrap_or(1);
+        let mut places = Places::new(chunk.first_row, first_line, file);
         let mut decoded = Decoded::default();
         let mut values: Vec<Value<'_>> = Vec::new();
         let (mut number, mut gathered) = (0, 0);
-        let mut lines = (0..).zip(chunk.bytes.split_inclusive(|&b| b == b'\n'));
+        let mut records = layout.records(&chunk.bytes);
         loop {
-            let next = lines.next();
+            let next = records.next();
             let ended = next.is_none();
-            if let Some((at, line)) = next {
-                gathered += line.len();
-                if !line.iter().all(|&b| is_space(b) || b == b'\n') {
-                    let start = values.len();
-                    values.resize(start + width, Value::Null);
-                    let row = values.get_mut(start..).unwrap_or_default();
-                    match self.row(line, row) {
-                        Ok(()) => places.push(number, at),
-                        Err(violation) => {
-                            values.truncate(start);
-                            decoded.rejects.push(places.reject(number, at, violation));
-                        }
+            if let Some((at, record)) = next {
+                gathered += record.len();
+                let start = values.len();
+                values.resize(start + width, Value::Absent);
+                let row = values.get_mut(start..).unwrap_or_default();
+                match self.row(record, layout, first_line + u64::from(at), row) {
+                    Ok(()) => places.push(number, at),
+                    Err(violation) => {
+                        values.truncate(start);
+                        decoded.rejects.push(places.reject(number, at, violation));
                     }
-                    number += 1;
                 }
+                number += 1;
             }
             let full = places.len() >= self.batch_rows || gathered >= self.batch_bytes;
             if full || ended {
@@ -137,6 +178,9 @@ impl Decoder for JsonDecoder {
             }
         }
         debug_assert_eq!(u64::from(number), chunk.rows, "both halves count alike");
+        if number > 0 {
+            self.shared.meet(self.columns.met());
+        }
         decoded.rejects.sort_by_key(|r| r.row);
         decoded.rejects.append(&mut chunk.rejects);
         Ok(decoded)

@@ -1,14 +1,17 @@
-//! JSON lines files: a source that many workers decode, and a sink that writes one object a row and
-//! is published at once.
+//! JSON: a source of objects, a line each or in arrays, that many workers decode, and a sink that
+//! writes one object a row and is published at once.
 //!
 //! Owns how each type is shown in JSON; refuses to lose a digit to a reader's floating point.
 
+mod brackets;
 mod cells;
 mod columns;
 mod decode;
 mod encode;
+mod layout;
 mod lines;
 mod objects;
+mod path;
 mod sink;
 mod source;
 #[cfg(test)]

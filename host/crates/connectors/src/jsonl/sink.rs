@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::encode::JsonEncoder;
 use crate::file::{FileSink, Format};
+use crate::years::FourDigits;
 
 /// Bytes of an existing file in which its first line must end.
 const MAX_LINE: u64 = 8 << 20;
@@ -67,7 +68,8 @@ impl Format for SinkOptions {
     }
 
     fn encoder(&self, schema: Arc<Schema>, place: &str) -> Box<dyn Encoder> {
-        Box::new(JsonEncoder::new(schema, place.into()))
+        let encoder = Box::new(JsonEncoder::new(Arc::clone(&schema), place.into()));
+        FourDigits::before(encoder, schema, place)
     }
 }
 

@@ -1,14 +1,15 @@
-//! The JSON lines source: opens the files, hands out both halves.
+//! The JSON source: opens the files, hands out both halves.
 //!
-//! Owns what an operator may choose; refuses a file that is one JSON array before its first row.
+//! Owns what an operator may choose; refuses a check of a file of whose objects none has a declared
+//! key.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use glovebox_core::{ChunkReader, Decoder, Schema, SourceError};
+use glovebox_core::{ChunkReader, Decoder, Formats, Schema, SourceError};
 
 use super::decode::JsonDecoder;
-use super::lines::Lines;
+use super::layout::{Framing, LOOK, Layout, Shared};
 use crate::chunks::{Bounds as _, Chunks, Sizes};
 use crate::input::{Input, Inputs, Stream};
 use crate::parts::Parts;
@@ -23,6 +24,9 @@ const ENDINGS: &[&str] = &["jsonl", "ndjson"];
 pub struct Options {
     /// Where the bytes come from: files one after the other.
     pub inputs: Vec<Input>,
+    /// How strings of each column are spelled, in the order of the columns; where one has none, as
+    /// the source's table says.
+    pub formats: Vec<Formats>,
     /// Bytes of a line; a longer one is rejected, and skipped without being held if it is larger
     /// than a chunk, too. 8 MiB, 256 MiB at most.
     pub max_record: usize,
@@ -41,6 +45,7 @@ impl Options {
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Options {
             inputs: vec![Input::from(path.into())],
+            formats: Vec::new(),
             max_record: 8 << 20,
             chunk_bytes: 1 << 20,
             chunk_rows: 1 << 16,
@@ -49,20 +54,21 @@ impl Options {
         }
     }
 
-    pub(super) fn sizes(&self) -> Sizes {
+    pub(super) fn sizes(&self, layout: Layout) -> Sizes {
         const MOST: usize = 256 << 20;
         Sizes {
             chunk_bytes: self.chunk_bytes.clamp(1, MOST),
             chunk_rows: self.chunk_rows.max(1),
             max_record: self.max_record.clamp(1, MOST),
-            suspect: "each object has to stand on a line of its own",
+            suspect: layout.suspect(),
         }
     }
 }
 
-/// Rows of JSON lines files, one after the other, or of standard input.
+/// Rows of JSON files, one after the other, or of standard input.
 ///
-/// Each line that is not blank is an object. A declared column is the value of the key of its name;
+/// Each line that is not blank is an object. A file may as well be one array of objects, or have
+/// objects over several lines: that shows at its start. A declared column is the value of the key of its name;
 /// other keys are left alone. A missing key and `null` are null. Values are read by these rules:
 ///
 /// | type | a value is |
@@ -74,7 +80,7 @@ impl Options {
 /// | `boolean` | `true`, `false` |
 /// | `bytes`, `date`, `timestamp` | a string, as the CSV source reads it |
 ///
-/// A scalar in quotes is read as the CSV source reads it, so what the JSON lines sink writes is
+/// A scalar in quotes is read as the CSV source reads it, by [`Options::formats`] too, so what the JSON lines sink writes is
 /// read back the same. A line that is no object is a reject of the step `source` under the rule
 /// `json`, as is an object that has a declared column twice; the others are those of the CSV
 /// source.
@@ -82,6 +88,7 @@ pub struct Source {
     options: Options,
     schema: Schema,
     inputs: Arc<Inputs>,
+    shared: Arc<Shared>,
 }
 
 impl Source {
@@ -89,28 +96,30 @@ impl Source {
     pub fn new(options: Options, schema: Schema) -> Self {
         Source {
             inputs: Arc::new(Inputs::new(&options.inputs, ENDINGS)),
+            shared: Shared::new(schema.fields.len()),
             options,
             schema,
         }
     }
 }
 
-/// A file's lines, if it has any.
+/// The way to each column.
+pub(super) fn paths(schema: &Schema) -> Result<Vec<Vec<String>>, SourceError> {
+    let path = |field: &glovebox_core::Field| Ok(vec![field.name.to_string()]);
+    schema.fields.iter().map(path).collect()
+}
+
+/// A file's objects, and how they stand in it.
 pub(super) fn start(
     stream: Stream,
     place: String,
-    sizes: Sizes,
-) -> Result<Chunks<Lines>, SourceError> {
-    let mut chunks = Chunks::new(stream, place.clone(), sizes, Lines::default())?;
-    let start = chunks.peek()?;
-    if start.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'[') {
-        return Err(SourceError::Shape {
-            place,
-            problem: "is one JSON array; write an object a line, for example with jq -c '.[]'"
-                .into(),
-        });
-    }
-    Ok(chunks)
+    options: &Options,
+) -> Result<(Chunks<Framing>, Layout), SourceError> {
+    let sizes = options.sizes(Layout::Lines);
+    let mut chunks = Chunks::new(stream, place, sizes, Layout::Lines.bounds())?;
+    let layout = Layout::of(chunks.peek(LOOK)?);
+    chunks.begin(layout.bounds(), layout.suspect());
+    Ok((chunks, layout))
 }
 
 impl glovebox_core::Source for Source {
@@ -123,7 +132,7 @@ impl glovebox_core::Source for Source {
         format!(
             "jsonl record={} chunk={}/{}",
             o.max_record, o.chunk_bytes, o.chunk_rows
-        )
+        ) + &crate::formats::dialect(&o.formats)
     }
 
     fn schema(&self) -> &Schema {
@@ -134,16 +143,55 @@ impl glovebox_core::Source for Source {
         self.inputs.name(part)
     }
 
+    fn absent(&self) -> Vec<Arc<str>> {
+        let fields = self.shared.absent().into_iter();
+        fields
+            .filter_map(|column| self.schema.fields.get(column))
+            .map(|field| Arc::clone(&field.name))
+            .collect()
+    }
+
+    fn probe(&self) -> Result<(), SourceError> {
+        let mut chunks = self.chunks()?;
+        let Some(chunk) = chunks.next_chunk()? else {
+            return Ok(());
+        };
+        let place = self.inputs.place(chunk.part);
+        // Of what was read before, nothing is known.
+        let probe = Source::new(self.options.clone(), self.schema.clone());
+        if let Some(layout) = self.shared.layout(chunk.part) {
+            probe.shared.found(chunk.part, layout);
+        }
+        probe.decoder()?.decode(chunk)?;
+        let absent = probe.absent();
+        if absent.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<String> = absent.iter().map(|name| format!("`{name}`")).collect();
+        Err(SourceError::Shape {
+            place,
+            problem: format!(
+                "none of its first objects has the key of: {}; if a value stands within another object, say where: `from: user.mail`",
+                names.join(", ")
+            ),
+        })
+    }
+
+    fn advice(&self, column: &str) -> Option<String> {
+        crate::formats::advice(&self.schema, &self.options.formats, column)
+    }
+
     fn size_bytes(&self) -> Option<u64> {
         self.inputs.size()
     }
 
     fn estimate_rows(&self) -> Option<u64> {
         self.inputs.estimate(SAMPLE, |sample, whole| {
-            let mut lines = Lines::default();
-            let seen = lines.scan(sample);
+            let start = sample.get(..LOOK).unwrap_or(sample);
+            let mut bounds = Layout::of(start).bounds();
+            let seen = bounds.scan(sample);
             if whole {
-                return Some((seen.rows + u64::from(lines.within_record()), sample.len()));
+                return Some((seen.rows + u64::from(bounds.within_record()), sample.len()));
             }
             Some((seen.rows, seen.cut?))
         })
@@ -151,23 +199,26 @@ impl glovebox_core::Source for Source {
 
     fn chunks(&self) -> Result<Box<dyn ChunkReader>, SourceError> {
         self.inputs.files()?;
-        let sizes = self.options.sizes();
+        let options = self.options.clone();
         let inputs = Arc::clone(&self.inputs);
+        let shared = Arc::clone(&self.shared);
         let open = move |part| -> Result<Box<dyn ChunkReader>, SourceError> {
             let stream = inputs.open(part)?;
-            Ok(Box::new(start(stream, inputs.place(part), sizes)?))
+            let (chunks, layout) = start(stream, inputs.place(part), &options)?;
+            shared.found(part, layout);
+            Ok(Box::new(chunks))
         };
         let first = open(0)?;
         let parts = Parts::new(&self.inputs, Some(first), Box::new(open))?;
         Ok(Box::new(parts))
     }
 
+    /// A decoder knows how objects stand in a file from [`Source::chunks`], which must have opened
+    /// it before.
     fn decoder(&self) -> Result<Box<dyn Decoder>, SourceError> {
         let inputs = Arc::clone(&self.inputs);
-        Ok(Box::new(JsonDecoder::new(
-            &self.options,
-            &self.schema,
-            inputs,
-        )))
+        let shared = Arc::clone(&self.shared);
+        let decoder = JsonDecoder::new(&self.options, &self.schema, inputs, shared)?;
+        Ok(Box::new(decoder))
     }
 }

@@ -19,6 +19,7 @@ use glovebox_core::{
 use proptest::prelude::*;
 
 use super::decode::JsonDecoder;
+use super::layout::{Layout, Shared};
 use super::source::start;
 use super::{Mode, Options, Sink, SinkOptions, Source};
 use crate::input::{Inputs, Stream};
@@ -33,7 +34,7 @@ fn text(names: &[&str]) -> Schema {
 
 fn cut(file: &[u8], options: &Options) -> Vec<Chunk> {
     let stream = Stream::plain(Cursor::new(file.to_vec()));
-    let mut chunks = start(stream, "in.jsonl".into(), options.sizes()).unwrap();
+    let (mut chunks, _) = start(stream, "in.jsonl".into(), options).unwrap();
     let mut all = Vec::new();
     while let Some(chunk) = chunks.next_chunk().unwrap() {
         all.push(chunk);
@@ -42,8 +43,7 @@ fn cut(file: &[u8], options: &Options) -> Vec<Chunk> {
 }
 
 fn read(file: &[u8], options: &Options, schema: &Schema) -> Vec<Row> {
-    let inputs = Arc::new(Inputs::new(&options.inputs, &[]));
-    let mut decoder = JsonDecoder::new(options, schema, inputs);
+    let mut decoder = decoder(file, options, schema);
     let mut rows = Vec::new();
     for chunk in cut(file, options) {
         let due = chunk.rows + chunk.rejects.len() as u64;
@@ -55,6 +55,13 @@ fn read(file: &[u8], options: &Options, schema: &Schema) -> Vec<Row> {
     rows.sort_by_key(|r| r.0);
     assert!(rows.iter().map(|r| r.0).eq(0..rows.len() as u64));
     rows
+}
+
+fn decoder(file: &[u8], options: &Options, schema: &Schema) -> JsonDecoder {
+    let shared = Shared::new(schema.fields.len());
+    shared.found(0, Layout::of(file));
+    let inputs = Arc::new(Inputs::new(&options.inputs, &[]));
+    JsonDecoder::new(options, schema, inputs, shared).unwrap()
 }
 
 fn rows_of(decoded: &Decoded) -> Vec<Row> {
@@ -142,7 +149,7 @@ fn a_value_never_gets_into_a_message() {
         Field::new("t", DataType::Text),
     ]);
     let options = Options::new("in.jsonl");
-    let mut decoder = JsonDecoder::new(&options, &schema, Arc::new(Inputs::new(&[], &[])));
+    let mut decoder = decoder(file, &options, &schema);
     let chunk = cut(file, &options).remove(0);
     let decoded = decoder.decode(chunk).unwrap();
     assert_eq!(decoded.rejects.len(), 3);
@@ -152,14 +159,135 @@ fn a_value_never_gets_into_a_message() {
     assert!(told.contains("no JSON object; see its column 6"), "{told}");
 }
 
+/// Rows by their numbers: the value of `a`, or the rules that they broke.
+fn values(file: &str, options: &Options) -> Vec<(u64, String)> {
+    let rows = read(file.as_bytes(), options, &text(&["a"]));
+    let value = |row: Result<String, Vec<String>>| match row {
+        Err(rules) => rules.join(", "),
+        Ok(cells) => {
+            let quoted = cells.split('"').nth(1);
+            quoted.unwrap_or("null").to_owned()
+        }
+    };
+    rows.into_iter()
+        .map(|(_, line, row)| (line, value(row)))
+        .collect()
+}
+
+fn expect(rows: &[(u64, &str)]) -> Vec<(u64, String)> {
+    rows.iter()
+        .map(|(line, row)| (*line, (*row).to_owned()))
+        .collect()
+}
+
+const ARRAY: &str = "[\n  {\"a\": 1},\n  {\n    \"a\": {\"a\": 2}\n  },\n  {\"a\": tru},\n  7,\n  {\"a\": 3\n  ,\n  \
+                     {\"a\": [4]},\n  {\"a\": \"\\\"}{\"}, {\"a\": null, \"a\": 1}\n]\n";
+
 #[test]
-fn a_json_array_is_refused_before_the_first_row() {
+fn an_array_cut_at_any_byte_gives_the_same_rows() {
+    let whole = values(ARRAY, &Options::new("in.json"));
+    let rows = [
+        (2, "1"),
+        (3, "{\\"),
+        (6, "json"),
+        (7, "json"),
+        (8, "json"),
+        (10, "[4]"),
+        (11, "\\"),
+        (11, "a:json"),
+    ];
+    assert_eq!(whole, expect(&rows));
+    for file in [
+        ARRAY.to_owned(),
+        ARRAY.replace("\n]\n", ""),
+        ARRAY.replace('\n', "\r\n"),
+        ARRAY.replace('\n', " "),
+    ] {
+        let whole = values(&file, &Options::new("in.json"));
+        for chunk_bytes in 1..=file.len() + 1 {
+            for batch_rows in [1, 100] {
+                let options = Options {
+                    chunk_bytes,
+                    batch_rows,
+                    ..Options::new("in.json")
+                };
+                assert_eq!(values(&file, &options), whole, "by {chunk_bytes}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_array_without_an_end_is_a_reject() {
+    let options = Options::new("in.json");
+    assert_eq!(
+        values("[{\"a\":1},\n{\"a\":2}\n", &options),
+        expect(&[(1, "1"), (2, "2"), (3, "json")])
+    );
+    assert_eq!(
+        values("[{\"a\":1},{\"a\":2", &options),
+        expect(&[(1, "1"), (1, "json")])
+    );
+    assert_eq!(values("[", &options), expect(&[(1, "json")]));
+    assert_eq!(values("[]", &options), []);
+}
+
+#[test]
+fn an_object_that_is_not_closed_does_not_take_the_file_with_it() {
+    let mut file = String::from("[\n{\"a\":0,\"b\":[1,\n");
+    for i in 1..=20 {
+        file += &format!("{{\"a\":{i}}},\n");
+    }
+    file += "]\n";
+    for (chunk_bytes, max_record) in [(1 << 20, 1 << 20), (10, 50), (100, 40)] {
+        let options = Options {
+            chunk_bytes,
+            max_record,
+            ..Options::new("in.json")
+        };
+        let rows = values(&file, &options);
+        assert_eq!(rows.len(), 21, "{chunk_bytes}");
+        assert_eq!(rows[0], (2, "json".to_owned()), "{chunk_bytes}");
+        assert_eq!(rows[20], (22, "20".to_owned()), "{chunk_bytes}");
+    }
+}
+
+#[test]
+fn a_record_that_is_too_long_and_has_no_end_fails_the_run() {
+    let file = format!("[{{\"a\":[{}]\n", "1, ".repeat(1000));
+    let options = Options {
+        chunk_bytes: 64,
+        max_record: 64,
+        ..Options::new("in.json")
+    };
+    let stream = Stream::plain(Cursor::new(file.clone().into_bytes()));
+    let (mut chunks, _) = start(stream, "in.json".into(), &options).unwrap();
+    let failed = loop {
+        match chunks.next_chunk() {
+            Ok(Some(_)) => {}
+            Ok(None) => break None,
+            Err(error) => break Some(error.to_string()),
+        }
+    };
+    assert!(failed.unwrap().contains("has no end"));
+    // One that ends is a reject, and the next is read.
+    let file = format!("[{{\"a\":[{}0]}},\n{{\"a\":2}}]", "1, ".repeat(1000));
+    let rows = values(&file, &options);
+    assert_eq!(rows, expect(&[(1, "too-long"), (2, "2")]));
+}
+
+#[test]
+fn a_check_finds_keys_that_no_object_has() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("in.jsonl");
-    std::fs::write(&path, "\n [\n{\"a\":1}]").unwrap();
+    let path = dir.path().join("in.json");
+    std::fs::write(&path, "[{\"a\": 1}, {\"a\": 2}]").unwrap();
     let source = Source::new(Options::new(&path), text(&["a"]));
-    let error = source.chunks().err().unwrap().to_string();
-    assert!(error.contains("jq -c"), "{error}");
+    source.probe().unwrap();
+    let source = Source::new(Options::new(&path), text(&["a", "b"]));
+    let error = source.probe().unwrap_err().to_string();
+    assert!(error.contains("`b`") && error.contains("from:"), "{error}");
+    std::fs::write(&path, "[]").unwrap();
+    source.probe().unwrap();
 }
 
 fn columns() -> Schema {

@@ -15,10 +15,12 @@ use parquet::arrow::{
 };
 use parquet::basic::Compression;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
+use parquet::schema::types::SchemaDescriptor;
 
 use super::columns::fits;
 use super::pages::Region;
 use crate::contain::contained;
+use crate::names::{Place, nearest, told};
 
 /// Bytes of a footer; one of a thousand row groups of a thousand columns has about 100 MB.
 const LARGEST_FOOTER: u64 = 128 << 20;
@@ -232,7 +234,7 @@ fn columns(
             root.is_some_and(|part| part == name)
         });
         match root {
-            None => missing.push(format!("`{name}`")),
+            None => missing.push(name),
             Some((at, leaf)) if leaf.path().parts().len() == 1 && leaf.max_rep_level() == 0 => {
                 leaves.push(at);
             }
@@ -240,20 +242,7 @@ fn columns(
         }
     }
     if !missing.is_empty() {
-        let mut has: Vec<String> = Vec::new();
-        for leaf in described.columns() {
-            let name = leaf.path().parts().first().cloned().unwrap_or_default();
-            let name = format!("`{name}`");
-            if has.last() != Some(&name) && has.len() < 50 {
-                has.push(name);
-            }
-        }
-        let problem = format!(
-            "it has no column {}; it has {}; correct the name in `columns`, or remove it",
-            missing.join(", "),
-            has.join(", ")
-        );
-        return Err(shape(place, &problem));
+        return Err(shape(place, &lacking(&missing, described, schema)));
     }
     if !nested.is_empty() {
         let problem = format!(
@@ -284,6 +273,24 @@ fn columns(
     }
     let levels = parquet_to_arrow_field_levels(described, mask(), None).map_err(unreadable)?;
     Ok((sorted, places, levels))
+}
+
+fn lacking(missing: &[&str], described: &SchemaDescriptor, schema: &Schema) -> String {
+    let roots = described.root_schema().get_fields();
+    let there: Vec<&str> = roots.iter().map(|root| root.name()).collect();
+    let declared: Vec<&str> = schema.fields.iter().map(|f| &*f.name).collect();
+    let list: Vec<String> = missing
+        .iter()
+        .map(|name| match nearest(name, &there) {
+            Some(near) => format!("`{name}` (did you mean `{near}`?)"),
+            None => format!("`{name}`"),
+        })
+        .collect();
+    format!(
+        "it has no column {}; it has {}; correct the name in `columns`, or remove it",
+        list.join(", "),
+        told(&declared, &there, Place::Schema)
+    )
 }
 
 pub(super) fn shape(place: &str, problem: &str) -> SourceError {

@@ -3,8 +3,9 @@
 //! Owns what a run's Parquet file looks like; refuses to add to one, and to leave half of one.
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -12,16 +13,16 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use glovebox_core::{
     Batch, ChunkRecord, Earlier, Encoded, Encoder, FinishedChunk, History, Job, KeptReject,
-    Payload, Schema, SinkError, Totals,
+    Payload, Published, Schema, SinkError, Totals,
 };
+use glovebox_files::Staged;
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{GzipLevel, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
+use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::SerializedFileWriter;
-
-use crate::staged::Staged;
 
 /// Rows of a row group.
 const GROUP_ROWS: usize = 128 << 10;
@@ -66,7 +67,9 @@ impl From<Compression> for parquet::basic::Compression {
 pub struct Sink {
     path: PathBuf,
     compression: Compression,
+    replace_with_nothing: bool,
     writing: Option<Writing>,
+    stored: u64,
 }
 
 type Encoding = JoinHandle<Result<Vec<ArrowColumnChunk>, ParquetError>>;
@@ -104,8 +107,16 @@ impl Sink {
         Sink {
             path: path.into(),
             compression,
+            replace_with_nothing: false,
             writing: None,
+            stored: 0,
         }
+    }
+
+    /// Whether a run without rows takes the rows away that are there; it does not.
+    pub fn replace_with_nothing(mut self, does: bool) -> Self {
+        self.replace_with_nothing = does;
+        self
     }
 
     fn place(&self) -> String {
@@ -244,6 +255,20 @@ impl Writing {
     }
 }
 
+/// Whether the file that is there may have rows; one that is no Parquet file may.
+fn may_have_rows(path: &Path) -> io::Result<bool> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(e) => return Err(e),
+    };
+    if file.metadata()?.len() == 0 {
+        return Ok(false);
+    }
+    let rows = SerializedFileReader::new(file).map(|f| f.metadata().file_metadata().num_rows());
+    Ok(rows.ok() != Some(0))
+}
+
 /// Bytes of a batch's cells, which may be a part of larger columns.
 fn weight(batch: &RecordBatch) -> Result<usize, ParquetError> {
     let sizes = batch.columns().iter().map(|column| {
@@ -295,6 +320,7 @@ impl glovebox_core::Sink for Sink {
     fn open(&mut self, _: &Job, schema: &Schema) -> Result<Vec<ChunkRecord>, SinkError> {
         self.check(schema)?;
         let staged = Staged::create(&self.path).map_err(|e| self.io(e))?;
+        self.stored = 0;
         self.writing = Some(self.start(staged, schema).map_err(|e| self.failed(e))?);
         Ok(Vec::new())
     }
@@ -311,6 +337,7 @@ impl glovebox_core::Sink for Sink {
         let Some(writing) = &mut self.writing else {
             return Err(self.internal("rows came before the sink was opened"));
         };
+        self.stored += chunk.encoded.rows;
         let added = match chunk.encoded.payload {
             Payload::Empty => Ok(()),
             Payload::Batches(batches) => batches.into_iter().try_for_each(|b| writing.add(b)),
@@ -319,12 +346,30 @@ impl glovebox_core::Sink for Sink {
         added.map_err(|e| self.failed(e))
     }
 
-    fn commit(&mut self, _: &Totals) -> Result<(), SinkError> {
+    fn appends(&self) -> bool {
+        false
+    }
+
+    fn commit(&mut self, _: &Totals) -> Result<Published, SinkError> {
         let Some(writing) = self.writing.take() else {
             return Err(self.internal("committed before the sink was opened"));
         };
         let staged = writing.finish().map_err(|e| self.failed(e))?;
-        staged.publish().map_err(|e| self.io(e))
+        let kept = self.stored == 0
+            && !self.replace_with_nothing
+            && may_have_rows(staged.target()).map_err(|e| self.io(e))?;
+        if !kept {
+            staged.publish().map_err(|e| self.io(e))?;
+        }
+        Ok(Published {
+            kept,
+            ..Published::default()
+        })
+    }
+
+    fn withhold(&mut self, _: &Totals) -> Result<(), SinkError> {
+        self.writing = None;
+        Ok(())
     }
 
     fn rejects(&mut self, _: &str, _: &mut dyn FnMut(KeptReject)) -> Result<(), SinkError> {

@@ -230,7 +230,7 @@ fn a_file_that_does_not_fit_is_refused_before_the_first_row() {
     write(&path, &batch(10), Codec::SNAPPY, 10);
     let said = error(&one("ints", DataType::Int64));
     assert!(
-        said.contains("no column `ints`; it has `text`, `int`"),
+        said.contains("no column `ints` (did you mean `int`?); it has 8 columns"),
         "{said}"
     );
     let said = error(&one("date", DataType::Text));

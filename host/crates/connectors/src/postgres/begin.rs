@@ -13,7 +13,7 @@ use super::name::Name;
 use super::opaque;
 use super::refusal::Fault;
 use super::runs::{self, Turn};
-use super::session::{BEGIN, idle_timeout, lock_timeout, statement};
+use super::session::{BEGIN, contend, idle_timeout, lock_timeout, statement};
 use super::table;
 use super::{Mode, Options};
 use crate::database::quote;
@@ -24,6 +24,8 @@ pub(super) struct Begun {
     pub(super) columns: Vec<Column>,
     /// The target's quoted name, with its schema.
     pub(super) target: String,
+    /// What the books call it.
+    pub(super) known_as: String,
     /// Where the rows go until they are published; none in mode append.
     pub(super) stage: Option<Stage>,
     pub(super) chunks: Vec<ChunkRecord>,
@@ -83,13 +85,17 @@ pub(super) async fn begin(
         &place,
     )
     .await?;
-    let (columns, home, created) = match table::find(connection, &name, options).await? {
+    let found = match options.mode {
+        Mode::Append => table::find_or_claim(connection, &name, options).await?,
+        Mode::Replace | Mode::Upsert => table::find(connection, &name, options).await?,
+    };
+    let (columns, home, created) = match found {
         Some(found) => {
             found.permits(options)?;
             // To learn now, and not from the first chunk, that another session holds the table.
             let table = name.within(&found.schema);
             let lock = format!("LOCK TABLE {table} IN ROW EXCLUSIVE MODE");
-            statement(connection, &lock, &place).await?;
+            contend(connection, &lock, &place).await?;
             let columns = table::check(connection, &found, schema, options).await?;
             (columns, found.schema, false)
         }
@@ -98,7 +104,7 @@ pub(super) async fn begin(
             let append = options.mode == Mode::Append;
             if append {
                 let create = table::create(&name.within(&home), schema, options);
-                statement(connection, &create, &place).await?;
+                contend(connection, &create, &place).await?;
             }
             (table::columns(schema, options), home, append)
         }
@@ -146,6 +152,7 @@ pub(super) async fn begin(
         turn,
         columns,
         target: name.within(&home),
+        known_as: target,
         stage,
         chunks,
         created,

@@ -9,7 +9,7 @@ use sqlx::postgres::PgConnection;
 
 use super::name::LONGEST_NAME;
 use super::refusal::{Fault, fault};
-use super::session::statement;
+use super::session::{contend, statement};
 use super::{Mode, Options};
 use crate::database::quote;
 
@@ -207,7 +207,7 @@ impl Books {
         }
         if self.within(connection).await?.is_none() {
             let create = format!("CREATE SCHEMA {}", self.schema);
-            statement(connection, &create, &self.place).await?;
+            contend(connection, &create, &self.place).await?;
         }
         let mut sql: String = TABLES
             .iter()
@@ -217,7 +217,7 @@ impl Books {
             "CREATE INDEX ON {} (run, \"row\"); COMMENT ON TABLE {} IS '{VERSION}'",
             self.reject, self.run
         ));
-        statement(connection, &sql, &self.place).await?;
+        contend(connection, &sql, &self.place).await?;
         self.make_key(connection, options).await
     }
 

@@ -75,6 +75,16 @@ pub(super) fn quoted(options: &Options) -> String {
     quote_all(options.keys.iter().map(String::as_str))
 }
 
+/// Whether a row of one table has the keys of a row of the other.
+pub(super) fn same(options: &Options, one: &str, other: &str) -> String {
+    let equal: Vec<String> = options
+        .keys
+        .iter()
+        .map(|key| format!("{one}.{0} = {other}.{0}", quote(key)))
+        .collect();
+    equal.join(" AND ")
+}
+
 /// A name that no column of the run bears.
 pub(super) fn number_column<'a>(columns: impl Iterator<Item = &'a str> + Clone) -> String {
     let mut name = "glovebox_row".to_owned();

@@ -9,8 +9,9 @@ use sqlx::postgres::PgConnection;
 
 use super::books::Books;
 use super::copy;
+use super::counted::Counted;
 use super::refusal::{Fault, fault, is_duplicate};
-use super::runs::{Turn, signed};
+use super::runs::{Turn, signed, unsigned};
 use super::session::{BEGIN, statement};
 
 /// Bytes of one message of a COPY; sqlx buffers a whole one.
@@ -26,6 +27,8 @@ pub(super) struct Load {
     pub(super) turn: Turn,
     /// The statement that takes the rows.
     pub(super) copy: String,
+    /// The quoted name of the table that it fills.
+    pub(super) into: String,
 }
 
 /// Chunks that are stored together, without their payloads.
@@ -115,9 +118,21 @@ pub(super) async fn store(
         return Ok(());
     }
     statement(connection, BEGIN, &load.place).await?;
-    if let Err(e) = rows(connection, load, group).await {
-        let error = fault(e, &load.place);
-        return Err(unless_fenced(connection, load, error).await);
+    let counted = Counted {
+        table: &load.into,
+        place: &load.place,
+    };
+    let before = counted.activity(connection).await?;
+    match rows(connection, load, group).await {
+        Ok(Some(taken)) => {
+            let sent = group.stored.iter().copied().map(unsigned).sum();
+            counted.once_each(connection, sent, taken, before).await?;
+        }
+        Ok(None) => {}
+        Err(e) => {
+            let error = fault(e, &load.place);
+            return Err(unless_fenced(connection, load, error).await);
+        }
     }
     rejects(connection, load, &group.rejects)
         .await
@@ -175,9 +190,14 @@ async fn unless_fenced(connection: &mut PgConnection, load: &Load, error: Fault)
     }
 }
 
-async fn rows(connection: &mut PgConnection, load: &Load, group: &Group) -> sqlx::Result<()> {
+/// Sends the rows, if there are any; gives how many the server says it took.
+async fn rows(
+    connection: &mut PgConnection,
+    load: &Load,
+    group: &Group,
+) -> sqlx::Result<Option<u64>> {
     if group.payloads.iter().all(Vec::is_empty) {
-        return Ok(());
+        return Ok(None);
     }
     let mut stream = connection.copy_in_raw(&load.copy).await?;
     stream.send(copy::HEADER).await?;
@@ -189,7 +209,7 @@ async fn rows(connection: &mut PgConnection, load: &Load, group: &Group) -> sqlx
         stream.send(message).await?;
     }
     stream.send(copy::TRAILER).await?;
-    stream.finish().await.map(drop)
+    stream.finish().await.map(Some)
 }
 
 /// Arrays of texts that are cast, since a JSON array of all would be read as JSON, which no NUL in

@@ -8,6 +8,8 @@ mod begin;
 mod books;
 mod connect;
 mod copy;
+mod counted;
+mod effects;
 mod head;
 mod history;
 mod keys;
@@ -35,7 +37,7 @@ use std::time::Duration;
 use futures_util::TryStreamExt;
 use glovebox_core::{
     ChunkRecord, Digest, Earlier, Encoder, FinishedChunk, History, Job, KeptReject, Known, Mark,
-    Schema, Secret, SinkError, Totals,
+    Published, Schema, Secret, SinkError, Totals,
 };
 use sqlx::{AssertSqlSafe, Row};
 
@@ -49,7 +51,7 @@ use refusal::fault;
 use retry::Patience;
 use session::Session;
 
-pub use crate::database::Mode;
+pub use crate::database::{Lenient, Mode};
 pub use connect::verified;
 pub use head::head;
 pub use login::{Login, Tls};
@@ -82,6 +84,8 @@ pub struct Options {
     /// The columns that tell rows apart, in mode upsert: the last row of a key is the one that
     /// stays.
     pub keys: Vec<String>,
+    /// What the run may take away beside what it brings.
+    pub lenient: Lenient,
     /// The schema of the same database in which the run's books are kept, [`Options::BOOKS`]
     /// unless said otherwise; created where it is missing.
     pub books: String,
@@ -156,6 +160,7 @@ impl Running {
             schema,
             turn: &begun.turn,
             target: &begun.target,
+            known_as: &begun.known_as,
             stage: begun.stage.as_ref(),
             created: begun.created,
         }
@@ -182,6 +187,44 @@ impl Sink {
 
     fn session(&self, name: String) -> Result<Session, SinkError> {
         Session::new(self.options.clone(), name, Arc::default())
+    }
+
+    /// Waits until all is stored, and publishes it or gives the run up.
+    fn end(&mut self, totals: &Totals, withheld: bool) -> Result<Published, SinkError> {
+        let Some(running) = &mut self.running else {
+            return Err(self.internal("committed while no run is open"));
+        };
+        let mut session = running.lanes.finish()?;
+        let options = &self.options;
+        let ending = Running::ending(&running.begun, options, &running.schema);
+        let mut sent = false;
+        let mut published = Published::default();
+        let finished = session.attempt(&mut Patience::new(options.retry_for), async |connection| {
+            if withheld || published.kept {
+                return publish::withhold(connection, &ending, totals).await;
+            }
+            publish::finish(connection, &ending, totals, &mut published, &mut sent).await?;
+            match published.kept {
+                true => publish::withhold(connection, &ending, totals).await,
+                false => Ok(()),
+            }
+        });
+        match finished {
+            Err(SinkError::Io { .. } | SinkError::Connect { .. }) if sent => {
+                Err(SinkError::Unknown {
+                    place: options.place(),
+                    problem: "the connection was lost during the last commit and could not be had \
+                              again; `glovebox run --resume` finds out what is stored, and goes on \
+                              if anything is missing"
+                        .into(),
+                })
+            }
+            Err(other) => Err(other),
+            Ok(()) => {
+                self.running = None;
+                Ok(published)
+            }
+        }
     }
 
     /// Reads the books, by the name that the target has in them; `none` if there are none of this
@@ -296,18 +339,17 @@ impl glovebox_core::Sink for Sink {
             .stage
             .as_ref()
             .and_then(|stage| stage.number.as_deref());
+        let into = begun.stage.as_ref();
+        let into = into.map_or(&begun.target, |stage| &stage.table).clone();
         let load = Load {
             place: options.place(),
             books: Books::new(&options),
             turn: begun.turn.clone(),
             copy: format!(
-                "COPY {} ({}) FROM STDIN (FORMAT binary)",
-                begun
-                    .stage
-                    .as_ref()
-                    .map_or(&begun.target, |stage| &stage.table),
+                "COPY {into} ({}) FROM STDIN (FORMAT binary)",
                 crate::database::quote_all(columns.chain(number))
             ),
+            into,
         };
         self.numbered = number.is_some();
         self.columns = std::mem::take(&mut begun.columns);
@@ -335,33 +377,16 @@ impl glovebox_core::Sink for Sink {
         }
     }
 
-    fn commit(&mut self, totals: &Totals) -> Result<(), SinkError> {
-        let Some(running) = &mut self.running else {
-            return Err(self.internal("committed while no run is open"));
-        };
-        let mut session = running.lanes.finish()?;
-        let options = &self.options;
-        let ending = Running::ending(&running.begun, options, &running.schema);
-        let mut sent = false;
-        let finished = session.attempt(&mut Patience::new(options.retry_for), async |connection| {
-            publish::finish(connection, &ending, totals, &mut sent).await
-        });
-        match finished {
-            Err(SinkError::Io { .. } | SinkError::Connect { .. }) if sent => {
-                Err(SinkError::Unknown {
-                    place: options.place(),
-                    problem: "the connection was lost during the last commit and could not be had \
-                              again; `glovebox run --resume` finds out what is stored, and goes on \
-                              if anything is missing"
-                        .into(),
-                })
-            }
-            Err(other) => Err(other),
-            Ok(()) => {
-                self.running = None;
-                Ok(())
-            }
-        }
+    fn appends(&self) -> bool {
+        self.options.mode == Mode::Append
+    }
+
+    fn commit(&mut self, totals: &Totals) -> Result<Published, SinkError> {
+        self.end(totals, false)
+    }
+
+    fn withhold(&mut self, totals: &Totals) -> Result<(), SinkError> {
+        self.end(totals, true).map(drop)
     }
 
     fn rejects(&mut self, run: &str, each: &mut dyn FnMut(KeptReject)) -> Result<(), SinkError> {

@@ -1,19 +1,22 @@
 //! How a run ends on the server: what was staged becomes public, and the books are closed, in one
-//! transaction; or what a run without a chunk left behind goes.
+//! transaction; or it is withheld; or what a run without a chunk left behind goes.
 //!
-//! Owns the statements of both; refuses to publish for a runner whose run was taken over.
+//! Owns the statements of these; refuses to publish for a runner whose run was taken over, rows that
+//! the table does not take once each, and nothing in the place of something.
 
-use glovebox_core::{Schema, SinkError, Totals};
+use glovebox_core::{Published, Schema, SinkError, Totals};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
 use super::begin::Stage;
 use super::books::Books;
+use super::counted::Counted;
+use super::effects;
 use super::keys;
 use super::name::Name;
 use super::refusal::{Fault, fault};
 use super::runs::{self, Turn, signed};
-use super::session::{BEGIN, lock_timeout, statement};
+use super::session::{BEGIN, contend, lock_timeout, statement};
 use super::table;
 use super::{Mode, Options};
 use crate::database::{quote, quote_all};
@@ -25,16 +28,20 @@ pub(super) struct Ending<'a> {
     pub(super) turn: &'a Turn,
     /// The target's quoted name.
     pub(super) target: &'a str,
+    /// What the books call it.
+    pub(super) known_as: &'a str,
     pub(super) stage: Option<&'a Stage>,
     /// Whether the target was created by this run.
     pub(super) created: bool,
 }
 
-/// Closes the books, once. `sent` is set once the COMMIT is on its way.
+/// Closes the books, once, unless what is there is to be kept; `published` tells. `sent` is set once
+/// the COMMIT is on its way.
 pub(super) async fn finish(
     connection: &mut PgConnection,
     ending: &Ending<'_>,
     totals: &Totals,
+    published: &mut Published,
     sent: &mut bool,
 ) -> Result<(), Fault> {
     let options = ending.options;
@@ -72,7 +79,10 @@ pub(super) async fn finish(
         if options.mode == Mode::Replace {
             runs::give_up_others(connection, &books, &place, &ending.turn.run).await?;
         }
-        publish(connection, ending, stage).await?;
+        *published = publish(connection, ending, stage).await?;
+        if published.kept {
+            return statement(connection, "ROLLBACK", &place).await;
+        }
         let drop = format!("DROP TABLE {}", stage.table);
         statement(connection, &drop, &place).await?;
     }
@@ -108,7 +118,7 @@ async fn publish(
     connection: &mut PgConnection,
     ending: &Ending<'_>,
     stage: &Stage,
-) -> Result<(), Fault> {
+) -> Result<Published, Fault> {
     let Ending {
         options,
         schema,
@@ -117,58 +127,228 @@ async fn publish(
     } = ending;
     let place = options.place();
     let name = Name::parse(options)?;
-    match table::find(connection, &name, options).await? {
+    let hooked = match table::find_or_claim(connection, &name, options).await? {
         Some(found) => {
             found.permits(options)?;
             // Readers go on with the old rows; other writers wait.
             let lock = format!("LOCK TABLE {target} IN SHARE ROW EXCLUSIVE MODE");
-            statement(connection, &lock, &place).await?;
+            contend(connection, &lock, &place).await?;
             table::check(connection, &found, schema, options).await?;
+            effects::has_any(connection, found.oid, &place).await?
         }
         // Created here and not renamed, so that the default privileges of its schema hold for it.
         None => {
             let create = table::create(target, schema, options);
-            statement(connection, &create, &place).await?;
-        }
-    }
-    if options.mode == Mode::Replace {
-        // Not TRUNCATE: it would shut readers out until the commit. The price is that the old
-        // rows take up room until the next VACUUM.
-        statement(connection, &format!("DELETE FROM {target}"), &place).await?;
-    }
-    // Else the server might begin in the middle of the rows, and `ordered` says from the first.
-    statement(connection, "SET LOCAL synchronize_seqscans = off", &place).await?;
-    let names = || schema.fields.iter().map(|field| &*field.name);
-    let columns = quote_all(names());
-    // COPY fills identity columns as it is told; so does this.
-    let insert = format!("INSERT INTO {target} ({columns}) OVERRIDING SYSTEM VALUE");
-    let sql = match &stage.number {
-        None => format!("{insert} SELECT {columns} FROM {}", stage.table),
-        Some(number) => {
-            let keys = keys::quoted(options);
-            format!(
-                "{insert} SELECT DISTINCT ON ({keys}) {columns} FROM {} ORDER BY {keys}, {} DESC {}",
-                stage.table,
-                quote(number),
-                keys::on_conflict(options, names())
-            )
+            contend(connection, &create, &place).await?;
+            false
         }
     };
-    let placed = sqlx::raw_sql(AssertSqlSafe(sql))
-        .execute(&mut *connection)
-        .await
-        .map_err(|e| fault(e, &place))?
-        .rows_affected();
-    let books = Books::new(options);
-    let stored = runs::stored(connection, &books, options, &ending.turn.run).await?;
-    if options.mode == Mode::Replace && placed != stored {
+    let move_in = MoveIn {
+        ending,
+        stage,
+        counted: Counted {
+            table: target,
+            place: &place,
+        },
+        hooked,
+    };
+    // Else the server might begin in the middle of the rows, and `ordered` says from the first.
+    statement(connection, "SET LOCAL synchronize_seqscans = off", &place).await?;
+    match &stage.number {
+        None => move_in.replace(connection).await,
+        Some(number) => move_in.upsert(connection, number).await,
+    }
+}
+
+/// The way from the staging table into the target.
+struct MoveIn<'a> {
+    ending: &'a Ending<'a>,
+    stage: &'a Stage,
+    counted: Counted<'a>,
+    /// Whether triggers or rules may make other rows of them.
+    hooked: bool,
+}
+
+impl MoveIn<'_> {
+    async fn replace(&self, connection: &mut PgConnection) -> Result<Published, Fault> {
+        let Ending {
+            options, target, ..
+        } = self.ending;
+        // Not TRUNCATE: it would shut readers out until the commit. The price is that the old
+        // rows take up room until the next VACUUM.
+        let delete = format!("DELETE FROM {target}");
+        let replaced = self.execute(connection, delete).await?;
+        let stored = self.stored(connection).await?;
+        if stored == 0 && replaced > 0 && !options.lenient.replace_with_nothing {
+            return Ok(Published {
+                kept: true,
+                ..Published::default()
+            });
+        }
+        let (insert, columns) = self.insert();
+        let select = format!("{insert} SELECT {columns} FROM {}", self.stage.table);
+        let placed = self.execute(connection, select).await?;
+        if placed != stored {
+            return Err(self.differs(connection, stored, placed).await?);
+        }
+        if self.hooked {
+            self.counted.holds(connection, stored, stored).await?;
+        }
+        Ok(Published::default())
+    }
+
+    async fn upsert(
+        &self,
+        connection: &mut PgConnection,
+        number: &str,
+    ) -> Result<Published, Fault> {
+        let Ending {
+            options,
+            schema,
+            target,
+            ..
+        } = self.ending;
+        let stage = &self.stage.table;
+        let keys = keys::quoted(options);
+        let distinct = format!("SELECT DISTINCT {keys} FROM {stage}");
+        let staged = self
+            .count(connection, &format!("SELECT FROM {stage}"))
+            .await?;
+        let stored = self.stored(connection).await?;
+        if staged != stored {
+            return Err(self.changed(staged, stored));
+        }
+        let due = self.count(connection, &distinct).await?;
+        let updates = schema
+            .fields
+            .iter()
+            .any(|field| !options.keys.iter().any(|key| *key == *field.name));
+        let before = match self.hooked {
+            true => self.counted.rows(connection).await?,
+            false => 0,
+        };
+        // Rows with keys that the table does not have yet.
+        let new = match self.hooked || !updates {
+            true => {
+                let same = keys::same(options, "t", "s");
+                let new = format!(
+                    "SELECT FROM ({distinct}) s \
+                     WHERE NOT EXISTS (SELECT FROM {target} t WHERE {same})"
+                );
+                self.count(connection, &new).await?
+            }
+            false => 0,
+        };
+        let (insert, columns) = self.insert();
+        let names = schema.fields.iter().map(|field| &*field.name);
+        let sql = format!(
+            "{insert} SELECT DISTINCT ON ({keys}) {columns} FROM {stage} \
+             ORDER BY {keys}, {} DESC {}",
+            quote(number),
+            keys::on_conflict(options, names)
+        );
+        let placed = self.execute(connection, sql).await?;
+        let expected = if updates { due } else { new };
+        if placed != expected {
+            return Err(self.differs(connection, expected, placed).await?);
+        }
+        if self.hooked {
+            self.counted.holds(connection, before + new, due).await?;
+        }
+        Ok(Published {
+            superseded: stored.saturating_sub(due),
+            ..Published::default()
+        })
+    }
+
+    fn insert(&self) -> (String, String) {
+        let fields = &self.ending.schema.fields;
+        let columns = quote_all(fields.iter().map(|field| &*field.name));
+        // COPY fills identity columns as it is told; so does this.
+        let insert = format!(
+            "INSERT INTO {} ({columns}) OVERRIDING SYSTEM VALUE",
+            self.ending.target
+        );
+        (insert, columns)
+    }
+
+    async fn execute(&self, connection: &mut PgConnection, sql: String) -> Result<u64, Fault> {
+        sqlx::raw_sql(AssertSqlSafe(sql))
+            .execute(connection)
+            .await
+            .map(|done| done.rows_affected())
+            .map_err(|e| fault(e, self.counted.place))
+    }
+
+    async fn count(&self, connection: &mut PgConnection, rows: &str) -> Result<u64, Fault> {
+        let sql = format!("SELECT count(*) FROM ({rows}) rows");
+        let count: i64 = sqlx::query_scalar(AssertSqlSafe(sql))
+            .fetch_one(connection)
+            .await
+            .map_err(|e| fault(e, self.counted.place))?;
+        Ok(runs::unsigned(count))
+    }
+
+    /// How many rows the books say are staged.
+    async fn stored(&self, connection: &mut PgConnection) -> Result<u64, Fault> {
+        let Ending { options, turn, .. } = self.ending;
+        runs::stored(connection, &Books::new(options), options, &turn.run).await
+    }
+
+    /// Why fewer or more rows went in than the books have.
+    async fn differs(
+        &self,
+        connection: &mut PgConnection,
+        sent: u64,
+        placed: u64,
+    ) -> Result<Fault, Fault> {
+        if self.hooked {
+            let placed = placed.to_string();
+            return self.counted.differs(connection, sent, &placed).await;
+        }
+        Ok(self.changed(placed, sent))
+    }
+
+    fn changed(&self, staged: u64, stored: u64) -> Fault {
         let problem = format!(
-            "its staging table holds {placed} rows, but the books say {stored}: another program \
+            "its staging table holds {staged} rows, but the books say {stored}: another program \
              has changed one of them; run anew with `--again`"
         );
-        return Err(books.misfit(problem).into());
+        Books::new(self.ending.options).misfit(problem).into()
     }
-    Ok(())
+}
+
+/// Gives the run up, with what was staged; what is there stays. Once: an earlier attempt of ours may
+/// have done it.
+pub(super) async fn withhold(
+    connection: &mut PgConnection,
+    ending: &Ending<'_>,
+    totals: &Totals,
+) -> Result<(), Fault> {
+    let options = ending.options;
+    let place = options.place();
+    let books = Books::new(options);
+    statement(connection, BEGIN, &place).await?;
+    let ended: Option<i64> = sqlx::query_scalar(AssertSqlSafe(format!(
+        "UPDATE {} SET state = 'abandoned', finished = pg_catalog.clock_timestamp(), digest = $3, \
+         read = $4, stored = 0, filtered = $5, rejected = $6 \
+         WHERE run = $1 AND epoch = $2 AND state IN ('running', 'abandoned') RETURNING epoch",
+        books.run
+    )))
+    .bind(&ending.turn.run)
+    .bind(ending.turn.epoch)
+    .bind(totals.input.digest.as_slice())
+    .bind(signed(totals.rows.read))
+    .bind(signed(totals.rows.filtered))
+    .bind(signed(totals.rows.rejected))
+    .fetch_optional(&mut *connection)
+    .await
+    .map_err(|e| fault(e, &place))?;
+    if ended.is_none() {
+        return Err(SinkError::Fenced { place }.into());
+    }
+    runs::drop_stage(connection, &books, options, &ending.turn.run).await?;
+    statement(connection, "COMMIT", &place).await
 }
 
 /// Removes a run of which no chunk is stored, and what was made for it.
@@ -195,10 +375,13 @@ pub(super) async fn clear(connection: &mut PgConnection, ending: &Ending<'_>) ->
     if ending.created {
         let lock = format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", ending.target);
         statement(connection, &lock, &place).await?;
+        // Another run that has begun into it will find it, rows or not.
         let used: bool = sqlx::query_scalar(AssertSqlSafe(format!(
-            "SELECT EXISTS (SELECT FROM {})",
-            ending.target
+            "SELECT EXISTS (SELECT FROM {}) OR EXISTS (SELECT FROM {} \
+             WHERE target = $1 AND state = 'running')",
+            ending.target, books.run
         )))
+        .bind(ending.known_as)
         .fetch_one(&mut *connection)
         .await
         .map_err(|e| fault(e, &place))?;

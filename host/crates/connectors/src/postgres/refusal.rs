@@ -47,6 +47,25 @@ pub(super) fn is_locked_out(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Database(e) if e.code().as_deref() == Some("55P03"))
 }
 
+/// The fault of a statement that makes, or takes hold of, what another session may be making or
+/// removing at this moment: it is looked at anew.
+pub(super) fn contended(error: sqlx::Error, place: &str) -> Fault {
+    let by_another = matches!(&error, sqlx::Error::Database(e) if e.code().is_some_and(|code| {
+        // A name in the catalogue, as its unique index or the command says it; a name that is gone;
+        // "tuple concurrently updated", which has no code of its own.
+        matches!(&*code, "23505" | "42P06" | "42P07" | "42710" | "42P01" | "3F000" | "XX000")
+    }));
+    if !by_another {
+        return fault(error, place);
+    }
+    Fault::Passing(SinkError::Refused {
+        place: place.into(),
+        problem: "another session is creating or removing it, or its schema, at this moment; run \
+                  again when that is done"
+            .into(),
+    })
+}
+
 /// Codes that say nothing against a second attempt.
 pub(super) fn passes(code: &str) -> bool {
     code.starts_with("08")

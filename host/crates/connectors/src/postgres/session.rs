@@ -14,7 +14,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection};
 use tokio::runtime::Runtime;
 
-use super::refusal::{Fault, fault};
+use super::refusal::{Fault, contended, fault};
 use super::retry::Patience;
 use super::{Options, connect};
 
@@ -218,4 +218,17 @@ pub(super) async fn statement(
         .await
         .map(drop)
         .map_err(|e| fault(e, place))
+}
+
+/// As [`statement`], for what other sessions may be making or removing at this moment.
+pub(super) async fn contend(
+    connection: &mut PgConnection,
+    sql: &str,
+    place: &str,
+) -> Result<(), Fault> {
+    sqlx::raw_sql(AssertSqlSafe(sql))
+        .execute(connection)
+        .await
+        .map(drop)
+        .map_err(|e| contended(e, place))
 }

@@ -11,7 +11,7 @@ use super::name::{LONGEST_NAME, Name, PATH, home};
 use super::qualified::qualified;
 use super::refusal::{Fault, fault};
 use super::types::{accepted, accepts, sql_type};
-use super::{Mode, Options, keys, opaque};
+use super::{Mode, Options, effects, keys, opaque};
 use crate::database::{misfit, quote, unusable_names};
 
 /// An existing table.
@@ -102,6 +102,26 @@ pub(super) async fn find(
     .await
     .and_then(|row| row.map(|row| found(name.quoted(), row)).transpose());
     found.map_err(|e| fault(e, &options.place()))
+}
+
+/// As [`find`]; where there is none, other runs wait with creating it until this transaction ends.
+pub(super) async fn find_or_claim(
+    connection: &mut PgConnection,
+    name: &Name<'_>,
+    options: &Options,
+) -> Result<Option<Found>, Fault> {
+    if let Some(found) = find(connection, name, options).await? {
+        return Ok(Some(found));
+    }
+    let home = home(connection, name, options).await?.unwrap_or_default();
+    let lock = "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1, 1))";
+    sqlx::query(lock)
+        .bind(name.within(&home))
+        .execute(&mut *connection)
+        .await
+        .map_err(|e| fault(e, &options.place()))?;
+    // Whoever had it may have created the table.
+    find(connection, name, options).await
 }
 
 fn found(name: String, row: PgRow) -> sqlx::Result<Found> {
@@ -212,6 +232,7 @@ pub(super) async fn check(
         differences.extend(keys::unusable(schema, options));
         differences.extend(keys::without_index(connection, table, options).await?);
     }
+    differences.extend(effects::obstacles(connection, table.oid, schema, options).await?);
     if differences.is_empty() {
         Ok(taken)
     } else {

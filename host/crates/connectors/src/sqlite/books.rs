@@ -382,6 +382,32 @@ pub(super) async fn finish(
     held(epoch, entry, place)
 }
 
+/// Gives a run up, in the transaction that drops what it staged.
+pub(super) async fn give_up(
+    connection: &mut SqliteConnection,
+    place: &str,
+    entry: &Entry,
+    totals: &Totals,
+) -> Result<(), SinkError> {
+    let rows = totals.rows;
+    let epoch: Option<i64> = sqlx::query_scalar(
+        "UPDATE glovebox_run SET state = 'abandoned', \
+         finished = strftime('%Y-%m-%d %H:%M:%SZ'), digest = ?, \"read\" = ?, stored = 0, \
+         filtered = ?, rejected = ? WHERE run = ? AND epoch = ? AND state = 'running' \
+         RETURNING epoch",
+    )
+    .bind(totals.input.digest.as_slice())
+    .bind(signed(rows.read))
+    .bind(signed(rows.filtered))
+    .bind(signed(rows.rejected))
+    .bind(&entry.run)
+    .bind(entry.epoch)
+    .fetch_optional(connection)
+    .await
+    .map_err(|e| refusal(e, place))?;
+    held(epoch, entry, place)
+}
+
 fn held(epoch: Option<i64>, entry: &Entry, place: &str) -> Result<(), SinkError> {
     if epoch == Some(entry.epoch) {
         return Ok(());

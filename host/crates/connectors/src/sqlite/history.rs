@@ -111,26 +111,30 @@ pub(super) fn past(options: &Options, pipeline: &str) -> Result<Vec<Earlier>, Si
 
 /// Chunks with these digests, by whatever run into the table.
 pub(super) fn known(options: &Options, digests: &[Digest]) -> Result<Vec<Known>, SinkError> {
+    let hex = |digest: &Digest| -> String { digest.iter().map(|b| format!("{b:02X}")).collect() };
+    let wanted = serde_json::to_string(&digests.iter().map(hex).collect::<Vec<_>>());
+    let wanted = wanted.map_err(|_| SinkError::Internal {
+        place: options.place(),
+        problem: "digests are not to be written as JSON".into(),
+    })?;
     remembered(options, Vec::new, async |connection| {
-        let mut all = Vec::new();
-        for digest in digests {
-            let rows = sqlx::query(
-                "SELECT c.run, c.\"read\" FROM glovebox_chunk c \
-                 JOIN glovebox_run r ON r.run = c.run WHERE r.target = ? AND c.digest = ?",
-            )
-            .bind(target(options))
-            .bind(digest.as_slice())
-            .fetch_all(&mut *connection)
-            .await?;
-            for row in rows {
-                all.push(Known {
-                    run: row.try_get(0)?,
-                    digest: *digest,
-                    read: row.try_get(1).map(unsigned)?,
-                });
-            }
-        }
-        Ok(all)
+        let rows = sqlx::query(
+            "SELECT c.run, c.digest, c.\"read\" FROM glovebox_chunk c \
+             JOIN glovebox_run r ON r.run = c.run WHERE r.target = ? \
+             AND hex(c.digest) IN (SELECT value FROM json_each(?))",
+        )
+        .bind(target(options))
+        .bind(wanted)
+        .fetch_all(connection)
+        .await?;
+        let known = |row: &SqliteRow| {
+            Ok(Known {
+                run: row.try_get(0)?,
+                digest: books::digest(row.try_get(1)?).unwrap_or_default(),
+                read: row.try_get(2).map(unsigned)?,
+            })
+        };
+        rows.iter().map(known).collect()
     })
 }
 

@@ -1,9 +1,10 @@
 //! Rows into an SQLite table, with the books of the run; the embedded default.
 //!
-//! Owns the sink's life from opening the file to committing; refuses rows after an error, and
-//! leaves no file behind that it made and did not fill.
+//! Owns the sink's life from opening the file to committing; refuses rows after an error, and to
+//! remove a file, which others may have open.
 
 mod books;
+mod effects;
 mod head;
 mod history;
 mod publish;
@@ -17,10 +18,10 @@ use std::time::{Duration, Instant};
 
 use glovebox_core::{
     ChunkRecord, Digest, Earlier, Encoder, FinishedChunk, History, Job, KeptReject, Known, Mark,
-    Payload, Schema, Secret, SinkError, Totals,
+    Payload, Published, Schema, Secret, SinkError, Totals,
 };
 
-pub use crate::database::Mode;
+pub use crate::database::{Lenient, Mode};
 pub use head::head;
 use session::Session;
 
@@ -37,6 +38,8 @@ pub struct Options {
     pub keys: Vec<String>,
     /// The key of the books' digests; none for one that is made and kept in the file.
     pub identity_key: Option<Secret>,
+    /// What the run may take away beside what it brings.
+    pub lenient: Lenient,
 }
 
 /// Bytes of columns that are stored in one transaction, which costs a sync of the disk.
@@ -80,6 +83,23 @@ impl Sink {
             last_stored: Instant::now(),
             remains: 0,
         }
+    }
+
+    /// Stores the chunks that wait, and then ends the run.
+    fn end<T>(
+        &mut self,
+        how: impl FnOnce(&mut Session) -> Result<T, SinkError>,
+    ) -> Result<T, SinkError> {
+        self.flush()?;
+        let Some(mut session) = self.session.take() else {
+            return Err(self.internal("committed while no run is open"));
+        };
+        let ended = how(&mut session);
+        match &ended {
+            Ok(_) => session.close(),
+            Err(_) => self.remains = session.rollback(),
+        }
+        ended
     }
 
     /// Stores the chunks that wait.
@@ -175,17 +195,16 @@ impl glovebox_core::Sink for Sink {
         self.flush()
     }
 
-    fn commit(&mut self, totals: &Totals) -> Result<(), SinkError> {
-        self.flush()?;
-        let Some(mut session) = self.session.take() else {
-            return Err(self.internal("committed while no run is open"));
-        };
-        let committed = session.commit(totals);
-        match &committed {
-            Ok(()) => session.close(),
-            Err(_) => self.remains = session.rollback(),
-        }
-        committed
+    fn appends(&self) -> bool {
+        self.options.mode == Mode::Append
+    }
+
+    fn commit(&mut self, totals: &Totals) -> Result<Published, SinkError> {
+        self.end(|session| session.commit(totals))
+    }
+
+    fn withhold(&mut self, totals: &Totals) -> Result<(), SinkError> {
+        self.end(|session| session.withhold(totals))
     }
 
     fn rejects(&mut self, run: &str, each: &mut dyn FnMut(KeptReject)) -> Result<(), SinkError> {

@@ -1,17 +1,19 @@
 //! One connection to the file, and a transaction for each group of chunks.
 //!
-//! Owns the order of statements from BEGIN to the checkpoint; refuses to outlive an error.
+//! Owns the order of statements from BEGIN to the checkpoint; refuses to outlive an error, and to
+//! remove the file: others may have opened it since.
 
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use glovebox_core::{
-    ChunkRecord, FinishedChunk, Job, KeptReject, Mark, Payload, Schema, Secret, SinkError, Totals,
+    ChunkRecord, FinishedChunk, Job, KeptReject, Mark, Payload, Published, Schema, Secret,
+    SinkError, Totals,
 };
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteLockingMode, SqliteSynchronous,
@@ -20,6 +22,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tokio::runtime::Runtime;
 
 use super::books::{self, Entry};
+use super::effects::{self, Effects};
 use super::refusal::{opening, refusal};
 use super::{Mode, Options, publish, rows, table};
 use crate::database::{quote, quote_all};
@@ -47,8 +50,6 @@ pub(super) struct Session {
     columns: usize,
     /// A full statement's SQL, which sqlx finds prepared by its text.
     full: Arc<str>,
-    /// The file, if this run made it.
-    created: Option<PathBuf>,
 }
 
 /// A run that has begun.
@@ -75,7 +76,10 @@ pub(super) fn probe(options: &Options, schema: &Schema) -> Result<(), SinkError>
         // Takes the lock for writing, which a read-only file or folder has not got.
         statement(&mut connection, "BEGIN IMMEDIATE", &place).await?;
         let fits = match table::find(&mut connection, options).await? {
-            Some(found) => table::check(found, schema, options).map(drop),
+            Some(found) => match effects::obstacles(&mut connection, options, schema).await {
+                Ok(others) => table::check(found, others, schema, options).map(drop),
+                Err(e) => Err(e),
+            },
             None => table::creatable(schema, options),
         };
         let ended = statement(&mut connection, "ROLLBACK", &place).await;
@@ -112,44 +116,35 @@ impl Session {
     pub(super) fn begin(options: &Options, job: &Job, schema: &Schema) -> Result<Begun, SinkError> {
         table::name(options)?;
         let runtime = runtime(options)?;
-        let created = (!exists(options)?).then(|| options.path.clone());
-        if created.is_some() {
+        if !exists(options)? {
+            // What can be known beforehand, so that no empty file is left for it.
+            table::creatable(schema, options)?;
             create(options)?;
         }
-        match runtime.block_on(prepare(options, job, schema)) {
-            Ok(prepared) => {
-                let insert = format!(
-                    "INSERT INTO {} ({}) VALUES ",
-                    quote(&publish::loaded_into(options, &job.run)),
-                    quote_all(schema.fields.iter().map(|f| &*f.name))
-                );
-                let width = prepared.columns.len();
-                let session = Session {
-                    connection: prepared.connection,
-                    runtime,
-                    options: options.clone(),
-                    schema: schema.clone(),
-                    entry: prepared.entry,
-                    beginning: !job.resume,
-                    stored: prepared.chunks.iter().map(|c| c.rows.stored).sum(),
-                    full: inserting(&insert, width, rows_per_insert(width)).into(),
-                    insert,
-                    columns: width,
-                    created,
-                };
-                Ok(Begun {
-                    session,
-                    columns: prepared.columns,
-                    chunks: prepared.chunks,
-                })
-            }
-            Err(e) => {
-                // Its connection is closed on a thread of sqlx's; the file must outlast that.
-                drop(runtime);
-                remove(created.as_deref());
-                Err(e)
-            }
-        }
+        let prepared = runtime.block_on(prepare(options, job, schema))?;
+        let insert = format!(
+            "INSERT INTO {} ({}) VALUES ",
+            quote(&publish::loaded_into(options, &job.run)),
+            quote_all(schema.fields.iter().map(|f| &*f.name))
+        );
+        let width = prepared.columns.len();
+        let session = Session {
+            connection: prepared.connection,
+            runtime,
+            options: options.clone(),
+            schema: schema.clone(),
+            entry: prepared.entry,
+            beginning: !job.resume,
+            stored: prepared.chunks.iter().map(|c| c.rows.stored).sum(),
+            full: inserting(&insert, width, rows_per_insert(width)).into(),
+            insert,
+            columns: width,
+        };
+        Ok(Begun {
+            session,
+            columns: prepared.columns,
+            chunks: prepared.chunks,
+        })
     }
 
     /// The key of the books' digests.
@@ -167,9 +162,14 @@ impl Session {
     /// Stores chunks and their books in one transaction.
     pub(super) fn store(&mut self, chunks: &[FinishedChunk]) -> Result<(), SinkError> {
         self.resume_transaction()?;
+        let before = self.watch()?;
+        let (mut sent, mut taken) = (0, 0);
         for chunk in chunks {
             match &chunk.encoded.payload {
-                Payload::Batches(batches) => self.insert(batches)?,
+                Payload::Batches(batches) => {
+                    sent += batches.iter().map(|b| b.num_rows() as u64).sum::<u64>();
+                    taken += self.insert(batches)?;
+                }
                 Payload::Empty => {}
                 Payload::Bytes(_) => {
                     return Err(SinkError::Internal {
@@ -179,6 +179,7 @@ impl Session {
                 }
             }
         }
+        self.once_each(sent, taken, before)?;
         let place = self.options.place();
         self.runtime.block_on(async {
             books::add(&mut self.connection, &place, &self.entry, chunks).await?;
@@ -187,6 +188,53 @@ impl Session {
         self.beginning = false;
         self.stored += chunks.iter().map(|c| c.record.rows.stored).sum::<u64>();
         Ok(())
+    }
+
+    /// What acts on the rows that go into the table, and how many it has before them, where that
+    /// has to be known: it takes a look at each.
+    fn watch(&mut self) -> Result<Option<(Effects, u64)>, SinkError> {
+        let options = &self.options;
+        if options.mode != Mode::Append {
+            return Ok(None);
+        }
+        self.runtime.block_on(async {
+            let effects = Effects::of(&mut self.connection, options).await?;
+            if !effects.any() {
+                return Ok(None);
+            }
+            let table = quote(&options.table);
+            let rows = effects::count(&mut self.connection, &table, &options.place()).await?;
+            Ok(Some((effects, rows)))
+        })
+    }
+
+    /// Refuses a transaction in which the table did not take each row once.
+    fn once_each(
+        &mut self,
+        sent: u64,
+        taken: u64,
+        before: Option<(Effects, u64)>,
+    ) -> Result<(), SinkError> {
+        let options = &self.options;
+        let (effects, kept) = match before {
+            None => (Effects::default(), i128::from(taken)),
+            Some((effects, before)) => {
+                let table = quote(&options.table);
+                let place = options.place();
+                let counted = effects::count(&mut self.connection, &table, &place);
+                let now = self.runtime.block_on(counted)?;
+                (effects, i128::from(now) - i128::from(before))
+            }
+        };
+        // A trigger may leave a row out and put another in.
+        let kept = match kept == i128::from(sent) {
+            true => i128::from(taken),
+            false => kept,
+        };
+        if kept == i128::from(sent) {
+            return Ok(());
+        }
+        Err(effects.differ(options, sent, kept))
     }
 
     /// Opens a transaction for writing, unless that of the beginning is open.
@@ -200,7 +248,8 @@ impl Session {
     }
 
     /// Inserts rows; what is bound next is made while SQLite stores what was bound before.
-    fn insert(&mut self, batches: &[RecordBatch]) -> Result<(), SinkError> {
+    /// Returns how many of them SQLite says it took.
+    fn insert(&mut self, batches: &[RecordBatch]) -> Result<u64, SinkError> {
         let step = rows_per_insert(self.columns);
         let mut ranges = batches.iter().flat_map(|batch| {
             (0..batch.num_rows())
@@ -218,6 +267,7 @@ impl Session {
         let connection = &mut self.connection;
         let (full, insert, width) = (&self.full, &self.insert, self.columns);
         let outcome = self.runtime.block_on(async {
+            let mut taken = 0;
             let mut bound = bind(ranges.next())?;
             while let Some((count, arguments)) = bound {
                 let sql: Arc<str> = if count == step {
@@ -229,30 +279,50 @@ impl Session {
                     sqlx::query_with(AssertSqlSafe(sql), arguments).execute(&mut *connection);
                 let (stored, next) =
                     futures_util::future::join(stored, async { bind(ranges.next()) }).await;
-                stored?;
+                taken += stored?.rows_affected();
                 bound = next?;
             }
-            Ok(())
+            Ok(taken)
         });
         outcome.map_err(|e| refusal(e, &self.options.place()))
     }
 
-    /// Publishes, closes the books, and brings all into the one file.
-    pub(super) fn commit(&mut self, totals: &Totals) -> Result<(), SinkError> {
+    /// Publishes, closes the books, and brings all into the one file; or keeps what is there.
+    pub(super) fn commit(&mut self, totals: &Totals) -> Result<Published, SinkError> {
+        self.resume_transaction()?;
+        let place = self.options.place();
+        let connection = &mut self.connection;
+        let published = self.runtime.block_on(async {
+            let run = &self.entry.run;
+            let published =
+                publish::publish(connection, &self.options, &self.schema, run, self.stored).await?;
+            if published.kept {
+                let given_up = [self.entry.run.clone()];
+                publish::clear(connection, &self.options, &given_up).await?;
+                books::give_up(connection, &place, &self.entry, totals).await?;
+            } else {
+                if self.options.mode == Mode::Replace {
+                    books::give_up_others(connection, &self.options, &self.entry).await?;
+                }
+                books::finish(connection, &place, &self.entry, totals).await?;
+            }
+            ended(connection, &place).await?;
+            Ok::<_, SinkError>(published)
+        })?;
+        self.beginning = false;
+        Ok(published)
+    }
+
+    /// Drops what was staged, and gives the run up in the books; what is there stays.
+    pub(super) fn withhold(&mut self, totals: &Totals) -> Result<(), SinkError> {
         self.resume_transaction()?;
         let place = self.options.place();
         let connection = &mut self.connection;
         self.runtime.block_on(async {
-            if self.options.mode == Mode::Replace {
-                books::give_up_others(connection, &self.options, &self.entry).await?;
-            }
-            publish::publish(connection, &self.options, &self.schema, &self.entry.run).await?;
-            books::finish(connection, &place, &self.entry, totals).await?;
-            statement(connection, "COMMIT", &place).await?;
-            // Stored and synced already, if only in the log; readers may hold the rest up.
-            let checkpoint = "PRAGMA busy_timeout = 1000; PRAGMA wal_checkpoint(TRUNCATE)";
-            let _ = statement(connection, checkpoint, &place).await;
-            Ok(())
+            let given_up = [self.entry.run.clone()];
+            publish::clear(connection, &self.options, &given_up).await?;
+            books::give_up(connection, &place, &self.entry, totals).await?;
+            ended(connection, &place).await
         })?;
         self.beginning = false;
         Ok(())
@@ -262,18 +332,24 @@ impl Session {
         let _ = self.runtime.block_on(self.connection.close());
     }
 
-    /// Takes the open transaction back; with it, if no chunk is stored, everything, and a file
-    /// that this run made. Returns the rows that stay.
+    /// Takes the open transaction back; with it, if no chunk is stored, everything but the file.
+    /// Returns the rows that stay.
     pub(super) fn rollback(mut self) -> u64 {
         let _ = self
             .runtime
             .block_on(sqlx::raw_sql("ROLLBACK").execute(&mut self.connection));
         let _ = self.runtime.block_on(self.connection.close());
-        if self.beginning {
-            remove(self.created.as_deref());
-        }
         self.stored
     }
+}
+
+/// Commits the last transaction, and brings all into the one file.
+async fn ended(connection: &mut SqliteConnection, place: &str) -> Result<(), SinkError> {
+    statement(connection, "COMMIT", place).await?;
+    // Stored and synced already, if only in the log; readers may hold the rest up.
+    let checkpoint = "PRAGMA busy_timeout = 1000; PRAGMA wal_checkpoint(TRUNCATE)";
+    let _ = statement(connection, checkpoint, place).await;
+    Ok(())
 }
 
 struct Prepared {
@@ -290,7 +366,10 @@ async fn prepare(options: &Options, job: &Job, schema: &Schema) -> Result<Prepar
         let connection = &mut connection;
         statement(connection, "BEGIN IMMEDIATE", &place).await?;
         let columns = match table::find(connection, options).await? {
-            Some(found) => table::check(found, schema, options)?,
+            Some(found) => {
+                let others = effects::obstacles(connection, options, schema).await?;
+                table::check(found, others, schema, options)?
+            }
             None => {
                 table::creatable(schema, options)?;
                 if options.mode == Mode::Append {
@@ -418,16 +497,12 @@ fn create(options: &Options) -> Result<(), SinkError> {
         .open(&options.path);
     match made {
         Ok(_) => Ok(()),
+        // Another run was quicker: it is one database for both.
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             Err(io_error(options, no_folder(folder(&options.path))))
         }
         Err(e) => Err(io_error(options, e)),
-    }
-}
-
-fn remove(file: Option<&Path>) {
-    if let Some(file) = file {
-        let _ = fs::remove_file(file);
     }
 }
 

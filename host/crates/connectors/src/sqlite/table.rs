@@ -119,9 +119,11 @@ async fn is_keyed(
     }))
 }
 
-/// Compares the table with the run's columns, and returns these as the table takes them.
+/// Compares the table with the run's columns, and returns these as the table takes them; with what
+/// other tables have against it.
 pub(super) fn check(
     table: Found,
+    others: Vec<String>,
     schema: &Schema,
     options: &Options,
 ) -> Result<Vec<Column>, SinkError> {
@@ -191,6 +193,7 @@ pub(super) fn check(
             ));
         }
     }
+    differences.extend(others);
     if differences.is_empty() {
         Ok(taken)
     } else {

@@ -7,6 +7,7 @@
 mod data;
 mod postgres_cable;
 mod postgres_connect;
+mod postgres_effects;
 mod postgres_faults;
 mod postgres_modes;
 mod postgres_rows;
@@ -15,3 +16,4 @@ mod postgres_source;
 mod postgres_table;
 mod sqlite;
 mod sqlite_books;
+mod sqlite_effects;

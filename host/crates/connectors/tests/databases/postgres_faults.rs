@@ -12,18 +12,23 @@ use crate::postgres_cable::Cable;
 use crate::postgres_rows::{options, rows};
 use crate::postgres_runs::{large, send, wait, whole};
 
-/// A table whose rows make a COMMIT do this first.
+/// A table whose rows make a COMMIT do this first. By way of another table: what waits for the
+/// commit on the sink's own is fired before it, to be counted.
 fn at_commit(database: &str, sql: &str) {
     Postgres::shared().query(
         database,
         &format!(
             "CREATE SEQUENCE times;
              CREATE TABLE people (id bigint, name text);
+             CREATE TABLE moments (id bigint);
              CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS
              $$ BEGIN {sql}; RETURN NULL; END $$;
-             CREATE CONSTRAINT TRIGGER late AFTER INSERT ON people
-             DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.id % 100 = 0)
-             EXECUTE FUNCTION late()"
+             CREATE CONSTRAINT TRIGGER late AFTER INSERT ON moments
+             DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION late();
+             CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN INSERT INTO moments VALUES (NEW.id); RETURN NULL; END $$;
+             CREATE TRIGGER note AFTER INSERT ON people FOR EACH ROW
+             WHEN (NEW.id % 100 = 0) EXECUTE FUNCTION note()"
         ),
     );
 }

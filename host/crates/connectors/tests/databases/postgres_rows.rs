@@ -27,6 +27,7 @@ pub(crate) fn options(database: &str, mode: Mode) -> Options {
         mode,
         keys: Vec::new(),
         identity_key: None,
+        lenient: Default::default(),
         books: Options::BOOKS.into(),
         connections: None,
         ordered: false,
@@ -254,12 +255,11 @@ fn a_load_of_no_rows_empties_or_keeps_the_table() {
     )
     .unwrap();
     assert_eq!(count(), ["1"]);
-    load(
-        &mut Sink::new(options(&database, Mode::Replace)),
-        &people(),
-        &[],
-    )
-    .unwrap();
+    let mut replace = options(&database, Mode::Replace);
+    load(&mut Sink::new(replace.clone()), &people(), &[]).unwrap();
+    assert_eq!(count(), ["1"]);
+    replace.lenient.replace_with_nothing = true;
+    load(&mut Sink::new(replace), &people(), &[]).unwrap();
     assert_eq!(count(), ["0"]);
 }
 

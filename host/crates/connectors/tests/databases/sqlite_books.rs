@@ -207,6 +207,7 @@ fn replaced_rows_are_public_at_the_end_and_a_dead_run_leaves_no_table_aside() {
 fn upsert(file: &File) -> Options {
     Options {
         keys: vec!["id".into()],
+        lenient: Default::default(),
         ..options(file, Mode::Upsert)
     }
 }

@@ -7,7 +7,7 @@ use memchr::memmem;
 
 /// Cells with fewer letters and digits are found as the whole of a mask only: `act` is in
 /// `[redacted]`, and says nothing.
-const SHORTEST: usize = 4;
+pub(crate) const SHORTEST: usize = 4;
 
 /// ASCII letters that characters beyond ASCII become in the normal form, such as `ſ`, `ﬁ` and `K`.
 const FROM_BEYOND: &[u8] = b"afhijklnstwy";

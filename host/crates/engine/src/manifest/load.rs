@@ -6,7 +6,9 @@
 
 mod columns;
 mod files;
+mod formats;
 mod guard;
+mod lenient;
 mod limits;
 mod plugin;
 mod postgres;
@@ -23,6 +25,7 @@ use glovebox_core::Limits;
 
 use super::block::{Block, Reader, Shape};
 use super::diagnostic::Diagnostic;
+use super::formats::settle as formats_of;
 use super::model::{AtMost, Manifest, Rejects, Sink, SinkTarget, Span, Spanned, Store};
 use super::units;
 use super::yaml::{self, Kind, Node};
@@ -32,6 +35,7 @@ use super::yaml::{self, Kind, Node};
 pub(crate) use {
     columns::{COLUMN, RELEASE},
     files::{JSONL_SOURCE, PARQUET_SINK, PARQUET_SOURCE},
+    formats::FORMATS,
     limits::LIMITS,
     plugin::PLUGIN,
     postgres::{PASSWORD, POSTGRES, TLS},
@@ -142,10 +146,13 @@ fn manifest(reader: &mut Reader<'_>, root: &Node, file: &Path) -> Option<Draft> 
     let name = reader
         .need(&block, "name", "name: sales")
         .and_then(|(node, _)| pipeline_name(reader, node));
-    let source = reader
+    let mut source = reader
         .need(&block, "source", source::SOURCE.example)
         .and_then(|(node, head)| source::source(reader, node, head));
     let (columns, mut names) = columns::declared(reader, &block);
+    if let Some(source) = &mut source {
+        formats_of(source, &columns, &mut |problem| reader.say(problem));
+    }
     let credentials = match block.get("credentials") {
         Some((node, _)) => credentials(reader, node),
         None => [Store::Keyring, Store::Env]
@@ -201,6 +208,7 @@ fn nowhere(span: Span) -> Sink {
     Sink {
         target: SinkTarget::Jsonl(super::model::JsonlSink {
             path: Spanned::default(),
+            replace_with_nothing: false,
             mode: super::model::Mode::Replace,
         }),
         columns: None,

@@ -6,6 +6,7 @@ mod block;
 mod check;
 pub mod diagnostic;
 mod excerpt;
+mod formats;
 mod hide;
 mod load;
 pub mod model;

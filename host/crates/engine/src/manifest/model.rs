@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use glovebox_core::{DataType, Field, Kept, Limits, SecretName, World};
 
+pub use super::formats::{FormatKeys, SourceFormats};
+
 /// A range of bytes in the manifest's text.
 pub type Span = Range<usize>;
 
@@ -143,6 +145,8 @@ pub struct CsvSource {
     pub quote: u8,
     /// The cells that stand for null, quoted or not.
     pub null: Vec<String>,
+    /// How its text is spelled.
+    pub formats: SourceFormats,
     /// Bytes that one field may have.
     pub max_field: usize,
     /// Bytes that one record may have.
@@ -154,6 +158,8 @@ pub struct CsvSource {
 pub struct JsonlSource {
     /// The files.
     pub paths: Vec<Spanned<Input>>,
+    /// How its strings are spelled.
+    pub formats: SourceFormats,
     /// Bytes that one line may have.
     pub max_record: usize,
 }
@@ -185,6 +191,8 @@ pub struct Column {
     pub personal: Option<Spanned<bool>>,
     /// Who lets it out unmasked, why and until when.
     pub release: Option<Spanned<Release>>,
+    /// How its text is spelled, where it is otherwise than the source says.
+    pub formats: Option<Box<FormatKeys>>,
 }
 
 impl Column {
@@ -443,6 +451,10 @@ pub struct SqliteSink {
     pub keys: Vec<Spanned<String>>,
     /// The secret that is the key of the books' digests, instead of one that the file keeps.
     pub identity_key: Option<Spanned<SecretName>>,
+    /// Whether a run without a single row may take the rows away that are there.
+    pub replace_with_nothing: bool,
+    /// Whether what hangs on the table may change other tables: foreign keys, triggers, rules.
+    pub side_effects: bool,
 }
 
 /// A table in a PostgreSQL database. TLS is always verified, chain and host name.
@@ -466,6 +478,10 @@ pub struct PostgresSink {
     pub mode: Mode,
     /// The columns by which mode upsert recognises a row.
     pub keys: Vec<Spanned<String>>,
+    /// Whether a run without a single row may take the rows away that are there.
+    pub replace_with_nothing: bool,
+    /// Whether what hangs on the table may change other tables: foreign keys, triggers, rules.
+    pub side_effects: bool,
     /// The schema in which the books of runs are kept.
     pub books: String,
     /// The secret that is the key of the books' digests, instead of one that the database keeps.
@@ -487,6 +503,8 @@ pub struct CsvSink {
     pub path: Spanned<PathBuf>,
     /// What becomes of its rows; `replace` by default.
     pub mode: Mode,
+    /// Whether a run without a single row may take the rows away that are there.
+    pub replace_with_nothing: bool,
     /// Whether the first record names the columns.
     pub header: bool,
     /// The byte between fields.
@@ -502,6 +520,8 @@ pub struct JsonlSink {
     pub path: Spanned<PathBuf>,
     /// What becomes of its rows; `replace` by default.
     pub mode: Mode,
+    /// Whether a run without a single row may take the rows away that are there.
+    pub replace_with_nothing: bool,
 }
 
 /// A Parquet file to write; what is there is replaced.
@@ -509,6 +529,8 @@ pub struct JsonlSink {
 pub struct ParquetSink {
     /// The file.
     pub path: Spanned<PathBuf>,
+    /// Whether a run without a single row may take the rows away that are there.
+    pub replace_with_nothing: bool,
     /// How its pages are compressed.
     pub compression: Compression,
 }

@@ -5,6 +5,7 @@
 
 #![expect(dead_code, reason = "only the schemas of these types are used")]
 
+mod formats;
 mod sink;
 mod source;
 mod words;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde_json::{Map, Value};
 
+use formats::Formats;
 use sink::Sink;
 use source::Source;
 use words::{Path, SecretName, Size, Time, Type};
@@ -99,6 +101,9 @@ struct Column {
     personal: Option<bool>,
     /// Who lets it out unmasked, why, and until when.
     release: Option<Release>,
+    /// How its text is spelled, where it is otherwise than the source's `formats` say; for columns
+    /// of CSV files and JSON.
+    formats: Option<Formats>,
 }
 
 /// A personal column's way out without a mask.

@@ -30,7 +30,7 @@ fn the_published_schema_is_this_one() {
 #[test]
 fn every_key_that_is_read_is_in_the_schema_and_no_other() {
     let schema = json_schema();
-    let shapes: [(&str, &Shape); 21] = [
+    let shapes: [(&str, &Shape); 22] = [
         ("Manifest", &load::MANIFEST),
         ("Source", &load::SOURCE),
         ("CsvSource", &load::CSV_SOURCE),
@@ -39,6 +39,7 @@ fn every_key_that_is_read_is_in_the_schema_and_no_other() {
         ("PostgresSource", &load::POSTGRES_SOURCE),
         ("Column", &load::COLUMN),
         ("Release", &load::RELEASE),
+        ("Formats", &load::FORMATS),
         ("FileStore", &load::FILES),
         ("KeyFile", &load::TRUSTED_KEY),
         ("Step", &load::STEP),

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use glovebox_core::DataType;
 
+use super::formats;
 use crate::manifest::block::{Block, Reader, Shape, short};
 use crate::manifest::diagnostic::Diagnostic;
 use crate::manifest::model::{Column, Date, Release, Span, Spanned};
@@ -14,7 +15,7 @@ use crate::manifest::yaml::{Entry, Kind, Node};
 
 pub(crate) const COLUMN: Shape = Shape {
     what: "a column",
-    keys: &["type", "personal", "release"],
+    keys: &["type", "personal", "release", "formats"],
     hints: &[
         (
             "required",
@@ -23,6 +24,10 @@ pub(crate) const COLUMN: Shape = Shape {
         (
             "nullable",
             "any column may be null; to forbid it add a step with `validate: required`",
+        ),
+        (
+            "format",
+            "write `formats:`, like formats: { date: \"%d.%m.%Y\" }",
         ),
         ("pii", "write `personal: true`"),
         ("sensitive", "write `personal: true`"),
@@ -81,6 +86,7 @@ fn column(reader: &mut Reader<'_>, entry: &Entry) -> Column {
         name,
         personal: None,
         release: None,
+        formats: None,
     };
     if let Kind::Text(text) = &entry.value.kind {
         // `price: float64`: the type is right, only its place is not.
@@ -114,6 +120,9 @@ fn column(reader: &mut Reader<'_>, entry: &Entry) -> Column {
     }
     if let Some((node, head)) = block.get("release") {
         column.release = release(reader, node, head);
+    }
+    if let Some((node, head)) = block.get("formats") {
+        column.formats = formats::keys(reader, node, head).map(Box::new);
     }
     column
 }

@@ -3,6 +3,8 @@
 //!
 //! Refuses standard input beside files, and what a format cannot do.
 
+use super::formats::formats;
+use super::lenient::replace_with_nothing;
 use super::optional;
 use super::sink::{file, mode};
 use crate::manifest::block::{Block, Reader, Shape, short};
@@ -14,7 +16,7 @@ use crate::manifest::yaml::{Kind, Node};
 
 pub(crate) const JSONL_SOURCE: Shape = Shape {
     what: "the JSON lines source",
-    keys: &["path", "max-record"],
+    keys: &["path", "formats", "max-record"],
     hints: &[
         ("file", "write `path:`"),
         ("files", "write `path:`, with one path or a list of them"),
@@ -45,7 +47,7 @@ pub(crate) const PARQUET_SOURCE: Shape = Shape {
 
 pub(crate) const PARQUET_SINK: Shape = Shape {
     what: "the Parquet sink",
-    keys: &["path", "mode", "compression"],
+    keys: &["path", "mode", "replace-with-nothing", "compression"],
     hints: &[
         ("file", "write `path:`"),
         ("columns", "`columns:` stands beside `parquet:`, not in it"),
@@ -118,11 +120,13 @@ pub(super) fn jsonl_source(
 ) -> Option<JsonlSource> {
     let block = reader.block(node, head, &JSONL_SOURCE)?;
     let paths = inputs(reader, &block, "path: sales.jsonl");
+    let formats = formats(reader, &block);
     let max_record = optional(&block, "max-record", |node| {
         reader.size(node, "max-record", 1..=256 << 20)
     });
     Some(JsonlSource {
         paths: paths?,
+        formats,
         max_record: max_record.unwrap_or(MAX_RECORD),
     })
 }
@@ -164,9 +168,11 @@ pub(super) fn parquet_sink(
                 .help("write mode: replace, or write each run's rows to a file of its own: readers take a folder of them as one table"),
         );
     }
+    let replace_with_nothing = replace_with_nothing(reader, &block, Mode::Replace);
     let compression = optional(&block, "compression", |node| compression(reader, node));
     Some(ParquetSink {
         path: path?,
+        replace_with_nothing,
         compression: compression.unwrap_or_default(),
     })
 }

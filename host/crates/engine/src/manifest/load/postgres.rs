@@ -7,6 +7,7 @@ use std::time::Duration;
 use glovebox_core::SecretName;
 
 use super::columns::LONGEST_NAME;
+use super::lenient::{replace_with_nothing, side_effects};
 use super::optional;
 use super::sink::{keys, mode, table};
 use crate::manifest::block::{Block, Reader, Shape, short};
@@ -26,6 +27,8 @@ pub(crate) const POSTGRES: Shape = Shape {
         "table",
         "mode",
         "keys",
+        "replace-with-nothing",
+        "side-effects",
         "books",
         "identity-key",
         "connections",
@@ -94,6 +97,8 @@ pub(super) fn postgres(reader: &mut Reader<'_>, node: &Node, head: Span) -> Opti
     let table = table(reader, &block, 2);
     let mode = mode(reader, &block, Mode::Append);
     let keys = keys(reader, &block, mode);
+    let replace_with_nothing = replace_with_nothing(reader, &block, mode);
+    let side_effects = side_effects(reader, &block, mode);
     let books = block
         .get("books")
         .and_then(|_| word(reader, &block, "books", "books: glovebox"));
@@ -115,6 +120,8 @@ pub(super) fn postgres(reader: &mut Reader<'_>, node: &Node, head: Span) -> Opti
         mode,
         keys,
         identity_key: identity_key(reader, &block),
+        replace_with_nothing,
+        side_effects,
         books: books.map_or_else(|| "glovebox".to_owned(), |b| b.value),
         connections,
         ordered,

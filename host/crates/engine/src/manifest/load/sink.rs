@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::columns::LONGEST_NAME;
 use super::files::parquet_sink;
+use super::lenient::{replace_with_nothing, side_effects};
 use super::optional;
 use super::postgres::{identity_key, postgres};
 use crate::manifest::block::{Block, Reader, Shape, short};
@@ -39,7 +40,15 @@ pub(crate) const SINK: Shape = Shape {
 
 pub(crate) const SQLITE: Shape = Shape {
     what: "the SQLite sink",
-    keys: &["path", "table", "mode", "keys", "identity-key"],
+    keys: &[
+        "path",
+        "table",
+        "mode",
+        "keys",
+        "replace-with-nothing",
+        "side-effects",
+        "identity-key",
+    ],
     hints: &[
         ("file", "write `path:`"),
         ("columns", "`columns:` stands beside `sqlite:`, not in it"),
@@ -49,7 +58,14 @@ pub(crate) const SQLITE: Shape = Shape {
 
 pub(crate) const CSV_SINK: Shape = Shape {
     what: "the CSV sink",
-    keys: &["path", "mode", "header", "delimiter", "escape-formulas"],
+    keys: &[
+        "path",
+        "mode",
+        "replace-with-nothing",
+        "header",
+        "delimiter",
+        "escape-formulas",
+    ],
     hints: &[
         ("file", "write `path:`"),
         ("columns", "`columns:` stands beside `csv:`, not in it"),
@@ -65,7 +81,7 @@ pub(crate) const CSV_SINK: Shape = Shape {
 
 pub(crate) const JSONL_SINK: Shape = Shape {
     what: "the JSON lines sink",
-    keys: &["path", "mode"],
+    keys: &["path", "mode", "replace-with-nothing"],
     hints: &[
         ("file", "write `path:`"),
         ("columns", "`columns:` stands beside `jsonl:`, not in it"),
@@ -153,12 +169,16 @@ fn sqlite(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<SqliteSink
     }
     let mode = mode(reader, &block, Mode::Append);
     let keys = keys(reader, &block, mode);
+    let replace_with_nothing = replace_with_nothing(reader, &block, mode);
+    let side_effects = side_effects(reader, &block, mode);
     Some(SqliteSink {
         path: path?,
         table: table?,
         mode,
         keys,
         identity_key: identity_key(reader, &block),
+        replace_with_nothing,
+        side_effects,
     })
 }
 
@@ -166,6 +186,7 @@ fn csv(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<CsvSink> {
     let block = reader.block(node, head, &CSV_SINK)?;
     let path = file(reader, &block, "path: clean.csv");
     let mode = mode(reader, &block, Mode::Replace);
+    let replace_with_nothing = replace_with_nothing(reader, &block, mode);
     let header = optional(&block, "header", |node| reader.boolean(node, "header"));
     let delimiter = optional(&block, "delimiter", |node| {
         reader.byte(node, "delimiter", "delimiter: \";\"")
@@ -187,6 +208,7 @@ fn csv(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<CsvSink> {
     Some(CsvSink {
         path: path?,
         mode,
+        replace_with_nothing,
         header: header.is_none_or(|h| h.value),
         delimiter: delimiter.unwrap_or(b','),
         escape_formulas: escape.is_some_and(|e| e.value),
@@ -197,7 +219,12 @@ fn jsonl(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<JsonlSink> 
     let block = reader.block(node, head, &JSONL_SINK)?;
     let path = file(reader, &block, "path: clean.jsonl");
     let mode = mode(reader, &block, Mode::Replace);
-    Some(JsonlSink { path: path?, mode })
+    let replace_with_nothing = replace_with_nothing(reader, &block, mode);
+    Some(JsonlSink {
+        path: path?,
+        mode,
+        replace_with_nothing,
+    })
 }
 
 /// A file to write.

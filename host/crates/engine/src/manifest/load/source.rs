@@ -4,11 +4,12 @@
 
 use std::ops::RangeInclusive;
 
+use super::formats::formats;
 use super::postgres_source::postgres_source;
 use super::{files, optional};
 use crate::manifest::block::{Block, Reader, Shape};
 use crate::manifest::diagnostic::Diagnostic;
-use crate::manifest::model::{CsvSource, Input, Source, Span, Spanned};
+use crate::manifest::model::{CsvSource, Input, Source, SourceFormats, Span, Spanned};
 use crate::manifest::units;
 use crate::manifest::yaml::Node;
 
@@ -37,6 +38,7 @@ pub(crate) const CSV_SOURCE: Shape = Shape {
         "delimiter",
         "quote",
         "null",
+        "formats",
         "max-field",
         "max-record",
     ],
@@ -111,6 +113,7 @@ fn csv(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<CsvSource> {
         reader.byte(node, "quote", "quote: \"'\"")
     });
     let null = optional(&block, "null", |node| nulls(reader, node));
+    let formats = formats(reader, &block);
     let max_field = optional(&block, "max-field", |node| {
         reader.size(node, "max-field", SIZE_BOUNDS)
     });
@@ -124,6 +127,7 @@ fn csv(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<CsvSource> {
         delimiter: delimiter.unwrap_or(b','),
         quote: quote.unwrap_or(b'"'),
         null: null.unwrap_or_else(|| vec![String::new()]),
+        formats,
         max_field: max_field.unwrap_or(MAX_FIELD),
         max_record: max_record.unwrap_or(MAX_RECORD.max(max_field.unwrap_or(0))),
     };
@@ -174,6 +178,7 @@ pub(super) fn nothing(span: Span) -> Source {
         delimiter: b',',
         quote: b'"',
         null: vec![String::new()],
+        formats: SourceFormats::default(),
         max_field: MAX_FIELD,
         max_record: MAX_RECORD,
     })

@@ -14,6 +14,7 @@ use super::plugin::{default_name, plugin};
 use super::with::with;
 use crate::manifest::block::{Block, Reader, Shape};
 use crate::manifest::diagnostic::Diagnostic;
+use crate::manifest::formats;
 use crate::manifest::model::{KeyGrant, LeakGuard, PluginRef, Spanned, Step, With};
 use crate::manifest::yaml::{Kind, Node};
 
@@ -168,7 +169,13 @@ fn step(
     if let Some((node, _)) = block.get("adds") {
         let example = "adds: { customer_id: { type: text } }";
         match reader.map(node, "adds", example) {
-            Some(entries) => step.adds = columns(reader, entries),
+            Some(entries) => {
+                step.adds = columns(reader, entries);
+                for keys in step.adds.iter().filter_map(|c| c.formats.as_ref()) {
+                    let say = &mut |problem| reader.say(problem);
+                    formats::useless(keys, "a plugin makes these cells", say);
+                }
+            }
             None => *names = false,
         }
     }

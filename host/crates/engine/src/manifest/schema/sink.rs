@@ -49,6 +49,13 @@ pub(super) struct SqliteSink {
     keys: Option<Vec<String>>,
     /// The key of the digests by which inputs are recognised, instead of one that the file keeps.
     identity_key: Option<IdentityKey>,
+    /// Whether a run without a single good row takes the rows away that are there, in mode replace.
+    #[schemars(extend("default" = false))]
+    replace_with_nothing: Option<bool>,
+    /// Whether replacing rows may change other tables by what hangs on this one: foreign keys that
+    /// cascade, triggers and rules on DELETE.
+    #[schemars(extend("default" = "refuse"))]
+    side_effects: Option<SideEffects>,
 }
 
 #[derive(JsonSchema)]
@@ -77,6 +84,13 @@ pub(super) struct PostgresSink {
     mode: Option<TableMode>,
     /// The columns by which mode upsert recognises a row.
     keys: Option<Vec<String>>,
+    /// Whether a run without a single good row takes the rows away that are there, in mode replace.
+    #[schemars(extend("default" = false))]
+    replace_with_nothing: Option<bool>,
+    /// Whether replacing rows may change other tables by what hangs on this one: foreign keys that
+    /// cascade, triggers and rules on DELETE.
+    #[schemars(extend("default" = "refuse"))]
+    side_effects: Option<SideEffects>,
     /// The schema in which the books of runs are kept; it is created if it is missing.
     #[schemars(length(min = 1, max = 63), extend("default" = "glovebox"))]
     books: Option<String>,
@@ -108,6 +122,15 @@ pub(super) enum Order {
 
 #[derive(JsonSchema)]
 #[schemars(rename_all = "kebab-case")]
+pub(super) enum SideEffects {
+    /// A table on which such a thing hangs is not replaced.
+    Refuse,
+    /// They happen.
+    Allow,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
 pub(super) enum TableMode {
     /// They stay.
     Append,
@@ -125,6 +148,9 @@ pub(super) struct CsvSink {
     /// What becomes of the rows that are there.
     #[schemars(extend("default" = "replace"))]
     mode: Option<Mode>,
+    /// Whether a run without a single good row takes the rows away that are there, in mode replace.
+    #[schemars(extend("default" = false))]
+    replace_with_nothing: Option<bool>,
     /// Whether the first record names the columns.
     #[schemars(extend("default" = true))]
     header: Option<bool>,
@@ -144,6 +170,9 @@ pub(super) struct JsonlSink {
     /// What becomes of the rows that are there.
     #[schemars(extend("default" = "replace"))]
     mode: Option<Mode>,
+    /// Whether a run without a single good row takes the rows away that are there, in mode replace.
+    #[schemars(extend("default" = false))]
+    replace_with_nothing: Option<bool>,
 }
 
 #[derive(JsonSchema)]
@@ -154,6 +183,9 @@ pub(super) struct ParquetSink {
     /// What becomes of the rows that are there: a Parquet file cannot be added to.
     #[schemars(extend("default" = "replace"))]
     mode: Option<Replace>,
+    /// Whether a run without a single good row takes the rows away that are there, in mode replace.
+    #[schemars(extend("default" = false))]
+    replace_with_nothing: Option<bool>,
     /// How the file's pages are compressed.
     #[schemars(extend("default" = "zstd"))]
     compression: Option<Compression>,

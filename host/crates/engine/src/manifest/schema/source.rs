@@ -4,6 +4,7 @@
 
 use schemars::JsonSchema;
 
+use super::formats::Formats;
 use super::words::{Password, Path, Sign, Size, Table, Time, Tls};
 
 /// Where the rows come from: exactly one of these.
@@ -88,6 +89,8 @@ pub(super) enum Paths {
 pub(super) struct JsonlSource {
     /// The files.
     path: Paths,
+    /// How the strings of all columns are spelled.
+    formats: Option<Formats>,
     /// Bytes that one line may have, at most 256MiB.
     #[schemars(extend("default" = "8MiB"))]
     max_record: Option<Size>,
@@ -119,6 +122,8 @@ pub(super) struct CsvSource {
     /// The cells that stand for null.
     #[schemars(extend("default" = [""]))]
     null: Option<Vec<String>>,
+    /// How the text of all columns is spelled.
+    formats: Option<Formats>,
     /// Bytes that one field may have, at most 256MiB.
     #[schemars(extend("default" = "1MiB"))]
     max_field: Option<Size>,

@@ -1,0 +1,182 @@
+//! The description as somebody may see it: the public part without a token, and with one what its roles
+//! may call and see.
+//!
+//! Owns what is taken away; refuses to leave a schema that nothing of what is left refers to, since it
+//! may name what only others see.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::super::access::Principal;
+use super::super::rules::Rule;
+use super::super::state::Api;
+use super::{Described, Sight, document, page, rule};
+
+/// Descriptions that are kept; more are made each time.
+const MOST: usize = 64;
+
+/// Roles, and whether they are had by a login.
+type Seen = (String, bool);
+
+/// What was described so far.
+#[derive(Debug)]
+pub(crate) struct Descriptions {
+    url: String,
+    public: Arc<Described>,
+    known: Mutex<HashMap<Seen, Arc<Described>>>,
+}
+
+impl Descriptions {
+    /// Those of a server under that address.
+    pub(crate) fn new(url: &str) -> Self {
+        let may = |rule| matches!(rule, Rule::Public | Rule::Described);
+        Descriptions {
+            url: url.to_owned(),
+            public: Arc::new(described(&Sight::default(), url, may)),
+            known: Mutex::default(),
+        }
+    }
+
+    /// What everybody may see.
+    pub(crate) fn public(&self) -> Arc<Described> {
+        Arc::clone(&self.public)
+    }
+
+    /// What somebody may call and see.
+    pub(crate) fn seen_by(&self, api: &Api, principal: &Principal) -> Arc<Described> {
+        let roles = &principal.user.roles;
+        let seen = (roles.to_string(), principal.login.is_some());
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(described) = known().get(&seen) {
+            return Arc::clone(described);
+        }
+        // A login of a moment ago is theirs to have.
+        let may = |rule| principal.passes(rule, Duration::MAX).is_ok();
+        let datasets = api.datasets.iter();
+        let sight = Sight {
+            datasets: datasets.filter_map(|d| Some((d, d.view(roles)?))).collect(),
+            roles: api.config.roles.keys().map(String::as_str).collect(),
+            own: roles.iter().collect(),
+        };
+        let made = Arc::new(described(&sight, &self.url, may));
+        let mut known = known();
+        if known.len() < MOST {
+            known.insert(seen, Arc::clone(&made));
+        }
+        made
+    }
+}
+
+fn described(sight: &Sight<'_>, url: &str, may: impl Fn(Rule) -> bool) -> Described {
+    let mut document = document(sight, url);
+    let datasets: Vec<String> = sight.datasets.iter().map(|(d, _)| d.path.clone()).collect();
+    only(&mut document, |path, method| {
+        rule(path, method, &datasets).is_some_and(&may)
+    });
+    Described {
+        html: page::html(&document),
+        json: format!("{document:#}"),
+    }
+}
+
+/// Takes every other operation away, and what only they refer to.
+fn only(document: &mut Value, keeps: impl Fn(&str, &str) -> bool) {
+    if let Some(paths) = document["paths"].as_object_mut() {
+        for (path, item) in paths.iter_mut() {
+            if let Some(item) = item.as_object_mut() {
+                item.retain(|method, _| keeps(path, method));
+            }
+        }
+        paths.retain(|_, item| item.as_object().is_some_and(|item| !item.is_empty()));
+    }
+    let mut found = BTreeSet::new();
+    let mut look = vec![document["paths"].clone()];
+    while let Some(part) = look.pop() {
+        let mut places = Vec::new();
+        references(&part, &mut places);
+        for place in places {
+            if let Some(named) = document.pointer(&place) {
+                if !found.contains(&place) {
+                    look.push(named.clone());
+                }
+                found.insert(place);
+            }
+        }
+    }
+    for kind in ["schemas", "examples"] {
+        if let Some(parts) = document["components"][kind].as_object_mut() {
+            parts.retain(|name, _| found.contains(&format!("/components/{kind}/{name}")));
+        }
+    }
+    let mut tags = BTreeSet::new();
+    for item in document["paths"].as_object().into_iter().flatten() {
+        for operation in item.1.as_object().into_iter().flatten() {
+            let named = operation.1["tags"].as_array().into_iter().flatten();
+            tags.extend(named.filter_map(Value::as_str).map(str::to_owned));
+        }
+    }
+    if let Some(all) = document["tags"].as_array_mut() {
+        all.retain(|tag| tag["name"].as_str().is_some_and(|name| tags.contains(name)));
+    }
+}
+
+/// The places that a part refers to, as JSON pointers.
+fn references(part: &Value, places: &mut Vec<String>) {
+    match part {
+        Value::Object(members) => {
+            if let Some(place) = members.get("$ref").and_then(Value::as_str) {
+                places.extend(place.strip_prefix('#').map(str::to_owned));
+            }
+            members.values().for_each(|v| references(v, places));
+        }
+        Value::Array(items) => items.iter().for_each(|v| references(v, places)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_public_part_names_no_role_and_no_route_of_others() {
+        let described = Descriptions::new("http://here").public();
+        let document: Value = serde_json::from_str(&described.json).unwrap();
+        let paths: Vec<_> = document["paths"].as_object().unwrap().keys().collect();
+        assert_eq!(
+            paths,
+            [
+                "/.well-known/jwks.json",
+                "/docs",
+                "/healthz",
+                "/openapi.json",
+                "/readyz",
+                "/token"
+            ]
+        );
+        let schemas: Vec<_> = document["components"]["schemas"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .collect();
+        assert_eq!(
+            schemas,
+            ["OAuthError", "Problem", "TokenReply", "TokenRequest"]
+        );
+        for word in ["NewUser", "permissions", "Idempotency", "rejects"] {
+            assert!(
+                !described.json.contains(word) && !described.html.contains(word),
+                "{word}"
+            );
+        }
+        // What is left refers to nothing that is gone.
+        let mut places = Vec::new();
+        references(&document, &mut places);
+        for place in places {
+            assert!(document.pointer(&place).is_some(), "{place}");
+        }
+    }
+}
