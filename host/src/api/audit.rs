@@ -4,13 +4,15 @@
 //! columns named. How records are kept is `glovebox-audit`'s.
 
 use std::net::IpAddr;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
 use glovebox_audit as audit;
-use glovebox_audit::{AuditError, Log};
+use glovebox_audit::{Anchorage, AuditError, Log, Restored};
+use glovebox_catalog::Catalog;
 
+use super::anchors::{self, Keeper};
 use super::places::Secrets;
 
 /// What happened.
@@ -155,6 +157,20 @@ pub(crate) enum Writer {
     Commands,
 }
 
+impl Writer {
+    /// A folder of the configuration, or the one beside it.
+    pub(crate) fn folder(self, folder: &Path) -> PathBuf {
+        match self {
+            Writer::Server => folder.to_owned(),
+            Writer::Commands => {
+                let mut name = folder.file_name().unwrap_or_default().to_owned();
+                name.push("-commands");
+                folder.with_file_name(name)
+            }
+        }
+    }
+}
+
 /// How a configured log is opened.
 ///
 /// # Errors
@@ -164,22 +180,14 @@ pub(crate) fn options(
     secrets: Secrets<'_>,
     writer: Writer,
 ) -> anyhow::Result<audit::Options> {
-    let place = |folder: &Path| match writer {
-        Writer::Server => folder.to_owned(),
-        Writer::Commands => {
-            let mut name = folder.file_name().unwrap_or_default().to_owned();
-            name.push("-commands");
-            folder.with_file_name(name)
-        }
-    };
-    let mut options = audit::Options::new(place(&config.folder));
+    let mut options = audit::Options::new(writer.folder(&config.folder));
     options.segment_size = config.segment_size;
     options.keep_for = config.keep_for;
     if let Some((folder, key, every)) = &config.checkpoints {
         let signing = audit::SigningKey::from_secret(&secrets(key)?)
             .with_context(|| format!("the audit log's key `{key}`"))?;
         options.checkpoints = Some(audit::Checkpoints {
-            folder: place(folder),
+            folder: writer.folder(folder),
             key: signing,
             pace: audit::Pace {
                 records: u64::from(*every),
@@ -194,16 +202,43 @@ pub(crate) fn options(
 #[derive(Debug, Clone)]
 pub(crate) struct Audit {
     log: Arc<Log>,
+    /// Who writes down in the catalog how far it is.
+    keeper: Arc<Mutex<Option<Keeper>>>,
 }
 
 impl Audit {
-    /// Opens the log.
+    /// Opens the log, if it is as far as the catalog knows it.
     ///
     /// # Errors
-    /// When another process writes it, it does not hold together, or the disk refuses.
-    pub(crate) fn open(options: audit::Options) -> Result<Self, AuditError> {
+    /// When another process writes it, it does not hold together or is behind, or the disk or the
+    /// catalog refuses.
+    pub(crate) async fn open(options: audit::Options, catalog: &Catalog) -> anyhow::Result<Self> {
+        Audit::open_as(options, catalog, None).await
+    }
+
+    /// The same; `restored` says why a log that is behind is an honest one.
+    ///
+    /// # Errors
+    /// As [`Audit::open`], and when the log is not behind.
+    pub(crate) async fn open_as(
+        mut options: audit::Options,
+        catalog: &Catalog,
+        restored: Option<Restored>,
+    ) -> anyhow::Result<Self> {
+        let place = anchors::place(&options.folder);
+        let (mut anchorage, told) = Anchorage::new(place, anchors::known(catalog).await?);
+        anchorage.restored = restored.clone();
+        options.anchorage = Some(anchorage);
+        let log = Log::open(options)?;
+        if let (Some(behind), Some(said)) = (log.restored(), restored) {
+            let now = super::now();
+            catalog
+                .restore_anchor(&behind.log, &said.because, now)
+                .await?;
+        }
         Ok(Audit {
-            log: Arc::new(Log::open(options)?),
+            log: Arc::new(log),
+            keeper: Arc::new(Mutex::new(Some(Keeper::begin(catalog, told)))),
         })
     }
 
@@ -229,12 +264,18 @@ impl Audit {
         })
     }
 
-    /// Ends the log with its last checkpoint.
+    /// Ends the log with its last checkpoint and anchor.
     ///
     /// # Errors
     /// When it, or an earlier record, could not be written.
-    pub(crate) fn close(&self) -> Result<(), AuditError> {
-        self.log.close()
+    pub(crate) async fn close(&self) -> Result<(), AuditError> {
+        let closed = self.log.close();
+        let keeper = self.keeper.lock();
+        let keeper = keeper.unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(keeper) = keeper {
+            keeper.end().await;
+        }
+        closed
     }
 }
 

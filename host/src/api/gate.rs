@@ -18,6 +18,8 @@ use super::access::{Caller, authenticate};
 use super::audit::{Action, Event, Outcome};
 use super::client;
 use super::connections::Line;
+use super::metrics::known;
+use super::openapi;
 use super::pace::Arriving;
 use super::problem::{Kind, Problem, Shaped};
 use super::routes::token::OAuthError;
@@ -67,28 +69,16 @@ impl<E: Endpoint> Gate<E> {
     ) -> (String, Result<Response, Problem>) {
         let api = &self.api;
         let nowhere = || NOWHERE.to_owned();
-        if let Err(problem) = self.measure(&request) {
-            return (nowhere(), Err(problem));
-        }
-        let admitted = api.limits.address(caller.address);
-        let slot = admitted.and_then(|()| api.limits.at_once_by_address(caller.address));
-        match slot {
-            Ok(slot) => hold(&request, caller, slot),
+        let path = request.uri().path().to_owned();
+        let (rule, pattern) = match self.find(&request, caller, &path) {
+            Ok(found) => found,
             Err(problem) => {
                 let reason = problem.kind();
                 return (nowhere(), Err(self.refuse(caller, problem, reason).await));
             }
-        }
-        let path = request.uri().path().to_owned();
-        let (rule, pattern) = match rules::find(request.method(), &path, &api.paths) {
-            Found::Rule { rule, pattern } => (rule, pattern.to_owned()),
-            Found::OtherMethods(methods) => {
-                let problem = Problem::method_not_allowed().allow(&methods);
-                return (nowhere(), Err(problem));
-            }
-            Found::Nothing => return (nowhere(), Err(Problem::not_found())),
         };
-        caller.route = Some((known(request.method()), pattern.as_str().into()));
+        let method = known(request.method());
+        caller.route = Some((method, pattern.as_str().into()));
         let answer = async {
             let described = request.headers().contains_key(header::AUTHORIZATION);
             if !(rule == Rule::Public || rule == Rule::Described && !described) {
@@ -102,7 +92,10 @@ impl<E: Endpoint> Gate<E> {
             let handled = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
             match handled.await {
                 Ok(Ok(response)) => Ok(shaped(response.into_response(), &pattern)),
-                Ok(Err(error)) => Ok(shaped(error.into_response(), &pattern)),
+                Ok(Err(error)) => match openapi::refused(&error, method, &pattern) {
+                    Some(problem) => Err(problem),
+                    None => Ok(shaped(error.into_response(), &pattern)),
+                },
                 Err(_) => Err(Problem::internal()),
             }
         };
@@ -122,31 +115,35 @@ impl<E: Endpoint> Gate<E> {
         (pattern, answer)
     }
 
-    /// Records what somebody did of whom nothing is recorded yet.
+    /// Records what nothing is recorded of yet: what somebody looked at, or was refused. Of nobody
+    /// there is nothing to say when they are given what everybody is.
     async fn see(
         &self,
         caller: &Caller,
         rule: Rule,
         answer: &Result<Response, Problem>,
     ) -> Result<(), Problem> {
-        let seen = caller.is_recorded() || matches!(rule, Rule::Public | Rule::Described);
-        if seen || caller.principal.is_none() {
-            return Ok(());
-        }
         let (status, kind) = match answer {
             Ok(response) => (response.status(), response.data::<Kind>().map(|k| k.0)),
             Err(problem) => (problem.status(), Some(problem.kind())),
         };
-        if status.is_server_error() {
+        if caller.is_recorded() || status.is_server_error() {
             return Ok(());
         }
+        let known = caller.principal.is_some();
         if !status.is_client_error() {
-            let event = Event::new(Action::View, Outcome::Success);
-            return self.api.count(caller, event).await;
+            let seen = Event::new(Action::View, Outcome::Success);
+            return match known && rule != Rule::Described {
+                true => self.api.count(caller, seen).await,
+                false => Ok(()),
+            };
         }
-        let event = Event::new(Action::Authorization, Outcome::Failure);
-        let event = event.reason(kind.unwrap_or("bad-request"));
-        self.api.record(caller, event).await
+        let refused = Event::new(Action::Authorization, Outcome::Failure);
+        let refused = refused.reason(kind.unwrap_or("bad-request"));
+        match known && status != StatusCode::TOO_MANY_REQUESTS {
+            true => self.api.record(caller, refused).await,
+            false => self.api.count(caller, refused).await,
+        }
     }
 
     /// Records that somebody was turned away, before they are told.
@@ -155,6 +152,25 @@ impl<E: Endpoint> Gate<E> {
         match self.api.count(caller, event).await {
             Ok(()) => problem,
             Err(unrecorded) => unrecorded,
+        }
+    }
+
+    /// The rule and the pattern for a request that is not too much.
+    fn find(
+        &self,
+        request: &Request,
+        caller: &mut Caller,
+        path: &str,
+    ) -> Result<(Rule, String), Problem> {
+        let api = &self.api;
+        self.measure(request)?;
+        api.limits.address(caller.address)?;
+        let slot = api.limits.at_once_by_address(caller.address)?;
+        hold(request, caller, slot);
+        match rules::find(request.method(), path, &api.paths) {
+            Found::Rule { rule, pattern } => Ok((rule, pattern.to_owned())),
+            Found::OtherMethods(methods) => Err(Problem::method_not_allowed().allow(&methods)),
+            Found::Nothing => Err(Problem::not_found()),
         }
     }
 
@@ -384,17 +400,4 @@ impl<E> Gate<E> {
 fn peer(request: &Request) -> IpAddr {
     let peer = request.remote_addr().as_socket_addr().map(|a| a.ip());
     peer.unwrap_or(Ipv4Addr::UNSPECIFIED.into())
-}
-
-/// A method as a label: there are as many as there are words.
-fn known(method: &Method) -> &'static str {
-    match method.as_str() {
-        "GET" => "GET",
-        "POST" => "POST",
-        "PUT" => "PUT",
-        "PATCH" => "PATCH",
-        "DELETE" => "DELETE",
-        "OPTIONS" => "OPTIONS",
-        _ => "other",
-    }
 }

@@ -8,6 +8,8 @@ use std::fmt::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use poem::http::Method;
+
 use super::rules::NO_DATASET;
 
 /// Upper bounds of the histogram of times, in seconds.
@@ -184,6 +186,19 @@ impl Metrics {
             self.since.elapsed().as_secs()
         );
         out
+    }
+}
+
+/// A method as a label: there are as many as there are words.
+pub(super) fn known(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        _ => "other",
     }
 }
 

@@ -3,6 +3,7 @@
 //! Owns the only part of the program that names poem; refuses whatever no rule allows.
 
 mod access;
+pub(crate) mod anchors;
 pub(crate) mod audit;
 mod client;
 pub(crate) mod config;
@@ -34,6 +35,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 pub(crate) use places::{Secrets, catalog_place};
 pub(crate) use serve::serve;
+
+/// What this machine is called.
+pub(crate) fn machine() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match name.trim() {
+        "" => "this machine".into(),
+        name => name.into(),
+    }
+}
 
 /// Seconds since 1970.
 pub(crate) fn now() -> i64 {

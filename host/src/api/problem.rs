@@ -1,6 +1,7 @@
 //! What a client is told when it gets no answer: RFC 9457 problems, all of one form.
 //!
-//! Owns their kinds and sentences; refuses internals, and anything that a request said.
+//! Owns their kinds and sentences, and how a part of a request is pointed at; refuses internals, and
+//! any value that a request said.
 
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{IntoResponse, Response};
@@ -13,10 +14,54 @@ pub(crate) struct Problem {
     kind: &'static str,
     title: &'static str,
     detail: Option<String>,
+    errors: Vec<Wrong>,
     retry_after: Option<u64>,
     /// The `WWW-Authenticate` header.
     challenge: Option<&'static str>,
     allow: Option<String>,
+}
+
+/// What is wrong with one part of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Wrong {
+    detail: String,
+    #[serde(flatten)]
+    part: Part,
+}
+
+/// A part of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Part {
+    /// A member of the body: a JSON pointer as a fragment (RFC 6901, section 6).
+    Pointer(String),
+    /// A parameter of the query or the path.
+    Parameter(String),
+    /// A header.
+    Header(String),
+}
+
+impl Part {
+    fn name(&self) -> &str {
+        match self {
+            Part::Pointer(name) | Part::Parameter(name) | Part::Header(name) => name,
+        }
+    }
+}
+
+impl Wrong {
+    /// A part and a sentence of ours about it, which names no value.
+    pub(crate) fn new(part: Part, detail: impl Into<String>) -> Self {
+        Wrong {
+            detail: detail.into(),
+            part,
+        }
+    }
+
+    /// A member of the body.
+    pub(crate) fn member(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Wrong::new(Part::Pointer(pointer.into()), detail)
+    }
 }
 
 #[derive(Serialize)]
@@ -26,6 +71,8 @@ struct Told<'p> {
     status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<&'p str>,
+    #[serde(skip_serializing_if = "<[Wrong]>::is_empty")]
+    errors: &'p [Wrong],
 }
 
 /// The kinds, with their status and title; docs/api.md lists them.
@@ -75,6 +122,7 @@ impl Problem {
             kind,
             title,
             detail: None,
+            errors: Vec::new(),
             retry_after: None,
             challenge: (status == StatusCode::UNAUTHORIZED).then_some("Bearer"),
             allow: None,
@@ -85,6 +133,21 @@ impl Problem {
     #[must_use]
     pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
+        self
+    }
+
+    /// With all that is wrong, each at its part; the first of them is the detail.
+    #[must_use]
+    pub(crate) fn wrong(mut self, errors: Vec<Wrong>) -> Self {
+        if let Some(first) = errors.first() {
+            let more = match errors.len() - 1 {
+                0 => String::new(),
+                1 => ", and one more; see `errors`".into(),
+                more => format!(", and {more} more; see `errors`"),
+            };
+            self.detail = Some(format!("`{}` {}{more}", first.part.name(), first.detail));
+        }
+        self.errors = errors;
         self
     }
 
@@ -121,6 +184,7 @@ impl Problem {
             title: self.title,
             status: self.status.as_u16(),
             detail: self.detail.as_deref(),
+            errors: &self.errors,
         }
     }
 
@@ -198,7 +262,10 @@ impl From<glovebox_catalog::Error> for Problem {
         use glovebox_catalog::Error;
         match error {
             Error::Malformed(sentence) => Problem::unprocessable().detail(sentence),
-            Error::Taken => Problem::conflict(),
+            Error::Taken => Problem::conflict().wrong(vec![Wrong::member(
+                "#/name",
+                "is the name of another user already",
+            )]),
             Error::Busy => Problem::unavailable().retry_after(1),
             Error::Place { .. } | Error::Database(_) => {
                 tracing::error!(%error, "the catalog failed");
@@ -231,6 +298,28 @@ mod tests {
             assert_eq!(told["status"], status.as_u16());
             assert_eq!(told["type"], format!("urn:glovebox:problem:{kind}"));
             assert_eq!(told["detail"], "why");
+            assert!(told.get("errors").is_none());
         }
+    }
+
+    #[test]
+    fn each_part_is_pointed_at_and_the_first_is_the_detail() {
+        let told = Problem::bad_request()
+            .wrong(vec![
+                Wrong::member("#/days", "has to be a whole number"),
+                Wrong::new(Part::Parameter("limit".into()), "is missing"),
+            ])
+            .json();
+        assert_eq!(
+            told["detail"],
+            "`#/days` has to be a whole number, and one more; see `errors`"
+        );
+        assert_eq!(
+            told["errors"],
+            serde_json::json!([
+                { "detail": "has to be a whole number", "pointer": "#/days" },
+                { "detail": "is missing", "parameter": "limit" },
+            ])
+        );
     }
 }

@@ -100,7 +100,7 @@ pub(crate) async fn serve(
     api.audit
         .record(Event::new(Action::ServerStop, Outcome::Success))
         .await?;
-    api.audit.close()?;
+    api.audit.close().await?;
     api.catalog.close().await;
     Ok(())
 }
@@ -148,7 +148,9 @@ async fn open(
     url: String,
     secrets: Secrets<'_>,
 ) -> anyhow::Result<(Api, Vec<issuers::Errand>)> {
-    let audit = Audit::open(audit::options(&config.audit, secrets, Writer::Server)?)?;
+    let catalog = Catalog::open(&places::catalog_place(&config.catalog, secrets)?).await?;
+    let options = audit::options(&config.audit, secrets, Writer::Server)?;
+    let audit = Audit::open(options, &catalog).await?;
     if let Some((_, key, _)) = &config.audit.checkpoints {
         let event = Event::new(Action::SecretUse, Outcome::Success).target(key.as_str());
         audit.record(event).await?;
@@ -169,7 +171,6 @@ async fn open(
         audit.record(event).await?;
     }
     let (externals, errands) = issuers::open(&config.tokens.issuers)?;
-    let catalog = Catalog::open(&places::catalog_place(&config.catalog, secrets)?).await?;
     let mut datasets = Vec::new();
     for dataset in &config.datasets {
         let place = places::page_place(&dataset.database, secrets)

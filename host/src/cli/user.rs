@@ -4,6 +4,7 @@
 //! argument, since arguments stand in the shell's history and in every process list.
 
 use std::io::{self, IsTerminal, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
@@ -125,13 +126,22 @@ pub(super) fn user(args: Args) -> anyhow::Result<Exit> {
     runtime.block_on(async {
         let place = api::catalog_place(&config.catalog, &secrets)?;
         let catalog = Catalog::open(&place).await?;
-        let record = Record::open(&config, &secrets, &args.action)?;
+        let record = Record::open(&config, &secrets, &args.action, &catalog).await?;
         let done = act(&catalog, &config, args.action).await;
+        let recorded = record.close(done.is_ok()).await;
         catalog.close().await;
-        record.close(done.is_ok()).await?;
+        recorded?;
         done
     })?;
     Ok(Exit::Done)
+}
+
+/// The system's user: the one who called cannot choose it.
+pub(super) fn caller() -> String {
+    match std::fs::metadata("/proc/self") {
+        Ok(process) => format!("uid:{}", process.uid()),
+        Err(_) => "uid:unknown".into(),
+    }
 }
 
 async fn act(catalog: &Catalog, config: &Config, action: Action) -> anyhow::Result<()> {

@@ -28,6 +28,9 @@ fn each_mistake_is_shown_at_its_line_with_what_to_write() {
         ("limits: { body: 64 }\n", "body"),
         ("limits: { body: 1GiB }\n", "out of bounds"),
         ("limits: { request-time: 1h }\n", "out of bounds"),
+        ("limits: { idle-time: 10s }\n", "write 20 s to 3600 s"),
+        ("limits: { least-rate: 0 B }\n", "out of bounds"),
+        ("limits: { connections-by-address: 0 }\n", "out of bounds"),
         (
             "limits: { requests-a-minute-by-user: 0 }\n",
             "out of bounds",

@@ -229,7 +229,10 @@ fn differs(document: &Value, schema: &Value, value: &Value) -> Option<String> {
             }
             "additionalProperties" => {
                 let known = |name: &String| schema["properties"].get(name).is_some();
-                value.as_object().is_none_or(|of| of.keys().all(known))
+                let mut others = value.as_object().into_iter().flatten();
+                others.all(|(name, v)| {
+                    known(name) || (*says != false && differs(document, says, v).is_none())
+                })
             }
             "properties" => {
                 for (name, of) in says.as_object().unwrap() {

@@ -27,7 +27,7 @@ fn pair(kid: &str) -> Ed25519KeyPair {
     Ed25519KeyPair::from_seed_unchecked(&seed).unwrap()
 }
 
-fn jwks(kids: &[&str]) -> String {
+pub(super) fn jwks(kids: &[&str]) -> String {
     let keys = kids.iter().map(|kid| {
         let x = URL_SAFE_NO_PAD.encode(pair(kid).public_key().as_ref());
         json!({ "kty": "OKP", "crv": "Ed25519", "kid": kid, "use": "sig", "x": x })
@@ -35,7 +35,7 @@ fn jwks(kids: &[&str]) -> String {
     json!({ "keys": keys.collect::<Vec<_>>() }).to_string()
 }
 
-fn token(issuer: &str, kid: &str) -> String {
+pub(super) fn token(issuer: &str, kid: &str) -> String {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let now = now.unwrap().as_secs();
     let header = json!({ "alg": "EdDSA", "kid": kid, "typ": "JWT" });

@@ -246,8 +246,42 @@ fn show_finds_records_by_who_what_and_when() {
     assert_eq!(ran.stdout, "");
     let ran = pipeline
         .call(&["audit", "show", "log", "--user", "nobody"])
-        .ends_with(0);
+        .ends_with(0)
+        .says("no record is of a user of that name");
     assert_eq!(ran.stdout, "");
+    let mine = ["audit", "show", "log", "--action", "run-started"];
+    let since = |since| pipeline.call(&[&mine[..], &["--since", since]].concat());
+    let all = since("2h").ends_with(0).stdout;
+    assert!(all.lines().count() >= 300);
+    assert_eq!(since("2001-02-03").ends_with(0).stdout, all);
+    assert_eq!(since("2001-02-03T04:05:06+07:00").ends_with(0).stdout, all);
+}
+
+#[test]
+fn a_filter_that_no_record_can_be_like_is_refused() {
+    let pipeline = written();
+    let show = |filter: &[&str]| pipeline.call(&[&["audit", "show", "log"], filter].concat());
+    for (filter, says) in [
+        (&["--action", "data-reed"][..], "did you mean `data-read`?"),
+        (
+            &["--action", "everything"],
+            "the actions are: login, logout",
+        ),
+        (&["--outcome", "sucess"], "did you mean `success`?"),
+        (
+            &["--outcome", "x"],
+            "the outcomes are: success, failure, unknown",
+        ),
+        (&["--since", "yesterday"], "how long ago (30min, 2h, 7d)"),
+        (&["--until", "2026-02-30"], "RFC 3339"),
+        (&["--user", ""], "this is no name of a user"),
+    ] {
+        let ran = show(filter).ends_with(2).says(says);
+        assert_eq!(ran.stdout, "", "{filter:?}");
+    }
+    let _ = show(&["--since", "1h", "--until", "2h"])
+        .ends_with(1)
+        .says("--until is the earlier one");
 }
 
 #[test]

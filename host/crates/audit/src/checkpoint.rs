@@ -1,12 +1,11 @@
 //! Checkpoints: signed statements, in a second place, of where the log stands.
 //!
-//! Owns their form, their own chain and when the next is due; refuses to go on from statements
+//! Owns their form and their own chain; refuses to go on from statements
 //! that are of another log or by nobody.
 
 use std::fs::File;
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +13,6 @@ use crate::chain::Head;
 use crate::error::AuditError;
 use crate::key::{PublicKey, SigningKey};
 use crate::lines::Lines;
-use crate::log::Pace;
 use crate::segment::{self, Begin, Family, append, folder, sync_folder};
 use crate::time::Time;
 
@@ -87,14 +85,10 @@ pub(crate) struct Stand<'a> {
 pub(crate) struct Notary {
     folder: PathBuf,
     key: SigningKey,
-    pace: Pace,
     /// The number of the last checkpoint; 0 before the first.
     number: u64,
     previous: Head,
     file: Option<(u64, File)>,
-    /// Records since the last checkpoint.
-    since: u64,
-    last: Instant,
 }
 
 impl Notary {
@@ -102,7 +96,6 @@ impl Notary {
     pub(crate) fn open(
         place: PathBuf,
         key: SigningKey,
-        pace: Pace,
     ) -> Result<(Notary, Option<Statement>), AuditError> {
         folder(&place)?;
         let (numbers, _) = Family::Checkpoints.list(&place)?;
@@ -121,36 +114,15 @@ impl Notary {
         let notary = Notary {
             folder: place,
             key,
-            pace,
             number: last.as_ref().map_or(0, |s| s.checkpoint),
             previous,
             file: None,
-            since: 0,
-            last: Instant::now(),
         };
         Ok((notary, last))
     }
 
     pub(crate) fn number(&self) -> u64 {
         self.number
-    }
-
-    pub(crate) fn counted(&mut self, records: u64) {
-        if self.since == 0 {
-            self.last = Instant::now();
-        }
-        self.since += records;
-    }
-
-    /// Whether so many records, or so much time with any, have passed.
-    pub(crate) fn due(&self) -> bool {
-        self.since >= self.pace.records.max(1)
-            || (self.since > 0 && self.last.elapsed() >= self.pace.time)
-    }
-
-    /// How long until one is due by time; none while there is nothing to say.
-    pub(crate) fn wait(&self) -> Option<Duration> {
-        (self.since > 0).then(|| self.pace.time.saturating_sub(self.last.elapsed()))
     }
 
     pub(crate) fn sign(&mut self, stand: &Stand<'_>) -> Result<(), AuditError> {
@@ -193,8 +165,6 @@ impl Notary {
         file.sync_data().map_err(AuditError::sync(&path))?;
         self.number += 1;
         self.previous = head;
-        self.since = 0;
-        self.last = Instant::now();
         Ok(())
     }
 

@@ -54,6 +54,22 @@ pub enum AuditError {
         /// What is wrong.
         problem: String,
     },
+    /// Another place remembers more of the log than there is.
+    #[error(
+        "{folder}: {problem}. Keep the folder as evidence. If the log was restored from a backup, say so by `glovebox audit restored --because TEXT`, which records it and lets the log go on"
+    )]
+    Behind {
+        /// The log's folder.
+        folder: String,
+        /// What is missing.
+        problem: String,
+    },
+    /// A log was said to be restored that is not behind.
+    #[error("{folder}: the log is as far as the catalog knows it; nothing is to be recorded")]
+    NotBehind {
+        /// The log's folder.
+        folder: String,
+    },
     /// An earlier write failed.
     #[error(
         "the audit log in {folder} takes no more records, because of: {problem}; put that right and start again"

@@ -29,6 +29,11 @@ macro_rules! actions {
                 match self { $(Action::$name => $text,)* }
             }
 
+            /// The action of that name.
+            pub fn parse(text: &str) -> Option<Action> {
+                Action::ALL.iter().copied().find(|a| a.as_str() == text)
+            }
+
             /// Its `event.category` in ECS.
             pub fn category(self) -> &'static str {
                 match self { $(Action::$name => $category,)* }
@@ -87,6 +92,9 @@ actions! {
     SegmentOpened = "segment-opened", "configuration", "info";
     /// The log was opened; by the log itself, with what it had to put right.
     LogOpened = "log-opened", "configuration", "start";
+    /// The log was found behind what another place remembers, and said to be restored from a
+    /// backup; by the log itself.
+    LogRestored = "log-restored", "configuration", "change";
     /// The oldest segments are about to be deleted; by the log itself.
     SegmentsRetired = "segments-retired", "configuration", "deletion";
 }
@@ -101,6 +109,25 @@ pub enum Outcome {
     Failure,
     /// Nobody knows yet.
     Unknown,
+}
+
+impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Outcome; 3] = [Outcome::Success, Outcome::Failure, Outcome::Unknown];
+
+    /// Its `event.outcome`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Success => "success",
+            Outcome::Failure => "failure",
+            Outcome::Unknown => "unknown",
+        }
+    }
+
+    /// The outcome of that name.
+    pub fn parse(text: &str) -> Option<Outcome> {
+        Outcome::ALL.into_iter().find(|o| o.as_str() == text)
+    }
 }
 
 /// Something to be recorded. The log adds time, sequence and hash.
@@ -293,7 +320,7 @@ impl Event {
     }
 }
 
-fn short(text: &str) -> String {
+pub(crate) fn short(text: &str) -> String {
     if text.chars().nth(LONGEST_TEXT).is_none() {
         return text.into();
     }

@@ -1,6 +1,6 @@
 //! The tamper-evident audit log: who did what, when, from where, how many rows, which columns.
 //!
-//! Owns the chain, its segments, the signed checkpoints and the verifier. Refuses cells and
+//! Owns the chain, its segments, the signed checkpoints, the anchors elsewhere and the verifier. Refuses cells and
 //! secrets (no field of [`Event`] is for one), a second writer in a folder, and to go on after a
 //! write that failed.
 //!
@@ -8,6 +8,7 @@
 //! `SHA-256(hash of the record before, as 32 bytes ‖ the line's bytes before ,"event.hash":)`, so
 //! that whoever has the lines can check them with a few lines of any language.
 
+mod anchor;
 mod chain;
 mod checkpoint;
 mod error;
@@ -16,17 +17,21 @@ mod key;
 mod lines;
 mod log;
 mod open;
+mod pace;
 mod record;
 mod retention;
 mod segment;
 mod show;
 mod time;
 pub mod verify;
+mod when;
 mod writer;
 
+pub use anchor::{Anchor, Anchorage, Restored};
 pub use error::AuditError;
 pub use event::{Action, Event, Outcome};
 pub use key::{PublicKey, SigningKey};
 pub use log::{Checkpoints, Log, Options, Pace, Receipt};
-pub use show::{Entry, Wanted, show};
-pub use verify::{Trust, Verification, verify};
+pub use show::{Entry, Shown, Wanted, show};
+pub use verify::{Anchors, Trust, Verification, verify};
+pub use when::When;

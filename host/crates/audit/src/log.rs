@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use crate::anchor::{Anchor, Anchorage};
 use crate::error::AuditError;
 use crate::event::Event;
 use crate::key::SigningKey;
@@ -35,10 +36,12 @@ pub struct Options {
     pub keep_for: Option<Duration>,
     /// Signed statements in a second place.
     pub checkpoints: Option<Checkpoints>,
+    /// What a third place remembers, and is told.
+    pub anchorage: Option<Anchorage>,
 }
 
 impl Options {
-    /// Segments of 64 MiB or a day, all of them kept, without checkpoints.
+    /// Segments of 64 MiB or a day, all of them kept, without checkpoints and anchors.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Options {
             folder: folder.into(),
@@ -46,6 +49,7 @@ impl Options {
             segment_age: Duration::from_secs(24 * 3600),
             keep_for: None,
             checkpoints: None,
+            anchorage: None,
         }
     }
 }
@@ -94,6 +98,7 @@ pub struct Log(Arc<Inner>);
 struct Inner {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<Result<(), AuditError>>>>,
+    restored: Option<Anchor>,
 }
 
 #[derive(Debug)]
@@ -124,7 +129,7 @@ impl Log {
     ///
     /// # Errors
     /// When another process writes it, when it does not hold together or lags behind its
-    /// checkpoints, or when the disk refuses.
+    /// checkpoints or anchors, or when the disk refuses.
     pub fn open(options: Options) -> Result<Log, AuditError> {
         let shared = Arc::new(Shared {
             folder: options.folder.display().to_string(),
@@ -132,6 +137,7 @@ impl Log {
             wake: Condvar::new(),
         });
         let writer = Writer::open(options.clone())?;
+        let restored = writer.restored().cloned();
         let theirs = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("audit".into())
@@ -140,6 +146,7 @@ impl Log {
         Ok(Log(Arc::new(Inner {
             shared,
             thread: Mutex::new(Some(thread)),
+            restored,
         })))
     }
 
@@ -159,6 +166,11 @@ impl Log {
     pub fn record_blocking(&self, event: Event) -> Result<Receipt, AuditError> {
         let reply = self.submit(event)?;
         reply.blocking_recv().map_err(|_| AuditError::Closed)?
+    }
+
+    /// The anchor that it was behind, of a log that was said to be restored.
+    pub fn restored(&self) -> Option<&Anchor> {
+        self.0.restored.as_ref()
     }
 
     /// Whether the log takes records.

@@ -58,6 +58,12 @@ pub(crate) struct Own {
     /// The segment, sequence and previous hash with which the log begins from now on.
     #[serde(rename = "labels.begin", skip_serializing_if = "Option::is_none")]
     pub(crate) begin: Option<[String; 3]>,
+    /// Why a log was restored, in the words of whoever said so.
+    #[serde(rename = "event.reason", skip_serializing_if = "Option::is_none")]
+    pub(crate) because: Option<String>,
+    /// The log, record and hash that another place remembers, of a log that was restored.
+    #[serde(rename = "labels.anchored", skip_serializing_if = "Option::is_none")]
+    pub(crate) anchored: Option<[String; 3]>,
     /// Bytes of a torn end that were set aside, and their SHA-256.
     #[serde(rename = "labels.torn", skip_serializing_if = "Option::is_none")]
     pub(crate) torn: Option<[String; 2]>,
@@ -72,6 +78,8 @@ impl Own {
             previous: None,
             checkpoint: None,
             begin: None,
+            because: None,
+            anchored: None,
             torn: None,
         }
     }

@@ -1,16 +1,20 @@
 //! Records for people: the ones that are asked for, in their order.
 //!
-//! Owns what may be asked; refuses to judge the chain, which is `verify`'s.
+//! Owns what may be asked, in types that some record can be like; refuses to judge the chain, which
+//! is `verify`'s.
 
+use std::collections::BTreeSet;
 use std::io::BufReader;
 use std::path::Path;
 
 use serde::Deserialize;
 
 use crate::error::AuditError;
+use crate::event::{Action, Outcome};
 use crate::lines::Lines;
 use crate::record::LONGEST_LINE;
 use crate::segment::{self, Family};
+use crate::when::When;
 
 /// Which records; what is left out does not matter.
 #[derive(Debug, Clone, Default)]
@@ -18,13 +22,13 @@ pub struct Wanted {
     /// By this user.
     pub user: Option<String>,
     /// This action.
-    pub action: Option<String>,
+    pub action: Option<Action>,
     /// With this outcome.
-    pub outcome: Option<String>,
-    /// At this time or later: the beginning of a UTC time such as `2026-11-22T10`.
-    pub since: Option<String>,
+    pub outcome: Option<Outcome>,
+    /// At this time or later.
+    pub since: Option<When>,
     /// Before this time.
-    pub until: Option<String>,
+    pub until: Option<When>,
 }
 
 /// A record as it is shown.
@@ -83,16 +87,32 @@ impl Wanted {
             asked.is_none() || asked.as_ref() == found
         };
         is(&self.user, entry.user.as_ref())
-            && is(&self.action, Some(&entry.action))
-            && is(&self.outcome, Some(&entry.outcome))
+            && self.action.is_none_or(|a| a.as_str() == entry.action)
+            && self.outcome.is_none_or(|o| o.as_str() == entry.outcome)
             // Times have one form, so the order of texts is theirs.
-            && self.since.as_ref().is_none_or(|since| entry.time >= *since)
-            && self.until.as_ref().is_none_or(|until| entry.time < *until)
+            && self.since.is_none_or(|since| entry.time >= since.text())
+            && self.until.is_none_or(|until| entry.time < until.text())
     }
 }
 
+/// How much there was to show.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// Records that were wanted.
+    pub wanted: u64,
+    /// Records of the log.
+    pub records: u64,
+    /// Lines that are no records.
+    pub unread: u64,
+    /// Who did something, at most a thousand of them; only where a user was asked for.
+    pub users: BTreeSet<String>,
+}
+
+/// The most users that are remembered.
+const MOST_USERS: usize = 1000;
+
 /// Calls `each` with every record that is wanted and its line; what is no record is passed over
-/// and counted.
+/// and counted, as all is.
 ///
 /// # Errors
 /// When a file cannot be read, or `each` says so.
@@ -100,8 +120,8 @@ pub fn show(
     folder: &Path,
     wanted: &Wanted,
     each: &mut dyn FnMut(&Entry, &[u8]) -> std::io::Result<()>,
-) -> Result<u64, AuditError> {
-    let mut unread = 0;
+) -> Result<Shown, AuditError> {
+    let mut shown = Shown::default();
     let (numbers, _) = Family::Segments.list(folder)?;
     for number in numbers {
         let path = Family::Segments.path(folder, number);
@@ -109,13 +129,19 @@ pub fn show(
         let mut lines = Lines::new(BufReader::new(file), LONGEST_LINE);
         while let Some(line) = lines.next().map_err(AuditError::file("read", &path))? {
             match serde_json::from_slice::<Entry>(&line.bytes) {
-                Ok(entry) if wanted.includes(&entry) => {
-                    each(&entry, &line.bytes).map_err(AuditError::file("show", &path))?;
+                Ok(entry) => {
+                    shown.records += 1;
+                    if wanted.includes(&entry) {
+                        shown.wanted += 1;
+                        each(&entry, &line.bytes).map_err(AuditError::file("show", &path))?;
+                    }
+                    if wanted.user.is_some() && shown.users.len() < MOST_USERS {
+                        shown.users.extend(entry.user);
+                    }
                 }
-                Ok(_) => {}
-                Err(_) => unread += 1,
+                Err(_) => shown.unread += 1,
             }
         }
     }
-    Ok(unread)
+    Ok(shown)
 }

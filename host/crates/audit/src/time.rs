@@ -24,6 +24,14 @@ impl Time {
             .to_string()
     }
 
+    pub(crate) fn from_micros(micros: i64) -> Time {
+        Time(micros)
+    }
+
+    pub(crate) fn micros(self) -> i64 {
+        self.0
+    }
+
     /// Reads what [`Time::text`] writes, and nothing else.
     pub(crate) fn parse(text: &str) -> Option<Time> {
         let time = NaiveDateTime::parse_from_str(text, FORM).ok()?;

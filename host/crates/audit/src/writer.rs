@@ -5,17 +5,19 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::anchor::{self, Anchor, Anchorage, Restored};
 use crate::chain::Head;
-use crate::checkpoint::{Notary, Stand};
+use crate::checkpoint::{Notary, Stand, Statement};
 use crate::error::AuditError;
-use crate::event::{Action, Event, Outcome};
+use crate::event::{Action, Event, Outcome, short};
 use crate::log::{Options, Receipt};
 use crate::open::{Standing, lock, standing};
+use crate::pace::Due;
 use crate::record::{Own, Place, encode};
 use crate::retention;
 use crate::segment::{Begin, Family, append, create, folder, sync_folder};
@@ -42,6 +44,10 @@ pub(crate) struct Writer {
     /// Lines that are not written yet.
     buffer: Vec<u8>,
     notary: Option<Notary>,
+    anchorage: Option<Anchorage>,
+    /// The next checkpoint and anchor; none if nobody is told of either.
+    due: Option<Due>,
+    restored: Option<Anchor>,
     retired: Instant,
     syncs: u64,
 }
@@ -55,14 +61,25 @@ impl Writer {
         }
         folder(&options.folder)?;
         let lock = lock(&options.folder)?;
+        let pace = options.checkpoints.as_ref().map(|c| c.pace);
+        let told = pace.is_some() || options.anchorage.is_some();
+        let due = told.then(|| Due::new(pace.unwrap_or_default()));
         let (notary, last) = match options.checkpoints {
             Some(c) => {
-                let (notary, last) = Notary::open(c.folder, c.key, c.pace)?;
+                let (notary, last) = Notary::open(c.folder, c.key)?;
                 (Some(notary), last)
             }
             None => (None, None),
         };
+        let anchorage = options.anchorage;
         let (found, torn) = standing(&options.folder, last.as_ref())?;
+        let restored = match &anchorage {
+            None => None,
+            Some(anchorage) => {
+                let checkpoints = notary.as_ref().map(|_| last.as_ref());
+                restored(&options.folder, found.as_ref(), checkpoints, anchorage)?
+            }
+        };
         let fresh = found.is_none();
         let standing = match found {
             Some(standing) => standing,
@@ -95,6 +112,9 @@ impl Writer {
             time: standing.time,
             buffer: Vec::new(),
             notary,
+            anchorage,
+            due,
+            restored: restored.as_ref().map(|(anchor, _)| anchor.clone()),
             retired: Instant::now(),
             syncs: 0,
         };
@@ -105,6 +125,13 @@ impl Writer {
         let mut opened = writer.own(Action::LogOpened);
         opened.torn = torn;
         writer.push(&opened)?;
+        if let Some((anchor, said)) = restored {
+            let mut own = writer.own(Action::LogRestored);
+            own.event = own.event.user_id(&said.user);
+            own.because = Some(short(&said.because));
+            own.anchored = Some([anchor.log, anchor.sequence.to_string(), anchor.head]);
+            writer.push(&own)?;
+        }
         writer.flush()?;
         // A crash may have come between the statement of a new beginning and the deletion.
         if let Some(last) = last {
@@ -138,9 +165,14 @@ impl Writer {
         Ok(receipts)
     }
 
+    /// The anchor that the log was behind, and was said to be restored.
+    pub(crate) fn restored(&self) -> Option<&Anchor> {
+        self.restored.as_ref()
+    }
+
     /// What is due by time.
     pub(crate) fn tend(&mut self) -> Result<(), AuditError> {
-        if self.notary.as_ref().is_some_and(Notary::due) {
+        if self.due.as_ref().is_some_and(Due::now) {
             self.checkpoint()?;
         }
         if self.retired.elapsed() >= RETIRE_EVERY {
@@ -151,14 +183,14 @@ impl Writer {
 
     /// How long the writer may sleep.
     pub(crate) fn wait(&self) -> Duration {
-        let checkpoint = self.notary.as_ref().and_then(Notary::wait);
+        let checkpoint = self.due.as_ref().and_then(Due::wait);
         checkpoint.unwrap_or(RETIRE_EVERY).min(RETIRE_EVERY)
     }
 
     /// The last checkpoint.
     pub(crate) fn close(&mut self) -> Result<(), AuditError> {
         self.flush()?;
-        match self.notary.as_ref().and_then(Notary::wait) {
+        match self.due.as_ref().and_then(Due::wait) {
             Some(_) => self.checkpoint(),
             None => Ok(()),
         }
@@ -190,8 +222,8 @@ impl Writer {
         self.buffer.extend_from_slice(&line);
         self.size += line.len() as u64;
         (self.sequence, self.time, self.head) = (place.sequence, place.time, head);
-        if let Some(notary) = &mut self.notary {
-            notary.counted(1);
+        if let Some(due) = &mut self.due {
+            due.counted(1);
         }
         Ok(self.sequence)
     }
@@ -250,17 +282,30 @@ impl Writer {
             return Ok(());
         };
         let (segment, sequence, head) = (self.segment(), self.sequence, self.head);
-        match &mut self.notary {
-            Some(notary) => notary.sign(&Stand {
+        if let Some(notary) = &mut self.notary {
+            notary.sign(&Stand {
                 log: &self.log,
                 segment,
                 sequence,
                 head,
                 begin: &begin,
                 time: self.time,
-            }),
-            None => Ok(()),
+            })?;
         }
+        // Behind what is on disk at any moment: a crash here leaves a log that is ahead of it.
+        if let Some(anchorage) = &self.anchorage {
+            anchorage.tell(Anchor {
+                log: self.log.clone(),
+                place: anchorage.place.clone(),
+                checkpoint: self.notary.as_ref().map_or(0, Notary::number),
+                sequence,
+                head: head.to_string(),
+            });
+        }
+        if let Some(due) = &mut self.due {
+            due.done();
+        }
+        Ok(())
     }
 
     /// Deletes segments that are old enough, after the log and a checkpoint say with which it
@@ -302,6 +347,27 @@ impl Writer {
             Some(notary) => notary.retire(begin),
             None => Ok(()),
         }
+    }
+}
+
+/// Whether the log is as far as its anchor: else it is refused, or was said to be restored, and
+/// then by which anchor it is behind, and what was said.
+fn restored(
+    folder: &Path,
+    found: Option<&Standing>,
+    checkpoints: Option<Option<&Statement>>,
+    anchorage: &Anchorage,
+) -> Result<Option<(Anchor, Restored)>, AuditError> {
+    let shown = || folder.display().to_string();
+    let behind = anchor::check(folder, found, checkpoints, anchorage)?;
+    match (behind, &anchorage.restored) {
+        (None, None) => Ok(None),
+        (Some((anchor, _)), Some(said)) => Ok(Some((anchor.clone(), said.clone()))),
+        (Some((_, problem)), None) => Err(AuditError::Behind {
+            folder: shown(),
+            problem,
+        }),
+        (None, Some(_)) => Err(AuditError::NotBehind { folder: shown() }),
     }
 }
 

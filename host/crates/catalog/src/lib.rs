@@ -1,9 +1,10 @@
-//! The API's own books: users, sessions, refresh tokens, API keys, failed logins and runs, in SQLite or
-//! PostgreSQL.
+//! The API's own books: users, sessions, refresh tokens, API keys, failed logins, runs and how far audit
+//! logs are, in SQLite or PostgreSQL.
 //!
 //! Owns their tables and the argon2id behind passwords; refuses to hold a password, a token or a
 //! key that could be used: what is stored is a hash of each.
 
+mod anchors;
 mod attempts;
 mod error;
 mod keys;
@@ -15,6 +16,7 @@ mod sessions;
 mod store;
 mod users;
 
+pub use anchors::LogAnchor;
 pub use attempts::{Attempts, Lockout};
 pub use error::{Error, Result};
 pub use keys::{ApiKey, KEY_PREFIX, KeyHolder, NewKey};

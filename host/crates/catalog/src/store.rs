@@ -27,6 +27,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "generations",
         include_str!("../migrations/0004_generations.sql"),
     ),
+    (5, "anchors", include_str!("../migrations/0005_anchors.sql")),
 ];
 
 /// Where the catalog is.

@@ -17,11 +17,12 @@ pub mod secret;
 pub mod shown;
 pub mod sink;
 pub mod source;
+pub mod table_name;
 
 pub use batch::{Batch, Origin};
 pub use books::{
-    ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, Known, Mark, RunState,
-    Seen, Totals,
+    ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, Known, Mark, Revise,
+    RunState, Seen, Totals,
 };
 pub use credential::{CredentialError, CredentialStore, InvalidSecretName, SecretName};
 pub use finding::{Finding, Reject, Rule, Violation};
@@ -36,3 +37,4 @@ pub use schema::{DataType, Field, Native, Schema};
 pub use secret::Secret;
 pub use sink::{Encoded, Encoder, Payload, Published, Sink, SinkError};
 pub use source::{Chunk, ChunkReader, Decoded, Decoder, Identity, Source, SourceError};
+pub use table_name::TableName;

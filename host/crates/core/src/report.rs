@@ -4,10 +4,11 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The result of a run.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct RunReport {
     /// The run's own name, under which a database sink keeps its books.
@@ -67,7 +68,7 @@ fn is_zero(rows: &u64) -> bool {
 }
 
 /// A run over rows that an earlier one rejected, and over no others.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Rerun {
     /// The list that names them.
@@ -91,7 +92,7 @@ pub struct OnlyNew {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunOutcome {
     /// Every row has its fate.
@@ -105,7 +106,7 @@ pub enum RunOutcome {
 }
 
 /// Rows by their fate.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RowCounts {
     /// Taken from the source.
     pub read: u64,
@@ -125,7 +126,7 @@ impl RowCounts {
 }
 
 /// How many rows broke a rule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RejectCount {
     /// The step that said so, or `source` or `sink`.
     pub step: String,
@@ -139,7 +140,7 @@ pub struct RejectCount {
 }
 
 /// What a step did.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct StepReport {
     /// The step's name.

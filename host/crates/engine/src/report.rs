@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use glovebox_core::{
-    ChunkRecord, Earlier, OnlyNew, Published, RejectCount, Rerun, RowCounts, RunOutcome, RunReport,
-    Source, StepReport,
+    ChunkRecord, Earlier, OnlyNew, Published, Reject, RejectCount, Rerun, RowCounts, RunOutcome,
+    RunReport, Source, StepReport,
 };
 
 use crate::error::RunError;
 use crate::manifest::model::AtMost;
 use crate::run::{Progress, Run};
-use crate::summary::Summary;
+use crate::summary::{RuleCount, Summary, broken};
 
 /// Counts as chunks are written.
 pub(crate) struct Ledger {
@@ -80,7 +80,11 @@ impl Ledger {
             let places = &mut self.report.fault_places;
             places.entry(fault.clone()).or_insert_with(|| place.clone());
         }
-        for broken in &summary.rules {
+        self.count(&summary.rules);
+    }
+
+    fn count(&mut self, rules: &[RuleCount]) {
+        for broken in rules {
             let key = (
                 broken.step.clone(),
                 broken.rule.clone(),
@@ -88,6 +92,14 @@ impl Ledger {
             );
             *self.by_rule.entry(key).or_default() += broken.rows;
         }
+    }
+
+    /// Rows of chunks that were added, which the target has refused since.
+    pub(crate) fn refuse(&mut self, refused: &[Reject]) {
+        let rows = &mut self.report.rows;
+        rows.stored = rows.stored.saturating_sub(refused.len() as u64);
+        rows.rejected += refused.len() as u64;
+        self.count(&broken(refused));
     }
 
     /// Chunks that an earlier process stored.

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use glovebox_core::{
     Chunk, ChunkReader, Decoder, Earlier, History, Identity, Job, Mark, OnlyNew, Published, Rerun,
-    RunReport, Sink, SinkError, Source, Totals,
+    Revise, RunReport, Sink, SinkError, Source, Totals,
 };
 
 use crate::arm::ArmedStep;
@@ -30,6 +30,8 @@ use crate::rerun::look;
 use crate::selection::{Asked, Selection};
 use crate::stage::Stage;
 use crate::start::{Beginning, Candidate, Peeked, Start, begin};
+
+use crate::summary::Summary;
 use crate::worker::{Alarm, Done, Fate, Stored, Worker, batch_rows};
 
 /// Chunks in flight for each worker: one at work, one waiting, one done and not yet written.
@@ -99,6 +101,7 @@ impl Run<'_> {
             plan: plan_digest(self.plan, self.steps, self.source),
             parts: parts.to_json(),
             source: self.source.describe(),
+            revise: Revise(Summary::revised),
             ..Job::default()
         };
         let mut history = self.settled(stop)?;
@@ -185,17 +188,15 @@ impl Run<'_> {
                 show,
             )
             .and_then(|(input, all)| {
-                let rows = ledger.balance()?;
                 if self.only_new || from > 0 {
                     ledger.only_new(OnlyNew {
                         after_run: after,
                         passed_over: from.min(all),
                     });
                 }
-                rejects.sync()?;
-                self.end(&Totals { rows, input })
+                self.commit(input, &mut rejects, &mut ledger)
             });
-        let published = match published {
+        let (published, refused) = match published {
             Ok(published) => published,
             Err(error @ RunError::Sink(SinkError::Unknown { .. })) => {
                 // If the rows are there after all, their rejects have to be.
@@ -210,12 +211,35 @@ impl Run<'_> {
                 });
             }
         };
-        if job.resume {
+        // Of a run that went on, and of rows that were refused late: in the order of the rows.
+        if job.resume || refused {
             self.rejects_from_books(&job.run, &mut rejects)
                 .map_err(RunError::after_commit)?;
         }
         rejects.publish().map_err(RunError::after_commit)?;
         Ok(ledger.close(self.source, self.at_most, published, started.elapsed()))
+    }
+
+    /// Publishes once every row has its fate, in which the target has the last word. Returns too
+    /// whether it refused rows that had counted as stored.
+    fn commit(
+        &mut self,
+        input: Mark,
+        rejects: &mut RejectsFile,
+        ledger: &mut Ledger,
+    ) -> Result<(Published, bool), RunError> {
+        let mut any = false;
+        loop {
+            let rows = ledger.balance()?;
+            rejects.sync()?;
+            let published = self.end(&Totals { rows, input })?;
+            if published.refused.is_empty() {
+                return Ok((published, any));
+            }
+            any = true;
+            ledger.refuse(&published.refused);
+            rejects.write(&published.refused)?;
+        }
     }
 
     /// Publishes, unless so many rows were rejected that what is there is better than what came.

@@ -49,6 +49,28 @@ pub(crate) struct RuleCount {
     pub(crate) rows: u64,
 }
 
+/// What the rejects broke, and how often.
+pub(crate) fn broken(rejects: &[Reject]) -> Vec<RuleCount> {
+    let mut rules: BTreeMap<(&str, &str, Option<&str>), u64> = BTreeMap::new();
+    for violation in rejects.iter().flat_map(|r| &r.violations) {
+        let key = (
+            &*violation.step,
+            &*violation.rule,
+            violation.column.as_deref(),
+        );
+        *rules.entry(key).or_default() += 1;
+    }
+    rules
+        .into_iter()
+        .map(|((step, rule, column), rows)| RuleCount {
+            step: step.to_owned(),
+            rule: rule.to_owned(),
+            column: column.map(str::to_owned),
+            rows,
+        })
+        .collect()
+}
+
 impl Summary {
     pub(crate) fn of(tallies: &[Tally], rejects: &[Reject]) -> Self {
         let steps = tallies
@@ -68,30 +90,27 @@ impl Summary {
         for (fault, place) in tallies.iter().flat_map(|t| &t.places) {
             places.entry(fault.clone()).or_insert_with(|| place.clone());
         }
-        let mut rules: BTreeMap<(&str, &str, Option<&str>), u64> = BTreeMap::new();
-        for violation in rejects.iter().flat_map(|r| &r.violations) {
-            let key = (
-                &*violation.step,
-                &*violation.rule,
-                violation.column.as_deref(),
-            );
-            *rules.entry(key).or_default() += 1;
-        }
-        let rules = rules
-            .into_iter()
-            .map(|((step, rule, column), rows)| RuleCount {
-                step: step.to_owned(),
-                rule: rule.to_owned(),
-                column: column.map(str::to_owned),
-                rows,
-            })
-            .collect();
         Summary {
             steps,
-            rules,
+            rules: broken(rejects),
             faults,
             places,
         }
+    }
+
+    /// A summary out of the books once more of the chunk's rows were set aside.
+    pub(crate) fn revised(json: &str, refused: &[Reject]) -> String {
+        let mut summary = Summary::from_json(json);
+        for late in broken(refused) {
+            let same = |r: &&mut RuleCount| {
+                (&r.step, &r.rule, &r.column) == (&late.step, &late.rule, &late.column)
+            };
+            match summary.rules.iter_mut().find(same) {
+                Some(rule) => rule.rows += late.rows,
+                None => summary.rules.push(late),
+            }
+        }
+        summary.to_json()
     }
 
     pub(crate) fn filtered(&self) -> u64 {

@@ -1,7 +1,7 @@
 //! A query string as a query: columns, filters, order, place, limit.
 //!
 //! Owns the grammar; refuses any name that the caller may not see, any value that is not of the
-//! column's type, and anything said twice.
+//! column's type, and anything said twice. A list may come in one parameter or in several.
 
 use glovebox_connectors::page::{Cell, Comparison, Filter, Query, Sort, Table};
 
@@ -38,8 +38,9 @@ pub(crate) fn read(
         columns.find(|c| table.columns.get(*c).is_some_and(|d| d.name == name))
     };
     let column = |name: &str| visible(name).ok_or_else(|| unknown(table, view));
-    let mut columns = None;
-    let mut sort = None;
+    let mut columns: Option<Vec<usize>> = None;
+    let mut sort: Option<Vec<Sort>> = None;
+    let mut steps = 0;
     let mut limit = None;
     let mut cursor = None;
     let mut filters: Vec<Filter> = Vec::new();
@@ -47,33 +48,33 @@ pub(crate) fn read(
     for (name, value) in parameters {
         match name.as_str() {
             "columns" => {
-                let list: Vec<usize> = value.split(',').map(column).collect::<Result<_, _>>()?;
-                let mut once = list.clone();
-                once.sort_unstable();
-                once.dedup();
-                if once.len() != list.len() {
-                    return Err(bad("`columns` names a column twice."));
+                let list = columns.get_or_insert_default();
+                for part in value.split(',') {
+                    let column = column(part)?;
+                    if list.contains(&column) {
+                        return Err(bad("`columns` names a column twice."));
+                    }
+                    list.push(column);
                 }
-                set(&mut columns, list, "columns")?;
             }
             "sort" => {
-                if value.split(',').count() > MOST_SORTS {
-                    return Err(bad(format!("`sort` takes {MOST_SORTS} columns at most.")));
-                }
-                let mut steps: Vec<Sort> = Vec::new();
+                let list = sort.get_or_insert_default();
                 for part in value.split(',') {
+                    steps += 1;
+                    if steps > MOST_SORTS {
+                        return Err(bad(format!("`sort` takes {MOST_SORTS} columns at most.")));
+                    }
                     let (name, descending) = match part.strip_prefix('-') {
                         Some(name) => (name, true),
                         None => (part, false),
                     };
                     let column = column(name)?;
                     // Again by the same column changes nothing.
-                    if steps.iter().any(|s| s.column == column) {
+                    if list.iter().any(|s| s.column == column) {
                         continue;
                     }
-                    steps.push(Sort { column, descending });
+                    list.push(Sort { column, descending });
                 }
-                set(&mut sort, steps, "sort")?;
             }
             "limit" => {
                 let rows = value
@@ -251,6 +252,22 @@ mod tests {
     }
 
     #[test]
+    fn a_list_may_come_in_one_parameter_or_in_several() {
+        for (one, several) in [
+            (
+                &[("columns", "price,product")][..],
+                &[("columns", "price"), ("columns", "product")][..],
+            ),
+            (
+                &[("sort", "-price,product")],
+                &[("sort", "-price"), ("sort", "product")],
+            ),
+        ] {
+            assert_eq!(asked(one).unwrap(), asked(several).unwrap());
+        }
+    }
+
+    #[test]
     fn what_is_hidden_unknown_doubled_or_of_another_type_is_refused() {
         let canary = "canary-5a";
         for bad in [
@@ -259,6 +276,8 @@ mod tests {
             &[("sort", "secret")],
             &[("secret[gte]", "x")],
             &[("columns", "price,price")],
+            &[("columns", "price"), ("columns", "price")],
+            &[("sort", "price"); 9],
             &[("columns", "")],
             &[(
                 "sort",

@@ -2,10 +2,11 @@
 //!
 //! Owns how a column's type looks in JSON; refuses to name a column that the reader's roles do not see.
 
+use glovebox_connectors::page::Column;
 use glovebox_core::DataType;
 use serde_json::{Map, Value, json};
 
-use super::super::config::{ROWS, View};
+use super::super::config::{Database, ROWS, View};
 use super::super::datasets::Dataset;
 
 /// A path for each.
@@ -22,6 +23,12 @@ fn item(dataset: &Dataset, view: &View) -> Value {
         .collect();
     let most = view.rows_at_most;
     let names: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
+    // SQLite has decimals as text, whose order is not that of numbers.
+    let sqlite = matches!(config.database, Database::Sqlite(_));
+    let ordered =
+        |column: &Column| !(sqlite && matches!(column.data_type, DataType::Decimal { .. }));
+    let sortable = columns.iter().filter(|c| ordered(c));
+    let sortable: Vec<&str> = sortable.map(|c| c.name.as_str()).collect();
     let parameter = |name: &str, about: String, schema: Value| json!({ "name": name, "in": "query", "description": about, "schema": schema });
     let list = |name: &str, about: &str, words: Value, most: usize, once: bool| {
         json!({
@@ -42,7 +49,7 @@ fn item(dataset: &Dataset, view: &View) -> Value {
             "sort",
             "Columns to sort by, with commas between; `-` in front is the largest first.",
             json!(
-                names
+                sortable
                     .iter()
                     .flat_map(|n| [(*n).to_owned(), format!("-{n}")])
                     .collect::<Vec<_>>()
@@ -64,18 +71,7 @@ fn item(dataset: &Dataset, view: &View) -> Value {
     let mut properties = Map::new();
     for column in &columns {
         let schema = schema(column.data_type);
-        let about = format!(
-            "Rows whose `{0}` is this. Also `{0}[OPERATOR]` with ne, lt, lte, gt, gte, in \
-             (again for each value), null (true or false){1}.",
-            column.name,
-            match column.data_type {
-                DataType::Text => ", starts-with",
-                _ => "",
-            }
-        );
-        if !["columns", "sort", "limit", "cursor"].contains(&column.name.as_str()) {
-            parameters.push(parameter(&column.name, about, schema.clone()));
-        }
+        parameters.extend(filters(&column.name, column.data_type, ordered(column)));
         properties.insert(column.name.clone(), nullable(schema, column.not_null));
     }
     let row = json!({ "type": "object", "properties": properties });
@@ -106,6 +102,63 @@ fn item(dataset: &Dataset, view: &View) -> Value {
             "304": { "description": "Nothing has changed since `If-None-Match`.", "headers": headers },
         },
     } })
+}
+
+/// Every filter of a column, under the name that it has in a query.
+fn filters(name: &str, data_type: DataType, ordered: bool) -> Vec<Value> {
+    // A name that ends before its operator begins would be another column's.
+    if name.contains('[') {
+        return Vec::new();
+    }
+    let value = schema(data_type);
+    let parameter = |operator: &str, about: &str, schema: Value| {
+        let name = match operator {
+            "eq" if !["columns", "sort", "limit", "cursor"].contains(&name) => name.to_owned(),
+            operator => format!("{name}[{operator}]"),
+        };
+        json!({ "name": name, "in": "query", "description": about, "schema": schema })
+    };
+    let mut all = vec![
+        parameter(
+            "eq",
+            &format!("Rows whose `{name}` is this."),
+            value.clone(),
+        ),
+        parameter(
+            "ne",
+            "Another value than this; null is neither.",
+            value.clone(),
+        ),
+    ];
+    if ordered {
+        for (operator, about) in [
+            ("lt", "Less than this."),
+            ("lte", "This or less."),
+            ("gt", "More than this."),
+            ("gte", "This or more."),
+        ] {
+            all.push(parameter(operator, about, value.clone()));
+        }
+    }
+    if data_type == DataType::Text {
+        all.push(parameter(
+            "starts-with",
+            "Text that begins like this.",
+            value.clone(),
+        ));
+    }
+    let list = json!({ "type": "array", "items": value, "minItems": 1, "maxItems": 100 });
+    all.push(parameter(
+        "in",
+        "One of these, each a parameter of its own.",
+        list,
+    ));
+    all.push(parameter(
+        "null",
+        "Whether it is null.",
+        json!({ "type": "boolean" }),
+    ));
+    all
 }
 
 /// How a cell looks in JSON: docs/api.md says why decimals are strings.

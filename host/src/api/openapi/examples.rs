@@ -149,9 +149,9 @@ fn of_answer(operation: &str) -> Option<Value> {
 /// Of components that have names.
 fn of_name(name: &str) -> Option<Value> {
     let account = json!({ "id": "usr_8fJq2nYt5mWc0rXk7sVb1A", "name": "grace",
-        "roles": ["analyst"], "disabled": false, "created": 1_795_330_800 });
+        "roles": ["analyst"], "disabled": false, "created": "2026-11-22T07:00:00Z" });
     let key = json!({ "id": "key_Zk5tq0mN3sUe7w4bVh2jLA", "label": "nightly report",
-        "roles": ["analyst"], "created": 1_795_330_800, "expires": 1_803_106_800 });
+        "roles": ["analyst"], "created": "2026-11-22T07:00:00Z", "expires": "2027-02-20T07:00:00Z" });
     let violation = json!({ "step": "complete", "column": "price", "rule": "required",
         "message": "must not be empty" });
     let reject = json!({ "row": 41, "line": 43, "violations": [violation] });
@@ -175,7 +175,7 @@ fn of_name(name: &str) -> Option<Value> {
             "about": "Keeps halal products and masks who bought them." }),
         "RunInfo" => json!({ "id": RUN, "pipeline": "sales", "user": "grace", "mode": "fresh",
             "upload": false, "state": "running", "cancelled": false, "starts": 1,
-            "created": 1_795_330_800, "started": 1_795_330_801, "rows": 180_224,
+            "created": "2026-11-22T07:00:00Z", "started": "2026-11-22T07:00:01Z", "rows": 180_224,
             "rows_per_second": 90_112.0, "share": 0.41 }),
         "Page" => json!({ "rejects": [reject], "next": "118" }),
         "Reject" => reject,

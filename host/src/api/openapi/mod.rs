@@ -5,11 +5,18 @@
 
 mod datasets;
 mod examples;
+mod fits;
 mod page;
 mod plain;
+mod refused;
+mod report;
 mod seen;
 mod upgrade;
 
+use std::sync::LazyLock;
+
+pub(crate) use fits::body;
+pub(crate) use refused::refused;
 use serde_json::{Map, Value, json};
 
 pub(crate) use seen::Descriptions;
@@ -37,6 +44,32 @@ struct Sight<'a> {
     own: Vec<&'a str>,
 }
 
+/// What the routes of poem-openapi say of themselves, in the words of 3.1.
+fn described() -> &'static Value {
+    static DESCRIBED: LazyLock<Value> = LazyLock::new(|| {
+        let spec = routes::described().spec();
+        let mut document: Value = serde_json::from_str(&spec).unwrap_or_default();
+        upgrade::null_where_optional(&mut document["components"]["schemas"]);
+        upgrade::to_3_1(&mut document);
+        // Bodies refuse what they do not know, which poem-openapi does not say.
+        for name in BODIES {
+            if let Some(schema) = document["components"]["schemas"].get_mut(name) {
+                schema["additionalProperties"] = json!(false);
+            }
+        }
+        document
+    });
+    &DESCRIBED
+}
+
+/// The schemas of bodies that are sent as JSON, by name.
+const BODIES: [&str; 3] = ["NewUser", "Change", "KeyRequest"];
+
+/// The schemas of all that is sent and answered, by name.
+pub(crate) fn schemas() -> &'static Value {
+    &described()["components"]["schemas"]
+}
+
 /// The whole: [`seen`] takes away what is not to be seen.
 fn document(sight: &Sight<'_>, url: &str) -> Value {
     let Sight {
@@ -44,10 +77,7 @@ fn document(sight: &Sight<'_>, url: &str) -> Value {
         roles,
         own,
     } = sight;
-    let spec = routes::described().spec();
-    let mut document: Value = serde_json::from_str(&spec).unwrap_or_default();
-    upgrade::null_where_optional(&mut document["components"]["schemas"]);
-    upgrade::to_3_1(&mut document);
+    let mut document = described().clone();
     document["openapi"] = json!("3.1.0");
     document["info"]["description"] = json!(
         "Masked rows, and who may see which of them. Get a token with `POST /token`, send it as \
@@ -69,13 +99,9 @@ fn document(sight: &Sight<'_>, url: &str) -> Value {
     }
     document["paths"] = Value::Object(paths);
     let schemas = &mut document["components"]["schemas"];
-    for name in ["NewUser", "Change", "KeyRequest"] {
+    for name in BODIES {
         if let Some(items) = schemas.pointer_mut(&format!("/{name}/properties/roles/items")) {
             items["enum"] = json!(if name == "KeyRequest" { own } else { roles });
-        }
-        // They refuse what they do not know, which poem-openapi does not say.
-        if let Some(schema) = schemas.get_mut(name) {
-            schema["additionalProperties"] = json!(false);
         }
     }
     schemas["TokenRequest"] = plain::token_request();
@@ -85,6 +111,7 @@ fn document(sight: &Sight<'_>, url: &str) -> Value {
     if let Some(schema) = document.pointer_mut(events) {
         *schema = plain::run_event();
     }
+    report::add(&mut document);
     examples::add(&mut document);
     document["components"]["securitySchemes"] = json!({
         "bearer": {

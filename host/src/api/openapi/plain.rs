@@ -15,6 +15,20 @@ pub(super) fn problem() -> Value {
             "title": { "type": "string", "description": "What the kind means." },
             "status": { "type": "integer", "minimum": 400, "maximum": 599 },
             "detail": { "type": "string", "description": "What it was this time." },
+            "errors": {
+                "type": "array",
+                "description": "All that is wrong, each at its part of the request; no value is repeated.",
+                "items": {
+                    "type": "object",
+                    "required": ["detail"],
+                    "properties": {
+                        "detail": { "type": "string" },
+                        "pointer": { "type": "string", "description": "A member of the body: a JSON pointer (RFC 6901) as a fragment." },
+                        "parameter": { "type": "string", "description": "A parameter of the query or the path." },
+                        "header": { "type": "string", "description": "A header." },
+                    },
+                },
+            },
         },
         "examples": [{
             "type": "urn:glovebox:problem:bad-query",

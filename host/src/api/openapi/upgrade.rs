@@ -24,6 +24,14 @@ pub(super) fn to_3_1(value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(to_3_1),
         Value::Object(map) => {
             map.values_mut().for_each(to_3_1);
+            // A reference had no room for a description beside it; generators stumble over lists that
+            // make some.
+            if let Some(Value::Array(of)) = map.get("allOf")
+                && let Some(reference) = only_reference(of)
+            {
+                map.remove("allOf");
+                map.insert("$ref".into(), reference);
+            }
             if map.remove("nullable") == Some(Value::Bool(true)) {
                 match map.get("type").cloned() {
                     Some(kind @ Value::String(_)) => {
@@ -52,11 +60,14 @@ pub(super) fn to_3_1(value: &mut Value) {
                 }
             }
             // Formats of programming languages, which JSON Schema does not know.
-            if map.get("type").is_some_and(Value::is_string)
+            if map
+                .get("type")
+                .is_some_and(|t| t.is_string() || t.is_array())
                 && let Some(format) = map.get("format").and_then(Value::as_str)
             {
                 let bounds = match format {
-                    "uint32" => Some((0, i64::from(u32::MAX))),
+                    "uint32" => Some((0, u64::from(u32::MAX))),
+                    "uint64" => Some((0, u64::MAX)),
                     _ => None,
                 };
                 if let Some((low, high)) = bounds {
@@ -68,6 +79,17 @@ pub(super) fn to_3_1(value: &mut Value) {
         }
         _ => {}
     }
+}
+
+/// The reference among what is otherwise descriptions.
+fn only_reference(all: &[Value]) -> Option<Value> {
+    let mut references = all.iter().filter_map(|of| of.get("$ref"));
+    let reference = references.next()?;
+    let described = |of: &Value| {
+        let mut keys = of.as_object().into_iter().flat_map(|map| map.keys());
+        keys.all(|key| key == "$ref" || key == "description")
+    };
+    (references.next().is_none() && all.iter().all(described)).then(|| reference.clone())
 }
 
 #[cfg(test)]
@@ -82,6 +104,10 @@ mod tests {
             "c": { "type": "integer", "format": "uint32", "minimum": 1 },
             "d": { "type": "number", "minimum": 2, "exclusiveMinimum": true },
             "e": { "type": "number", "maximum": 2, "exclusiveMaximum": false },
+            "f": { "allOf": [{ "$ref": "#/x" }, { "description": "An x." }], "description": "An x." },
+            "h": { "allOf": [{ "$ref": "#/x" }, { "minimum": 1 }] },
+            "i": { "type": ["integer", "null"], "format": "uint64" },
+            "g": { "allOf": [{ "$ref": "#/x" }], "nullable": true },
         });
         to_3_1(&mut document);
         assert_eq!(
@@ -92,6 +118,10 @@ mod tests {
                 "c": { "type": "integer", "minimum": 1, "maximum": 4294967295u32 },
                 "d": { "type": "number", "exclusiveMinimum": 2 },
                 "e": { "type": "number", "maximum": 2 },
+                "f": { "$ref": "#/x", "description": "An x." },
+                "h": { "allOf": [{ "$ref": "#/x" }, { "minimum": 1 }] },
+                "i": { "type": ["integer", "null"], "minimum": 0, "maximum": u64::MAX },
+                "g": { "anyOf": [{ "$ref": "#/x" }, { "type": "null" }] },
             })
         );
     }

@@ -13,9 +13,11 @@ use poem_openapi::{ApiResponse, Object, OpenApi};
 
 use super::Tag;
 use super::body::{Text, Whole};
+use super::sent::Sent;
+use super::time::Moment;
 use crate::api::access::{Caller, Via};
 use crate::api::audit::{Action, Event, Outcome};
-use crate::api::problem::Problem;
+use crate::api::problem::{Problem, Wrong};
 use crate::api::state::Api;
 
 /// The longest that a key may live, in days.
@@ -31,12 +33,12 @@ pub(super) struct Key {
     label: String,
     /// The roles that it may use.
     roles: Vec<String>,
-    /// When it was made, in seconds since 1970.
-    created: i64,
+    /// When it was made.
+    created: Moment,
     /// When it stops working.
-    expires: i64,
+    expires: Moment,
     /// When it was revoked, if it was.
-    revoked: Option<i64>,
+    revoked: Option<Moment>,
 }
 
 impl From<ApiKey> for Key {
@@ -45,9 +47,9 @@ impl From<ApiKey> for Key {
             roles: key.roles.iter().map(str::to_owned).collect(),
             id: key.id,
             label: key.label,
-            created: key.created,
-            expires: key.expires,
-            revoked: key.revoked,
+            created: Moment(key.created),
+            expires: Moment(key.expires),
+            revoked: key.revoked.map(Moment),
         }
     }
 }
@@ -116,21 +118,27 @@ impl Keys {
         &self,
         api: Data<&Arc<Api>>,
         caller: Data<&Caller>,
-        request: Json<KeyRequest>,
+        request: Sent<KeyRequest>,
     ) -> poem::Result<Made> {
         let principal = caller.principal()?;
         let KeyRequest { label, roles, days } = request.0;
         let roles = match roles {
             None => principal.user.roles.clone(),
             Some(names) => {
+                let strange = names.iter().enumerate();
+                let strange = strange.filter(|(_, n)| !principal.user.roles.contains(&n.0));
+                let wrong: Vec<_> = strange
+                    .map(|(place, _)| {
+                        let detail = "is not a role of the key's owner, who can give no other";
+                        Wrong::member(format!("#/roles/{place}"), detail)
+                    })
+                    .collect();
+                if !wrong.is_empty() {
+                    return Err(Problem::forbidden().wrong(wrong).into());
+                }
                 Roles::parse(names.iter().map(|n| n.0.as_str())).map_err(Problem::from)?
             }
         };
-        if roles.iter().any(|r| !principal.user.roles.contains(r)) {
-            return Err(Problem::forbidden()
-                .detail("a key may have no role that its owner has not")
-                .into());
-        }
         api.recordable()?;
         let now = crate::api::now();
         let new = NewKey {

@@ -10,6 +10,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 
 use super::Tag;
+use super::time::Moment;
 use crate::api::access::{Caller, Via};
 use crate::api::state::Api;
 
@@ -24,8 +25,8 @@ pub(crate) struct Account {
     roles: Vec<String>,
     /// Whether nothing of theirs works.
     disabled: bool,
-    /// When they were added, in seconds since 1970.
-    created: i64,
+    /// When they were added.
+    created: Moment,
 }
 
 impl From<User> for Account {
@@ -35,7 +36,7 @@ impl From<User> for Account {
             id: user.id,
             name: user.name,
             disabled: user.disabled,
-            created: user.created,
+            created: Moment(user.created),
         }
     }
 }

@@ -9,10 +9,11 @@ use glovebox_catalog::{Added, NewRun, RunMode, new_run_id};
 use poem::web::Data;
 use poem::{Body, Request};
 use poem_openapi::param::{Header, Path, Query};
-use poem_openapi::payload::{Binary, Json};
+use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
 
 use super::runs::RunInfo;
+use super::sent::File;
 use super::{Tag, reruns};
 use crate::api::access::{Caller, Principal, still};
 use crate::api::audit::{Action, Event, Outcome};
@@ -195,7 +196,7 @@ impl Pipelines {
             validator(max_length = 64, pattern = "^[A-Za-z0-9_-]+$")
         )]
         of: Query<Option<String>>,
-        body: Binary<Body>,
+        body: File,
     ) -> poem::Result<Started> {
         let asked = Asked {
             name: &name,

@@ -20,6 +20,7 @@ use super::Tag;
 use super::follow::Follower;
 use super::pipelines::{Mode, may};
 use super::sight::Sight;
+use super::time::Moment;
 use crate::api::access::{Caller, Principal};
 use crate::api::audit::{Action, Event, Outcome};
 use crate::api::problem::Problem;
@@ -99,14 +100,14 @@ pub(crate) struct RunInfo {
     cancelled: bool,
     /// How often a server has begun it; more than once if one died meanwhile.
     starts: i64,
-    /// When it was asked for, in seconds since 1970.
-    created: i64,
+    /// When it was asked for.
+    created: Moment,
     /// When it was first begun.
     #[oai(skip_serializing_if_is_none)]
-    started: Option<i64>,
+    started: Option<Moment>,
     /// When it was over.
     #[oai(skip_serializing_if_is_none)]
-    ended: Option<i64>,
+    ended: Option<Moment>,
     /// Rows that have been through the steps.
     rows: i64,
     /// Those, divided by the seconds since it was begun.
@@ -147,9 +148,9 @@ impl RunInfo {
             state: run.state.into(),
             cancelled: run.cancelled,
             starts: run.starts,
-            created: run.created,
-            started: run.started,
-            ended: run.ended,
+            created: Moment(run.created),
+            started: run.started.map(Moment),
+            ended: run.ended.map(Moment),
             rows: run.rows,
             rows_per_second: seconds.map(|seconds| run.rows as f64 / seconds as f64),
             share,

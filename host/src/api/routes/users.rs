@@ -15,9 +15,10 @@ use poem_openapi::{ApiResponse, Object, OpenApi};
 use super::Tag;
 use super::body::Text;
 use super::me::Account;
+use super::sent::Sent;
 use crate::api::access::{Caller, covers};
 use crate::api::audit::{Action, Event, Outcome};
-use crate::api::problem::Problem;
+use crate::api::problem::{Problem, Wrong};
 use crate::api::rules::Permission;
 use crate::api::state::Api;
 
@@ -62,10 +63,17 @@ enum Added {
 
 /// Roles that are configured.
 fn roles(api: &Api, names: &[Text]) -> Result<Roles, Problem> {
-    if names.iter().any(|n| !api.config.roles.contains_key(&n.0)) {
-        let known: Vec<&str> = api.config.roles.keys().map(String::as_str).collect();
-        let detail = format!("there is no such role; the roles are: {}", known.join(", "));
-        return Err(Problem::unprocessable().detail(detail));
+    let strange = names.iter().enumerate();
+    let strange = strange.filter(|(_, n)| !api.config.roles.contains_key(&n.0));
+    let wrong: Vec<_> = strange
+        .map(|(place, _)| {
+            let known: Vec<&str> = api.config.roles.keys().map(String::as_str).collect();
+            let detail = format!("is no role; the roles are: {}", known.join(", "));
+            Wrong::member(format!("#/roles/{place}"), detail)
+        })
+        .collect();
+    if !wrong.is_empty() {
+        return Err(Problem::unprocessable().wrong(wrong));
     }
     Ok(Roles::parse(names.iter().map(|n| n.0.as_str()))?)
 }
@@ -144,7 +152,7 @@ impl Users {
         &self,
         api: Data<&Arc<Api>>,
         caller: Data<&Caller>,
-        user: Json<NewUser>,
+        user: Sent<NewUser>,
     ) -> poem::Result<Added> {
         let NewUser {
             name,
@@ -198,7 +206,7 @@ impl Users {
         caller: Data<&Caller>,
         /// The user's name.
         name: Path<String>,
-        change: Json<Change>,
+        change: Sent<Change>,
     ) -> poem::Result<Json<Account>> {
         let user = user(&api, &name).await?;
         let Change {

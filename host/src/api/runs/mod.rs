@@ -71,7 +71,7 @@ impl Runs {
             config,
             pipelines,
             holder,
-            machine: machine(),
+            machine: super::machine(),
             counts: counts::Counts::default(),
             wake: Notify::new(),
             uploads: Semaphore::new(UPLOADS),
@@ -308,13 +308,4 @@ fn who(run: &Run) -> Who {
 pub(crate) fn rows(report: &str, fate: &str) -> Option<u64> {
     let report: serde_json::Value = serde_json::from_str(report).ok()?;
     report.get("rows")?.get(fate)?.as_u64()
-}
-
-/// A name that stays while the machine does.
-fn machine() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    match name.trim() {
-        "" => "this machine".into(),
-        name => name.into(),
-    }
 }

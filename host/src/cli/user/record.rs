@@ -2,10 +2,8 @@
 //!
 //! Owns its record; refuses whatever was typed but names of users, roles and keys.
 
-use std::os::unix::fs::MetadataExt;
-
 use anyhow::ensure;
-use glovebox_catalog::Name;
+use glovebox_catalog::{Catalog, Name};
 
 use super::Action;
 use crate::api;
@@ -16,10 +14,11 @@ use crate::api::config::Config;
 pub(super) struct Record(Option<(Audit, Event)>);
 
 impl Record {
-    pub(super) fn open(
+    pub(super) async fn open(
         config: &Config,
         secrets: api::Secrets<'_>,
         action: &Action,
+        catalog: &Catalog,
     ) -> anyhow::Result<Self> {
         let (what, name) = match action {
             Action::List | Action::Keys { .. } => return Ok(Record(None)),
@@ -54,15 +53,13 @@ impl Record {
             );
             event = event.target(key);
         }
-        // The system's user: the one who called cannot choose it.
-        let user = std::fs::metadata("/proc/self").map(|m| m.uid());
-        event.who = user.ok().map(|uid| audit::Who {
-            id: format!("uid:{uid}"),
+        event.who = Some(audit::Who {
+            id: super::caller(),
             name: "command line".into(),
             by: None,
         });
         let options = audit::options(&config.audit, secrets, audit::Writer::Commands)?;
-        Ok(Record(Some((Audit::open(options)?, event))))
+        Ok(Record(Some((Audit::open(options, catalog).await?, event))))
     }
 
     pub(super) async fn close(self, done: bool) -> anyhow::Result<()> {
@@ -73,7 +70,7 @@ impl Record {
             event.outcome = Outcome::Failure;
         }
         audit.record(event).await?;
-        Ok(audit.close()?)
+        Ok(audit.close().await?)
     }
 }
 

@@ -202,6 +202,32 @@ fn users_are_changed_by_a_login_of_a_moment_ago_alone() {
 }
 
 #[test]
+fn another_issuers_administrator_makes_no_users() {
+    let folder = folder().file("keys.json", super::super::issuers::jwks(&["one"]));
+    let text = folder.read("glovebox.yaml");
+    let tokens = "tokens: { keys: [token-key], issuers: [{ url: 'https://idp', audience: glovebox-api, \
+                  jwks: keys.json, roles-claim: groups, roles: { data-team: admin } }] }";
+    folder.write(
+        "glovebox.yaml",
+        text.replace("tokens: { keys: [token-key] }", tokens),
+    );
+    let server = Server::start_in(folder);
+    server.user("bob", &["analyst"]);
+    let token = super::super::issuers::token("https://idp", "one");
+    let _ = server.get("/users/bob", &token).is(200);
+    for (method, path, body) in [
+        ("POST", "/users", new("mal", &["analyst"])),
+        ("PATCH", "/users/bob", json!({ "password": PASSWORD })),
+        ("POST", "/keys", json!({ "label": "more", "days": 1 })),
+    ] {
+        let _ = server.send(method, path, &token, &body).is(403);
+    }
+    let denied = because(&server, "denied", "login");
+    assert_eq!(denied.len(), 3);
+    assert_eq!(denied[0]["user.id"], "https://idp#carol");
+}
+
+#[test]
 fn a_reset_and_a_lock_end_what_was_given_out_before() {
     let server = server();
     let ada = || server.log_in("ada").0;

@@ -41,6 +41,16 @@ fn calls_without_a_token_are_recorded_and_a_flood_of_them_is_counted() {
     ] {
         assert_eq!(first[0][field], value, "{field}");
     }
+    // Nor is it unseen where there is nothing to be had.
+    for (target, reason) in [
+        ("/no/such/route", "not-found"),
+        ("/token", "method-not-allowed"),
+    ] {
+        let headers = [("X-Forwarded-For", "192.0.2.9")];
+        let reply = server.call("GET", target, &headers, b"");
+        assert_eq!(reply.problem(), reason);
+        assert_eq!(because(&server, "denied", reason).len(), 1, "{target}");
+    }
     for n in 0..500 {
         // Whatever is asked for, it is one stranger who asks.
         let target = ["/me", "/runs", "/sales", "/users/ada", "/keys"][n % 5];
@@ -53,7 +63,7 @@ fn calls_without_a_token_are_recorded_and_a_flood_of_them_is_counted() {
     }
     let folder = server.leave("TERM");
     let log = folder.read("audit/audit-0000000001.jsonl");
-    let denied = |e: &Value| e["event.action"] == "denied";
+    let denied = |e: &Value| e["event.action"] == "denied" && e["source.ip"] != "192.0.2.9";
     let (records, times) = whole(&log, denied);
     assert_eq!(times, 901);
     // Three kinds by two strangers; a slow machine may take more than one minute for it.

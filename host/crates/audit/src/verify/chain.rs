@@ -132,6 +132,13 @@ impl Walked {
                             "begins a segment in the midst of one",
                         );
                     }
+                    if seen.action == Action::LogRestored.as_str() {
+                        findings.note(format!(
+                            "{name}, line {}: somebody says that the log was restored from a backup; \
+                             records behind that are gone",
+                            line.number
+                        ));
+                    }
                     if wanted.contains(&seen.sequence) {
                         self.heads.insert(seen.sequence, head);
                     }

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 pub use finding::Finding;
 
+use crate::anchor::{self, Anchor, Reached};
 use crate::chain::Head;
 use crate::error::AuditError;
 use crate::key::PublicKey;
@@ -29,6 +30,17 @@ pub struct Trust<'a> {
     pub keys: &'a [PublicKey],
     /// A record's number and hash, as noted earlier.
     pub noted: Option<(u64, &'a str)>,
+    /// What a third place remembers.
+    pub anchors: Option<Anchors<'a>>,
+}
+
+/// What a third place remembers of logs.
+#[derive(Debug, Clone, Copy)]
+pub struct Anchors<'a> {
+    /// Where the log is written: a machine and a folder.
+    pub place: &'a str,
+    /// Those of all logs, the newest of each.
+    pub known: &'a [Anchor],
 }
 
 /// What was found.
@@ -53,6 +65,8 @@ pub struct Verification {
     pub checkpoints: u64,
     /// Whether their signatures were looked at.
     pub signatures: bool,
+    /// The record that a third place remembers, if it was asked.
+    pub anchored: Option<u64>,
     /// Records after the last checkpoint, whose cutting nobody would see.
     pub uncovered: Option<u64>,
     /// What is wrong, at most a hundred things.
@@ -77,6 +91,8 @@ pub fn verify(folder: &Path, trust: &Trust<'_>) -> Result<Verification, AuditErr
     };
     let mut wanted: Vec<u64> = statements.list.iter().map(|s| s.sequence).collect();
     wanted.extend(trust.noted.map(|(sequence, _)| sequence));
+    let known = trust.anchors.map_or(&[][..], |a| a.known);
+    wanted.extend(known.iter().map(|a| a.sequence));
     let walked = chain::walk(folder, &wanted, live, &mut findings)?;
     checkpoints::compare(&statements, &walked, &mut findings);
     if let Some((sequence, hash)) = trust.noted
@@ -88,6 +104,7 @@ pub fn verify(folder: &Path, trust: &Trust<'_>) -> Result<Verification, AuditErr
         };
         findings.of_the_log(problem);
     }
+    let anchored = anchored(trust, &statements, &walked, &mut findings);
     let covered = statements.list.last().map_or(0, |s| s.sequence);
     let last = walked.last;
     Ok(Verification {
@@ -100,6 +117,7 @@ pub fn verify(folder: &Path, trust: &Trust<'_>) -> Result<Verification, AuditErr
         head: walked.head.map(|h| h.to_string()),
         checkpoints: statements.list.len() as u64,
         signatures: trust.checkpoints.is_some() && !trust.keys.is_empty(),
+        anchored,
         uncovered: trust
             .checkpoints
             .and(last)
@@ -108,4 +126,35 @@ pub fn verify(folder: &Path, trust: &Trust<'_>) -> Result<Verification, AuditErr
         wrong: findings.wrong,
         notes: findings.notes,
     })
+}
+
+/// The record that a third place remembers, which has to be there.
+fn anchored(
+    trust: &Trust<'_>,
+    statements: &checkpoints::Read,
+    walked: &chain::Walked,
+    findings: &mut Findings,
+) -> Option<u64> {
+    let Some(anchors) = trust.anchors else {
+        findings.note(
+            "without the catalog nobody can see a log and checkpoints that were cut together; --config",
+        );
+        return None;
+    };
+    let log = walked.log.as_deref();
+    let Some(anchor) = anchor::of(log, anchors.place, anchors.known) else {
+        findings.note("the catalog knows no log here, and not this one");
+        return None;
+    };
+    let last = statements.list.last().map_or(0, |s| s.checkpoint);
+    let reached = Reached {
+        log,
+        last: walked.last.unwrap_or(0),
+        checkpoint: trust.checkpoints.map(|_| last),
+        head: walked.heads.get(&anchor.sequence).copied(),
+    };
+    if let Some(problem) = anchor::behind(&reached, anchor) {
+        findings.of_the_log(problem);
+    }
+    Some(anchor.sequence)
 }

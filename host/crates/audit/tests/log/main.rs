@@ -4,6 +4,7 @@
 // clippy.toml lets tests fail loudly, but does not see that what they call is a test's too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+mod anchors;
 mod callers;
 mod damage;
 mod openings;

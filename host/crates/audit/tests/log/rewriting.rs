@@ -99,7 +99,7 @@ fn checkpoints_signed_by_another_key_are_refused() {
         let trust = Trust {
             checkpoints: Some(&checkpoints),
             keys,
-            noted: None,
+            ..Trust::default()
         };
         verify(&place.log(), &trust).unwrap()
     };

@@ -84,7 +84,7 @@ impl Place {
         let trust = Trust {
             checkpoints: Some(&checkpoints),
             keys: &keys,
-            noted: None,
+            ..Trust::default()
         };
         verify(&self.log(), &trust).unwrap()
     }

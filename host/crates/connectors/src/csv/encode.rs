@@ -122,7 +122,7 @@ impl Encoder for CsvEncoder {
         Ok(Encoded {
             rows,
             payload: Payload::Bytes(out),
-            rejects: Vec::new(),
+            ..Encoded::default()
         })
     }
 }

@@ -194,7 +194,7 @@ mod tests {
                 ..FinishedChunk::default()
             })?;
         }
-        sink.commit(&Totals::default())
+        sink.commit(&Totals::default()).map(drop)
     }
 
     const FILE: &str = "\"text, quoted\",whole,float,yes,exact,raw,day,at\n\

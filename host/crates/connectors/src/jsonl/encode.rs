@@ -119,7 +119,7 @@ impl Encoder for JsonEncoder {
         Ok(Encoded {
             rows,
             payload: Payload::Bytes(out),
-            rejects: Vec::new(),
+            ..Encoded::default()
         })
     }
 }

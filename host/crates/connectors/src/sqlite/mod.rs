@@ -12,13 +12,14 @@ mod refusal;
 mod rows;
 mod session;
 mod table;
+mod types;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use glovebox_core::{
     ChunkRecord, Digest, Earlier, Encoder, FinishedChunk, History, Job, KeptReject, Known, Mark,
-    Payload, Published, Schema, Secret, SinkError, Totals,
+    Payload, Published, Reject, Schema, Secret, SinkError, Totals,
 };
 
 pub use crate::database::{Lenient, Mode};
@@ -64,6 +65,9 @@ pub struct Sink {
     options: Options,
     session: Option<Session>,
     columns: Vec<rows::Column>,
+    marked: bool,
+    /// Rows that the table refused and the engine does not know of yet.
+    refused: Vec<Reject>,
     waiting: Vec<FinishedChunk>,
     waiting_bytes: usize,
     last_stored: Instant,
@@ -78,6 +82,8 @@ impl Sink {
             options,
             session: None,
             columns: Vec::new(),
+            marked: false,
+            refused: Vec::new(),
             waiting: Vec::new(),
             waiting_bytes: 0,
             last_stored: Instant::now(),
@@ -90,7 +96,6 @@ impl Sink {
         &mut self,
         how: impl FnOnce(&mut Session) -> Result<T, SinkError>,
     ) -> Result<T, SinkError> {
-        self.flush()?;
         let Some(mut session) = self.session.take() else {
             return Err(self.internal("committed while no run is open"));
         };
@@ -111,11 +116,14 @@ impl Sink {
         let Some(mut session) = self.session.take() else {
             return Err(self.internal("written to while no run is open"));
         };
-        if !waiting.is_empty()
-            && let Err(e) = session.store(&waiting)
-        {
-            self.remains = session.rollback();
-            return Err(e);
+        if !waiting.is_empty() {
+            match session.store(waiting) {
+                Ok(refused) => self.refused.extend(refused),
+                Err(e) => {
+                    self.remains = session.rollback();
+                    return Err(e);
+                }
+            }
         }
         self.session = Some(session);
         Ok(())
@@ -171,6 +179,7 @@ impl glovebox_core::Sink for Sink {
         self.abort();
         let begun = Session::begin(&self.options, job, schema)?;
         self.columns = begun.columns;
+        self.marked = begun.marked;
         self.session = Some(begun.session);
         self.last_stored = Instant::now();
         Ok(begun.chunks)
@@ -180,6 +189,7 @@ impl glovebox_core::Sink for Sink {
         Box::new(rows::RowEncoder::new(
             self.options.place(),
             self.columns.clone(),
+            self.marked,
         ))
     }
 
@@ -200,10 +210,28 @@ impl glovebox_core::Sink for Sink {
     }
 
     fn commit(&mut self, totals: &Totals) -> Result<Published, SinkError> {
-        self.end(|session| session.commit(totals))
+        self.flush()?;
+        let refused = std::mem::take(&mut self.refused);
+        if !refused.is_empty() {
+            return Ok(Published {
+                refused,
+                ..Published::default()
+            });
+        }
+        let Some(mut session) = self.session.take() else {
+            return Err(self.internal("committed while no run is open"));
+        };
+        let committed = session.commit(totals);
+        match &committed {
+            Ok(published) if published.refused.is_empty() => session.close(),
+            Ok(_) => self.session = Some(session),
+            Err(_) => self.remains = session.rollback(),
+        }
+        committed
     }
 
     fn withhold(&mut self, totals: &Totals) -> Result<(), SinkError> {
+        self.flush()?;
         self.end(|session| session.withhold(totals))
     }
 
@@ -214,6 +242,7 @@ impl glovebox_core::Sink for Sink {
     fn abort(&mut self) -> u64 {
         self.waiting.clear();
         self.waiting_bytes = 0;
+        self.refused.clear();
         let remains = std::mem::take(&mut self.remains);
         self.session.take().map_or(remains, Session::rollback)
     }

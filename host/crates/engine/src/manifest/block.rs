@@ -197,11 +197,8 @@ pub(crate) fn short(text: &str) -> String {
     text.chars().take(LONGEST - 1).chain(['…']).collect()
 }
 
-/// The candidate that was probably meant.
-pub(crate) fn closest<'c>(
-    name: &str,
-    candidates: impl Iterator<Item = &'c str>,
-) -> Option<&'c str> {
+/// The candidate that was probably meant, if one is near enough.
+pub fn closest<'c>(name: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
     let fold = |text: &str| text.to_lowercase().replace(['_', ' '], "-");
     let name = fold(name);
     // Long texts are no slips of a finger, and comparing them is slow.

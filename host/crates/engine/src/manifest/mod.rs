@@ -20,6 +20,7 @@ mod yaml;
 
 use std::path::Path;
 
+pub use block::closest;
 pub use check::{Known, check, unpinned};
 pub use diagnostic::{Diagnostic, Severity, render};
 pub use model::Manifest;

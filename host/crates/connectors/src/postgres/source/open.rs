@@ -3,7 +3,7 @@
 //! Owns the questions to the catalogue; refuses to stop at the first difference, and any transaction
 //! that could write.
 
-use glovebox_core::{Schema, SourceError};
+use glovebox_core::{Schema, SourceError, TableName};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Column, Executor, Row, SqlSafeStr};
 
@@ -11,6 +11,7 @@ use super::refusal::{refused, refused_query};
 use super::types::{Found, Kind, Kinds, Layout};
 use super::{Options, Rows};
 use crate::database::quote;
+use crate::postgres::output::written;
 use crate::postgres::qualified::qualified;
 
 /// What a query is prepared behind; a parenthesis and a line break follow.
@@ -271,12 +272,11 @@ async fn layout(
         };
         match kinds.incoming(&named, field) {
             Ok(incoming) => {
-                let cast = if incoming.cast {
-                    "::pg_catalog.text"
-                } else {
-                    ""
-                };
-                select.push(format!("{}{cast}", quote(&field.name)));
+                let column = quote(&field.name);
+                select.push(match incoming.written {
+                    true => written(&column),
+                    false => column,
+                });
                 columns.push(incoming);
             }
             Err(problem) => problems.push(problem),
@@ -420,10 +420,10 @@ async fn find(
     name: &str,
 ) -> Result<Table, SourceError> {
     let place = options.place();
-    let (schema, table) = match name.split_once('.') {
-        Some((schema, table)) => (Some(schema), table),
-        None => (None, name),
-    };
+    let name = TableName::parse(name).map_err(|problem| SourceError::Shape {
+        place: place.clone(),
+        problem: problem.into(),
+    })?;
     // Ranges of blocks are scanned as such from version 14 on; before, each would read all.
     let found = sqlx::query(
         "SELECT c.oid::int8, n.nspname::text, c.relname::text, \
@@ -442,15 +442,15 @@ async fn find(
          AND CASE WHEN $2::text IS NULL THEN path.place IS NOT NULL ELSE n.nspname = $2 END \
          ORDER BY path.place LIMIT 1",
     )
-    .bind(table)
-    .bind(schema)
+    .bind(&name.table)
+    .bind(&name.schema)
     .fetch_optional(connection)
     .await
     .and_then(|row| row.map(|row| found(&row)).transpose())
     .map_err(|e| refused(e, &place))?;
     found.ok_or_else(|| SourceError::Shape {
         place,
-        problem: match schema {
+        problem: match name.schema {
             Some(_) => "there is no such table or view; names are taken to the letter, upper case \
                         and lower case too"
                 .into(),

@@ -42,7 +42,7 @@ pub(super) struct Layout {
 pub(super) struct Incoming {
     pub(super) form: Form,
     /// Whether the server has to write it as text.
-    pub(super) cast: bool,
+    pub(super) written: bool,
     pub(super) native: Option<Arc<Native>>,
 }
 
@@ -116,7 +116,7 @@ impl Kinds {
     pub(super) fn incoming(&self, found: &Found, field: &Field) -> Result<Incoming, String> {
         let plain = |form| Incoming {
             form,
-            cast: false,
+            written: false,
             native: None,
         };
         let base = self.base(found.oid);
@@ -133,7 +133,7 @@ impl Kinds {
             (DataType::Timestamp, 1114 | 1184) => Form::Timestamp,
             (DataType::Text, _) => {
                 return Ok(Incoming {
-                    cast: !self.is_text(base),
+                    written: !self.is_text(base),
                     ..plain(Form::Text)
                 });
             }
@@ -161,7 +161,7 @@ impl Kinds {
         Ok(plain(form))
     }
 
-    /// Whether the binary form is the text itself. A cast would cut the blanks of `character(n)`.
+    /// Whether the binary form is the text itself.
     fn is_text(&self, base: u32) -> bool {
         matches!(base, 25 | 1043 | 1042 | 19 | 114 | 705)
             || self.0.get(&base).is_some_and(|k| k.kind == 'e')

@@ -1,0 +1,96 @@
+//! Whether a catalog could be opened, found out without changing anything.
+//!
+//! Owns what is tried; refuses to make what [`Catalog::open`] would make.
+
+use std::fs::OpenOptions;
+use std::path::Path;
+
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
+
+use crate::random::id;
+use crate::store::{NEWEST, Place, SCHEMA};
+use crate::{Catalog, Error, Result};
+
+const NEWER: &str = "its tables belong to a newer version of Glovebox";
+
+impl Catalog {
+    /// Whether it could be opened: a file can be written or made, a server be reached, and its
+    /// tables are not a newer program's.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn probe(place: &Place) -> Result<()> {
+        let refuse = |problem: String| Error::Place {
+            place: place.shown(),
+            problem,
+        };
+        match place {
+            Place::Sqlite(path) if path.exists() => {
+                OpenOptions::new()
+                    .read(true)
+                    .append(true)
+                    .open(path)
+                    .map_err(|e| refuse(e.to_string()))?;
+                let options = SqliteConnectOptions::new()
+                    .filename(path)
+                    .create_if_missing(false)
+                    .disable_statement_logging();
+                let mut connection = options.connect().await?;
+                let there: Option<(i64,)> = sqlx::query_as(
+                    "SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations'",
+                )
+                .fetch_optional(&mut connection)
+                .await
+                .map_err(|_| refuse("it is no database of SQLite's".into()))?;
+                if there.is_some() {
+                    let newest: (Option<i64>,) =
+                        sqlx::query_as("SELECT max(version) FROM _sqlx_migrations")
+                            .fetch_one(&mut connection)
+                            .await?;
+                    if newest.0 > Some(NEWEST) {
+                        return Err(refuse(NEWER.into()));
+                    }
+                }
+                connection.close().await?;
+                Ok(())
+            }
+            Place::Sqlite(path) => makeable(path).map_err(refuse),
+            Place::Postgres { options, .. } => {
+                let options = options.as_ref().clone().disable_statement_logging();
+                let mut connection = options
+                    .connect()
+                    .await
+                    .map_err(|e| refuse(Error::from(e).to_string()))?;
+                let (there, may): (bool, bool) = sqlx::query_as(
+                    "SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1), \
+                     has_database_privilege(current_database(), 'CREATE')",
+                )
+                .bind(SCHEMA)
+                .fetch_one(&mut connection)
+                .await?;
+                connection.close().await?;
+                match there || may {
+                    true => Ok(()),
+                    false => Err(refuse(crate::store::NO_SCHEMA.into())),
+                }
+            }
+        }
+    }
+}
+
+/// Whether a file could be made there.
+fn makeable(path: &Path) -> std::result::Result<(), String> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    if !folder.is_dir() {
+        return Err(format!("there is no folder {}; make it", folder.display()));
+    }
+    let name = id("glovebox-probe-").map_err(|e| e.to_string())?;
+    let probe = folder.join(name);
+    let made = OpenOptions::new().write(true).create_new(true).open(&probe);
+    made.and_then(|_| std::fs::remove_file(&probe))
+        .map_err(|e| format!("no file can be made in {}: {e}", folder.display()))
+}

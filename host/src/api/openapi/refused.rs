@@ -1,0 +1,48 @@
+//! What is told of a request that the framework has refused: which part of it, and what is due there
+//! by the description.
+//!
+//! Owns the way from its errors to ours; refuses its sentences, which may quote the request.
+
+use poem_openapi::error::{ContentTypeError, ParseParamError, ParsePathError};
+
+use super::super::problem::{Part, Problem, Wrong};
+use super::{described, fits};
+
+/// The problem, if it is one of a part of the request.
+pub(crate) fn refused(error: &poem::Error, method: &str, path: &str) -> Option<Problem> {
+    if path == "/token" {
+        // Its errors are RFC 6749's.
+        return None;
+    }
+    let parameter = error.downcast_ref::<ParseParamError>().map(|e| e.name);
+    let in_path = error.downcast_ref::<ParsePathError>().map(|e| e.name);
+    if let Some(name) = parameter.or(in_path) {
+        return Some(Problem::bad_request().wrong(vec![wrong(name, method, path)]));
+    }
+    error.downcast_ref::<ContentTypeError>()?;
+    Some(Problem::unsupported_type().detail("There is no `Content-Type` that this route takes."))
+}
+
+fn wrong(name: &str, method: &str, path: &str) -> Wrong {
+    let operation = &described()["paths"][path][method.to_ascii_lowercase()];
+    let parameters = operation["parameters"].as_array().into_iter().flatten();
+    let said = parameters.into_iter().find(|p| {
+        p["name"]
+            .as_str()
+            .is_some_and(|n| n.eq_ignore_ascii_case(name))
+    });
+    let due = said.map(|p| {
+        let schema = &p["schema"];
+        let reference = schema["$ref"].as_str().and_then(|r| r.strip_prefix('#'));
+        let schema = reference
+            .and_then(|r| described().pointer(r))
+            .unwrap_or(schema);
+        fits::due(schema)
+    });
+    let part = match said.and_then(|p| p["in"].as_str()) {
+        Some("header") => Part::Header(name.to_owned()),
+        _ => Part::Parameter(name.to_owned()),
+    };
+    let due = due.unwrap_or_else(|| "what the description has for it".into());
+    Wrong::new(part, format!("has to be {due}"))
+}

@@ -1,0 +1,40 @@
+//! `glovebox audit`: whether an audit log is what was written, what stands in it, and the key
+//! that signs its checkpoints.
+//!
+//! Owns the parts, a file each; refuses to change a log, but to record that it was restored.
+
+mod key;
+mod restored;
+mod show;
+mod verify;
+
+use clap::Subcommand;
+
+use super::Exit;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Find every edit, deletion, insertion, swap or cut tail of an audit log
+    Verify(verify::Verify),
+    /// Show records
+    Show(show::Show),
+    /// Record that a log which is behind what the catalog knows was restored from a backup
+    Restored(restored::Restored),
+    /// Print the public half of the key that signs checkpoints; make the key if there is none
+    Key(key::Key),
+}
+
+pub(super) fn audit(args: &Args) -> anyhow::Result<Exit> {
+    match &args.action {
+        Action::Verify(verify) => verify.run(),
+        Action::Show(show) => show.run(),
+        Action::Restored(restored) => restored.run(),
+        Action::Key(key) => key.run(),
+    }
+}

@@ -1,0 +1,103 @@
+//! `glovebox audit restored`: the honest way on for a log that is behind what the catalog knows.
+//!
+//! Owns that it is recorded, in the log and in the catalog, with who said so and why; refuses a log
+//! that is not behind, and one that does not hold together.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail, ensure};
+use glovebox_audit::AuditError;
+use glovebox_catalog::Catalog;
+use glovebox_core::SecretName;
+use glovebox_engine::Toolbox;
+
+use crate::api;
+use crate::api::audit::{self, Audit, Writer};
+use crate::api::config::Config;
+use crate::cli::{Exit, serve, user};
+use crate::compose::Composed;
+
+/// The longest reason, in characters.
+const LONGEST: usize = 200;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Restored {
+    /// The API's configuration; its server is stopped
+    #[arg(long, value_name = "FILE", default_value = "glovebox.yaml")]
+    config: PathBuf,
+    /// Why: which backup, restored when and by whom
+    #[arg(long, value_name = "TEXT")]
+    because: String,
+}
+
+impl Restored {
+    pub(super) fn run(&self) -> anyhow::Result<Exit> {
+        let because = self.because.trim();
+        let length = because.chars().count();
+        ensure!(
+            (1..=LONGEST).contains(&length) && !because.chars().any(char::is_control),
+            "--because says in 1 to {LONGEST} characters, on one line, which backup it was"
+        );
+        let Some(config) = serve::read(&self.config) else {
+            return Ok(Exit::Usage);
+        };
+        let composed = Composed::new()?;
+        let secrets = |name: &SecretName| Ok(composed.secret(&config.credentials, name)?);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("cannot start")?;
+        runtime.block_on(async {
+            let catalog = Catalog::open(&api::catalog_place(&config.catalog, &secrets)?).await?;
+            let mut any = false;
+            for writer in [Writer::Server, Writer::Commands] {
+                any |= restore(&catalog, &config, &secrets, writer, because).await?;
+            }
+            catalog.close().await;
+            if !any {
+                bail!("no log is behind what the catalog knows; nothing was recorded");
+            }
+            Ok(Exit::Done)
+        })
+    }
+}
+
+/// Whether that log was behind, which is recorded now.
+async fn restore(
+    catalog: &Catalog,
+    config: &Config,
+    secrets: api::Secrets<'_>,
+    writer: Writer,
+    because: &str,
+) -> anyhow::Result<bool> {
+    let options = audit::options(&config.audit, secrets, writer)?;
+    let folder = options.folder.clone();
+    let place = api::anchors::place(&folder);
+    let known = api::anchors::known(catalog).await?;
+    // A log that there was never is not begun here.
+    if !folder.exists() && !known.iter().any(|a| a.place == place) {
+        return Ok(false);
+    }
+    let said = glovebox_audit::Restored {
+        because: because.to_owned(),
+        user: user::caller(),
+    };
+    let audit = match Audit::open_as(options, catalog, Some(said)).await {
+        Ok(audit) => audit,
+        Err(error) if is_not_behind(&error) => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    audit.close().await?;
+    println!(
+        "{}: recorded that it was restored; it goes on from where it is",
+        folder.display()
+    );
+    Ok(true)
+}
+
+fn is_not_behind(error: &anyhow::Error) -> bool {
+    matches!(
+        error.downcast_ref::<AuditError>(),
+        Some(AuditError::NotBehind { .. })
+    )
+}
