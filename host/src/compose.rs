@@ -201,11 +201,22 @@ impl Toolbox for Composed {
         Box::new(csv::Source::new(options, schema))
     }
 
-    fn sink(&self, sink: &SinkTarget, secret: Option<Secret>) -> Box<dyn Sink> {
+    fn sink(
+        &self,
+        sink: &SinkTarget,
+        secret: Option<Secret>,
+        identity: Option<Secret>,
+    ) -> Box<dyn Sink> {
         match sink {
-            SinkTarget::Sqlite(spec) => Box::new(sqlite::Sink::new(sqlite_options(spec))),
+            SinkTarget::Sqlite(spec) => {
+                let mut options = sqlite_options(spec);
+                options.identity_key = identity;
+                Box::new(sqlite::Sink::new(options))
+            }
             SinkTarget::Postgres(spec) => {
-                Box::new(postgres::Sink::new(postgres_options(spec, secret)))
+                let mut options = postgres_options(spec, secret);
+                options.identity_key = identity;
+                Box::new(postgres::Sink::new(options))
             }
             SinkTarget::Csv(spec) => Box::new(
                 csv::Sink::new(
@@ -279,6 +290,7 @@ fn sqlite_options(spec: &model::SqliteSink) -> sqlite::Options {
         table: spec.table.value.clone(),
         mode: table_mode(spec.mode),
         keys: names(&spec.keys),
+        identity_key: None,
         lenient: Lenient {
             replace_with_nothing: spec.replace_with_nothing,
             side_effects: spec.side_effects,
@@ -308,6 +320,7 @@ fn postgres_options(spec: &model::PostgresSink, secret: Option<Secret>) -> postg
             side_effects: spec.side_effects,
         },
         books: spec.books.clone(),
+        identity_key: None,
         connections: spec.connections.and_then(std::num::NonZeroUsize::new),
         ordered: spec.ordered,
         connect_timeout: spec.connect_timeout,

@@ -143,6 +143,16 @@ fn write_report(report: &RunReport, out: &mut impl Write) -> std::io::Result<()>
             rerun.rejects_of, rerun.passed_over
         )?;
     }
+    if let Some(behind) = &report.only_new {
+        match &behind.after_run {
+            Some(run) => writeln!(
+                out,
+                "  only rows behind the {} that run {run} and those before it had",
+                behind.passed_over
+            )?,
+            None => writeln!(out, "  none of its rows were there before")?,
+        }
+    }
     for step in &report.steps {
         let mut fate = String::new();
         if step.filtered > 0 {

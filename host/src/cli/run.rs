@@ -41,6 +41,13 @@ pub(super) struct Args {
     /// Begin anew, even if rows of this input were added before.
     #[arg(long)]
     again: bool,
+    /// Pass over the rows at the input's beginning that an earlier run has added, and run those
+    /// behind them.
+    #[arg(long, conflicts_with_all = ["again", "rejects_of"])]
+    only_new: bool,
+    /// With `--resume` or `--again`: take the run from a process that is still living.
+    #[arg(long)]
+    take_over: bool,
     /// Read this file instead of the one that the manifest names.
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
@@ -75,6 +82,12 @@ impl Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
+    if args.take_over && !args.resume && !args.again {
+        eprintln!(
+            "error: `--take-over` takes a run from another process; write `--resume --take-over` to go on with it, or `--again --take-over` to begin anew"
+        );
+        return Ok(Exit::Usage);
+    }
     let composed = Composed::new()?;
     let Some(text) = Text::read(&args.manifest) else {
         return Ok(Exit::Usage);
@@ -154,6 +167,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         at_most: manifest.rejects.at_most.as_ref().map(|a| a.value),
         workers,
         start: args.start(),
+        only_new: args.only_new,
+        take_over: args.take_over,
         only: only.as_ref(),
         note: &|note| say::note(&note.to_string()),
     }

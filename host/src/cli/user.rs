@@ -4,7 +4,6 @@
 //! argument, since arguments stand in the shell's history and in every process list.
 
 use std::io::{self, IsTerminal, Read};
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};

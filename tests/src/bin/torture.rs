@@ -5,18 +5,18 @@
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use glovebox_tests::torture::{Fault, Seeded, Target, markdown, torture};
+use glovebox_tests::torture::{Fault, Place, Seeded, Target, at_one_place, markdown, torture};
 
 const HELP: &str = "\
 glovebox-torture [--seed N] [--rows N] [--kills N] [--commits N] [--calls N]
                  [--cuts N] [--crashes N] [--restarts N] [--takeovers N] [--wakes N]
-                 [--full N]
+                 [--full N] [--places N]
 
   Kills, cuts off, crashes and overtakes runs on every sink, takes their disk's room away, lets them
   go on, and compares what is stored with an undisturbed run. N is for each sink that can meet the
   fault: --kills at random moments, --commits kills and cuts each before, during and after a COMMIT,
   --calls kills at system calls that change a file, --wakes takeovers from a run that sleeps at a
-  COMMIT. The exit code is 1 if a row is lost, doubled or changed.
+  COMMIT; --places starts of two or three programs at one place. The exit code is 1 if a row is lost, doubled or changed.
 ";
 
 fn main() -> ExitCode {
@@ -24,8 +24,8 @@ fn main() -> ExitCode {
         .duration_since(UNIX_EPOCH)
         .map_or(1, |d| d.as_secs());
     let mut rows = 40_000_u64;
-    let mut times = [50, 17, 17, 20, 7, 7, 7, 7, 2];
-    const NAMES: [&str; 9] = [
+    let mut times = [50, 17, 17, 20, 7, 7, 7, 7, 2, 300];
+    const NAMES: [&str; 10] = [
         "--kills",
         "--commits",
         "--calls",
@@ -35,6 +35,7 @@ fn main() -> ExitCode {
         "--takeovers",
         "--wakes",
         "--full",
+        "--places",
     ];
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     for pair in arguments.chunks(2) {
@@ -70,6 +71,7 @@ fn main() -> ExitCode {
         takeovers,
         wakes,
         full,
+        places,
     ] = times;
     println!("seed {seed}, {rows} rows\n");
     let mut random = Seeded::new(seed);
@@ -105,6 +107,17 @@ fn main() -> ExitCode {
             }
             lines.push(line);
         }
+    }
+    for place in Place::ALL.into_iter().filter(|_| places > 0) {
+        let starts = u32::try_from(places).unwrap_or(u32::MAX);
+        // Of a tenth of the rows, so that starts are many.
+        let rows = usize::try_from(rows / 10).unwrap_or(usize::MAX).max(1);
+        let line = at_one_place(place, starts, rows, &mut random);
+        eprintln!("{}: {} starts", line.target, line.fired);
+        for wrong in &line.wrong {
+            eprintln!("WRONG: {wrong}");
+        }
+        lines.push(line);
     }
     print!("{}", markdown(&lines));
     match lines.iter().all(|line| line.wrong.is_empty()) {

@@ -230,7 +230,7 @@ pub(super) fn taken_over(job: &Job, time: Duration, random: &mut Seeded, line: &
     let elder = job.pipeline.start(&["run", "manifest.yaml", "--resume"]);
     std::thread::sleep(moment(time, random));
     elder.signal("STOP");
-    let younger = job.go_on();
+    let younger = job.take_over();
     line.resumed += went_on(&younger);
     elder.signal("CONT");
     let woken = elder.end();

@@ -145,6 +145,11 @@ rejects: {{ path: rejects.jsonl }}
         self.pipeline.run_with(&["--resume"])
     }
 
+    /// Goes on with a run whose process is only asleep.
+    pub(super) fn take_over(&self) -> Ran {
+        self.pipeline.run_with(&["--resume", "--take-over"])
+    }
+
     pub(super) fn result(&self) -> Found {
         Found {
             rows: self.target.rows(&self.pipeline, &self.database),

@@ -9,6 +9,7 @@ mod faults;
 mod frames;
 mod job;
 mod moments;
+mod places;
 mod proxy;
 mod room;
 mod target;
@@ -18,6 +19,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 pub use faults::Fault;
+pub use places::{Place, at_one_place};
 pub use proxy::Moment;
 pub use room::Room;
 pub use target::Target;

@@ -89,7 +89,7 @@ pub(super) fn overtaken(job: &Job, proxy: &Proxy, commit: u32, line: &mut Line) 
         return;
     }
     elder.signal("STOP");
-    let younger = job.go_on();
+    let younger = job.take_over();
     line.resumed += went_on(&younger);
     elder.signal("CONT");
     proxy.release();

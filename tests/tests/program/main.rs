@@ -9,6 +9,7 @@ mod canaries;
 mod cases;
 mod deploy;
 mod files;
+mod identity;
 mod interruptions;
 mod manuals;
 mod pins;

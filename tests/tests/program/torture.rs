@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use glovebox_tests::pipeline::program;
-use glovebox_tests::torture::{Fault, Moment, Seeded, Target, torture};
+use glovebox_tests::torture::{Fault, Moment, Place, Seeded, Target, at_one_place, torture};
 
 fn tortured(fault: Fault, times: u32, rows: usize, seed: u64) {
     println!("seed {seed}");
@@ -21,6 +21,16 @@ fn tortured(fault: Fault, times: u32, rows: usize, seed: u64) {
 #[test]
 fn killed_runs_go_on_and_store_each_row_once() {
     tortured(Fault::Kill, 3, 15_000, 20_261_122);
+}
+
+#[test]
+fn what_one_of_several_programs_at_one_place_has_stored_is_there() {
+    let mut random = Seeded::new(20_261_126);
+    for place in Place::ALL {
+        let line = at_one_place(place, 18, 3_000, &mut random);
+        assert!(line.wrong.is_empty(), "{line:?}");
+        assert!(line.fired >= 18, "{line:?}");
+    }
 }
 
 #[test]
@@ -74,6 +84,7 @@ fn a_run_lives_through_a_server_that_crashes_or_restarts() {
         "takeovers",
         "wakes",
         "full",
+        "places",
     ];
     let ran = Command::new(torture)
         .env("GLOVEBOX_BIN", program())

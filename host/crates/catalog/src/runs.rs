@@ -61,6 +61,8 @@ pub enum RunMode {
     Resume,
     /// It begins anew, whatever was added before.
     Again,
+    /// It passes over the rows at its input's beginning that were added before.
+    OnlyNew,
 }
 
 impl RunMode {
@@ -70,6 +72,7 @@ impl RunMode {
             RunMode::Fresh => "fresh",
             RunMode::Resume => "resume",
             RunMode::Again => "again",
+            RunMode::OnlyNew => "only-new",
         }
     }
 
@@ -77,6 +80,7 @@ impl RunMode {
         match word {
             "resume" => RunMode::Resume,
             "again" => RunMode::Again,
+            "only-new" => RunMode::OnlyNew,
             _ => RunMode::Fresh,
         }
     }

@@ -177,6 +177,7 @@ impl<B: Bounds> Chunks<B> {
             first_row: self.row,
             rows,
             first_line: Some(self.line),
+            head: None,
             rejects: Vec::new(),
             position: self.input.used().unwrap_or(self.position),
             bytes,

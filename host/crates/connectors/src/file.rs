@@ -165,7 +165,7 @@ impl<F: Format> Sink for FileSink<F> {
     }
 
     /// A file keeps no books: it is whole or not there.
-    fn history(&mut self, _: &str, _: &str) -> Result<Option<History>, SinkError> {
+    fn history(&mut self) -> Result<Option<History>, SinkError> {
         Ok(None)
     }
 

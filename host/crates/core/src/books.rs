@@ -7,10 +7,21 @@ use std::fmt;
 
 use crate::finding::Reject;
 use crate::report::RowCounts;
+use crate::secret::Secret;
 use crate::sink::Encoded;
 
-/// SHA-256.
+/// HMAC-SHA-256 under the books' key.
 pub type Digest = [u8; 32];
+
+/// What an input is up to a certain line: which lines came so far, in whatever order. It says the
+/// same of the same lines however they were packed, named and split into files.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// How many lines there were that are not blank; of a source without lines, chunks.
+    pub lines: u64,
+    /// Digest of them.
+    pub digest: Digest,
+}
 
 /// A run, as its sink is told of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,14 +34,17 @@ pub struct Job {
     pub pipeline: String,
     /// SHA-256 of all that decides what a row becomes, in hexadecimal.
     pub plan: String,
+    /// Digests of what the plan is made of, by their names, as JSON that a sink keeps and does not
+    /// read.
+    pub parts: String,
     /// Where the rows come from.
     pub source: String,
-    /// The source's length in bytes, where that is known.
-    pub length: Option<u64>,
+    /// Tells the books' key from others; none if there are no books yet.
+    pub key: Option<u16>,
     /// How a chunk's summary is brought up to date when the sink sets more of its rows aside.
     pub revise: Revise,
-    /// What was seen of the pipeline's runs when this one was decided on. A new run is refused once
-    /// that has changed: the decision was made for other books.
+    /// What was seen of the target's runs when this one was decided on. It is refused once that has
+    /// changed: the decision was made for other books.
     pub seen: Option<Seen>,
 }
 
@@ -60,13 +74,27 @@ impl PartialEq for Revise {
 
 impl Eq for Revise {}
 
-/// How far a pipeline's books are.
+/// How far a target's books are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// Runs that were begun, into whatever target.
+    /// Runs that were begun, of whatever pipeline.
     pub begun: u64,
     /// Those of them that are not under way any more.
     pub ended: u64,
+    /// How often one was begun or taken over.
+    pub turns: u64,
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RunState {
+    /// It has neither finished nor been given up.
+    #[default]
+    Running,
+    /// All its rows are there.
+    Finished,
+    /// Another one was begun in its place; in mode append its chunks are still there.
+    Abandoned,
 }
 
 /// A run that a sink remembers.
@@ -74,31 +102,46 @@ pub struct Seen {
 pub struct Earlier {
     /// Its name.
     pub run: String,
+    /// Its pipeline.
+    pub pipeline: String,
     /// Its [`Job::plan`].
     pub plan: String,
-    /// Its [`Job::length`].
-    pub length: Option<u64>,
+    /// Its [`Job::parts`].
+    pub parts: String,
+    /// Its [`Job::source`].
+    pub source: String,
+    /// Its [`Job::key`]; none of one from before there were keys.
+    pub key: Option<u16>,
     /// When it was started, in UTC.
     pub started: String,
-    /// Digest of the whole input; none of a run that did not finish.
-    pub digest: Option<Digest>,
-    /// Digest of the input's first chunk, if that is stored.
-    pub first_chunk: Option<Digest>,
+    /// How far it is.
+    pub state: RunState,
+    /// What it runs as, in words, if it is running now.
+    pub living: Option<String>,
+    /// Whether its rows were added to those that were there.
+    pub appends: bool,
+    /// Its whole input; none of a run that did not finish.
+    pub whole: Option<Mark>,
+    /// The first chunk of its input, as soon as that was read.
+    pub beginning: Option<Mark>,
     /// Rows of its committed chunks.
     pub rows: RowCounts,
 }
 
-/// What a sink remembers of a pipeline's runs into its target.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What a sink remembers of the runs into its target.
+#[derive(Debug, Clone, Default)]
 pub struct History {
     /// Whether a run's rows are added to those that are there, so that a second run doubles them.
     pub appends: bool,
     /// How far the books are.
     pub seen: Seen,
-    /// The last run, if it did not finish.
-    pub unfinished: Option<Earlier>,
-    /// The finished runs by the same plan, the last first; at most a hundred.
-    pub finished: Vec<Earlier>,
+    /// The key of the books' digests; none if there are no books yet.
+    pub key: Option<Secret>,
+    /// The runs that did not finish and were not given up, the last first.
+    pub running: Vec<Earlier>,
+    /// The runs whose rows the target holds by the books, whole or in part, the last first: all
+    /// since it was last replaced, at most a thousand.
+    pub held: Vec<Earlier>,
 }
 
 /// A chunk in a sink's books.
@@ -110,8 +153,10 @@ pub struct ChunkRecord {
     pub first_row: u64,
     /// Its rows by their fate.
     pub rows: RowCounts,
-    /// Digest of its bytes, cut to what a reader of the books may know.
+    /// Digest of its lines, in their order.
     pub digest: Digest,
+    /// The input up to its end; none of a chunk from before there were keys.
+    pub upto: Option<Mark>,
     /// The engine's counts for the report, as JSON that a sink keeps and does not read.
     pub summary: String,
 }
@@ -142,8 +187,19 @@ pub struct FinishedChunk {
 pub struct Totals {
     /// Rows by their fate.
     pub rows: RowCounts,
-    /// Digest of the whole input.
+    /// The whole input.
+    pub input: Mark,
+}
+
+/// A chunk of an earlier run that has the very lines of one that was asked about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Known {
+    /// The run.
+    pub run: String,
+    /// Its [`ChunkRecord::digest`].
     pub digest: Digest,
+    /// Rows that were read from it.
+    pub read: u64,
 }
 
 /// A reject as a sink's books give it back.

@@ -22,7 +22,8 @@ pub mod table_name;
 
 pub use batch::{Batch, Origin};
 pub use books::{
-    ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, Revise, Seen, Totals,
+    ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, Known, Mark, Revise,
+    RunState, Seen, Totals,
 };
 pub use credential::{CredentialError, CredentialStore, InvalidSecretName, SecretName};
 pub use finding::{Finding, Reject, Rule, Violation};
@@ -32,7 +33,7 @@ pub use plugin::{
     About, Action, Announced, Answer, Fault, FaultKind, Grants, Instance, Kept, Limits, Masked,
     Plugin, PluginError, World,
 };
-pub use report::{RejectCount, Rerun, RowCounts, RunOutcome, RunReport, StepReport};
+pub use report::{OnlyNew, RejectCount, Rerun, RowCounts, RunOutcome, RunReport, StepReport};
 pub use schema::{DataType, Field, Native, ReadFrom, Schema};
 pub use secret::Secret;
 pub use sink::{Encoded, Encoder, Payload, Published, Sink, SinkError};

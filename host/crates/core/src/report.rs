@@ -37,6 +37,9 @@ pub struct RunReport {
     /// Of a run over rows that an earlier one rejected: which, and what it left alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rerun: Option<Rerun>,
+    /// Of a run over what came behind the rows of an earlier one: which, and how many those are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub only_new: Option<OnlyNew>,
     /// Rejected rows by step, rule and column, the most frequent first.
     pub rejects: Vec<RejectCount>,
     /// What the operator may want to know or to write differently; columns and options, no cells.
@@ -71,6 +74,17 @@ pub struct Rerun {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub of_run: Option<String>,
     /// Rows of the input that are not in the list; they count as neither read nor stored.
+    pub passed_over: u64,
+}
+
+/// A run over the rows of its input that no earlier one has stored.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct OnlyNew {
+    /// The run whose input was the beginning of this one's; none if there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after_run: Option<String>,
+    /// Rows of that beginning; they count as neither read nor stored.
     pub passed_over: u64,
 }
 

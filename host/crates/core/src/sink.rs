@@ -6,9 +6,12 @@
 use arrow_array::RecordBatch;
 
 use crate::batch::{Batch, Origin};
-use crate::books::{ChunkRecord, Earlier, FinishedChunk, History, Job, KeptReject, Totals};
+use crate::books::{
+    ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, Known, Mark, Totals,
+};
 use crate::finding::Reject;
 use crate::schema::Schema;
+use crate::secret::Secret;
 
 /// A target for rows.
 ///
@@ -25,12 +28,12 @@ pub trait Sink: Send {
     /// What stands in the way, and what to do.
     fn probe(&mut self, schema: &Schema) -> Result<(), SinkError>;
 
-    /// What it remembers of a pipeline's runs, those by this plan among the finished ones; none
-    /// if it keeps no books.
+    /// What it remembers of the runs into its target, of whatever pipeline; none if it keeps no
+    /// books.
     ///
     /// # Errors
     /// When it cannot be reached.
-    fn history(&mut self, pipeline: &str, plan: &str) -> Result<Option<History>, SinkError>;
+    fn history(&mut self) -> Result<Option<History>, SinkError>;
 
     /// The finished runs of a pipeline by whatever plan, the last first, at most a hundred; none if
     /// it keeps no books.
@@ -46,6 +49,36 @@ pub trait Sink: Send {
     /// # Errors
     /// What stands in the way, before the first row.
     fn open(&mut self, job: &Job, schema: &Schema) -> Result<Vec<ChunkRecord>, SinkError>;
+
+    /// The key of its books' digests, after [`Sink::open`]; none if it keeps no books.
+    fn key(&self) -> Option<Secret> {
+        None
+    }
+
+    /// Writes down how the input of the open run begins, and what tells the key of its digests from
+    /// others, so that another run of the same input knows it before a chunk is stored.
+    ///
+    /// # Errors
+    /// When the target refuses.
+    fn begins(&mut self, _with: &Mark, _key: u16) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    /// The chunks of a run that are stored, in the order of their index; also when it is not open.
+    ///
+    /// # Errors
+    /// When they cannot be read back.
+    fn chunks(&mut self, _run: &str) -> Result<Vec<ChunkRecord>, SinkError> {
+        Ok(Vec::new())
+    }
+
+    /// Which chunks with these digests are stored, by whatever run into the target.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    fn known(&mut self, _digests: &[Digest]) -> Result<Vec<Known>, SinkError> {
+        Ok(Vec::new())
+    }
 
     /// An encoder for one worker; after [`Sink::open`].
     fn encoder(&self) -> Box<dyn Encoder>;
@@ -179,6 +212,12 @@ pub enum SinkError {
         place: String,
         /// What to look at before running again.
         problem: String,
+    },
+    /// The books are not those any more that the run was decided on by: look again.
+    #[error("{place}: other runs began or ended here at the same moment; run again")]
+    Overtaken {
+        /// The table.
+        place: String,
     },
     /// Another process has taken the run over.
     #[error(

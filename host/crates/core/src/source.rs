@@ -25,8 +25,10 @@ pub trait Source: Send + Sync {
 
     /// By what it is recognised before it is read.
     fn identity(&self) -> Identity {
-        self.size_bytes()
-            .map_or(Identity::Beginning, Identity::Length)
+        match self.size_bytes() {
+            Some(_) => Identity::Lines,
+            None => Identity::Beginning,
+        }
     }
 
     /// Whether others may change its rows at any time, so that two readings may differ.
@@ -93,8 +95,8 @@ pub trait Source: Send + Sync {
 /// By what an input is recognised that a run had before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Identity {
-    /// Another length is another input; one of the same length is read whole to know.
-    Length(u64),
+    /// By its lines: it can be read before the run.
+    Lines,
     /// By its first chunk: it can be read once only, or is another one each time.
     Beginning,
     /// By its place: it is the same input, whatever it holds by now.
@@ -123,6 +125,8 @@ pub struct Chunk {
     pub rows: u64,
     /// The line at which its bytes start, counted from 1, where the source has lines.
     pub first_line: Option<u64>,
+    /// The record that names the columns of its file, where there is one.
+    pub head: Option<Arc<[u8]>>,
     /// The records.
     pub bytes: Vec<u8>,
     /// Rows that follow these bytes, were too large to hold, and are rejected already; their

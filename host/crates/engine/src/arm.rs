@@ -68,6 +68,9 @@ pub fn arm<'p>(
     }
 }
 
+/// The shortest key of books' digests, in bytes.
+const SHORTEST_KEY: usize = 16;
+
 /// The sink, with its password.
 ///
 /// # Errors
@@ -77,7 +80,39 @@ pub fn sink(
     toolbox: &dyn Toolbox,
 ) -> Result<Box<dyn glovebox_core::Sink>, Vec<Diagnostic>> {
     let password = sink_password(manifest, toolbox)?;
-    Ok(toolbox.sink(&manifest.sink.target, password))
+    let identity = identity_key(manifest, toolbox)?;
+    Ok(toolbox.sink(&manifest.sink.target, password, identity))
+}
+
+/// The key of the books' digests, where the manifest names one.
+fn identity_key(
+    manifest: &Manifest,
+    toolbox: &dyn Toolbox,
+) -> Result<Option<Secret>, Vec<Diagnostic>> {
+    let name = match &manifest.sink.target {
+        SinkTarget::Postgres(postgres) => &postgres.identity_key,
+        SinkTarget::Sqlite(sqlite) => &sqlite.identity_key,
+        SinkTarget::Csv(_) | SinkTarget::Jsonl(_) | SinkTarget::Parquet(_) => &None,
+    };
+    let Some(name) = name else {
+        return Ok(None);
+    };
+    let secret = toolbox.secret(&stores(manifest), name);
+    let secret = secret.map_err(|e| vec![missing(name.span.clone(), &e)])?;
+    if secret.expose().len() < SHORTEST_KEY {
+        let problem = format!(
+            "the secret `{}` is shorter than {SHORTEST_KEY} bytes, and could be found by trying",
+            name.value
+        );
+        let help = format!(
+            "make one with: glovebox secret set {} --generate",
+            name.value
+        );
+        return Err(vec![
+            Diagnostic::error(name.span.clone(), problem).help(help),
+        ]);
+    }
+    Ok(Some(secret))
 }
 
 /// The password of the sink, where it takes one.

@@ -4,6 +4,33 @@ use glovebox_core::{Fault, RowCounts, SinkError, SourceError};
 
 use crate::rerun::RerunError;
 
+/// An earlier run, as messages name it: no word that a guest or a file chose.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Its name.
+    pub run: String,
+    /// Its pipeline.
+    pub pipeline: String,
+    /// When it began.
+    pub started: String,
+    /// Its rows that are stored.
+    pub stored: u64,
+    /// What it had otherwise, by names; nothing if nothing.
+    pub differs: String,
+}
+
+impl std::fmt::Display for Known {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Known {
+            run,
+            pipeline,
+            started,
+            ..
+        } = self;
+        write!(f, "run {run} of pipeline `{pipeline}`, started {started},")
+    }
+}
+
 /// A run that failed, or may not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -67,41 +94,104 @@ go on with it with the `--rejects-of` that it began with, or without one if it h
         /// The run.
         run: String,
     },
-    /// An earlier run of the pipeline has added a part of its rows.
+    /// An earlier run has added a part of its rows, and may go on.
     #[error(
-        "run {run} of this pipeline, started {started}, did not finish: {stored} of its rows are stored
-`--resume` goes on with it; `--again` starts anew and leaves those rows where they are"
+        "{0} did not finish: {stored} of its rows are stored{other}
+`--resume` goes on with it, by its own pipeline; `--again` starts anew and leaves those rows where they are",
+        stored = .0.stored, other = otherwise(.0)
     )]
-    Unfinished {
-        /// Its name.
-        run: String,
-        /// When it began.
-        started: String,
-        /// Its rows.
-        stored: u64,
-    },
-    /// The same input went through the same plan before.
+    Unfinished(Box<Known>),
+    /// An earlier run has added a part of its rows, and was given up.
     #[error(
-        "run {run}, started {started}, has added the rows of this very input already ({stored} of them)
-`--again` adds them a second time"
+        "{0} had this input and was given up: {stored} of its rows are stored
+`--again` adds all rows of the input beside them; to have none twice, delete those first",
+        stored = .0.stored
     )]
-    Already {
-        /// Its name.
-        run: String,
-        /// When it began.
-        started: String,
-        /// Its rows.
-        stored: u64,
+    GivenUp(Box<Known>),
+    /// A run is under way.
+    #[error(
+        "{known} is running now: {living}{}",
+        beside(*.own)
+    )]
+    Running {
+        /// It.
+        known: Box<Known>,
+        /// What it runs as.
+        living: String,
+        /// Whether it is of the same pipeline.
+        own: bool,
     },
+    /// The same input was added before.
+    #[error(
+        "{0} has added the rows of this very input already ({stored} of them){other}
+`--again` adds them a second time",
+        stored = .0.stored, other = otherwise(.0)
+    )]
+    Already(Box<Known>),
+    /// The input of an earlier run is the beginning of this one.
+    #[error(
+        "the first {rows} rows of this input are those of an earlier one: {known} has added them{}
+`--only-new` adds the rows behind them and no others; `--again` adds all", otherwise(.known)
+    )]
+    Grown {
+        /// The run.
+        known: Box<Known>,
+        /// How many rows its input had.
+        rows: u64,
+    },
+    /// Parts of the input were added before.
+    #[error(
+        "at least {rows} rows of this input were added already by another one: {known} has the very same lines{}
+name an input without them with `--input`; `--again` adds all of it all the same", otherwise(.known)
+    )]
+    Shared {
+        /// The run.
+        known: Box<Known>,
+        /// How many rows the two have in common.
+        rows: u64,
+    },
+    /// There are no books by which new rows could be told from old ones.
+    #[error(
+        "the sink is a file, which does not remember what was added to it, so `--only-new` cannot tell which rows are new; write to a database"
+    )]
+    NothingKnown,
+    /// Nothing would come twice.
+    #[error(
+        "`--only-new` is for `mode: append`; this sink's mode brings the target up to date with the whole input, so run it without"
+    )]
+    BringsUpToDate,
+    /// The source can be read only once, or is another one each time.
+    #[error(
+        "the source cannot be read before the run, so `--only-new` cannot tell which rows are new; save it as a file and name that with `--input`, or write `mode: upsert`"
+    )]
+    CannotLookAhead,
     /// A run may not go on by another plan.
     #[error(
-        "run {run} cannot go on: since it began, its columns, steps, plugins or keys have changed
-put them back, or start anew with `--again`"
+        "run {run} cannot go on: since it began, its columns, steps, plugins or keys have changed{}
+put them back, or start anew with `--again`", in_what(.differs)
     )]
     PlanChanged {
         /// The run.
         run: String,
+        /// What, by names.
+        differs: String,
     },
+    /// The books' digests were made with another key.
+    #[error(
+        "run {run} cannot go on: it began with another `identity-key`, so whether the input is still its own cannot be told
+put that secret back, or start anew with `--again`"
+    )]
+    KeyChanged {
+        /// The run.
+        run: String,
+    },
+    /// The run is older than its books' form.
+    #[error(
+        "{0} cannot go on: it was begun by an earlier version of glovebox, which kept less of its input ({stored} rows are stored)
+finish it with that version, or start anew with `--again`",
+        stored = .0.stored
+    )]
+    OlderBooks(Box<Known>),
     /// A run may not go on with another input.
     #[error(
         "run {run} cannot go on: its input is not the one that it began with
@@ -122,17 +212,11 @@ start anew with `--again`; where nothing may come twice, write `mode: replace` o
     },
     /// A source that changes was loaded before.
     #[error(
-        "run {run}, started {started}, has added this source's rows already ({stored} of them), and mode append would add them once more
-`--again` does that; `mode: replace` or `mode: upsert` brings the target up to date"
+        "{0} has added this source's rows already ({stored} of them), and mode append would add them once more{other}
+`--again` does that; `mode: replace` or `mode: upsert` brings the target up to date",
+        stored = .0.stored, other = otherwise(.0)
     )]
-    Loaded {
-        /// Its name.
-        run: String,
-        /// When it began.
-        started: String,
-        /// Its rows.
-        stored: u64,
-    },
+    Loaded(Box<Known>),
     /// The system gives no random numbers for the run's name.
     #[error("the system gives no random numbers: {0}")]
     Random(getrandom::Error),
@@ -169,12 +253,21 @@ impl RunError {
     pub fn is_about_the_call(&self) -> bool {
         matches!(
             self,
-            RunError::Unfinished { .. }
-                | RunError::Already { .. }
+            RunError::Unfinished(_)
+                | RunError::GivenUp(_)
+                | RunError::Running { .. }
+                | RunError::Already(_)
+                | RunError::Grown { .. }
+                | RunError::Shared { .. }
+                | RunError::NothingKnown
+                | RunError::BringsUpToDate
+                | RunError::CannotLookAhead
+                | RunError::KeyChanged { .. }
+                | RunError::OlderBooks(_)
                 | RunError::PlanChanged { .. }
                 | RunError::InputChanged { .. }
                 | RunError::RowsChanged { .. }
-                | RunError::Loaded { .. }
+                | RunError::Loaded(_)
                 | RunError::OtherRows { .. }
                 | RunError::Rerun(_)
         )
@@ -183,6 +276,29 @@ impl RunError {
     /// The same, for a failure that came after the commit.
     pub(crate) fn after_commit(self) -> Self {
         RunError::RejectsAfterCommit(Box::new(self))
+    }
+}
+
+/// What another run had otherwise.
+fn otherwise(known: &Known) -> String {
+    match known.differs.as_str() {
+        "" => String::new(),
+        differs => format!("; since then differs: {differs}"),
+    }
+}
+
+fn in_what(differs: &str) -> String {
+    match differs {
+        "" => String::new(),
+        differs => format!(": {differs}"),
+    }
+}
+
+fn beside(own: bool) -> &'static str {
+    if own {
+        "\nlet it end, or stop it; where that process is lost to you, `--resume --take-over` takes the run from it"
+    } else {
+        "\nthe two would mix, or have rows in common: run again when it has ended"
     }
 }
 

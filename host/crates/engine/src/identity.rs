@@ -1,71 +1,256 @@
-//! Whether two runs are the same: what decides what a row becomes, and what the input is.
+//! What an input is: digests of its lines under the key of the sink's books.
 //!
-//! Owns the digests by which a run is recognised; refuses secrets, of which sixteen bits are told.
+//! Owns what of an input counts, and how a digest of few rows is kept from being guessed; refuses
+//! to compare without the key.
 
-use glovebox_core::{Chunk, Digest, Source};
+use std::collections::HashMap;
+use std::num::NonZero;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use glovebox_core::{Chunk, Digest, Mark, Secret};
+use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest as _, Sha256};
 
-use crate::arm::ArmedStep;
-use crate::plan::Plan;
+/// Inputs and pieces of fewer rows, or lines, have no digest that costs a single guess a single hash: whoever
+/// has the key and knows the other cells would find a masked one by trying its values.
+const FEW_ROWS: u64 = 64;
+/// Rounds of PBKDF2 over the digest of so few.
+const ROUNDS: NonZero<u32> = match NonZero::new(100_000) {
+    Some(rounds) => rounds,
+    None => NonZero::<u32>::MIN,
+};
 
-/// SHA-256 over all that decides what a row becomes, in hexadecimal: the source's dialect and
-/// columns, each step's plugin, options, grants and keys, and the sink's columns. Limits, paths
-/// and the number of workers are not in it.
-pub(crate) fn plan_digest(plan: &Plan, steps: &[ArmedStep<'_>], source: &dyn Source) -> String {
-    let mut hash = Sha256::new();
-    let mut say = |what: &str, value: &str| {
-        // Lengths, so that no two lists of parts read the same.
-        hash.update((what.len() as u64).to_be_bytes());
-        hash.update(what);
-        hash.update((value.len() as u64).to_be_bytes());
-        hash.update(value);
-    };
-    say("glovebox-plan", "1");
-    say("dialect", &source.dialect());
-    say("columns", &format!("{:?}", plan.source));
-    for step in steps {
-        let planned = step.planned;
-        say("step", &planned.name);
-        say("plugin", planned.plugin.sha256());
-        say("with", &planned.config);
-        say("grants", &format!("{:?}", planned.grants));
-        say("keyed", &format!("{:?}", step.keyed));
-        say("keys", &step.keys.check_value().to_string());
-    }
-    say("sink", &format!("{:?}", plan.sink));
-    hex(&hash.finalize())
+/// The key of a sink's books, made ready.
+#[derive(Clone)]
+pub(crate) struct Key {
+    lines: [u8; 32],
+    marks: Hmac<Sha256>,
+    chunks: Hmac<Sha256>,
+    stretched: [u8; 32],
+    check: u16,
+    /// What was stretched already.
+    few: Arc<Mutex<HashMap<Digest, Digest>>>,
 }
 
-/// Bytes of a chunk's digest that are kept. The books stand beside masked rows, for others to read:
-/// a whole digest of a chunk of one row would tell who tries all values of its masked cell which one
-/// it was. Sixteen bits find an input that was changed by accident, and leave too many to guess.
-const KEPT: usize = 2;
-
-/// Digest of a chunk, cut: its bytes, and how many rows behind them were too large to hold.
-pub(crate) fn chunk_digest(chunk: &Chunk) -> Digest {
-    let mut hash = Sha256::new();
-    hash.update((chunk.bytes.len() as u64).to_be_bytes());
-    hash.update(&chunk.bytes);
-    hash.update((chunk.rejects.len() as u64).to_be_bytes());
-    let mut digest = Digest::default();
-    for (kept, byte) in digest.iter_mut().zip(hash.finalize()).take(KEPT) {
-        *kept = byte;
+impl Key {
+    /// Keys for each use are derived, so that no digest of one kind is one of another.
+    pub(crate) fn new(secret: &Secret) -> Self {
+        let derive = |name: &str| -> [u8; 32] {
+            let mut hmac = keyed(secret.expose());
+            hmac.update(b"glovebox-identity-2 ");
+            hmac.update(name.as_bytes());
+            hmac.finalize().into_bytes().into()
+        };
+        let [first, second, ..] = derive("check");
+        Key {
+            lines: derive("lines"),
+            marks: keyed(&derive("marks")),
+            chunks: keyed(&derive("chunks")),
+            stretched: derive("stretched"),
+            check: u16::from_be_bytes([first, second]),
+            few: Arc::default(),
+        }
     }
-    digest
+
+    /// A key for a run whose sink keeps no books, and forgets it.
+    pub(crate) fn passing() -> Result<Self, getrandom::Error> {
+        let mut random = [0; 32];
+        getrandom::fill(&mut random)?;
+        Ok(Key::new(&Secret::new(random.to_vec())))
+    }
+
+    /// Tells it from others: sixteen bits, so that a key that a person chose is not found by them.
+    pub(crate) fn check(&self) -> u16 {
+        self.check
+    }
+
+    /// Reads a chunk's lines.
+    pub(crate) fn read(&self, chunk: &Chunk) -> Lines {
+        self.read_lines(chunk, |_, _| {})
+    }
+
+    /// The same; `each` is told of each line: all up to it, and the byte behind it.
+    pub(crate) fn read_lines(&self, chunk: &Chunk, mut each: impl FnMut(&Lines, usize)) -> Lines {
+        // One whole block, which is hashed once a chunk.
+        let mut start = Sha256::new();
+        start.update(self.lines);
+        start.update(Sha256::digest(
+            chunk.head.as_deref().map(trimmed).unwrap_or_default(),
+        ));
+        let mut lines = Lines::default();
+        let take = |lines: &mut Lines, line: &[u8]| {
+            let mut hash = start.clone();
+            hash.update(line);
+            lines.add(&hash.finalize().into());
+        };
+        let all = chunk.bytes.len();
+        if chunk.first_line.is_some() {
+            let mut from = 0;
+            let ends = memchr::memchr_iter(b'\n', &chunk.bytes).map(|at| at + 1);
+            for end in ends.chain([all]) {
+                let line = trimmed(chunk.bytes.get(from..end).unwrap_or_default());
+                from = end;
+                if !line.is_empty() {
+                    take(&mut lines, line);
+                    lines.weight += 1;
+                    each(&lines, end);
+                }
+            }
+        } else {
+            // What stands for the rows of a source without lines.
+            take(&mut lines, &chunk.bytes);
+            lines.weight += chunk.rows;
+            each(&lines, all);
+        }
+        for _ in &chunk.rejects {
+            // A record that was too large to hold: that there was one is all that is known.
+            take(&mut lines, b"\n");
+            lines.weight += 1;
+            each(&lines, all);
+        }
+        lines.rows = chunk.rows + chunk.rejects.len() as u64;
+        lines
+    }
+
+    /// Digest of a chunk, whose lines come in their order.
+    pub(crate) fn chunk(&self, before: &Input, lines: &Lines) -> Digest {
+        if lines.rows >= FEW_ROWS {
+            return self.of_chunk(lines);
+        }
+        let upto = before.with(lines);
+        let mark = self.mark(&upto);
+        if upto.weight < FEW_ROWS {
+            return mark.digest;
+        }
+        // Of few rows there is no digest of their own, but only one with all that came before.
+        let mut hmac = self.chunks.clone();
+        hmac.update(b"behind");
+        hmac.update(&mark.digest);
+        hmac.update(&lines.order.clone().finalize());
+        hmac.finalize().into_bytes().into()
+    }
+
+    /// Digest of a chunk that says the same of its lines wherever in an input they stand; none of
+    /// few rows.
+    pub(crate) fn anywhere(&self, lines: &Lines) -> Option<Digest> {
+        (lines.rows >= FEW_ROWS).then(|| self.of_chunk(lines))
+    }
+
+    fn of_chunk(&self, lines: &Lines) -> Digest {
+        let mut hmac = self.chunks.clone();
+        hmac.update(b"chunk");
+        hmac.update(&lines.rows.to_be_bytes());
+        hmac.update(&lines.order.clone().finalize());
+        hmac.finalize().into_bytes().into()
+    }
+
+    /// What an input is up to here.
+    pub(crate) fn mark(&self, input: &Input) -> Mark {
+        let mut hmac = self.marks.clone();
+        hmac.update(&input.lines.to_be_bytes());
+        for limb in input.sum {
+            hmac.update(&limb.to_be_bytes());
+        }
+        let digest: Digest = hmac.finalize().into_bytes().into();
+        Mark {
+            lines: input.lines,
+            digest: match input.weight {
+                0..FEW_ROWS => self.stretch(digest),
+                _ => digest,
+            },
+        }
+    }
+
+    fn stretch(&self, digest: Digest) -> Digest {
+        let mut few = self.few.lock().unwrap_or_else(PoisonError::into_inner);
+        *few.entry(digest).or_insert_with(|| {
+            let mut stretched = Digest::default();
+            let how = ring::pbkdf2::PBKDF2_HMAC_SHA256;
+            ring::pbkdf2::derive(how, ROUNDS, &self.stretched, &digest, &mut stretched);
+            stretched
+        })
+    }
 }
 
-/// Digest of an input: SHA-256 over the digests of its chunks, in their order.
+/// The lines of a chunk, or of its beginning.
 #[derive(Clone, Default)]
-pub(crate) struct InputDigest(Sha256);
+pub(crate) struct Lines {
+    pub(crate) count: u64,
+    /// Rows of the chunk; none yet of its beginning.
+    pub(crate) rows: u64,
+    /// How many lines there are or, without lines, rows.
+    weight: u64,
+    /// Of them in whatever order.
+    sum: Sum,
+    /// Of them in their order.
+    order: Sha256,
+}
 
-impl InputDigest {
-    pub(crate) fn add(&mut self, chunk: &Digest) {
-        self.0.update(chunk);
+impl Lines {
+    fn add(&mut self, line: &[u8; 32]) {
+        self.count += 1;
+        self.order.update(line);
+        let (limbs, _) = line.as_chunks::<8>();
+        for (at, limb) in limbs.iter().enumerate() {
+            if let Some(place) = self.sum.get_mut(at) {
+                *place = place.wrapping_add(u64::from_be_bytes(*limb));
+            }
+        }
+    }
+}
+
+/// Four sums of pseudorandom numbers modulo 2⁶⁴: who does not know the key cannot make two sets of
+/// lines whose sums are one (Bellare and Micciancio 1997; Clarke et al. 2003, MSet-Add-Hash).
+type Sum = [u64; 4];
+
+/// An input, as far as it has been read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Input {
+    pub(crate) lines: u64,
+    pub(crate) rows: u64,
+    weight: u64,
+    sum: Sum,
+}
+
+impl Input {
+    /// The same with these lines behind it.
+    pub(crate) fn with(&self, lines: &Lines) -> Input {
+        let mut sum = self.sum;
+        for (place, more) in sum.iter_mut().zip(lines.sum) {
+            *place = place.wrapping_add(more);
+        }
+        Input {
+            lines: self.lines + lines.count,
+            rows: self.rows + lines.rows,
+            weight: self.weight + lines.weight,
+            sum,
+        }
     }
 
-    pub(crate) fn finish(self) -> Digest {
-        self.0.finalize().into()
+    /// What came behind `earlier`.
+    pub(crate) fn since(&self, earlier: &Input) -> Input {
+        let mut sum = self.sum;
+        for (place, less) in sum.iter_mut().zip(earlier.sum) {
+            *place = place.wrapping_sub(less);
+        }
+        Input {
+            lines: self.lines - earlier.lines,
+            rows: self.rows.saturating_sub(earlier.rows),
+            weight: self.weight.saturating_sub(earlier.weight),
+            sum,
+        }
     }
+}
+
+/// A line without its end.
+fn trimmed(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    // Keys of any length are taken; a longer one than a block is hashed.
+    Hmac::new_from_slice(key).unwrap_or_else(|_| Hmac::new(&Default::default()))
 }
 
 /// A name for a new run: when it began, and 48 random bits.
@@ -73,30 +258,10 @@ pub(crate) fn new_run() -> Result<String, getrandom::Error> {
     let mut random = [0; 6];
     getrandom::fill(&mut random)?;
     let now = chrono::Utc::now().format("%Y%m%dT%H%M%S");
-    Ok(format!("{now}-{}", hex(&random)))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    let random: String = random.iter().map(|b| format!("{b:02x}")).collect();
+    Ok(format!("{now}-{random}"))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_digest_tells_chunks_apart_and_no_cell_can_be_found_by_it() {
-        let digest = |bytes: &[u8]| {
-            chunk_digest(&Chunk {
-                bytes: bytes.to_vec(),
-                ..Chunk::default()
-            })
-        };
-        assert_eq!(digest(b"1,ann"), digest(b"1,ann"));
-        assert_ne!(digest(b"1,ann"), digest(b"1,bob"));
-        let cells = (0..200_000_u32).map(|n| digest(format!("{n:09}").as_bytes()));
-        let distinct: std::collections::HashSet<_> = cells.collect();
-        assert!(distinct.len() <= 1 << 16, "{}", distinct.len());
-        assert!(distinct.len() > 60_000, "{}", distinct.len());
-    }
-}
+#[path = "identity_tests.rs"]
+mod tests;

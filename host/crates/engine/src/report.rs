@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use glovebox_core::{
-    ChunkRecord, Earlier, Published, Reject, RejectCount, Rerun, RowCounts, RunOutcome, RunReport,
-    Source, StepReport,
+    ChunkRecord, Earlier, OnlyNew, Published, Reject, RejectCount, Rerun, RowCounts, RunOutcome,
+    RunReport, Source, StepReport,
 };
 
 use crate::error::RunError;
@@ -101,6 +101,11 @@ impl Ledger {
             self.add(chunk.rows, &Summary::from_json(&chunk.summary));
         }
         self.report.resumed_rows = self.report.rows.read;
+    }
+
+    /// The rows before those that it is for.
+    pub(crate) fn only_new(&mut self, behind: OnlyNew) {
+        self.report.only_new = Some(behind);
     }
 
     pub(crate) fn reached(&mut self, position: u64) {

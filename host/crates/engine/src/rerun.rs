@@ -195,7 +195,7 @@ pub(crate) fn look(
     let Some(past) = sink.past(&job.pipeline)? else {
         return Ok(None);
     };
-    let is_of_this = |run: &Earlier| run.digest == Some(met.digest) && run.length == job.length;
+    let is_of_this = |run: &Earlier| run.whole == Some(met.input);
     let named = |of: Option<&str>| only.left_by().is_none_or(|name| of == Some(name));
     // The same call once more, whichever run has rejected rows of these numbers since.
     let alone = only.plan(&job.plan, None);
@@ -217,12 +217,13 @@ pub(crate) fn look(
             break;
         }
     }
-    let history = sink.history(&job.pipeline, &job.plan)?.unwrap_or_default();
+    let history = sink.history()?.unwrap_or_default();
+    let own = |run: &Earlier| run.pipeline == job.pipeline;
     // What is gone on with was looked at when it began.
     let asked = match start {
         Start::Fresh => false,
         Start::Again => true,
-        Start::Resume => history.unfinished.is_some(),
+        Start::Resume => history.running.iter().any(own),
     };
     let Some((place, base)) = base else {
         if !asked && !corrected {

@@ -14,26 +14,32 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use glovebox_core::{
-    Chunk, ChunkReader, Decoder, Digest, Identity, Job, Published, Rerun, Revise, RunReport, Sink,
-    SinkError, Source, Totals,
+    Chunk, ChunkReader, Decoder, Earlier, History, Identity, Job, Mark, OnlyNew, Published, Rerun,
+    Revise, RunReport, Sink, SinkError, Source, Totals,
 };
 
 use crate::arm::ArmedStep;
 use crate::error::RunError;
-use crate::identity::{InputDigest, new_run, plan_digest};
+use crate::identity::{Input, Key, new_run};
 use crate::manifest::model::AtMost;
+use crate::parts::{Parts, plan_digest};
 use crate::plan::Plan;
 use crate::rejects::RejectsFile;
 use crate::report::{Ledger, exceeded};
 use crate::rerun::look;
-use crate::selection::Selection;
+use crate::selection::{Asked, Selection};
 use crate::stage::Stage;
-use crate::start::{Beginning, Start, begin};
+use crate::start::{Beginning, Candidate, Peeked, Start, begin};
+
 use crate::summary::Summary;
 use crate::worker::{Alarm, Done, Fate, Stored, Worker, batch_rows};
 
 /// Chunks in flight for each worker: one at work, one waiting, one done and not yet written.
 const CHUNKS_A_WORKER: usize = 3;
+/// How often the books may change between the look into them and the beginning.
+const LOOKS: usize = 50;
+/// How long a run that has begun elsewhere may take to say how its input begins.
+const BEGINNING: Duration = Duration::from_secs(10);
 /// How often progress is shown and a request to stop is looked at.
 pub(crate) const HEARTBEAT: Duration = Duration::from_millis(100);
 
@@ -57,6 +63,10 @@ pub struct Run<'a> {
     pub workers: usize,
     /// What is done about an earlier run.
     pub start: Start,
+    /// Whether rows at the input's beginning that an earlier run has stored are passed over.
+    pub only_new: bool,
+    /// Whether a run that is living may be taken from its process.
+    pub take_over: bool,
     /// The rows to run, where an earlier run rejected them; none is all.
     pub only: Option<&'a Selection>,
     /// Told what cannot be known for sure, before the first row.
@@ -84,52 +94,108 @@ impl Run<'_> {
         show: &mut dyn FnMut(Progress),
     ) -> Result<RunReport, RunError> {
         let started = Instant::now();
+        let parts = Parts::of(self.plan, self.steps, self.source);
         let mut job = Job {
             run: new_run().map_err(RunError::Random)?,
-            resume: false,
             pipeline: self.name.to_owned(),
             plan: plan_digest(self.plan, self.steps, self.source),
+            parts: parts.to_json(),
             source: self.source.describe(),
-            length: match self.source.identity() {
-                Identity::Length(length) => Some(length),
-                Identity::Beginning | Identity::Place => None,
-            },
             revise: Revise(Summary::revised),
-            seen: None,
+            ..Job::default()
         };
-        let rerun = self.rerun(&mut job, stop)?;
-        let chunks = self.source.chunks()?;
-        let history = self.sink.history(&job.pipeline, &job.plan)?;
-        let (job, chunks) = match begin(self.start, history, job, self.source, chunks, stop)? {
-            Beginning::Job(job, chunks) => (job, chunks),
-            Beginning::Finished(earlier) => {
-                let mut rejects = RejectsFile::create(self.rejects, true)?;
-                self.rejects_from_books(&earlier.run, &mut rejects)?;
-                rejects.publish()?;
-                return Ok(Ledger::new(&self, &earlier.run, rerun).finished(&earlier));
-            }
-        };
+        let mut history = self.settled(stop)?;
+        let mut key = self.key(history.as_ref())?;
+        let rerun = self.rerun(&mut job, &key, stop)?;
+        let mut chunks = Peeked::new(self.source.chunks()?);
         let decoders: Vec<_> = (0..self.workers.max(1))
             .map(|_| self.source.decoder())
             .collect::<Result<_, _>>()?;
-        let mut rejects = RejectsFile::create(self.rejects, job.resume)?;
-        let columns = self.plan.sink.with_natives(&self.source.natives());
-        let stored = self.sink.open(&job, &columns)?;
+        if self.start != Start::Again
+            && let Some(history) = &history
+        {
+            let unknown = unknown(&history.held, &key);
+            if unknown > 0 {
+                (self.note)(&format!(
+                    "{unknown} earlier runs into this target are in books of an earlier version, or \
+                     under another `identity-key`: whether this input is among theirs cannot be told"
+                ));
+            }
+        }
+        let mut looks = 0;
+        let (job, from, after, rejects, stored) = loop {
+            // Without books there is no key yet, and no run to compare with.
+            let books = history.as_ref().and_then(|h| h.key.as_ref());
+            job.key = books.map(|_| key.check());
+            let mut candidate = Candidate {
+                start: self.start,
+                only_new: self.only_new,
+                take_over: self.take_over,
+                parts: &parts,
+                key: &key,
+                source: self.source,
+                sink: &mut *self.sink,
+                chunks: &mut chunks,
+                stop,
+            };
+            let (decided, from, after) = match begin(&mut candidate, history, job.clone())? {
+                Beginning::Job(job, from, after) => (job, from, after),
+                Beginning::Finished(earlier) => {
+                    let mut rejects = RejectsFile::create(self.rejects, true)?;
+                    self.rejects_from_books(&earlier.run, &mut rejects)?;
+                    rejects.publish()?;
+                    return Ok(Ledger::new(&self, &earlier.run, rerun).finished(&earlier));
+                }
+            };
+            let rejects = RejectsFile::create(self.rejects, decided.resume)?;
+            let columns = self.plan.sink.with_natives(&self.source.natives());
+            match self.sink.open(&decided, &columns) {
+                Ok(stored) => break (decided, from, after, rejects, stored),
+                Err(SinkError::Overtaken { .. }) if looks < LOOKS => looks += 1,
+                Err(error) => return Err(error.into()),
+            }
+            history = self.settled(stop)?;
+            key = self.key(history.as_ref())?;
+        };
+        if let Some(secret) = self.sink.key() {
+            key = Key::new(&secret);
+        }
+        if self.can_look_ahead()
+            && stored.is_empty()
+            && let Some(first) = chunks.first()?
+        {
+            let first = key.mark(&Input::default().with(&key.read(first)));
+            self.sink.begins(&first, key.check())?;
+        }
 
         let mut ledger = Ledger::new(&self, &job.run, rerun);
         ledger.resume(&stored);
+        let mut rejects = rejects;
+        let asked = match self.only {
+            Some(only) => Asked::Rejects(only),
+            None => Asked::From(from),
+        };
         let stored = Stored::new(&job.run, &stored, self.source.is_live());
         let published = self
             .move_rows(
                 chunks,
                 decoders,
+                (&key, asked),
                 &stored,
                 &mut rejects,
                 &mut ledger,
                 stop,
                 show,
             )
-            .and_then(|digest| self.commit(digest, &mut rejects, &mut ledger));
+            .and_then(|(input, all)| {
+                if self.only_new || from > 0 {
+                    ledger.only_new(OnlyNew {
+                        after_run: after,
+                        passed_over: from.min(all),
+                    });
+                }
+                self.commit(input, &mut rejects, &mut ledger)
+            });
         let (published, refused) = match published {
             Ok(published) => published,
             Err(error @ RunError::Sink(SinkError::Unknown { .. })) => {
@@ -158,7 +224,7 @@ impl Run<'_> {
     /// whether it refused rows that had counted as stored.
     fn commit(
         &mut self,
-        digest: Digest,
+        input: Mark,
         rejects: &mut RejectsFile,
         ledger: &mut Ledger,
     ) -> Result<(Published, bool), RunError> {
@@ -166,7 +232,7 @@ impl Run<'_> {
         loop {
             let rows = ledger.balance()?;
             rejects.sync()?;
-            let published = self.end(&Totals { rows, digest })?;
+            let published = self.end(&Totals { rows, input })?;
             if published.refused.is_empty() {
                 return Ok((published, any));
             }
@@ -188,13 +254,48 @@ impl Run<'_> {
         })
     }
 
+    /// The key of the books; of a sink that keeps none, any.
+    fn key(&self, history: Option<&History>) -> Result<Key, RunError> {
+        match history.and_then(|history| history.key.as_ref()) {
+            Some(secret) => Ok(Key::new(secret)),
+            None => Key::passing().map_err(RunError::Random),
+        }
+    }
+
+    fn can_look_ahead(&self) -> bool {
+        self.source.identity() == Identity::Lines
+    }
+
+    /// What the books say once each run that is under way has said how its input begins.
+    fn settled(&mut self, stop: &AtomicBool) -> Result<Option<History>, RunError> {
+        let since = Instant::now();
+        loop {
+            let history = self.sink.history()?;
+            let silent = history.iter().flat_map(|h| &h.running).any(|run| {
+                run.living.is_some() && run.beginning.is_none() && run.pipeline != self.name
+            });
+            if !silent || since.elapsed() > BEGINNING {
+                return Ok(history);
+            }
+            if stop.load(Ordering::Relaxed) {
+                return Err(RunError::Cancelled);
+            }
+            std::thread::sleep(HEARTBEAT);
+        }
+    }
+
     /// Of a run over rejects: whether the input has those rows, and what the books say of them. It
     /// is known by them from here on.
-    fn rerun(&mut self, job: &mut Job, stop: &AtomicBool) -> Result<Option<Rerun>, RunError> {
+    fn rerun(
+        &mut self,
+        job: &mut Job,
+        key: &Key,
+        stop: &AtomicBool,
+    ) -> Result<Option<Rerun>, RunError> {
         let Some(only) = self.only else {
             return Ok(None);
         };
-        let met = only.meet(self.source, stop)?;
+        let met = only.meet(self.source, key, stop)?;
         let of_run = look(self.sink, job, only, &met, self.start)?;
         if of_run.is_none() {
             (self.note)(&only.unknown());
@@ -220,18 +321,19 @@ impl Run<'_> {
         rejects.sync()
     }
 
-    /// Everything between the first chunk and the commit. Returns the input's digest.
+    /// Everything between the first chunk and the commit. Returns what the input is, and its rows.
     #[allow(clippy::too_many_arguments)]
     fn move_rows(
         &mut self,
-        chunks: Box<dyn ChunkReader>,
+        chunks: Peeked,
         decoders: Vec<Box<dyn Decoder>>,
+        (key, asked): (&Key, Asked<'_>),
         stored: &Stored<'_>,
         rejects: &mut RejectsFile,
         ledger: &mut Ledger,
         stop: &AtomicBool,
         show: &mut dyn FnMut(Progress),
-    ) -> Result<Digest, RunError> {
+    ) -> Result<(Mark, u64), RunError> {
         let in_flight = decoders.len() * CHUNKS_A_WORKER;
         let (return_token, tokens) = bounded(in_flight);
         for _ in 0..in_flight {
@@ -265,7 +367,8 @@ impl Run<'_> {
                         encoder: self.sink.encoder(),
                         batch_rows: batch_rows(self.steps),
                         stored,
-                        only: self.only,
+                        asked,
+                        key,
                         rows: &rows,
                         halt: &halt,
                     };
@@ -277,7 +380,7 @@ impl Run<'_> {
 
             let written = (|| {
                 let mut waiting: BTreeMap<u64, Done> = BTreeMap::new();
-                let mut input = InputDigest::default();
+                let mut input = Input::default();
                 let mut skipped = 0;
                 let mut next = 0;
                 loop {
@@ -294,16 +397,24 @@ impl Run<'_> {
                         // All have ended; a chunk that is missing went down with a panic.
                         Err(RecvTimeoutError::Disconnected) if waiting.is_empty() => {
                             stored.all_met(skipped)?;
-                            return Ok(input.finish());
+                            return Ok((key.mark(&input), input.rows));
                         }
                         Err(RecvTimeoutError::Disconnected) => return Err(RunError::Panicked),
                     }
                     while let Some(done) = waiting.remove(&next) {
                         ledger.reached(done.position);
-                        input.add(&done.digest);
+                        let digest = key.chunk(&input, &done.lines);
+                        stored.is_the_same(done.index, &digest)?;
+                        input = input.with(&done.lines);
                         match done.fate {
                             Fate::Through(through) => {
-                                let (chunk, summary) = *through;
+                                let (mut chunk, summary) = *through;
+                                chunk.record.digest = digest;
+                                let mark = key.mark(&input);
+                                if next == 0 && !self.can_look_ahead() {
+                                    self.sink.begins(&mark, key.check())?;
+                                }
+                                chunk.record.upto = Some(mark);
                                 ledger.add(chunk.record.rows, &summary);
                                 rejects.write(&chunk.rejects)?;
                                 self.sink.write(chunk)?;
@@ -322,19 +433,25 @@ impl Run<'_> {
             for worker in workers {
                 panicked |= worker.join().is_err();
             }
-            let digest = written?;
+            let read = written?;
             // All chunks are written, so the reader is at its end, or went down with a panic.
             if panicked || reader.join().is_err() {
                 return Err(RunError::Panicked);
             }
-            Ok(digest)
+            Ok(read)
         })
     }
 }
 
+/// How many runs have stored rows of inputs that cannot be compared under this key.
+fn unknown(held: &[Earlier], key: &Key) -> usize {
+    let other = |run: &&Earlier| run.key != Some(key.check()) && run.rows.stored > 0;
+    held.iter().filter(other).count()
+}
+
 /// The reader's thread: a chunk for each token.
 fn read_chunks(
-    mut chunks: Box<dyn ChunkReader>,
+    mut chunks: Peeked,
     tokens: &Receiver<()>,
     to_workers: &Sender<Chunk>,
     to_writer: &Sender<Result<Done, RunError>>,

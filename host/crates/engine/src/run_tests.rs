@@ -3,8 +3,8 @@
 use std::sync::Mutex;
 
 use glovebox_core::{
-    Batch, ChunkRecord, Decoded, Earlier, Encoded, Encoder, FinishedChunk, History, KeptReject,
-    Origin, RowCounts, RunOutcome, Schema, Seen, SinkError, SourceError,
+    Batch, ChunkRecord, Decoded, Earlier, Encoded, Encoder, FinishedChunk, KeptReject, Origin,
+    RowCounts, RunOutcome, RunState, Schema, Secret, SinkError, SourceError,
 };
 
 use super::*;
@@ -81,7 +81,8 @@ struct Kept(Arc<Mutex<Books>>);
 
 #[derive(Default)]
 struct Books {
-    run: Option<(String, String)>,
+    run: Option<Job>,
+    begins: Option<Mark>,
     chunks: BTreeMap<u64, ChunkRecord>,
     rejects: Vec<KeptReject>,
     finished: Vec<Earlier>,
@@ -114,26 +115,37 @@ impl Sink for Kept {
     fn probe(&mut self, _: &Schema) -> Result<(), SinkError> {
         Ok(())
     }
-    fn history(&mut self, _: &str, plan: &str) -> Result<Option<History>, SinkError> {
+    fn history(&mut self) -> Result<Option<History>, SinkError> {
         let books = self.books();
         let rows = RowCounts {
             stored: books.chunks.len() as u64,
             ..RowCounts::default()
         };
-        let unfinished = books.run.clone().map(|(run, plan)| Earlier {
-            run,
-            plan,
-            rows,
-            ..Earlier::default()
-        });
-        let mut finished = books.finished.clone();
-        finished.retain(|e| e.plan == plan);
+        let running: Vec<_> = books.run.iter().map(|job| earlier(job, rows)).collect();
+        let mut held = books.finished.clone();
+        held.reverse();
+        held.extend(running.clone());
         Ok((!books.forgets).then_some(History {
             appends: true,
-            seen: Seen::default(),
-            unfinished,
-            finished,
+            key: self.key(),
+            running,
+            held,
+            ..History::default()
         }))
+    }
+    fn key(&self) -> Option<Secret> {
+        Some(Secret::new(vec![1; 32]))
+    }
+    fn begins(&mut self, with: &Mark, key: u16) -> Result<(), SinkError> {
+        let mut books = self.books();
+        books.begins = Some(*with);
+        if let Some(job) = &mut books.run {
+            job.key = Some(key);
+        }
+        Ok(())
+    }
+    fn chunks(&mut self, _: &str) -> Result<Vec<ChunkRecord>, SinkError> {
+        Ok(self.books().chunks.values().cloned().collect())
     }
     fn past(&mut self, _: &str) -> Result<Option<Vec<Earlier>>, SinkError> {
         Ok(Some(self.books().finished.clone()))
@@ -144,7 +156,7 @@ impl Sink for Kept {
             books.chunks.clear();
             books.rejects.clear();
         }
-        books.run = Some((job.run.clone(), job.plan.clone()));
+        books.run = Some(job.clone());
         Ok(books.chunks.values().cloned().collect())
     }
     fn encoder(&self) -> Box<dyn Encoder> {
@@ -177,16 +189,14 @@ impl Sink for Kept {
     }
     fn commit(&mut self, totals: &Totals) -> Result<Published, SinkError> {
         let mut books = self.books();
-        let (run, plan) = books.run.take().unwrap();
-        let first_chunk = books.chunks.get(&0).map(|c| c.digest);
-        books.finished.push(Earlier {
-            run,
-            plan,
-            digest: Some(totals.digest),
-            first_chunk,
-            rows: totals.rows,
-            ..Earlier::default()
-        });
+        let job = books.run.take().unwrap();
+        let finished = Earlier {
+            state: RunState::Finished,
+            whole: Some(totals.input),
+            beginning: books.begins,
+            ..earlier(&job, totals.rows)
+        };
+        books.finished.push(finished);
         Ok(Published::default())
     }
     fn rejects(&mut self, _: &str, each: &mut dyn FnMut(KeptReject)) -> Result<(), SinkError> {
@@ -197,6 +207,19 @@ impl Sink for Kept {
     }
     fn abort(&mut self) -> u64 {
         self.rows()
+    }
+}
+
+fn earlier(job: &Job, rows: RowCounts) -> Earlier {
+    Earlier {
+        run: job.run.clone(),
+        pipeline: job.pipeline.clone(),
+        plan: job.plan.clone(),
+        parts: job.parts.clone(),
+        key: job.key,
+        appends: true,
+        rows,
+        ..Earlier::default()
     }
 }
 
@@ -243,6 +266,8 @@ fn run_within(
         at_most,
         workers: 2,
         start,
+        only_new: false,
+        take_over: false,
         only: None,
         note: &|_| {},
     }
@@ -347,7 +372,7 @@ fn rows_are_added_twice_only_if_that_is_asked_for() {
     first.unwrap();
     let (second, _) = run_into(&sink, Start::Fresh, fourths);
     assert!(
-        matches!(second, Err(RunError::Already { stored: 15, .. })),
+        matches!(&second, Err(RunError::Already(known)) if known.stored == 15),
         "{second:?}"
     );
     assert_eq!(sink.books().finished.len(), 1);
@@ -370,7 +395,7 @@ fn an_unfinished_run_is_not_passed_over_in_silence() {
     sink.books().breaks_at = None;
     let (second, _) = run_into(&sink, Start::Fresh, fourths);
     assert!(
-        matches!(second, Err(RunError::Unfinished { stored: 5, .. })),
+        matches!(&second, Err(RunError::Unfinished(known)) if known.stored == 5),
         "{second:?}"
     );
 }
@@ -385,7 +410,7 @@ fn a_run_goes_on_with_the_same_plan_and_input_only() {
         sink
     };
     let sink = broken();
-    sink.books().run.as_mut().unwrap().1 = "another plan".into();
+    sink.books().run.as_mut().unwrap().plan = "another plan".into();
     let (ended, _) = run_into(&sink, Start::Resume, fourths);
     assert!(
         matches!(ended, Err(RunError::PlanChanged { .. })),

@@ -13,13 +13,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arrow_array::BooleanArray;
 use arrow_schema::ArrowError;
 use glovebox_core::shown::printable;
-use glovebox_core::{Chunk, Decoded, Digest, Identity, Source};
+use glovebox_core::{Chunk, Decoded, Identity, Mark, Source};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::RunError;
-use crate::identity::{InputDigest, chunk_digest};
+use crate::identity::{Input, Key};
 use crate::rerun::RerunError;
 
 /// Rows that a run over rejects may have: eight bytes are kept of each.
@@ -30,6 +30,8 @@ const LONGEST_LINE: u64 = 1 << 20;
 const FOR_ROWS: char = '+';
 /// Between that and the run that rejected them.
 const OF_RUN: char = '@';
+/// Between the digest of a plan and the first row that it is for.
+const FROM: char = '>';
 /// Bytes of the rows' digest that are kept: enough to tell lists apart.
 const KEPT: usize = 16;
 
@@ -58,8 +60,34 @@ struct Line {
 /// What an input is, once all of it was read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Met {
-    pub(crate) digest: Digest,
+    pub(crate) input: Mark,
     pub(crate) rows: u64,
+}
+
+/// Which rows of an input a run is for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Asked<'a> {
+    /// Those that an earlier run rejected.
+    Rejects(&'a Selection),
+    /// Those from this one on; all from 0.
+    From(u64),
+}
+
+impl Asked<'_> {
+    /// How many of `count` rows from `first` on it is for.
+    pub(crate) fn of(&self, first: u64, count: u64) -> u64 {
+        match self {
+            Asked::Rejects(only) => only.within(first, count).len() as u64,
+            Asked::From(from) => (first + count).saturating_sub(first.max(*from)),
+        }
+    }
+
+    fn is_for(&self, row: u64) -> bool {
+        match self {
+            Asked::Rejects(only) => only.rows.binary_search(&row).is_ok(),
+            Asked::From(from) => row >= *from,
+        }
+    }
 }
 
 impl Selection {
@@ -190,20 +218,25 @@ impl Selection {
     }
 
     /// Reads the whole input once, and sees that it has the rows, in the files that the list names.
-    pub(crate) fn meet(&self, source: &dyn Source, stop: &AtomicBool) -> Result<Met, RunError> {
+    pub(crate) fn meet(
+        &self,
+        source: &dyn Source,
+        key: &Key,
+        stop: &AtomicBool,
+    ) -> Result<Met, RunError> {
         match source.identity() {
-            Identity::Length(_) => {}
+            Identity::Lines => {}
             Identity::Beginning => return Err(RerunError::ReadOnce.into()),
             Identity::Place => return Err(RerunError::Database.into()),
         }
         let mut chunks = source.chunks()?;
-        let mut digest = InputDigest::default();
+        let mut input = Input::default();
         let mut rows = 0;
         while let Some(chunk) = chunks.next_chunk()? {
             if stop.load(Ordering::Relaxed) {
                 return Err(RunError::Cancelled);
             }
-            digest.add(&chunk_digest(&chunk));
+            input = input.with(&key.read(&chunk));
             rows = chunk.first_row + chunk.rows + chunk.rejects.len() as u64;
             self.same_file(&chunk, source.file(chunk.part).as_deref())?;
         }
@@ -215,7 +248,7 @@ impl Selection {
             }
             .into()),
             _ => Ok(Met {
-                digest: digest.finish(),
+                input: key.mark(&input),
                 rows,
             }),
         }
@@ -274,9 +307,29 @@ pub(crate) fn without_base(plan: &str) -> &str {
     plan.split_once(OF_RUN).map_or(plan, |(plan, _)| plan)
 }
 
-/// Leaves of what was decoded the rows that are wanted, which are ascending.
-pub(crate) fn pick(decoded: &mut Decoded, wanted: &[u64]) -> Result<(), ArrowError> {
-    let is_wanted = |row: u64| wanted.binary_search(&row).is_ok();
+/// A plan for the rows from this one on.
+pub(crate) fn only_from(plan: &str, row: u64) -> String {
+    match row {
+        0 => plan.to_owned(),
+        row => format!("{plan}{FROM}{row}"),
+    }
+}
+
+/// The first row that a plan is for.
+pub(crate) fn from_row(plan: &str) -> u64 {
+    plan.split_once(FROM)
+        .and_then(|(_, row)| row.parse().ok())
+        .unwrap_or(0)
+}
+
+/// A plan, whichever row it begins with.
+pub(crate) fn whole_plan(plan: &str) -> &str {
+    plan.split_once(FROM).map_or(plan, |(plan, _)| plan)
+}
+
+/// Leaves of what was decoded the rows that are asked for.
+pub(crate) fn pick(decoded: &mut Decoded, asked: &Asked<'_>) -> Result<(), ArrowError> {
+    let is_wanted = |row: u64| asked.is_for(row);
     decoded.rejects.retain(|reject| is_wanted(reject.row));
     let batches = std::mem::take(&mut decoded.batches);
     for batch in batches {

@@ -1,19 +1,23 @@
-//! How a run begins: anew, or where an earlier one of the same plan died.
+//! How a run begins: anew, behind what is stored already, or where an earlier one died.
 //!
-//! Owns the look into the sink's books before the first row; refuses to add the same rows twice
-//! unless that is asked for, and to go on with another input or plan.
+//! Owns the decision, by what the sink's books say of its target; refuses to add the same rows
+//! twice unless that is asked for, to go on with another input or plan, and to work beside a run
+//! that is living where the two would mix.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use glovebox_core::{
-    Chunk, ChunkReader, Digest, Earlier, History, Identity, Job, RowCounts, Source, SourceError,
+    Chunk, ChunkReader, ChunkRecord, Earlier, History, Identity, Job, RowCounts, RunState, Sink,
+    Source, SourceError,
 };
 
-use crate::error::RunError;
-use crate::identity::{InputDigest, chunk_digest};
-use crate::selection::rows_of;
+use crate::error::{Known, RunError};
+use crate::identity::{Input, Key};
+use crate::parts::{Parts, shown};
+use crate::recognise::{Look, Verdict};
+use crate::selection::{from_row, only_from, rows_of, whole_plan};
 
-/// What is done about an earlier run.
+/// What is done about earlier runs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Start {
     /// Begins anew, unless that would add rows a second time.
@@ -27,156 +31,344 @@ pub enum Start {
 
 /// What is to be done.
 pub(crate) enum Beginning {
-    /// This job, with the source's chunks.
-    Job(Job, Box<dyn ChunkReader>),
+    /// This job. Rows before the first are passed over: an earlier run has stored them.
+    Job(Job, u64, Option<String>),
     /// Nothing: a resumed run had finished.
-    Finished(Earlier),
+    Finished(Box<Earlier>),
+}
+
+/// A run that is to be decided on.
+pub(crate) struct Candidate<'a> {
+    pub(crate) start: Start,
+    /// Whether rows at the input's beginning that are stored already are passed over.
+    pub(crate) only_new: bool,
+    /// Whether a living run may be taken from its process.
+    pub(crate) take_over: bool,
+    pub(crate) parts: &'a Parts,
+    /// The key of the books that were looked into.
+    pub(crate) key: &'a Key,
+    pub(crate) source: &'a dyn Source,
+    pub(crate) sink: &'a mut dyn Sink,
+    pub(crate) chunks: &'a mut Peeked,
+    pub(crate) stop: &'a AtomicBool,
 }
 
 /// Decides by what the sink remembers. `job` is that of a new run.
 pub(crate) fn begin(
-    start: Start,
+    candidate: &mut Candidate<'_>,
     history: Option<History>,
     job: Job,
-    source: &dyn Source,
-    mut chunks: Box<dyn ChunkReader>,
-    stop: &AtomicBool,
 ) -> Result<Beginning, RunError> {
+    let start = candidate.start;
     let Some(history) = history else {
-        return Ok(Beginning::Job(job, chunks));
+        return match candidate.only_new {
+            true => Err(RunError::NothingKnown),
+            false => Ok(Beginning::Job(job, 0, None)),
+        };
     };
+    if candidate.only_new && !history.appends {
+        return Err(RunError::BringsUpToDate);
+    }
     let job = Job {
         seen: Some(history.seen),
         ..job
     };
-    if let Some(earlier) = history.unfinished {
+    candidate.beside(&history, &job)?;
+    let own = history.running.iter().find(|r| r.pipeline == job.pipeline);
+    if let Some(earlier) = own {
         match start {
-            Start::Resume => {
-                return same(&earlier, &job).map(|()| {
-                    let run = earlier.run;
-                    let resumed = Job {
-                        run,
-                        resume: true,
-                        ..job
-                    };
-                    Beginning::Job(resumed, chunks)
-                });
-            }
+            Start::Resume => return candidate.resume(earlier.clone(), history, job),
             Start::Fresh if history.appends && earlier.rows != RowCounts::default() => {
-                return Err(RunError::Unfinished {
-                    run: earlier.run,
-                    started: earlier.started,
-                    stored: earlier.rows.stored,
-                });
+                return Err(RunError::Unfinished(candidate.known(earlier)));
             }
             Start::Fresh | Start::Again => {}
         }
     }
     if start == Start::Again || !history.appends {
-        return Ok(Beginning::Job(job, chunks));
+        return Ok(Beginning::Job(job, 0, None));
     }
-    if source.identity() == Identity::Place {
-        return match history.finished.into_iter().next() {
-            None => Ok(Beginning::Job(job, chunks)),
-            Some(earlier) if start == Start::Resume && same_rows(&earlier, chunks, stop)? => {
-                Ok(Beginning::Finished(earlier))
+    candidate.anew(history.held, job)
+}
+
+impl Candidate<'_> {
+    /// Refuses to work beside a living run where the two would mix.
+    fn beside(&self, history: &History, job: &Job) -> Result<(), RunError> {
+        for other in history.running.iter().filter(|r| r.living.is_some()) {
+            let own = other.pipeline == job.pipeline;
+            let apart = !own && history.appends && other.appends;
+            let asked = own && self.take_over && matches!(self.start, Start::Resume | Start::Again);
+            if !apart && !asked {
+                return Err(RunError::Running {
+                    known: self.known(other),
+                    living: other.living.clone().unwrap_or_default(),
+                    own,
+                });
             }
-            Some(earlier) => Err(RunError::Loaded {
-                run: earlier.run,
-                started: earlier.started,
-                stored: earlier.rows.stored,
-            }),
-        };
+        }
+        Ok(())
     }
-    let twin = match job.length {
-        Some(length) => {
-            let mut same_length = history.finished.into_iter();
-            let mut digest = None;
-            loop {
-                let Some(earlier) = same_length.find(|e| e.length == Some(length)) else {
-                    break None;
+
+    /// A new run into rows that others have added.
+    fn anew(&mut self, held: Vec<Earlier>, job: Job) -> Result<Beginning, RunError> {
+        if rows_of(&job.plan).is_some() {
+            return self.rows_anew(held, job);
+        }
+        // One that has not said yet how its input begins may have this very one.
+        let silent = |run: &&Earlier| run.living.is_some() && run.beginning.is_none();
+        if let Some(silent) = held.iter().find(silent) {
+            self.unless_living(silent)?;
+        }
+        match self.source.identity() {
+            Identity::Place => self.place_anew(held, job),
+            Identity::Lines => match self.look().whole(held)? {
+                Verdict::New => Ok(Beginning::Job(job, 0, None)),
+                Verdict::All(earlier) => self.all_held(earlier, job),
+                Verdict::Grown(earlier, rows) if self.only_new => Ok(behind(job, rows, &earlier)),
+                Verdict::Grown(earlier, rows) => Err(RunError::Grown {
+                    known: self.known(&earlier),
+                    rows,
+                }),
+                Verdict::Some(earlier, rows) => Err(self.held(&earlier, Some(rows))),
+            },
+            Identity::Beginning if self.only_new => Err(RunError::CannotLookAhead),
+            Identity::Beginning if held.is_empty() => Ok(Beginning::Job(job, 0, None)),
+            Identity::Beginning => {
+                let Some(first) = self.chunks.first()?.cloned() else {
+                    return Ok(Beginning::Job(job, 0, None));
                 };
-                // Read whole only where an earlier input had the same length.
-                let known = match digest {
-                    Some(known) => known,
-                    None => *digest.insert(input_digest(source.chunks()?, stop)?),
-                };
-                if earlier.digest == Some(known) {
-                    break Some(earlier);
+                match self.look().beginning(held, &first)? {
+                    Verdict::New => Ok(Beginning::Job(job, 0, None)),
+                    Verdict::All(earlier) => self.all_held(earlier, job),
+                    Verdict::Grown(earlier, rows) | Verdict::Some(earlier, rows) => {
+                        Err(self.held(&earlier, Some(rows)))
+                    }
                 }
             }
         }
-        None if history.finished.is_empty() => None,
-        None => {
-            // A pipe is read once: its beginning has to do.
-            let first = chunks.next_chunk()?;
-            let digest = first.as_ref().map(chunk_digest);
-            chunks = Box::new(Peeked {
-                first,
-                rest: chunks,
+    }
+
+    /// A new run of an input of which an earlier one has all rows.
+    fn all_held(&self, earlier: Box<Earlier>, job: Job) -> Result<Beginning, RunError> {
+        self.unless_living(&earlier)?;
+        let finished = earlier.state == RunState::Finished;
+        let same_plan = whole_plan(&earlier.plan) == job.plan;
+        match finished {
+            true if self.start == Start::Resume && same_plan => Ok(Beginning::Finished(earlier)),
+            true if self.only_new => Ok(behind(job, u64::MAX, &earlier)),
+            _ => Err(self.held(&earlier, None)),
+        }
+    }
+
+    /// A new run over rejects: known by its plan, which names its rows, and by its input.
+    fn rows_anew(&mut self, held: Vec<Earlier>, job: Job) -> Result<Beginning, RunError> {
+        let finished = held.into_iter().filter(|r| r.state == RunState::Finished);
+        let mut twins = finished.filter(|run| run.plan == job.plan).peekable();
+        if twins.peek().is_none() {
+            return Ok(Beginning::Job(job, 0, None));
+        }
+        let mut input = Input::default();
+        let mut chunks = self.source.chunks()?;
+        while let Some(chunk) = self.next(chunks.as_mut())? {
+            input = input.with(&self.key.read(&chunk));
+        }
+        let mark = self.key.mark(&input);
+        match twins.find(|run| run.whole == Some(mark)) {
+            None => Ok(Beginning::Job(job, 0, None)),
+            Some(earlier) if self.start == Start::Resume => {
+                Ok(Beginning::Finished(Box::new(earlier)))
+            }
+            Some(earlier) => Err(self.held(&earlier, None)),
+        }
+    }
+
+    /// A new run from a table, which is the same input whatever it holds by now.
+    fn place_anew(&mut self, held: Vec<Earlier>, job: Job) -> Result<Beginning, RunError> {
+        if self.only_new {
+            return Err(RunError::CannotLookAhead);
+        }
+        let Some(earlier) = held.into_iter().find(|run| run.source == job.source) else {
+            return Ok(Beginning::Job(job, 0, None));
+        };
+        self.unless_living(&earlier)?;
+        if earlier.state != RunState::Finished {
+            return Err(self.held(&earlier, None));
+        }
+        if self.start == Start::Resume && earlier.plan == job.plan {
+            let mut input = Input::default();
+            let mut chunks = self.source.chunks()?;
+            while let Some(chunk) = self.next(chunks.as_mut())? {
+                input = input.with(&self.key.read(&chunk));
+            }
+            if earlier.whole == Some(self.key.mark(&input)) {
+                return Ok(Beginning::Finished(Box::new(earlier)));
+            }
+        }
+        Err(RunError::Loaded(self.known(&earlier)))
+    }
+
+    /// Goes on with a run of this pipeline.
+    fn resume(
+        &mut self,
+        earlier: Earlier,
+        history: History,
+        job: Job,
+    ) -> Result<Beginning, RunError> {
+        let run = earlier.run.clone();
+        // Of one that died before its first chunk there is nothing to compare.
+        let begun = earlier.rows != RowCounts::default();
+        if begun && earlier.key.is_none() {
+            return Err(RunError::OlderBooks(self.known(&earlier)));
+        }
+        if rows_of(&earlier.plan) != rows_of(&job.plan) {
+            return Err(RunError::OtherRows { run });
+        }
+        if whole_plan(&earlier.plan) != job.plan {
+            let before = Parts::from_json(&earlier.parts);
+            let differs = before.map(|before| self.parts.differences(&before));
+            return Err(RunError::PlanChanged {
+                run,
+                differs: list(&differs.unwrap_or_default()),
             });
-            history
-                .finished
-                .into_iter()
-                .find(|e| e.length.is_none() && e.first_chunk.is_some() && e.first_chunk == digest)
         }
-    };
-    match twin {
-        None => Ok(Beginning::Job(job, chunks)),
-        Some(earlier) if start == Start::Resume => Ok(Beginning::Finished(earlier)),
-        Some(earlier) => Err(RunError::Already {
-            run: earlier.run,
-            started: earlier.started,
+        if begun && earlier.key != Some(self.key.check()) {
+            return Err(RunError::KeyChanged { run });
+        }
+        let from = from_row(&earlier.plan);
+        let mut after = None;
+        if self.source.identity() == Identity::Lines {
+            let stored = self.sink.chunks(&run)?;
+            if !self.is_its_input(&stored)? {
+                return Err(RunError::InputChanged { run });
+            }
+            if from > 0 {
+                // Its rows are those behind an earlier run's, which has to be there still.
+                let held = history.held.into_iter().filter(|r| r.run != run).collect();
+                match self.look().whole(held)? {
+                    Verdict::Grown(base, rows) if rows == from => after = Some(base.run),
+                    Verdict::All(base) if from == u64::MAX => after = Some(base.run),
+                    _ => return Err(RunError::InputChanged { run }),
+                }
+            }
+        }
+        let resumed = Job {
+            plan: earlier.plan,
+            run,
+            resume: true,
+            ..job
+        };
+        Ok(Beginning::Job(resumed, from, after))
+    }
+
+    /// Whether the input has, in their places, the chunks that a run has stored. Before the first
+    /// row: a chunk of another input may not be added.
+    fn is_its_input(&self, stored: &[ChunkRecord]) -> Result<bool, RunError> {
+        let mut due = stored.iter().peekable();
+        let mut chunks = self.source.chunks()?;
+        let mut input = Input::default();
+        while let Some(next) = due.peek() {
+            let Some(chunk) = self.next(chunks.as_mut())? else {
+                return Ok(false);
+            };
+            let lines = self.key.read(&chunk);
+            if next.index == chunk.index {
+                if self.key.chunk(&input, &lines) != next.digest {
+                    return Ok(false);
+                }
+                due.next();
+            }
+            input = input.with(&lines);
+        }
+        Ok(true)
+    }
+
+    fn next(&self, chunks: &mut dyn ChunkReader) -> Result<Option<Chunk>, RunError> {
+        match self.stop.load(Ordering::Relaxed) {
+            true => Err(RunError::Cancelled),
+            false => Ok(chunks.next_chunk()?),
+        }
+    }
+
+    fn look(&mut self) -> Look<'_> {
+        Look {
+            key: self.key,
+            source: self.source,
+            sink: &mut *self.sink,
+            stop: self.stop,
+        }
+    }
+
+    /// Why an input is not added whose rows a run has; all of them, or so many.
+    fn held(&self, earlier: &Earlier, rows: Option<u64>) -> RunError {
+        if let Err(running) = self.unless_living(earlier) {
+            return running;
+        }
+        let known = self.known(earlier);
+        match (earlier.state, rows) {
+            (RunState::Running, _) => RunError::Unfinished(known),
+            (RunState::Abandoned, _) => RunError::GivenUp(known),
+            (RunState::Finished, None) => RunError::Already(known),
+            (RunState::Finished, Some(rows)) => RunError::Shared { known, rows },
+        }
+    }
+
+    fn unless_living(&self, earlier: &Earlier) -> Result<(), RunError> {
+        match &earlier.living {
+            Some(living) => Err(RunError::Running {
+                known: self.known(earlier),
+                living: living.clone(),
+                own: false,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    fn known(&self, earlier: &Earlier) -> Box<Known> {
+        let before = Parts::from_json(&earlier.parts);
+        let differs = before.map(|before| self.parts.differences(&before));
+        Box::new(Known {
+            run: shown(&earlier.run),
+            pipeline: shown(&earlier.pipeline),
+            started: shown(&earlier.started),
             stored: earlier.rows.stored,
-        }),
+            differs: list(&differs.unwrap_or_default()),
+        })
     }
 }
 
-/// Whether the plan and, as far as can be told now, the input are what that run began with.
-fn same(earlier: &Earlier, job: &Job) -> Result<(), RunError> {
-    let run = earlier.run.clone();
-    if rows_of(&earlier.plan) != rows_of(&job.plan) {
-        return Err(RunError::OtherRows { run });
-    }
-    if earlier.plan != job.plan {
-        return Err(RunError::PlanChanged { run });
-    }
-    if earlier.length != job.length {
-        return Err(RunError::InputChanged { run });
-    }
-    Ok(())
+/// A job over the rows from this one on.
+fn behind(job: Job, rows: u64, earlier: &Earlier) -> Beginning {
+    let plan = only_from(&job.plan, rows);
+    Beginning::Job(Job { plan, ..job }, rows, Some(earlier.run.clone()))
 }
 
-/// Whether a source that others may change still has the rows of a run that finished.
-fn same_rows(
-    earlier: &Earlier,
-    chunks: Box<dyn ChunkReader>,
-    stop: &AtomicBool,
-) -> Result<bool, RunError> {
-    Ok(earlier.digest == Some(input_digest(chunks, stop)?))
+fn list(differences: &[String]) -> String {
+    differences.join("; ")
 }
 
-fn input_digest(mut chunks: Box<dyn ChunkReader>, stop: &AtomicBool) -> Result<Digest, RunError> {
-    let mut digest = InputDigest::default();
-    while let Some(chunk) = chunks.next_chunk()? {
-        if stop.load(Ordering::Relaxed) {
-            return Err(RunError::Cancelled);
-        }
-        digest.add(&chunk_digest(&chunk));
-    }
-    Ok(digest.finish())
-}
-
-/// A reader whose first chunk was taken out and is put back.
-struct Peeked {
-    first: Option<Chunk>,
+/// A reader whose first chunk may be looked at before it is taken.
+pub(crate) struct Peeked {
+    first: Option<Option<Chunk>>,
     rest: Box<dyn ChunkReader>,
+}
+
+impl Peeked {
+    pub(crate) fn new(rest: Box<dyn ChunkReader>) -> Self {
+        Peeked { first: None, rest }
+    }
+
+    /// The first chunk, which stays to be read.
+    pub(crate) fn first(&mut self) -> Result<Option<&Chunk>, SourceError> {
+        if self.first.is_none() {
+            self.first = Some(self.rest.next_chunk()?);
+        }
+        Ok(self.first.as_ref().and_then(Option::as_ref))
+    }
 }
 
 impl ChunkReader for Peeked {
     fn next_chunk(&mut self) -> Result<Option<Chunk>, SourceError> {
         match self.first.take() {
-            Some(chunk) => Ok(Some(chunk)),
+            Some(first) => Ok(first),
             None => self.rest.next_chunk(),
         }
     }

@@ -61,8 +61,14 @@ pub trait Toolbox: Send + Sync {
         secret: Option<Secret>,
     ) -> Box<dyn Source>;
 
-    /// The sink; `secret` is its password, where it takes one.
-    fn sink(&self, sink: &model::SinkTarget, secret: Option<Secret>) -> Box<dyn Sink>;
+    /// The sink; `secret` is its password, where it takes one, and `identity` the key of its books'
+    /// digests, where the manifest names one.
+    fn sink(
+        &self,
+        sink: &model::SinkTarget,
+        secret: Option<Secret>,
+        identity: Option<Secret>,
+    ) -> Box<dyn Sink>;
 
     /// A secret, from the first store that has it.
     ///

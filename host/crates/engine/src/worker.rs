@@ -14,9 +14,9 @@ use glovebox_core::{
 
 use crate::arm::ArmedStep;
 use crate::error::RunError;
-use crate::identity::chunk_digest;
+use crate::identity::{Key, Lines};
 use crate::run::HEARTBEAT;
-use crate::selection::{Selection, pick};
+use crate::selection::{Asked, pick};
 use crate::stage::{Stage, Tally, through};
 use crate::summary::Summary;
 
@@ -53,12 +53,15 @@ impl<'a> Stored<'a> {
         }
     }
 
-    /// Whether the chunk is stored; another one in its place ends the run.
-    fn has(&self, index: u64, digest: &Digest) -> Result<bool, RunError> {
+    fn has(&self, index: u64) -> bool {
+        self.digests.contains_key(&index)
+    }
+
+    /// Ends the run if another chunk is in the place of one that is stored.
+    pub(crate) fn is_the_same(&self, index: u64, digest: &Digest) -> Result<(), RunError> {
         match self.digests.get(&index) {
-            None => Ok(false),
-            Some(stored) if stored == digest => Ok(true),
-            Some(_) => Err(self.changed()),
+            Some(stored) if stored != digest => Err(self.changed()),
+            _ => Ok(()),
         }
     }
 
@@ -83,7 +86,7 @@ impl<'a> Stored<'a> {
 pub(crate) struct Done {
     pub(crate) index: u64,
     pub(crate) position: u64,
-    pub(crate) digest: Digest,
+    pub(crate) lines: Lines,
     pub(crate) fate: Fate,
 }
 
@@ -105,8 +108,9 @@ pub(crate) struct Worker<'a> {
     pub(crate) encoder: Box<dyn Encoder>,
     pub(crate) batch_rows: usize,
     pub(crate) stored: &'a Stored<'a>,
-    /// The rows that are asked for; none is all.
-    pub(crate) only: Option<&'a Selection>,
+    /// The rows that are asked for.
+    pub(crate) asked: Asked<'a>,
+    pub(crate) key: &'a Key,
     pub(crate) rows: &'a AtomicU64,
     pub(crate) halt: &'a AtomicBool,
 }
@@ -131,30 +135,27 @@ impl Worker<'_> {
 
     fn process(&mut self, chunk: Chunk) -> Result<Done, RunError> {
         let (index, position, first_row) = (chunk.index, chunk.position, chunk.first_row);
-        let digest = chunk_digest(&chunk);
-        if self.stored.has(index, &digest)? {
-            return Ok(Done {
-                index,
-                position,
-                digest,
-                fate: Fate::Stored,
-            });
-        }
+        let lines = self.key.read(&chunk);
         let due = chunk.rows + chunk.rejects.len() as u64;
-        let wanted = self.only.map(|only| only.within(first_row, due));
-        if wanted.is_some_and(<[u64]>::is_empty) {
+        let wanted = self.asked.of(first_row, due);
+        let untouched = match () {
+            () if self.stored.has(index) => Some(Fate::Stored),
+            () if wanted == 0 && due > 0 => Some(Fate::PassedOver),
+            () => None,
+        };
+        if let Some(fate) = untouched {
             return Ok(Done {
                 index,
                 position,
-                digest,
-                fate: Fate::PassedOver,
+                lines,
+                fate,
             });
         }
         let mut decoded = self.decoder.decode(chunk)?;
         let mut read = all_read(&decoded, due)?;
-        if let Some(wanted) = wanted {
-            pick(&mut decoded, wanted)?;
-            read = all_read(&decoded, wanted.len() as u64)?;
+        if wanted < due {
+            pick(&mut decoded, &self.asked)?;
+            read = all_read(&decoded, wanted)?;
         }
         let mut rejects = decoded.rejects;
         let mut tallies: Vec<Tally> = self.stages.iter().map(|_| Tally::default()).collect();
@@ -186,7 +187,8 @@ impl Worker<'_> {
                 filtered: summary.filtered(),
                 rejected: rejects.len() as u64,
             },
-            digest,
+            digest: Digest::default(),
+            upto: None,
             summary: summary.to_json(),
         };
         let chunk = FinishedChunk {
@@ -197,7 +199,7 @@ impl Worker<'_> {
         Ok(Done {
             index,
             position,
-            digest,
+            lines,
             fate: Fate::Through(Box::new((chunk, summary))),
         })
     }

@@ -49,6 +49,9 @@ pub(crate) enum Mode {
     Resume,
     /// It begins anew, whatever was added before.
     Again,
+    /// It passes over the rows at its input's beginning that were added before, and adds the others.
+    #[oai(rename = "only-new")]
+    OnlyNew,
 }
 
 impl From<Mode> for RunMode {
@@ -57,6 +60,7 @@ impl From<Mode> for RunMode {
             Mode::Fresh => RunMode::Fresh,
             Mode::Resume => RunMode::Resume,
             Mode::Again => RunMode::Again,
+            Mode::OnlyNew => RunMode::OnlyNew,
         }
     }
 }
@@ -243,6 +247,10 @@ pub(super) fn found<'a>(
     if !may(caller.principal()?, pipeline) {
         // To somebody who may not see it there is none.
         return Err(Problem::not_found());
+    }
+    if asked.of.is_some() && asked.mode == Some(Mode::OnlyNew) {
+        return Err(Problem::bad_request()
+            .detail("a run over rejects has rows of its own; `only-new` is for whole inputs"));
     }
     Ok(pipeline)
 }

@@ -141,6 +141,7 @@ impl RunInfo {
                 RunMode::Fresh => Mode::Fresh,
                 RunMode::Resume => Mode::Resume,
                 RunMode::Again => Mode::Again,
+                RunMode::OnlyNew => Mode::OnlyNew,
             },
             upload: run.upload,
             of: run.of,

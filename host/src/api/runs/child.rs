@@ -143,9 +143,15 @@ fn command(
     }
     // What an earlier server began is gone on with, however it was asked for.
     match (run.starts > 1, run.mode) {
-        (true, _) | (false, RunMode::Resume) => _ = command.arg("--resume"),
+        // The process of a server that died may take its time to notice; no other one of this
+        // pipeline is under way, by the catalog.
+        (true, _) => _ = command.args(["--resume", "--take-over"]),
+        (false, RunMode::Resume) => _ = command.arg("--resume"),
         (false, RunMode::Again) => _ = command.arg("--again"),
-        (false, RunMode::Fresh) => {}
+        (false, RunMode::Fresh | RunMode::OnlyNew) => {}
+    }
+    if run.mode == RunMode::OnlyNew {
+        command.arg("--only-new");
     }
     command
         .env("NO_COLOR", "1")

@@ -2,6 +2,8 @@
 //!
 //! Owns its record; refuses whatever was typed but names of users, roles and keys.
 
+use std::os::unix::fs::MetadataExt;
+
 use anyhow::ensure;
 use glovebox_catalog::{Catalog, Name};
 

@@ -5,6 +5,7 @@
 
 use std::io::Read;
 use std::ops::Range;
+use std::sync::Arc;
 
 use glovebox_core::{Chunk, ChunkReader, Reject, SourceError};
 use memchr::{memchr, memrchr2};
@@ -24,6 +25,8 @@ pub(super) struct CsvChunks {
     place: String,
     dialect: Dialect,
     sizes: Sizes,
+    /// The rows that name the columns, once they were passed over.
+    head: Option<Arc<[u8]>>,
     /// Bytes that were read and belong to the next chunk.
     carry: Vec<u8>,
     ended: bool,
@@ -65,6 +68,7 @@ impl CsvChunks {
             place,
             dialect,
             sizes,
+            head: None,
             carry: Vec::new(),
             ended: false,
             index: 0,
@@ -219,6 +223,12 @@ impl CsvChunks {
         self.carry = after;
     }
 
+    /// The same where they are the header, which each chunk bears.
+    pub(super) fn skip_header(&mut self, len: usize) {
+        self.head = self.carry.get(..len).map(Arc::from);
+        self.skip(len);
+    }
+
     /// From now on blank lines are rows.
     pub(super) fn count_blank_lines(&mut self) {
         self.dialect.blank_rows = true;
@@ -263,6 +273,7 @@ impl CsvChunks {
             first_row: self.row,
             rows,
             first_line: Some(self.line),
+            head: self.head.clone(),
             rejects: Vec::new(),
             position: self.input.used().unwrap_or(self.position),
             bytes,

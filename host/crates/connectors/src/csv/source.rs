@@ -157,7 +157,7 @@ pub(super) fn begin(
     };
     if options.header {
         let header = records.get(rows - 1).map_or(0, |last| last.end);
-        chunks.skip(header);
+        chunks.skip_header(header);
     }
     if layout.fields == 1 {
         chunks.count_blank_lines();

@@ -4,6 +4,7 @@
 //! Owns no connection; refuses to build SQL from anything but quoted names.
 
 pub(crate) mod decimal;
+pub(crate) mod runner;
 pub(crate) mod set_aside;
 pub(crate) mod sift;
 

@@ -309,7 +309,7 @@ impl glovebox_core::Sink for Sink {
     }
 
     /// A file keeps no books: it is whole or not there.
-    fn history(&mut self, _: &str, _: &str) -> Result<Option<History>, SinkError> {
+    fn history(&mut self) -> Result<Option<History>, SinkError> {
         Ok(None)
     }
 

@@ -1,8 +1,10 @@
-//! The books: three tables in a schema of their own, written in the transactions that they tell of.
+//! The books: four tables in a schema of their own, written in the transactions that they tell of.
 //!
-//! Owns their shape and whether the role can keep them; refuses books of another version.
+//! Owns their shape, their key and whether the role can keep them; brings those of the version
+//! before up to date, and refuses others.
 
-use glovebox_core::SinkError;
+use glovebox_core::{Secret, SinkError};
+use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
 use super::name::LONGEST_NAME;
@@ -12,34 +14,44 @@ use super::{Mode, Options};
 use crate::database::quote;
 
 /// Version of the tables below, kept as a comment on the first.
-const VERSION: &str = "Glovebox books, version 2";
+const VERSION: &str = "Glovebox books, version 3";
+/// The version before, and what makes it this one. Runs of it keep no key: their digests are cut.
+const BEFORE: &str = "Glovebox books, version 2";
 /// Begins the names of staging tables, which stand beside the books.
 const STAGE: &str = "stage_";
 /// Any number; whoever creates the books holds this lock.
 const CREATION: i64 = 0x676c_6f76_6562_6f78;
 
+/// The key of all digests, which only those may read who load.
+const KEY: &str = "key";
+
 /// Names and columns, as they are created and as they are checked.
-const TABLES: [(&str, &str); 3] = [
+const TABLES: [(&str, &str); 4] = [
     (
         "run",
         "run text PRIMARY KEY, pipeline text NOT NULL, target text NOT NULL, mode text NOT NULL, \
-         plan text NOT NULL, source text NOT NULL, length bigint, state text NOT NULL \
+         plan text NOT NULL, source text NOT NULL, state text NOT NULL \
          CHECK (state IN ('running', 'finished', 'abandoned')), epoch bigint NOT NULL, \
          started timestamp with time zone NOT NULL DEFAULT pg_catalog.clock_timestamp(), \
          finished timestamp with time zone, digest bytea, \
-         read bigint, stored bigint, filtered bigint, rejected bigint",
+         read bigint, stored bigint, filtered bigint, rejected bigint, parts text, key integer, \
+         runner text, lines bigint, first_lines bigint, first_digest bytea",
     ),
     (
         "chunk",
         "run text NOT NULL, chunk bigint NOT NULL, first_row bigint NOT NULL, \
          read bigint NOT NULL, stored bigint NOT NULL, filtered bigint NOT NULL, \
-         rejected bigint NOT NULL, digest bytea NOT NULL, summary text NOT NULL, \
-         PRIMARY KEY (run, chunk)",
+         rejected bigint NOT NULL, digest bytea NOT NULL, summary text NOT NULL, lines bigint, \
+         upto bytea, PRIMARY KEY (run, chunk)",
     ),
     (
         "reject",
         "run text NOT NULL, chunk bigint NOT NULL, \"row\" bigint NOT NULL, line bigint, \
          violations json NOT NULL, file text",
+    ),
+    (
+        KEY,
+        "single boolean PRIMARY KEY DEFAULT true CHECK (single), key bytea NOT NULL",
     ),
 ];
 
@@ -52,6 +64,18 @@ pub(super) struct Books {
     pub(super) run: String,
     pub(super) chunk: String,
     pub(super) reject: String,
+    pub(super) key: String,
+}
+
+/// What the books are found to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// There are none.
+    Nothing,
+    /// Those of the version before.
+    Before,
+    /// They are as they should be.
+    Ready,
 }
 
 impl Books {
@@ -63,6 +87,7 @@ impl Books {
             run: format!("{schema}.run"),
             chunk: format!("{schema}.chunk"),
             reject: format!("{schema}.reject"),
+            key: format!("{schema}.{KEY}"),
             schema,
         }
     }
@@ -77,7 +102,7 @@ impl Books {
         &self,
         connection: &mut PgConnection,
         options: &Options,
-    ) -> Result<bool, Fault> {
+    ) -> Result<Found, Fault> {
         if self.name.is_empty() || self.name.len() > LONGEST_NAME || self.name.contains('\0') {
             let problem = format!("a schema's name has 1 to {LONGEST_NAME} bytes; write another");
             return Err(self.misfit(problem).into());
@@ -97,7 +122,7 @@ impl Books {
             .await
             .map_err(|e| fault(e, &self.place))?;
             if may {
-                return Ok(false);
+                return Ok(Found::Nothing);
             }
             return Err(refuse(format!(
                 "the run's books are kept there, it does not exist, and the role may not create \
@@ -115,24 +140,44 @@ impl Books {
             )));
         }
         if found.is_empty() {
-            return Ok(false);
+            return Ok(Found::Nothing);
         }
-        let same = found.len() == TABLES.len()
-            && found
-                .iter()
-                .zip(TABLES)
-                .all(|(found, (name, _))| found.name == name && found.columns == shape(name));
+        let shapes: Vec<_> = found
+            .iter()
+            .map(|table| (table.name.as_str(), table.columns.clone()))
+            .collect();
+        let due = |before: bool| -> Vec<_> {
+            let names = TABLES.iter().map(|(name, _)| *name);
+            names
+                .filter(|name| !before || *name != KEY)
+                .map(|name| {
+                    (
+                        name,
+                        if before {
+                            shape_before(name)
+                        } else {
+                            shape(name)
+                        },
+                    )
+                })
+                .collect()
+        };
         let version = found
             .iter()
             .find(|table| table.name == "run")
             .and_then(|table| table.comment.as_deref());
-        if version != Some(VERSION) || !same {
+        let state = match version {
+            Some(VERSION) if shapes == due(false) => Some(Found::Ready),
+            Some(BEFORE) if shapes == due(true) => Some(Found::Before),
+            _ => None,
+        };
+        let Some(state) = state else {
             return Err(refuse(
-                "its tables run, chunk and reject are not books that this version of glovebox \
-                 keeps; use the version that made them, or name another schema in `books`"
+                "its tables run, chunk, reject and key are not books that this version of \
+                 glovebox keeps; use the version that made them, or name another schema in `books`"
                     .into(),
             ));
-        }
+        };
         if !found.iter().all(|table| table.writable) {
             return Err(refuse(format!(
                 "the role lacks privileges to keep the run's books there; have its owner run: \
@@ -140,7 +185,7 @@ impl Books {
                 self.schema
             )));
         }
-        Ok(true)
+        Ok(state)
     }
 
     /// As [`Books::look`]; creates them where they are missing.
@@ -149,14 +194,16 @@ impl Books {
         connection: &mut PgConnection,
         options: &Options,
     ) -> Result<(), Fault> {
-        if self.look(connection, options).await? {
+        if self.look(connection, options).await? == Found::Ready {
             return Ok(());
         }
         let lock = format!("SELECT pg_catalog.pg_advisory_xact_lock({CREATION})");
         statement(connection, &lock, &self.place).await?;
         // Whoever held the lock may have made them.
-        if self.look(connection, options).await? {
-            return Ok(());
+        match self.look(connection, options).await? {
+            Found::Ready => return Ok(()),
+            Found::Before => return self.renew(connection, options).await,
+            Found::Nothing => {}
         }
         if self.within(connection).await?.is_none() {
             let create = format!("CREATE SCHEMA {}", self.schema);
@@ -170,7 +217,97 @@ impl Books {
             "CREATE INDEX ON {} (run, \"row\"); COMMENT ON TABLE {} IS '{VERSION}'",
             self.reject, self.run
         ));
-        contend(connection, &sql, &self.place).await
+        contend(connection, &sql, &self.place).await?;
+        self.make_key(connection, options).await
+    }
+
+    /// A key that the database makes itself, for all loaders into it.
+    async fn make_key(
+        &self,
+        connection: &mut PgConnection,
+        options: &Options,
+    ) -> Result<(), Fault> {
+        let owned = format!(
+            "REVOKE ALL ON {0} FROM PUBLIC; \
+             COMMENT ON TABLE {0} IS 'Key of the digests in the books: for roles that load only'",
+            self.key
+        );
+        statement(connection, &owned, &self.place).await?;
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).map_err(|e| SinkError::Internal {
+            place: options.place(),
+            problem: format!("the system gives no random numbers: {e}"),
+        })?;
+        let insert = format!("INSERT INTO {} (key) VALUES ($1)", self.key);
+        sqlx::query(AssertSqlSafe(insert))
+            .bind(key.as_slice())
+            .execute(connection)
+            .await
+            .map(drop)
+            .map_err(|e| fault(e, &self.place))
+    }
+
+    /// Makes books of the version before those of this one, in the transaction that is open. What
+    /// their runs kept of inputs were cut digests, which say nothing under a key.
+    async fn renew(&self, connection: &mut PgConnection, options: &Options) -> Result<(), Fault> {
+        let owner: bool = sqlx::query_scalar(
+            "SELECT pg_catalog.bool_and(pg_catalog.pg_has_role(c.relowner, 'USAGE')) \
+             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname = $1 AND c.relname IN ('run', 'chunk')",
+        )
+        .bind(&self.name)
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(|e| fault(e, &self.place))?;
+        if !owner {
+            return Err(self
+                .misfit(
+                    "its tables are books of an earlier version of glovebox, and the role may not \
+                     bring them up to date; run once as the role that owns them"
+                        .into(),
+                )
+                .into());
+        }
+        let key = TABLES.iter().find(|(name, _)| *name == KEY);
+        let sql = format!(
+            "ALTER TABLE {0} DROP COLUMN length, ADD COLUMN parts text, ADD COLUMN key integer, \
+             ADD COLUMN runner text, ADD COLUMN lines bigint, ADD COLUMN first_lines bigint, \
+             ADD COLUMN first_digest bytea; \
+             ALTER TABLE {1} ADD COLUMN lines bigint, ADD COLUMN upto bytea; \
+             CREATE TABLE {2} ({3}); COMMENT ON TABLE {0} IS '{VERSION}'",
+            self.run,
+            self.chunk,
+            self.key,
+            key.map(|(_, columns)| *columns).unwrap_or_default()
+        );
+        statement(connection, &sql, &self.place).await?;
+        self.make_key(connection, options).await
+    }
+
+    /// The key of the digests; of the manifest's, where it names one.
+    pub(super) async fn read_key(
+        &self,
+        connection: &mut PgConnection,
+        options: &Options,
+    ) -> Result<Secret, Fault> {
+        if let Some(key) = &options.identity_key {
+            return Ok(key.clone());
+        }
+        let sql = format!("SELECT key FROM {}", self.key);
+        let key: Option<Vec<u8>> = sqlx::query_scalar(AssertSqlSafe(sql))
+            .fetch_optional(connection)
+            .await
+            .map_err(|e| fault(e, &self.place))?;
+        match key.filter(|key| key.len() == 32) {
+            Some(key) => Ok(Secret::new(key)),
+            None => Err(self
+                .misfit(
+                    "its table key is empty, so inputs cannot be told apart by its digests; put \
+                     the key back, or name another schema in `books`"
+                        .into(),
+                )
+                .into()),
+        }
     }
 
     pub(super) fn misfit(&self, problem: String) -> SinkError {
@@ -193,7 +330,7 @@ impl Books {
         Ok(row.map(|(usage, create)| Within { usage, create }))
     }
 
-    /// Those of the three that there are, in the order of [`TABLES`].
+    /// Those of the four that there are, in the order of [`TABLES`].
     async fn tables(&self, connection: &mut PgConnection) -> Result<Vec<Table>, Fault> {
         let names: Vec<&str> = TABLES.iter().map(|(name, _)| *name).collect();
         let rows: Vec<(String, Vec<String>, Option<String>, bool)> = sqlx::query_as(
@@ -258,12 +395,36 @@ fn shape(table: &str) -> Vec<String> {
                 "bigint",
                 "bytea",
                 "json",
+                "integer",
+                "boolean",
             ]
             .into_iter()
             .find(|kind| rest.starts_with(kind))?;
             Some(format!("{} {kind}", name.trim_matches('"')))
         })
         .collect()
+}
+
+/// The same of the version before.
+fn shape_before(table: &str) -> Vec<String> {
+    let new: &[&str] = match table {
+        "run" => &[
+            "parts",
+            "key",
+            "runner",
+            "lines",
+            "first_lines",
+            "first_digest",
+        ],
+        "chunk" => &["lines", "upto"],
+        _ => &[],
+    };
+    let mut columns = shape(table);
+    columns.retain(|column| !new.iter().any(|n| column.split(' ').next() == Some(*n)));
+    if table == "run" {
+        columns.insert(6, "length bigint".into());
+    }
+    columns
 }
 
 /// The name of a run's staging table.
@@ -280,10 +441,19 @@ mod tests {
         assert_eq!(
             shape("run").join(", "),
             "run text, pipeline text, target text, mode text, plan text, source text, \
+             state text, epoch bigint, started timestamp with time zone, \
+             finished timestamp with time zone, digest bytea, read bigint, stored bigint, \
+             filtered bigint, rejected bigint, parts text, key integer, runner text, \
+             lines bigint, first_lines bigint, first_digest bytea"
+        );
+        assert_eq!(
+            shape_before("run").join(", "),
+            "run text, pipeline text, target text, mode text, plan text, source text, \
              length bigint, state text, epoch bigint, started timestamp with time zone, \
              finished timestamp with time zone, digest bytea, read bigint, stored bigint, \
              filtered bigint, rejected bigint"
         );
+        assert_eq!(shape("key"), ["single boolean", "key bytea"]);
         assert_eq!(
             shape("reject"),
             [
@@ -295,6 +465,6 @@ mod tests {
                 "file text"
             ]
         );
-        assert_eq!(shape("chunk").len(), 9);
+        assert_eq!((shape("chunk").len(), shape_before("chunk").len()), (11, 9));
     }
 }

@@ -1,103 +1,227 @@
-//! What the books remember of a pipeline's runs, for a new one to be decided on.
+//! What the books remember of the runs into a target, for a new one to be decided on.
 //!
-//! Owns the reading of it; refuses to change anything.
+//! Owns the reading of it, and which runs are living; refuses to change anything.
 
-use glovebox_core::{Earlier, History, Seen};
+use glovebox_core::{Digest, Earlier, History, Known, Mark, RunState, Seen};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Row};
 
 use super::books::Books;
 use super::refusal::{Fault, fault};
-use super::runs::{counts, digest, unsigned};
+use super::runs::{counts, digest, session_name, unsigned};
 use super::{Mode, Options};
+use crate::database::runner::{Life, Runner};
 
-/// What the books remember of a pipeline's runs into a target; of the finished ones, those by this
-/// plan, or without one all.
+/// The runs that a history tells of.
+const REMEMBERED: u32 = 1000;
+
+/// Runs `r` that are `which`, with what [`earlier`] reads.
+fn runs(books: &Books, which: &str) -> String {
+    format!(
+        "SELECT r.run, r.plan, \
+         pg_catalog.to_char(r.started AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), \
+         r.digest, r.lines, r.first_digest, r.first_lines, \
+         c.read, c.stored, c.filtered, c.rejected, \
+         r.state, r.pipeline, r.parts, r.source, r.key, r.mode, r.runner \
+         FROM {0} r, LATERAL (SELECT coalesce(sum(c.read), 0)::int8 AS read, \
+             coalesce(sum(c.stored), 0)::int8 AS stored, \
+             coalesce(sum(c.filtered), 0)::int8 AS filtered, \
+             coalesce(sum(c.rejected), 0)::int8 AS rejected FROM {1} c \
+             WHERE c.run = r.run) c \
+         WHERE {which}",
+        books.run, books.chunk
+    )
+}
+
+const LAST_FIRST: &str = "ORDER BY r.started DESC, r.run DESC";
+
+/// What the books remember of the runs into a target.
 pub(super) async fn history(
     connection: &mut PgConnection,
     books: &Books,
     options: &Options,
     target: &str,
-    pipeline: &str,
-    plan: Option<&str>,
 ) -> Result<History, Fault> {
     let place = options.place();
-    let mut history = History {
-        appends: options.mode == Mode::Append,
-        // First: what comes later is seen at the beginning.
-        seen: seen(connection, books, &place, pipeline).await?,
-        ..History::default()
-    };
-    let sql = |which: &str| {
-        format!(
-            "SELECT r.run, r.plan, r.length, \
-             pg_catalog.to_char(r.started AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), \
-             r.digest, (SELECT f.digest FROM {1} f WHERE f.run = r.run AND f.chunk = 0), \
-             c.read, c.stored, c.filtered, c.rejected, r.state \
-             FROM {0} r, LATERAL (SELECT coalesce(sum(c.read), 0)::int8 AS read, \
-                 coalesce(sum(c.stored), 0)::int8 AS stored, \
-                 coalesce(sum(c.filtered), 0)::int8 AS filtered, \
-                 coalesce(sum(c.rejected), 0)::int8 AS rejected FROM {1} c \
-                 WHERE c.run = r.run) c \
-             WHERE r.pipeline = $1 AND r.target = $2 {which} ORDER BY r.started DESC, r.run DESC",
-            books.run, books.chunk
-        )
-    };
-    let last = sqlx::query(AssertSqlSafe(sql("") + " LIMIT 1"))
-        .bind(pipeline)
+    let failed = |e| fault(e, &place);
+    // First: what comes later is seen at the beginning.
+    let seen = seen(connection, books, &place, target).await?;
+    let key = books.read_key(connection, options).await?;
+    let running = runs(books, "r.target = $1 AND r.state = 'running'");
+    let rows = sqlx::query(AssertSqlSafe(format!("{running} {LAST_FIRST}")))
         .bind(target)
-        .fetch_optional(&mut *connection)
+        .fetch_all(&mut *connection)
         .await
-        .map_err(|e| fault(e, &place))?;
-    if let Some(row) = last {
-        let state: String = row.try_get(10).map_err(|e| fault(e, &place))?;
-        if state == "running" {
-            history.unfinished = Some(earlier(&row).map_err(|e| fault(e, &place))?);
-        }
+        .map_err(failed)?;
+    let mut running = Vec::new();
+    for row in &rows {
+        let mut run = earlier(row).map_err(failed)?;
+        let runner: Option<String> = row.try_get(17).map_err(failed)?;
+        let runner = Runner::from_json(runner.as_deref());
+        let living = match runner.life() {
+            Life::Living => true,
+            Life::Dead => false,
+            // The server knows whether somebody holds a connection to it.
+            Life::OutOfSight => has_sessions(connection, &run.run, &place).await?,
+        };
+        run.living = living.then(|| runner.to_string());
+        running.push(run);
     }
-    let finished =
-        sql("AND ($3::text IS NULL OR r.plan = $3) AND r.state = 'finished'") + " LIMIT 100";
-    history.finished = sqlx::query(AssertSqlSafe(finished))
+    let held = if options.mode == Mode::Append {
+        let which = format!(
+            "r.target = $1 AND (r.state = 'finished' OR r.mode = 'append') AND \
+             coalesce(r.finished, r.started) >= coalesce((SELECT max(p.finished) FROM {} p \
+                 WHERE p.target = $1 AND p.mode = 'replace' AND p.state = 'finished'), \
+                 '-infinity'::timestamptz) \
+             AND (r.state <> 'abandoned' OR c.stored > 0)",
+            books.run
+        );
+        let held = format!("{} {LAST_FIRST} LIMIT {REMEMBERED}", runs(books, &which));
+        let rows = sqlx::query(AssertSqlSafe(held))
+            .bind(target)
+            .fetch_all(connection)
+            .await
+            .map_err(failed)?;
+        let mut held: Vec<Earlier> = rows
+            .iter()
+            .map(earlier)
+            .collect::<sqlx::Result<_>>()
+            .map_err(failed)?;
+        for run in &mut held {
+            let same = running.iter().find(|r| r.run == run.run);
+            run.living = same.and_then(|same| same.living.clone());
+        }
+        held
+    } else {
+        Vec::new()
+    };
+    Ok(History {
+        appends: options.mode == Mode::Append,
+        seen,
+        key: Some(key),
+        running,
+        held,
+    })
+}
+
+/// The finished runs of a pipeline into a target, the last first.
+pub(super) async fn past(
+    connection: &mut PgConnection,
+    books: &Books,
+    options: &Options,
+    target: &str,
+    pipeline: &str,
+) -> Result<Vec<Earlier>, Fault> {
+    let which = "r.pipeline = $1 AND r.target = $2 AND r.state = 'finished'";
+    let finished = format!("{} {LAST_FIRST} LIMIT 100", runs(books, which));
+    sqlx::query(AssertSqlSafe(finished))
         .bind(pipeline)
         .bind(target)
-        .bind(plan)
         .fetch_all(connection)
         .await
         .and_then(|rows| rows.iter().map(earlier).collect())
-        .map_err(|e| fault(e, &place))?;
-    Ok(history)
+        .map_err(|e| fault(e, &options.place()))
 }
 
-/// How far the pipeline's books are.
+/// Chunks with these digests, by whatever run into the target.
+pub(super) async fn known(
+    connection: &mut PgConnection,
+    books: &Books,
+    options: &Options,
+    target: &str,
+    digests: &[Digest],
+) -> Result<Vec<Known>, Fault> {
+    let digests: Vec<&[u8]> = digests.iter().map(|digest| digest.as_slice()).collect();
+    let sql = format!(
+        "SELECT c.run, c.digest, c.read FROM {} c JOIN {} r ON r.run = c.run \
+         WHERE r.target = $1 AND c.digest = ANY ($2)",
+        books.chunk, books.run
+    );
+    let known = |row: &PgRow| {
+        Ok(Known {
+            run: row.try_get(0)?,
+            digest: digest(row, 1)?.unwrap_or_default(),
+            read: row.try_get(2).map(unsigned)?,
+        })
+    };
+    sqlx::query(AssertSqlSafe(sql))
+        .bind(target)
+        .bind(digests)
+        .fetch_all(connection)
+        .await
+        .and_then(|rows| rows.iter().map(known).collect())
+        .map_err(|e| fault(e, &options.place()))
+}
+
+/// How far the target's books are.
 pub(super) async fn seen(
     connection: &mut PgConnection,
     books: &Books,
     place: &str,
-    pipeline: &str,
+    target: &str,
 ) -> Result<Seen, Fault> {
     let counts = format!(
-        "SELECT count(*), count(*) FILTER (WHERE state <> 'running') FROM {} WHERE pipeline = $1",
+        "SELECT count(*), count(*) FILTER (WHERE state <> 'running'), \
+         coalesce(sum(epoch), 0)::int8 FROM {} WHERE target = $1",
         books.run
     );
-    let (begun, ended) = sqlx::query_as(AssertSqlSafe(counts))
-        .bind(pipeline)
+    let (begun, ended, turns) = sqlx::query_as(AssertSqlSafe(counts))
+        .bind(target)
         .fetch_one(connection)
         .await
         .map_err(|e| fault(e, place))?;
     Ok(Seen {
         begun: unsigned(begun),
         ended: unsigned(ended),
+        turns: unsigned(turns),
     })
 }
 
+/// Whether a run has a session on the server.
+async fn has_sessions(
+    connection: &mut PgConnection,
+    run: &str,
+    place: &str,
+) -> Result<bool, Fault> {
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity \
+         WHERE application_name = $1 AND datname = pg_catalog.current_database())",
+    )
+    .bind(session_name(run))
+    .fetch_one(connection)
+    .await
+    .map_err(|e| fault(e, place))
+}
+
 fn earlier(row: &PgRow) -> sqlx::Result<Earlier> {
+    let mark = |digest_at: usize, lines_at: usize| -> sqlx::Result<Option<Mark>> {
+        let lines: Option<i64> = row.try_get(lines_at)?;
+        let digest = digest(row, digest_at)?;
+        Ok(lines.zip(digest).map(|(lines, digest)| Mark {
+            lines: unsigned(lines),
+            digest,
+        }))
+    };
+    let state: String = row.try_get(11)?;
+    let mode: String = row.try_get(16)?;
+    let key: Option<i32> = row.try_get(15)?;
     Ok(Earlier {
         run: row.try_get(0)?,
         plan: row.try_get(1)?,
-        length: row.try_get::<Option<i64>, _>(2)?.map(unsigned),
-        started: row.try_get(3)?,
-        digest: digest(row, 4)?,
-        first_chunk: digest(row, 5)?,
-        rows: counts(row, 6)?,
+        started: row.try_get(2)?,
+        whole: mark(3, 4)?,
+        beginning: mark(5, 6)?,
+        rows: counts(row, 7)?,
+        state: match state.as_str() {
+            "running" => RunState::Running,
+            "finished" => RunState::Finished,
+            _ => RunState::Abandoned,
+        },
+        pipeline: row.try_get(12)?,
+        parts: row.try_get::<Option<String>, _>(13)?.unwrap_or_default(),
+        source: row.try_get(14)?,
+        key: key.and_then(|key| key.try_into().ok()),
+        appends: mode == "append",
+        living: None,
     })
 }

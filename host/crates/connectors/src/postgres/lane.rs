@@ -83,6 +83,8 @@ pub(super) struct Group {
     rejected: Vec<i64>,
     digest: Vec<Vec<u8>>,
     summary: Vec<String>,
+    lines: Vec<Option<i64>>,
+    upto: Vec<Option<Vec<u8>>>,
     rejects: Rejects,
 }
 
@@ -137,6 +139,8 @@ impl Group {
         self.rejected.push(signed(record.rows.rejected));
         self.digest.push(record.digest.to_vec());
         self.summary.push(record.summary);
+        self.lines.push(record.upto.map(|mark| signed(mark.lines)));
+        self.upto.push(record.upto.map(|mark| mark.digest.to_vec()));
         Ok(())
     }
 
@@ -422,10 +426,10 @@ async fn books(
         }
     }
     sqlx::query(AssertSqlSafe(format!(
-        "INSERT INTO {} (run, chunk, first_row, read, stored, filtered, rejected, digest, summary) \
-         SELECT $1, chunks.* \
+        "INSERT INTO {} (run, chunk, first_row, read, stored, filtered, rejected, digest, summary, \
+         lines, upto) SELECT $1, chunks.* \
          FROM unnest($3::int8[], $4::int8[], $5::int8[], $6::int8[], $7::int8[], $8::int8[], \
-                     $9::bytea[], $10::text[]) AS chunks, \
+                     $9::bytea[], $10::text[], $11::int8[], $12::bytea[]) AS chunks, \
               (SELECT 1 FROM {} WHERE run = $1 AND epoch = $2 AND state = 'running' FOR SHARE) ours",
         load.books.chunk, load.books.run
     )))
@@ -439,6 +443,8 @@ async fn books(
     .bind(&*rejected)
     .bind(&group.digest)
     .bind(&*summary)
+    .bind(&group.lines)
+    .bind(&group.upto)
     .execute(connection)
     .await
     .map(|done| done.rows_affected())

@@ -11,8 +11,11 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender, bounded};
 use glovebox_core::{FinishedChunk, Reject, SinkError};
 
+use sqlx::postgres::PgConnection;
+
 use super::Options;
 use super::lane::{Attempt, Group, Load, store};
+use super::refusal::Fault;
 use super::retry::Patience;
 use super::runs::session_name;
 use super::session::Session;
@@ -86,6 +89,18 @@ impl Lanes {
             first: Some(first),
             threads: Vec::new(),
             stop,
+        }
+    }
+
+    /// Does something over the session that began the run, before its first chunk is handed over.
+    pub(super) fn before_the_first<T>(
+        &mut self,
+        work: impl AsyncFnMut(&mut PgConnection) -> Result<T, Fault>,
+    ) -> Result<Option<T>, SinkError> {
+        let patience = Patience::new(self.options.retry_for);
+        match &mut self.first {
+            Some(first) => first.attempt(&mut { patience }, work).map(Some),
+            None => Ok(None),
         }
     }
 

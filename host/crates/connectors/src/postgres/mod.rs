@@ -41,13 +41,13 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use glovebox_core::{
-    ChunkRecord, Earlier, Encoder, FinishedChunk, History, Job, KeptReject, Published, Revise,
-    Schema, Secret, SinkError, Totals,
+    ChunkRecord, Digest, Earlier, Encoder, FinishedChunk, History, Job, KeptReject, Known, Mark,
+    Published, Revise, Schema, Secret, SinkError, Totals,
 };
 use sqlx::{AssertSqlSafe, Row};
 
 use begin::Begun;
-use books::Books;
+use books::{Books, Found};
 use lane::Load;
 use lanes::Lanes;
 use name::Name;
@@ -96,6 +96,8 @@ pub struct Options {
     /// The schema of the same database in which the run's books are kept, [`Options::BOOKS`]
     /// unless said otherwise; created where it is missing.
     pub books: String,
+    /// The key of the books' digests; none for one that the database makes and keeps.
+    pub identity_key: Option<Secret>,
     /// Over how many connections rows go at the most; none for as many as there are cores, up to
     /// four. Where the server allows fewer, it is those.
     pub connections: Option<NonZero<usize>>,
@@ -258,23 +260,31 @@ impl Sink {
         }
     }
 
-    /// What the books remember of a pipeline's runs, by this plan or all.
-    fn remembered(&self, pipeline: &str, plan: Option<&str>) -> Result<History, SinkError> {
+    /// Reads the books, by the name that the target has in them; `none` if there are none of this
+    /// version.
+    fn remembered<T>(
+        &self,
+        none: impl Fn() -> T,
+        mut read: impl AsyncFnMut(&mut sqlx::PgConnection, &Books, &str) -> Result<T, refusal::Fault>,
+    ) -> Result<T, SinkError> {
         let options = &self.options;
         let name = Name::parse(options)?;
         let books = Books::new(options);
         let mut patience = Patience::new(options.connect_timeout);
         self.session(NAME.into())?
             .attempt(&mut patience, async |connection| {
-                if !books.look(connection, options).await? {
-                    return Ok(History {
-                        appends: options.mode == Mode::Append,
-                        ..History::default()
-                    });
+                match books.look(connection, options).await? {
+                    Found::Nothing => return Ok(none()),
+                    Found::Before => {
+                        session::statement(connection, session::BEGIN, &options.place()).await?;
+                        books.ready(connection, options).await?;
+                        session::statement(connection, "COMMIT", &options.place()).await?;
+                    }
+                    Found::Ready => {}
                 }
                 let home = name::home(connection, &name, options).await?;
                 let target = format!("{}.{}", home.unwrap_or_default(), name.table());
-                history::history(connection, &books, options, &target, pipeline, plan).await
+                read(connection, &books, &target).await
             })
     }
 }
@@ -292,13 +302,58 @@ impl glovebox_core::Sink for Sink {
             })
     }
 
-    fn history(&mut self, pipeline: &str, plan: &str) -> Result<Option<History>, SinkError> {
-        self.remembered(pipeline, Some(plan)).map(Some)
+    fn history(&mut self) -> Result<Option<History>, SinkError> {
+        let options = &self.options;
+        let none = || History {
+            appends: options.mode == Mode::Append,
+            ..History::default()
+        };
+        self.remembered(none, async |connection, books, target| {
+            history::history(connection, books, options, target).await
+        })
+        .map(Some)
     }
 
     fn past(&mut self, pipeline: &str) -> Result<Option<Vec<Earlier>>, SinkError> {
-        let history = self.remembered(pipeline, None)?;
-        Ok(Some(history.finished))
+        let options = &self.options;
+        self.remembered(Vec::new, async |connection, books, target| {
+            history::past(connection, books, options, target, pipeline).await
+        })
+        .map(Some)
+    }
+
+    fn key(&self) -> Option<Secret> {
+        let running = self.running.as_ref()?;
+        Some(running.begun.turn.key.clone())
+    }
+
+    fn begins(&mut self, with: &Mark, key: u16) -> Result<(), SinkError> {
+        let Some(running) = &mut self.running else {
+            return Err(self.internal("asked to remember while no run is open"));
+        };
+        let (turn, place) = (running.begun.turn.clone(), self.options.place());
+        let books = Books::new(&self.options);
+        let written = running.lanes.before_the_first(async |connection| {
+            runs::begins(connection, &books, &place, &turn, with, key).await
+        })?;
+        match written {
+            Some(()) => Ok(()),
+            None => Err(self.internal("asked to remember after the first chunk")),
+        }
+    }
+
+    fn chunks(&mut self, run: &str) -> Result<Vec<ChunkRecord>, SinkError> {
+        let options = &self.options;
+        self.remembered(Vec::new, async |connection, books, _| {
+            runs::chunks(connection, books, options, run).await
+        })
+    }
+
+    fn known(&mut self, digests: &[Digest]) -> Result<Vec<Known>, SinkError> {
+        let options = &self.options;
+        self.remembered(Vec::new, async |connection, books, target| {
+            history::known(connection, books, options, target, digests).await
+        })
     }
 
     fn open(&mut self, job: &Job, schema: &Schema) -> Result<Vec<ChunkRecord>, SinkError> {
@@ -391,7 +446,7 @@ impl glovebox_core::Sink for Sink {
         let mut patience = Patience::new(options.retry_for);
         self.session(NAME.into())?
             .attempt(&mut patience, async |connection| {
-                if last < 0 && !books.look(connection, options).await? {
+                if last < 0 && books.look(connection, options).await? == Found::Nothing {
                     return Ok(());
                 }
                 let mut rows = sqlx::query(AssertSqlSafe(sql.as_str()))

@@ -96,17 +96,18 @@ async fn publish_all(
     // First, since its lock keeps others from taking the run over until all is public.
     let closed = sqlx::query(AssertSqlSafe(format!(
         "UPDATE {} SET state = 'finished', finished = pg_catalog.clock_timestamp(), digest = $3, \
-         read = $4, stored = $5, filtered = $6, rejected = $7 \
+         read = $4, stored = $5, filtered = $6, rejected = $7, lines = $8 \
          WHERE run = $1 AND epoch = $2 AND state = 'running'",
         books.run
     )))
     .bind(&ending.turn.run)
     .bind(ending.turn.epoch)
-    .bind(totals.digest.as_slice())
+    .bind(totals.input.digest.as_slice())
     .bind(signed(totals.rows.read))
     .bind(signed(totals.rows.stored))
     .bind(signed(totals.rows.filtered))
     .bind(signed(totals.rows.rejected))
+    .bind(signed(totals.input.lines))
     .execute(&mut *connection)
     .await
     .map_err(|e| fault(e, &place))?;
@@ -121,6 +122,9 @@ async fn publish_all(
             &place,
         )
         .await?;
+        if options.mode == Mode::Replace {
+            runs::give_up_others(connection, &books, &place, &ending.turn.run).await?;
+        }
         let Some(published) = publish(connection, ending, stage).await? else {
             return Ok(false);
         };
@@ -439,7 +443,7 @@ pub(super) async fn withhold(
     )))
     .bind(&ending.turn.run)
     .bind(ending.turn.epoch)
-    .bind(totals.digest.as_slice())
+    .bind(totals.input.digest.as_slice())
     .bind(signed(totals.rows.read))
     .bind(signed(totals.rows.filtered))
     .bind(signed(totals.rows.rejected))

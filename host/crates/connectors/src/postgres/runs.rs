@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use glovebox_core::{ChunkRecord, Digest, Job, RowCounts, SinkError};
+use glovebox_core::{ChunkRecord, Digest, Job, Mark, RowCounts, Secret, SinkError};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Row};
 
@@ -14,6 +14,7 @@ use super::history::seen;
 use super::refusal::{Fault, fault, is_locked_out};
 use super::session::{lock_timeout, statement};
 use super::{Mode, NAME, Options};
+use crate::database::runner::Runner;
 
 /// How long a runner that was told to end may hold its run before it is told again.
 const HANDOVER: Duration = Duration::from_secs(2);
@@ -46,6 +47,8 @@ pub(super) fn mode_name(mode: Mode) -> &'static str {
 pub(super) struct Turn {
     pub(super) run: String,
     pub(super) epoch: i64,
+    /// The key of the books' digests.
+    pub(super) key: Secret,
 }
 
 /// Writes a new run down; runs of the same pipeline into the same target that did not finish are
@@ -63,7 +66,8 @@ pub(super) async fn fresh(
     if job.run.is_empty() || job.run.len() > LONGEST_RUN || job.run.contains('\0') {
         return Err(internal(options, "a run's name has 1 to 57 bytes").into());
     }
-    unless_overtaken(connection, books, options, job, asked_before).await?;
+    unless_overtaken(connection, books, options, job, target, asked_before).await?;
+    let key = books.read_key(connection, options).await?;
     let running: Vec<String> = sqlx::query_scalar(AssertSqlSafe(format!(
         "SELECT run FROM {} WHERE pipeline = $1 AND target = $2 AND state = 'running' \
          AND run <> $3",
@@ -92,8 +96,9 @@ pub(super) async fn fresh(
         drop_stage(connection, books, options, earlier).await?;
     }
     let inserted = sqlx::query(AssertSqlSafe(format!(
-        "INSERT INTO {} (run, pipeline, target, mode, plan, source, length, state, epoch) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 'running', 1) ON CONFLICT (run) DO NOTHING",
+        "INSERT INTO {} (run, pipeline, target, mode, plan, source, parts, key, runner, state, \
+         epoch) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'running', 1) \
+         ON CONFLICT (run) DO NOTHING",
         books.run
     )))
     .bind(&job.run)
@@ -102,7 +107,9 @@ pub(super) async fn fresh(
     .bind(mode_name(options.mode))
     .bind(&job.plan)
     .bind(&job.source)
-    .bind(job.length.map(signed))
+    .bind(&job.parts)
+    .bind(job.key.map(i32::from))
+    .bind(Runner::this().to_json())
     .execute(connection)
     .await
     .map_err(failed)?;
@@ -117,22 +124,24 @@ pub(super) async fn fresh(
     Ok(Turn {
         run: job.run.clone(),
         epoch: 1,
+        key,
     })
 }
 
-/// Lets one process at a time begin a run of a pipeline, and refuses one whose reason to begin has
+/// Lets one process at a time begin a run into a target, and refuses one whose reason to begin has
 /// been overtaken: it may have slept since it looked, and would store rows a second time.
 async fn unless_overtaken(
     connection: &mut PgConnection,
     books: &Books,
     options: &Options,
     job: &Job,
+    target: &str,
     asked_before: bool,
 ) -> Result<(), Fault> {
     let place = options.place();
     let lock = "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1, 0))";
     sqlx::query(lock)
-        .bind(format!("{NAME} {}", job.pipeline))
+        .bind(format!("{NAME} {target}"))
         .execute(&mut *connection)
         .await
         .map_err(|e| fault(e, &place))?;
@@ -146,8 +155,8 @@ async fn unless_overtaken(
         return Ok(());
     }
     match job.seen {
-        Some(then) if seen(connection, books, &place, &job.pipeline).await? != then => {
-            Err(SinkError::Fenced { place }.into())
+        Some(then) if seen(connection, books, &place, target).await? != then => {
+            Err(SinkError::Overtaken { place }.into())
         }
         _ => Ok(()),
     }
@@ -191,15 +200,23 @@ pub(super) async fn take_over(
             job.run
         )));
     }
+    if let Some(then) = job.seen
+        && seen(connection, books, &place, target).await? != then
+    {
+        return Err(SinkError::Overtaken { place }.into());
+    }
+    let key = books.read_key(connection, options).await?;
     // A paused process holds its locks for as long as its connections live.
     end_sessions(connection, &job.run, &place).await?;
     let epoch: Option<i64> = handover(connection, options, async |connection| {
         let sql = format!(
-            "UPDATE {} SET epoch = epoch + 1 WHERE run = $1 AND state = 'running' RETURNING epoch",
+            "UPDATE {} SET epoch = epoch + 1, runner = $2 WHERE run = $1 AND state = 'running' \
+             RETURNING epoch",
             books.run
         );
         sqlx::query_scalar(AssertSqlSafe(sql))
             .bind(&job.run)
+            .bind(Runner::this().to_json())
             .fetch_optional(connection)
             .await
     })
@@ -208,6 +225,7 @@ pub(super) async fn take_over(
         Some(epoch) => Ok(Turn {
             run: job.run.clone(),
             epoch,
+            key,
         }),
         None => Err(refuse(format!(
             "run {} was ended by another process at this moment",
@@ -235,6 +253,25 @@ async fn handover<T>(
     })?;
     statement(connection, &lock_timeout(options.connect_timeout), &place).await?;
     Ok(updated)
+}
+
+/// Gives up the other runs into a run's target, whose rows go with all that it held.
+pub(super) async fn give_up_others(
+    connection: &mut PgConnection,
+    books: &Books,
+    place: &str,
+    run: &str,
+) -> Result<(), Fault> {
+    sqlx::query(AssertSqlSafe(format!(
+        "UPDATE {0} SET state = 'abandoned' WHERE state = 'running' AND run <> $1 \
+         AND target = (SELECT target FROM {0} WHERE run = $1)",
+        books.run
+    )))
+    .bind(run)
+    .execute(connection)
+    .await
+    .map(drop)
+    .map_err(|e| fault(e, place))
 }
 
 /// Ends the other sessions of a run.
@@ -293,7 +330,8 @@ pub(super) async fn chunks(
 ) -> Result<Vec<ChunkRecord>, Fault> {
     let place = options.place();
     sqlx::query(AssertSqlSafe(format!(
-        "SELECT chunk, first_row, read, stored, filtered, rejected, digest, summary FROM {} \
+        "SELECT chunk, first_row, read, stored, filtered, rejected, digest, summary, upto, lines \
+         FROM {} \
          WHERE run = $1 ORDER BY chunk",
         books.chunk
     )))
@@ -311,7 +349,39 @@ fn record(row: &PgRow) -> sqlx::Result<ChunkRecord> {
         rows: counts(row, 2)?,
         digest: digest(row, 6)?.unwrap_or_default(),
         summary: row.try_get(7)?,
+        upto: match (row.try_get::<Option<i64>, _>(9)?, digest(row, 8)?) {
+            (Some(lines), Some(digest)) => Some(Mark {
+                lines: unsigned(lines),
+                digest,
+            }),
+            _ => None,
+        },
     })
+}
+
+/// Writes down how a run's input begins.
+pub(super) async fn begins(
+    connection: &mut PgConnection,
+    books: &Books,
+    place: &str,
+    turn: &Turn,
+    with: &Mark,
+    key: u16,
+) -> Result<(), Fault> {
+    sqlx::query(AssertSqlSafe(format!(
+        "UPDATE {} SET first_lines = $3, first_digest = $4, key = $5 \
+         WHERE run = $1 AND epoch = $2 AND state = 'running'",
+        books.run
+    )))
+    .bind(&turn.run)
+    .bind(turn.epoch)
+    .bind(signed(with.lines))
+    .bind(with.digest.as_slice())
+    .bind(i32::from(key))
+    .execute(connection)
+    .await
+    .map(drop)
+    .map_err(|e| fault(e, place))
 }
 
 /// How many rows of a run's chunks are stored.

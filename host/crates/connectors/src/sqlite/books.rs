@@ -4,8 +4,8 @@
 //! has taken over, and books of another shape.
 
 use glovebox_core::{
-    ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, Reject, Revise,
-    RowCounts, Seen, SinkError, Totals,
+    ChunkRecord, Digest, FinishedChunk, Job, KeptReject, Mark, Reject, Revise, RowCounts, Secret,
+    Seen, SinkError, Totals,
 };
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -13,35 +13,100 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use super::refusal::refusal;
 use super::session::statement;
 use super::{Mode, Options};
-
-/// The finished runs that a history tells of.
-const REMEMBERED: u32 = 100;
+use crate::database::runner::Runner;
 
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS glovebox_run (
     run TEXT PRIMARY KEY, pipeline TEXT NOT NULL, target TEXT NOT NULL, mode TEXT NOT NULL,
-    plan TEXT NOT NULL, source TEXT NOT NULL, length INTEGER,
+    plan TEXT NOT NULL, source TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('running', 'finished', 'abandoned')),
     epoch INTEGER NOT NULL, started TEXT NOT NULL, finished TEXT, digest BLOB,
-    \"read\" INTEGER, stored INTEGER, filtered INTEGER, rejected INTEGER
+    \"read\" INTEGER, stored INTEGER, filtered INTEGER, rejected INTEGER,
+    parts TEXT, key INTEGER, runner TEXT, lines INTEGER, first_lines INTEGER, first_digest BLOB
 ) STRICT;
 CREATE TABLE IF NOT EXISTS glovebox_chunk (
     run TEXT NOT NULL, chunk INTEGER NOT NULL, first_row INTEGER NOT NULL,
     \"read\" INTEGER NOT NULL, stored INTEGER NOT NULL, filtered INTEGER NOT NULL,
     rejected INTEGER NOT NULL, digest BLOB NOT NULL, summary TEXT NOT NULL,
+    lines INTEGER, upto BLOB,
     PRIMARY KEY (run, chunk)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS glovebox_reject (
     run TEXT NOT NULL, chunk INTEGER NOT NULL, \"row\" INTEGER NOT NULL, line INTEGER,
     violations TEXT NOT NULL, file TEXT,
     PRIMARY KEY (run, \"row\")
-) STRICT, WITHOUT ROWID;";
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS glovebox_key (
+    only_one INTEGER PRIMARY KEY CHECK (only_one = 1), key BLOB NOT NULL
+) STRICT;
+INSERT OR IGNORE INTO glovebox_key VALUES (1, randomblob(32));";
+
+/// What the version before did not have. Runs of it keep no key: their digests are cut, and say
+/// nothing under one.
+const RENEWED: &str = "
+ALTER TABLE glovebox_run DROP COLUMN length;
+ALTER TABLE glovebox_run ADD COLUMN parts TEXT;
+ALTER TABLE glovebox_run ADD COLUMN key INTEGER;
+ALTER TABLE glovebox_run ADD COLUMN runner TEXT;
+ALTER TABLE glovebox_run ADD COLUMN lines INTEGER;
+ALTER TABLE glovebox_run ADD COLUMN first_lines INTEGER;
+ALTER TABLE glovebox_run ADD COLUMN first_digest BLOB;
+ALTER TABLE glovebox_chunk ADD COLUMN lines INTEGER;
+ALTER TABLE glovebox_chunk ADD COLUMN upto BLOB;";
 
 /// A run in the books, as the process that works on it knows it.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub(super) run: String,
     epoch: i64,
+    /// The key of the books' digests.
+    pub(super) key: Secret,
+}
+
+/// Makes the tables, or brings those of the version before up to date, in the transaction that is
+/// open.
+pub(super) async fn ready(connection: &mut SqliteConnection, place: &str) -> Result<(), SinkError> {
+    statement(connection, TABLES, place).await?;
+    files_of_rejects(connection)
+        .await
+        .map_err(|e| refusal(e, place))?;
+    match is_before(connection).await {
+        Ok(true) => statement(connection, RENEWED, place).await,
+        Ok(false) => Ok(()),
+        Err(e) => Err(refusal(e, place)),
+    }
+}
+
+/// Whether there are books.
+pub(super) async fn are_there(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
+    sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = 'glovebox_run'")
+        .fetch_one(connection)
+        .await
+        .map(|count: i64| count > 0)
+}
+
+/// Whether the books are those of the version before.
+pub(super) async fn is_before(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
+    sqlx::query_scalar(
+        "SELECT count(*) FROM pragma_table_info('glovebox_run') WHERE name = 'parts'",
+    )
+    .fetch_one(connection)
+    .await
+    .map(|count: i64| count == 0)
+}
+
+/// The key of the digests; of the manifest's, where it names one.
+pub(super) async fn read_key(
+    connection: &mut SqliteConnection,
+    options: &Options,
+) -> sqlx::Result<Secret> {
+    if let Some(key) = &options.identity_key {
+        return Ok(key.clone());
+    }
+    sqlx::query_scalar("SELECT key FROM glovebox_key")
+        .fetch_one(connection)
+        .await
+        .map(Secret::new)
 }
 
 /// Writes a new run down, in the transaction that is open; those before it that did not finish
@@ -52,16 +117,8 @@ pub(super) async fn begin(
     job: &Job,
 ) -> Result<(Entry, Vec<String>), SinkError> {
     let place = options.place();
-    statement(connection, TABLES, &place).await?;
-    files_of_rejects(connection)
-        .await
-        .map_err(|e| refusal(e, &place))?;
-    if let Some(then) = job.seen {
-        let now = seen(connection, &job.pipeline).await;
-        if now.map_err(|e| refusal(e, &place))? != then {
-            return Err(SinkError::Fenced { place });
-        }
-    }
+    ready(connection, &place).await?;
+    unless_overtaken(connection, options, job).await?;
     let inserted = async {
         let given_up = sqlx::query_scalar(
             "UPDATE glovebox_run SET state = 'abandoned' \
@@ -73,8 +130,8 @@ pub(super) async fn begin(
         .await?;
         sqlx::query(
             "INSERT INTO glovebox_run \
-             (run, pipeline, target, mode, plan, source, length, state, epoch, started) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, 'running', 1, strftime('%Y-%m-%d %H:%M:%SZ'))",
+             (run, pipeline, target, mode, plan, source, parts, key, runner, state, epoch, started) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', 1, strftime('%Y-%m-%d %H:%M:%SZ'))",
         )
         .bind(&job.run)
         .bind(&job.pipeline)
@@ -82,14 +139,35 @@ pub(super) async fn begin(
         .bind(mode(options.mode))
         .bind(&job.plan)
         .bind(&job.source)
-        .bind(job.length.map(signed))
-        .execute(connection)
+        .bind(&job.parts)
+        .bind(job.key)
+        .bind(Runner::this().to_json())
+        .execute(&mut *connection)
         .await?;
-        Ok(given_up)
+        Ok((given_up, read_key(connection, options).await?))
     };
-    let given_up = inserted.await.map_err(|e| refusal(e, &place))?;
+    let (given_up, key) = inserted.await.map_err(|e| refusal(e, &place))?;
     let run = job.run.clone();
-    Ok((Entry { run, epoch: 1 }, given_up))
+    let entry = Entry { run, epoch: 1, key };
+    Ok((entry, given_up))
+}
+
+/// Refuses a run whose reason to begin has been overtaken: its process may have slept since it
+/// looked, and would store rows a second time.
+async fn unless_overtaken(
+    connection: &mut SqliteConnection,
+    options: &Options,
+    job: &Job,
+) -> Result<(), SinkError> {
+    let place = options.place();
+    let Some(then) = job.seen else {
+        return Ok(());
+    };
+    match seen(connection, options).await {
+        Ok(now) if now == then => Ok(()),
+        Ok(_) => Err(SinkError::Overtaken { place }),
+        Err(e) => Err(refusal(e, &place)),
+    }
 }
 
 /// Books that were begun before sources had several files get their column.
@@ -107,17 +185,21 @@ async fn files_of_rejects(connection: &mut SqliteConnection) -> sqlx::Result<()>
     Ok(())
 }
 
-/// How far the pipeline's books are.
-async fn seen(connection: &mut SqliteConnection, pipeline: &str) -> sqlx::Result<Seen> {
-    let counts = "SELECT count(*), count(CASE WHEN state <> 'running' THEN 1 END) \
-                  FROM glovebox_run WHERE pipeline = ?";
-    let (begun, ended) = sqlx::query_as(counts)
-        .bind(pipeline)
+/// How far the target's books are.
+pub(super) async fn seen(
+    connection: &mut SqliteConnection,
+    options: &Options,
+) -> sqlx::Result<Seen> {
+    let counts = "SELECT count(*), count(CASE WHEN state <> 'running' THEN 1 END), \
+                  coalesce(sum(epoch), 0) FROM glovebox_run WHERE target = ?";
+    let (begun, ended, turns) = sqlx::query_as(counts)
+        .bind(target(options))
         .fetch_one(connection)
         .await?;
     Ok(Seen {
         begun: unsigned(begun),
         ended: unsigned(ended),
+        turns: unsigned(turns),
     })
 }
 
@@ -128,27 +210,22 @@ pub(super) async fn resume(
     job: &Job,
 ) -> Result<(Entry, Vec<ChunkRecord>), SinkError> {
     let place = options.place();
+    ready(connection, &place).await?;
+    unless_overtaken(connection, options, job).await?;
     let taken = async {
-        files_of_rejects(connection).await?;
         let epoch: Option<i64> = sqlx::query_scalar(
-            "UPDATE glovebox_run SET epoch = epoch + 1 \
+            "UPDATE glovebox_run SET epoch = epoch + 1, runner = ? \
              WHERE run = ? AND state = 'running' AND mode = ? RETURNING epoch",
         )
+        .bind(Runner::this().to_json())
         .bind(&job.run)
         .bind(mode(options.mode))
         .fetch_optional(&mut *connection)
         .await?;
-        let chunks = sqlx::query(
-            "SELECT chunk, first_row, \"read\", stored, filtered, rejected, digest, summary \
-             FROM glovebox_chunk WHERE run = ? ORDER BY chunk",
-        )
-        .bind(&job.run)
-        .fetch_all(connection)
-        .await?;
-        let chunks = chunks.iter().map(record).collect::<sqlx::Result<_>>()?;
-        Ok((epoch, chunks))
+        let chunks = chunks(connection, &job.run).await?;
+        Ok((epoch, chunks, read_key(connection, options).await?))
     };
-    let (epoch, chunks) = taken.await.map_err(|e| refusal(e, &place))?;
+    let (epoch, chunks, key) = taken.await.map_err(|e| refusal(e, &place))?;
     let Some(epoch) = epoch else {
         return Err(SinkError::Shape {
             place,
@@ -160,7 +237,63 @@ pub(super) async fn resume(
         });
     };
     let run = job.run.clone();
-    Ok((Entry { run, epoch }, chunks))
+    Ok((Entry { run, epoch, key }, chunks))
+}
+
+/// The chunks of a run, by their index.
+pub(super) async fn chunks(
+    connection: &mut SqliteConnection,
+    run: &str,
+) -> sqlx::Result<Vec<ChunkRecord>> {
+    let chunks = sqlx::query(
+        "SELECT chunk, first_row, \"read\", stored, filtered, rejected, digest, summary, upto, lines \
+         FROM glovebox_chunk WHERE run = ? ORDER BY chunk",
+    )
+    .bind(run)
+    .fetch_all(connection)
+    .await?;
+    chunks.iter().map(record).collect()
+}
+
+/// Writes down how a run's input begins.
+pub(super) async fn begins(
+    connection: &mut SqliteConnection,
+    place: &str,
+    entry: &Entry,
+    with: &Mark,
+    key: u16,
+) -> Result<(), SinkError> {
+    sqlx::query(
+        "UPDATE glovebox_run SET first_lines = ?, first_digest = ?, key = ? \
+         WHERE run = ? AND epoch = ? AND state = 'running'",
+    )
+    .bind(signed(with.lines))
+    .bind(with.digest.as_slice())
+    .bind(key)
+    .bind(&entry.run)
+    .bind(entry.epoch)
+    .execute(connection)
+    .await
+    .map(drop)
+    .map_err(|e| refusal(e, place))
+}
+
+/// Gives up the other runs into the table, whose rows go with all that it held.
+pub(super) async fn give_up_others(
+    connection: &mut SqliteConnection,
+    options: &Options,
+    entry: &Entry,
+) -> Result<(), SinkError> {
+    sqlx::query(
+        "UPDATE glovebox_run SET state = 'abandoned' \
+         WHERE target = ? AND state = 'running' AND run <> ?",
+    )
+    .bind(target(options))
+    .bind(&entry.run)
+    .execute(connection)
+    .await
+    .map(drop)
+    .map_err(|e| refusal(e, &options.place()))
 }
 
 /// Writes rows down as rejected that had counted as stored, in the transaction that is open.
@@ -231,7 +364,7 @@ pub(super) async fn add(
             record, rejects, ..
         } in chunks
         {
-            sqlx::query("INSERT INTO glovebox_chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
+            sqlx::query("INSERT INTO glovebox_chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
                 .bind(&entry.run)
                 .bind(signed(record.index))
                 .bind(signed(record.first_row))
@@ -241,6 +374,8 @@ pub(super) async fn add(
                 .bind(signed(record.rows.rejected))
                 .bind(record.digest.as_slice())
                 .bind(&record.summary)
+                .bind(record.upto.map(|mark| signed(mark.lines)))
+                .bind(record.upto.map(|mark| mark.digest.to_vec()))
                 .execute(&mut *connection)
                 .await?;
             if rejects.is_empty() {
@@ -285,15 +420,16 @@ pub(super) async fn finish(
 ) -> Result<(), SinkError> {
     let rows = totals.rows;
     let epoch: Option<i64> = sqlx::query_scalar(
-        "UPDATE glovebox_run SET state = 'finished', finished = strftime('%Y-%m-%d %H:%M:%SZ'), \
-         digest = ?, \"read\" = ?, stored = ?, filtered = ?, rejected = ? \
+        "UPDATE glovebox_run SET state = 'finished', finished = strftime('%Y-%m-%d %H:%M:%fZ'), \
+         digest = ?, \"read\" = ?, stored = ?, filtered = ?, rejected = ?, lines = ? \
          WHERE run = ? AND epoch = ? AND state = 'running' RETURNING epoch",
     )
-    .bind(totals.digest.as_slice())
+    .bind(totals.input.digest.as_slice())
     .bind(signed(rows.read))
     .bind(signed(rows.stored))
     .bind(signed(rows.filtered))
     .bind(signed(rows.rejected))
+    .bind(signed(totals.input.lines))
     .bind(&entry.run)
     .bind(entry.epoch)
     .fetch_optional(connection)
@@ -316,7 +452,7 @@ pub(super) async fn give_up(
          filtered = ?, rejected = ? WHERE run = ? AND epoch = ? AND state = 'running' \
          RETURNING epoch",
     )
-    .bind(totals.digest.as_slice())
+    .bind(totals.input.digest.as_slice())
     .bind(signed(rows.read))
     .bind(signed(rows.filtered))
     .bind(signed(rows.rejected))
@@ -335,62 +471,6 @@ fn held(epoch: Option<i64>, entry: &Entry, place: &str) -> Result<(), SinkError>
     Err(SinkError::Fenced {
         place: place.into(),
     })
-}
-
-/// What the books say of a pipeline's runs into this table; of the finished ones, those that added
-/// rows by this plan, or without one all.
-pub(super) async fn history(
-    connection: &mut SqliteConnection,
-    options: &Options,
-    pipeline: &str,
-    plan: Option<&str>,
-) -> sqlx::Result<History> {
-    let mut history = History {
-        appends: options.mode == Mode::Append,
-        ..History::default()
-    };
-    let kept: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = 'glovebox_run'")
-            .fetch_one(&mut *connection)
-            .await?;
-    if kept == 0 {
-        return Ok(history);
-    }
-    // First: what comes later is seen at the beginning.
-    history.seen = seen(connection, pipeline).await?;
-    let last = "SELECT run, plan, length, started, digest, \
-                (SELECT digest FROM glovebox_chunk c WHERE c.run = r.run AND chunk = 0), \
-                coalesce(\"read\", (SELECT sum(\"read\") FROM glovebox_chunk c WHERE c.run = r.run), 0), \
-                coalesce(stored, (SELECT sum(stored) FROM glovebox_chunk c WHERE c.run = r.run), 0), \
-                coalesce(filtered, (SELECT sum(filtered) FROM glovebox_chunk c WHERE c.run = r.run), 0), \
-                coalesce(rejected, (SELECT sum(rejected) FROM glovebox_chunk c WHERE c.run = r.run), 0), \
-                state FROM glovebox_run r WHERE pipeline = ? AND target = ?";
-    let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
-        "{last} AND state <> 'abandoned' ORDER BY started DESC, rowid DESC LIMIT 1"
-    )))
-    .bind(pipeline)
-    .bind(target(options))
-    .fetch_all(&mut *connection)
-    .await?;
-    if let Some(row) = rows.first()
-        && row.try_get::<String, _>(10)? == "running"
-    {
-        history.unfinished = Some(earlier(row)?);
-    }
-    if history.appends || plan.is_none() {
-        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "{last} AND state = 'finished' AND (mode = 'append' AND plan = ? OR ? IS NULL) \
-             ORDER BY started DESC, rowid DESC LIMIT {REMEMBERED}"
-        )))
-        .bind(pipeline)
-        .bind(target(options))
-        .bind(plan)
-        .bind(plan)
-        .fetch_all(connection)
-        .await?;
-        history.finished = rows.iter().map(earlier).collect::<sqlx::Result<_>>()?;
-    }
-    Ok(history)
 }
 
 /// The rejects of a run, by row, in portions.
@@ -437,33 +517,32 @@ fn record(row: &SqliteRow) -> sqlx::Result<ChunkRecord> {
         },
         digest: digest(row.try_get(6)?).unwrap_or_default(),
         summary: row.try_get(7)?,
+        upto: mark(row, 8, 9)?,
     })
 }
 
-fn earlier(row: &SqliteRow) -> sqlx::Result<Earlier> {
-    let number = |i: usize| row.try_get(i).map(unsigned);
-    Ok(Earlier {
-        run: row.try_get(0)?,
-        plan: row.try_get(1)?,
-        length: row.try_get::<Option<i64>, _>(2)?.map(unsigned),
-        started: row.try_get(3)?,
-        digest: row.try_get::<Option<Vec<u8>>, _>(4)?.and_then(digest),
-        first_chunk: row.try_get::<Option<Vec<u8>>, _>(5)?.and_then(digest),
-        rows: RowCounts {
-            read: number(6)?,
-            stored: number(7)?,
-            filtered: number(8)?,
-            rejected: number(9)?,
-        },
-    })
+/// Columns with a digest and a count of lines, if they have them.
+pub(super) fn mark(
+    row: &SqliteRow,
+    digest_at: usize,
+    lines_at: usize,
+) -> sqlx::Result<Option<Mark>> {
+    let lines: Option<i64> = row.try_get(lines_at)?;
+    let bytes: Option<Vec<u8>> = row.try_get(digest_at)?;
+    Ok(lines
+        .zip(bytes.and_then(digest))
+        .map(|(lines, digest)| Mark {
+            lines: unsigned(lines),
+            digest,
+        }))
 }
 
-fn digest(bytes: Vec<u8>) -> Option<Digest> {
+pub(super) fn digest(bytes: Vec<u8>) -> Option<Digest> {
     bytes.try_into().ok()
 }
 
 /// SQLite ignores case in names.
-fn target(options: &Options) -> String {
+pub(super) fn target(options: &Options) -> String {
     options.table.to_ascii_lowercase()
 }
 
@@ -480,6 +559,6 @@ fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-fn unsigned(count: i64) -> u64 {
+pub(super) fn unsigned(count: i64) -> u64 {
     u64::try_from(count).unwrap_or(0)
 }

@@ -6,6 +6,7 @@
 mod books;
 mod effects;
 mod head;
+mod history;
 mod publish;
 mod refusal;
 mod rows;
@@ -17,8 +18,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use glovebox_core::{
-    ChunkRecord, Earlier, Encoder, FinishedChunk, History, Job, KeptReject, Payload, Published,
-    Reject, Schema, SinkError, Totals,
+    ChunkRecord, Digest, Earlier, Encoder, FinishedChunk, History, Job, KeptReject, Known, Mark,
+    Payload, Published, Reject, Schema, Secret, SinkError, Totals,
 };
 
 pub use crate::database::{Lenient, Mode};
@@ -36,6 +37,8 @@ pub struct Options {
     pub mode: Mode,
     /// The columns by which mode upsert recognises a row.
     pub keys: Vec<String>,
+    /// The key of the books' digests; none for one that is made and kept in the file.
+    pub identity_key: Option<Secret>,
     /// What the run may take away beside what it brings.
     pub lenient: Lenient,
 }
@@ -143,13 +146,33 @@ impl glovebox_core::Sink for Sink {
         session::probe(&self.options, schema)
     }
 
-    fn history(&mut self, pipeline: &str, plan: &str) -> Result<Option<History>, SinkError> {
-        session::history(&self.options, pipeline, Some(plan)).map(Some)
+    fn history(&mut self) -> Result<Option<History>, SinkError> {
+        history::history(&self.options).map(Some)
     }
 
     fn past(&mut self, pipeline: &str) -> Result<Option<Vec<Earlier>>, SinkError> {
-        let history = session::history(&self.options, pipeline, None)?;
-        Ok(Some(history.finished))
+        history::past(&self.options, pipeline).map(Some)
+    }
+
+    fn key(&self) -> Option<Secret> {
+        self.session.as_ref().map(Session::key)
+    }
+
+    fn begins(&mut self, with: &Mark, key: u16) -> Result<(), SinkError> {
+        match &mut self.session {
+            Some(session) => session.begins(with, key),
+            None => Err(self.internal("asked to remember while no run is open")),
+        }
+    }
+
+    fn chunks(&mut self, run: &str) -> Result<Vec<ChunkRecord>, SinkError> {
+        history::remembered(&self.options, Vec::new, async |connection| {
+            books::chunks(connection, run).await
+        })
+    }
+
+    fn known(&mut self, digests: &[Digest]) -> Result<Vec<Known>, SinkError> {
+        history::known(&self.options, digests)
     }
 
     fn open(&mut self, job: &Job, schema: &Schema) -> Result<Vec<ChunkRecord>, SinkError> {

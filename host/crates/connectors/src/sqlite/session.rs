@@ -13,11 +13,12 @@ use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use glovebox_core::{
-    ChunkRecord, FinishedChunk, History, Job, KeptReject, Payload, Published, Reject, Revise,
-    Schema, SinkError, Totals,
+    ChunkRecord, FinishedChunk, Job, KeptReject, Mark, Payload, Published, Reject, Revise, Schema,
+    Secret, SinkError, Totals,
 };
 use sqlx::sqlite::{
-    SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous,
+    SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteLockingMode,
+    SqliteSynchronous,
 };
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tokio::runtime::Runtime;
@@ -99,23 +100,6 @@ pub(super) fn probe(options: &Options, schema: &Schema) -> Result<(), SinkError>
     })
 }
 
-/// What the file's books say; a file that is not there has none.
-pub(super) fn history(
-    options: &Options,
-    pipeline: &str,
-    plan: Option<&str>,
-) -> Result<History, SinkError> {
-    if !exists(options)? {
-        return Ok(History {
-            appends: options.mode == Mode::Append,
-            ..History::default()
-        });
-    }
-    read(options, async |connection| {
-        books::history(connection, options, pipeline, plan).await
-    })
-}
-
 /// The rejects of a run, by row.
 pub(super) fn rejects(
     options: &Options,
@@ -127,7 +111,7 @@ pub(super) fn rejects(
     })
 }
 
-fn read<T>(
+pub(super) fn read<T>(
     options: &Options,
     query: impl AsyncFnOnce(&mut SqliteConnection) -> sqlx::Result<T>,
 ) -> Result<T, SinkError> {
@@ -183,6 +167,18 @@ impl Session {
             columns: prepared.columns,
             chunks: prepared.chunks,
         })
+    }
+
+    /// The key of the books' digests.
+    pub(super) fn key(&self) -> Secret {
+        self.entry.key.clone()
+    }
+
+    /// Writes down how the run's input begins, in the transaction that began it if that is open.
+    pub(super) fn begins(&mut self, with: &Mark, key: u16) -> Result<(), SinkError> {
+        let place = self.options.place();
+        let written = books::begins(&mut self.connection, &place, &self.entry, with, key);
+        self.runtime.block_on(written)
     }
 
     /// Stores chunks and their books in one transaction. Rows that the table refuses by a rule of its
@@ -388,6 +384,9 @@ impl Session {
                 publish::clear(connection, &self.options, &given_up).await?;
                 books::give_up(connection, &place, &self.entry, totals).await?;
             } else {
+                if self.options.mode == Mode::Replace {
+                    books::give_up_others(connection, &self.options, &self.entry).await?;
+                }
                 books::finish(connection, &place, &self.entry, totals).await?;
             }
             ended(connection, &place).await?;
@@ -627,6 +626,27 @@ pub(super) async fn connect(
         })
 }
 
+/// Whether no other process has the file open, wherever it runs: then nobody works on it.
+pub(super) fn is_alone(options: &Options) -> bool {
+    let settings = SqliteConnectOptions::new()
+        .filename(Path::new(".").join(&options.path))
+        .locking_mode(SqliteLockingMode::Exclusive)
+        .busy_timeout(Duration::ZERO)
+        .disable_statement_logging();
+    let Ok(runtime) = runtime(options) else {
+        return false;
+    };
+    runtime.block_on(async {
+        let Ok(mut connection) = SqliteConnection::connect_with(&settings).await else {
+            return false;
+        };
+        let place = options.place();
+        let taken = statement(&mut connection, "BEGIN IMMEDIATE; ROLLBACK", &place).await;
+        let _ = connection.close().await;
+        taken.is_ok()
+    })
+}
+
 pub(super) async fn statement(
     connection: &mut SqliteConnection,
     sql: &str,
@@ -656,7 +676,7 @@ pub(super) fn runtime(options: &Options) -> Result<Runtime, SinkError> {
         .map_err(|e| io_error(options, e))
 }
 
-fn exists(options: &Options) -> Result<bool, SinkError> {
+pub(super) fn exists(options: &Options) -> Result<bool, SinkError> {
     options.path.try_exists().map_err(|e| io_error(options, e))
 }
 

@@ -8,8 +8,8 @@ use arrow_array::{
     RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use glovebox_core::{
-    Batch, ChunkRecord, DataType, Field, FinishedChunk, Job, Origin, Reject, RowCounts, Schema,
-    Sink, SinkError, Totals,
+    Batch, ChunkRecord, DataType, Field, FinishedChunk, Job, Mark, Origin, Reject, RowCounts,
+    Schema, Sink, SinkError, Totals,
 };
 
 pub(crate) const DAY_MICROS: i64 = 86_400_000_000;
@@ -124,8 +124,17 @@ pub(crate) fn job() -> Job {
         pipeline: "people".into(),
         plan: "plan".into(),
         source: "people.csv".into(),
-        length: Some(100),
+        parts: "{}".into(),
+        key: Some(7),
         ..Job::default()
+    }
+}
+
+/// What an input is up to the end of a chunk.
+pub(crate) fn mark(index: u64) -> Mark {
+    Mark {
+        lines: (index + 1) * 1000,
+        digest: [u8::try_from(index % 251).unwrap_or(0) ^ 0x80; 32],
     }
 }
 
@@ -191,6 +200,7 @@ pub(crate) fn chunk(
         first_row: index * 1000,
         rows,
         digest: [u8::try_from(index % 251).unwrap_or(0); 32],
+        upto: Some(mark(index)),
         summary: format!("{{\"chunk\":{index}}}"),
     };
     Ok(FinishedChunk {

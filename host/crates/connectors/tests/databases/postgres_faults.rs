@@ -221,7 +221,7 @@ fn a_role_that_may_have_one_connection_needs_no_more() {
     options.password = glovebox_core::Secret::new(b"hermit".to_vec());
     options.connections = std::num::NonZero::new(4);
     let mut sink = Sink::new(options);
-    sink.history("people", "plan").unwrap();
+    sink.history().unwrap();
     let run = job();
     sink.open(&run, &people()).unwrap();
     send(&mut sink, 0..8).unwrap();

@@ -26,6 +26,7 @@ pub(crate) fn options(database: &str, mode: Mode) -> Options {
         table: "people".into(),
         mode,
         keys: Vec::new(),
+        identity_key: None,
         lenient: Default::default(),
         books: Options::BOOKS.into(),
         connections: None,

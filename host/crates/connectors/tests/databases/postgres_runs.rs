@@ -4,10 +4,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use glovebox_connectors::postgres::{Mode, Sink};
-use glovebox_core::{Batch, ChunkRecord, Job, RowCounts, Sink as _, SinkError, Totals};
+use glovebox_core::{
+    Batch, ChunkRecord, Job, Known, RowCounts, RunState, Sink as _, SinkError, Totals,
+};
 use glovebox_tests::postgres::Postgres;
 
-use crate::data::{again, chunk, job, load, people, persons, write};
+use crate::data::{again, chunk, job, load, mark, people, persons, write};
 use crate::postgres_cable::Cable;
 use crate::postgres_rows::{options, rows};
 
@@ -58,7 +60,7 @@ fn totals(stored: u64) -> Totals {
             stored,
             ..RowCounts::default()
         },
-        digest: [7; 32],
+        input: mark(3),
     }
 }
 
@@ -71,6 +73,8 @@ fn goes_on_where_it_stopped(mode: Mode) {
     let first = job();
     let mut sink = Sink::new(options.clone());
     assert_eq!(sink.open(&first, &people()).unwrap(), []);
+    assert_eq!(sink.key().unwrap().expose().len(), 32);
+    sink.begins(&mark(0), 7).unwrap();
     send(&mut sink, 0..2).unwrap();
     wait(&database, "SELECT count(*) FROM glovebox.chunk", "2");
     let small = chunk(&sink, 2, &persons(&[(Some(1_000_000), None)])).unwrap();
@@ -78,14 +82,28 @@ fn goes_on_where_it_stopped(mode: Mode) {
     assert_eq!(sink.abort(), 200);
 
     let mut sink = Sink::new(options.clone());
-    let history = sink.history("people", "plan").unwrap().unwrap();
-    let unfinished = history.unfinished.unwrap();
+    let history = sink.history().unwrap().unwrap();
+    let [unfinished] = &history.running[..] else {
+        panic!("{history:?}")
+    };
     assert_eq!(history.appends, mode == Mode::Append);
     assert_eq!(unfinished.run, first.run);
-    assert_eq!(unfinished.length, Some(100));
-    assert_eq!(unfinished.first_chunk, Some([0; 32]));
+    assert_eq!(unfinished.beginning, Some(mark(0)));
     assert_eq!(unfinished.rows, totals(200).rows);
-    assert_eq!(history.finished, []);
+    assert_eq!((unfinished.key, &*unfinished.parts), (Some(7), "{}"));
+    // It is this process, which lives.
+    let this = format!("process {} on host", std::process::id());
+    assert!(unfinished.living.as_ref().unwrap().starts_with(&this));
+    assert_eq!(history.key.unwrap().expose().len(), 32);
+    assert_eq!(sink.chunks(&first.run).unwrap().len(), 2);
+    let known = sink.known(&[[1; 32], [9; 32]]).unwrap();
+    let run = first.run.clone();
+    let chunk = Known {
+        run,
+        digest: [1; 32],
+        read: 100,
+    };
+    assert_eq!(known, [chunk]);
 
     let stored = sink.open(&again(&first), &people()).unwrap();
     let record = |index: u64| ChunkRecord {
@@ -93,25 +111,23 @@ fn goes_on_where_it_stopped(mode: Mode) {
         first_row: index * 1000,
         rows: totals(100).rows,
         digest: [index as u8; 32],
+        upto: Some(mark(index)),
         summary: format!("{{\"chunk\":{index}}}"),
     };
     assert_eq!(stored, [record(0), record(1)]);
     send(&mut sink, 2..4).unwrap();
     sink.commit(&totals(400)).unwrap();
     whole(&database, 4);
-    let history = sink.history("people", "plan").unwrap().unwrap();
-    assert_eq!(history.unfinished, None);
-    assert_eq!(history.finished[0].digest, Some([7; 32]));
-    assert_eq!(sink.past("people").unwrap().unwrap(), history.finished);
+    let history = sink.history().unwrap().unwrap();
+    assert_eq!(history.running, []);
+    let past = sink.past("people").unwrap().unwrap();
+    assert_eq!(past[0].whole, Some(mark(3)));
+    assert_eq!(past[0].state, RunState::Finished);
+    match mode {
+        Mode::Append => assert_eq!(history.held, past),
+        _ => assert_eq!(history.held, []),
+    }
     assert_eq!(sink.past("others").unwrap().unwrap(), []);
-    assert_eq!(
-        sink.history("people", "other").unwrap().unwrap().finished,
-        []
-    );
-    assert_eq!(
-        sink.history("others", "plan").unwrap().unwrap().finished,
-        []
-    );
     let left = "SELECT count(*) FROM pg_tables WHERE tablename LIKE 'stage%'";
     assert_eq!(rows(&database, left), ["0"]);
 }
@@ -250,8 +266,9 @@ fn a_run_goes_on_only_as_it_began() {
 fn history_makes_nothing() {
     let database = Postgres::shared().database("no_books");
     let mut sink = Sink::new(options(&database, Mode::Append));
-    let history = sink.history("people", "plan").unwrap().unwrap();
-    assert_eq!((history.unfinished, history.finished), (None, Vec::new()));
+    let history = sink.history().unwrap().unwrap();
+    assert_eq!((history.running, history.held), (Vec::new(), Vec::new()));
+    assert!(history.key.is_none());
     sink.rejects("none", &mut |_| panic!("there are no rejects"))
         .unwrap();
     assert_eq!(
@@ -361,7 +378,7 @@ fn who_slept_between_looking_and_beginning_stores_nothing() {
     let mut elder = Sink::new(options(&database, Mode::Append));
     let mut younger = Sink::new(options(&database, Mode::Append));
     let decide = |sink: &mut Sink| Job {
-        seen: Some(sink.history("people", "plan").unwrap().unwrap().seen),
+        seen: Some(sink.history().unwrap().unwrap().seen),
         ..job()
     };
     let (first, second) = (decide(&mut elder), decide(&mut younger));
@@ -369,11 +386,116 @@ fn who_slept_between_looking_and_beginning_stores_nothing() {
     younger.commit(&Totals::default()).unwrap();
     let refused = elder.open(&first, &people());
     assert!(
-        matches!(refused, Err(SinkError::Fenced { .. })),
+        matches!(refused, Err(SinkError::Overtaken { .. })),
         "{refused:?}"
     );
     // It may look again.
     let third = decide(&mut elder);
     elder.open(&third, &people()).unwrap();
     elder.abort();
+}
+
+#[test]
+fn books_of_the_version_before_are_brought_up_to_date() {
+    let database = Postgres::shared().database("renewed");
+    let before = "CREATE SCHEMA glovebox; \
+        CREATE TABLE glovebox.run (run text PRIMARY KEY, pipeline text NOT NULL, target text NOT \
+        NULL, mode text NOT NULL, plan text NOT NULL, source text NOT NULL, length bigint, state \
+        text NOT NULL CHECK (state IN ('running', 'finished', 'abandoned')), epoch bigint NOT NULL, \
+        started timestamp with time zone NOT NULL DEFAULT pg_catalog.clock_timestamp(), finished \
+        timestamp with time zone, digest bytea, read bigint, stored bigint, filtered bigint, \
+        rejected bigint); \
+        CREATE TABLE glovebox.chunk (run text NOT NULL, chunk bigint NOT NULL, first_row bigint NOT \
+        NULL, read bigint NOT NULL, stored bigint NOT NULL, filtered bigint NOT NULL, rejected \
+        bigint NOT NULL, digest bytea NOT NULL, summary text NOT NULL, PRIMARY KEY (run, chunk)); \
+        CREATE TABLE glovebox.reject (run text NOT NULL, chunk bigint NOT NULL, \"row\" bigint NOT \
+        NULL, line bigint, violations json NOT NULL, file text); \
+        COMMENT ON TABLE glovebox.run IS 'Glovebox books, version 2'; \
+        INSERT INTO glovebox.run VALUES ('old', 'people', 'public.people', 'append', 'plan', \
+        'people.csv', 100, 'finished', 1, now(), now(), '\\x00', 3, 3, 0, 0)";
+    for statement in before.split("; ") {
+        Postgres::shared().query(&database, statement);
+    }
+    let mut sink = Sink::new(options(&database, Mode::Append));
+    sink.probe(&people()).unwrap();
+    let kept = "SELECT obj_description('glovebox.run'::regclass)";
+    assert_eq!(rows(&database, kept), ["Glovebox books, version 2"]);
+    let history = sink.history().unwrap().unwrap();
+    assert_eq!(history.held[0].run, "old");
+    assert_eq!((history.held[0].key, history.held[0].whole), (None, None));
+    assert_eq!(rows(&database, kept), ["Glovebox books, version 3"]);
+    load(&mut sink, &people(), &[large(0)]).unwrap();
+    whole(&database, 1);
+}
+
+#[test]
+fn the_books_key_is_for_loaders_only_and_the_same_for_all_of_them() {
+    let database = Postgres::shared().database("key");
+    let mut sink = Sink::new(options(&database, Mode::Append));
+    sink.open(&job(), &people()).unwrap();
+    let key = sink.key().unwrap();
+    sink.commit(&totals(0)).unwrap();
+    let mut other = options(&database, Mode::Append);
+    other.table = "others".into();
+    let mut other = Sink::new(other);
+    other.open(&job(), &people()).unwrap();
+    assert_eq!(other.key().unwrap().expose(), key.expose());
+    let readers = "SELECT count(*) FROM pg_class, aclexplode(relacl) WHERE relname = 'key' \
+                   AND grantee <> relowner";
+    assert_eq!(rows(&database, readers), ["0"]);
+
+    let mut named = options(&database, Mode::Append);
+    let secret = b"a secret of sixteen bytes or more";
+    named.identity_key = Some(glovebox_core::Secret::new(secret.to_vec()));
+    named.table = "named".into();
+    let mut named = Sink::new(named);
+    named.open(&job(), &people()).unwrap();
+    assert_eq!(named.key().unwrap().expose(), secret);
+}
+
+#[test]
+fn rows_of_runs_before_a_replacement_are_not_held_any_more() {
+    let database = Postgres::shared().database("replaced");
+    let mut append = Sink::new(options(&database, Mode::Append));
+    load(&mut append, &people(), &[large(0)]).unwrap();
+    let dead = Job {
+        pipeline: "others".into(),
+        ..job()
+    };
+    append.open(&dead, &people()).unwrap();
+    send(&mut append, 1..2).unwrap();
+    wait(&database, "SELECT count(*) FROM glovebox.chunk", "2");
+    append.abort();
+    assert_eq!(append.history().unwrap().unwrap().held.len(), 2);
+    let mut replace = Sink::new(options(&database, Mode::Replace));
+    load(&mut replace, &people(), &[large(3)]).unwrap();
+    let history = append.history().unwrap().unwrap();
+    let [held] = &history.held[..] else {
+        panic!("{history:?}")
+    };
+    assert!(!held.appends);
+    assert_eq!(history.running, []);
+    let refused = append.open(&again(&dead), &people()).unwrap_err();
+    assert!(refused.to_string().contains("is abandoned"), "{refused}");
+}
+
+#[test]
+fn a_run_of_a_process_out_of_sight_lives_as_long_as_it_holds_a_session() {
+    let database = Postgres::shared().database("sight");
+    let run = job();
+    let mut sink = Sink::new(options(&database, Mode::Append));
+    sink.open(&run, &people()).unwrap();
+    let elsewhere = "UPDATE glovebox.run SET runner = \
+        '{\"host\":\"db7\",\"process\":12,\"boot\":\"x\"}'";
+    Postgres::shared().query(&database, elsewhere);
+    let look = || {
+        let mut other = Sink::new(options(&database, Mode::Append));
+        let history = other.history().unwrap().unwrap();
+        history.running[0].living.clone()
+    };
+    assert_eq!(look().as_deref(), Some("process 12 on host `db7`"));
+    send(&mut sink, 0..1).unwrap();
+    wait(&database, "SELECT count(*) FROM glovebox.chunk", "1");
+    sink.abort();
+    assert_eq!(look(), None);
 }

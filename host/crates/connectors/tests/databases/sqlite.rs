@@ -34,6 +34,7 @@ pub(crate) fn options(file: &File, mode: Mode) -> Options {
         table: "people".into(),
         mode,
         keys: Vec::new(),
+        identity_key: None,
         lenient: Default::default(),
     }
 }

@@ -2,10 +2,10 @@
 
 use glovebox_connectors::sqlite::{Mode, Options, Sink};
 use glovebox_core::{
-    Batch, Job, KeptReject, Reject, RowCounts, Sink as _, SinkError, Totals, Violation,
+    Batch, Job, KeptReject, Known, Reject, RowCounts, Sink as _, SinkError, Totals, Violation,
 };
 
-use crate::data::{again, chunk, job, people, persons};
+use crate::data::{again, chunk, job, mark, people, persons};
 use crate::sqlite::{File, file, options, rows};
 
 fn person(id: i64, name: &str) -> Batch {
@@ -45,23 +45,34 @@ fn a_run_goes_on_behind_the_chunks_that_are_stored() {
     let file = file();
     let job = job();
     let mut sink = open(&file, Mode::Append, &job);
+    sink.begins(&mark(0), 7).unwrap();
     put(&mut sink, 0, &many(0)).unwrap();
     put(&mut sink, 1, &many(50_000)).unwrap();
     put(&mut sink, 2, &person(100_000, "not stored")).unwrap();
     assert_eq!(sink.abort(), 100_000);
     assert_eq!(count(&file), "100000|100000");
 
-    let history = sink.history("people", "plan").unwrap().unwrap();
-    let unfinished = history.unfinished.unwrap();
+    let history = sink.history().unwrap().unwrap();
+    let [unfinished] = &history.running[..] else {
+        panic!("{history:?}")
+    };
     assert_eq!(
         (unfinished.run.as_str(), unfinished.rows.stored),
         (job.run.as_str(), 100_000)
     );
-    assert!(history.finished.is_empty());
-    assert_eq!(
-        sink.history("others", "plan").unwrap().unwrap().unfinished,
-        None
-    );
+    assert_eq!(unfinished.beginning, Some(mark(0)));
+    let this = format!("process {} on host", std::process::id());
+    assert!(unfinished.living.as_ref().unwrap().starts_with(&this));
+    assert_eq!(history.key.unwrap().expose().len(), 32);
+    assert_eq!(sink.chunks(&job.run).unwrap().len(), 2);
+    let known = sink.known(&[[1; 32], [9; 32]]).unwrap();
+    let run = job.run.clone();
+    let chunk = Known {
+        run,
+        digest: [1; 32],
+        read: 50_000,
+    };
+    assert_eq!(known, [chunk]);
 
     let stored = sink.open(&again(&job), &people()).unwrap();
     let told: Vec<_> = stored
@@ -78,30 +89,23 @@ fn a_run_goes_on_behind_the_chunks_that_are_stored() {
     };
     sink.commit(&Totals {
         rows,
-        digest: [9; 32],
+        input: mark(9),
     })
     .unwrap();
     assert_eq!(count(&file), "100001|100001");
 
-    let history = sink.history("people", "plan").unwrap().unwrap();
-    assert_eq!(history.unfinished, None);
-    let [finished] = &history.finished[..] else {
+    let history = sink.history().unwrap().unwrap();
+    assert_eq!(history.running, []);
+    let [finished] = &history.held[..] else {
         panic!("{history:?}")
     };
     assert_eq!(
-        (finished.digest, finished.first_chunk),
-        (Some([9; 32]), Some([0; 32]))
+        (finished.whole, finished.beginning),
+        (Some(mark(9)), Some(mark(0)))
     );
-    assert_eq!((finished.rows, finished.length), (rows, Some(100)));
-    assert_eq!(sink.past("people").unwrap().unwrap(), history.finished);
+    assert_eq!((finished.rows, finished.key), (rows, Some(7)));
+    assert_eq!(sink.past("people").unwrap().unwrap(), history.held);
     assert_eq!(sink.past("others").unwrap().unwrap(), []);
-    assert!(
-        sink.history("people", "another plan")
-            .unwrap()
-            .unwrap()
-            .finished
-            .is_empty()
-    );
     let refused = sink.open(&again(&job), &people()).unwrap_err();
     assert!(refused.to_string().contains("it has finished"), "{refused}");
 }
@@ -274,7 +278,7 @@ fn who_slept_between_looking_and_beginning_stores_nothing() {
     let mut elder = Sink::new(options(&file, Mode::Append));
     let mut younger = Sink::new(options(&file, Mode::Append));
     let decide = |sink: &mut Sink| Job {
-        seen: Some(sink.history("people", "plan").unwrap().unwrap().seen),
+        seen: Some(sink.history().unwrap().unwrap().seen),
         ..job()
     };
     let (first, second) = (decide(&mut elder), decide(&mut younger));
@@ -282,11 +286,86 @@ fn who_slept_between_looking_and_beginning_stores_nothing() {
     younger.commit(&Totals::default()).unwrap();
     let refused = elder.open(&first, &people());
     assert!(
-        matches!(refused, Err(SinkError::Fenced { .. })),
+        matches!(refused, Err(SinkError::Overtaken { .. })),
         "{refused:?}"
     );
     // It may look again.
     let third = decide(&mut elder);
     elder.open(&third, &people()).unwrap();
     elder.abort();
+}
+
+#[test]
+fn books_of_the_version_before_are_brought_up_to_date() {
+    let file = file();
+    let before = "CREATE TABLE glovebox_run (run TEXT PRIMARY KEY, pipeline TEXT NOT NULL, target TEXT \
+        NOT NULL, mode TEXT NOT NULL, plan TEXT NOT NULL, source TEXT NOT NULL, length INTEGER, state \
+        TEXT NOT NULL CHECK (state IN ('running', 'finished', 'abandoned')), epoch INTEGER NOT NULL, \
+        started TEXT NOT NULL, finished TEXT, digest BLOB, \"read\" INTEGER, stored INTEGER, filtered \
+        INTEGER, rejected INTEGER) STRICT; \
+        CREATE TABLE glovebox_chunk (run TEXT NOT NULL, chunk INTEGER NOT NULL, first_row INTEGER NOT \
+        NULL, \"read\" INTEGER NOT NULL, stored INTEGER NOT NULL, filtered INTEGER NOT NULL, rejected \
+        INTEGER NOT NULL, digest BLOB NOT NULL, summary TEXT NOT NULL, PRIMARY KEY (run, chunk)) \
+        STRICT, WITHOUT ROWID; \
+        CREATE TABLE glovebox_reject (run TEXT NOT NULL, chunk INTEGER NOT NULL, \"row\" INTEGER NOT \
+        NULL, line INTEGER, violations TEXT NOT NULL, file TEXT, PRIMARY KEY (run, \"row\")) STRICT, \
+        WITHOUT ROWID; \
+        INSERT INTO glovebox_run VALUES ('old', 'people', 'people', 'append', 'plan', 'people.csv', \
+        100, 'running', 1, '2026-11-20 00:00:00Z', NULL, NULL, NULL, NULL, NULL, NULL); \
+        INSERT INTO glovebox_chunk VALUES ('old', 0, 0, 3, 3, 0, 0, x'00', '{}')";
+    let _ = rows(&file.path, before);
+    let mut sink = Sink::new(options(&file, Mode::Append));
+    let history = sink.history().unwrap().unwrap();
+    assert_eq!(history.held[0].run, "old");
+    assert_eq!(
+        (history.held[0].key, history.held[0].rows.stored),
+        (None, 3)
+    );
+    assert_eq!(history.running[0].living, None);
+    sink.open(&job(), &people()).unwrap();
+    put(&mut sink, 0, &person(1, "a")).unwrap();
+    sink.commit(&Totals::default()).unwrap();
+    assert_eq!(count(&file), "1|1");
+}
+
+#[test]
+fn the_key_stays_and_a_secret_stands_in_for_it() {
+    let file = file();
+    let mut sink = open(&file, Mode::Append, &job());
+    let key = sink.key().unwrap();
+    put(&mut sink, 0, &person(1, "a")).unwrap();
+    sink.commit(&Totals::default()).unwrap();
+    let again = open(&file, Mode::Append, &job()).key().unwrap();
+    assert_eq!((key.expose(), key.expose().len()), (again.expose(), 32));
+    let secret = b"a secret of sixteen bytes or more";
+    let mut named = Sink::new(Options {
+        identity_key: Some(glovebox_core::Secret::new(secret.to_vec())),
+        ..options(&file, Mode::Append)
+    });
+    named.open(&job(), &people()).unwrap();
+    assert_eq!(named.key().unwrap().expose(), secret);
+}
+
+#[test]
+fn a_process_out_of_sight_lives_as_long_as_it_has_the_file_open() {
+    let file = file();
+    let mut sink = open(&file, Mode::Append, &job());
+    put(&mut sink, 0, &many(0)).unwrap();
+    sink.abort();
+    let elsewhere =
+        "UPDATE glovebox_run SET runner = '{\"host\":\"box\",\"process\":12,\"boot\":\"x\"}'";
+    let _ = rows(&file.path, elsewhere);
+    let look = || {
+        let mut other = Sink::new(options(&file, Mode::Append));
+        other.history().unwrap().unwrap().running[0].living.clone()
+    };
+    assert_eq!(look(), None);
+    // Another table's run has it open.
+    let mut other = Sink::new(Options {
+        table: "others".into(),
+        ..options(&file, Mode::Append)
+    });
+    other.open(&job(), &people()).unwrap();
+    assert_eq!(look().as_deref(), Some("process 12 on host `box`"));
+    other.abort();
 }

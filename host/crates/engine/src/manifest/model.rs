@@ -510,6 +510,8 @@ pub struct SqliteSink {
     pub mode: Mode,
     /// The columns by which mode upsert recognises a row.
     pub keys: Vec<Spanned<String>>,
+    /// The secret that is the key of the books' digests, instead of one that the file keeps.
+    pub identity_key: Option<Spanned<SecretName>>,
     /// Whether a run without a single row may take the rows away that are there.
     pub replace_with_nothing: bool,
     /// Whether what hangs on the table may change other tables: foreign keys, triggers, rules.
@@ -543,6 +545,8 @@ pub struct PostgresSink {
     pub side_effects: bool,
     /// The schema in which the books of runs are kept.
     pub books: String,
+    /// The secret that is the key of the books' digests, instead of one that the database keeps.
+    pub identity_key: Option<Spanned<SecretName>>,
     /// Connections that load at the same time; none is as many as are good.
     pub connections: Option<usize>,
     /// Whether the rows come in the source's order, over one connection.

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Ordered, Placed, typed};
+use super::{Ordered, Placed, place, typed};
 use crate::manifest::render;
 
 #[derive(Debug, Deserialize)]

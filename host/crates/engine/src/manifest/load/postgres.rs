@@ -30,6 +30,7 @@ pub(crate) const POSTGRES: Shape = Shape {
         "replace-with-nothing",
         "side-effects",
         "books",
+        "identity-key",
         "connections",
         "order",
         "connect-timeout",
@@ -60,6 +61,13 @@ pub(crate) const PASSWORD: Shape = Shape {
     keys: &["secret"],
     hints: &[],
     example: "password: { secret: sales-db/loader }",
+};
+
+pub(crate) const IDENTITY_KEY: Shape = Shape {
+    what: "the identity key",
+    keys: &["secret"],
+    hints: &[],
+    example: "identity-key: { secret: sales/identity }",
 };
 
 pub(crate) const TLS: Shape = Shape {
@@ -111,6 +119,7 @@ pub(super) fn postgres(reader: &mut Reader<'_>, node: &Node, head: Span) -> Opti
         table: table?,
         mode,
         keys,
+        identity_key: identity_key(reader, &block),
         replace_with_nothing,
         side_effects,
         books: books.map_or_else(|| "glovebox".to_owned(), |b| b.value),
@@ -216,6 +225,27 @@ fn password(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<Spanned<
     }
     let block = reader.block(node, head, &PASSWORD)?;
     let (node, _) = reader.need(&block, "secret", "secret: sales-db/loader")?;
+    reader.secret(node, "`secret`")
+}
+
+/// The place of the key of the books' digests.
+pub(super) fn identity_key(
+    reader: &mut Reader<'_>,
+    block: &Block<'_>,
+) -> Option<Spanned<SecretName>> {
+    let (node, head) = block.get("identity-key")?;
+    if !matches!(node.kind, Kind::Map(_) | Kind::Broken) {
+        reader.say(
+            Diagnostic::error(
+                reader.first_line(&node.span),
+                "a key does not belong in a manifest",
+            )
+            .help("name the secret that holds it: identity-key: { secret: sales/identity }, and make it with: glovebox secret set sales/identity --generate"),
+        );
+        return None;
+    }
+    let block = reader.block(node, head, &IDENTITY_KEY)?;
+    let (node, _) = reader.need(&block, "secret", "secret: sales/identity")?;
     reader.secret(node, "`secret`")
 }
 

@@ -10,7 +10,7 @@ use super::columns::LONGEST_NAME;
 use super::files::parquet_sink;
 use super::lenient::{replace_with_nothing, side_effects};
 use super::optional;
-use super::postgres::postgres;
+use super::postgres::{identity_key, postgres};
 use crate::manifest::block::{Block, Reader, Shape, short};
 use crate::manifest::diagnostic::Diagnostic;
 use crate::manifest::model::{
@@ -49,6 +49,7 @@ pub(crate) const SQLITE: Shape = Shape {
         "keys",
         "replace-with-nothing",
         "side-effects",
+        "identity-key",
     ],
     hints: &[
         ("file", "write `path:`"),
@@ -177,6 +178,7 @@ fn sqlite(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<SqliteSink
         table: table?,
         mode,
         keys,
+        identity_key: identity_key(reader, &block),
         replace_with_nothing,
         side_effects,
     })

@@ -4,7 +4,7 @@
 
 use schemars::JsonSchema;
 
-use super::words::{Password, Path, Sign, Table, Time, Tls};
+use super::words::{IdentityKey, Password, Path, Sign, Table, Time, Tls};
 
 /// Where the rows go: exactly one of `sqlite`, `postgres`, `csv`, `jsonl` and `parquet`.
 #[derive(JsonSchema)]
@@ -47,6 +47,8 @@ pub(super) struct SqliteSink {
     mode: Option<TableMode>,
     /// The columns by which mode upsert recognises a row.
     keys: Option<Vec<String>>,
+    /// The key of the digests by which inputs are recognised, instead of one that the file keeps.
+    identity_key: Option<IdentityKey>,
     /// Whether a run without a single good row takes the rows away that are there, in mode replace.
     #[schemars(extend("default" = false))]
     replace_with_nothing: Option<bool>,
@@ -92,6 +94,9 @@ pub(super) struct PostgresSink {
     /// The schema in which the books of runs are kept; it is created if it is missing.
     #[schemars(length(min = 1, max = 63), extend("default" = "glovebox"))]
     books: Option<String>,
+    /// The key of the digests by which inputs are recognised, instead of one that the database
+    /// keeps.
+    identity_key: Option<IdentityKey>,
     /// Connections that load at the same time; by default as many as are good.
     #[schemars(range(min = 1, max = 64))]
     connections: Option<u64>,

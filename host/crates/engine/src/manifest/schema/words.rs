@@ -4,6 +4,14 @@
 
 use schemars::JsonSchema;
 
+/// A key of digests, by the name of the secret that holds it: 16 bytes or more.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct IdentityKey {
+    /// The secret.
+    secret: SecretName,
+}
+
 /// A password, by the name of the secret that holds it.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "kebab-case", deny_unknown_fields)]

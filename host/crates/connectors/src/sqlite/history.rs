@@ -1,0 +1,199 @@
+//! What the books remember of the runs into a table, for a new one to be decided on.
+//!
+//! Owns the reading of it, and which runs are living; refuses to take a run for dead whose process
+//! may have the file open.
+
+use glovebox_core::{Digest, Earlier, History, Known, RowCounts, RunState, SinkError};
+use sqlx::Row;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+
+use super::books::{self, mark, target, unsigned};
+use super::session::{is_alone, read, statement};
+use super::{Mode, Options};
+use crate::database::runner::{Life, Runner};
+
+/// The runs that a history tells of.
+const REMEMBERED: u32 = 1000;
+
+/// Runs `r`, with what [`earlier`] reads.
+const RUNS: &str = "SELECT run, plan, started, digest, lines, first_digest, first_lines, \
+    coalesce(\"read\", (SELECT sum(\"read\") FROM glovebox_chunk c WHERE c.run = r.run), 0), \
+    coalesce(stored, (SELECT sum(stored) FROM glovebox_chunk c WHERE c.run = r.run), 0), \
+    coalesce(filtered, (SELECT sum(filtered) FROM glovebox_chunk c WHERE c.run = r.run), 0), \
+    coalesce(rejected, (SELECT sum(rejected) FROM glovebox_chunk c WHERE c.run = r.run), 0), \
+    state, pipeline, parts, source, key, mode, runner FROM glovebox_run r WHERE target = ?1";
+
+const LAST_FIRST: &str = "ORDER BY started DESC, rowid DESC";
+
+/// What the books remember of the runs into the table.
+pub(super) fn history(options: &Options) -> Result<History, SinkError> {
+    let none = || {
+        let appends = options.mode == Mode::Append;
+        let none = History {
+            appends,
+            ..History::default()
+        };
+        (none, Vec::new())
+    };
+    let (mut history, runners) = remembered(options, none, async |connection| {
+        look(connection, options).await
+    })?;
+    let mut alone = None;
+    for (run, runner) in history.running.iter_mut().zip(&runners) {
+        let living = match runner.life() {
+            Life::Living => true,
+            Life::Dead => false,
+            Life::OutOfSight => !*alone.get_or_insert_with(|| is_alone(options)),
+        };
+        run.living = living.then(|| runner.to_string());
+    }
+    for run in &mut history.held {
+        let same = history.running.iter().find(|r| r.run == run.run);
+        run.living = same.and_then(|same| same.living.clone());
+    }
+    Ok(history)
+}
+
+async fn look(
+    connection: &mut SqliteConnection,
+    options: &Options,
+) -> sqlx::Result<(History, Vec<Runner>)> {
+    // First: what comes later is seen at the beginning.
+    let seen = books::seen(connection, options).await?;
+    let key = books::read_key(connection, options).await?;
+    let sql = format!("{RUNS} AND state = 'running' {LAST_FIRST}");
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(target(options))
+        .fetch_all(&mut *connection)
+        .await?;
+    let runners = rows
+        .iter()
+        .map(|row| Ok(Runner::from_json(row.try_get::<Option<&str>, _>(17)?)))
+        .collect::<sqlx::Result<_>>()?;
+    let running = rows.iter().map(earlier).collect::<sqlx::Result<_>>()?;
+    let mut held = Vec::new();
+    if options.mode == Mode::Append {
+        let sql = format!(
+            "{RUNS} AND (state = 'finished' OR mode = 'append') \
+             AND coalesce(finished, started) >= coalesce((SELECT max(finished) FROM glovebox_run \
+                 WHERE target = ?1 AND mode = 'replace' AND state = 'finished'), '') \
+             AND (state <> 'abandoned' OR EXISTS (SELECT 1 FROM glovebox_chunk c \
+                 WHERE c.run = r.run AND c.stored > 0)) {LAST_FIRST} LIMIT {REMEMBERED}"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(target(options))
+            .fetch_all(connection)
+            .await?;
+        held = rows.iter().map(earlier).collect::<sqlx::Result<_>>()?;
+    }
+    let history = History {
+        appends: options.mode == Mode::Append,
+        seen,
+        key: Some(key),
+        running,
+        held,
+    };
+    Ok((history, runners))
+}
+
+/// The finished runs of a pipeline into the table, the last first.
+pub(super) fn past(options: &Options, pipeline: &str) -> Result<Vec<Earlier>, SinkError> {
+    remembered(options, Vec::new, async |connection| {
+        let sql = format!("{RUNS} AND pipeline = ?2 AND state = 'finished' {LAST_FIRST} LIMIT 100");
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(target(options))
+            .bind(pipeline)
+            .fetch_all(connection)
+            .await?;
+        rows.iter().map(earlier).collect()
+    })
+}
+
+/// Chunks with these digests, by whatever run into the table.
+pub(super) fn known(options: &Options, digests: &[Digest]) -> Result<Vec<Known>, SinkError> {
+    let hex = |digest: &Digest| -> String { digest.iter().map(|b| format!("{b:02X}")).collect() };
+    let wanted = serde_json::to_string(&digests.iter().map(hex).collect::<Vec<_>>());
+    let wanted = wanted.map_err(|_| SinkError::Internal {
+        place: options.place(),
+        problem: "digests are not to be written as JSON".into(),
+    })?;
+    remembered(options, Vec::new, async |connection| {
+        let rows = sqlx::query(
+            "SELECT c.run, c.digest, c.\"read\" FROM glovebox_chunk c \
+             JOIN glovebox_run r ON r.run = c.run WHERE r.target = ? \
+             AND hex(c.digest) IN (SELECT value FROM json_each(?))",
+        )
+        .bind(target(options))
+        .bind(wanted)
+        .fetch_all(connection)
+        .await?;
+        let known = |row: &SqliteRow| {
+            Ok(Known {
+                run: row.try_get(0)?,
+                digest: books::digest(row.try_get(1)?).unwrap_or_default(),
+                read: row.try_get(2).map(unsigned)?,
+            })
+        };
+        rows.iter().map(known).collect()
+    })
+}
+
+/// Reads the books, brought up to date if need be; `none` if there are none.
+pub(super) fn remembered<T>(
+    options: &Options,
+    none: impl FnOnce() -> T,
+    query: impl AsyncFnOnce(&mut SqliteConnection) -> sqlx::Result<T>,
+) -> Result<T, SinkError> {
+    if !super::session::exists(options)? {
+        return Ok(none());
+    }
+    let place = options.place();
+    read(options, async |connection| {
+        if !books::are_there(connection).await? {
+            return Ok(Ok(none()));
+        }
+        if books::is_before(connection).await? {
+            let renewed = async {
+                statement(connection, "BEGIN IMMEDIATE", &place).await?;
+                books::ready(connection, &place).await?;
+                statement(connection, "COMMIT", &place).await
+            };
+            if let Err(refused) = renewed.await {
+                return Ok(Err(refused));
+            }
+        }
+        query(connection).await.map(Ok)
+    })?
+}
+
+fn earlier(row: &SqliteRow) -> sqlx::Result<Earlier> {
+    let number = |i: usize| row.try_get(i).map(unsigned);
+    let state: String = row.try_get(11)?;
+    let mode: String = row.try_get(16)?;
+    Ok(Earlier {
+        run: row.try_get(0)?,
+        plan: row.try_get(1)?,
+        started: row.try_get(2)?,
+        whole: mark(row, 3, 4)?,
+        beginning: mark(row, 5, 6)?,
+        rows: RowCounts {
+            read: number(7)?,
+            stored: number(8)?,
+            filtered: number(9)?,
+            rejected: number(10)?,
+        },
+        state: match state.as_str() {
+            "running" => RunState::Running,
+            "finished" => RunState::Finished,
+            _ => RunState::Abandoned,
+        },
+        pipeline: row.try_get(12)?,
+        parts: row.try_get::<Option<String>, _>(13)?.unwrap_or_default(),
+        source: row.try_get(14)?,
+        key: row
+            .try_get::<Option<i64>, _>(15)?
+            .and_then(|key| key.try_into().ok()),
+        appends: mode == "append",
+        living: None,
+    })
+}

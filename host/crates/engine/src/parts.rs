@@ -1,0 +1,248 @@
+//! What decides what a row becomes, part by part, so that two plans can be told apart by name.
+//!
+//! Owns the digest of a plan and the words for what differs; refuses secrets, of which sixteen bits
+//! are told.
+
+use std::collections::BTreeMap;
+
+use glovebox_core::Source;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::arm::ArmedStep;
+use crate::plan::Plan;
+
+/// Bytes of a part's digest that are kept: enough to tell two plans apart.
+const KEPT: usize = 8;
+/// The most differences that are named.
+const NAMED: usize = 8;
+/// The longest name that is shown of what books say, in characters.
+const LONGEST: usize = 64;
+
+/// The parts of a plan, by digests.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Parts {
+    source: String,
+    columns: BTreeMap<String, String>,
+    steps: Vec<StepParts>,
+    sink: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct StepParts {
+    name: String,
+    plugin: String,
+    with: String,
+    grants: String,
+    keyed: String,
+    keys: String,
+}
+
+impl Parts {
+    /// The source's dialect and columns, each step's plugin, options, grants and keys, and the
+    /// sink's columns. Limits, paths and the number of workers are not in it.
+    pub(crate) fn of(plan: &Plan, steps: &[ArmedStep<'_>], source: &dyn Source) -> Self {
+        let columns = plan.source.fields.iter();
+        Parts {
+            source: digest(&source.dialect()),
+            columns: columns
+                .map(|field| (field.name.to_string(), digest(&format!("{field:?}"))))
+                .collect(),
+            steps: steps
+                .iter()
+                .map(|step| {
+                    let planned = step.planned;
+                    StepParts {
+                        name: planned.name.to_string(),
+                        plugin: digest(planned.plugin.sha256()),
+                        with: digest(&planned.config),
+                        grants: digest(&format!("{:?}", planned.grants)),
+                        keyed: digest(&format!("{:?}", step.keyed)),
+                        keys: step.keys.check_value().to_string(),
+                    }
+                })
+                .collect(),
+            sink: digest(&format!("{:?}", plan.sink)),
+        }
+    }
+
+    pub(crate) fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// None of a run whose books are older than parts.
+    pub(crate) fn from_json(json: &str) -> Option<Self> {
+        serde_json::from_str(json).ok()
+    }
+
+    /// What of `self` another plan has otherwise, in words.
+    pub(crate) fn differences(&self, before: &Parts) -> Vec<String> {
+        let mut found = Vec::new();
+        if self.source != before.source {
+            found.push("how the source is read".to_owned());
+        }
+        for (name, column) in &self.columns {
+            match before.columns.get(name) {
+                None => found.push(format!("column `{}` is new", shown(name))),
+                Some(other) if other != column => {
+                    found.push(format!("column `{}` is declared otherwise", shown(name)));
+                }
+                Some(_) => {}
+            }
+        }
+        let gone = before.columns.keys();
+        for name in gone.filter(|name| !self.columns.contains_key(*name)) {
+            found.push(format!("column `{}` is gone", shown(name)));
+        }
+        self.steps_differ(before, &mut found);
+        if self.sink != before.sink {
+            found.push("the columns that are stored".to_owned());
+        }
+        if let Some(more) = found.len().checked_sub(NAMED).filter(|more| *more > 0) {
+            found.truncate(NAMED);
+            found.push(format!("{more} more"));
+        }
+        found
+    }
+
+    fn steps_differ(&self, before: &Parts, found: &mut Vec<String>) {
+        let named = |steps: &[StepParts], name: &str| steps.iter().any(|s| s.name == name);
+        for step in &self.steps {
+            let name = shown(&step.name);
+            let Some(other) = before.steps.iter().find(|s| s.name == step.name) else {
+                found.push(format!("step `{name}` is new"));
+                continue;
+            };
+            for (what, now, then) in [
+                ("its plugin", &step.plugin, &other.plugin),
+                ("its `with`", &step.with, &other.with),
+                ("what it reads, adds or masks", &step.grants, &other.grants),
+                ("how it computes", &step.keyed, &other.keyed),
+                ("its key", &step.keys, &other.keys),
+            ] {
+                if now != then {
+                    found.push(format!("step `{name}`: {what}"));
+                }
+            }
+        }
+        for step in &before.steps {
+            if !named(&self.steps, &step.name) {
+                found.push(format!("step `{}` is gone", shown(&step.name)));
+            }
+        }
+        let order = |steps: &[StepParts], others: &[StepParts]| -> Vec<String> {
+            let both = steps.iter().filter(|s| named(others, &s.name));
+            both.map(|s| s.name.clone()).collect()
+        };
+        if order(&self.steps, &before.steps) != order(&before.steps, &self.steps) {
+            found.push("the order of the steps".to_owned());
+        }
+    }
+}
+
+/// SHA-256 over all that decides what a row becomes, in hexadecimal.
+pub(crate) fn plan_digest(plan: &Plan, steps: &[ArmedStep<'_>], source: &dyn Source) -> String {
+    let mut hash = Sha256::new();
+    let mut say = |what: &str, value: &str| {
+        // Lengths, so that no two lists of parts read the same.
+        hash.update((what.len() as u64).to_be_bytes());
+        hash.update(what);
+        hash.update((value.len() as u64).to_be_bytes());
+        hash.update(value);
+    };
+    say("glovebox-plan", "2");
+    say("dialect", &source.dialect());
+    say("columns", &format!("{:?}", plan.source));
+    for step in steps {
+        let planned = step.planned;
+        say("step", &planned.name);
+        say("plugin", planned.plugin.sha256());
+        say("with", &planned.config);
+        say("grants", &format!("{:?}", planned.grants));
+        say("keyed", &format!("{:?}", step.keyed));
+        say("keys", &step.keys.check_value().to_string());
+    }
+    say("sink", &format!("{:?}", plan.sink));
+    hex(&hash.finalize(), 32)
+}
+
+/// A name out of the books, which others may have edited, for a terminal.
+pub(crate) fn shown(name: &str) -> String {
+    let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    name.chars().take(LONGEST).map(clean).collect()
+}
+
+fn digest(text: &str) -> String {
+    hex(&Sha256::digest(text), KEPT)
+}
+
+fn hex(bytes: &[u8], most: usize) -> String {
+    bytes
+        .iter()
+        .take(most)
+        .map(|b| format!("{b:02x}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(columns: &[(&str, &str)], steps: &[(&str, &str)]) -> Parts {
+        Parts {
+            source: "csv".into(),
+            columns: columns
+                .iter()
+                .map(|(name, kind)| ((*name).into(), (*kind).into()))
+                .collect(),
+            steps: steps
+                .iter()
+                .map(|(name, keys)| StepParts {
+                    name: (*name).into(),
+                    keys: (*keys).into(),
+                    ..StepParts::default()
+                })
+                .collect(),
+            sink: "all".into(),
+        }
+    }
+
+    #[test]
+    fn what_differs_is_named() {
+        let before = parts(
+            &[("id", "int"), ("name", "text")],
+            &[("check", "1"), ("alias", "2")],
+        );
+        assert_eq!(before.differences(&before), Vec::<String>::new());
+        let now = parts(
+            &[("id", "text"), ("city", "text")],
+            &[("alias", "3"), ("trim", "1")],
+        );
+        assert_eq!(
+            now.differences(&before),
+            [
+                "column `city` is new",
+                "column `id` is declared otherwise",
+                "column `name` is gone",
+                "step `alias`: its key",
+                "step `trim` is new",
+                "step `check` is gone"
+            ]
+        );
+        let turned = parts(
+            &[("id", "int"), ("name", "text")],
+            &[("alias", "2"), ("check", "1")],
+        );
+        assert_eq!(turned.differences(&before), ["the order of the steps"]);
+        assert_eq!(Parts::from_json(&now.to_json()), Some(now));
+        assert_eq!(Parts::from_json(""), None);
+    }
+
+    #[test]
+    fn names_out_of_the_books_cannot_write_on_a_terminal() {
+        assert_eq!(shown("a\u{1b}[31mb"), "a\u{fffd}[31mb");
+        assert_eq!(shown(&"x".repeat(1000)).len(), 64);
+    }
+}
