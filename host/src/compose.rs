@@ -260,6 +260,10 @@ impl Toolbox for Composed {
 struct Shared(Arc<Keyring>);
 
 impl CredentialStore for Shared {
+    fn remedy(&self, name: &SecretName) -> Option<String> {
+        self.0.remedy(name)
+    }
+
     fn place(&self, name: &SecretName) -> String {
         self.0.place(name)
     }

@@ -29,8 +29,8 @@ pub use finding::{Finding, Reject, Rule, Violation};
 pub use formats::Formats;
 pub use keys::{KeyError, KeyRing, Method, Spans, Target};
 pub use plugin::{
-    About, Action, Announced, Answer, Fault, FaultKind, Frame, Grants, Instance, Kept, Limits,
-    Masked, Plugin, PluginError, World,
+    About, Action, Announced, Answer, Fault, FaultKind, Grants, Instance, Kept, Limits, Masked,
+    Plugin, PluginError, World,
 };
 pub use report::{RejectCount, Rerun, RowCounts, RunOutcome, RunReport, StepReport};
 pub use schema::{DataType, Field, Native, ReadFrom, Schema};

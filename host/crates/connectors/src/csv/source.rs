@@ -223,6 +223,10 @@ impl glovebox_core::Source for Source {
         })
     }
 
+    fn is_there(&self) -> Result<(), SourceError> {
+        self.inputs.are_there()
+    }
+
     fn chunks(&self) -> Result<Box<dyn ChunkReader>, SourceError> {
         if self.inputs.count()? > 1 {
             self.look_ahead()?;

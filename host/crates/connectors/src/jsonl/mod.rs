@@ -16,6 +16,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use encode::{write_text, write_value};
 pub use sink::{Sink, SinkOptions};
 pub use source::{Options, Source};
 

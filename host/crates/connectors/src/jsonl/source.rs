@@ -221,6 +221,10 @@ impl glovebox_core::Source for Source {
         })
     }
 
+    fn is_there(&self) -> Result<(), SourceError> {
+        self.inputs.are_there()
+    }
+
     fn chunks(&self) -> Result<Box<dyn ChunkReader>, SourceError> {
         self.inputs.files()?;
         let options = self.options.clone();

@@ -319,8 +319,16 @@ fn rejects(
     let Some(block) = found.and_then(|(node, head)| reader.block(node, head, &REJECTS)) else {
         return rejects;
     };
+    const EXAMPLE: &str = "path: sales.rejects.jsonl";
     if let Some(path) = optional(&block, "path", |node| {
-        reader.path(node, "path", "path: sales.rejects.jsonl")
+        if matches!(&node.kind, Kind::Text(text) if text == "-") {
+            reader.say(
+                Diagnostic::error(node.span.clone(), "rejects cannot go to standard output")
+                    .help(format!("name a file: {EXAMPLE}")),
+            );
+            return None;
+        }
+        reader.path(node, "path", EXAMPLE)
     }) {
         rejects.path = path;
     }
