@@ -6,13 +6,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use glovebox_core::{
-<<<<<<< HEAD
     ChunkRecord, Earlier, Published, Reject, RejectCount, Rerun, RowCounts, RunOutcome, RunReport,
     Source, StepReport,
-=======
-    ChunkRecord, Earlier, Published, RejectCount, Rerun, RowCounts, RunOutcome, RunReport, Source,
-    StepReport,
->>>>>>> main
 };
 
 use crate::error::RunError;
