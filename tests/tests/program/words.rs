@@ -83,7 +83,7 @@ fn check_looks_at_the_files_that_a_run_needs() {
         .call(&["check", "manifest.yaml"])
         .ends_with(1)
         .says("away/rejects.jsonl");
-    let postgres = "sink: { postgres: { host: localhost, database: d, user: u, password: p, table: t, tls: { ca: ca.pem } } }";
+    let postgres = "sink: { postgres: { host: localhost, database: d, user: u, password: { secret: p }, table: t, tls: { ca: ca.pem } } }";
     let manifest =
         COPY.replace("sink: { jsonl: { path: out.jsonl } }", postgres) + "credentials: [env]\n";
     let pipeline = Pipeline::new(&manifest)
