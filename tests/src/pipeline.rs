@@ -361,7 +361,6 @@ impl Ran {
     ///
     /// # Panics
     /// When it did not, with what it said.
-    #[must_use]
     #[track_caller]
     pub fn ends_with(self, code: i32) -> Ran {
         assert_eq!(
@@ -378,7 +377,6 @@ impl Ran {
     ///
     /// # Panics
     /// When it has not.
-    #[must_use]
     #[track_caller]
     pub fn says(self, text: &str) -> Ran {
         assert!(

@@ -22,6 +22,7 @@ use crate::compose::Composed;
 mod record;
 
 use record::Record;
+pub(super) use record::caller;
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -134,14 +135,6 @@ pub(super) fn user(args: Args) -> anyhow::Result<Exit> {
         done
     })?;
     Ok(Exit::Done)
-}
-
-/// The system's user: the one who called cannot choose it.
-pub(super) fn caller() -> String {
-    match std::fs::metadata("/proc/self") {
-        Ok(process) => format!("uid:{}", process.uid()),
-        Err(_) => "uid:unknown".into(),
-    }
 }
 
 async fn act(catalog: &Catalog, config: &Config, action: Action) -> anyhow::Result<()> {

@@ -21,3 +21,4 @@ mod sums;
 mod torture;
 mod whole_cells;
 mod withheld;
+mod words;

@@ -128,35 +128,6 @@ impl<B: Bounds> Chunks<B> {
         Ok(chunks)
     }
 
-    /// The bytes of the first record, which stay to be read; none at all in an empty file.
-    pub(crate) fn first_record(&mut self) -> Result<&[u8], SourceError> {
-        let mut bounds = self.start.clone();
-        let mut bytes = std::mem::take(&mut self.carry);
-        let mut scanned = 0;
-        let end = loop {
-            let target = bytes.len() + self.options.chunk_bytes;
-            self.fill(&mut bytes, target)?;
-            if let Some(end) = bounds.first_end(bytes.get(scanned..).unwrap_or_default()) {
-                break scanned + end;
-            }
-            scanned = bytes.len();
-            if self.ended {
-                break if bounds.within_record() { scanned } else { 0 };
-            }
-            if scanned > self.options.max_record {
-                return Err(SourceError::Shape {
-                    place: self.place.clone(),
-                    problem: format!(
-                        "its first record is longer than {} bytes (`max-record`); {}",
-                        self.options.max_record, self.options.suspect
-                    ),
-                });
-            }
-        };
-        self.carry = bytes;
-        Ok(self.carry.get(..end).unwrap_or_default())
-    }
-
     /// The first bytes, which stay to be read: so many of them, or all there are.
     pub(crate) fn peek(&mut self, most: usize) -> Result<&[u8], SourceError> {
         let mut bytes = std::mem::take(&mut self.carry);
@@ -169,14 +140,6 @@ impl<B: Bounds> Chunks<B> {
     pub(crate) fn begin(&mut self, start: B, suspect: &'static str) {
         self.start = start;
         self.options.suspect = suspect;
-    }
-
-    /// Goes past the first `len` bytes, which [`Chunks::first_record`] showed.
-    pub(crate) fn skip(&mut self, len: usize) {
-        let after = self.carry.split_off(len.min(self.carry.len()));
-        self.line += newlines(&self.carry);
-        self.position += self.carry.len() as u64;
-        self.carry = after;
     }
 
     /// Reads until `bytes` has `target` bytes or the stream ends, however small its reads are.

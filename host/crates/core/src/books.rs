@@ -3,6 +3,8 @@
 //!
 //! Refuses cells: counts, digests, names and times only.
 
+use std::fmt;
+
 use crate::finding::Reject;
 use crate::report::RowCounts;
 use crate::sink::Encoded;
@@ -25,10 +27,38 @@ pub struct Job {
     pub source: String,
     /// The source's length in bytes, where that is known.
     pub length: Option<u64>,
+    /// How a chunk's summary is brought up to date when the sink sets more of its rows aside.
+    pub revise: Revise,
     /// What was seen of the pipeline's runs when this one was decided on. A new run is refused once
     /// that has changed: the decision was made for other books.
     pub seen: Option<Seen>,
 }
+
+/// Makes a chunk's summary and the rejects that it does not count yet a new summary: the engine's
+/// word, for sinks that keep summaries and do not read them.
+#[derive(Clone, Copy)]
+pub struct Revise(pub fn(&str, &[Reject]) -> String);
+
+impl Default for Revise {
+    fn default() -> Self {
+        Revise(|summary, _| summary.to_owned())
+    }
+}
+
+impl fmt::Debug for Revise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Revise")
+    }
+}
+
+/// There is one engine.
+impl PartialEq for Revise {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Revise {}
 
 /// How far a pipeline's books are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -84,6 +114,16 @@ pub struct ChunkRecord {
     pub digest: Digest,
     /// The engine's counts for the report, as JSON that a sink keeps and does not read.
     pub summary: String,
+}
+
+impl ChunkRecord {
+    /// Counts rows that its target refused as rejected, after they had counted as stored.
+    pub fn refuse(&mut self, refused: &[Reject], revise: Revise) {
+        let count = refused.len() as u64;
+        self.rows.stored = self.rows.stored.saturating_sub(count);
+        self.rows.rejected += count;
+        self.summary = (revise.0)(&self.summary, refused);
+    }
 }
 
 /// A chunk that has been through the steps: its rows, its rejects, its line in the books.

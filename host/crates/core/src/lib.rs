@@ -10,6 +10,7 @@ pub mod credential;
 pub mod finding;
 pub mod formats;
 pub mod keys;
+pub mod path;
 pub mod plugin;
 pub mod report;
 pub mod schema;
@@ -17,21 +18,23 @@ pub mod secret;
 pub mod shown;
 pub mod sink;
 pub mod source;
+pub mod table_name;
 
 pub use batch::{Batch, Origin};
 pub use books::{
-    ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, Seen, Totals,
+    ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, Revise, Seen, Totals,
 };
 pub use credential::{CredentialError, CredentialStore, InvalidSecretName, SecretName};
 pub use finding::{Finding, Reject, Rule, Violation};
 pub use formats::Formats;
 pub use keys::{KeyError, KeyRing, Method, Spans, Target};
 pub use plugin::{
-    About, Action, Announced, Answer, Fault, FaultKind, Frame, Grants, Instance, Kept, Limits,
-    Masked, Plugin, PluginError, World,
+    About, Action, Announced, Answer, Fault, FaultKind, Grants, Instance, Kept, Limits, Masked,
+    Plugin, PluginError, World,
 };
 pub use report::{RejectCount, Rerun, RowCounts, RunOutcome, RunReport, StepReport};
-pub use schema::{DataType, Field, Native, Schema};
+pub use schema::{DataType, Field, Native, ReadFrom, Schema};
 pub use secret::Secret;
 pub use sink::{Encoded, Encoder, Payload, Published, Sink, SinkError};
 pub use source::{Chunk, ChunkReader, Decoded, Decoder, Identity, Source, SourceError};
+pub use table_name::TableName;

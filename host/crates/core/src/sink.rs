@@ -5,7 +5,7 @@
 
 use arrow_array::RecordBatch;
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Origin};
 use crate::books::{ChunkRecord, Earlier, FinishedChunk, History, Job, KeptReject, Totals};
 use crate::finding::Reject;
 use crate::schema::Schema;
@@ -64,8 +64,12 @@ pub trait Sink: Send {
     /// Waits until all is stored, publishes what is not public yet, and closes the books. What was
     /// there stays where the run has no row to take its place, unless the sink was told otherwise.
     ///
+    /// If the target refuses rows by a rule that only it knows, nothing is published, the books stay
+    /// open, and these rows, which had counted as stored, are set aside, in the books too. It is
+    /// called again with the new totals, or the run is withheld or ended.
+    ///
     /// # Errors
-    /// When the target refuses, or has not taken each row once.
+    /// When the target refuses all of it, or has not taken each row once.
     fn commit(&mut self, totals: &Totals) -> Result<Published, SinkError>;
 
     /// Ends a run whose rows are not to become public: what was there stays, and the books give the
@@ -88,12 +92,14 @@ pub trait Sink: Send {
 }
 
 /// What became public at a run's end.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Published {
     /// Whether nothing did: the run had no row, and what was there stayed.
     pub kept: bool,
     /// Rows whose key a later row of the run has too, which took their place.
     pub superseded: u64,
+    /// Rows that the target refused and that are set aside; with any, nothing is public yet.
+    pub refused: Vec<Reject>,
 }
 
 /// Encodes batches for a sink; one for each worker.
@@ -112,6 +118,9 @@ pub struct Encoded {
     pub rows: u64,
     /// The rows.
     pub payload: Payload,
+    /// Where they stood in the source, batch by batch with its count of rows; of sinks whose target
+    /// may refuse a row by a rule of its own.
+    pub origins: Vec<(Origin, usize)>,
     /// Rows that this sink cannot store, such as text with a NUL for PostgreSQL.
     pub rejects: Vec<Reject>,
 }

@@ -8,6 +8,7 @@ mod error;
 pub mod guard;
 mod identity;
 pub mod manifest;
+mod options;
 pub mod plan;
 mod preview;
 mod rejects;

@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use glovebox_core::{
-    ChunkRecord, Earlier, Published, RejectCount, Rerun, RowCounts, RunOutcome, RunReport, Source,
-    StepReport,
+    ChunkRecord, Earlier, Published, Reject, RejectCount, Rerun, RowCounts, RunOutcome, RunReport,
+    Source, StepReport,
 };
 
 use crate::error::RunError;
 use crate::manifest::model::AtMost;
 use crate::run::{Progress, Run};
-use crate::summary::Summary;
+use crate::summary::{RuleCount, Summary, broken};
 
 /// Counts as chunks are written.
 pub(crate) struct Ledger {
@@ -27,21 +27,18 @@ impl Ledger {
         let steps = run
             .steps
             .iter()
-            .map(|step| {
-                let about = step.planned.plugin.about();
-                StepReport {
-                    name: step.planned.name.to_string(),
-                    plugin: format!("{} {}", about.name, about.version),
-                    sha256: step.planned.plugin.sha256().to_owned(),
-                    signed_by: step.planned.signed_by.as_ref().map(|s| s.key.clone()),
-                    unguarded: step
-                        .planned
-                        .unguarded
-                        .iter()
-                        .map(|c| c.to_string())
-                        .collect(),
-                    ..StepReport::default()
-                }
+            .map(|step| StepReport {
+                name: step.planned.name.to_string(),
+                plugin: step.planned.title(),
+                sha256: step.planned.plugin.sha256().to_owned(),
+                signed_by: step.planned.signed_by.as_ref().map(|s| s.key.clone()),
+                unguarded: step
+                    .planned
+                    .unguarded
+                    .iter()
+                    .map(|c| c.to_string())
+                    .collect(),
+                ..StepReport::default()
             })
             .collect();
         Ledger {
@@ -76,11 +73,11 @@ impl Ledger {
         for (fault, count) in &summary.faults {
             *self.report.faults.entry(fault.clone()).or_default() += count;
         }
-        for (fault, place) in &summary.places {
-            let places = &mut self.report.fault_places;
-            places.entry(fault.clone()).or_insert_with(|| place.clone());
-        }
-        for broken in &summary.rules {
+        self.count(&summary.rules);
+    }
+
+    fn count(&mut self, rules: &[RuleCount]) {
+        for broken in rules {
             let key = (
                 broken.step.clone(),
                 broken.rule.clone(),
@@ -88,6 +85,14 @@ impl Ledger {
             );
             *self.by_rule.entry(key).or_default() += broken.rows;
         }
+    }
+
+    /// Rows of chunks that were added, which the target has refused since.
+    pub(crate) fn refuse(&mut self, refused: &[Reject]) {
+        let rows = &mut self.report.rows;
+        rows.stored = rows.stored.saturating_sub(refused.len() as u64);
+        rows.rejected += refused.len() as u64;
+        self.count(&broken(refused));
     }
 
     /// Chunks that an earlier process stored.

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use glovebox_core::{
-    Chunk, ChunkReader, Decoder, Digest, Identity, Job, Published, Rerun, RunReport, Sink,
+    Chunk, ChunkReader, Decoder, Digest, Identity, Job, Published, Rerun, Revise, RunReport, Sink,
     SinkError, Source, Totals,
 };
 
@@ -29,6 +29,7 @@ use crate::rerun::look;
 use crate::selection::Selection;
 use crate::stage::Stage;
 use crate::start::{Beginning, Start, begin};
+use crate::summary::Summary;
 use crate::worker::{Alarm, Done, Fate, Stored, Worker, batch_rows};
 
 /// Chunks in flight for each worker: one at work, one waiting, one done and not yet written.
@@ -93,6 +94,7 @@ impl Run<'_> {
                 Identity::Length(length) => Some(length),
                 Identity::Beginning | Identity::Place => None,
             },
+            revise: Revise(Summary::revised),
             seen: None,
         };
         let rerun = self.rerun(&mut job, stop)?;
@@ -127,12 +129,8 @@ impl Run<'_> {
                 stop,
                 show,
             )
-            .and_then(|digest| {
-                let rows = ledger.balance()?;
-                rejects.sync()?;
-                self.end(&Totals { rows, digest })
-            });
-        let published = match published {
+            .and_then(|digest| self.commit(digest, &mut rejects, &mut ledger));
+        let (published, refused) = match published {
             Ok(published) => published,
             Err(error @ RunError::Sink(SinkError::Unknown { .. })) => {
                 // If the rows are there after all, their rejects have to be.
@@ -147,12 +145,35 @@ impl Run<'_> {
                 });
             }
         };
-        if job.resume {
+        // Of a run that went on, and of rows that were refused late: in the order of the rows.
+        if job.resume || refused {
             self.rejects_from_books(&job.run, &mut rejects)
                 .map_err(RunError::after_commit)?;
         }
         rejects.publish().map_err(RunError::after_commit)?;
         Ok(ledger.close(self.source, self.at_most, published, started.elapsed()))
+    }
+
+    /// Publishes once every row has its fate, in which the target has the last word. Returns too
+    /// whether it refused rows that had counted as stored.
+    fn commit(
+        &mut self,
+        digest: Digest,
+        rejects: &mut RejectsFile,
+        ledger: &mut Ledger,
+    ) -> Result<(Published, bool), RunError> {
+        let mut any = false;
+        loop {
+            let rows = ledger.balance()?;
+            rejects.sync()?;
+            let published = self.end(&Totals { rows, digest })?;
+            if published.refused.is_empty() {
+                return Ok((published, any));
+            }
+            any = true;
+            ledger.refuse(&published.refused);
+            rejects.write(&published.refused)?;
+        }
     }
 
     /// Publishes, unless so many rows were rejected that what is there is better than what came.

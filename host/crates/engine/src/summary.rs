@@ -21,9 +21,6 @@ pub(crate) struct Summary {
     /// Contained faults, and how often.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) faults: BTreeMap<String, u64>,
-    /// Where the first of each happened.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) places: BTreeMap<String, String>,
 }
 
 /// What one step did.
@@ -49,6 +46,28 @@ pub(crate) struct RuleCount {
     pub(crate) rows: u64,
 }
 
+/// What the rejects broke, and how often.
+pub(crate) fn broken(rejects: &[Reject]) -> Vec<RuleCount> {
+    let mut rules: BTreeMap<(&str, &str, Option<&str>), u64> = BTreeMap::new();
+    for violation in rejects.iter().flat_map(|r| &r.violations) {
+        let key = (
+            &*violation.step,
+            &*violation.rule,
+            violation.column.as_deref(),
+        );
+        *rules.entry(key).or_default() += 1;
+    }
+    rules
+        .into_iter()
+        .map(|((step, rule, column), rows)| RuleCount {
+            step: step.to_owned(),
+            rule: rule.to_owned(),
+            column: column.map(str::to_owned),
+            rows,
+        })
+        .collect()
+}
+
 impl Summary {
     pub(crate) fn of(tallies: &[Tally], rejects: &[Reject]) -> Self {
         let steps = tallies
@@ -64,34 +83,26 @@ impl Summary {
         for (fault, count) in tallies.iter().flat_map(|t| &t.faults) {
             *faults.entry(fault.clone()).or_default() += count;
         }
-        let mut places = BTreeMap::new();
-        for (fault, place) in tallies.iter().flat_map(|t| &t.places) {
-            places.entry(fault.clone()).or_insert_with(|| place.clone());
-        }
-        let mut rules: BTreeMap<(&str, &str, Option<&str>), u64> = BTreeMap::new();
-        for violation in rejects.iter().flat_map(|r| &r.violations) {
-            let key = (
-                &*violation.step,
-                &*violation.rule,
-                violation.column.as_deref(),
-            );
-            *rules.entry(key).or_default() += 1;
-        }
-        let rules = rules
-            .into_iter()
-            .map(|((step, rule, column), rows)| RuleCount {
-                step: step.to_owned(),
-                rule: rule.to_owned(),
-                column: column.map(str::to_owned),
-                rows,
-            })
-            .collect();
         Summary {
             steps,
-            rules,
+            rules: broken(rejects),
             faults,
-            places,
         }
+    }
+
+    /// A summary out of the books once more of the chunk's rows were set aside.
+    pub(crate) fn revised(json: &str, refused: &[Reject]) -> String {
+        let mut summary = Summary::from_json(json);
+        for late in broken(refused) {
+            let same = |r: &&mut RuleCount| {
+                (&r.step, &r.rule, &r.column) == (&late.step, &late.rule, &late.column)
+            };
+            match summary.rules.iter_mut().find(same) {
+                Some(rule) => rule.rows += late.rows,
+                None => summary.rules.push(late),
+            }
+        }
+        summary.to_json()
     }
 
     pub(crate) fn filtered(&self) -> u64 {

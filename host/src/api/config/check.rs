@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use glovebox_connectors::page;
-use glovebox_core::{DataType, SecretName};
+use glovebox_core::{DataType, SecretName, TableName};
 use glovebox_engine::manifest::Diagnostic;
 use glovebox_engine::manifest::model::Store;
 use glovebox_engine::manifest::typed::{self, Placed};
@@ -406,20 +406,29 @@ impl Checker<'_> {
                 return None;
             }
         };
-        let table = table?.value;
-        let (schema, table) = match (&database, table.split_once('.')) {
-            (Database::Postgres(_), Some((schema, table))) => {
-                (Some(schema.to_owned()), table.to_owned())
+        let table = table?;
+        let named = match TableName::parse(&table.value) {
+            Ok(named) => named,
+            Err(help) => {
+                self.say(table.span, "this cannot be the name of a table", help);
+                return None;
             }
-            _ => (None, table),
         };
+        if named.schema.is_some() && matches!(database, Database::Sqlite(_)) {
+            self.say(
+                table.span,
+                "SQLite has no schemas",
+                "write the bare name; one with a dot stands in double quotes: '\"eu.sales\"'",
+            );
+            return None;
+        }
         Some(Dataset {
             about: written.about.unwrap_or_default(),
             name: name.value.clone(),
             database,
             table: page::Table {
-                schema,
-                name: table,
+                schema: named.schema,
+                name: named.table,
                 columns,
                 key,
             },

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow_array::{Array, Decimal128Array, StringArray};
-use glovebox_core::{Origin, Reject, Violation};
+use arrow_array::{Array, BooleanArray, Decimal128Array, StringArray};
+use glovebox_core::{Batch, Origin, Reject, Violation};
 
 /// The rows of one batch that are set aside, and why.
 #[derive(Debug, Default)]
@@ -99,6 +99,17 @@ impl SetAside {
         self.range(cells, cells.values(), column, &message, |v| {
             v.unsigned_abs() < bound.unsigned_abs()
         });
+    }
+
+    /// Where the rows of the batch stood that are not set aside.
+    pub(crate) fn kept(&self, batch: &Batch) -> Origin {
+        if self.is_empty() {
+            return batch.origin.clone();
+        }
+        let keep: BooleanArray = (0..batch.rows())
+            .map(|row| Some(!self.contains(row)))
+            .collect();
+        batch.origin.filter(&keep)
     }
 
     /// The rejects, in the order of the rows.

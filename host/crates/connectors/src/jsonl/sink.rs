@@ -140,7 +140,7 @@ mod tests {
             encoded,
             ..FinishedChunk::default()
         })?;
-        sink.commit(&Totals::default())
+        sink.commit(&Totals::default()).map(drop)
     }
 
     #[test]

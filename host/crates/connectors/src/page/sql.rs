@@ -9,6 +9,7 @@ use glovebox_core::DataType;
 
 use super::{Cell, Comparison, Filter, Key, PageError, Query, Sort, Table};
 use crate::database::quote;
+use crate::postgres::output::written;
 
 /// Whose SQL it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,7 +168,8 @@ impl Build<'_> {
             DataType::Boolean => format!("{name}::boolean"),
             DataType::Int64 => format!("{name}::bigint"),
             DataType::Float64 => format!("{name}::double precision"),
-            DataType::Decimal { .. } | DataType::Text => format!("{name}::text"),
+            DataType::Decimal { .. } => format!("{name}::text"),
+            DataType::Text => written(&name),
             DataType::Bytes => format!("{name}::bytea"),
             DataType::Date => format!("({name}::date - date '1970-01-01')::integer"),
             DataType::Timestamp => {
@@ -342,7 +344,8 @@ mod tests {
         let made = statement(Dialect::Postgres, &table(Key::Columns(vec![0])), &query).unwrap();
         assert_eq!(
             made.sql,
-            "SELECT \"pro\"\"duct\"::text, (\"day\"::date - date '1970-01-01')::integer, \
+            "SELECT CASE WHEN \"pro\"\"duct\" IS DISTINCT FROM NULL \
+             THEN pg_catalog.format('%s', \"pro\"\"duct\") END, (\"day\"::date - date '1970-01-01')::integer, \
              \"id\"::bigint FROM \"public\".\"sales\"\"x\" WHERE \
              (((\"day\" < $1::text::date OR \"day\" IS NULL)) OR \
              (\"day\" = $3::text::date AND \"id\" > $2)) \

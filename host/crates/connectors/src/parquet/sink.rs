@@ -404,7 +404,7 @@ impl Encoder for Columns {
         Ok(Encoded {
             rows: batches.iter().map(|b| b.rows() as u64).sum(),
             payload: Payload::Batches(batches.iter().map(|b| b.columns.clone()).collect()),
-            rejects: Vec::new(),
+            ..Encoded::default()
         })
     }
 }

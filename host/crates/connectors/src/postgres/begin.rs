@@ -8,15 +8,14 @@ use sqlx::postgres::PgConnection;
 
 use super::books::Books;
 use super::copy::Column;
-use super::keys::number_column;
 use super::name::Name;
 use super::opaque;
 use super::refusal::Fault;
 use super::runs::{self, Turn};
 use super::session::{BEGIN, contend, idle_timeout, lock_timeout, statement};
+use super::stage::{self, Marks, Stage};
 use super::table;
 use super::{Mode, Options};
-use crate::database::quote;
 
 /// A run that has begun.
 pub(super) struct Begun {
@@ -31,15 +30,6 @@ pub(super) struct Begun {
     pub(super) chunks: Vec<ChunkRecord>,
     /// Whether the target was created by this.
     pub(super) created: bool,
-}
-
-/// A staging table.
-#[derive(Debug, Clone)]
-pub(super) struct Stage {
-    /// Its quoted name, with its schema.
-    pub(super) table: String,
-    /// The column with the row's number in the source, in mode upsert.
-    pub(super) number: Option<String>,
 }
 
 /// Every check, no change.
@@ -85,6 +75,7 @@ pub(super) async fn begin(
         &place,
     )
     .await?;
+    let mut refuses = false;
     let found = match options.mode {
         Mode::Append => table::find_or_claim(connection, &name, options).await?,
         Mode::Replace | Mode::Upsert => table::find(connection, &name, options).await?,
@@ -97,6 +88,7 @@ pub(super) async fn begin(
             let lock = format!("LOCK TABLE {table} IN ROW EXCLUSIVE MODE");
             contend(connection, &lock, &place).await?;
             let columns = table::check(connection, &found, schema, options).await?;
+            refuses = stage::may_refuse(connection, found.oid, options).await?;
             (columns, found.schema, false)
         }
         None => {
@@ -111,16 +103,15 @@ pub(super) async fn begin(
     };
     let columns = opaque::numbered(connection, columns, schema, options).await?;
     books.ready(connection, options).await?;
-    let target = format!("{home}.{}", name.table);
+    let target = format!("{home}.{}", name.table());
     let turn = if job.resume {
         runs::take_over(connection, &books, options, job, &target).await?
     } else {
         runs::fresh(connection, &books, options, job, &target, *sent).await?
     };
-    let stage = (options.mode != Mode::Append).then(|| Stage {
+    let mut stage = (options.mode != Mode::Append).then(|| Stage {
         table: books.stage(&job.run),
-        number: (options.mode == Mode::Upsert)
-            .then(|| number_column(columns.iter().map(|column| &*column.name))),
+        marks: (options.mode == Mode::Upsert || refuses).then(|| Marks::beside(&columns)),
     });
     let chunks = if job.resume {
         runs::chunks(connection, &books, options, &job.run).await?
@@ -142,9 +133,8 @@ pub(super) async fn begin(
             ))
             .into());
     }
-    if let Some(stage) = &stage {
-        let create = stage.create(&columns);
-        statement(connection, &create, &place).await?;
+    if let Some(stage) = &mut stage {
+        stage.ready(connection, &columns, options).await?;
     }
     *sent = true;
     statement(connection, "COMMIT", &place).await?;
@@ -157,24 +147,4 @@ pub(super) async fn begin(
         chunks,
         created,
     })
-}
-
-impl Stage {
-    /// It is logged: what the books call stored has to survive a crash of the server.
-    fn create(&self, columns: &[Column]) -> String {
-        let mut parts: Vec<String> = columns
-            .iter()
-            .map(|column| format!("{} {}", quote(&column.name), column.sql_type))
-            .collect();
-        parts.extend(
-            self.number
-                .iter()
-                .map(|name| format!("{} bigint", quote(name))),
-        );
-        format!(
-            "CREATE TABLE IF NOT EXISTS {} ({})",
-            self.table,
-            parts.join(", ")
-        )
-    }
 }

@@ -95,6 +95,14 @@ fn prepare(login: &Login) -> Result<PgConnectOptions, String> {
         .disable_statement_logging())
 }
 
+/// Whether `tls.ca` names a file of certificates, which can be told without connecting.
+///
+/// # Errors
+/// A sentence that says what is wrong with it.
+pub fn check_authorities(file: &Path) -> Result<(), String> {
+    authorities(file).map(drop)
+}
+
 /// The PEM file, once it is sure to hold authorities.
 fn authorities(file: &Path) -> Result<Vec<u8>, String> {
     let shown = file.display();

@@ -13,8 +13,9 @@ use arrow_array::{
     Array, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array,
     RecordBatch, StringArray, TimestampMicrosecondArray,
 };
-use glovebox_core::{Batch, DataType, Encoded, Encoder, Payload, SinkError};
+use glovebox_core::{Batch, DataType, Encoded, Encoder, Origin, Payload, SinkError};
 
+use super::fit::{Fitted, Form};
 use super::numeric;
 use crate::database::set_aside::SetAside;
 
@@ -24,19 +25,23 @@ pub(super) const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 pub(super) const TRAILER: &[u8] = &(-1_i16).to_be_bytes();
 
 /// 2000-01-01, from which PostgreSQL counts, in days since 1970-01-01.
-const EPOCH_DAYS: i32 = 10_957;
+pub(super) const EPOCH_DAYS: i32 = 10_957;
 /// The same in microseconds.
-const EPOCH_MICROS: i64 = 946_684_800_000_000;
+pub(super) const EPOCH_MICROS: i64 = 946_684_800_000_000;
 /// 4714-11-24 BC, PostgreSQL's first day (Julian day 0), in days since 1970-01-01.
 const FIRST_DAY: i32 = -2_440_588;
 /// 5874897-12-31, PostgreSQL's last day.
 const LAST_DAY: i32 = 2_145_042_905;
 /// Midnight of the first day, PostgreSQL's first timestamp, in microseconds since 1970-01-01. Its
 /// last, at the end of the year 294276, is past what 64 bits of microseconds since 1970 reach.
-const FIRST_MICRO: i64 = FIRST_DAY as i64 * 86_400_000_000;
+pub(super) const FIRST_MICRO: i64 = FIRST_DAY as i64 * 86_400_000_000;
 /// Where `array_send` writes the number of the element type: behind the count of dimensions and
 /// the flags.
 const ELEMENT_AT: usize = 8;
+/// Columns that say where a row stood.
+pub(super) const MARKS: usize = 3;
+/// What is told of a text that no text column takes.
+pub(super) const NUL: &str = "text with a NUL (U+0000), which PostgreSQL's text cannot hold";
 
 /// A column as the table takes it.
 #[derive(Debug, Clone)]
@@ -45,6 +50,8 @@ pub(super) struct Column {
     pub(super) data_type: DataType,
     /// The table's type for it, as SQL.
     pub(super) sql_type: String,
+    /// In which form that takes cells.
+    pub(super) form: Form,
     /// Whether the table refuses nulls.
     pub(super) not_null: bool,
     /// Whether rows are told apart by it, in mode upsert.
@@ -57,23 +64,23 @@ pub(super) struct Column {
 pub(super) struct CopyEncoder {
     place: String,
     columns: Vec<Column>,
-    /// Whether each row's number in the source follows its cells.
-    numbered: bool,
+    /// Whether each row's place in the source follows its cells, as [`super::stage::Marks`] has it.
+    marked: bool,
     /// Size of the last payload, as a guess of the next one's.
     last: usize,
 }
 
 impl CopyEncoder {
-    pub(super) fn new(place: String, columns: Vec<Column>, numbered: bool) -> Self {
+    pub(super) fn new(place: String, columns: Vec<Column>, marked: bool) -> Self {
         CopyEncoder {
             place,
             columns,
-            numbered,
+            marked,
             last: 0,
         }
     }
 
-    fn cells<'a>(&self, batch: &'a RecordBatch) -> Result<Vec<Cells<'a>>, SinkError> {
+    fn cells<'a>(&'a self, batch: &'a RecordBatch) -> Result<Vec<Cells<'a>>, SinkError> {
         let fits = batch.num_columns() == self.columns.len();
         self.columns
             .iter()
@@ -92,7 +99,8 @@ impl Encoder for CopyEncoder {
     fn encode(&mut self, batches: &[Batch]) -> Result<Encoded, SinkError> {
         let mut encoded = Encoded::default();
         let mut out = Vec::with_capacity(self.last);
-        let width = i16::try_from(self.columns.len() + usize::from(self.numbered))
+        let marks = if self.marked { MARKS } else { 0 };
+        let width = i16::try_from(self.columns.len() + marks)
             .unwrap_or(i16::MAX)
             .to_be_bytes();
         for batch in batches {
@@ -109,17 +117,49 @@ impl Encoder for CopyEncoder {
                 for cells in &cells {
                     cells.put(row, &mut out);
                 }
-                if self.numbered {
-                    sized(&mut out, &batch.origin.row(row).to_be_bytes());
+                if self.marked {
+                    mark(&batch.origin, row, &mut out);
                 }
             }
-            encoded.rows += (batch.rows() - aside.len()) as u64;
+            let kept = batch.rows() - aside.len();
+            encoded.rows += kept as u64;
+            encoded.origins.push((aside.kept(batch), kept));
             encoded.rejects.extend(aside.into_rejects(&batch.origin));
         }
         self.last = out.len();
         encoded.payload = Payload::Bytes(out);
         Ok(encoded)
     }
+}
+
+/// A row's place: its number, its line and its file, where it has them.
+fn mark(origin: &Origin, row: usize, out: &mut Vec<u8>) {
+    const NONE: [u8; 4] = (-1_i32).to_be_bytes();
+    sized(out, &origin.row(row).to_be_bytes());
+    match origin.line(row) {
+        Some(line) => sized(out, &line.to_be_bytes()),
+        None => out.extend_from_slice(&NONE),
+    }
+    match origin.file() {
+        Some(file) => sized(out, file.as_bytes()),
+        None => out.extend_from_slice(&NONE),
+    }
+}
+
+/// Where each tuple of a payload ends; none if it is not one of ours.
+pub(super) fn ends(payload: &[u8]) -> Option<Vec<usize>> {
+    let mut ends = Vec::new();
+    let mut at = 0;
+    while at < payload.len() {
+        let width = i16::from_be_bytes(payload.get(at..at + 2)?.try_into().ok()?);
+        at += 2;
+        for _ in 0..width {
+            let length = i32::from_be_bytes(payload.get(at..at + 4)?.try_into().ok()?);
+            at += 4 + usize::try_from(length).unwrap_or(0);
+        }
+        ends.push(at);
+    }
+    (at == payload.len()).then_some(ends)
 }
 
 /// A column of a batch by its type, so that a cell costs one branch.
@@ -133,13 +173,17 @@ enum Cells<'a> {
     Array(&'a BinaryArray, [u8; 4]),
     Date(&'a Date32Array),
     Timestamp(&'a TimestampMicrosecondArray),
+    Fitted(Fitted<'a>),
 }
 
 impl<'a> Cells<'a> {
-    fn of(array: &'a dyn Array, column: &Column) -> Option<Self> {
+    fn of(array: &'a dyn Array, column: &'a Column) -> Option<Self> {
         let data_type = column.data_type;
         if *array.data_type() != data_type.to_arrow() {
             return None;
+        }
+        if column.form != Form::Own {
+            return Fitted::of(array, data_type, &column.form).map(Cells::Fitted);
         }
         Some(match data_type {
             DataType::Boolean => Cells::Boolean(array.as_boolean_opt()?),
@@ -175,6 +219,7 @@ impl<'a> Cells<'a> {
             Cells::Bytes(a) | Cells::Array(a, _) => a,
             Cells::Date(a) => a,
             Cells::Timestamp(a) => a,
+            Cells::Fitted(a) => a.array(),
         }
     }
 
@@ -189,11 +234,7 @@ impl<'a> Cells<'a> {
             }
         }
         match self {
-            Cells::Text(a) => aside.nuls(
-                a,
-                name,
-                "text with a NUL (U+0000), which PostgreSQL's text cannot hold",
-            ),
+            Cells::Text(a) => aside.nuls(a, name, NUL),
             Cells::Decimal(a, precision, _) => aside.digits(a, *precision, name),
             Cells::Date(a) => aside.range(
                 a,
@@ -209,6 +250,7 @@ impl<'a> Cells<'a> {
                 "before PostgreSQL's first timestamp, 4714-11-24 BC",
                 |micro| micro >= FIRST_MICRO,
             ),
+            Cells::Fitted(a) => a.check(name, aside),
             Cells::Boolean(_)
             | Cells::Int64(_)
             | Cells::Float64(_)
@@ -244,14 +286,9 @@ impl<'a> Cells<'a> {
                 sized(out, &a.value(row).wrapping_sub(EPOCH_MICROS).to_be_bytes());
             }
             Cells::Decimal(a, _, scale) => {
-                let start = out.len();
-                out.extend_from_slice(&[0; 4]);
-                numeric::put(a.value(row), *scale, out);
-                let length = length(out.len() - start - 4);
-                if let Some(slot) = out.get_mut(start..start + 4) {
-                    slot.copy_from_slice(&length);
-                }
+                measured(out, |out| numeric::put(a.value(row), *scale, out));
             }
+            Cells::Fitted(a) => measured(out, |out| a.put(row, out)),
         }
     }
 }
@@ -259,6 +296,17 @@ impl<'a> Cells<'a> {
 fn sized(out: &mut Vec<u8>, cell: &[u8]) {
     out.extend_from_slice(&length(cell.len()));
     out.extend_from_slice(cell);
+}
+
+/// A cell whose length is known once it is written.
+fn measured(out: &mut Vec<u8>, put: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    out.extend_from_slice(&[0; 4]);
+    put(out);
+    let length = length(out.len() - start - 4);
+    if let Some(slot) = out.get_mut(start..start + 4) {
+        slot.copy_from_slice(&length);
+    }
 }
 
 // Arrow's 32-bit offsets keep a cell below 2 GiB, so the length always fits.

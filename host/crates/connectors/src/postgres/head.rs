@@ -8,13 +8,14 @@ use glovebox_core::SinkError;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::name::{self, Name};
+use super::output;
 use super::refusal::fault;
 use super::retry::Patience;
 use super::session::Session;
 use super::{NAME, Options};
 use crate::database::{self, quote};
 
-/// Up to `rows` rows of the table, each column cast to text; null stays null.
+/// Up to `rows` rows of the table, each column as text; null stays null.
 ///
 /// # Errors
 /// When the database cannot be reached, or the table cannot be read.
@@ -23,10 +24,7 @@ pub fn head(
     columns: &[&str],
     rows: u32,
 ) -> Result<Vec<database::TextRow>, SinkError> {
-    let texts: Vec<String> = columns
-        .iter()
-        .map(|c| format!("{}::text", quote(c)))
-        .collect();
+    let texts: Vec<String> = columns.iter().map(|c| output::written(&quote(c))).collect();
     let name = Name::parse(options)?;
     let mut session = Session::new(Arc::new(options.clone()), NAME.into(), Arc::default())?;
     session.attempt(&mut Patience::none(), async |connection| {

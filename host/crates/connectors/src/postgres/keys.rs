@@ -85,15 +85,6 @@ pub(super) fn same(options: &Options, one: &str, other: &str) -> String {
     equal.join(" AND ")
 }
 
-/// A name that no column of the run bears.
-pub(super) fn number_column<'a>(columns: impl Iterator<Item = &'a str> + Clone) -> String {
-    let mut name = "glovebox_row".to_owned();
-    while columns.clone().any(|column| column == name) {
-        name.push('_');
-    }
-    name
-}
-
 /// The rest of an upsert's INSERT, behind its rows.
 pub(super) fn on_conflict<'a>(options: &Options, columns: impl Iterator<Item = &'a str>) -> String {
     let sets: Vec<String> = columns

@@ -3,19 +3,26 @@
 //! Owns the order of statements from BEGIN to COMMIT and what a lost reply means; refuses to guess
 //! whether a group is stored.
 
-use glovebox_core::{FinishedChunk, Payload, SinkError};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use glovebox_core::{FinishedChunk, Origin, Payload, Reject, Revise, SinkError};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
 use super::books::Books;
 use super::copy;
 use super::counted::Counted;
-use super::refusal::{Fault, fault, is_duplicate};
+use super::refusal::{Fault, fault, is_duplicate, named_row, of_row};
 use super::runs::{Turn, signed, unsigned};
 use super::session::{BEGIN, statement};
+use crate::database::sift::{Budget, Ended, Places, Tried, sift, spent};
 
 /// Bytes of one message of a COPY; sqlx buffers a whole one.
 const MESSAGE_BYTES: usize = 256 << 10;
+/// The savepoint before the rows of a COPY.
+const ROWS: &str = "glovebox_rows";
 /// What a reject weighs beside payloads, in bytes.
 const REJECT_BYTES: usize = 256;
 
@@ -29,12 +36,44 @@ pub(super) struct Load {
     pub(super) copy: String,
     /// The quoted name of the table that it fills.
     pub(super) into: String,
+    /// The same as the server's messages have it.
+    pub(super) table: String,
+    pub(super) revise: Revise,
+    /// What the search for refused rows may still cost the run.
+    pub(super) budget: Arc<Budget>,
+}
+
+impl Load {
+    fn counted(&self) -> Counted<'_> {
+        Counted {
+            table: &self.into,
+            place: &self.place,
+        }
+    }
+}
+
+/// What is known of the attempts to store a group.
+#[derive(Debug, Default)]
+pub(super) struct Attempt {
+    /// Whether a COMMIT is on its way.
+    sent: bool,
+    /// The rows that were refused before it: the chunk's place in the group, and the reject.
+    refused: Vec<(usize, Reject)>,
+}
+
+impl Attempt {
+    /// The rejects of rows that had counted as stored.
+    pub(super) fn into_rejects(self) -> impl Iterator<Item = Reject> {
+        self.refused.into_iter().map(|(_, reject)| reject)
+    }
 }
 
 /// Chunks that are stored together, without their payloads.
 #[derive(Debug, Default)]
 pub(super) struct Group {
     payloads: Vec<Vec<u8>>,
+    /// Of each payload its chunk's place in the group, and where its rows stood.
+    places: Vec<(usize, Vec<(Origin, usize)>)>,
     bytes: usize,
     index: Vec<i64>,
     first_row: Vec<i64>,
@@ -57,6 +96,21 @@ struct Rejects {
     file: Vec<Option<String>>,
 }
 
+impl Rejects {
+    /// Adds a reject of that chunk, and says what it weighs.
+    fn add(&mut self, chunk: i64, reject: &Reject) -> Result<usize, &'static str> {
+        let violations = serde_json::to_string(&reject.violations)
+            .map_err(|_| "violations are not to be written as JSON")?;
+        let weight = violations.len() + REJECT_BYTES;
+        self.chunk.push(chunk);
+        self.row.push(signed(reject.row));
+        self.line.push(reject.line.map(signed));
+        self.violations.push(violations);
+        self.file.push(reject.file.as_deref().map(str::to_owned));
+        Ok(weight)
+    }
+}
+
 impl Group {
     /// Adds a chunk, if its payload is what a COPY takes.
     pub(super) fn add(&mut self, chunk: FinishedChunk) -> Result<(), &'static str> {
@@ -64,21 +118,15 @@ impl Group {
             Payload::Bytes(bytes) => {
                 self.bytes += bytes.len();
                 self.payloads.push(bytes);
+                self.places.push((self.index.len(), chunk.encoded.origins));
             }
             Payload::Empty => {}
             Payload::Batches(_) => return Err("COPY takes bytes, not columns"),
         }
         let record = chunk.record;
         let index = signed(record.index);
-        for reject in chunk.rejects {
-            self.rejects.chunk.push(index);
-            self.rejects.row.push(signed(reject.row));
-            self.rejects.line.push(reject.line.map(signed));
-            let violations = serde_json::to_string(&reject.violations)
-                .map_err(|_| "violations are not to be written as JSON")?;
-            self.bytes += violations.len() + REJECT_BYTES;
-            self.rejects.violations.push(violations);
-            self.rejects.file.push(reject.file.map(|f| f.to_string()));
+        for reject in &chunk.rejects {
+            self.bytes += self.rejects.add(index, reject)?;
         }
         self.bytes += record.summary.len();
         self.index.push(index);
@@ -102,22 +150,22 @@ impl Group {
     }
 }
 
-/// Stores a group, unless it is stored. `sent` is set once a COMMIT is on its way, and makes the
-/// next attempt look first.
+/// Stores a group, unless it is stored. Rows that the server refuses by a rule of the table are
+/// set aside, in the same transaction.
 pub(super) async fn store(
     connection: &mut PgConnection,
     load: &Load,
     group: &Group,
-    sent: &mut bool,
+    attempt: &mut Attempt,
 ) -> Result<(), Fault> {
-    if *sent && is_stored(connection, load, group).await? {
+    if attempt.sent && is_stored(connection, load, group).await? {
         return Ok(());
     }
-    statement(connection, BEGIN, &load.place).await?;
-    let counted = Counted {
-        table: &load.into,
-        place: &load.place,
-    };
+    // Constraints that wait for the COMMIT could not be told from one another there.
+    let begin = format!("{BEGIN}; SET CONSTRAINTS ALL IMMEDIATE; SAVEPOINT {ROWS}");
+    statement(connection, &begin, &load.place).await?;
+    attempt.refused.clear();
+    let counted = load.counted();
     let before = counted.activity(connection).await?;
     match rows(connection, load, group).await {
         Ok(Some(taken)) => {
@@ -125,6 +173,9 @@ pub(super) async fn store(
             counted.once_each(connection, sent, taken, before).await?;
         }
         Ok(None) => {}
+        Err(e) if of_row(&e).is_some() => {
+            attempt.refused = sifted(connection, load, group).await?;
+        }
         Err(e) => {
             let error = fault(e, &load.place);
             return Err(unless_fenced(connection, load, error).await);
@@ -133,7 +184,13 @@ pub(super) async fn store(
     rejects(connection, load, &group.rejects)
         .await
         .map_err(|e| fault(e, &load.place))?;
-    match books(connection, load, group).await {
+    if !attempt.refused.is_empty() {
+        let late = late(load, group, &attempt.refused)?;
+        rejects(connection, load, &late)
+            .await
+            .map_err(|e| fault(e, &load.place))?;
+    }
+    match books(connection, load, group, &attempt.refused).await {
         Ok(written) if written == group.index.len() as u64 => {}
         Ok(_) => {
             return Err(SinkError::Fenced {
@@ -145,7 +202,7 @@ pub(super) async fn store(
         // quicker, and then the fence says so.
         Err(e) if is_duplicate(&e) => {
             statement(connection, "ROLLBACK", &load.place).await?;
-            return if is_stored(connection, load, group).await? && *sent {
+            return if is_stored(connection, load, group).await? && attempt.sent {
                 Ok(())
             } else {
                 Err(SinkError::Fenced {
@@ -156,8 +213,109 @@ pub(super) async fn store(
         }
         Err(e) => return Err(fault(e, &load.place)),
     }
-    *sent = true;
+    attempt.sent = true;
     statement(connection, "COMMIT", &load.place).await
+}
+
+fn late(load: &Load, group: &Group, refused: &[(usize, Reject)]) -> Result<Rejects, SinkError> {
+    let mut late = Rejects::default();
+    for (chunk, reject) in refused {
+        let index = group.index.get(*chunk).copied().unwrap_or_default();
+        late.add(index, reject)
+            .map_err(|problem| internal(load, problem))?;
+    }
+    Ok(late)
+}
+
+fn internal(load: &Load, problem: &str) -> SinkError {
+    SinkError::Internal {
+        place: load.place.clone(),
+        problem: problem.into(),
+    }
+}
+
+/// Stores the rows that the table takes, after it refused them together, and returns the others,
+/// each with its chunk's place in the group.
+async fn sifted(
+    connection: &mut PgConnection,
+    load: &Load,
+    group: &Group,
+) -> Result<Vec<(usize, Reject)>, Fault> {
+    let mut tuples: Vec<&[u8]> = Vec::new();
+    let mut places = Places::default();
+    let mut chunks = Vec::new();
+    for (payload, (chunk, origins)) in group.payloads.iter().zip(&group.places) {
+        let ends =
+            copy::ends(payload).ok_or_else(|| internal(load, "a COPY stream has no such end"))?;
+        let mut start = 0;
+        for end in ends {
+            tuples.push(payload.get(start..end).unwrap_or_default());
+            start = end;
+        }
+        places.extend(origins);
+        chunks.push((tuples.len(), *chunk));
+    }
+    let back = format!("ROLLBACK TO SAVEPOINT {ROWS}");
+    statement(connection, &back, &load.place).await?;
+    let all = tuples.len();
+    let found = sift(0..all, &load.budget, async |rows| {
+        let pieces = tuples.get(rows.clone()).unwrap_or_default();
+        // Each piece by itself: the server counts what was taken back, too.
+        let counted = load.counted();
+        let before = counted.activity(connection).await?;
+        let error = match copy_in(connection, load, pieces).await {
+            Ok(taken) => {
+                let sent = pieces.len() as u64;
+                counted.once_each(connection, sent, taken, before).await?;
+                // The savepoint behind them, so that no later one takes them back.
+                let keep = format!("RELEASE SAVEPOINT {ROWS}; SAVEPOINT {ROWS}");
+                statement(connection, &keep, &load.place).await?;
+                return Ok(Tried::Taken);
+            }
+            Err(error) => error,
+        };
+        let Some(refusal) = of_row(&error) else {
+            return Err(fault(error, &load.place));
+        };
+        let hint = named_row(&error, &load.table).map(|row| rows.start + row);
+        statement(connection, &back, &load.place).await?;
+        Ok(Tried::Refused(refusal, hint))
+    })
+    .await;
+    let found = found.map_err(|ended| match ended {
+        Ended::Failed(fault) => fault,
+        Ended::Spent(refusal) => spent(&load.place, &refusal).into(),
+    })?;
+    let mut refused = Vec::with_capacity(found.len());
+    for (row, refusal) in found {
+        let chunk = chunks.iter().find(|(end, _)| row < *end);
+        let reject = places.reject(row, &refusal);
+        let (Some((_, chunk)), Some(reject)) = (chunk, reject) else {
+            return Err(internal(load, "a row of a COPY stream has no place").into());
+        };
+        refused.push((*chunk, reject));
+    }
+    Ok(refused)
+}
+
+/// A few tuples.
+async fn copy_in(
+    connection: &mut PgConnection,
+    load: &Load,
+    tuples: &[&[u8]],
+) -> sqlx::Result<u64> {
+    let mut stream = connection.copy_in_raw(&load.copy).await?;
+    let mut message = copy::HEADER.to_vec();
+    for tuple in tuples {
+        message.extend_from_slice(tuple);
+        if message.len() >= MESSAGE_BYTES {
+            stream.send(message.as_slice()).await?;
+            message.clear();
+        }
+    }
+    message.extend_from_slice(copy::TRAILER);
+    stream.send(message.as_slice()).await?;
+    stream.finish().await
 }
 
 /// That the run was given up, if that is why its staging table is gone.
@@ -238,7 +396,31 @@ async fn rejects(
 
 /// Writes the chunks down if the run is still ours. That is read off the run's line, which stays
 /// locked until the commit: who takes the run over waits for us, or we see that it was taken.
-async fn books(connection: &mut PgConnection, load: &Load, group: &Group) -> sqlx::Result<u64> {
+async fn books(
+    connection: &mut PgConnection,
+    load: &Load,
+    group: &Group,
+    refused: &[(usize, Reject)],
+) -> sqlx::Result<u64> {
+    let mut stored = Cow::from(&group.stored);
+    let mut rejected = Cow::from(&group.rejected);
+    let mut summary = Cow::from(&group.summary);
+    let mut by_chunk: BTreeMap<usize, Vec<Reject>> = BTreeMap::new();
+    for (chunk, reject) in refused {
+        by_chunk.entry(*chunk).or_default().push(reject.clone());
+    }
+    for (chunk, late) in &by_chunk {
+        if let (Some(stored), Some(rejected), Some(summary)) = (
+            stored.to_mut().get_mut(*chunk),
+            rejected.to_mut().get_mut(*chunk),
+            summary.to_mut().get_mut(*chunk),
+        ) {
+            let count = signed(late.len() as u64);
+            *stored -= count;
+            *rejected += count;
+            *summary = (load.revise.0)(summary, late);
+        }
+    }
     sqlx::query(AssertSqlSafe(format!(
         "INSERT INTO {} (run, chunk, first_row, read, stored, filtered, rejected, digest, summary) \
          SELECT $1, chunks.* \
@@ -252,11 +434,11 @@ async fn books(connection: &mut PgConnection, load: &Load, group: &Group) -> sql
     .bind(&group.index)
     .bind(&group.first_row)
     .bind(&group.read)
-    .bind(&group.stored)
+    .bind(&*stored)
     .bind(&group.filtered)
-    .bind(&group.rejected)
+    .bind(&*rejected)
     .bind(&group.digest)
-    .bind(&group.summary)
+    .bind(&*summary)
     .execute(connection)
     .await
     .map(|done| done.rows_affected())

@@ -4,15 +4,15 @@
 //! and holds no more than a group a lane, one waiting and one being gathered.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender, bounded};
-use glovebox_core::{FinishedChunk, SinkError};
+use glovebox_core::{FinishedChunk, Reject, SinkError};
 
 use super::Options;
-use super::lane::{Group, Load, store};
+use super::lane::{Attempt, Group, Load, store};
 use super::retry::Patience;
 use super::runs::session_name;
 use super::session::Session;
@@ -50,6 +50,14 @@ struct Shared {
     failed: AtomicBool,
     /// Groups that are not stored yet.
     under_way: AtomicUsize,
+    /// Rows that the table refused; a run's budget bounds how many.
+    refused: Mutex<Vec<Reject>>,
+}
+
+impl Shared {
+    fn refused(&self) -> MutexGuard<'_, Vec<Reject>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Lanes {
@@ -170,6 +178,18 @@ impl Lanes {
         }
     }
 
+    /// Takes the session back that [`Lanes::finish`] returned.
+    pub(super) fn keep(&mut self, session: Session) {
+        self.first = Some(session);
+    }
+
+    /// The rows that the table has refused since this was asked last.
+    pub(super) fn refused(&self) -> Vec<Reject> {
+        let mut refused = std::mem::take(&mut *self.shared.refused());
+        refused.sort_by_key(|reject| reject.row);
+        refused
+    }
+
     /// Lets lanes end what they are at, or give it up when that takes long.
     pub(super) fn end(&mut self) {
         self.groups = None;
@@ -243,17 +263,18 @@ impl Lane {
             if self.shared.failed.load(Ordering::Acquire) {
                 break;
             }
-            let mut sent = false;
+            let mut attempt = Attempt::default();
             let load = &self.load;
             let stored = self
                 .session
                 .attempt(&mut self.patience, async |connection| {
-                    store(connection, load, &group, &mut sent).await
+                    store(connection, load, &group, &mut attempt).await
                 });
             if let Err(error) = stored {
                 self.fail(error);
                 break;
             }
+            self.shared.refused().extend(attempt.into_rejects());
             self.shared.under_way.fetch_sub(1, Ordering::AcqRel);
         }
         self.session

@@ -10,6 +10,7 @@ mod connect;
 mod copy;
 mod counted;
 mod effects;
+mod fit;
 mod head;
 mod history;
 mod keys;
@@ -19,13 +20,17 @@ mod login;
 mod name;
 mod numeric;
 mod opaque;
+pub(crate) mod output;
 mod publish;
 mod qualified;
 mod refusal;
+mod refused;
 mod retry;
 mod runs;
+mod sequences;
 mod session;
 mod source;
+mod stage;
 mod table;
 mod types;
 
@@ -36,8 +41,8 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use glovebox_core::{
-    ChunkRecord, Earlier, Encoder, FinishedChunk, History, Job, KeptReject, Published, Schema,
-    Secret, SinkError, Totals,
+    ChunkRecord, Earlier, Encoder, FinishedChunk, History, Job, KeptReject, Published, Revise,
+    Schema, Secret, SinkError, Totals,
 };
 use sqlx::{AssertSqlSafe, Row};
 
@@ -46,13 +51,15 @@ use books::Books;
 use lane::Load;
 use lanes::Lanes;
 use name::Name;
-use publish::Ending;
+use publish::{Attempt, Ending};
 use refusal::fault;
 use retry::Patience;
 use session::Session;
 
+use crate::database::sift::Budget;
+
 pub use crate::database::{Lenient, Mode};
-pub use connect::verified;
+pub use connect::{check_authorities, verified};
 pub use head::head;
 pub use login::{Login, Tls};
 pub use source::{Options as SourceOptions, Rows, Source};
@@ -140,7 +147,7 @@ impl Options {
 pub struct Sink {
     options: Arc<Options>,
     columns: Vec<copy::Column>,
-    numbered: bool,
+    marked: bool,
     running: Option<Running>,
 }
 
@@ -149,10 +156,18 @@ struct Running {
     lanes: Lanes,
     begun: Begun,
     schema: Schema,
+    revise: Revise,
+    budget: Arc<Budget>,
 }
 
 impl Running {
-    fn ending<'a>(begun: &'a Begun, options: &'a Options, schema: &'a Schema) -> Ending<'a> {
+    fn ending<'a>(
+        begun: &'a Begun,
+        options: &'a Options,
+        schema: &'a Schema,
+        revise: Revise,
+        budget: &'a Budget,
+    ) -> Ending<'a> {
         Ending {
             options,
             schema,
@@ -160,6 +175,8 @@ impl Running {
             target: &begun.target,
             known_as: &begun.known_as,
             stage: begun.stage.as_ref(),
+            revise,
+            budget,
             created: begun.created,
         }
     }
@@ -171,7 +188,7 @@ impl Sink {
         Sink {
             options: Arc::new(options),
             columns: Vec::new(),
-            numbered: false,
+            marked: false,
             running: None,
         }
     }
@@ -194,21 +211,34 @@ impl Sink {
         };
         let mut session = running.lanes.finish()?;
         let options = &self.options;
-        let ending = Running::ending(&running.begun, options, &running.schema);
-        let mut sent = false;
-        let mut published = Published::default();
+        let refused = running.lanes.refused();
+        if !refused.is_empty() && !withheld {
+            running.lanes.keep(session);
+            return Ok(Published {
+                refused,
+                ..Published::default()
+            });
+        }
+        let ending = Running::ending(
+            &running.begun,
+            options,
+            &running.schema,
+            running.revise,
+            &running.budget,
+        );
+        let mut attempt = Attempt::default();
         let finished = session.attempt(&mut Patience::new(options.retry_for), async |connection| {
-            if withheld || published.kept {
+            if withheld || attempt.published.kept {
                 return publish::withhold(connection, &ending, totals).await;
             }
-            publish::finish(connection, &ending, totals, &mut published, &mut sent).await?;
-            match published.kept {
+            publish::finish(connection, &ending, totals, &mut attempt).await?;
+            match attempt.published.kept {
                 true => publish::withhold(connection, &ending, totals).await,
                 false => Ok(()),
             }
         });
         match finished {
-            Err(SinkError::Io { .. } | SinkError::Connect { .. }) if sent => {
+            Err(SinkError::Io { .. } | SinkError::Connect { .. }) if attempt.sent => {
                 Err(SinkError::Unknown {
                     place: options.place(),
                     problem: "the connection was lost during the last commit and could not be had \
@@ -219,8 +249,11 @@ impl Sink {
             }
             Err(other) => Err(other),
             Ok(()) => {
-                self.running = None;
-                Ok(published)
+                match attempt.published.refused.is_empty() {
+                    true => self.running = None,
+                    false => running.lanes.keep(session),
+                }
+                Ok(attempt.published)
             }
         }
     }
@@ -240,7 +273,7 @@ impl Sink {
                     });
                 }
                 let home = name::home(connection, &name, options).await?;
-                let target = format!("{}.{}", home.unwrap_or_default(), name.table);
+                let target = format!("{}.{}", home.unwrap_or_default(), name.table());
                 history::history(connection, &books, options, &target, pipeline, plan).await
             })
     }
@@ -279,30 +312,41 @@ impl glovebox_core::Sink for Sink {
             &mut Patience::new(options.connect_timeout),
             async |connection| begin::begin(connection, &options, schema, job, &mut sent).await,
         )?;
-        let columns = begun.columns.iter().map(|column| &*column.name);
-        let number = begun
-            .stage
-            .as_ref()
-            .and_then(|stage| stage.number.as_deref());
-        let into = begun.stage.as_ref();
-        let into = into.map_or(&begun.target, |stage| &stage.table).clone();
+        let stage = begun.stage.as_ref();
+        let marks = stage.and_then(|stage| stage.marks.as_ref());
+        let mut columns: Vec<String> = begun
+            .columns
+            .iter()
+            .map(|column| crate::database::quote(&column.name))
+            .collect();
+        columns.extend(marks.iter().flat_map(|m| m.list()).map(str::to_owned));
+        let budget: Arc<Budget> = Arc::default();
+        let into = stage.map_or(&begun.target, |stage| &stage.table).clone();
         let load = Load {
             place: options.place(),
             books: Books::new(&options),
             turn: begun.turn.clone(),
             copy: format!(
                 "COPY {into} ({}) FROM STDIN (FORMAT binary)",
-                crate::database::quote_all(columns.chain(number))
+                columns.join(", ")
             ),
             into,
+            table: match stage {
+                Some(_) => books::stage_name(&job.run),
+                None => Name::parse(&options)?.table().to_owned(),
+            },
+            revise: job.revise,
+            budget: budget.clone(),
         };
-        self.numbered = number.is_some();
+        self.marked = marks.is_some();
         self.columns = std::mem::take(&mut begun.columns);
         let chunks = std::mem::take(&mut begun.chunks);
         self.running = Some(Running {
             lanes: Lanes::new(options, load, session, stop),
             begun,
             schema: schema.clone(),
+            revise: job.revise,
+            budget,
         });
         Ok(chunks)
     }
@@ -311,7 +355,7 @@ impl glovebox_core::Sink for Sink {
         Box::new(copy::CopyEncoder::new(
             self.options.place(),
             self.columns.clone(),
-            self.numbered,
+            self.marked,
         ))
     }
 
@@ -368,6 +412,8 @@ impl glovebox_core::Sink for Sink {
             mut lanes,
             begun,
             schema,
+            revise,
+            budget,
         }) = self.running.take()
         else {
             return 0;
@@ -384,7 +430,7 @@ impl glovebox_core::Sink for Sink {
         let Ok(mut session) = Session::new(Arc::new(hurried), name, Arc::default()) else {
             return 0;
         };
-        let ending = Running::ending(&begun, options, &schema);
+        let ending = Running::ending(&begun, options, &schema, revise, &budget);
         let books = Books::new(options);
         let mut patience = Patience::new(LAST_PATIENCE);
         let stored = session.attempt(&mut patience, async |connection| {

@@ -2,7 +2,7 @@
 //!
 //! Refuses names that PostgreSQL would cut, and the schema of the books.
 
-use glovebox_core::SinkError;
+use glovebox_core::{SinkError, TableName};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
@@ -15,53 +15,47 @@ use crate::database::{misfit, quote};
 pub(super) const LONGEST_NAME: usize = 63;
 
 /// A table's name, with its schema where one was given.
-pub(super) struct Name<'a> {
-    pub(super) schema: Option<&'a str>,
-    pub(super) table: &'a str,
-}
+pub(super) struct Name(TableName);
 
-impl<'a> Name<'a> {
-    pub(super) fn parse(options: &'a Options) -> Result<Self, SinkError> {
-        let name = match options.table.split_once('.') {
-            Some((schema, table)) => Name {
-                schema: Some(schema),
-                table,
-            },
-            None => Name {
-                schema: None,
-                table: &options.table,
-            },
+impl Name {
+    pub(super) fn parse(options: &Options) -> Result<Self, SinkError> {
+        let refuse = |problem: String| Err(misfit(options.place(), &[problem]));
+        let name = match TableName::parse(&options.table) {
+            Ok(name) => name,
+            Err(problem) => return refuse(problem.into()),
         };
-        let parts = [name.schema.unwrap_or("public"), name.table];
-        let usable = |part: &str| {
-            !part.is_empty() && part.len() <= LONGEST_NAME && !part.contains(['.', '\0'])
-        };
-        if name.schema == Some(&options.books) {
+        if name.schema.as_deref() == Some(&options.books) {
             let problem = "the books of runs are kept in that schema; name a table of another";
-            return Err(misfit(options.place(), &[problem.into()]));
+            return refuse(problem.into());
         }
-        if parts.into_iter().all(usable) {
-            return Ok(name);
+        let long = |part: &String| part.len() > LONGEST_NAME;
+        if name.schema.iter().any(long) || long(&name.table) {
+            return refuse(format!(
+                "a name has at most {LONGEST_NAME} bytes in PostgreSQL"
+            ));
         }
-        Err(misfit(
-            options.place(),
-            &[format!(
-                "a table's name is `table` or `schema.table`, each of 1 to {LONGEST_NAME} bytes"
-            )],
-        ))
+        Ok(Name(name))
     }
 
-    /// As it was written, for people.
+    pub(super) fn schema(&self) -> Option<&str> {
+        self.0.schema.as_deref()
+    }
+
+    pub(super) fn table(&self) -> &str {
+        &self.0.table
+    }
+
+    /// As it was written, as SQL has it.
     pub(super) fn quoted(&self) -> String {
-        match self.schema {
-            Some(schema) => format!("{}.{}", quote(schema), quote(self.table)),
-            None => quote(self.table),
+        match self.schema() {
+            Some(schema) => self.within(schema),
+            None => quote(self.table()),
         }
     }
 
     /// Quoted, with the schema that it is in.
     pub(super) fn within(&self, schema: &str) -> String {
-        format!("{}.{}", quote(schema), quote(self.table))
+        format!("{}.{}", quote(schema), quote(self.table()))
     }
 }
 
@@ -74,10 +68,10 @@ pub(super) const PATH: &str = "SELECT schema, place \
 /// The schema that a table is in, or would be created in; none if search_path leads nowhere.
 pub(super) async fn home(
     connection: &mut PgConnection,
-    name: &Name<'_>,
+    name: &Name,
     options: &Options,
 ) -> Result<Option<String>, Fault> {
-    if let Some(schema) = name.schema {
+    if let Some(schema) = name.schema() {
         return Ok(Some(schema.to_owned()));
     }
     if let Some(found) = find(connection, name, options).await? {
@@ -86,7 +80,7 @@ pub(super) async fn home(
     sqlx::query_scalar(AssertSqlSafe(format!(
         "SELECT schema::text FROM ({PATH}) path WHERE $1 IS NOT NULL ORDER BY place LIMIT 1"
     )))
-    .bind(name.table)
+    .bind(name.table())
     .bind(&options.books)
     .fetch_optional(connection)
     .await

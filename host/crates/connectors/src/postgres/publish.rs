@@ -4,22 +4,26 @@
 //! Owns the statements of these; refuses to publish for a runner whose run was taken over, rows that
 //! the table does not take once each, and nothing in the place of something.
 
-use glovebox_core::{Published, Schema, SinkError, Totals};
+use glovebox_core::{Published, Revise, Schema, SinkError, Totals};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
-use super::Options;
-use super::begin::Stage;
 use super::books::Books;
 use super::counted::Counted;
 use super::effects;
 use super::keys;
 use super::name::Name;
-use super::refusal::{Fault, fault};
+use super::refusal::{Fault, fault, of_row};
 use super::runs::{self, Turn, signed};
 use super::session::{BEGIN, contend, lock_timeout, statement};
+use super::stage::Stage;
 use super::table;
-use crate::database::{quote, quote_all};
+use super::{Mode, Options, refused, sequences};
+use crate::database::quote_all;
+use crate::database::sift::Budget;
+
+/// The savepoint before the rows are moved.
+const ROWS: &str = "glovebox_rows";
 
 /// What is to be published, and as what.
 pub(super) struct Ending<'a> {
@@ -31,19 +35,60 @@ pub(super) struct Ending<'a> {
     /// What the books call it.
     pub(super) known_as: &'a str,
     pub(super) stage: Option<&'a Stage>,
+    pub(super) revise: Revise,
+    /// What the search for refused rows may still cost the run.
+    pub(super) budget: &'a Budget,
     /// Whether the target was created by this run.
     pub(super) created: bool,
 }
 
-/// Closes the books, once, unless what is there is to be kept; `published` tells. `sent` is set once
-/// the COMMIT is on its way.
+/// What is known of the attempts to publish.
+#[derive(Debug, Default)]
+pub(super) struct Attempt {
+    /// Whether the COMMIT is on its way.
+    pub(super) sent: bool,
+    pub(super) published: Published,
+}
+
+/// Publishes and closes the books, once, unless what is there is to be kept; or sets the rows aside
+/// that the target refuses, and publishes nothing.
 pub(super) async fn finish(
     connection: &mut PgConnection,
     ending: &Ending<'_>,
     totals: &Totals,
-    published: &mut Published,
-    sent: &mut bool,
+    attempt: &mut Attempt,
 ) -> Result<(), Fault> {
+    let marked = ending.stage.and_then(|s| Some((s, s.marks.as_ref()?)));
+    if attempt.published.refused.is_empty() {
+        if publish_all(connection, ending, totals, attempt).await? {
+            return Ok(());
+        }
+        if let Some((stage, marks)) = marked {
+            attempt.published.refused = refused::find(connection, ending, stage, marks).await?;
+        }
+        statement(connection, "ROLLBACK", &ending.options.place()).await?;
+    }
+    let refused = &attempt.published.refused;
+    match marked {
+        Some((stage, marks)) if !refused.is_empty() => {
+            refused::set_aside(connection, ending, stage, marks, refused).await
+        }
+        _ => Err(SinkError::Internal {
+            place: ending.options.place(),
+            problem: "rows that are refused together are taken one by one".into(),
+        }
+        .into()),
+    }
+}
+
+/// Publishes and closes the books. False if the target refused a row: then the transaction is open,
+/// as it was before the rows were moved.
+async fn publish_all(
+    connection: &mut PgConnection,
+    ending: &Ending<'_>,
+    totals: &Totals,
+    attempt: &mut Attempt,
+) -> Result<bool, Fault> {
     let options = ending.options;
     let place = options.place();
     let books = Books::new(options);
@@ -66,7 +111,8 @@ pub(super) async fn finish(
     .await
     .map_err(|e| fault(e, &place))?;
     if closed.rows_affected() == 0 {
-        return ours(connection, &books, ending).await;
+        ours(connection, &books, ending).await?;
+        return Ok(true);
     }
     if let Some(stage) = ending.stage {
         statement(
@@ -75,15 +121,21 @@ pub(super) async fn finish(
             &place,
         )
         .await?;
-        *published = publish(connection, ending, stage).await?;
-        if published.kept {
-            return statement(connection, "ROLLBACK", &place).await;
+        let Some(published) = publish(connection, ending, stage).await? else {
+            return Ok(false);
+        };
+        attempt.published = published;
+        if attempt.published.kept {
+            statement(connection, "ROLLBACK", &place).await?;
+            return Ok(true);
         }
         let drop = format!("DROP TABLE {}", stage.table);
         statement(connection, &drop, &place).await?;
     }
-    *sent = true;
-    statement(connection, "COMMIT", &place).await
+    sequences::forward(connection, ending).await?;
+    attempt.sent = true;
+    statement(connection, "COMMIT", &place).await?;
+    Ok(true)
 }
 
 /// Whether a COMMIT of ours, whose reply was lost, has closed the books.
@@ -110,11 +162,12 @@ async fn ours(
     }
 }
 
+/// None if the target refused a row.
 async fn publish(
     connection: &mut PgConnection,
     ending: &Ending<'_>,
     stage: &Stage,
-) -> Result<Published, Fault> {
+) -> Result<Option<Published>, Fault> {
     let Ending {
         options,
         schema,
@@ -150,9 +203,9 @@ async fn publish(
     };
     // Else the server might begin in the middle of the rows, and `ordered` says from the first.
     statement(connection, "SET LOCAL synchronize_seqscans = off", &place).await?;
-    match &stage.number {
-        None => move_in.replace(connection).await,
-        Some(number) => move_in.upsert(connection, number).await,
+    match options.mode {
+        Mode::Upsert => move_in.upsert(connection).await,
+        Mode::Append | Mode::Replace => move_in.replace(connection).await,
     }
 }
 
@@ -166,7 +219,7 @@ struct MoveIn<'a> {
 }
 
 impl MoveIn<'_> {
-    async fn replace(&self, connection: &mut PgConnection) -> Result<Published, Fault> {
+    async fn replace(&self, connection: &mut PgConnection) -> Result<Option<Published>, Fault> {
         let Ending {
             options, target, ..
         } = self.ending;
@@ -176,28 +229,24 @@ impl MoveIn<'_> {
         let replaced = self.execute(connection, delete).await?;
         let stored = self.stored(connection).await?;
         if stored == 0 && replaced > 0 && !options.lenient.replace_with_nothing {
-            return Ok(Published {
+            return Ok(Some(Published {
                 kept: true,
                 ..Published::default()
-            });
+            }));
         }
-        let (insert, columns) = self.insert();
-        let select = format!("{insert} SELECT {columns} FROM {}", self.stage.table);
-        let placed = self.execute(connection, select).await?;
+        let Some(placed) = self.place(connection).await? else {
+            return Ok(None);
+        };
         if placed != stored {
             return Err(self.differs(connection, stored, placed).await?);
         }
         if self.hooked {
             self.counted.holds(connection, stored, stored).await?;
         }
-        Ok(Published::default())
+        Ok(Some(Published::default()))
     }
 
-    async fn upsert(
-        &self,
-        connection: &mut PgConnection,
-        number: &str,
-    ) -> Result<Published, Fault> {
+    async fn upsert(&self, connection: &mut PgConnection) -> Result<Option<Published>, Fault> {
         let Ending {
             options,
             schema,
@@ -235,15 +284,9 @@ impl MoveIn<'_> {
             }
             false => 0,
         };
-        let (insert, columns) = self.insert();
-        let names = schema.fields.iter().map(|field| &*field.name);
-        let sql = format!(
-            "{insert} SELECT DISTINCT ON ({keys}) {columns} FROM {stage} \
-             ORDER BY {keys}, {} DESC {}",
-            quote(number),
-            keys::on_conflict(options, names)
-        );
-        let placed = self.execute(connection, sql).await?;
+        let Some(placed) = self.place(connection).await? else {
+            return Ok(None);
+        };
         let expected = if updates { due } else { new };
         if placed != expected {
             return Err(self.differs(connection, expected, placed).await?);
@@ -251,21 +294,28 @@ impl MoveIn<'_> {
         if self.hooked {
             self.counted.holds(connection, before + new, due).await?;
         }
-        Ok(Published {
+        Ok(Some(Published {
             superseded: stored.saturating_sub(due),
             ..Published::default()
-        })
+        }))
     }
 
-    fn insert(&self) -> (String, String) {
-        let fields = &self.ending.schema.fields;
-        let columns = quote_all(fields.iter().map(|field| &*field.name));
-        // COPY fills identity columns as it is told; so does this.
-        let insert = format!(
-            "INSERT INTO {} ({columns}) OVERRIDING SYSTEM VALUE",
-            self.ending.target
-        );
-        (insert, columns)
+    /// Moves all rows, and says how many went in; none if the target refused one.
+    async fn place(&self, connection: &mut PgConnection) -> Result<Option<u64>, Fault> {
+        let place = self.counted.place;
+        let marked = self.stage.marks.is_some();
+        if marked {
+            statement(connection, &format!("SAVEPOINT {ROWS}"), place).await?;
+        }
+        match move_rows(connection, self.ending, self.stage, "").await {
+            Ok(placed) => Ok(Some(placed)),
+            Err(error) if marked && of_row(&error).is_some() => {
+                let back = format!("ROLLBACK TO SAVEPOINT {ROWS}");
+                statement(connection, &back, place).await?;
+                Ok(None)
+            }
+            Err(error) => Err(fault(error, place)),
+        }
     }
 
     async fn execute(&self, connection: &mut PgConnection, sql: String) -> Result<u64, Fault> {
@@ -312,6 +362,62 @@ impl MoveIn<'_> {
         );
         Books::new(self.ending.options).misfit(problem).into()
     }
+}
+
+/// Moves the staged rows, or those of them that the condition leaves, into the target, and has
+/// constraints looked at that would wait for the COMMIT.
+pub(super) async fn move_rows(
+    connection: &mut PgConnection,
+    ending: &Ending<'_>,
+    stage: &Stage,
+    within: &str,
+) -> sqlx::Result<u64> {
+    let Ending {
+        options,
+        schema,
+        target,
+        ..
+    } = ending;
+    let names = || schema.fields.iter().map(|field| &*field.name);
+    let columns = quote_all(names());
+    // COPY fills identity columns as it is told; so does this.
+    let insert = format!("INSERT INTO {target} ({columns}) OVERRIDING SYSTEM VALUE");
+    let sql = match &stage.marks {
+        Some(marks) if options.mode == Mode::Upsert => {
+            let keys = keys::quoted(options);
+            format!(
+                "{insert} SELECT DISTINCT ON ({keys}) {columns} FROM {} {within} \
+                 ORDER BY {keys}, {} DESC {}",
+                stage.table,
+                marks.row,
+                keys::on_conflict(options, names())
+            )
+        }
+        _ => format!("{insert} SELECT {columns} FROM {} {within}", stage.table),
+    };
+    let placed = sqlx::raw_sql(AssertSqlSafe(sql))
+        .execute(&mut *connection)
+        .await?
+        .rows_affected();
+    // Only the target's own: what other tables have against rows that went is nothing that one of
+    // these rows has done.
+    let waiting: Option<String> = sqlx::query_scalar(
+        "SELECT pg_catalog.string_agg(pg_catalog.quote_ident(n.nspname) || '.' \
+         || pg_catalog.quote_ident(k.conname), ', ') \
+         FROM pg_catalog.pg_constraint k \
+         JOIN pg_catalog.pg_namespace n ON n.oid = k.connamespace \
+         WHERE k.conrelid = pg_catalog.to_regclass($1) AND k.condeferrable",
+    )
+    .bind(*target)
+    .fetch_one(&mut *connection)
+    .await?;
+    if let Some(names) = waiting {
+        let checks = format!("SET CONSTRAINTS {names} IMMEDIATE; SET CONSTRAINTS {names} DEFERRED");
+        sqlx::raw_sql(AssertSqlSafe(checks))
+            .execute(connection)
+            .await?;
+    }
+    Ok(placed)
 }
 
 /// Gives the run up, with what was staged; what is there stays. Once: an earlier attempt of ours may

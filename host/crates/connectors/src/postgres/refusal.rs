@@ -8,6 +8,8 @@ use std::io;
 use glovebox_core::SinkError;
 use sqlx::postgres::PgDatabaseError;
 
+use crate::database::sift::{FOREIGN_KEY, Refusal};
+
 /// An error, and whether the same may go well in a moment.
 #[derive(Debug)]
 pub(super) enum Fault {
@@ -125,12 +127,81 @@ fn refusal(error: sqlx::Error, place: &str) -> SinkError {
 
 /// The server's own sources that check constraints and name them from the catalogue. A trigger
 /// may put anything into these fields, a cell too, but cannot say that it is one of these.
-const CHECKERS: [&str; 4] = [
+const CHECKERS: [&str; 6] = [
     "execMain.c",
     "execIndexing.c",
     "nbtinsert.c",
     "ri_triggers.c",
+    // The checks of domains, in a COPY and in a statement.
+    "domains.c",
+    "execExprInterp.c",
 ];
+
+/// What a refused statement has against one of its rows; none if that is not why.
+pub(super) fn of_row(error: &sqlx::Error) -> Option<Refusal> {
+    let sqlx::Error::Database(error) = error else {
+        return None;
+    };
+    let error = error.try_downcast_ref::<PgDatabaseError>()?;
+    Some(Refusal {
+        rule: rule(error.code())?,
+        message: describe(error),
+        column: match checked(error) {
+            true => error.column().map(str::to_owned),
+            false => None,
+        },
+    })
+}
+
+/// The row of a COPY into a table of that name at which it was refused, counted from 0. It is read
+/// off words that a cell may stand behind, so it is no more than a hint.
+pub(super) fn named_row(error: &sqlx::Error, table: &str) -> Option<usize> {
+    let sqlx::Error::Database(error) = error else {
+        return None;
+    };
+    let error = error.try_downcast_ref::<PgDatabaseError>()?;
+    // The word for line is the server's language's.
+    let copy = error.r#where()?.lines().rev();
+    let behind = copy
+        .filter_map(|line| line.strip_prefix("COPY ")?.strip_prefix(table))
+        .find_map(|rest| rest.strip_prefix(", "))?;
+    let digits = behind.find(|c: char| c.is_ascii_digit())?;
+    let number = behind.get(digits..)?;
+    let number = number.split(|c: char| !c.is_ascii_digit()).next()?;
+    number.parse::<usize>().ok()?.checked_sub(1)
+}
+
+/// The rule that a row breaks which is refused with that code; none for codes that are not about
+/// rows.
+fn rule(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "23502" => "not-null",
+        "23503" => FOREIGN_KEY,
+        "23505" => "unique",
+        "23514" => "check",
+        "23P01" => "exclusion",
+        "22001" | "54000" => "too-long",
+        "22003" | "22008" => "range",
+        // The form of the whole, not of a row.
+        "22P03" | "22P04" => return None,
+        _ => match code.get(..2)? {
+            "22" => "type",
+            "23" | "44" => "check",
+            // PostgreSQL's own classes that say something of the session, the table or the server.
+            "00" | "01" | "02" | "03" | "08" | "0A" | "0B" | "0F" | "0L" | "0P" | "0Z" | "10"
+            | "20" | "24" | "25" | "26" | "28" | "2B" | "2D" | "2F" | "34" | "3B" | "3D" | "3F"
+            | "40" | "42" | "53" | "54" | "55" | "57" | "58" | "72" | "F0" | "HV" | "XX" => {
+                return None;
+            }
+            // A trigger's, which may choose any other.
+            _ => "trigger",
+        },
+    })
+}
+
+fn checked(error: &PgDatabaseError) -> bool {
+    error.file().is_some_and(|file| CHECKERS.contains(&file))
+}
 
 fn describe(error: &PgDatabaseError) -> String {
     // A trigger chooses its code as it likes, and five characters are a ZIP code.
@@ -140,7 +211,7 @@ fn describe(error: &PgDatabaseError) -> String {
         _ => "unknown",
     };
     let mut text = format!("{} (SQLSTATE {code}", meaning(error.code()));
-    if error.file().is_some_and(|file| CHECKERS.contains(&file)) {
+    if checked(error) {
         for (what, name) in [
             ("constraint", error.constraint()),
             ("column", error.column()),
@@ -224,6 +295,25 @@ mod tests {
     fn an_unknown_code_still_gets_its_class() {
         assert_eq!(meaning("22ZZZ"), "a cell does not fit its column");
         assert_eq!(meaning("99999"), "the server refused; its log says why");
+    }
+
+    #[test]
+    fn codes_about_rows_have_a_rule_and_others_have_none() {
+        for (code, rule_of) in [
+            ("23505", Some("unique")),
+            ("23P01", Some("exclusion")),
+            ("22P02", Some("type")),
+            ("P0001", Some("trigger")),
+            ("ZIP42", Some("trigger")),
+            ("22P04", None),
+            ("42P01", None),
+            ("42883", None),
+            ("53100", None),
+            ("57014", None),
+            ("25006", None),
+        ] {
+            assert_eq!(rule(code), rule_of, "{code}");
+        }
     }
 
     #[test]

@@ -2,17 +2,23 @@
 //!
 //! Owns the questions to the catalogue; refuses to stop at the first difference.
 
+use std::collections::{HashMap, HashSet};
+
 use glovebox_core::{Schema, SinkError};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Row};
 
-use super::copy::Column;
+use super::copy::{Column, MARKS};
+use super::fit::Form;
 use super::name::{LONGEST_NAME, Name, PATH, home};
 use super::qualified::qualified;
 use super::refusal::{Fault, fault};
-use super::types::{accepted, accepts, sql_type};
-use super::{Mode, Options, effects, keys, opaque};
+use super::types::{Kind, accepted, form, sql_type};
+use super::{Mode, Options, effects, keys, opaque, sequences};
 use crate::database::{misfit, quote, unusable_names};
+
+/// The columns that a table can have: `MaxHeapAttributeNumber`.
+const MOST_COLUMNS: usize = 1600;
 
 /// An existing table.
 pub(super) struct Found {
@@ -78,7 +84,7 @@ impl Found {
 /// The table, if there is one of that name.
 pub(super) async fn find(
     connection: &mut PgConnection,
-    name: &Name<'_>,
+    name: &Name,
     options: &Options,
 ) -> Result<Option<Found>, Fault> {
     let found = sqlx::query(AssertSqlSafe(format!(
@@ -95,9 +101,9 @@ pub(super) async fn find(
          WHERE c.relname = $1 AND CASE WHEN $3::text IS NULL THEN path.place IS NOT NULL \
          ELSE n.nspname = $3 END ORDER BY path.place LIMIT 1"
     )))
-    .bind(name.table)
+    .bind(name.table())
     .bind(&options.books)
-    .bind(name.schema)
+    .bind(name.schema())
     .fetch_optional(connection)
     .await
     .and_then(|row| row.map(|row| found(name.quoted(), row)).transpose());
@@ -107,7 +113,7 @@ pub(super) async fn find(
 /// As [`find`]; where there is none, other runs wait with creating it until this transaction ends.
 pub(super) async fn find_or_claim(
     connection: &mut PgConnection,
-    name: &Name<'_>,
+    name: &Name,
     options: &Options,
 ) -> Result<Option<Found>, Fault> {
     if let Some(found) = find(connection, name, options).await? {
@@ -141,7 +147,7 @@ fn found(name: String, row: PgRow) -> sqlx::Result<Found> {
 
 struct Existing {
     name: String,
-    sql_type: String,
+    kind: Kind,
     not_null: bool,
     generated: bool,
     /// Whether the server fills it when we do not.
@@ -149,13 +155,50 @@ struct Existing {
 }
 
 fn existing(row: PgRow) -> sqlx::Result<Existing> {
+    let base: i64 = row.try_get(5)?;
     Ok(Existing {
         name: row.try_get(0)?,
-        sql_type: row.try_get(1)?,
         not_null: row.try_get(2)?,
         generated: row.try_get(3)?,
         filled: row.try_get(4)?,
+        kind: Kind {
+            sql: row.try_get(1)?,
+            base: u32::try_from(base).unwrap_or(0),
+            modifier: row.try_get(6)?,
+            name: row.try_get(7)?,
+            labels: row.try_get(8)?,
+        },
     })
+}
+
+/// The columns, each with the type that its domain is over in the end.
+async fn existing_columns(
+    connection: &mut PgConnection,
+    table: &Found,
+    options: &Options,
+) -> Result<Vec<Existing>, Fault> {
+    let rows = sqlx::query(AssertSqlSafe(format!(
+        "SELECT a.attname::text, {}, a.attnotnull OR b.not_null, \
+         a.attgenerated <> '', a.atthasdef OR a.attidentity <> '' OR b.filled, \
+         b.oid::int8, b.modifier, b.name, CASE WHEN b.enum THEN \
+         ARRAY(SELECT e.enumlabel::text FROM pg_catalog.pg_enum e WHERE e.enumtypid = b.oid) END \
+         FROM pg_catalog.pg_attribute a CROSS JOIN LATERAL (\
+             WITH RECURSIVE base (oid, modifier, not_null, filled) AS (\
+                 SELECT a.atttypid, a.atttypmod, false, false UNION ALL \
+                 SELECT t.typbasetype, t.typtypmod, d.not_null OR t.typnotnull, \
+                 d.filled OR t.typdefault IS NOT NULL \
+                 FROM base d JOIN pg_catalog.pg_type t ON t.oid = d.oid WHERE t.typtype = 'd') \
+             SELECT base.*, t.typname::text AS name, t.typtype = 'e' AS enum \
+             FROM base JOIN pg_catalog.pg_type t ON t.oid = base.oid WHERE t.typtype <> 'd') b \
+         WHERE a.attrelid = $1::int8::oid AND a.attnum > 0 AND NOT a.attisdropped \
+         ORDER BY a.attnum",
+        qualified("a.atttypid", "a.atttypmod")
+    )))
+    .bind(table.oid)
+    .fetch_all(connection)
+    .await;
+    rows.and_then(|rows| rows.into_iter().map(existing).collect())
+        .map_err(|e| fault(e, &options.place()))
 }
 
 /// Compares the table with the run's columns, and returns these as the table takes them.
@@ -166,26 +209,15 @@ pub(super) async fn check(
     options: &Options,
 ) -> Result<Vec<Column>, Fault> {
     table.permits(options)?;
-    let rows = sqlx::query(AssertSqlSafe(format!(
-        "SELECT a.attname::text, {}, a.attnotnull, \
-         a.attgenerated <> '', a.atthasdef OR a.attidentity <> '' \
-         FROM pg_catalog.pg_attribute a \
-         WHERE a.attrelid = $1::int8::oid AND a.attnum > 0 AND NOT a.attisdropped \
-         ORDER BY a.attnum",
-        qualified("a.atttypid", "a.atttypmod")
-    )))
-    .bind(table.oid)
-    .fetch_all(&mut *connection)
-    .await;
-    let columns: Vec<Existing> = rows
-        .and_then(|rows| rows.into_iter().map(existing).collect())
-        .map_err(|e| fault(e, &options.place()))?;
+    let columns = existing_columns(connection, table, options).await?;
+    let by_name: HashMap<&str, &Existing> = columns.iter().map(|c| (&*c.name, c)).collect();
 
     let mut differences = unusable_names(schema);
+    differences.extend(too_many(schema, options));
     differences.extend(encoding(connection, options).await?);
     let mut taken = Vec::new();
     for field in &schema.fields {
-        let Some(column) = columns.iter().find(|c| *c.name == *field.name) else {
+        let Some(column) = by_name.get(&*field.name) else {
             differences.push(format!(
                 "column `{}` is missing; run: ALTER TABLE {} ADD COLUMN {} {}",
                 field.name,
@@ -195,16 +227,17 @@ pub(super) async fn check(
             ));
             continue;
         };
+        let form = form(field, &column.kind);
         if column.generated {
             differences.push(format!(
                 "column `{}` is generated by the table and cannot be filled; leave it out",
                 field.name
             ));
-        } else if !accepts(&column.sql_type, field) {
+        } else if form.is_none() {
             differences.push(format!(
                 "column `{}` is {}, but {} needs {}",
                 field.name,
-                column.sql_type,
+                column.kind.sql,
                 field.data_type,
                 accepted(field)
             ));
@@ -212,14 +245,16 @@ pub(super) async fn check(
         taken.push(Column {
             name: field.name.clone(),
             data_type: field.data_type,
-            sql_type: column.sql_type.clone(),
+            sql_type: column.kind.sql.clone(),
+            form: form.unwrap_or(Form::Own),
             not_null: column.not_null || !field.nullable,
             key: is_key(options, &field.name),
             element: None,
         });
     }
-    for column in columns {
-        let ours = schema.position(&column.name).is_some();
+    let ours: HashSet<&str> = schema.fields.iter().map(|f| &*f.name).collect();
+    for column in &columns {
+        let ours = ours.contains(&*column.name);
         if !ours && column.not_null && !column.filled && !column.generated {
             differences.push(format!(
                 "column `{}` is NOT NULL without a default, and the run does not fill it; fill it, \
@@ -228,6 +263,8 @@ pub(super) async fn check(
             ));
         }
     }
+    let names: Vec<&str> = schema.fields.iter().map(|f| &*f.name).collect();
+    differences.extend(sequences::forbidden(connection, table, &names, options).await?);
     if options.mode == Mode::Upsert {
         differences.extend(keys::unusable(schema, options));
         differences.extend(keys::without_index(connection, table, options).await?);
@@ -243,7 +280,7 @@ pub(super) async fn check(
 /// Whether the table can be created, and in which schema.
 pub(super) async fn creatable(
     connection: &mut PgConnection,
-    name: &Name<'_>,
+    name: &Name,
     schema: &Schema,
     options: &Options,
 ) -> Result<String, Fault> {
@@ -265,7 +302,7 @@ pub(super) async fn creatable(
     let role = quote(&options.user);
     let mut home = String::new();
     match row {
-        None => differences.push(match name.schema {
+        None => differences.push(match name.schema() {
             Some(schema) => format!(
                 "there is no schema `{schema}`; run: CREATE SCHEMA {} AUTHORIZATION {role}",
                 quote(schema)
@@ -288,6 +325,7 @@ pub(super) async fn creatable(
             home = within;
         }
     }
+    differences.extend(too_many(schema, options));
     differences.extend(opaque::unknown(connection, schema, options).await?);
     for field in &schema.fields {
         if field.name.len() > LONGEST_NAME {
@@ -302,6 +340,21 @@ pub(super) async fn creatable(
     } else {
         Err(misfit(options.place(), &differences).into())
     }
+}
+
+/// More columns than a table, or the one that the rows are staged in, can have.
+fn too_many(schema: &Schema, options: &Options) -> Option<String> {
+    let most = match options.mode {
+        Mode::Append => MOST_COLUMNS,
+        Mode::Replace | Mode::Upsert => MOST_COLUMNS - MARKS,
+    };
+    let count = schema.fields.len();
+    (count > most).then(|| {
+        format!(
+            "the run has {count} columns, and a table of PostgreSQL's takes {most} of them; name \
+             those to store in `sink.columns`"
+        )
+    })
 }
 
 /// Properties of the whole database that would make rows fail one by one.
@@ -351,6 +404,7 @@ pub(super) fn columns(schema: &Schema, options: &Options) -> Vec<Column> {
         name: f.name.clone(),
         data_type: f.data_type,
         sql_type: sql_type(f),
+        form: Form::Own,
         not_null: !f.nullable,
         key: is_key(options, &f.name),
         element: None,

@@ -4,8 +4,8 @@
 //! has taken over, and books of another shape.
 
 use glovebox_core::{
-    ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, RowCounts, Seen,
-    SinkError, Totals,
+    ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, Reject, Revise,
+    RowCounts, Seen, SinkError, Totals,
 };
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -161,6 +161,62 @@ pub(super) async fn resume(
     };
     let run = job.run.clone();
     Ok((Entry { run, epoch }, chunks))
+}
+
+/// Writes rows down as rejected that had counted as stored, in the transaction that is open.
+pub(super) async fn refuse(
+    connection: &mut SqliteConnection,
+    place: &str,
+    entry: &Entry,
+    refused: &[Reject],
+    revise: Revise,
+) -> Result<(), SinkError> {
+    let written = async {
+        for reject in refused {
+            let row = sqlx::query(
+                "SELECT chunk, first_row, \"read\", stored, filtered, rejected, digest, summary \
+                 FROM glovebox_chunk WHERE run = ? AND first_row <= ? \
+                 ORDER BY first_row DESC, chunk DESC LIMIT 1",
+            )
+            .bind(&entry.run)
+            .bind(signed(reject.row))
+            .fetch_one(&mut *connection)
+            .await?;
+            let mut chunk = record(&row)?;
+            chunk.refuse(std::slice::from_ref(reject), revise);
+            sqlx::query(
+                "UPDATE glovebox_chunk SET stored = ?, rejected = ?, summary = ? \
+                 WHERE run = ? AND chunk = ?",
+            )
+            .bind(signed(chunk.rows.stored))
+            .bind(signed(chunk.rows.rejected))
+            .bind(&chunk.summary)
+            .bind(&entry.run)
+            .bind(signed(chunk.index))
+            .execute(&mut *connection)
+            .await?;
+            let violations = serde_json::to_string(&reject.violations)
+                .map_err(|e| sqlx::Error::Encode(e.into()))?;
+            sqlx::query(
+                "INSERT INTO glovebox_reject (run, chunk, \"row\", line, violations, file) \
+                 VALUES (?, ?, ?, ?, ?, ?)",
+            )
+            .bind(&entry.run)
+            .bind(signed(chunk.index))
+            .bind(signed(reject.row))
+            .bind(reject.line.map(signed))
+            .bind(violations)
+            .bind(reject.file.as_deref())
+            .execute(&mut *connection)
+            .await?;
+        }
+        sqlx::query_scalar("SELECT epoch FROM glovebox_run WHERE run = ? AND state = 'running'")
+            .bind(&entry.run)
+            .fetch_optional(&mut *connection)
+            .await
+    };
+    let epoch: Option<i64> = written.await.map_err(|e| refusal(e, place))?;
+    held(epoch, entry, place)
 }
 
 /// Adds chunks, in the transaction that holds their rows.

@@ -11,13 +11,14 @@ mod refusal;
 mod rows;
 mod session;
 mod table;
+mod types;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use glovebox_core::{
     ChunkRecord, Earlier, Encoder, FinishedChunk, History, Job, KeptReject, Payload, Published,
-    Schema, SinkError, Totals,
+    Reject, Schema, SinkError, Totals,
 };
 
 pub use crate::database::{Lenient, Mode};
@@ -61,6 +62,9 @@ pub struct Sink {
     options: Options,
     session: Option<Session>,
     columns: Vec<rows::Column>,
+    marked: bool,
+    /// Rows that the table refused and the engine does not know of yet.
+    refused: Vec<Reject>,
     waiting: Vec<FinishedChunk>,
     waiting_bytes: usize,
     last_stored: Instant,
@@ -75,6 +79,8 @@ impl Sink {
             options,
             session: None,
             columns: Vec::new(),
+            marked: false,
+            refused: Vec::new(),
             waiting: Vec::new(),
             waiting_bytes: 0,
             last_stored: Instant::now(),
@@ -87,7 +93,6 @@ impl Sink {
         &mut self,
         how: impl FnOnce(&mut Session) -> Result<T, SinkError>,
     ) -> Result<T, SinkError> {
-        self.flush()?;
         let Some(mut session) = self.session.take() else {
             return Err(self.internal("committed while no run is open"));
         };
@@ -108,11 +113,14 @@ impl Sink {
         let Some(mut session) = self.session.take() else {
             return Err(self.internal("written to while no run is open"));
         };
-        if !waiting.is_empty()
-            && let Err(e) = session.store(&waiting)
-        {
-            self.remains = session.rollback();
-            return Err(e);
+        if !waiting.is_empty() {
+            match session.store(waiting) {
+                Ok(refused) => self.refused.extend(refused),
+                Err(e) => {
+                    self.remains = session.rollback();
+                    return Err(e);
+                }
+            }
         }
         self.session = Some(session);
         Ok(())
@@ -148,6 +156,7 @@ impl glovebox_core::Sink for Sink {
         self.abort();
         let begun = Session::begin(&self.options, job, schema)?;
         self.columns = begun.columns;
+        self.marked = begun.marked;
         self.session = Some(begun.session);
         self.last_stored = Instant::now();
         Ok(begun.chunks)
@@ -157,6 +166,7 @@ impl glovebox_core::Sink for Sink {
         Box::new(rows::RowEncoder::new(
             self.options.place(),
             self.columns.clone(),
+            self.marked,
         ))
     }
 
@@ -177,10 +187,28 @@ impl glovebox_core::Sink for Sink {
     }
 
     fn commit(&mut self, totals: &Totals) -> Result<Published, SinkError> {
-        self.end(|session| session.commit(totals))
+        self.flush()?;
+        let refused = std::mem::take(&mut self.refused);
+        if !refused.is_empty() {
+            return Ok(Published {
+                refused,
+                ..Published::default()
+            });
+        }
+        let Some(mut session) = self.session.take() else {
+            return Err(self.internal("committed while no run is open"));
+        };
+        let committed = session.commit(totals);
+        match &committed {
+            Ok(published) if published.refused.is_empty() => session.close(),
+            Ok(_) => self.session = Some(session),
+            Err(_) => self.remains = session.rollback(),
+        }
+        committed
     }
 
     fn withhold(&mut self, totals: &Totals) -> Result<(), SinkError> {
+        self.flush()?;
         self.end(|session| session.withhold(totals))
     }
 
@@ -191,6 +219,7 @@ impl glovebox_core::Sink for Sink {
     fn abort(&mut self) -> u64 {
         self.waiting.clear();
         self.waiting_bytes = 0;
+        self.refused.clear();
         let remains = std::mem::take(&mut self.remains);
         self.session.take().map_or(remains, Session::rollback)
     }

@@ -5,25 +5,56 @@
 use glovebox_core::SinkError;
 use sqlx::sqlite::SqliteError;
 
+use crate::database::sift::{FOREIGN_KEY, Refusal};
+
+/// What a refused statement has against one of its rows; none if that is not why.
+pub(super) fn of_row(error: &sqlx::Error) -> Option<Refusal> {
+    let sqlx::Error::Database(e) = error else {
+        return None;
+    };
+    let code = code(&**e);
+    let rule = match code {
+        275 => "check",
+        787 => FOREIGN_KEY,
+        1299 => "not-null",
+        1555 | 2067 | 2579 => "unique",
+        1811 => "trigger",
+        3091 => "type",
+        _ => match code & 0xff {
+            18 => "too-long",
+            19 => "check",
+            20 => "type",
+            _ => return None,
+        },
+    };
+    Some(Refusal {
+        rule,
+        message: told(&**e),
+        column: None,
+    })
+}
+
 /// The sink's error for a statement's, told without SQLite's words unless these are names only.
 pub(super) fn refusal(error: sqlx::Error, place: &str) -> SinkError {
     let problem = match &error {
-        sqlx::Error::Database(e) => {
-            let code = code(&**e);
-            // "UNIQUE constraint failed: sales.id" and its like name columns; a trigger's message
-            // may say anything.
-            let names = match code {
-                1299 | 1555 | 2067 | 3091 => format!(": {}", e.message()),
-                _ => String::new(),
-            };
-            format!("{} (SQLite result {code}{names})", meaning(code))
-        }
+        sqlx::Error::Database(e) => told(&**e),
         _ => "the connection broke; run again".into(),
     };
     SinkError::Refused {
         place: place.into(),
         problem,
     }
+}
+
+fn told(error: &dyn sqlx::error::DatabaseError) -> String {
+    let code = code(error);
+    // "UNIQUE constraint failed: sales.id" and its like name columns; a trigger's message may say
+    // anything.
+    let names = match code {
+        1299 | 1555 | 2067 | 3091 => format!(": {}", error.message()),
+        _ => String::new(),
+    };
+    format!("{} (SQLite result {code}{names})", meaning(code))
 }
 
 /// Why a file could not be opened.
@@ -47,11 +78,11 @@ fn meaning(code: i32) -> &'static str {
         275 => "a row breaks a check of the table; add a validator for the same rule",
         787 => "a row refers to one that does not exist, or is referred to by another table",
         1299 => "a null where the table takes none; add a validator that requires the column",
-        1555 | 2067 => {
+        1555 | 2067 | 2579 => {
             "a row with the same key exists already; remove duplicates, or use mode replace"
         }
         1811 => "a trigger of the table refused a row",
-        3091 => "the table's types changed since they were checked; run again",
+        3091 => "a cell is not of its column's type",
         _ => match code & 0xff {
             5 | 6 => "another program is writing to the file; try again when it is done",
             8 => "the file or its folder is read-only; change its permissions",
@@ -61,6 +92,7 @@ fn meaning(code: i32) -> &'static str {
             14 => "the file cannot be opened; check its permissions and its folder's",
             18 => "a cell or a row is larger than SQLite allows",
             19 => "a row breaks a constraint of the table",
+            20 => "a cell is not of its column's type",
             26 => "the file is not an SQLite database; name another",
             _ => "SQLite refused",
         },

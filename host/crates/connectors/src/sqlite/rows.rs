@@ -11,13 +11,14 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType,
 };
-use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, StringArray};
+use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{ArrowError, Field, Schema};
-use glovebox_core::{Batch, DataType, Encoded, Encoder, Payload, SinkError};
+use glovebox_core::{Batch, DataType, Encoded, Encoder, Origin, Payload, SinkError};
 use sqlx::Arguments;
 use sqlx::error::BoxDynError;
 use sqlx::sqlite::SqliteArguments;
 
+use super::types::Form;
 use crate::calendar;
 use crate::database::set_aside::SetAside;
 
@@ -33,6 +34,8 @@ const MICROS: RangeInclusive<i64> =
 pub(super) struct Column {
     pub(super) name: Arc<str>,
     pub(super) data_type: DataType,
+    /// What it asks of cells beside their type.
+    pub(super) form: Form,
     /// Whether the table refuses nulls.
     pub(super) not_null: bool,
 }
@@ -41,11 +44,20 @@ pub(super) struct Column {
 pub(super) struct RowEncoder {
     place: String,
     columns: Vec<Column>,
+    /// Whether each row's place in the source follows its cells.
+    marked: bool,
 }
 
+/// Columns that say where a row stood: its number, its line, its file.
+pub(super) const MARKS: usize = 3;
+
 impl RowEncoder {
-    pub(super) fn new(place: String, columns: Vec<Column>) -> Self {
-        RowEncoder { place, columns }
+    pub(super) fn new(place: String, columns: Vec<Column>, marked: bool) -> Self {
+        RowEncoder {
+            place,
+            columns,
+            marked,
+        }
     }
 
     fn internal(&self, problem: String) -> SinkError {
@@ -86,6 +98,12 @@ impl RowEncoder {
             fields.push(Field::new(&*column.name, cells.data_type().clone(), true));
             columns.push(cells);
         }
+        if self.marked {
+            for (name, cells) in marks(&aside.kept(batch), kept.num_rows()) {
+                fields.push(Field::new(name, cells.data_type().clone(), true));
+                columns.push(cells);
+            }
+        }
         RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
     }
 }
@@ -100,12 +118,25 @@ impl Encoder for RowEncoder {
                 .store(batch, &aside)
                 .map_err(|e| self.internal(e.to_string()))?;
             encoded.rows += stored.num_rows() as u64;
+            encoded.origins.push((aside.kept(batch), stored.num_rows()));
             encoded.rejects.extend(aside.into_rejects(&batch.origin));
             payload.push(stored);
         }
         encoded.payload = Payload::Batches(payload);
         Ok(encoded)
     }
+}
+
+fn marks(origin: &Origin, rows: usize) -> [(&'static str, ArrayRef); MARKS] {
+    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let row: Int64Array = (0..rows).map(|i| Some(number(origin.row(i)))).collect();
+    let line: Int64Array = (0..rows).map(|i| origin.line(i).map(number)).collect();
+    let file = StringArray::from(vec![origin.file().map(|f| &**f); rows]);
+    [
+        ("row", Arc::new(row)),
+        ("line", Arc::new(line)),
+        ("file", Arc::new(file)),
+    ]
 }
 
 /// Sets aside the rows whose cell this column cannot take; none if it is of another type.
@@ -117,6 +148,7 @@ fn check(column: &Column, cells: &ArrayRef, aside: &mut SetAside) -> Option<()> 
     if column.not_null {
         aside.nulls(cells, name);
     }
+    column.form.check(cells, name, aside)?;
     match column.data_type {
         DataType::Text => aside.nuls(
             cells.as_string_opt()?,

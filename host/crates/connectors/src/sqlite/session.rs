@@ -5,6 +5,7 @@
 
 use std::fs::OpenOptions;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,17 +13,21 @@ use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use glovebox_core::{
-    ChunkRecord, FinishedChunk, History, Job, KeptReject, Payload, Published, Schema, SinkError,
-    Totals,
+    ChunkRecord, FinishedChunk, History, Job, KeptReject, Payload, Published, Reject, Revise,
+    Schema, SinkError, Totals,
 };
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous,
+};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tokio::runtime::Runtime;
 
 use super::books::{self, Entry};
 use super::effects::{self, Effects};
-use super::refusal::{opening, refusal};
+use super::publish::{Marks, Staged};
+use super::refusal::{of_row, opening, refusal};
 use super::{Mode, Options, publish, rows, table};
+use crate::database::sift::{Budget, Ended, Places, Refusal, Tried, sift, spent};
 use crate::database::{quote, quote_all};
 
 /// How long another writer is waited for.
@@ -48,12 +53,20 @@ pub(super) struct Session {
     columns: usize,
     /// A full statement's SQL, which sqlx finds prepared by its text.
     full: Arc<str>,
+    /// Whether a statement that fails may leave a part of its rows.
+    halves: bool,
+    revise: Revise,
+    /// What the search for refused rows may still cost.
+    budget: Budget,
+    marks: Option<Marks>,
 }
 
 /// A run that has begun.
 pub(super) struct Begun {
     pub(super) session: Session,
     pub(super) columns: Vec<rows::Column>,
+    /// Whether rows have to say where they stood.
+    pub(super) marked: bool,
     pub(super) chunks: Vec<ChunkRecord>,
 }
 
@@ -75,7 +88,7 @@ pub(super) fn probe(options: &Options, schema: &Schema) -> Result<(), SinkError>
         statement(&mut connection, "BEGIN IMMEDIATE", &place).await?;
         let fits = match table::find(&mut connection, options).await? {
             Some(found) => match effects::obstacles(&mut connection, options, schema).await {
-                Ok(others) => table::check(found, others, schema, options).map(drop),
+                Ok(others) => table::check(&found, others, schema, options).map(drop),
                 Err(e) => Err(e),
             },
             None => table::creatable(schema, options),
@@ -137,12 +150,17 @@ impl Session {
             create(options)?;
         }
         let prepared = runtime.block_on(prepare(options, job, schema))?;
+        let mut names = quote_all(schema.fields.iter().map(|f| &*f.name));
+        let mut width = prepared.columns.len();
+        for mark in prepared.marks.iter().flat_map(|marks| &marks.0) {
+            names.push_str(", ");
+            names.push_str(mark);
+            width += 1;
+        }
         let insert = format!(
-            "INSERT INTO {} ({}) VALUES ",
+            "INSERT INTO {} ({names}) VALUES ",
             quote(&publish::loaded_into(options, &job.run)),
-            quote_all(schema.fields.iter().map(|f| &*f.name))
         );
-        let width = prepared.columns.len();
         let session = Session {
             connection: prepared.connection,
             runtime,
@@ -154,43 +172,65 @@ impl Session {
             full: inserting(&insert, width, rows_per_insert(width)).into(),
             insert,
             columns: width,
+            halves: prepared.halves,
+            revise: job.revise,
+            budget: Budget::default(),
+            marks: prepared.marks,
         };
         Ok(Begun {
+            marked: session.marks.is_some(),
             session,
             columns: prepared.columns,
             chunks: prepared.chunks,
         })
     }
 
-    /// Stores chunks and their books in one transaction.
-    pub(super) fn store(&mut self, chunks: &[FinishedChunk]) -> Result<(), SinkError> {
+    /// Stores chunks and their books in one transaction. Rows that the table refuses by a rule of its
+    /// own are set aside, and returned.
+    pub(super) fn store(
+        &mut self,
+        mut chunks: Vec<FinishedChunk>,
+    ) -> Result<Vec<Reject>, SinkError> {
         self.resume_transaction()?;
         let before = self.watch()?;
         let (mut sent, mut taken) = (0, 0);
-        for chunk in chunks {
-            match &chunk.encoded.payload {
+        let mut refused = Vec::new();
+        for chunk in &mut chunks {
+            let late = match &chunk.encoded.payload {
                 Payload::Batches(batches) => {
+                    let mut places = Places::default();
+                    places.extend(&chunk.encoded.origins);
                     sent += batches.iter().map(|b| b.num_rows() as u64).sum::<u64>();
-                    taken += self.insert(batches)?;
+                    let (rows, late) = self.insert(batches, &places)?;
+                    taken += rows;
+                    sent -= late.len() as u64;
+                    late
                 }
-                Payload::Empty => {}
-                Payload::Bytes(_) => {
-                    return Err(SinkError::Internal {
-                        place: self.options.place(),
-                        problem: "it takes columns, not bytes".into(),
-                    });
-                }
+                Payload::Empty => continue,
+                Payload::Bytes(_) => return Err(self.internal("it takes columns, not bytes")),
+            };
+            if !late.is_empty() {
+                chunk.record.refuse(&late, self.revise);
+                chunk.rejects.extend(late.iter().cloned());
+                refused.extend(late);
             }
         }
         self.once_each(sent, taken, before)?;
         let place = self.options.place();
         self.runtime.block_on(async {
-            books::add(&mut self.connection, &place, &self.entry, chunks).await?;
+            books::add(&mut self.connection, &place, &self.entry, &chunks).await?;
             statement(&mut self.connection, "COMMIT", &place).await
         })?;
         self.beginning = false;
         self.stored += chunks.iter().map(|c| c.record.rows.stored).sum::<u64>();
-        Ok(())
+        Ok(refused)
+    }
+
+    fn internal(&self, problem: &str) -> SinkError {
+        SinkError::Internal {
+            place: self.options.place(),
+            problem: problem.into(),
+        }
     }
 
     /// What acts on the rows that go into the table, and how many it has before them, where that
@@ -250,55 +290,99 @@ impl Session {
         self.runtime.block_on(begin)
     }
 
-    /// Inserts rows; what is bound next is made while SQLite stores what was bound before.
-    /// Returns how many of them SQLite says it took.
-    fn insert(&mut self, batches: &[RecordBatch]) -> Result<u64, SinkError> {
+    /// Inserts rows; what is bound next is made while SQLite stores what was bound before. Returns
+    /// how many SQLite says it took, and the rows that the table refuses.
+    fn insert(
+        &mut self,
+        batches: &[RecordBatch],
+        places: &Places<'_>,
+    ) -> Result<(u64, Vec<Reject>), SinkError> {
         let step = rows_per_insert(self.columns);
+        let mut first = 0;
         let mut ranges = batches.iter().flat_map(|batch| {
+            let before = first;
+            first += batch.num_rows();
             (0..batch.num_rows())
                 .step_by(step)
-                .map(move |start| (batch, start..(start + step).min(batch.num_rows())))
+                .map(move |start| (batch, before, start..(start + step).min(batch.num_rows())))
         });
-        let bind = |next: Option<(&RecordBatch, std::ops::Range<usize>)>| {
-            next.map(|(batch, rows)| {
-                let count = rows.len();
-                rows::bind(batch, rows).map(|arguments| (count, arguments))
-            })
-            .transpose()
-            .map_err(sqlx::Error::Encode)
+        let mut bind = || {
+            ranges
+                .next()
+                .map(|(batch, before, rows)| {
+                    rows::bind(batch, rows.clone()).map(|bound| (bound, batch, before, rows))
+                })
+                .transpose()
+                .map_err(sqlx::Error::Encode)
         };
-        let connection = &mut self.connection;
-        let (full, insert, width) = (&self.full, &self.insert, self.columns);
-        let outcome = self.runtime.block_on(async {
+        let mut inserting = Inserting {
+            connection: &mut self.connection,
+            full: &self.full,
+            insert: &self.insert,
+            width: self.columns,
+            halves: self.halves,
+        };
+        let place = self.options.place();
+        let budget = &self.budget;
+        self.runtime.block_on(async {
+            let failed = |e| refusal(e, &place);
+            let mut refused = Vec::new();
             let mut taken = 0;
-            let mut bound = bind(ranges.next())?;
-            while let Some((count, arguments)) = bound {
-                let sql: Arc<str> = if count == step {
-                    full.clone()
-                } else {
-                    inserting(insert, width, count).into()
-                };
-                let stored =
-                    sqlx::query_with(AssertSqlSafe(sql), arguments).execute(&mut *connection);
-                let (stored, next) =
-                    futures_util::future::join(stored, async { bind(ranges.next()) }).await;
-                taken += stored?.rows_affected();
-                bound = next?;
+            let mut bound = bind().map_err(failed)?;
+            while let Some((arguments, batch, before, rows)) = bound {
+                let stored = inserting.send(arguments, rows.len());
+                let (stored, next) = futures_util::future::join(stored, async { bind() }).await;
+                match stored {
+                    Ok(rows) => taken += rows,
+                    Err(error) if of_row(&error).is_some() => {
+                        let found = inserting
+                            .sift(batch, rows, budget, &place, &mut taken)
+                            .await?;
+                        let reject = |(row, refusal): (usize, Refusal)| {
+                            places.reject(before + row, &refusal)
+                        };
+                        refused.extend(found.into_iter().filter_map(reject));
+                    }
+                    Err(error) => return Err(failed(error)),
+                }
+                bound = next.map_err(failed)?;
             }
-            Ok(taken)
-        });
-        outcome.map_err(|e| refusal(e, &self.options.place()))
+            Ok((taken, refused))
+        })
     }
 
-    /// Publishes, closes the books, and brings all into the one file; or keeps what is there.
+    /// Publishes, closes the books, and brings all into the one file; or keeps what is there; or sets
+    /// the rows aside that the target refuses.
     pub(super) fn commit(&mut self, totals: &Totals) -> Result<Published, SinkError> {
         self.resume_transaction()?;
         let place = self.options.place();
         let connection = &mut self.connection;
+        let staged = Staged {
+            options: &self.options,
+            schema: &self.schema,
+            run: &self.entry.run,
+            marks: self.marks.as_ref(),
+        };
         let published = self.runtime.block_on(async {
-            let run = &self.entry.run;
-            let published =
-                publish::publish(connection, &self.options, &self.schema, run, self.stored).await?;
+            statement(connection, "SAVEPOINT glovebox_publish", &place).await?;
+            let outcome = publish::publish(connection, &staged, self.stored).await?;
+            let published = match (outcome, staged.marks) {
+                (Some(published), _) => published,
+                (None, Some(marks)) => {
+                    still_open(connection, &place).await?;
+                    let back = "ROLLBACK TO glovebox_publish";
+                    statement(connection, back, &place).await?;
+                    let refused =
+                        publish::refused(connection, &staged, marks, &self.budget).await?;
+                    books::refuse(connection, &place, &self.entry, &refused, self.revise).await?;
+                    statement(connection, "COMMIT", &place).await?;
+                    return Ok(Published {
+                        refused,
+                        ..Published::default()
+                    });
+                }
+                (None, None) => Published::default(),
+            };
             if published.kept {
                 let given_up = [self.entry.run.clone()];
                 publish::clear(connection, &self.options, &given_up).await?;
@@ -310,6 +394,7 @@ impl Session {
             Ok::<_, SinkError>(published)
         })?;
         self.beginning = false;
+        self.stored = self.stored.saturating_sub(published.refused.len() as u64);
         Ok(published)
     }
 
@@ -327,7 +412,6 @@ impl Session {
         self.beginning = false;
         Ok(())
     }
-
     pub(super) fn close(self) {
         let _ = self.runtime.block_on(self.connection.close());
     }
@@ -343,6 +427,99 @@ impl Session {
     }
 }
 
+/// What sends rows.
+struct Inserting<'a> {
+    connection: &'a mut SqliteConnection,
+    full: &'a Arc<str>,
+    insert: &'a str,
+    width: usize,
+    halves: bool,
+}
+
+impl Inserting<'_> {
+    /// One statement, which takes all of its rows or none.
+    async fn send(&mut self, bound: SqliteArguments, rows: usize) -> sqlx::Result<u64> {
+        let sql: Arc<str> = match rows == rows_per_insert(self.width) {
+            true => self.full.clone(),
+            false => inserting(self.insert, self.width, rows).into(),
+        };
+        if self.halves {
+            sqlx::raw_sql("SAVEPOINT glovebox_rows")
+                .execute(&mut *self.connection)
+                .await?;
+        }
+        let sent = sqlx::query_with(AssertSqlSafe(sql), bound)
+            .execute(&mut *self.connection)
+            .await;
+        if self.halves {
+            let end = match sent {
+                Ok(_) => "RELEASE glovebox_rows",
+                Err(_) => "ROLLBACK TO glovebox_rows; RELEASE glovebox_rows",
+            };
+            // Of a transaction that is gone there is nothing to take back, and the caller looks.
+            let ended = sqlx::raw_sql(end).execute(&mut *self.connection).await;
+            if sent.is_ok() {
+                ended?;
+            }
+        }
+        sent.map(|done| done.rows_affected())
+    }
+
+    /// Stores those of the rows that the table takes, and returns the others.
+    async fn sift(
+        &mut self,
+        batch: &RecordBatch,
+        rows: Range<usize>,
+        budget: &Budget,
+        place: &str,
+        taken: &mut u64,
+    ) -> Result<Vec<(usize, Refusal)>, SinkError> {
+        still_open(self.connection, place).await?;
+        let found = sift(rows, budget, async |rows| {
+            let count = rows.len();
+            let bound =
+                rows::bind(batch, rows).map_err(|e| refusal(sqlx::Error::Encode(e), place))?;
+            let error = match self.send(bound, count).await {
+                Ok(rows) => {
+                    *taken += rows;
+                    return Ok(Tried::Taken);
+                }
+                Err(error) => error,
+            };
+            let Some(refused) = of_row(&error) else {
+                return Err(refusal(error, place));
+            };
+            still_open(self.connection, place).await?;
+            Ok(Tried::Refused(refused, None))
+        });
+        found.await.map_err(|ended| match ended {
+            Ended::Failed(error) => error,
+            Ended::Spent(refused) => spent(place, &refused),
+        })
+    }
+}
+
+/// Fails if the transaction is gone: a constraint or a trigger may roll all of it back, and what
+/// came then would be stored without its books.
+async fn still_open(connection: &mut SqliteConnection, place: &str) -> Result<(), SinkError> {
+    // Within a transaction there is no other.
+    if sqlx::raw_sql("BEGIN")
+        .execute(&mut *connection)
+        .await
+        .is_err()
+    {
+        return Ok(());
+    }
+    statement(connection, "ROLLBACK", place).await?;
+    Err(SinkError::Refused {
+        place: place.into(),
+        problem: "a constraint or trigger of the table rolls the whole transaction back for one \
+                  row (ON CONFLICT ROLLBACK, RAISE(ROLLBACK)), so no row can be told from the \
+                  others; have it abort the statement instead"
+            .into(),
+    })
+}
+
 /// Commits the last transaction, and brings all into the one file.
 async fn ended(connection: &mut SqliteConnection, place: &str) -> Result<(), SinkError> {
     statement(connection, "COMMIT", place).await?;
@@ -354,6 +531,8 @@ async fn ended(connection: &mut SqliteConnection, place: &str) -> Result<(), Sin
 
 struct Prepared {
     connection: SqliteConnection,
+    marks: Option<Marks>,
+    halves: bool,
     columns: Vec<rows::Column>,
     entry: Entry,
     chunks: Vec<ChunkRecord>,
@@ -365,10 +544,13 @@ async fn prepare(options: &Options, job: &Job, schema: &Schema) -> Result<Prepar
     let outcome = async {
         let connection = &mut connection;
         statement(connection, "BEGIN IMMEDIATE", &place).await?;
+        let (mut refuses, mut halves) = (false, false);
         let columns = match table::find(connection, options).await? {
             Some(found) => {
+                refuses = found.refuses;
+                halves = found.halves && options.mode == Mode::Append;
                 let others = effects::obstacles(connection, options, schema).await?;
-                table::check(found, others, schema, options)?
+                table::check(&found, others, schema, options)?
             }
             None => {
                 table::creatable(schema, options)?;
@@ -379,23 +561,33 @@ async fn prepare(options: &Options, job: &Job, schema: &Schema) -> Result<Prepar
                 table::columns(schema, options)
             }
         };
+        let staged = options.mode != Mode::Append;
         if job.resume {
             let (entry, chunks) = books::resume(connection, options, job).await?;
+            let marks = match staged {
+                true => publish::prepared(connection, schema, &job.run)
+                    .await
+                    .map_err(|e| refusal(e, &place))?,
+                false => None,
+            };
             // At once: from here on the process before this one can store nothing more.
             statement(connection, "COMMIT", &place).await?;
-            return Ok((columns, entry, chunks));
+            return Ok((columns, entry, chunks, marks, halves));
         }
         let (entry, given_up) = books::begin(connection, options, job).await?;
         publish::clear(connection, options, &given_up).await?;
-        if options.mode != Mode::Append {
-            publish::prepare(connection, options, schema, &job.run).await?;
-        }
-        Ok((columns, entry, Vec::new()))
+        let marks = match staged {
+            true => publish::prepare(connection, options, schema, &job.run, refuses).await?,
+            false => None,
+        };
+        Ok((columns, entry, Vec::new(), marks, halves))
     }
     .await;
     match outcome {
-        Ok((columns, entry, chunks)) => Ok(Prepared {
+        Ok((columns, entry, chunks, marks, halves)) => Ok(Prepared {
             connection,
+            marks,
+            halves,
             columns,
             entry,
             chunks,

@@ -1,16 +1,16 @@
 //! The table: whether it can be created, and whether an existing one fits.
 //!
-//! Owns the mapping of column types; refuses a type whose affinity would change what is stored
-//! (a decimal as text in a `NUMERIC` column becomes a float).
+//! Owns the questions to the schema; refuses to stop at the first difference.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use glovebox_core::{DataType, Schema, SinkError};
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::refusal::refusal;
-use super::rows::Column;
+use super::rows::{Column, MARKS};
+use super::types::{Form, accepted, form};
 use super::{Mode, Options};
 use crate::database::{misfit, quote, quote_all, unusable_names};
 
@@ -30,7 +30,15 @@ pub(super) struct Found {
     columns: Vec<Existing>,
     /// Whether a unique index or primary key is on the keys of an upsert, and on no more.
     keyed: bool,
+    strict: bool,
+    /// Whether it may refuse rows that the types of its columns take.
+    pub(super) refuses: bool,
+    /// Whether something of it may keep a part of a statement that fails.
+    pub(super) halves: bool,
 }
+
+/// `SQLITE_MAX_COLUMN`.
+const MOST_COLUMNS: usize = 2000;
 
 struct Existing {
     name: String,
@@ -59,13 +67,13 @@ pub(super) async fn find(
     options: &Options,
 ) -> Result<Option<Found>, SinkError> {
     let read = async {
-        let kind: Option<(String,)> = sqlx::query_as(
-            "SELECT type FROM pragma_table_list WHERE schema = 'main' AND name = ? COLLATE NOCASE",
+        let kind: Option<(String, bool)> = sqlx::query_as(
+            "SELECT type, strict FROM pragma_table_list WHERE schema = 'main' AND name = ? COLLATE NOCASE",
         )
         .bind(options.table.as_str())
         .fetch_optional(&mut *connection)
         .await?;
-        let Some((kind,)) = kind else {
+        let Some((kind, strict)) = kind else {
             return Ok(None);
         };
         let columns = sqlx::query(
@@ -80,10 +88,34 @@ pub(super) async fn find(
             .map(existing)
             .collect::<sqlx::Result<Vec<_>>>()?;
         let keyed = is_keyed(connection, options, &columns).await?;
+        let ruled: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM pragma_index_list(?1) WHERE \"unique\" = 1) \
+             OR EXISTS (SELECT 1 FROM pragma_foreign_key_list(?1))",
+        )
+        .bind(options.table.as_str())
+        .fetch_one(&mut *connection)
+        .await?;
+        // Its own statement, and those of its triggers and indexes.
+        let made: Vec<(String, String)> = sqlx::query_as(
+            "SELECT type, upper(sql) FROM sqlite_schema \
+             WHERE tbl_name = ? COLLATE NOCASE AND sql IS NOT NULL",
+        )
+        .bind(options.table.as_str())
+        .fetch_all(&mut *connection)
+        .await?;
+        let refuses = ruled
+            || columns.iter().any(|c| c.key > 0 || c.generated)
+            || made
+                .iter()
+                .any(|(kind, sql)| kind != "table" || sql.contains("CHECK"));
+        let halves = made.iter().any(|(_, sql)| sql.contains("FAIL"));
         Ok(Some(Found {
             kind,
             columns,
             keyed,
+            strict,
+            refuses,
+            halves,
         }))
     };
     read.await.map_err(|e| refusal(e, &options.place()))
@@ -122,13 +154,14 @@ async fn is_keyed(
 /// Compares the table with the run's columns, and returns these as the table takes them; with what
 /// other tables have against it.
 pub(super) fn check(
-    table: Found,
+    table: &Found,
     others: Vec<String>,
     schema: &Schema,
     options: &Options,
 ) -> Result<Vec<Column>, SinkError> {
     let mut differences = unusable_names(schema);
     differences.extend(twins(schema));
+    differences.extend(too_many(schema, options));
     differences.extend(missing_keys(schema, options));
     if table.kind != "table" {
         differences.push("it is not an ordinary table (a view, say); name a table".into());
@@ -142,9 +175,13 @@ pub(super) fn check(
         ));
     }
     let mut taken = Vec::new();
+    let by_name: HashMap<String, &Existing> = table
+        .columns
+        .iter()
+        .map(|c| (c.name.to_ascii_lowercase(), c))
+        .collect();
     for field in &schema.fields {
-        let same = |c: &&Existing| c.name.eq_ignore_ascii_case(&field.name);
-        let Some(column) = table.columns.iter().find(same) else {
+        let Some(column) = by_name.get(&field.name.to_ascii_lowercase()) else {
             differences.push(format!(
                 "column `{}` is missing; run: ALTER TABLE {} ADD COLUMN {} {}",
                 field.name,
@@ -154,35 +191,36 @@ pub(super) fn check(
             ));
             continue;
         };
+        let form = form(field.data_type, &column.sql_type, table.strict);
         if column.generated {
             differences.push(format!(
                 "column `{}` is generated by the table and cannot be filled; leave it out",
                 field.name
             ));
-        } else if !accepted(field.data_type).contains(&column.sql_type.as_str()) {
-            let shown = match column.sql_type.as_str() {
-                "" => "of no type",
-                shown => shown,
-            };
+        } else if form.is_none() {
             differences.push(format!(
-                "column `{}` is {shown}, but {} needs {}",
+                "column `{}` is {}, but {} needs {}",
                 field.name,
+                column.sql_type,
                 field.data_type,
-                accepted(field.data_type).join(" or ")
+                accepted(field.data_type)
             ));
         }
         taken.push(Column {
             name: field.name.clone(),
             data_type: field.data_type,
+            form: form.unwrap_or(Form::Own),
             not_null: column.not_null || !field.nullable || is_key(&field.name, &options.keys),
         });
     }
+    let ours: HashSet<String> = schema
+        .fields
+        .iter()
+        .map(|f| f.name.to_ascii_lowercase())
+        .collect();
     let key_columns = table.columns.iter().filter(|c| c.key > 0).count();
     for column in &table.columns {
-        let ours = schema
-            .fields
-            .iter()
-            .any(|f| column.name.eq_ignore_ascii_case(&f.name));
+        let ours = ours.contains(&column.name.to_ascii_lowercase());
         // An INTEGER PRIMARY KEY is the row's number, which SQLite fills.
         let row_id = key_columns == 1 && column.key == 1 && column.sql_type == "INTEGER";
         if !ours && column.not_null && !column.default && !column.generated && !row_id {
@@ -205,6 +243,7 @@ pub(super) fn check(
 pub(super) fn creatable(schema: &Schema, options: &Options) -> Result<(), SinkError> {
     let mut differences = unusable_names(schema);
     differences.extend(twins(schema));
+    differences.extend(too_many(schema, options));
     differences.extend(missing_keys(schema, options));
     if differences.is_empty() {
         Ok(())
@@ -228,17 +267,31 @@ fn missing_keys(schema: &Schema, options: &Options) -> Vec<String> {
 /// Columns that SQLite cannot tell apart.
 fn twins(schema: &Schema) -> Vec<String> {
     let mut found = Vec::new();
-    for (i, field) in schema.fields.iter().enumerate() {
-        for other in schema.fields.iter().skip(i + 1) {
-            if field.name.eq_ignore_ascii_case(&other.name) {
-                found.push(format!(
-                    "columns `{}` and `{}` are one to SQLite, which ignores case; rename one",
-                    field.name, other.name
-                ));
-            }
+    let mut earlier: HashMap<String, &str> = HashMap::new();
+    for field in &schema.fields {
+        if let Some(other) = earlier.insert(field.name.to_ascii_lowercase(), &field.name) {
+            found.push(format!(
+                "columns `{other}` and `{}` are one to SQLite, which ignores case; rename one",
+                field.name
+            ));
         }
     }
     found
+}
+
+/// More columns than a table, or the one that the rows are staged in, can have.
+fn too_many(schema: &Schema, options: &Options) -> Option<String> {
+    let most = match options.mode {
+        Mode::Append => MOST_COLUMNS,
+        Mode::Replace | Mode::Upsert => MOST_COLUMNS - MARKS,
+    };
+    let count = schema.fields.len();
+    (count > most).then(|| {
+        format!(
+            "the run has {count} columns, and a table of SQLite's takes {most} of them; name those \
+             to store in `sink.columns`"
+        )
+    })
 }
 
 /// The statement that creates a table of the run's columns.
@@ -274,25 +327,18 @@ pub(super) fn columns(schema: &Schema, options: &Options) -> Vec<Column> {
     let column = |f: &glovebox_core::Field| Column {
         name: f.name.clone(),
         data_type: f.data_type,
+        form: Form::Own,
         not_null: !f.nullable || is_key(&f.name, &options.keys),
     };
     schema.fields.iter().map(column).collect()
 }
 
+/// What a new table gets.
 fn sql_type(data_type: DataType) -> &'static str {
-    accepted(data_type).first().copied().unwrap_or("BLOB")
-}
-
-/// The declared types that store such a cell unchanged; the first is what a new table gets.
-fn accepted(data_type: DataType) -> &'static [&'static str] {
     match data_type {
-        DataType::Boolean => &["INTEGER", "INT", "BOOLEAN"],
-        DataType::Int64 => &["INTEGER", "INT", "BIGINT"],
-        DataType::Float64 => &["REAL", "DOUBLE", "DOUBLE PRECISION", "FLOAT"],
-        DataType::Text | DataType::Decimal { .. } | DataType::Date | DataType::Timestamp => {
-            &["TEXT"]
-        }
-        DataType::Bytes => &["BLOB"],
-        DataType::Opaque => &[],
+        DataType::Boolean | DataType::Int64 => "INTEGER",
+        DataType::Float64 => "REAL",
+        DataType::Text | DataType::Decimal { .. } | DataType::Date | DataType::Timestamp => "TEXT",
+        DataType::Bytes | DataType::Opaque => "BLOB",
     }
 }

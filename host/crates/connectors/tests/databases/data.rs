@@ -144,9 +144,15 @@ pub(crate) fn load(
     batches: &[Batch],
 ) -> Result<(u64, Vec<Reject>), SinkError> {
     sink.open(&job(), schema)?;
-    let (rows, rejects) = write(sink, batches)?;
-    sink.commit(&Totals::default())?;
-    Ok((rows, rejects))
+    let (mut rows, mut rejects) = write(sink, batches)?;
+    loop {
+        let refused = sink.commit(&Totals::default())?.refused;
+        if refused.is_empty() {
+            return Ok((rows, rejects));
+        }
+        rows -= refused.len() as u64;
+        rejects.extend(refused);
+    }
 }
 
 /// Encodes and writes, each batch as a chunk of its own.

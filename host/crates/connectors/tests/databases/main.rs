@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod data;
+mod kinds_of_tables;
 mod postgres_cable;
 mod postgres_connect;
 mod postgres_effects;
@@ -14,6 +15,7 @@ mod postgres_rows;
 mod postgres_runs;
 mod postgres_source;
 mod postgres_table;
+mod refused_rows;
 mod sqlite;
 mod sqlite_books;
 mod sqlite_effects;

@@ -239,7 +239,7 @@ fn of_rows_with_one_key_the_last_is_there_and_the_others_are_told() {
         published,
         Published {
             superseded: 2,
-            kept: false
+            ..Published::default()
         }
     );
     assert_eq!(rows(&database, ALL), ["1|d", "2|c"]);

@@ -107,7 +107,7 @@ fn lose_a_reply(mode: Mode, name: &str) {
     sink.open(&job(), &people()).unwrap();
     let run = thread::spawn(move || {
         write(&mut sink, &[persons(&[(Some(0), None), (Some(1), None)])]).unwrap();
-        sink.commit(&Totals::default())
+        sink.commit(&Totals::default()).map(drop)
     });
     wait(
         "postgres",
@@ -152,7 +152,7 @@ fn a_publication_that_can_never_be_looked_up_is_called_unknown() {
     sink.open(&job(), &people()).unwrap();
     let run = thread::spawn(move || {
         write(&mut sink, &[persons(&[(Some(0), None)])]).unwrap();
-        sink.commit(&Totals::default())
+        sink.commit(&Totals::default()).map(drop)
     });
     wait(
         "postgres",

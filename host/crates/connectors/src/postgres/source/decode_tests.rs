@@ -45,7 +45,7 @@ fn decoder(columns: &[(DataType, Form)], batch_rows: usize) -> CopyDecoder {
             .iter()
             .map(|(_, form)| Incoming {
                 form: *form,
-                cast: false,
+                written: false,
                 native: None,
             })
             .collect(),

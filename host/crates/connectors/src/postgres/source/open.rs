@@ -3,7 +3,7 @@
 //! Owns the questions to the catalogue; refuses to stop at the first difference, and any transaction
 //! that could write.
 
-use glovebox_core::{Schema, SourceError};
+use glovebox_core::{Schema, SourceError, TableName};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Column, Executor, Row, SqlSafeStr};
 
@@ -11,12 +11,12 @@ use super::refusal::{refused, refused_query};
 use super::types::{Found, Kind, Kinds, Layout};
 use super::{Options, Rows};
 use crate::database::quote;
+use crate::names::{Place, nearest, told};
+use crate::postgres::output::written;
 use crate::postgres::qualified::qualified;
 
 /// What a query is prepared behind; a parenthesis and a line break follow.
 const BEFORE_QUERY: &str = "SELECT 1 FROM ";
-/// Columns that a message lists.
-const SHOWN: usize = 12;
 
 /// A source that is open, in a transaction that sees one snapshot.
 #[derive(Debug, Clone)]
@@ -257,7 +257,7 @@ async fn layout(
     let mut select = Vec::with_capacity(declared.len());
     for (i, field) in schema.fields.iter().enumerate() {
         let Some((_, column)) = declared.iter().find(|(place, _)| *place == i) else {
-            problems.push(missing(&field.name, found));
+            problems.push(missing(&field.name, schema, found));
             continue;
         };
         let named = Found {
@@ -271,12 +271,11 @@ async fn layout(
         };
         match kinds.incoming(&named, field) {
             Ok(incoming) => {
-                let cast = if incoming.cast {
-                    "::pg_catalog.text"
-                } else {
-                    ""
-                };
-                select.push(format!("{}{cast}", quote(&field.name)));
+                let column = quote(&field.name);
+                select.push(match incoming.written {
+                    true => written(&column),
+                    false => column,
+                });
                 columns.push(incoming);
             }
             Err(problem) => problems.push(problem),
@@ -292,23 +291,15 @@ async fn layout(
     })
 }
 
-fn missing(name: &str, found: &[Found]) -> String {
-    let names = found.iter().map(|f| f.name.as_str());
-    let near = names
-        .clone()
-        .map(|n| (strsim::damerau_levenshtein(n, name), n))
-        .filter(|(distance, n)| *distance <= n.len().max(name.len()).div_ceil(3))
-        .min();
-    if let Some((_, near)) = near {
+fn missing(name: &str, schema: &Schema, found: &[Found]) -> String {
+    let there: Vec<&str> = found.iter().map(|f| f.name.as_str()).collect();
+    if let Some(near) = nearest(name, &there) {
         return format!("there is no column `{name}`; did you mean `{near}`?");
     }
-    let mut list: Vec<&str> = names.take(SHOWN).collect();
-    if found.len() > SHOWN {
-        list.push("…");
-    }
+    let declared: Vec<&str> = schema.fields.iter().map(|f| &*f.name).collect();
     format!(
-        "there is no column `{name}`; the columns are: {}",
-        list.join(", ")
+        "there is no column `{name}`; it has {}",
+        told(&declared, &there, Place::Schema)
     )
 }
 
@@ -420,10 +411,10 @@ async fn find(
     name: &str,
 ) -> Result<Table, SourceError> {
     let place = options.place();
-    let (schema, table) = match name.split_once('.') {
-        Some((schema, table)) => (Some(schema), table),
-        None => (None, name),
-    };
+    let name = TableName::parse(name).map_err(|problem| SourceError::Shape {
+        place: place.clone(),
+        problem: problem.into(),
+    })?;
     // Ranges of blocks are scanned as such from version 14 on; before, each would read all.
     let found = sqlx::query(
         "SELECT c.oid::int8, n.nspname::text, c.relname::text, \
@@ -442,15 +433,15 @@ async fn find(
          AND CASE WHEN $2::text IS NULL THEN path.place IS NOT NULL ELSE n.nspname = $2 END \
          ORDER BY path.place LIMIT 1",
     )
-    .bind(table)
-    .bind(schema)
+    .bind(&name.table)
+    .bind(&name.schema)
     .fetch_optional(connection)
     .await
     .and_then(|row| row.map(|row| found(&row)).transpose())
     .map_err(|e| refused(e, &place))?;
     found.ok_or_else(|| SourceError::Shape {
         place,
-        problem: match schema {
+        problem: match name.schema {
             Some(_) => "there is no such table or view; names are taken to the letter, upper case \
                         and lower case too"
                 .into(),

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use glovebox_core::{DataType, Field, Native};
 
+use crate::names::shown_name;
+
 /// The oids that PostgreSQL's own types have in every database are below this.
 const FIRST_OWN: u32 = 16_384;
 
@@ -42,7 +44,7 @@ pub(super) struct Layout {
 pub(super) struct Incoming {
     pub(super) form: Form,
     /// Whether the server has to write it as text.
-    pub(super) cast: bool,
+    pub(super) written: bool,
     pub(super) native: Option<Arc<Native>>,
 }
 
@@ -116,7 +118,7 @@ impl Kinds {
     pub(super) fn incoming(&self, found: &Found, field: &Field) -> Result<Incoming, String> {
         let plain = |form| Incoming {
             form,
-            cast: false,
+            written: false,
             native: None,
         };
         let base = self.base(found.oid);
@@ -133,7 +135,7 @@ impl Kinds {
             (DataType::Timestamp, 1114 | 1184) => Form::Timestamp,
             (DataType::Text, _) => {
                 return Ok(Incoming {
-                    cast: !self.is_text(base),
+                    written: !self.is_text(base),
                     ..plain(Form::Text)
                 });
             }
@@ -141,7 +143,8 @@ impl Kinds {
                 let native = self.native(found).map_err(|why| {
                     format!(
                         "column `{}` is {}, which {why}, so it cannot be opaque; write type: text",
-                        found.name, found.sql
+                        found.name,
+                        told(&found.sql)
                     )
                 })?;
                 return Ok(Incoming {
@@ -153,7 +156,7 @@ impl Kinds {
                 return Err(format!(
                     "column `{}` is {}, and not {declared}; write type: {}",
                     found.name,
-                    found.sql,
+                    told(&found.sql),
                     self.fitting(found, base)
                 ));
             }
@@ -161,7 +164,7 @@ impl Kinds {
         Ok(plain(form))
     }
 
-    /// Whether the binary form is the text itself. A cast would cut the blanks of `character(n)`.
+    /// Whether the binary form is the text itself.
     fn is_text(&self, base: u32) -> bool {
         matches!(base, 25 | 1043 | 1042 | 19 | 114 | 705)
             || self.0.get(&base).is_some_and(|k| k.kind == 'e')
@@ -259,6 +262,11 @@ fn digits(sql: &str) -> Option<(u8, u8)> {
         .split_once(',')?;
     let (precision, scale) = (precision.parse().ok()?, scale.parse().ok()?);
     (precision <= 38 && scale <= precision).then_some((precision, scale))
+}
+
+/// A type's name, which whoever made the type has chosen.
+fn told(sql: &str) -> &str {
+    shown_name(sql).unwrap_or("of a type whose name is not shown")
 }
 
 #[cfg(test)]

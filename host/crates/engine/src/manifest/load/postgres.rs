@@ -86,7 +86,7 @@ pub(crate) const TLS: Shape = Shape {
 pub(super) fn postgres(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<PostgresSink> {
     let block = reader.block(node, head, &POSTGRES)?;
     let server = server(reader, &block);
-    let table = table(reader, &block, 2);
+    let table = table(reader, &block, true);
     let mode = mode(reader, &block, Mode::Append);
     let keys = keys(reader, &block, mode);
     let replace_with_nothing = replace_with_nothing(reader, &block, mode);

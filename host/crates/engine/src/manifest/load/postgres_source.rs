@@ -4,10 +4,10 @@
 
 use std::ops::RangeInclusive;
 
-use super::columns::LONGEST_NAME;
 use super::optional;
 use super::postgres::{connections, server};
-use crate::manifest::block::{Block, Reader, Shape, short};
+use super::sink::table_name;
+use crate::manifest::block::{Block, Reader, Shape};
 use crate::manifest::diagnostic::Diagnostic;
 use crate::manifest::model::{PostgresRows, PostgresSource, Span, Spanned};
 use crate::manifest::yaml::Node;
@@ -111,22 +111,12 @@ fn rows(reader: &mut Reader<'_>, block: &Block<'_>) -> Option<Spanned<PostgresRo
     }
 }
 
-/// Any name that PostgreSQL takes: the table is there already, and names are always quoted.
+/// Any name that PostgreSQL takes: names are always quoted.
 fn table(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<PostgresRows>> {
     let table = reader.text(node, "table", "table: sales")?;
-    let parts: Vec<&str> = table.value.split('.').collect();
-    let fits = |part: &&str| (1..=LONGEST_NAME).contains(&part.len());
-    if parts.len() > 2 || !parts.iter().all(fits) {
-        reader.say(
-            Diagnostic::error(
-                table.span,
-                format!("`{}` cannot be the name of a table", short(&table.value)),
-            )
-            .help("write `table` or `schema.table`, each of 1 to 63 bytes, without quotes; read one whose name has a dot by a query"),
-        );
-        return None;
-    }
-    Some(Spanned::new(PostgresRows::Table(table.value), table.span))
+    let name = table_name(reader, table)?;
+    let table = PostgresRows::Table(name.value.to_string());
+    Some(Spanned::new(table, name.span))
 }
 
 fn query(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<PostgresRows>> {

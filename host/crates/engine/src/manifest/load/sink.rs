@@ -4,6 +4,8 @@
 
 use std::path::PathBuf;
 
+use glovebox_core::TableName;
+
 use super::columns::LONGEST_NAME;
 use super::files::parquet_sink;
 use super::lenient::{replace_with_nothing, side_effects};
@@ -154,7 +156,7 @@ fn target(reader: &mut Reader<'_>, block: &Block<'_>) -> Option<SinkTarget> {
 fn sqlite(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<SqliteSink> {
     let block = reader.block(node, head, &SQLITE)?;
     let path = file(reader, &block, "path: sales.db");
-    let table = table(reader, &block, 1);
+    let table = table(reader, &block, false);
     if let Some(table) = &table
         && table.value.to_ascii_lowercase().starts_with("sqlite_")
     {
@@ -243,36 +245,57 @@ pub(super) fn file(
     reader.path(node, "path", example)
 }
 
-/// A table's name: one that both databases take as it is, and that stays readable in SQL. Of two
-/// parts the first is the schema.
+/// A table's name, as a manifest writes it and as it is to be written again.
+pub(super) fn table_name(
+    reader: &mut Reader<'_>,
+    table: Spanned<String>,
+) -> Option<Spanned<TableName>> {
+    let problem = match TableName::parse(&table.value) {
+        Ok(name) => {
+            let long = |part: &String| part.len() > LONGEST_NAME;
+            if !name.schema.iter().any(long) && !long(&name.table) {
+                return Some(Spanned::new(name, table.span));
+            }
+            "a name has at most 63 bytes"
+        }
+        Err(problem) => problem,
+    };
+    reader.say(
+        Diagnostic::error(
+            table.span,
+            format!("`{}` cannot be the name of a table", short(&table.value)),
+        )
+        .help(problem),
+    );
+    None
+}
+
+/// The table of a block; in SQLite, which has no schemas, its bare name.
 pub(super) fn table(
     reader: &mut Reader<'_>,
     block: &Block<'_>,
-    parts: usize,
+    schemas: bool,
 ) -> Option<Spanned<String>> {
     let (node, _) = reader.need(block, "table", "table: sales")?;
     let table = reader.text(node, "table", "table: sales")?;
-    let fits = |part: &str| {
-        part.len() <= LONGEST_NAME
-            && part.starts_with(|c: char| c.is_alphabetic() || c == '_')
-            && part.chars().all(|c| c.is_alphanumeric() || c == '_')
-    };
-    if table.value.split('.').count() > parts || !table.value.split('.').all(fits) {
-        let help = if parts == 1 && table.value.contains('.') {
-            "write the bare name, like table: sales; SQLite has no schemas"
-        } else {
-            "write 1 to 63 bytes of letters, digits and `_`, not starting with a digit, like sales_2027"
-        };
+    let name = table_name(reader, table)?;
+    if schemas {
+        return Some(Spanned::new(name.value.to_string(), name.span));
+    }
+    if name.value.schema.is_some() {
         reader.say(
             Diagnostic::error(
-                table.span,
-                format!("`{}` cannot be the name of a table", short(&table.value)),
+                name.span,
+                format!(
+                    "`{}` cannot be the name of a table",
+                    short(&name.value.to_string())
+                ),
             )
-            .help(help),
+            .help("write the bare name, like table: sales; SQLite has no schemas, and a name with a dot stands in double quotes: table: '\"eu.sales\"'"),
         );
         return None;
     }
-    Some(table)
+    Some(Spanned::new(name.value.table, name.span))
 }
 
 /// What becomes of the rows that are there.
