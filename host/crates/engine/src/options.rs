@@ -3,10 +3,11 @@
 //! Owns what is said of their names; refuses to look at values, which the plugin knows better, and at
 //! schemas of strangers.
 
+use glovebox_core::shown::printable;
 use serde_json::Value;
 
 use crate::manifest::closest;
-use crate::manifest::diagnostic::{Diagnostic, printable};
+use crate::manifest::diagnostic::Diagnostic;
 use crate::manifest::model::With;
 
 /// Blocks within blocks that are looked at.
