@@ -419,7 +419,8 @@ impl Ran {
     /// # Panics
     /// When there is no report.
     pub fn is_balanced(&self) -> bool {
-        let withheld = self.report["withheld-rows"].as_u64().unwrap_or(0);
+        let withheld = self.report.get("withheld-rows");
+        let withheld = withheld.and_then(Value::as_u64).unwrap_or(0);
         let fates = self.rows("stored") + self.rows("filtered") + self.rows("rejected");
         self.rows("read") == fates + withheld
     }
