@@ -98,7 +98,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     if let Some(input) = &args.input
         && let Err(problem) = supervised::read_instead(&mut manifest, input.clone())
     {
-        say::error(&problem.to_string());
+        say::error(problem);
         return Ok(Exit::Usage);
     }
     if let Some(rejects) = &args.rejects {
@@ -170,7 +170,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         only_new: args.only_new,
         take_over: args.take_over,
         only: only.as_ref(),
-        note: &|note| say::note(&note.to_string()),
+        note: &|note| say::note(note),
     }
     .run(&stop, &mut |progress| match &mut teller {
         Some(teller) => teller.tell(progress),

@@ -4,8 +4,8 @@
 #![allow(unsafe_code)]
 
 use glovebox_guests::{
-    Action, Batch, Grant, Keyed, Masked, Masker, Method, Spans, Target, column, replaced, text,
-    text_cells,
+    Action, Batch, DataType, Grant, Keyed, Masked, Masker, Method, Spans, Target, column, replaced,
+    text, text_cells,
 };
 
 struct Act;
@@ -29,9 +29,14 @@ fn letter_deep(n: u64) -> u64 {
     frame.iter().map(|&m| letter_deep(m + 1)).sum()
 }
 
+fn data_type(grant: &Grant) -> &DataType {
+    let first = grant.fields.first().map(|field| &field.data_type);
+    first.unwrap_or(&DataType::Text)
+}
+
 /// The ways to say a letter, of which there are as many as the contract has rules.
 fn said(letter: u8, grant: &Grant, batch: &Batch) -> Vec<Masked> {
-    let honest = || replaced(0, column(&grant.fields[0].data_type, batch.rows));
+    let honest = || replaced(0, column(data_type(grant), batch.rows));
     let spans = |starts: Vec<u32>, ends: Vec<u32>, rows: Vec<u32>| Masked {
         column: 0,
         action: Action::Keyed(Keyed {
@@ -86,7 +91,7 @@ impl Masker for Act {
         match cells.as_slice() {
             [cell] => said(cell.bytes().next().unwrap_or_default(), grant, &batch),
             // A batch without rows is tried before the first row.
-            [] => vec![replaced(0, column(&grant.fields[0].data_type, 0))],
+            [] => vec![replaced(0, column(data_type(grant), 0))],
             // Until each row is alone.
             _ => letter_a(),
         }
