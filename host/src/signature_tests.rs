@@ -94,8 +94,8 @@ fn keys_are_read_from_text_and_from_files() {
 #[test]
 fn a_comment_cannot_write_on_a_terminal() {
     assert_eq!(
-        printable("a\tb\u{1b}[2J\u{202e}\r"),
+        comment("a\tb\u{1b}[2J\u{202e}\r"),
         "a b\u{fffd}[2J\u{fffd}\u{fffd}"
     );
-    assert_eq!(printable(&"x".repeat(5000)).len(), LONGEST_COMMENT);
+    assert_eq!(comment(&"x".repeat(5000)).len(), LONGEST_COMMENT);
 }
