@@ -81,7 +81,7 @@ pub struct Rerun {
 }
 
 /// A run over the rows of its input that no earlier one has stored.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct OnlyNew {
     /// The run whose input was the beginning of this one's; none if there was none.
