@@ -197,15 +197,7 @@ impl Toolbox for Composed {
                 return Box::new(postgres::Source::new(options, schema));
             }
         };
-        let mut options = csv::Options::new("");
-        options.inputs = inputs;
-        options.header = spec.header;
-        options.delimiter = spec.delimiter;
-        options.quote = spec.quote;
-        options.null = spec.null.clone();
-        options.formats = spec.formats.of_columns.clone();
-        options.max_field = spec.max_field;
-        options.max_record = spec.max_record;
+        let options = csv_options(spec, inputs);
         Box::new(csv::Source::new(options, schema))
     }
 
@@ -279,6 +271,10 @@ impl Toolbox for Composed {
 struct Shared(Arc<Keyring>);
 
 impl CredentialStore for Shared {
+    fn remedy(&self, name: &SecretName) -> Option<String> {
+        self.0.remedy(name)
+    }
+
     fn place(&self, name: &SecretName) -> String {
         self.0.place(name)
     }
@@ -380,6 +376,43 @@ fn compression(compression: model::Compression) -> parquet::Compression {
         model::Compression::Gzip => parquet::Compression::Gzip,
         model::Compression::Lz4 => parquet::Compression::Lz4,
         model::Compression::None => parquet::Compression::None,
+    }
+}
+
+fn csv_options(spec: &model::CsvSource, inputs: Vec<Input>) -> csv::Options {
+    csv::Options {
+        inputs,
+        encoding: spec.encoding.as_deref().and_then(csv::encoding),
+        skip: spec.skip,
+        header: spec.header,
+        header_rows: spec.header_rows,
+        delimiter: spec.delimiter.clone().into_bytes(),
+        quote: spec.quote,
+        quotes: match spec.quotes {
+            model::Quotes::Strict => csv::Quotes::Strict,
+            model::Quotes::Lenient => csv::Quotes::Lenient,
+        },
+        escape: spec.escape,
+        comment: spec.comment,
+        line_end: match spec.line_end {
+            model::LineEnd::Any => csv::LineEnd::Any,
+            model::LineEnd::Lf => csv::LineEnd::Lf,
+            model::LineEnd::Crlf => csv::LineEnd::Crlf,
+            model::LineEnd::Cr => csv::LineEnd::Cr,
+        },
+        trim: spec.trim,
+        ragged: match spec.ragged {
+            model::Ragged::Reject => csv::Ragged::Reject,
+            model::Ragged::Pad => csv::Ragged::Pad,
+            model::Ragged::Cut => csv::Ragged::Cut,
+            model::Ragged::Both => csv::Ragged::Both,
+        },
+        null: spec.null.clone(),
+        null_quoted: spec.null_quoted,
+        formats: spec.formats.of_columns.clone(),
+        max_field: spec.max_field,
+        max_record: spec.max_record,
+        ..csv::Options::new("")
     }
 }
 

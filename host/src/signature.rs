@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use glovebox_core::PluginError;
+use glovebox_core::shown::printable;
 use glovebox_engine::manifest::model::TrustedKey;
 use glovebox_engine::{PublicKey, SignedBy};
 use minisign_verify::Signature;
@@ -110,7 +111,7 @@ pub(crate) fn vouched(
     }
     Ok(Some(SignedBy {
         key: signer,
-        comment: printable(signature.trusted_comment()),
+        comment: comment(signature.trusted_comment()),
     }))
 }
 
@@ -146,17 +147,10 @@ fn read(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-fn printable(text: &str) -> String {
-    let invisible = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    text.chars()
-        .take(LONGEST_COMMENT)
-        .map(|c| match c {
-            // minisign's own comments have tabs between their parts.
-            '\t' => ' ',
-            c if c.is_control() || invisible(c) => '\u{fffd}',
-            c => c,
-        })
-        .collect()
+fn comment(text: &str) -> String {
+    let cut: String = text.chars().take(LONGEST_COMMENT).collect();
+    // minisign's own comments have tabs between their parts.
+    printable(&cut.replace('\t', " "))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 pub mod attacks;
 pub mod http;
+pub mod markdown;
 pub mod outside;
 pub mod pipeline;
 pub mod postgres;

@@ -361,7 +361,6 @@ impl Ran {
     ///
     /// # Panics
     /// When it did not, with what it said.
-    #[must_use]
     #[track_caller]
     pub fn ends_with(self, code: i32) -> Ran {
         assert_eq!(
@@ -378,7 +377,6 @@ impl Ran {
     ///
     /// # Panics
     /// When it has not.
-    #[must_use]
     #[track_caller]
     pub fn says(self, text: &str) -> Ran {
         assert!(
@@ -421,7 +419,8 @@ impl Ran {
     /// # Panics
     /// When there is no report.
     pub fn is_balanced(&self) -> bool {
-        let withheld = self.report["withheld-rows"].as_u64().unwrap_or(0);
+        let withheld = self.report.get("withheld-rows");
+        let withheld = withheld.and_then(Value::as_u64).unwrap_or(0);
         let fates = self.rows("stored") + self.rows("filtered") + self.rows("rejected");
         self.rows("read") == fates + withheld
     }

@@ -38,6 +38,11 @@ fn main() -> ExitCode {
     let task = args.next();
     let rest: Vec<String> = args.collect();
     let done: Outcome = match task.as_deref() {
+        // Fuzzing has options enough to explain them itself.
+        Some(task) if task != "fuzz" && rest.iter().any(|a| a == "--help" || a == "-h") => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
         Some("demo") => demo::demo(),
         Some("serve") => serve::serve(),
         Some("test") => test::test(&rest),

@@ -27,15 +27,18 @@ pub(crate) fn place(folder: &Path) -> String {
 /// # Errors
 /// When it fails.
 pub(crate) async fn known(catalog: &Catalog) -> Result<Vec<Anchor>, glovebox_catalog::Error> {
-    let known = catalog.anchors().await?.into_iter();
-    let known = known.map(|a| Anchor {
-        log: a.log,
-        place: a.place,
-        checkpoint: a.checkpoint,
-        sequence: a.sequence,
-        head: a.head,
-    });
-    Ok(known.collect())
+    Ok(catalog.anchors().await?.into_iter().map(of).collect())
+}
+
+/// An anchor of the catalog's as the log has it.
+pub(super) fn of(anchor: LogAnchor) -> Anchor {
+    Anchor {
+        log: anchor.log,
+        place: anchor.place,
+        checkpoint: anchor.checkpoint,
+        sequence: anchor.sequence,
+        head: anchor.head,
+    }
 }
 
 /// Writes anchors down as they come.

@@ -7,7 +7,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use glovebox_audit::Anchorage;
+use glovebox_audit::{Anchor, Anchorage};
 use glovebox_catalog::Catalog;
 use glovebox_connectors::page::{Difference, PageError, Query, Reader};
 use glovebox_core::SecretName;
@@ -25,11 +25,12 @@ use super::{anchors, issuers, listener};
 const LARGEST: u64 = 2 << 20;
 
 /// What is missing, each at its place in the configuration's text.
-pub(crate) async fn examine(
+pub(crate) fn examine(
     config: &Config,
     text: &str,
     secrets: Secrets<'_>,
     toolbox: &dyn Toolbox,
+    runtime: &tokio::runtime::Runtime,
 ) -> Vec<Diagnostic> {
     let mut look = Look {
         text,
@@ -42,14 +43,12 @@ pub(crate) async fn examine(
     }
     look.files(config);
     look.keys(config);
-    let catalog = look.catalog(config).await;
-    look.audit(config, catalog.as_ref()).await;
-    if let Some(catalog) = catalog {
-        catalog.close().await;
-    }
+    let known = runtime.block_on(look.catalog(config));
+    look.audit(config, &known);
     for dataset in &config.datasets {
-        look.dataset(dataset).await;
+        runtime.block_on(look.dataset(dataset));
     }
+    // Sinks have threads of their own, which may not be begun from within these.
     for pipeline in &config.pipelines {
         look.pipeline(pipeline, toolbox);
     }
@@ -140,8 +139,8 @@ impl Look<'_> {
         }
     }
 
-    /// The catalog, if it is there already.
-    async fn catalog(&mut self, config: &Config) -> Option<Catalog> {
+    /// What the catalog knows of audit logs.
+    async fn catalog(&mut self, config: &Config) -> Vec<Anchor> {
         let path: &[&str] = match &config.catalog {
             Database::Sqlite(_) => &["catalog", "sqlite"],
             Database::Postgres(_) => &["catalog", "postgres"],
@@ -150,17 +149,19 @@ impl Look<'_> {
             Ok(place) => place,
             Err(error) => {
                 self.say(path, format!("{error:#}"), "");
-                return None;
+                return Vec::new();
             }
         };
-        if let Err(error) = Catalog::probe(&place).await {
-            self.say(path, error.to_string(), "");
-            return None;
+        match Catalog::probe(&place).await {
+            Ok(known) => known.into_iter().map(anchors::of).collect(),
+            Err(error) => {
+                self.say(path, error.to_string(), "");
+                Vec::new()
+            }
         }
-        Catalog::existing(&place).await.ok().flatten()
     }
 
-    async fn audit(&mut self, config: &Config, catalog: Option<&Catalog>) {
+    fn audit(&mut self, config: &Config, known: &[Anchor]) {
         let options = match audit::options(&config.audit, self.secrets, Writer::Server) {
             Ok(options) => options,
             Err(error) => return self.say(&["audit", "key"], format!("{error:#}"), ""),
@@ -170,14 +171,14 @@ impl Look<'_> {
             self.writable(folder, &["audit", "checkpoints"]);
         }
         let mut logs = vec![options];
-        logs.extend(audit::options(&config.audit, self.secrets, Writer::Commands));
+        logs.extend(audit::options(
+            &config.audit,
+            self.secrets,
+            Writer::Commands,
+        ));
         for mut options in logs {
-            if let Some(catalog) = catalog
-                && let Ok(known) = anchors::known(catalog).await
-            {
-                let place = anchors::place(&options.folder);
-                options.anchorage = Some(Anchorage::new(place, known).0);
-            }
+            let place = anchors::place(&options.folder);
+            options.anchorage = Some(Anchorage::new(place, known.to_vec()).0);
             if let Err(error) = glovebox_audit::examine(&options) {
                 self.say(&["audit", "folder"], error.to_string(), "");
             }
@@ -281,7 +282,8 @@ pub(super) fn told<'d>(dataset: &'d Dataset, difference: &Difference) -> (Option
             found,
         } => {
             let (name, data_type) = column(place);
-            let problem = format!("the table's `{name}` is {found}, which is not read as {data_type}");
+            let problem =
+                format!("the table's `{name}` is {found}, which is not read as {data_type}");
             (Some(name), problem)
         }
     }
@@ -298,29 +300,16 @@ fn loads(path: &Path, toolbox: &dyn Toolbox) -> Result<(), String> {
         }
     };
     let standard = toolbox.standard_plugins();
-    let known = known(&standard);
+    let known = manifest::Known {
+        standard: &standard,
+        today: crate::cli::today(),
+    };
     let manifest = manifest::read(path, &text, &known).map_err(first)?;
     let plan = glovebox_engine::plan(&manifest, toolbox).map_err(first)?;
     glovebox_engine::arm(&manifest, &plan, toolbox).map_err(first)?;
     glovebox_engine::arm::source(&manifest, plan.source.clone(), toolbox).map_err(first)?;
     glovebox_engine::arm::sink(&manifest, toolbox).map_err(first)?;
     Ok(())
-}
-
-/// Whether a manifest reads, without its plugins and secrets.
-pub(super) fn reads(path: &Path, standard: &[&str]) -> Result<(), String> {
-    let text = text(path)?;
-    match manifest::read(path, &text, &known(standard)) {
-        Ok(_) => Ok(()),
-        Err(problems) => Err(format!("it has {} problems", problems.len())),
-    }
-}
-
-fn known<'k>(standard: &'k [&'k str]) -> manifest::Known<'k> {
-    manifest::Known {
-        standard,
-        today: crate::cli::today(),
-    }
 }
 
 fn text(path: &Path) -> Result<String, String> {

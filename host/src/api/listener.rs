@@ -166,7 +166,7 @@ fn state(files: &Tls) -> [Option<(SystemTime, u64)>; 2] {
     })
 }
 
-fn load(files: &Tls) -> anyhow::Result<TlsAcceptor> {
+pub(super) fn load(files: &Tls) -> anyhow::Result<TlsAcceptor> {
     use anyhow::Context;
     let read = |path: &Path| std::fs::read(path).with_context(|| path.display().to_string());
     let shown = files.certificate.display();

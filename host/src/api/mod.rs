@@ -10,6 +10,7 @@ pub(crate) mod config;
 mod connection;
 mod connections;
 mod datasets;
+mod examine;
 mod gate;
 mod issuers;
 mod limits;
@@ -33,6 +34,7 @@ mod traces;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+pub(crate) use examine::examine;
 pub(crate) use places::{Secrets, catalog_place};
 pub(crate) use serve::serve;
 

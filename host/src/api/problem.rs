@@ -7,18 +7,18 @@ use poem::http::{HeaderValue, StatusCode, header};
 use poem::{IntoResponse, Response};
 use serde::Serialize;
 
-/// A problem, ready to be told.
+/// A problem, ready to be told. Small, since each check of a request may return one.
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
     status: StatusCode,
     kind: &'static str,
     title: &'static str,
-    detail: Option<String>,
-    errors: Vec<Wrong>,
+    detail: Option<Box<str>>,
+    errors: Box<[Wrong]>,
     retry_after: Option<u64>,
     /// The `WWW-Authenticate` header.
     challenge: Option<&'static str>,
-    allow: Option<String>,
+    allow: Option<Box<str>>,
 }
 
 /// What is wrong with one part of a request.
@@ -122,7 +122,7 @@ impl Problem {
             kind,
             title,
             detail: None,
-            errors: Vec::new(),
+            errors: Box::default(),
             retry_after: None,
             challenge: (status == StatusCode::UNAUTHORIZED).then_some("Bearer"),
             allow: None,
@@ -132,7 +132,7 @@ impl Problem {
     /// With a sentence of ours.
     #[must_use]
     pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
-        self.detail = Some(detail.into());
+        self.detail = Some(detail.into().into());
         self
     }
 
@@ -145,9 +145,9 @@ impl Problem {
                 1 => ", and one more; see `errors`".into(),
                 more => format!(", and {more} more; see `errors`"),
             };
-            self.detail = Some(format!("`{}` {}{more}", first.part.name(), first.detail));
+            self.detail = Some(format!("`{}` {}{more}", first.part.name(), first.detail).into());
         }
-        self.errors = errors;
+        self.errors = errors.into();
         self
     }
 
@@ -166,7 +166,7 @@ impl Problem {
 
     #[must_use]
     pub(crate) fn allow(mut self, methods: &[&str]) -> Self {
-        self.allow = Some(methods.join(", "));
+        self.allow = Some(methods.join(", ").into());
         self
     }
 

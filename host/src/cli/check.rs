@@ -2,12 +2,15 @@
 
 use std::path::PathBuf;
 
-use glovebox_core::Announced;
-use glovebox_engine::manifest::model::PluginRef;
+use glovebox_connectors::postgres::check_authorities;
+use glovebox_core::{Announced, Source};
+use glovebox_engine::manifest::Manifest;
+use glovebox_engine::manifest::model::{self, PluginRef, SinkTarget};
 use glovebox_engine::{PlannedStep, SignedBy, arm};
 
-use super::Exit;
 use super::manifest::Text;
+use super::run::announce_short_keys;
+use super::{Exit, say, supervised};
 use crate::compose::Composed;
 
 #[derive(Debug, clap::Args)]
@@ -31,9 +34,11 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
         return Ok(Exit::Usage);
     };
     let mut problems = Vec::new();
-    if let Err(found) = arm(&manifest, &plan, &composed) {
+    let steps = arm(&manifest, &plan, &composed);
+    let steps = steps.unwrap_or_else(|found| {
         problems.extend(found);
-    }
+        Vec::new()
+    });
     let source = glovebox_engine::arm::source(&manifest, plan.source.clone(), &composed)
         .map_err(|found| problems.extend(found))
         .ok();
@@ -44,9 +49,21 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
         text.show(&problems);
         return Ok(Exit::Usage);
     }
+    let missing = on_disk(&manifest, source.as_deref());
+    if !missing.is_empty() {
+        for problem in missing {
+            say::error(&problem);
+        }
+        return Ok(Exit::Failed);
+    }
+    let piped = supervised::reads_standard_input(&manifest);
+    if piped {
+        println!("source  standard input: not looked at, since it can be read only once");
+    }
+    announce_short_keys(&steps);
     if args.connect {
         let mut natives = Vec::new();
-        if let Some(source) = source {
+        if let Some(source) = source.filter(|_| !piped) {
             source.probe()?;
             natives = source.natives();
             println!("source  {}: has the declared columns", source.describe());
@@ -62,12 +79,10 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
         );
     }
     for (written, step) in manifest.steps.iter().zip(&plan.steps) {
-        let about = step.plugin.about();
         println!(
-            "step    {}: {} {} ({}){}",
+            "step    {}: {} ({}){}",
             step.name,
-            about.name,
-            about.version,
+            step.title(),
             step.plugin.world(),
             provenance(&written.plugin, step.signed_by.as_ref())
         );
@@ -81,10 +96,38 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
         .collect();
     println!("stores  {}", columns.join(", "));
     if !args.connect {
-        println!("source and sink were not opened; --connect does that");
+        println!("no database was asked, and no file read beyond its start; --connect does that");
     }
     println!("{} is in order", args.manifest.display());
     Ok(Exit::Done)
+}
+
+/// What a run needs and is not there, as far as files tell.
+fn on_disk(manifest: &Manifest, source: Option<&dyn Source>) -> Vec<String> {
+    let mut missing = Vec::new();
+    let mut look = |found: Result<(), String>| missing.extend(found.err());
+    look(source.map_or(Ok(()), |s| s.is_there().map_err(|e| e.to_string())));
+    let of_source = match &manifest.source {
+        model::Source::Postgres(postgres) => postgres.server.ca.as_ref(),
+        model::Source::Csv(_) | model::Source::Jsonl(_) | model::Source::Parquet(_) => None,
+    };
+    let of_sink = match &manifest.sink.target {
+        SinkTarget::Postgres(postgres) => postgres.ca.as_ref(),
+        _ => None,
+    };
+    for authorities in of_source.into_iter().chain(of_sink) {
+        look(check_authorities(authorities));
+    }
+    let sink = manifest.sink.target.path().and_then(|path| path.parent());
+    if let Some(folder) = sink.filter(|f| !f.as_os_str().is_empty() && !f.is_dir()) {
+        let folder = folder.display();
+        look(Err(format!(
+            "the sink's folder {folder} is not there; make it, or correct the sink's `path`"
+        )));
+    }
+    let rejects = glovebox_engine::probe_rejects(&manifest.rejects.path);
+    look(rejects.map_err(|e| e.to_string()));
+    missing
 }
 
 /// What is known of where a plugin comes from.

@@ -3,15 +3,25 @@
 //! Owns what may be logged at all; refuses, at any level, what the sandbox's runtime says of a
 //! guest's calls: a guest chooses their arguments, and it holds cells.
 
-use std::io::IsTerminal;
-
 use anyhow::Context;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{FilterExt, filter_fn};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
-use super::LogFormat;
+use super::{LogFormat, say};
+
+/// A filter that can be used, or what one looks like.
+pub(super) fn level(text: &str) -> Result<String, String> {
+    match EnvFilter::try_new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err(
+            "it is a level (error, warn, info, debug, trace, off), or one for each module, like \
+             glovebox=debug,warn"
+                .into(),
+        ),
+    }
+}
 
 pub(super) fn start(level: &str, format: LogFormat) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(level).context("--log")?;
@@ -21,10 +31,7 @@ pub(super) fn start(level: &str, format: LogFormat) -> anyhow::Result<()> {
     let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let logs = match format {
         LogFormat::Json => logs.json().boxed(),
-        LogFormat::Text => logs
-            .with_ansi(std::io::stderr().is_terminal())
-            .without_time()
-            .boxed(),
+        LogFormat::Text => logs.with_ansi(say::is_coloured()).without_time().boxed(),
     };
     tracing_subscriber::registry()
         .with(logs.with_filter(filter))

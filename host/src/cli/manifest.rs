@@ -2,13 +2,14 @@
 //!
 //! Owns what `run`, `check` and `preview` begin with; refuses to go on past a problem.
 
-use std::io::{IsTerminal, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use chrono::Datelike;
 use glovebox_engine::manifest::{self, Diagnostic, Known, Manifest};
 use glovebox_engine::{Plan, Toolbox, plan};
 
+use super::say;
 use crate::compose::Composed;
 
 /// A manifest larger than this is refused by the reader; no more of it is read.
@@ -36,10 +37,10 @@ impl Text {
                 text,
             }),
             Err(error) => {
-                eprintln!(
-                    "error: cannot read the manifest {}: {error}",
+                say::error(&format!(
+                    "cannot read the manifest {}: {error}",
                     path.display()
-                );
+                ));
                 None
             }
         }
@@ -47,9 +48,13 @@ impl Text {
 
     /// Shows problems on standard error.
     pub(super) fn show(&self, problems: &[Diagnostic]) {
-        let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         let file = self.path.display().to_string();
-        eprint!("{}", manifest::render(problems, &file, &self.text, color));
+        let shown = |color| manifest::render(problems, &file, &self.text, color);
+        if say::is_json() {
+            say::error(shown(false).trim_end());
+        } else {
+            eprint!("{}", shown(say::is_coloured()));
+        }
     }
 
     /// The manifest as it was read.
@@ -90,7 +95,7 @@ impl Text {
 }
 
 /// Today in UTC as year, month and day.
-fn today() -> (i32, u32, u32) {
+pub(crate) fn today() -> (i32, u32, u32) {
     let today = chrono::Utc::now().date_naive();
     (today.year(), today.month(), today.day())
 }

@@ -14,6 +14,7 @@ mod preview;
 mod report;
 mod rows;
 mod run;
+mod say;
 mod secret;
 mod serve;
 pub(crate) mod supervised;
@@ -23,6 +24,7 @@ mod user;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
+pub(crate) use manifest::today;
 
 use crate::telemetry;
 
@@ -45,7 +47,8 @@ struct Call {
         global = true,
         value_name = "LEVEL",
         default_value = "warn",
-        env = "GLOVEBOX_LOG"
+        env = "GLOVEBOX_LOG",
+        value_parser = logs::level
     )]
     log: String,
     /// How logs look.
@@ -92,6 +95,7 @@ enum Command {
 /// Parses the call, runs it, and maps how it ended to an exit code.
 pub(crate) fn main() -> ExitCode {
     let call = Call::parse();
+    say::start(call.log_format);
     let done = logs::start(&call.log, call.log_format).and_then(|()| match call.command {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args),
@@ -110,7 +114,7 @@ pub(crate) fn main() -> ExitCode {
     });
     telemetry::stop();
     let exit = done.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        say::error(&format!("{error:#}"));
         Exit::Failed
     });
     ExitCode::from(exit as u8)

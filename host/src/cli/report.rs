@@ -11,6 +11,8 @@ use glovebox_core::RunReport;
 use glovebox_engine::manifest::{Manifest, model};
 use glovebox_files::Staged;
 
+use super::say;
+
 /// Where the report goes as JSON; opened before the first row, so that a run does not end in an
 /// error about its report, nor takes the place of another run's.
 pub(super) enum Destination {
@@ -101,7 +103,7 @@ fn write_report(report: &RunReport, out: &mut impl Write) -> std::io::Result<()>
     )?;
     writeln!(
         out,
-        "  {} read = {} stored + {} filtered + {} rejected   in {:.2} s{}",
+        "  {} read = {} stored + {} filtered + {} rejected   in {:.2} s{}{}",
         rows.read,
         rows.stored,
         rows.filtered,
@@ -110,7 +112,8 @@ fn write_report(report: &RunReport, out: &mut impl Write) -> std::io::Result<()>
         report
             .peak_memory
             .map(|bytes| format!(", {} MiB at most", bytes >> 20))
-            .unwrap_or_default()
+            .unwrap_or_default(),
+        say::DEBUG_BUILD
     )?;
     if report.withheld_rows > 0 {
         writeln!(
@@ -184,9 +187,6 @@ fn write_report(report: &RunReport, out: &mut impl Write) -> std::io::Result<()>
     }
     for (fault, times) in &report.faults {
         writeln!(out, "  fault ({times} times): {fault}")?;
-        if let Some(place) = report.fault_places.get(fault) {
-            writeln!(out, "    the first in its function {place}")?;
-        }
     }
     for note in &report.notes {
         writeln!(out, "  note: {note}")?;

@@ -2,7 +2,6 @@
 //!
 //! Owns the progress bar, Ctrl-C and what is said before the first row; refuses to print a cell.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,15 +9,16 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use glovebox_core::{RunOutcome, RunReport, Source};
+use glovebox_engine::arm::LONG_ENOUGH;
 use glovebox_engine::manifest::Manifest;
 use glovebox_engine::manifest::model::{Mode, SinkTarget};
 use glovebox_engine::{ArmedStep, Progress, RerunError, Run, Selection, Start, arm, can_rerun};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::Exit;
 use super::manifest::Text;
 use super::report::{Destination, peak_memory, print, role_of};
 use super::supervised::{self, Teller};
+use super::{Exit, say};
 use crate::compose::Composed;
 use crate::telemetry;
 
@@ -98,31 +98,31 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     if let Some(input) = &args.input
         && let Err(problem) = supervised::read_instead(&mut manifest, input.clone())
     {
-        eprintln!("error: {problem}");
+        say::error(problem);
         return Ok(Exit::Usage);
     }
     if let Some(rejects) = &args.rejects {
         manifest.rejects.path.value.clone_from(rejects);
     }
     if args.supervised && supervised::reads_standard_input(&manifest) {
-        eprintln!("error: a supervised run cannot read rows from standard input; name a file");
+        say::error("a supervised run cannot read rows from standard input; name a file");
         return Ok(Exit::Usage);
     }
     let only = match only(args, &manifest) {
         Ok(only) => only,
         Err(problem) => {
-            eprintln!("error: `--rejects-of`: {problem}");
+            say::error(&format!("`--rejects-of`: {problem}"));
             return Ok(Exit::Usage);
         }
     };
     if args.rejects_of.is_some() && args.report == args.rejects_of {
-        eprintln!("error: `--report` names the list of rejects; give the report a file of its own");
+        say::error("`--report` names the list of rejects; give the report a file of its own");
         return Ok(Exit::Usage);
     }
     if let Some(taken) = args.report.as_deref().and_then(|r| role_of(r, &manifest)) {
-        eprintln!(
-            "error: `--report` names {taken} of this pipeline; give the report a file of its own"
-        );
+        say::error(&format!(
+            "`--report` names {taken} of this pipeline; give the report a file of its own"
+        ));
         return Ok(Exit::Usage);
     }
     let armed = arm(&manifest, &plan, &composed).and_then(|steps| {
@@ -142,6 +142,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         .map(|path| Destination::open(path, args.resume))
         .transpose()?;
     let workers = args.workers.map_or_else(cores, usize::from);
+    announce_short_keys(&steps);
     announce_cost(&steps, source.as_ref(), only.as_ref());
 
     let stop = stop_on_ctrl_c()?;
@@ -169,7 +170,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         only_new: args.only_new,
         take_over: args.take_over,
         only: only.as_ref(),
-        note: &|note| eprintln!("note: {note}"),
+        note: &|note| say::note(note),
     }
     .run(&stop, &mut |progress| match &mut teller {
         Some(teller) => teller.tell(progress),
@@ -184,12 +185,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     });
     let mut report = match report {
         Err(error) if error.is_about_the_call() => {
-            eprintln!("error: {error}");
+            say::error(&error.to_string());
             return Ok(Exit::Usage);
         }
         report => report?,
     };
     report.peak_memory = peak_memory();
+    say::ended(&report);
 
     let on_stdout = matches!(report_file, Some(Destination::Stdout));
     if let Some(destination) = report_file {
@@ -234,22 +236,22 @@ fn exit(report: &RunReport, manifest: &Manifest) -> Exit {
                      withheld"
                 ),
             };
-            eprintln!(
-                "error: {} of {} rows were rejected, more than `at-most` in {} allows; {rest}",
+            say::error(&format!(
+                "{} of {} rows were rejected, more than `at-most` in {} allows; {rest}",
                 report.rows.rejected,
                 report.rows.read,
                 manifest.file.display()
-            );
+            ));
             Exit::TooManyRejects
         }
         RunOutcome::NoRows => {
-            eprintln!(
-                "error: of {} rows that were read, none is left to take the place of those that \
+            say::error(&format!(
+                "of {} rows that were read, none is left to take the place of those that \
                  are there, which stay; where that is meant, write `replace-with-nothing: true` \
                  in the sink of {}",
                 report.rows.read,
                 manifest.file.display()
-            );
+            ));
             Exit::TooManyRejects
         }
     }
@@ -279,6 +281,18 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// Says which keys whoever has the masks could find by trying.
+pub(super) fn announce_short_keys(steps: &[ArmedStep<'_>]) {
+    let mut said = std::collections::BTreeSet::new();
+    for secret in steps.iter().flat_map(|step| &step.short) {
+        if said.insert(secret) {
+            say::note(&format!(
+                "the mask key `{secret}` has fewer than {LONG_ENOUGH} bytes, so whoever has the masks may find it by trying; `glovebox secret set NAME --generate` makes one that nobody finds, and other masks"
+            ));
+        }
+    }
+}
+
 /// Says before the first row what a slow keyed mask may cost.
 fn announce_cost(steps: &[ArmedStep<'_>], source: &dyn Source, only: Option<&Selection>) {
     let rows = match only {
@@ -292,18 +306,18 @@ fn announce_cost(steps: &[ArmedStep<'_>], source: &dyn Source, only: Option<&Sel
                 Some(rows) => {
                     let total = glovebox_masking::estimate(rows, *one, cores());
                     if total > WORTH_A_WARNING {
-                        eprintln!(
-                            "note: step `{name}` may take {}: about {rows} rows, {} for each distinct value, {} cores",
+                        say::note(&format!(
+                            "step `{name}` may take {}: about {rows} rows, {} for each distinct value, {} cores",
                             glovebox_masking::spell(total),
                             glovebox_masking::spell(*one),
                             cores()
-                        );
+                        ));
                     }
                 }
-                None => eprintln!(
-                    "note: step `{name}` takes {} for each distinct value, and the source does not tell how many rows it has",
+                None => say::note(&format!(
+                    "step `{name}` takes {} for each distinct value, and the source does not tell how many rows it has",
                     glovebox_masking::spell(*one)
-                ),
+                )),
             }
         }
     }
@@ -324,13 +338,14 @@ fn stop_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
 }
 
 fn progress_bar(source: &dyn Source) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
+    if !say::is_terminal() || say::is_json() {
         return ProgressBar::hidden();
     }
     let (bar, template) = match source.size_bytes() {
+        // The bar takes what a narrow terminal leaves it.
         Some(bytes) => (
             ProgressBar::new(bytes),
-            "{bar:30} {percent:>3}%  {msg}  {bytes_per_sec}  {eta} left",
+            "{wide_bar} {percent:>3}%  {msg}  {bytes_per_sec}  {eta} left",
         ),
         None => (ProgressBar::new_spinner(), "{spinner} {msg}  {elapsed}"),
     };

@@ -11,7 +11,7 @@ use anyhow::{Context, bail, ensure};
 use clap::{Args, Subcommand};
 use glovebox_core::{InvalidSecretName, Secret as Bytes, SecretName};
 use glovebox_credentials::files::without_newline;
-use glovebox_credentials::{Keyring, generate};
+use glovebox_credentials::{Keyring, generate as generated};
 
 /// The largest secret taken, in bytes, the same as for a secret file.
 const MAX_BYTES: u64 = glovebox_credentials::files::MAX_BYTES;
@@ -32,6 +32,9 @@ enum Action {
         /// Store 32 random bytes as base64 instead, without showing them
         #[arg(long)]
         generate: bool,
+        /// Put it in the place of one of that name, whose masks can then be joined with no new ones
+        #[arg(long)]
+        replace: bool,
         #[arg(hide = true, allow_hyphen_values = true, num_args = 0..)]
         argument: Vec<Withheld>,
     },
@@ -77,6 +80,7 @@ impl Secret {
             Action::Set {
                 name,
                 generate,
+                replace,
                 argument,
             } => {
                 ensure!(
@@ -86,8 +90,11 @@ impl Secret {
                      type it at the prompt, or pipe it in"
                 );
                 let name = name.0?;
+                if !replace {
+                    is_new(&keyring, &name)?;
+                }
                 let store = match generate {
-                    true => set_generated(&keyring, &name)?,
+                    true => keyring.set(&name, &generated()?)?,
                     false => keyring.set(&name, &asked_for(&name)?)?,
                 };
                 println!("stored `{name}` in {store}");
@@ -111,14 +118,15 @@ impl Secret {
     }
 }
 
-/// Refuses to replace: whatever was masked under the old secret could not be matched again.
-fn set_generated(keyring: &Keyring, name: &SecretName) -> anyhow::Result<String> {
+/// Refuses to replace unasked: whatever was masked under the old secret cannot be matched again.
+fn is_new(keyring: &Keyring, name: &SecretName) -> anyhow::Result<()> {
     ensure!(
         !keyring.list()?.contains(name),
-        "there is a `{name}` already, and nobody could tell its successor's masks from its own; \
-         if it is not needed any more: glovebox secret delete {name}"
+        "there is a `{name}` already; nothing was stored. If it is a mask key, what it masked could \
+         not be joined with what its successor masks; if that is meant: glovebox secret set {name} \
+         --replace"
     );
-    Ok(keyring.set(name, &generate()?)?)
+    Ok(())
 }
 
 fn asked_for(name: &SecretName) -> anyhow::Result<Bytes> {

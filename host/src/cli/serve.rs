@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use glovebox_core::SecretName;
+use glovebox_engine::manifest::Diagnostic;
 use glovebox_engine::{Toolbox, manifest};
 
 use super::{Exit, demo};
@@ -23,7 +24,8 @@ pub(super) struct Args {
     /// What is served, to whom.
     #[arg(long, value_name = "FILE", default_value = "glovebox.yaml")]
     config: PathBuf,
-    /// Check the configuration and go no further.
+    /// Look at all that a start and a first request need, and go no further: keys, files, databases,
+    /// tables and their types, manifests, the audit log. Nothing is changed.
     #[arg(long)]
     check: bool,
     /// Make what is missing to try it: a key for tokens, and a user `admin` with a new random
@@ -34,6 +36,11 @@ pub(super) struct Args {
 
 /// Reads a configuration; shows every problem and is none if there is one.
 pub(super) fn read(path: &Path) -> Option<Config> {
+    read_with_text(path).map(|(config, _)| config)
+}
+
+/// The same, with its text.
+fn read_with_text(path: &Path) -> Option<(Config, String)> {
     use std::io::Read;
     let shown = path.display().to_string();
     let mut text = String::new();
@@ -45,23 +52,23 @@ pub(super) fn read(path: &Path) -> Option<Config> {
     }
     let folder = path.parent().unwrap_or(Path::new(""));
     match Config::read(folder, &text) {
-        Ok(config) => Some(config),
+        Ok(config) => Some((config, text)),
         Err(problems) => {
-            let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            eprint!("{}", manifest::render(&problems, &shown, &text, color));
+            show(&problems, &shown, &text);
             None
         }
     }
 }
 
+fn show(problems: &[Diagnostic], shown: &str, text: &str) {
+    let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    eprint!("{}", manifest::render(problems, shown, text, color));
+}
+
 pub(super) fn serve(args: &Args) -> anyhow::Result<Exit> {
-    let Some(config) = read(&args.config) else {
+    let Some((config, text)) = read_with_text(&args.config) else {
         return Ok(Exit::Usage);
     };
-    if args.check {
-        println!("{} is fine", args.config.display());
-        return Ok(Exit::Done);
-    }
     let composed = Composed::new()?;
     let stores = config.credentials.clone();
     let secrets = |name: &SecretName| Ok(composed.secret(&stores, name)?);
@@ -70,6 +77,15 @@ pub(super) fn serve(args: &Args) -> anyhow::Result<Exit> {
         .enable_all()
         .build()
         .context("cannot start the threads of the server")?;
+    if args.check {
+        let problems = api::examine(&config, &text, &secrets, &composed, &runtime);
+        if !problems.is_empty() {
+            show(&problems, &args.config.display().to_string(), &text);
+            return Ok(Exit::Usage);
+        }
+        println!("{} is fine", args.config.display());
+        return Ok(Exit::Done);
+    }
     if args.demo {
         demo::key(&config)?;
     }

@@ -4,7 +4,6 @@
 //! argument, since arguments stand in the shell's history and in every process list.
 
 use std::io::{self, IsTerminal, Read};
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
@@ -22,6 +21,7 @@ use crate::compose::Composed;
 mod record;
 
 use record::Record;
+pub(super) use record::caller;
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -134,14 +134,6 @@ pub(super) fn user(args: Args) -> anyhow::Result<Exit> {
         done
     })?;
     Ok(Exit::Done)
-}
-
-/// The system's user: the one who called cannot choose it.
-pub(super) fn caller() -> String {
-    match std::fs::metadata("/proc/self") {
-        Ok(process) => format!("uid:{}", process.uid()),
-        Err(_) => "uid:unknown".into(),
-    }
 }
 
 async fn act(catalog: &Catalog, config: &Config, action: Action) -> anyhow::Result<()> {

@@ -5,7 +5,7 @@
 use arrow_array::Array;
 use glovebox_core::{Announced, DataType, Fault, PluginError};
 use glovebox_engine::manifest::typed::data_type;
-use glovebox_sandbox::{Watched, Words};
+use glovebox_sandbox::{Frame, Watched, Words};
 use serde_json::Value;
 
 use super::case_file::{Case, Column, Found, Refusal};
@@ -25,7 +25,9 @@ pub(crate) fn run(plugin: &Watched, case: &Case, words: &Words) -> Vec<String> {
         Err(PluginError::Config { path, message, .. }) => {
             return refused(expect.config_error.as_ref(), &path, &message);
         }
-        Err(PluginError::Fault(fault)) => return broken(plugin, case, &fault),
+        Err(PluginError::Fault(fault)) => {
+            return broken(plugin, case, &fault, &words.take_frames());
+        }
         Err(other) => return vec![other.to_string()],
     };
     if expect.config_error.is_some() {
@@ -34,11 +36,11 @@ pub(crate) fn run(plugin: &Watched, case: &Case, words: &Words) -> Vec<String> {
     let announced = sitting.announced().clone();
     let before = match orders::rehearse(plugin, case) {
         Ok(orders) => orders,
-        Err(fault) => return broken(plugin, case, &fault),
+        Err((fault, frames)) => return broken(plugin, case, &fault, &frames),
     };
     let answer = match sitting.apply(&case.batch) {
         Ok(answer) => answer,
-        Err(fault) => return broken(plugin, case, &fault),
+        Err(fault) => return broken(plugin, case, &fault, &words.take_frames()),
     };
     if expect.trap {
         return vec!["expected that it breaks off; it answered".into()];
@@ -74,12 +76,12 @@ fn refused(due: Option<&Refusal>, path: &str, message: &str) -> Vec<String> {
     wrong
 }
 
-fn broken(plugin: &Watched, case: &Case, fault: &Fault) -> Vec<String> {
+fn broken(plugin: &Watched, case: &Case, fault: &Fault, frames: &[Frame]) -> Vec<String> {
     if case.expect.trap {
         return Vec::new();
     }
     let row = fault::culprit(plugin, &case.config, &case.grants, &case.batch, fault);
-    fault::told(fault, &case.grants.fields, case.batch.rows(), row)
+    fault::told(fault, frames, &case.grants.fields, case.batch.rows(), row)
 }
 
 fn rules(case: &Case, announced: &Announced, wrong: &mut Vec<String>) {

@@ -73,7 +73,7 @@ pub(crate) fn examine(plugin: &Watched, setting: &Setting) -> anyhow::Result<Fin
     let fields = &setting.grants.fields;
     let mut resident = match plugin.open(&setting.config, &setting.grants, &words) {
         Ok(sitting) => Some(sitting),
-        Err(error) => anyhow::bail!("{error}"),
+        Err(error) => anyhow::bail!("{}", error.in_full()),
     };
     if let Some(sitting) = &resident {
         findings.announced = announced(sitting.announced(), setting);
@@ -111,10 +111,10 @@ pub(crate) fn examine(plugin: &Watched, setting: &Setting) -> anyhow::Result<Fin
                 match fresh(plugin, setting, &batch, &words) {
                     Ok((_, again)) if same(&answer, &again) => {}
                     Ok(_) => findings.fickle.push(name),
-                    Err(fault) => tried.wrong = broken(plugin, setting, &batch, &fault),
+                    Err(fault) => tried.wrong = broken(plugin, setting, &batch, &fault, &words),
                 }
             }
-            Err(fault) => tried.wrong = broken(plugin, setting, &batch, &fault),
+            Err(fault) => tried.wrong = broken(plugin, setting, &batch, &fault, &words),
         }
         if !tried.wrong.is_empty() {
             tried.words = fault::words(&words);
@@ -145,18 +145,24 @@ fn fresh(
             other => Fault {
                 plugin: String::new(),
                 kind: glovebox_core::FaultKind::Breach,
-                what: format!("opened once and then did not: {other}"),
+                what: format!("opened once and then did not: {}", other.in_full()),
                 remedy: "a plugin that opens once must open each time".into(),
-                frames: Vec::new(),
             },
         })?;
     let answer = sitting.apply(batch)?;
     Ok((sitting, answer))
 }
 
-fn broken(plugin: &Watched, setting: &Setting, batch: &Batch, fault: &Fault) -> Vec<String> {
+fn broken(
+    plugin: &Watched,
+    setting: &Setting,
+    batch: &Batch,
+    fault: &Fault,
+    words: &Words,
+) -> Vec<String> {
+    let frames = words.take_frames();
     let row = fault::culprit(plugin, &setting.config, &setting.grants, batch, fault);
-    fault::told(fault, &setting.grants.fields, batch.rows(), row)
+    fault::told(fault, &frames, &setting.grants.fields, batch.rows(), row)
 }
 
 /// What the plugin said it would do, a line each.

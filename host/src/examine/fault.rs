@@ -3,7 +3,7 @@
 //! Owns the halving and the words; refuses to show a cell, for a fault may be reported elsewhere.
 
 use glovebox_core::{Batch, Fault, Grants, PluginError};
-use glovebox_sandbox::{Voice, Watched, Words};
+use glovebox_sandbox::{Frame, Voice, Watched, Words};
 
 use super::effect::shape;
 
@@ -40,26 +40,27 @@ pub(crate) fn culprit(
 /// The fault in lines: what, the input's shape, the row, the backtrace.
 pub(crate) fn told(
     fault: &Fault,
+    frames: &[Frame],
     fields: &[glovebox_core::Field],
     rows: usize,
     row: Option<u64>,
 ) -> Vec<String> {
-    let mut lines = vec![fault.to_string(), format!("given {}", shape(fields, rows))];
+    let mut lines = vec![fault.in_full(), format!("given {}", shape(fields, rows))];
     match row {
         Some(row) if rows > 1 => lines.push(format!("row {row} alone does it")),
         _ => {}
     }
-    lines.extend(backtrace(fault));
+    lines.extend(backtrace(frames));
     lines
 }
 
 /// The frames, innermost first.
-pub(crate) fn backtrace(fault: &Fault) -> Vec<String> {
+pub(crate) fn backtrace(frames: &[Frame]) -> Vec<String> {
     let mut lines = Vec::new();
-    if !fault.frames.is_empty() {
+    if !frames.is_empty() {
         lines.push("backtrace, innermost first:".into());
-        lines.extend(fault.frames.iter().map(|f| format!("  {f}")));
-        if fault.frames.iter().all(|f| f.file.is_none()) {
+        lines.extend(frames.iter().map(|f| format!("  {f}")));
+        if frames.iter().all(|f| f.file.is_none()) {
             lines.push(
                 "  (files and lines need debug information: build with `debug = \"line-tables-only\"` and `strip = false` in the profile)".into(),
             );

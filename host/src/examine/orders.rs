@@ -6,27 +6,30 @@
 use arrow_array::{Array, RecordBatch};
 use glovebox_core::{Answer, Batch, Fault, Method, Origin, PluginError, Schema, Target};
 use glovebox_engine::manifest::typed::Ordered;
-use glovebox_sandbox::{Watched, Words};
+use glovebox_sandbox::{Frame, Watched, Words};
 
 use super::case_file::{Case, Keyed, Part};
 use super::cells;
 use super::effect::{self, Effect, Order};
 
-/// What a masker orders of a batch without rows.
-pub(super) fn rehearse(plugin: &Watched, case: &Case) -> Result<Vec<Order>, Fault> {
+/// What a masker orders of a batch without rows; or its fault, and where that was.
+pub(super) fn rehearse(plugin: &Watched, case: &Case) -> Result<Vec<Order>, (Fault, Vec<Frame>)> {
     let schema = Schema::new(case.grants.fields.clone()).to_arrow();
     let empty = Batch::new(RecordBatch::new_empty(schema), Origin::contiguous(0));
     let silence = Words::default();
     let opened = plugin.open(&case.config, &case.grants, &silence);
     let mut sitting = match opened {
         Ok(sitting) => sitting,
-        Err(PluginError::Fault(fault)) => return Err(fault),
+        Err(PluginError::Fault(fault)) => return Err((fault, silence.take_frames())),
         Err(_) => return Ok(Vec::new()),
     };
-    Ok(match sitting.apply(&empty)? {
-        Answer::Masked(masked) => effect::orders(&masked, &case.grants),
-        Answer::Findings(_) | Answer::Transformed { .. } => Vec::new(),
-    })
+    let answer = sitting.apply(&empty);
+    Ok(
+        match answer.map_err(|fault| (fault, silence.take_frames()))? {
+            Answer::Masked(masked) => effect::orders(&masked, &case.grants),
+            Answer::Findings(_) | Answer::Transformed { .. } => Vec::new(),
+        },
+    )
 }
 
 /// Orders that a run would refuse.

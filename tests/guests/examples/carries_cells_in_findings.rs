@@ -1,12 +1,23 @@
 //! Tries to carry its cells out in what a validator may return: as the number of a rule, as numbers
-//! of rows, or, of rows that are there, as the pattern of those that it finds. The host must repeat
-//! none, and find nothing but rows.
+//! of rows, or, of rows that are there, as the pattern of those that it finds, or how often and in
+//! which order it finds them. The host must repeat none, and find nothing but rows, each once.
 
-use glovebox_guests::{Batch, Finding, Grant, Validator, Values, has_poison, text_cells};
+use glovebox_guests::{
+    Batch, Finding, Grant, Rule, Validator, Values, has_poison, poisoned, text_cells,
+};
 
 struct Act;
 
 impl Validator for Act {
+    fn rules(_: &Grant) -> Vec<Rule> {
+        let rule = |id: &str| Rule {
+            id: id.into(),
+            column: None,
+            message: "was found".into(),
+        };
+        vec![rule("zero"), rule("one")]
+    }
+
     fn apply(grant: &Grant, batch: Batch) -> Vec<Finding> {
         if !has_poison(&batch) {
             return Vec::new();
@@ -20,6 +31,19 @@ impl Validator for Act {
             (low, vec![0])
         } else if grant.says("rows") {
             (0, vec![low])
+        } else if grant.says("often") {
+            // The bits of a cell, as an order of two rules.
+            let cell: Vec<String> = batch.columns.iter().flat_map(text_cells).collect();
+            let bits = cell.concat().into_bytes();
+            let bits = bits
+                .iter()
+                .flat_map(|byte| (0..8).map(move |bit| byte >> bit & 1));
+            let rows = poisoned(&batch);
+            let finding = |bit: u8| Finding {
+                rule: bit.into(),
+                rows: rows.clone(),
+            };
+            return bits.take(500).map(finding).collect();
         } else {
             let cells: String = batch.columns.iter().flat_map(text_cells).collect();
             let bit = |row: &u32| {

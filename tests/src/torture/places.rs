@@ -338,10 +338,7 @@ impl Trial<'_> {
     fn finish(&mut self) {
         for program in 0..PROGRAMS {
             let mut left = PATIENCE;
-            loop {
-                let Some(name) = self.programs.get(program).map(|p| p.name.clone()) else {
-                    break;
-                };
+            while let Some(name) = self.programs.get(program).map(|p| p.name.clone()) {
                 let manifest = format!("{name}.yaml");
                 let ran = self.pipeline.call(&["run", &manifest, "--resume"]);
                 left -= 1;

@@ -13,6 +13,7 @@ mod examples;
 mod full_disk;
 mod issuers;
 mod newcomer;
+mod pages;
 mod reruns;
 mod rules;
 mod runs;

@@ -20,7 +20,7 @@ pipelines:
 runs: { folder: runs }
 ";
 
-pub(super) const SALES: &str = "\
+pub(crate) const SALES: &str = "\
 name: sales
 source: { csv: { path: in.csv } }
 columns: { id: { type: int64 }, name: { type: text, personal: true } }

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use glovebox_tests::markdown::blocks;
 use glovebox_tests::pipeline::Pipeline;
 
 use crate::folder::{empty, shell, target};
@@ -24,39 +25,6 @@ fn repository() -> &'static Path {
 
 fn course() -> String {
     fs::read_to_string(repository().join("docs/plugin-authoring.md")).unwrap()
-}
-
-struct Block {
-    line: usize,
-    language: String,
-    text: String,
-}
-
-/// The fenced blocks of a Markdown text.
-fn blocks(markdown: &str) -> Vec<Block> {
-    let mut blocks: Vec<Block> = Vec::new();
-    let mut open = false;
-    for (number, line) in markdown.lines().enumerate() {
-        match (line.trim_start().strip_prefix("```"), open) {
-            (Some(language), false) => {
-                blocks.push(Block {
-                    line: number + 1,
-                    language: language.to_owned(),
-                    text: String::new(),
-                });
-                open = true;
-            }
-            (Some(_), true) => open = false,
-            (None, true) => {
-                let block = blocks.last_mut().unwrap();
-                block.text.push_str(line);
-                block.text.push('\n');
-            }
-            (None, false) => {}
-        }
-    }
-    assert!(!open, "a block has no end");
-    blocks
 }
 
 /// All files below a folder with this ending.

@@ -152,6 +152,9 @@ fn told(report: &Value) -> String {
         rows["filtered"],
         rows["rejected"]
     );
+    if let Some(withheld) = report["withheld-rows"].as_u64() {
+        let _ = writeln!(told, "{withheld} withheld");
+    }
     for step in report["steps"].as_array().unwrap() {
         let _ = writeln!(
             told,

@@ -22,3 +22,4 @@ mod sums;
 mod torture;
 mod whole_cells;
 mod withheld;
+mod words;

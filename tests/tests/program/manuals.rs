@@ -92,8 +92,9 @@ fn every_manual_is_whole_and_its_example_is_a_step_that_check_accepts() {
                 "name: example\nsource: {{ csv: {{ path: in.csv }} }}\n{columns}credentials: \
                  [env]\nsteps:\n{steps}sink:\n  csv: {{ path: out.csv }}\n  columns: [state]\n"
             );
-            let pipeline =
-                Pipeline::new(&manifest).env("GLOVEBOX_SECRET_SALES_CUSTOMER_SALT", "salt");
+            let pipeline = Pipeline::new(&manifest)
+                .file("in.csv", "")
+                .env("GLOVEBOX_SECRET_SALES_CUSTOMER_SALT", "salt");
             let checked = pipeline.call(&["check", "manifest.yaml"]).ends_with(0);
             assert!(
                 checked.stdout.ends_with("is in order\n"),

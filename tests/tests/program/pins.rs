@@ -233,7 +233,7 @@ fn a_plugin_with_a_trusted_signature_runs_and_its_signer_is_named() {
 
     let check = p.call(&["check", "manifest.yaml"]).ends_with(0);
     let line = format!(
-        "step    guest: guest 0.1.0 (validator), not pinned, signed by key {number} with the comment \"release 1 \u{fffd}of acme\"\n"
+        "step    guest: ./guest.wasm (validator), not pinned, signed by key {number} with the comment \"release 1 \u{fffd}of acme\"\n"
     );
     assert!(check.stdout.contains(&line), "{}", check.stdout);
 

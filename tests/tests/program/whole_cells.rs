@@ -48,10 +48,10 @@ fn a_masker_that_may_keep_whole_cells_of_a_personal_column_needs_a_word() {
         let refused = pipeline(declared, &format!("{step} }}"));
         for command in ["check", "run"] {
             let ran = refused.call(&[command, "manifest.yaml"]).ends_with(2);
-            ran.says(&format!("add to the step: {line}"));
+            let _ = ran.says(&format!("add to the step: {line}"));
         }
         assert!(!refused.names().contains(&"out.jsonl".to_owned()));
-        pipeline(declared, &format!("{step}, {line} }}"))
+        let _ = pipeline(declared, &format!("{step}, {line} }}"))
             .run()
             .ends_with(0);
     }
@@ -77,13 +77,13 @@ fn no_word_is_needed_for_short_cells_or_for_what_may_leave_anyway() {
             "{ mask: partial, masks: [zip], with: { keep-first: 2, keep-last: 9 } }",
         ),
     ] {
-        pipeline(declared, step).run().ends_with(0);
+        let _ = pipeline(declared, step).run().ends_with(0);
     }
     let kept = pipeline(
         ZIP,
         "{ mask: partial, masks: [zip], with: { keep-first: 2, keep-last: 9 } }",
     );
-    kept.run().ends_with(0);
+    let _ = kept.run().ends_with(0);
     assert_eq!(
         kept.read("out.jsonl"),
         "{\"zip\":\"XXXXX\"}\n{\"zip\":\"XXX\"}\n"
@@ -96,7 +96,7 @@ fn a_bucket_that_masks_nothing_is_refused() {
         "{ mask: generalize, masks: [age], with: { bucket: 1 }, keeps: { age: cells } }",
         "{ mask: generalize, masks: [age], with: { bucket: 0.5 }, keeps: { age: cells } }",
     ] {
-        pipeline(AGE, step)
+        let _ = pipeline(AGE, step)
             .call(&["check", "manifest.yaml"])
             .ends_with(2)
             .says("bucket");

@@ -13,6 +13,7 @@ use crate::chain::Head;
 use crate::error::AuditError;
 use crate::key::{PublicKey, SigningKey};
 use crate::lines::Lines;
+use crate::open::Mend;
 use crate::segment::{self, Begin, Family, append, folder, sync_folder};
 use crate::time::Time;
 
@@ -98,16 +99,7 @@ impl Notary {
         key: SigningKey,
     ) -> Result<(Notary, Option<Statement>), AuditError> {
         folder(&place)?;
-        let (numbers, _) = Family::Checkpoints.list(&place)?;
-        let mut found = None;
-        for number in numbers.iter().rev() {
-            let path = Family::Checkpoints.path(&place, *number);
-            found = last_statement(&path, &key)?;
-            if found.is_some() {
-                break;
-            }
-        }
-        let (last, previous) = match found {
+        let (last, previous) = match newest(&place, &key, Mend::Yes)? {
             Some((statement, head)) => (Some(statement), head),
             None => (None, Head::BEGINNING),
         };
@@ -179,13 +171,37 @@ impl Notary {
     }
 }
 
+/// The last statement of a folder, and its hash.
+pub(crate) fn newest(
+    place: &Path,
+    key: &SigningKey,
+    mend: Mend,
+) -> Result<Option<(Statement, Head)>, AuditError> {
+    let (numbers, _) = Family::Checkpoints.list(place)?;
+    for number in numbers.iter().rev() {
+        let path = Family::Checkpoints.path(place, *number);
+        let found = last_statement(&path, key, mend)?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
 /// The last statement of a file, and its hash. A line that a crash has torn is cut off: nobody
 /// was told of it.
-fn last_statement(path: &Path, key: &SigningKey) -> Result<Option<(Statement, Head)>, AuditError> {
+fn last_statement(
+    path: &Path,
+    key: &SigningKey,
+    mend: Mend,
+) -> Result<Option<(Statement, Head)>, AuditError> {
     let file = segment::read(path)?;
     let mut lines = Lines::new(BufReader::new(file), LONGEST);
     let mut last = None;
     while let Some(line) = lines.next().map_err(AuditError::file("read", path))? {
+        if !line.whole && mend == Mend::No {
+            break;
+        }
         if !line.whole {
             tracing::warn!(file = %path.display(), "a torn checkpoint is cut off");
             append(path)

@@ -68,12 +68,23 @@ pub(crate) fn is_written(folder: &Path) -> bool {
         .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
+/// Whether what a crash has left is put right, or passed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mend {
+    Yes,
+    No,
+}
+
 /// Where the log in a folder stands, after its torn end was set aside; none if there is none yet.
 pub(crate) fn standing(
     folder: &Path,
     last: Option<&Statement>,
+    mend: Mend,
 ) -> Result<(Option<Standing>, Option<Torn>), AuditError> {
-    let (mut numbers, _) = Family::Segments.list(folder)?;
+    let mut numbers = match mend == Mend::Yes || folder.exists() {
+        true => Family::Segments.list(folder)?.0,
+        false => Vec::new(),
+    };
     let mut torn = None;
     loop {
         let Some(number) = numbers.last().copied() else {
@@ -90,13 +101,17 @@ pub(crate) fn standing(
         };
         let path = Family::Segments.path(folder, number);
         let end = read_end(&path, number, last)?;
-        if let Some(offset) = end.torn_at {
+        if let Some(offset) = end.torn_at
+            && mend == Mend::Yes
+        {
             torn = Some(set_aside(folder, &path, number, offset)?);
         }
         let Some(tail) = end.tail else {
             // A crash came between a segment's name and its first record.
-            fs::remove_file(&path).map_err(AuditError::file("delete", &path))?;
-            sync_folder(folder)?;
+            if mend == Mend::Yes {
+                fs::remove_file(&path).map_err(AuditError::file("delete", &path))?;
+                sync_folder(folder)?;
+            }
             numbers.pop();
             continue;
         };

@@ -16,7 +16,7 @@ use crate::checkpoint::{Notary, Stand, Statement};
 use crate::error::AuditError;
 use crate::event::{Action, Event, Outcome, short};
 use crate::log::{Options, Receipt};
-use crate::open::{Standing, lock, standing};
+use crate::open::{Mend, Standing, lock, standing};
 use crate::pace::Due;
 use crate::record::{Own, Place, encode};
 use crate::retention;
@@ -72,7 +72,7 @@ impl Writer {
             None => (None, None),
         };
         let anchorage = options.anchorage;
-        let (found, torn) = standing(&options.folder, last.as_ref())?;
+        let (found, torn) = standing(&options.folder, last.as_ref(), Mend::Yes)?;
         let restored = match &anchorage {
             None => None,
             Some(anchorage) => {

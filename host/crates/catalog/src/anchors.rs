@@ -22,6 +22,24 @@ pub struct LogAnchor {
     pub head: String,
 }
 
+type Row = (String, String, i64, i64, String);
+
+/// All of them, the newest first.
+pub(crate) const ANCHORS: &str = "SELECT log, place, checkpoint, sequence, head FROM audit_anchors \
+     ORDER BY anchored DESC, log";
+
+impl LogAnchor {
+    pub(crate) fn read((log, place, checkpoint, sequence, head): Row) -> Self {
+        LogAnchor {
+            log,
+            place,
+            checkpoint: u64::try_from(checkpoint).unwrap_or(0),
+            sequence: u64::try_from(sequence).unwrap_or(0),
+            head,
+        }
+    }
+}
+
 /// A number of the log's as the databases have it.
 fn number(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
@@ -33,23 +51,8 @@ impl Catalog {
     /// # Errors
     /// When the database fails.
     pub async fn anchors(&self) -> Result<Vec<LogAnchor>> {
-        type Row = (String, String, i64, i64, String);
-        let found: Vec<Row> = on!(self, pool => sqlx::query_as(
-            "SELECT log, place, checkpoint, sequence, head FROM audit_anchors \
-             ORDER BY anchored DESC, log",
-        )
-        .fetch_all(pool)
-        .await?);
-        let anchors = found
-            .into_iter()
-            .map(|(log, place, checkpoint, sequence, head)| LogAnchor {
-                log,
-                place,
-                checkpoint: u64::try_from(checkpoint).unwrap_or(0),
-                sequence: u64::try_from(sequence).unwrap_or(0),
-                head,
-            });
-        Ok(anchors.collect())
+        let found = on!(self, pool => sqlx::query_as(ANCHORS).fetch_all(pool).await?);
+        Ok(found.into_iter().map(LogAnchor::read).collect())
     }
 
     /// Remembers how far a log is; one that was further is left as it is.

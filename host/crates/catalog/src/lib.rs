@@ -10,6 +10,7 @@ mod error;
 mod keys;
 mod names;
 mod password;
+mod probe;
 mod random;
 mod runs;
 mod sessions;

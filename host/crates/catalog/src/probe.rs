@@ -8,19 +8,20 @@ use std::path::Path;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 
+use crate::anchors::ANCHORS;
 use crate::random::id;
-use crate::store::{NEWEST, Place, SCHEMA};
-use crate::{Catalog, Error, Result};
+use crate::store::{NEWEST, NO_SCHEMA, Place, SCHEMA};
+use crate::{Catalog, Error, LogAnchor, Result};
 
 const NEWER: &str = "its tables belong to a newer version of Glovebox";
 
 impl Catalog {
     /// Whether it could be opened: a file can be written or made, a server be reached, and its
-    /// tables are not a newer program's.
+    /// tables are not a newer program's; then what it knows of audit logs.
     ///
     /// # Errors
-    /// Why not.
-    pub async fn probe(place: &Place) -> Result<()> {
+    /// Why it could not.
+    pub async fn probe(place: &Place) -> Result<Vec<LogAnchor>> {
         let refuse = |problem: String| Error::Place {
             place: place.shown(),
             problem,
@@ -37,12 +38,11 @@ impl Catalog {
                     .create_if_missing(false)
                     .disable_statement_logging();
                 let mut connection = options.connect().await?;
-                let there: Option<(i64,)> = sqlx::query_as(
-                    "SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations'",
-                )
-                .fetch_optional(&mut connection)
-                .await
-                .map_err(|_| refuse("it is no database of SQLite's".into()))?;
+                let there: Option<(i64,)> =
+                    sqlx::query_as("SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations'")
+                        .fetch_optional(&mut connection)
+                        .await
+                        .map_err(|_| refuse("it is no database of SQLite's".into()))?;
                 if there.is_some() {
                     let newest: (Option<i64>,) =
                         sqlx::query_as("SELECT max(version) FROM _sqlx_migrations")
@@ -52,28 +52,46 @@ impl Catalog {
                         return Err(refuse(NEWER.into()));
                     }
                 }
+                let anchored: Option<(i64,)> =
+                    sqlx::query_as("SELECT 1 FROM sqlite_master WHERE name = 'audit_anchors'")
+                        .fetch_optional(&mut connection)
+                        .await?;
+                let known = match anchored {
+                    Some(_) => sqlx::query_as(ANCHORS).fetch_all(&mut connection).await?,
+                    None => Vec::new(),
+                };
                 connection.close().await?;
-                Ok(())
+                Ok(known.into_iter().map(LogAnchor::read).collect())
             }
-            Place::Sqlite(path) => makeable(path).map_err(refuse),
+            Place::Sqlite(path) => makeable(path).map(|()| Vec::new()).map_err(refuse),
             Place::Postgres { options, .. } => {
-                let options = options.as_ref().clone().disable_statement_logging();
+                let options = options
+                    .as_ref()
+                    .clone()
+                    .options([("search_path", SCHEMA)])
+                    .disable_statement_logging();
                 let mut connection = options
                     .connect()
                     .await
                     .map_err(|e| refuse(Error::from(e).to_string()))?;
-                let (there, may): (bool, bool) = sqlx::query_as(
+                let (there, may, anchored): (bool, bool, bool) = sqlx::query_as(
                     "SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1), \
-                     has_database_privilege(current_database(), 'CREATE')",
+                     has_database_privilege(current_database(), 'CREATE'), \
+                     EXISTS (SELECT 1 FROM pg_tables \
+                     WHERE schemaname = $1 AND tablename = 'audit_anchors')",
                 )
                 .bind(SCHEMA)
                 .fetch_one(&mut connection)
                 .await?;
+                let known = match anchored {
+                    true => sqlx::query_as(ANCHORS).fetch_all(&mut connection).await?,
+                    false => Vec::new(),
+                };
                 connection.close().await?;
-                match there || may {
-                    true => Ok(()),
-                    false => Err(refuse(crate::store::NO_SCHEMA.into())),
+                if !there && !may {
+                    return Err(refuse(NO_SCHEMA.into()));
                 }
+                Ok(known.into_iter().map(LogAnchor::read).collect())
             }
         }
     }

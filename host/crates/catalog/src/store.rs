@@ -14,7 +14,10 @@ use sqlx::{ConnectOptions, PgPool, SqlSafeStr, SqlitePool};
 use crate::{Error, Result};
 
 /// The schema of the tables in PostgreSQL.
-const SCHEMA: &str = "glovebox_catalog";
+pub(crate) const SCHEMA: &str = "glovebox_catalog";
+/// What is to be done where that schema cannot be made.
+pub(crate) const NO_SCHEMA: &str = "the schema `glovebox_catalog` is not there and may not be made; its \
+     owner runs: CREATE SCHEMA glovebox_catalog AUTHORIZATION this_user";
 /// How long a statement waits for another writer, or for a free connection.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -29,6 +32,9 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     ),
     (5, "anchors", include_str!("../migrations/0005_anchors.sql")),
 ];
+
+/// The newest version that this program knows.
+pub(crate) const NEWEST: i64 = 5;
 
 /// Where the catalog is.
 #[derive(Debug, Clone)]
@@ -47,7 +53,7 @@ pub enum Place {
 }
 
 impl Place {
-    fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         match self {
             Place::Sqlite(path) => path.display().to_string(),
             Place::Postgres { shown, .. } => shown.clone(),
@@ -138,14 +144,7 @@ impl Catalog {
                     sqlx::query("CREATE SCHEMA IF NOT EXISTS glovebox_catalog")
                         .execute(&pool)
                         .await
-                        .map_err(|_| {
-                            refuse(
-                                "the schema `glovebox_catalog` is not there and may not be made; \
-                                 its owner runs: CREATE SCHEMA glovebox_catalog AUTHORIZATION \
-                                 this_user"
-                                    .into(),
-                            )
-                        })?;
+                        .map_err(|_| refuse(NO_SCHEMA.into()))?;
                 }
                 Pool::Postgres(pool)
             }

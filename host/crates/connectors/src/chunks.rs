@@ -5,7 +5,6 @@
 //! refuses to hold a record beyond `max_record`: it is skipped and rejected.
 
 use std::io::Read;
-use std::sync::Arc;
 
 use glovebox_core::{Chunk, ChunkReader, Reject, SourceError, Violation};
 
@@ -81,8 +80,6 @@ pub(crate) struct Chunks<B> {
     options: Sizes,
     /// Before the first record.
     start: B,
-    /// The record that names the columns, once it was passed over.
-    head: Option<Arc<[u8]>>,
     /// Bytes that were read and belong to the next chunk.
     carry: Vec<u8>,
     ended: bool,
@@ -107,7 +104,6 @@ impl<B: Bounds> Chunks<B> {
             place,
             options,
             start,
-            head: None,
             carry: Vec::new(),
             ended: false,
             complete: false,
@@ -132,35 +128,6 @@ impl<B: Bounds> Chunks<B> {
         Ok(chunks)
     }
 
-    /// The bytes of the first record, which stay to be read; none at all in an empty file.
-    pub(crate) fn first_record(&mut self) -> Result<&[u8], SourceError> {
-        let mut bounds = self.start.clone();
-        let mut bytes = std::mem::take(&mut self.carry);
-        let mut scanned = 0;
-        let end = loop {
-            let target = bytes.len() + self.options.chunk_bytes;
-            self.fill(&mut bytes, target)?;
-            if let Some(end) = bounds.first_end(bytes.get(scanned..).unwrap_or_default()) {
-                break scanned + end;
-            }
-            scanned = bytes.len();
-            if self.ended {
-                break if bounds.within_record() { scanned } else { 0 };
-            }
-            if scanned > self.options.max_record {
-                return Err(SourceError::Shape {
-                    place: self.place.clone(),
-                    problem: format!(
-                        "its first record is longer than {} bytes (`max-record`); {}",
-                        self.options.max_record, self.options.suspect
-                    ),
-                });
-            }
-        };
-        self.carry = bytes;
-        Ok(self.carry.get(..end).unwrap_or_default())
-    }
-
     /// The first bytes, which stay to be read: so many of them, or all there are.
     pub(crate) fn peek(&mut self, most: usize) -> Result<&[u8], SourceError> {
         let mut bytes = std::mem::take(&mut self.carry);
@@ -173,15 +140,6 @@ impl<B: Bounds> Chunks<B> {
     pub(crate) fn begin(&mut self, start: B, suspect: &'static str) {
         self.start = start;
         self.options.suspect = suspect;
-    }
-
-    /// Goes past the first `len` bytes, which [`Chunks::first_record`] showed.
-    pub(crate) fn skip(&mut self, len: usize) {
-        let after = self.carry.split_off(len.min(self.carry.len()));
-        self.line += newlines(&self.carry);
-        self.position += self.carry.len() as u64;
-        self.head = Some(self.carry.as_slice().into());
-        self.carry = after;
     }
 
     /// Reads until `bytes` has `target` bytes or the stream ends, however small its reads are.
@@ -219,7 +177,7 @@ impl<B: Bounds> Chunks<B> {
             first_row: self.row,
             rows,
             first_line: Some(self.line),
-            head: self.head.clone(),
+            head: None,
             rejects: Vec::new(),
             position: self.input.used().unwrap_or(self.position),
             bytes,

@@ -66,7 +66,8 @@ pub(crate) fn nearest<'n>(declared: &str, there: &[&'n str]) -> Option<&'n str> 
         .map(|(_, name)| name)
 }
 
-fn folded(name: &str) -> String {
+/// A name without what may differ between two spellings of it: case, spaces and punctuation.
+pub(crate) fn folded(name: &str) -> String {
     let plain = name.chars().filter(|c| c.is_alphanumeric());
     plain.flat_map(char::to_lowercase).collect()
 }

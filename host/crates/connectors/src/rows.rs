@@ -206,6 +206,16 @@ impl Messages {
         }
     }
 
+    /// For columns whose cells are JSON that the source makes of nested values.
+    pub(crate) fn of_nested(mut self, longest: usize) -> Self {
+        for column in &mut self.columns {
+            let name = &column.name;
+            column.twice.1 = format!("`{name}` has a key twice").into();
+            column.too_long.1 = format!("`{name}` is longer than {longest} bytes as JSON").into();
+        }
+        self
+    }
+
     /// The same, where an operator has said how the text of columns is spelled: then that is what a
     /// cell was not.
     pub(crate) fn with_formats(mut self, schema: &Schema, formats: &[Formats]) -> Self {
@@ -215,6 +225,14 @@ impl Messages {
                 let one = one(field.data_type);
                 messages.type_.1 = format!("`{}` is not {one} by {spelling}", field.name).into();
             }
+        }
+        self
+    }
+
+    /// With other words for a cell that is no text.
+    pub(crate) fn of_text(mut self, problem: &str) -> Messages {
+        for column in &mut self.columns {
+            column.utf8.1 = format!("`{}` {problem}", column.name).into();
         }
         self
     }

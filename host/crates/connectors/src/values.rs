@@ -40,7 +40,8 @@ impl<'a> Values<'a> {
             .collect()
     }
 
-    fn column(array: &'a dyn Array, data_type: DataType) -> Option<Values<'a>> {
+    /// One column of that type; `None` if it is of another.
+    pub(crate) fn column(array: &'a dyn Array, data_type: DataType) -> Option<Values<'a>> {
         Some(match data_type {
             DataType::Boolean => Values::Boolean(array.as_boolean_opt()?),
             DataType::Int64 => Values::Int64(array.as_primitive_opt::<Int64Type>()?),

@@ -56,6 +56,11 @@ pub trait CredentialStore: Send + Sync {
     /// The store and where exactly it looks for that secret, for error messages.
     fn place(&self, name: &SecretName) -> String;
 
+    /// How a secret of that name gets there, as the end of a sentence; none if that needs no words.
+    fn remedy(&self, _name: &SecretName) -> Option<String> {
+        None
+    }
+
     /// The secret, or none if this store does not have it.
     ///
     /// # Errors
@@ -67,12 +72,14 @@ pub trait CredentialStore: Send + Sync {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum CredentialError {
     /// No store of the chain has it.
-    #[error("no secret `{name}`; looked in:{}\nput it in one of these; `glovebox secret set {name}` puts it in the keyring", list(.places))]
+    #[error("no secret `{name}`; looked in:{}{}", list(.places), advice(.remedies))]
     Missing {
         /// The secret.
         name: SecretName,
         /// Where it was looked for, in order.
         places: Vec<String>,
+        /// How it gets into each of them.
+        remedies: Vec<String>,
     },
     /// A store could not be read.
     #[error("cannot read secret `{name}` from {place}: {problem}")]
@@ -91,6 +98,13 @@ fn list(places: &[String]) -> String {
         return " nowhere: the manifest's `credentials:` block is empty".into();
     }
     places.iter().map(|p| format!("\n  - {p}")).collect()
+}
+
+fn advice(remedies: &[String]) -> String {
+    match remedies {
+        [] => String::new(),
+        remedies => format!("\n{}", remedies.join("; or ")),
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use arrow_array::{ArrayRef, BooleanArray};
 
 use crate::schema::DataType;
+use crate::shown::short_name;
 
 /// A keyed method that a masker may point at.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -79,9 +80,7 @@ pub trait KeyRing: Send + Sync {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// The step's `keys:` block has no such name.
-    #[error(
-        "key `{0}` is not in the step's `keys:` block; grant it with: keys: {{ {0}: NAME-OF-SECRET }}"
-    )]
+    #[error("{}", not_granted(.0))]
     NotGranted(String),
     /// The method is in the contract but not built in yet.
     #[error("method `{0}` is not built into this version; use hmac-sha256 or pbkdf2-sha256")]
@@ -95,4 +94,15 @@ pub enum KeyError {
     /// The column is not what the engine said it was.
     #[error("keyed masking cannot read an Arrow column of type {0}")]
     Arrow(String),
+}
+
+/// The name is a plugin's word.
+fn not_granted(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    match short_name(name).filter(|name| name.chars().all(plain)) {
+        Some(name) => format!(
+            "key `{name}` is not in the step's `keys:` block; grant it with: keys: {{ {name}: NAME-OF-SECRET }}"
+        ),
+        None => "a key is not in the step's `keys:` block, and its name is none that the block can have; report it to the plugin's author".into(),
+    }
 }

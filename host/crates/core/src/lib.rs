@@ -10,6 +10,7 @@ pub mod credential;
 pub mod finding;
 pub mod formats;
 pub mod keys;
+pub mod path;
 pub mod plugin;
 pub mod report;
 pub mod schema;
@@ -29,11 +30,11 @@ pub use finding::{Finding, Reject, Rule, Violation};
 pub use formats::Formats;
 pub use keys::{KeyError, KeyRing, Method, Spans, Target};
 pub use plugin::{
-    About, Action, Announced, Answer, Fault, FaultKind, Frame, Grants, Instance, Kept, Limits,
-    Masked, Plugin, PluginError, World,
+    About, Action, Announced, Answer, Fault, FaultKind, Grants, Instance, Kept, Limits, Masked,
+    Plugin, PluginError, World,
 };
 pub use report::{OnlyNew, RejectCount, Rerun, RowCounts, RunOutcome, RunReport, StepReport};
-pub use schema::{DataType, Field, Native, Schema};
+pub use schema::{DataType, Field, Native, ReadFrom, Schema};
 pub use secret::Secret;
 pub use sink::{Encoded, Encoder, Payload, Published, Sink, SinkError};
 pub use source::{Chunk, ChunkReader, Decoded, Decoder, Identity, Source, SourceError};

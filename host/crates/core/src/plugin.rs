@@ -246,13 +246,14 @@ pub enum PluginError {
         problem: String,
     },
     /// It refused its `with:` block.
-    #[error("{message}")]
+    #[error("{plugin}: refuses its configuration")]
     Config {
         /// The plugin.
         plugin: String,
         /// JSON Pointer into the block.
         path: String,
-        /// What it said; written before it saw a row.
+        /// What it said; written before it saw a row, but its own words. They are for its author,
+        /// and for users of the plugins that are built in.
         message: String,
     },
     /// It failed or lied while it opened.
@@ -260,10 +261,23 @@ pub enum PluginError {
     Fault(#[from] Fault),
 }
 
+impl PluginError {
+    /// With what a fault was, for what happens before a row is there and for authors.
+    pub fn in_full(&self) -> String {
+        match self {
+            PluginError::Fault(fault) => fault.in_full(),
+            other => other.to_string(),
+        }
+    }
+}
+
 /// A plugin broke off or broke the contract. It never holds a cell: every sentence in it is the
-/// host's own, and the names in its frames are written in the component.
+/// host's own.
+///
+/// Shown as it is, it is one sentence a kind. Which of the host's many sentences applies is the
+/// guest's choice, which it may make by a cell, so a run says no more than the kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("plugin {plugin} {what}; {remedy}")]
+#[error("plugin {plugin} {}", .kind.sentence())]
 pub struct Fault {
     /// The plugin.
     pub plugin: String,
@@ -273,30 +287,12 @@ pub struct Fault {
     pub what: String,
     /// What to do about it.
     pub remedy: String,
-    /// Where guest code was, innermost first, where that is known. In a run there is one at most:
-    /// names are fixed with the component, but which functions call each other may depend on cells.
-    pub frames: Vec<Frame>,
 }
 
-/// A place in guest code, by the names that the component itself bears.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Frame {
-    /// The function.
-    pub function: String,
-    /// The source file, where the component has debug information and the host reads it.
-    pub file: Option<String>,
-    /// The line in that file, counted from 1.
-    pub line: Option<u32>,
-}
-
-impl fmt::Display for Frame {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.function)?;
-        match (&self.file, self.line) {
-            (Some(file), Some(line)) => write!(f, " at {file}:{line}"),
-            (Some(file), None) => write!(f, " in {file}"),
-            (None, _) => Ok(()),
-        }
+impl Fault {
+    /// What it did and what to do about it, for what happens before a row is there and for authors.
+    pub fn in_full(&self) -> String {
+        format!("plugin {} {}; {}", self.plugin, self.what, self.remedy)
     }
 }
 
@@ -321,6 +317,24 @@ impl FaultKind {
             FaultKind::Time => "plugin-time",
             FaultKind::Memory => "plugin-memory",
             FaultKind::Breach => "plugin-breach",
+        }
+    }
+
+    /// What a run says of it, after the plugin's name.
+    fn sentence(self) -> &'static str {
+        match self {
+            FaultKind::Trap => {
+                "broke off: it panicked, exited or did what WebAssembly forbids; `glovebox plugin test` shows where, with such a row"
+            }
+            FaultKind::Time => {
+                "ran past the time that a call may take; raise the step's `limits: { time: … }` if the plugin is trusted to need it"
+            }
+            FaultKind::Memory => {
+                "wanted more memory, table elements or handles than it may have; raise the step's `limits: { memory: … }` if the plugin is trusted to need it"
+            }
+            FaultKind::Breach => {
+                "broke the contract, or returned more than the step's `limits: { returned: …, findings: … }` let it; nothing of it was used, and `glovebox plugin test` shows what it did with such a row"
+            }
         }
     }
 }

@@ -50,12 +50,9 @@ pub struct RunReport {
     pub rejects_path: Option<String>,
     /// The steps, in order.
     pub steps: Vec<StepReport>,
-    /// Plugin faults that were contained: what happened and how often.
+    /// Plugin faults that were contained: one sentence a plugin and kind, and how often.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub faults: BTreeMap<String, u64>,
-    /// For some of those: the plugin's function in which the first one happened.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub fault_places: BTreeMap<String, String>,
     /// Wall time of the run, in seconds.
     pub seconds: f64,
     /// The most memory that the process has held, in bytes, where the system tells.
@@ -145,7 +142,7 @@ pub struct RejectCount {
 pub struct StepReport {
     /// The step's name.
     pub name: String,
-    /// The plugin and its version.
+    /// The plugin: a standard one's name and version, or the file that the manifest names.
     pub plugin: String,
     /// SHA-256 of the component, in hexadecimal.
     pub sha256: String,

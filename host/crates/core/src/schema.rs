@@ -82,6 +82,15 @@ pub struct Native {
     pub numbered: bool,
 }
 
+/// Where a column stands in its source, if not under its own name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ReadFrom {
+    /// Under another name; in JSON a path of names with dots between them.
+    Name(Arc<str>),
+    /// At a position, counted from 1.
+    Position(usize),
+}
+
 /// A named column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
@@ -95,6 +104,8 @@ pub struct Field {
     pub personal: bool,
     /// What an opaque column is; none of the others, and none before its source was opened.
     pub native: Option<Arc<Native>>,
+    /// Where its source has it; none is under its own name.
+    pub from: Option<ReadFrom>,
 }
 
 impl Field {
@@ -106,6 +117,15 @@ impl Field {
             nullable: true,
             personal: false,
             native: None,
+            from: None,
+        }
+    }
+
+    /// The name under which its source has it; its own, too, where it is read by position.
+    pub fn source_name(&self) -> &str {
+        match &self.from {
+            Some(ReadFrom::Name(name)) => name,
+            _ => &self.name,
         }
     }
 }

@@ -70,6 +70,15 @@ pub trait Source: Send + Sync {
     /// About how many rows it has, where that can be told before reading.
     fn estimate_rows(&self) -> Option<u64>;
 
+    /// Whether what it would read is there, as far as that can be told without reading rows and
+    /// without connecting; a pipe is left alone.
+    ///
+    /// # Errors
+    /// When a file is not there or cannot be opened.
+    fn is_there(&self) -> Result<(), SourceError> {
+        Ok(())
+    }
+
     /// Opens it for one pass.
     ///
     /// # Errors

@@ -33,6 +33,7 @@ impl Chain {
         Err(CredentialError::Missing {
             name: name.clone(),
             places: self.stores.iter().map(|store| store.place(name)).collect(),
+            remedies: self.stores.iter().filter_map(|s| s.remedy(name)).collect(),
         })
     }
 }
@@ -126,8 +127,8 @@ mod tests {
                 "no secret `sales/customer-salt`; looked in:\
                  \n  - environment variable GLOVEBOX_SECRET_SALES_CUSTOMER_SALT\
                  \n  - file {path}/sales/customer-salt or {path}/sales.customer-salt\
-                 \nput it in one of these; \
-             `glovebox secret set sales/customer-salt` puts it in the keyring"
+                 \nset GLOVEBOX_SECRET_SALES_CUSTOMER_SALT for this process; \
+                 or write it into {path}/sales/customer-salt, for its owner alone"
             )
         );
     }
@@ -137,8 +138,7 @@ mod tests {
         assert_eq!(
             Chain::new(vec![]).get(&salt()).unwrap_err().to_string(),
             "no secret `sales/customer-salt`; looked in: nowhere: the manifest's \
-             `credentials:` block is empty\nput it in one of these; \
-             `glovebox secret set sales/customer-salt` puts it in the keyring"
+             `credentials:` block is empty"
         );
     }
 

@@ -59,6 +59,10 @@ pub fn variable(name: &SecretName) -> String {
 }
 
 impl CredentialStore for Environment {
+    fn remedy(&self, name: &SecretName) -> Option<String> {
+        Some(format!("set {} for this process", variable(name)))
+    }
+
     fn place(&self, name: &SecretName) -> String {
         let variable = variable(name);
         let empty = (self.lookup)(&variable)

@@ -43,6 +43,14 @@ impl Files {
 }
 
 impl CredentialStore for Files {
+    fn remedy(&self, name: &SecretName) -> Option<String> {
+        let path = self.folder.join(name.as_str());
+        Some(format!(
+            "write it into {}, for its owner alone",
+            path.display()
+        ))
+    }
+
     fn place(&self, name: &SecretName) -> String {
         let candidates = self.candidates(name);
         let there = |path: &&PathBuf| path.is_file();

@@ -227,6 +227,12 @@ impl Default for Keyring {
 }
 
 impl CredentialStore for Keyring {
+    fn remedy(&self, name: &SecretName) -> Option<String> {
+        Some(format!(
+            "`glovebox secret set {name}` puts it in the keyring"
+        ))
+    }
+
     fn place(&self, name: &SecretName) -> String {
         let service = &self.service;
         match self.opened() {

@@ -26,7 +26,12 @@ pub struct ArmedStep<'p> {
     pub keyed: Vec<Order>,
     /// Those that cost enough a value to be worth a warning.
     pub costly: Vec<(Method, Duration)>,
+    /// The secrets of its keys that are short enough to be tried out, by their names.
+    pub short: Vec<String>,
 }
+
+/// Bytes of a key that nobody can try out: 128 bits, if they are random.
+pub const LONG_ENOUGH: usize = 16;
 
 /// A keyed mask that a plugin may order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,10 +177,15 @@ fn arm_step<'p>(
     toolbox: &dyn Toolbox,
 ) -> Result<ArmedStep<'p>, Vec<Diagnostic>> {
     let mut problems = Vec::new();
-    let mut secrets = Vec::new();
+    let (mut secrets, mut short) = (Vec::new(), Vec::new());
     for key in &step.keys {
         match toolbox.secret(&stores(manifest), &key.secret) {
-            Ok(secret) => secrets.push((key.name.value.clone(), secret)),
+            Ok(secret) => {
+                if secret.expose().len() < LONG_ENOUGH {
+                    short.push(key.secret.value.to_string());
+                }
+                secrets.push((key.name.value.clone(), secret));
+            }
             Err(error) => problems.push(missing(key.secret.span.clone(), &error)),
         }
     }
@@ -200,6 +210,7 @@ fn arm_step<'p>(
         keys,
         keyed,
         costly,
+        short,
     })
 }
 
@@ -212,10 +223,10 @@ fn rehearse(step: &PlannedStep, keys: &dyn KeyRing) -> Result<Vec<Order>, String
     let mut instance = step
         .plugin
         .open(&step.config, &step.grants)
-        .map_err(|e| e.to_string())?;
+        .map_err(|e| e.in_full())?;
     let answer = instance
         .apply(&empty)
-        .map_err(|e| format!("tried on a batch without rows, {e}"))?;
+        .map_err(|e| format!("tried on a batch without rows, {}", e.in_full()))?;
     let Answer::Masked(masked) = answer else {
         return Ok(Vec::new());
     };

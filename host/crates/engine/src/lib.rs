@@ -8,6 +8,7 @@ mod error;
 pub mod guard;
 mod identity;
 pub mod manifest;
+mod options;
 mod parts;
 pub mod plan;
 mod preview;

@@ -62,6 +62,18 @@ pub struct PlannedStep {
     pub lost_time: Duration,
 }
 
+impl PlannedStep {
+    /// What reports call its plugin: a standard one says its name and version, and of a file counts
+    /// what the manifest calls it.
+    pub fn title(&self) -> String {
+        let about = self.plugin.about();
+        match self.standard {
+            true => format!("{} {}", about.name, about.version),
+            false => self.plugin.name().to_owned(),
+        }
+    }
+}
+
 /// Opens every plugin once and follows the columns through the steps.
 ///
 /// # Errors
@@ -80,6 +92,12 @@ pub fn plan(manifest: &Manifest, toolbox: &dyn Toolbox) -> Result<Plan, Vec<Diag
     let mut schema = source.clone();
     let mut steps = Vec::with_capacity(manifest.steps.len());
     for step in &manifest.steps {
+        let strange = strange_options(step, toolbox);
+        if !strange.is_empty() {
+            problems.extend(strange);
+            schema = as_granted(step, schema);
+            continue;
+        }
         match plan_step(step, &schema, &trusted, &released, toolbox) {
             Ok(planned) => {
                 schema = planned.output.clone();
@@ -147,6 +165,21 @@ fn trusted_keys(
     }
 }
 
+/// Options that a standard plugin does not have, found by the schema that it carries, before it is
+/// opened: its own words name no other.
+fn strange_options(step: &model::Step, toolbox: &dyn Toolbox) -> Vec<Diagnostic> {
+    let PluginRef::Standard(name) = &step.plugin.value else {
+        return Vec::new();
+    };
+    match toolbox.plugin(&step.plugin, &step.limits) {
+        Ok(plugin) if plugin.world() == step.world => {
+            crate::options::unknown(name, &step.with, &plugin.about().config_schema)
+        }
+        // What is wrong there is said when it is opened.
+        _ => Vec::new(),
+    }
+}
+
 fn plan_step(
     step: &model::Step,
     input: &Schema,
@@ -161,7 +194,7 @@ fn plan_step(
     } else {
         toolbox.signed_plugin(&step.plugin, &step.limits, trusted)
     }
-    .map_err(|e| at_plugin(e.to_string()))?;
+    .map_err(|e| at_plugin(e.in_full()))?;
     if plugin.world() != step.world {
         return Err(Box::new(
             at_plugin(format!(
@@ -177,15 +210,8 @@ fn plan_step(
     let (grants, inputs) = grants(step, input)?;
     let config = step.with.value.to_string();
     let instance = plugin.open(&config, &grants).map_err(|error| match error {
-        PluginError::Config { path, message, .. } => Diagnostic::error(
-            step.with.span_of(&path),
-            format!(
-                "{} refuses its `with:`: {message}",
-                plugin_name(&step.plugin)
-            ),
-        )
-        .help(manual(&step.plugin)),
-        other => at_plugin(other.to_string()),
+        PluginError::Config { path, message, .. } => refused(step, &path, &message),
+        other => at_plugin(other.in_full()),
     })?;
     let announced = instance.announced().clone();
     let (guarded, unguarded) = guards(step, &grants, &announced, released)?;
@@ -206,6 +232,28 @@ fn plan_step(
         output,
         lost_time: step.limits.lost_time,
     })
+}
+
+/// The plugin refuses its `with:` block. What one from a file says of it is for its author; where it
+/// points is the manifest's own text.
+fn refused(step: &model::Step, path: &str, message: &str) -> Diagnostic {
+    let name = plugin_name(&step.plugin);
+    let place = step.with.span_of(path);
+    match &step.plugin.value {
+        PluginRef::Standard(plugin) => {
+            Diagnostic::error(place, format!("{name} refuses its `with:`: {message}"))
+                .help(format!("`glovebox plugin list {plugin}` shows its options"))
+        }
+        PluginRef::File { path, .. } => {
+            let path = path.display();
+            Diagnostic::error(place, format!("{name} refuses its `with:`"))
+                .label("refused here")
+                .help(format!("`glovebox plugin list {path}` shows its options"))
+                .note(format!(
+                    "`glovebox plugin check {path} --with '{{ … }}'` shows what it says of them, in its own words"
+                ))
+        }
+    }
 }
 
 /// The step's columns as fields, and where they stand in its input.
@@ -408,17 +456,5 @@ fn plugin_name(plugin: &PluginRef) -> String {
     match plugin {
         PluginRef::Standard(name) => format!("`{name}`"),
         PluginRef::File { path, .. } => format!("`{}`", path.display()),
-    }
-}
-
-fn manual(plugin: &PluginRef) -> String {
-    match plugin {
-        PluginRef::Standard(name) => format!("`glovebox plugin list {name}` shows its options"),
-        PluginRef::File { path, .. } => {
-            format!(
-                "`glovebox plugin list {}` shows its options",
-                path.display()
-            )
-        }
     }
 }

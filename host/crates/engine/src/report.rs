@@ -27,21 +27,18 @@ impl Ledger {
         let steps = run
             .steps
             .iter()
-            .map(|step| {
-                let about = step.planned.plugin.about();
-                StepReport {
-                    name: step.planned.name.to_string(),
-                    plugin: format!("{} {}", about.name, about.version),
-                    sha256: step.planned.plugin.sha256().to_owned(),
-                    signed_by: step.planned.signed_by.as_ref().map(|s| s.key.clone()),
-                    unguarded: step
-                        .planned
-                        .unguarded
-                        .iter()
-                        .map(|c| c.to_string())
-                        .collect(),
-                    ..StepReport::default()
-                }
+            .map(|step| StepReport {
+                name: step.planned.name.to_string(),
+                plugin: step.planned.title(),
+                sha256: step.planned.plugin.sha256().to_owned(),
+                signed_by: step.planned.signed_by.as_ref().map(|s| s.key.clone()),
+                unguarded: step
+                    .planned
+                    .unguarded
+                    .iter()
+                    .map(|c| c.to_string())
+                    .collect(),
+                ..StepReport::default()
             })
             .collect();
         Ledger {
@@ -75,10 +72,6 @@ impl Ledger {
         }
         for (fault, count) in &summary.faults {
             *self.report.faults.entry(fault.clone()).or_default() += count;
-        }
-        for (fault, place) in &summary.places {
-            let places = &mut self.report.fault_places;
-            places.entry(fault.clone()).or_insert_with(|| place.clone());
         }
         self.count(&summary.rules);
     }

@@ -3,7 +3,7 @@
 //!
 //! Owns the only place where a plugin's word changes a row; refuses to change what was not granted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow_array::{
@@ -62,16 +62,25 @@ fn findings_resolved(
     let Announced::Rules(rules) = &step.planned.announced else {
         return Ok(unchanged(batch));
     };
-    let mut by_row: BTreeMap<u32, Vec<Violation>> = BTreeMap::new();
+    // Each rule once a row, in the order in which they were announced: how often a guest finds one,
+    // and in which order, would say more than the contract lets it.
+    let mut broken: BTreeMap<usize, BTreeSet<u32>> = BTreeMap::new();
     for finding in findings {
-        let Some(rule) = rules.get(finding.rule) else {
+        broken
+            .entry(finding.rule)
+            .or_default()
+            .extend(&finding.rows);
+    }
+    let mut by_row: BTreeMap<u32, Vec<Violation>> = BTreeMap::new();
+    for (rule, rows) in broken {
+        let Some(rule) = rules.get(rule) else {
             continue;
         };
         let column = rule
             .column
             .and_then(|c| step.planned.grants.fields.get(c))
             .map(|f| Arc::clone(&f.name));
-        for &row in &finding.rows {
+        for row in rows {
             by_row.entry(row).or_default().push(Violation {
                 step: Arc::clone(&step.planned.name),
                 column: column.clone(),
@@ -121,7 +130,6 @@ fn left_personal(step: &ArmedStep<'_>, masked: &[Masked]) -> Option<Fault> {
         kind: FaultKind::Breach,
         what: format!("left the personal column `{}` as it was", left.name),
         remedy: "a masker must mask every personal column of its `masks:`".into(),
-        frames: Vec::new(),
     })
 }
 
@@ -134,7 +142,6 @@ fn not_keyed(step: &ArmedStep<'_>, column: &str, what: &str) -> Fault {
         kind: FaultKind::Breach,
         what: format!("ordered a keyed mask of column `{column}` {what}"),
         remedy: "nothing that it returned was used; report it to the plugin's author".into(),
-        frames: Vec::new(),
     }
 }
 

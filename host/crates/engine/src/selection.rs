@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow_array::BooleanArray;
 use arrow_schema::ArrowError;
+use glovebox_core::shown::printable;
 use glovebox_core::{Chunk, Decoded, Identity, Mark, Source};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -271,6 +272,7 @@ impl Selection {
                 return Err(RerunError::Elsewhere {
                     place: self.place.clone(),
                     row: *row,
+                    // A list comes from outside.
                     then: named.map_or_else(one, |(name, ..)| printable(name)),
                     now: file.map_or_else(one, str::to_owned),
                 });
@@ -287,12 +289,6 @@ impl Selection {
             self.place
         )
     }
-}
-
-/// A list comes from outside, and what it calls a file must not write on a terminal.
-fn printable(name: &str) -> String {
-    let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    name.chars().map(clean).collect()
 }
 
 /// What rows a run's plan is for; none is all.

@@ -29,8 +29,6 @@ pub(crate) struct Tally {
     pub(crate) filtered: u64,
     pub(crate) rejects: Vec<Reject>,
     pub(crate) faults: BTreeMap<String, u64>,
-    /// Where the first of each happened.
-    pub(crate) places: BTreeMap<String, String>,
     pub(crate) time: Duration,
 }
 
@@ -122,11 +120,6 @@ impl<'p> Stage<'p> {
 
     fn record(&self, fault: &Fault, cost: Duration, tally: &mut Tally) -> Result<(), RunError> {
         *tally.faults.entry(fault.to_string()).or_default() += 1;
-        // The first of a kind only: which function a guest fails in may depend on the row.
-        if let Some(frame) = fault.frames.first() {
-            let place = tally.places.entry(fault.to_string());
-            place.or_insert_with(|| frame.to_string());
-        }
         let nanos = u64::try_from(cost.as_nanos()).unwrap_or(u64::MAX);
         let before = self.lost.fetch_add(nanos, Ordering::Relaxed);
         let limit = self.step.planned.lost_time;

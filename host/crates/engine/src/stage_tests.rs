@@ -147,6 +147,7 @@ fn armed(planned: &PlannedStep) -> ArmedStep<'_> {
         keys: Arc::new(NoKeys),
         keyed: Vec::new(),
         costly: Vec::new(),
+        short: Vec::new(),
     }
 }
 
@@ -171,7 +172,6 @@ fn trap() -> Fault {
         kind: FaultKind::Trap,
         what: "panicked".into(),
         remedy: "look".into(),
-        frames: Vec::new(),
     }
 }
 

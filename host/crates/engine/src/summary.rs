@@ -21,9 +21,6 @@ pub(crate) struct Summary {
     /// Contained faults, and how often.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) faults: BTreeMap<String, u64>,
-    /// Where the first of each happened.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) places: BTreeMap<String, String>,
 }
 
 /// What one step did.
@@ -86,15 +83,10 @@ impl Summary {
         for (fault, count) in tallies.iter().flat_map(|t| &t.faults) {
             *faults.entry(fault.clone()).or_default() += count;
         }
-        let mut places = BTreeMap::new();
-        for (fault, place) in tallies.iter().flat_map(|t| &t.places) {
-            places.entry(fault.clone()).or_insert_with(|| place.clone());
-        }
         Summary {
             steps,
             rules: broken(rejects),
             faults,
-            places,
         }
     }
 

@@ -5,14 +5,14 @@
 
 use std::sync::Arc;
 
+use glovebox_core::shown::{printable, short_name};
 use glovebox_core::{About, Grants, Instance, Limits, Plugin, PluginError, World};
 use sha2::{Digest, Sha256};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, InstancePre};
 
-use crate::fault::printable;
 use crate::instance::Opened;
-use crate::sandbox::Shared;
+use crate::sandbox::{Audience, Shared};
 use crate::state::State;
 use crate::words::Words;
 
@@ -89,7 +89,7 @@ impl Compiled {
         let pre = shared
             .linker
             .instantiate_pre(&component)
-            .map_err(|e| misfit(name, &e))?;
+            .map_err(|e| misfit(&shared, name, &e))?;
         let inner = Arc::new(Inner {
             shared,
             name: name.to_owned(),
@@ -169,8 +169,7 @@ pub(crate) fn compile(shared: &Shared, bytes: &[u8], sha256: &str) -> Result<Com
         return Ok(component);
     }
     let component = Component::from_binary(&shared.engine, bytes)
-        // The text names what the bytes break; a plugin's bytes hold no cell.
-        .map_err(|e| format!("is not a valid component: {}", quoted(&e)))?;
+        .map_err(|e| format!("is not a valid component{}", quoted(shared, &e)))?;
     if let Some(cache) = cache {
         cache.put(&component, sha256);
     }
@@ -178,19 +177,23 @@ pub(crate) fn compile(shared: &Shared, bytes: &[u8], sha256: &str) -> Result<Com
 }
 
 /// A component whose imports or exports are not those of the contract.
-pub(crate) fn misfit(plugin: &str, error: &wasmtime::Error) -> PluginError {
+pub(crate) fn misfit(shared: &Shared, plugin: &str, error: &wasmtime::Error) -> PluginError {
     PluginError::Refused {
         plugin: plugin.to_owned(),
         problem: format!(
-            "does not fit contract {CONTRACT}, whose version it names: {}; {REBUILD}",
-            quoted(error)
+            "does not fit contract {CONTRACT}, whose version it names{}; {REBUILD}",
+            quoted(shared, error)
         ),
     }
 }
 
-/// What wasmtime says of a component. It quotes names of the component's, which can be anything.
-fn quoted(error: &wasmtime::Error) -> String {
-    let text = printable(&format!("{error:#}"));
+/// What wasmtime says of a component. It quotes names of the component's, which can be anything, so
+/// it is for authors.
+fn quoted(shared: &Shared, error: &wasmtime::Error) -> String {
+    if shared.audience == Audience::Runs {
+        return " (`glovebox plugin check` says where)".into();
+    }
+    let text = printable(&format!(": {error:#}"));
     text.chars().take(LONGEST_QUOTE).collect()
 }
 
@@ -212,10 +215,13 @@ pub(crate) fn judge(import: &str) -> Result<&'static str, String> {
     let empty = EMPTY_WASI.iter().find(|(w, _)| import.starts_with(w));
     match empty.filter(|_| import.contains("@0.2.")) {
         Some((_, why)) => Ok(why),
-        None => Err(format!(
-            "imports `{}`, which no plugin is given; a plugin may import glovebox:plugin/log and an empty WASI 0.2 only",
-            printable(import)
-        )),
+        None => {
+            let named = short_name(import).map(|name| format!("`{name}`"));
+            Err(format!(
+                "imports {}, which no plugin is given; a plugin may import glovebox:plugin/log and an empty WASI 0.2 only",
+                named.as_deref().unwrap_or("what is no interface's name")
+            ))
+        }
     }
 }
 
@@ -225,7 +231,7 @@ fn check_version(interface: &str) -> Result<&str, String> {
         Some((name, CONTRACT)) => Ok(name),
         Some((_, version)) => Err(format!(
             "was built for contract {}, and {speaks}",
-            printable(version)
+            short_name(version).unwrap_or("of no version")
         )),
         None => Err(format!("names no version of the contract, and {speaks}")),
     }

@@ -10,7 +10,6 @@ use wasmtime::component::ResourceTableError;
 use wasmtime_wasi::I32Exit;
 
 use crate::state::{HANDLES, Refused, State};
-use crate::trace;
 
 /// What a plugin was doing when it failed, for messages.
 #[derive(Debug, Clone, Copy)]
@@ -19,8 +18,6 @@ pub(crate) struct During<'a> {
     /// `starting`, `open`, `apply` and so on.
     pub(crate) call: &'static str,
     pub(crate) limits: &'a Limits,
-    /// The most frames of a backtrace that a fault may hold.
-    pub(crate) frames: usize,
 }
 
 impl During<'_> {
@@ -35,13 +32,6 @@ impl During<'_> {
 
     /// What came of a call that did not return.
     pub(crate) fn stopped(&self, error: &wasmtime::Error, state: &State) -> Fault {
-        Fault {
-            frames: trace::frames(error, self.frames),
-            ..self.cause(error, state)
-        }
-    }
-
-    fn cause(&self, error: &wasmtime::Error, state: &State) -> Fault {
         let call = self.call;
         if let (Some(refused), false) = (state.meter.refused, is_interrupt(error)) {
             return self.refused(refused);
@@ -132,16 +122,8 @@ impl During<'_> {
             kind,
             what,
             remedy,
-            frames: Vec::new(),
         }
     }
-}
-
-/// The text without control characters, which could write on an operator's terminal.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
 }
 
 fn is_interrupt(error: &wasmtime::Error) -> bool {

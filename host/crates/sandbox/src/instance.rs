@@ -56,7 +56,13 @@ impl Guest {
             timers.block_on(async { tokio::time::timeout(limit + GRACE, enter(store)).await });
         match outcome {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(self.during(call).stopped(&error, self.store.data())),
+            Ok(Err(error)) => {
+                let state = self.store.data();
+                if let Some(words) = &state.words {
+                    words.trace(trace::frames(&error));
+                }
+                Err(self.during(call).stopped(&error, state))
+            }
             Err(_) => Err(self.during(call).late()),
         }
     }
@@ -67,10 +73,6 @@ impl Guest {
             plugin: &self.plugin.name,
             call,
             limits: &self.plugin.limits,
-            frames: match self.store.data().words {
-                Some(_) => trace::AUTHORS,
-                None => trace::RUNS,
-            },
         }
     }
 

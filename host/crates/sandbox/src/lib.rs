@@ -18,5 +18,6 @@ mod words;
 pub use cache::CacheError;
 pub use component::{CONTRACT, is_component};
 pub use sandbox::{Sandbox, SandboxError, config};
+pub use trace::Frame;
 pub use watch::{Import, Parts, Sitting, Watched, Workbench};
 pub use words::{Line, Voice, Words};

@@ -29,8 +29,18 @@ pub struct Sandbox {
     shared: Arc<Shared>,
 }
 
+/// Who hears of a component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// Operators: no backtrace is captured, and none of the component's own words is repeated.
+    Runs,
+    /// Its authors.
+    Authors,
+}
+
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
+    pub(crate) audience: Audience,
     pub(crate) linker: Linker<State>,
     pub(crate) cache: Option<Cache>,
     /// Drives the timeouts around calls; guest code runs on the caller's thread.
@@ -57,7 +67,7 @@ impl Sandbox {
     /// When the engine or its timers cannot start. A cache that cannot be used is no error: it
     /// is said in the log, and components are compiled.
     pub fn new(cache: Option<PathBuf>) -> Result<Self, SandboxError> {
-        let shared = Arc::new(Shared::start(cache, WasmBacktraceDetails::Disable)?);
+        let shared = Arc::new(Shared::start(cache, Audience::Runs)?);
         Ok(Sandbox { shared })
     }
 
@@ -100,12 +110,10 @@ impl Sandbox {
 }
 
 impl Shared {
-    /// Starts the engine, with or without reading the debug information of components.
-    pub(crate) fn start(
-        cache: Option<PathBuf>,
-        details: WasmBacktraceDetails,
-    ) -> Result<Self, SandboxError> {
-        let engine = Engine::new(&configured(details))
+    /// Starts the engine. For authors it captures backtraces and reads the debug information of
+    /// components.
+    pub(crate) fn start(cache: Option<PathBuf>, audience: Audience) -> Result<Self, SandboxError> {
+        let engine = Engine::new(&configured(audience))
             .map_err(|e| SandboxError::Engine(format!("{e:#}")))?;
         let linker = v0_1::linker(&engine).map_err(|e| SandboxError::Engine(format!("{e:#}")))?;
         let timers = tokio::runtime::Builder::new_multi_thread()
@@ -124,6 +132,7 @@ impl Shared {
         let ticker = Ticker::start(&engine).map_err(SandboxError::Timers)?;
         Ok(Shared {
             engine,
+            audience,
             linker,
             cache,
             timers,
@@ -135,10 +144,17 @@ impl Shared {
 /// The engine's configuration: which proposals guests may use, and how they are compiled. For tests
 /// that run other WebAssembly under it.
 pub fn config() -> Config {
-    configured(WasmBacktraceDetails::Disable)
+    configured(Audience::Runs)
 }
 
-fn configured(details: WasmBacktraceDetails) -> Config {
+fn configured(audience: Audience) -> Config {
+    let (details, frames) = match audience {
+        Audience::Runs => (WasmBacktraceDetails::Disable, None),
+        Audience::Authors => (
+            WasmBacktraceDetails::Enable,
+            NonZeroUsize::new(trace::CAPTURED),
+        ),
+    };
     let mut config = Config::new();
     config
         .cranelift_opt_level(OptLevel::Speed)
@@ -147,7 +163,7 @@ fn configured(details: WasmBacktraceDetails) -> Config {
         .async_stack_size(FIBER_STACK)
         // Said here, because the default is to ask the environment.
         .wasm_backtrace_details(details)
-        .wasm_backtrace_max_frames(NonZeroUsize::new(trace::CAPTURED))
+        .wasm_backtrace_max_frames(frames)
         // The same input must give the same output, on any machine.
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)

@@ -1,34 +1,53 @@
-//! From wasmtime's backtrace to the few frames that a fault may hold.
+//! From wasmtime's backtrace to the few frames that an author is shown.
 //!
 //! Owns their bounds; refuses the frames of a panic's own machinery, control characters, and names
-//! without end.
+//! without end. A run has no frames: which functions call each other a guest may choose by a cell.
 
-use glovebox_core::Frame;
+use std::fmt;
+
+use glovebox_core::shown::printable;
 use wasmtime::{FrameInfo, WasmBacktrace};
-
-use crate::fault::printable;
 
 /// The most frames that are captured; those of a panic's machinery are among them.
 pub(crate) const CAPTURED: usize = 40;
 /// The most frames that authors are shown.
-pub(crate) const AUTHORS: usize = 20;
-/// The frames that a run is shown. A name is written in the component, so it holds no cell; but a
-/// guest could choose by its cells which functions call each other, and twenty names spell a cell.
-pub(crate) const RUNS: usize = 1;
+const SHOWN: usize = 20;
 
 /// The most characters of a function's name.
 const LONGEST_NAME: usize = 160;
 /// The most characters of a file's path; its end is kept.
 const LONGEST_PATH: usize = 160;
 
-/// Where the guest was, innermost first: at most so many frames, without those that any panic has.
-pub(crate) fn frames(error: &wasmtime::Error, most: usize) -> Vec<Frame> {
+/// A place in guest code, by the names that the component itself bears.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// The function.
+    pub function: String,
+    /// The source file, where the component has debug information.
+    pub file: Option<String>,
+    /// The line in that file, counted from 1.
+    pub line: Option<u32>,
+}
+
+impl fmt::Display for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.function)?;
+        match (&self.file, self.line) {
+            (Some(file), Some(line)) => write!(f, " at {file}:{line}"),
+            (Some(file), None) => write!(f, " in {file}"),
+            (None, _) => Ok(()),
+        }
+    }
+}
+
+/// Where the guest was, innermost first, without the frames that any panic has.
+pub(crate) fn frames(error: &wasmtime::Error) -> Vec<Frame> {
     let Some(trace) = error.downcast_ref::<WasmBacktrace>() else {
         return Vec::new();
     };
     let frames: Vec<Frame> = trace.frames().iter().flat_map(symbols).collect();
     let own = frames.iter().position(|f| !is_machinery(f)).unwrap_or(0);
-    frames.into_iter().skip(own).take(most).collect()
+    frames.into_iter().skip(own).take(SHOWN).collect()
 }
 
 /// One frame of the machine is several of the source where functions were inlined.

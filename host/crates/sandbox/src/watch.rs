@@ -8,15 +8,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use glovebox_core::shown::printable;
 use glovebox_core::{
     About, Announced, Answer, Batch, Fault, Grants, Instance, Limits, Plugin, PluginError, World,
 };
-use wasmtime::WasmBacktraceDetails;
 
 use crate::component::{Compiled, compile, digest, judge};
-use crate::fault::printable;
 use crate::instance::Opened;
-use crate::sandbox::{SandboxError, Shared};
+use crate::sandbox::{Audience, SandboxError, Shared};
 use crate::words::Words;
 
 /// Compiles plugins for their authors to watch.
@@ -51,7 +50,7 @@ impl Workbench {
     /// # Errors
     /// As [`Sandbox::new`](crate::Sandbox::new).
     pub fn new(cache: Option<PathBuf>) -> Result<Self, SandboxError> {
-        let shared = Shared::start(cache, WasmBacktraceDetails::Enable)?;
+        let shared = Shared::start(cache, Audience::Authors)?;
         Ok(Workbench {
             shared: Arc::new(shared),
         })
@@ -135,7 +134,7 @@ impl Sitting {
     /// Judges a batch.
     ///
     /// # Errors
-    /// A fault, with the guest's backtrace.
+    /// A fault; the guest's backtrace is in the words.
     pub fn apply(&mut self, batch: &Batch) -> Result<Answer, Fault> {
         self.0.apply(batch)
     }

@@ -1,4 +1,5 @@
-//! What a guest writes while an author watches: its log lines, standard output, standard error.
+//! What a guest says while an author watches: its log lines, standard output, standard error, and
+//! the names of the functions that it failed in.
 //!
 //! Owns the cap and the cleaning. A run has none of this, because what a guest writes may hold
 //! cells: only a [`Workbench`](crate::Workbench) hands these words to instances.
@@ -9,12 +10,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use glovebox_core::shown::printable;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError};
 
-use crate::fault::printable;
+use crate::trace::Frame;
 
 /// Bytes that are kept until they are taken, of the log and of each stream; the rest is dropped,
 /// and a flood on one leaves room for a panic's message on another.
@@ -50,12 +52,20 @@ struct Kept {
     /// Bytes of the log, standard output and standard error.
     bytes: [usize; 3],
     cut: bool,
+    /// Where the last fault was.
+    frames: Vec<Frame>,
 }
 
 impl Words {
     /// The lines since the last call, and whether there were more than are kept.
     pub fn take(&self) -> (Vec<Line>, bool) {
-        let kept = std::mem::take(&mut *self.kept());
+        let mut kept = self.kept();
+        let frames = std::mem::take(&mut kept.frames);
+        let fresh = Kept {
+            frames,
+            ..Kept::default()
+        };
+        let kept = std::mem::replace(&mut *kept, fresh);
         let mut lines = Vec::new();
         for (voice, bytes) in kept.pieces {
             let text = String::from_utf8_lossy(&bytes);
@@ -65,6 +75,16 @@ impl Words {
             }));
         }
         (lines, kept.cut)
+    }
+
+    /// Where guest code was in the last fault since the last call, innermost first.
+    pub fn take_frames(&self) -> Vec<Frame> {
+        std::mem::take(&mut self.kept().frames)
+    }
+
+    /// Takes note of where a fault was.
+    pub(crate) fn trace(&self, frames: Vec<Frame>) {
+        self.kept().frames = frames;
     }
 
     /// Adds what was written, as far as there is room.

@@ -103,13 +103,7 @@ pub(crate) fn write(
     let schema = Arc::new(Schema {
         fields: columns
             .iter()
-            .map(|c| Field {
-                name: c.name.as_str().into(),
-                data_type: c.data_type,
-                nullable: true,
-                personal: false,
-                native: None,
-            })
+            .map(|c| Field::new(c.name.as_str(), c.data_type))
             .collect(),
     });
     let place = "the response".to_owned();

@@ -9,6 +9,7 @@ use poem::{Endpoint, IntoResponse, Request, Response, Result};
 
 use super::sight::Sight;
 use crate::api::access::Caller;
+use crate::api::examine::told;
 use crate::api::openapi::Described;
 use crate::api::problem::Problem;
 use crate::api::state::Api;
@@ -24,7 +25,8 @@ impl Endpoint for Alive {
     }
 }
 
-/// `GET /readyz`: the catalog and every dataset answer, and the audit log takes records.
+/// `GET /readyz`: the catalog answers, the audit log takes records, and every dataset's table is what
+/// is declared. Why not stands in the log: an anonymous caller is told no names.
 pub(crate) struct Ready(pub(crate) Arc<Api>);
 
 impl Endpoint for Ready {
@@ -37,8 +39,12 @@ impl Endpoint for Ready {
         }
         self.0.audit.ready().map_err(Problem::from)?;
         for dataset in &self.0.datasets {
-            if let Err(error) = dataset.reader.ready().await {
-                tracing::warn!(dataset = dataset.config.name, %error, "not ready");
+            let problem = match dataset.reader.examine(&dataset.config.table).await {
+                Ok(differences) => differences.first().map(|d| told(&dataset.config, d).1),
+                Err(error) => Some(error.to_string()),
+            };
+            if let Some(problem) = problem {
+                tracing::warn!(dataset = dataset.config.name, problem, "not ready");
                 return Err(Problem::unavailable().retry_after(5).into());
             }
         }

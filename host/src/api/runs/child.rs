@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use glovebox_catalog::{Beat, Run, RunMode};
+use glovebox_core::shown::is_invisible;
 use tokio::runtime::Handle;
 
 use super::super::audit::{Action, Event, NotRecorded, Outcome};
@@ -273,7 +274,7 @@ fn problem(said: String) -> String {
         "" => "it failed and did not say why".into(),
         text => text
             .chars()
-            .filter(|c| *c == '\n' || !c.is_control())
+            .filter(|c| *c == '\n' || !(c.is_control() || is_invisible(*c)))
             .collect(),
     }
 }

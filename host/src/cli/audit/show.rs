@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use anyhow::ensure;
 use glovebox_audit as audit;
 use glovebox_audit::{Entry, Outcome, Wanted, When};
+use glovebox_core::shown::printable;
 use glovebox_engine::manifest::closest;
 
 use crate::cli::Exit;
@@ -90,7 +91,7 @@ impl Show {
         match closest(user, users.iter().map(String::as_str)) {
             Some(near) => eprintln!(
                 "note: no record is of a user of that name; did you mean `{}`?",
-                clean(near)
+                printable(near)
             ),
             None => eprintln!("note: no record is of a user of that name"),
         }
@@ -135,20 +136,13 @@ fn user(text: &str) -> Result<String, String> {
     }
     Ok(text.to_owned())
 }
-
-/// What a name holds may have come from outside.
-fn clean(text: &str) -> String {
-    let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    text.chars().map(clean).collect()
-}
-
 fn words(entry: &Entry) -> String {
     let mut words = format!(
         "{} {:>6} {} {}",
         entry.time, entry.sequence, entry.action, entry.outcome
     );
     let mut add = |name: &str, value: &str| {
-        words += &format!(" {name}={}", clean(value));
+        words += &format!(" {name}={}", printable(value));
     };
     for (name, value) in [
         ("user", &entry.user),

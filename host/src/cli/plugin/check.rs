@@ -5,7 +5,7 @@
 use glovebox_sandbox::{Parts, Watched};
 use serde_json::{Value, json};
 
-use super::super::Exit;
+use super::super::{Exit, say};
 use super::subject::{self, Subject};
 use crate::examine::exam::{self, Findings, Tried};
 use crate::examine::specimen::{self, Setting, Wanted};
@@ -128,9 +128,10 @@ fn examination(setting: &Setting, findings: &Findings) {
     );
     if findings.sound() {
         println!(
-            "cost     {:.1} ns a row at 8,192 rows a call; {:.1} µs a call with one row",
+            "cost     {:.1} ns a row at 8,192 rows a call; {:.1} µs a call with one row{}",
             findings.row_nanos,
-            findings.call.as_secs_f64() * 1e6
+            findings.call.as_secs_f64() * 1e6,
+            say::DEBUG_BUILD
         );
         println!(
             "suggested, with room above what was seen here:\n  {}",

@@ -3,8 +3,9 @@
 //! Refuses to call a signature good: which keys are trusted stands in a manifest.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use glovebox_core::Limits;
+use glovebox_core::{Limits, Plugin};
 use glovebox_engine::Toolbox;
 use glovebox_engine::manifest::model::PluginRef;
 use glovebox_engine::manifest::pin;
@@ -35,7 +36,7 @@ fn all(composed: &Composed) -> anyhow::Result<Exit> {
     let mut plugins = Vec::new();
     for name in composed.standard_plugins() {
         let reference = PluginRef::Standard(name.to_owned());
-        plugins.push(composed.plugin(&reference, &Limits::default())?);
+        plugins.push(load(composed, &reference)?);
     }
     plugins.sort_by_key(|p| (p.world() as u8, p.about().name.clone()));
     for plugin in plugins {
@@ -50,6 +51,11 @@ fn all(composed: &Composed) -> anyhow::Result<Exit> {
     }
     println!("\n`glovebox plugin list NAME` shows a manual.");
     Ok(Exit::Done)
+}
+
+fn load(composed: &Composed, plugin: &PluginRef) -> anyhow::Result<Arc<dyn Plugin>> {
+    let loaded = composed.plugin(plugin, &Limits::default());
+    loaded.map_err(|error| anyhow::anyhow!(error.in_full()))
 }
 
 fn manual(composed: &Composed, name: &str, json: bool) -> anyhow::Result<Exit> {
@@ -68,7 +74,7 @@ fn manual(composed: &Composed, name: &str, json: bool) -> anyhow::Result<Exit> {
         );
         return Ok(Exit::Usage);
     };
-    let plugin = composed.plugin(&reference, &Limits::default())?;
+    let plugin = load(composed, &reference)?;
     let about = plugin.about();
     if json {
         println!("{}", about.config_schema);

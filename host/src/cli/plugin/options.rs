@@ -6,6 +6,7 @@
 use std::cell::Cell;
 use std::fmt::Write;
 
+use glovebox_core::shown;
 use serde_json::Value;
 
 /// Blocks within blocks that are shown; references may go in circles.
@@ -195,23 +196,12 @@ fn bare(value: &Value) -> String {
 }
 
 fn printable(text: &str) -> String {
-    let invisible = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
     let lines: Vec<&str> = text
         .lines()
         .map(str::trim)
         .filter(|l| !l.is_empty())
         .collect();
-    lines
-        .join(" ")
-        .chars()
-        .map(|c| {
-            if c.is_control() || invisible(c) {
-                '\u{fffd}'
-            } else {
-                c
-            }
-        })
-        .collect()
+    shown::printable(&lines.join(" "))
 }
 
 #[cfg(test)]

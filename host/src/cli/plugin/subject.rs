@@ -63,11 +63,9 @@ impl Subject {
 
 /// Says on standard error what is wrong, where, and what the guest wrote.
 pub(super) fn show(error: &PluginError, words: &Words) {
-    eprintln!("error: {error}");
-    if let PluginError::Fault(fault) = error {
-        for line in fault::backtrace(fault) {
-            eprintln!("  {line}");
-        }
+    eprintln!("error: {}", error.in_full());
+    for line in fault::backtrace(&words.take_frames()) {
+        eprintln!("  {line}");
     }
     for line in fault::words(words) {
         eprintln!("  {line}");

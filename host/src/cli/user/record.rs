@@ -2,6 +2,8 @@
 //!
 //! Owns its record; refuses whatever was typed but names of users, roles and keys.
 
+use std::os::unix::fs::MetadataExt;
+
 use anyhow::ensure;
 use glovebox_catalog::{Catalog, Name};
 
@@ -9,6 +11,14 @@ use super::Action;
 use crate::api;
 use crate::api::audit::{self, Audit, Event, Outcome};
 use crate::api::config::Config;
+
+/// The system's user: the one who called cannot choose it.
+pub(in crate::cli) fn caller() -> String {
+    match std::fs::metadata("/proc/self") {
+        Ok(process) => format!("uid:{}", process.uid()),
+        Err(_) => "uid:unknown".into(),
+    }
+}
 
 /// What a command does, for the audit log; opened before it is done.
 pub(super) struct Record(Option<(Audit, Event)>);
@@ -54,7 +64,7 @@ impl Record {
             event = event.target(key);
         }
         event.who = Some(audit::Who {
-            id: super::caller(),
+            id: caller(),
             name: "command line".into(),
             by: None,
         });

@@ -115,11 +115,13 @@ pub(super) fn stowaways() -> Vec<Attack> {
         attack("carries_cells_in_findings", "rule", breach),
         attack("carries_cells_in_findings", "rows", breach),
         attack("carries_cells_in_findings", "pattern", Harmless),
+        attack("carries_cells_in_findings", "often", Harmless),
         attack("carries_cells_in_faults", "panic", trap),
         attack("carries_cells_in_faults", "exit", trap),
         attack("carries_cells_in_faults", "address", trap),
         attack("carries_cells_in_faults", "depth", trap),
         attack("carries_cells_in_faults", "error-text", trap),
+        attack("spells_cells_in_faults", "", trap).at_once(),
         attack("copies_another_column", "", Harmless),
     ]
 }

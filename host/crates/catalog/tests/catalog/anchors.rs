@@ -1,8 +1,8 @@
 //! How far audit logs are, in both databases.
 
-use glovebox_catalog::LogAnchor;
+use glovebox_catalog::{Catalog, LogAnchor, Place};
 
-use crate::databases::{NOW, both};
+use crate::databases::{NOW, both, postgres};
 
 fn anchor(log: &str, sequence: u64) -> LogAnchor {
     LogAnchor {
@@ -32,4 +32,30 @@ async fn an_anchor_never_goes_back_but_for_a_log_that_was_restored() {
         catalog.anchor(&anchor("one", 12), NOW + 4).await.unwrap();
         assert_eq!(catalog.anchors().await.unwrap()[0], anchor("one", 12));
     }
+}
+
+#[tokio::test]
+async fn a_probe_finds_out_what_an_opening_would_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("catalog.db");
+    for place in [Place::Sqlite(file.clone()), postgres("catalog_probe")] {
+        assert_eq!(Catalog::probe(&place).await.unwrap(), []);
+        assert!(!file.exists() || std::fs::metadata(&file).unwrap().len() > 0);
+        let catalog = Catalog::open(&place).await.unwrap();
+        catalog.anchor(&anchor("one", 40), NOW).await.unwrap();
+        catalog.close().await;
+        assert_eq!(Catalog::probe(&place).await.unwrap(), [anchor("one", 40)]);
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    let nowhere = Place::Sqlite(folder.path().join("nowhere/catalog.db"));
+    let told = Catalog::probe(&nowhere).await.unwrap_err().to_string();
+    assert!(told.contains("there is no folder"), "{told}");
+    let text = folder.path().join("text.db");
+    std::fs::write(
+        &text,
+        "no database at all, but long enough to look like one",
+    )
+    .unwrap();
+    let told = Catalog::probe(&Place::Sqlite(text)).await.unwrap_err();
+    assert!(told.to_string().contains("no database"), "{told}");
 }

@@ -20,6 +20,7 @@ use crate::formats::Spelling;
 use crate::rows::{Flaw, Flawed};
 
 /// The cells of one column: every `width`-th span from `place` on.
+#[derive(Clone, Copy)]
 pub(super) struct Cells<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) spans: &'a [Span],
@@ -30,11 +31,12 @@ pub(super) struct Cells<'a> {
 impl<'a> Cells<'a> {
     fn iter(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
         let bytes = self.bytes;
-        self.spans
-            .iter()
-            .skip(self.place)
-            .step_by(self.width.max(1))
-            .map(move |span| span.of(bytes))
+        self.spans().map(move |span| span.of(bytes))
+    }
+
+    fn spans(&self) -> impl ExactSizeIterator<Item = &'a Span> + use<'a> {
+        let spans = self.spans.iter().skip(self.place);
+        spans.step_by(self.width.max(1))
     }
 }
 
@@ -44,6 +46,10 @@ pub(super) struct Limits {
     pub(super) empty_is_null: bool,
     /// Other cells that are null.
     pub(super) null: Vec<Vec<u8>>,
+    /// The sign of quotes within which no cell is null, if that is so.
+    pub(super) quoted_is_text: Option<u8>,
+    /// Whether records may lack fields, which are null.
+    pub(super) padded: bool,
     pub(super) max_field: usize,
 }
 
@@ -54,6 +60,16 @@ impl Limits {
             return self.empty_is_null;
         }
         !self.null.is_empty() && self.null.iter().any(|token| token == cell)
+    }
+
+    /// Whether null depends on more than what a cell holds.
+    fn looks_at_places(&self) -> bool {
+        self.quoted_is_text.is_some() || self.padded
+    }
+
+    fn is_null_at(&self, span: Span, bytes: &[u8]) -> bool {
+        span == Span::MISSING
+            || !span.is_quoted(bytes, self.quoted_is_text) && self.is_null(span.of(bytes))
     }
 }
 
@@ -157,8 +173,14 @@ impl Column<'_> {
         flawed: &mut Vec<Flawed>,
         mut take: impl FnMut(Option<&[u8]>) -> Result<(), Flaw>,
     ) {
+        let places = self.limits.looks_at_places();
+        let mut spans = self.cells.spans();
         for (row, cell) in self.cells.iter().enumerate() {
-            let found = if self.limits.is_null(cell) {
+            let null = match places.then(|| spans.next()).flatten() {
+                None => self.limits.is_null(cell),
+                Some(span) => self.limits.is_null_at(*span, self.cells.bytes),
+            };
+            let found = if null {
                 let taken = take(None);
                 if self.nullable {
                     taken

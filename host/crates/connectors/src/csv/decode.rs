@@ -10,8 +10,10 @@ use glovebox_core::{
 };
 
 use super::columns::{Cells, Column, Known, Limits};
+use super::dialect::Dialect;
+use super::encoding;
 use super::layout::{Layout, Layouts, shape};
-use super::options::{Checked, Options};
+use super::options::{Checked, Options, Ragged};
 use super::records::{Records, Span};
 use crate::chunks::too_long;
 use crate::formats::spelling;
@@ -30,7 +32,35 @@ pub(super) struct CsvDecoder {
     batch_rows: usize,
     batch_bytes: usize,
     messages: Messages,
+    ragged: Ragged,
+    wrong_quotes: Violation,
     record_too_long: Violation,
+}
+
+/// What is said of a cell that is no text.
+fn text_problem(options: &Options) -> String {
+    match encoding::foreign(options.encoding) {
+        Some(encoding) => format!("is not {}", encoding.name()),
+        None => "is not UTF-8; if the file is in another encoding, name it, like \
+                 `encoding: windows-1252`"
+            .into(),
+    }
+}
+
+/// What is said of a record whose quotes are wrong.
+fn wrong_quotes(options: &Options) -> Violation {
+    let quote = char::from(options.quote.unwrap_or(b'"'));
+    Violation {
+        step: "source".into(),
+        column: None,
+        rule: "quote".into(),
+        message: format!(
+            "a `{quote}` is left open or stands within a field, or the line may be part of such a \
+             record; where quotes are text write `quote: none`, and `quotes: lenient` reads it all \
+             the same"
+        )
+        .into(),
+    }
 }
 
 impl CsvDecoder {
@@ -52,18 +82,28 @@ impl CsvDecoder {
             limits: Limits {
                 empty_is_null: !empty.is_empty(),
                 null: null.into_iter().map(|t| t.clone().into_bytes()).collect(),
+                quoted_is_text: options.quote.filter(|_| !options.null_quoted),
+                padded: options.ragged.pads(),
                 max_field: options.max_field,
             },
             batch_rows: options.batch_rows.max(1),
             batch_bytes: options.batch_bytes.max(1),
+            ragged: options.ragged,
             messages: Messages::new(schema, options.max_field)
+                .of_text(&text_problem(options))
                 .with_formats(schema, &options.formats),
+            wrong_quotes: wrong_quotes(options),
             record_too_long: too_long(checked.sizes.max_record, checked.sizes.suspect),
         })
     }
 
     fn ragged(&self, expected: usize, found: usize) -> Violation {
-        let message = format!("the record has {found} fields and {expected} are expected");
+        let help = match (found < expected, self.ragged.pads() || self.ragged.cuts()) {
+            (_, true) => "",
+            (true, false) => "; `ragged: pad` fills short records with nulls",
+            (false, false) => "; `ragged: cut` leaves out what is too much",
+        };
+        let message = format!("the record has {found} fields and {expected} are expected{help}");
         self.messages.of_row("ragged", message)
     }
 
@@ -126,7 +166,12 @@ impl Decoder for CsvDecoder {
                 && std::str::from_utf8(&chunk.bytes).is_ok(),
         };
         let first_line = chunk.first_line.unwrap_or(1);
-        let mut records = Records::new(&mut chunk.bytes, self.options.dialect);
+        let most = self.options.sizes.max_record;
+        let dialect = Dialect {
+            blank_rows: layout.fields == 1,
+            ..self.options.dialect
+        };
+        let mut records = Records::new(&mut chunk.bytes, dialect, most);
         let file = self.inputs.name(chunk.part);
         let mut places = Places::new(chunk.first_row, first_line, file);
         // The declared fields of all rows, row by row, in the file's order.
@@ -141,12 +186,19 @@ impl Decoder for CsvDecoder {
                 }
             });
             if let Some(record) = record {
-                let violation = if record.end - record.start > self.options.sizes.max_record {
+                let violation = if record.long {
                     Some(self.record_too_long.clone())
-                } else if record.fields != layout.fields {
-                    Some(self.ragged(layout.fields, record.fields))
-                } else {
+                } else if record.fields == layout.fields {
                     None
+                } else if record.fields == 0 {
+                    Some(self.wrong_quotes.clone())
+                } else if record.fields < layout.fields && self.ragged.pads() {
+                    spans.resize(width + layout.places.len(), Span::MISSING);
+                    None
+                } else if record.fields > layout.fields && self.ragged.cuts() {
+                    None
+                } else {
+                    Some(self.ragged(layout.fields, record.fields))
                 };
                 if let Some(violation) = violation {
                     spans.truncate(width);

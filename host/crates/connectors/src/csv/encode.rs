@@ -8,6 +8,9 @@ use glovebox_core::{Batch, Encoded, Encoder, Payload, Schema, SinkError};
 
 use crate::values::{Values, any, text_bytes};
 
+/// A line of this alone is the end of the data to PostgreSQL, so no cell is written so.
+const END_OF_DATA: &[u8] = b"\\.";
+
 /// How cells are written.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Style {
@@ -27,7 +30,8 @@ impl Style {
                 text.first(),
                 Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r')
             );
-        if !text.is_empty() && !formula && !any(text, |b| self.special(b)) {
+        let plain = !text.is_empty() && !formula && text != END_OF_DATA;
+        if plain && !any(text, |b| self.special(b)) {
             out.extend_from_slice(text);
             return;
         }
@@ -58,11 +62,12 @@ pub(super) struct CsvEncoder {
 
 impl CsvEncoder {
     fn batch(&self, batch: &Batch, out: &mut Vec<u8>) -> Option<()> {
-        let columns: Vec<_> = Values::of(&batch.columns, &self.schema)?
-            .into_iter()
-            .map(|column| (self.is_plain(&column), column))
-            .collect();
+        let columns = Values::of(&batch.columns, &self.schema)?;
         let alone = columns.len() == 1;
+        let columns: Vec<_> = columns
+            .into_iter()
+            .map(|column| (self.is_plain(&column, alone), column))
+            .collect();
         for row in 0..batch.rows() {
             let start = out.len();
             for (plain, column) in &columns {
@@ -95,11 +100,12 @@ impl CsvEncoder {
         Some(())
     }
 
-    /// Whether no cell of the column needs quotes, but for empty ones.
-    fn is_plain(&self, column: &Values<'_>) -> bool {
+    /// Whether no cell of the column, which may be `alone`, needs quotes, but for empty ones.
+    fn is_plain(&self, column: &Values<'_>, alone: bool) -> bool {
         match column {
             Values::Text(text) => {
-                !self.style.escape_formulas && !any(text_bytes(text), |b| self.style.special(b))
+                let special = |b| self.style.special(b) | (alone && b == b'\\');
+                !self.style.escape_formulas && !any(text_bytes(text), special)
             }
             _ => true,
         }
@@ -186,6 +192,13 @@ mod tests {
     #[test]
     fn a_single_null_is_no_blank_line() {
         assert_eq!(encode(PLAIN, &[&[None, Some("x")]]), "\"\"\nx\n");
+    }
+
+    #[test]
+    fn an_end_of_data_is_never_written() {
+        let cells = [Some("\\."), Some("\\.x"), Some("a")];
+        assert_eq!(encode(PLAIN, &[&cells]), "\"\\.\"\n\\.x\na\n");
+        assert_eq!(encode(PLAIN, &[&cells, &[None; 3]]), "\\.,\n\\.x,\na,\n");
     }
 
     #[test]

@@ -1,14 +1,13 @@
 //! Which field of a record is which declared column, found once from the header.
 //!
-//! Owns the errors about a file that lacks what the manifest declares; refuses to show a first
-//! line that may be data.
+//! Owns the ties between the two; what to say of a file that lacks a column is `header`'s.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use glovebox_core::{Schema, SourceError};
+use glovebox_core::{Field, ReadFrom, Schema, SourceError};
 
-use super::records::{Dialect, Records};
+use super::header::Start;
 
 /// The layout of a file's records.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,90 +21,91 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// By the names of the first record.
-    ///
-    /// `first` is that record, or empty when the file is.
-    pub(super) fn by_header(
-        first: &[u8],
-        dialect: Dialect,
-        schema: &Schema,
-        place: &str,
-    ) -> Result<Layout, SourceError> {
-        let names = fields_of(first, dialect);
-        if names.is_empty() {
-            return Err(shape(
-                place,
-                "is empty, not even a header line; check the path, or declare `header: false` \
-                 if a file without rows is right"
-                    .into(),
-            ));
+    /// By the names of the header.
+    pub(super) fn by_header(start: &Start<'_>, schema: &Schema) -> Result<Layout, SourceError> {
+        if start.names.is_empty() {
+            return Err(start.empty());
         }
         let mut missing = Vec::new();
         let mut at = Vec::new();
         for field in &schema.fields {
-            let mut found = names
-                .iter()
-                .enumerate()
-                .filter(|(_, name)| name.as_slice() == field.name.as_bytes())
-                .map(|(i, _)| i);
-            match (found.next(), found.next()) {
-                (Some(_), Some(_)) => {
-                    return Err(shape(
-                        place,
-                        format!(
-                            "the header has two columns named `{}`, and it cannot be told which \
-                             is meant; rename one in the file",
-                            field.name
-                        ),
-                    ));
-                }
-                (Some(i), None) => at.push(i),
-                (None, _) => missing.push(&*field.name),
+            match &field.from {
+                Some(ReadFrom::Position(position)) => match position.checked_sub(1) {
+                    Some(i) if i < start.names.len() => at.push(i),
+                    _ => return Err(start.no_such_position(field, *position, start.names.len())),
+                },
+                _ => match start.find(field.source_name()) {
+                    [] => missing.push(field),
+                    [only] => at.push(*only),
+                    [first, second, ..] => return Err(start.twice(field, *first, *second)),
+                },
             }
         }
         if !missing.is_empty() {
-            return Err(shape(place, lacking(&missing, &names, !at.is_empty())));
+            return Err(start.lacking(&missing, schema));
         }
-        Ok(Layout::of(names.len(), &at))
+        once(start, schema, &at)?;
+        Ok(Layout::of(start.names.len(), &at))
     }
 
-    /// By position; `first` is the first record, whose number of fields all others must have.
-    pub(super) fn by_position(
-        first: &[u8],
-        dialect: Dialect,
-        schema: &Schema,
-        place: &str,
-    ) -> Result<Layout, SourceError> {
-        let declared = schema.fields.len();
-        let fields = match fields_of(first, dialect).len() {
-            0 => declared,
+    /// By position: the first record's number of fields is that of all others.
+    pub(super) fn by_position(start: &Start<'_>, schema: &Schema) -> Result<Layout, SourceError> {
+        let at: Vec<usize> = (0..).zip(&schema.fields).map(position).collect();
+        let needed = at.iter().max().map_or(0, |last| last + 1);
+        let fields = match start.names.len() {
+            0 => needed,
             fields => fields,
         };
-        if fields < declared {
-            return Err(shape(
-                place,
-                format!(
-                    "its records have {fields} fields and {declared} columns are declared; \
-                     without a header the declared columns are the first fields, so remove some \
-                     from `columns`, or check `delimiter`"
-                ),
-            ));
+        if fields < needed {
+            return Err(start.too_few(fields, needed, schema));
         }
-        Ok(Layout::of(fields, &(0..declared).collect::<Vec<_>>()))
+        once(start, schema, &at)?;
+        Ok(Layout::of(fields, &at))
     }
 
     /// Declared columns stand at these fields.
     fn of(fields: usize, at: &[usize]) -> Layout {
-        let places = at
+        let mut declared = vec![false; fields];
+        for i in at {
+            if let Some(declared) = declared.get_mut(*i) {
+                *declared = true;
+            }
+        }
+        let mut before = 0;
+        let ranks: Vec<usize> = declared
             .iter()
-            .map(|i| at.iter().filter(|j| *j < i).count())
+            .map(|declared| {
+                let rank = before;
+                before += usize::from(*declared);
+                rank
+            })
             .collect();
+        let places = at.iter().filter_map(|i| ranks.get(*i).copied());
         Layout {
             fields,
-            declared: (0..fields).map(|i| at.contains(&i)).collect(),
-            places,
+            places: places.collect(),
+            declared,
         }
     }
+}
+
+/// Where a column stands in a file without a header.
+fn position((i, field): (usize, &Field)) -> usize {
+    match &field.from {
+        Some(ReadFrom::Position(position)) => position.saturating_sub(1),
+        _ => i,
+    }
+}
+
+/// Refuses two columns at one field: what is declared of the one would not hold for the other.
+fn once(start: &Start<'_>, schema: &Schema, at: &[usize]) -> Result<(), SourceError> {
+    let mut seen = BTreeMap::new();
+    for (field, i) in schema.fields.iter().zip(at) {
+        if let Some(first) = seen.insert(*i, field) {
+            return Err(start.shared(first, field, *i));
+        }
+    }
+    Ok(())
 }
 
 /// The layouts of a source's files, each known from when its file is first opened.
@@ -135,63 +135,6 @@ impl Layouts {
     }
 }
 
-fn fields_of(record: &[u8], dialect: Dialect) -> Vec<Vec<u8>> {
-    let mut bytes = record.to_vec();
-    let mut spans = Vec::new();
-    let mut records = Records::new(&mut bytes, dialect);
-    records.next(|_, span| spans.push(span));
-    let bytes = records.bytes();
-    spans.into_iter().map(|s| s.of(bytes).to_vec()).collect()
-}
-
-/// The file's names are shown only if one of them is a declared column, or nearly: a file without
-/// a header, read as if it had one, would otherwise print its first row.
-fn lacking(missing: &[&str], names: &[Vec<u8>], some_found: bool) -> String {
-    let has: Vec<_> = names.iter().map(|n| String::from_utf8_lossy(n)).collect();
-    let mut guesses = Vec::new();
-    let list: Vec<_> = missing
-        .iter()
-        .map(|name| match nearest(name, &has) {
-            Some(near) => {
-                guesses.push(near);
-                format!("`{name}` (did you mean `{near}`?)")
-            }
-            None => format!("`{name}`"),
-        })
-        .collect();
-    let list = list.join(", ");
-    if !some_found && guesses.is_empty() {
-        return format!(
-            "the first line has {} fields and none is named {list}; if the file has no header \
-             line declare `header: false`, else check `delimiter` and the names in `columns`",
-            has.len()
-        );
-    }
-    let mut shown: Vec<_> = has.iter().take(50).map(|n| format!("`{n}`")).collect();
-    if has.len() > shown.len() {
-        shown.push(format!("and {} more", has.len() - shown.len()));
-    }
-    format!(
-        "the header has no column {list}; it has {}; correct the name in `columns`, or remove it",
-        shown.join(", ")
-    )
-}
-
-fn nearest<'n>(name: &str, names: &'n [std::borrow::Cow<'_, str>]) -> Option<&'n str> {
-    let lower = name.to_lowercase();
-    names
-        .iter()
-        .map(|n| {
-            (
-                strsim::damerau_levenshtein(&lower, &n.trim().to_lowercase()),
-                n,
-            )
-        })
-        .filter(|(distance, _)| *distance <= name.chars().count() / 3)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, n)| n.as_ref())
-}
-
 pub(super) fn shape(place: &str, problem: String) -> SourceError {
     SourceError::Shape {
         place: place.into(),
@@ -202,80 +145,61 @@ pub(super) fn shape(place: &str, problem: String) -> SourceError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glovebox_core::{DataType, Field};
-
-    const COMMA: Dialect = Dialect {
-        delimiter: b',',
-        quote: b'"',
-    };
-
-    fn schema(names: &[&str]) -> Schema {
-        Schema::new(
-            names
-                .iter()
-                .map(|n| Field::new(*n, DataType::Text))
-                .collect(),
-        )
-    }
-
-    fn message(header: &str, declared: &[&str]) -> String {
-        Layout::by_header(header.as_bytes(), COMMA, &schema(declared), "in.csv")
-            .unwrap_err()
-            .to_string()
-    }
+    use crate::csv::header::tests::{at, schema, start};
 
     #[test]
     fn columns_are_found_by_exact_name_in_any_order() {
-        let layout = Layout::by_header(
-            b"a,\"b,\"\"x\",c,d\r\n",
-            COMMA,
-            &schema(&["d", "b,\"x"]),
-            "",
-        )
-        .unwrap();
+        let start = start("a,\"b,\"\"x\",c,d\r\n");
+        let layout = Layout::by_header(&start, &schema(&["d", "b,\"x"])).unwrap();
         assert_eq!(layout.fields, 4);
         assert_eq!(layout.declared, [false, true, false, true]);
         assert_eq!(layout.places, [1, 0]);
     }
 
     #[test]
-    fn a_missing_column_is_named_with_what_the_file_has() {
-        assert_eq!(
-            message("product,Price,quantity\n", &["product", "price"]),
-            "in.csv: the header has no column `price` (did you mean `Price`?); it has `product`, \
-             `Price`, `quantity`; correct the name in `columns`, or remove it"
-        );
-    }
+    fn a_column_is_read_from_where_it_says() {
+        let file = "id,note,,note,\"Unit price, in \u{20ac}, as agreed upon with the customer\"\n";
+        let mut schema = schema(&["id", "blank", "second", "price"]);
+        schema.fields[1].from = at(3);
+        schema.fields[2].from = at(4);
+        let long = "Unit price, in \u{20ac}, as agreed upon with the customer";
+        schema.fields[3].from = Some(ReadFrom::Name(long.into()));
+        let layout = Layout::by_header(&start(file), &schema).unwrap();
+        assert_eq!(layout.declared, [true, false, true, true, true]);
+        assert_eq!(layout.places, [0, 1, 2, 3]);
 
-    #[test]
-    fn a_first_line_that_may_be_data_is_not_shown() {
-        let error = message("123-45-6789,Jane Doe\n", &["ssn", "name"]);
-        assert!(
-            !error.contains("6789") && !error.contains("Jane"),
-            "{error}"
-        );
-        assert!(error.contains("header: false"), "{error}");
-    }
+        let layout = Layout::by_position(&start("1,2,3,4,5\n"), &{
+            let mut schema = schema.clone();
+            schema.fields[0].from = at(5);
+            schema.fields.pop();
+            schema
+        });
+        assert_eq!(layout.unwrap().places, [2, 0, 1]);
 
-    #[test]
-    fn a_declared_name_may_stand_there_once() {
-        assert!(message("a,b,a\n", &["a"]).contains("two columns named `a`"));
-        assert!(Layout::by_header(b"a,b,a\n", COMMA, &schema(&["b"]), "").is_ok());
+        schema.fields[1].from = at(6);
+        let error = Layout::by_header(&start(file), &schema).unwrap_err();
+        assert!(error.to_string().contains("has 5 columns"), "{error}");
+        schema.fields[1].from = at(1);
+        let error = Layout::by_header(&start(file), &schema).unwrap_err();
+        assert!(error.to_string().contains("`id` and `blank`"), "{error}");
     }
 
     #[test]
     fn an_empty_file_says_so() {
-        assert!(message("", &["a"]).contains("is empty"));
-        assert!(Layout::by_position(b"", COMMA, &schema(&["a"]), "").is_ok());
+        let error = Layout::by_header(&start(""), &schema(&["a"])).unwrap_err();
+        assert!(error.to_string().contains("is empty"), "{error}");
+        assert!(Layout::by_position(&start(""), &schema(&["a"])).is_ok());
     }
 
     #[test]
     fn without_a_header_the_first_record_must_have_the_declared_fields() {
-        let layout = Layout::by_position(b"1,2,3\n", COMMA, &schema(&["a", "b"]), "").unwrap();
+        let layout = Layout::by_position(&start("1,2,3\n"), &schema(&["a", "b"])).unwrap();
         assert_eq!((layout.fields, layout.places), (3, vec![0, 1]));
-        let error = Layout::by_position(b"1\n", COMMA, &schema(&["a", "b"]), "in.csv").unwrap_err();
+        let error = Layout::by_position(&start("1\n"), &schema(&["a", "b"])).unwrap_err();
         assert!(
-            error.to_string().contains("1 fields and 2 columns"),
+            error
+                .to_string()
+                .contains("1 field, and column 2 is asked for"),
             "{error}"
         );
     }

@@ -1,22 +1,28 @@
 //! CSV files: a source that many workers decode, and a sink that is published at once.
 //!
-//! Owns the `csv` crate's reading of a file, proven against it; refuses to guess types, to trim
-//! cells, or to lose a row: what cannot be read is a reject with its row and line.
+//! Owns what quotes, delimiters and line ends mean, strictly unless told otherwise; refuses to guess
+//! types, or to lose a row: what cannot be read is a reject with its row and line.
 
-mod bounds;
 pub(crate) mod cells;
 mod columns;
 mod decode;
+mod dialect;
 mod encode;
+mod encoding;
+mod header;
 mod layout;
 mod options;
+mod reader;
 mod records;
 mod sink;
 mod source;
 #[cfg(test)]
 mod tests;
+mod walk;
 
-pub use options::Options;
+pub use dialect::{LineEnd, Quotes};
+pub use encoding::{Encoding, by_label as encoding};
+pub use options::{Options, Ragged};
 pub use sink::{Sink, SinkOptions};
 pub use source::Source;
 

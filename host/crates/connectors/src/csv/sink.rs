@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use glovebox_core::{Encoder, Schema};
 
+use super::dialect::{Delimiter, Dialect};
 use super::encode::{CsvEncoder, Style};
-use super::records::{Dialect, Records};
+use super::records::Records;
 use crate::file::{FileSink, Format};
 use crate::years::FourDigits;
 
@@ -103,12 +104,11 @@ impl Format for SinkOptions {
             Some(_) => 3,
             None => 0,
         };
-        let dialect = Dialect {
-            delimiter: self.delimiter,
-            quote: b'"',
-        };
+        let delimiter = Delimiter::new(&[self.delimiter]).ok_or("its delimiter is none")?;
+        let dialect = Dialect::new(delimiter, Some(b'"'));
         let mut spans = Vec::new();
-        let mut records = Records::new(bytes.get_mut(start..).unwrap_or_default(), dialect);
+        let bytes = bytes.get_mut(start..).unwrap_or_default();
+        let mut records = Records::new(bytes, dialect, usize::MAX);
         records.next(|_, span| spans.push(span));
         let found: Vec<_> = spans.iter().map(|s| s.of(records.bytes())).collect();
         let names = schema.fields.iter().map(|f| f.name.as_bytes());

@@ -3,15 +3,18 @@
 //! Owns the agreement between the reader and its decoders; refuses a file without the declared
 //! columns before the first row, where it can be opened more than once.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use glovebox_core::{ChunkReader, Decoder, Schema, SourceError};
 
-use super::bounds::Bounds;
 use super::decode::CsvDecoder;
-use super::layout::{Layout, Layouts};
-use super::options::Options;
-use crate::chunks::{Bounds as _, Chunks, Sizes};
+use super::encoding::{foreign, in_utf8};
+use super::header::{Start, Where};
+use super::layout::{Layout, Layouts, shape};
+use super::options::{Checked, Options};
+use super::reader::{CsvChunks, Scan};
+use crate::chunks::Sizes;
 use crate::input::{Inputs, Stream};
 use crate::parts::Parts;
 
@@ -22,9 +25,10 @@ const HEADER: usize = 64 << 10;
 
 /// Rows of CSV files, one after the other, or of standard input.
 ///
-/// A record is read as the `csv` crate reads it: quotes count at the start of a field only and are
-/// doubled within one; `\n`, `\r\n` and `\r` end a record; blank lines are none. Cells are read
-/// by these rules, without trimming:
+/// Unless [`Options`] says otherwise, quotes are those of RFC 4180 and nothing else: one opens a
+/// field as its first byte, is doubled within, and closes it in front of a delimiter, a line end
+/// or the end of the file. `\n`, `\r\n` and `\r` end a record; blank lines are none, except in a
+/// file of one column. Cells are read by these rules, without trimming:
 ///
 /// | type | a cell is |
 /// |---|---|
@@ -39,9 +43,10 @@ const HEADER: usize = 64 << 10;
 ///
 /// [`Options::formats`] may say other spellings of a column.
 ///
-/// A row that cannot be read is a reject of the step `source`, under one of the rules `ragged`,
-/// `type`, `utf-8`, `nul`, `too-long` and, in columns that are not nullable, `null`. Its line is
-/// one more than the newlines before it.
+/// A row that cannot be read is a reject of the step `source`, under one of the rules `quote`,
+/// `ragged`, `type`, `utf-8`, `nul`, `too-long` and, in columns that are not nullable, `null`. Its
+/// line is one more than the newlines before it. A record whose quotes are wrong is rejected line
+/// by line: as a rule its first line, and those that its quotes show to be within a cell.
 pub struct Source {
     options: Options,
     schema: Schema,
@@ -52,8 +57,8 @@ pub struct Source {
 impl Source {
     /// A source of these columns; nothing is opened yet.
     pub fn new(options: Options, schema: Schema) -> Self {
-        let endings = match options.delimiter {
-            b'\t' => &["csv", "tsv"][..],
+        let endings = match options.delimiter.as_slice() {
+            b"\t" => &["csv", "tsv"][..],
             _ => &["csv"],
         };
         Source {
@@ -98,27 +103,66 @@ struct Opener {
 
 impl Opener {
     /// A file behind its header, whose layout is then known.
-    fn start(&self, part: usize, stream: Stream) -> Result<Chunks<Bounds>, SourceError> {
+    fn start(&self, part: usize, stream: Stream) -> Result<CsvChunks, SourceError> {
         let checked = self.options.check()?;
-        let dialect = checked.dialect;
         let sizes = Sizes {
             chunk_bytes: checked.sizes.chunk_bytes.min(self.most),
             ..checked.sizes
         };
         let place = self.inputs.place(part);
-        let mut chunks = Chunks::new(stream, place.clone(), sizes, Bounds::new(dialect))?;
-        let first = chunks.first_record()?;
-        let layout = if self.options.header {
-            let layout = Layout::by_header(first, dialect, &self.schema, &place)?;
-            let header = first.len();
-            chunks.skip(header);
-            layout
-        } else {
-            Layout::by_position(first, dialect, &self.schema, &place)?
-        };
+        let stream = in_utf8(stream, self.options.encoding);
+        let chunks = CsvChunks::new(stream, place.clone(), checked.dialect, sizes)?;
+        let (chunks, layout) = begin(chunks, &self.options, checked, &self.schema, &place)?;
         self.layouts.put(part, layout, &place)?;
         Ok(chunks)
     }
+}
+
+/// Goes behind the header, and says what the records are like.
+pub(super) fn begin(
+    mut chunks: CsvChunks,
+    options: &Options,
+    checked: Checked,
+    schema: &Schema,
+    place: &str,
+) -> Result<(CsvChunks, Layout), SourceError> {
+    let passed = chunks.pass_lines(options.skip)?;
+    if passed < options.skip {
+        let problem = format!(
+            "has {passed} lines, and `skip: {}` passes over more",
+            options.skip
+        );
+        return Err(shape(place, problem));
+    }
+    let rows = options.header_rows.max(1);
+    let more = usize::from(options.header);
+    let records = chunks.first_records(rows + more, rows, options.header)?;
+    let of = Where {
+        bytes: chunks.carried(),
+        skipped: options.skip,
+        encoding: foreign(options.encoding).map(|e| e.name()),
+        place,
+    };
+    let layout = if options.header {
+        if (1..rows).contains(&records.len()) {
+            let problem = format!(
+                "has {} rows, and `header-rows: {rows}` asks for more",
+                records.len()
+            );
+            return Err(shape(place, problem));
+        }
+        Layout::by_header(&Start::new(&records, rows, checked.dialect, &of), schema)?
+    } else {
+        Layout::by_position(&Start::new(&records, 1, checked.dialect, &of), schema)?
+    };
+    if options.header {
+        let header = records.get(rows - 1).map_or(0, |last| last.end);
+        chunks.skip_header(header);
+    }
+    if layout.fields == 1 {
+        chunks.count_blank_lines();
+    }
+    Ok((chunks, layout))
 }
 
 impl glovebox_core::Source for Source {
@@ -127,18 +171,12 @@ impl glovebox_core::Source for Source {
     }
 
     fn dialect(&self) -> String {
-        let o = &self.options;
-        format!(
-            "csv header={} delimiter={} quote={} null={:?} field={} record={} chunk={}/{}",
-            o.header,
-            o.delimiter,
-            o.quote,
-            o.null,
-            o.max_field,
-            o.max_record,
-            o.chunk_bytes,
-            o.chunk_rows
-        ) + &crate::formats::dialect(&o.formats)
+        let from: Vec<_> = self.schema.fields.iter().map(|f| &f.from).collect();
+        let from = match from.iter().all(|f| f.is_none()) {
+            true => String::new(),
+            false => format!(" from={from:?}"),
+        };
+        self.options.describe() + &from + &crate::formats::dialect(&self.options.formats)
     }
 
     fn schema(&self) -> &Schema {
@@ -158,17 +196,35 @@ impl glovebox_core::Source for Source {
     }
 
     fn estimate_rows(&self) -> Option<u64> {
-        let dialect = self.options.check().ok()?.dialect;
-        let header = u64::from(self.options.header);
+        let checked = self.options.check().ok()?;
+        let header = match self.options.header {
+            true => self.options.header_rows.max(1) as u64,
+            false => 0,
+        };
         self.inputs.estimate(SAMPLE, |sample, whole| {
-            let mut bounds = Bounds::new(dialect);
-            let seen = bounds.scan(sample);
+            let text = match foreign(self.options.encoding) {
+                Some(encoding) => Cow::Owned(encoding.decode(sample).0.into_owned().into_bytes()),
+                None => Cow::Borrowed(sample),
+            };
+            let mut scan = Scan::default();
+            let sizes = Sizes {
+                chunk_bytes: usize::MAX,
+                chunk_rows: u64::MAX,
+                ..checked.sizes
+            };
+            scan.count(&checked.dialect, &text, whole, sizes);
+            let rows = scan.rows.checked_sub(header + self.options.skip);
             if whole {
-                let rows = seen.rows + u64::from(bounds.within_record());
-                return Some((rows.saturating_sub(header), sample.len()));
+                return Some((rows.unwrap_or_default(), sample.len()));
             }
-            Some((seen.rows.checked_sub(header)?, seen.cut?))
+            // The same share of the sample as of its text.
+            let share = scan.at as f64 / text.len().max(1) as f64;
+            Some((rows?, (share * sample.len() as f64) as usize))
         })
+    }
+
+    fn is_there(&self) -> Result<(), SourceError> {
+        self.inputs.are_there()
     }
 
     fn chunks(&self) -> Result<Box<dyn ChunkReader>, SourceError> {

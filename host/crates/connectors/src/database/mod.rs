@@ -8,6 +8,7 @@ pub(crate) mod runner;
 pub(crate) mod set_aside;
 pub(crate) mod sift;
 
+use glovebox_core::shown::short_name;
 use glovebox_core::{Schema, SinkError};
 
 /// What happens to the rows that a table already holds.
@@ -47,15 +48,11 @@ pub(crate) fn quote_all<'a>(names: impl IntoIterator<Item = &'a str>) -> String 
     names.into_iter().map(quote).collect::<Vec<_>>().join(", ")
 }
 
-/// A name out of a database's catalogue, for people: one that is short and cannot write on a
-/// terminal.
+/// A name out of a database's catalogue, for people, if it is short and printable.
 pub(crate) fn shown(name: &str) -> String {
-    const LONGEST: usize = 63;
-    let plain = |c: char| c.is_alphanumeric() || c.is_ascii_graphic() || c == ' ';
-    if !name.is_empty() && name.chars().count() <= LONGEST && name.chars().all(plain) {
-        format!("`{name}`")
-    } else {
-        "of a name that is not shown".into()
+    match short_name(name) {
+        Some(name) => format!("`{name}`"),
+        None => "of a name that is not shown".into(),
     }
 }
 

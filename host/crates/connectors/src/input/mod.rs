@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use glovebox_core::SourceError;
+use glovebox_core::shown::printable;
 
 pub(crate) use stream::Stream;
 
@@ -67,8 +68,7 @@ impl InputFile {
 
     fn at(path: PathBuf) -> Self {
         // Whoever names a file may mean the terminal on which it is shown.
-        let shown = path.display().to_string();
-        let name = Arc::from(shown.replace(char::is_control, "\u{fffd}"));
+        let name = Arc::from(printable(&path.display().to_string()));
         InputFile {
             path: Some(path),
             name,
@@ -142,6 +142,23 @@ impl Inputs {
     /// A file's path; none is standard input.
     pub(crate) fn path(&self, part: usize) -> Result<Option<&Path>, SourceError> {
         Ok(self.files()?.get(part).and_then(|f| f.path.as_deref()))
+    }
+
+    /// Whether each regular file can be opened; others may have something to be read once.
+    pub(crate) fn are_there(&self) -> Result<(), SourceError> {
+        for file in self.files()? {
+            let Some(path) = file.path.as_deref() else {
+                continue;
+            };
+            let io = |problem| SourceError::Io {
+                place: file.name.to_string(),
+                problem,
+            };
+            if std::fs::metadata(path).map_err(io)?.is_file() {
+                std::fs::File::open(path).map_err(io)?;
+            }
+        }
+        Ok(())
     }
 
     /// The bytes of a file, decompressed ahead of who reads them.

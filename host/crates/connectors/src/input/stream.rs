@@ -69,6 +69,18 @@ impl Stream {
         }
     }
 
+    /// The same stream made into another; `used` counts the bytes of this one behind it.
+    pub(crate) fn map(
+        self,
+        used: Arc<AtomicU64>,
+        make: impl FnOnce(Box<dyn Read + Send>) -> Box<dyn Read + Send>,
+    ) -> Stream {
+        Stream {
+            inner: make(self.inner),
+            used: Some(self.used.unwrap_or(used)),
+        }
+    }
+
     /// The same stream, unpacked on a thread of its own, if there is something to unpack.
     pub(super) fn ahead(self) -> Stream {
         match self.used {

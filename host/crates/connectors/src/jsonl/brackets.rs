@@ -256,12 +256,8 @@ impl Brackets {
                     return Step::Last;
                 }
             }
-            b']' => {
-                if !self.open.close(true) {
-                    return Step::Over;
-                }
-            }
-            b',' | b':' => {}
+            b']' if !self.open.close(true) => return Step::Over,
+            b']' | b',' | b':' => {}
             // Nothing may follow a string at once, so that quote was the begin of one, and the
             // other of the pair is missing.
             _ if closed => self.string(b),

@@ -60,7 +60,7 @@ impl JsonEncoder {
 /// Booleans, integers and finite floats are JSON's own. Decimals are strings, since most readers
 /// would make them floats; so are `NaN` and `Infinity`, which JSON does not have, dates, times
 /// and bytes.
-fn write_value(column: &Values<'_>, row: usize, plain: bool, out: &mut Vec<u8>) {
+pub(crate) fn write_value(column: &Values<'_>, row: usize, plain: bool, out: &mut Vec<u8>) {
     match column {
         Values::Text(text) if !plain => {
             let text = text.value(row);
@@ -82,7 +82,7 @@ fn write_value(column: &Values<'_>, row: usize, plain: bool, out: &mut Vec<u8>) 
     }
 }
 
-fn write_text(bytes: &[u8], text: &str, out: &mut Vec<u8>) {
+pub(crate) fn write_text(bytes: &[u8], text: &str, out: &mut Vec<u8>) {
     if any(bytes, needs_escape) && serde_json::to_writer(&mut *out, text).is_ok() {
         return;
     }

@@ -11,12 +11,12 @@ mod encode;
 mod layout;
 mod lines;
 mod objects;
-mod path;
 mod sink;
 mod source;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use encode::{write_text, write_value};
 pub use sink::{Sink, SinkOptions};
 pub use source::{Options, Source};
 

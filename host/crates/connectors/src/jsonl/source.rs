@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use glovebox_core::{ChunkReader, Decoder, Formats, Schema, SourceError};
+use glovebox_core::{ChunkReader, Decoder, Field, Formats, ReadFrom, Schema, SourceError};
 
 use super::decode::JsonDecoder;
 use super::layout::{Framing, LOOK, Layout, Shared};
@@ -105,8 +105,20 @@ impl Source {
 
 /// The way to each column.
 pub(super) fn paths(schema: &Schema) -> Result<Vec<Vec<String>>, SourceError> {
-    let path = |field: &glovebox_core::Field| Ok(vec![field.name.to_string()]);
-    schema.fields.iter().map(path).collect()
+    let path = |field: &Field| match &field.from {
+        None => Some(vec![field.name.to_string()]),
+        Some(ReadFrom::Name(name)) => glovebox_core::path::parse(name),
+        Some(ReadFrom::Position(_)) => None,
+    };
+    let fields = schema.fields.iter();
+    fields
+        .map(|field| {
+            path(field).ok_or_else(|| SourceError::Shape {
+                place: "the JSON source".into(),
+                problem: format!("`from` of `{}` leads to no key", field.name),
+            })
+        })
+        .collect()
 }
 
 /// A file's objects, and how they stand in it.
@@ -124,15 +136,23 @@ pub(super) fn start(
 
 impl glovebox_core::Source for Source {
     fn describe(&self) -> String {
-        format!("JSON lines from {}", self.inputs)
+        format!("JSON from {}", self.inputs)
     }
 
     fn dialect(&self) -> String {
         let o = &self.options;
+        let from: Vec<_> = self.schema.fields.iter().map(|f| &f.from).collect();
+        let from = match from.iter().all(|f| f.is_none()) {
+            true => String::new(),
+            false => format!(" from={from:?}"),
+        };
         format!(
-            "jsonl record={} chunk={}/{}",
-            o.max_record, o.chunk_bytes, o.chunk_rows
-        ) + &crate::formats::dialect(&o.formats)
+            "jsonl record={} chunk={}/{}{from}{}",
+            o.max_record,
+            o.chunk_bytes,
+            o.chunk_rows,
+            crate::formats::dialect(&o.formats)
+        )
     }
 
     fn schema(&self) -> &Schema {
@@ -153,6 +173,10 @@ impl glovebox_core::Source for Source {
 
     fn probe(&self) -> Result<(), SourceError> {
         let mut chunks = self.chunks()?;
+        if self.inputs.size_of(0).is_none() {
+            // What is read of standard input is gone.
+            return Ok(());
+        }
         let Some(chunk) = chunks.next_chunk()? else {
             return Ok(());
         };
@@ -195,6 +219,10 @@ impl glovebox_core::Source for Source {
             }
             Some((seen.rows, seen.cut?))
         })
+    }
+
+    fn is_there(&self) -> Result<(), SourceError> {
+        self.inputs.are_there()
     }
 
     fn chunks(&self) -> Result<Box<dyn ChunkReader>, SourceError> {

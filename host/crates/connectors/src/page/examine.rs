@@ -99,13 +99,20 @@ pub(super) fn fits_postgres(found: &str, declared: DataType) -> bool {
         DataType::Date => found == "date",
         DataType::Timestamp => ["timestamptz", "timestamp"].contains(&found),
         // What has no type of ours is read as text.
-        DataType::Text => {
-            ![
-                "bool", "int2", "int4", "int8", "float4", "float8", "numeric", "bytea", "date",
-                "timestamptz", "timestamp",
-            ]
-            .contains(&found)
-        }
+        DataType::Text => ![
+            "bool",
+            "int2",
+            "int4",
+            "int8",
+            "float4",
+            "float8",
+            "numeric",
+            "bytea",
+            "date",
+            "timestamptz",
+            "timestamp",
+        ]
+        .contains(&found),
         DataType::Opaque => false,
     }
 }
@@ -153,9 +160,7 @@ pub(super) fn fits_sqlite(found: &str, declared: DataType) -> bool {
         DataType::Text | DataType::Decimal { .. } | DataType::Date | DataType::Timestamp => {
             ![Affinity::Integer, Affinity::Real].contains(&affinity)
         }
-        DataType::Bytes => {
-            ![Affinity::Integer, Affinity::Real, Affinity::Text].contains(&affinity)
-        }
+        DataType::Bytes => ![Affinity::Integer, Affinity::Real, Affinity::Text].contains(&affinity),
         DataType::Opaque => false,
     }
 }

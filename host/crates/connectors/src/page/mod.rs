@@ -5,6 +5,7 @@
 
 mod cell;
 mod connections;
+mod examine;
 mod reader;
 mod rows;
 mod sql;
@@ -15,6 +16,7 @@ use arrow_array::RecordBatch;
 use glovebox_core::DataType;
 
 pub use cell::Cell;
+pub use examine::Difference;
 pub use reader::{Place, Reader};
 
 /// A column as it is declared.

@@ -8,13 +8,15 @@ use std::path::{Path, PathBuf};
 
 use sqlx::postgres::{PgArguments, PgConnectOptions};
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqlitePoolOptions};
-use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, SqlitePool};
+use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, Row, SqlitePool};
 use tokio::sync::Mutex;
 
 use super::connections::{Connections, PATIENCE};
+use super::examine::{self, Difference, Found};
 use super::rows::{Cells, batch};
 use super::sql::{Dialect, Statement, statement};
 use super::{Cell, Column, Page, PageError, Query, STATEMENT_TIMEOUT, Table};
+use crate::database::quote;
 use glovebox_core::DataType;
 
 /// Where a table is read.
@@ -82,22 +84,63 @@ impl Reader {
         }
     }
 
-    /// Whether the database answers.
+    /// How a table is not what is declared, by what its database says of it; no row is read.
     ///
     /// # Errors
-    /// When it does not.
-    pub async fn ready(&self) -> Result<(), PageError> {
-        let done = match &self.source {
-            Source::Sqlite { path, open } => {
-                let pool = self.sqlite(path, open).await?;
-                sqlx::query("SELECT 1").execute(&pool).await.map(drop)
-            }
-            Source::Postgres(connections) => {
-                let rows = connections.rows("SELECT 1", PgArguments::default());
-                rows.await.map(drop)
+    /// When the database does not answer.
+    pub async fn examine(&self, table: &Table) -> Result<Vec<Difference>, PageError> {
+        let look = async {
+            match &self.source {
+                Source::Sqlite { path, open } => {
+                    let pool = self.sqlite(path, open).await?;
+                    let found: Result<Vec<(String, String)>, _> = sqlx::query_as(examine::SQLITE)
+                        .bind(&table.name)
+                        .fetch_all(&pool)
+                        .await;
+                    let found = found.map_err(|e| self.unreadable(&e))?.into_iter();
+                    let found: Vec<_> = found
+                        .map(|(name, data_type)| Found {
+                            name,
+                            data_type,
+                            readable: true,
+                        })
+                        .collect();
+                    let (same, fits) = (examine::is_in_sqlite, examine::fits_sqlite);
+                    Ok(examine::differences(table, &found, same, fits))
+                }
+                Source::Postgres(connections) => {
+                    let name = match &table.schema {
+                        Some(schema) => format!("{}.{}", quote(schema), quote(&table.name)),
+                        None => quote(&table.name),
+                    };
+                    let mut arguments = PgArguments::default();
+                    arguments.add(name).map_err(|_| UNBOUND)?;
+                    let rows = connections
+                        .rows(examine::POSTGRES, arguments)
+                        .await
+                        .map_err(|e| self.unreadable(&e))?;
+                    let found: Result<Vec<_>, sqlx::Error> = rows
+                        .iter()
+                        .map(|row| {
+                            Ok(Found {
+                                name: row.try_get(0)?,
+                                data_type: row.try_get(1)?,
+                                readable: row.try_get(2)?,
+                            })
+                        })
+                        .collect();
+                    let found = found.map_err(|e| self.unreadable(&e))?;
+                    let (same, fits) = (examine::is_in_postgres, examine::fits_postgres);
+                    Ok(examine::differences(table, &found, same, fits))
+                }
             }
         };
-        done.map_err(|e| self.unreadable(&e))
+        match tokio::time::timeout(STATEMENT_TIMEOUT, look).await {
+            Ok(found) => found,
+            Err(_) => Err(PageError::Slow {
+                place: self.place.clone(),
+            }),
+        }
     }
 
     /// A page.

@@ -9,6 +9,7 @@ use glovebox_core::{Chunk, ChunkReader, SourceError};
 use sha2::{Digest, Sha256};
 
 use super::file::{Opened, rows, shape};
+use super::pages::Refusals;
 
 /// Bytes that are digested at once.
 const BLOCK: u64 = 1 << 20;
@@ -81,7 +82,7 @@ impl Chunks {
         };
         for (start, len) in opened.ranges(group) {
             hash.update(len.to_be_bytes());
-            let region = opened.region(group, 0);
+            let region = opened.region(None, Refusals::default());
             for at in (0..len).step_by(BLOCK as usize) {
                 let most = usize::try_from(BLOCK.min(len - at)).unwrap_or(0);
                 let bytes = region.bytes(start + at, most);

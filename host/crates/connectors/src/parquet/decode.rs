@@ -15,6 +15,8 @@ use super::chunks::Slice;
 use super::columns::convert;
 use super::file::{Opened, shape};
 use super::groups::Group;
+use super::nested::{LARGEST_CELL, LARGEST_TEXT, Trouble};
+use super::pages::Refusals;
 use super::source::Files;
 use crate::contain::contained;
 use crate::rows::{Messages, settle};
@@ -33,7 +35,7 @@ impl ParquetDecoder {
             files,
             schema: schema.clone(),
             arrow: schema.to_arrow(),
-            messages: Messages::new(schema, usize::MAX),
+            messages: Messages::new(schema, usize::MAX).of_nested(LARGEST_CELL),
         }
     }
 
@@ -44,19 +46,18 @@ impl ParquetDecoder {
         found: &RecordBatch,
         origin: Origin,
         rejects: &mut Vec<Reject>,
-    ) -> Result<Option<Batch>, arrow_schema::ArrowError> {
+    ) -> Result<Option<Batch>, Trouble> {
         let mut columns = Vec::with_capacity(self.schema.fields.len());
         let mut flaws = Vec::new();
         let mut flawed = Vec::new();
-        for (i, (field, place)) in self.schema.fields.iter().zip(&opened.places).enumerate() {
-            let column = found.columns().get(*place).ok_or_else(|| {
-                arrow_schema::ArrowError::SchemaError("a column is missing".into())
-            })?;
-            columns.push(convert(column, field, &mut flawed)?);
+        let declared = self.schema.fields.iter().zip(&opened.columns.declared);
+        for (i, (field, (place, there))) in declared.enumerate() {
+            let column = found.columns().get(*place).ok_or(Trouble::Arrow)?;
+            columns.push(convert(column, there, field, &mut flawed)?);
             flaws.extend(flawed.drain(..).map(|f| (i, f)));
         }
         let count = found.num_rows();
-        settle(
+        Ok(settle(
             &self.arrow,
             columns,
             count,
@@ -64,7 +65,7 @@ impl ParquetDecoder {
             flaws,
             &self.messages,
             rejects,
-        )
+        )?)
     }
 }
 
@@ -76,18 +77,23 @@ impl Decoder for ParquetDecoder {
         let (Some(slice), Some(meta)) = (slice, group) else {
             return Err(shape(&opened.place, "internal error: a chunk of no group"));
         };
-        let damaged = |what: &str| {
+        let refusals = Refusals::default();
+        let of_group = |what: String| {
             let group = slice.group;
-            let problem = format!(
-                "row group {group} (counted from 0) {what}; the file is damaged: write or fetch it \
-                 anew"
-            );
+            let problem = format!("row group {group} (counted from 0) {what}");
             shape(&opened.place, &problem)
+        };
+        let damaged = |what: &str| match refusals.first() {
+            Some(refusal) => of_group(refusal.told()),
+            None => of_group(format!(
+                "{what}; the file is damaged: write or fetch it anew"
+            )),
         };
         let (_, batch_rows) = opened.portions(meta);
         let group = Group {
             opened: &opened,
             meta,
+            refusals: refusals.clone(),
         };
         let open = || {
             let selection = RowSelection::from(vec![
@@ -95,7 +101,7 @@ impl Decoder for ParquetDecoder {
                 RowSelector::select(usize::try_from(slice.rows).unwrap_or(usize::MAX)),
             ]);
             ParquetRecordBatchReader::try_new_with_row_groups(
-                &opened.levels,
+                &opened.columns.levels,
                 &group,
                 batch_rows,
                 Some(selection),
@@ -117,8 +123,20 @@ impl Decoder for ParquetDecoder {
             let origin = Origin::contiguous(chunk.first_row + row).in_file(file.clone());
             row += found.num_rows() as u64;
             let built = contained(|| self.batch(&opened, &found, origin, &mut decoded.rejects));
-            let batch = built.and_then(Result::ok);
-            let batch = batch.ok_or_else(|| damaged("has values that its types do not have"))?;
+            let batch = match built {
+                Some(Ok(batch)) => batch,
+                Some(Err(Trouble::TooMuch)) => {
+                    return Err(of_group(format!(
+                        "has lists, maps or structs that make more than {} MiB of JSON text in a \
+                         column of one batch; write the file anew with smaller row groups, or \
+                         remove that column from `columns`",
+                        LARGEST_TEXT >> 20
+                    )));
+                }
+                Some(Err(Trouble::Arrow)) | None => {
+                    return Err(damaged("has values that its types do not have"));
+                }
+            };
             decoded.batches.extend(batch);
         }
         if row != slice.rows {

@@ -8,19 +8,15 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_schema::DataType as ArrowType;
 use glovebox_core::{Schema, SourceError};
-use parquet::arrow::{
-    FieldLevels, ProjectionMask, parquet_to_arrow_field_levels, parquet_to_arrow_schema_by_columns,
-};
 use parquet::basic::Compression;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
-use parquet::schema::types::SchemaDescriptor;
 
-use super::columns::fits;
-use super::pages::Region;
+use super::pages::{Refusals, Region};
+use super::schema::{Columns, columns};
+use super::thrift::is_encrypted;
+use super::unpack::Codec;
 use crate::contain::contained;
-use crate::names::{Place, nearest, told};
 
 /// Bytes of a footer; one of a thousand row groups of a thousand columns has about 100 MB.
 const LARGEST_FOOTER: u64 = 128 << 20;
@@ -52,12 +48,8 @@ pub(super) struct Opened {
     pub(super) stamp: Stamp,
     file: Arc<File>,
     pub(super) metadata: ParquetMetaData,
-    /// The declared columns in the file's order, as the crate reads them.
-    pub(super) levels: FieldLevels,
-    /// For each declared column, its place among those.
-    pub(super) places: Vec<usize>,
-    /// The leaves that they are.
-    leaves: Vec<usize>,
+    /// The declared columns.
+    pub(super) columns: Columns,
 }
 
 impl Opened {
@@ -83,21 +75,22 @@ impl Opened {
             changed: (about.mtime(), about.mtime_nsec()),
         };
         let footer = footer(&file, stamp.len, &place)?;
+        if is_encrypted(&footer) {
+            return Err(encrypted(&place));
+        }
         let metadata = contained(|| ParquetMetaDataReader::decode_metadata(&footer));
         let metadata = metadata
             .and_then(Result::ok)
             .ok_or_else(|| shape(&place, "its footer cannot be read; the file is damaged"))?;
         let found = contained(|| columns(&metadata, schema, &place));
         let found = found.unwrap_or_else(|| Err(shape(&place, "its schema cannot be read")));
-        let (leaves, places, levels) = found?;
+        let columns = found?;
         let opened = Opened {
             place,
             stamp,
             file: Arc::new(file),
             metadata,
-            levels,
-            places,
-            leaves,
+            columns,
         };
         contained(|| opened.groups_are_possible()).unwrap_or_else(|| Err(opened.impossible()))?;
         Ok(opened)
@@ -112,22 +105,28 @@ impl Opened {
         self.groups().iter().map(rows).sum()
     }
 
-    /// The bytes in which a leaf's pages are.
-    pub(super) fn region(&self, group: &RowGroupMetaData, leaf: usize) -> Region {
-        let codec = group.columns().get(leaf).map(|c| c.compression());
-        let gzip = matches!(codec, Some(Compression::GZIP(_)));
-        Region::new(Arc::clone(&self.file), self.stamp.len, gzip)
+    /// The file's bytes, for pages of that codec.
+    pub(super) fn region(&self, codec: Option<Codec>, refusals: Refusals) -> Region {
+        Region::new(Arc::clone(&self.file), self.stamp.len, codec, refusals)
     }
 
     /// Where a group's declared columns lie: start and length of each.
     pub(super) fn ranges(&self, group: &RowGroupMetaData) -> Vec<(u64, u64)> {
-        let columns = self.leaves.iter().filter_map(|l| group.columns().get(*l));
+        let columns = self
+            .columns
+            .leaves
+            .iter()
+            .filter_map(|l| group.columns().get(*l));
         columns.map(|c| c.byte_range()).collect()
     }
 
     /// Rows that go into a chunk and into a batch of this group, by what its rows weigh.
     pub(super) fn portions(&self, group: &RowGroupMetaData) -> (u64, usize) {
-        let columns = self.leaves.iter().filter_map(|l| group.columns().get(*l));
+        let columns = self
+            .columns
+            .leaves
+            .iter()
+            .filter_map(|l| group.columns().get(*l));
         let weight = columns.fold(0u64, |sum, c| {
             let packed = u64::try_from(c.uncompressed_size()).unwrap_or(0);
             let text = c.unencoded_byte_array_data_bytes().unwrap_or(0);
@@ -147,23 +146,17 @@ impl Opened {
             };
             let same = |leaf: &usize| group.columns().get(*leaf).is_some();
             if group.num_rows() < 0
-                || !self.leaves.iter().all(same)
+                || !self.columns.leaves.iter().all(same)
                 || !self.ranges(group).into_iter().all(within)
             {
                 return Err(self.impossible());
             }
-            for leaf in &self.leaves {
+            for leaf in &self.columns.leaves {
                 let codec = group.columns().get(*leaf).map(|c| c.compression());
-                let name = match codec {
-                    Some(Compression::BROTLI(_)) => "Brotli",
-                    Some(Compression::LZO) => "LZO",
-                    Some(Compression::LZ4) => "LZ4 in its old framing",
-                    _ => continue,
-                };
-                let problem = format!(
-                    "is compressed by {name}, which is not read; write it anew with zstd or snappy"
-                );
-                return Err(shape(&self.place, &problem));
+                if codec == Some(Compression::LZO) {
+                    let problem = "is compressed by LZO, which is not read; write it anew with zstd or snappy";
+                    return Err(shape(&self.place, problem));
+                }
             }
         }
         let sum = self.groups().iter().map(rows).try_fold(0, u64::checked_add);
@@ -196,16 +189,19 @@ fn footer(file: &File, len: u64, place: &str) -> Result<Vec<u8>, SourceError> {
     let [a, b, c, d, magic @ ..] = last;
     match &magic {
         b"PAR1" => {}
-        b"PARE" => {
-            let problem = "is encrypted, which is not read; decrypt it first";
-            return Err(shape(place, problem));
-        }
+        b"PARE" => return Err(encrypted(place)),
         _ => return Err(no_parquet()),
     }
     let length = u64::from(u32::from_le_bytes([a, b, c, d]));
-    if length > end || length > LARGEST_FOOTER {
+    if length > end {
+        let problem = format!("its footer of {length} bytes is larger than the file");
+        return Err(shape(place, &problem));
+    }
+    if length > LARGEST_FOOTER {
         let problem = format!(
-            "its footer of {length} bytes is larger than the file or than {} MiB",
+            "has a footer of {} MiB, and a footer may have {} MiB at most; write the file anew \
+             with fewer columns or larger row groups, or as several files",
+            length.div_ceil(1 << 20),
             LARGEST_FOOTER >> 20
         );
         return Err(shape(place, &problem));
@@ -215,82 +211,9 @@ fn footer(file: &File, len: u64, place: &str) -> Result<Vec<u8>, SourceError> {
     Ok(footer)
 }
 
-/// The leaves that are the declared columns, the place of each declared column among them, and how
-/// they are read.
-type Columns = (Vec<usize>, Vec<usize>, FieldLevels);
-
-fn columns(
-    metadata: &ParquetMetaData,
-    schema: &Schema,
-    place: &str,
-) -> Result<Columns, SourceError> {
-    let described = metadata.file_metadata().schema_descr();
-    let mut leaves = Vec::new();
-    let (mut missing, mut nested) = (Vec::new(), Vec::new());
-    for field in &schema.fields {
-        let name = &*field.name;
-        let root = described.columns().iter().enumerate().find(|(_, leaf)| {
-            let root = leaf.path().parts().first();
-            root.is_some_and(|part| part == name)
-        });
-        match root {
-            None => missing.push(name),
-            Some((at, leaf)) if leaf.path().parts().len() == 1 && leaf.max_rep_level() == 0 => {
-                leaves.push(at);
-            }
-            Some(_) => nested.push(format!("`{name}`")),
-        }
-    }
-    if !missing.is_empty() {
-        return Err(shape(place, &lacking(&missing, described, schema)));
-    }
-    if !nested.is_empty() {
-        let problem = format!(
-            "the values of {} are lists, maps or structs, which are not read; write columns of \
-             single values, or remove it from `columns`",
-            nested.join(", ")
-        );
-        return Err(shape(place, &problem));
-    }
-    let mut sorted = leaves.clone();
-    sorted.sort_unstable();
-    let place_of = |leaf: &usize| sorted.iter().position(|s| s == leaf).unwrap_or(0);
-    let places: Vec<usize> = leaves.iter().map(place_of).collect();
-    let mask = || ProjectionMask::leaves(described, sorted.iter().copied());
-    let unreadable = |_| shape(place, "the types of its columns cannot be read");
-    // Without the Arrow schema that a file may carry: what counts is how its values are stored.
-    let types = parquet_to_arrow_schema_by_columns(described, mask(), None).map_err(unreadable)?;
-    let mut misfits = Vec::new();
-    for (field, at) in schema.fields.iter().zip(&places) {
-        let found = types.fields().get(*at).map(|f| f.data_type());
-        let found = found.unwrap_or(&ArrowType::Null);
-        if let Err(advice) = fits(found, field.data_type) {
-            misfits.push(format!("`{}` {advice}", field.name));
-        }
-    }
-    if !misfits.is_empty() {
-        return Err(shape(place, &misfits.join("; ")));
-    }
-    let levels = parquet_to_arrow_field_levels(described, mask(), None).map_err(unreadable)?;
-    Ok((sorted, places, levels))
-}
-
-fn lacking(missing: &[&str], described: &SchemaDescriptor, schema: &Schema) -> String {
-    let roots = described.root_schema().get_fields();
-    let there: Vec<&str> = roots.iter().map(|root| root.name()).collect();
-    let declared: Vec<&str> = schema.fields.iter().map(|f| &*f.name).collect();
-    let list: Vec<String> = missing
-        .iter()
-        .map(|name| match nearest(name, &there) {
-            Some(near) => format!("`{name}` (did you mean `{near}`?)"),
-            None => format!("`{name}`"),
-        })
-        .collect();
-    format!(
-        "it has no column {}; it has {}; correct the name in `columns`, or remove it",
-        list.join(", "),
-        told(&declared, &there, Place::Schema)
-    )
+fn encrypted(place: &str) -> SourceError {
+    let problem = "is encrypted, which is not read; decrypt it first";
+    shape(place, problem)
 }
 
 pub(super) fn shape(place: &str, problem: &str) -> SourceError {

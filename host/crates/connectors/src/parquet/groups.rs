@@ -7,17 +7,21 @@ use std::iter::once;
 use std::sync::Arc;
 
 use parquet::arrow::arrow_reader::RowGroups;
+use parquet::basic::Compression;
 use parquet::column::page::{PageIterator, PageReader};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::reader::SerializedPageReader;
 
 use super::file::{Opened, rows};
+use super::pages::Refusals;
+use super::unpack::Codec;
 
 /// A row group.
 pub(super) struct Group<'a> {
     pub(super) opened: &'a Opened,
     pub(super) meta: &'a RowGroupMetaData,
+    pub(super) refusals: Refusals,
 }
 
 impl RowGroups for Group<'_> {
@@ -28,7 +32,13 @@ impl RowGroups for Group<'_> {
     fn column_chunks(&self, leaf: usize) -> Result<Box<dyn PageIterator>> {
         let column = self.meta.columns().get(leaf);
         let column = column.ok_or_else(|| ParquetError::General("no such column".into()))?;
-        let region = Arc::new(self.opened.region(self.meta, leaf));
+        let codec = Codec::of(column.compression());
+        let region = Arc::new(self.opened.region(codec, self.refusals.clone()));
+        // What is unpacked here the crate takes as it is.
+        let ours = codec.map(|_| column.clone().into_builder());
+        let ours = ours.map(|column| column.set_compression(Compression::UNCOMPRESSED).build());
+        let ours = ours.transpose()?;
+        let column = ours.as_ref().unwrap_or(column);
         let pages = SerializedPageReader::new(region, column, self.num_rows(), None)?;
         Ok(Box::new(OneChunk(Some(Box::new(pages)))))
     }

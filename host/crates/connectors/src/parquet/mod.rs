@@ -8,11 +8,15 @@ mod columns;
 mod decode;
 mod file;
 mod groups;
+mod nested;
 mod pages;
+mod schema;
 mod sink;
 mod source;
 #[cfg(test)]
 mod tests;
+mod thrift;
+mod unpack;
 
 pub use sink::{Compression, Sink};
 pub use source::Source;

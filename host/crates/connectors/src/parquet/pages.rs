@@ -1,35 +1,90 @@
 //! The bytes of a Parquet file, handed to the `parquet` crate within bounds.
 //!
-//! Owns what a page may take, before it is unpacked; refuses a range outside the file, and a page
-//! that is larger than any that is written in earnest.
+//! Owns what a page may take, before it is unpacked, and its checksum; refuses a range outside the
+//! file, and a page that is larger than any that is written in earnest or is not what was written.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::FileExt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use flate2::bufread::MultiGzDecoder;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
+
+use super::thrift::Head;
+use super::unpack::Codec;
 
 /// The most that a page may unpack to; writers make pages of about 1 MiB.
 pub(super) const LARGEST_PAGE: u64 = 128 << 20;
 /// Bytes that are read at once where headers of pages stand.
 const HEADER: usize = 4 << 10;
 
-/// A file's bytes; each reader has a place of its own in it.
+/// Why a page was not handed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// It has so many bytes, or unpacks to them.
+    TooLarge(u64),
+    /// Its bytes are not those that its checksum was made of.
+    Checksum,
+}
+
+impl Refusal {
+    /// As the end of a sentence about a row group.
+    pub(super) fn told(self) -> String {
+        match self {
+            Refusal::TooLarge(bytes) => format!(
+                "has a page of {} MiB, and a page may have {} MiB at most; write the file anew \
+                 with smaller pages (`data_page_size` of pyarrow, `parquet.page.size` of Spark), \
+                 or without values of that size",
+                bytes.div_ceil(1 << 20).min(4096),
+                LARGEST_PAGE >> 20
+            ),
+            Refusal::Checksum => {
+                "has a page whose checksum is wrong; the file is damaged: write or \
+                                  fetch it anew"
+                    .to_owned()
+            }
+        }
+    }
+}
+
+/// What was refused while a group was read, if anything was; the crate keeps no errors of ours.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Refusals(Arc<Mutex<Option<Refusal>>>);
+
+impl Refusals {
+    pub(super) fn first(&self) -> Option<Refusal> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, refusal: Refusal) {
+        let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        first.get_or_insert(refusal);
+    }
+}
+
+/// A file's bytes, as one column's pages are read from them; each reader has a place of its own.
 #[derive(Debug, Clone)]
 pub(super) struct Region {
     file: Arc<File>,
     len: u64,
-    /// Whether its pages are packed by gzip, of which the crate unpacks as much as there is.
-    gzip: bool,
+    /// The codec of the pages, if they are unpacked here.
+    codec: Option<Codec>,
+    refusals: Refusals,
+    /// The head of the page that is read next.
+    head: Arc<Mutex<Option<Head>>>,
 }
 
 impl Region {
-    pub(super) fn new(file: Arc<File>, len: u64, gzip: bool) -> Self {
-        Region { file, len, gzip }
+    pub(super) fn new(file: Arc<File>, len: u64, codec: Option<Codec>, refusals: Refusals) -> Self {
+        Region {
+            file,
+            len,
+            codec,
+            refusals,
+            head: Arc::default(),
+        }
     }
 
     /// So many bytes from there on.
@@ -41,6 +96,24 @@ impl Region {
         let mut bytes = vec![0; length];
         self.file.read_exact_at(&mut bytes, start)?;
         Ok(bytes)
+    }
+
+    /// The page with that head as the crate is to see it; none if it cannot be unpacked.
+    fn page(&self, head: &Head, bytes: Vec<u8>) -> Option<Vec<u8>> {
+        if head.crc.is_some_and(|crc| crc != crc32fast::hash(&bytes)) {
+            self.refusals.add(Refusal::Checksum);
+            return None;
+        }
+        let Some(codec) = self.codec.filter(|_| head.is_packed) else {
+            return Some(bytes);
+        };
+        let levels = usize::try_from(head.levels).ok()?;
+        let unpacked = usize::try_from(head.unpacked).ok()?;
+        let (levels, packed) = bytes.split_at_checked(levels)?;
+        let mut page = Vec::with_capacity(unpacked.min(packed.len().saturating_mul(8)));
+        page.extend_from_slice(levels);
+        codec.unpack(packed, unpacked.checked_sub(levels.len())?, &mut page)?;
+        Some(page)
     }
 }
 
@@ -61,88 +134,43 @@ impl ChunkReader for Region {
         };
         Ok(Pages {
             inner: BufReader::with_capacity(HEADER, at),
+            region: self.clone(),
             checked: false,
         })
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        let head = *self.head.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes = self.bytes(start, length)?;
-        if self.gzip {
-            let mut unpacked = MultiGzDecoder::new(bytes.as_slice()).take(LARGEST_PAGE + 1);
-            if io::copy(&mut unpacked, &mut io::sink())? > LARGEST_PAGE {
-                return Err(too_large());
-            }
-        }
-        Ok(bytes.into())
+        // A page is read behind its head.
+        let page = head.and_then(|head| self.page(&head, bytes));
+        let cannot = || ParquetError::General("a page cannot be unpacked".into());
+        Ok(page.ok_or_else(cannot)?.into())
     }
-}
-
-fn too_large() -> ParquetError {
-    ParquetError::General("a page is too large".into())
 }
 
 /// Reads a page's header, if it does not announce too large a page.
 pub(super) struct Pages {
     inner: BufReader<At>,
+    region: Region,
     checked: bool,
 }
 
 impl Read for Pages {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         if !self.checked {
-            let largest = largest(self.inner.fill_buf()?).ok_or(io::ErrorKind::InvalidData)?;
+            let head = Head::read(self.inner.fill_buf()?).ok_or(io::ErrorKind::InvalidData)?;
+            let largest = head.unpacked.max(head.packed);
             if largest > LARGEST_PAGE {
+                self.region.refusals.add(Refusal::TooLarge(largest));
                 return Err(io::ErrorKind::FileTooLarge.into());
             }
+            let next = self.region.head.lock();
+            *next.unwrap_or_else(PoisonError::into_inner) = Some(head);
             self.checked = true;
         }
         self.inner.read(buf)
     }
-}
-
-/// The larger of a page's two sizes, packed and unpacked, which are the second and third field of
-/// its header in Thrift's compact form; none if it does not begin as every writer begins it, or
-/// has a dictionary of more values than bytes, for all of which the crate would make room.
-fn largest(header: &[u8]) -> Option<u64> {
-    /// Of a page's kinds, a dictionary.
-    const DICTIONARY: u64 = 2;
-    let mut rest = header;
-    let kind = next_i32(&mut rest)?;
-    let unpacked = next_i32(&mut rest)?;
-    let packed = next_i32(&mut rest)?;
-    if kind == DICTIONARY {
-        // The dictionary's own header is the seventh field, a struct; a checksum may be the fourth.
-        let dictionary = match rest.split_first()? {
-            (0x4c, within) => within,
-            _ => {
-                next_i32(&mut rest)?;
-                rest.strip_prefix(&[0x3c])?
-            }
-        };
-        rest = dictionary;
-        let values = next_i32(&mut rest)?;
-        (values <= unpacked).then_some(())?;
-    }
-    Some(unpacked.max(packed))
-}
-
-/// The next field, if it is a 32-bit integer; a negative one becomes a huge one.
-fn next_i32(rest: &mut &[u8]) -> Option<u64> {
-    const NEXT_I32: u8 = 0x15;
-    let (first, mut after) = rest.split_first()?;
-    (*first == NEXT_I32).then_some(())?;
-    let mut value = 0;
-    for shift in (0..35).step_by(7) {
-        let (byte, more) = after.split_first()?;
-        after = more;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            *rest = after;
-            // Zigzag.
-            return Some(if value & 1 == 0 { value >> 1 } else { u64::MAX });
-        }
-    }
-    None
 }
 
 /// A place in a file that others read, too.
@@ -161,39 +189,5 @@ impl Read for At {
             .read_at(buf.get_mut(..most).unwrap_or_default(), self.at)?;
         self.at += read as u64;
         Ok(read)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_sizes_of_a_page_are_read_off_its_header() {
-        // Type 0; 300 unpacked; 200 packed.
-        let header = [0x15, 0, 0x15, 0xd8, 0x04, 0x15, 0x90, 0x03, 0x2c];
-        assert_eq!(largest(&header), Some(300));
-        assert_eq!(largest(&[0x15, 0, 0x15, 0x01, 0x15, 0]), Some(u64::MAX));
-        assert_eq!(largest(&header[..6]), None);
-        assert_eq!(largest(&[0x19, 0, 0x15, 2, 0x15, 2]), None);
-        assert_eq!(
-            largest(&[0x15, 0, 0x15, 0xff, 0xff, 0xff, 0xff, 0xff]),
-            None
-        );
-    }
-
-    #[test]
-    fn a_dictionary_has_no_more_values_than_bytes() {
-        // Type 2; 16 unpacked; 8 packed; then a dictionary of so many values.
-        let header = |values: &[u8]| [&[0x15, 4, 0x15, 32, 0x15, 16, 0x4c], values].concat();
-        assert_eq!(largest(&header(&[0x15, 8, 0x15, 0, 0, 0])), Some(16));
-        assert_eq!(largest(&header(&[0x15, 34])), None);
-        assert_eq!(
-            largest(&header(&[0x15, 0xfe, 0xff, 0xff, 0xff, 0x0f])),
-            None
-        );
-        // With a checksum.
-        let header = [0x15, 4, 0x15, 32, 0x15, 16, 0x15, 99, 0x3c, 0x15, 8];
-        assert_eq!(largest(&header), Some(16));
     }
 }

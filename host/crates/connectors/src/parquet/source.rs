@@ -27,19 +27,20 @@ const KEPT_OPEN: usize = 64;
 ///
 /// | declared | a file's column |
 /// |---|---|
-/// | `text` | strings; bytes that are UTF-8 |
+/// | `text` | strings; bytes that are UTF-8; UUIDs; times of day; decimals of more than 38 digits; lists, maps and structs, as JSON text |
 /// | `int64` | signed or unsigned integers of 8 to 64 bits |
 /// | `float64` | floats of 16 to 64 bits |
 /// | `decimal(p,s)` | decimals of up to 38 digits |
 /// | `boolean` | booleans |
 /// | `bytes` | bytes, of fixed length too |
 /// | `date` | days |
-/// | `timestamp` | milliseconds to nanoseconds; without a zone they are UTC |
+/// | `timestamp` | milliseconds to nanoseconds, and INT96; without a zone they are UTC |
 ///
 /// A value that is not exactly one of the declared type (an unsigned integer beyond 2⁶³, a decimal
 /// with more digits, nanoseconds that are no microseconds) rejects its row under the rule `type`; a
-/// text with a NUL under `nul`. A chunk is a slice of a row group. A page that cannot be unpacked
-/// ends the run, since the rows behind it have no numbers.
+/// text with a NUL under `nul`; a map that has a key of text twice under `json`. A chunk is a slice of
+/// a row group. A page that cannot be unpacked, or that is not what its checksum was made of, ends
+/// the run, since the rows behind it have no numbers.
 pub struct Source {
     schema: Schema,
     pub(super) files: Arc<Files>,
@@ -152,6 +153,10 @@ impl glovebox_core::Source for Source {
             .rows
             .values()
             .try_fold(0, |sum: u64, rows| sum.checked_add(*rows))
+    }
+
+    fn is_there(&self) -> Result<(), SourceError> {
+        self.files.look_ahead()
     }
 
     fn chunks(&self) -> Result<Box<dyn ChunkReader>, SourceError> {

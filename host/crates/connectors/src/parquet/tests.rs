@@ -8,9 +8,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::Int64Type;
+use arrow_array::types::{Int64Type, TimestampMicrosecondType};
 use arrow_array::{
-    ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray,
+    Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray,
     Float64Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use glovebox_core::{
@@ -19,7 +19,10 @@ use glovebox_core::{
 };
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression as Codec, GzipLevel, ZstdLevel};
-use parquet::file::properties::WriterProperties;
+use parquet::data_type::{Int96, Int96Type};
+use parquet::file::properties::{WriterProperties, WriterVersion};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
 
 use super::{Compression, Sink, Source};
 use crate::input::Input;
@@ -88,7 +91,12 @@ fn columns_arrow() -> arrow_schema::SchemaRef {
 }
 
 fn write(path: &Path, batch: &RecordBatch, codec: Codec, group: usize) {
+    write_as(path, batch, codec, group, WriterVersion::PARQUET_1_0);
+}
+
+fn write_as(path: &Path, batch: &RecordBatch, codec: Codec, group: usize, version: WriterVersion) {
     let properties = WriterProperties::builder()
+        .set_writer_version(version)
         .set_compression(codec)
         .set_max_row_group_row_count(Some(group))
         .set_data_page_row_count_limit(100)
@@ -119,14 +127,18 @@ fn every_compression_is_read_and_slices_are_the_rows_of_their_group() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("in.parquet");
     let rows = batch(150_000);
-    for codec in [
-        Codec::UNCOMPRESSED,
-        Codec::SNAPPY,
-        Codec::GZIP(GzipLevel::default()),
-        Codec::ZSTD(ZstdLevel::default()),
-        Codec::LZ4_RAW,
+    let (v1, v2) = (WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0);
+    for (codec, version) in [
+        (Codec::UNCOMPRESSED, v1),
+        (Codec::SNAPPY, v1),
+        (Codec::GZIP(GzipLevel::default()), v1),
+        (Codec::GZIP(GzipLevel::default()), v2),
+        (Codec::ZSTD(ZstdLevel::default()), v2),
+        (Codec::LZ4, v1),
+        (Codec::LZ4, v2),
+        (Codec::LZ4_RAW, v2),
     ] {
-        write(&path, &rows, codec, 100_000);
+        write_as(&path, &rows, codec, 100_000, version);
         let source = source(&path, &columns());
         assert_eq!(source.estimate_rows(), Some(150_000));
         let (chunks, decoded) = read(&source).unwrap();
@@ -244,8 +256,10 @@ fn a_file_that_does_not_fit_is_refused_before_the_first_row() {
     let list = arrow_array::ListArray::new_null(item, 3);
     let rows = RecordBatch::try_from_iter([("many", Arc::new(list) as ArrayRef)]).unwrap();
     write(&path, &rows, Codec::SNAPPY, 10);
-    let said = error(&one("many", DataType::Text));
-    assert!(said.contains("`many` are lists, maps or structs"), "{said}");
+    let said = error(&one("many", DataType::Int64));
+    let due = "`many` holds lists, maps or structs and is declared as int64; declare it as type: \
+               \"text\", for JSON text";
+    assert!(said.contains(due), "{said}");
 
     fs::write(&path, "a,b\n1,2\n").unwrap();
     let said = error(&one("a", DataType::Text));
@@ -276,6 +290,7 @@ fn no_damage_ends_the_process_or_lasts() {
         Codec::SNAPPY,
         Codec::GZIP(GzipLevel::default()),
         Codec::ZSTD(ZstdLevel::default()),
+        Codec::LZ4,
         Codec::LZ4_RAW,
     ] {
         write(&path, &batch(300), codec, 200);
@@ -322,8 +337,133 @@ fn a_page_that_unpacks_to_too_much_is_refused() {
         write(&path, &rows, codec, 10);
         assert!(fs::metadata(&path).unwrap().len() < 1 << 20);
         let schema = Schema::new(vec![Field::new("a", DataType::Text)]);
-        assert!(read(&source(&path, &schema)).is_err());
+        let said = read(&source(&path, &schema)).unwrap_err().to_string();
+        let due = "has a page of 129 MiB, and a page may have 128 MiB at most; write the file anew \
+                   with smaller pages (`data_page_size`";
+        assert!(said.contains(due), "{said}");
     }
+}
+
+/// A file of one row group whose columns are written by hand.
+fn write_by_hand(path: &Path, schema: &str, int96: &[Int96]) {
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let file = fs::File::create(path).unwrap();
+    let mut writer = SerializedFileWriter::new(file, schema, Arc::default()).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    while let Some(mut column) = group.next_column().unwrap() {
+        let typed = column.typed::<Int96Type>();
+        typed.write_batch(int96, None, None).unwrap();
+        column.close().unwrap();
+    }
+    group.close().unwrap();
+    writer.close().unwrap();
+}
+
+/// Nanoseconds of the day and the Julian day, as Impala and Spark write times.
+fn int96(nanos: i64, day: i32) -> Int96 {
+    let mut value = Int96::new();
+    value.set_data(nanos as u32, (nanos >> 32) as u32, day as u32);
+    value
+}
+
+#[test]
+fn int96_is_read_exactly_in_any_year_or_its_row_is_rejected() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("in.parquet");
+    let values = [
+        int96(0, 2_440_588),
+        int96(0, 2_816_788),
+        // 3000-01-01 and 232 ns, which is no microsecond and, in nanoseconds, no int64.
+        int96(232, 2_816_788),
+        int96(1_000, 2_816_788),
+        int96(0, i32::MAX),
+    ];
+    write_by_hand(&path, "message m { required int96 at; }", &values);
+    let schema = Schema::new(vec![Field::new("at", DataType::Timestamp)]);
+    let (_, decoded) = read(&source(&path, &schema)).unwrap();
+    let found = decoded[0].batches[0].columns.column(0);
+    assert_eq!(
+        found.as_primitive::<TimestampMicrosecondType>().values(),
+        &[0, 32_503_680_000_000_000, 32_503_680_000_000_001]
+    );
+    let rejects = decoded[0].rejects.iter();
+    let rejects: Vec<_> = rejects.map(|r| (r.row, &*r.violations[0].rule)).collect();
+    assert_eq!(rejects, [(2, "type"), (4, "type")]);
+}
+
+#[test]
+fn a_name_that_is_there_twice_is_refused_if_it_is_declared() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("in.parquet");
+    let doubled = "message m { required int96 at; required int96 b; required int96 at; }";
+    write_by_hand(&path, doubled, &[int96(0, 2_440_588)]);
+    let at = |name: &str| Schema::new(vec![Field::new(name, DataType::Timestamp)]);
+    let said = read(&source(&path, &at("at"))).unwrap_err().to_string();
+    assert!(said.contains("it has two columns named `at`"), "{said}");
+    assert!(read(&source(&path, &at("b"))).is_ok());
+    let within = "message m { required group g { required int96 x; required int96 x; } }";
+    write_by_hand(&path, within, &[int96(0, 2_440_588)]);
+    let text = Schema::new(vec![Field::new("g", DataType::Text)]);
+    let said = read(&source(&path, &text)).unwrap_err().to_string();
+    assert!(said.contains("`g` have two fields of one name"), "{said}");
+}
+
+#[test]
+fn int96_within_a_structure_is_a_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("in.parquet");
+    let schema = "message m { required group g { required int96 at; } }";
+    write_by_hand(&path, schema, &[int96(1_000, 2_816_788)]);
+    let text = Schema::new(vec![Field::new("g", DataType::Text)]);
+    let (_, decoded) = read(&source(&path, &text)).unwrap();
+    let found = decoded[0].batches[0].columns.column(0).as_string::<i32>();
+    assert_eq!(found.value(0), r#"{"at":"3000-01-01T00:00:00.000001Z"}"#);
+}
+
+/// A file that pyarrow wrote with checksums.
+fn checked() -> Vec<u8> {
+    let cases = "/../../../tests/cases/parquet-packings/in/4-lz4-checked.parquet";
+    fs::read(format!("{}{cases}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+#[test]
+fn a_page_that_is_not_what_was_written_ends_the_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("in.parquet");
+    let schema = Schema::new(vec![
+        Field::new("id", DataType::Int64),
+        Field::new("word", DataType::Text),
+    ]);
+    let mut bytes = checked();
+    fs::write(&path, &bytes).unwrap();
+    assert!(read(&source(&path, &schema)).is_ok());
+    let at = bytes.windows(6).position(|w| w == b"gamma4").unwrap();
+    bytes[at + 5] = b'5';
+    fs::write(&path, &bytes).unwrap();
+    let said = read(&source(&path, &schema)).unwrap_err().to_string();
+    assert!(
+        said.contains("has a page whose checksum is wrong"),
+        "{said}"
+    );
+}
+
+#[test]
+fn json_text_without_end_is_refused_by_its_limit() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("in.parquet");
+    let name = "x".repeat(1 << 20);
+    let ones: ArrayRef = Arc::new(Int32Array::from(vec![1; 300]));
+    let item = Arc::new(arrow_schema::Field::new(
+        name,
+        ones.data_type().clone(),
+        true,
+    ));
+    let rows = arrow_array::StructArray::from(vec![(item, ones)]);
+    let rows = RecordBatch::try_from_iter([("many", Arc::new(rows) as ArrayRef)]).unwrap();
+    write(&path, &rows, Codec::SNAPPY, 1000);
+    let text = Schema::new(vec![Field::new("many", DataType::Text)]);
+    let said = read(&source(&path, &text)).unwrap_err().to_string();
+    assert!(said.contains("more than 256 MiB of JSON text"), "{said}");
 }
 
 #[test]

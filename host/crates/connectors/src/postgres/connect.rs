@@ -95,6 +95,14 @@ fn prepare(login: &Login) -> Result<PgConnectOptions, String> {
         .disable_statement_logging())
 }
 
+/// Whether `tls.ca` names a file of certificates, which can be told without connecting.
+///
+/// # Errors
+/// A sentence that says what is wrong with it.
+pub fn check_authorities(file: &Path) -> Result<(), String> {
+    authorities(file).map(drop)
+}
+
 /// The PEM file, once it is sure to hold authorities.
 fn authorities(file: &Path) -> Result<Vec<u8>, String> {
     let shown = file.display();
@@ -160,7 +168,13 @@ fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
 
 fn untrusted(error: &rustls::Error, login: &Login) -> String {
     let rustls::Error::InvalidCertificate(certificate) = error else {
-        return format!("TLS failed: {error}; the server must speak TLS 1.2 or 1.3");
+        let problem = match error {
+            rustls::Error::AlertReceived(_) => "the server broke the TLS handshake off",
+            rustls::Error::PeerIncompatible(_) => "the server speaks no TLS that is safe",
+            rustls::Error::NoCertificatesPresented => "the server has shown no certificate",
+            _ => "the server's answer is not TLS as it should be",
+        };
+        return format!("{problem}; it must speak TLS 1.2 or 1.3, and its log says more");
     };
     match certificate {
         CertificateError::UnknownIssuer | CertificateError::BadSignature => match &login.tls.ca {
@@ -194,7 +208,23 @@ fn untrusted(error: &rustls::Error, login: &Login) -> String {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             "the server's certificate is not valid yet; compare the two machines' clocks".into()
         }
-        other => format!("the server's certificate is refused: {other}; have a valid one issued"),
+        CertificateError::BadEncoding => {
+            "the server's certificate cannot be read; have a valid one issued".into()
+        }
+        CertificateError::Revoked => {
+            "the server's certificate has been revoked; have a new one issued".into()
+        }
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            "the server's certificate is not for servers; have one issued that is".into()
+        }
+        // Of all else that an authority's own certificate meets: PostgreSQL's manual makes such.
+        CertificateError::Other(_) => {
+            "the server's certificate is of a kind that proves no server, such as an authority's own \
+             (CA:TRUE); have this authority issue one for the server, as \"Creating Certificates\" \
+             in PostgreSQL's manual shows"
+                .into()
+        }
+        _ => "the server's certificate is refused; have a valid one issued for it".into(),
     }
 }
 

@@ -59,7 +59,7 @@ use session::Session;
 use crate::database::sift::Budget;
 
 pub use crate::database::{Lenient, Mode};
-pub use connect::verified;
+pub use connect::{check_authorities, verified};
 pub use head::head;
 pub use login::{Login, Tls};
 pub use source::{Options as SourceOptions, Rows, Source};

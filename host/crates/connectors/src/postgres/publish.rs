@@ -403,8 +403,24 @@ pub(super) async fn move_rows(
         .execute(&mut *connection)
         .await?
         .rows_affected();
-    let checks = "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED";
-    sqlx::raw_sql(checks).execute(connection).await?;
+    // Only the target's own: what other tables have against rows that went is nothing that one of
+    // these rows has done.
+    let waiting: Option<String> = sqlx::query_scalar(
+        "SELECT pg_catalog.string_agg(pg_catalog.quote_ident(n.nspname) || '.' \
+         || pg_catalog.quote_ident(k.conname), ', ') \
+         FROM pg_catalog.pg_constraint k \
+         JOIN pg_catalog.pg_namespace n ON n.oid = k.connamespace \
+         WHERE k.conrelid = pg_catalog.to_regclass($1) AND k.condeferrable",
+    )
+    .bind(*target)
+    .fetch_one(&mut *connection)
+    .await?;
+    if let Some(names) = waiting {
+        let checks = format!("SET CONSTRAINTS {names} IMMEDIATE; SET CONSTRAINTS {names} DEFERRED");
+        sqlx::raw_sql(AssertSqlSafe(checks))
+            .execute(connection)
+            .await?;
+    }
     Ok(placed)
 }
 

@@ -128,11 +128,9 @@ fn a_partition_and_its_trigger_are_counted_too() {
     let database = Postgres::shared().database("partition_counted");
     Postgres::shared().query(
         &database,
-        &format!(
-            "CREATE TABLE people (id bigint, name text) PARTITION BY RANGE (id);
-             CREATE TABLE low PARTITION OF people FOR VALUES FROM (0) TO (100);
-             CREATE TABLE high PARTITION OF people FOR VALUES FROM (100) TO (1000)"
-        ),
+        "CREATE TABLE people (id bigint, name text) PARTITION BY RANGE (id);
+         CREATE TABLE low PARTITION OF people FOR VALUES FROM (0) TO (100);
+         CREATE TABLE high PARTITION OF people FOR VALUES FROM (100) TO (1000)",
     );
     load_three(into(&database, Mode::Append)).unwrap();
     load_three(into(&database, Mode::Replace)).unwrap();

@@ -4,7 +4,9 @@
 
 use std::path::Path;
 
-use super::diagnostic::{Diagnostic, printable};
+use glovebox_core::shown::printable;
+
+use super::diagnostic::Diagnostic;
 use super::model::Span;
 use super::yaml::{Entry, Kind, Node};
 
@@ -190,7 +192,7 @@ impl<'t> Reader<'t> {
 /// What people write, short enough for a message.
 pub(crate) fn short(text: &str) -> String {
     const LONGEST: usize = 60;
-    let text = printable(text).replace('\n', " ");
+    let text = printable(&text.replace('\n', " "));
     if text.chars().count() <= LONGEST {
         return text;
     }

@@ -3,6 +3,7 @@
 //!
 //! Owns the rule that no personal column reaches a sink unmasked; refuses to do I/O.
 
+mod from;
 mod names;
 mod opaque;
 mod paths;
@@ -46,6 +47,7 @@ fn problems(manifest: &Manifest, known: &Known<'_>, names: bool, sink: bool) -> 
     if names {
         names::uses(manifest, sink, &mut problems);
     }
+    from::uses(manifest, &mut problems);
     opaque::uses(manifest, sink, &mut problems);
     privacy::releases(manifest, today, &mut problems);
     privacy::derived(manifest, &mut problems);

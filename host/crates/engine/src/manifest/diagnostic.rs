@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, renderer::DecorStyle};
+use glovebox_core::shown::printable_lines;
 
 use super::excerpt::Excerpt;
 use super::hide;
@@ -110,7 +111,7 @@ pub fn render(diagnostics: &[Diagnostic], file: &str, text: &str, color: bool) -
     }
     .decor_style(DecorStyle::Ascii);
     let hidden = hide::spans(text);
-    let file = printable(file);
+    let file = printable_lines(file);
 
     let mut out = String::new();
     for diagnostic in sorted.iter().take(SHOWN) {
@@ -160,13 +161,13 @@ fn one(
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let mut group =
-        Group::with_title(level.primary_title(printable(&diagnostic.message))).element(snippet);
+    let mut group = Group::with_title(level.primary_title(printable_lines(&diagnostic.message)))
+        .element(snippet);
     if let Some(help) = &diagnostic.help {
-        group = group.element(Level::HELP.message(printable(help)));
+        group = group.element(Level::HELP.message(printable_lines(help)));
     }
     for note in &diagnostic.notes {
-        group = group.element(Level::NOTE.message(printable(note)));
+        group = group.element(Level::NOTE.message(printable_lines(note)));
     }
     let rendered = renderer.render(&[group]);
     // The renderer pads the empty excerpt lines of its frame.
@@ -175,28 +176,13 @@ fn one(
 }
 
 fn label(words: &str) -> Option<String> {
-    (!words.is_empty()).then(|| printable(words))
-}
-
-/// The text without anything that a terminal would obey; newlines stay.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\n' => c,
-            c if c.is_control() || is_invisible(c) => '\u{fffd}',
-            c => c,
-        })
-        .collect()
-}
-
-/// Characters that change how their neighbours are shown, or pretend to be nothing.
-pub(crate) fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    (!words.is_empty()).then(|| printable_lines(words))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use glovebox_core::shown::is_invisible;
 
     #[test]
     fn shows_place_excerpt_and_remedy() {

@@ -5,8 +5,8 @@
 
 use std::ops::Range;
 
-use super::diagnostic::is_invisible;
 use super::model::Span;
+use glovebox_core::shown::is_invisible;
 
 const BLANK: &str = "****";
 

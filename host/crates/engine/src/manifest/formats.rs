@@ -9,7 +9,7 @@ use glovebox_core::formats::{
 use glovebox_core::{DataType, Formats};
 
 use super::diagnostic::Diagnostic;
-use super::model::{Column, Source, Span, Spanned};
+use super::model::{Column, CsvSource, Ragged, Source, Span, Spanned};
 
 /// A `formats:` block, key by key.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -171,6 +171,10 @@ fn value<T: Clone + Default>(key: &Option<Spanned<T>>) -> T {
 pub(crate) fn settle(source: &mut Source, columns: &[Column], say: &mut dyn FnMut(Diagnostic)) {
     match source {
         Source::Csv(csv) => {
+            let all = columns.iter().filter_map(|c| c.formats.as_deref());
+            for keys in all.chain([&csv.formats.keys]) {
+                unquoted(csv, keys, say);
+            }
             csv.formats.of_columns = of_columns(&csv.formats.keys, columns, &csv.null, say);
         }
         Source::Jsonl(jsonl) => {
@@ -180,6 +184,22 @@ pub(crate) fn settle(source: &mut Source, columns: &[Column], say: &mut dyn FnMu
             for keys in columns.iter().filter_map(|c| c.formats.as_ref()) {
                 useless(keys, "this source's cells are values, not text", say);
             }
+        }
+    }
+}
+
+/// Says so where a sign of a number would end its field, and nothing would show that: without quotes
+/// a field cannot have it, and where records may be longer than the header the rest is left out.
+fn unquoted(csv: &CsvSource, keys: &FormatKeys, say: &mut dyn FnMut(Diagnostic)) {
+    let silent = csv.quote.is_none() || matches!(csv.ragged, Ragged::Cut | Ragged::Both);
+    for (name, sign) in [("decimal", &keys.decimal), ("thousands", &keys.thousands)] {
+        let Some(sign) = sign else { continue };
+        if silent && csv.delimiter.contains(sign.value) {
+            say(Diagnostic::error(
+                sign.span.clone(),
+                format!("`{name}` and `delimiter` are both `{}`", sign.value),
+            )
+            .help("numbers with this sign need quotes: write no `quote: none`, and leave `ragged` as it is"));
         }
     }
 }

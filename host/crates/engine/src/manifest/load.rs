@@ -5,6 +5,7 @@
 //! is `check`'s.
 
 mod columns;
+mod csv_source;
 mod files;
 mod formats;
 mod guard;
@@ -34,6 +35,7 @@ use super::yaml::{self, Kind, Node};
 #[cfg(test)]
 pub(crate) use {
     columns::{COLUMN, RELEASE},
+    csv_source::CSV_SOURCE,
     files::{JSONL_SOURCE, PARQUET_SINK, PARQUET_SOURCE},
     formats::FORMATS,
     limits::LIMITS,
@@ -41,7 +43,7 @@ pub(crate) use {
     postgres::{PASSWORD, POSTGRES, TLS},
     postgres_source::POSTGRES_SOURCE,
     sink::{CSV_SINK, JSONL_SINK, SINK, SQLITE},
-    source::{CSV_SOURCE, SOURCE},
+    source::SOURCE,
     steps::STEP,
     trusted::TRUSTED_KEY,
 };
@@ -192,7 +194,7 @@ fn manifest(reader: &mut Reader<'_>, root: &Node, file: &Path) -> Option<Draft> 
             name: name.unwrap_or(Spanned::new("pipeline".to_owned(), head.clone())),
             file: file.to_owned(),
             folder,
-            source: source.unwrap_or_else(|| source::nothing(head.clone())),
+            source: source.unwrap_or_else(|| csv_source::nothing(head.clone())),
             columns,
             credentials,
             trusted_keys,
@@ -317,8 +319,16 @@ fn rejects(
     let Some(block) = found.and_then(|(node, head)| reader.block(node, head, &REJECTS)) else {
         return rejects;
     };
+    const EXAMPLE: &str = "path: sales.rejects.jsonl";
     if let Some(path) = optional(&block, "path", |node| {
-        reader.path(node, "path", "path: sales.rejects.jsonl")
+        if matches!(&node.kind, Kind::Text(text) if text == "-") {
+            reader.say(
+                Diagnostic::error(node.span.clone(), "rejects cannot go to standard output")
+                    .help(format!("name a file: {EXAMPLE}")),
+            );
+            return None;
+        }
+        reader.path(node, "path", EXAMPLE)
     }) {
         rejects.path = path;
     }

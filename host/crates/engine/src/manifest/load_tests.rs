@@ -99,7 +99,8 @@ fn what_is_left_out_has_its_default() {
         panic!("{:?}", m.source);
     };
     assert!(csv.header);
-    assert_eq!((csv.delimiter, csv.quote), (b',', b'"'));
+    assert_eq!((csv.delimiter.as_str(), csv.quote), (",", Some(b'"')));
+    assert_eq!((csv.quotes, csv.ragged), (Quotes::Strict, Ragged::Reject));
     assert_eq!(csv.null, [""]);
     assert_eq!((csv.max_field, csv.max_record), (1 << 20, 8 << 20));
     let stores: Vec<&Store> = m.credentials.iter().map(|s| &s.value).collect();

@@ -10,7 +10,7 @@ use std::ops::{Deref, Range};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use glovebox_core::{DataType, Field, Kept, Limits, SecretName, World};
+use glovebox_core::{DataType, Field, Kept, Limits, ReadFrom, SecretName, World};
 
 pub use super::formats::{FormatKeys, SourceFormats};
 
@@ -71,7 +71,7 @@ pub struct Manifest {
 pub enum Source {
     /// CSV files.
     Csv(CsvSource),
-    /// Files with a JSON object a line.
+    /// Files of JSON objects.
     Jsonl(JsonlSource),
     /// Parquet files.
     Parquet(ParquetSource),
@@ -137,14 +137,34 @@ impl Source {
 pub struct CsvSource {
     /// The files.
     pub paths: Vec<Spanned<Input>>,
+    /// The label of their encoding in the WHATWG's Encoding Standard; none is UTF-8.
+    pub encoding: Option<String>,
+    /// Lines before the header that are passed over.
+    pub skip: u64,
     /// Whether the first record names the columns; if not, they are taken by position.
     pub header: bool,
-    /// The byte between fields.
-    pub delimiter: u8,
-    /// The byte around fields.
-    pub quote: u8,
-    /// The cells that stand for null, quoted or not.
+    /// Records of the header.
+    pub header_rows: usize,
+    /// What stands between fields.
+    pub delimiter: String,
+    /// The byte around fields; none where quotes have no meaning.
+    pub quote: Option<u8>,
+    /// What becomes of records whose quotes are wrong.
+    pub quotes: Quotes,
+    /// The byte that takes a quote's meaning within quotes.
+    pub escape: Option<u8>,
+    /// The byte at the start of lines that are no records.
+    pub comment: Option<u8>,
+    /// What ends a record.
+    pub line_end: LineEnd,
+    /// Whether blanks around fields are left out.
+    pub trim: bool,
+    /// What becomes of records with too few or too many fields.
+    pub ragged: Ragged,
+    /// The cells that stand for null.
     pub null: Vec<String>,
+    /// Whether they do so in quotes, too.
+    pub null_quoted: bool,
     /// How its text is spelled.
     pub formats: SourceFormats,
     /// Bytes that one field may have.
@@ -153,14 +173,52 @@ pub struct CsvSource {
     pub max_record: usize,
 }
 
-/// Files with a JSON object a line, or standard input.
+/// What becomes of CSV records whose quotes are wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Quotes {
+    /// They are rejected.
+    #[default]
+    Strict,
+    /// They are read all the same.
+    Lenient,
+}
+
+/// What ends a CSV record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LineEnd {
+    /// `\n`, `\r\n` or `\r`.
+    #[default]
+    Any,
+    /// `\n`.
+    Lf,
+    /// `\r\n`.
+    Crlf,
+    /// `\r`.
+    Cr,
+}
+
+/// What becomes of CSV records with too few or too many fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ragged {
+    /// They are rejected.
+    #[default]
+    Reject,
+    /// What is missing is null.
+    Pad,
+    /// What is too much is left out.
+    Cut,
+    /// Both.
+    Both,
+}
+
+/// Files of JSON objects, or standard input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JsonlSource {
     /// The files.
     pub paths: Vec<Spanned<Input>>,
     /// How its strings are spelled.
     pub formats: SourceFormats,
-    /// Bytes that one line may have.
+    /// Bytes that one object may have.
     pub max_record: usize,
 }
 
@@ -191,6 +249,8 @@ pub struct Column {
     pub personal: Option<Spanned<bool>>,
     /// Who lets it out unmasked, why and until when.
     pub release: Option<Spanned<Release>>,
+    /// Where the source has it; none is under its own name.
+    pub from: Option<Spanned<ReadFrom>>,
     /// How its text is spelled, where it is otherwise than the source says.
     pub formats: Option<Box<FormatKeys>>,
 }
@@ -205,6 +265,7 @@ impl Column {
     pub fn to_field(&self) -> Field {
         Field {
             personal: self.is_personal(),
+            from: self.from.as_ref().map(|f| f.value.clone()),
             ..Field::new(self.name.as_str(), self.data_type.value)
         }
     }

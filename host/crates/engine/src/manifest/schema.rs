@@ -101,9 +101,21 @@ struct Column {
     personal: Option<bool>,
     /// Who lets it out unmasked, why, and until when.
     release: Option<Release>,
+    /// Where the source has it, if not under its own name.
+    from: Option<ReadFrom>,
     /// How its text is spelled, where it is otherwise than the source's `formats` say; for columns
     /// of CSV files and JSON.
     formats: Option<Formats>,
+}
+
+/// Where a column stands in its source.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum ReadFrom {
+    /// Another name.
+    Name(#[schemars(length(min = 1, max = 4096))] String),
+    /// A position in a CSV file, counted from 1.
+    Position(#[schemars(range(min = 1, max = 1_048_576))] u64),
 }
 
 /// A personal column's way out without a mask.

@@ -3,6 +3,7 @@
 //! Owns the place of whatever is wrong, and of what a type asks to be [`Placed`]; refuses what a
 //! manifest may not use either: anchors, aliases, tags, doubled keys.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -13,8 +14,9 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
+use super::block::{closest, short};
 use super::diagnostic::Diagnostic;
-use super::model::{Span, Spanned};
+use super::model::Span;
 use super::units;
 use super::yaml::{self, Entry, Kind, Node};
 use glovebox_core::DataType;
@@ -28,23 +30,87 @@ const VALUE: &str = "value";
 /// Reads a text; `what` names the kind of file in messages, with its article.
 ///
 /// # Errors
-/// What is wrong, each at its place: everything of YAML, or the first thing of the type.
+/// What is wrong, each at its place: everything of YAML, or all keys that the type does not have and
+/// every value that does not do, as far as one does not hide another.
 pub fn typed<T: DeserializeOwned>(text: &str, what: &str) -> Result<T, Vec<Diagnostic>> {
     let yaml::Parsed { root, mut problems } = yaml::parse(text);
     for problem in &mut problems {
         problem.message = problem.message.replace("a manifest", what);
         problem.help = problem.help.take().map(|h| h.replace("a manifest", what));
     }
-    let Some(root) = root.filter(|_| problems.is_empty()) else {
+    let Some(mut root) = root.filter(|_| problems.is_empty()) else {
         if problems.is_empty() {
             problems.push(Diagnostic::error(0..0, "the file is empty"));
         }
         return Err(problems);
     };
-    T::deserialize(At(&root)).map_err(|wrong| {
-        let span = first_line(text, wrong.span.unwrap_or(root.span.clone()));
-        vec![Diagnostic::error(span, wrong.message)]
-    })
+    let mut taken_out = Vec::new();
+    loop {
+        let strange = RefCell::default();
+        let at = At {
+            node: &root,
+            strange: &strange,
+        };
+        let read = T::deserialize(at);
+        let strange = strange.into_inner();
+        let wrong = match read {
+            Ok(read) if strange.is_empty() && problems.is_empty() => return Ok(read),
+            Ok(_) => {
+                problems.extend(strange);
+                break;
+            }
+            Err(wrong) => wrong,
+        };
+        let span = wrong.span.clone().unwrap_or_else(|| root.span.clone());
+        // What is missed since it was taken out has been complained of.
+        let missed = taken_out
+            .iter()
+            .any(|key| wrong.message == format!("missing field `{key}`"));
+        if !missed {
+            let problem = Diagnostic::error(first_line(text, span.clone()), wrong.message);
+            problems.push(problem);
+        }
+        let key = (problems.len() < MOST).then(|| take_out(&mut root, &span));
+        match key.flatten() {
+            // Without it, the rest may be read.
+            Some(key) => taken_out.push(key),
+            None => {
+                problems.extend(strange);
+                break;
+            }
+        }
+    }
+    problems.sort_by_key(|p| p.span.start);
+    problems.dedup();
+    Err(problems)
+}
+
+/// As many values that do not do are looked for at most.
+const MOST: usize = 50;
+
+/// Takes the entry or item with that value out of the tree; its key, or that of the list.
+fn take_out(node: &mut Node, span: &Span) -> Option<String> {
+    match &mut node.kind {
+        Kind::Map(entries) => {
+            let found = entries
+                .iter()
+                .position(|e| e.value.span == *span || e.key.span == *span);
+            if let Some(found) = found {
+                return Some(entries.remove(found).key.value);
+            }
+            entries
+                .iter_mut()
+                .find_map(|entry| take_out(&mut entry.value, span))
+        }
+        Kind::List(items) => {
+            if let Some(found) = items.iter().position(|item| item.span == *span) {
+                items.remove(found);
+                return Some(String::new());
+            }
+            items.iter_mut().find_map(|item| take_out(item, span))
+        }
+        _ => None,
+    }
 }
 
 /// A column's type as a manifest writes it.
@@ -78,6 +144,33 @@ pub fn duration(text: &str) -> Result<std::time::Duration, String> {
 /// What to write instead.
 pub fn size(text: &str) -> Result<u64, String> {
     units::size(text).ok_or_else(|| units::SIZE_HELP.into())
+}
+
+/// Where a key of a text stands, or the last one on the way to it that is there: keys by name, items
+/// of a list by number.
+pub fn place(text: &str, path: &[&str]) -> Span {
+    let Some(root) = yaml::parse(text).root else {
+        return 0..0;
+    };
+    let (mut node, mut span) = (&root, 0..0);
+    for step in path {
+        let next = match &node.kind {
+            Kind::Map(entries) => entries
+                .iter()
+                .find(|entry| entry.key.value == *step)
+                .map(|entry| (&entry.value, entry.key.span.clone())),
+            Kind::List(items) => {
+                let item = step.parse::<usize>().ok().and_then(|n| items.get(n));
+                item.map(|item| (item, item.span.clone()))
+            }
+            _ => None,
+        };
+        match next {
+            Some(next) => (node, span) = next,
+            None => break,
+        }
+    }
+    first_line(text, span)
 }
 
 /// The first line of a place, which is where a reader begins.
@@ -211,8 +304,8 @@ fn placed<'de, V: Visitor<'de>>(
 
 enum Part<'n> {
     Number(usize),
-    Key(&'n Spanned<String>),
-    Node(&'n Node),
+    Key(Key<'n>),
+    Node(At<'n>),
 }
 
 impl<'de> IntoDeserializer<'de, Wrong> for Part<'_> {
@@ -229,14 +322,14 @@ impl<'de> Deserializer<'de> for Part<'_> {
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
         match self {
             Part::Number(n) => visitor.visit_u64(n as u64),
-            Part::Key(key) => Key(key).deserialize_any(visitor),
-            Part::Node(node) => At(node).deserialize_any(visitor),
+            Part::Key(key) => key.deserialize_any(visitor),
+            Part::Node(at) => at.deserialize_any(visitor),
         }
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
         match self {
-            Part::Node(node) => At(node).deserialize_option(visitor),
+            Part::Node(at) => at.deserialize_option(visitor),
             other => visitor.visit_some(other),
         }
     }
@@ -248,7 +341,7 @@ impl<'de> Deserializer<'de> for Part<'_> {
         visitor: V,
     ) -> Result<V::Value, Wrong> {
         match self {
-            Part::Node(node) => At(node).deserialize_struct(name, fields, visitor),
+            Part::Node(at) => at.deserialize_struct(name, fields, visitor),
             other => other.deserialize_any(visitor),
         }
     }
@@ -259,16 +352,20 @@ impl<'de> Deserializer<'de> for Part<'_> {
     }
 }
 
-/// A key of a block.
-struct Key<'n>(&'n Spanned<String>);
+/// A key of a block, as it is read.
+#[derive(Clone, Copy)]
+struct Key<'n> {
+    name: &'n str,
+    span: &'n Span,
+}
 
 impl<'de> Deserializer<'de> for Key<'_> {
     type Error = Wrong;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
         visitor
-            .visit_str(&self.0.value)
-            .map_err(|wrong: Wrong| wrong.at(&self.0.span))
+            .visit_str(self.name)
+            .map_err(|wrong: Wrong| wrong.at(self.span))
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -277,7 +374,7 @@ impl<'de> Deserializer<'de> for Key<'_> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Wrong> {
-        placed(&self.0.span, Part::Key(self.0), visitor)
+        placed(self.span, Part::Key(self), visitor)
     }
 
     forward_to_deserialize_any! {
@@ -286,8 +383,61 @@ impl<'de> Deserializer<'de> for Key<'_> {
     }
 }
 
-/// A node of the tree.
-struct At<'n>(&'n Node);
+/// A node of the tree, and where keys that nobody knows are complained of.
+#[derive(Clone, Copy)]
+struct At<'n> {
+    node: &'n Node,
+    strange: &'n RefCell<Vec<Diagnostic>>,
+}
+
+impl<'n> At<'n> {
+    fn of(self, node: &'n Node) -> At<'n> {
+        At { node, ..self }
+    }
+
+    /// The keys and values of a block whose keys are these. One that is none of them is read as the
+    /// one that was probably meant, so that what is in it is looked at, or passed over.
+    fn known(self, entries: &'n [Entry], fields: &'static [&'static str]) -> Block<'n> {
+        let is_there = |field: &str| entries.iter().any(|e| e.key.value == field);
+        let mut read: Vec<(Key<'n>, &'n Node)> = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let span = &entry.key.span;
+            let written = entry.key.value.as_str();
+            if fields.contains(&written) {
+                read.push((
+                    Key {
+                        name: written,
+                        span,
+                    },
+                    &entry.value,
+                ));
+                continue;
+            }
+            let free = fields.iter().copied().filter(|field| !is_there(field));
+            let free = free.filter(|field| !read.iter().any(|(key, _)| key.name == *field));
+            let near = closest(written, free);
+            let taken = || closest(written, fields.iter().copied());
+            let help = match (near, near.is_none().then(taken).flatten()) {
+                (Some(near), _) => format!("did you mean `{near}`?"),
+                (None, Some(taken)) => {
+                    format!("did you mean `{taken}`? It is there already; delete one of them")
+                }
+                (None, None) => format!("the keys here are: {}", fields.join(", ")),
+            };
+            let problem = format!("unknown key `{}`", short(written));
+            let problem = Diagnostic::error(span.clone(), problem).help(help);
+            self.strange.borrow_mut().push(problem);
+            if let Some(name) = near {
+                read.push((Key { name, span }, &entry.value));
+            }
+        }
+        Block {
+            entries: read.into_iter(),
+            at: self,
+            value: None,
+        }
+    }
+}
 
 impl<'de> IntoDeserializer<'de, Wrong> for At<'_> {
     type Deserializer = Self;
@@ -301,7 +451,7 @@ impl<'de> Deserializer<'de> for At<'_> {
     type Error = Wrong;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
-        let visited = match &self.0.kind {
+        let visited = match &self.node.kind {
             Kind::Broken | Kind::Null => visitor.visit_unit(),
             Kind::Bool(value) => visitor.visit_bool(*value),
             Kind::Number(number) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
@@ -310,17 +460,29 @@ impl<'de> Deserializer<'de> for At<'_> {
                 (_, _, n) => visitor.visit_f64(n.unwrap_or(f64::NAN)),
             },
             Kind::Text(text) => visitor.visit_str(text),
-            Kind::List(items) => visitor.visit_seq(SeqDeserializer::new(items.iter().map(At))),
-            Kind::Map(entries) => visitor.visit_map(Block {
-                entries: entries.iter(),
-                value: None,
-            }),
+            Kind::List(items) => {
+                visitor.visit_seq(SeqDeserializer::new(items.iter().map(|item| self.of(item))))
+            }
+            Kind::Map(entries) => {
+                let entries = entries.iter().map(|entry| {
+                    let key = Key {
+                        name: &entry.key.value,
+                        span: &entry.key.span,
+                    };
+                    (key, &entry.value)
+                });
+                visitor.visit_map(Block {
+                    entries: entries.collect::<Vec<_>>().into_iter(),
+                    at: self,
+                    value: None,
+                })
+            }
         };
-        visited.map_err(|wrong: Wrong| wrong.at(&self.0.span))
+        visited.map_err(|wrong: Wrong| wrong.at(&self.node.span))
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
-        match self.0.kind {
+        match self.node.kind {
             Kind::Null => visitor.visit_none(),
             _ => visitor.visit_some(self),
         }
@@ -329,13 +491,18 @@ impl<'de> Deserializer<'de> for At<'_> {
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         name: &'static str,
-        _: &'static [&'static str],
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Wrong> {
         if name == PLACED {
-            return placed(&self.0.span, Part::Node(self.0), visitor);
+            return placed(&self.node.span, Part::Node(self), visitor);
         }
-        self.deserialize_any(visitor)
+        match &self.node.kind {
+            Kind::Map(entries) => visitor
+                .visit_map(self.known(entries, fields))
+                .map_err(|wrong: Wrong| wrong.at(&self.node.span)),
+            _ => self.deserialize_any(visitor),
+        }
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -344,16 +511,16 @@ impl<'de> Deserializer<'de> for At<'_> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Wrong> {
-        let Kind::Text(text) = &self.0.kind else {
-            let found = self.0.describe();
+        let Kind::Text(text) = &self.node.kind else {
+            let found = self.node.describe();
             return Err(de::Error::custom(format_args!(
                 "a word is due, not {found}"
             )))
-            .map_err(|wrong: Wrong| wrong.at(&self.0.span));
+            .map_err(|wrong: Wrong| wrong.at(&self.node.span));
         };
         visitor
             .visit_enum(text.as_str().into_deserializer())
-            .map_err(|wrong: Wrong| wrong.at(&self.0.span))
+            .map_err(|wrong: Wrong| wrong.at(&self.node.span))
     }
 
     forward_to_deserialize_any! {
@@ -364,7 +531,8 @@ impl<'de> Deserializer<'de> for At<'_> {
 
 /// The keys and values of a block.
 struct Block<'n> {
-    entries: std::slice::Iter<'n, Entry>,
+    entries: std::vec::IntoIter<(Key<'n>, &'n Node)>,
+    at: At<'n>,
     value: Option<&'n Node>,
 }
 
@@ -375,20 +543,20 @@ impl<'de> MapAccess<'de> for Block<'_> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, Wrong> {
-        let Some(entry) = self.entries.next() else {
+        let Some((key, value)) = self.entries.next() else {
             return Ok(None);
         };
-        self.value = Some(&entry.value);
-        seed.deserialize(Key(&entry.key))
+        self.value = Some(value);
+        seed.deserialize(key)
             .map(Some)
-            .map_err(|wrong| wrong.at(&entry.key.span))
+            .map_err(|wrong| wrong.at(key.span))
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Wrong> {
         let Some(node) = self.value.take() else {
             return Err(de::Error::custom("a value without a key"));
         };
-        seed.deserialize(At(node))
+        seed.deserialize(self.at.of(node))
             .map_err(|wrong| wrong.at(&node.span))
     }
 }

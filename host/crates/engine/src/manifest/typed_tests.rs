@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Ordered, Placed, typed};
+use super::{Ordered, Placed, place, typed};
 use crate::manifest::render;
 
 #[derive(Debug, Deserialize)]
@@ -46,4 +46,40 @@ fn what_is_wrong_is_shown_at_its_place() {
         let shown = render(&problems, "c.yaml", text, false);
         assert!(shown.contains(due), "{shown}");
     }
+}
+
+#[test]
+fn every_key_and_value_that_does_not_do_is_shown_and_none_twice() {
+    let text = "nme: x\nrows: 3\ncolumns: { a: [1], b: text }\nxyz: 1\n";
+    let problems = typed::<Case>(text, "a cases file").unwrap_err();
+    let told: Vec<(&str, &str)> = problems
+        .iter()
+        .map(|p| (&text[p.span.clone()], p.help.as_deref().unwrap_or("")))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("nme", "did you mean `name`?"),
+            ("3", ""),
+            ("[1]", ""),
+            ("xyz", "the keys here are: name, rows, columns"),
+        ],
+        "{problems:?}"
+    );
+    // What is missing since it was wrong is not missed as well.
+    let told = typed::<Case>("name: [1]\nrows: 3\n", "a cases file").unwrap_err();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(!format!("{told:?}").contains("missing"), "{told:?}");
+}
+
+#[test]
+fn a_key_is_found_by_its_path_and_else_the_last_one_above_it() {
+    let text = "tokens:\n  keys: [one, two]\ndatasets:\n  sales:\n    table: t\n";
+    let at = |path: &[&str]| text.get(place(text, path)).unwrap();
+    assert_eq!(at(&["tokens", "keys", "1"]), "two");
+    assert_eq!(at(&["datasets", "sales", "table"]), "table");
+    assert_eq!(at(&["datasets", "sales", "columns", "price"]), "sales");
+    assert_eq!(at(&["tokens", "keys", "7"]), "keys");
+    assert_eq!(at(&["nothing"]), "");
+    assert_eq!(place("{", &["a"]), 0..0);
 }

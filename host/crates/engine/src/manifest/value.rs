@@ -210,6 +210,49 @@ impl Reader<'_> {
         }
     }
 
+    /// What stands between fields: a sign, or a few.
+    pub(crate) fn delimiter(&mut self, node: &Node) -> Option<String> {
+        const LONGEST: usize = 16;
+        let example = "delimiter: \";\"";
+        let text = self.any_text(node, "delimiter", example)?;
+        let usable = |c: char| !c.is_alphanumeric() && (c == '\t' || !c.is_control());
+        let named = matches!(text.as_str(), "\\t" | "tab");
+        if !named && (1..=LONGEST).contains(&text.len()) && text.chars().all(usable) {
+            return Some(text.value);
+        }
+        let help = match named {
+            true => "in YAML a tab is \"\\t\", in double quotes: delimiter: \"\\t\"".to_owned(),
+            false => format!(
+                "write a sign, or a few (16 bytes at the most), none of them a letter, digit or line break: {example}"
+            ),
+        };
+        self.say(Diagnostic::error(text.span, "`delimiter` has to be a sign, or a few").help(help));
+        None
+    }
+
+    /// One of some words.
+    pub(crate) fn choice<T: Copy>(
+        &mut self,
+        node: &Node,
+        key: &str,
+        words: &[(&str, T)],
+    ) -> Option<T> {
+        let first = words.first().map_or("", |(word, _)| word);
+        let text = self.text(node, key, &format!("{key}: {first}"))?;
+        let found = words.iter().find(|(word, _)| *word == text.as_str());
+        if found.is_none() {
+            let all: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+            self.say(
+                Diagnostic::error(
+                    text.span.clone(),
+                    format!("unknown `{key}`: `{}`", short(&text)),
+                )
+                .help(format!("write one of: {}", all.join(", "))),
+            );
+        }
+        found.map(|(_, value)| *value)
+    }
+
     /// A list's items.
     pub(crate) fn list<'n>(
         &mut self,

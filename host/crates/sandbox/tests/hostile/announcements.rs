@@ -94,7 +94,7 @@ fn rules_that_cannot_be_are_refused() {
     for act in ["huge", "bad-utf8"] {
         let mut room = Room::of("announces_bad_rules").act(act);
         room.limits.memory = 256 << 20;
-        let text = room.refused().to_string();
+        let text = room.refused().in_full();
         assert!(
             text.starts_with(
                 "plugin announces_bad_rules did in `rules` what the host does not allow"
@@ -108,7 +108,7 @@ fn rules_that_cannot_be_are_refused() {
 fn what_it_says_of_itself_has_bounds() {
     let refused = Room::of("talks_too_much").load().err().unwrap();
     assert_eq!(
-        refused.to_string(),
+        refused.in_full(),
         format!(
             "plugin talks_too_much broke the contract in `describe`: a text of more than 262144 bytes; {USED_NOTHING}"
         )
@@ -135,12 +135,15 @@ fn nothing_that_it_says_can_write_on_a_terminal() {
     else {
         panic!("not refused");
     };
+    let shown = Room::of("writes_on_the_terminal").act("refuse").refused();
+    assert!(!shown.in_full().contains("evil"), "{shown}");
     for text in [&about.name, &about.version, &about.summary, &path, &refusal] {
         assert!(text.contains("evil"));
         assert!(!text.contains(char::is_control), "{text:?}");
     }
     assert!(refusal.len() < 4_096);
     assert!(![id, message].iter().any(|t| t.contains(char::is_control)));
+    assert!(id.chars().count() <= 64, "{id}");
     assert!(
         !about
             .documentation

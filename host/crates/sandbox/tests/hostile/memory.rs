@@ -26,7 +26,7 @@ fn growth_ends_at_the_limit() {
 fn a_memory_that_starts_too_large_is_refused() {
     let refused = Room::of("starts_too_large").load().err().unwrap();
     assert_eq!(
-        refused.to_string(),
+        refused.in_full(),
         "plugin starts_too_large wanted more than its 16 MiB of memory in `describe`; raise the step's `limits: { memory: … }` if the plugin is trusted to need it"
     );
 }
@@ -95,7 +95,7 @@ fn tables_have_a_limit() {
     let mut room = Room::of("is_honest");
     room.limits.table_elements = 2;
     assert_eq!(
-        room.load().err().unwrap().to_string(),
+        room.load().err().unwrap().in_full(),
         "plugin is_honest wanted more than its 2 table elements in `describe`; raise the step's `limits: { table-elements: … }` if the plugin is trusted to need it"
     );
 }
@@ -106,7 +106,7 @@ fn instances_have_a_limit() {
     let mut room = Room::of("shouts");
     room.limits.instances = 1;
     assert_eq!(
-        room.load().err().unwrap().to_string(),
+        room.load().err().unwrap().in_full(),
         "plugin shouts could not be started for `describe`: it has more core instances, memories or tables than its 1, or its start-up code calls the host wrongly; raise the step's `limits: { instances: … }` if the plugin is trusted to need it"
     );
 }

@@ -56,7 +56,7 @@ fn a_loop_in_the_allocator_is_stopped() {
     let mut instance = Room::of("loops_in_allocator").hasty().open().unwrap();
     let fault = instance.apply(&clean()).unwrap_err();
     assert_eq!(
-        fault.to_string(),
+        fault.in_full(),
         format!("plugin loops_in_allocator ran past its 300 ms in `apply`; {RAISE_TIME}")
     );
 }
@@ -71,7 +71,7 @@ fn a_loop_before_the_first_row_is_stopped() {
     ] {
         let refused = Room::of(name).hasty().refused();
         assert_eq!(
-            refused.to_string(),
+            refused.in_full(),
             format!("plugin {name} ran past its 300 ms in `{call}`; {RAISE_TIME}")
         );
     }
@@ -82,7 +82,7 @@ fn a_loop_while_loading_is_stopped() {
     for name in ["loops_in_describe", "loops_in_start_up"] {
         let refused = Room::of(name).hasty().load().err().unwrap();
         assert_eq!(
-            refused.to_string(),
+            refused.in_full(),
             format!("plugin {name} ran past its 300 ms in `describe`; {RAISE_TIME}")
         );
     }

@@ -1,11 +1,14 @@
-//! What the CSV source makes of whole files: equal to the `csv` crate in rows, numbers and lines,
-//! wherever the chunks are cut.
+//! What the CSV source makes of whole files: where quotes are lenient equal to the `csv` crate, in
+//! rows, numbers and lines, wherever the chunks are cut.
 //!
 //! Owns the proof that parallel equals serial; the parts are tested beside themselves.
 
 mod cells;
 mod chunks;
+mod dialects;
 mod files;
+mod options;
+mod quotes;
 
 use std::io::{Cursor, Read};
 use std::sync::Arc;
@@ -16,11 +19,12 @@ use glovebox_core::{
     SourceError,
 };
 
-use super::bounds::Bounds;
 use super::decode::CsvDecoder;
+use super::encoding::in_utf8;
 use super::layout::{Layout, Layouts};
-use super::{Options, Source};
-use crate::chunks::Chunks;
+use super::reader::CsvChunks;
+use super::source::begin;
+use super::{Options, Quotes, Source};
 use crate::input::{Inputs, Stream};
 
 /// A row as a test sees it: number, line, and its cells or the rules it broke.
@@ -38,6 +42,14 @@ fn options() -> Options {
     }
 }
 
+/// The same as the `csv` crate reads.
+fn lenient() -> Options {
+    Options {
+        quotes: Quotes::Lenient,
+        ..options()
+    }
+}
+
 /// Gives at most `most` bytes a read.
 struct Dribble(Cursor<Vec<u8>>, usize);
 
@@ -51,16 +63,9 @@ impl Read for Dribble {
 fn cut(file: &[u8], options: &Options, schema: &Schema, read: usize) -> (Vec<Chunk>, Layout) {
     let checked = options.check().unwrap();
     let input = Dribble(Cursor::new(file.to_vec()), read);
-    let input = Stream::plain(input);
-    let bounds = Bounds::new(checked.dialect);
-    let mut chunks = Chunks::new(input, "in.csv".into(), checked.sizes, bounds).unwrap();
-    let first = chunks.first_record().unwrap().to_vec();
-    let layout = if options.header {
-        chunks.skip(first.len());
-        Layout::by_header(&first, checked.dialect, schema, "in.csv").unwrap()
-    } else {
-        Layout::by_position(&first, checked.dialect, schema, "in.csv").unwrap()
-    };
+    let input = in_utf8(Stream::plain(input), options.encoding);
+    let chunks = CsvChunks::new(input, "in.csv".into(), checked.dialect, checked.sizes).unwrap();
+    let (mut chunks, layout) = begin(chunks, options, checked, schema, "in.csv").unwrap();
     let mut all = Vec::new();
     while let Some(chunk) = chunks.next_chunk().unwrap() {
         assert_eq!(chunk.index, all.len() as u64);

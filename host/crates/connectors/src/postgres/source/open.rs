@@ -11,13 +11,12 @@ use super::refusal::{refused, refused_query};
 use super::types::{Found, Kind, Kinds, Layout};
 use super::{Options, Rows};
 use crate::database::quote;
+use crate::names::{Place, nearest, told};
 use crate::postgres::output::written;
 use crate::postgres::qualified::qualified;
 
 /// What a query is prepared behind; a parenthesis and a line break follow.
 const BEFORE_QUERY: &str = "SELECT 1 FROM ";
-/// Columns that a message lists.
-const SHOWN: usize = 12;
 
 /// A source that is open, in a transaction that sees one snapshot.
 #[derive(Debug, Clone)]
@@ -258,7 +257,7 @@ async fn layout(
     let mut select = Vec::with_capacity(declared.len());
     for (i, field) in schema.fields.iter().enumerate() {
         let Some((_, column)) = declared.iter().find(|(place, _)| *place == i) else {
-            problems.push(missing(&field.name, found));
+            problems.push(missing(&field.name, schema, found));
             continue;
         };
         let named = Found {
@@ -292,23 +291,15 @@ async fn layout(
     })
 }
 
-fn missing(name: &str, found: &[Found]) -> String {
-    let names = found.iter().map(|f| f.name.as_str());
-    let near = names
-        .clone()
-        .map(|n| (strsim::damerau_levenshtein(n, name), n))
-        .filter(|(distance, n)| *distance <= n.len().max(name.len()).div_ceil(3))
-        .min();
-    if let Some((_, near)) = near {
+fn missing(name: &str, schema: &Schema, found: &[Found]) -> String {
+    let there: Vec<&str> = found.iter().map(|f| f.name.as_str()).collect();
+    if let Some(near) = nearest(name, &there) {
         return format!("there is no column `{name}`; did you mean `{near}`?");
     }
-    let mut list: Vec<&str> = names.take(SHOWN).collect();
-    if found.len() > SHOWN {
-        list.push("…");
-    }
+    let declared: Vec<&str> = schema.fields.iter().map(|f| &*f.name).collect();
     format!(
-        "there is no column `{name}`; the columns are: {}",
-        list.join(", ")
+        "there is no column `{name}`; it has {}",
+        told(&declared, &there, Place::Schema)
     )
 }
 

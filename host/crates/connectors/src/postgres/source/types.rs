@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use glovebox_core::{DataType, Field, Native};
 
+use crate::names::shown_name;
+
 /// The oids that PostgreSQL's own types have in every database are below this.
 const FIRST_OWN: u32 = 16_384;
 
@@ -141,7 +143,8 @@ impl Kinds {
                 let native = self.native(found).map_err(|why| {
                     format!(
                         "column `{}` is {}, which {why}, so it cannot be opaque; write type: text",
-                        found.name, found.sql
+                        found.name,
+                        told(&found.sql)
                     )
                 })?;
                 return Ok(Incoming {
@@ -153,7 +156,7 @@ impl Kinds {
                 return Err(format!(
                     "column `{}` is {}, and not {declared}; write type: {}",
                     found.name,
-                    found.sql,
+                    told(&found.sql),
                     self.fitting(found, base)
                 ));
             }
@@ -259,6 +262,11 @@ fn digits(sql: &str) -> Option<(u8, u8)> {
         .split_once(',')?;
     let (precision, scale) = (precision.parse().ok()?, scale.parse().ok()?);
     (precision <= 38 && scale <= precision).then_some((precision, scale))
+}
+
+/// A type's name, which whoever made the type has chosen.
+fn told(sql: &str) -> &str {
+    shown_name(sql).unwrap_or("of a type whose name is not shown")
 }
 
 #[cfg(test)]

@@ -2,7 +2,9 @@
 //!
 //! Refuses to ask standard plugins for a pin: they are a part of the program.
 
-use crate::manifest::diagnostic::{Diagnostic, printable};
+use glovebox_core::shown::printable;
+
+use crate::manifest::diagnostic::Diagnostic;
 use crate::manifest::model::{Manifest, PluginRef};
 
 /// A problem for each step whose plugin is a file without a pin; what `--locked` refuses.

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use glovebox_core::DataType;
+use glovebox_core::{DataType, ReadFrom};
 
 use super::formats;
 use crate::manifest::block::{Block, Reader, Shape, short};
@@ -15,7 +15,7 @@ use crate::manifest::yaml::{Entry, Kind, Node};
 
 pub(crate) const COLUMN: Shape = Shape {
     what: "a column",
-    keys: &["type", "personal", "release", "formats"],
+    keys: &["type", "personal", "release", "from", "formats"],
     hints: &[
         (
             "required",
@@ -86,6 +86,7 @@ fn column(reader: &mut Reader<'_>, entry: &Entry) -> Column {
         name,
         personal: None,
         release: None,
+        from: None,
         formats: None,
     };
     if let Kind::Text(text) = &entry.value.kind {
@@ -120,6 +121,9 @@ fn column(reader: &mut Reader<'_>, entry: &Entry) -> Column {
     }
     if let Some((node, head)) = block.get("release") {
         column.release = release(reader, node, head);
+    }
+    if let Some((node, _)) = block.get("from") {
+        column.from = from(reader, node);
     }
     if let Some((node, head)) = block.get("formats") {
         column.formats = formats::keys(reader, node, head).map(Box::new);
@@ -159,6 +163,33 @@ fn rejoined<'n>(reader: &mut Reader<'_>, node: &'n Node) -> Cow<'n, Node> {
         kind: Kind::Map(entries),
         span: node.span.clone(),
     })
+}
+
+/// The most columns that a file may be asked for by position.
+const LAST_POSITION: u64 = 1 << 20;
+/// The longest name in a source.
+const LONGEST_SOURCE_NAME: usize = 4096;
+
+/// Another name, or a position.
+fn from(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<ReadFrom>> {
+    if matches!(node.kind, Kind::Number(_)) {
+        let position = reader.whole(node, "from", 1..=LAST_POSITION)?;
+        let position = ReadFrom::Position(usize::try_from(position).ok()?);
+        return Some(Spanned::new(position, node.span.clone()));
+    }
+    let name = reader.any_text(node, "from", "from: \"Unit price\"")?;
+    let problem = if name.value.is_empty() {
+        "`from` is empty"
+    } else if name.value.len() > LONGEST_SOURCE_NAME {
+        "`from` is too long"
+    } else {
+        return Some(Spanned::new(ReadFrom::Name(name.value.into()), name.span));
+    };
+    reader.say(
+        Diagnostic::error(name.span, problem)
+            .help("write the name that the column has in the source, or its position as a number, like from: 3"),
+    );
+    None
 }
 
 fn check_name(reader: &mut Reader<'_>, name: &Spanned<String>) {

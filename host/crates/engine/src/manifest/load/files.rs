@@ -25,7 +25,15 @@ pub(crate) const JSONL_SOURCE: Shape = Shape {
             "compression",
             "delete it: gzip and zstd are found by what the file holds",
         ),
-        ("max-field", "write `max-record:`, the bytes of a line"),
+        ("max-field", "write `max-record:`, the bytes of an object"),
+        (
+            "encoding",
+            "delete it: JSON is UTF-8; convert another file first, for example with iconv",
+        ),
+        (
+            "layout",
+            "delete it: lines, arrays and objects over lines are told apart by how the file begins",
+        ),
     ],
     example: "jsonl: { path: sales.jsonl }",
 };

@@ -22,7 +22,7 @@ use super::words::{Password, Path, Sign, Size, Table, Time, Tls};
 pub(super) struct Source {
     /// CSV files.
     csv: Option<CsvSource>,
-    /// Files with a JSON object a line.
+    /// Files of JSON objects: one a line, one array, or over several lines.
     jsonl: Option<JsonlSource>,
     /// Parquet files.
     parquet: Option<ParquetSource>,
@@ -83,7 +83,8 @@ pub(super) enum Paths {
     Many(#[schemars(extend("minItems" = 1, "uniqueItems" = true))] Vec<Path>),
 }
 
-/// Files with a JSON object a line, in UTF-8, plain or packed by gzip or zstd.
+/// Files of JSON objects in UTF-8, one a line, one array, or over several lines; plain or packed by
+/// gzip or zstd.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct JsonlSource {
@@ -91,7 +92,7 @@ pub(super) struct JsonlSource {
     path: Paths,
     /// How the strings of all columns are spelled.
     formats: Option<Formats>,
-    /// Bytes that one line may have, at most 256MiB.
+    /// Bytes that one object may have, at most 256MiB.
     #[schemars(extend("default" = "8MiB"))]
     max_record: Option<Size>,
 }
@@ -104,24 +105,54 @@ pub(super) struct ParquetSource {
     path: Paths,
 }
 
-/// CSV files, in UTF-8, plain or packed by gzip or zstd.
+/// CSV files, plain or packed by gzip or zstd.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct CsvSource {
     /// The files.
     path: Paths,
+    /// Their encoding, by a label of the WHATWG's Encoding Standard: `windows-1252`, `utf-16le`.
+    #[schemars(length(min = 1), extend("default" = "utf-8"))]
+    encoding: Option<String>,
+    /// Lines before the header, or before the first record, that are passed over.
+    #[schemars(range(min = 0, max = 1_000_000), extend("default" = 0))]
+    skip: Option<u64>,
     /// Whether the first record names the columns; if not, they are taken by position.
     #[schemars(extend("default" = true))]
     header: Option<bool>,
-    /// The sign between fields.
-    #[schemars(extend("default" = ","))]
-    delimiter: Option<Sign>,
-    /// The sign around fields.
+    /// Records of the header; a column is called by all of them, with spaces between.
+    #[schemars(range(min = 1, max = 16), extend("default" = 1))]
+    header_rows: Option<u64>,
+    /// The sign or signs between fields.
+    #[schemars(length(min = 1, max = 16), extend("default" = ","))]
+    delimiter: Option<String>,
+    /// The sign around fields; `none` where quotes are text.
     #[schemars(extend("default" = "\""))]
-    quote: Option<Sign>,
+    quote: Option<Quote>,
+    /// What becomes of records whose quotes are wrong: `lenient` reads them all the same, and may
+    /// take several rows for one.
+    #[schemars(extend("default" = "strict"))]
+    quotes: Option<Quotes>,
+    /// The sign that within quotes makes text of a quote behind it; doubled quotes are that anyway.
+    escape: Option<Sign>,
+    /// The sign at the start of lines that are no records.
+    comment: Option<Sign>,
+    /// What ends a record.
+    #[schemars(extend("default" = "any"))]
+    line_end: Option<LineEnd>,
+    /// Whether spaces and tabs around fields, outside of quotes, are left out.
+    #[schemars(extend("default" = false))]
+    trim: Option<bool>,
+    /// What becomes of records with too few or too many fields: `pad` makes what is missing null,
+    /// `cut` leaves out what is too much.
+    #[schemars(extend("default" = "reject"))]
+    ragged: Option<Ragged>,
     /// The cells that stand for null.
     #[schemars(extend("default" = [""]))]
     null: Option<Vec<String>>,
+    /// Whether they do so within quotes, too.
+    #[schemars(extend("default" = true))]
+    null_quoted: Option<bool>,
     /// How the text of all columns is spelled.
     formats: Option<Formats>,
     /// Bytes that one field may have, at most 256MiB.
@@ -130,4 +161,33 @@ pub(super) struct CsvSource {
     /// Bytes that one record may have, at most 256MiB.
     #[schemars(extend("default" = "8MiB"))]
     max_record: Option<Size>,
+}
+
+/// One ASCII sign that is no letter, digit or line break, or `none`.
+#[derive(JsonSchema)]
+struct Quote(#[schemars(regex(pattern = r"^([\t -/:-@\[-`{-~]|none)$"))] String);
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+enum Quotes {
+    Strict,
+    Lenient,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+enum LineEnd {
+    Any,
+    Lf,
+    Crlf,
+    Cr,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+enum Ragged {
+    Reject,
+    Pad,
+    Cut,
+    Both,
 }

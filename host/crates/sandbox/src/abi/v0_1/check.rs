@@ -6,6 +6,7 @@
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, BooleanArray};
 use arrow_schema::DataType as ArrowType;
+use glovebox_core::shown::printable;
 use glovebox_core::{
     Action, Answer, Batch, DataType, Fault, Field, Finding, Grants, Kept, Masked, Method, Spans,
     Target,
@@ -13,7 +14,7 @@ use glovebox_core::{
 
 use super::bindings::exports::glovebox::plugin::{masker, transformer, validator};
 use super::lift;
-use crate::fault::{During, printable};
+use crate::fault::During;
 
 /// The longest key name, FF1 alphabet and constant mask.
 const LONGEST_NAME: usize = 1 << 10;
@@ -25,17 +26,6 @@ pub(super) fn length(text: &str, longest: usize, during: &During<'_>) -> Result<
     } else {
         Err(during.breach(format_args!("a text of more than {longest} bytes")))
     }
-}
-
-/// As [`printable`], but with its line breaks.
-pub(super) fn printable_lines(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\n' => c,
-            c if c.is_control() => '\u{fffd}',
-            c => c,
-        })
-        .collect()
 }
 
 pub(super) fn masked_fields(

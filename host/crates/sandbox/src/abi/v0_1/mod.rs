@@ -7,6 +7,7 @@ mod check;
 mod lift;
 mod lower;
 
+use glovebox_core::shown::{LONGEST_NAME, printable, printable_lines};
 use glovebox_core::{
     About, Announced, Answer, Batch, DataType, Fault, Field, Grants, PluginError, Rule, World,
 };
@@ -15,14 +16,13 @@ use wasmtime::component::{self, HasSelf, InstancePre, Linker, ResourceAny};
 
 use self::bindings::exports::glovebox::plugin::{masker, plugin, transformer, validator};
 use self::bindings::glovebox::plugin::{columns, log};
-use crate::fault::printable;
 use crate::instance::Guest;
 use crate::state::State;
 use crate::words::Voice;
 
 /// The longest text that a plugin may say of itself: its documentation or its schema.
 const LONGEST_TEXT: usize = 256 << 10;
-/// The longest rule name or message.
+/// The longest name or message of a rule, or line that a plugin says of itself.
 const LONGEST_LINE: usize = 1 << 10;
 /// The most rules that a validator may announce.
 const MOST_RULES: usize = 10_000;
@@ -76,7 +76,10 @@ pub(crate) fn describe(guest: &mut Guest) -> Result<About, PluginError> {
             Err(misfit) => Ok(Err(misfit)),
         }
     })?;
-    let about = described.map_err(|e| crate::component::misfit(&guest.plugin().name, &e))?;
+    let about = described.map_err(|error| {
+        let plugin = guest.plugin();
+        crate::component::misfit(&plugin.shared, &plugin.name, &error)
+    })?;
     let during = guest.during("describe");
     for text in [&about.documentation, &about.config_schema] {
         check::length(text, LONGEST_TEXT, &during)?;
@@ -88,8 +91,8 @@ pub(crate) fn describe(guest: &mut Guest) -> Result<About, PluginError> {
         name: printable(&about.name),
         version: printable(&about.version),
         summary: printable(&about.summary),
-        documentation: check::printable_lines(&about.documentation),
-        config_schema: check::printable_lines(&about.config_schema),
+        documentation: printable_lines(&about.documentation),
+        config_schema: printable_lines(&about.config_schema),
     })
 }
 
@@ -277,12 +280,23 @@ fn announced_rules(
                 return Err(during.breach("a rule is about a column that was not granted"));
             }
             Ok(Rule {
-                id: printable(&rule.id).into(),
+                id: shortened(&printable(&rule.id)).into(),
                 column,
                 message: printable(&rule.message).into(),
             })
         })
         .collect()
+}
+
+/// A name that stands in every reject of a rule, and in metrics.
+fn shortened(name: &str) -> String {
+    match name.char_indices().nth(LONGEST_NAME) {
+        None => name.to_owned(),
+        Some(_) => {
+            let start: String = name.chars().take(LONGEST_NAME - 1).collect();
+            format!("{start}…")
+        }
+    }
 }
 
 fn lower_type(data_type: DataType) -> columns::DataType {

@@ -1,12 +1,14 @@
-//! The way to a value within an object: keys, one within the other.
+//! The way to a value within a JSON object: keys, one within the other.
 //!
 //! Owns the notation; refuses a way that leads nowhere.
 
 /// The most keys of a path.
 const LONGEST: usize = 64;
 
-/// Keys, the outermost first; never none.
-pub(super) fn parse(text: &str) -> Option<Vec<String>> {
+/// Keys, the outermost first: dots stand between them, and `\.` and `\\` for a dot and a backslash
+/// in a key. None if a key is empty, a backslash stands before something else, or there are more than
+/// 64 of them.
+pub fn parse(text: &str) -> Option<Vec<String>> {
     let mut keys = vec![String::new()];
     let mut signs = text.chars();
     while let Some(sign) = signs.next() {

@@ -1,0 +1,480 @@
+//! Cuts CSV files into chunks of whole records, in memory that does not depend on the file.
+//!
+//! Owns bounds that are a function of the bytes alone, so that a resumed run cuts the same chunks;
+//! refuses to hold more than a chunk and the longest record.
+
+use std::io::Read;
+use std::ops::Range;
+use std::sync::Arc;
+
+use glovebox_core::{Chunk, ChunkReader, Reject, SourceError};
+use memchr::{memchr, memrchr2};
+
+use super::dialect::Dialect;
+use super::walk::Extent;
+use crate::chunks::{Sizes, too_long};
+use crate::input::Stream;
+
+/// Rows are counted a piece at a time, so that a chunk of very short rows can end early; more
+/// bytes are read by so many at least.
+const PIECE: usize = 64 << 10;
+
+/// Reads chunks.
+pub(super) struct CsvChunks {
+    input: Stream,
+    place: String,
+    dialect: Dialect,
+    sizes: Sizes,
+    /// The rows that name the columns, once they were passed over.
+    head: Option<Arc<[u8]>>,
+    /// Bytes that were read and belong to the next chunk.
+    carry: Vec<u8>,
+    ended: bool,
+    index: u64,
+    row: u64,
+    line: u64,
+    position: u64,
+}
+
+/// How far the records of some bytes have been counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Scan {
+    /// Behind the last whole one.
+    pub(super) at: usize,
+    pub(super) rows: u64,
+}
+
+/// Why counting stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    /// There is nothing behind, or there are rows or bytes enough.
+    Enough,
+    /// The next record needs more bytes than there are.
+    More,
+    /// The line that comes, up to there, is of a record that is too long.
+    Long(usize),
+}
+
+impl CsvChunks {
+    /// A byte order mark is skipped; one of UTF-16 is an error.
+    pub(super) fn new(
+        input: Stream,
+        place: String,
+        dialect: Dialect,
+        sizes: Sizes,
+    ) -> Result<Self, SourceError> {
+        let mut chunks = CsvChunks {
+            input,
+            place,
+            dialect,
+            sizes,
+            head: None,
+            carry: Vec::new(),
+            ended: false,
+            index: 0,
+            row: 0,
+            line: 1,
+            position: 0,
+        };
+        let mut start = Vec::new();
+        chunks.fill(&mut start, 3)?;
+        for (mark, label) in [(b"\xff\xfe", "utf-16le"), (b"\xfe\xff", "utf-16be")] {
+            if start.starts_with(mark) {
+                return Err(SourceError::Shape {
+                    place: chunks.place,
+                    problem: format!("is UTF-16; write `encoding: {label}`"),
+                });
+            }
+        }
+        if start.starts_with(b"\xef\xbb\xbf") {
+            chunks.position = 3;
+        } else {
+            chunks.carry = start;
+        }
+        Ok(chunks)
+    }
+
+    /// Goes past so many lines, whatever is in them, and says how many there were.
+    pub(super) fn pass_lines(&mut self, lines: u64) -> Result<u64, SourceError> {
+        let mut passed = 0;
+        let mut bytes = std::mem::take(&mut self.carry);
+        loop {
+            let mut at = 0;
+            while passed < lines
+                && let Some((_, end)) = self.dialect.next_line_end(&bytes, at)
+                && (end < bytes.len() || self.ended)
+            {
+                at = end;
+                passed += 1;
+            }
+            if passed < lines && self.ended {
+                passed += u64::from(at < bytes.len());
+                at = bytes.len();
+            }
+            let all = passed >= lines || self.ended;
+            // A line end may lie on the bound between this piece and the next.
+            let past = if all {
+                at
+            } else {
+                bytes.len().saturating_sub(2).max(at)
+            };
+            self.carry = bytes;
+            self.skip(past);
+            if all {
+                return Ok(passed);
+            }
+            bytes = std::mem::take(&mut self.carry);
+            let target = bytes.len() + PIECE;
+            self.fill(&mut bytes, target)?;
+        }
+    }
+
+    /// Where the first `count` records are in [`CsvChunks::carried`], fewer if there are no more;
+    /// they stay to be read. The first `due` of them must be records; with `strictly` none is passed
+    /// over on the way because its quotes are wrong.
+    ///
+    /// # Errors
+    /// When one that is due is longer than a record may be, or has wrong quotes.
+    pub(super) fn first_records(
+        &mut self,
+        count: usize,
+        due: usize,
+        strictly: bool,
+    ) -> Result<Vec<Range<usize>>, SourceError> {
+        let mut bytes = std::mem::take(&mut self.carry);
+        let target = bytes.len().max(self.sizes.chunk_bytes);
+        self.fill(&mut bytes, target)?;
+        let mut found = Vec::new();
+        let mut at = 0;
+        while found.len() < count && (at < bytes.len() || !self.ended) {
+            if let Some(end) = self.passed(&bytes, at, false) {
+                at = end;
+                continue;
+            }
+            // All may have wrong quotes; those of a chunk say enough.
+            if (!strictly || found.len() >= due) && at > self.sizes.chunk_bytes {
+                break;
+            }
+            let most = self.sizes.max_record;
+            let extent = match at < bytes.len() && !self.is_comment(&bytes, at) {
+                true => self.dialect.extent(&bytes, at, self.ended, most),
+                false => Extent::More,
+            };
+            let too_long = match extent {
+                Extent::Record(end) if !self.dialect.is_long(&bytes, at, end, most) => {
+                    found.push(at..end);
+                    at = end;
+                    continue;
+                }
+                Extent::Broken(end) if !strictly => {
+                    at = end;
+                    continue;
+                }
+                Extent::Broken(_) | Extent::Long(_) if found.len() >= due => break,
+                Extent::Broken(_) => false,
+                Extent::Record(_) | Extent::Long(_) => true,
+                Extent::More => bytes.len() - at > self.sizes.max_record,
+            };
+            if found.len() >= due && (extent != Extent::More || bytes.len() > PIECE + at) {
+                break;
+            }
+            if extent != Extent::More || too_long {
+                self.carry = bytes;
+                return Err(self.unusable(too_long));
+            }
+            let target = bytes.len() + PIECE.max(bytes.len() - at);
+            self.fill(&mut bytes, target)?;
+        }
+        self.carry = bytes;
+        Ok(found)
+    }
+
+    fn is_comment(&self, bytes: &[u8], at: usize) -> bool {
+        self.dialect.comment.is_some() && bytes.get(at).copied() == self.dialect.comment
+    }
+
+    fn unusable(&self, too_long: bool) -> SourceError {
+        let problem = match too_long {
+            true => format!(
+                "its first record is longer than {} bytes (`max-record`); {}",
+                self.sizes.max_record, self.sizes.suspect
+            ),
+            false => "its header has a quote that is left open, or stands within a name; correct \
+                      it, or write `quotes: lenient`, or `quote: none` if quotes mean nothing in \
+                      this file"
+                .into(),
+        };
+        SourceError::Shape {
+            place: self.place.clone(),
+            problem,
+        }
+    }
+
+    /// The bytes that stay to be read, as far as they are here.
+    pub(super) fn carried(&self) -> &[u8] {
+        &self.carry
+    }
+
+    /// Goes past the first `len` bytes that are carried.
+    pub(super) fn skip(&mut self, len: usize) {
+        let after = self.carry.split_off(len.min(self.carry.len()));
+        self.line += self.newlines(&self.carry);
+        self.position += self.carry.len() as u64;
+        self.carry = after;
+    }
+
+    /// The same where they are the header, which each chunk bears.
+    pub(super) fn skip_header(&mut self, len: usize) {
+        self.head = self.carry.get(..len).map(Arc::from);
+        self.skip(len);
+    }
+
+    /// From now on blank lines are rows.
+    pub(super) fn count_blank_lines(&mut self) {
+        self.dialect.blank_rows = true;
+    }
+
+    fn newlines(&self, bytes: &[u8]) -> u64 {
+        memchr::memchr_iter(self.dialect.newline(), bytes).count() as u64
+    }
+
+    /// Reads until `bytes` has `target` bytes or the stream ends, however small its reads are.
+    fn fill(&mut self, bytes: &mut Vec<u8>, target: usize) -> Result<(), SourceError> {
+        let need = target.saturating_sub(bytes.len());
+        if need == 0 || self.ended {
+            return Ok(());
+        }
+        bytes.reserve_exact(need);
+        let read = (&mut self.input)
+            .take(need as u64)
+            .read_to_end(bytes)
+            .map_err(|problem| SourceError::Io {
+                place: self.place.clone(),
+                problem,
+            })?;
+        self.ended = read < need;
+        Ok(())
+    }
+
+    /// A chunk of the first `cut` bytes; the others are the next one's.
+    fn cut(&mut self, mut bytes: Vec<u8>, cut: usize, rows: u64) -> Chunk {
+        let rest = bytes.get(cut..).unwrap_or_default();
+        let mut carry = Vec::new();
+        if !rest.is_empty() {
+            carry.reserve_exact(self.sizes.chunk_bytes.max(rest.len()));
+            carry.extend_from_slice(rest);
+        }
+        self.carry = carry;
+        bytes.truncate(cut);
+        self.position += bytes.len() as u64;
+        let chunk = Chunk {
+            index: self.index,
+            part: 0,
+            first_row: self.row,
+            rows,
+            first_line: Some(self.line),
+            head: self.head.clone(),
+            rejects: Vec::new(),
+            position: self.input.used().unwrap_or(self.position),
+            bytes,
+        };
+        self.index += 1;
+        self.row += rows;
+        self.line += self.newlines(&chunk.bytes);
+        chunk
+    }
+
+    /// Reads past a line that is too long to be held or of a record that is, of which `bytes` holds
+    /// the start.
+    fn skip_line(&mut self, mut bytes: Vec<u8>) -> Result<Chunk, SourceError> {
+        let line = self.line;
+        let comment = self.is_comment(&bytes, 0);
+        let end = loop {
+            match self.dialect.next_line_end(&bytes, 0) {
+                Some((_, end)) if end < bytes.len() || self.ended => break end,
+                None if self.ended => break bytes.len(),
+                // The line end may lie on the bound between this piece and the next.
+                _ => {}
+            }
+            let last = bytes.split_off(bytes.len().saturating_sub(2));
+            self.line += self.newlines(&bytes);
+            self.position += bytes.len() as u64;
+            bytes = last;
+            let target = bytes.len() + self.sizes.chunk_bytes.max(PIECE);
+            self.fill(&mut bytes, target)?;
+        };
+        let mut chunk = self.cut(bytes, end, 0);
+        chunk.bytes = Vec::new();
+        if comment {
+            return Ok(chunk);
+        }
+        chunk.rejects.push(Reject {
+            row: self.row,
+            file: None,
+            line: Some(line),
+            violations: vec![too_long(self.sizes.max_record, self.sizes.suspect)],
+        });
+        self.row += 1;
+        Ok(chunk)
+    }
+
+    /// Behind a blank line or comment that starts there, which is no row. A comment that is not
+    /// whole starts none.
+    fn passed(&self, bytes: &[u8], at: usize, blank_rows: bool) -> Option<usize> {
+        passed(&self.dialect, bytes, at, self.ended, blank_rows)
+    }
+}
+
+fn passed(
+    dialect: &Dialect,
+    bytes: &[u8],
+    at: usize,
+    ended: bool,
+    blank_rows: bool,
+) -> Option<usize> {
+    if let Some(end) = dialect.line_end(bytes, at) {
+        return (!blank_rows).then_some(end);
+    }
+    if dialect.comment.is_none() || bytes.get(at).copied() != dialect.comment {
+        return None;
+    }
+    match dialect.next_line_end(bytes, at) {
+        Some((_, end)) if end < bytes.len() || ended => Some(end),
+        None if ended => Some(bytes.len()),
+        _ => None,
+    }
+}
+
+impl Scan {
+    /// Counts the records of `bytes` that start before `bytes_enough`, up to about `rows_enough`.
+    pub(super) fn count(
+        &mut self,
+        dialect: &Dialect,
+        bytes: &[u8],
+        ended: bool,
+        sizes: Sizes,
+    ) -> Until {
+        let by_lines = dialect.lines_are_rows();
+        while self.at < bytes.len() && self.at < sizes.chunk_bytes && self.rows < sizes.chunk_rows {
+            if by_lines && self.take_lines(dialect, bytes, sizes.chunk_bytes) {
+                continue;
+            }
+            match self.take_one(dialect, bytes, ended, sizes.max_record) {
+                None => {}
+                Some(until) => return until,
+            }
+        }
+        Until::Enough
+    }
+
+    /// Goes past whole lines of the next piece that have no quotes; says whether there were any.
+    fn take_lines(&mut self, dialect: &Dialect, bytes: &[u8], enough: usize) -> bool {
+        let to = bytes.len().min(self.at + PIECE).min(enough);
+        let piece = bytes.get(self.at..to).unwrap_or_default();
+        let quote = dialect.quote.and_then(|quote| memchr(quote, piece));
+        let plain = quote.and_then(|q| piece.get(..q)).unwrap_or(piece);
+        let [one, two] = dialect.ends();
+        let Some(last) = memrchr2(one, two, plain) else {
+            return false;
+        };
+        let lines = plain.get(..=last).unwrap_or_default();
+        self.rows += match one == two {
+            false => rows_ended(lines, |b| (b == b'\n') | (b == b'\r')),
+            true => rows_ended(lines, |b| b == one),
+        };
+        self.at += last + 1;
+        true
+    }
+
+    fn take_one(
+        &mut self,
+        dialect: &Dialect,
+        bytes: &[u8],
+        ended: bool,
+        most: usize,
+    ) -> Option<Until> {
+        let at = self.at;
+        if dialect.blank_rows && bytes.get(at..) == Some(b"\r") && !ended {
+            return Some(Until::More);
+        }
+        if let Some(end) = passed(dialect, bytes, at, ended, dialect.blank_rows) {
+            self.at = end;
+            return None;
+        }
+        if dialect.comment.is_some() && bytes.get(at).copied() == dialect.comment {
+            return Some(Until::More);
+        }
+        match dialect.extent(bytes, at, ended, most) {
+            Extent::Record(end) => {
+                self.rows += 1;
+                self.at = end;
+            }
+            Extent::Broken(end) => {
+                self.rows += dialect.lines_within(bytes, at, end);
+                self.at = end;
+            }
+            Extent::Long(end) => return Some(Until::Long(end)),
+            Extent::More => return Some(Until::More),
+        }
+        None
+    }
+}
+
+impl ChunkReader for CsvChunks {
+    fn next_chunk(&mut self) -> Result<Option<Chunk>, SourceError> {
+        let mut bytes = std::mem::take(&mut self.carry);
+        let mut scan = Scan::default();
+        let target = bytes.len().max(self.sizes.chunk_bytes);
+        self.fill(&mut bytes, target)?;
+        loop {
+            let until = scan.count(&self.dialect, &bytes, self.ended, self.sizes);
+            // A record that is not whole is the next chunk's, unless bytes beyond this chunk had
+            // to be looked at anyway.
+            let alone = scan.at == 0;
+            if until == Until::Enough || !alone && bytes.len() <= self.sizes.chunk_bytes {
+                break;
+            }
+            let held = bytes.len() - scan.at;
+            let line = self.dialect.next_line_end(&bytes, scan.at);
+            let unending = line.is_none_or(|(_, end)| end == bytes.len());
+            let too_long = held > self.sizes.max_record && unending;
+            if matches!(until, Until::Long(_)) || too_long {
+                if alone {
+                    return self.skip_line(bytes).map(Some);
+                }
+                break;
+            }
+            // Twice as much, so that a long record is not looked at too often, and one more than
+            // the longest may have, so that a longer one is known.
+            let longest = (self.sizes.max_record + 1).saturating_sub(held).max(2);
+            let target = bytes.len() + held.max(PIECE).min(longest.max(PIECE));
+            self.fill(&mut bytes, target)?;
+        }
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(self.cut(bytes, scan.at, scan.rows)))
+    }
+}
+
+/// How many lines of `lines` are rows: all but those without anything on them. A line end follows
+/// the last one.
+fn rows_ended(lines: &[u8], ends: impl Fn(u8) -> bool) -> u64 {
+    let mut rows = 0;
+    let mut rest = lines;
+    let mut between = true;
+    while let Some((first, _)) = rest.split_first() {
+        rows += u64::from(ends(*first) && !between);
+        // Small enough to be added up in a byte, which compiles to vector instructions.
+        let (run, after) = rest.split_at(rest.len().min(256));
+        let ended: u8 = run
+            .iter()
+            .zip(run.get(1..).unwrap_or_default())
+            .map(|(&a, &b)| u8::from(ends(b) & !ends(a)))
+            .fold(0, u8::wrapping_add);
+        rows += u64::from(ended);
+        between = run.last().is_some_and(|&b| ends(b));
+        rest = after;
+    }
+    rows
+}
