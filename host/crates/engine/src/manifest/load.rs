@@ -40,7 +40,7 @@ pub(crate) use {
     formats::FORMATS,
     limits::LIMITS,
     plugin::PLUGIN,
-    postgres::{PASSWORD, POSTGRES, TLS},
+    postgres::{IDENTITY_KEY, PASSWORD, POSTGRES, TLS},
     postgres_source::POSTGRES_SOURCE,
     sink::{CSV_SINK, JSONL_SINK, SINK, SQLITE},
     source::SOURCE,

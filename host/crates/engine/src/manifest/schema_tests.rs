@@ -30,7 +30,7 @@ fn the_published_schema_is_this_one() {
 #[test]
 fn every_key_that_is_read_is_in_the_schema_and_no_other() {
     let schema = json_schema();
-    let shapes: [(&str, &Shape); 22] = [
+    let shapes: [(&str, &Shape); 23] = [
         ("Manifest", &load::MANIFEST),
         ("Source", &load::SOURCE),
         ("CsvSource", &load::CSV_SOURCE),
@@ -49,6 +49,7 @@ fn every_key_that_is_read_is_in_the_schema_and_no_other() {
         ("SqliteSink", &load::SQLITE),
         ("PostgresSink", &load::POSTGRES),
         ("Password", &load::PASSWORD),
+        ("IdentityKey", &load::IDENTITY_KEY),
         ("Tls", &load::TLS),
         ("CsvSink", &load::CSV_SINK),
         ("JsonlSink", &load::JSONL_SINK),
