@@ -278,7 +278,7 @@ pub(super) async fn begins(
     .map_err(|e| refusal(e, place))
 }
 
-/// Gives up the other runs into the table, whose rows go with all that it held.
+/// Gives up the other runs that have added rows to the table, which go with all that it held.
 pub(super) async fn give_up_others(
     connection: &mut SqliteConnection,
     options: &Options,
@@ -286,7 +286,7 @@ pub(super) async fn give_up_others(
 ) -> Result<(), SinkError> {
     sqlx::query(
         "UPDATE glovebox_run SET state = 'abandoned' \
-         WHERE target = ? AND state = 'running' AND run <> ?",
+         WHERE target = ? AND state = 'running' AND mode = 'append' AND run <> ?",
     )
     .bind(target(options))
     .bind(&entry.run)
@@ -307,8 +307,8 @@ pub(super) async fn refuse(
     let written = async {
         for reject in refused {
             let row = sqlx::query(
-                "SELECT chunk, first_row, \"read\", stored, filtered, rejected, digest, summary \
-                 FROM glovebox_chunk WHERE run = ? AND first_row <= ? \
+                "SELECT chunk, first_row, \"read\", stored, filtered, rejected, digest, summary, \
+                 upto, lines FROM glovebox_chunk WHERE run = ? AND first_row <= ? \
                  ORDER BY first_row DESC, chunk DESC LIMIT 1",
             )
             .bind(&entry.run)
