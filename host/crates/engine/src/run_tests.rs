@@ -183,9 +183,9 @@ impl Sink for Kept {
     fn appends(&self) -> bool {
         !self.books().exchanges
     }
-    fn withhold(&mut self, _: &Totals) -> Result<(), SinkError> {
+    fn withhold(&mut self, _: &Totals) -> Result<Published, SinkError> {
         self.books().run = None;
-        Ok(())
+        Ok(Published::nothing())
     }
     fn commit(&mut self, totals: &Totals) -> Result<Published, SinkError> {
         let mut books = self.books();

@@ -255,7 +255,8 @@ async fn handover<T>(
     Ok(updated)
 }
 
-/// Gives up the other runs into a run's target, whose rows go with all that it held.
+/// Gives up the other runs that have added rows to a run's target: they go with all that it held.
+/// What others have staged stays theirs.
 pub(super) async fn give_up_others(
     connection: &mut PgConnection,
     books: &Books,
@@ -263,8 +264,8 @@ pub(super) async fn give_up_others(
     run: &str,
 ) -> Result<(), Fault> {
     sqlx::query(AssertSqlSafe(format!(
-        "UPDATE {0} SET state = 'abandoned' WHERE state = 'running' AND run <> $1 \
-         AND target = (SELECT target FROM {0} WHERE run = $1)",
+        "UPDATE {0} SET state = 'abandoned' WHERE state = 'running' AND mode = 'append' \
+         AND run <> $1 AND target = (SELECT target FROM {0} WHERE run = $1)",
         books.run
     )))
     .bind(run)
