@@ -228,9 +228,9 @@ impl<F: Format> Sink for FileSink<F> {
         })
     }
 
-    fn withhold(&mut self, _: &Totals) -> Result<(), SinkError> {
+    fn withhold(&mut self, _: &Totals) -> Result<Published, SinkError> {
         self.staged = None;
-        Ok(())
+        Ok(Published::nothing())
     }
 
     fn rejects(&mut self, _: &str, _: &mut dyn FnMut(KeptReject)) -> Result<(), SinkError> {

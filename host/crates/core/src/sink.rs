@@ -106,11 +106,12 @@ pub trait Sink: Send {
     fn commit(&mut self, totals: &Totals) -> Result<Published, SinkError>;
 
     /// Ends a run whose rows are not to become public: what was there stays, and the books give the
-    /// run up. Only for a sink that does not append.
+    /// run up. Only for a sink that does not append. Of rows that the target refused in the meantime
+    /// the same holds as for [`Sink::commit`].
     ///
     /// # Errors
     /// When the books cannot be closed.
-    fn withhold(&mut self, totals: &Totals) -> Result<(), SinkError>;
+    fn withhold(&mut self, totals: &Totals) -> Result<Published, SinkError>;
 
     /// The rejects of all stored chunks of a run, by row; also when it is not open. Nothing if it
     /// keeps no books.
@@ -133,6 +134,16 @@ pub struct Published {
     pub superseded: u64,
     /// Rows that the target refused and that are set aside; with any, nothing is public yet.
     pub refused: Vec<Reject>,
+}
+
+impl Published {
+    /// That what was there stayed.
+    pub fn nothing() -> Self {
+        Published {
+            kept: true,
+            ..Published::default()
+        }
+    }
 }
 
 /// Encodes batches for a sink; one for each worker.

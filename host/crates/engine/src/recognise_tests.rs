@@ -146,8 +146,8 @@ impl Sink for Books {
     fn commit(&mut self, _: &Totals) -> Result<Published, SinkError> {
         Ok(Published::default())
     }
-    fn withhold(&mut self, _: &Totals) -> Result<(), SinkError> {
-        Ok(())
+    fn withhold(&mut self, _: &Totals) -> Result<Published, SinkError> {
+        Ok(Published::nothing())
     }
     fn rejects(&mut self, _: &str, _: &mut dyn FnMut(KeptReject)) -> Result<(), SinkError> {
         Ok(())

@@ -247,11 +247,7 @@ impl Run<'_> {
         if self.sink.appends() || !exceeded(self.at_most, totals.rows) {
             return Ok(self.sink.commit(totals)?);
         }
-        self.sink.withhold(totals)?;
-        Ok(Published {
-            kept: true,
-            ..Published::default()
-        })
+        Ok(self.sink.withhold(totals)?)
     }
 
     /// The key of the books; of a sink that keeps none, any.

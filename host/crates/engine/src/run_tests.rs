@@ -92,9 +92,22 @@ struct Books {
     forgets: bool,
     /// Whether its rows take the place of others.
     exchanges: bool,
+    /// Rows that it refuses when the run is to end.
+    late: Vec<glovebox_core::Reject>,
 }
 
 impl Kept {
+    /// Rows that had counted as stored, set aside.
+    fn late(&self) -> Option<Published> {
+        let mut books = self.books();
+        let refused = std::mem::take(&mut books.late);
+        books.rejects.extend(refused.iter().map(kept));
+        (!refused.is_empty()).then(|| Published {
+            refused,
+            ..Published::default()
+        })
+    }
+
     fn books(&self) -> std::sync::MutexGuard<'_, Books> {
         self.0.lock().unwrap()
     }
@@ -105,6 +118,15 @@ impl Kept {
 
     fn committed(&self) -> bool {
         !self.books().finished.is_empty()
+    }
+}
+
+fn kept(reject: &glovebox_core::Reject) -> KeptReject {
+    KeptReject {
+        row: reject.row,
+        file: reject.file.as_deref().map(str::to_owned),
+        line: reject.line,
+        violations: serde_json::to_string(&reject.violations).unwrap(),
     }
 }
 
@@ -169,12 +191,7 @@ impl Sink for Kept {
             return Err(SinkError::Refused { place, problem });
         }
         for reject in chunk.rejects {
-            books.rejects.push(KeptReject {
-                row: reject.row,
-                file: reject.file.map(|f| f.to_string()),
-                line: reject.line,
-                violations: serde_json::to_string(&reject.violations).unwrap(),
-            });
+            books.rejects.push(kept(&reject));
         }
         let twice = books.chunks.insert(chunk.record.index, chunk.record);
         assert_eq!(twice, None, "a chunk came twice");
@@ -183,11 +200,17 @@ impl Sink for Kept {
     fn appends(&self) -> bool {
         !self.books().exchanges
     }
-    fn withhold(&mut self, _: &Totals) -> Result<(), SinkError> {
+    fn withhold(&mut self, _: &Totals) -> Result<Published, SinkError> {
+        if let Some(late) = self.late() {
+            return Ok(late);
+        }
         self.books().run = None;
-        Ok(())
+        Ok(Published::nothing())
     }
     fn commit(&mut self, totals: &Totals) -> Result<Published, SinkError> {
+        if let Some(late) = self.late() {
+            return Ok(late);
+        }
         let mut books = self.books();
         let job = books.run.take().unwrap();
         let finished = Earlier {
@@ -461,5 +484,32 @@ fn beyond_at_most_rows_that_would_take_the_place_of_others_are_withheld() {
         assert_eq!(report.rows.stored + report.withheld_rows, 15);
         assert_eq!(sink.committed(), withheld == 0);
         assert_eq!(rejects.lines().count(), 5);
+    }
+}
+
+#[test]
+fn rows_that_are_refused_late_count_as_rejected_in_a_run_that_is_withheld() {
+    // Too many before the end, and too many only with the one that comes late.
+    for at_most in [4, 5] {
+        let sink = Kept::default();
+        sink.books().exchanges = true;
+        sink.books().late = vec![glovebox_core::Reject {
+            row: 1,
+            file: None,
+            line: Some(3),
+            violations: vec![glovebox_core::Violation {
+                step: "sink".into(),
+                column: None,
+                rule: "unique".into(),
+                message: "twice".into(),
+            }],
+        }];
+        let at_most = Some(AtMost::Rows(at_most));
+        let (ended, rejects) = run_within(&sink, Start::Fresh, fourths, at_most);
+        let report = ended.unwrap();
+        assert_eq!((report.rows.rejected, report.withheld_rows), (6, 14));
+        assert_eq!(report.outcome, RunOutcome::TooManyRejects);
+        assert!(!sink.committed());
+        assert_eq!(rejects.lines().count(), 6);
     }
 }

@@ -367,9 +367,9 @@ impl glovebox_core::Sink for Sink {
         })
     }
 
-    fn withhold(&mut self, _: &Totals) -> Result<(), SinkError> {
+    fn withhold(&mut self, _: &Totals) -> Result<Published, SinkError> {
         self.writing = None;
-        Ok(())
+        Ok(Published::nothing())
     }
 
     fn rejects(&mut self, _: &str, _: &mut dyn FnMut(KeptReject)) -> Result<(), SinkError> {

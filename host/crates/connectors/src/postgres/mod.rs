@@ -214,7 +214,7 @@ impl Sink {
         let mut session = running.lanes.finish()?;
         let options = &self.options;
         let refused = running.lanes.refused();
-        if !refused.is_empty() && !withheld {
+        if !refused.is_empty() {
             running.lanes.keep(session);
             return Ok(Published {
                 refused,
@@ -229,8 +229,11 @@ impl Sink {
             &running.budget,
         );
         let mut attempt = Attempt::default();
+        if withheld {
+            attempt.published = Published::nothing();
+        }
         let finished = session.attempt(&mut Patience::new(options.retry_for), async |connection| {
-            if withheld || attempt.published.kept {
+            if attempt.published.kept {
                 return publish::withhold(connection, &ending, totals).await;
             }
             publish::finish(connection, &ending, totals, &mut attempt).await?;
@@ -429,8 +432,8 @@ impl glovebox_core::Sink for Sink {
         self.end(totals, false)
     }
 
-    fn withhold(&mut self, totals: &Totals) -> Result<(), SinkError> {
-        self.end(totals, true).map(drop)
+    fn withhold(&mut self, totals: &Totals) -> Result<Published, SinkError> {
+        self.end(totals, true)
     }
 
     fn rejects(&mut self, run: &str, each: &mut dyn FnMut(KeptReject)) -> Result<(), SinkError> {

@@ -233,10 +233,7 @@ impl MoveIn<'_> {
         let replaced = self.execute(connection, delete).await?;
         let stored = self.stored(connection).await?;
         if stored == 0 && replaced > 0 && !options.lenient.replace_with_nothing {
-            return Ok(Some(Published {
-                kept: true,
-                ..Published::default()
-            }));
+            return Ok(Some(Published::nothing()));
         }
         let Some(placed) = self.place(connection).await? else {
             return Ok(None);

@@ -255,7 +255,8 @@ async fn handover<T>(
     Ok(updated)
 }
 
-/// Gives up the other runs that have added rows to a run's target, which go with all that it held.
+/// Gives up the other runs that have added rows to a run's target: they go with all that it held.
+/// What others have staged stays theirs.
 pub(super) async fn give_up_others(
     connection: &mut PgConnection,
     books: &Books,

@@ -7,8 +7,8 @@ use glovebox_core::{
     ChunkRecord, Digest, FinishedChunk, Job, KeptReject, Mark, Reject, Revise, RowCounts, Secret,
     Seen, SinkError, Totals,
 };
-use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{AssertSqlSafe, Row};
 
 use super::refusal::refusal;
 use super::session::statement;
@@ -53,6 +53,10 @@ ALTER TABLE glovebox_run ADD COLUMN first_lines INTEGER;
 ALTER TABLE glovebox_run ADD COLUMN first_digest BLOB;
 ALTER TABLE glovebox_chunk ADD COLUMN lines INTEGER;
 ALTER TABLE glovebox_chunk ADD COLUMN upto BLOB;";
+
+/// What [`record`] reads of a chunk.
+const CHUNKS: &str = "SELECT chunk, first_row, \"read\", stored, filtered, rejected, digest, \
+    summary, upto, lines FROM glovebox_chunk WHERE run = ?";
 
 /// A run in the books, as the process that works on it knows it.
 #[derive(Debug, Clone)]
@@ -245,13 +249,10 @@ pub(super) async fn chunks(
     connection: &mut SqliteConnection,
     run: &str,
 ) -> sqlx::Result<Vec<ChunkRecord>> {
-    let chunks = sqlx::query(
-        "SELECT chunk, first_row, \"read\", stored, filtered, rejected, digest, summary, upto, lines \
-         FROM glovebox_chunk WHERE run = ? ORDER BY chunk",
-    )
-    .bind(run)
-    .fetch_all(connection)
-    .await?;
+    let chunks = sqlx::query(AssertSqlSafe(format!("{CHUNKS} ORDER BY chunk")))
+        .bind(run)
+        .fetch_all(connection)
+        .await?;
     chunks.iter().map(record).collect()
 }
 
@@ -278,7 +279,8 @@ pub(super) async fn begins(
     .map_err(|e| refusal(e, place))
 }
 
-/// Gives up the other runs that have added rows to the table, which go with all that it held.
+/// Gives up the other runs that have added rows to the table: they go with all that it held. What
+/// others have staged stays theirs.
 pub(super) async fn give_up_others(
     connection: &mut SqliteConnection,
     options: &Options,
@@ -306,11 +308,9 @@ pub(super) async fn refuse(
 ) -> Result<(), SinkError> {
     let written = async {
         for reject in refused {
-            let row = sqlx::query(
-                "SELECT chunk, first_row, \"read\", stored, filtered, rejected, digest, summary, \
-                 upto, lines FROM glovebox_chunk WHERE run = ? AND first_row <= ? \
-                 ORDER BY first_row DESC, chunk DESC LIMIT 1",
-            )
+            let row = sqlx::query(AssertSqlSafe(format!(
+                "{CHUNKS} AND first_row <= ? ORDER BY first_row DESC, chunk DESC LIMIT 1"
+            )))
             .bind(&entry.run)
             .bind(signed(reject.row))
             .fetch_one(&mut *connection)

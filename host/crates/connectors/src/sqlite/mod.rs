@@ -91,17 +91,27 @@ impl Sink {
         }
     }
 
-    /// Stores the chunks that wait, and then ends the run.
-    fn end<T>(
+    /// Stores the chunks that wait, and then ends the run, unless rows were refused that the engine
+    /// has not counted as such.
+    fn end(
         &mut self,
-        how: impl FnOnce(&mut Session) -> Result<T, SinkError>,
-    ) -> Result<T, SinkError> {
+        how: impl FnOnce(&mut Session) -> Result<Published, SinkError>,
+    ) -> Result<Published, SinkError> {
+        self.flush()?;
+        let refused = std::mem::take(&mut self.refused);
+        if !refused.is_empty() {
+            return Ok(Published {
+                refused,
+                ..Published::default()
+            });
+        }
         let Some(mut session) = self.session.take() else {
             return Err(self.internal("committed while no run is open"));
         };
         let ended = how(&mut session);
         match &ended {
-            Ok(_) => session.close(),
+            Ok(published) if published.refused.is_empty() => session.close(),
+            Ok(_) => self.session = Some(session),
             Err(_) => self.remains = session.rollback(),
         }
         ended
@@ -210,28 +220,10 @@ impl glovebox_core::Sink for Sink {
     }
 
     fn commit(&mut self, totals: &Totals) -> Result<Published, SinkError> {
-        self.flush()?;
-        let refused = std::mem::take(&mut self.refused);
-        if !refused.is_empty() {
-            return Ok(Published {
-                refused,
-                ..Published::default()
-            });
-        }
-        let Some(mut session) = self.session.take() else {
-            return Err(self.internal("committed while no run is open"));
-        };
-        let committed = session.commit(totals);
-        match &committed {
-            Ok(published) if published.refused.is_empty() => session.close(),
-            Ok(_) => self.session = Some(session),
-            Err(_) => self.remains = session.rollback(),
-        }
-        committed
+        self.end(|session| session.commit(totals))
     }
 
-    fn withhold(&mut self, totals: &Totals) -> Result<(), SinkError> {
-        self.flush()?;
+    fn withhold(&mut self, totals: &Totals) -> Result<Published, SinkError> {
         self.end(|session| session.withhold(totals))
     }
 

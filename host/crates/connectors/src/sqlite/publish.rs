@@ -186,10 +186,7 @@ impl MoveIn<'_> {
         if self.stored == 0 && !self.options.lenient.replace_with_nothing {
             let any = format!("SELECT EXISTS (SELECT 1 FROM {target})");
             if effects::number(connection, &any, &self.options.place()).await? > 0 {
-                return Ok(Some(Published {
-                    kept: true,
-                    ..Published::default()
-                }));
+                return Ok(Some(Published::nothing()));
             }
         }
         let delete = format!("DELETE FROM {target}");

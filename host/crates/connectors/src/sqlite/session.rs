@@ -398,7 +398,7 @@ impl Session {
     }
 
     /// Drops what was staged, and gives the run up in the books; what is there stays.
-    pub(super) fn withhold(&mut self, totals: &Totals) -> Result<(), SinkError> {
+    pub(super) fn withhold(&mut self, totals: &Totals) -> Result<Published, SinkError> {
         self.resume_transaction()?;
         let place = self.options.place();
         let connection = &mut self.connection;
@@ -409,8 +409,9 @@ impl Session {
             ended(connection, &place).await
         })?;
         self.beginning = false;
-        Ok(())
+        Ok(Published::nothing())
     }
+
     pub(super) fn close(self) {
         let _ = self.runtime.block_on(self.connection.close());
     }

@@ -12,8 +12,8 @@ use crate::postgres_cable::Cable;
 use crate::postgres_rows::{options, rows};
 use crate::postgres_runs::{large, send, wait, whole};
 
-/// A table whose rows make a COMMIT do this first. By way of another table: what waits for the
-/// commit on the sink's own is fired before it, to be counted.
+/// A table whose rows make a COMMIT do this first. A trigger that is deferred by another one, since
+/// a sink has all fire before the COMMIT that the table defers itself.
 fn at_commit(database: &str, sql: &str) {
     Postgres::shared().query(
         database,
@@ -26,7 +26,7 @@ fn at_commit(database: &str, sql: &str) {
              CREATE CONSTRAINT TRIGGER late AFTER INSERT ON moments
              DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION late();
              CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
-             $$ BEGIN INSERT INTO moments VALUES (NEW.id); RETURN NULL; END $$;
+             $$ BEGIN SET CONSTRAINTS late DEFERRED; INSERT INTO moments VALUES (NEW.id); RETURN NULL; END $$;
              CREATE TRIGGER note AFTER INSERT ON people FOR EACH ROW
              WHEN (NEW.id % 100 = 0) EXECUTE FUNCTION note()"
         ),

@@ -257,6 +257,26 @@ fn a_table_that_refuses_everything_ends_the_run_with_a_sentence() {
     assert_eq!((stored, rejects.len()), (0, 500));
 }
 
+#[test]
+fn rows_refused_while_they_were_staged_are_told_before_a_run_is_withheld() {
+    let database = Postgres::shared().database("refused_withheld");
+    Postgres::shared().query(
+        &database,
+        "CREATE DOMAIN odd AS bigint CHECK (VALUE % 2 = 1); \
+         CREATE TABLE people (id odd, name text)",
+    );
+    let mut sink = postgres::Sink::new(postgres_options(&database, postgres::Mode::Replace));
+    sink.open(&job(), &people()).unwrap();
+    let sent = chunk(&sink, 0, &numbered(0, &[1, 2, 3])).unwrap();
+    sink.write(sent).unwrap();
+    let published = sink.withhold(&Totals::default()).unwrap();
+    assert_eq!(told(&published.refused), [(1, Some(3), "check".to_owned())]);
+    let state = "SELECT state FROM glovebox.run";
+    assert_eq!(rows(&database, state), ["running"]);
+    assert!(sink.withhold(&Totals::default()).unwrap().kept);
+    assert_eq!(rows(&database, state), ["abandoned"]);
+}
+
 /// A summary that says how many rows were refused.
 fn revised(summary: &str, refused: &[Reject]) -> String {
     format!("{summary} and {} refused", refused.len())

@@ -204,6 +204,23 @@ fn replaced_rows_are_public_at_the_end_and_a_dead_run_leaves_no_table_aside() {
     assert_eq!(rows(&file.path, states), ["'abandoned'|1", "'finished'|2"]);
 }
 
+#[test]
+fn a_replacement_lets_runs_end_that_have_staged_their_rows() {
+    let file = file();
+    let of = |pipeline: &str| Job {
+        pipeline: pipeline.into(),
+        ..job()
+    };
+    let mut first = open(&file, Mode::Replace, &of("first"));
+    put(&mut first, 0, &many(0)).unwrap();
+    first.abort();
+    let mut second = open(&file, Mode::Replace, &of("second"));
+    put(&mut second, 0, &person(2, "second")).unwrap();
+    second.commit(&Totals::default()).unwrap();
+    let states = "SELECT state FROM glovebox_run ORDER BY pipeline";
+    assert_eq!(rows(&file.path, states), ["'running'", "'finished'"]);
+}
+
 fn upsert(file: &File) -> Options {
     Options {
         keys: vec!["id".into()],
