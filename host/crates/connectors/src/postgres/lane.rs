@@ -23,6 +23,9 @@ use crate::database::sift::{Budget, Ended, Places, Tried, sift, spent};
 const MESSAGE_BYTES: usize = 256 << 10;
 /// The savepoint before the rows of a COPY.
 const ROWS: &str = "glovebox_rows";
+/// Has what waits for the COMMIT looked at now: there no row could be told from another. Behind the
+/// rows, since triggers may write what only all of it together makes whole.
+const SETTLE: &str = "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED";
 /// What a reject weighs beside payloads, in bytes.
 const REJECT_BYTES: usize = 256;
 
@@ -165,8 +168,7 @@ pub(super) async fn store(
     if attempt.sent && is_stored(connection, load, group).await? {
         return Ok(());
     }
-    // Constraints that wait for the COMMIT could not be told from one another there.
-    let begin = format!("{BEGIN}; SET CONSTRAINTS ALL IMMEDIATE; SAVEPOINT {ROWS}");
+    let begin = format!("{BEGIN}; SAVEPOINT {ROWS}");
     statement(connection, &begin, &load.place).await?;
     attempt.refused.clear();
     let counted = load.counted();
@@ -319,7 +321,13 @@ async fn copy_in(
     }
     message.extend_from_slice(copy::TRAILER);
     stream.send(message.as_slice()).await?;
-    stream.finish().await
+    let taken = stream.finish().await?;
+    settle(connection).await?;
+    Ok(taken)
+}
+
+async fn settle(connection: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::raw_sql(SETTLE).execute(connection).await.map(drop)
 }
 
 /// That the run was given up, if that is why its staging table is gone.
@@ -367,7 +375,9 @@ async fn rows(
         stream.send(message).await?;
     }
     stream.send(copy::TRAILER).await?;
-    stream.finish().await.map(Some)
+    let taken = stream.finish().await?;
+    settle(connection).await?;
+    Ok(Some(taken))
 }
 
 /// Arrays of texts that are cast, since a JSON array of all would be read as JSON, which no NUL in

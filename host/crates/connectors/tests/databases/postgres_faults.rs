@@ -12,8 +12,8 @@ use crate::postgres_cable::Cable;
 use crate::postgres_rows::{options, rows};
 use crate::postgres_runs::{large, send, wait, whole};
 
-/// A table whose rows make a COMMIT do this first. A trigger that is deferred by another one, since
-/// a sink has all fire before the COMMIT that the table defers itself.
+/// A table whose rows make a COMMIT do this first: by what a deferred trigger defers, since a sink
+/// has all fire before the COMMIT that waits when the rows are there.
 fn at_commit(database: &str, sql: &str) {
     Postgres::shared().query(
         database,
@@ -23,10 +23,16 @@ fn at_commit(database: &str, sql: &str) {
              CREATE TABLE moments (id bigint);
              CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS
              $$ BEGIN {sql}; RETURN NULL; END $$;
-             CREATE CONSTRAINT TRIGGER late AFTER INSERT ON moments
+             CREATE TABLE later (id bigint);
+             CREATE CONSTRAINT TRIGGER late AFTER INSERT ON later
              DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION late();
+             CREATE FUNCTION soon() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN SET CONSTRAINTS late DEFERRED; INSERT INTO later VALUES (NEW.id); \
+             RETURN NULL; END $$;
+             CREATE CONSTRAINT TRIGGER soon AFTER INSERT ON moments
+             DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION soon();
              CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
-             $$ BEGIN SET CONSTRAINTS late DEFERRED; INSERT INTO moments VALUES (NEW.id); RETURN NULL; END $$;
+             $$ BEGIN INSERT INTO moments VALUES (NEW.id); RETURN NULL; END $$;
              CREATE TRIGGER note AFTER INSERT ON people FOR EACH ROW
              WHEN (NEW.id % 100 = 0) EXECUTE FUNCTION note()"
         ),

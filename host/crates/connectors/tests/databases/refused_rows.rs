@@ -147,6 +147,31 @@ fn checks_keys_triggers_and_deferred_constraints_name_their_rows() {
 }
 
 #[test]
+fn triggers_may_write_what_is_whole_only_at_the_commit() {
+    let database = Postgres::shared().database("refused_whole");
+    for mode in [postgres::Mode::Append, postgres::Mode::Replace] {
+        Postgres::shared().query(
+            &database,
+            "DROP TABLE IF EXISTS people, visits, visitors; SET search_path = public;
+             CREATE TABLE visitors (id bigint PRIMARY KEY);
+             CREATE TABLE visits (id bigint REFERENCES visitors (id) DEFERRABLE INITIALLY DEFERRED);
+             CREATE TABLE people (id bigint UNIQUE DEFERRABLE INITIALLY DEFERRED, name text);
+             CREATE OR REPLACE FUNCTION visit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                 INSERT INTO visits VALUES (NEW.id);
+                 INSERT INTO visitors VALUES (NEW.id) ON CONFLICT DO NOTHING;
+                 RETURN NULL; END $$;
+             CREATE TRIGGER visit AFTER INSERT ON people FOR EACH ROW EXECUTE FUNCTION visit()",
+        );
+        let options = postgres_options(&database, mode);
+        let sent = [numbered(0, &[1, 2, 1, 3])];
+        let (stored, rejects) = load(&mut postgres::Sink::new(options), &people(), &sent).unwrap();
+        assert_eq!(told(&rejects), [(2, Some(4), "unique".to_owned())]);
+        assert_eq!(stored, 3, "{mode:?}");
+        assert_eq!(rows(&database, "SELECT count(*) FROM visits"), ["3"]);
+    }
+}
+
+#[test]
 fn sqlite_rules_name_their_rows_in_every_mode() {
     let mut ids: Vec<i64> = (0..100).collect();
     ids[30] = 5;
