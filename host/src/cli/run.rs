@@ -139,7 +139,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     };
     let report_file = args.report.as_deref();
     let report_file = report_file
-        .map(|path| Destination::open(path, args.resume))
+        .map(|path| Destination::open(path, args.resume || args.take_over))
         .transpose()?;
     let workers = args.workers.map_or_else(cores, usize::from);
     announce_short_keys(&steps);

@@ -168,8 +168,9 @@ fn another_input_is_not_taken_for_a_known_one() {
             ("header.csv", "name,id\n1,6\n2,7\n3,8\n4,9\n5,10\n"),
         ] {
             pipeline.write(name, text);
-            let ran = call(&pipeline, "manifest.yaml", &["--input", name]).ends_with(0);
-            assert_eq!(ran.rows("stored"), 5, "{name}");
+            let _ = call(&pipeline, "manifest.yaml", &["--input", name])
+                .ends_with(0)
+                .prints("5 read = 5 stored");
         }
         // The same lines under a header that gives them another meaning.
         pipeline.write("swapped.csv", "name,id\n6,1\n7,2\n");
@@ -360,10 +361,11 @@ fn half_way(place: &Place, pipeline: &Pipeline, manifest: &str) -> Running {
         };
         let chunks = match &place.database {
             Some(_) => "SELECT count(*) FROM glovebox.chunk",
-            None => "SELECT count(*) FROM glovebox_chunk",
+            None => "SELECT CAST(count(*) AS TEXT) FROM glovebox_chunk",
         };
         let has_tables = || {
-            let sql = "SELECT count(*) FROM sqlite_schema WHERE name = 'glovebox_chunk'";
+            let sql =
+                "SELECT CAST(count(*) AS TEXT) FROM sqlite_schema WHERE name = 'glovebox_chunk'";
             place.database.is_some() || place.ask(pipeline, sql) == [[Some("1".to_owned())]]
         };
         is_there && has_tables() && place.ask(pipeline, chunks) != [[Some("0".to_owned())]]

@@ -304,7 +304,10 @@ fn any_type_can_be_text_and_what_cannot_be_opaque_says_so() {
         // What the server says in its own words; blanks at the end are not cut.
         let sql = match sql_type {
             "character(6)" => format!("SELECT string_agg(rpad({name}, 6), '|') FROM public.every"),
-            _ => format!("SELECT string_agg({name}::text, '|' ORDER BY id) FROM public.every"),
+            _ => format!(
+                "SELECT string_agg(CASE WHEN {name} IS NOT NULL THEN format('%s', {name}) END, \
+                 '|' ORDER BY id) FROM public.every"
+            ),
         };
         let utc = format!(
             "SET \"TimeZone\" = 'UTC'; SET \"DateStyle\" = 'ISO, YMD'; SET lc_monetary = 'C'; {sql}"

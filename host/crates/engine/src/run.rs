@@ -147,7 +147,7 @@ impl Run<'_> {
                     return Ok(Ledger::new(&self, &earlier.run, rerun).finished(&earlier));
                 }
             };
-            let rejects = RejectsFile::create(self.rejects, decided.resume)?;
+            let rejects = RejectsFile::create(self.rejects, decided.resume || self.take_over)?;
             let columns = self.plan.sink.with_natives(&self.source.natives());
             match self.sink.open(&decided, &columns) {
                 Ok(stored) => break (decided, from, after, rejects, stored),
