@@ -245,7 +245,7 @@ fn into_postgresql(page: &Page) {
 
     let block = page.next("glovebox secret set sales-db/loader");
     let commands = block.commands();
-    assert_eq!(commands.len(), 5, "{commands:?}");
+    assert_eq!(commands.len(), 6, "{commands:?}");
     // The first asks a person, and writes into the keyring of whoever runs this test: the variable
     // above stands for it.
     let _ = sh(&folder, &commands[1], "");
