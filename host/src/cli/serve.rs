@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use glovebox_core::SecretName;
+use glovebox_engine::Toolbox;
 use glovebox_engine::manifest::Diagnostic;
-use glovebox_engine::{Toolbox, manifest};
 
-use super::{Exit, demo};
-use crate::api;
-use crate::api::config::Config;
+use super::{Exit, demo, manifest, supervised};
 use crate::compose::Composed;
+use glovebox_api as api;
+use glovebox_api::config::Config;
 
 /// A configuration larger than this is refused by the reader; no more of it is read.
 const LARGEST: u64 = 2 << 20;
@@ -62,7 +62,10 @@ fn read_with_text(path: &Path) -> Option<(Config, String)> {
 
 fn show(problems: &[Diagnostic], shown: &str, text: &str) {
     let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    eprint!("{}", manifest::render(problems, shown, text, color));
+    eprint!(
+        "{}",
+        glovebox_engine::manifest::render(problems, shown, text, color)
+    );
 }
 
 pub(super) fn serve(args: &Args) -> anyhow::Result<Exit> {
@@ -78,7 +81,8 @@ pub(super) fn serve(args: &Args) -> anyhow::Result<Exit> {
         .build()
         .context("cannot start the threads of the server")?;
     if args.check {
-        let problems = api::examine(&config, &text, &secrets, &composed, &runtime);
+        let loads = |path: &Path| manifest::loads(path, &composed);
+        let problems = api::examine(&config, &text, &secrets, &loads, &runtime);
         if !problems.is_empty() {
             show(&problems, &args.config.display().to_string(), &text);
             return Ok(Exit::Usage);
@@ -108,7 +112,7 @@ pub(super) fn serve(args: &Args) -> anyhow::Result<Exit> {
             }
         };
         let stop = stop()?;
-        api::serve(config, &secrets, ready, stop).await
+        api::serve(config, &secrets, supervised::command, ready, stop).await
     })?;
     Ok(Exit::Done)
 }
