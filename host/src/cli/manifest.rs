@@ -6,8 +6,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use chrono::Datelike;
-use glovebox_engine::manifest::{self, Diagnostic, Known, Manifest};
 use glovebox_engine::{Plan, Toolbox, arm, plan};
+use glovebox_manifest::{Diagnostic, Known, Manifest};
 
 use super::say;
 use crate::compose::Composed;
@@ -53,7 +53,7 @@ impl Text {
     /// Shows problems on standard error.
     pub(super) fn show(&self, problems: &[Diagnostic]) {
         let file = self.path.display().to_string();
-        let shown = |color| manifest::render(problems, &file, &self.text, color);
+        let shown = |color| glovebox_manifest::render(problems, &file, &self.text, color);
         if say::is_json() {
             say::error(shown(false).trim_end());
         } else {
@@ -92,9 +92,9 @@ impl Text {
             standard: &standard,
             today: today(),
         };
-        let manifest = manifest::read(&self.path, &self.text, &known)?;
+        let manifest = glovebox_manifest::read(&self.path, &self.text, &known)?;
         let unpinned = if locked {
-            manifest::unpinned(&manifest)
+            glovebox_manifest::unpinned(&manifest)
         } else {
             Vec::new()
         };

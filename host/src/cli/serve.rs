@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use glovebox_core::SecretName;
 use glovebox_engine::Toolbox;
-use glovebox_engine::manifest::Diagnostic;
+use glovebox_manifest::Diagnostic;
 
 use super::{Exit, demo, manifest, supervised};
 use crate::compose::Composed;
@@ -64,7 +64,7 @@ fn show(problems: &[Diagnostic], shown: &str, text: &str) {
     let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     eprint!(
         "{}",
-        glovebox_engine::manifest::render(problems, shown, text, color)
+        glovebox_manifest::render(problems, shown, text, color)
     );
 }
 

@@ -14,8 +14,8 @@ use glovebox_api::ChildRun;
 use glovebox_core::Source;
 use glovebox_core::supervised::{Progress as Line, SecretsUsed};
 use glovebox_engine::Progress;
-use glovebox_engine::manifest::Manifest;
-use glovebox_engine::manifest::model::{self, Input, Spanned};
+use glovebox_manifest::Manifest;
+use glovebox_manifest::model::{self, Input, Spanned};
 
 /// Progress is told no more often.
 const EVERY: Duration = Duration::from_millis(200);

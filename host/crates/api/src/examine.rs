@@ -11,8 +11,8 @@ use glovebox_audit::{Anchor, Anchorage};
 use glovebox_catalog::Catalog;
 use glovebox_connectors::page::{Difference, PageError, Query, Reader};
 use glovebox_core::SecretName;
-use glovebox_engine::manifest::model::Span;
-use glovebox_engine::manifest::{Diagnostic, typed};
+use glovebox_manifest::model::Span;
+use glovebox_manifest::{Diagnostic, typed};
 
 use super::audit::{self, Writer};
 use super::config::{Config, Database, Dataset, Pipeline};
