@@ -15,8 +15,8 @@ use glovebox_core::{
     Secret, SecretName, Sink, SinkError, Source,
 };
 use glovebox_credentials::{Chain, Environment, Files, Keyring};
-use glovebox_engine::manifest::model::{self, Mode, PluginRef, SinkTarget, Store, TrustedKey};
 use glovebox_engine::{PublicKey, SignedBy, Toolbox};
+use glovebox_manifest::model::{self, Mode, PluginRef, SinkTarget, Store, TrustedKey};
 use glovebox_masking::Ring;
 use glovebox_sandbox::{Sandbox, SandboxError, Workbench, is_component};
 use sha2::{Digest, Sha256};

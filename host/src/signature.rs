@@ -11,8 +11,8 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use glovebox_core::PluginError;
 use glovebox_core::shown::printable;
-use glovebox_engine::manifest::model::TrustedKey;
 use glovebox_engine::{PublicKey, SignedBy};
+use glovebox_manifest::model::TrustedKey;
 use minisign_verify::Signature;
 
 /// A signature or a key's file has a few hundred bytes; one that is larger is something else.

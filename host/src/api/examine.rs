@@ -11,9 +11,9 @@ use glovebox_audit::{Anchor, Anchorage};
 use glovebox_catalog::Catalog;
 use glovebox_connectors::page::{Difference, PageError, Query, Reader};
 use glovebox_core::SecretName;
-use glovebox_engine::manifest::model::Span;
-use glovebox_engine::manifest::{Diagnostic, typed};
-use glovebox_engine::{Toolbox, manifest};
+use glovebox_engine::Toolbox;
+use glovebox_manifest::model::Span;
+use glovebox_manifest::{Diagnostic, typed};
 
 use super::audit::{self, Writer};
 use super::config::{Config, Database, Dataset, Pipeline};
@@ -300,11 +300,11 @@ fn loads(path: &Path, toolbox: &dyn Toolbox) -> Result<(), String> {
         }
     };
     let standard = toolbox.standard_plugins();
-    let known = manifest::Known {
+    let known = glovebox_manifest::Known {
         standard: &standard,
         today: crate::cli::today(),
     };
-    let manifest = manifest::read(path, &text, &known).map_err(first)?;
+    let manifest = glovebox_manifest::read(path, &text, &known).map_err(first)?;
     let plan = glovebox_engine::plan(&manifest, toolbox).map_err(first)?;
     glovebox_engine::arm(&manifest, &plan, toolbox).map_err(first)?;
     glovebox_engine::arm::source(&manifest, plan.source.clone(), toolbox).map_err(first)?;

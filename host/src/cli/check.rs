@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use glovebox_connectors::postgres::check_authorities;
 use glovebox_core::{Announced, Source};
-use glovebox_engine::manifest::Manifest;
-use glovebox_engine::manifest::model::{self, PluginRef, SinkTarget};
 use glovebox_engine::{PlannedStep, SignedBy, arm};
+use glovebox_manifest::Manifest;
+use glovebox_manifest::model::{self, PluginRef, SinkTarget};
 
 use super::manifest::Text;
 use super::run::announce_short_keys;

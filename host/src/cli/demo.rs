@@ -11,7 +11,7 @@ use anyhow::{Context, ensure};
 use glovebox_catalog::{Catalog, Error, Hasher, Hashing, Name, Roles, Token, token};
 use glovebox_core::{Secret, SecretName};
 use glovebox_credentials::generate;
-use glovebox_engine::manifest::model::Store;
+use glovebox_manifest::model::Store;
 
 use crate::api;
 use crate::api::config::{Config, Database};

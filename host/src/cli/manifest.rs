@@ -6,8 +6,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use chrono::Datelike;
-use glovebox_engine::manifest::{self, Diagnostic, Known, Manifest};
 use glovebox_engine::{Plan, Toolbox, plan};
+use glovebox_manifest::{Diagnostic, Known, Manifest, read, render, unpinned};
 
 use super::say;
 use crate::compose::Composed;
@@ -49,7 +49,7 @@ impl Text {
     /// Shows problems on standard error.
     pub(super) fn show(&self, problems: &[Diagnostic]) {
         let file = self.path.display().to_string();
-        let shown = |color| manifest::render(problems, &file, &self.text, color);
+        let shown = |color| render(problems, &file, &self.text, color);
         if say::is_json() {
             say::error(shown(false).trim_end());
         } else {
@@ -78,9 +78,9 @@ impl Text {
             standard: &standard,
             today: today(),
         };
-        let planned = manifest::read(&self.path, &self.text, &known).and_then(|manifest| {
+        let planned = read(&self.path, &self.text, &known).and_then(|manifest| {
             let unpinned = if locked {
-                manifest::unpinned(&manifest)
+                unpinned(&manifest)
             } else {
                 Vec::new()
             };

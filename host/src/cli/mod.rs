@@ -107,7 +107,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Serve(args) => serve::serve(&args),
         Command::User(args) => user::user(args),
         Command::Schema => {
-            println!("{:#}", glovebox_engine::manifest::json_schema());
+            println!("{:#}", glovebox_manifest::json_schema());
             Ok(Exit::Done)
         }
         Command::Completions(args) => completions::completions(&args),

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use glovebox_core::RunReport;
-use glovebox_engine::manifest::{Manifest, model};
 use glovebox_files::Staged;
+use glovebox_manifest::{Manifest, model};
 
 use super::say;
 

@@ -10,9 +10,9 @@ use std::time::{Duration, SystemTime};
 use anyhow::Context;
 use glovebox_core::{RunOutcome, RunReport, Source};
 use glovebox_engine::arm::LONG_ENOUGH;
-use glovebox_engine::manifest::Manifest;
-use glovebox_engine::manifest::model::{Mode, SinkTarget};
 use glovebox_engine::{ArmedStep, Progress, RerunError, Run, Selection, Start, arm, can_rerun};
+use glovebox_manifest::Manifest;
+use glovebox_manifest::model::{Mode, SinkTarget};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::manifest::Text;

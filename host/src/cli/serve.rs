@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use glovebox_core::SecretName;
-use glovebox_engine::manifest::Diagnostic;
-use glovebox_engine::{Toolbox, manifest};
+use glovebox_engine::Toolbox;
+use glovebox_manifest::Diagnostic;
 
 use super::{Exit, demo};
 use crate::api;
@@ -62,7 +62,10 @@ fn read_with_text(path: &Path) -> Option<(Config, String)> {
 
 fn show(problems: &[Diagnostic], shown: &str, text: &str) {
     let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    eprint!("{}", manifest::render(problems, shown, text, color));
+    eprint!(
+        "{}",
+        glovebox_manifest::render(problems, shown, text, color)
+    );
 }
 
 pub(super) fn serve(args: &Args) -> anyhow::Result<Exit> {

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use glovebox_core::Source;
 use glovebox_engine::Progress;
-use glovebox_engine::manifest::Manifest;
-use glovebox_engine::manifest::model::{self, Input, Spanned};
+use glovebox_manifest::Manifest;
+use glovebox_manifest::model::{self, Input, Spanned};
 use serde::{Deserialize, Serialize};
 
 /// Progress is told no more often.

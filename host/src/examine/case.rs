@@ -4,7 +4,7 @@
 
 use arrow_array::Array;
 use glovebox_core::{Announced, DataType, Fault, PluginError};
-use glovebox_engine::manifest::typed::data_type;
+use glovebox_manifest::typed::data_type;
 use glovebox_sandbox::{Frame, Watched, Words};
 use serde_json::Value;
 

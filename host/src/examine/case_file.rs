@@ -7,8 +7,8 @@ use std::ops::Range;
 
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use glovebox_core::{Batch, Field, Grants, Origin, Schema};
-use glovebox_engine::manifest::Diagnostic;
-use glovebox_engine::manifest::typed::{self, Ordered, Placed};
+use glovebox_manifest::Diagnostic;
+use glovebox_manifest::typed::{self, Ordered, Placed};
 use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};

@@ -5,7 +5,7 @@
 
 use arrow_array::{Array, RecordBatch};
 use glovebox_core::{Answer, Batch, Fault, Method, Origin, PluginError, Schema, Target};
-use glovebox_engine::manifest::typed::Ordered;
+use glovebox_manifest::typed::Ordered;
 use glovebox_sandbox::{Frame, Watched, Words};
 
 use super::case_file::{Case, Keyed, Part};

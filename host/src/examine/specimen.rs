@@ -4,8 +4,8 @@
 //! a column of each type. Refuses to guess further than that, and says what to pass instead.
 
 use glovebox_core::{DataType, Field, Grants, PluginError, World};
-use glovebox_engine::manifest::render;
-use glovebox_engine::manifest::typed::{data_type, typed};
+use glovebox_manifest::render;
+use glovebox_manifest::typed::{data_type, typed};
 use glovebox_sandbox::{Sitting, Watched, Words};
 use serde_json::Value;
 

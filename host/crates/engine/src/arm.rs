@@ -10,11 +10,11 @@ use std::time::Duration;
 use arrow_array::RecordBatch;
 use glovebox_core::{Action, Answer, Batch, KeyRing, Method, Origin, Schema, Secret, World};
 
-use crate::manifest::Manifest;
-use crate::manifest::diagnostic::Diagnostic;
-use crate::manifest::model::{self, SinkTarget};
 use crate::plan::{Plan, PlannedStep};
 use crate::toolbox::Toolbox;
+use glovebox_manifest::Manifest;
+use glovebox_manifest::diagnostic::Diagnostic;
+use glovebox_manifest::model::{self, SinkTarget};
 
 /// A step and its keys.
 pub struct ArmedStep<'p> {

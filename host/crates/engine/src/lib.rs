@@ -1,4 +1,4 @@
-//! Reads manifests, plans pipelines and runs them.
+//! Plans pipelines and runs them.
 //!
 //! Knows plugins, sources, sinks and keys by the traits of `glovebox-core` only; refuses to name
 //! wasmtime, sqlx or any store of secrets.
@@ -7,7 +7,6 @@ pub mod arm;
 mod error;
 pub mod guard;
 mod identity;
-pub mod manifest;
 mod options;
 mod parts;
 pub mod plan;

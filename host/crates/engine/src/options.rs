@@ -6,9 +6,9 @@
 use glovebox_core::shown::printable;
 use serde_json::Value;
 
-use crate::manifest::closest;
-use crate::manifest::diagnostic::Diagnostic;
-use crate::manifest::model::With;
+use glovebox_manifest::closest;
+use glovebox_manifest::diagnostic::Diagnostic;
+use glovebox_manifest::model::With;
 
 /// Blocks within blocks that are looked at.
 const DEEPEST: usize = 8;

@@ -12,10 +12,10 @@ use glovebox_core::{Announced, Field, Grants, Kept, Plugin, PluginError, Schema,
 
 use crate::guard::Guarded;
 use crate::guard::text::SHORTEST;
-use crate::manifest::Manifest;
-use crate::manifest::diagnostic::Diagnostic;
-use crate::manifest::model::{self, LeakGuard, PluginRef};
 use crate::toolbox::{PublicKey, SignedBy, Toolbox};
+use glovebox_manifest::Manifest;
+use glovebox_manifest::diagnostic::Diagnostic;
+use glovebox_manifest::model::{self, LeakGuard, PluginRef};
 
 /// What a run will do.
 pub struct Plan {

@@ -11,9 +11,9 @@ use glovebox_core::{
 };
 
 use crate::error::RunError;
-use crate::manifest::model::AtMost;
 use crate::run::{Progress, Run};
 use crate::summary::{RuleCount, Summary, broken};
+use glovebox_manifest::model::AtMost;
 
 /// Counts as chunks are written.
 pub(crate) struct Ledger {

@@ -7,10 +7,10 @@
 use glovebox_core::{Earlier, Job, Sink};
 
 use crate::error::RunError;
-use crate::manifest::Manifest;
-use crate::manifest::model::{Input, Mode, SinkTarget, Source};
 use crate::selection::{Met, Selection, base_of, rows_of, without_base};
 use crate::start::Start;
+use glovebox_manifest::Manifest;
+use glovebox_manifest::model::{Input, Mode, SinkTarget, Source};
 
 /// Why rejected rows are not run again.
 #[derive(Debug, thiserror::Error)]

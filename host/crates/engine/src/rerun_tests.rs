@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::manifest::load;
+use glovebox_manifest::load;
 
 fn verdict(source: &str, sink: &str) -> Result<(), RerunError> {
     let text = format!(

@@ -21,7 +21,6 @@ use glovebox_core::{
 use crate::arm::ArmedStep;
 use crate::error::RunError;
 use crate::identity::{Input, Key, new_run};
-use crate::manifest::model::AtMost;
 use crate::parts::{Parts, plan_digest};
 use crate::plan::Plan;
 use crate::rejects::RejectsFile;
@@ -30,6 +29,7 @@ use crate::rerun::look;
 use crate::selection::{Asked, Selection};
 use crate::stage::Stage;
 use crate::start::{Beginning, Candidate, Peeked, Start, begin};
+use glovebox_manifest::model::AtMost;
 
 use crate::summary::Summary;
 use crate::worker::{Alarm, Done, Fate, Stored, Worker, batch_rows};

@@ -9,7 +9,7 @@ use glovebox_core::{
     Sink, Source,
 };
 
-use crate::manifest::model::{self, PluginRef, TrustedKey};
+use glovebox_manifest::model::{self, PluginRef, TrustedKey};
 
 /// A public key that was read and is well-formed, as Base64.
 #[derive(Debug, Clone, PartialEq, Eq)]

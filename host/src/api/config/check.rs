@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use glovebox_connectors::page;
 use glovebox_core::{DataType, SecretName, TableName};
-use glovebox_engine::manifest::Diagnostic;
-use glovebox_engine::manifest::model::Store;
-use glovebox_engine::manifest::typed::{self, Placed};
+use glovebox_manifest::Diagnostic;
+use glovebox_manifest::model::Store;
+use glovebox_manifest::typed::{self, Placed};
 
 use super::super::client::Network;
 use super::super::rules::{self, Permission};

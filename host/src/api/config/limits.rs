@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use glovebox_engine::manifest::typed::Placed;
+use glovebox_manifest::typed::Placed;
 
 use super::check::Checker;
 use super::{Limits, written};

@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use glovebox_connectors::page;
 use glovebox_core::SecretName;
-use glovebox_engine::manifest::Diagnostic;
-use glovebox_engine::manifest::model::Store;
+use glovebox_manifest::Diagnostic;
+use glovebox_manifest::model::Store;
 use hyper::header::HeaderName;
 
 use super::client::Network;
@@ -232,8 +232,7 @@ impl Config {
     /// # Errors
     /// Everything that is wrong, at its place.
     pub(crate) fn read(folder: &Path, text: &str) -> Result<Config, Vec<Diagnostic>> {
-        let written: written::Written =
-            glovebox_engine::manifest::typed::typed(text, "a configuration")?;
+        let written: written::Written = glovebox_manifest::typed::typed(text, "a configuration")?;
         check::check(folder, written)
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use glovebox_engine::manifest::typed::Placed;
+use glovebox_manifest::typed::Placed;
 
 use super::super::rules::Permission;
 use super::check::Checker;

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use glovebox_engine::manifest::typed::{Ordered, Placed};
+use glovebox_manifest::typed::{Ordered, Placed};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 

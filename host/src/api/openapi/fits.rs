@@ -86,7 +86,7 @@ impl Look<'_> {
             true => format!("{pointer}/{name}"),
             false => pointer.to_owned(),
         };
-        let near = glovebox_engine::manifest::closest(name, known.keys().map(String::as_str));
+        let near = glovebox_manifest::closest(name, known.keys().map(String::as_str));
         let detail = match near {
             Some(near) => format!("is not known; did you mean `{near}`?"),
             None => {

@@ -11,7 +11,7 @@ use anyhow::ensure;
 use glovebox_audit as audit;
 use glovebox_audit::{Entry, Outcome, Wanted, When};
 use glovebox_core::shown::printable;
-use glovebox_engine::manifest::closest;
+use glovebox_manifest::closest;
 
 use crate::cli::Exit;
 

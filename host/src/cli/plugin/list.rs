@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use glovebox_core::{Limits, Plugin};
 use glovebox_engine::Toolbox;
-use glovebox_engine::manifest::model::PluginRef;
-use glovebox_engine::manifest::pin;
+use glovebox_manifest::model::PluginRef;
+use glovebox_manifest::pin;
 
 use super::options::options;
 use crate::cli::Exit;

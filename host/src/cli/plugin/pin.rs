@@ -8,9 +8,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use glovebox_engine::manifest::pin::{self, Pinnable};
-use glovebox_engine::manifest::{self, Diagnostic};
 use glovebox_engine::{PublicKey, Toolbox};
+use glovebox_manifest::pin::{self, Pinnable};
+use glovebox_manifest::{Diagnostic, Manifest, load};
 
 use crate::cli::Exit;
 use crate::cli::manifest::Text;
@@ -30,7 +30,7 @@ pub(super) fn pin(args: &Args) -> anyhow::Result<Exit> {
     let Some(text) = Text::read(&args.manifest) else {
         return Ok(Exit::Usage);
     };
-    let read = manifest::load(&args.manifest, text.as_written()).and_then(|manifest| {
+    let read = load(&args.manifest, text.as_written()).and_then(|manifest| {
         let trusted = trusted(&manifest, &composed)?;
         Ok((manifest, trusted))
     });
@@ -98,10 +98,7 @@ fn pins(number: usize) -> String {
     }
 }
 
-fn trusted(
-    manifest: &manifest::Manifest,
-    composed: &Composed,
-) -> Result<Vec<PublicKey>, Vec<Diagnostic>> {
+fn trusted(manifest: &Manifest, composed: &Composed) -> Result<Vec<PublicKey>, Vec<Diagnostic>> {
     let keys = manifest.trusted_keys.iter();
     keys.map(|key| {
         composed

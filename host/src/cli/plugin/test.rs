@@ -6,7 +6,7 @@ use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 
 use anyhow::Context;
-use glovebox_engine::manifest::render;
+use glovebox_manifest::render;
 use glovebox_sandbox::Words;
 
 use super::super::Exit;

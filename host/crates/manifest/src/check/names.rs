@@ -1,0 +1,87 @@
+//! Follows the names of columns from the source through all steps to the sink.
+//!
+//! Refuses names that nothing provides, and names that databases cannot tell apart.
+
+use crate::block::short;
+use crate::diagnostic::Diagnostic;
+use crate::model::{Column, Manifest, Spanned};
+
+use super::{Flow, declared};
+
+/// Columns whose names differ in case only: SQLite takes them for one.
+pub(super) fn collisions(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
+    let mut seen: Vec<&Column> = Vec::new();
+    let added = manifest.steps.iter().flat_map(|s| &s.adds);
+    for column in manifest.columns.iter().chain(added) {
+        let folded = column.name.to_lowercase();
+        let clash = seen
+            .iter()
+            .find(|c| c.name.value != column.name.value && c.name.to_lowercase() == folded);
+        if let Some(first) = clash {
+            problems.push(
+                Diagnostic::error(
+                    declared(column),
+                    format!(
+                        "`{}` and `{}` differ in case only",
+                        short(&first.name),
+                        short(&column.name)
+                    ),
+                )
+                .label("again here")
+                .context(declared(first), "first here")
+                .help("rename one, or write both alike if the step is to replace the column; databases take them for one"),
+            );
+        }
+        seen.push(column);
+    }
+}
+
+/// Names that no source and no earlier step provides.
+pub(super) fn uses(manifest: &Manifest, sink: bool, problems: &mut Vec<Diagnostic>) {
+    let mut flow = Flow::from_source(manifest);
+    for (i, step) in manifest.steps.iter().enumerate() {
+        for name in step.reads.iter().chain(&step.masks) {
+            if flow.find(name).is_none() {
+                problems.push(unknown(manifest, &flow, name, i));
+            }
+        }
+        flow.apply(step);
+    }
+    if !sink {
+        return;
+    }
+    for name in manifest.sink.columns.iter().flatten() {
+        if flow.find(name).is_none() {
+            problems.push(unknown(manifest, &flow, name, manifest.steps.len()));
+        }
+    }
+}
+
+fn unknown(
+    manifest: &Manifest,
+    flow: &Flow<'_>,
+    name: &Spanned<String>,
+    position: usize,
+) -> Diagnostic {
+    let problem = Diagnostic::error(
+        name.span.clone(),
+        format!("there is no column `{}` here", short(name)),
+    );
+    let later = manifest.steps.iter().skip(position).find_map(|step| {
+        let column = step.adds.iter().find(|c| c.name.value == name.value)?;
+        Some((step, column))
+    });
+    if let Some((step, column)) = later {
+        let adder = short(&step.name);
+        return problem
+            .context(declared(column), "added only here")
+            .help(format!("move this step below the step `{adder}`"));
+    }
+    match flow.closest(name) {
+        Some(near) => problem.help(format!("did you mean `{}`?", short(near))),
+        None => problem.help(format!(
+            "the columns here are: {}; declare others under `columns:`, or in the `adds:` of a transformer",
+            flow.list()
+        )),
+    }
+}

@@ -1,0 +1,129 @@
+//! Tells apart the files that a pipeline reads and writes.
+//!
+//! Refuses to let one overwrite another; compares names only, so links can still fool it.
+
+use std::path::{Component, Path, PathBuf};
+
+use crate::diagnostic::Diagnostic;
+use crate::model::{Input, Manifest, Span, Spanned};
+
+/// Files that are two things at once.
+pub(super) fn distinct(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
+    let (inputs, endings) = manifest.source.inputs();
+    let name = manifest.name.span.clone();
+    let mut files: Vec<(&str, &Path, Span)> = vec![("the manifest", &manifest.file, name)];
+    for input in inputs {
+        if let Input::File(path) = &input.value {
+            files.push(("the source", path, input.span.clone()));
+        }
+    }
+    let sink = manifest.sink.target.path();
+    if let Some(path) = sink {
+        clash(&files, "the sink", path, &path.span, problems);
+        files.push(("the sink", path, path.span.clone()));
+    }
+    let rejects = &manifest.rejects.path;
+    clash(
+        &files,
+        "the list of rejects",
+        rejects,
+        &rejects.span,
+        problems,
+    );
+    let written = sink.map(|path| ("the sink", path));
+    for (what, path) in written
+        .into_iter()
+        .chain([("the list of rejects", rejects)])
+    {
+        let plain = normal(path);
+        let reads = |input: &&Spanned<Input>| match &input.value {
+            Input::File(given) => would_read(given, &plain, endings),
+            Input::Stdin => false,
+        };
+        if let Some(input) = inputs.iter().find(reads) {
+            problems.push(
+                Diagnostic::error(
+                    path.span.clone(),
+                    format!("the source would read what {what} wrote"),
+                )
+                .context(input.span.clone(), "these files would be among it")
+                .help(format!("choose another folder for {what}")),
+            );
+        }
+    }
+}
+
+/// Whether a pattern or folder of the source has that file, which is not the path itself.
+fn would_read(given: &Path, file: &Path, endings: &[&str]) -> bool {
+    let rules = glob::MatchOptions {
+        case_sensitive: true,
+        require_literal_separator: true,
+        require_literal_leading_dot: true,
+    };
+    let given = normal(given);
+    let pattern = given.to_string_lossy();
+    let matched = pattern.contains(['*', '?', '['])
+        && glob::Pattern::new(&pattern).is_ok_and(|p| p.matches_path_with(file, rules));
+    let ending = file.extension().and_then(|e| e.to_str());
+    let within = file.parent() == Some(&*given) && ending.is_some_and(|e| endings.contains(&e));
+    matched || within
+}
+
+fn clash(
+    files: &[(&str, &Path, Span)],
+    what: &str,
+    path: &Path,
+    span: &Span,
+    problems: &mut Vec<Diagnostic>,
+) {
+    let plain = normal(path);
+    let Some((other, _, place)) = files.iter().find(|(_, p, _)| normal(p) == plain) else {
+        return;
+    };
+    let mut problem = Diagnostic::error(span.clone(), format!("{what} would overwrite {other}"))
+        .help(format!("choose another path for {what}"));
+    // The manifest's own place is the text around, which says nothing.
+    if *other != "the manifest" && place != span {
+        problem = problem.context(place.clone(), format!("{other} is the same file"));
+    }
+    problems.push(problem);
+}
+
+/// The path without `.` and, where the text alone tells, without `..`.
+fn normal(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir
+                if matches!(plain.components().next_back(), Some(Component::Normal(_))) =>
+            {
+                plain.pop();
+            }
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_among_the_inputs_is_found() {
+        let reads = |given: &str, file: &str| {
+            would_read(Path::new(given), Path::new(file), &["csv", "tsv"])
+        };
+        assert!(reads("in/*.csv", "in/out.csv") && reads("./in", "in/out.csv"));
+        assert!(!reads("in/*.csv", "in/x/out.csv") && !reads("in", "in/out.jsonl"));
+        assert!(!reads("in.csv", "out.csv") && !reads("in/*.csv", "in/.out.csv"));
+    }
+
+    #[test]
+    fn paths_are_compared_without_detours() {
+        assert_eq!(normal(Path::new("./a/../b/./c")), Path::new("b/c"));
+        assert_eq!(normal(Path::new("../a/x")), Path::new("../a/x"));
+        assert_eq!(normal(Path::new("/a/../../b")), Path::new("/../b"));
+    }
+}

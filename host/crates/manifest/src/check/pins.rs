@@ -1,0 +1,28 @@
+//! Finds plugins that a manifest names without saying which content they must have.
+//!
+//! Refuses to ask standard plugins for a pin: they are a part of the program.
+
+use glovebox_core::shown::printable;
+
+use crate::diagnostic::Diagnostic;
+use crate::model::{Manifest, PluginRef};
+
+/// A problem for each step whose plugin is a file without a pin; what `--locked` refuses.
+pub fn unpinned(manifest: &Manifest) -> Vec<Diagnostic> {
+    let steps = manifest.steps.iter();
+    steps
+        .filter(|step| matches!(step.plugin.value, PluginRef::File { sha256: None, .. }))
+        .map(|step| {
+            Diagnostic::error(
+                step.plugin.span.clone(),
+                format!("step `{}`: its plugin is not pinned", step.name.value),
+            )
+            .label("any content would be run")
+            .help(format!(
+                "look at what it is, then write the pins with: glovebox plugin pin {}",
+                printable(&manifest.file.display().to_string())
+            ))
+            .note("--locked takes plugins that are pinned by `sha256`, and those that are built in")
+        })
+        .collect()
+}

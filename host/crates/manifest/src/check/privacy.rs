@@ -1,0 +1,134 @@
+//! Follows personal data from where it is declared to the sink.
+//!
+//! Refuses to let it out unmasked, unless someone has signed for it and the day has not passed.
+
+use glovebox_core::DataType;
+
+use crate::block::short;
+use crate::diagnostic::Diagnostic;
+use crate::model::{Column, Date, Manifest, Span};
+
+use super::{Flow, declared};
+
+/// Releases that have passed, or that release nothing.
+pub(super) fn releases(manifest: &Manifest, today: Date, problems: &mut Vec<Diagnostic>) {
+    let added = manifest.steps.iter().flat_map(|s| &s.adds);
+    for column in manifest.columns.iter().chain(added) {
+        let Some(release) = &column.release else {
+            continue;
+        };
+        let name = short(&column.name);
+        if !column.is_personal() {
+            problems.push(
+                Diagnostic::error(
+                    release.span.clone(),
+                    format!("`{name}` is released, but it is not personal"),
+                )
+                .help("if it holds personal data, add `personal: true`; if not, delete `release:`"),
+            );
+        }
+        let until = &release.until;
+        if until.value < today {
+            problems.push(
+                Diagnostic::error(
+                    until.span.clone(),
+                    format!("the release of `{name}` ended on {}", until.value),
+                )
+                .label(format!("today is {today}"))
+                .help(format!(
+                    "add a step that masks it, or have {} sign for a later day",
+                    short(&release.owner)
+                )),
+            );
+        }
+    }
+}
+
+/// Columns made from personal ones have to say whether they are personal too: the host cannot
+/// know what a plugin put into them.
+pub(super) fn derived(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
+    let mut flow = Flow::from_source(manifest);
+    for step in &manifest.steps {
+        let granted = step.granted();
+        let raw = granted.iter().find_map(|name| {
+            let live = flow.find(name)?;
+            live.is_raw().then_some((*name, live.column))
+        });
+        if let Some((read, column)) = raw {
+            for added in step.adds.iter().filter(|a| a.personal.is_none()) {
+                problems.push(
+                    Diagnostic::error(
+                        declared(added),
+                        format!(
+                            "`{}` may hold personal data: its step reads `{}`",
+                            short(&added.name),
+                            short(read)
+                        ),
+                    )
+                    .label("say whether it does")
+                    .context(read.span.clone(), "read here, not masked yet")
+                    .context(declared(column), "declared personal here")
+                    .help("add `personal: true`, or `personal: false` if nothing of the personal column is left in it"),
+                );
+            }
+        }
+        flow.apply(step);
+    }
+}
+
+/// Personal columns that reach the sink with neither mask nor release.
+pub(super) fn stored(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
+    let mut flow = Flow::from_source(manifest);
+    for step in &manifest.steps {
+        flow.apply(step);
+    }
+    match &manifest.sink.columns {
+        Some(names) => {
+            for name in names {
+                if let Some(live) = flow.find(name)
+                    && live.is_raw()
+                    && live.column.release.is_none()
+                {
+                    problems.push(unmasked(live.column, name.span.clone(), true));
+                }
+            }
+        }
+        None => {
+            for live in &flow.live {
+                if live.is_raw() && live.column.release.is_none() {
+                    problems.push(unmasked(live.column, manifest.sink.span.clone(), false));
+                }
+            }
+        }
+    }
+}
+
+fn unmasked(column: &Column, sink: Span, listed: bool) -> Diagnostic {
+    let name = short(&column.name);
+    let message = format!("`{name}` is personal and reaches the sink unmasked");
+    let out = if listed {
+        "delete it from the sink's `columns:`"
+    } else {
+        "list the others in the sink's `columns:`"
+    };
+    let problem = if listed {
+        Diagnostic::error(sink, message)
+            .label("stored here")
+            .context(declared(column), "declared personal here")
+    } else {
+        Diagnostic::error(declared(column), message)
+            .label("declared personal here")
+            .context(sink, "stores all columns")
+    };
+    let mask = format!("add a step that masks it: - {{ mask: redact, masks: [{name}] }}");
+    problem
+        .help(match column.data_type.value {
+            DataType::Opaque => format!("declare it as type: text, and {mask}"),
+            _ => mask,
+        })
+        .note(format!("or do not store it: {out}"))
+        .note(format!(
+            "or let it out, signed: {name}: {{ type: {}, personal: true, release: {{ reason: WHY, owner: WHO, until: YYYY-MM-DD }} }}",
+            column.data_type.value
+        ))
+}

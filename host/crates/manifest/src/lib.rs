@@ -1,0 +1,71 @@
+//! The manifest: a YAML text becomes a [`Manifest`], or a list of everything that is wrong with it.
+//!
+//! A tour, in the order in which a text passes through:
+//!
+//! 1. `yaml` makes a tree of the text whose nodes know their places; it refuses anchors, aliases, tags and
+//!    keys that are there twice. `scalar` says what an unquoted word is.
+//! 2. `load` makes a [`model`] of the tree, with `block` for keys and `value` for what stands behind them:
+//!    every default is filled in, every path resolved.
+//! 3. [`check()`] compares the parts with each other: names, types, what is personal and how it leaves.
+//! 4. What any of them has to say is a [`Diagnostic`]; [`render`] shows it with an excerpt of the text, in
+//!    which `hide` covers what might be a cell or a secret.
+//!
+//! Beside that: [`typed`] reads other YAML files by the same rules into types of serde's, [`pin`] writes
+//! plugins' digests into a text without touching the rest of it, and [`json_schema`] describes manifests
+//! to editors.
+//!
+//! What is declared lives here, what is planned lives in the engine: nothing here opens a file that a
+//! manifest names, and nothing knows a plugin, a source or a sink.
+
+mod block;
+mod check;
+pub mod diagnostic;
+mod excerpt;
+mod formats;
+mod hide;
+mod load;
+pub mod model;
+pub mod pin;
+mod scalar;
+mod schema;
+pub mod typed;
+mod units;
+mod value;
+mod yaml;
+
+use std::path::Path;
+
+pub use block::closest;
+pub use check::{Known, check, unpinned};
+pub use diagnostic::{Diagnostic, Severity, render};
+pub use model::Manifest;
+pub use schema::json_schema;
+
+/// Reads a manifest's text and checks it. `file` is its place, for relative paths; it is not
+/// opened.
+///
+/// # Errors
+/// Everything that is wrong, by place: what [`load`] finds, and what [`check`] finds in whatever
+/// could be read.
+pub fn read(file: &Path, text: &str, known: &Known<'_>) -> Result<Manifest, Vec<Diagnostic>> {
+    let (draft, mut problems) = load::load(file, text);
+    if let Some(draft) = &draft {
+        problems.extend(check::check_draft(draft, known));
+    }
+    problems.sort_by_key(|p| p.span.start);
+    match draft {
+        Some(draft) if problems.is_empty() => Ok(draft.manifest),
+        _ => Err(problems),
+    }
+}
+
+/// Reads a manifest's text without checking how its parts fit together.
+///
+/// # Errors
+/// Everything that is wrong with single places: YAML, keys, kinds, units, names.
+pub fn load(file: &Path, text: &str) -> Result<Manifest, Vec<Diagnostic>> {
+    match load::load(file, text) {
+        (Some(draft), problems) if problems.is_empty() => Ok(draft.manifest),
+        (_, problems) => Err(problems),
+    }
+}
