@@ -15,16 +15,15 @@ mod upgrade;
 
 use std::sync::LazyLock;
 
-pub(crate) use fits::body;
-pub(crate) use refused::refused;
 use serde_json::{Map, Value, json};
-
-pub(crate) use seen::Descriptions;
 
 use super::config::View;
 use super::datasets::Dataset;
 use super::routes;
 use super::rules::{self, Rule};
+pub(crate) use fits::body;
+pub(crate) use refused::refused;
+pub(crate) use seen::Descriptions;
 
 /// The description in both forms.
 #[derive(Debug, Clone)]

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use glovebox_audit::{Action, Event, Outcome};
 use glovebox_catalog::{ApiKey, NewKey, Roles};
 use poem::web::Data;
 use poem_openapi::param::Path;
@@ -16,7 +17,6 @@ use super::body::{Text, Whole};
 use super::sent::Sent;
 use super::time::Moment;
 use crate::access::{Caller, Via};
-use crate::audit::{Action, Event, Outcome};
 use crate::problem::{Problem, Wrong};
 use crate::state::Api;
 
@@ -153,7 +153,7 @@ impl Keys {
         };
         let made = api.catalog.add_key(new, now).await;
         let (key, token) = made.map_err(Problem::from)?;
-        let event = Event::new(Action::KeyAdd, Outcome::Success).target(&key.id);
+        let event = Event::new(Action::ApiKeyAdded, Outcome::Success).key(&key.id);
         if let Err(problem) = api.record(&caller, event).await {
             // What is not recorded does not happen.
             let revoked = api
@@ -186,7 +186,7 @@ impl Keys {
         if !revoked.map_err(Problem::from)? {
             return Err(Problem::not_found().into());
         }
-        let event = Event::new(Action::KeyRevoke, Outcome::Success).target(&id.0);
+        let event = Event::new(Action::ApiKeyRevoked, Outcome::Success).key(&id);
         api.record(&caller, event).await?;
         Ok(Revoked::Done)
     }

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use glovebox_audit::{Action, Event, Outcome};
 use glovebox_catalog::{Added, NewRun, RunMode, new_run_id};
 use poem::web::Data;
 use poem::{Body, Request};
@@ -16,7 +17,6 @@ use super::runs::RunInfo;
 use super::sent::File;
 use super::{Tag, reruns};
 use crate::access::{Caller, Principal, still};
-use crate::audit::{Action, Event, Outcome};
 use crate::config::Pipeline;
 use crate::pace::Arriving;
 use crate::problem::Problem;
@@ -305,15 +305,13 @@ pub(super) async fn add(
     };
     if is_new {
         let action = match upload {
-            Some(_) => Action::Upload,
-            None => Action::RunStart,
+            Some(_) => Action::Uploaded,
+            None => Action::RunStarted,
         };
-        let mut event = Event::new(action, Outcome::Success)
-            .target(&pipeline.name)
-            .run(&run.id);
-        if asked.of.is_some() {
-            event = event.reason("rejects");
-        }
+        let event = Event::new(action, Outcome::Success)
+            .pipeline(&pipeline.name)
+            .run(&run.id)
+            .reason(asked.of.map(|_| "rejects"));
         if let Err(problem) = api.record(caller, event).await {
             // What is not recorded does not happen.
             api.catalog.cancel_run(&run.id, now).await?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
+use glovebox_audit::{Action, Event, Outcome};
 use glovebox_catalog::{Run, RunFilter, RunMode, RunState};
 use poem::Request;
 use poem::web::Data;
@@ -22,7 +23,6 @@ use super::pipelines::{Mode, may};
 use super::sight::Sight;
 use super::time::Moment;
 use crate::access::{Caller, Principal};
-use crate::audit::{Action, Event, Outcome};
 use crate::problem::Problem;
 use crate::rules::Permission;
 use crate::runs::{Page, rejects_page};
@@ -267,8 +267,8 @@ impl Runs {
         id: Path<String>,
     ) -> poem::Result<Cancelled> {
         let found = run(&api, &caller, &id).await?;
-        let event = Event::new(Action::RunCancel, Outcome::Success)
-            .target(&found.pipeline)
+        let event = Event::new(Action::RunCancelled, Outcome::Success)
+            .pipeline(&found.pipeline)
             .run(&found.id);
         api.record(&caller, event).await?;
         let cancelled = api.catalog.cancel_run(&id, crate::now()).await;
@@ -359,13 +359,11 @@ pub(super) async fn run(api: &Api, caller: &Caller, id: &str) -> Result<Run, Pro
 }
 
 fn look(run: &Run) -> Event {
-    Event::new(Action::View, Outcome::Success)
-        .target(&run.pipeline)
+    Event::new(Action::Viewed, Outcome::Success)
+        .pipeline(&run.pipeline)
         .run(&run.id)
 }
 
 async fn viewed(api: &Api, caller: &Caller, run: &Run, rows: Option<u64>) -> Result<(), Problem> {
-    let mut event = look(run);
-    event.rows = rows;
-    api.record(caller, event).await
+    api.record(caller, look(run).rows(rows)).await
 }

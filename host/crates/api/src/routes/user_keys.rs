@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use glovebox_audit::{Action, Event, Outcome};
 use poem::web::Data;
 use poem_openapi::OpenApi;
 use poem_openapi::param::Path;
@@ -14,7 +15,6 @@ use super::Tag;
 use super::keys::{Key, Revoked};
 use super::users::{may_change, user};
 use crate::access::Caller;
-use crate::audit::{Action, Event, Outcome};
 use crate::problem::Problem;
 use crate::state::Api;
 
@@ -40,7 +40,7 @@ impl UserKeys {
         let user = user(&api, &name).await?;
         let keys = api.catalog.keys_of(&user.id).await;
         let keys = keys.map_err(Problem::from)?;
-        let event = Event::new(Action::UserList, Outcome::Success)
+        let event = Event::new(Action::Viewed, Outcome::Success)
             .target(&user.name)
             .reason("keys");
         api.count(&caller, event).await?;
@@ -64,8 +64,9 @@ impl UserKeys {
     ) -> poem::Result<Revoked> {
         let user = user(&api, &name).await?;
         may_change(&api, &caller, &user)?;
-        let mut event = Event::new(Action::KeyRevoke, Outcome::Success).of_user(&user.name);
-        event.reason = Some("all");
+        let event = Event::new(Action::ApiKeyRevoked, Outcome::Success)
+            .target(&user.name)
+            .reason("all");
         api.record(&caller, event).await?;
         let now = crate::now();
         let revoked = api.catalog.revoke_keys_of(&user.id, now).await;
@@ -99,9 +100,9 @@ impl UserKeys {
         if !revoked.map_err(Problem::from)? {
             return Err(Problem::not_found().into());
         }
-        let event = Event::new(Action::KeyRevoke, Outcome::Success)
-            .of_user(&user.name)
-            .target(&id.0);
+        let event = Event::new(Action::ApiKeyRevoked, Outcome::Success)
+            .target(&user.name)
+            .key(&id);
         api.record(&caller, event).await?;
         Ok(Revoked::Done)
     }
@@ -123,7 +124,7 @@ impl UserKeys {
     ) -> poem::Result<Revoked> {
         let user = user(&api, &name).await?;
         may_change(&api, &caller, &user)?;
-        let event = Event::new(Action::SessionsEnd, Outcome::Success).of_user(&user.name);
+        let event = Event::new(Action::TokenRevoked, Outcome::Success).target(&user.name);
         api.record(&caller, event).await?;
         let now = crate::now();
         let closed = api.catalog.close_sessions_of(&user.id, now).await;

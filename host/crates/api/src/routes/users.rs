@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use glovebox_audit::{Action, Event, Outcome};
 use glovebox_catalog::{Name, PasswordHash, Roles, User};
 use glovebox_core::Secret;
 use poem::web::Data;
@@ -17,7 +18,6 @@ use super::body::Text;
 use super::me::Account;
 use super::sent::Sent;
 use crate::access::{Caller, covers};
-use crate::audit::{Action, Event, Outcome};
 use crate::problem::{Problem, Wrong};
 use crate::rules::Permission;
 use crate::state::Api;
@@ -138,8 +138,7 @@ impl Users {
         let after = after.0.unwrap_or_default();
         let users = api.catalog.users(&after, PAGE).await;
         let users = users.map_err(Problem::from)?;
-        let mut event = Event::new(Action::UserList, Outcome::Success);
-        event.rows = Some(users.len() as u64);
+        let event = Event::new(Action::Viewed, Outcome::Success).rows(users.len() as u64);
         api.record(&caller, event).await?;
         Ok(Json(users.into_iter().map(Account::from).collect()))
     }
@@ -168,8 +167,9 @@ impl Users {
         let now = crate::now();
         let added = api.catalog.add_user(&name, &roles, &hash, now).await;
         let added = added.map_err(Problem::from)?;
-        let mut event = Event::new(Action::UserAdd, Outcome::Success).target(&added.name);
-        event.roles = added.roles.iter().map(str::to_owned).collect();
+        let event = Event::new(Action::UserAdded, Outcome::Success)
+            .target(&added.name)
+            .roles(added.roles.iter());
         if let Err(problem) = api.record(&caller, event).await {
             // What is not recorded does not happen.
             let taken = api.catalog.take_back_user(&added.id).await;
@@ -189,7 +189,7 @@ impl Users {
         name: Path<String>,
     ) -> poem::Result<Json<Account>> {
         let user = user(&api, &name).await?;
-        let event = Event::new(Action::UserList, Outcome::Success).target(&user.name);
+        let event = Event::new(Action::Viewed, Outcome::Success).target(&user.name);
         api.count(&caller, event).await?;
         Ok(Json(user.into()))
     }
@@ -241,7 +241,7 @@ impl Users {
         let changed = match done.apply(&api, &user).await {
             Ok(changed) => changed,
             Err(problem) => {
-                let event = Event::new(Action::UserChange, Outcome::Failure).target(&user.name);
+                let event = Event::new(Action::UserChanged, Outcome::Failure).target(&user.name);
                 api.record(&caller, event.reason(problem.kind())).await?;
                 return Err(problem.into());
             }
@@ -267,11 +267,11 @@ impl Changed {
             self.password.as_ref().map(|_| "password"),
         ];
         for word in words.into_iter().flatten() {
-            let mut event = Event::new(Action::UserChange, Outcome::Success)
+            let mut event = Event::new(Action::UserChanged, Outcome::Success)
                 .target(&user.name)
                 .reason(word);
             if let Some(roles) = self.roles.as_ref().filter(|_| word == "roles") {
-                event.roles = roles.iter().map(str::to_owned).collect();
+                event = event.roles(roles.iter());
             }
             api.record(caller, event).await?;
         }
