@@ -135,7 +135,7 @@ impl Tokens {
         api: Data<&Arc<Api>>,
         caller: Data<&Caller>,
         form: Form<TokenRequest>,
-    ) -> poem::Result<KeptAsItIs> {
+    ) -> Result<KeptAsItIs, Problem> {
         // A refresh token works once: it is not used up for an answer that cannot be given.
         api.recordable()?;
         let answer = answer(&api, &caller, form.0).await?;
@@ -146,13 +146,16 @@ impl Tokens {
     ///
     /// Ends the session of the token that is sent along.
     #[oai(path = "/logout", method = "post", operation_id = "logout")]
-    async fn logout(&self, api: Data<&Arc<Api>>, caller: Data<&Caller>) -> poem::Result<LoggedOut> {
+    async fn logout(
+        &self,
+        api: Data<&Arc<Api>>,
+        caller: Data<&Caller>,
+    ) -> Result<LoggedOut, Problem> {
         let principal = caller.principal()?;
         let event = Event::new(Action::Logout, Outcome::Success);
         api.record(&caller, event).await?;
         if let Via::Session(session) = &principal.via {
-            let closed = api.catalog.close_session(session, crate::now()).await;
-            closed.map_err(Problem::from)?;
+            api.catalog.close_session(session, crate::now()).await?;
             api.standings.forget();
         }
         Ok(LoggedOut::Done)
