@@ -13,8 +13,9 @@ use glovebox_core::{DataType, SecretName, TableName};
 use glovebox_manifest::Diagnostic;
 use glovebox_manifest::model::Store;
 use glovebox_manifest::typed::{self, Placed};
+use ipnet::IpNet;
 
-use super::super::client::Network;
+use super::super::client;
 use super::super::rules::{self, Permission};
 use super::{Config, Database, Dataset, MOST_ROWS, Server, Tls, Tokens, View, written};
 
@@ -136,8 +137,8 @@ impl Checker<'_> {
         None
     }
 
-    fn network(&mut self, text: &Placed<String>) -> Option<Network> {
-        let network = Network::parse(&text.value);
+    fn network(&mut self, text: &Placed<String>) -> Option<IpNet> {
+        let network = client::network(&text.value);
         if network.is_none() {
             self.say(
                 text.span.clone(),

@@ -19,9 +19,9 @@ use glovebox_core::SecretName;
 use glovebox_manifest::Diagnostic;
 use glovebox_manifest::model::Store;
 use glovebox_outbound::https::Address;
+use ipnet::IpNet;
 use poem::http::header::HeaderName;
 
-use super::client::Network;
 use super::connection::Patience;
 use super::pace::Pace;
 use super::rules::Permission;
@@ -46,7 +46,7 @@ pub struct Config {
     /// The audit log.
     pub audit: Audit,
     /// Who may say from where a request came.
-    pub(crate) proxies: Vec<Network>,
+    pub(crate) proxies: Vec<IpNet>,
     pub(crate) limits: Limits,
     pub(crate) roles: BTreeMap<String, Vec<Permission>>,
     /// The tables that are served.
