@@ -105,7 +105,7 @@ impl Run<'_> {
             ..Job::default()
         };
         let mut history = self.settled(stop)?;
-        let mut key = self.key(history.as_ref())?;
+        let mut key = key_of(history.as_ref());
         let rerun = self.rerun(&mut job, &key, stop)?;
         let mut chunks = Peeked::new(self.source.chunks()?);
         let decoders: Vec<_> = (0..self.workers.max(1))
@@ -155,7 +155,7 @@ impl Run<'_> {
                 Err(error) => return Err(error.into()),
             }
             history = self.settled(stop)?;
-            key = self.key(history.as_ref())?;
+            key = key_of(history.as_ref());
         };
         if let Some(secret) = self.sink.key() {
             key = Key::new(&secret);
@@ -248,14 +248,6 @@ impl Run<'_> {
             return Ok(self.sink.commit(totals)?);
         }
         Ok(self.sink.withhold(totals)?)
-    }
-
-    /// The key of the books; of a sink that keeps none, any.
-    fn key(&self, history: Option<&History>) -> Result<Key, RunError> {
-        match history.and_then(|history| history.key.as_ref()) {
-            Some(secret) => Ok(Key::new(secret)),
-            None => Key::passing().map_err(RunError::Random),
-        }
     }
 
     fn can_look_ahead(&self) -> bool {
@@ -437,6 +429,12 @@ impl Run<'_> {
             Ok(read)
         })
     }
+}
+
+/// The key of the books that were looked into.
+fn key_of(history: Option<&History>) -> Key {
+    let secret = history.and_then(|history| history.key.as_ref());
+    secret.map_or_else(Key::none, Key::new)
 }
 
 /// How many runs have stored rows of inputs that cannot be compared under this key.
