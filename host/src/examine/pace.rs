@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use glovebox_core::{Batch, Field};
-use glovebox_sandbox::Sitting;
+use glovebox_sandbox::WatchedInstance;
 
 use super::batches;
 
@@ -33,7 +33,10 @@ impl Pace {
 }
 
 /// Every size, on one instance.
-pub(crate) fn measure(sitting: &mut Sitting, fields: &[Field]) -> anyhow::Result<Vec<Pace>> {
+pub(crate) fn measure(
+    sitting: &mut WatchedInstance,
+    fields: &[Field],
+) -> anyhow::Result<Vec<Pace>> {
     SIZES
         .into_iter()
         .map(|rows| {
@@ -45,7 +48,7 @@ pub(crate) fn measure(sitting: &mut Sitting, fields: &[Field]) -> anyhow::Result
 }
 
 /// The middle of several calls with this batch.
-pub(crate) fn of(sitting: &mut Sitting, batch: &Batch) -> anyhow::Result<Duration> {
+pub(crate) fn of(sitting: &mut WatchedInstance, batch: &Batch) -> anyhow::Result<Duration> {
     let mut times = Vec::new();
     let started = Instant::now();
     while times.len() < FEWEST || (started.elapsed() < PATIENCE && times.len() < MOST) {

@@ -6,7 +6,7 @@
 use glovebox_core::{DataType, Field, Grants, PluginError, World};
 use glovebox_manifest::render;
 use glovebox_manifest::typed::{data_type, typed};
-use glovebox_sandbox::{Sitting, Watched, Words};
+use glovebox_sandbox::{GuestOutput, Watched, WatchedInstance};
 use serde_json::Value;
 
 /// Every type, each a column by its name.
@@ -62,7 +62,7 @@ pub(crate) enum NoSetting {
 pub(crate) fn setting(
     plugin: &Watched,
     wanted: &Wanted,
-    words: &Words,
+    words: &GuestOutput,
 ) -> Result<Setting, NoSetting> {
     let tries = match &wanted.with {
         Some(text) => vec![Try {
@@ -94,7 +94,7 @@ pub(crate) fn setting(
             let mut open =
                 |fields: &[Field]| match plugin.open(&config, &grants(fields.to_vec()), words) {
                     Ok(sitting) => {
-                        drop::<Sitting>(sitting);
+                        drop::<WatchedInstance>(sitting);
                         Ok(true)
                     }
                     Err(PluginError::Config { path, message, .. }) => {

@@ -1,4 +1,4 @@
-//! What an input is: digests of its lines under the key of the sink's books.
+//! What an input is: digests of its lines under the key of the sink's journal.
 //!
 //! Owns what of an input counts, and how a digest of few rows is kept from being guessed; refuses
 //! to compare without the key.
@@ -21,7 +21,7 @@ const ROUNDS: NonZero<u32> = match NonZero::new(100_000) {
     None => NonZero::<u32>::MIN,
 };
 
-/// The key of a sink's books, made ready. Where no books are kept there is none, and no line is hashed:
+/// The key of a sink's journal, made ready. Where no journal is kept there is none, and no line is hashed:
 /// rows are counted, and all digests are zeros.
 #[derive(Clone)]
 pub(crate) struct Key(Option<Derived>);

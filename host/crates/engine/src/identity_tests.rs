@@ -71,7 +71,7 @@ fn digests_are_whole_and_depend_on_the_key() {
     assert_ne!(other.check(), key().check());
 }
 
-/// RFC 2104 and RFC 8018, composed by hand: what is in the books is HMAC-SHA-256 of the count and
+/// RFC 2104 and RFC 8018, composed by hand: what is in the journal is HMAC-SHA-256 of the count and
 /// the sum and, of few rows, PBKDF2 over that.
 #[test]
 fn few_rows_are_stretched_and_many_are_not() {
@@ -156,7 +156,7 @@ fn a_record_that_was_too_large_counts() {
 }
 
 #[test]
-fn without_books_rows_are_counted_and_nothing_is_hashed() {
+fn without_a_journal_rows_are_counted_and_nothing_is_hashed() {
     let lines = Key::none().read(&chunk(&many(0)));
     let input = Input::default().with(&lines);
     assert_eq!((lines.rows, lines.count, input.rows), (100, 0, 100));

@@ -506,7 +506,7 @@ pub struct SqliteSink {
     pub mode: Mode,
     /// The columns by which mode upsert recognises a row.
     pub keys: Vec<Spanned<String>>,
-    /// The secret that is the key of the books' digests, instead of one that the file keeps.
+    /// The secret that is the key of the journal's digests, instead of one that the file keeps.
     pub identity_key: Option<Spanned<SecretName>>,
     /// Whether a run without a single row may take the rows away that are there.
     pub replace_with_nothing: bool,
@@ -539,9 +539,9 @@ pub struct PostgresSink {
     pub replace_with_nothing: bool,
     /// Whether what hangs on the table may change other tables: foreign keys, triggers, rules.
     pub side_effects: bool,
-    /// The schema in which the books of runs are kept.
-    pub books: String,
-    /// The secret that is the key of the books' digests, instead of one that the database keeps.
+    /// The schema in which the journal of runs is kept.
+    pub journal: String,
+    /// The secret that is the key of the journal's digests, instead of one that the database keeps.
     pub identity_key: Option<Spanned<SecretName>>,
     /// Connections that load at the same time; none is as many as are good.
     pub connections: Option<usize>,

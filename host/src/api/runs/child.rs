@@ -136,7 +136,7 @@ fn command(
     }
     if let Some(of) = &run.of {
         command.arg("--rejects-of").arg(folder.rejects(of));
-        // What the sink's books call it; without a report they are asked.
+        // What the sink's journal calls it; without a report it is asked.
         if let Some(name) = named {
             command.arg("--of-run").arg(name);
         }

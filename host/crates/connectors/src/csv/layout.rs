@@ -98,7 +98,9 @@ pub(super) fn typical(counts: impl Iterator<Item = usize>, schema: &Schema) -> u
     for (at, count) in counts.enumerate().filter(|(_, count)| *count >= needed) {
         met.entry(count).or_insert((0, at)).0 += 1;
     }
-    let most = met.values().max_by_key(|(times, at)| (*times, Reverse(*at)));
+    let most = met
+        .values()
+        .max_by_key(|(times, at)| (*times, Reverse(*at)));
     most.map_or(0, |(_, at)| *at)
 }
 

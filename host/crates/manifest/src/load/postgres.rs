@@ -29,7 +29,7 @@ pub(crate) const POSTGRES: Shape = Shape {
         "keys",
         "replace-with-nothing",
         "side-effects",
-        "books",
+        "journal",
         "identity-key",
         "connections",
         "order",
@@ -99,9 +99,9 @@ pub(super) fn postgres(reader: &mut Reader<'_>, node: &Node, head: Span) -> Opti
     let keys = keys(reader, &block, mode);
     let replace_with_nothing = replace_with_nothing(reader, &block, mode);
     let side_effects = side_effects(reader, &block, mode);
-    let books = block
-        .get("books")
-        .and_then(|_| word(reader, &block, "books", "books: glovebox"));
+    let journal = block
+        .get("journal")
+        .and_then(|_| word(reader, &block, "journal", "journal: glovebox"));
     let connections = connections(reader, &block);
     let ordered = order(reader, &block);
     let bounds = Duration::ZERO..=Duration::from_secs(24 * 3600);
@@ -122,7 +122,7 @@ pub(super) fn postgres(reader: &mut Reader<'_>, node: &Node, head: Span) -> Opti
         identity_key: identity_key(reader, &block),
         replace_with_nothing,
         side_effects,
-        books: books.map_or_else(|| "glovebox".to_owned(), |b| b.value),
+        journal: journal.map_or_else(|| "glovebox".to_owned(), |b| b.value),
         connections,
         ordered,
         retry_for: retry_for.unwrap_or(Duration::from_secs(60)),
@@ -228,7 +228,7 @@ fn password(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<Spanned<
     reader.secret(node, "`secret`")
 }
 
-/// The place of the key of the books' digests.
+/// The place of the key of the journal's digests.
 pub(super) fn identity_key(
     reader: &mut Reader<'_>,
     block: &Block<'_>,

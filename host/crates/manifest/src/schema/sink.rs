@@ -91,9 +91,9 @@ pub(super) struct PostgresSink {
     /// cascade, triggers and rules on DELETE.
     #[schemars(extend("default" = "refuse"))]
     side_effects: Option<SideEffects>,
-    /// The schema in which the books of runs are kept; it is created if it is missing.
+    /// The schema in which the journal of runs is kept; it is created if it is missing.
     #[schemars(length(min = 1, max = 63), extend("default" = "glovebox"))]
-    books: Option<String>,
+    journal: Option<String>,
     /// The key of the digests by which inputs are recognised, instead of one that the database
     /// keeps.
     identity_key: Option<IdentityKey>,
