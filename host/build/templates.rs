@@ -16,7 +16,6 @@ pub(crate) fn table(root: &Path) -> io::Result<String> {
         }
     }
     for (file, name) in [
-        ("plugins/sdk/build.rs", "sdk/build.rs"),
         // The SDK's documentation includes it.
         (
             "plugins/sdk/examples/email_domain.rs",
@@ -63,7 +62,7 @@ fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// A member's manifest with what it has from the workspace written out; without lints, which are
-/// ours, and without examples, which stay here.
+/// ours, and without tests and examples, which stay here.
 fn stand_alone(member: &str, workspace: &str) -> io::Result<String> {
     let mut written = String::new();
     let mut section = "";
@@ -71,7 +70,8 @@ fn stand_alone(member: &str, workspace: &str) -> io::Result<String> {
         if line.starts_with('[') {
             section = line;
         }
-        if section == "[lints]" || section == "[[example]]" || line.starts_with('#') {
+        let ours = ["[lints]", "[dev-dependencies]", "[[example]]"].contains(&section);
+        if ours || line.starts_with('#') {
             continue;
         }
         let Some(key) = line.strip_suffix(".workspace = true") else {

@@ -1,12 +1,8 @@
 //! The `glovebox` program: exit codes, the error chain, nothing else.
 
-mod api;
 mod cli;
 mod compose;
-mod examine;
-mod https;
 mod signature;
-mod telemetry;
 
 use std::process::ExitCode;
 

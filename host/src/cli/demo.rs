@@ -13,8 +13,8 @@ use glovebox_core::{Secret, SecretName};
 use glovebox_credentials::generate;
 use glovebox_manifest::model::Store;
 
-use crate::api;
-use crate::api::config::{Config, Database};
+use glovebox_api as api;
+use glovebox_api::config::{Config, Database};
 
 /// Makes the folders, and the keys whose files are missing.
 pub(super) fn key(config: &Config) -> anyhow::Result<()> {

@@ -6,8 +6,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use chrono::Datelike;
-use glovebox_engine::{Plan, Toolbox, plan};
-use glovebox_manifest::{Diagnostic, Known, Manifest, read, render, unpinned};
+use glovebox_engine::{Plan, Toolbox, arm, plan};
+use glovebox_manifest::{Diagnostic, Known, Manifest};
 
 use super::say;
 use crate::compose::Composed;
@@ -24,6 +24,13 @@ pub(super) struct Text {
 impl Text {
     /// Reads the file; says why if it cannot.
     pub(super) fn read(path: &Path) -> Option<Text> {
+        Text::load(path)
+            .map_err(|problem| say::error(&problem))
+            .ok()
+    }
+
+    /// The same, for whoever says it themselves.
+    fn load(path: &Path) -> Result<Text, String> {
         let read = || -> std::io::Result<String> {
             let mut text = String::new();
             std::fs::File::open(path)?
@@ -32,24 +39,21 @@ impl Text {
             Ok(text)
         };
         match read() {
-            Ok(text) => Some(Text {
+            Ok(text) => Ok(Text {
                 path: path.to_owned(),
                 text,
             }),
-            Err(error) => {
-                say::error(&format!(
-                    "cannot read the manifest {}: {error}",
-                    path.display()
-                ));
-                None
-            }
+            Err(error) => Err(format!(
+                "cannot read the manifest {}: {error}",
+                path.display()
+            )),
         }
     }
 
     /// Shows problems on standard error.
     pub(super) fn show(&self, problems: &[Diagnostic]) {
         let file = self.path.display().to_string();
-        let shown = |color| render(problems, &file, &self.text, color);
+        let shown = |color| glovebox_manifest::render(problems, &file, &self.text, color);
         if say::is_json() {
             say::error(shown(false).trim_end());
         } else {
@@ -73,29 +77,55 @@ impl Text {
         composed: &Composed,
         locked: bool,
     ) -> Option<(Manifest, Plan)> {
+        self.try_plan(composed, locked)
+            .map_err(|problems| self.show(&problems))
+            .ok()
+    }
+
+    fn try_plan(
+        &self,
+        composed: &Composed,
+        locked: bool,
+    ) -> Result<(Manifest, Plan), Vec<Diagnostic>> {
         let standard = composed.standard_plugins();
         let known = Known {
             standard: &standard,
             today: today(),
         };
-        let planned = read(&self.path, &self.text, &known).and_then(|manifest| {
-            let unpinned = if locked {
-                unpinned(&manifest)
-            } else {
-                Vec::new()
-            };
-            if !unpinned.is_empty() {
-                return Err(unpinned);
-            }
-            let plan = plan(&manifest, composed)?;
-            Ok((manifest, plan))
-        });
-        planned.map_err(|problems| self.show(&problems)).ok()
+        let manifest = glovebox_manifest::read(&self.path, &self.text, &known)?;
+        let unpinned = if locked {
+            glovebox_manifest::unpinned(&manifest)
+        } else {
+            Vec::new()
+        };
+        if !unpinned.is_empty() {
+            return Err(unpinned);
+        }
+        let plan = plan(&manifest, composed)?;
+        Ok((manifest, plan))
     }
 }
 
+/// Whether a manifest can be run, as far as can be found out before a row is read.
+pub(super) fn loads(path: &Path, composed: &Composed) -> Result<(), String> {
+    let text = Text::load(path)?;
+    let armed = || {
+        let (manifest, plan) = text.try_plan(composed, false)?;
+        arm(&manifest, &plan, composed)?;
+        arm::source(&manifest, plan.source.clone(), composed)?;
+        arm::sink(&manifest, composed).map(drop)
+    };
+    armed().map_err(|problems: Vec<Diagnostic>| {
+        let first = problems.first().map_or("", |p| p.message.as_str());
+        match problems.len() {
+            1 => format!("the manifest cannot be run: {first}"),
+            many => format!("the manifest cannot be run: {first}, and {} more", many - 1),
+        }
+    })
+}
+
 /// Today in UTC as year, month and day.
-pub(crate) fn today() -> (i32, u32, u32) {
+fn today() -> (i32, u32, u32) {
     let today = chrono::Utc::now().date_naive();
     (today.year(), today.month(), today.day())
 }

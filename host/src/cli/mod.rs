@@ -17,16 +17,15 @@ mod run;
 mod say;
 mod secret;
 mod serve;
-pub(crate) mod supervised;
+mod supervised;
 mod table;
 mod user;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
-pub(crate) use manifest::today;
 
-use crate::telemetry;
+use glovebox_outbound::telemetry;
 
 /// How a call ended; also the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -20,7 +20,7 @@ use super::report::{Destination, peak_memory, print, role_of};
 use super::supervised::{self, Teller};
 use super::{Exit, say};
 use crate::compose::Composed;
-use crate::telemetry;
+use glovebox_outbound::telemetry;
 
 /// A keyed mask that will take longer is announced before the first row.
 const WORTH_A_WARNING: Duration = Duration::from_secs(10);

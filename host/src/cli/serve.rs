@@ -11,10 +11,10 @@ use glovebox_core::SecretName;
 use glovebox_engine::Toolbox;
 use glovebox_manifest::Diagnostic;
 
-use super::{Exit, demo};
-use crate::api;
-use crate::api::config::Config;
+use super::{Exit, demo, manifest, supervised};
 use crate::compose::Composed;
+use glovebox_api as api;
+use glovebox_api::config::Config;
 
 /// A configuration larger than this is refused by the reader; no more of it is read.
 const LARGEST: u64 = 2 << 20;
@@ -81,7 +81,8 @@ pub(super) fn serve(args: &Args) -> anyhow::Result<Exit> {
         .build()
         .context("cannot start the threads of the server")?;
     if args.check {
-        let problems = api::examine(&config, &text, &secrets, &composed, &runtime);
+        let loads = |path: &Path| manifest::loads(path, &composed);
+        let problems = api::examine(&config, &text, &secrets, &loads, &runtime);
         if !problems.is_empty() {
             show(&problems, &args.config.display().to_string(), &text);
             return Ok(Exit::Usage);
@@ -111,7 +112,7 @@ pub(super) fn serve(args: &Args) -> anyhow::Result<Exit> {
             }
         };
         let stop = stop()?;
-        api::serve(config, &secrets, ready, stop).await
+        api::serve(config, &secrets, supervised::command, ready, stop).await
     })?;
     Ok(Exit::Done)
 }

@@ -2,32 +2,23 @@
 //!
 //! Owns what passes between the API's server and the runs that it starts; refuses to outlive it.
 
+use std::ffi::OsStr;
 use std::io::{Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use glovebox_api::ChildRun;
 use glovebox_core::Source;
+use glovebox_core::supervised::{Progress as Line, SecretsUsed};
 use glovebox_engine::Progress;
 use glovebox_manifest::Manifest;
 use glovebox_manifest::model::{self, Input, Spanned};
-use serde::{Deserialize, Serialize};
 
 /// Progress is told no more often.
 const EVERY: Duration = Duration::from_millis(200);
-
-/// A line of progress on standard error.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Told {
-    /// Rows that have been through the steps.
-    #[serde(rename = "progress-rows")]
-    pub(crate) rows: u64,
-    /// Bytes of the source that are behind us.
-    pub(crate) bytes: u64,
-    /// Bytes of the source, where that is known.
-    pub(crate) of: Option<u64>,
-}
 
 /// Tells progress.
 pub(super) struct Teller {
@@ -48,7 +39,7 @@ impl Teller {
             return;
         }
         self.last = Some(Instant::now());
-        let told = Told {
+        let told = Line {
             rows: progress.rows,
             bytes: progress.bytes,
             of: self.of,
@@ -107,7 +98,7 @@ pub(super) fn reads_standard_input(manifest: &Manifest) -> bool {
 
 /// Says which secrets were fetched, by their names.
 pub(super) fn tell_secrets(names: &[String]) {
-    let told = Secrets {
+    let told = SecretsUsed {
         secrets: names.to_vec(),
     };
     if let Ok(mut line) = serde_json::to_vec(&told) {
@@ -117,13 +108,36 @@ pub(super) fn tell_secrets(names: &[String]) {
     }
 }
 
-/// A line that names the secrets which a run has fetched.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Secrets {
-    /// Their names.
-    #[serde(rename = "secrets-used")]
-    pub(crate) secrets: Vec<String>,
+/// This program, asked for a run that the API's server keeps an eye on.
+pub(super) fn command(run: &ChildRun<'_>) -> std::io::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command
+        .args(["--log", "error", "run", "--supervised"])
+        .arg(run.manifest)
+        .arg("--report")
+        .arg(&run.report)
+        .arg("--rejects")
+        .arg(&run.rejects)
+        .env("NO_COLOR", "1");
+    let mut option = |name: &str, value: Option<&OsStr>| {
+        if let Some(value) = value {
+            command.arg(name).arg(value);
+        }
+    };
+    option("--input", run.input.as_deref().map(Path::as_os_str));
+    option(
+        "--rejects-of",
+        run.rejects_of.as_deref().map(Path::as_os_str),
+    );
+    option("--of-run", run.of_run.map(OsStr::new));
+    let flags = [
+        ("--resume", run.resume),
+        ("--take-over", run.take_over),
+        ("--again", run.again),
+        ("--only-new", run.only_new),
+    ];
+    command.args(flags.iter().filter(|(_, on)| *on).map(|(name, _)| name));
+    Ok(command)
 }
 
 #[cfg(test)]
@@ -132,14 +146,14 @@ mod tests {
 
     #[test]
     fn a_line_of_progress_reads_back_and_is_no_message() {
-        let told = Told {
+        let told = Line {
             rows: 3,
             bytes: 40,
             of: None,
         };
         let line = serde_json::to_string(&told).unwrap();
         assert_eq!(line, r#"{"progress-rows":3,"bytes":40,"of":null}"#);
-        assert_eq!(serde_json::from_str::<Told>(&line).unwrap(), told);
-        assert!(serde_json::from_str::<Told>("error: no").is_err());
+        assert_eq!(serde_json::from_str::<Line>(&line).unwrap(), told);
+        assert!(serde_json::from_str::<Line>("error: no").is_err());
     }
 }

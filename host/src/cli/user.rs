@@ -14,9 +14,9 @@ use glovebox_credentials::files::without_newline;
 use glovebox_engine::Toolbox;
 
 use super::{Exit, serve};
-use crate::api;
-use crate::api::config::Config;
 use crate::compose::Composed;
+use glovebox_api as api;
+use glovebox_api::config::Config;
 
 mod record;
 
@@ -271,8 +271,8 @@ async fn act(catalog: &Catalog, config: &Config, action: Action) -> anyhow::Resu
 
 fn configured(config: &Config, names: &[String]) -> anyhow::Result<Roles> {
     for name in names {
-        if !config.roles.contains_key(name) {
-            let known: Vec<&str> = config.roles.keys().map(String::as_str).collect();
+        let known: Vec<&str> = config.role_names().collect();
+        if !known.contains(&name.as_str()) {
             bail!(
                 "there is no role `{name}`; the roles are: {}",
                 known.join(", ")

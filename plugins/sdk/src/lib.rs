@@ -33,6 +33,7 @@
 mod about;
 mod batch;
 #[doc(hidden)]
+#[rustfmt::skip] // as it is generated
 pub mod bindings;
 mod bits;
 pub mod calendar;

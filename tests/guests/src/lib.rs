@@ -3,6 +3,8 @@
 //!
 //! Refuses to check anything: a guest may return whatever its types can hold.
 
+#[path = "../../../plugins/sdk/src/bindings.rs"]
+#[rustfmt::skip] // as it is generated
 pub mod bindings;
 mod cells;
 mod export;

@@ -8,7 +8,9 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use glovebox_audit::{Action, Checkpoints, Event, Log, Options, Outcome, CheckpointPolicy, SigningKey};
+use glovebox_audit::{
+    Action, CheckpointPolicy, Checkpoints, Event, Log, Options, Outcome, SigningKey,
+};
 use glovebox_core::Secret;
 
 /// 32 zero bytes: a key that protects nothing.

@@ -18,6 +18,7 @@ pub mod secret;
 pub mod shown;
 pub mod sink;
 pub mod source;
+pub mod supervised;
 pub mod table_name;
 
 pub use batch::{Batch, Origin};

@@ -11,11 +11,11 @@ use glovebox_catalog::Catalog;
 use glovebox_core::SecretName;
 use glovebox_engine::Toolbox;
 
-use crate::api;
-use crate::api::audit::{self, Audit, Writer};
-use crate::api::config::Config;
 use crate::cli::{Exit, serve, user};
 use crate::compose::Composed;
+use glovebox_api as api;
+use glovebox_api::audit::{self, Audit, Writer};
+use glovebox_api::config::Config;
 
 /// The longest reason, in characters.
 const LONGEST: usize = 200;

@@ -11,9 +11,9 @@ use glovebox_catalog::Catalog;
 use glovebox_core::SecretName;
 use glovebox_engine::Toolbox;
 
-use crate::api;
 use crate::cli::{Exit, serve};
 use crate::compose::Composed;
+use glovebox_api as api;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Verify {

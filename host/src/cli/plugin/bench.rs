@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::super::Exit;
 use super::subject::{self, Subject};
-use crate::examine::pace;
-use crate::examine::specimen::{self, Wanted};
+use glovebox_conformance::pace;
+use glovebox_conformance::specimen::{self, Wanted};
 
 /// Characters of the widest bar.
 const WIDTH: usize = 40;

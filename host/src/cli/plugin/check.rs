@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::super::{Exit, say};
 use super::subject::{self, Subject};
-use crate::examine::exam::{self, Findings, Tried};
-use crate::examine::specimen::{self, Setting, Wanted};
+use glovebox_conformance::exam::{self, Findings, Tried};
+use glovebox_conformance::specimen::{self, Setting, Wanted};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

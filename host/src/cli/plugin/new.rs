@@ -216,8 +216,7 @@ fn files(name: &str, world: World, language: Language) -> BTreeMap<PathBuf, Stri
         }
     }
     for (path, text) in FILES {
-        // The SDK is not on crates.io, and there may be no clone at hand. Its bindings are made
-        // from `../../wit`, which is the new folder's own copy of the contract.
+        // The SDK is not on crates.io, and there may be no clone at hand.
         let to = match (language, path.strip_prefix("sdk/")) {
             (Language::Rust, Some(inside)) => Path::new("vendor/glovebox-sdk").join(inside),
             // Cargo takes what it needs from it: the versions that the SDK is tested with.
@@ -339,6 +338,7 @@ mod tests {
         let manifest = &files[Path::new("vendor/glovebox-sdk/Cargo.toml")];
         assert!(!manifest.contains("workspace"), "{manifest}");
         assert!(manifest.contains("wit-bindgen = "), "{manifest}");
+        assert!(!manifest.contains("wit-bindgen-rust"), "{manifest}");
         assert!(files.contains_key(Path::new("vendor/glovebox-sdk/src/lib.rs")));
     }
 }

@@ -9,8 +9,8 @@ use glovebox_sandbox::{GuestOutput, Watched, Workbench};
 
 use super::super::Exit;
 use crate::compose;
-use crate::examine::fault;
-use crate::examine::specimen::{self, NoSetting, Setting, Wanted};
+use glovebox_conformance::fault;
+use glovebox_conformance::specimen::{self, NoSetting, Setting, Wanted};
 
 /// What bounds the plugin here, as `limits:` does in a manifest.
 #[derive(Debug, Clone, clap::Args)]

@@ -11,7 +11,7 @@ use glovebox_sandbox::GuestOutput;
 
 use super::super::Exit;
 use super::subject::{self, Subject};
-use crate::examine::{case, case_file, fault};
+use glovebox_conformance::{case, case_file, fault};
 
 /// A file of cases larger than this is refused by the reader; no more of it is read.
 const LARGEST: u64 = 2 << 20;

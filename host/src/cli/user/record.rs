@@ -8,9 +8,9 @@ use anyhow::ensure;
 use glovebox_catalog::{Catalog, Name};
 
 use super::Action;
-use crate::api;
-use crate::api::audit::{self, Audit, Event, Outcome};
-use crate::api::config::Config;
+use glovebox_api as api;
+use glovebox_api::audit::{self, Audit, Event, Outcome};
+use glovebox_api::config::Config;
 
 /// The system's user: the one who called cannot choose it.
 pub(in crate::cli) fn caller() -> String {
@@ -53,7 +53,9 @@ impl Record {
         };
         if let Action::Add { roles, .. } | Action::Roles { roles, .. } = action {
             // Only roles that there are, whatever was typed.
-            let known = roles.iter().filter(|r| config.roles.contains_key(*r));
+            let known = roles
+                .iter()
+                .filter(|r| config.role_names().any(|name| name == *r));
             event.roles = known.cloned().collect();
         }
         if let Action::Revoke { key: Some(key), .. } = action {

@@ -1,0 +1,89 @@
+//! The keys of other issuers: read from files at the start, or fetched for as long as the server
+//! lives.
+//!
+//! Owns the task that asks each issuer; refuses to use keys whose coming was not recorded.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use tokio::task::JoinHandle;
+
+use super::audit::{Action, Audit, Event, Outcome};
+use super::config::{Issuer, KeySource};
+use super::tokens::{External, Pace, Published, Remote};
+use glovebox_outbound::https::Client;
+
+/// A file of keys or certificates larger than this is not read.
+const LARGEST: u64 = 1 << 20;
+
+/// The issuers of a configuration, and what has to be done to know their keys.
+///
+/// # Errors
+/// When a file cannot be read, or holds no keys. An issuer that is away is none.
+pub(super) fn open(issuers: &[Issuer]) -> anyhow::Result<(Vec<External>, Vec<Errand>)> {
+    let (mut externals, mut errands) = (Vec::new(), Vec::new());
+    for issuer in issuers {
+        if let KeySource::File(file) = &issuer.keys {
+            let place = || format!("the keys of issuer {} in {}", issuer.url, file.display());
+            let bytes = read(file).with_context(place)?;
+            let external = External::new(issuer, &bytes);
+            externals.push(external.map_err(|p| anyhow::anyhow!("{}: {p}", place()))?);
+            continue;
+        }
+        let client = client(issuer.ca.as_deref())
+            .with_context(|| format!("`tls` of the issuer {}", issuer.url))?;
+        let remote = Remote::new(&issuer.url, Pace::default());
+        externals.push(External::remote(issuer, Arc::clone(&remote)));
+        errands.push(Errand {
+            remote,
+            published: Published::new(issuer, client),
+        });
+    }
+    Ok((externals, errands))
+}
+
+/// A client that trusts the authorities of this file, or without one those of everybody.
+///
+/// # Errors
+/// When it cannot be read, or holds none.
+pub(super) fn client(ca: Option<&Path>) -> anyhow::Result<Client> {
+    let Some(ca) = ca else {
+        return Ok(Client::new(None)?);
+    };
+    let place = || ca.display().to_string();
+    let pem = read(ca).with_context(place)?;
+    Client::new(Some(&pem)).with_context(place)
+}
+
+fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+    if std::fs::metadata(file)?.len() > LARGEST {
+        bail!("larger than {LARGEST} bytes");
+    }
+    Ok(std::fs::read(file)?)
+}
+
+/// An issuer that has to be asked.
+pub(super) struct Errand {
+    remote: Arc<Remote>,
+    published: Published,
+}
+
+impl Errand {
+    /// Asks now, when its answer gets old, and when a token names a key that we do not know.
+    pub(super) fn keep(self, audit: Audit) -> JoinHandle<()> {
+        tokio::spawn(async move {
+            loop {
+                let record = async || {
+                    let event = Event::new(Action::IssuerKeys, Outcome::Success)
+                        .target(&self.remote.issuer)
+                        .reason("issuer-keys");
+                    let recorded = audit.record(event).await;
+                    recorded.map_err(|error| error.to_string())
+                };
+                let wait = self.remote.renew(&self.published, record).await;
+                self.remote.rest(wait).await;
+            }
+        })
+    }
+}

@@ -1,0 +1,117 @@
+//! `/runs/{id}/rejects/runs`: the rows that a run rejected, run once more.
+//!
+//! Owns which runs have rejects to run; refuses one whose input is gone, since a row's number means
+//! nothing without it.
+
+use std::sync::Arc;
+
+use glovebox_catalog::{Run, RunState};
+use poem::Request;
+use poem::web::Data;
+use poem_openapi::OpenApi;
+use poem_openapi::param::{Header, Path, Query};
+
+use super::Tag;
+use super::pipelines::{Asked, Mode, Started, add, found, has_readable_key};
+use super::runs::run;
+use crate::access::Caller;
+use crate::config::Pipeline;
+use crate::problem::Problem;
+use crate::runs::rows;
+use crate::state::Api;
+
+pub(crate) struct Reruns;
+
+#[OpenApi(tag = "Tag::Runs")]
+impl Reruns {
+    /// Run a run's rejects again
+    ///
+    /// A new run of the same pipeline, as it is configured now, over the rows that this run rejected
+    /// and no others; its `of` names this run. The input has to be the one that they were rejected
+    /// from. With an `Idempotency-Key`, the same request made again gets the same run.
+    #[oai(
+        path = "/runs/:id/rejects/runs",
+        method = "post",
+        operation_id = "rerun_rejects"
+    )]
+    async fn start(
+        &self,
+        api: Data<&Arc<Api>>,
+        caller: Data<&Caller>,
+        request: &Request,
+        /// The run's id.
+        id: Path<String>,
+        /// How the new run begins; `fresh` if left out.
+        mode: Query<Option<Mode>>,
+        /// What the client calls this request: 1 to 200 printable characters.
+        #[oai(
+            name = "Idempotency-Key",
+            validator(min_length = 1, max_length = 200, pattern = "^[ -~]+$")
+        )]
+        key: Header<Option<String>>,
+    ) -> poem::Result<Started> {
+        has_readable_key(request)?;
+        let earlier = run(&api, &caller, &id).await?;
+        let asked = Asked {
+            name: &earlier.pipeline,
+            mode: *mode,
+            key: key.as_deref(),
+            of: Some(&earlier.id),
+        };
+        let pipeline = found(&api, &caller, &asked)?;
+        if earlier.upload {
+            return Err(Problem::conflict()
+                .detail(
+                    "the rows of this run were uploaded, and the file was deleted; send it \
+                     corrected to /pipelines/{name}/uploads with `rejects-of`",
+                )
+                .into());
+        }
+        left(&api, &earlier).await?;
+        Ok(add(&api, &caller, pipeline, &asked, None).await?)
+    }
+}
+
+/// Whether an upload to a pipeline may correct the rejects of that run.
+pub(super) async fn corrected(
+    api: &Api,
+    caller: &Caller,
+    pipeline: &Pipeline,
+    of: &str,
+) -> Result<(), Problem> {
+    let stranger = || Problem::not_found().detail("`rejects-of` names no run of this pipeline");
+    let earlier = run(api, caller, of).await;
+    let earlier = earlier.map_err(|problem| match problem.kind() {
+        "not-found" => stranger(),
+        _ => problem,
+    })?;
+    if earlier.pipeline != pipeline.name {
+        return Err(stranger());
+    }
+    left(api, &earlier).await
+}
+
+/// Whether a run has left rejects.
+async fn left(api: &Api, run: &Run) -> Result<(), Problem> {
+    let refused = |why: &str| Err(Problem::conflict().detail(why));
+    match run.state {
+        RunState::Done | RunState::Rejected => {}
+        RunState::Queued | RunState::Running => {
+            return refused("that run is not over yet; ask again when it is");
+        }
+        RunState::Failed | RunState::Cancelled => {
+            return refused(
+                "that run did not come to its end, so it has left no list of rejects; start the \
+                 pipeline with `mode=resume` first",
+            );
+        }
+    }
+    let report = api.catalog.report(&run.id).await?;
+    if report.and_then(|r| rows(&r, "rejected")) == Some(0) {
+        return refused("that run rejected no rows, so there is nothing to run again");
+    }
+    if !api.runs.folder().rejects(&run.id).is_file() {
+        return refused("the list of that run's rejects is not on this server");
+    }
+    Ok(())
+}

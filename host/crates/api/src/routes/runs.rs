@@ -1,0 +1,371 @@
+//! `/runs`: how far they are, their end, their reports and rejects.
+//!
+//! Owns the form of a run; refuses cells, and a failure's words to those who may not start runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
+use glovebox_catalog::{Run, RunFilter, RunMode, RunState};
+use poem::Request;
+use poem::web::Data;
+use poem::web::sse;
+use poem_openapi::param::{Path, Query};
+use poem_openapi::payload::{EventStream, Json};
+use poem_openapi::types::{Any, ToJSON};
+use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
+
+use super::Tag;
+use super::follow::Follower;
+use super::pipelines::{Mode, may};
+use super::sight::Sight;
+use super::time::Moment;
+use crate::access::{Caller, Principal};
+use crate::audit::{Action, Event, Outcome};
+use crate::problem::Problem;
+use crate::rules::Permission;
+use crate::runs::{Page, rejects_page};
+use crate::state::Api;
+
+/// What keeps a connection open on which nothing happens.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Items of a page when a request does not say.
+const ITEMS: u32 = 100;
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[oai(rename_all = "lowercase")]
+pub(crate) enum State {
+    /// It waits for its turn.
+    Queued,
+    /// It is under way.
+    Running,
+    /// Every row has its fate.
+    Done,
+    /// More rows were rejected than the pipeline allows, or none was left to replace those that are
+    /// there; the report says whether the rest is stored or withheld.
+    Rejected,
+    /// It failed.
+    Failed,
+    /// Somebody stopped it.
+    Cancelled,
+}
+
+impl From<RunState> for State {
+    fn from(state: RunState) -> Self {
+        match state {
+            RunState::Queued => State::Queued,
+            RunState::Running => State::Running,
+            RunState::Done => State::Done,
+            RunState::Rejected => State::Rejected,
+            RunState::Failed => State::Failed,
+            RunState::Cancelled => State::Cancelled,
+        }
+    }
+}
+
+impl From<State> for RunState {
+    fn from(state: State) -> Self {
+        match state {
+            State::Queued => RunState::Queued,
+            State::Running => RunState::Running,
+            State::Done => RunState::Done,
+            State::Rejected => RunState::Rejected,
+            State::Failed => RunState::Failed,
+            State::Cancelled => RunState::Cancelled,
+        }
+    }
+}
+
+/// A run.
+#[derive(Debug, Clone, PartialEq, Object)]
+pub(crate) struct RunInfo {
+    /// What it is called in paths.
+    id: String,
+    /// The pipeline's name.
+    pipeline: String,
+    /// Who asked for it.
+    user: String,
+    /// How it begins.
+    mode: Mode,
+    /// Whether its rows were uploaded.
+    upload: bool,
+    /// The run whose rejects it goes over, and over no other rows; absent of a whole input.
+    #[oai(skip_serializing_if_is_none)]
+    of: Option<String>,
+    /// How far it is.
+    state: State,
+    /// Whether somebody has asked for its end.
+    cancelled: bool,
+    /// How often a server has begun it; more than once if one died meanwhile.
+    starts: i64,
+    /// When it was asked for.
+    created: Moment,
+    /// When it was first begun.
+    #[oai(skip_serializing_if_is_none)]
+    started: Option<Moment>,
+    /// When it was over.
+    #[oai(skip_serializing_if_is_none)]
+    ended: Option<Moment>,
+    /// Rows that have been through the steps.
+    rows: i64,
+    /// Those, divided by the seconds since it was begun.
+    #[oai(skip_serializing_if_is_none)]
+    rows_per_second: Option<f64>,
+    /// How much of the source was read, 0 to 1, where its length is known.
+    #[oai(skip_serializing_if_is_none)]
+    share: Option<f64>,
+    /// Why it failed; for those who may start runs.
+    #[oai(skip_serializing_if_is_none)]
+    problem: Option<String>,
+}
+
+impl RunInfo {
+    pub(super) fn seen_by(principal: &Principal, run: Run) -> Self {
+        let until = run.ended.unwrap_or_else(crate::now);
+        let seconds = run.started.map(|started| (until - started).max(1));
+        let share = match run.state {
+            RunState::Done | RunState::Rejected => Some(1.0),
+            _ => run
+                .bytes_all
+                .filter(|all| *all > 0)
+                .map(|all| (run.bytes as f64 / all as f64).min(1.0)),
+        };
+        let told = principal.may.contains(&Permission::Run);
+        RunInfo {
+            id: run.id,
+            pipeline: run.pipeline,
+            user: run.user_name,
+            mode: match run.mode {
+                RunMode::Fresh => Mode::Fresh,
+                RunMode::Resume => Mode::Resume,
+                RunMode::Again => Mode::Again,
+                RunMode::OnlyNew => Mode::OnlyNew,
+            },
+            upload: run.upload,
+            of: run.of,
+            state: run.state.into(),
+            cancelled: run.cancelled,
+            starts: run.starts,
+            created: Moment(run.created),
+            started: run.started.map(Moment),
+            ended: run.ended.map(Moment),
+            rows: run.rows,
+            rows_per_second: seconds.map(|seconds| run.rows as f64 / seconds as f64),
+            share,
+            problem: run.problem.filter(|_| told),
+        }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        RunState::from(self.state).is_over()
+    }
+}
+
+#[derive(ApiResponse)]
+enum Cancelled {
+    /// The run, which is over, or ends with its current batch.
+    #[oai(status = 202)]
+    Asked(Json<RunInfo>),
+}
+
+pub(crate) struct Runs;
+
+#[OpenApi(tag = "Tag::Runs")]
+impl Runs {
+    /// List runs
+    ///
+    /// The latest first, of the pipelines that the caller may see.
+    #[oai(path = "/runs", method = "get", operation_id = "list_runs")]
+    async fn list(
+        &self,
+        api: Data<&Arc<Api>>,
+        caller: Data<&Caller>,
+        /// Only of this pipeline.
+        #[oai(validator(max_length = 64))]
+        pipeline: Query<Option<String>>,
+        /// Only in this state.
+        state: Query<Option<State>>,
+        /// Only those before this one, by its id.
+        #[oai(validator(max_length = 64, pattern = "^[A-Za-z0-9_-]*$"))]
+        before: Query<Option<String>>,
+        /// How many at most.
+        #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
+        limit: Query<Option<u32>>,
+    ) -> poem::Result<Json<Vec<RunInfo>>> {
+        let principal = caller.principal()?;
+        let seen = api.config.pipelines.iter().filter(|p| {
+            may(principal, p) && pipeline.as_ref().is_none_or(|wanted| *wanted == p.name)
+        });
+        let seen: Vec<&str> = seen.map(|p| p.name.as_str()).collect();
+        let filter = RunFilter {
+            pipelines: &seen,
+            state: state.map(RunState::from),
+            before: before.as_deref(),
+        };
+        let runs = api.catalog.runs(&filter, limit.unwrap_or(ITEMS)).await;
+        let runs = runs.map_err(Problem::from)?.into_iter();
+        Ok(Json(
+            runs.map(|run| RunInfo::seen_by(principal, run)).collect(),
+        ))
+    }
+
+    /// Get a run
+    #[oai(path = "/runs/:id", method = "get", operation_id = "get_run")]
+    async fn get(
+        &self,
+        api: Data<&Arc<Api>>,
+        caller: Data<&Caller>,
+        /// The run's id.
+        id: Path<String>,
+    ) -> poem::Result<Json<RunInfo>> {
+        let run = run(&api, &caller, &id).await?;
+        let event = look(&run);
+        api.count(&caller, event).await?;
+        Ok(Json(RunInfo::seen_by(caller.principal()?, run)))
+    }
+
+    /// Follow a run
+    ///
+    /// Server-sent events of type `run`, each with the run as it is then, at most two a second,
+    /// until it is over. They end with the token that asked for them, too.
+    #[oai(path = "/runs/:id/events", method = "get", operation_id = "follow_run")]
+    async fn events(
+        &self,
+        api: Data<&Arc<Api>>,
+        caller: Data<&Caller>,
+        request: &Request,
+        /// The run's id.
+        id: Path<String>,
+    ) -> poem::Result<EventStream<BoxStream<'static, RunInfo>>> {
+        // Whether there is such a run for this caller is told by the status.
+        let found = run(&api, &caller, &id).await?;
+        let follower = Follower::new(&api, &caller, request.headers(), &found)?;
+        api.count(&caller, look(&found)).await?;
+        let runs = stream::unfold(follower, Follower::next).boxed();
+        let events = EventStream::new(runs)
+            .keep_alive(KEEP_ALIVE)
+            .to_event(|run| sse::Event::message(run.to_json_string()).event_type("run"));
+        Ok(events)
+    }
+
+    /// Cancel a run
+    ///
+    /// One that waits is over at once, one that runs ends with its current batch. What it has
+    /// stored by then depends on the sink; a run in mode `resume` goes on from there.
+    #[oai(
+        path = "/runs/:id/cancel",
+        method = "post",
+        operation_id = "cancel_run"
+    )]
+    async fn cancel(
+        &self,
+        api: Data<&Arc<Api>>,
+        caller: Data<&Caller>,
+        /// The run's id.
+        id: Path<String>,
+    ) -> poem::Result<Cancelled> {
+        let found = run(&api, &caller, &id).await?;
+        let event = Event::new(Action::RunCancel, Outcome::Success)
+            .target(&found.pipeline)
+            .run(&found.id);
+        api.record(&caller, event).await?;
+        let cancelled = api.catalog.cancel_run(&id, crate::now()).await;
+        let cancelled = cancelled.map_err(Problem::from)?;
+        let run = cancelled.ok_or_else(Problem::not_found)?;
+        if run.upload && run.state == RunState::Cancelled {
+            api.runs.folder().forget_input(&run.id);
+        }
+        let run = RunInfo::seen_by(caller.principal()?, run);
+        Ok(Cancelled::Asked(Json(run)))
+    }
+
+    /// Get a run's report
+    ///
+    /// Counts of rows, by step and rule, as `glovebox run --report` writes it.
+    #[oai(path = "/runs/:id/report", method = "get", operation_id = "get_report")]
+    async fn report(
+        &self,
+        api: Data<&Arc<Api>>,
+        caller: Data<&Caller>,
+        /// The run's id.
+        id: Path<String>,
+    ) -> poem::Result<Json<Any<serde_json::Value>>> {
+        let found = run(&api, &caller, &id).await?;
+        let report = api.catalog.report(&found.id).await.map_err(Problem::from)?;
+        let report = report.ok_or_else(|| {
+            Problem::not_found().detail("a run has a report when it is done, and not before")
+        })?;
+        let report = serde_json::from_str(&report).map_err(|_| Problem::internal())?;
+        let report = Sight::of(&api, caller.principal()?).report(report);
+        viewed(&api, &caller, &found, None).await?;
+        Ok(Json(Any(report)))
+    }
+
+    /// Get a run's rejects
+    ///
+    /// Which rows of the source were set aside, by which rules; no values. A run that is not over
+    /// has none yet.
+    #[oai(
+        path = "/runs/:id/rejects",
+        method = "get",
+        operation_id = "get_rejects"
+    )]
+    async fn rejects(
+        &self,
+        api: Data<&Arc<Api>>,
+        caller: Data<&Caller>,
+        /// The run's id.
+        id: Path<String>,
+        /// What the page before had as `next`.
+        #[oai(validator(max_length = 20, pattern = "^[0-9]+$"))]
+        after: Query<Option<String>>,
+        /// How many at most.
+        #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
+        limit: Query<Option<u32>>,
+    ) -> poem::Result<Json<Page>> {
+        let found = run(&api, &caller, &id).await?;
+        let after = after.0.unwrap_or_else(|| "0".into());
+        let after: u64 = after.parse().map_err(|_| Problem::bad_query())?;
+        let path = api.runs.folder().rejects(&found.id);
+        let at_most = limit.unwrap_or(ITEMS) as usize;
+        let page = tokio::task::spawn_blocking(move || rejects_page(&path, after, at_most)).await;
+        let page = page.map_err(|_| Problem::internal())?.map_err(|error| {
+            tracing::error!(run = found.id, %error, "rejects cannot be read");
+            Problem::unavailable().retry_after(5)
+        })?;
+        let page = page.ok_or_else(|| {
+            Problem::bad_cursor().detail("`after` is not what a page of this run had as `next`")
+        })?;
+        viewed(&api, &caller, &found, Some(page.rejects.len() as u64)).await?;
+        Ok(Json(Sight::of(&api, caller.principal()?).rejects(page)))
+    }
+}
+
+/// A run of a pipeline that the caller may see.
+pub(super) async fn run(api: &Api, caller: &Caller, id: &str) -> Result<Run, Problem> {
+    if id.len() > 64 || !id.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(Problem::not_found());
+    }
+    let run = api.catalog.run(id).await?.ok_or_else(Problem::not_found)?;
+    let principal = caller.principal()?;
+    let pipeline = api.config.pipelines.iter().find(|p| p.name == run.pipeline);
+    match pipeline {
+        Some(pipeline) if may(principal, pipeline) => Ok(run),
+        // To somebody who may not see its pipeline there is no such run.
+        _ => Err(Problem::not_found()),
+    }
+}
+
+fn look(run: &Run) -> Event {
+    Event::new(Action::View, Outcome::Success)
+        .target(&run.pipeline)
+        .run(&run.id)
+}
+
+async fn viewed(api: &Api, caller: &Caller, run: &Run, rows: Option<u64>) -> Result<(), Problem> {
+    let mut event = look(run);
+    event.rows = rows;
+    api.record(caller, event).await
+}

@@ -1,0 +1,232 @@
+//! The server's life: everything opened, requests answered, and what runs finished.
+//!
+//! Owns the order of start and stop; refuses to listen before every part is there.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use glovebox_catalog::{Catalog, Hasher, Hashing, Lockout};
+use glovebox_connectors::page::Reader;
+use poem::{Route, Server, get};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use super::audit::{self, Action, Audit, Event, Outcome, Writer};
+use super::config::Config;
+use super::connections::{Connections, Watched};
+use super::datasets::Dataset;
+use super::gate::Gate;
+use super::limits::Limits;
+use super::listener::{self, Listener};
+use super::metrics::Metrics;
+use super::places::{self, Secrets};
+use super::runs::{Launch, Runs};
+use super::state::Api;
+use super::tokens::{Key, Tokens};
+use super::{issuers, now, openapi, routes, traces};
+
+/// How often what is over is forgotten.
+const HOUSEKEEPING: Duration = Duration::from_secs(60);
+/// Failed logins are remembered for so long, in seconds.
+const ATTEMPTS: i64 = 24 * 60 * 60;
+/// Connections of those who read metrics.
+const READERS: usize = 16;
+
+/// Serves until `stop` is done; `launch` begins a run, and `ready` hears the address once requests
+/// are taken.
+///
+/// # Errors
+/// When a part cannot be opened, or the address is taken.
+pub async fn serve(
+    config: Config,
+    secrets: Secrets<'_>,
+    launch: Launch,
+    ready: impl FnOnce(&str),
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let address = config.listen;
+    let shutdown = config.limits.shutdown;
+    let tcp = bind(address)?;
+    let scheme = config.tls.as_ref().map_or("http", |_| "https");
+    let url = match &config.url {
+        Some(url) => url.clone(),
+        None => format!("{scheme}://{}", tcp.local_addr()?),
+    };
+    let (api, errands) = open(config, url.clone(), secrets, launch).await?;
+    let api = Arc::new(api);
+    let limits = &api.config.limits;
+    let connections = Connections::new(
+        limits.connections,
+        limits.connections_by_address,
+        api.config.proxies.clone(),
+    );
+    let listener = Listener::new(
+        tcp,
+        Arc::clone(&connections),
+        limits.patience,
+        api.config.tls.clone(),
+        refused(Arc::clone(&api)),
+    )
+    .context("`tls`")?;
+    let metrics = match api.config.metrics {
+        None => None,
+        Some(address) => Some(serve_metrics(&api, address).await?),
+    };
+    let name = glovebox_catalog::digest(&format!("{}-{}", now(), std::process::id()));
+    let name = name.get(..6).unwrap_or("server").to_owned();
+    let gate = Gate::new(routes::all(&api), Arc::clone(&api), name);
+    let watched = Watched::new(gate, connections);
+    api.audit
+        .record(Event::new(Action::ServerStart, Outcome::Success))
+        .await?;
+    let keeper = tokio::spawn(keep_house(Arc::clone(&api)));
+    let errands = errands.into_iter().map(|e| e.keep(api.audit.clone()));
+    let errands: Vec<_> = errands.collect();
+    let worker = tokio::spawn(Arc::clone(&api.runs).work());
+    ready(&url);
+    Server::new_with_acceptor(listener)
+        .run_with_graceful_shutdown(watched, stop, Some(shutdown))
+        .await
+        .context("the server stopped")?;
+    keeper.abort();
+    errands.iter().for_each(JoinHandle::abort);
+    if let Some(metrics) = metrics {
+        metrics.abort();
+    }
+    // What cannot finish within this stops where it can go on later.
+    api.runs.stop(shutdown).await;
+    worker.abort();
+    api.record_counts(true).await;
+    api.audit
+        .record(Event::new(Action::ServerStop, Outcome::Success))
+        .await?;
+    api.audit.close().await?;
+    api.catalog.close().await;
+    Ok(())
+}
+
+fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    listener::bind(address)
+        .with_context(|| format!("cannot listen on {address}; another program may"))
+}
+
+/// Records that an address had its share of connections.
+fn refused(api: Arc<Api>) -> listener::Refused {
+    Box::new(move |address| {
+        let mut event = Event::new(Action::Authentication, Outcome::Failure).reason("connections");
+        event.from = Some(address);
+        if let Some(event) = api.tally.count(event, std::time::Instant::now()) {
+            let audit = api.audit.clone();
+            // Who takes connections does not wait for the disk.
+            tokio::spawn(async move { audit.record(event).await });
+        }
+    })
+}
+
+/// Metrics without a token, for a port that only Prometheus reaches.
+async fn serve_metrics(api: &Arc<Api>, address: SocketAddr) -> anyhow::Result<JoinHandle<()>> {
+    let patience = api.config.limits.patience;
+    let connections = Connections::new(READERS, READERS, Vec::new());
+    let shared = Arc::clone(&connections);
+    // Their port is not a client's.
+    let listener = Listener::new(bind(address)?, shared, patience, None, Box::new(|_| {}))?;
+    let all = routes::plain::Metrics {
+        api: Arc::clone(api),
+        all: true,
+    };
+    let route = Watched::new(Route::new().at("/metrics", get(all)), connections);
+    let server = Server::new_with_acceptor(listener);
+    Ok(tokio::spawn(async move {
+        if let Err(error) = server.run(route).await {
+            tracing::error!(%error, "metrics are not served any more");
+        }
+    }))
+}
+
+async fn open(
+    config: Config,
+    url: String,
+    secrets: Secrets<'_>,
+    launch: Launch,
+) -> anyhow::Result<(Api, Vec<issuers::Errand>)> {
+    let catalog = Catalog::open(&places::catalog_place(&config.catalog, secrets)?).await?;
+    let options = audit::options(&config.audit, secrets, Writer::Server)?;
+    let audit = Audit::open(options, &catalog).await?;
+    if let Some((_, key, _)) = &config.audit.checkpoints {
+        let event = Event::new(Action::SecretUse, Outcome::Success).target(key.as_str());
+        audit.record(event).await?;
+    }
+    let mut keys = Vec::new();
+    for name in &config.tokens.keys {
+        let key = Key::new(&secrets(name)?).with_context(|| format!("the token key `{name}`"))?;
+        if keys.iter().any(|k: &Key| k.kid == key.kid) {
+            bail!("the token key `{name}` is listed twice, perhaps under two names");
+        }
+        keys.push(key);
+        let event = Event::new(Action::SecretUse, Outcome::Success).target(name.as_str());
+        audit.record(event).await?;
+    }
+    traces::start(config.otlp.as_ref(), secrets)?;
+    for (_, secret) in config.otlp.iter().flat_map(|o| &o.headers) {
+        let event = Event::new(Action::SecretUse, Outcome::Success).target(secret.as_str());
+        audit.record(event).await?;
+    }
+    let (externals, errands) = issuers::open(&config.tokens.issuers)?;
+    let mut datasets = Vec::new();
+    for dataset in &config.datasets {
+        let place = places::page_place(&dataset.database, secrets)
+            .with_context(|| format!("the dataset `{}`", dataset.name))?;
+        datasets.push(Dataset::new(dataset.clone(), Reader::new(&place)));
+    }
+    let name = glovebox_catalog::token("server_")?.expose().to_owned();
+    let runs = Runs::new(
+        catalog.clone(),
+        audit.clone(),
+        config.runs.clone(),
+        config.pipelines.clone(),
+        launch,
+        name,
+    )
+    .with_context(|| format!("the folder of runs {}", config.runs.folder.display()))?;
+    let described = openapi::Descriptions::new(&url);
+    for name in config.passwords() {
+        let event = Event::new(Action::SecretUse, Outcome::Success).target(name.as_str());
+        audit.record(event).await?;
+    }
+    let api = Api {
+        runs,
+        catalog,
+        hasher: Hasher::new(Hashing::default())?,
+        lockout: Lockout::default(),
+        tokens: Tokens::new(&config.tokens, &url, keys, externals),
+        audit,
+        tally: Default::default(),
+        limits: Limits::new(&config.limits),
+        metrics: Metrics::new(),
+        standings: Default::default(),
+        paths: datasets.iter().map(|d| d.path.clone()).collect(),
+        described,
+        datasets,
+        config,
+    };
+    Ok((api, errands))
+}
+
+/// Forgets what is over.
+async fn keep_house(api: Arc<Api>) {
+    loop {
+        tokio::time::sleep(HOUSEKEEPING).await;
+        api.limits.forget();
+        api.record_counts(false).await;
+        let now = now();
+        let forgotten = async {
+            api.catalog.forget_sessions(now).await?;
+            api.catalog.forget_attempts(now - ATTEMPTS).await
+        };
+        if let Err(error) = forgotten.await {
+            tracing::warn!(%error, "what is over could not be forgotten");
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! The address of somebody else's server, as a configuration or a document of theirs names it.
+//!
+//! Owns what an address may be; refuses plain text to another machine, and what could hold a
+//! password: a user's name before the host, or a fragment.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use hyper::Uri;
+
+/// Longer addresses are refused.
+const LONGEST: usize = 2 << 10;
+
+/// Where a request may go without TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plain {
+    /// Nowhere.
+    Never,
+    /// To this machine, where nobody else listens.
+    Loopback,
+}
+
+/// An address that can be asked.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Address {
+    pub(super) secure: bool,
+    pub(super) host: String,
+    pub(super) port: u16,
+    /// Host and port as they were written.
+    pub(super) authority: String,
+    path: String,
+    query: Option<String>,
+}
+
+impl Address {
+    /// Reads an address.
+    ///
+    /// # Errors
+    /// What is wrong with it; the text is not repeated.
+    pub fn parse(text: &str, plain: Plain) -> Result<Self, &'static str> {
+        if text.len() > LONGEST {
+            return Err("it is longer than 2 KiB");
+        }
+        if !text.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err("it holds a space, or a character that is not ASCII");
+        }
+        if text.contains('#') {
+            return Err("it has a fragment (`#…`), which is not sent");
+        }
+        let uri: Uri = text.parse().map_err(|_| "it is no URL")?;
+        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return Err("it does not begin with https://");
+        };
+        if authority.as_str().contains('@') {
+            return Err("it names a user before the host, where a password may stand");
+        }
+        let host = authority.host();
+        let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
+        let host = bare.unwrap_or(host).to_owned();
+        if host.is_empty() {
+            return Err("it names no host");
+        }
+        let secure = match scheme {
+            "https" => true,
+            "http" if plain == Plain::Loopback && is_loopback(&host) => false,
+            "http" => return Err("plain http could be read and changed on its way"),
+            _ => return Err("it does not begin with https://"),
+        };
+        let written = authority.as_str().strip_prefix(authority.host());
+        let port = match (authority.port_u16(), written) {
+            (None, Some("")) if secure => 443,
+            (None, Some("")) => 80,
+            (Some(port), _) if port > 0 => port,
+            _ => return Err("its port is none"),
+        };
+        Ok(Address {
+            secure,
+            host,
+            port,
+            authority: authority.as_str().to_owned(),
+            path: uri.path().to_owned(),
+            query: uri.query().map(ToOwned::to_owned),
+        })
+    }
+
+    /// The same server, with these parts behind the path.
+    pub fn below(&self, parts: &str) -> Address {
+        Address {
+            path: format!("{}/{parts}", self.path.trim_end_matches('/')),
+            query: None,
+            ..self.clone()
+        }
+    }
+
+    /// Path and query, as a request line has them.
+    pub(super) fn target(&self) -> String {
+        match &self.query {
+            None => self.path.clone(),
+            Some(query) => format!("{}?{query}", self.path),
+        }
+    }
+}
+
+/// Without the query, which may hold what only the other side should see.
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.secure { "https" } else { "http" };
+        write!(f, "{scheme}://{}{}", self.authority, self.path)
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_keeps_its_parts_and_does_not_show_its_query() {
+        let address = Address::parse("https://idp.example:8443/a/keys?p=x", Plain::Never).unwrap();
+        assert_eq!((address.host.as_str(), address.port), ("idp.example", 8443));
+        assert_eq!(address.target(), "/a/keys?p=x");
+        assert_eq!(address.to_string(), "https://idp.example:8443/a/keys");
+        assert!(!format!("{address:?}").contains("p=x"));
+        assert_eq!(address.below("more").target(), "/a/keys/more");
+        let six = Address::parse("https://[::1]/", Plain::Never).unwrap();
+        assert_eq!((six.host.as_str(), six.port), ("::1", 443));
+        assert_eq!(six.below("v1/traces").target(), "/v1/traces");
+    }
+
+    #[test]
+    fn what_is_no_address_or_no_safe_one_is_refused() {
+        let long = format!("https://a/{}", "x".repeat(LONGEST));
+        for bad in [
+            "",
+            "idp.example/keys",
+            "/keys",
+            "ftp://idp.example/",
+            "file:///etc/passwd",
+            "http://idp.example/keys",
+            "http://localhost/keys",
+            "https://user:password@idp.example/",
+            "https://idp.example/#x",
+            "https://idp.example:0/",
+            "https://idp.example:99999/",
+            "https://idp.example:/",
+            "https:///keys",
+            "https://idp.example/a b",
+            "https://idp.example/\r\nX: y",
+            "https://ïdp.example/",
+            &long,
+        ] {
+            assert!(Address::parse(bad, Plain::Never).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn plain_text_stays_on_this_machine_where_it_is_allowed() {
+        for good in [
+            "http://localhost:4318",
+            "http://127.0.0.1:4318",
+            "http://[::1]:4318",
+        ] {
+            assert!(Address::parse(good, Plain::Loopback).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://collector:4318",
+            "http://10.0.0.1:4318",
+            "http://localhost.example:4318",
+        ] {
+            assert!(Address::parse(bad, Plain::Loopback).is_err(), "{bad}");
+        }
+    }
+}

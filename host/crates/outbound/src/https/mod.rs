@@ -1,0 +1,256 @@
+//! Requests to other servers: over verified TLS, bounded in time and size.
+//!
+//! Owns the connection, one for each request; refuses to follow a redirect, to keep a cookie, and
+//! to send anything but what it was given.
+
+mod address;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::header::{ACCEPT, CONNECTION, HOST, HeaderMap, HeaderValue, USER_AGENT};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{CertificateError, ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+pub use address::{Address, Plain};
+
+/// Status and headers of an answer may be about so large.
+const LARGEST_HEAD: usize = 64 << 10;
+
+/// How much another server may ask for.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The longest that an answer may take, from the name's lookup to its last byte.
+    pub time: Duration,
+    /// Bytes of its body.
+    pub size: usize,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Reply {
+    /// Its status, whatever it is.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body, whole.
+    pub body: Bytes,
+}
+
+/// There is no answer. Nothing that the other side said is repeated.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// No connection was made.
+    #[error("it cannot be reached: {0}")]
+    Unreachable(io::ErrorKind),
+    /// The name has no address.
+    #[error("its name cannot be found")]
+    Unknown,
+    /// Its certificate is not one to trust.
+    #[error("{0}")]
+    Untrusted(&'static str),
+    /// What it sent is not an answer.
+    #[error("it does not speak HTTP/1.1 as it should, or hung up")]
+    Protocol,
+    /// It took longer than it may.
+    #[error("there was no whole answer within {0:?}")]
+    TooSlow(Duration),
+    /// It is larger than it may be.
+    #[error("its answer is larger than {0} bytes")]
+    TooLarge(usize),
+    /// It points elsewhere.
+    #[error("it redirects ({0}), which is not followed; write the address that it leads to")]
+    Redirect(u16),
+    /// It is not 200.
+    #[error("it answered {0}")]
+    Status(u16),
+}
+
+/// Certificates of `tls: { ca: FILE }` that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("it holds no certificate of an authority that can be read; it is PEM")]
+pub struct NoAuthority;
+
+/// Asks other servers.
+#[derive(Clone)]
+pub struct Client {
+    tls: TlsConnector,
+}
+
+impl Client {
+    /// A client that trusts these authorities (PEM) and no others, or without any those of
+    /// Mozilla's list.
+    ///
+    /// # Errors
+    /// When none of them can be read.
+    pub fn new(authorities: Option<&[u8]>) -> Result<Self, NoAuthority> {
+        let mut roots = RootCertStore::empty();
+        match authorities {
+            None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+            Some(pem) => {
+                for certificate in CertificateDer::pem_slice_iter(pem) {
+                    let certificate = certificate.map_err(|_| NoAuthority)?;
+                    roots.add(certificate).map_err(|_| NoAuthority)?;
+                }
+                if roots.is_empty() {
+                    return Err(NoAuthority);
+                }
+            }
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|_| NoAuthority)?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Client {
+            tls: TlsConnector::from(Arc::new(config)),
+        })
+    }
+
+    /// What is there; an answer other than 200 is a failure.
+    ///
+    /// # Errors
+    /// When there is no such answer within the limits.
+    pub async fn get(&self, address: &Address, limits: Limits) -> Result<Reply, Failure> {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let reply = self
+            .ask(address, Method::GET, headers, Bytes::new(), limits)
+            .await?;
+        match reply.status {
+            StatusCode::OK => Ok(reply),
+            status if status.is_redirection() => Err(Failure::Redirect(status.as_u16())),
+            status => Err(Failure::Status(status.as_u16())),
+        }
+    }
+
+    /// Sends a body and returns the answer, whatever its status.
+    ///
+    /// # Errors
+    /// When there is no answer within the limits.
+    pub async fn post(
+        &self,
+        address: &Address,
+        headers: HeaderMap,
+        body: Bytes,
+        limits: Limits,
+    ) -> Result<Reply, Failure> {
+        self.ask(address, Method::POST, headers, body, limits).await
+    }
+
+    async fn ask(
+        &self,
+        address: &Address,
+        method: Method,
+        mut headers: HeaderMap,
+        body: Bytes,
+        limits: Limits,
+    ) -> Result<Reply, Failure> {
+        let host = HeaderValue::from_str(&address.authority).map_err(|_| Failure::Unknown)?;
+        headers.insert(HOST, host);
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        headers.insert(USER_AGENT, HeaderValue::from_static("glovebox"));
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method;
+        *request.uri_mut() = address.target().parse().map_err(|_| Failure::Unknown)?;
+        *request.headers_mut() = headers;
+        let answer = self.exchange(address, request, limits.size);
+        match tokio::time::timeout(limits.time, answer).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Failure::TooSlow(limits.time)),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        address: &Address,
+        request: Request<Full<Bytes>>,
+        size: usize,
+    ) -> Result<Reply, Failure> {
+        let found = tokio::net::lookup_host((address.host.as_str(), address.port)).await;
+        let found: Vec<_> = found.map_err(|_| Failure::Unknown)?.collect();
+        let socket = TcpStream::connect(found.as_slice()).await;
+        let socket = socket.map_err(|error| Failure::Unreachable(error.kind()))?;
+        if !address.secure {
+            return talk(socket, request, size).await;
+        }
+        let name = ServerName::try_from(address.host.clone()).map_err(|_| Failure::Unknown)?;
+        let secure = self.tls.connect(name, socket).await;
+        talk(secure.map_err(|error| distrust(&error))?, request, size).await
+    }
+}
+
+async fn talk(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    request: Request<Full<Bytes>>,
+    size: usize,
+) -> Result<Reply, Failure> {
+    let (mut sender, connection) = http1::Builder::new()
+        .max_buf_size(LARGEST_HEAD)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(|_| Failure::Protocol)?;
+    let answer = async {
+        let response = sender.send_request(request).await;
+        let (head, body) = response.map_err(|_| Failure::Protocol)?.into_parts();
+        let body = Limited::new(body, size).collect().await;
+        let body = body.map_err(|error| match error.is::<LengthLimitError>() {
+            true => Failure::TooLarge(size),
+            false => Failure::Protocol,
+        })?;
+        Ok(Reply {
+            status: head.status,
+            headers: head.headers,
+            body: body.to_bytes(),
+        })
+    };
+    // The connection is driven here, not by a task, so that it ends with this call. How it ends is
+    // the answer's to tell, which may have bytes to read yet.
+    let driven = async {
+        let _ = connection.await;
+        std::future::pending().await
+    };
+    tokio::select! {
+        answer = answer => answer,
+        () = driven => Err(Failure::Protocol),
+    }
+}
+
+/// Why there is no TLS, in our words: a certificate holds names that others have chosen.
+fn distrust(error: &io::Error) -> Failure {
+    let inner = error.get_ref().and_then(|e| e.downcast_ref());
+    Failure::Untrusted(match inner {
+        Some(rustls::Error::InvalidCertificate(why)) => match why {
+            CertificateError::UnknownIssuer => {
+                "its certificate is of no authority that is trusted; name yours: tls: { ca: FILE }"
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                "its certificate is for another host"
+            }
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                "its certificate has expired"
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                "its certificate is not valid yet; is the clock right?"
+            }
+            _ => "its certificate is refused",
+        },
+        _ => "it does not speak TLS as it should",
+    })
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;
