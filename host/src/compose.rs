@@ -304,13 +304,13 @@ fn names(columns: &[model::Spanned<String>]) -> Vec<String> {
 
 fn postgres_options(spec: &model::PostgresSink, secret: Option<Secret>) -> postgres::Options {
     postgres::Options {
-        host: spec.host.value.clone(),
-        port: spec.port,
-        database: spec.database.value.clone(),
-        user: spec.user.value.clone(),
+        host: spec.server.host.value.clone(),
+        port: spec.server.port,
+        database: spec.server.database.value.clone(),
+        user: spec.server.user.value.clone(),
         password: secret.unwrap_or_else(|| Secret::new(Vec::new())),
         tls: postgres::Tls {
-            ca: spec.ca.as_ref().map(|ca| ca.value.clone()),
+            ca: spec.server.ca.as_ref().map(|ca| ca.value.clone()),
         },
         table: spec.table.value.clone(),
         mode: table_mode(spec.mode),
@@ -323,7 +323,7 @@ fn postgres_options(spec: &model::PostgresSink, secret: Option<Secret>) -> postg
         identity_key: None,
         connections: spec.connections.and_then(std::num::NonZeroUsize::new),
         ordered: spec.ordered,
-        connect_timeout: spec.connect_timeout,
+        connect_timeout: spec.server.connect_timeout,
         retry_for: spec.retry_for,
     }
 }

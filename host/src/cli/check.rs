@@ -112,7 +112,7 @@ fn on_disk(manifest: &Manifest, source: Option<&dyn Source>) -> Vec<String> {
         model::Source::Csv(_) | model::Source::Jsonl(_) | model::Source::Parquet(_) => None,
     };
     let of_sink = match &manifest.sink.target {
-        SinkTarget::Postgres(postgres) => postgres.ca.as_ref(),
+        SinkTarget::Postgres(postgres) => postgres.server.ca.as_ref(),
         _ => None,
     };
     for authorities in of_source.into_iter().chain(of_sink) {

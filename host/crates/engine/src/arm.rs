@@ -125,7 +125,7 @@ pub fn sink_password(
 ) -> Result<Option<Secret>, Vec<Diagnostic>> {
     match &manifest.sink.target {
         SinkTarget::Postgres(postgres) => {
-            let name = &postgres.password;
+            let name = &postgres.server.password;
             let secret = toolbox.secret(&stores(manifest), name);
             secret
                 .map(Some)

@@ -6,27 +6,16 @@ use std::path::Path;
 
 use glovebox_core::shown::printable;
 
+use super::declare::Section;
 use super::diagnostic::Diagnostic;
 use super::model::Span;
 use super::yaml::{Entry, Kind, Node};
 
-/// A kind of block: its keys, and what people write instead of them.
-#[derive(Debug)]
-pub(crate) struct Shape {
-    /// What it describes, for messages.
-    pub(crate) what: &'static str,
-    /// Its keys.
-    pub(crate) keys: &'static [&'static str],
-    /// Keys that do not exist, and what to do instead.
-    pub(crate) hints: &'static [(&'static str, &'static str)],
-    /// One, as it may be written.
-    pub(crate) example: &'static str,
-}
-
 /// A block whose keys have been looked through.
 #[derive(Debug)]
 pub(crate) struct Block<'n> {
-    pub(crate) shape: &'static Shape,
+    /// What it describes, for messages.
+    pub(crate) what: &'static str,
     /// Where complaints about the block as a whole go: one line.
     pub(crate) head: Span,
     found: Vec<(&'static str, &'n Entry)>,
@@ -70,28 +59,49 @@ impl<'n> Block<'n> {
 #[derive(Debug)]
 pub(crate) struct Reader<'t> {
     pub(crate) text: &'t str,
+    /// What paths are relative to.
     pub(crate) folder: &'t Path,
     pub(crate) problems: Vec<Diagnostic>,
 }
 
 impl<'t> Reader<'t> {
+    pub(crate) fn new(text: &'t str, folder: &'t Path) -> Self {
+        Reader {
+            text,
+            folder,
+            problems: Vec::new(),
+        }
+    }
+
     pub(crate) fn say(&mut self, problem: Diagnostic) {
         self.problems.push(problem);
     }
 
-    /// A block of a shape. `head` is the key that it belongs to.
-    pub(crate) fn block<'n>(
+    /// A declared block. `head` is the key that it belongs to.
+    pub(crate) fn block<'n, S: Section>(
         &mut self,
         node: &'n Node,
         head: Span,
-        shape: &'static Shape,
     ) -> Option<Block<'n>> {
         let Kind::Map(entries) = &node.kind else {
-            self.wrong_kind(node, shape.what, "a block of keys", shape.example);
+            self.wrong_kind(node, S::WHAT, "a block of keys", S::EXAMPLE);
             return None;
         };
+        let keys: Vec<&'static str> = S::fields().iter().map(|field| field.key).collect();
+        let block = self.keys(entries, head, S::WHAT, &keys, &S::hints());
+        Some(block)
+    }
+
+    fn keys<'n>(
+        &mut self,
+        entries: &'n [Entry],
+        head: Span,
+        what: &'static str,
+        keys: &[&'static str],
+        hints: &[(&'static str, &'static str)],
+    ) -> Block<'n> {
         let mut block = Block {
-            shape,
+            what,
             head,
             found: Vec::new(),
             hinted: Vec::new(),
@@ -99,7 +109,7 @@ impl<'t> Reader<'t> {
         };
         let known = |entry: &Entry| {
             let name = entry.key.value.as_str();
-            shape.keys.iter().copied().find(|key| *key == name)
+            keys.iter().copied().find(|key| *key == name)
         };
         for entry in entries {
             if let Some(key) = known(entry) {
@@ -108,11 +118,11 @@ impl<'t> Reader<'t> {
         }
         for entry in entries.iter().filter(|e| known(e).is_none()) {
             let name = entry.key.value.as_str();
-            let hint = shape.hints.iter().find(|(wrong, _)| *wrong == name);
+            let hint = hints.iter().find(|(wrong, _)| *wrong == name);
             let near = match hint {
                 Some(_) => None,
                 None => {
-                    let free = shape.keys.iter().copied();
+                    let free = keys.iter().copied();
                     closest(name, free.filter(|k| block.get(k).is_none()))
                 }
             };
@@ -128,38 +138,18 @@ impl<'t> Reader<'t> {
                 }
                 (None, None) => {
                     block.strangers = true;
-                    format!("the keys here are: {}", shape.keys.join(", "))
+                    format!("the keys here are: {}", keys.join(", "))
                 }
             };
             self.say(
                 Diagnostic::error(
                     entry.key.span.clone(),
-                    format!("unknown key `{}` in {}", short(name), shape.what),
+                    format!("unknown key `{}` in {}", short(name), what),
                 )
                 .help(help),
             );
         }
-        Some(block)
-    }
-
-    /// The value of a key that has to be there.
-    pub(crate) fn need<'n>(
-        &mut self,
-        block: &Block<'n>,
-        key: &'static str,
-        example: &str,
-    ) -> Option<(&'n Node, Span)> {
-        let found = block.get(key);
-        if found.is_none() {
-            self.say(
-                Diagnostic::error(
-                    block.head.clone(),
-                    format!("{} needs the key `{key}`", block.shape.what),
-                )
-                .help(format!("add: {example}")),
-            );
-        }
-        found
+        block
     }
 
     /// `what` should be `expected` but is something else. Broken nodes were reported already.

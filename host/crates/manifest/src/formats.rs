@@ -3,45 +3,11 @@
 //! Owns which of the two counts, and what goes together in the result; refuses a spelling in which
 //! a cell could mean two things.
 
-use glovebox_core::formats::{
-    DateFormat, Fraction, Numbers, Pattern, TimestampFormat, Words, Zone,
-};
+use glovebox_core::formats::{DateFormat, Numbers, Pattern, TimestampFormat, Words};
 use glovebox_core::{DataType, Formats};
 
 use super::diagnostic::Diagnostic;
-use super::model::{Column, CsvSource, Ragged, Source, Span, Spanned};
-
-/// A `formats:` block, key by key.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct FormatKeys {
-    /// Dates.
-    pub date: Option<Spanned<DateFormat>>,
-    /// Timestamps.
-    pub timestamp: Option<Spanned<TimestampFormat>>,
-    /// Where timestamps without an offset were taken.
-    pub zone: Option<Spanned<Zone>>,
-    /// A second's digits beyond the sixth.
-    pub fraction: Option<Spanned<Fraction>>,
-    /// The first of the hundred years that two digits stand for.
-    pub pivot: Option<Spanned<u16>>,
-    /// The sign before the digits after the point.
-    pub decimal: Option<Spanned<char>>,
-    /// The sign between groups of three digits.
-    pub thousands: Option<Spanned<char>>,
-    /// Words for true.
-    pub yes: Option<Spanned<Vec<String>>>,
-    /// Words for false.
-    pub no: Option<Spanned<Vec<String>>>,
-}
-
-/// How a source's text is spelled.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct SourceFormats {
-    /// What its own block says.
-    pub keys: FormatKeys,
-    /// What that is for each column, in their order, with what the column says itself.
-    pub of_columns: Vec<Formats>,
-}
+use super::model::{Column, CsvSource, FormatKeys, Ragged, Source, Span, Spanned};
 
 impl FormatKeys {
     /// These, and for what they leave open those of the source.

@@ -4,25 +4,29 @@
 //!
 //! 1. `yaml` makes a tree of the text whose nodes know their places; it refuses anchors, aliases, tags and
 //!    keys that are there twice. `scalar` says what an unquoted word is.
-//! 2. `load` makes a [`model`] of the tree, with `block` for keys and `value` for what stands behind them:
-//!    every default is filled in, every path resolved.
+//! 2. `load` makes a [`model`] of the tree: every default is filled in, every path resolved. Each
+//!    block of a manifest is declared in a file there, by the macro `section!` of `declare`: its keys
+//!    with their types, defaults, bounds and texts, and `kinds` says what a single value is. Of the
+//!    same declarations are made the [`json_schema`] and the [`key_tables`] of docs/manifest.md.
+//!    `block` looks through a block's keys for those that are missing or misspelled.
 //! 3. [`check()`] compares the parts with each other: names, types, what is personal and how it leaves.
 //! 4. What any of them has to say is a [`Diagnostic`]; [`render`] shows it with an excerpt of the text, in
 //!    which `hide` covers what might be a cell or a secret.
 //!
-//! Beside that: [`typed`] reads other YAML files by the same rules into types of serde's, [`pin`] writes
-//! plugins' digests into a text without touching the rest of it, and [`json_schema`] describes manifests
-//! to editors.
+//! Beside that, [`typed`] reads other YAML files by the same rules into types of serde's, and [`pin`]
+//! writes plugins' digests into a text without touching the rest of it.
 //!
 //! What is declared lives here, what is planned lives in the engine: nothing here opens a file that a
 //! manifest names, and nothing knows a plugin, a source or a sink.
 
 mod block;
 mod check;
+mod declare;
 pub mod diagnostic;
 mod excerpt;
 mod formats;
 mod hide;
+mod kinds;
 mod load;
 pub mod model;
 pub mod pin;
@@ -39,7 +43,7 @@ pub use block::closest;
 pub use check::{Known, check, unpinned};
 pub use diagnostic::{Diagnostic, Severity, render};
 pub use model::Manifest;
-pub use schema::json_schema;
+pub use schema::{json_schema, key_tables};
 
 /// Reads a manifest's text and checks it. `file` is its place, for relative paths; it is not
 /// opened.

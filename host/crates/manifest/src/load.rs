@@ -2,97 +2,108 @@
 //! resolved.
 //!
 //! Owns what is wrong with one place by itself; refuses to judge how places fit together, which
-//! is `check`'s.
+//! is `check`'s. Each block's declaration stands in a file here, with what only its keys have.
 
-mod columns;
-mod csv_source;
-mod files;
-mod formats;
-mod guard;
-mod lenient;
-mod limits;
+pub(crate) mod columns;
+pub(crate) mod csv_source;
+pub(crate) mod file_sinks;
+pub(crate) mod files;
+pub(crate) mod formats;
+mod grants;
+pub(crate) mod guard;
+pub(crate) mod limits;
 mod plugin;
-mod postgres;
-mod postgres_source;
-mod sink;
-mod source;
+pub(crate) mod postgres;
+pub(crate) mod postgres_source;
+pub(crate) mod sink;
+pub(crate) mod source;
 mod steps;
+mod stores;
 mod trusted;
 mod with;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use glovebox_core::Limits;
+use serde_json::json;
 
-use super::block::{Block, Reader, Shape};
+use super::block::Reader;
+use super::declare::{At, Section, section};
 use super::diagnostic::Diagnostic;
 use super::formats::settle as formats_of;
-use super::model::{AtMost, Manifest, Rejects, Sink, SinkTarget, Span, Spanned, Store};
+use super::kinds::{Output, Own, nested, word};
+use super::model::{
+    AtMost, Column, JsonlSink, LeakGuard, Manifest, Mode, Rejects, Sink, SinkTarget, Source, Span,
+    Spanned, Store, TrustedKey,
+};
 use super::units;
-use super::yaml::{self, Kind, Node};
+use super::yaml::{self, Kind};
+use columns::COLUMNS;
+use limits::LimitKeys;
+use sink::SinkKeys;
+use source::SourceKeys;
+use steps::STEPS;
+use stores::STORES;
+use trusted::TRUSTED_KEYS;
 
-// For the test that holds the schema to them.
-#[cfg(test)]
-pub(crate) use {
-    columns::{COLUMN, RELEASE},
-    csv_source::CSV_SOURCE,
-    files::{JSONL_SOURCE, PARQUET_SINK, PARQUET_SOURCE},
-    formats::FORMATS,
-    limits::LIMITS,
-    plugin::PLUGIN,
-    postgres::{IDENTITY_KEY, PASSWORD, POSTGRES, TLS},
-    postgres_source::POSTGRES_SOURCE,
-    sink::{CSV_SINK, JSONL_SINK, SINK, SQLITE},
-    source::SOURCE,
-    steps::STEP,
-    trusted::TRUSTED_KEY,
-};
+section! {
+    /// A pipeline: where rows come from, what happens to them, where they go.
+    pub(crate) struct ManifestKeys("Manifest"): "the manifest", "name: sales" {
+        /// The pipeline's name: 1 to 64 letters, digits, `-`, `_`, `.`; starts with a letter or
+        /// digit.
+        name: Option<Spanned<String>> => asked, NAME, "name: sales";
+        /// [Where the rows come from](#source).
+        source: Option<Source> => asked, nested::<SourceKeys>();
+        /// [What may enter](#columns), in order; anything else stops at the source.
+        columns: Option<Vec<Column>> => asked, COLUMNS, "columns: { price: { type: float64 } }";
+        /// [Where secrets are looked up](#credentials), in this order.
+        credentials: Vec<Spanned<Store>>
+            => default "[keyring, env]", STORES, "credentials: [keyring, env]";
+        /// [Who has to have signed](#pins-and-signatures) plugins that are files: public keys of
+        /// minisign's.
+        trusted_keys: Vec<Spanned<TrustedKey>>
+            => empty, TRUSTED_KEYS, "trusted-keys: [{ file: keys/acme.pub }]";
+        /// [What happens to the rows](#steps), in order.
+        steps: Option<Vec<Option<steps::Draft>>>
+            => open "[]", STEPS, "steps: [{ validate: required, reads: [product] }]";
+        /// [What bounds every step](#limits), unless it says otherwise.
+        limits: Option<LimitKeys> => optional "see there", nested::<LimitKeys>();
+        /// [Which masked columns are guarded](#the-leak-guard) in every step, unless it says
+        /// otherwise.
+        leak_guard: LeakGuard => default "personal", word::<LeakGuard>();
+        /// [Where the rows go](#sink).
+        sink: Option<Sink> => asked, nested::<SinkKeys>();
+        /// [What is done with rejected rows](#rejects).
+        rejects: Option<RejectKeys> => optional "see there", nested::<RejectKeys>();
+    }
+    hints {
+        "version" => "delete it: a manifest has no version of its own",
+        "schema" => "declare the columns under `columns:`",
+        "sources" => "a pipeline has one source: write `source:`",
+    }
+}
 
-pub(crate) const MANIFEST: Shape = Shape {
-    what: "the manifest",
-    keys: &[
-        "name",
-        "source",
-        "columns",
-        "credentials",
-        "trusted-keys",
-        "steps",
-        "limits",
-        "leak-guard",
-        "sink",
-        "rejects",
-    ],
-    hints: &[
-        ("version", "delete it: a manifest has no version of its own"),
-        ("schema", "declare the columns under `columns:`"),
-        ("sources", "a pipeline has one source: write `source:`"),
-    ],
-    example: "name: sales",
-};
+section! {
+    /// What is done with rejected rows.
+    pub(crate) struct RejectKeys("Rejects"): "the rejects", "rejects: { path: sales.rejects.jsonl, at-most: 50% }" {
+        /// One JSON object a rejected row: row, file (where the source has several), line (where it
+        /// has lines), and for each violation step, column, rule and message; never a value.
+        path: Option<Spanned<PathBuf>>
+            => optional "`NAME.rejects.jsonl`", REJECTS, "path: sales.rejects.jsonl";
+        /// `100` or `2.5%`, of the rows read; with more the run ends with code 3, and with `replace`
+        /// and `upsert` nothing is published. With `append` the good rows are stored all the same.
+        at_most: Option<Spanned<AtMost>> => optional "any number", AT_MOST;
+    }
+    hints {
+        "max" => "write `at-most:`",
+        "limit" => "write `at-most:`",
+        "file" => "write `path:`",
+    }
+}
 
-pub(crate) const REJECTS: Shape = Shape {
-    what: "the rejects",
-    keys: &["path", "at-most"],
-    hints: &[
-        ("max", "write `at-most:`"),
-        ("limit", "write `at-most:`"),
-        ("file", "write `path:`"),
-    ],
-    example: "rejects: { path: sales.rejects.jsonl, at-most: 50% }",
-};
-
-pub(crate) const FILES: Shape = Shape {
-    what: "a credential store",
-    keys: &["files"],
-    hints: &[
-        ("keyring", "write it without a colon: - keyring"),
-        ("env", "write it without a colon: - env"),
-        (
-            "vault",
-            "this version knows `keyring`, `env` and `files: FOLDER`",
-        ),
-    ],
-    example: "- files: secrets",
+const REJECTS: Output = Output {
+    what: "rejects",
+    note: None,
 };
 
 /// What could be made of a text, and which parts of it are to be trusted by later checks.
@@ -110,11 +121,8 @@ pub(crate) struct Draft {
 pub(crate) fn load(file: &Path, text: &str) -> (Option<Draft>, Vec<Diagnostic>) {
     let yaml::Parsed { root, problems } = yaml::parse(text);
     let folder = file.parent().unwrap_or(Path::new(""));
-    let mut reader = Reader {
-        text,
-        folder,
-        problems,
-    };
+    let mut reader = Reader::new(text, folder);
+    reader.problems = problems;
     let draft = match root {
         Some(root) => manifest(&mut reader, &root, file),
         None => {
@@ -134,7 +142,7 @@ fn empty(reader: &mut Reader<'_>) {
     );
 }
 
-fn manifest(reader: &mut Reader<'_>, root: &Node, file: &Path) -> Option<Draft> {
+fn manifest(reader: &mut Reader<'_>, root: &yaml::Node, file: &Path) -> Option<Draft> {
     let head = match &root.kind {
         Kind::Null => {
             empty(reader);
@@ -143,64 +151,59 @@ fn manifest(reader: &mut Reader<'_>, root: &Node, file: &Path) -> Option<Draft> 
         Kind::Map(entries) => entries.first().map_or(0..0, |e| e.key.span.clone()),
         _ => root.span.clone(),
     };
-    let block = reader.block(root, head.clone(), &MANIFEST)?;
+    let block = reader.block::<ManifestKeys>(root, head.clone())?;
+    let keys = ManifestKeys::of(reader, &block)?;
 
-    let name = reader
-        .need(&block, "name", "name: sales")
-        .and_then(|(node, _)| pipeline_name(reader, node));
-    let mut source = reader
-        .need(&block, "source", source::SOURCE.example)
-        .and_then(|(node, head)| source::source(reader, node, head));
-    let (columns, mut names) = columns::declared(reader, &block);
+    let mut source = keys.source;
+    let names = keys.columns.is_some();
+    let columns = keys.columns.unwrap_or_default();
     if let Some(source) = &mut source {
         formats_of(source, &columns, &mut |problem| reader.say(problem));
     }
-    let credentials = match block.get("credentials") {
-        Some((node, _)) => credentials(reader, node),
-        None => [Store::Keyring, Store::Env]
-            .map(|store| Spanned::new(store, head.clone()))
-            .to_vec(),
-    };
-    let trusted_keys = match block.get("trusted-keys") {
-        Some((node, head)) => trusted::trusted_keys(reader, node, head),
-        None => Vec::new(),
-    };
-    let limits = match block.get("limits") {
-        Some((node, head)) => limits::limits(reader, node, head, Limits::default()),
-        None => Limits::default(),
-    };
-    let leak_guard = optional(&block, "leak-guard", |node| guard::leak_guard(reader, node));
-    let base = steps::Base {
-        limits,
-        leak_guard: leak_guard.unwrap_or_default(),
-    };
-    let steps = match block.get("steps") {
-        Some((node, _)) => steps::steps(reader, node, &base, &mut names),
-        None => Vec::new(),
-    };
-    let sink = reader
-        .need(&block, "sink", sink::SINK.example)
-        .and_then(|(node, head)| sink::sink(reader, node, head));
+    let steps_known = keys.steps.is_some() || block.get("steps").is_none();
+    let drafts = keys.steps.unwrap_or_default();
+    let added = drafts.iter().all(|d| d.as_ref().is_some_and(|d| d.names));
+    let limits = keys.limits.map(|own| own.over(&Limits::default()));
+    let steps = steps::steps(
+        drafts.into_iter().flatten().collect(),
+        &limits.unwrap_or_default(),
+        keys.leak_guard,
+    );
 
     let folder = reader.folder.to_owned();
-    let stem = name.as_ref().map_or("pipeline", |n| n.value.as_str());
-    let beside = folder.join(format!("{stem}.rejects.jsonl"));
-    let rejects = rejects(reader, &block, Spanned::new(beside, head.clone()));
+    let name = keys
+        .name
+        .unwrap_or_else(|| Spanned::new("pipeline".to_owned(), head.clone()));
+    let rejects = keys.rejects.unwrap_or(RejectKeys {
+        path: None,
+        at_most: None,
+    });
+    let beside = || {
+        let beside = folder.join(format!("{}.rejects.jsonl", name.value));
+        Spanned::new(beside, head.clone())
+    };
+    let source = match source {
+        Some(source) => source,
+        None => Source::Csv(csv_source::nothing(&folder, &head)?),
+    };
 
     Some(Draft {
-        names,
-        sink: sink.is_some(),
+        names: names && steps_known && added,
+        sink: keys.sink.is_some(),
         manifest: Manifest {
-            name: name.unwrap_or(Spanned::new("pipeline".to_owned(), head.clone())),
+            rejects: Rejects {
+                path: rejects.path.unwrap_or_else(beside),
+                at_most: rejects.at_most,
+            },
+            name,
             file: file.to_owned(),
             folder,
-            source: source.unwrap_or_else(|| csv_source::nothing(head.clone())),
+            source,
             columns,
-            credentials,
-            trusted_keys,
+            credentials: keys.credentials,
+            trusted_keys: keys.trusted_keys,
             steps,
-            sink: sink.unwrap_or_else(|| nowhere(head)),
-            rejects,
+            sink: keys.sink.unwrap_or_else(|| nowhere(head)),
         },
     })
 }
@@ -208,19 +211,25 @@ fn manifest(reader: &mut Reader<'_>, root: &Node, file: &Path) -> Option<Draft> 
 /// Stands for a sink that could not be read.
 fn nowhere(span: Span) -> Sink {
     Sink {
-        target: SinkTarget::Jsonl(super::model::JsonlSink {
+        target: SinkTarget::Jsonl(JsonlSink {
             path: Spanned::default(),
             replace_with_nothing: false,
-            mode: super::model::Mode::Replace,
+            mode: Mode::Replace,
         }),
         columns: None,
         span,
     }
 }
 
+const NAME: Own<String> = Own {
+    read: pipeline_name,
+    words: "text",
+    schema: |_| json!({ "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" }),
+};
+
 /// Names files and shows up in logs and metrics, so it is kept to what all of them take.
-fn pipeline_name(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<String>> {
-    let name = reader.text(node, "name", "name: sales")?;
+fn pipeline_name(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>> {
+    let name = reader.text(at.node, at.key, &at.example)?;
     let ok = name.value.len() <= 64
         && name.value.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name
@@ -238,105 +247,19 @@ fn pipeline_name(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<String>
     Some(name)
 }
 
-/// The value of a key that may be left out.
-fn optional<'n, T>(
-    block: &Block<'n>,
-    key: &'static str,
-    read: impl FnOnce(&'n Node) -> Option<T>,
-) -> Option<T> {
-    block.get(key).and_then(|(node, _)| read(node))
-}
+const AT_MOST: Own<AtMost> = Own {
+    read: at_most,
+    words: "rows or share",
+    schema: |_| {
+        json!({ "anyOf": [
+            { "type": "integer", "minimum": 0 },
+            { "type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? *%$" },
+        ]})
+    },
+};
 
-fn credentials(reader: &mut Reader<'_>, node: &Node) -> Vec<Spanned<Store>> {
-    let example = "credentials: [keyring, env]";
-    let Some(items) = reader.list(node, "credentials", example) else {
-        return Vec::new();
-    };
-    let mut stores: Vec<Spanned<Store>> = Vec::with_capacity(items.len());
-    for item in items {
-        let Some(store) = store(reader, item) else {
-            continue;
-        };
-        match stores.iter().find(|s| s.value == store) {
-            Some(first) => {
-                let first = reader.first_line(&first.span);
-                reader.say(
-                    Diagnostic::error(
-                        reader.first_line(&item.span),
-                        "this credential store is in the list twice",
-                    )
-                    .label("again here")
-                    .context(first, "first here")
-                    .help("delete one of them"),
-                );
-            }
-            None => stores.push(Spanned::new(store, item.span.clone())),
-        }
-    }
-    stores
-}
-
-fn store(reader: &mut Reader<'_>, node: &Node) -> Option<Store> {
-    match &node.kind {
-        Kind::Text(text) if text == "keyring" => Some(Store::Keyring),
-        Kind::Text(text) if text == "env" => Some(Store::Env),
-        Kind::Map(entries) => {
-            let head = entries
-                .first()
-                .map_or(node.span.clone(), |e| e.key.span.clone());
-            let block = reader.block(node, head, &FILES)?;
-            if block.has_strangers() || block.present(&["files"]).is_empty() {
-                return None;
-            }
-            let (node, _) = reader.need(&block, "files", FILES.example)?;
-            reader
-                .path(node, "files", FILES.example)
-                .map(|path| Store::Files(path.value))
-        }
-        Kind::Broken => None,
-        _ => {
-            let help = match &node.kind {
-                Kind::Text(text) if text == "files" => "say which folder: - files: secrets",
-                _ => "write one of: keyring, env, files: FOLDER",
-            };
-            let span = reader.first_line(&node.span);
-            reader.say(Diagnostic::error(span, "this is no credential store").help(help));
-            None
-        }
-    }
-}
-
-fn rejects(
-    reader: &mut Reader<'_>,
-    block: &Block<'_>,
-    beside: Spanned<std::path::PathBuf>,
-) -> Rejects {
-    let mut rejects = Rejects {
-        path: beside,
-        at_most: None,
-    };
-    let found = block.get("rejects");
-    let Some(block) = found.and_then(|(node, head)| reader.block(node, head, &REJECTS)) else {
-        return rejects;
-    };
-    const EXAMPLE: &str = "path: sales.rejects.jsonl";
-    if let Some(path) = optional(&block, "path", |node| {
-        if matches!(&node.kind, Kind::Text(text) if text == "-") {
-            reader.say(
-                Diagnostic::error(node.span.clone(), "rejects cannot go to standard output")
-                    .help(format!("name a file: {EXAMPLE}")),
-            );
-            return None;
-        }
-        reader.path(node, "path", EXAMPLE)
-    }) {
-        rejects.path = path;
-    }
-    rejects.at_most = optional(&block, "at-most", |node| at_most(reader, node));
-    rejects
-}
-
-fn at_most(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<AtMost>> {
+fn at_most(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<AtMost>> {
+    let node = at.node;
     let value = match &node.kind {
         Kind::Broken => return None,
         Kind::Number(number) => number.as_u64().map(AtMost::Rows),

@@ -173,11 +173,11 @@ fn postgres_is_read_with_its_defaults() {
     let SinkTarget::Postgres(p) = &m.sink.target else {
         panic!()
     };
-    assert_eq!((p.port, p.mode), (5432, Mode::Append));
-    assert_eq!(p.connect_timeout, Duration::from_secs(10));
-    assert_eq!(p.password.value.as_str(), "a/b");
+    assert_eq!((p.server.port, p.mode), (5432, Mode::Append));
+    assert_eq!(p.server.connect_timeout, Duration::from_secs(10));
+    assert_eq!(p.server.password.value.as_str(), "a/b");
     assert_eq!(
-        p.ca.as_ref().map(|c| c.value.clone()),
+        p.server.ca.as_ref().map(|c| c.value.clone()),
         Some("some/folder/ca.pem".into())
     );
     assert_eq!(p.table.value, "s.t");

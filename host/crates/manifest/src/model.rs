@@ -8,11 +8,18 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::{Deref, Range};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use glovebox_core::{DataType, Field, Kept, Limits, ReadFrom, SecretName, World};
 
-pub use super::formats::{FormatKeys, SourceFormats};
+pub use super::load::csv_source::{CsvSource, LineEnd, Quotes, Ragged};
+pub use super::load::file_sinks::{Compression, CsvSink, JsonlSink, ParquetSink};
+pub use super::load::files::{Input, JsonlSource, ParquetSource};
+pub use super::load::formats::{FormatKeys, SourceFormats};
+pub use super::load::guard::LeakGuard;
+pub use super::load::postgres::{PostgresSink, Server};
+pub use super::load::postgres_source::{PostgresRows, PostgresSource};
+pub use super::load::sink::{Mode, SqliteSink};
+pub use super::load::source::Source;
 
 /// A range of bytes in the manifest's text.
 pub type Span = Range<usize>;
@@ -66,178 +73,6 @@ pub struct Manifest {
     pub rejects: Rejects,
 }
 
-/// Where the rows come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// CSV files.
-    Csv(CsvSource),
-    /// Files of JSON objects.
-    Jsonl(JsonlSource),
-    /// Parquet files.
-    Parquet(ParquetSource),
-    /// A PostgreSQL server.
-    Postgres(Box<PostgresSource>),
-}
-
-/// Rows of a PostgreSQL database. TLS is always verified, chain and host name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PostgresSource {
-    /// The server, and who logs in.
-    pub server: Server,
-    /// What is read.
-    pub rows: Spanned<PostgresRows>,
-    /// Connections that read at the same time; none is as many as are good.
-    pub connections: Option<usize>,
-    /// Bytes that one row may have, in PostgreSQL's binary form.
-    pub max_record: usize,
-}
-
-/// What is read of a PostgreSQL database.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PostgresRows {
-    /// A table or view, or `schema.table`.
-    Table(String),
-    /// A query.
-    Query(String),
-}
-
-/// A PostgreSQL server and a login.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Server {
-    /// The server's name, which its certificate must bear.
-    pub host: Spanned<String>,
-    /// Its port.
-    pub port: u16,
-    /// The database.
-    pub database: Spanned<String>,
-    /// The user.
-    pub user: Spanned<String>,
-    /// The secret that holds the user's password.
-    pub password: Spanned<SecretName>,
-    /// Certificates to trust besides the built-in ones, as a PEM file.
-    pub ca: Option<Spanned<PathBuf>>,
-    /// How long connecting may take.
-    pub connect_timeout: Duration,
-}
-
-impl Source {
-    /// The files that are read, and the endings by which a folder's are known.
-    pub fn inputs(&self) -> (&[Spanned<Input>], &'static [&'static str]) {
-        match self {
-            Source::Csv(s) => (&s.paths, &["csv", "tsv"]),
-            Source::Jsonl(s) => (&s.paths, &["jsonl", "ndjson"]),
-            Source::Parquet(s) => (&s.paths, &["parquet", "pq"]),
-            Source::Postgres(_) => (&[], &[]),
-        }
-    }
-}
-
-/// CSV files, or standard input.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CsvSource {
-    /// The files.
-    pub paths: Vec<Spanned<Input>>,
-    /// The label of their encoding in the WHATWG's Encoding Standard; none is UTF-8.
-    pub encoding: Option<String>,
-    /// Lines before the header that are passed over.
-    pub skip: u64,
-    /// Whether the first record names the columns; if not, they are taken by position.
-    pub header: bool,
-    /// Records of the header.
-    pub header_rows: usize,
-    /// What stands between fields.
-    pub delimiter: String,
-    /// The byte around fields; none where quotes have no meaning.
-    pub quote: Option<u8>,
-    /// What becomes of records whose quotes are wrong.
-    pub quotes: Quotes,
-    /// The byte that takes a quote's meaning within quotes.
-    pub escape: Option<u8>,
-    /// The byte at the start of lines that are no records.
-    pub comment: Option<u8>,
-    /// What ends a record.
-    pub line_end: LineEnd,
-    /// Whether blanks around fields are left out.
-    pub trim: bool,
-    /// What becomes of records with too few or too many fields.
-    pub ragged: Ragged,
-    /// The cells that stand for null.
-    pub null: Vec<String>,
-    /// Whether they do so in quotes, too.
-    pub null_quoted: bool,
-    /// How its text is spelled.
-    pub formats: SourceFormats,
-    /// Bytes that one field may have.
-    pub max_field: usize,
-    /// Bytes that one record may have.
-    pub max_record: usize,
-}
-
-/// What becomes of CSV records whose quotes are wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Quotes {
-    /// They are rejected.
-    #[default]
-    Strict,
-    /// They are read all the same.
-    Lenient,
-}
-
-/// What ends a CSV record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum LineEnd {
-    /// `\n`, `\r\n` or `\r`.
-    #[default]
-    Any,
-    /// `\n`.
-    Lf,
-    /// `\r\n`.
-    Crlf,
-    /// `\r`.
-    Cr,
-}
-
-/// What becomes of CSV records with too few or too many fields.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Ragged {
-    /// They are rejected.
-    #[default]
-    Reject,
-    /// What is missing is null.
-    Pad,
-    /// What is too much is left out.
-    Cut,
-    /// Both.
-    Both,
-}
-
-/// Files of JSON objects, or standard input.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JsonlSource {
-    /// The files.
-    pub paths: Vec<Spanned<Input>>,
-    /// How its strings are spelled.
-    pub formats: SourceFormats,
-    /// Bytes that one object may have.
-    pub max_record: usize,
-}
-
-/// Parquet files.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ParquetSource {
-    /// The files.
-    pub paths: Vec<Spanned<Input>>,
-}
-
-/// What a path of a source stands for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input {
-    /// `-`.
-    Stdin,
-    /// A file, a folder, or a pattern of files.
-    File(PathBuf),
-}
-
 /// A column that a source yields or a transformer adds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
@@ -256,6 +91,19 @@ pub struct Column {
 }
 
 impl Column {
+    /// A column of which no more is known.
+    pub(crate) fn new(name: Spanned<String>, data_type: Option<Spanned<DataType>>) -> Self {
+        let unknown = || Spanned::new(DataType::Text, name.span.clone());
+        Column {
+            data_type: data_type.unwrap_or_else(unknown),
+            name,
+            personal: None,
+            release: None,
+            from: None,
+            formats: None,
+        }
+    }
+
     /// Whether it was declared personal.
     pub fn is_personal(&self) -> bool {
         self.personal.as_ref().is_some_and(|p| p.value)
@@ -390,18 +238,6 @@ pub struct KeepGrant {
     pub kept: Kept,
 }
 
-/// Which masked columns the leak guard looks at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum LeakGuard {
-    /// The personal ones.
-    #[default]
-    Personal,
-    /// Each of them.
-    All,
-    /// None.
-    Off,
-}
-
 /// The plugin's name for a key, and the secret that holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyGrant {
@@ -446,7 +282,7 @@ impl With {
 }
 
 /// Where the rows go, and which of their columns.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Sink {
     /// The database or file.
     pub target: SinkTarget,
@@ -457,7 +293,7 @@ pub struct Sink {
 }
 
 /// A database or file that takes rows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum SinkTarget {
     /// A SQLite file.
     Sqlite(SqliteSink),
@@ -482,130 +318,6 @@ impl SinkTarget {
             SinkTarget::Postgres(_) => None,
         }
     }
-}
-
-/// What becomes of the rows that a target holds already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// They stay.
-    Append,
-    /// They go, at the moment at which the new ones are there.
-    Replace,
-    /// Those with the key of a new one take its cells; the others stay.
-    Upsert,
-}
-
-/// A table in a SQLite file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SqliteSink {
-    /// The file.
-    pub path: Spanned<PathBuf>,
-    /// The table.
-    pub table: Spanned<String>,
-    /// What becomes of its rows; `append` by default.
-    pub mode: Mode,
-    /// The columns by which mode upsert recognises a row.
-    pub keys: Vec<Spanned<String>>,
-    /// The secret that is the key of the journal's digests, instead of one that the file keeps.
-    pub identity_key: Option<Spanned<SecretName>>,
-    /// Whether a run without a single row may take the rows away that are there.
-    pub replace_with_nothing: bool,
-    /// Whether what hangs on the table may change other tables: foreign keys, triggers, rules.
-    pub side_effects: bool,
-}
-
-/// A table in a PostgreSQL database. TLS is always verified, chain and host name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PostgresSink {
-    /// The server's name, which its certificate must bear.
-    pub host: Spanned<String>,
-    /// Its port.
-    pub port: u16,
-    /// The database.
-    pub database: Spanned<String>,
-    /// The user.
-    pub user: Spanned<String>,
-    /// The secret that holds the user's password.
-    pub password: Spanned<SecretName>,
-    /// Certificates to trust besides the built-in ones, as a PEM file.
-    pub ca: Option<Spanned<PathBuf>>,
-    /// The table.
-    pub table: Spanned<String>,
-    /// What becomes of its rows; `append` by default.
-    pub mode: Mode,
-    /// The columns by which mode upsert recognises a row.
-    pub keys: Vec<Spanned<String>>,
-    /// Whether a run without a single row may take the rows away that are there.
-    pub replace_with_nothing: bool,
-    /// Whether what hangs on the table may change other tables: foreign keys, triggers, rules.
-    pub side_effects: bool,
-    /// The schema in which the journal of runs is kept.
-    pub journal: String,
-    /// The secret that is the key of the journal's digests, instead of one that the database keeps.
-    pub identity_key: Option<Spanned<SecretName>>,
-    /// Connections that load at the same time; none is as many as are good.
-    pub connections: Option<usize>,
-    /// Whether the rows come in the source's order, over one connection.
-    pub ordered: bool,
-    /// How long connecting may take.
-    pub connect_timeout: Duration,
-    /// How long a server that is gone is waited for.
-    pub retry_for: Duration,
-}
-
-/// A CSV file to write.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CsvSink {
-    /// The file.
-    pub path: Spanned<PathBuf>,
-    /// What becomes of its rows; `replace` by default.
-    pub mode: Mode,
-    /// Whether a run without a single row may take the rows away that are there.
-    pub replace_with_nothing: bool,
-    /// Whether the first record names the columns.
-    pub header: bool,
-    /// The byte between fields.
-    pub delimiter: u8,
-    /// Whether text that a spreadsheet would take for a formula gets a `'` in front.
-    pub escape_formulas: bool,
-}
-
-/// A file of JSON objects to write, one a line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JsonlSink {
-    /// The file.
-    pub path: Spanned<PathBuf>,
-    /// What becomes of its rows; `replace` by default.
-    pub mode: Mode,
-    /// Whether a run without a single row may take the rows away that are there.
-    pub replace_with_nothing: bool,
-}
-
-/// A Parquet file to write; what is there is replaced.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ParquetSink {
-    /// The file.
-    pub path: Spanned<PathBuf>,
-    /// Whether a run without a single row may take the rows away that are there.
-    pub replace_with_nothing: bool,
-    /// How its pages are compressed.
-    pub compression: Compression,
-}
-
-/// How a Parquet file's pages are compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Compression {
-    /// By zstd.
-    #[default]
-    Zstd,
-    /// By Snappy.
-    Snappy,
-    /// By gzip.
-    Gzip,
-    /// By LZ4, without frames.
-    Lz4,
-    /// Not at all.
-    None,
 }
 
 /// What is done with rejected rows.

@@ -77,7 +77,7 @@ pub fn write(
         text: text.to_owned(),
         done: vec![false; pins.len()],
     };
-    let mut meant = value(&root);
+    let mut meant = root.to_json();
     // From the last to the first, so that the places of those to come hold.
     let mut order: Vec<usize> = (0..pins.len()).collect();
     order.sort_by_key(|i| std::cmp::Reverse(pins.get(*i).map(|(p, _)| p.index)));
@@ -99,7 +99,7 @@ pub fn write(
             *slot = json!({ "file": file, "sha256": digest });
         }
         let found = yaml::parse(&candidate);
-        let same = found.root.is_some_and(|root| value(&root) == wanted);
+        let same = found.root.is_some_and(|root| root.to_json() == wanted);
         if same && found.problems.is_empty() {
             written.text = candidate;
             meant = wanted;
@@ -109,21 +109,6 @@ pub fn write(
         }
     }
     Ok(written)
-}
-
-/// What a text means, without its places.
-fn value(node: &Node) -> Value {
-    match &node.kind {
-        Kind::Broken | Kind::Null => Value::Null,
-        Kind::Bool(value) => Value::Bool(*value),
-        Kind::Number(number) => Value::Number(number.clone()),
-        Kind::Text(text) => Value::String(text.clone()),
-        Kind::List(items) => items.iter().map(value).collect(),
-        Kind::Map(entries) => entries
-            .iter()
-            .map(|e| (e.key.value.clone(), value(&e.value)))
-            .collect(),
-    }
 }
 
 /// Where a step names its plugin, and under which key.

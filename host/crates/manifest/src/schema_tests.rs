@@ -1,123 +1,115 @@
-//! Holds the schema to what `load` reads, and the published file to the schema.
+//! Holds the published schema and the manual's tables to the declarations, and these to themselves.
 
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use glovebox_core::Limits;
 use serde_json::Value;
 
-use super::json_schema;
-use crate::block::Shape;
-use crate::load;
-use crate::yaml::{self, Kind, Node};
+use super::{Schema, json_schema, key_tables};
+use crate::declare::{Section, stand_in};
+use crate::load::limits::LimitKeys;
+use crate::yaml;
 
-fn published() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs/manifest.schema.json")
+fn docs(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../docs")
+        .join(file)
+}
+
+/// A file is to have this text; with `GLOVEBOX_BLESS` it gets it.
+fn published(file: &str, fresh: &str) {
+    let path = docs(file);
+    if std::env::var_os("GLOVEBOX_BLESS").is_some() {
+        std::fs::write(&path, fresh).unwrap();
+    }
+    let there = std::fs::read_to_string(&path).unwrap();
+    assert!(
+        there == fresh,
+        "docs/{file} is out of date; write it anew with GLOVEBOX_BLESS=1"
+    );
 }
 
 #[test]
 fn the_published_schema_is_this_one() {
     let fresh = serde_json::to_string_pretty(&json_schema()).unwrap() + "\n";
-    if std::env::var_os("GLOVEBOX_BLESS").is_some() {
-        std::fs::write(published(), &fresh).unwrap();
-    }
-    let there = std::fs::read_to_string(published()).unwrap();
-    assert!(
-        there == fresh,
-        "docs/manifest.schema.json is out of date; write it anew with GLOVEBOX_BLESS=1"
-    );
+    published("manifest.schema.json", &fresh);
 }
 
+/// Between these two lines of the manual stands the table of a block's keys.
+const BEGIN: &str = "<!-- the keys of ";
+const END: &str = "<!-- end of the keys -->";
+
 #[test]
-fn every_key_that_is_read_is_in_the_schema_and_no_other() {
-    let schema = json_schema();
-    let shapes: [(&str, &Shape); 23] = [
-        ("Manifest", &load::MANIFEST),
-        ("Source", &load::SOURCE),
-        ("CsvSource", &load::CSV_SOURCE),
-        ("JsonlSource", &load::JSONL_SOURCE),
-        ("ParquetSource", &load::PARQUET_SOURCE),
-        ("PostgresSource", &load::POSTGRES_SOURCE),
-        ("Column", &load::COLUMN),
-        ("Release", &load::RELEASE),
-        ("Formats", &load::FORMATS),
-        ("FileStore", &load::FILES),
-        ("KeyFile", &load::TRUSTED_KEY),
-        ("Step", &load::STEP),
-        ("PluginFile", &load::PLUGIN),
-        ("Limits", &load::LIMITS),
-        ("Sink", &load::SINK),
-        ("SqliteSink", &load::SQLITE),
-        ("PostgresSink", &load::POSTGRES),
-        ("Password", &load::PASSWORD),
-        ("IdentityKey", &load::IDENTITY_KEY),
-        ("Tls", &load::TLS),
-        ("CsvSink", &load::CSV_SINK),
-        ("JsonlSink", &load::JSONL_SINK),
-        ("ParquetSink", &load::PARQUET_SINK),
-    ];
-    let mut seen = BTreeSet::from(["Rejects"]);
-    for (name, shape) in shapes.into_iter().chain([("Rejects", &load::REJECTS)]) {
-        seen.insert(name);
-        let block = match name {
-            "Manifest" => &schema,
-            _ => &schema["$defs"][name],
+fn the_manuals_tables_are_the_declared_keys() {
+    let mut tables = key_tables();
+    let manual = std::fs::read_to_string(docs("manifest.md")).unwrap();
+    let mut fresh = String::new();
+    let mut rest = manual.as_str();
+    while let Some((before, behind)) = rest.split_once(BEGIN) {
+        let (name, behind) = behind.split_once(" -->").unwrap();
+        let (_, behind) = behind.split_once(END).unwrap();
+        let Some(table) = tables.remove(name) else {
+            panic!("no block is called {name}, or it has two tables");
         };
-        let written: BTreeSet<&str> = block["properties"]
-            .as_object()
-            .unwrap()
-            .keys()
-            .map(String::as_str)
-            .collect();
-        let read: BTreeSet<&str> = shape.keys.iter().copied().collect();
-        assert_eq!(written, read, "{name}");
-        assert_eq!(block["additionalProperties"], Value::Bool(false), "{name}");
+        fresh += &format!("{before}{BEGIN}{name} -->\n\n{table}\n{END}");
+        rest = behind;
     }
-    for (name, block) in schema["$defs"].as_object().unwrap() {
-        let is_block = block.get("properties").is_some();
-        assert!(
-            !is_block || seen.contains(name.as_str()),
-            "{name} is not compared"
-        );
-    }
+    fresh += rest;
+    published("manifest.md", &fresh);
+    // Of blocks with a key or two the text says it all.
+    let left: Vec<&str> = tables.keys().copied().collect();
+    let told = [
+        "FileStore",
+        "IdentityKey",
+        "KeyFile",
+        "Password",
+        "PluginFile",
+        "Tls",
+    ];
+    assert_eq!(left, told, "blocks without a table");
 }
 
 #[test]
-fn no_key_may_be_null() {
-    fn walk(value: &Value) {
-        match value {
-            Value::Object(object) => {
-                assert_ne!(object.get("type"), Some(&Value::from("null")));
-                object.values().for_each(walk);
-            }
-            Value::Array(items) => {
-                assert!(!items.contains(&Value::from("null")));
-                items.iter().for_each(walk);
-            }
-            _ => {}
-        }
+fn every_default_is_a_value_that_may_be_written() {
+    let mut schema = Schema::default();
+    schema.whole();
+    let fields = schema.sections.values().flatten();
+    let with_default = fields.filter_map(|f| Some((f, f.default?)));
+    let mut read = 0;
+    for (field, default) in with_default {
+        let problems = field.kind.problems(default);
+        assert!(problems.is_empty(), "{}: {problems:?}", field.key);
+        read += 1;
     }
-    walk(&json_schema());
+    assert!(read > 40, "{read}");
 }
 
-fn json(node: &Node) -> Value {
-    match &node.kind {
-        Kind::Broken | Kind::Null => Value::Null,
-        Kind::Bool(b) => Value::Bool(*b),
-        Kind::Number(n) => Value::Number(n.clone()),
-        Kind::Text(t) => Value::String(t.clone()),
-        Kind::List(items) => items.iter().map(json).collect(),
-        Kind::Map(entries) => entries
-            .iter()
-            .map(|e| (e.key.value.clone(), json(&e.value)))
-            .collect(),
-    }
+#[test]
+fn the_limits_that_are_told_are_those_that_hold() {
+    let fields = LimitKeys::fields();
+    let lines = fields
+        .iter()
+        .map(|f| format!("{}: {}\n", f.key, f.default.unwrap()));
+    let node = stand_in(&lines.collect::<String>(), &(0..0)).unwrap();
+    let mut reader = crate::block::Reader::new("", Path::new(""));
+    let told = LimitKeys::read(&mut reader, &node, 0..0).unwrap();
+    let nothing = Limits {
+        memory: 0,
+        time: Default::default(),
+        returned: 0,
+        findings: 0,
+        table_elements: 0,
+        instances: 0,
+        lost_time: Default::default(),
+    };
+    assert_eq!(told.over(&nothing), Limits::default());
 }
 
 #[test]
 fn the_samples_satisfy_the_schema_and_slips_do_not() {
     let schema = json_schema();
     let sales = include_str!("../../../../data/sales.yaml");
-    let good = json(&yaml::parse(sales).root.unwrap());
+    let good = yaml::parse(sales).root.unwrap().to_json();
     assert_eq!(fits(&good, &schema, &schema), Ok(()));
 
     for (pointer, value) in [

@@ -1,17 +1,14 @@
-//! Reads single values of a manifest: texts, numbers, quantities, paths, names.
+//! Reads texts, lists, paths and names: what single values of a manifest are made of.
 //!
-//! Owns the sentences about kinds, units and bounds; refuses to repeat what may be a secret.
+//! Owns the sentences about them; refuses to repeat what may be a secret.
 
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use glovebox_core::SecretName;
 
 use super::block::{Reader, short};
 use super::diagnostic::Diagnostic;
-use super::model::{Span, Spanned};
-use super::units::{self, show_duration, show_size};
+use super::model::Spanned;
 use super::yaml::{Entry, Kind, Node};
 
 impl Reader<'_> {
@@ -62,195 +59,6 @@ impl Reader<'_> {
                 None
             }
         }
-    }
-
-    /// True or false.
-    pub(crate) fn boolean(&mut self, node: &Node, key: &str) -> Option<Spanned<bool>> {
-        match node.kind {
-            Kind::Bool(value) => Some(Spanned::new(value, node.span.clone())),
-            _ => {
-                self.wrong_kind(
-                    node,
-                    &format!("`{key}`"),
-                    "true or false",
-                    &format!("{key}: true"),
-                );
-                None
-            }
-        }
-    }
-
-    /// A whole number within bounds.
-    pub(crate) fn whole(
-        &mut self,
-        node: &Node,
-        key: &str,
-        bounds: RangeInclusive<u64>,
-    ) -> Option<u64> {
-        let (low, high) = (*bounds.start(), *bounds.end());
-        let number = match &node.kind {
-            Kind::Number(number) => number.as_u64(),
-            _ => {
-                self.wrong_kind(
-                    node,
-                    &format!("`{key}`"),
-                    "a whole number",
-                    &format!("{key}: {}", high.min(low.max(100))),
-                );
-                return None;
-            }
-        };
-        let value = number.filter(|n| bounds.contains(n));
-        if value.is_none() {
-            self.out_of_bounds(&node.span, key, &low.to_string(), &high.to_string());
-        }
-        value
-    }
-
-    fn out_of_bounds(&mut self, span: &Span, key: &str, low: &str, high: &str) {
-        self.say(
-            Diagnostic::error(span.clone(), format!("`{key}` is out of bounds"))
-                .help(format!("write a value from {low} to {high}")),
-        );
-    }
-
-    /// A size within bounds, in bytes.
-    pub(crate) fn size(
-        &mut self,
-        node: &Node,
-        key: &str,
-        bounds: RangeInclusive<u64>,
-    ) -> Option<usize> {
-        let bytes = self.unit(node, key, units::size, units::SIZE_HELP)?;
-        if bounds.contains(&bytes) {
-            return usize::try_from(bytes).ok();
-        }
-        self.out_of_bounds(
-            &node.span,
-            key,
-            &show_size(*bounds.start()),
-            &show_size(*bounds.end()),
-        );
-        None
-    }
-
-    /// A duration within bounds.
-    pub(crate) fn duration(
-        &mut self,
-        node: &Node,
-        key: &str,
-        bounds: RangeInclusive<Duration>,
-    ) -> Option<Duration> {
-        let time = self.unit(node, key, units::duration, units::TIME_HELP)?;
-        if bounds.contains(&time) {
-            return Some(time);
-        }
-        self.out_of_bounds(
-            &node.span,
-            key,
-            &show_duration(*bounds.start()),
-            &show_duration(*bounds.end()),
-        );
-        None
-    }
-
-    fn unit<T>(
-        &mut self,
-        node: &Node,
-        key: &str,
-        parse: fn(&str) -> Option<T>,
-        help: &str,
-    ) -> Option<T> {
-        let value = match &node.kind {
-            Kind::Broken => return None,
-            Kind::Text(text) => parse(text),
-            _ => None,
-        };
-        if value.is_none() {
-            let label = match &node.kind {
-                Kind::Number(_) => "the unit is missing",
-                _ => "",
-            };
-            self.say(
-                Diagnostic::error(
-                    self.first_line(&node.span),
-                    format!("`{key}` is not a quantity with a unit"),
-                )
-                .label(label)
-                .help(help),
-            );
-        }
-        value
-    }
-
-    /// One byte, such as a delimiter.
-    pub(crate) fn byte(&mut self, node: &Node, key: &str, example: &str) -> Option<u8> {
-        let text = self.any_text(node, key, example)?;
-        match text.value.as_bytes() {
-            [byte]
-                if byte.is_ascii()
-                    && !matches!(byte, b'\n' | b'\r' | 0)
-                    && !byte.is_ascii_alphanumeric() =>
-            {
-                Some(*byte)
-            }
-            _ => {
-                let help = if text.value == "\\t" || text.value == "tab" {
-                    format!("in YAML a tab is \"\\t\", in double quotes: {key}: \"\\t\"")
-                } else {
-                    format!(
-                        "write a single ASCII sign that is no letter, digit or line break: {example}"
-                    )
-                };
-                self.say(
-                    Diagnostic::error(text.span, format!("`{key}` has to be one sign")).help(help),
-                );
-                None
-            }
-        }
-    }
-
-    /// What stands between fields: a sign, or a few.
-    pub(crate) fn delimiter(&mut self, node: &Node) -> Option<String> {
-        const LONGEST: usize = 16;
-        let example = "delimiter: \";\"";
-        let text = self.any_text(node, "delimiter", example)?;
-        let usable = |c: char| !c.is_alphanumeric() && (c == '\t' || !c.is_control());
-        let named = matches!(text.as_str(), "\\t" | "tab");
-        if !named && (1..=LONGEST).contains(&text.len()) && text.chars().all(usable) {
-            return Some(text.value);
-        }
-        let help = match named {
-            true => "in YAML a tab is \"\\t\", in double quotes: delimiter: \"\\t\"".to_owned(),
-            false => format!(
-                "write a sign, or a few (16 bytes at the most), none of them a letter, digit or line break: {example}"
-            ),
-        };
-        self.say(Diagnostic::error(text.span, "`delimiter` has to be a sign, or a few").help(help));
-        None
-    }
-
-    /// One of some words.
-    pub(crate) fn choice<T: Copy>(
-        &mut self,
-        node: &Node,
-        key: &str,
-        words: &[(&str, T)],
-    ) -> Option<T> {
-        let first = words.first().map_or("", |(word, _)| word);
-        let text = self.text(node, key, &format!("{key}: {first}"))?;
-        let found = words.iter().find(|(word, _)| *word == text.as_str());
-        if found.is_none() {
-            let all: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-            self.say(
-                Diagnostic::error(
-                    text.span.clone(),
-                    format!("unknown `{key}`: `{}`", short(&text)),
-                )
-                .help(format!("write one of: {}", all.join(", "))),
-            );
-        }
-        found.map(|(_, value)| *value)
     }
 
     /// A list's items.

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
-use serde_json::Number;
+use serde_json::{Number, Value};
 
 use super::diagnostic::Diagnostic;
 use super::model::{Span, Spanned};
@@ -57,6 +57,21 @@ impl Node {
             Kind::Text(_) => "text",
             Kind::List(_) => "a list",
             Kind::Map(_) => "a block of keys",
+        }
+    }
+
+    /// What it means, without its places.
+    pub(crate) fn to_json(&self) -> Value {
+        match &self.kind {
+            Kind::Broken | Kind::Null => Value::Null,
+            Kind::Bool(value) => Value::Bool(*value),
+            Kind::Number(number) => Value::Number(number.clone()),
+            Kind::Text(text) => Value::String(text.clone()),
+            Kind::List(items) => items.iter().map(Node::to_json).collect(),
+            Kind::Map(entries) => entries
+                .iter()
+                .map(|e| (e.key.value.clone(), e.value.to_json()))
+                .collect(),
         }
     }
 }

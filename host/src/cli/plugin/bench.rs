@@ -4,13 +4,13 @@
 
 use std::io::IsTerminal;
 
+use glovebox_conformance::pace;
+use glovebox_conformance::specimen::{self, Wanted};
 use glovebox_sandbox::GuestOutput;
 use serde_json::json;
 
 use super::super::Exit;
 use super::subject::{self, Subject};
-use glovebox_conformance::pace;
-use glovebox_conformance::specimen::{self, Wanted};
 
 /// Characters of the widest bar.
 const WIDTH: usize = 40;

@@ -4,13 +4,13 @@
 
 use std::time::Duration;
 
+use glovebox_conformance::fault;
+use glovebox_conformance::specimen::{self, NoSetting, Setting, Wanted};
 use glovebox_core::{Limits, PluginError};
 use glovebox_sandbox::{GuestOutput, Watched, Workbench};
 
 use super::super::Exit;
 use crate::compose;
-use glovebox_conformance::fault;
-use glovebox_conformance::specimen::{self, NoSetting, Setting, Wanted};
 
 /// What bounds the plugin here, as `limits:` does in a manifest.
 #[derive(Debug, Clone, clap::Args)]

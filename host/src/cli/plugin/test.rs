@@ -6,12 +6,12 @@ use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 
 use anyhow::Context;
+use glovebox_conformance::{case, case_file, fault};
 use glovebox_manifest::render;
 use glovebox_sandbox::GuestOutput;
 
 use super::super::Exit;
 use super::subject::{self, Subject};
-use glovebox_conformance::{case, case_file, fault};
 
 /// A file of cases larger than this is refused by the reader; no more of it is read.
 const LARGEST: u64 = 2 << 20;

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
 use base64::{alphabet, engine::DecodePaddingMode};
 use glovebox_core::Secret;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 use ring::aead::{CHACHA20_POLY1305, LessSafeKey, UnboundKey};
 use ring::hmac;
 use ring::signature::{Ed25519KeyPair, KeyPair};
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::jws::Verifier;
+use super::jws::PublicKey;
 
 /// As `glovebox secret set --generate` writes it, with or without padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -23,9 +24,11 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// A key that signs tokens, and those for cursors and ETags made of the same secret.
 pub(crate) struct Key {
-    pair: Ed25519KeyPair,
+    signing: EncodingKey,
+    /// The public half, in base64.
+    x: String,
     pub(crate) kid: String,
-    pub(crate) verifier: Verifier,
+    pub(crate) public: PublicKey,
     pub(crate) cursors: LessSafeKey,
     pub(crate) etags: hmac::Key,
 }
@@ -52,14 +55,17 @@ impl Key {
             .filter(|s| s.len() == 32)
             .ok_or(NotAKey)?;
         let pair = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| NotAKey)?;
-        let public = pair.public_key().as_ref().to_vec();
+        let public = pair.public_key().as_ref();
+        let x = URL_SAFE_NO_PAD.encode(public);
+        let public = PublicKey::new(Algorithm::EdDSA, DecodingKey::from_ed_der(public));
         let root = hmac::Key::new(hmac::HMAC_SHA256, seed);
         let sealed = hmac::sign(&root, b"glovebox cursor v1");
         let cursors = UnboundKey::new(&CHACHA20_POLY1305, sealed.as_ref()).map_err(|_| NotAKey)?;
         Ok(Key {
-            pair,
-            kid: thumbprint(&public),
-            verifier: Verifier::Ed25519(public),
+            signing: EncodingKey::from_ed_der(seed),
+            kid: thumbprint(&x),
+            x,
+            public: public.ok_or(NotAKey)?,
             cursors: LessSafeKey::new(cursors),
             etags: hmac::Key::new(
                 hmac::HMAC_SHA256,
@@ -68,13 +74,14 @@ impl Key {
         })
     }
 
-    /// A token of these claims.
-    pub(crate) fn sign(&self, claims: &Value) -> String {
-        let header = json!({ "alg": "EdDSA", "kid": self.kid, "typ": "at+jwt" });
-        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let message = format!("{}.{}", part(&header), part(claims));
-        let signature = self.pair.sign(message.as_bytes());
-        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
+    /// A token of these claims; none if they cannot be signed.
+    pub(crate) fn sign(&self, claims: &Value) -> Option<String> {
+        let header = Header {
+            kid: Some(self.kid.clone()),
+            typ: Some("at+jwt".into()),
+            ..Header::new(Algorithm::EdDSA)
+        };
+        jsonwebtoken::encode(&header, claims, &self.signing).ok()
     }
 
     /// The public half as a JSON Web Key (RFC 8037).
@@ -82,7 +89,7 @@ impl Key {
         json!({
             "kty": "OKP",
             "crv": "Ed25519",
-            "x": URL_SAFE_NO_PAD.encode(self.pair.public_key().as_ref()),
+            "x": self.x,
             "kid": self.kid,
             "alg": "EdDSA",
             "use": "sig",
@@ -91,8 +98,7 @@ impl Key {
 }
 
 /// RFC 7638 of an Ed25519 key.
-fn thumbprint(public: &[u8]) -> String {
-    let x = URL_SAFE_NO_PAD.encode(public);
+fn thumbprint(x: &str) -> String {
     let canonical = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#);
     URL_SAFE_NO_PAD.encode(Sha256::digest(canonical.as_bytes()))
 }

@@ -5,6 +5,7 @@
 mod issuers;
 mod jws;
 mod keys;
+mod provider;
 mod seen;
 #[cfg(test)]
 mod tests;
@@ -14,14 +15,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::config;
 pub(crate) use issuers::{External, Pace, Published, Remote};
-#[cfg(test)]
-use jws::Verifier;
 use jws::{Members, Unverified};
 pub(crate) use keys::Key;
 use seen::{Memory, Seen};
-
-use super::config;
 
 /// How far clocks may differ, in seconds.
 const LEEWAY: i64 = 30;
@@ -81,7 +79,7 @@ impl Tokens {
             "nbf": now,
             "exp": now + self.lifetime,
         });
-        Some(self.keys.first()?.sign(&claims))
+        self.keys.first()?.sign(&claims)
     }
 
     /// What a token says, if it is good now.
@@ -92,7 +90,7 @@ impl Tokens {
         let unverified = Unverified::parse(token)?;
         let ours = self.keys.iter().find(|k| k.kid == unverified.kid());
         if let Some(key) = ours {
-            let claims = unverified.verified_by(&key.verifier)?;
+            let claims = unverified.verified_by(&key.public)?;
             standard(&claims, &self.issuer, &self.audience, now)?;
             claims.text("jti")?;
             let seen = Seen {

@@ -1,134 +1,151 @@
-//! Reads columns: names, types, what is personal, and what is released.
+//! Columns: names, types, what is personal, and what is released.
 //!
 //! Refuses names that a database would cut, and types that it would have to guess.
 
 use std::borrow::Cow;
 
 use glovebox_core::{DataType, ReadFrom};
+use serde_json::{Value, json};
 
-use super::formats;
-use crate::block::{Block, Reader, Shape, short};
+use super::formats::FormatKeys;
+use crate::block::{Block, Reader, short};
+use crate::declare::{At, Section, section};
 use crate::diagnostic::Diagnostic;
-use crate::model::{Column, Date, Release, Span, Spanned};
+use crate::kinds::{Bool, Own, Text, Whole, nested};
+use crate::model::{Column, Date, Release, Spanned};
+use crate::schema::Schema;
 use crate::units::{self, NotAType, TYPES};
 use crate::yaml::{Entry, Kind, Node};
 
-pub(crate) const COLUMN: Shape = Shape {
-    what: "a column",
-    keys: &["type", "personal", "release", "from", "formats"],
-    hints: &[
-        (
-            "required",
-            "that is a validator's work: add a step with `validate: required` and `reads: [COLUMN]`",
-        ),
-        (
-            "nullable",
-            "any column may be null; to forbid it add a step with `validate: required`",
-        ),
-        (
-            "format",
-            "write `formats:`, like formats: { date: \"%d.%m.%Y\" }",
-        ),
-        ("pii", "write `personal: true`"),
-        ("sensitive", "write `personal: true`"),
-        (
-            "mask",
-            "add a step with `mask: PLUGIN` and `masks: [COLUMN]`",
-        ),
-        (
-            "name",
-            "the name stands before the colon: price: { type: float64 }",
-        ),
-    ],
-    example: "price: { type: float64 }",
-};
+section! {
+    /// A column that enters, or that a transformer adds.
+    struct ColumnKeys("Column"): "a column", "price: { type: float64 }" {
+        /// What its cells are.
+        data_type = "type": Option<Spanned<DataType>> => asked, TYPE, "type: text";
+        /// Whether it holds personal data. Such a column does not reach a sink [before a masker has
+        /// had it](#personal-data). A column added by a step that reads personal ones has to say.
+        personal: Option<Spanned<bool>> => open "false", Bool;
+        /// Lets a personal column out [unmasked, signed](#personal-data).
+        release: Option<Spanned<Release>> => optional, nested::<ReleaseKeys>();
+        /// Where the source has it: another name, or in a CSV file its position, counted from 1.
+        /// `price: { type: float64, from: "Unit price (€)" }`, `note: { type: text, from: 7 }` for a
+        /// name that is blank or there twice. In JSON a path, as `from: user.mail` and `from:
+        /// items.0.price`: keys with dots between them, a place in a list counted from 0; a dot in a
+        /// key is `\.`, a backslash `\\`. Without `from` the name is a key as it is, with its dots.
+        /// Not for Parquet and PostgreSQL. No two columns are read from one.
+        from: Option<Spanned<ReadFrom>> => optional "its name", FROM, "from: \"Unit price\"";
+        /// [How its text is spelled](#formats), key by key, where that is otherwise than the source
+        /// says; for columns of CSV files and JSON.
+        formats: Option<FormatKeys> => optional "the source's", nested::<FormatKeys>();
+    }
+    hints {
+        "required" => "that is a validator's work: add a step with `validate: required` and `reads: [COLUMN]`",
+        "nullable" => "any column may be null; to forbid it add a step with `validate: required`",
+        "format" => "write `formats:`, like formats: { date: \"%d.%m.%Y\" }",
+        "pii" => "write `personal: true`",
+        "sensitive" => "write `personal: true`",
+        "mask" => "add a step with `mask: PLUGIN` and `masks: [COLUMN]`",
+        "name" => "the name stands before the colon: price: { type: float64 }",
+    }
+}
 
-pub(crate) const RELEASE: Shape = Shape {
-    what: "a release",
-    keys: &["reason", "owner", "until"],
-    hints: &[("by", "write `owner:`"), ("expires", "write `until:`")],
-    example: "release: { reason: contract 17, owner: data-protection@example.org, until: 2027-01-31 }",
-};
+section! {
+    /// A personal column's way out without a mask.
+    struct ReleaseKeys("Release"): "a release",
+        "release: { reason: contract 17, owner: data-protection@example.org, until: 2027-01-31 }"
+    {
+        /// Why it may leave.
+        reason: Option<Spanned<String>> => asked, Text, "reason: why it may leave unmasked";
+        /// Who answers for it.
+        owner: Option<Spanned<String>> => asked, Text, "owner: who answers for it";
+        /// The last day on which it may; after it the manifest is refused.
+        until: Option<Spanned<Date>> => asked, UNTIL, "until: 2027-01-31";
+    }
+    hints {
+        "by" => "write `owner:`",
+        "expires" => "write `until:`",
+    }
+    settle Release: release;
+}
 
 /// The longest name that PostgreSQL keeps whole.
-pub(crate) const LONGEST_NAME: usize = 63;
+pub(super) const LONGEST_NAME: usize = 63;
 
-/// The manifest's `columns:`, and whether all their names could be read.
-pub(super) fn declared(reader: &mut Reader<'_>, block: &Block<'_>) -> (Vec<Column>, bool) {
-    let example = "columns: { price: { type: float64 } }";
-    let Some((node, head)) = reader.need(block, "columns", example) else {
-        return (Vec::new(), false);
-    };
-    let Some(entries) = reader.map(node, "columns", example) else {
-        return (Vec::new(), false);
-    };
-    if entries.is_empty() {
-        reader.say(
-            Diagnostic::error(head, "`columns` declares no column, so nothing may enter")
-                .help(format!("declare what may enter, like {}", COLUMN.example)),
-        );
-        return (Vec::new(), false);
-    }
-    (columns(reader, entries), true)
+/// The manifest's `columns:`.
+pub(super) const COLUMNS: Own<Vec<Column>> = Own {
+    read: |reader, at| {
+        let entries = reader.map(at.node, at.key, &at.example)?;
+        if entries.is_empty() {
+            let problem = "`columns` declares no column, so nothing may enter";
+            reader.say(Diagnostic::error(at.head.clone(), problem).help(format!(
+                "declare what may enter, like {}",
+                ColumnKeys::EXAMPLE
+            )));
+            return None;
+        }
+        Some(Spanned::new(columns(reader, entries), at.head.clone()))
+    },
+    words: "block of columns",
+    schema: |schema| {
+        let mut columns = columns_schema(schema);
+        if let Some(columns) = columns.as_object_mut() {
+            columns.insert("minProperties".into(), 1.into());
+        }
+        columns
+    },
+};
+
+/// Columns that are added to those that are there.
+pub(super) const ADDED: Own<Vec<Column>> = Own {
+    read: |reader, at| {
+        let entries = reader.map(at.node, at.key, &at.example)?;
+        Some(Spanned::new(columns(reader, entries), at.head.clone()))
+    },
+    words: "block of columns",
+    schema: columns_schema,
+};
+
+fn columns_schema(schema: &mut Schema) -> Value {
+    json!({ "type": "object", "additionalProperties": schema.section::<ColumnKeys>() })
 }
 
 /// A block of columns. A column that is wrong keeps its name, so that uses of it are not reported
 /// as well.
-pub(super) fn columns(reader: &mut Reader<'_>, entries: &[Entry]) -> Vec<Column> {
+fn columns(reader: &mut Reader<'_>, entries: &[Entry]) -> Vec<Column> {
     entries.iter().map(|entry| column(reader, entry)).collect()
 }
 
 fn column(reader: &mut Reader<'_>, entry: &Entry) -> Column {
     let name = entry.key.clone();
     check_name(reader, &name);
-    let mut column = Column {
-        data_type: Spanned::new(DataType::Text, name.span.clone()),
-        name,
-        personal: None,
-        release: None,
-        from: None,
-        formats: None,
-    };
     if let Kind::Text(text) = &entry.value.kind {
         // `price: float64`: the type is right, only its place is not.
         let wanted = match units::data_type(text) {
             Ok(_) => text.as_str(),
             Err(_) => "text",
         };
+        let span = entry.value.span.clone();
         reader.say(
-            Diagnostic::error(
-                entry.value.span.clone(),
-                "a column should be a block of keys",
-            )
-            .label("this is text")
-            .help(format!(
-                "write: {}: {{ type: {wanted} }}",
-                short(&column.name.value)
-            )),
+            Diagnostic::error(span, "a column should be a block of keys")
+                .label("this is text")
+                .help(format!(
+                    "write: {}: {{ type: {wanted} }}",
+                    short(&name.value)
+                )),
         );
-        return column;
+        return Column::new(name, None);
     }
     let value = rejoined(reader, &entry.value);
-    let Some(block) = reader.block(&value, column.name.span.clone(), &COLUMN) else {
-        return column;
-    };
-    let found = reader.need(&block, "type", "type: text");
-    if let Some(data_type) = found.and_then(|(node, _)| data_type(reader, node)) {
-        column.data_type = data_type;
+    match ColumnKeys::read(reader, &value, name.span.clone()) {
+        None => Column::new(name, None),
+        Some(keys) => Column {
+            personal: keys.personal,
+            release: keys.release,
+            from: keys.from,
+            formats: keys.formats.map(Box::new),
+            ..Column::new(name, keys.data_type)
+        },
     }
-    if let Some((node, _)) = block.get("personal") {
-        column.personal = reader.boolean(node, "personal");
-    }
-    if let Some((node, head)) = block.get("release") {
-        column.release = release(reader, node, head);
-    }
-    if let Some((node, _)) = block.get("from") {
-        column.from = from(reader, node);
-    }
-    if let Some((node, head)) = block.get("formats") {
-        column.formats = formats::keys(reader, node, head).map(Box::new);
-    }
-    column
 }
 
 /// The column with its `decimal(12,2)` in one piece. Within braces YAML takes the comma for the end
@@ -165,19 +182,30 @@ fn rejoined<'n>(reader: &mut Reader<'_>, node: &'n Node) -> Cow<'n, Node> {
     })
 }
 
-/// The most columns that a file may be asked for by position.
+/// The last column that a file may be asked for by position.
 const LAST_POSITION: u64 = 1 << 20;
 /// The longest name in a source.
 const LONGEST_SOURCE_NAME: usize = 4096;
 
 /// Another name, or a position.
-fn from(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<ReadFrom>> {
-    if matches!(node.kind, Kind::Number(_)) {
-        let position = reader.whole(node, "from", 1..=LAST_POSITION)?;
-        let position = ReadFrom::Position(usize::try_from(position).ok()?);
-        return Some(Spanned::new(position, node.span.clone()));
+const FROM: Own<ReadFrom> = Own {
+    read: from,
+    words: "text or number",
+    schema: |_| {
+        json!({ "anyOf": [
+            { "type": "string", "minLength": 1, "maxLength": LONGEST_SOURCE_NAME },
+            { "type": "integer", "minimum": 1, "maximum": LAST_POSITION },
+        ]})
+    },
+};
+
+fn from(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<ReadFrom>> {
+    if matches!(at.node.kind, Kind::Number(_)) {
+        let position = crate::declare::Kind::read(&Whole(1..=LAST_POSITION), reader, at)?;
+        let at = usize::try_from(position.value).ok()?;
+        return Some(Spanned::new(ReadFrom::Position(at), position.span));
     }
-    let name = reader.any_text(node, "from", "from: \"Unit price\"")?;
+    let name = reader.any_text(at.node, at.key, &at.example)?;
     let problem = if name.value.is_empty() {
         "`from` is empty"
     } else if name.value.len() > LONGEST_SOURCE_NAME {
@@ -211,7 +239,25 @@ fn check_name(reader: &mut Reader<'_>, name: &Spanned<String>) {
     );
 }
 
-fn data_type(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<DataType>> {
+/// What a column's cells are.
+const TYPE: Own<DataType> = Own {
+    read: data_type,
+    words: "type",
+    schema: |schema| {
+        schema.define("Type", |_| {
+            // `decimal` is the last of them, and the only one with digits.
+            let names = TYPES.join("|");
+            json!({
+                "description": "The type of a column.",
+                "type": "string",
+                "pattern": format!(r"^(opaque|{names} *\( *[0-9]{{1,2}} *, *[0-9]{{1,2}} *\))$"),
+            })
+        })
+    },
+};
+
+fn data_type(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<DataType>> {
+    let node = at.node;
     let Kind::Text(text) = &node.kind else {
         reader.wrong_kind(node, "`type`", "the name of a type", "type: text");
         return None;
@@ -247,17 +293,8 @@ fn data_type(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<DataType>> 
     }
 }
 
-fn release(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<Spanned<Release>> {
-    let block = reader.block(node, head.clone(), &RELEASE)?;
-    let reason = reader
-        .need(&block, "reason", "reason: why it may leave unmasked")
-        .and_then(|(node, _)| reader.text(node, "reason", "reason: why it may leave unmasked"));
-    let owner = reader
-        .need(&block, "owner", "owner: who answers for it")
-        .and_then(|(node, _)| reader.text(node, "owner", "owner: who answers for it"));
-    let until = reader
-        .need(&block, "until", "until: 2027-01-31")
-        .and_then(|(node, _)| date(reader, node));
+fn release(keys: ReleaseKeys, _: &mut Reader<'_>, block: &Block<'_>) -> Option<Release> {
+    let head = &block.head;
     // What is missing has been said; that the column would reach the sink unmasked is no news.
     let somebody = || Spanned::new(String::new(), head.clone());
     let far = Date {
@@ -265,16 +302,21 @@ fn release(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<Spanned<R
         month: 12,
         day: 31,
     };
-    let release = Release {
-        reason: reason.unwrap_or_else(somebody),
-        owner: owner.unwrap_or_else(somebody),
-        until: until.unwrap_or(Spanned::new(far, head.clone())),
-    };
-    Some(Spanned::new(release, head))
+    Some(Release {
+        reason: keys.reason.unwrap_or_else(somebody),
+        owner: keys.owner.unwrap_or_else(somebody),
+        until: keys.until.unwrap_or(Spanned::new(far, head.clone())),
+    })
 }
 
-fn date(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<Date>> {
-    let text = reader.any_text(node, "until", "until: 2027-01-31")?;
+const UNTIL: Own<Date> = Own {
+    read: date,
+    words: "day",
+    schema: |_| json!({ "type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" }),
+};
+
+fn date(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<Date>> {
+    let text = reader.any_text(at.node, at.key, &at.example)?;
     let date = units::date(&text.value);
     if date.is_none() {
         reader.say(

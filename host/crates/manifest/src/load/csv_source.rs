@@ -1,156 +1,140 @@
-//! Reads how CSV files are to be read.
+//! The CSV source: which files, and how they are to be read.
 //!
 //! Refuses a dialect in which one sign has two meanings, and options that would have none.
 
-use std::ops::RangeInclusive;
+use serde_json::{Value, json};
 
-use super::formats::formats;
-use super::{files, optional};
-use crate::block::{Block, Reader, Shape, short};
+use super::files::Inputs;
+use super::formats::SourceFormats;
+use crate::block::{Block, Reader, short};
+use crate::declare::{At, Section, section, stand_in, words};
 use crate::diagnostic::Diagnostic;
-use crate::model::{
-    CsvSource, Input, LineEnd, Quotes, Ragged, Source, SourceFormats, Span, Spanned,
-};
+use crate::kinds::{Bool, Own, Sign, Size, Whole, is_named_tab, nested, tab_help, word};
+use crate::model::{FormatKeys, Input, Span, Spanned};
+use crate::schema::Schema;
 use crate::units;
-use crate::yaml::{Kind, Node};
+use crate::yaml::Kind;
 
-pub(crate) const CSV_SOURCE: Shape = Shape {
-    what: "the CSV source",
-    keys: &[
-        "path",
-        "encoding",
-        "skip",
-        "header",
-        "header-rows",
-        "delimiter",
-        "quote",
-        "quotes",
-        "escape",
-        "comment",
-        "line-end",
-        "trim",
-        "ragged",
-        "null",
-        "null-quoted",
-        "formats",
-        "max-field",
-        "max-record",
-    ],
-    hints: &[
-        ("file", "write `path:`"),
-        ("files", "write `path:`, with one path or a list of them"),
-        (
-            "compression",
-            "delete it: gzip and zstd are found by what the file holds",
-        ),
-        ("separator", "write `delimiter:`"),
-        ("sep", "write `delimiter:`"),
-        ("columns", "`columns:` stands beside `source:`, not in it"),
-        ("charset", "write `encoding:`"),
-        (
-            "skip-rows",
-            "write `skip:`, with the number of lines before the header",
-        ),
-        (
-            "skiprows",
-            "write `skip:`, with the number of lines before the header",
-        ),
-        ("newline", "write `line-end:`"),
-        ("terminator", "write `line-end:`"),
-        ("quoting", "write `quotes: lenient`, or `quote: none`"),
-    ],
-    example: "csv: { path: sales.csv }",
-};
+/// The most that a field or a record of text may be allowed to have.
+pub(super) const MOST_BYTES: u64 = 256 << 20;
 
-const MAX_FIELD: usize = 1 << 20;
-const MAX_RECORD: usize = 8 << 20;
-const SIZE_BOUNDS: RangeInclusive<u64> = 1..=256 << 20;
-const MOST_SKIPPED: u64 = 1_000_000;
-const MOST_HEADER_ROWS: u64 = 16;
+section! {
+    /// CSV files, plain or packed by gzip or zstd.
+    pub struct CsvSource("CsvSource"): "the CSV source", "csv: { path: sales.csv }" {
+        /// Which files.
+        paths = "path": Vec<Spanned<Input>> => needed, Inputs, "path: sales.csv";
+        /// Of the files, by a label of the [Encoding
+        /// Standard](https://encoding.spec.whatwg.org/#names-and-labels), such as `windows-1252`
+        /// (which `latin1` is, too), `iso-8859-15`, `utf-16le`, `shift_jis`. A cell with bytes that
+        /// are none of it rejects its row.
+        encoding: Option<String> => open "utf-8", ENCODING, "encoding: windows-1252";
+        /// Lines before the header, or before the first record, that are passed over whatever is in
+        /// them.
+        skip: u64 => default "0", Whole(0..=1_000_000u64);
+        /// Whether the first record names the columns; if not, they are taken by position, or where
+        /// [`from`](#columns) says, and a record has as many fields as most of the first 100 (within
+        /// 64 KiB) that have every declared column: others are `ragged`.
+        header: bool => default "true", Bool;
+        /// Records of the header; a column is called by all of them, with a space between: `Price
+        /// net`.
+        header_rows: usize => default "1", Whole(1..=16usize);
+        /// Between fields: signs that are no letters, digits or line breaks, such as `";"` or
+        /// `"||"`; a tab is `"\t"`, in double quotes.
+        delimiter: String => default "\",\"", DELIMITER, "delimiter: \";\"";
+        /// Around fields; another sign than `delimiter`. `none`: quotes are text like any other.
+        quote: Option<u8> => default "'\"'", QUOTE, "quote: \"'\", or quote: none";
+        /// What becomes of records whose quotes are wrong, [see below](#quotes): `lenient` reads
+        /// them all the same, and may take several rows for one.
+        quotes: Quotes => default "strict", word::<Quotes>();
+        /// Within quotes, makes text of a quote behind it, and of another one of itself: `"\\"`.
+        /// Doubled quotes are text anyway.
+        escape: Option<u8> => optional, Sign, r#"escape: "\\""#;
+        /// Lines that begin with it are no records.
+        comment: Option<u8> => optional, Sign, "comment: \"#\"";
+        /// What ends a record. With `any`, each of the three does; with another one, the others are
+        /// parts of cells.
+        line_end: LineEnd => default "any", word::<LineEnd>();
+        /// Whether spaces and tabs around fields are left out; those within quotes stay.
+        trim: bool => default "false", Bool;
+        /// What becomes of records with another number of fields than the header: `pad` makes null
+        /// of what is missing at the end, `cut` leaves out what is too much there. A delimiter that
+        /// was forgotten in the midst of a row then moves cells into other columns.
+        ragged: Ragged => default "reject", word::<Ragged>();
+        /// The cells that stand for null.
+        null: Vec<String> => default "[\"\"]", NULLS, "null: [\"\", NA]";
+        /// Whether they do so in quotes, too; `false`: `""` is an empty text.
+        null_quoted: bool => default "true", Bool;
+        /// [How dates, times, numbers and words are spelled](#formats), for all columns.
+        formats: SourceFormats => empty, nested::<FormatKeys>();
+        /// A longer field rejects its row.
+        max_field: usize => default "1MiB", Size(1..=MOST_BYTES);
+        /// A longer record is rejected without being held; at least `max-field`.
+        max_record: usize => default "8MiB", Size(1..=MOST_BYTES);
+    }
+    hints {
+        "file" => "write `path:`",
+        "files" => "write `path:`, with one path or a list of them",
+        "compression" => "delete it: gzip and zstd are found by what the file holds",
+        "separator" => "write `delimiter:`",
+        "sep" => "write `delimiter:`",
+        "columns" => "`columns:` stands beside `source:`, not in it",
+        "charset" => "write `encoding:`",
+        "skip-rows" => "write `skip:`, with the number of lines before the header",
+        "skiprows" => "write `skip:`, with the number of lines before the header",
+        "newline" => "write `line-end:`",
+        "terminator" => "write `line-end:`",
+        "quoting" => "write `quotes: lenient`, or `quote: none`",
+    }
+    settle CsvSource: settle;
+}
 
-/// `source: { csv: … }`.
-pub(super) fn csv_source(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<CsvSource> {
-    let block = reader.block(node, head, &CSV_SOURCE)?;
-    let paths = files::inputs(reader, &block, "path: sales.csv");
-    let encoding = optional(&block, "encoding", |node| encoding(reader, node));
-    let skip = optional(&block, "skip", |node| {
-        reader.whole(node, "skip", 0..=MOST_SKIPPED)
-    });
-    let header = optional(&block, "header", |node| reader.boolean(node, "header"));
-    let header_rows = optional(&block, "header-rows", |node| {
-        reader.whole(node, "header-rows", 1..=MOST_HEADER_ROWS)
-    });
-    let delimiter = optional(&block, "delimiter", |node| reader.delimiter(node));
-    let quote = optional(&block, "quote", |node| quote(reader, node));
-    let quotes = optional(&block, "quotes", |node| {
-        let words = [("strict", Quotes::Strict), ("lenient", Quotes::Lenient)];
-        reader.choice(node, "quotes", &words)
-    });
-    let escape = optional(&block, "escape", |node| {
-        reader.byte(node, "escape", r#"escape: "\\""#)
-    });
-    let comment = optional(&block, "comment", |node| {
-        reader.byte(node, "comment", "comment: \"#\"")
-    });
-    let line_end = optional(&block, "line-end", |node| {
-        let words = [
-            ("any", LineEnd::Any),
-            ("lf", LineEnd::Lf),
-            ("crlf", LineEnd::Crlf),
-            ("cr", LineEnd::Cr),
-        ];
-        reader.choice(node, "line-end", &words)
-    });
-    let trim = optional(&block, "trim", |node| reader.boolean(node, "trim"));
-    let ragged = optional(&block, "ragged", |node| {
-        let words = [
-            ("reject", Ragged::Reject),
-            ("pad", Ragged::Pad),
-            ("cut", Ragged::Cut),
-            ("both", Ragged::Both),
-        ];
-        reader.choice(node, "ragged", &words)
-    });
-    let null = optional(&block, "null", |node| nulls(reader, node));
-    let null_quoted = optional(&block, "null-quoted", |node| {
-        reader.boolean(node, "null-quoted")
-    });
-    let formats = formats(reader, &block);
-    let max_field = optional(&block, "max-field", |node| {
-        reader.size(node, "max-field", SIZE_BOUNDS)
-    });
-    let max_record = optional(&block, "max-record", |node| {
-        reader.size(node, "max-record", SIZE_BOUNDS)
-    });
+words! {
+    /// What becomes of CSV records whose quotes are wrong.
+    pub enum Quotes {
+        /// They are rejected.
+        Strict = "strict",
+        /// They are read all the same.
+        Lenient = "lenient",
+    }
+}
 
-    let csv = CsvSource {
-        paths: paths?,
-        encoding,
-        skip: skip.unwrap_or(0),
-        header: header.is_none_or(|h| h.value),
-        header_rows: header_rows
-            .and_then(|n| usize::try_from(n).ok())
-            .unwrap_or(1),
-        delimiter: delimiter.unwrap_or_else(|| ",".into()),
-        quote: quote.unwrap_or(Some(b'"')),
-        quotes: quotes.unwrap_or_default(),
-        escape,
-        comment,
-        line_end: line_end.unwrap_or_default(),
-        trim: trim.is_some_and(|t| t.value),
-        ragged: ragged.unwrap_or_default(),
-        null: null.unwrap_or_else(|| vec![String::new()]),
-        null_quoted: null_quoted.is_none_or(|n| n.value),
-        formats,
-        max_field: max_field.unwrap_or(MAX_FIELD),
-        max_record: max_record.unwrap_or(MAX_RECORD.max(max_field.unwrap_or(0))),
-    };
-    distinct_signs(reader, &block, &csv);
-    without_meaning(reader, &block, &csv);
+words! {
+    /// What ends a CSV record.
+    pub enum LineEnd {
+        /// `\n`, `\r\n` or `\r`.
+        Any = "any",
+        /// `\n`.
+        Lf = "lf",
+        /// `\r\n`.
+        Crlf = "crlf",
+        /// `\r`.
+        Cr = "cr",
+    }
+}
+
+words! {
+    /// What becomes of CSV records with too few or too many fields.
+    pub enum Ragged {
+        /// They are rejected.
+        Reject = "reject",
+        /// What is missing is null.
+        Pad = "pad",
+        /// What is too much is left out.
+        Cut = "cut",
+        /// Both.
+        Both = "both",
+    }
+}
+
+fn settle(mut csv: CsvSource, reader: &mut Reader<'_>, block: &Block<'_>) -> Option<CsvSource> {
+    if block.get("max-record").is_none() {
+        csv.max_record = csv.max_record.max(csv.max_field);
+    }
+    distinct_signs(reader, block, &csv);
+    without_meaning(reader, block, &csv);
     if csv.max_field > csv.max_record {
-        let span = block
-            .get("max-record")
-            .map_or(block.head, |(n, _)| n.span.clone());
+        let place = block.get("max-record");
+        let span = place.map_or(block.head.clone(), |(n, _)| n.span.clone());
         reader.say(
             Diagnostic::error(span, "`max-record` is less than `max-field`").help(format!(
                 "a record holds its fields: write at least max-record: {}",
@@ -159,6 +143,13 @@ pub(super) fn csv_source(reader: &mut Reader<'_>, node: &Node, head: Span) -> Op
         );
     }
     Some(csv)
+}
+
+/// Stands for a source that could not be read.
+pub(super) fn nothing(folder: &std::path::Path, span: &Span) -> Option<CsvSource> {
+    let text = "path: \"-\"";
+    let node = stand_in(text, span)?;
+    CsvSource::read(&mut Reader::new(text, folder), &node, span.clone())
 }
 
 /// Complains where a sign would have two meanings.
@@ -213,10 +204,16 @@ fn without_meaning(reader: &mut Reader<'_>, block: &Block<'_>, csv: &CsvSource) 
     }
 }
 
-fn encoding(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
-    let label = reader.text(node, "encoding", "encoding: windows-1252")?;
+const ENCODING: Own<String> = Own {
+    read: encoding,
+    words: "text",
+    schema: |_| json!({ "type": "string", "minLength": 1 }),
+};
+
+fn encoding(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>> {
+    let label = reader.text(at.node, at.key, &at.example)?;
     let known = encoding_rs::Encoding::for_label_no_replacement(label.value.as_bytes());
-    // Its decoder makes some character of any byte.
+    // The decoder of the second one makes some character of any byte.
     if known.is_none_or(|e| e == encoding_rs::X_USER_DEFINED) {
         reader.say(
             Diagnostic::error(
@@ -227,51 +224,55 @@ fn encoding(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
         );
         return None;
     }
-    Some(label.value)
+    Some(label)
 }
 
-/// The byte around fields, or none.
-fn quote(reader: &mut Reader<'_>, node: &Node) -> Option<Option<u8>> {
-    if matches!(&node.kind, Kind::Text(text) if text == "none") {
-        return Some(None);
+const DELIMITER: Own<String> = Own {
+    read: delimiter,
+    words: "one sign or a few",
+    schema: |_| json!({ "type": "string", "minLength": 1, "maxLength": LONGEST_DELIMITER }),
+};
+const LONGEST_DELIMITER: usize = 16;
+
+fn delimiter(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>> {
+    let text = reader.any_text(at.node, at.key, &at.example)?;
+    let usable = |c: char| !c.is_alphanumeric() && (c == '\t' || !c.is_control());
+    let named = is_named_tab(&text.value);
+    if !named && (1..=LONGEST_DELIMITER).contains(&text.len()) && text.chars().all(usable) {
+        return Some(text);
     }
-    reader
-        .byte(node, "quote", "quote: \"'\", or quote: none")
-        .map(Some)
+    let help = match named {
+        true => tab_help(at.key),
+        false => format!(
+            "write a sign, or a few (16 bytes at the most), none of them a letter, digit or line break: {}",
+            at.example
+        ),
+    };
+    reader.say(Diagnostic::error(text.span, "`delimiter` has to be a sign, or a few").help(help));
+    None
 }
 
-fn nulls(reader: &mut Reader<'_>, node: &Node) -> Option<Vec<String>> {
-    let example = "null: [\"\", NA]";
-    let items = reader.list(node, "null", example)?;
-    let mut nulls = Vec::with_capacity(items.len());
-    for item in items {
-        if let Some(text) = reader.any_text(item, "null", example) {
-            nulls.push(text.value);
+const QUOTE: Own<Option<u8>> = Own {
+    read: |reader, at| {
+        if matches!(&at.node.kind, Kind::Text(text) if text == "none") {
+            return Some(Spanned::new(None, at.node.span.clone()));
         }
-    }
-    Some(nulls)
-}
+        let sign = crate::declare::Kind::read(&Sign, reader, at)?;
+        Some(Spanned::new(Some(sign.value), sign.span))
+    },
+    words: "one sign or `none`",
+    schema: |_| json!({ "type": "string", "pattern": format!("^({}|none)$", Sign::PATTERN) }),
+};
 
-/// Stands for a source that could not be read.
-pub(super) fn nothing(span: Span) -> Source {
-    Source::Csv(CsvSource {
-        paths: vec![Spanned::new(Input::Stdin, span)],
-        encoding: None,
-        skip: 0,
-        header: true,
-        header_rows: 1,
-        delimiter: ",".into(),
-        quote: Some(b'"'),
-        quotes: Quotes::Strict,
-        escape: None,
-        comment: None,
-        line_end: LineEnd::Any,
-        trim: false,
-        ragged: Ragged::Reject,
-        null: vec![String::new()],
-        null_quoted: true,
-        formats: SourceFormats::default(),
-        max_field: MAX_FIELD,
-        max_record: MAX_RECORD,
-    })
-}
+const NULLS: Own<Vec<String>> = Own {
+    read: |reader, at| {
+        let items = reader.list(at.node, at.key, &at.example)?;
+        let texts = items
+            .iter()
+            .filter_map(|item| reader.any_text(item, at.key, &at.example));
+        let nulls = texts.map(|text| text.value).collect();
+        Some(Spanned::new(nulls, at.node.span.clone()))
+    },
+    words: "list of text",
+    schema: |_: &mut Schema| -> Value { json!({ "type": "array", "items": { "type": "string" } }) },
+};

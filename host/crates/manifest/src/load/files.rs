@@ -1,79 +1,111 @@
-//! Reads what names files: the paths of a source, and the sources and sinks that are files of a
-//! format with little to choose.
+//! The sources that are files of a format with little to choose, and what names a source's files.
 //!
 //! Refuses standard input beside files, and what a format cannot do.
 
-use super::formats::formats;
-use super::lenient::replace_with_nothing;
-use super::optional;
-use super::sink::{file, mode};
-use crate::block::{Block, Reader, Shape, short};
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::csv_source::MOST_BYTES;
+use super::formats::SourceFormats;
+use crate::block::{Block, Reader};
+use crate::declare::{self, At, section};
 use crate::diagnostic::Diagnostic;
-use crate::model::{
-    Compression, Input, JsonlSource, Mode, ParquetSink, ParquetSource, Span, Spanned,
-};
+use crate::kinds::{Size, nested, path_schema};
+use crate::model::{FormatKeys, Spanned};
+use crate::schema::Schema;
 use crate::yaml::{Kind, Node};
 
-pub(crate) const JSONL_SOURCE: Shape = Shape {
-    what: "the JSON lines source",
-    keys: &["path", "formats", "max-record"],
-    hints: &[
-        ("file", "write `path:`"),
-        ("files", "write `path:`, with one path or a list of them"),
-        ("columns", "`columns:` stands beside `source:`, not in it"),
-        (
-            "compression",
-            "delete it: gzip and zstd are found by what the file holds",
-        ),
-        ("max-field", "write `max-record:`, the bytes of an object"),
-        (
-            "encoding",
-            "delete it: JSON is UTF-8; convert another file first, for example with iconv",
-        ),
-        (
-            "layout",
-            "delete it: lines, arrays and objects over lines are told apart by how the file begins",
-        ),
-    ],
-    example: "jsonl: { path: sales.jsonl }",
-};
+section! {
+    /// Files of JSON objects in UTF-8, one a line, one array, or over several lines; plain or packed
+    /// by gzip or zstd.
+    pub struct JsonlSource("JsonlSource"): "the JSON lines source", "jsonl: { path: sales.jsonl }" {
+        /// Which files.
+        paths = "path": Vec<Spanned<Input>> => needed, Inputs, "path: sales.jsonl";
+        /// [How dates, times, numbers and words are spelled](#formats) in strings, for all columns.
+        formats: SourceFormats => empty, nested::<FormatKeys>();
+        /// A longer line or object is rejected without being held.
+        max_record: usize => default "8MiB", Size(1..=MOST_BYTES);
+    }
+    hints {
+        "file" => "write `path:`",
+        "files" => "write `path:`, with one path or a list of them",
+        "columns" => "`columns:` stands beside `source:`, not in it",
+        "compression" => "delete it: gzip and zstd are found by what the file holds",
+        "max-field" => "write `max-record:`, the bytes of an object",
+        "encoding" => "delete it: JSON is UTF-8; convert another file first, for example with iconv",
+        "layout" => "delete it: lines, arrays and objects over lines are told apart by how the file begins",
+    }
+}
 
-pub(crate) const PARQUET_SOURCE: Shape = Shape {
-    what: "the Parquet source",
-    keys: &["path"],
-    hints: &[
-        ("file", "write `path:`"),
-        ("files", "write `path:`, with one path or a list of them"),
-        ("columns", "`columns:` stands beside `source:`, not in it"),
-        (
-            "compression",
-            "delete it: the file says how it is compressed",
-        ),
-    ],
-    example: "parquet: { path: sales.parquet }",
-};
+section! {
+    /// Parquet files.
+    pub struct ParquetSource("ParquetSource"): "the Parquet source", "parquet: { path: sales.parquet }" {
+        /// Which files; not standard input: a Parquet file is read from its end.
+        paths = "path": Vec<Spanned<Input>> => needed, Inputs, "path: sales.parquet";
+    }
+    hints {
+        "file" => "write `path:`",
+        "files" => "write `path:`, with one path or a list of them",
+        "columns" => "`columns:` stands beside `source:`, not in it",
+        "compression" => "delete it: the file says how it is compressed",
+    }
+    check no_stdin[paths];
+}
 
-pub(crate) const PARQUET_SINK: Shape = Shape {
-    what: "the Parquet sink",
-    keys: &["path", "mode", "replace-with-nothing", "compression"],
-    hints: &[
-        ("file", "write `path:`"),
-        ("columns", "`columns:` stands beside `parquet:`, not in it"),
-        ("codec", "write `compression:`"),
-    ],
-    example: "parquet: { path: clean.parquet }",
-};
+fn no_stdin(reader: &mut Reader<'_>, _: &Block<'_>, paths: Option<&Vec<Spanned<Input>>>) {
+    let mut paths = paths.into_iter().flatten();
+    if let Some(stdin) = paths.find(|p| p.value == Input::Stdin) {
+        reader.say(
+            Diagnostic::error(
+                stdin.span.clone(),
+                "a Parquet file cannot be read from standard input",
+            )
+            .help("save it to a file first, and name that: path: sales.parquet")
+            .note("what is in it, and where, stands at its end"),
+        );
+    }
+}
 
-/// The largest record that a source holds.
-const MAX_RECORD: usize = 8 << 20;
+/// What a path of a source stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// `-`.
+    Stdin,
+    /// A file, a folder, or a pattern of files.
+    File(PathBuf),
+}
 
 /// A source's `path:`: one file, pattern or folder, a list of these, or standard input.
-pub(super) fn inputs(
-    reader: &mut Reader<'_>,
-    block: &Block<'_>,
-    example: &str,
-) -> Option<Vec<Spanned<Input>>> {
-    let (node, _) = reader.need(block, "path", example)?;
+pub(super) struct Inputs;
+
+impl declare::Kind for Inputs {
+    type Value = Vec<Spanned<Input>>;
+
+    fn read(&self, reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<Self::Value>> {
+        let inputs = inputs(reader, at.node, &at.example)?;
+        Some(Spanned::new(inputs, at.node.span.clone()))
+    }
+
+    fn words(&self) -> String {
+        "[files](#source)".to_owned()
+    }
+
+    fn schema(&self, schema: &mut Schema) -> Value {
+        schema.define("Paths", |schema| {
+            let path = path_schema(schema);
+            json!({
+                "description": "What is read: one path, or a list of them. A path is a file, a pattern of files (`in/*.csv`), or a folder, relative to the manifest's folder; `-` alone is standard input.",
+                "anyOf": [
+                    path,
+                    { "type": "array", "items": path, "minItems": 1, "uniqueItems": true },
+                ],
+            })
+        })
+    }
+}
+
+fn inputs(reader: &mut Reader<'_>, node: &Node, example: &str) -> Option<Vec<Spanned<Input>>> {
     let Kind::List(items) = &node.kind else {
         return input(reader, node, example).map(|input| vec![input]);
     };
@@ -118,90 +150,4 @@ fn input(reader: &mut Reader<'_>, node: &Node, example: &str) -> Option<Spanned<
     }
     let path = reader.path(node, "path", example)?;
     Some(Spanned::new(Input::File(path.value), path.span))
-}
-
-/// `source: { jsonl: … }`.
-pub(super) fn jsonl_source(
-    reader: &mut Reader<'_>,
-    node: &Node,
-    head: Span,
-) -> Option<JsonlSource> {
-    let block = reader.block(node, head, &JSONL_SOURCE)?;
-    let paths = inputs(reader, &block, "path: sales.jsonl");
-    let formats = formats(reader, &block);
-    let max_record = optional(&block, "max-record", |node| {
-        reader.size(node, "max-record", 1..=256 << 20)
-    });
-    Some(JsonlSource {
-        paths: paths?,
-        formats,
-        max_record: max_record.unwrap_or(MAX_RECORD),
-    })
-}
-
-/// `source: { parquet: … }`.
-pub(super) fn parquet_source(
-    reader: &mut Reader<'_>,
-    node: &Node,
-    head: Span,
-) -> Option<ParquetSource> {
-    let block = reader.block(node, head, &PARQUET_SOURCE)?;
-    let paths = inputs(reader, &block, "path: sales.parquet")?;
-    if let Some(stdin) = paths.iter().find(|p| p.value == Input::Stdin) {
-        reader.say(
-            Diagnostic::error(
-                stdin.span.clone(),
-                "a Parquet file cannot be read from standard input",
-            )
-            .help("save it to a file first, and name that: path: sales.parquet")
-            .note("what is in it, and where, stands at its end"),
-        );
-    }
-    Some(ParquetSource { paths })
-}
-
-/// `sink: { parquet: … }`.
-pub(super) fn parquet_sink(
-    reader: &mut Reader<'_>,
-    node: &Node,
-    head: Span,
-) -> Option<ParquetSink> {
-    let block = reader.block(node, head, &PARQUET_SINK)?;
-    let path = file(reader, &block, "path: clean.parquet");
-    if mode(reader, &block, Mode::Replace) == Mode::Append
-        && let Some((node, _)) = block.get("mode")
-    {
-        reader.say(
-            Diagnostic::error(node.span.clone(), "a Parquet file cannot be added to")
-                .help("write mode: replace, or write each run's rows to a file of its own: readers take a folder of them as one table"),
-        );
-    }
-    let replace_with_nothing = replace_with_nothing(reader, &block, Mode::Replace);
-    let compression = optional(&block, "compression", |node| compression(reader, node));
-    Some(ParquetSink {
-        path: path?,
-        replace_with_nothing,
-        compression: compression.unwrap_or_default(),
-    })
-}
-
-fn compression(reader: &mut Reader<'_>, node: &Node) -> Option<Compression> {
-    let text = reader.text(node, "compression", "compression: zstd")?;
-    Some(match text.value.as_str() {
-        "zstd" => Compression::Zstd,
-        "snappy" => Compression::Snappy,
-        "gzip" => Compression::Gzip,
-        "lz4" => Compression::Lz4,
-        "none" => Compression::None,
-        other => {
-            reader.say(
-                Diagnostic::error(
-                    text.span.clone(),
-                    format!("unknown compression `{}`", short(other)),
-                )
-                .help("write one of: zstd, snappy, gzip, lz4, none"),
-            );
-            return None;
-        }
-    })
 }

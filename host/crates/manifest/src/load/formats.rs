@@ -1,88 +1,141 @@
-//! Reads `formats:`: how dates, times, numbers and words of a text are spelled.
+//! `formats:`: how dates, times, numbers and words of a text are spelled.
 //!
 //! Refuses patterns that leave something open; whether keys go together is `manifest/formats.rs`'.
 
+use glovebox_core::Formats;
 use glovebox_core::formats::{
     DateFormat, EPOCH_DAYS, Fraction, Numbers, Pattern, PatternError, TimestampFormat, Unit, Zone,
 };
+use serde_json::json;
 
-use super::optional;
-use crate::block::{Block, Reader, Shape, short};
+use crate::block::{Reader, short};
+use crate::declare::{At, Take, section};
 use crate::diagnostic::Diagnostic;
-use crate::model::{FormatKeys, SourceFormats, Span, Spanned};
-use crate::yaml::{Kind, Node};
+use crate::kinds::{Own, Whole};
+use crate::model::Spanned;
+use crate::yaml::Kind;
 
-pub(crate) const FORMATS: Shape = Shape {
-    what: "the formats",
-    keys: &[
-        "date",
-        "timestamp",
-        "zone",
-        "fraction",
-        "pivot",
-        "decimal",
-        "thousands",
-        "true",
-        "false",
-    ],
-    hints: &[
-        ("datetime", "write `timestamp:`"),
-        (
-            "time",
-            "write `timestamp:`; there is no type for a time of day, declare it as text",
-        ),
-        ("timezone", "write `zone:`"),
-        ("yes", "write `true:`"),
-        ("no", "write `false:`"),
-        ("century", "write `pivot:`"),
-        ("nanoseconds", "write `fraction: cut` or `fraction: reject`"),
-        ("null", "it stands beside `formats:`, in the source"),
-    ],
-    example: "formats: { date: \"%d.%m.%Y\", decimal: \",\", thousands: \".\" }",
-};
-
-/// What a source's block says of all its columns; what it means for each of them is settled when
-/// they are known.
-pub(super) fn formats(reader: &mut Reader<'_>, block: &Block<'_>) -> SourceFormats {
-    let keys = block
-        .get("formats")
-        .and_then(|(node, head)| keys(reader, node, head));
-    SourceFormats {
-        keys: keys.unwrap_or_default(),
-        of_columns: Vec::new(),
+section! {
+    /// How dates, times, numbers and words are spelled in a text; what is left out is spelled as the
+    /// types' own forms are.
+    #[derive(Eq, Default)]
+    pub struct FormatKeys("Formats"): "the formats",
+        "formats: { date: \"%d.%m.%Y\", decimal: \",\", thousands: \".\" }"
+    {
+        /// Of columns of type date: a pattern like `%d.%m.%Y`, or `epoch-days`, whole days since
+        /// 1970-01-01.
+        date: Option<Spanned<DateFormat>> => optional "`YYYY-MM-DD`", DATE, "date: \"%d.%m.%Y\"";
+        /// Of columns of type timestamp: a pattern like `%d/%m/%Y %H:%M:%S`, or a number since 1970
+        /// in UTC: `epoch-seconds`, `epoch-milliseconds`, `epoch-microseconds`, `epoch-nanoseconds`.
+        timestamp: Option<Spanned<TimestampFormat>>
+            => optional "RFC 3339", TIMESTAMP, "timestamp: \"%d.%m.%Y %H:%M:%S\"";
+        /// The offset from UTC of timestamps that have none. Names of zones are not known.
+        zone: Option<Spanned<Zone>> => open "+00:00", ZONE, "zone: \"+01:00\"";
+        /// What becomes of a row with a time finer than microseconds: `reject`, or `cut`, which
+        /// drops these digits and so tells the microsecond in which the time lies.
+        fraction: Option<Spanned<Fraction>> => open "reject", FRACTION, "fraction: cut";
+        /// Of dates and timestamps: the first of the hundred years that `%y` stands for: with 1950,
+        /// `49` is 2049. Needed with `%y`. People are older than that: do not read dates of birth so.
+        pivot: Option<Spanned<u16>> => optional, Whole(1000..=9900u16);
+        /// Of float64 and decimal: the sign before the digits after the point, `.` or `,`.
+        decimal: Option<Spanned<char>> => open ".", DECIMAL, "decimal: \",\"";
+        /// Of int64, float64 and decimal: the sign between groups of three digits: `.`, `,`, `'`,
+        /// `’`, `_`, a space, or one that does not break (U+00A0, U+202F).
+        thousands: Option<Spanned<char>> => optional, THOUSANDS, "thousands: \",\"";
+        /// Words for true, in any case, in place of the [usual ones](#columns): one, or a list; both
+        /// keys or none.
+        yes = "true": Option<Spanned<Vec<String>>> => optional, WORDS, "true: [yes]";
+        /// Words for false.
+        no = "false": Option<Spanned<Vec<String>>> => optional, WORDS, "false: [no]";
+    }
+    hints {
+        "datetime" => "write `timestamp:`",
+        "time" => "write `timestamp:`; there is no type for a time of day, declare it as text",
+        "timezone" => "write `zone:`",
+        "yes" => "write `true:`",
+        "no" => "write `false:`",
+        "century" => "write `pivot:`",
+        "nanoseconds" => "write `fraction: cut` or `fraction: reject`",
+        "null" => "it stands beside `formats:`, in the source",
     }
 }
 
-/// A `formats:` block.
-pub(super) fn keys(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<FormatKeys> {
-    let block = reader.block(node, head, &FORMATS)?;
-    Some(FormatKeys {
-        date: optional(&block, "date", |node| date(reader, node)),
-        timestamp: optional(&block, "timestamp", |node| timestamp(reader, node)),
-        zone: optional(&block, "zone", |node| zone(reader, node)),
-        fraction: optional(&block, "fraction", |node| fraction(reader, node)),
-        pivot: optional(&block, "pivot", |node| {
-            let year = reader.whole(node, "pivot", 1000..=9900)?;
-            Some(Spanned::new(u16::try_from(year).ok()?, node.span.clone()))
-        }),
-        decimal: optional(&block, "decimal", |node| {
-            sign(reader, node, "decimal", &Numbers::DECIMAL, "\".\" or \",\"")
-        }),
-        thousands: optional(&block, "thousands", |node| {
-            let signs = "\".\", \",\", \"'\", \"_\", or a space, also one that does not break";
-            sign(reader, node, "thousands", &Numbers::THOUSANDS, signs)
-        }),
-        yes: optional(&block, "true", |node| {
-            words(reader, node, "true", "true: [yes]")
-        }),
-        no: optional(&block, "false", |node| {
-            words(reader, node, "false", "false: [no]")
-        }),
-    })
+/// How a source's text is spelled.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SourceFormats {
+    /// What its own block says.
+    pub keys: FormatKeys,
+    /// What that is for each column, in their order, with what the column says itself; known when
+    /// the columns are.
+    pub of_columns: Vec<Formats>,
 }
 
-fn date(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<DateFormat>> {
-    let text = reader.text(node, "date", "date: \"%d.%m.%Y\"")?;
+impl Take<FormatKeys> for SourceFormats {
+    fn take(keys: Spanned<FormatKeys>) -> Self {
+        SourceFormats {
+            keys: keys.value,
+            of_columns: Vec::new(),
+        }
+    }
+}
+
+const DATE: Own<DateFormat> = Own {
+    read: date,
+    words: "pattern",
+    schema: |_| json!({ "type": "string", "minLength": 1 }),
+};
+
+const TIMESTAMP: Own<TimestampFormat> = Own {
+    read: timestamp,
+    words: "pattern",
+    schema: |_| json!({ "type": "string", "minLength": 1 }),
+};
+
+const ZONE: Own<Zone> = Own {
+    read: zone,
+    words: "offset",
+    schema: |_| json!({ "type": "string", "pattern": "^([+-][0-9]{2}:[0-9]{2}|Z|UTC)$" }),
+};
+
+const FRACTION: Own<Fraction> = Own {
+    read: fraction,
+    words: "`reject`, `cut`",
+    schema: |_| json!({ "enum": ["reject", "cut"] }),
+};
+
+const DECIMAL: Own<char> = Own {
+    read: |reader, at| sign(reader, at, &Numbers::DECIMAL, "\".\" or \",\""),
+    words: "one sign",
+    schema: |_| json!({ "type": "string", "pattern": "^[.,]$" }),
+};
+
+const THOUSANDS: Own<char> = Own {
+    read: |reader, at| {
+        let signs = "\".\", \",\", \"'\", \"_\", or a space, also one that does not break";
+        sign(reader, at, &Numbers::THOUSANDS, signs)
+    },
+    words: "one sign",
+    schema: |_| json!({ "type": "string", "pattern": "^[.,'\u{2019}_ \u{a0}\u{202f}]$" }),
+};
+
+const WORDS: Own<Vec<String>> = Own {
+    read: words,
+    words: "text, or list of text",
+    schema: |schema| {
+        schema.define("WordList", |_| {
+            json!({
+                "description": "One word, or several.",
+                "anyOf": [
+                    { "type": "string", "minLength": 1 },
+                    { "type": "array", "items": { "type": "string" }, "minItems": 1 },
+                ],
+            })
+        })
+    },
+};
+
+fn date(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<DateFormat>> {
+    let text = reader.text(at.node, at.key, &at.example)?;
     if text.value == EPOCH_DAYS {
         return Some(Spanned::new(DateFormat::EpochDays, text.span));
     }
@@ -95,8 +148,8 @@ fn date(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<DateFormat>> {
     }
 }
 
-fn timestamp(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<TimestampFormat>> {
-    let text = reader.text(node, "timestamp", "timestamp: \"%d.%m.%Y %H:%M:%S\"")?;
+fn timestamp(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<TimestampFormat>> {
+    let text = reader.text(at.node, at.key, &at.example)?;
     let unit = Unit::NAMES
         .into_iter()
         .find(|(name, _)| *name == text.value);
@@ -139,8 +192,8 @@ fn pattern(reader: &mut Reader<'_>, text: &Spanned<String>, key: &str, wrong: Pa
     reader.say(Diagnostic::error(span, format!("`{key}`: {}", wrong.problem)).help(help));
 }
 
-fn zone(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<Zone>> {
-    let text = reader.text(node, "zone", "zone: \"+01:00\"")?;
+fn zone(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<Zone>> {
+    let text = reader.text(at.node, at.key, &at.example)?;
     let zone = Zone::parse(&text);
     if zone.is_none() {
         let problem = format!("`{}` is no offset from UTC", short(&text));
@@ -152,8 +205,8 @@ fn zone(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<Zone>> {
     Some(Spanned::new(zone?, text.span))
 }
 
-fn fraction(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<Fraction>> {
-    let text = reader.text(node, "fraction", "fraction: cut")?;
+fn fraction(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<Fraction>> {
+    let text = reader.text(at.node, at.key, &at.example)?;
     let fraction = match text.value.as_str() {
         "reject" => Fraction::Reject,
         "cut" => Fraction::Cut,
@@ -170,47 +223,39 @@ fn fraction(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<Fraction>> {
     Some(Spanned::new(fraction, text.span))
 }
 
-fn sign(
-    reader: &mut Reader<'_>,
-    node: &Node,
-    key: &str,
-    of: &[char],
-    signs: &str,
-) -> Option<Spanned<char>> {
-    let text = reader.any_text(node, key, &format!("{key}: \",\""))?;
+fn sign(reader: &mut Reader<'_>, at: &At<'_>, of: &[char], signs: &str) -> Option<Spanned<char>> {
+    let text = reader.any_text(at.node, at.key, &at.example)?;
     let mut chars = text.value.chars();
     match (chars.next(), chars.next()) {
         (Some(sign), None) if of.contains(&sign) => Some(Spanned::new(sign, text.span)),
         _ => {
             reader.say(
-                Diagnostic::error(text.span, format!("this sign cannot stand for `{key}`"))
-                    .help(format!("write one of {signs}")),
+                Diagnostic::error(
+                    text.span,
+                    format!("this sign cannot stand for `{}`", at.key),
+                )
+                .help(format!("write one of {signs}")),
             );
             None
         }
     }
 }
 
-fn words(
-    reader: &mut Reader<'_>,
-    node: &Node,
-    key: &str,
-    example: &str,
-) -> Option<Spanned<Vec<String>>> {
-    let items = match &node.kind {
+fn words(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<Vec<String>>> {
+    let items = match &at.node.kind {
         Kind::List(items) => items.as_slice(),
-        _ => std::slice::from_ref(node),
+        _ => std::slice::from_ref(at.node),
     };
     let mut words = Vec::with_capacity(items.len());
     for item in items {
-        words.push(reader.text(item, key, example)?.value);
+        words.push(reader.text(item, at.key, &at.example)?.value);
     }
     if words.is_empty() {
         reader.say(
-            Diagnostic::error(node.span.clone(), format!("`{key}` has no word"))
-                .help(format!("write: {example}")),
+            Diagnostic::error(at.node.span.clone(), format!("`{}` has no word", at.key))
+                .help(format!("write: {}", at.example)),
         );
         return None;
     }
-    Some(Spanned::new(words, node.span.clone()))
+    Some(Spanned::new(words, at.node.span.clone()))
 }

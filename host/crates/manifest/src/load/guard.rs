@@ -1,46 +1,78 @@
-//! Reads what the leak guard has to know: which columns it looks at, and what a step may keep.
+//! What the leak guard has to know: which columns it looks at, and what a step may keep.
 //!
 //! Refuses a grant for a column that the step does not mask, since it would promise nothing.
 
 use glovebox_core::Kept;
+use serde_json::json;
 
-use crate::block::{Reader, closest, short};
+use crate::block::{Block, Reader, closest, short};
+use crate::declare::words;
 use crate::diagnostic::Diagnostic;
-use crate::model::{KeepGrant, LeakGuard, Spanned};
-use crate::yaml::{Kind, Node};
+use crate::kinds::Own;
+use crate::model::{KeepGrant, Spanned};
+use crate::yaml::{Entry, Kind, Node};
 
-/// `leak-guard:`, the manifest's or a step's.
-pub(super) fn leak_guard(reader: &mut Reader<'_>, node: &Node) -> Option<LeakGuard> {
-    match &node.kind {
-        Kind::Text(text) if text == "personal" => Some(LeakGuard::Personal),
-        Kind::Text(text) if text == "all" => Some(LeakGuard::All),
-        Kind::Text(text) if text == "off" => Some(LeakGuard::Off),
-        Kind::Broken => None,
-        _ => {
-            let span = reader.first_line(&node.span);
-            reader.say(
-                Diagnostic::error(span, "the leak guard cannot be set to this")
-                    .help("write one of: personal, all, off"),
-            );
-            None
-        }
+words! {
+    /// Which masked columns the leak guard looks at: it rejects the rows whose mask holds the raw cell.
+    pub enum LeakGuard {
+        /// The personal ones.
+        Personal = "personal",
+        /// Each of them.
+        All = "all",
+        /// None.
+        Off = "off",
     }
 }
 
 /// A step's `keeps:`.
-pub(super) fn keeps(
-    reader: &mut Reader<'_>,
-    node: &Node,
-    masks: &[Spanned<String>],
-) -> Vec<KeepGrant> {
-    let Some(entries) = reader.map(node, "keeps", "keeps: { postcode: 2 }") else {
-        return Vec::new();
+pub(super) const KEEPS: Own<Vec<KeepGrant>> = Own {
+    read: |reader, at| {
+        let entries = reader.map(at.node, at.key, &at.example)?;
+        let grant = |entry: &Entry| {
+            let column = entry.key.clone();
+            let kept = kept(reader, &entry.value)?;
+            Some(KeepGrant { column, kept })
+        };
+        let keeps = entries.iter().filter_map(grant).collect();
+        Some(Spanned::new(keeps, at.node.span.clone()))
+    },
+    words: "block",
+    schema: |schema| {
+        let keeps = schema.define("Keeps", |_| {
+            json!({
+                "description": "Which cells may be found whole in their masks.",
+                "anyOf": [
+                    { "const": "nothing", "description": "None." },
+                    { "const": "cells", "description": "Any." },
+                    {
+                        "description": "Those with at most so many letters and digits.",
+                        "type": "integer", "minimum": 0, "maximum": u32::MAX,
+                    },
+                ],
+            })
+        });
+        json!({ "type": "object", "additionalProperties": keeps })
+    },
+};
+
+/// Complains of grants for what the step does not mask.
+pub(super) fn fitting_keeps(reader: &mut Reader<'_>, block: &Block<'_>, masks: &[Spanned<String>]) {
+    let Some((
+        Node {
+            kind: Kind::Map(entries),
+            ..
+        },
+        _,
+    )) = block.get("keeps")
+    else {
+        return;
     };
-    let mut keeps = Vec::with_capacity(entries.len());
-    for entry in entries {
-        let column = &entry.key;
-        // A step that masks nothing is complained about as a whole.
-        if !masks.is_empty() && masks.iter().all(|m| m.value != column.value) {
+    // A step that masks nothing is complained about as a whole.
+    if masks.is_empty() {
+        return;
+    }
+    for Entry { key: column, .. } in entries {
+        if masks.iter().all(|m| m.value != column.value) {
             let near = closest(&column.value, masks.iter().map(|m| m.value.as_str()));
             let help = match near {
                 Some(near) => format!("did you mean `{}`?", short(near)),
@@ -54,14 +86,7 @@ pub(super) fn keeps(
                 .help(help),
             );
         }
-        if let Some(kept) = kept(reader, &entry.value) {
-            keeps.push(KeepGrant {
-                column: column.clone(),
-                kept,
-            });
-        }
     }
-    keeps
 }
 
 fn kept(reader: &mut Reader<'_>, node: &Node) -> Option<Kept> {

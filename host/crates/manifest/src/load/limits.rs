@@ -1,4 +1,4 @@
-//! Reads `limits:`, the manifest's as a default and each step's on top of it.
+//! `limits:`, the manifest's as a default and each step's on top of it.
 //!
 //! Refuses values that would stop every plugin, or none.
 
@@ -6,71 +6,53 @@ use std::time::Duration;
 
 use glovebox_core::Limits;
 
-use crate::block::{Reader, Shape};
-use crate::model::Span;
-use crate::yaml::Node;
-
-pub(crate) const LIMITS: Shape = Shape {
-    what: "the limits",
-    keys: &[
-        "memory",
-        "time",
-        "returned",
-        "findings",
-        "table-elements",
-        "instances",
-        "lost-time",
-    ],
-    hints: &[
-        ("timeout", "write `time:`"),
-        ("cpu", "write `time:`, the wall time of one call"),
-        ("fuel", "this version bounds calls by `time:`"),
-        ("stack", "delete it: the stack is the same for all plugins"),
-    ],
-    example: "limits: { memory: 64MiB, time: 1s }",
-};
+use crate::declare::section;
+use crate::kinds::{Size, Time, Whole};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
-const GIB: u64 = 1 << 30;
+/// All that a 32-bit memory can address.
+const MOST_MEMORY: u64 = 4 << 30;
+const LEAST_TIME: Duration = Duration::from_millis(1);
 
-/// A `limits:` block over what holds without it.
-pub(super) fn limits(reader: &mut Reader<'_>, node: &Node, head: Span, base: Limits) -> Limits {
-    let Some(block) = reader.block(node, head, &LIMITS) else {
-        return base;
-    };
-    let mut limits = base;
-    let size = |reader: &mut Reader<'_>, key, bounds, to: &mut usize| {
-        if let Some((node, _)) = block.get(key) {
-            *to = reader.size(node, key, bounds).unwrap_or(*to);
-        }
-    };
-    // 4 GiB is all that a 32-bit memory can address.
-    size(reader, "memory", MIB..=4 * GIB, &mut limits.memory);
-    size(reader, "returned", KIB..=4 * GIB, &mut limits.returned);
+section! {
+    /// What bounds a plugin.
+    pub(crate) struct LimitKeys("Limits"): "the limits", "limits: { memory: 64MiB, time: 1s }" {
+        /// Linear memory of an instance.
+        memory: Option<usize> => open "64MiB", Size(MIB..=MOST_MEMORY);
+        /// Wall time of one call.
+        time: Option<Duration> => open "1s", Time(LEAST_TIME..=Duration::from_secs(3_600));
+        /// What one call may return.
+        returned: Option<usize> => open "32MiB", Size(KIB..=MOST_MEMORY);
+        /// Rows that the findings of one call may name, all together.
+        findings: Option<usize> => open "1048576", Whole(1..=67_108_864usize);
+        /// Elements of an instance's tables.
+        table_elements: Option<usize> => open "100000", Whole(1..=10_000_000usize);
+        /// Core instances, memories and tables of a component, each.
+        instances: Option<usize> => open "64", Whole(1..=10_000usize);
+        /// What calls that end in a fault may cost a run, over all workers, before it gives up on
+        /// the plugin.
+        lost_time: Option<Duration> => open "60s", Time(LEAST_TIME..=Duration::from_secs(86_400));
+    }
+    hints {
+        "timeout" => "write `time:`",
+        "cpu" => "write `time:`, the wall time of one call",
+        "fuel" => "this version bounds calls by `time:`",
+        "stack" => "delete it: the stack is the same for all plugins",
+    }
+}
 
-    let count = |reader: &mut Reader<'_>, key, bounds, to: &mut usize| {
-        if let Some((node, _)) = block.get(key) {
-            let value = reader.whole(node, key, bounds);
-            *to = value.and_then(|v| usize::try_from(v).ok()).unwrap_or(*to);
+impl LimitKeys {
+    /// These, and for what they leave open what holds without them.
+    pub(crate) fn over(&self, base: &Limits) -> Limits {
+        Limits {
+            memory: self.memory.unwrap_or(base.memory),
+            time: self.time.unwrap_or(base.time),
+            returned: self.returned.unwrap_or(base.returned),
+            findings: self.findings.unwrap_or(base.findings),
+            table_elements: self.table_elements.unwrap_or(base.table_elements),
+            instances: self.instances.unwrap_or(base.instances),
+            lost_time: self.lost_time.unwrap_or(base.lost_time),
         }
-    };
-    count(reader, "findings", 1..=1 << 26, &mut limits.findings);
-    count(
-        reader,
-        "table-elements",
-        1..=10_000_000,
-        &mut limits.table_elements,
-    );
-    count(reader, "instances", 1..=10_000, &mut limits.instances);
-
-    let time = |reader: &mut Reader<'_>, key, most, to: &mut Duration| {
-        if let Some((node, _)) = block.get(key) {
-            let bounds = Duration::from_millis(1)..=Duration::from_secs(most);
-            *to = reader.duration(node, key, bounds).unwrap_or(*to);
-        }
-    };
-    time(reader, "time", 3_600, &mut limits.time);
-    time(reader, "lost-time", 86_400, &mut limits.lost_time);
-    limits
+    }
 }

@@ -1,46 +1,68 @@
-//! Reads which plugin a step runs: a standard one by name, or a component by its file.
+//! Which plugin a step runs: a standard one by name, or a component by its file.
 //!
 //! Refuses names that could be either, and digests that are none.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::block::{Reader, Shape, short};
+use serde_json::json;
+
+use crate::block::{Reader, short};
+use crate::declare::{At, Section, section};
 use crate::diagnostic::Diagnostic;
+use crate::kinds::{File, Own, first_key};
 use crate::model::{PluginRef, Spanned};
-use crate::yaml::{Kind, Node};
+use crate::yaml::Kind;
 
-pub(crate) const PLUGIN: Shape = Shape {
-    what: "a plugin",
-    keys: &["file", "sha256"],
-    hints: &[("path", "write `file:`"), ("digest", "write `sha256:`")],
-    example: "{ file: mine.wasm, sha256: … }",
-};
+section! {
+    /// A component of one's own and its digest.
+    struct PluginFile("PluginFile"): "a plugin", "{ file: mine.wasm, sha256: … }" {
+        /// The component.
+        file: Option<Spanned<PathBuf>> => asked, File, "file: mine.wasm";
+        /// The SHA-256 it must have, in hexadecimal.
+        sha256: Option<String> => optional, SHA256;
+    }
+    hints {
+        "path" => "write `file:`",
+        "digest" => "write `sha256:`",
+    }
+}
 
 /// The plugin at a step's `validate:`, `transform:` or `mask:`.
-pub(super) fn plugin(
-    reader: &mut Reader<'_>,
-    node: &Node,
-    key: &'static str,
-) -> Option<Spanned<PluginRef>> {
+pub(super) const PLUGIN: Own<PluginRef> = Own {
+    read: plugin,
+    words: "plugin",
+    schema: |schema| {
+        schema.define("Plugin", |schema| {
+            let file = schema.section::<PluginFile>();
+            json!({
+                "description": "A plugin: the name of a standard one, the path of a component of one's own, or that with its digest.",
+                "anyOf": [{ "type": "string", "minLength": 1 }, file],
+            })
+        })
+    },
+};
+
+const SHA256: Own<String> = Own {
+    read: digest,
+    words: "text",
+    schema: |_| json!({ "type": "string", "pattern": "^[0-9A-Fa-f]{64}$" }),
+};
+
+fn plugin(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<PluginRef>> {
+    let (node, key) = (at.node, at.key);
     let example =
         format!("{key}: PLUGIN, {key}: ./mine.wasm, or {key}: {{ file: mine.wasm, sha256: … }}");
-    if let Kind::Map(entries) = &node.kind {
-        let head = entries
-            .first()
-            .map_or(node.span.clone(), |e| e.key.span.clone());
-        let block = reader.block(node, head, &PLUGIN)?;
-        let file = reader
-            .need(&block, "file", "file: mine.wasm")
-            .and_then(|(node, _)| reader.path(node, "file", "file: mine.wasm"));
-        let sha256 = match block.get("sha256") {
-            Some((node, _)) => Some(digest(reader, node)?),
-            None => None,
-        };
-        let file = file?;
+    if matches!(node.kind, Kind::Map(_)) {
+        let block = reader.block::<PluginFile>(node, first_key(node))?;
+        let written = PluginFile::of(reader, &block)?;
+        if block.get("sha256").is_some() && written.sha256.is_none() {
+            return None;
+        }
+        let file = written.file?;
         return Some(Spanned::new(
             PluginRef::File {
                 path: file.value,
-                sha256,
+                sha256: written.sha256,
             },
             file.span,
         ));
@@ -83,7 +105,8 @@ pub(super) fn plugin(
     Some(Spanned::new(PluginRef::Standard(text.value), text.span))
 }
 
-fn digest(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
+fn digest(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>> {
+    let node = at.node;
     let help = "write the 64 hexadecimal digits that `sha256sum mine.wasm` prints, in quotes";
     let digest = match &node.kind {
         Kind::Text(text) => Some(text.to_ascii_lowercase()),
@@ -94,7 +117,7 @@ fn digest(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
         let span = reader.first_line(&node.span);
         reader.say(Diagnostic::error(span, "`sha256` is not a SHA-256 digest").help(help));
     }
-    digest
+    Some(Spanned::new(digest?, node.span.clone()))
 }
 
 /// What a step without a name is called.

@@ -1,199 +1,193 @@
-//! Reads the PostgreSQL sink, and the server and login that source and sink have in common.
+//! The PostgreSQL sink, and the server and login that source and sink have in common.
 //!
 //! Refuses a password in plain text, and unverified TLS, for which there is no key.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use glovebox_core::SecretName;
+use serde_json::json;
 
 use super::columns::LONGEST_NAME;
-use super::lenient::{replace_with_nothing, side_effects};
-use super::optional;
-use super::sink::{keys, mode, table};
-use crate::block::{Block, Reader, Shape, short};
+use super::sink::{
+    Mode, Order, SIDE_EFFECTS, TABLE_MODE, TABLE_OR_SCHEMA_TABLE, removals, upserts,
+};
+use crate::block::Reader;
+use crate::declare::{At, Section, Take, section};
 use crate::diagnostic::Diagnostic;
-use crate::model::{Mode, PostgresSink, Server, Span, Spanned};
-use crate::yaml::{Kind, Node};
+use crate::kinds::{Bool, File, Names, Own, Time, Whole, nested, word};
+use crate::model::Spanned;
+use crate::schema::Schema;
+use crate::yaml::Kind;
 
-pub(crate) const POSTGRES: Shape = Shape {
-    what: "the PostgreSQL sink",
-    keys: &[
-        "host",
-        "port",
-        "database",
-        "user",
-        "password",
-        "tls",
-        "table",
-        "mode",
-        "keys",
-        "replace-with-nothing",
-        "side-effects",
-        "journal",
-        "identity-key",
-        "connections",
-        "order",
-        "connect-timeout",
-        "retry-for",
-    ],
-    hints: &[
-        ("columns", "`columns:` stands beside `postgres:`, not in it"),
-        (
-            "sslmode",
-            "delete it: the server is always verified, chain and host name; its certificate goes into tls: { ca: FILE }",
-        ),
-        (
-            "ssl",
-            "delete it: TLS is always on; a private certificate goes into tls: { ca: FILE }",
-        ),
-        (
-            "url",
-            "write it in parts: host, port, database, user, password: { secret: NAME }",
-        ),
-        ("dbname", "write `database:`"),
-        ("timeout", "write `connect-timeout:`"),
-    ],
-    example: "postgres: { host: db.internal, database: sales_db, user: loader, password: { secret: sales-db/loader }, table: sales }",
-};
-
-pub(crate) const PASSWORD: Shape = Shape {
-    what: "the password",
-    keys: &["secret"],
-    hints: &[],
-    example: "password: { secret: sales-db/loader }",
-};
-
-pub(crate) const IDENTITY_KEY: Shape = Shape {
-    what: "the identity key",
-    keys: &["secret"],
-    hints: &[],
-    example: "identity-key: { secret: sales/identity }",
-};
-
-pub(crate) const TLS: Shape = Shape {
-    what: "the TLS settings",
-    keys: &["ca"],
-    hints: &[
-        (
-            "verify",
-            "delete it: the server is always verified, chain and host name",
-        ),
-        (
-            "insecure",
-            "delete it: the server is always verified; name its certificate authority with ca: FILE",
-        ),
-        (
-            "mode",
-            "delete it: the server is always verified, chain and host name",
-        ),
-    ],
-    example: "tls: { ca: certs/ca.pem }",
-};
-
-/// The sink's `postgres:`.
-pub(super) fn postgres(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<PostgresSink> {
-    let block = reader.block(node, head, &POSTGRES)?;
-    let server = server(reader, &block);
-    let table = table(reader, &block, true);
-    let mode = mode(reader, &block, Mode::Append);
-    let keys = keys(reader, &block, mode);
-    let replace_with_nothing = replace_with_nothing(reader, &block, mode);
-    let side_effects = side_effects(reader, &block, mode);
-    let journal = block
-        .get("journal")
-        .and_then(|_| word(reader, &block, "journal", "journal: glovebox"));
-    let connections = connections(reader, &block);
-    let ordered = order(reader, &block);
-    let bounds = Duration::ZERO..=Duration::from_secs(24 * 3600);
-    let retry_for = optional(&block, "retry-for", |node| {
-        reader.duration(node, "retry-for", bounds)
-    });
-    let server = server?;
-    Some(PostgresSink {
-        host: server.host,
-        port: server.port,
-        database: server.database,
-        user: server.user,
-        password: server.password,
-        ca: server.ca,
-        table: table?,
-        mode,
-        keys,
-        identity_key: identity_key(reader, &block),
-        replace_with_nothing,
-        side_effects,
-        journal: journal.map_or_else(|| "glovebox".to_owned(), |b| b.value),
-        connections,
-        ordered,
-        retry_for: retry_for.unwrap_or(Duration::from_secs(60)),
-        connect_timeout: server.connect_timeout,
-    })
-}
-
-/// The keys that say which server it is and who logs in, for source and sink alike.
-pub(super) fn server(reader: &mut Reader<'_>, block: &Block<'_>) -> Option<Server> {
-    let host = reader
-        .need(block, "host", "host: db.internal")
-        .and_then(|(node, _)| host(reader, node));
-    let port = optional(block, "port", |node| reader.whole(node, "port", 1..=65_535));
-    let database = word(reader, block, "database", "database: sales_db");
-    let user = word(reader, block, "user", "user: loader");
-    let password = reader
-        .need(block, "password", PASSWORD.example)
-        .and_then(|(node, head)| password(reader, node, head));
-    let ca = block
-        .get("tls")
-        .and_then(|(node, head)| reader.block(node, head, &TLS))
-        .and_then(|tls| optional(&tls, "ca", |node| reader.path(node, "ca", TLS.example)));
-    let bounds = Duration::from_millis(100)..=Duration::from_secs(3600);
-    let connect_timeout = optional(block, "connect-timeout", |node| {
-        reader.duration(node, "connect-timeout", bounds)
-    });
-    Some(Server {
-        host: host?,
-        port: port.and_then(|p| u16::try_from(p).ok()).unwrap_or(5432),
-        database: database?,
-        user: user?,
-        password: password?,
-        ca,
-        connect_timeout: connect_timeout.unwrap_or(Duration::from_secs(10)),
-    })
-}
-
-/// How many connections work at the same time.
-pub(super) fn connections(reader: &mut Reader<'_>, block: &Block<'_>) -> Option<usize> {
-    optional(block, "connections", |node| {
-        reader.whole(node, "connections", 1..=64)
-    })
-    .and_then(|c| usize::try_from(c).ok())
-}
-
-/// Whether rows are to come in the source's order.
-fn order(reader: &mut Reader<'_>, block: &Block<'_>) -> bool {
-    let Some((node, _)) = block.get("order") else {
-        return false;
-    };
-    let Some(text) = reader.text(node, "order", "order: source") else {
-        return false;
-    };
-    match text.value.as_str() {
-        "source" => true,
-        "any" => false,
-        _ => {
-            reader.say(
-                Diagnostic::error(
-                    text.span,
-                    format!("unknown order `{}`", short(&text.value)),
-                )
-                .help("write order: source to keep the source's order, over one connection, or order: any"),
-            );
-            false
-        }
+section! {
+    /// A PostgreSQL server and a login. TLS is always verified, chain and host name.
+    pub struct Server("Server"): "the PostgreSQL server", "host: db.internal" {
+        /// The server's name or address; its certificate must bear it.
+        host: Spanned<String> => needed, HOST, "host: db.internal";
+        /// Its port.
+        port: u16 => default "5432", Whole(1..=65_535u16);
+        /// The database.
+        database: Spanned<String> => needed, NAME, "database: sales_db";
+        /// Who logs in.
+        user: Spanned<String> => needed, NAME, "user: loader";
+        /// The secret that holds the password; the password itself is refused.
+        password: Spanned<SecretName>
+            => needed, PASSWORD, "password: { secret: sales-db/loader }";
+        /// Certificates to trust besides the built-in ones, as a PEM file. Chain and host name are
+        /// always verified; there is no key to turn that off.
+        ca = "tls": Option<Spanned<PathBuf>> => empty, nested::<Tls>();
+        /// How long connecting may take.
+        connect_timeout: Duration
+            => default "10s", Time(Duration::from_millis(100)..=Duration::from_secs(3600));
+    }
+    hints {
+        "sslmode" => "delete it: the server is always verified, chain and host name; its certificate goes into tls: { ca: FILE }",
+        "ssl" => "delete it: TLS is always on; a private certificate goes into tls: { ca: FILE }",
+        "url" => "write it in parts: host, port, database, user, password: { secret: NAME }",
+        "dbname" => "write `database:`",
+        "timeout" => "write `connect-timeout:`",
     }
 }
 
-fn host(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<String>> {
-    let host = reader.text(node, "host", "host: db.internal")?;
+section! {
+    /// A table in a PostgreSQL database, over verified TLS.
+    pub struct PostgresSink("PostgresSink"): "the PostgreSQL sink",
+        "postgres: { host: db.internal, database: sales_db, user: loader, password: { secret: sales-db/loader }, table: sales }"
+    {
+        ..server: Server;
+        /// `table` or `schema.table`, its [name](#names-of-tables); created if it is missing.
+        table: Spanned<String> => needed, TABLE_OR_SCHEMA_TABLE, "table: sales";
+        /// [What becomes of the rows that are there](#sink).
+        mode: Mode => default "append", TABLE_MODE, "mode: replace";
+        /// With `upsert`: the columns that identify a row.
+        keys: Vec<Spanned<String>> => empty, Names(1);
+        /// With `replace`: whether a run without a good row takes the rows away that are there.
+        replace_with_nothing: bool => default "false", Bool;
+        /// With `replace` and `upsert`: whether foreign keys, triggers and rules may change other
+        /// tables.
+        side_effects: bool => default "refuse", SIDE_EFFECTS;
+        /// The schema of the run's journal; created if it is missing and the role may create it.
+        journal: String => default "glovebox", NAME, "journal: glovebox";
+        /// The key of the [digests of inputs](#sink).
+        identity_key: Option<Spanned<SecretName>>
+            => optional "one that the database keeps, in `glovebox.key`", IDENTITY_KEY;
+        /// Connections that load at the same time.
+        connections: Option<usize> => optional "as many as are good", Whole(1..=64usize);
+        /// `source`: rows are stored in the source's order, over one connection.
+        ordered = "order": bool => default "any", word::<Order>().help(
+            "write order: source to keep the source's order, over one connection, or order: any"
+        );
+        /// How long a lost connection or a server that restarts is waited for.
+        retry_for: Duration
+            => default "60s", Time(Duration::ZERO..=Duration::from_secs(24 * 3600));
+    }
+    hints {
+        "columns" => "`columns:` stands beside `postgres:`, not in it",
+    }
+    check upserts[mode, keys];
+    check removals[mode];
+}
+
+section! {
+    /// How the server is verified. It always is.
+    struct Tls("Tls"): "the TLS settings", "tls: { ca: certs/ca.pem }" {
+        /// Certificates to trust besides the built-in ones: a PEM file.
+        ca: Option<Spanned<PathBuf>> => optional, File, "tls: { ca: certs/ca.pem }";
+    }
+    hints {
+        "verify" => "delete it: the server is always verified, chain and host name",
+        "insecure" => "delete it: the server is always verified; name its certificate authority with ca: FILE",
+        "mode" => "delete it: the server is always verified, chain and host name",
+    }
+}
+
+impl Take<Tls> for Option<Spanned<PathBuf>> {
+    fn take(tls: Spanned<Tls>) -> Self {
+        tls.value.ca
+    }
+}
+
+section! {
+    /// A password, by the name of the secret that holds it.
+    struct Password("Password"): "the password", "password: { secret: sales-db/loader }" {
+        /// The secret.
+        secret: Spanned<SecretName> => needed, SECRET, "secret: sales-db/loader";
+    }
+}
+
+section! {
+    /// A key of digests, by the name of the secret that holds it: 16 bytes or more.
+    struct IdentityKey("IdentityKey"): "the identity key", "identity-key: { secret: sales/identity }" {
+        /// The secret.
+        secret: Spanned<SecretName> => needed, SECRET, "secret: sales/identity";
+    }
+}
+
+const SECRET: Own<SecretName> = Own {
+    read: |reader, at| reader.secret(at.node, "`secret`"),
+    words: "text",
+    schema: secret_schema,
+};
+
+/// The JSON Schema of a secret's name.
+pub(super) fn secret_schema(schema: &mut Schema) -> serde_json::Value {
+    schema.define("SecretName", |_| {
+        json!({
+            "description": "The name of a secret, like `sales/customer-salt`.",
+            "type": "string", "maxLength": 128,
+            "pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*$",
+        })
+    })
+}
+
+/// A password's place. A password itself is refused, and neither message nor excerpt shows it.
+const PASSWORD: Own<SecretName> = Own {
+    read: |reader, at| {
+        if !matches!(at.node.kind, Kind::Map(_) | Kind::Broken) {
+            reader.say(
+                Diagnostic::error(
+                    reader.first_line(&at.node.span),
+                    "a password does not belong in a manifest",
+                )
+                .help("name the secret that holds it: password: { secret: sales-db/loader }, and store it with: glovebox secret set sales-db/loader")
+                .note("if this is a real password, treat it as known to others, and change it"),
+            );
+            return None;
+        }
+        Password::read(reader, at.node, at.head.clone()).map(|block| block.secret)
+    },
+    words: "`{ secret: NAME }`",
+    schema: |schema| schema.section::<Password>(),
+};
+
+/// The place of the key of the journal's digests.
+pub(super) const IDENTITY_KEY: Own<SecretName> = Own {
+    read: |reader, at| {
+        if !matches!(at.node.kind, Kind::Map(_) | Kind::Broken) {
+            reader.say(
+                Diagnostic::error(
+                    reader.first_line(&at.node.span),
+                    "a key does not belong in a manifest",
+                )
+                .help("name the secret that holds it: identity-key: { secret: sales/identity }, and make it with: glovebox secret set sales/identity --generate"),
+            );
+            return None;
+        }
+        IdentityKey::read(reader, at.node, at.head.clone()).map(|block| block.secret)
+    },
+    words: "`{ secret: NAME }`",
+    schema: |schema| schema.section::<IdentityKey>(),
+};
+
+const HOST: Own<String> = Own {
+    read: host,
+    words: "text",
+    schema: |_| json!({ "type": "string", "minLength": 1, "maxLength": 253 }),
+};
+
+fn host(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>> {
+    let host = reader.text(at.node, at.key, &at.example)?;
     let ok = host.value.len() <= 253
         && host
             .value
@@ -210,60 +204,22 @@ fn host(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<String>> {
     Some(host)
 }
 
-/// A password's place. A password itself is refused, and neither message nor excerpt shows it.
-fn password(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<Spanned<SecretName>> {
-    if !matches!(node.kind, Kind::Map(_) | Kind::Broken) {
-        reader.say(
-            Diagnostic::error(
-                reader.first_line(&node.span),
-                "a password does not belong in a manifest",
-            )
-            .help("name the secret that holds it: password: { secret: sales-db/loader }, and store it with: glovebox secret set sales-db/loader")
-            .note("if this is a real password, treat it as known to others, and change it"),
-        );
-        return None;
-    }
-    let block = reader.block(node, head, &PASSWORD)?;
-    let (node, _) = reader.need(&block, "secret", "secret: sales-db/loader")?;
-    reader.secret(node, "`secret`")
-}
+/// A name in a database.
+const NAME: Own<String> = Own {
+    read: name,
+    words: "text",
+    schema: |_| json!({ "type": "string", "minLength": 1, "maxLength": LONGEST_NAME }),
+};
 
-/// The place of the key of the journal's digests.
-pub(super) fn identity_key(
-    reader: &mut Reader<'_>,
-    block: &Block<'_>,
-) -> Option<Spanned<SecretName>> {
-    let (node, head) = block.get("identity-key")?;
-    if !matches!(node.kind, Kind::Map(_) | Kind::Broken) {
-        reader.say(
-            Diagnostic::error(
-                reader.first_line(&node.span),
-                "a key does not belong in a manifest",
-            )
-            .help("name the secret that holds it: identity-key: { secret: sales/identity }, and make it with: glovebox secret set sales/identity --generate"),
-        );
-        return None;
-    }
-    let block = reader.block(node, head, &IDENTITY_KEY)?;
-    let (node, _) = reader.need(&block, "secret", "secret: sales/identity")?;
-    reader.secret(node, "`secret`")
-}
-
-fn word(
-    reader: &mut Reader<'_>,
-    block: &Block<'_>,
-    key: &'static str,
-    example: &str,
-) -> Option<Spanned<String>> {
-    let (node, _) = reader.need(block, key, example)?;
-    let word = reader.text(node, key, example)?;
+fn name(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>> {
+    let word = reader.text(at.node, at.key, &at.example)?;
     if word.value.len() > LONGEST_NAME {
         reader.say(
             Diagnostic::error(
                 word.span,
-                format!("`{key}` is longer than PostgreSQL's 63 bytes"),
+                format!("`{}` is longer than PostgreSQL's 63 bytes", at.key),
             )
-            .help(format!("write: {example}")),
+            .help(format!("write: {}", at.example)),
         );
         return None;
     }

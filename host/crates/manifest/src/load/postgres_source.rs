@@ -1,127 +1,116 @@
-//! Reads the PostgreSQL source: which table or query, over how many connections.
+//! The PostgreSQL source: which table or query, over how many connections.
 //!
 //! Refuses a table and a query at once, and a query of several statements.
 
-use std::ops::RangeInclusive;
+use serde_json::json;
 
-use super::optional;
-use super::postgres::{connections, server};
-use super::sink::table_name;
-use crate::block::{Block, Reader, Shape};
+use super::csv_source::MOST_BYTES;
+use super::postgres::Server;
+use super::sink::TABLE_OR_SCHEMA_TABLE;
+use crate::block::{Block, Reader};
+use crate::declare::{At, section};
 use crate::diagnostic::Diagnostic;
-use crate::model::{PostgresRows, PostgresSource, Span, Spanned};
-use crate::yaml::Node;
+use crate::kinds::{Own, Size, Whole};
+use crate::model::Spanned;
 
-pub(crate) const POSTGRES_SOURCE: Shape = Shape {
-    what: "the PostgreSQL source",
-    keys: &[
-        "host",
-        "port",
-        "database",
-        "user",
-        "password",
-        "tls",
-        "table",
-        "query",
-        "connections",
-        "connect-timeout",
-        "max-record",
-    ],
-    hints: &[
-        ("columns", "`columns:` stands beside `source:`, not in it"),
-        ("sql", "write `query:`"),
-        ("schema", "write it before the table: table: schema.table"),
-        (
-            "where",
-            "write a query: query: SELECT product, price FROM sales WHERE sold > '2026-01-01'",
-        ),
-        (
-            "mode",
-            "delete it: the source is only read; `mode:` belongs to the sink",
-        ),
-        (
-            "sslmode",
-            "delete it: the server is always verified, chain and host name; its certificate goes into tls: { ca: FILE }",
-        ),
-        (
-            "ssl",
-            "delete it: TLS is always on; a private certificate goes into tls: { ca: FILE }",
-        ),
-        (
-            "url",
-            "write it in parts: host, port, database, user, password: { secret: NAME }",
-        ),
-        ("dbname", "write `database:`"),
-        ("timeout", "write `connect-timeout:`"),
-    ],
-    example: "postgres: { host: db.internal, database: sales_db, user: reader, password: { secret: sales-db/reader }, table: sales }",
-};
-
-const MAX_RECORD: usize = 8 << 20;
-const SIZE_BOUNDS: RangeInclusive<u64> = 1..=256 << 20;
-/// A query longer than this is none.
-const LONGEST_QUERY: usize = 64 << 10;
-
-/// The source's `postgres:`.
-pub(super) fn postgres_source(
-    reader: &mut Reader<'_>,
-    node: &Node,
-    head: Span,
-) -> Option<PostgresSource> {
-    let block = reader.block(node, head, &POSTGRES_SOURCE)?;
-    let server = server(reader, &block);
-    let rows = rows(reader, &block);
-    let connections = connections(reader, &block);
-    let max_record = optional(&block, "max-record", |node| {
-        reader.size(node, "max-record", SIZE_BOUNDS)
-    });
-    Some(PostgresSource {
-        server: server?,
-        rows: rows?,
-        connections,
-        max_record: max_record.unwrap_or(MAX_RECORD),
-    })
+section! {
+    /// A table or a query of a PostgreSQL database. TLS is always verified, chain and host name.
+    pub(crate) struct PostgresSourceKeys("PostgresSource"): "the PostgreSQL source",
+        "postgres: { host: db.internal, database: sales_db, user: reader, password: { secret: sales-db/reader }, table: sales }"
+    {
+        ..server: Server;
+        /// `table` or `schema.table`, its [name](#names-of-tables); a view, a partitioned or a
+        /// foreign table too. Either this or `query`.
+        table: Option<Spanned<String>> => optional, TABLE_OR_SCHEMA_TABLE, "table: sales";
+        /// One query in the server's SQL, instead of a table; it cannot write.
+        query: Option<Spanned<String>>
+            => optional, QUERY, "query: SELECT product, price FROM sales ORDER BY id";
+        /// Connections that read at the same time.
+        connections: Option<usize> => optional "as many as are good", Whole(1..=64usize);
+        /// A row whose binary form is larger is rejected.
+        max_record: usize => default "8MiB", Size(1..=MOST_BYTES);
+    }
+    hints {
+        "columns" => "`columns:` stands beside `source:`, not in it",
+        "sql" => "write `query:`",
+        "schema" => "write it before the table: table: schema.table",
+        "where" => "write a query: query: SELECT product, price FROM sales WHERE sold > '2026-01-01'",
+        "mode" => "delete it: the source is only read; `mode:` belongs to the sink",
+    }
+    rules {
+        "oneOf": [{ "required": ["table"] }, { "required": ["query"] }]
+    }
+    check table_or_query[];
+    settle PostgresSource: settle;
 }
 
-fn rows(reader: &mut Reader<'_>, block: &Block<'_>) -> Option<Spanned<PostgresRows>> {
+/// Rows of a PostgreSQL database. TLS is always verified, chain and host name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PostgresSource {
+    /// The server, and who logs in.
+    pub server: Server,
+    /// What is read.
+    pub rows: Spanned<PostgresRows>,
+    /// Connections that read at the same time; none is as many as are good.
+    pub connections: Option<usize>,
+    /// Bytes that one row may have, in PostgreSQL's binary form.
+    pub max_record: usize,
+}
+
+/// What is read of a PostgreSQL database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PostgresRows {
+    /// A table or view, or `schema.table`.
+    Table(String),
+    /// A query.
+    Query(String),
+}
+
+fn table_or_query(reader: &mut Reader<'_>, block: &Block<'_>) {
     match (block.get("table"), block.get("query")) {
-        (Some((node, _)), None) => table(reader, node),
-        (None, Some((node, _))) => query(reader, node),
-        (Some((_, table)), Some((_, query))) => {
-            reader.say(
-                Diagnostic::error(query, "rows come from a table or from a query")
-                    .label("a query too")
-                    .context(table, "a table")
-                    .help("delete one of them"),
-            );
-            None
-        }
-        (None, None) => {
-            if !block.hinted(&["sql", "where"]) {
-                reader.say(
-                    Diagnostic::error(
-                        block.head.clone(),
-                        "the PostgreSQL source does not say what is read",
-                    )
-                    .help("add: table: sales, or query: SELECT product, price FROM sales"),
-                );
-            }
-            None
-        }
+        (Some((_, table)), Some((_, query))) => reader.say(
+            Diagnostic::error(query, "rows come from a table or from a query")
+                .label("a query too")
+                .context(table, "a table")
+                .help("delete one of them"),
+        ),
+        (None, None) if !block.hinted(&["sql", "where"]) => reader.say(
+            Diagnostic::error(
+                block.head.clone(),
+                "the PostgreSQL source does not say what is read",
+            )
+            .help("add: table: sales, or query: SELECT product, price FROM sales"),
+        ),
+        _ => {}
     }
 }
 
-/// Any name that PostgreSQL takes: names are always quoted.
-fn table(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<PostgresRows>> {
-    let table = reader.text(node, "table", "table: sales")?;
-    let name = table_name(reader, table)?;
-    let table = PostgresRows::Table(name.value.to_string());
-    Some(Spanned::new(table, name.span))
+fn settle(keys: PostgresSourceKeys, _: &mut Reader<'_>, _: &Block<'_>) -> Option<PostgresSource> {
+    let rows = match (keys.table, keys.query) {
+        (Some(table), _) => Spanned::new(PostgresRows::Table(table.value), table.span),
+        (None, query) => {
+            let query = query?;
+            Spanned::new(PostgresRows::Query(query.value), query.span)
+        }
+    };
+    Some(PostgresSource {
+        server: keys.server,
+        rows,
+        connections: keys.connections,
+        max_record: keys.max_record,
+    })
 }
 
-fn query(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<PostgresRows>> {
-    let example = "query: SELECT product, price FROM sales ORDER BY id";
-    let text = reader.any_text(node, "query", example)?;
+const QUERY: Own<String> = Own {
+    read: query,
+    words: "text",
+    schema: |_| json!({ "type": "string", "minLength": 1, "maxLength": LONGEST_QUERY }),
+};
+/// A query longer than this is none.
+const LONGEST_QUERY: usize = 64 << 10;
+
+fn query(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>> {
+    let text = reader.any_text(at.node, at.key, &at.example)?;
     // What ends a statement in psql is not part of it.
     let query = text.value.trim().trim_end_matches(';').trim_end();
     if query.is_empty() || query.len() > LONGEST_QUERY || query.contains('\0') {
@@ -130,10 +119,9 @@ fn query(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<PostgresRows>> 
                 reader.first_line(&text.span),
                 format!("`query` is no query of 1 to {LONGEST_QUERY} bytes"),
             )
-            .help(format!("write: {example}")),
+            .help(format!("write: {}", at.example)),
         );
         return None;
     }
-    let query = query.to_owned();
-    Some(Spanned::new(PostgresRows::Query(query), text.span))
+    Some(Spanned::new(query.to_owned(), text.span))
 }

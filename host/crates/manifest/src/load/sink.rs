@@ -1,119 +1,162 @@
-//! Reads the sink: one target, its table or file, and the columns that go there.
+//! The sink: where the rows go, and what becomes of those that are there.
 //!
-//! Refuses names that a database would quote, cut or keep for itself.
+//! Refuses two targets at once, and words by which rows may go in modes that take none away.
 
 use std::path::PathBuf;
 
-use glovebox_core::TableName;
+use glovebox_core::{SecretName, TableName};
+use serde_json::{Value, json};
 
 use super::columns::LONGEST_NAME;
-use super::files::parquet_sink;
-use super::lenient::{replace_with_nothing, side_effects};
-use super::optional;
-use super::postgres::{identity_key, postgres};
-use crate::block::{Block, Reader, Shape, short};
+use super::file_sinks::{CsvSink, JsonlSink, ParquetSink};
+use super::postgres::{IDENTITY_KEY, PostgresSink};
+use crate::block::{Block, Reader, short};
+use crate::declare::{self, At, Section, Take, Words, section, words};
 use crate::diagnostic::Diagnostic;
-use crate::model::{CsvSink, JsonlSink, Mode, Sink, SinkTarget, Span, Spanned, SqliteSink};
-use crate::yaml::{Kind, Node};
+use crate::kinds::{Bool, Names, OneOf, Output, Own, choice, nested, word};
+use crate::model::{Sink, SinkTarget, Spanned};
+use crate::schema::Schema;
 
-pub(crate) const SINK: Shape = Shape {
-    what: "the sink",
-    keys: &["sqlite", "postgres", "csv", "jsonl", "parquet", "columns"],
-    hints: &[
-        ("postgresql", "write `postgres:`"),
-        (
-            "path",
-            "put it under the target: sqlite: { path: sales.db, table: sales }",
-        ),
-        (
-            "table",
-            "put it under the target: sqlite: { path: sales.db, table: sales }",
-        ),
-        (
-            "mode",
-            "put it under the target: sqlite: { path: sales.db, table: sales, mode: replace }",
-        ),
-        ("json", "write `jsonl:`, one object a line"),
-    ],
-    example: "sink: { sqlite: { path: sales.db, table: sales } }",
+section! {
+    /// Where the rows go: exactly one of `sqlite`, `postgres`, `csv`, `jsonl` and `parquet`.
+    pub(crate) struct SinkKeys("Sink"): "the sink", "sink: { sqlite: { path: sales.db, table: sales } }" {
+        /// [A table in a SQLite file](#sqlite).
+        sqlite: Option<SqliteSink> => optional, nested::<SqliteSink>();
+        /// [A table in a PostgreSQL database](#postgres), over verified TLS.
+        postgres: Option<PostgresSink> => optional, nested::<PostgresSink>();
+        /// [A CSV file](#csv).
+        csv: Option<CsvSink> => optional, nested::<CsvSink>();
+        /// [A file with a JSON object a line](#jsonl).
+        jsonl: Option<JsonlSink> => optional, nested::<JsonlSink>();
+        /// [A Parquet file](#parquet).
+        parquet: Option<ParquetSink> => optional, nested::<ParquetSink>();
+        /// The columns to store, in order.
+        columns: Option<Vec<Spanned<String>>> => optional "all that the last step leaves", Names(1);
+    }
+    hints {
+        "postgresql" => "write `postgres:`",
+        "path" => "put it under the target: sqlite: { path: sales.db, table: sales }",
+        "table" => "put it under the target: sqlite: { path: sales.db, table: sales }",
+        "mode" => "put it under the target: sqlite: { path: sales.db, table: sales, mode: replace }",
+        "json" => "write `jsonl:`, one object a line",
+    }
+    rules {
+        "oneOf": [
+            { "required": ["sqlite"] },
+            { "required": ["postgres"] },
+            { "required": ["csv"] },
+            { "required": ["jsonl"] },
+            { "required": ["parquet"] },
+        ]
+    }
+    settle Sink: settle;
+}
+
+section! {
+    /// A table in a SQLite file.
+    pub struct SqliteSink("SqliteSink"): "the SQLite sink", "sqlite: { path: sales.db, table: sales }" {
+        /// The database file; created if it is missing.
+        path: Spanned<PathBuf> => needed, ROWS, "path: sales.db";
+        /// Its [name](#names-of-tables); not `sqlite_…`; created if it is missing.
+        table: Spanned<String> => needed, TABLE, "table: sales";
+        /// [What becomes of the rows that are there](#sink).
+        mode: Mode => default "append", TABLE_MODE, "mode: replace";
+        /// With `upsert`: the columns that identify a row.
+        keys: Vec<Spanned<String>> => empty, Names(1);
+        /// With `replace`: whether a run without a good row takes the rows away that are there.
+        replace_with_nothing: bool => default "false", Bool;
+        /// With `replace` and `upsert`: whether foreign keys, triggers and rules may change other
+        /// tables.
+        side_effects: bool => default "refuse", SIDE_EFFECTS;
+        /// The key of the [digests of inputs](#sink).
+        identity_key: Option<Spanned<SecretName>> => optional "one that the file keeps", IDENTITY_KEY;
+    }
+    hints {
+        "file" => "write `path:`",
+        "columns" => "`columns:` stands beside `sqlite:`, not in it",
+    }
+    check sqlite_name[table];
+    check upserts[mode, keys];
+    check removals[mode];
+}
+
+words! {
+    /// What becomes of the rows that a target holds already.
+    pub enum Mode {
+        /// They stay.
+        Append = "append",
+        /// They go, at the moment at which the new ones are there.
+        Replace = "replace",
+        /// Those with the keys of a new one take its cells; the others stay.
+        Upsert = "upsert",
+    }
+}
+
+words! {
+    /// Whether replacing rows may change other tables by what hangs on this one: foreign keys that
+    /// cascade, triggers and rules.
+    pub(super) enum SideEffects {
+        /// A table on which such a thing hangs is not replaced.
+        Refuse = "refuse",
+        /// They happen.
+        Allow = "allow",
+    }
+}
+
+words! {
+    /// In which order rows are stored.
+    pub(super) enum Order {
+        /// As it is quickest.
+        Any = "any",
+        /// The source's.
+        Source = "source",
+    }
+}
+
+impl Take<SideEffects> for bool {
+    fn take(word: Spanned<SideEffects>) -> bool {
+        word.value == SideEffects::Allow
+    }
+}
+
+impl Take<Order> for bool {
+    fn take(word: Spanned<Order>) -> bool {
+        word.value == Order::Source
+    }
+}
+
+pub(super) const SIDE_EFFECTS: OneOf<SideEffects> = word::<SideEffects>().help(
+    "write side-effects: refuse, or side-effects: allow to let foreign keys, triggers and rules of the table change others",
+);
+
+/// A file of rows.
+pub(super) const ROWS: Output = Output {
+    what: "rows",
+    note: Some("standard output is where the run's report goes"),
 };
 
-pub(crate) const SQLITE: Shape = Shape {
-    what: "the SQLite sink",
-    keys: &[
-        "path",
-        "table",
-        "mode",
-        "keys",
-        "replace-with-nothing",
-        "side-effects",
-        "identity-key",
-    ],
-    hints: &[
-        ("file", "write `path:`"),
-        ("columns", "`columns:` stands beside `sqlite:`, not in it"),
-    ],
-    example: "sqlite: { path: sales.db, table: sales }",
-};
-
-pub(crate) const CSV_SINK: Shape = Shape {
-    what: "the CSV sink",
-    keys: &[
-        "path",
-        "mode",
-        "replace-with-nothing",
-        "header",
-        "delimiter",
-        "escape-formulas",
-    ],
-    hints: &[
-        ("file", "write `path:`"),
-        ("columns", "`columns:` stands beside `csv:`, not in it"),
-        ("separator", "write `delimiter:`"),
-        (
-            "quote",
-            "delete it: the sink quotes with `\"` where it has to",
-        ),
-        ("null", "delete it: null is written as an empty field"),
-    ],
-    example: "csv: { path: clean.csv }",
-};
-
-pub(crate) const JSONL_SINK: Shape = Shape {
-    what: "the JSON lines sink",
-    keys: &["path", "mode", "replace-with-nothing"],
-    hints: &[
-        ("file", "write `path:`"),
-        ("columns", "`columns:` stands beside `jsonl:`, not in it"),
-    ],
-    example: "jsonl: { path: clean.jsonl }",
-};
-
-const TARGETS: &[&str] = &["sqlite", "postgres", "csv", "jsonl", "parquet"];
-
-/// The manifest's `sink:`.
-pub(super) fn sink(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<Sink> {
-    let block = reader.block(node, head.clone(), &SINK)?;
-    let columns = block.get("columns").and_then(|(node, span)| {
-        let names = reader.names(node, "columns")?;
-        if names.is_empty() {
-            reader.say(
-                Diagnostic::error(span, "the sink takes no column")
-                    .help("name those to store, or delete `columns:` to store all of them"),
-            );
-        }
-        Some(names)
-    });
-    let target = target(reader, &block);
+fn settle(keys: SinkKeys, reader: &mut Reader<'_>, block: &Block<'_>) -> Option<Sink> {
+    if keys.columns.as_ref().is_some_and(Vec::is_empty)
+        && let Some((_, span)) = block.get("columns")
+    {
+        reader.say(
+            Diagnostic::error(span, "the sink takes no column")
+                .help("name those to store, or delete `columns:` to store all of them"),
+        );
+    }
+    let columns = keys.columns.clone();
     Some(Sink {
-        target: target?,
+        target: target(keys, reader, block)?,
         columns,
-        span: head,
+        span: block.head.clone(),
     })
 }
 
-fn target(reader: &mut Reader<'_>, block: &Block<'_>) -> Option<SinkTarget> {
-    let present = block.present(TARGETS);
+/// The one that was written first; another one is one too many.
+fn target(keys: SinkKeys, reader: &mut Reader<'_>, block: &Block<'_>) -> Option<SinkTarget> {
+    let mut targets: Vec<&'static str> = SinkKeys::fields().iter().map(|f| f.key).collect();
+    targets.retain(|key| *key != "columns");
+    let present = block.present(&targets);
     let Some(key) = present.first().copied() else {
         if !block.hinted(&["postgresql", "json", "path", "table"]) {
             reader.say(
@@ -123,133 +166,50 @@ fn target(reader: &mut Reader<'_>, block: &Block<'_>) -> Option<SinkTarget> {
                 )
                 .help(format!(
                     "add one of: {}; like {}",
-                    TARGETS.join(", "),
-                    SQLITE.example
+                    targets.join(", "),
+                    SqliteSink::EXAMPLE
                 )),
             );
         }
         return None;
     };
-    let (node, head) = block.get(key)?;
     if let Some(other) = present.get(1) {
-        let second = block.get(other).map_or(head.clone(), |(_, span)| span);
+        let place = |key| block.get(key).map_or(0..0, |(_, span)| span);
         reader.say(
             Diagnostic::error(
-                second,
+                place(other),
                 format!("rows go to one place: `{key}` or `{other}`"),
             )
             .label("a second target")
-            .context(head.clone(), "the first one")
+            .context(place(key), "the first one")
             .help("delete one; to fill both, run two manifests"),
         );
     }
     match key {
-        "sqlite" => sqlite(reader, node, head).map(SinkTarget::Sqlite),
-        "postgres" => postgres(reader, node, head).map(|sink| SinkTarget::Postgres(Box::new(sink))),
-        "csv" => csv(reader, node, head).map(SinkTarget::Csv),
-        "parquet" => parquet_sink(reader, node, head).map(SinkTarget::Parquet),
-        _ => jsonl(reader, node, head).map(SinkTarget::Jsonl),
+        "sqlite" => keys.sqlite.map(SinkTarget::Sqlite),
+        "postgres" => keys.postgres.map(|s| SinkTarget::Postgres(Box::new(s))),
+        "csv" => keys.csv.map(SinkTarget::Csv),
+        "jsonl" => keys.jsonl.map(SinkTarget::Jsonl),
+        _ => keys.parquet.map(SinkTarget::Parquet),
     }
 }
 
-fn sqlite(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<SqliteSink> {
-    let block = reader.block(node, head, &SQLITE)?;
-    let path = file(reader, &block, "path: sales.db");
-    let table = table(reader, &block, false);
-    if let Some(table) = &table
-        && table.value.to_ascii_lowercase().starts_with("sqlite_")
+fn sqlite_name(reader: &mut Reader<'_>, block: &Block<'_>, table: Option<&String>) {
+    if let Some((node, _)) = block.get("table")
+        && table.is_some_and(|t| t.to_ascii_lowercase().starts_with("sqlite_"))
     {
         reader.say(
             Diagnostic::error(
-                table.span.clone(),
+                node.span.clone(),
                 "SQLite keeps names that start with `sqlite_` for itself",
             )
             .help("choose another, like table: sales"),
         );
     }
-    let mode = mode(reader, &block, Mode::Append);
-    let keys = keys(reader, &block, mode);
-    let replace_with_nothing = replace_with_nothing(reader, &block, mode);
-    let side_effects = side_effects(reader, &block, mode);
-    Some(SqliteSink {
-        path: path?,
-        table: table?,
-        mode,
-        keys,
-        identity_key: identity_key(reader, &block),
-        replace_with_nothing,
-        side_effects,
-    })
-}
-
-fn csv(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<CsvSink> {
-    let block = reader.block(node, head, &CSV_SINK)?;
-    let path = file(reader, &block, "path: clean.csv");
-    let mode = mode(reader, &block, Mode::Replace);
-    let replace_with_nothing = replace_with_nothing(reader, &block, mode);
-    let header = optional(&block, "header", |node| reader.boolean(node, "header"));
-    let delimiter = optional(&block, "delimiter", |node| {
-        reader.byte(node, "delimiter", "delimiter: \";\"")
-    });
-    let escape = optional(&block, "escape-formulas", |node| {
-        reader.boolean(node, "escape-formulas")
-    });
-    if delimiter == Some(b'"')
-        && let Some((node, _)) = block.get("delimiter")
-    {
-        reader.say(
-            Diagnostic::error(
-                node.span.clone(),
-                "`delimiter` is the sign that goes around fields",
-            )
-            .help("write another, like delimiter: \";\""),
-        );
-    }
-    Some(CsvSink {
-        path: path?,
-        mode,
-        replace_with_nothing,
-        header: header.is_none_or(|h| h.value),
-        delimiter: delimiter.unwrap_or(b','),
-        escape_formulas: escape.is_some_and(|e| e.value),
-    })
-}
-
-fn jsonl(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<JsonlSink> {
-    let block = reader.block(node, head, &JSONL_SINK)?;
-    let path = file(reader, &block, "path: clean.jsonl");
-    let mode = mode(reader, &block, Mode::Replace);
-    let replace_with_nothing = replace_with_nothing(reader, &block, mode);
-    Some(JsonlSink {
-        path: path?,
-        mode,
-        replace_with_nothing,
-    })
-}
-
-/// A file to write.
-pub(super) fn file(
-    reader: &mut Reader<'_>,
-    block: &Block<'_>,
-    example: &str,
-) -> Option<Spanned<PathBuf>> {
-    let (node, _) = reader.need(block, "path", example)?;
-    if matches!(&node.kind, Kind::Text(text) if text == "-") {
-        reader.say(
-            Diagnostic::error(node.span.clone(), "rows cannot go to standard output")
-                .help(format!("name a file: {example}"))
-                .note("standard output is where the run's report goes"),
-        );
-        return None;
-    }
-    reader.path(node, "path", example)
 }
 
 /// A table's name, as a manifest writes it and as it is to be written again.
-pub(super) fn table_name(
-    reader: &mut Reader<'_>,
-    table: Spanned<String>,
-) -> Option<Spanned<TableName>> {
+fn table_name(reader: &mut Reader<'_>, table: Spanned<String>) -> Option<Spanned<TableName>> {
     let problem = match TableName::parse(&table.value) {
         Ok(name) => {
             let long = |part: &String| part.len() > LONGEST_NAME;
@@ -270,77 +230,139 @@ pub(super) fn table_name(
     None
 }
 
-/// The table of a block; in SQLite, which has no schemas, its bare name.
-pub(super) fn table(
-    reader: &mut Reader<'_>,
-    block: &Block<'_>,
-    schemas: bool,
-) -> Option<Spanned<String>> {
-    let (node, _) = reader.need(block, "table", "table: sales")?;
-    let table = reader.text(node, "table", "table: sales")?;
-    let name = table_name(reader, table)?;
-    if schemas {
-        return Some(Spanned::new(name.value.to_string(), name.span));
-    }
-    if name.value.schema.is_some() {
+/// A table, or one in a schema; written again as it is to be quoted.
+pub(super) const TABLE_OR_SCHEMA_TABLE: Own<String> = Own {
+    read: |reader, at| {
+        let table = reader.text(at.node, at.key, &at.example)?;
+        let name = table_name(reader, table)?;
+        Some(Spanned::new(name.value.to_string(), name.span))
+    },
+    words: "text",
+    schema: table_schema,
+};
+
+/// A table's bare name, for SQLite, which has no schemas.
+const TABLE: Own<String> = Own {
+    read: |reader, at| {
+        let table = reader.text(at.node, at.key, &at.example)?;
+        let name = table_name(reader, table)?;
+        if name.value.schema.is_none() {
+            return Some(Spanned::new(name.value.table, name.span));
+        }
+        let written = name.value.to_string();
         reader.say(
             Diagnostic::error(
                 name.span,
-                format!(
-                    "`{}` cannot be the name of a table",
-                    short(&name.value.to_string())
-                ),
+                format!("`{}` cannot be the name of a table", short(&written)),
             )
             .help("write the bare name, like table: sales; SQLite has no schemas, and a name with a dot stands in double quotes: table: '\"eu.sales\"'"),
         );
-        return None;
-    }
-    Some(Spanned::new(name.value.table, name.span))
+        None
+    },
+    words: "text",
+    schema: table_schema,
+};
+
+fn table_schema(schema: &mut Schema) -> Value {
+    schema.define("Table", |_| {
+        json!({ "description": "A table's name.", "type": "string", "minLength": 1, "maxLength": 257 })
+    })
 }
 
-/// What becomes of the rows that are there.
-pub(super) fn mode(reader: &mut Reader<'_>, block: &Block<'_>, default: Mode) -> Mode {
-    let Some((node, _)) = block.get("mode") else {
-        return default;
-    };
-    let Some(text) = reader.text(node, "mode", "mode: replace") else {
-        return default;
-    };
-    let upserts = block.shape.keys.contains(&"keys");
-    let help = match upserts {
-        true => {
-            "write mode: append to keep the rows that are there, mode: replace to exchange them all, or mode: upsert to exchange those with the same `keys:`"
-        }
-        false => {
-            "write mode: append to keep the rows that are there, or mode: replace to exchange them all"
-        }
-    };
-    match text.value.as_str() {
-        "append" => Mode::Append,
-        "replace" => Mode::Replace,
-        "upsert" if upserts => Mode::Upsert,
-        "upsert" => {
-            reader.say(
-                Diagnostic::error(text.span, "rows of a file have no keys to be found by")
-                    .help(help),
-            );
-            default
-        }
-        _ => {
-            reader.say(
-                Diagnostic::error(text.span, format!("unknown mode `{}`", short(&text.value)))
-                    .help(help),
-            );
-            default
-        }
+/// Those modes that a target has.
+pub(super) struct Modes {
+    name: &'static str,
+    of: &'static [Mode],
+    help: &'static str,
+}
+
+pub(super) const TABLE_MODE: Modes = Modes {
+    name: "TableMode",
+    of: &[Mode::Append, Mode::Replace, Mode::Upsert],
+    help: "write mode: append to keep the rows that are there, mode: replace to exchange them all, or mode: upsert to exchange those with the same `keys:`",
+};
+
+pub(super) const FILE_MODE: Modes = Modes {
+    name: "FileMode",
+    of: &[Mode::Append, Mode::Replace],
+    help: "write mode: append to keep the rows that are there, or mode: replace to exchange them all",
+};
+
+pub(super) const PARQUET_MODE: Modes = Modes {
+    name: "ParquetMode",
+    of: &[Mode::Replace],
+    help: "write mode: replace, or write each run's rows to a file of its own: readers take a folder of them as one table",
+};
+
+impl Modes {
+    fn words(&self) -> Vec<(&'static str, Mode, &'static str)> {
+        let all = Mode::ALL.iter().copied();
+        all.filter(|(_, mode, _)| self.of.contains(mode)).collect()
     }
 }
 
-/// The columns by which `mode: upsert` recognises a row.
-pub(super) fn keys(reader: &mut Reader<'_>, block: &Block<'_>, mode: Mode) -> Vec<Spanned<String>> {
+impl declare::Kind for Modes {
+    type Value = Mode;
+
+    fn read(&self, reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<Mode>> {
+        let text = reader.text(at.node, at.key, &at.example)?;
+        let mode = Mode::ALL.iter().find(|(word, ..)| *word == text.value);
+        let problem = match mode {
+            Some((_, mode, _)) if self.of.contains(mode) => {
+                return Some(Spanned::new(*mode, text.span));
+            }
+            Some((_, Mode::Upsert, _)) => "rows of a file have no keys to be found by".to_owned(),
+            Some(_) => "a Parquet file cannot be added to".to_owned(),
+            None => format!("unknown `mode`: `{}`", short(&text.value)),
+        };
+        reader.say(Diagnostic::error(text.span, problem).help(self.help));
+        None
+    }
+
+    fn words(&self) -> String {
+        let words = self.words();
+        let words: Vec<String> = words.iter().map(|(w, ..)| format!("`{w}`")).collect();
+        words.join(", ")
+    }
+
+    fn schema(&self, schema: &mut Schema) -> Value {
+        schema.define(self.name, |_| choice(&self.words()))
+    }
+}
+
+/// Complains of words by which rows may go, in modes that take none away.
+pub(super) fn removals(reader: &mut Reader<'_>, block: &Block<'_>, mode: Option<&Mode>) {
+    if let Some((_, span)) = block.get("replace-with-nothing")
+        && mode != Some(&Mode::Replace)
+    {
+        reader.say(
+            Diagnostic::error(span, "`replace-with-nothing` belongs to mode replace")
+                .help("delete it: in the other modes a run without rows takes none away"),
+        );
+    }
+    if let Some((_, span)) = block.get("side-effects")
+        && mode == Some(&Mode::Append)
+    {
+        reader.say(
+            Diagnostic::error(
+                span,
+                "`side-effects` belongs to the modes replace and upsert",
+            )
+            .help("delete it: mode append takes no rows away"),
+        );
+    }
+}
+
+/// Complains where `mode: upsert` and the columns by which it recognises a row do not go together.
+pub(super) fn upserts(
+    reader: &mut Reader<'_>,
+    block: &Block<'_>,
+    mode: Option<&Mode>,
+    keys: Option<&Vec<Spanned<String>>>,
+) {
     const EXAMPLE: &str = "keys: [customer_id]";
     match (block.get("keys"), mode) {
-        (None, Mode::Upsert) => {
+        (None, Some(Mode::Upsert)) => {
             reader.say(
                 Diagnostic::error(
                     block.head.clone(),
@@ -348,25 +370,19 @@ pub(super) fn keys(reader: &mut Reader<'_>, block: &Block<'_>, mode: Mode) -> Ve
                 )
                 .help(format!("name the columns that identify one: {EXAMPLE}")),
             );
-            Vec::new()
         }
-        (None, _) => Vec::new(),
-        (Some((node, _)), Mode::Upsert) => {
-            let names = reader.names(node, "keys").unwrap_or_default();
-            if names.is_empty() {
-                reader.say(
-                    Diagnostic::error(node.span.clone(), "mode upsert needs at least one key")
-                        .help(format!("name the columns that identify a row: {EXAMPLE}")),
-                );
-            }
-            names
+        (Some((node, _)), Some(Mode::Upsert)) if keys.is_none_or(Vec::is_empty) => {
+            reader.say(
+                Diagnostic::error(node.span.clone(), "mode upsert needs at least one key")
+                    .help(format!("name the columns that identify a row: {EXAMPLE}")),
+            );
         }
-        (Some((_, span)), _) => {
+        (Some((_, span)), Some(Mode::Append | Mode::Replace)) => {
             reader.say(
                 Diagnostic::error(span, "`keys` belongs to mode upsert")
                     .help("delete it, or write mode: upsert"),
             );
-            Vec::new()
         }
+        _ => {}
     }
 }

@@ -1,73 +1,109 @@
-//! Reads the source: where the rows come from.
+//! The source: where the rows come from.
 //!
 //! Refuses two places at once.
 
-use super::csv_source::{CSV_SOURCE, csv_source};
-use super::files;
-use super::postgres_source::postgres_source;
-use crate::block::{Reader, Shape};
+use super::csv_source::CsvSource;
+use super::files::{Input, JsonlSource, ParquetSource};
+use super::postgres_source::{PostgresSource, PostgresSourceKeys};
+use crate::block::{Block, Reader};
+use crate::declare::{Section, section};
 use crate::diagnostic::Diagnostic;
-use crate::model::{Source, Span};
-use crate::yaml::Node;
+use crate::kinds::nested;
+use crate::model::Spanned;
 
-pub(crate) const SOURCE: Shape = Shape {
-    what: "the source",
-    keys: &["csv", "jsonl", "parquet", "postgres"],
-    hints: &[
-        ("path", "put it under the format: csv: { path: sales.csv }"),
-        ("columns", "`columns:` stands beside `source:`, not in it"),
-        ("postgresql", "write `postgres:`"),
-        (
-            "table",
-            "put it under the format: postgres: { host: db.internal, …, table: sales }",
-        ),
-        (
-            "json",
-            "write `jsonl:`, for an object a line and for arrays",
-        ),
-        ("ndjson", "write `jsonl:`"),
-    ],
-    example: "source: { csv: { path: sales.csv } }",
-};
+section! {
+    /// Where the rows come from: exactly one of these.
+    pub(crate) struct SourceKeys("Source"): "the source", "source: { csv: { path: sales.csv } }" {
+        /// [CSV files](#from-csv-files).
+        csv: Option<CsvSource> => optional, nested::<CsvSource>();
+        /// [Files of JSON objects](#from-json): one a line, one array, or over several lines.
+        jsonl: Option<JsonlSource> => optional, nested::<JsonlSource>();
+        /// [Parquet files](#from-parquet-files).
+        parquet: Option<ParquetSource> => optional, nested::<ParquetSource>();
+        /// [A table or query of a PostgreSQL database](#from-postgresql), over verified TLS.
+        postgres: Option<PostgresSource> => optional, nested::<PostgresSourceKeys>();
+    }
+    hints {
+        "path" => "put it under the format: csv: { path: sales.csv }",
+        "columns" => "`columns:` stands beside `source:`, not in it",
+        "postgresql" => "write `postgres:`",
+        "table" => "put it under the format: postgres: { host: db.internal, …, table: sales }",
+        "json" => "write `jsonl:`, for an object a line and for arrays",
+        "ndjson" => "write `jsonl:`",
+    }
+    rules {
+        "oneOf": [
+            { "required": ["csv"] },
+            { "required": ["jsonl"] },
+            { "required": ["parquet"] },
+            { "required": ["postgres"] },
+        ]
+    }
+    settle Source: one;
+}
 
-/// The manifest's `source:`.
-pub(super) fn source(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<Source> {
-    let block = reader.block(node, head, &SOURCE)?;
-    let present = block.present(SOURCE.keys);
+/// Where the rows come from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Source {
+    /// CSV files.
+    Csv(CsvSource),
+    /// Files of JSON objects.
+    Jsonl(JsonlSource),
+    /// Parquet files.
+    Parquet(ParquetSource),
+    /// A PostgreSQL server.
+    Postgres(Box<PostgresSource>),
+}
+
+impl Source {
+    /// The files that are read, and the endings by which a folder's are known.
+    pub fn inputs(&self) -> (&[Spanned<Input>], &'static [&'static str]) {
+        match self {
+            Source::Csv(s) => (&s.paths, &["csv", "tsv"]),
+            Source::Jsonl(s) => (&s.paths, &["jsonl", "ndjson"]),
+            Source::Parquet(s) => (&s.paths, &["parquet", "pq"]),
+            Source::Postgres(_) => (&[], &[]),
+        }
+    }
+}
+
+/// The one that was written first; another one is one too many.
+fn one(keys: SourceKeys, reader: &mut Reader<'_>, block: &Block<'_>) -> Option<Source> {
+    let names: Vec<&'static str> = SourceKeys::fields().iter().map(|f| f.key).collect();
+    let present = block.present(&names);
     let Some(key) = present.first().copied() else {
         // What was said about strangers says this too.
         if !block.has_strangers() {
             reader.say(
                 Diagnostic::error(
-                    block.head,
+                    block.head.clone(),
                     "the source does not say where the rows come from",
                 )
                 .help(format!(
                     "add one of: {}; like {}",
-                    SOURCE.keys.join(", "),
-                    CSV_SOURCE.example
+                    names.join(", "),
+                    CsvSource::EXAMPLE
                 )),
             );
         }
         return None;
     };
-    let (node, head) = block.get(key)?;
     if let Some(other) = present.get(1) {
-        let second = block.get(other).map_or(head.clone(), |(_, span)| span);
+        let place = |key| block.get(key).map_or(0..0, |(_, span)| span);
         reader.say(
             Diagnostic::error(
-                second,
+                place(other),
                 format!("rows come from one place: `{key}` or `{other}`"),
             )
             .label("a second source")
-            .context(head.clone(), "the first one")
+            .context(place(key), "the first one")
             .help("delete one; several files of one format are a list under `path:`, and for both, run two manifests"),
         );
     }
     match key {
-        "jsonl" => files::jsonl_source(reader, node, head).map(Source::Jsonl),
-        "parquet" => files::parquet_source(reader, node, head).map(Source::Parquet),
-        "postgres" => postgres_source(reader, node, head).map(|s| Source::Postgres(Box::new(s))),
-        _ => csv_source(reader, node, head).map(Source::Csv),
+        "csv" => keys.csv.map(Source::Csv),
+        "jsonl" => keys.jsonl.map(Source::Jsonl),
+        "parquet" => keys.parquet.map(Source::Parquet),
+        _ => keys.postgres.map(|s| Source::Postgres(Box::new(s))),
     }
 }

@@ -1,98 +1,115 @@
-//! Reads steps: which plugin, with which grants, configured how.
+//! Steps: which plugin, with which grants, configured how.
 //!
 //! Refuses grants that the step's kind cannot use, since they would promise what never happens.
 
 use std::collections::BTreeMap;
 
 use glovebox_core::{Limits, World};
-use serde_json::Value;
+use serde_json::json;
 
-use super::columns::columns;
-use super::guard;
-use super::limits::limits;
-use super::plugin::{default_name, plugin};
-use super::with::with;
-use crate::block::{Block, Reader, Shape};
+use super::columns::ADDED;
+use super::grants::{KEYS, fitting_grants};
+use super::guard::{KEEPS, fitting_keeps};
+use super::limits::LimitKeys;
+use super::plugin::{PLUGIN, default_name};
+use super::with::WITH;
+use crate::block::{Block, Reader};
+use crate::declare::{At, Section, section};
 use crate::diagnostic::Diagnostic;
 use crate::formats;
-use crate::model::{KeyGrant, LeakGuard, PluginRef, Spanned, Step, With};
-use crate::yaml::{Kind, Node};
+use crate::kinds::{Names, Own, first_key, nested, word};
+use crate::model::{Column, KeepGrant, KeyGrant, LeakGuard, PluginRef, Spanned, Step, With};
 
-pub(crate) const STEP: Shape = Shape {
-    what: "a step",
-    keys: &[
-        "name",
-        "validate",
-        "transform",
-        "mask",
-        "reads",
-        "masks",
-        "keeps",
-        "adds",
-        "with",
-        "keys",
-        "leak-guard",
-        "limits",
-    ],
-    hints: &[
-        (
-            "columns",
-            "write `reads:` for what the plugin sees, `masks:` for what it may mask, `adds:` for what it adds",
-        ),
-        ("config", "write `with:`"),
-        ("options", "write `with:`"),
-        (
-            "plugin",
-            "say what it does: `validate: PLUGIN`, `transform: PLUGIN` or `mask: PLUGIN`",
-        ),
-        (
-            "filter",
-            "write `transform: keep`, with the condition in `with:`",
-        ),
-        (
-            "secrets",
-            "write `keys: { NAME-IN-PLUGIN: NAME-OF-SECRET }`",
-        ),
-    ],
-    example: "- { validate: required, reads: [product] }",
-};
+section! {
+    /// One plugin at work on the rows: exactly one of `validate`, `transform` and `mask`.
+    struct StepKeys("Step"): "a step", "- { validate: required, reads: [product] }" {
+        /// What rejects and reports call the step: at most 64 characters, another one for each step,
+        /// neither `source` nor `sink`.
+        name: Option<Spanned<String>> => optional "the plugin's name", NAME, "name: complete";
+        /// A validator: it says which rows break which rules.
+        validate: Option<Spanned<PluginRef>> => optional, PLUGIN;
+        /// A transformer: it adds the columns in `adds`, and filters rows.
+        transform: Option<Spanned<PluginRef>> => optional, PLUGIN;
+        /// A masker: it says how the cells of the columns in `masks` are masked.
+        mask: Option<Spanned<PluginRef>> => optional, PLUGIN;
+        /// The columns that the plugin sees, and no others; a validator needs one.
+        reads: Vec<Spanned<String>> => default "[]", Names(0);
+        /// The columns that a masker may mask; it sees these too; a masker needs one.
+        masks: Vec<Spanned<String>> => empty, Names(1);
+        /// For maskers: [what may stay of a column](#the-leak-guard) in `masks`. A plugin of one's
+        /// own that declares to keep cells of a guarded column needs it.
+        keeps: Vec<KeepGrant> => empty, KEEPS, "keeps: { postcode: 2 }";
+        /// The columns that a transformer adds, with the keys of [`columns`](#columns); where the
+        /// name is there already, it replaces that column.
+        adds: Option<Vec<Column>> => optional, ADDED, "adds: { customer_id: { type: text } }";
+        /// The plugin's configuration: `glovebox plugin list NAME`.
+        with: Option<With> => open "{}", WITH, "with: { prefix: cust }";
+        /// For maskers: the plugin's name for a key, and the secret that holds it; the plugin never
+        /// sees the key.
+        keys: Vec<KeyGrant> => empty, KEYS, "keys: { pseudonym: sales/customer-salt }";
+        /// For maskers: [which columns are guarded](#the-leak-guard).
+        leak_guard: Option<LeakGuard> => optional "the manifest's", word::<LeakGuard>();
+        /// [What bounds this step](#limits).
+        limits: Option<LimitKeys> => optional "the manifest's", nested::<LimitKeys>();
+    }
+    hints {
+        "columns" => "write `reads:` for what the plugin sees, `masks:` for what it may mask, `adds:` for what it adds",
+        "config" => "write `with:`",
+        "options" => "write `with:`",
+        "plugin" => "say what it does: `validate: PLUGIN`, `transform: PLUGIN` or `mask: PLUGIN`",
+        "filter" => "write `transform: keep`, with the condition in `with:`",
+        "secrets" => "write `keys: { NAME-IN-PLUGIN: NAME-OF-SECRET }`",
+    }
+    rules {
+        "oneOf": [
+            { "required": ["validate"], "properties": { "masks": false, "adds": false, "keys": false, "keeps": false, "leak-guard": false } },
+            { "required": ["transform"], "properties": { "masks": false, "keys": false, "keeps": false, "leak-guard": false } },
+            { "required": ["mask", "masks"], "properties": { "adds": false } },
+        ]
+    }
+    settle Draft: settle;
+}
 
 const KINDS: &[&str] = &["validate", "transform", "mask"];
 const KIND_EXAMPLE: &str = "validate: required, or transform: PLUGIN, or mask: PLUGIN";
 
-/// What holds for a step that does not say otherwise.
-#[derive(Debug, Default)]
-pub(super) struct Base {
-    pub(super) limits: Limits,
-    pub(super) leak_guard: LeakGuard,
+/// A step before the manifest's own limits and leak guard are known.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Draft {
+    step: Step,
+    named: bool,
+    limits: Option<LimitKeys>,
+    leak_guard: Option<LeakGuard>,
+    /// Whether the names of all columns that it adds are known.
+    pub(super) names: bool,
 }
 
-/// The manifest's `steps:`. `names` becomes false where columns that are added may be unknown.
-pub(super) fn steps(
-    reader: &mut Reader<'_>,
-    node: &Node,
-    base: &Base,
-    names: &mut bool,
-) -> Vec<Step> {
-    let Some(items) = reader.list(
-        node,
-        "steps",
-        "steps: [{ validate: required, reads: [product] }]",
-    ) else {
-        *names = false;
-        return Vec::new();
-    };
-    let mut steps: Vec<Step> = Vec::with_capacity(items.len());
-    for item in items {
-        match step(reader, item, base, names) {
-            Some((mut step, named)) => {
-                if !named {
-                    number_default(&mut step, &steps);
-                }
-                steps.push(step);
-            }
-            None => *names = false,
+/// The manifest's `steps:`; none for one of which nothing could be read.
+pub(super) const STEPS: Own<Vec<Option<Draft>>> = Own {
+    read: |reader, at| {
+        let items = reader.list(at.node, at.key, &at.example)?;
+        let read = |item| StepKeys::read(reader, item, first_key(item));
+        let steps = items.iter().map(read).collect();
+        Some(Spanned::new(steps, at.head.clone()))
+    },
+    words: "list",
+    schema: |schema| json!({ "type": "array", "items": schema.section::<StepKeys>() }),
+};
+
+/// The steps, with what holds for one that does not say otherwise.
+pub(super) fn steps(drafts: Vec<Draft>, limits: &Limits, leak_guard: LeakGuard) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::with_capacity(drafts.len());
+    for draft in drafts {
+        let mut step = draft.step;
+        step.leak_guard = draft.leak_guard.unwrap_or(leak_guard);
+        step.limits = match &draft.limits {
+            Some(own) => own.over(limits),
+            None => limits.clone(),
+        };
+        if !draft.named {
+            number_default(&mut step, &steps);
         }
+        steps.push(step);
     }
     steps
 }
@@ -107,95 +124,58 @@ fn number_default(step: &mut Step, others: &[Step]) {
     }
 }
 
-fn step(
-    reader: &mut Reader<'_>,
-    node: &Node,
-    base: &Base,
-    names: &mut bool,
-) -> Option<(Step, bool)> {
-    let head = match &node.kind {
-        Kind::Map(entries) => entries.first().map(|e| e.key.span.clone()),
-        _ => None,
-    };
-    let head = head.unwrap_or_else(|| reader.first_line(&node.span));
-    let block = reader.block(node, head.clone(), &STEP)?;
-
-    let kind = kind(reader, &block);
-    let (world, plugin) = match &kind {
-        Some((world, plugin)) => (Some(*world), plugin.clone()),
+fn settle(keys: StepKeys, reader: &mut Reader<'_>, block: &Block<'_>) -> Option<Draft> {
+    let head = &block.head;
+    let (world, plugin) = match kind(&keys, reader, block) {
+        Some((world, plugin)) => (Some(world), plugin),
         None => (None, None),
     };
-    let plugin = plugin.unwrap_or(Spanned::new(
-        PluginRef::Standard(String::new()),
-        head.clone(),
-    ));
-    let given = block.get("name").map(|(node, _)| name(reader, node));
-    let named = given.is_some();
-    let step_name = match given.flatten() {
-        Some(name) => name,
-        None => Spanned::new(default_name(&plugin.value), head.clone()),
-    };
-
-    let mut step = Step {
-        name: step_name,
+    let unknown = || Spanned::new(PluginRef::Standard(String::new()), head.clone());
+    let plugin = plugin.unwrap_or_else(unknown);
+    let called = || Spanned::new(default_name(&plugin.value), head.clone());
+    let nothing = || With::new(json!({}), head.clone(), BTreeMap::new());
+    fitting_keeps(reader, block, &keys.masks);
+    for keys in keys
+        .adds
+        .iter()
+        .flatten()
+        .filter_map(|c| c.formats.as_ref())
+    {
+        let say = &mut |problem| reader.say(problem);
+        formats::useless(keys, "a plugin makes these cells", say);
+    }
+    let step = Step {
+        name: keys.name.unwrap_or_else(called),
         world: world.unwrap_or(World::Transformer),
+        reads: keys.reads,
+        masks: keys.masks,
+        keeps: keys.keeps,
+        leak_guard: LeakGuard::Personal,
+        with: keys.with.unwrap_or_else(nothing),
+        keys: keys.keys,
+        limits: Limits::default(),
+        span: head.clone(),
         plugin,
-        reads: Vec::new(),
-        masks: Vec::new(),
-        keeps: Vec::new(),
-        leak_guard: base.leak_guard,
-        adds: Vec::new(),
-        with: With::new(
-            Value::Object(serde_json::Map::new()),
-            head.clone(),
-            BTreeMap::new(),
-        ),
-        keys: Vec::new(),
-        limits: base.limits.clone(),
-        span: head,
+        adds: keys.adds.clone().unwrap_or_default(),
     };
-    if let Some((node, _)) = block.get("reads") {
-        step.reads = reader.names(node, "reads").unwrap_or_default();
-    }
-    if let Some((node, _)) = block.get("masks") {
-        step.masks = reader.names(node, "masks").unwrap_or_default();
-    }
-    if let Some((node, _)) = block.get("keeps") {
-        step.keeps = guard::keeps(reader, node, &step.masks);
-    }
-    if let Some((node, _)) = block.get("leak-guard") {
-        step.leak_guard = guard::leak_guard(reader, node).unwrap_or(step.leak_guard);
-    }
-    if let Some((node, _)) = block.get("adds") {
-        let example = "adds: { customer_id: { type: text } }";
-        match reader.map(node, "adds", example) {
-            Some(entries) => {
-                step.adds = columns(reader, entries);
-                for keys in step.adds.iter().filter_map(|c| c.formats.as_ref()) {
-                    let say = &mut |problem| reader.say(problem);
-                    formats::useless(keys, "a plugin makes these cells", say);
-                }
-            }
-            None => *names = false,
-        }
-    }
-    if let Some((node, head)) = block.get("with") {
-        step.with = with(reader, node, head);
-    }
-    if let Some((node, _)) = block.get("keys") {
-        step.keys = keys(reader, node);
-    }
-    if let Some((node, head)) = block.get("limits") {
-        step.limits = limits(reader, node, head, base.limits.clone());
-    }
     if let Some(world) = world {
-        fitting_grants(reader, &block, world, &step);
+        fitting_grants(reader, block, world, &step);
     }
-    Some((step, named))
+    Some(Draft {
+        step,
+        named: block.get("name").is_some(),
+        limits: keys.limits,
+        leak_guard: keys.leak_guard,
+        names: keys.adds.is_some() || block.get("adds").is_none(),
+    })
 }
 
 /// The step's kind and its plugin; the plugin is none where it could not be read.
-fn kind(reader: &mut Reader<'_>, block: &Block<'_>) -> Option<(World, Option<Spanned<PluginRef>>)> {
+fn kind(
+    keys: &StepKeys,
+    reader: &mut Reader<'_>,
+    block: &Block<'_>,
+) -> Option<(World, Option<Spanned<PluginRef>>)> {
     let present = block.present(KINDS);
     let Some(key) = present.first().copied() else {
         if !block.hinted(&["plugin", "filter"]) {
@@ -206,7 +186,7 @@ fn kind(reader: &mut Reader<'_>, block: &Block<'_>) -> Option<(World, Option<Spa
         }
         return None;
     };
-    let (node, span) = block.get(key)?;
+    let (_, span) = block.get(key)?;
     if let Some(other) = present.get(1) {
         let second = block.get(other).map_or(span.clone(), |(_, span)| span);
         reader.say(
@@ -216,16 +196,22 @@ fn kind(reader: &mut Reader<'_>, block: &Block<'_>) -> Option<(World, Option<Spa
                 .help("make it two steps"),
         );
     }
-    let world = match key {
-        "validate" => World::Validator,
-        "mask" => World::Masker,
-        _ => World::Transformer,
+    let (world, plugin) = match key {
+        "validate" => (World::Validator, &keys.validate),
+        "mask" => (World::Masker, &keys.mask),
+        _ => (World::Transformer, &keys.transform),
     };
-    Some((world, plugin(reader, node, key)))
+    Some((world, plugin.clone()))
 }
 
-fn name(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<String>> {
-    let name = reader.text(node, "name", "name: complete")?;
+const NAME: Own<String> = Own {
+    read: name,
+    words: "text",
+    schema: |_| json!({ "type": "string", "minLength": 1, "maxLength": 64 }),
+};
+
+fn name(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>> {
+    let name = reader.text(at.node, at.key, &at.example)?;
     if name.value.chars().count() > 64 || name.value.trim() != name.value {
         reader.say(
             Diagnostic::error(name.span, "this cannot be the name of a step")
@@ -244,115 +230,4 @@ fn name(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<String>> {
         );
     }
     Some(name)
-}
-
-/// Grants that a step of this kind needs, or cannot use.
-fn fitting_grants(reader: &mut Reader<'_>, block: &Block<'_>, world: World, step: &Step) {
-    let useless: &[(&'static str, &str)] = match world {
-        World::Validator => &[
-            (
-                "masks",
-                "a validator only judges; delete it, or make this a `mask:` step",
-            ),
-            (
-                "adds",
-                "a validator only judges; delete it, or make this a `transform:` step",
-            ),
-            ("keys", "keys are for `mask:` steps; delete it"),
-            (
-                "keeps",
-                "only `mask:` steps keep something of a cell; delete it",
-            ),
-            (
-                "leak-guard",
-                "it looks at masks, and only `mask:` steps make them; delete it",
-            ),
-        ],
-        World::Transformer => &[
-            (
-                "masks",
-                "a transformer does not mask; delete it, or make this a `mask:` step",
-            ),
-            ("keys", "keys are for `mask:` steps; delete it"),
-            (
-                "keeps",
-                "only `mask:` steps keep something of a cell; delete it",
-            ),
-            (
-                "leak-guard",
-                "it looks at masks, and only `mask:` steps make them; delete it",
-            ),
-        ],
-        World::Masker => &[(
-            "adds",
-            "a masker changes the columns in `masks:` and adds none; delete it, or make this a `transform:` step",
-        )],
-    };
-    for (key, help) in useless {
-        if let Some((_, span)) = block.get(key) {
-            reader.say(
-                Diagnostic::error(span, format!("a {world} has no use for `{key}`")).help(*help),
-            );
-        }
-    }
-    let written = |key| block.get(key).is_some();
-    if world == World::Masker && step.masks.is_empty() {
-        // A list whose items were all wrong has been reported.
-        let empty = matches!(block.get("masks"), Some((Node { kind: Kind::List(l), .. }, _)) if l.is_empty());
-        if empty || !written("masks") {
-            let span = block
-                .get("masks")
-                .map_or(step.span.clone(), |(_, span)| span);
-            reader.say(
-                Diagnostic::error(span, "the masker may not mask anything")
-                    .help("name the columns that it is to mask, like masks: [customer_id]"),
-            );
-        }
-    }
-    if world == World::Validator && step.reads.is_empty() {
-        let empty = matches!(block.get("reads"), Some((Node { kind: Kind::List(l), .. }, _)) if l.is_empty());
-        if empty || !written("reads") {
-            let span = block
-                .get("reads")
-                .map_or(step.span.clone(), |(_, span)| span);
-            reader.say(
-                Diagnostic::error(span, "the validator does not see anything")
-                    .help("name the columns that it is to judge, like reads: [product, price]"),
-            );
-        }
-    }
-}
-
-fn keys(reader: &mut Reader<'_>, node: &Node) -> Vec<KeyGrant> {
-    let example = "keys: { pseudonym: sales/customer-salt }";
-    let Some(entries) = reader.map(node, "keys", example) else {
-        return Vec::new();
-    };
-    let mut keys = Vec::with_capacity(entries.len());
-    for entry in entries {
-        let name = entry.key.value.as_str();
-        let ok = name.len() <= 64
-            && !name.is_empty()
-            && name
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
-        if !ok {
-            reader.say(
-                Diagnostic::error(entry.key.span.clone(), "this cannot be the name of a key")
-                    .help("write the plugin's name for it, 1 to 64 letters, digits, `-` or `_`"),
-            );
-        }
-        // A name that cannot be one may be the key itself, written on the wrong side.
-        let what = match ok {
-            true => format!("`{name}` in `keys`"),
-            false => "a value in `keys`".to_owned(),
-        };
-        if let Some(secret) = reader.secret(&entry.value, &what) {
-            keys.push(KeyGrant {
-                name: entry.key.clone(),
-                secret,
-            });
-        }
-    }
-    keys
 }

@@ -1,38 +1,53 @@
-//! Reads the keys whose owners a manifest trusts to sign plugins.
+//! The keys whose owners a manifest trusts to sign plugins.
 //!
 //! Owns their form; refuses secret keys, which have no place in a manifest.
 
-use crate::block::{Reader, Shape};
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use crate::block::Reader;
+use crate::declare::{At, Section, section};
 use crate::diagnostic::Diagnostic;
 use crate::hide::is_signing_key;
-use crate::model::{Span, Spanned, TrustedKey};
+use crate::kinds::{File, Own, first_key};
+use crate::model::{Spanned, TrustedKey};
 use crate::yaml::{Kind, Node};
 
-pub(crate) const TRUSTED_KEY: Shape = Shape {
-    what: "a trusted key",
-    keys: &["file"],
-    hints: &[
-        ("path", "write `file:`"),
-        ("key", "write the key without a colon: - RW…"),
-    ],
-    example: "- file: keys/acme.pub",
-};
-
-const EXAMPLE: &str = "trusted-keys: [{ file: keys/acme.pub }]";
+section! {
+    /// A file that holds a public key of minisign's.
+    struct KeyFile("KeyFile"): "a trusted key", "- file: keys/acme.pub" {
+        /// The file, such as `minisign.pub`.
+        file: PathBuf => needed, File, "- file: keys/acme.pub";
+    }
+    hints {
+        "path" => "write `file:`",
+        "key" => "write the key without a colon: - RW…",
+    }
+}
 
 /// The manifest's `trusted-keys:`.
-pub(super) fn trusted_keys(
-    reader: &mut Reader<'_>,
-    node: &Node,
-    head: Span,
-) -> Vec<Spanned<TrustedKey>> {
-    let Some(items) = reader.list(node, "trusted-keys", EXAMPLE) else {
-        return Vec::new();
-    };
+pub(super) const TRUSTED_KEYS: Own<Vec<Spanned<TrustedKey>>> = Own {
+    read: trusted_keys,
+    words: "list",
+    schema: |schema| {
+        let file = schema.section::<KeyFile>();
+        let key = json!({
+            "description": "The key itself: the second line of `minisign.pub`.",
+            "type": "string", "pattern": "^RW[A-Za-z0-9+/]{54}$",
+        });
+        json!({
+            "type": "array", "minItems": 1, "uniqueItems": true, "items": { "anyOf": [key, file] },
+        })
+    },
+};
+
+fn trusted_keys(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<Vec<Spanned<TrustedKey>>>> {
+    let items = reader.list(at.node, at.key, &at.example)?;
     if items.is_empty() {
         // It could be meant as "trust nobody" or as "ask for no signature".
         reader.say(
-            Diagnostic::error(head, "`trusted-keys` has no key in it").help(
+            Diagnostic::error(at.head.clone(), "`trusted-keys` has no key in it").help(
                 "add the public key of whoever signs your plugins, or delete `trusted-keys` to take plugins without a signature",
             ),
         );
@@ -58,25 +73,20 @@ pub(super) fn trusted_keys(
             None => keys.push(Spanned::new(key, item.span.clone())),
         }
     }
-    keys
+    Some(Spanned::new(keys, at.node.span.clone()))
 }
 
 fn trusted_key(reader: &mut Reader<'_>, node: &Node) -> Option<TrustedKey> {
     let span = reader.first_line(&node.span);
     match &node.kind {
         Kind::Broken => None,
-        Kind::Map(entries) => {
-            let head = entries
-                .first()
-                .map_or(node.span.clone(), |e| e.key.span.clone());
-            let block = reader.block(node, head, &TRUSTED_KEY)?;
-            if block.has_strangers() || block.present(&["file"]).is_empty() {
+        Kind::Map(_) => {
+            let block = reader.block::<KeyFile>(node, first_key(node))?;
+            // What was said about strangers says what is missing.
+            if block.has_strangers() {
                 return None;
             }
-            let (node, _) = reader.need(&block, "file", TRUSTED_KEY.example)?;
-            reader
-                .path(node, "file", TRUSTED_KEY.example)
-                .map(|path| TrustedKey::File(path.value))
+            KeyFile::of(reader, &block).map(|key| TrustedKey::File(key.file))
         }
         Kind::Text(text) if is_public_key(text) => Some(TrustedKey::Base64(text.clone())),
         Kind::Text(text) if is_signing_key(text) => {

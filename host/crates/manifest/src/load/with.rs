@@ -1,34 +1,37 @@
-//! Reads a step's `with:` block as JSON, for the plugin to judge.
+//! A step's `with:` block as JSON, for the plugin to judge.
 //!
 //! Owns the places of its parts, so that a plugin's complaint can be shown where it belongs;
 //! refuses nothing but what is no block.
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::json;
 
 use crate::block::Reader;
-use crate::model::{Span, With};
+use crate::kinds::Own;
+use crate::model::{Span, Spanned, With};
 use crate::yaml::{Kind, Node};
 
 /// The block.
-pub(super) fn with(reader: &mut Reader<'_>, node: &Node, head: Span) -> With {
-    let mut spans = BTreeMap::new();
-    if !matches!(node.kind, Kind::Map(_)) {
-        reader.wrong_kind(node, "`with`", "a block of keys", "with: { prefix: cust }");
-        return With::new(Value::Object(serde_json::Map::new()), head, spans);
-    }
-    let value = json(node, &mut String::new(), &mut spans, reader);
-    With::new(value, head, spans)
-}
+pub(super) const WITH: Own<With> = Own {
+    read: |reader, at| {
+        reader.map(at.node, at.key, &at.example)?;
+        let mut spans = BTreeMap::new();
+        places(at.node, &mut String::new(), &mut spans, reader);
+        let with = With::new(at.node.to_json(), at.head.clone(), spans);
+        Some(Spanned::new(with, at.head.clone()))
+    },
+    words: "block",
+    schema: |_| json!({ "type": "object" }),
+};
 
-/// The node as JSON, and the first line of each part under its JSON Pointer.
-fn json(
+/// The first line of each part under its JSON Pointer.
+fn places(
     node: &Node,
     pointer: &mut String,
     spans: &mut BTreeMap<String, Span>,
     reader: &Reader<'_>,
-) -> Value {
+) {
     if !pointer.is_empty() {
         spans.insert(pointer.clone(), reader.first_line(&node.span));
     }
@@ -36,24 +39,16 @@ fn json(
         let length = pointer.len();
         pointer.push('/');
         pointer.push_str(&part.replace('~', "~0").replace('/', "~1"));
-        let value = json(node, pointer, spans, reader);
+        places(node, pointer, spans, reader);
         pointer.truncate(length);
-        value
     };
     match &node.kind {
-        Kind::Broken | Kind::Null => Value::Null,
-        Kind::Bool(value) => Value::Bool(*value),
-        Kind::Number(number) => Value::Number(number.clone()),
-        Kind::Text(text) => Value::String(text.clone()),
         Kind::List(items) => {
-            let numbered = items.iter().enumerate();
-            Value::Array(numbered.map(|(i, n)| inner(n, &i.to_string())).collect())
+            for (i, item) in items.iter().enumerate() {
+                inner(item, &i.to_string());
+            }
         }
-        Kind::Map(entries) => Value::Object(
-            entries
-                .iter()
-                .map(|e| (e.key.value.clone(), inner(&e.value, &e.key.value)))
-                .collect(),
-        ),
+        Kind::Map(entries) => entries.iter().for_each(|e| inner(&e.value, &e.key.value)),
+        _ => {}
     }
 }

@@ -5,18 +5,17 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::Value;
 
-use super::super::jws::Verifier;
+use super::super::jws::PublicKey;
 
 /// Keys of a set at most.
 pub(super) const MOST: usize = 100;
 
 /// Public keys by their `kid`.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct KeySet(BTreeMap<String, Verifier>);
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct KeySet(BTreeMap<String, PublicKey>);
 
 impl KeySet {
     /// Reads a set.
@@ -50,7 +49,7 @@ impl KeySet {
         Ok(KeySet(keys))
     }
 
-    pub(super) fn get(&self, kid: &str) -> Option<&Verifier> {
+    pub(super) fn get(&self, kid: &str) -> Option<&PublicKey> {
         self.0.get(kid)
     }
 
@@ -60,29 +59,27 @@ impl KeySet {
 }
 
 /// A key for signatures; others are skipped, as sets hold keys for encryption too.
-fn public_key(jwk: &Value) -> Option<(String, Verifier)> {
+fn public_key(jwk: &Value) -> Option<(String, PublicKey)> {
     let text = |name: &str| jwk.get(name).and_then(Value::as_str);
-    let bytes = |name: &str| URL_SAFE_NO_PAD.decode(text(name)?).ok();
     if text("use").is_some_and(|u| u != "sig") || jwk.get("d").is_some() {
         return None;
     }
-    let fits = |algorithms: &[&str]| text("alg").is_none_or(|a| algorithms.contains(&a));
-    let key = match (text("kty")?, text("crv")) {
-        ("OKP", Some("Ed25519")) if fits(&["EdDSA", "Ed25519"]) => {
-            Verifier::Ed25519(bytes("x").filter(|x| x.len() == 32)?)
-        }
-        ("EC", Some("P-256")) if fits(&["ES256"]) => {
-            let (x, y) = (bytes("x")?, bytes("y")?);
-            if x.len() != 32 || y.len() != 32 {
-                return None;
-            }
-            Verifier::P256([&[4u8][..], &x, &y].concat())
-        }
-        ("RSA", None) if fits(&["RS256"]) => {
-            let n = bytes("n").filter(|n| (256..=1024).contains(&n.len()))?;
-            Verifier::Rsa { n, e: bytes("e")? }
-        }
+    let (algorithm, key) = match (text("kty")?, text("crv")) {
+        ("OKP", Some("Ed25519")) => (
+            Algorithm::EdDSA,
+            DecodingKey::from_ed_components(text("x")?),
+        ),
+        ("EC", Some("P-256")) => (
+            Algorithm::ES256,
+            DecodingKey::from_ec_components(text("x")?, text("y")?),
+        ),
+        ("RSA", None) => (
+            Algorithm::RS256,
+            DecodingKey::from_rsa_components(text("n")?, text("e")?),
+        ),
         _ => return None,
     };
-    Some((text("kid")?.to_owned(), key))
+    let key = PublicKey::new(algorithm, key.ok()?)?;
+    let meant = text("alg").is_none_or(|alg| key.fits(alg));
+    meant.then_some((text("kid")?.to_owned(), key))
 }

@@ -1,0 +1,345 @@
+//! What single values of a manifest are: numbers, quantities, words, signs, names, files, blocks.
+//!
+//! Each says how it is read, what is wrong with it otherwise, and how it is described.
+
+mod quantities;
+
+use std::marker::PhantomData;
+use std::path::PathBuf;
+
+pub(crate) use quantities::{Size, Time, Whole};
+use serde_json::{Value, json};
+
+use crate::block::{Reader, short};
+use crate::declare::{At, Kind, Section, Words};
+use crate::diagnostic::Diagnostic;
+use crate::model::{Span, Spanned};
+use crate::schema::Schema;
+use crate::yaml::Kind as Yaml;
+
+/// A value of which there is one in all manifests, read by a function of its own.
+pub(crate) struct Own<T> {
+    pub(crate) read: fn(&mut Reader<'_>, &At<'_>) -> Option<Spanned<T>>,
+    pub(crate) words: &'static str,
+    pub(crate) schema: fn(&mut Schema) -> Value,
+}
+
+impl<T> Kind for Own<T> {
+    type Value = T;
+
+    fn read(&self, reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<T>> {
+        (self.read)(reader, at)
+    }
+
+    fn words(&self) -> String {
+        self.words.to_owned()
+    }
+
+    fn schema(&self, schema: &mut Schema) -> Value {
+        (self.schema)(schema)
+    }
+}
+
+/// A block of declared keys.
+pub(crate) struct Nested<S>(PhantomData<S>);
+
+/// A block of these keys.
+pub(crate) const fn nested<S: Section>() -> Nested<S> {
+    Nested(PhantomData)
+}
+
+impl<S: Section> Kind for Nested<S> {
+    type Value = S::Model;
+
+    fn read(&self, reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<S::Model>> {
+        let model = S::read(reader, at.node, at.head.clone())?;
+        Some(Spanned::new(model, at.head.clone()))
+    }
+
+    fn words(&self) -> String {
+        match S::fields().as_slice() {
+            [only] => format!("`{{ {}: … }}`", only.key),
+            _ => "block".to_owned(),
+        }
+    }
+
+    fn schema(&self, schema: &mut Schema) -> Value {
+        schema.section::<S>()
+    }
+
+    fn example(&self, _: &str) -> String {
+        S::EXAMPLE.to_owned()
+    }
+}
+
+/// A text that is not empty and has no control characters.
+pub(crate) struct Text;
+
+impl Kind for Text {
+    type Value = String;
+
+    fn read(&self, reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>> {
+        reader.text(at.node, at.key, &at.example)
+    }
+
+    fn words(&self) -> String {
+        "text".to_owned()
+    }
+
+    fn schema(&self, _: &mut Schema) -> Value {
+        json!({ "type": "string", "minLength": 1 })
+    }
+}
+
+/// True or false.
+pub(crate) struct Bool;
+
+impl Kind for Bool {
+    type Value = bool;
+
+    fn read(&self, reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<bool>> {
+        match at.node.kind {
+            Yaml::Bool(value) => Some(Spanned::new(value, at.node.span.clone())),
+            _ => {
+                let what = format!("`{}`", at.key);
+                reader.wrong_kind(at.node, &what, "true or false", &at.example);
+                None
+            }
+        }
+    }
+
+    fn words(&self) -> String {
+        "true or false".to_owned()
+    }
+
+    fn schema(&self, _: &mut Schema) -> Value {
+        json!({ "type": "boolean" })
+    }
+
+    fn example(&self, key: &str) -> String {
+        format!("{key}: true")
+    }
+}
+
+/// One of some words.
+pub(crate) struct OneOf<W: 'static> {
+    /// Those that may be written here.
+    words: &'static [(&'static str, W, &'static str)],
+    help: &'static str,
+}
+
+/// One of all words of an enum.
+pub(crate) const fn word<W: Words>() -> OneOf<W> {
+    OneOf {
+        words: W::ALL,
+        help: "",
+    }
+}
+
+impl<W: Words> OneOf<W> {
+    /// With what to write instead of another word.
+    pub(crate) const fn help(mut self, help: &'static str) -> Self {
+        self.help = help;
+        self
+    }
+
+    /// The words, with commas between.
+    fn list(&self) -> String {
+        let all: Vec<&str> = self.words.iter().map(|(word, ..)| *word).collect();
+        all.join(", ")
+    }
+}
+
+impl<W: Words> Kind for OneOf<W> {
+    type Value = W;
+
+    fn read(&self, reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<W>> {
+        let Yaml::Text(text) = &at.node.kind else {
+            let expected = format!("one of: {}", self.list());
+            reader.wrong_kind(at.node, &format!("`{}`", at.key), &expected, &at.example);
+            return None;
+        };
+        let span = at.node.span.clone();
+        if let Some((_, value, _)) = self.words.iter().find(|(word, ..)| word == text) {
+            return Some(Spanned::new(*value, span));
+        }
+        let help = match self.help {
+            "" => format!("write one of: {}", self.list()),
+            help => help.to_owned(),
+        };
+        let problem = format!("unknown `{}`: `{}`", at.key, short(text));
+        reader.say(Diagnostic::error(span, problem).help(help));
+        None
+    }
+
+    fn words(&self) -> String {
+        let all: Vec<_> = self.words.iter().map(|(w, ..)| format!("`{w}`")).collect();
+        all.join(", ")
+    }
+
+    fn schema(&self, schema: &mut Schema) -> Value {
+        schema.define(W::NAME, |_| choice(self.words))
+    }
+
+    fn example(&self, key: &str) -> String {
+        let first = self.words.first().map_or("", |(word, ..)| word);
+        format!("{key}: {first}")
+    }
+}
+
+/// The JSON Schema of some words.
+pub(crate) fn choice<W>(words: &[(&str, W, &str)]) -> Value {
+    let one = |(word, _, docs): &(&str, W, &str)| json!({ "const": word, "description": crate::schema::plain(docs) });
+    json!({ "oneOf": words.iter().map(one).collect::<Vec<_>>() })
+}
+
+/// One ASCII sign, such as a delimiter.
+pub(crate) struct Sign;
+
+impl Sign {
+    pub(crate) const PATTERN: &'static str = r"[\t -/:-@\[-`{-~]";
+}
+
+impl Kind for Sign {
+    type Value = u8;
+
+    fn read(&self, reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<u8>> {
+        let text = reader.any_text(at.node, at.key, &at.example)?;
+        if let [byte] = text.value.as_bytes()
+            && byte.is_ascii()
+            && !matches!(byte, b'\n' | b'\r' | 0)
+            && !byte.is_ascii_alphanumeric()
+        {
+            return Some(Spanned::new(*byte, text.span));
+        }
+        let help = match is_named_tab(&text.value) {
+            true => tab_help(at.key),
+            false => format!(
+                "write a single ASCII sign that is no letter, digit or line break: {}",
+                at.example
+            ),
+        };
+        let problem = format!("`{}` has to be one sign", at.key);
+        reader.say(Diagnostic::error(text.span, problem).help(help));
+        None
+    }
+
+    fn words(&self) -> String {
+        "one sign".to_owned()
+    }
+
+    fn schema(&self, schema: &mut Schema) -> Value {
+        schema.define("Sign", |_| {
+            json!({
+                "description": "One ASCII sign that is no letter, digit or line break.",
+                "type": "string", "pattern": format!("^{}$", Sign::PATTERN),
+            })
+        })
+    }
+}
+
+/// Whether somebody meant a tab.
+pub(crate) fn is_named_tab(text: &str) -> bool {
+    matches!(text, "\\t" | "tab")
+}
+
+/// How to write a tab.
+pub(crate) fn tab_help(key: &str) -> String {
+    format!("in YAML a tab is \"\\t\", in double quotes: {key}: \"\\t\"")
+}
+
+/// A list of at least so many column names; each may be there once. Where fewer make no sense depends
+/// on other keys, so who compares these says it.
+pub(crate) struct Names(pub(crate) usize);
+
+impl Kind for Names {
+    type Value = Vec<Spanned<String>>;
+
+    fn read(&self, reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<Self::Value>> {
+        let names = reader.names(at.node, at.key)?;
+        Some(Spanned::new(names, at.node.span.clone()))
+    }
+
+    fn words(&self) -> String {
+        "list of columns".to_owned()
+    }
+
+    fn schema(&self, _: &mut Schema) -> Value {
+        let mut names = json!({
+            "type": "array", "items": { "type": "string" }, "uniqueItems": true,
+        });
+        if let Some(names) = names.as_object_mut().filter(|_| self.0 > 0) {
+            names.insert("minItems".into(), self.0.into());
+        }
+        names
+    }
+}
+
+/// A path, relative to the manifest's folder.
+pub(crate) struct File;
+
+impl Kind for File {
+    type Value = PathBuf;
+
+    fn read(&self, reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<PathBuf>> {
+        reader.path(at.node, at.key, &at.example)
+    }
+
+    fn words(&self) -> String {
+        "path".to_owned()
+    }
+
+    fn schema(&self, schema: &mut Schema) -> Value {
+        path_schema(schema)
+    }
+}
+
+/// A file to write: no standard output.
+pub(crate) struct Output {
+    /// What is written there.
+    pub(crate) what: &'static str,
+    pub(crate) note: Option<&'static str>,
+}
+
+impl Kind for Output {
+    type Value = PathBuf;
+
+    fn read(&self, reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<PathBuf>> {
+        if matches!(&at.node.kind, Yaml::Text(text) if text == "-") {
+            let problem = format!("{} cannot go to standard output", self.what);
+            let mut problem = Diagnostic::error(at.node.span.clone(), problem)
+                .help(format!("name a file: {}", at.example));
+            problem.notes.extend(self.note.map(str::to_owned));
+            reader.say(problem);
+            return None;
+        }
+        File.read(reader, at)
+    }
+
+    fn words(&self) -> String {
+        Kind::words(&File)
+    }
+
+    fn schema(&self, schema: &mut Schema) -> Value {
+        path_schema(schema)
+    }
+}
+
+/// A path's JSON Schema.
+pub(crate) fn path_schema(schema: &mut Schema) -> Value {
+    schema.define("Path", |_| {
+        json!({
+            "description": "A path, relative to the manifest's folder.",
+            "type": "string", "minLength": 1,
+        })
+    })
+}
+
+/// Where complaints about a block that is an item of a list go.
+pub(crate) fn first_key(at: &crate::yaml::Node) -> Span {
+    match &at.kind {
+        Yaml::Map(entries) => entries.first().map(|e| e.key.span.clone()),
+        _ => None,
+    }
+    .unwrap_or_else(|| at.span.clone())
+}

@@ -1,0 +1,105 @@
+//! The sinks that are files.
+//!
+//! Refuses what a format cannot do.
+
+use std::path::PathBuf;
+
+use super::sink::{FILE_MODE, Mode, PARQUET_MODE, ROWS, removals};
+use crate::block::{Block, Reader};
+use crate::declare::{section, words};
+use crate::diagnostic::Diagnostic;
+use crate::kinds::{Bool, Sign, word};
+use crate::model::Spanned;
+
+section! {
+    /// A CSV file to write.
+    pub struct CsvSink("CsvSink"): "the CSV sink", "csv: { path: clean.csv }" {
+        /// The file; not `-`: standard output is for the report.
+        path: Spanned<PathBuf> => needed, ROWS, "path: clean.csv";
+        /// [What becomes of the rows that are there](#sink).
+        mode: Mode => default "replace", FILE_MODE, "mode: replace";
+        /// With `replace`: whether a run without a good row takes the rows away that are there.
+        replace_with_nothing: bool => default "false", Bool;
+        /// Whether the first record names the columns.
+        header: bool => default "true", Bool;
+        /// The sign between fields.
+        delimiter: u8 => default "\",\"", Sign, "delimiter: \";\"";
+        /// Whether text that a spreadsheet would take for a formula gets a `'` in front.
+        escape_formulas: bool => default "false", Bool;
+    }
+    hints {
+        "file" => "write `path:`",
+        "columns" => "`columns:` stands beside `csv:`, not in it",
+        "separator" => "write `delimiter:`",
+        "quote" => "delete it: the sink quotes with `\"` where it has to",
+        "null" => "delete it: null is written as an empty field",
+    }
+    check removals[mode];
+    check not_a_quote[delimiter];
+}
+
+fn not_a_quote(reader: &mut Reader<'_>, block: &Block<'_>, delimiter: Option<&u8>) {
+    if delimiter == Some(&b'"')
+        && let Some((node, _)) = block.get("delimiter")
+    {
+        reader.say(
+            Diagnostic::error(
+                node.span.clone(),
+                "`delimiter` is the sign that goes around fields",
+            )
+            .help("write another, like delimiter: \";\""),
+        );
+    }
+}
+
+section! {
+    /// A file of JSON objects to write, one a line.
+    pub struct JsonlSink("JsonlSink"): "the JSON lines sink", "jsonl: { path: clean.jsonl }" {
+        /// The file; not `-`: standard output is for the report.
+        path: Spanned<PathBuf> => needed, ROWS, "path: clean.jsonl";
+        /// [What becomes of the rows that are there](#sink).
+        mode: Mode => default "replace", FILE_MODE, "mode: replace";
+        /// With `replace`: whether a run without a good row takes the rows away that are there.
+        replace_with_nothing: bool => default "false", Bool;
+    }
+    hints {
+        "file" => "write `path:`",
+        "columns" => "`columns:` stands beside `jsonl:`, not in it",
+    }
+    check removals[mode];
+}
+
+section! {
+    /// A Parquet file to write; what is there is replaced.
+    pub struct ParquetSink("ParquetSink"): "the Parquet sink", "parquet: { path: clean.parquet }" {
+        /// The file; not `-`: standard output is for the report.
+        path: Spanned<PathBuf> => needed, ROWS, "path: clean.parquet";
+        /// A Parquet file cannot be added to.
+        mode: Mode => default "replace", PARQUET_MODE, "mode: replace";
+        /// With `replace`: whether a run without a good row takes the rows away that are there.
+        replace_with_nothing: bool => default "false", Bool;
+        /// How the file's pages are compressed.
+        compression: Compression => default "zstd", word::<Compression>();
+    }
+    hints {
+        "file" => "write `path:`",
+        "columns" => "`columns:` stands beside `parquet:`, not in it",
+        "codec" => "write `compression:`",
+    }
+}
+
+words! {
+    /// How a Parquet file's pages are compressed.
+    pub enum Compression {
+        /// By zstd.
+        Zstd = "zstd",
+        /// By Snappy.
+        Snappy = "snappy",
+        /// By gzip.
+        Gzip = "gzip",
+        /// By LZ4, without frames.
+        Lz4 = "lz4",
+        /// Not at all.
+        None = "none",
+    }
+}

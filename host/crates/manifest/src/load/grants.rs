@@ -1,0 +1,131 @@
+//! What a step may: the keys that its plugin may point at, and which grants its kind can use.
+
+use glovebox_core::World;
+use serde_json::json;
+
+use super::postgres::secret_schema;
+use crate::block::{Block, Reader};
+use crate::declare::At;
+use crate::diagnostic::Diagnostic;
+use crate::kinds::Own;
+use crate::model::{KeyGrant, Spanned, Step};
+use crate::yaml::{Kind, Node};
+
+/// Grants that a step of this kind needs, or cannot use.
+pub(super) fn fitting_grants(
+    reader: &mut Reader<'_>,
+    block: &Block<'_>,
+    world: World,
+    step: &Step,
+) {
+    let useless: &[(&'static str, &str)] = match world {
+        World::Validator => &[
+            (
+                "masks",
+                "a validator only judges; delete it, or make this a `mask:` step",
+            ),
+            (
+                "adds",
+                "a validator only judges; delete it, or make this a `transform:` step",
+            ),
+            ("keys", "keys are for `mask:` steps; delete it"),
+            (
+                "keeps",
+                "only `mask:` steps keep something of a cell; delete it",
+            ),
+            (
+                "leak-guard",
+                "it looks at masks, and only `mask:` steps make them; delete it",
+            ),
+        ],
+        World::Transformer => &[
+            (
+                "masks",
+                "a transformer does not mask; delete it, or make this a `mask:` step",
+            ),
+            ("keys", "keys are for `mask:` steps; delete it"),
+            (
+                "keeps",
+                "only `mask:` steps keep something of a cell; delete it",
+            ),
+            (
+                "leak-guard",
+                "it looks at masks, and only `mask:` steps make them; delete it",
+            ),
+        ],
+        World::Masker => &[(
+            "adds",
+            "a masker changes the columns in `masks:` and adds none; delete it, or make this a `transform:` step",
+        )],
+    };
+    for (key, help) in useless {
+        if let Some((_, span)) = block.get(key) {
+            reader.say(
+                Diagnostic::error(span, format!("a {world} has no use for `{key}`")).help(*help),
+            );
+        }
+    }
+    let written = |key| block.get(key).is_some();
+    if world == World::Masker && step.masks.is_empty() {
+        // A list whose items were all wrong has been reported.
+        let empty = matches!(block.get("masks"), Some((Node { kind: Kind::List(l), .. }, _)) if l.is_empty());
+        if empty || !written("masks") {
+            let span = block
+                .get("masks")
+                .map_or(step.span.clone(), |(_, span)| span);
+            reader.say(
+                Diagnostic::error(span, "the masker may not mask anything")
+                    .help("name the columns that it is to mask, like masks: [customer_id]"),
+            );
+        }
+    }
+    if world == World::Validator && step.reads.is_empty() {
+        let empty = matches!(block.get("reads"), Some((Node { kind: Kind::List(l), .. }, _)) if l.is_empty());
+        if empty || !written("reads") {
+            let span = block
+                .get("reads")
+                .map_or(step.span.clone(), |(_, span)| span);
+            reader.say(
+                Diagnostic::error(span, "the validator does not see anything")
+                    .help("name the columns that it is to judge, like reads: [product, price]"),
+            );
+        }
+    }
+}
+
+pub(super) const KEYS: Own<Vec<KeyGrant>> = Own {
+    read: keys,
+    words: "block",
+    schema: |schema| json!({ "type": "object", "additionalProperties": secret_schema(schema) }),
+};
+
+fn keys(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<Vec<KeyGrant>>> {
+    let entries = reader.map(at.node, at.key, &at.example)?;
+    let mut keys = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let name = entry.key.value.as_str();
+        let ok = name.len() <= 64
+            && !name.is_empty()
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+        if !ok {
+            reader.say(
+                Diagnostic::error(entry.key.span.clone(), "this cannot be the name of a key")
+                    .help("write the plugin's name for it, 1 to 64 letters, digits, `-` or `_`"),
+            );
+        }
+        // A name that cannot be one may be the key itself, written on the wrong side.
+        let what = match ok {
+            true => format!("`{name}` in `keys`"),
+            false => "a value in `keys`".to_owned(),
+        };
+        if let Some(secret) = reader.secret(&entry.value, &what) {
+            keys.push(KeyGrant {
+                name: entry.key.clone(),
+                secret,
+            });
+        }
+    }
+    Some(Spanned::new(keys, at.head.clone()))
+}
