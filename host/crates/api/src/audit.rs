@@ -66,9 +66,9 @@ pub fn options(
         options.checkpoints = Some(audit::Checkpoints {
             folder: writer.folder(folder),
             key: signing,
-            pace: audit::Pace {
+            pace: audit::CheckpointPolicy {
                 records: u64::from(*every),
-                ..audit::Pace::default()
+                ..audit::CheckpointPolicy::default()
             },
         });
     }
