@@ -319,7 +319,7 @@ fn postgres_options(spec: &model::PostgresSink, secret: Option<Secret>) -> postg
             replace_with_nothing: spec.replace_with_nothing,
             side_effects: spec.side_effects,
         },
-        books: spec.books.clone(),
+        journal: spec.journal.clone(),
         identity_key: None,
         connections: spec.connections.and_then(std::num::NonZeroUsize::new),
         ordered: spec.ordered,

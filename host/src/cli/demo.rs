@@ -8,13 +8,12 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use anyhow::{Context, ensure};
+use glovebox_api as api;
+use glovebox_api::config::{Config, Database};
 use glovebox_catalog::{Catalog, Error, Hasher, Hashing, Name, Roles, Token, token};
 use glovebox_core::{Secret, SecretName};
 use glovebox_credentials::generate;
 use glovebox_manifest::model::Store;
-
-use glovebox_api as api;
-use glovebox_api::config::{Config, Database};
 
 /// Makes the folders, and the keys whose files are missing.
 pub(super) fn key(config: &Config) -> anyhow::Result<()> {

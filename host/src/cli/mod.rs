@@ -25,7 +25,6 @@ mod user;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
-
 use glovebox_outbound::telemetry;
 
 /// How a call ended; also the exit code.

@@ -13,6 +13,7 @@ use glovebox_engine::arm::LONG_ENOUGH;
 use glovebox_engine::{ArmedStep, Progress, RerunError, Run, Selection, Start, arm, can_rerun};
 use glovebox_manifest::Manifest;
 use glovebox_manifest::model::{Mode, SinkTarget};
+use glovebox_outbound::telemetry;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::manifest::Text;
@@ -20,7 +21,6 @@ use super::report::{Destination, peak_memory, print, role_of};
 use super::supervised::{self, Teller};
 use super::{Exit, say};
 use crate::compose::Composed;
-use glovebox_outbound::telemetry;
 
 /// A keyed mask that will take longer is announced before the first row.
 const WORTH_A_WARNING: Duration = Duration::from_secs(10);

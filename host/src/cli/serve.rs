@@ -7,14 +7,14 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use glovebox_api as api;
+use glovebox_api::config::Config;
 use glovebox_core::SecretName;
 use glovebox_engine::Toolbox;
 use glovebox_manifest::Diagnostic;
 
 use super::{Exit, demo, manifest, supervised};
 use crate::compose::Composed;
-use glovebox_api as api;
-use glovebox_api::config::Config;
 
 /// A configuration larger than this is refused by the reader; no more of it is read.
 const LARGEST: u64 = 2 << 20;

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
 use clap::Subcommand;
+use glovebox_api as api;
+use glovebox_api::config::Config;
 use glovebox_catalog::{Catalog, Hasher, Hashing, Name, NewKey, Roles, User, token};
 use glovebox_core::{Secret, SecretName};
 use glovebox_credentials::files::without_newline;
@@ -15,8 +17,6 @@ use glovebox_engine::Toolbox;
 
 use super::{Exit, serve};
 use crate::compose::Composed;
-use glovebox_api as api;
-use glovebox_api::config::Config;
 
 mod record;
 
@@ -128,7 +128,9 @@ pub(super) fn user(args: Args) -> anyhow::Result<Exit> {
         let catalog = Catalog::open(&place).await?;
         let record = Record::open(&config, &secrets, &args.action, &catalog).await?;
         let done = act(&catalog, &config, args.action).await;
-        let recorded = record.close(done.is_ok()).await;
+        let recorded = record
+            .close(done.as_ref().map(Option::as_deref).map_err(drop))
+            .await;
         catalog.close().await;
         recorded?;
         done
@@ -136,7 +138,8 @@ pub(super) fn user(args: Args) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-async fn act(catalog: &Catalog, config: &Config, action: Action) -> anyhow::Result<()> {
+/// Does it; returns the id of a key that was made.
+async fn act(catalog: &Catalog, config: &Config, action: Action) -> anyhow::Result<Option<String>> {
     let now = api::now();
     match action {
         Action::Add {
@@ -230,6 +233,7 @@ async fn act(catalog: &Catalog, config: &Config, action: Action) -> anyhow::Resu
                 key.id
             );
             println!("{}", token.expose());
+            return Ok(Some(key.id));
         }
         Action::Keys { name } => {
             let user = found(catalog, &name).await?;
@@ -266,7 +270,7 @@ async fn act(catalog: &Catalog, config: &Config, action: Action) -> anyhow::Resu
             }
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 fn configured(config: &Config, names: &[String]) -> anyhow::Result<Roles> {

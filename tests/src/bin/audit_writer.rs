@@ -8,7 +8,9 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use glovebox_audit::{Action, Checkpoints, Event, Log, Options, Outcome, Pace, SigningKey};
+use glovebox_audit::{
+    Action, CheckpointPolicy, Checkpoints, Event, Log, Options, Outcome, SigningKey,
+};
 use glovebox_core::Secret;
 
 /// 32 zero bytes: a key that protects nothing.
@@ -44,7 +46,7 @@ fn open(folder: &Path, checkpoints: &Path) -> Result<Log, String> {
     options.checkpoints = Some(Checkpoints {
         folder: checkpoints.to_owned(),
         key,
-        pace: Pace {
+        pace: CheckpointPolicy {
             records: 50,
             time: Duration::from_millis(50),
         },

@@ -140,7 +140,7 @@ rejects: {{ path: rejects.jsonl }}
         started.elapsed()
     }
 
-    /// Goes on, or begins; the books of what it finds are in its report.
+    /// Goes on, or begins; the journal of what it finds are in its report.
     pub(super) fn go_on(&self) -> Ran {
         self.pipeline.run_with(&["--resume"])
     }

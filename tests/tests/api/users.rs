@@ -120,6 +120,10 @@ fn the_command_line_does_the_same() {
     let key = folder
         .call(&["user", "key", "bob", "--days", "2"])
         .ends_with(0);
+    let log = folder.read("audit-commands/audit-0000000001.jsonl");
+    let record = log.lines().find(|l| l.contains("api-key-added")).unwrap();
+    let id = record.split(r#""labels.key":""#).nth(1).unwrap();
+    assert!(id.starts_with("key_") && key.stderr.contains(id.split('"').next().unwrap()));
     let refused = ["user", "key", "bob", "--role", "admin"];
     let _ = folder
         .call(&refused)

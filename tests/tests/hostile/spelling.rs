@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::act::{ROWS, World, act, component, sentence, silent};
 
-/// Every text that a run of it says or keeps, the books in the database's file among them.
+/// Every text that a run of it says or keeps, the journal in the database's file among them.
 fn all_said(pipeline: &Pipeline, ran: &Ran) -> String {
     let mut said = format!("{}\n{}\n{}\n", ran.stdout, ran.stderr, ran.report);
     for name in pipeline.names() {
@@ -53,7 +53,10 @@ rejects: { path: rejects.jsonl }
     assert!(ran.is_balanced());
 
     let said = all_said(&pipeline, &ran);
-    assert!(said.contains("plugin-trap"), "the books were not looked at");
+    assert!(
+        said.contains("plugin-trap"),
+        "the journal was not looked at"
+    );
     for word in ["letter_", "spells_cells", "0xf000"] {
         assert!(!said.contains(word), "{word}: {said}");
     }

@@ -186,7 +186,7 @@ fn a_damaged_file_stops_a_run_which_goes_on_when_it_is_whole() {
 }
 
 #[test]
-fn the_books_know_the_file_of_a_reject() {
+fn the_journal_know_the_file_of_a_reject() {
     let sink = "sqlite: { path: out.db, table: things }";
     let source = "csv: { path: in }";
     let pipeline = Pipeline::new(&manifest(source, "n: { type: int64 }", sink))

@@ -510,7 +510,7 @@ fn a_run_goes_on_only_with_its_own_input_and_says_what_of_its_plan_has_changed()
 }
 
 #[test]
-fn the_books_tell_nothing_to_who_does_not_have_a_key_of_ones_own() {
+fn the_journal_tell_nothing_to_who_does_not_have_a_key_of_ones_own() {
     let sink = "sqlite: { path: out.db, table: things, identity-key: { secret: identity } }";
     let text = manifest("days", &csv("in.csv"), COLUMNS, "", sink);
     let pipeline = Pipeline::new(&text).file("in.csv", DAY).env(

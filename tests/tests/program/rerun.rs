@@ -287,8 +287,8 @@ fn rows_that_were_not_rejected_are_not_stored_twice() {
         .says("names rows that no run of this input rejected");
     assert_eq!(stored(&pipeline).len(), 3);
     let asked = again(&pipeline, &["--again"]).ends_with(0);
-    let _ =
-        asked.says("note: the sink's books know of no run that rejected the rows of first.jsonl");
+    let _ = asked
+        .says("note: the sink's journal knows of no run that rejected the rows of first.jsonl");
     assert_eq!(stored(&pipeline).len(), 4);
 }
 

@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use glovebox_audit::Event;
 use glovebox_catalog::{KEY_PREFIX, Roles, Standing, User};
 use poem::http::{HeaderMap, header};
 
-use super::audit::Who;
 use super::problem::Problem;
 use super::rules::{Permission, Rule};
 use super::slots::Slot;
@@ -83,14 +83,10 @@ impl Refusal {
 }
 
 impl Principal {
-    pub(crate) fn who(&self) -> Who {
-        Who {
-            id: self.user.id.clone(),
-            name: self.user.name.clone(),
-            by: Some(match &self.via {
-                Via::Session(id) | Via::Key(id) | Via::Issuer(id) => id.clone(),
-            }),
-        }
+    /// Says in a record who it was.
+    pub(crate) fn did(&self, event: Event) -> Event {
+        let (Via::Session(by) | Via::Key(by) | Via::Issuer(by)) = &self.via;
+        event.user_id(&self.user.id).user(&self.user.name).by(by)
     }
 
     /// Whether a rule lets them pass, whose login may be that old.

@@ -1,164 +1,18 @@
 //! The record of who did what: written, and on the disk, before a reply is sent.
 //!
-//! Owns what a record holds and when a caller may go on; refuses values: rows are counted and
-//! columns named. How records are kept is `glovebox-audit`'s.
+//! Owns when a caller may go on. What a record holds, and how records are kept, is
+//! `glovebox-audit`'s.
 
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
 use glovebox_audit as audit;
-use glovebox_audit::{Anchorage, AuditError, Log, Restored};
+use glovebox_audit::{Anchorage, AuditError, Event, Log, Restored};
 use glovebox_catalog::Catalog;
 
 use super::anchors::{self, Keeper};
 use super::places::Secrets;
-
-/// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Action {
-    /// The server begins.
-    ServerStart,
-    /// The server ends.
-    ServerStop,
-    /// Somebody logged in.
-    Login,
-    /// A session got a new token.
-    TokenRefresh,
-    /// Somebody logged out.
-    Logout,
-    /// A token or key that did not do.
-    Authentication,
-    /// A role that does not allow it.
-    Authorization,
-    /// Rows were read.
-    DataRead,
-    /// A user was added.
-    UserAdd,
-    /// A user was changed.
-    UserChange,
-    /// Users were listed.
-    UserList,
-    /// An API key was made.
-    KeyAdd,
-    /// An API key was revoked.
-    KeyRevoke,
-    /// A user's sessions were ended by somebody.
-    SessionsEnd,
-    /// A secret was read to be used.
-    SecretUse,
-    /// A run was asked for.
-    RunStart,
-    /// A run ended.
-    RunFinish,
-    /// A run was cancelled.
-    RunCancel,
-    /// Another issuer has other keys than before.
-    IssuerKeys,
-    /// A file was sent to be run.
-    Upload,
-    /// Something was looked at: a run, a report, a list.
-    View,
-}
-
-/// How it ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Outcome {
-    /// It was done.
-    Success,
-    /// It was not.
-    Failure,
-}
-
-/// Who did it.
-#[derive(Debug, Clone, Default)]
-pub struct Who {
-    /// The user's id.
-    pub id: String,
-    /// Their name.
-    pub name: String,
-    /// The session or the API key they came with.
-    pub by: Option<String>,
-}
-
-/// One record.
-#[derive(Debug, Clone)]
-pub struct Event {
-    pub(crate) action: Action,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// Who did it.
-    pub who: Option<Who>,
-    pub(crate) from: Option<IpAddr>,
-    /// What the request is called in the log and in `X-Request-Id`.
-    pub(crate) request: Option<String>,
-    /// The method and the pattern of the route, which hold nothing that a client sent.
-    pub(crate) route: Option<(&'static str, Arc<str>)>,
-    /// A dataset, a user, a key, a pipeline.
-    pub(crate) target: Option<String>,
-    /// Whose key or session it is, when it is not the caller's.
-    pub(crate) of_user: Option<String>,
-    pub(crate) run: Option<String>,
-    pub(crate) rows: Option<u64>,
-    pub(crate) columns: Vec<String>,
-    /// The roles that a user has now.
-    pub roles: Vec<String>,
-    /// How often it happened besides what was recorded one by one.
-    pub(crate) count: Option<u64>,
-    /// Why it failed, or what was done, in a word of ours.
-    pub reason: Option<&'static str>,
-}
-
-impl Event {
-    /// An event of this moment.
-    pub fn new(action: Action, outcome: Outcome) -> Self {
-        Event {
-            action,
-            outcome,
-            who: None,
-            from: None,
-            request: None,
-            route: None,
-            target: None,
-            of_user: None,
-            run: None,
-            rows: None,
-            columns: Vec::new(),
-            roles: Vec::new(),
-            count: None,
-            reason: None,
-        }
-    }
-
-    /// What it was done to.
-    #[must_use]
-    pub fn target(mut self, target: impl Into<String>) -> Self {
-        self.target = Some(target.into());
-        self
-    }
-
-    /// Whose key or session it is, when it is not the caller's.
-    #[must_use]
-    pub fn of_user(mut self, name: impl Into<String>) -> Self {
-        self.of_user = Some(name.into());
-        self
-    }
-
-    /// The run that it is about.
-    #[must_use]
-    pub fn run(mut self, run: impl Into<String>) -> Self {
-        self.run = Some(run.into());
-        self
-    }
-
-    /// Why it failed, or what was done, in a word of ours.
-    #[must_use]
-    pub fn reason(mut self, reason: &'static str) -> Self {
-        self.reason = Some(reason);
-        self
-    }
-}
 
 /// The record could not be written; whoever asked gets no answer.
 #[derive(Debug, thiserror::Error)]
@@ -212,9 +66,9 @@ pub fn options(
         options.checkpoints = Some(audit::Checkpoints {
             folder: writer.folder(folder),
             key: signing,
-            pace: audit::Pace {
+            pace: audit::CheckpointPolicy {
                 records: u64::from(*every),
-                ..audit::Pace::default()
+                ..audit::CheckpointPolicy::default()
             },
         });
     }
@@ -270,7 +124,7 @@ impl Audit {
     /// # Errors
     /// When it is not.
     pub async fn record(&self, event: Event) -> Result<(), NotRecorded> {
-        match self.log.record(event.written()).await {
+        match self.log.record(event).await {
             Ok(_) => Ok(()),
             Err(error) => {
                 tracing::error!(%error, "an event could not be recorded");
@@ -299,89 +153,5 @@ impl Audit {
             keeper.end().await;
         }
         closed
-    }
-}
-
-impl Action {
-    fn written(self) -> audit::Action {
-        match self {
-            Action::ServerStart => audit::Action::Started,
-            Action::ServerStop => audit::Action::Stopped,
-            Action::Login => audit::Action::Login,
-            Action::TokenRefresh => audit::Action::TokenIssued,
-            Action::Logout => audit::Action::Logout,
-            Action::Authentication | Action::Authorization => audit::Action::Denied,
-            Action::DataRead => audit::Action::DataRead,
-            Action::UserAdd => audit::Action::UserAdded,
-            Action::UserChange => audit::Action::UserChanged,
-            Action::UserList | Action::View => audit::Action::Viewed,
-            Action::KeyAdd => audit::Action::ApiKeyAdded,
-            Action::KeyRevoke => audit::Action::ApiKeyRevoked,
-            Action::SessionsEnd => audit::Action::TokenRevoked,
-            Action::SecretUse => audit::Action::SecretUsed,
-            Action::RunStart => audit::Action::RunStarted,
-            Action::RunFinish => audit::Action::RunFinished,
-            Action::RunCancel => audit::Action::RunCancelled,
-            Action::IssuerKeys => audit::Action::Configured,
-            Action::Upload => audit::Action::Uploaded,
-        }
-    }
-}
-
-impl Event {
-    /// In the words of the log.
-    fn written(&self) -> audit::Event {
-        let outcome = match self.outcome {
-            Outcome::Success => audit::Outcome::Success,
-            Outcome::Failure => audit::Outcome::Failure,
-        };
-        let mut written = audit::Event::new(self.action.written(), outcome)
-            .columns(self.columns.iter().map(String::as_str))
-            .roles(self.roles.iter().map(String::as_str));
-        if let Some(who) = &self.who {
-            written = written.user(&who.name).user_id(&who.id);
-            if let Some(by) = &who.by {
-                written = written.by(by);
-            }
-        }
-        if let Some(from) = self.from {
-            written = written.source(from);
-        }
-        if let Some(request) = &self.request {
-            written = written.request(request);
-        }
-        if let Some((method, path)) = &self.route {
-            written = written.http(method, path);
-        }
-        if let Some(user) = &self.of_user {
-            written = written.target(user);
-        }
-        if let Some(count) = self.count {
-            written = written.count(count);
-        }
-        if let Some(rows) = self.rows {
-            written = written.rows(rows);
-        }
-        if let Some(reason) = self.reason {
-            written = written.reason(reason);
-        }
-        if let Some(run) = &self.run {
-            written = written.run(run);
-        }
-        let Some(target) = &self.target else {
-            return written;
-        };
-        match self.action {
-            Action::DataRead => written.dataset(target),
-            Action::KeyAdd | Action::KeyRevoke | Action::SecretUse | Action::IssuerKeys => {
-                written.key(target)
-            }
-            Action::RunStart
-            | Action::RunFinish
-            | Action::RunCancel
-            | Action::Upload
-            | Action::View => written.pipeline(target),
-            _ => written.target(target),
-        }
     }
 }

@@ -11,11 +11,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
+use glovebox_audit::{Action, Event, Outcome};
+use glovebox_outbound::telemetry::{self, Incoming, Served};
 use poem::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 
 use super::access::{Caller, authenticate};
-use super::audit::{Action, Event, Outcome};
 use super::client;
 use super::connections::Line;
 use super::metrics::known;
@@ -26,7 +27,6 @@ use super::routes::token::OAuthError;
 use super::rules::{self, Found, Rule};
 use super::slots::Slot;
 use super::state::Api;
-use glovebox_outbound::telemetry::{self, Incoming, Served};
 
 /// Longer addresses are refused.
 const LONGEST_URI: usize = 8 << 10;
@@ -132,13 +132,13 @@ impl<E: Endpoint> Gate<E> {
         }
         let known = caller.principal.is_some();
         if !status.is_client_error() {
-            let seen = Event::new(Action::View, Outcome::Success);
+            let seen = Event::new(Action::Viewed, Outcome::Success);
             return match known && rule != Rule::Described {
                 true => self.api.count(caller, seen).await,
                 false => Ok(()),
             };
         }
-        let refused = Event::new(Action::Authorization, Outcome::Failure);
+        let refused = Event::new(Action::Denied, Outcome::Failure);
         let refused = refused.reason(kind.unwrap_or("bad-request"));
         match known && status != StatusCode::TOO_MANY_REQUESTS {
             true => self.api.record(caller, refused).await,
@@ -148,7 +148,7 @@ impl<E: Endpoint> Gate<E> {
 
     /// Records that somebody was turned away, before they are told.
     async fn refuse(&self, caller: &Caller, problem: Problem, reason: &'static str) -> Problem {
-        let event = Event::new(Action::Authentication, Outcome::Failure).reason(reason);
+        let event = Event::new(Action::Denied, Outcome::Failure).reason(reason);
         match self.api.count(caller, event).await {
             Ok(()) => problem,
             Err(unrecorded) => unrecorded,
@@ -228,7 +228,7 @@ impl<E: Endpoint> Gate<E> {
         let passed = principal.passes(rule, fresh);
         caller.principal = Some(principal);
         if let Err(refusal) = passed {
-            let event = Event::new(Action::Authorization, Outcome::Failure);
+            let event = Event::new(Action::Denied, Outcome::Failure);
             api.record(caller, event.reason(refusal.word())).await?;
             return Err(refusal.problem(fresh));
         }

@@ -7,12 +7,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use glovebox_audit::{Action, Event, Outcome};
+use glovebox_outbound::https::Client;
 use tokio::task::JoinHandle;
 
-use super::audit::{Action, Audit, Event, Outcome};
+use super::audit::Audit;
 use super::config::{Issuer, KeySource};
 use super::tokens::{External, Pace, Published, Remote};
-use glovebox_outbound::https::Client;
 
 /// A file of keys or certificates larger than this is not read.
 const LARGEST: u64 = 1 << 20;
@@ -75,8 +76,8 @@ impl Errand {
         tokio::spawn(async move {
             loop {
                 let record = async || {
-                    let event = Event::new(Action::IssuerKeys, Outcome::Success)
-                        .target(&self.remote.issuer)
+                    let event = Event::new(Action::Configured, Outcome::Success)
+                        .key(&self.remote.issuer)
                         .reason("issuer-keys");
                     let recorded = audit.record(event).await;
                     recorded.map_err(|error| error.to_string())

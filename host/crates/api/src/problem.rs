@@ -5,6 +5,8 @@
 
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{IntoResponse, Response};
+use poem_openapi::ApiResponse;
+use poem_openapi::registry::{MetaResponses, Registry};
 use serde::Serialize;
 
 /// A problem, ready to be told. Small, since each check of a request may return one.
@@ -75,7 +77,7 @@ struct Told<'p> {
     errors: &'p [Wrong],
 }
 
-/// The kinds, with their status and title; docs/api.md lists them.
+/// The kinds, with their status and title, the plainest of a status first; docs/api.md lists them.
 macro_rules! kinds {
     ($($name:ident, $status:ident, $kind:literal, $title:literal;)*) => {
         impl Problem {
@@ -95,10 +97,10 @@ macro_rules! kinds {
 kinds! {
     bad_request, BAD_REQUEST, "bad-request", "The request cannot be understood.";
     bad_query, BAD_REQUEST, "bad-query", "The query cannot be answered as it is written.";
-    bad_cursor, NOT_FOUND, "bad-cursor", "There is no such place: the cursor is not one of ours, or of another query.";
     unauthorized, UNAUTHORIZED, "unauthorized", "A valid token is needed.";
     forbidden, FORBIDDEN, "forbidden", "The role does not allow this.";
     not_found, NOT_FOUND, "not-found", "There is nothing here.";
+    bad_cursor, NOT_FOUND, "bad-cursor", "There is no such place: the cursor is not one of ours, or of another query.";
     method_not_allowed, METHOD_NOT_ALLOWED, "method-not-allowed", "Not with this method.";
     not_acceptable, NOT_ACCEPTABLE, "not-acceptable", "None of the accepted types is offered.";
     request_timeout, REQUEST_TIMEOUT, "request-timeout", "The request took too long to arrive.";
@@ -193,21 +195,17 @@ impl Problem {
         serde_json::to_value(self.told()).unwrap_or_default()
     }
 
-    /// What a framework's error is told as.
+    /// The plainest of that status: what a framework's error is told as.
     pub(crate) fn of(status: StatusCode) -> Self {
-        match status {
-            StatusCode::BAD_REQUEST => Problem::bad_request(),
-            StatusCode::UNAUTHORIZED => Problem::unauthorized(),
-            StatusCode::FORBIDDEN => Problem::forbidden(),
-            StatusCode::NOT_FOUND => Problem::not_found(),
-            StatusCode::METHOD_NOT_ALLOWED => Problem::method_not_allowed(),
-            StatusCode::NOT_ACCEPTABLE => Problem::not_acceptable(),
-            StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(),
-            StatusCode::UNSUPPORTED_MEDIA_TYPE => Problem::unsupported_type(),
-            StatusCode::UNPROCESSABLE_ENTITY => Problem::unprocessable(),
-            status if status.is_client_error() => Problem::bad_request(),
-            _ => Problem::internal(),
-        }
+        let all = Problem::all().into_iter().find(|p| p.status == status);
+        all.unwrap_or_else(|| match status.is_client_error() {
+            true => Problem::bad_request(),
+            false => Problem::internal(),
+        })
+    }
+
+    pub(crate) fn title(&self) -> &'static str {
+        self.title
     }
 }
 
@@ -254,6 +252,17 @@ impl From<Problem> for poem::Error {
         error.set_data(kind);
         error
     }
+}
+
+/// Each route has its errors by its rule, in `openapi`.
+impl ApiResponse for Problem {
+    fn meta() -> MetaResponses {
+        MetaResponses {
+            responses: Vec::new(),
+        }
+    }
+
+    fn register(_: &mut Registry) {}
 }
 
 /// What a client is told of a catalog that failed; the log has the rest.

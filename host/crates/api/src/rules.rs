@@ -87,17 +87,27 @@ pub(crate) struct Route {
     /// A path; a part in braces stands for any one part.
     pub(crate) path: &'static str,
     pub(crate) rule: Rule,
+    /// Statuses of errors beside those that the rule, the path and a body bring along.
+    pub(crate) errors: &'static [u16],
 }
 
 const fn route(method: &'static str, path: &'static str, rule: Rule) -> Route {
-    Route { method, path, rule }
+    Route {
+        method,
+        path,
+        rule,
+        errors: &[],
+    }
+}
+
+impl Route {
+    const fn errors(self, errors: &'static [u16]) -> Route {
+        Route { errors, ..self }
+    }
 }
 
 /// Whose body may be long: its handler reads it as it comes, and bounds it itself.
 pub(crate) const UPLOADS: &str = "/pipelines/{name}/uploads";
-
-/// Where the rejects of a run are run again.
-pub(crate) const RERUNS: &str = "/runs/{id}/rejects/runs";
 
 /// Whoever changes what users have and may.
 const MANAGES: Rule = Rule::JustLoggedIn(Some(Permission::Users));
@@ -111,9 +121,9 @@ pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/keys", Rule::JustLoggedIn(None)),
     route("DELETE", "/keys/{id}", Rule::LoggedIn),
     route("GET", "/users", Rule::Needs(Permission::Users)),
-    route("POST", "/users", MANAGES),
+    route("POST", "/users", MANAGES).errors(&[409]),
     route("GET", "/users/{name}", Rule::Needs(Permission::Users)),
-    route("PATCH", "/users/{name}", MANAGES),
+    route("PATCH", "/users/{name}", MANAGES).errors(&[409]),
     route("DELETE", "/users/{name}/sessions", MANAGES),
     route("GET", "/users/{name}/keys", Rule::Needs(Permission::Users)),
     route("DELETE", "/users/{name}/keys", MANAGES),
@@ -124,15 +134,21 @@ pub(crate) const ROUTES: &[Route] = &[
         "POST",
         "/pipelines/{name}/runs",
         Rule::Needs(Permission::Run),
-    ),
-    route("POST", UPLOADS, Rule::Needs(Permission::Run)),
+    )
+    .errors(&[422]),
+    route("POST", UPLOADS, Rule::Needs(Permission::Run)).errors(&[409]),
     route("GET", "/runs", Rule::Needs(Permission::Watch)),
     route("GET", "/runs/{id}", Rule::Needs(Permission::Watch)),
     route("GET", "/runs/{id}/events", Rule::Needs(Permission::Watch)),
     route("POST", "/runs/{id}/cancel", Rule::Needs(Permission::Run)),
     route("GET", "/runs/{id}/report", Rule::Needs(Permission::Watch)),
     route("GET", "/runs/{id}/rejects", Rule::Needs(Permission::Watch)),
-    route("POST", RERUNS, Rule::Needs(Permission::Run)),
+    route(
+        "POST",
+        "/runs/{id}/rejects/runs",
+        Rule::Needs(Permission::Run),
+    )
+    .errors(&[409, 422]),
     route("GET", "/metrics", Rule::Needs(Permission::Metrics)),
     route("GET", "/healthz", Rule::Public),
     route("GET", "/readyz", Rule::Public),
@@ -143,6 +159,8 @@ pub(crate) const ROUTES: &[Route] = &[
 
 /// The rule of every dataset.
 pub(crate) const DATASET: Rule = Rule::Needs(Permission::Data);
+/// The route of every dataset.
+pub(crate) const DATASETS: Route = route("GET", NO_DATASET, DATASET).errors(&[404, 406]);
 
 /// Words that later routes may want for themselves.
 const RESERVED: &[&str] = &[

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use glovebox_audit::{Action, Event, Outcome};
 use glovebox_catalog::{Catalog, Hasher, Hashing, Lockout};
 use glovebox_connectors::page::Reader;
 use poem::{Route, Server, get};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::audit::{self, Action, Audit, Event, Outcome, Writer};
+use super::audit::{self, Audit, Writer};
 use super::config::Config;
 use super::connections::{Connections, Watched};
 use super::datasets::Dataset;
@@ -79,7 +80,7 @@ pub async fn serve(
     let gate = Gate::new(routes::all(&api), Arc::clone(&api), name);
     let watched = Watched::new(gate, connections);
     api.audit
-        .record(Event::new(Action::ServerStart, Outcome::Success))
+        .record(Event::new(Action::Started, Outcome::Success))
         .await?;
     let keeper = tokio::spawn(keep_house(Arc::clone(&api)));
     let errands = errands.into_iter().map(|e| e.keep(api.audit.clone()));
@@ -100,7 +101,7 @@ pub async fn serve(
     worker.abort();
     api.record_counts(true).await;
     api.audit
-        .record(Event::new(Action::ServerStop, Outcome::Success))
+        .record(Event::new(Action::Stopped, Outcome::Success))
         .await?;
     api.audit.close().await?;
     api.catalog.close().await;
@@ -115,8 +116,9 @@ fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 /// Records that an address had its share of connections.
 fn refused(api: Arc<Api>) -> listener::Refused {
     Box::new(move |address| {
-        let mut event = Event::new(Action::Authentication, Outcome::Failure).reason("connections");
-        event.from = Some(address);
+        let event = Event::new(Action::Denied, Outcome::Failure)
+            .reason("connections")
+            .source(address);
         if let Some(event) = api.tally.count(event, std::time::Instant::now()) {
             let audit = api.audit.clone();
             // Who takes connections does not wait for the disk.
@@ -155,7 +157,7 @@ async fn open(
     let options = audit::options(&config.audit, secrets, Writer::Server)?;
     let audit = Audit::open(options, &catalog).await?;
     if let Some((_, key, _)) = &config.audit.checkpoints {
-        let event = Event::new(Action::SecretUse, Outcome::Success).target(key.as_str());
+        let event = Event::new(Action::SecretUsed, Outcome::Success).key(key.as_str());
         audit.record(event).await?;
     }
     let mut keys = Vec::new();
@@ -165,12 +167,12 @@ async fn open(
             bail!("the token key `{name}` is listed twice, perhaps under two names");
         }
         keys.push(key);
-        let event = Event::new(Action::SecretUse, Outcome::Success).target(name.as_str());
+        let event = Event::new(Action::SecretUsed, Outcome::Success).key(name.as_str());
         audit.record(event).await?;
     }
     traces::start(config.otlp.as_ref(), secrets)?;
     for (_, secret) in config.otlp.iter().flat_map(|o| &o.headers) {
-        let event = Event::new(Action::SecretUse, Outcome::Success).target(secret.as_str());
+        let event = Event::new(Action::SecretUsed, Outcome::Success).key(secret.as_str());
         audit.record(event).await?;
     }
     let (externals, errands) = issuers::open(&config.tokens.issuers)?;
@@ -192,7 +194,7 @@ async fn open(
     .with_context(|| format!("the folder of runs {}", config.runs.folder.display()))?;
     let described = openapi::Descriptions::new(&url);
     for name in config.passwords() {
-        let event = Event::new(Action::SecretUse, Outcome::Success).target(name.as_str());
+        let event = Event::new(Action::SecretUsed, Outcome::Success).key(name.as_str());
         audit.record(event).await?;
     }
     let api = Api {

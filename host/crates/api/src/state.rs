@@ -5,10 +5,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use glovebox_audit::Event;
 use glovebox_catalog::{Catalog, Hasher, Lockout};
 
 use super::access::{Caller, Standings};
-use super::audit::{Audit, Event};
+use super::audit::Audit;
 use super::config::Config;
 use super::datasets::Dataset;
 use super::limits::Limits;
@@ -78,12 +79,13 @@ impl Api {
     }
 }
 
-fn by(caller: &Caller, mut event: Event) -> Event {
-    event.from = Some(caller.address);
-    event.request = Some(caller.request.clone());
-    event.route.clone_from(&caller.route);
-    if event.who.is_none() {
-        event.who = caller.principal.as_ref().map(|p| p.who());
+fn by(caller: &Caller, event: Event) -> Event {
+    let mut event = event.source(caller.address).request(&caller.request);
+    if let Some((method, path)) = &caller.route {
+        event = event.http(method, path);
     }
-    event
+    match &caller.principal {
+        Some(principal) if !event.is_by_somebody() => principal.did(event),
+        _ => event,
+    }
 }

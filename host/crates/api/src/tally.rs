@@ -5,11 +5,11 @@
 //! strangers: beyond a bound they are counted together.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::audit::{Action, Event, Outcome};
+use glovebox_audit::Event;
+
 use super::client::counted;
 
 /// For so long it is counted before the count is recorded.
@@ -23,24 +23,11 @@ const STRANGERS: usize = 1000;
 /// Looks of users that are told apart; more are recorded one by one, which their rates bound.
 const LOOKS: usize = 20_000;
 
-/// What is counted together. Of a stranger that is the address and the reason, and nothing that they
-/// could choose.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct What {
-    action: Action,
-    outcome: Outcome,
-    reason: Option<&'static str>,
-    from: Option<IpAddr>,
-    /// Who, by what, at what: of somebody who is known.
-    known: Option<(String, Option<String>, [Option<String>; 3])>,
-}
-
 #[derive(Debug)]
 struct Counted {
     since: Instant,
     told: u32,
     more: u64,
-    event: Event,
 }
 
 /// What has been done in this minute.
@@ -49,7 +36,8 @@ pub(crate) struct Tally(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    counts: HashMap<What, Counted>,
+    /// By what they have in common.
+    counts: HashMap<Event, Counted>,
     strangers: usize,
     /// Since when refusals of strangers are counted together, and how many there were.
     all: Option<(Instant, u32)>,
@@ -64,11 +52,11 @@ impl Tally {
             strangers,
             all,
         } = &mut *inner;
-        let mut what = what(&event);
-        let stranger = what.known.is_none();
+        let mut what = event.clone().in_common(counted);
+        let stranger = !event.is_by_somebody();
         if !counts.contains_key(&what) {
             if stranger && *strangers >= STRANGERS {
-                what.from = None;
+                what = what.from_anywhere();
             } else if !stranger && counts.len() >= LOOKS {
                 return Some(event);
             }
@@ -79,7 +67,6 @@ impl Tally {
                 since: now,
                 told: 0,
                 more: 0,
-                event: without_moment(&event),
             }
         });
         let mut by_itself = counted.told < if stranger { REFUSALS } else { 1 };
@@ -103,61 +90,38 @@ impl Tally {
     pub(crate) fn over(&self, now: Instant, all: bool) -> Vec<Event> {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut over = Vec::new();
-        inner.counts.retain(|_, counted| {
+        inner.counts.retain(|event, counted| {
             if !all && now.duration_since(counted.since) < MINUTE {
                 return true;
             }
             if counted.more > 0 {
-                let mut event = counted.event.clone();
-                event.count = Some(counted.more);
-                over.push(event);
+                over.push(event.clone().count(counted.more));
             }
             false
         });
-        inner.strangers = inner.counts.keys().filter(|w| w.known.is_none()).count();
+        inner.strangers = inner.counts.keys().filter(|e| !e.is_by_somebody()).count();
         over
     }
 }
 
-fn what(event: &Event) -> What {
-    let known = event.who.as_ref().map(|who| {
-        let route = event
-            .route
-            .as_ref()
-            .map(|(method, path)| format!("{method} {path}"));
-        let at = [route, event.target.clone(), event.run.clone()];
-        (who.id.clone(), who.by.clone(), at)
-    });
-    What {
-        action: event.action,
-        outcome: event.outcome,
-        reason: event.reason,
-        from: event.from.map(counted),
-        known,
-    }
-}
-
-/// What holds for every one that is counted with it.
-fn without_moment(event: &Event) -> Event {
-    let mut event = event.clone();
-    event.request = None;
-    event.rows = None;
-    if event.who.is_none() {
-        event.route = None;
-        event.from = event.from.map(counted);
-    }
-    event
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::audit::Who;
+    use std::net::IpAddr;
+
+    use glovebox_audit::{Action, Outcome};
+    use serde_json::Value;
+
     use super::*;
 
+    fn written(events: &[Event]) -> Vec<Value> {
+        let written = events.iter().map(serde_json::to_value);
+        written.collect::<Result<_, _>>().unwrap()
+    }
+
     fn refusal(address: [u8; 4]) -> Event {
-        let mut event = Event::new(Action::Authentication, Outcome::Failure).reason("unauthorized");
-        event.from = Some(IpAddr::from(address));
-        event
+        Event::new(Action::Denied, Outcome::Failure)
+            .reason("unauthorized")
+            .source(IpAddr::from(address))
     }
 
     #[test]
@@ -168,8 +132,9 @@ mod tests {
         assert!(tally.over(now, false).is_empty());
         let over = tally.over(now + MINUTE, false);
         assert_eq!(over.len(), 1);
-        assert_eq!(over[0].count, Some(500 - u64::from(REFUSALS)));
-        assert_eq!(over[0].from, Some(IpAddr::from([192, 0, 2, 1])));
+        let over = &written(&over)[0];
+        assert_eq!(over["labels.count"], 500 - u64::from(REFUSALS));
+        assert_eq!(over["source.ip"], "192.0.2.1");
         // A new minute begins.
         assert!(tally.count(refusal([192, 0, 2, 1]), now + MINUTE).is_some());
         assert!(tally.over(now + MINUTE, true).is_empty());
@@ -189,7 +154,10 @@ mod tests {
         assert_eq!(told, u64::from(ALL_REFUSALS));
         let over = tally.over(now, true);
         assert!(over.len() <= STRANGERS + 1, "{}", over.len());
-        let counted: u64 = over.iter().filter_map(|e| e.count).sum();
+        let counts = written(&over)
+            .into_iter()
+            .map(|e| e["labels.count"].as_u64());
+        let counted: u64 = counts.flatten().sum();
         assert_eq!(told + counted, all);
     }
 
@@ -197,19 +165,18 @@ mod tests {
     fn a_users_looks_are_told_once_a_minute_for_each_thing() {
         let (tally, now) = (Tally::default(), Instant::now());
         let look = |run: &str| {
-            let mut event = Event::new(Action::View, Outcome::Success).run(run);
-            event.who = Some(Who {
-                id: "usr_a".into(),
-                name: "ada".into(),
-                by: None,
-            });
+            let event = Event::new(Action::Viewed, Outcome::Success).run(run);
+            let event = event.user_id("usr_a").user("ada");
             tally.count(event, now).is_some()
         };
         let told: Vec<bool> = ["a", "a", "b", "a", "b"].map(look).into();
         assert_eq!(told, [true, false, true, false, false]);
-        let mut counts: Vec<_> = tally.over(now, true);
-        counts.sort_by_key(|e| e.run.clone());
-        let counts: Vec<_> = counts.iter().map(|e| (e.run.as_deref(), e.count)).collect();
-        assert_eq!(counts, [(Some("a"), Some(2)), (Some("b"), Some(1))]);
+        let counts = written(&tally.over(now, true));
+        let counts = counts
+            .iter()
+            .map(|e| (&e["labels.run"], &e["labels.count"]));
+        let mut counts: Vec<_> = counts.map(|(run, n)| format!("{run} {n}")).collect();
+        counts.sort();
+        assert_eq!(counts, [r#""a" 2"#, r#""b" 1"#]);
     }
 }

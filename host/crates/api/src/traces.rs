@@ -3,12 +3,12 @@
 //! Owns the headers' values, which are secrets; refuses one that cannot stand in a header.
 
 use anyhow::{Context, anyhow};
+use glovebox_outbound::telemetry::{self, Collector};
 use poem::http::header::{HeaderMap, HeaderValue};
 
 use super::config::Otlp;
 use super::issuers;
 use super::places::Secrets;
-use glovebox_outbound::telemetry::{self, Collector};
 
 /// Begins to export to the configured collector, or to the one that the environment names.
 ///

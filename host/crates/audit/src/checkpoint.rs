@@ -24,7 +24,7 @@ const END: &[u8] = b"\"}";
 /// An Ed25519 signature as base64.
 const SIGNATURE: usize = 88;
 /// The longest line of a checkpoint, in bytes.
-pub(crate) const LONGEST: usize = 4096;
+pub(crate) const MAX_LINE: usize = 4096;
 
 /// Where a log stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,7 +83,7 @@ pub(crate) struct Stand<'a> {
 }
 
 /// Makes checkpoints.
-pub(crate) struct Notary {
+pub(crate) struct Checkpointer {
     folder: PathBuf,
     key: SigningKey,
     /// The number of the last checkpoint; 0 before the first.
@@ -92,25 +92,25 @@ pub(crate) struct Notary {
     file: Option<(u64, File)>,
 }
 
-impl Notary {
+impl Checkpointer {
     /// Opens the second place, and the last statement there.
     pub(crate) fn open(
         place: PathBuf,
         key: SigningKey,
-    ) -> Result<(Notary, Option<Statement>), AuditError> {
+    ) -> Result<(Checkpointer, Option<Statement>), AuditError> {
         folder(&place)?;
         let (last, previous) = match newest(&place, &key, Mend::Yes)? {
             Some((statement, head)) => (Some(statement), head),
             None => (None, Head::BEGINNING),
         };
-        let notary = Notary {
+        let checkpointer = Checkpointer {
             folder: place,
             key,
             number: last.as_ref().map_or(0, |s| s.checkpoint),
             previous,
             file: None,
         };
-        Ok((notary, last))
+        Ok((checkpointer, last))
     }
 
     pub(crate) fn number(&self) -> u64 {
@@ -196,7 +196,7 @@ fn last_statement(
     mend: Mend,
 ) -> Result<Option<(Statement, Head)>, AuditError> {
     let file = segment::read(path)?;
-    let mut lines = Lines::new(BufReader::new(file), LONGEST);
+    let mut lines = Lines::new(BufReader::new(file), MAX_LINE);
     let mut last = None;
     while let Some(line) = lines.next().map_err(AuditError::file("read", path))? {
         if !line.whole && mend == Mend::No {

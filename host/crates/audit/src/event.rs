@@ -100,7 +100,7 @@ actions! {
 }
 
 /// How it ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// It was done.
@@ -131,7 +131,7 @@ impl Outcome {
 }
 
 /// Something to be recorded. The log adds time, sequence and hash.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Event {
     #[serde(rename = "event.action")]
     action: &'static str,
@@ -142,7 +142,7 @@ pub struct Event {
     #[serde(rename = "event.outcome")]
     outcome: Outcome,
     #[serde(rename = "event.reason", skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
+    reason: Option<&'static str>,
     #[serde(rename = "user.name", skip_serializing_if = "Option::is_none")]
     user: Option<String>,
     #[serde(rename = "user.id", skip_serializing_if = "Option::is_none")]
@@ -216,8 +216,8 @@ impl Event {
 
     /// Why: one of our own phrases, such as `wrong password`, so that nothing that a caller sent
     /// can stand there.
-    pub fn reason(mut self, reason: &'static str) -> Self {
-        self.reason = Some(reason.into());
+    pub fn reason(mut self, reason: impl Into<Option<&'static str>>) -> Self {
+        self.reason = reason.into();
         self
     }
 
@@ -239,7 +239,7 @@ impl Event {
         self
     }
 
-    /// The user that was added or changed.
+    /// The user that was added or changed, or whose key or session it is if not the caller's.
     pub fn target(mut self, name: &str) -> Self {
         self.target = Some(short(name));
         self
@@ -302,14 +302,44 @@ impl Event {
     }
 
     /// How many rows.
-    pub fn rows(mut self, rows: u64) -> Self {
-        self.rows = Some(rows);
+    pub fn rows(mut self, rows: impl Into<Option<u64>>) -> Self {
+        self.rows = rows.into();
         self
     }
 
     /// That it happened so often, besides what was recorded one by one.
     pub fn count(mut self, times: u64) -> Self {
         self.count = Some(times);
+        self
+    }
+
+    /// That it failed after all.
+    pub fn failed(mut self) -> Self {
+        self.outcome = Outcome::Failure;
+        self
+    }
+
+    /// Whether it is known who did it.
+    pub fn is_by_somebody(&self) -> bool {
+        self.user_id.is_some()
+    }
+
+    /// What it has in common with others that are counted together with it: neither the request nor
+    /// its rows, from where by `network`; of a stranger nothing that they could choose.
+    pub fn in_common(mut self, network: fn(IpAddr) -> IpAddr) -> Self {
+        self.request = None;
+        self.rows = None;
+        self.source = self.source.map(network);
+        if !self.is_by_somebody() {
+            self.method = None;
+            self.path = None;
+        }
+        self
+    }
+
+    /// From where is not said.
+    pub fn from_anywhere(mut self) -> Self {
+        self.source = None;
         self
     }
 

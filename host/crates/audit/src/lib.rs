@@ -33,7 +33,7 @@ pub use error::AuditError;
 pub use event::{Action, Event, Outcome};
 pub use examine::examine;
 pub use key::{PublicKey, SigningKey};
-pub use log::{Checkpoints, Log, Options, Pace, Receipt};
+pub use log::{CheckpointPolicy, Checkpoints, Log, Options, Receipt};
 pub use show::{Entry, Shown, Wanted, show};
 pub use verify::{Anchors, Trust, Verification, verify};
 pub use when::When;

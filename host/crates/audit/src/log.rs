@@ -62,21 +62,21 @@ pub struct Checkpoints {
     /// Who signs.
     pub key: SigningKey,
     /// How often.
-    pub pace: Pace,
+    pub pace: CheckpointPolicy,
 }
 
 /// A checkpoint after so many records, or so much time in which there were any.
 #[derive(Debug, Clone, Copy)]
-pub struct Pace {
+pub struct CheckpointPolicy {
     /// Records; 1 makes a checkpoint before each group of records is acknowledged.
     pub records: u64,
     /// Time.
     pub time: Duration,
 }
 
-impl Default for Pace {
+impl Default for CheckpointPolicy {
     fn default() -> Self {
-        Pace {
+        CheckpointPolicy {
             records: 256,
             time: Duration::from_secs(1),
         }

@@ -3,18 +3,18 @@
 
 use std::time::{Duration, Instant};
 
-use crate::log::Pace;
+use crate::log::CheckpointPolicy;
 
 #[derive(Debug)]
 pub(crate) struct Due {
-    pace: Pace,
+    pace: CheckpointPolicy,
     /// Records since it was done.
     since: u64,
     last: Instant,
 }
 
 impl Due {
-    pub(crate) fn new(pace: Pace) -> Self {
+    pub(crate) fn new(pace: CheckpointPolicy) -> Self {
         Due {
             pace,
             since: 0,

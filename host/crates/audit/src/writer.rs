@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::anchor::{self, Anchor, Anchorage, Restored};
 use crate::chain::Head;
-use crate::checkpoint::{Notary, Stand, Statement};
+use crate::checkpoint::{Checkpointer, Stand, Statement};
 use crate::error::AuditError;
 use crate::event::{Action, Event, Outcome, short};
 use crate::log::{Options, Receipt};
@@ -43,7 +43,7 @@ pub(crate) struct Writer {
     time: Time,
     /// Lines that are not written yet.
     buffer: Vec<u8>,
-    notary: Option<Notary>,
+    checkpointer: Option<Checkpointer>,
     anchorage: Option<Anchorage>,
     /// The next checkpoint and anchor; none if nobody is told of either.
     due: Option<Due>,
@@ -64,10 +64,10 @@ impl Writer {
         let pace = options.checkpoints.as_ref().map(|c| c.pace);
         let told = pace.is_some() || options.anchorage.is_some();
         let due = told.then(|| Due::new(pace.unwrap_or_default()));
-        let (notary, last) = match options.checkpoints {
+        let (checkpointer, last) = match options.checkpoints {
             Some(c) => {
-                let (notary, last) = Notary::open(c.folder, c.key)?;
-                (Some(notary), last)
+                let (checkpointer, last) = Checkpointer::open(c.folder, c.key)?;
+                (Some(checkpointer), last)
             }
             None => (None, None),
         };
@@ -76,7 +76,7 @@ impl Writer {
         let restored = match &anchorage {
             None => None,
             Some(anchorage) => {
-                let checkpoints = notary.as_ref().map(|_| last.as_ref());
+                let checkpoints = checkpointer.as_ref().map(|_| last.as_ref());
                 restored(&options.folder, found.as_ref(), checkpoints, anchorage)?
             }
         };
@@ -111,7 +111,7 @@ impl Writer {
             head: standing.head,
             time: standing.time,
             buffer: Vec::new(),
-            notary,
+            checkpointer,
             anchorage,
             due,
             restored: restored.as_ref().map(|(anchor, _)| anchor.clone()),
@@ -245,7 +245,7 @@ impl Writer {
 
     fn own(&self, action: Action) -> Own {
         let mut own = Own::new(Event::new(action, Outcome::Success), &self.log);
-        own.checkpoint = self.notary.as_ref().map(|n| n.number().to_string());
+        own.checkpoint = self.checkpointer.as_ref().map(|n| n.number().to_string());
         own
     }
 
@@ -282,8 +282,8 @@ impl Writer {
             return Ok(());
         };
         let (segment, sequence, head) = (self.segment(), self.sequence, self.head);
-        if let Some(notary) = &mut self.notary {
-            notary.sign(&Stand {
+        if let Some(checkpointer) = &mut self.checkpointer {
+            checkpointer.sign(&Stand {
                 log: &self.log,
                 segment,
                 sequence,
@@ -297,7 +297,7 @@ impl Writer {
             anchorage.tell(Anchor {
                 log: self.log.clone(),
                 place: anchorage.place.clone(),
-                checkpoint: self.notary.as_ref().map_or(0, Notary::number),
+                checkpoint: self.checkpointer.as_ref().map_or(0, Checkpointer::number),
                 sequence,
                 head: head.to_string(),
             });
@@ -343,8 +343,8 @@ impl Writer {
             std::fs::remove_file(&path).map_err(AuditError::file("delete", &path))?;
         }
         sync_folder(&self.folder)?;
-        match &self.notary {
-            Some(notary) => notary.retire(begin),
+        match &self.checkpointer {
+            Some(checkpointer) => checkpointer.retire(begin),
             None => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-//! The API's own books: users, sessions, refresh tokens, API keys, failed logins, runs and how far audit
+//! What the API keeps: users, sessions, refresh tokens, API keys, failed logins, runs and how far audit
 //! logs are, in SQLite or PostgreSQL.
 //!
 //! Owns their tables and the argon2id behind passwords; refuses to hold a password, a token or a

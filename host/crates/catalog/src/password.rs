@@ -16,9 +16,9 @@ use crate::random::fill;
 use crate::{Error, Result};
 
 /// Shorter passwords are refused.
-pub(crate) const SHORTEST: usize = 12;
+pub(crate) const MIN_LENGTH: usize = 12;
 /// Longer passwords are refused, so that nobody sends megabytes to hash.
-pub(crate) const LONGEST: usize = 1024;
+pub(crate) const MAX_LENGTH: usize = 1024;
 
 /// How much a hash costs, and how many at once.
 #[derive(Debug, Clone, Copy)]
@@ -91,12 +91,12 @@ impl Hasher {
     /// When it is too short or too long, or too many are waiting.
     pub async fn hash(&self, password: Secret) -> Result<PasswordHash> {
         let length = password.expose().len();
-        if length < SHORTEST {
+        if length < MIN_LENGTH {
             return Err(Error::Malformed(
                 "a password has 12 characters at least; three or four words do",
             ));
         }
-        if length > LONGEST || password.expose_str().is_none() {
+        if length > MAX_LENGTH || password.expose_str().is_none() {
             return Err(Error::Malformed(
                 "a password is UTF-8 text of at most 1,024 bytes",
             ));
@@ -117,7 +117,7 @@ impl Hasher {
             .turn(move || {
                 let parsed = phc::PasswordHash::new(&hash.0)
                     .map_err(|_| Error::Crypto("a stored password hash cannot be read"))?;
-                let right = password.expose().len() <= LONGEST
+                let right = password.expose().len() <= MAX_LENGTH
                     && argon2.verify_password(password.expose(), &parsed).is_ok();
                 Ok::<_, Error>(right)
             })
@@ -207,7 +207,11 @@ mod tests {
     #[tokio::test]
     async fn short_long_and_binary_passwords_are_refused() {
         let hasher = quick(8);
-        for bad in [b"short".to_vec(), vec![b'a'; LONGEST + 1], vec![0xff; 20]] {
+        for bad in [
+            b"short".to_vec(),
+            vec![b'a'; MAX_LENGTH + 1],
+            vec![0xff; 20],
+        ] {
             assert!(hasher.hash(Secret::new(bad)).await.is_err());
         }
     }

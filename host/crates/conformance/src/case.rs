@@ -5,7 +5,7 @@
 use arrow_array::Array;
 use glovebox_core::{Announced, DataType, Fault, PluginError};
 use glovebox_manifest::typed::data_type;
-use glovebox_sandbox::{Frame, Watched, Words};
+use glovebox_sandbox::{Frame, GuestOutput, Watched};
 use serde_json::Value;
 
 use super::case_file::{Case, Column, Found, Refusal};
@@ -18,7 +18,7 @@ use super::orders;
 const SHOWN: usize = 20;
 
 /// How a case ended: the lines that say what is wrong; none if nothing is.
-pub fn run(plugin: &Watched, case: &Case, words: &Words) -> Vec<String> {
+pub fn run(plugin: &Watched, case: &Case, words: &GuestOutput) -> Vec<String> {
     let expect = &case.expect;
     let mut sitting = match plugin.open(&case.config, &case.grants, words) {
         Ok(sitting) => sitting,

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use glovebox_core::{
     Action, Announced, Answer, Batch, Fault, Field, Masked, PluginError, Rule, Target,
 };
-use glovebox_sandbox::{Watched, Words};
+use glovebox_sandbox::{GuestOutput, Watched};
 
 use super::batches::{self, Named};
 use super::effect;
@@ -74,7 +74,7 @@ impl Findings {
 /// Examines a plugin in a setting that it takes.
 pub fn examine(plugin: &Watched, setting: &Setting) -> anyhow::Result<Findings> {
     let mut findings = Findings::default();
-    let words = Words::default();
+    let words = GuestOutput::default();
     let fields = &setting.grants.fields;
     let mut resident = match plugin.open(&setting.config, &setting.grants, &words) {
         Ok(sitting) => Some(sitting),
@@ -141,8 +141,8 @@ fn fresh(
     plugin: &Watched,
     setting: &Setting,
     batch: &Batch,
-    words: &Words,
-) -> Result<(glovebox_sandbox::Sitting, Answer), Fault> {
+    words: &GuestOutput,
+) -> Result<(glovebox_sandbox::WatchedInstance, Answer), Fault> {
     let mut sitting = plugin
         .open(&setting.config, &setting.grants, words)
         .map_err(|error| match error {
@@ -163,7 +163,7 @@ fn broken(
     setting: &Setting,
     batch: &Batch,
     fault: &Fault,
-    words: &Words,
+    words: &GuestOutput,
 ) -> Vec<String> {
     let frames = words.take_frames();
     let row = fault::culprit(plugin, &setting.config, &setting.grants, batch, fault);

@@ -3,7 +3,7 @@
 //! Owns the halving and the words; refuses to show a cell, for a fault may be reported elsewhere.
 
 use glovebox_core::{Batch, Fault, Grants, PluginError};
-use glovebox_sandbox::{Frame, Voice, Watched, Words};
+use glovebox_sandbox::{Channel, Frame, GuestOutput, Watched};
 
 use super::effect::shape;
 
@@ -19,7 +19,7 @@ pub fn culprit(
     batch: &Batch,
     fault: &Fault,
 ) -> Option<u64> {
-    let silence = Words::default();
+    let silence = GuestOutput::default();
     let faulty = |part: &Batch| {
         let opened = plugin.open(config, grants, &silence);
         let outcome = opened.map_or_else(Err, |mut sitting| {
@@ -70,15 +70,15 @@ pub fn backtrace(frames: &[Frame]) -> Vec<String> {
 }
 
 /// What a guest wrote, a line each with where it wrote it.
-pub fn words(words: &Words) -> Vec<String> {
+pub fn words(words: &GuestOutput) -> Vec<String> {
     let (lines, cut) = words.take();
     let (mut log, mut out, mut error, mut more) = (0, 0, 0, 0);
     let mut told = Vec::new();
     for line in lines {
         let (count, name) = match line.voice {
-            Voice::Log(level) => (&mut log, format!("log {level}")),
-            Voice::Out => (&mut out, "stdout".to_owned()),
-            Voice::Error => (&mut error, "stderr".to_owned()),
+            Channel::Log(level) => (&mut log, format!("log {level}")),
+            Channel::Out => (&mut out, "stdout".to_owned()),
+            Channel::Error => (&mut error, "stderr".to_owned()),
         };
         *count += 1;
         if *count > SHOWN {

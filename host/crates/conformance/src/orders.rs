@@ -6,7 +6,7 @@
 use arrow_array::{Array, RecordBatch};
 use glovebox_core::{Answer, Batch, Fault, Method, Origin, PluginError, Schema, Target};
 use glovebox_manifest::typed::Ordered;
-use glovebox_sandbox::{Frame, Watched, Words};
+use glovebox_sandbox::{Frame, GuestOutput, Watched};
 
 use super::case_file::{Case, Keyed, Part};
 use super::cells;
@@ -16,7 +16,7 @@ use super::effect::{self, Effect, Order};
 pub(super) fn rehearse(plugin: &Watched, case: &Case) -> Result<Vec<Order>, (Fault, Vec<Frame>)> {
     let schema = Schema::new(case.grants.fields.clone()).to_arrow();
     let empty = Batch::new(RecordBatch::new_empty(schema), Origin::contiguous(0));
-    let silence = Words::default();
+    let silence = GuestOutput::default();
     let opened = plugin.open(&case.config, &case.grants, &silence);
     let mut sitting = match opened {
         Ok(sitting) => sitting,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use glovebox_core::{Batch, Field};
-use glovebox_sandbox::Sitting;
+use glovebox_sandbox::WatchedInstance;
 
 use super::batches;
 
@@ -36,7 +36,7 @@ impl Pace {
 }
 
 /// Every size, on one instance.
-pub fn measure(sitting: &mut Sitting, fields: &[Field]) -> anyhow::Result<Vec<Pace>> {
+pub fn measure(sitting: &mut WatchedInstance, fields: &[Field]) -> anyhow::Result<Vec<Pace>> {
     SIZES
         .into_iter()
         .map(|rows| {
@@ -48,7 +48,7 @@ pub fn measure(sitting: &mut Sitting, fields: &[Field]) -> anyhow::Result<Vec<Pa
 }
 
 /// The middle of several calls with this batch.
-pub fn of(sitting: &mut Sitting, batch: &Batch) -> anyhow::Result<Duration> {
+pub fn of(sitting: &mut WatchedInstance, batch: &Batch) -> anyhow::Result<Duration> {
     let mut times = Vec::new();
     let started = Instant::now();
     while times.len() < FEWEST || (started.elapsed() < PATIENCE && times.len() < MOST) {

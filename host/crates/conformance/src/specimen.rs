@@ -6,7 +6,7 @@
 use glovebox_core::{DataType, Field, Grants, PluginError, World};
 use glovebox_manifest::render;
 use glovebox_manifest::typed::{data_type, typed};
-use glovebox_sandbox::{Sitting, Watched, Words};
+use glovebox_sandbox::{GuestOutput, Watched, WatchedInstance};
 use serde_json::Value;
 
 /// Every type, each a column by its name.
@@ -61,7 +61,11 @@ pub enum NoSetting {
 }
 
 /// Finds how the plugin is to be opened.
-pub fn setting(plugin: &Watched, wanted: &Wanted, words: &Words) -> Result<Setting, NoSetting> {
+pub fn setting(
+    plugin: &Watched,
+    wanted: &Wanted,
+    words: &GuestOutput,
+) -> Result<Setting, NoSetting> {
     let tries = match &wanted.with {
         Some(text) => vec![Try {
             config: block(text)?,
@@ -92,7 +96,7 @@ pub fn setting(plugin: &Watched, wanted: &Wanted, words: &Words) -> Result<Setti
             let mut open =
                 |fields: &[Field]| match plugin.open(&config, &grants(fields.to_vec()), words) {
                     Ok(sitting) => {
-                        drop::<Sitting>(sitting);
+                        drop::<WatchedInstance>(sitting);
                         Ok(true)
                     }
                     Err(PluginError::Config { path, message, .. }) => {

@@ -164,7 +164,7 @@ impl<F: Format> Sink for FileSink<F> {
         self.existing(&self.path, schema).map(drop)
     }
 
-    /// A file keeps no books: it is whole or not there.
+    /// A file keeps no journal: it is whole or not there.
     fn history(&mut self) -> Result<Option<History>, SinkError> {
         Ok(None)
     }

@@ -96,7 +96,7 @@ impl Places {
 
 /// Columns of so many rows become a batch of those rows that have no flaw; the others are rejected,
 /// each with all of its flaws. `flaws` are columns and what is wrong in them.
-pub(crate) fn settle(
+pub(crate) fn keep_whole_rows(
     arrow: &SchemaRef,
     columns: Vec<ArrayRef>,
     count: usize,

@@ -5,10 +5,10 @@
 //! [`RunReport`]) have no field that could hold a cell.
 
 pub mod batch;
-pub mod books;
 pub mod credential;
 pub mod finding;
 pub mod formats;
+pub mod journal;
 pub mod keys;
 pub mod path;
 pub mod plugin;
@@ -22,13 +22,13 @@ pub mod supervised;
 pub mod table_name;
 
 pub use batch::{Batch, Origin};
-pub use books::{
-    ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, Known, Mark, Revise,
-    RunState, Seen, Totals,
-};
 pub use credential::{CredentialError, CredentialStore, InvalidSecretName, SecretName};
 pub use finding::{Finding, Reject, Rule, Violation};
 pub use formats::Formats;
+pub use journal::{
+    ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, Known, Mark, Revise,
+    RunState, Seen, Totals,
+};
 pub use keys::{KeyError, KeyRing, Method, Spans, Target};
 pub use plugin::{
     About, Action, Announced, Answer, Fault, FaultKind, Grants, Instance, Kept, Limits, Masked,

@@ -3,7 +3,7 @@
 //! Owns the notation; refuses a way that leads nowhere.
 
 /// The most keys of a path.
-const LONGEST: usize = 64;
+const MAX_KEYS: usize = 64;
 
 /// Keys, the outermost first: dots stand between them, and `\.` and `\\` for a dot and a backslash
 /// in a key. None if a key is empty, a backslash stands before something else, or there are more than
@@ -21,7 +21,7 @@ pub fn parse(text: &str) -> Option<Vec<String>> {
             sign => push(&mut keys, sign),
         }
     }
-    (keys.len() <= LONGEST && keys.iter().all(|k| !k.is_empty())).then_some(keys)
+    (keys.len() <= MAX_KEYS && keys.iter().all(|k| !k.is_empty())).then_some(keys)
 }
 
 fn push(keys: &mut [String], sign: char) {

@@ -11,7 +11,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct RunReport {
-    /// The run's own name, under which a database sink keeps its books.
+    /// The run's own name, under which a database sink keeps its journal.
     pub run: String,
     /// The pipeline's name.
     pub pipeline: String,
@@ -70,7 +70,7 @@ fn is_zero(rows: &u64) -> bool {
 pub struct Rerun {
     /// The list that names them.
     pub rejects_of: String,
-    /// The run in the sink's books that rejected them; none if the books know of none.
+    /// The run in the sink's journal that rejected them; none if the journal knows of none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub of_run: Option<String>,
     /// Rows of the input that are not in the list; they count as neither read nor stored.

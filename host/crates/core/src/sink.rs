@@ -1,22 +1,22 @@
 //! Where clean rows go: encoded by many workers, handed over in order by one, and kept with the
-//! books of the run, so that each chunk is stored once whatever dies when.
+//! journal of the run, so that each chunk is stored once whatever dies when.
 //!
-//! Refuses halves: a chunk is there with its books and its rejects, or not at all.
+//! Refuses halves: a chunk is there with its line in the journal and its rejects, or not at all.
 
 use arrow_array::RecordBatch;
 
 use crate::batch::{Batch, Origin};
-use crate::books::{
+use crate::finding::Reject;
+use crate::journal::{
     ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, Known, Mark, Totals,
 };
-use crate::finding::Reject;
 use crate::schema::Schema;
 use crate::secret::Secret;
 
 /// A target for rows.
 ///
-/// A sink either keeps books (a database) or stages all and publishes at the end (a file). One
-/// that keeps books may show the chunks of an unfinished run, and can go on with it.
+/// A sink either keeps a journal (a database) or stages all and publishes at the end (a file). One
+/// that keeps a journal may show the chunks of an unfinished run, and can go on with it.
 pub trait Sink: Send {
     /// Kind and place in one line, without credentials.
     fn describe(&self) -> String;
@@ -29,14 +29,14 @@ pub trait Sink: Send {
     fn probe(&mut self, schema: &Schema) -> Result<(), SinkError>;
 
     /// What it remembers of the runs into its target, of whatever pipeline; none if it keeps no
-    /// books.
+    /// journal.
     ///
     /// # Errors
     /// When it cannot be reached.
     fn history(&mut self) -> Result<Option<History>, SinkError>;
 
     /// The finished runs of a pipeline by whatever plan, the last first, at most a hundred; none if
-    /// it keeps no books.
+    /// it keeps no journal.
     ///
     /// # Errors
     /// When it cannot be reached.
@@ -50,7 +50,7 @@ pub trait Sink: Send {
     /// What stands in the way, before the first row.
     fn open(&mut self, job: &Job, schema: &Schema) -> Result<Vec<ChunkRecord>, SinkError>;
 
-    /// The key of its books' digests, after [`Sink::open`]; none if it keeps no books.
+    /// The key of its journal's digests, after [`Sink::open`]; none if it keeps no journal.
     fn key(&self) -> Option<Secret> {
         None
     }
@@ -94,27 +94,27 @@ pub trait Sink: Send {
     /// not, nothing of a run is public before [`Sink::commit`].
     fn appends(&self) -> bool;
 
-    /// Waits until all is stored, publishes what is not public yet, and closes the books. What was
+    /// Waits until all is stored, publishes what is not public yet, and closes the journal. What was
     /// there stays where the run has no row to take its place, unless the sink was told otherwise.
     ///
-    /// If the target refuses rows by a rule that only it knows, nothing is published, the books stay
-    /// open, and these rows, which had counted as stored, are set aside, in the books too. It is
+    /// If the target refuses rows by a rule that only it knows, nothing is published, the journal stays
+    /// open, and these rows, which had counted as stored, are set aside, in the journal too. It is
     /// called again with the new totals, or the run is withheld or ended.
     ///
     /// # Errors
     /// When the target refuses all of it, or has not taken each row once.
     fn commit(&mut self, totals: &Totals) -> Result<Published, SinkError>;
 
-    /// Ends a run whose rows are not to become public: what was there stays, and the books give the
+    /// Ends a run whose rows are not to become public: what was there stays, and the journal gives the
     /// run up. Only for a sink that does not append. Of rows that the target refused in the meantime
     /// the same holds as for [`Sink::commit`].
     ///
     /// # Errors
-    /// When the books cannot be closed.
+    /// When the journal cannot be closed.
     fn withhold(&mut self, totals: &Totals) -> Result<Published, SinkError>;
 
     /// The rejects of all stored chunks of a run, by row; also when it is not open. Nothing if it
-    /// keeps no books.
+    /// keeps no journal.
     ///
     /// # Errors
     /// When they cannot be read back.
@@ -224,7 +224,7 @@ pub enum SinkError {
         /// What to look at before running again.
         problem: String,
     },
-    /// The books are not those any more that the run was decided on by: look again.
+    /// The journal is not the one any more that the run was decided on by: look again.
     #[error("{place}: other runs began or ended here at the same moment; run again")]
     Overtaken {
         /// The table.

@@ -29,16 +29,16 @@ pub const SERVICE: &str = "glovebox";
 
 /// How long the Secret Service is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
+pub struct Timeouts {
     /// For the D-Bus session to answer at all; 3 s.
     pub connect: Duration,
     /// For one request, in which someone may have to unlock the keyring; 2 min.
     pub request: Duration,
 }
 
-impl Default for Patience {
+impl Default for Timeouts {
     fn default() -> Self {
-        Patience {
+        Timeouts {
             connect: Duration::from_secs(3),
             request: Duration::from_secs(120),
         }
@@ -72,18 +72,18 @@ pub enum KeyringError {
 /// The operating system's keyring, opened when first asked.
 pub struct Keyring {
     service: String,
-    patience: Patience,
+    patience: Timeouts,
     opened: OnceLock<Result<Opened, String>>,
 }
 
 impl Keyring {
     /// The keyring, with entries under [`SERVICE`].
     pub fn new() -> Self {
-        Keyring::with(SERVICE, Patience::default())
+        Keyring::with(SERVICE, Timeouts::default())
     }
 
     /// The keyring, with entries under another service, so that tests touch nobody's own.
-    pub fn with(service: &str, patience: Patience) -> Self {
+    pub fn with(service: &str, patience: Timeouts) -> Self {
         Keyring {
             service: service.into(),
             patience,

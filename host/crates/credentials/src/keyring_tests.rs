@@ -11,7 +11,7 @@ const CANARY: &str = "canary-b12f";
 /// Entries under a service of this process's own.
 fn keyring(what: &str) -> Keyring {
     let service = format!("glovebox-test-{what}-{}", std::process::id());
-    Keyring::with(&service, Patience::default())
+    Keyring::with(&service, Timeouts::default())
 }
 
 fn name(name: &str) -> SecretName {

@@ -15,4 +15,4 @@ pub use chain::Chain;
 pub use env::Environment;
 pub use files::Files;
 pub use generate::{RandomnessError, generate};
-pub use keyring::{Keyring, KeyringError, Patience};
+pub use keyring::{Keyring, KeyringError, Timeouts};

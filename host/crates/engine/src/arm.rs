@@ -68,7 +68,7 @@ pub fn arm<'p>(
     }
 }
 
-/// The shortest key of books' digests, in bytes.
+/// The shortest key of a journal's digests, in bytes.
 const SHORTEST_KEY: usize = 16;
 
 /// The sink, with its password.
@@ -84,7 +84,7 @@ pub fn sink(
     Ok(toolbox.sink(&manifest.sink.target, password, identity))
 }
 
-/// The key of the books' digests, where the manifest names one.
+/// The key of the journal's digests, where the manifest names one.
 fn identity_key(
     manifest: &Manifest,
     toolbox: &dyn Toolbox,

@@ -57,7 +57,7 @@ pub enum RunError {
     #[error(
         "step `{step}`: its plugin announces other rules or fields each time it is opened; report it to the plugin's author"
     )]
-    Fickle {
+    Nondeterministic {
         /// The step.
         step: String,
     },
@@ -150,7 +150,7 @@ name an input without them with `--input`; `--again` adds all of it all the same
         /// How many rows the two have in common.
         rows: u64,
     },
-    /// There are no books by which new rows could be told from old ones.
+    /// There is no journal by which new rows could be told from old ones.
     #[error(
         "the sink is a file, which does not remember what was added to it, so `--only-new` cannot tell which rows are new; write to a database"
     )]
@@ -176,7 +176,7 @@ put them back, or start anew with `--again`", in_what(.differs)
         /// What, by names.
         differs: String,
     },
-    /// The books' digests were made with another key.
+    /// The journal's digests were made with another key.
     #[error(
         "run {run} cannot go on: it began with another `identity-key`, so whether the input is still its own cannot be told
 put that secret back, or start anew with `--again`"
@@ -185,13 +185,13 @@ put that secret back, or start anew with `--again`"
         /// The run.
         run: String,
     },
-    /// The run is older than its books' form.
+    /// The run is older than its journal's form.
     #[error(
         "{0} cannot go on: it was begun by an earlier version of glovebox, which kept less of its input ({stored} rows are stored)
 finish it with that version, or start anew with `--again`",
         stored = .0.stored
     )]
-    OlderBooks(Box<Known>),
+    OlderJournal(Box<Known>),
     /// A run may not go on with another input.
     #[error(
         "run {run} cannot go on: its input is not the one that it began with
@@ -220,7 +220,7 @@ start anew with `--again`; where nothing may come twice, write `mode: replace` o
     /// The system gives no random numbers for the run's name.
     #[error("the system gives no random numbers: {0}")]
     Random(getrandom::Error),
-    /// The books do not balance, which is a fault of Glovebox's.
+    /// The journal does not balance, which is a fault of Glovebox's.
     #[error(
         "internal error: {} rows read, {} stored, {} filtered, {} rejected do not add up; please report it",
         .rows.read, .rows.stored, .rows.filtered, .rows.rejected
@@ -263,7 +263,7 @@ impl RunError {
                 | RunError::BringsUpToDate
                 | RunError::CannotLookAhead
                 | RunError::KeyChanged { .. }
-                | RunError::OlderBooks(_)
+                | RunError::OlderJournal(_)
                 | RunError::PlanChanged { .. }
                 | RunError::InputChanged { .. }
                 | RunError::RowsChanged { .. }

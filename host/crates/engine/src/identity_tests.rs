@@ -71,13 +71,13 @@ fn digests_are_whole_and_depend_on_the_key() {
     assert_ne!(other.check(), key().check());
 }
 
-/// RFC 2104 and RFC 8018, composed by hand: what is in the books is HMAC-SHA-256 of the count and
+/// RFC 2104 and RFC 8018, composed by hand: what is in the journal is HMAC-SHA-256 of the count and
 /// the sum and, of few rows, PBKDF2 over that.
 #[test]
 fn few_rows_are_stretched_and_many_are_not() {
     let (few, lots) = (input(&["1,ann\n"]), input(&[&many(0)]));
     let plain = |input: &Input| -> Digest {
-        let mut hmac = key().marks;
+        let mut hmac = key().0.unwrap().marks;
         hmac.update(&input.lines.to_be_bytes());
         for limb in input.sum {
             hmac.update(&limb.to_be_bytes());
@@ -89,7 +89,7 @@ fn few_rows_are_stretched_and_many_are_not() {
     // further one the HMAC of the one before.
     let quick = plain(&few);
     let mut first: Hmac<Sha256> = keyed(&quick);
-    first.update(&key().stretched);
+    first.update(&key().0.unwrap().stretched);
     first.update(&1_u32.to_be_bytes());
     let mut last: Digest = first.finalize().into_bytes().into();
     let mut stretched = last;
@@ -153,4 +153,13 @@ fn a_record_that_was_too_large_counts() {
     };
     assert_eq!((with(0).0, with(2).0), (1, 3));
     assert_ne!(with(0).1, with(1).1);
+}
+
+#[test]
+fn without_a_journal_rows_are_counted_and_nothing_is_hashed() {
+    let lines = Key::none().read(&chunk(&many(0)));
+    let input = Input::default().with(&lines);
+    assert_eq!((lines.rows, lines.count, input.rows), (100, 0, 100));
+    assert_eq!(Key::none().mark(&input), Mark::default());
+    assert_eq!(Key::none().chunk(&input, &lines), Digest::default());
 }

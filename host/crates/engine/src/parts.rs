@@ -15,9 +15,9 @@ use crate::plan::Plan;
 /// Bytes of a part's digest that are kept: enough to tell two plans apart.
 const KEPT: usize = 8;
 /// The most differences that are named.
-const NAMED: usize = 8;
-/// The longest name that is shown of what books say, in characters.
-const LONGEST: usize = 64;
+const MAX_DIFFERENCES: usize = 8;
+/// The longest name that is shown of what the journal says, in characters.
+const MAX_NAME: usize = 64;
 
 /// The parts of a plan, by digests.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,7 +72,7 @@ impl Parts {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// None of a run whose books are older than parts.
+    /// None of a run whose journal is older than parts.
     pub(crate) fn from_json(json: &str) -> Option<Self> {
         serde_json::from_str(json).ok()
     }
@@ -100,8 +100,12 @@ impl Parts {
         if self.sink != before.sink {
             found.push("the columns that are stored".to_owned());
         }
-        if let Some(more) = found.len().checked_sub(NAMED).filter(|more| *more > 0) {
-            found.truncate(NAMED);
+        if let Some(more) = found
+            .len()
+            .checked_sub(MAX_DIFFERENCES)
+            .filter(|more| *more > 0)
+        {
+            found.truncate(MAX_DIFFERENCES);
             found.push(format!("{more} more"));
         }
         found
@@ -168,10 +172,10 @@ pub(crate) fn plan_digest(plan: &Plan, steps: &[ArmedStep<'_>], source: &dyn Sou
     hex(&hash.finalize(), 32)
 }
 
-/// A name out of the books, which others may have edited, for a terminal.
+/// A name out of the journal, which others may have edited, for a terminal.
 pub(crate) fn shown(name: &str) -> String {
     let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    name.chars().take(LONGEST).map(clean).collect()
+    name.chars().take(MAX_NAME).map(clean).collect()
 }
 
 fn digest(text: &str) -> String {
@@ -241,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn names_out_of_the_books_cannot_write_on_a_terminal() {
+    fn names_out_of_the_journal_cannot_write_on_a_terminal() {
         assert_eq!(shown("a\u{1b}[31mb"), "a\u{fffd}[31mb");
         assert_eq!(shown(&"x".repeat(1000)).len(), 64);
     }

@@ -1,5 +1,5 @@
 //! Whether the rows of an input are in the target already: by the marks that earlier runs left in
-//! the sink's books, of whatever pipeline, plan, name and packing.
+//! the sink's journal, of whatever pipeline, plan, name and packing.
 //!
 //! Owns the one look at the input before the first row; refuses to take a beginning for new that
 //! another run has stored.
@@ -15,7 +15,7 @@ use crate::selection::rows_of;
 
 /// Chunks that are read before an input that has nothing of earlier ones passes for new.
 const SAMPLE: u64 = 64;
-/// Chunks that the books are asked about at once.
+/// Chunks that the journal is asked about at once.
 const ASKED: usize = 64;
 /// Inputs one behind the other that one input may be made of.
 const PIECES: usize = 1000;
@@ -52,7 +52,7 @@ enum Kind {
 }
 
 /// Looks at an input.
-pub(crate) struct Look<'a> {
+pub(crate) struct Recogniser<'a> {
     pub(crate) key: &'a Key,
     pub(crate) source: &'a dyn Source,
     pub(crate) sink: &'a mut dyn Sink,
@@ -72,7 +72,7 @@ struct Found {
     within: Option<(usize, u64)>,
 }
 
-impl Look<'_> {
+impl Recogniser<'_> {
     /// Reads the input as far as it has to be.
     pub(crate) fn whole(&mut self, held: Vec<Earlier>) -> Result<Verdict, RunError> {
         let runs = comparable(self.key, held);
@@ -240,7 +240,7 @@ impl Look<'_> {
         Ok(clean.then_some(before as u64))
     }
 
-    /// Asks the books which chunks are stored, by whatever run.
+    /// Asks the journal which chunks are stored, by whatever run.
     fn ask(
         &mut self,
         asked: &mut Vec<(u64, Digest)>,

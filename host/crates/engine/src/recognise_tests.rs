@@ -1,4 +1,4 @@
-//! What is found of one input in the books of others; the databases and the program have tests of
+//! What is found of one input in the journal of others; the databases and the program have tests of
 //! their own.
 
 use glovebox_core::{
@@ -97,15 +97,15 @@ impl Decoder for Rows {
     }
 }
 
-/// Books of runs over some inputs.
+/// Journal of runs over some inputs.
 #[derive(Default)]
-struct Books {
+struct Journal {
     chunks: HashMap<String, Vec<ChunkRecord>>,
 }
 
-impl Sink for Books {
+impl Sink for Journal {
     fn describe(&self) -> String {
-        "books".into()
+        "journal".into()
     }
     fn probe(&mut self, _: &Schema) -> Result<(), SinkError> {
         Ok(())
@@ -174,7 +174,12 @@ fn lines(from: u32, to: u32) -> Vec<String> {
 }
 
 /// A run over such an input, of which the chunks in `stored` are; it has finished if all are.
-fn run(books: &mut Books, name: &str, source: &Text, stored: std::ops::Range<usize>) -> Earlier {
+fn run(
+    journal: &mut Journal,
+    name: &str,
+    source: &Text,
+    stored: std::ops::Range<usize>,
+) -> Earlier {
     let key = key();
     let mut input = Input::default();
     let mut beginning = None;
@@ -204,7 +209,7 @@ fn run(books: &mut Books, name: &str, source: &Text, stored: std::ops::Range<usi
     }
     let finished = stored.len() >= all;
     let read = records.iter().map(|r| r.rows.read).sum();
-    books.chunks.insert(name.into(), records);
+    journal.chunks.insert(name.into(), records);
     Earlier {
         run: name.into(),
         plan: "plan".into(),
@@ -226,12 +231,12 @@ fn run(books: &mut Books, name: &str, source: &Text, stored: std::ops::Range<usi
 
 const ALL: std::ops::Range<usize> = 0..usize::MAX;
 
-fn look(books: &mut Books, held: &[&Earlier], source: &Text) -> String {
+fn look(journal: &mut Journal, held: &[&Earlier], source: &Text) -> String {
     let held = held.iter().map(|run| (*run).clone()).collect();
-    let mut look = Look {
+    let mut look = Recogniser {
         key: &key(),
         source,
-        sink: books,
+        sink: journal,
         stop: &AtomicBool::new(false),
     };
     match look.whole(held).unwrap() {
@@ -244,8 +249,8 @@ fn look(books: &mut Books, held: &[&Earlier], source: &Text) -> String {
 
 #[test]
 fn the_same_lines_are_the_same_input_in_whatever_order_and_pieces() {
-    let mut books = Books::default();
-    let first = run(&mut books, "first", &text(lines(0, 1000), 100), ALL);
+    let mut journal = Journal::default();
+    let first = run(&mut journal, "first", &text(lines(0, 1000), 100), ALL);
     let mut turned = lines(500, 1000);
     turned.extend(lines(0, 500));
     for same in [
@@ -253,29 +258,29 @@ fn the_same_lines_are_the_same_input_in_whatever_order_and_pieces() {
         text(lines(0, 1000), 37),
         text(turned, 100),
     ] {
-        assert_eq!(look(&mut books, &[&first], &same), "all of first");
+        assert_eq!(look(&mut journal, &[&first], &same), "all of first");
     }
     let mut one_more = lines(0, 1000);
     one_more.insert(0, "-1,x".into());
-    let cut_otherwise = look(&mut books, &[&first], &text(one_more, 37));
+    let cut_otherwise = look(&mut journal, &[&first], &text(one_more, 37));
     assert_eq!(cut_otherwise, "new");
-    assert_eq!(look(&mut books, &[], &text(lines(0, 10), 5)), "new");
-    assert_eq!(look(&mut books, &[&first], &text(vec![], 5)), "new");
+    assert_eq!(look(&mut journal, &[], &text(lines(0, 10), 5)), "new");
+    assert_eq!(look(&mut journal, &[&first], &text(vec![], 5)), "new");
 }
 
 #[test]
 fn lines_at_the_end_are_new_and_those_before_them_are_not() {
     for chunk in [3, 10, 100] {
-        let mut books = Books::default();
-        let first = run(&mut books, "first", &text(lines(0, 10), chunk), ALL);
+        let mut journal = Journal::default();
+        let first = run(&mut journal, "first", &text(lines(0, 10), chunk), ALL);
         let grown = text(lines(0, 12), chunk);
-        let said = look(&mut books, &[&first], &grown);
+        let said = look(&mut journal, &[&first], &grown);
         assert_eq!(said, "first and 10 rows before", "{chunk}");
-        let second = run(&mut books, "second", &grown, ALL);
-        let said = look(&mut books, &[&second, &first], &text(lines(0, 20), chunk));
+        let second = run(&mut journal, "second", &grown, ALL);
+        let said = look(&mut journal, &[&second, &first], &text(lines(0, 20), chunk));
         assert_eq!(said, "second and 12 rows before", "{chunk}");
         assert_eq!(
-            look(&mut books, &[&second, &first], &grown),
+            look(&mut journal, &[&second, &first], &grown),
             "all of second"
         );
     }
@@ -283,88 +288,88 @@ fn lines_at_the_end_are_new_and_those_before_them_are_not() {
 
 #[test]
 fn inputs_that_were_loaded_one_by_one_are_known_when_they_come_together() {
-    let mut books = Books::default();
-    let monday = run(&mut books, "monday", &text(lines(0, 5), 5), ALL);
-    let tuesday = run(&mut books, "tuesday", &text(lines(50, 57), 7), ALL);
+    let mut journal = Journal::default();
+    let monday = run(&mut journal, "monday", &text(lines(0, 5), 5), ALL);
+    let tuesday = run(&mut journal, "tuesday", &text(lines(50, 57), 7), ALL);
     let both: Vec<String> = [lines(0, 5), lines(50, 57)].concat();
     let held = [&tuesday, &monday];
     assert_eq!(
-        look(&mut books, &held, &text(both.clone(), 5)),
+        look(&mut journal, &held, &text(both.clone(), 5)),
         "all of tuesday"
     );
     let week = [both, lines(90, 92)].concat();
     assert_eq!(
-        look(&mut books, &held, &text(week, 5)),
+        look(&mut journal, &held, &text(week, 5)),
         "tuesday and 12 rows before"
     );
     let turned = [lines(50, 57), lines(0, 5)].concat();
-    assert_eq!(look(&mut books, &held, &text(turned, 5)), "all of monday");
+    assert_eq!(look(&mut journal, &held, &text(turned, 5)), "all of monday");
 }
 
 #[test]
 fn a_beginning_and_a_piece_are_rows_of_the_run_that_had_them() {
-    let mut books = Books::default();
-    let first = run(&mut books, "first", &text(lines(0, 1000), 100), ALL);
+    let mut journal = Journal::default();
+    let first = run(&mut journal, "first", &text(lines(0, 1000), 100), ALL);
     assert_eq!(
-        look(&mut books, &[&first], &text(lines(0, 300), 100)),
+        look(&mut journal, &[&first], &text(lines(0, 300), 100)),
         "all of first"
     );
     let mut other_end = lines(0, 300);
     other_end.extend(lines(5000, 5100));
     assert_eq!(
-        look(&mut books, &[&first], &text(other_end, 100)),
+        look(&mut journal, &[&first], &text(other_end, 100)),
         "300 rows of first"
     );
     let mut piece = lines(7000, 7100);
     piece.extend(lines(600, 800));
     assert_eq!(
-        look(&mut books, &[&first], &text(piece, 100)),
+        look(&mut journal, &[&first], &text(piece, 100)),
         "200 rows of first"
     );
     // What comes behind a known beginning may be another run's.
-    let second = run(&mut books, "second", &text(lines(3000, 3300), 100), ALL);
+    let second = run(&mut journal, "second", &text(lines(3000, 3300), 100), ALL);
     let both = [lines(0, 1000), lines(3100, 3200), lines(9000, 9100)].concat();
     assert_eq!(
-        look(&mut books, &[&second, &first], &text(both, 100)),
+        look(&mut journal, &[&second, &first], &text(both, 100)),
         "100 rows of second"
     );
 }
 
 #[test]
 fn chunks_of_a_run_that_was_given_up_are_rows_of_its_input() {
-    let mut books = Books::default();
+    let mut journal = Journal::default();
     let source = text(lines(0, 1000), 100);
-    let dead = run(&mut books, "dead", &source, 3..5);
-    assert_eq!(look(&mut books, &[&dead], &source), "500 rows of dead");
+    let dead = run(&mut journal, "dead", &source, 3..5);
+    assert_eq!(look(&mut journal, &[&dead], &source), "500 rows of dead");
     let begun = Earlier {
         living: Some("process 1".into()),
-        ..run(&mut books, "begun", &source, 0..0)
+        ..run(&mut journal, "begun", &source, 0..0)
     };
-    assert_eq!(look(&mut books, &[&begun], &source), "0 rows of begun");
+    assert_eq!(look(&mut journal, &[&begun], &source), "0 rows of begun");
     let dead = Earlier {
         living: None,
         ..begun
     };
-    assert_eq!(look(&mut books, &[&dead], &source), "new");
+    assert_eq!(look(&mut journal, &[&dead], &source), "new");
 }
 
 #[test]
 fn a_row_that_goes_on_behind_a_known_input_is_not_passed_over() {
-    let mut books = Books::default();
-    let first = run(&mut books, "first", &text(lines(0, 10), 100), ALL);
+    let mut journal = Journal::default();
+    let first = run(&mut journal, "first", &text(lines(0, 10), 100), ALL);
     let mut goes_on = lines(0, 10);
     goes_on.extend(["+more".into(), "11,x".into()]);
     assert_eq!(
-        look(&mut books, &[&first], &text(goes_on, 100)),
+        look(&mut journal, &[&first], &text(goes_on, 100)),
         "10 rows of first"
     );
 }
 
 #[test]
 fn runs_over_rejects_and_under_another_key_say_nothing() {
-    let mut books = Books::default();
+    let mut journal = Journal::default();
     let source = text(lines(0, 10), 5);
-    let first = run(&mut books, "first", &source, ALL);
+    let first = run(&mut journal, "first", &source, ALL);
     let over_rejects = Earlier {
         plan: "plan+rows".into(),
         ..first.clone()
@@ -375,31 +380,31 @@ fn runs_over_rejects_and_under_another_key_say_nothing() {
     };
     let older = Earlier { key: None, ..first };
     let held = [&over_rejects, &of_another_key, &older];
-    assert_eq!(look(&mut books, &held, &source), "new");
+    assert_eq!(look(&mut journal, &held, &source), "new");
 }
 
 #[test]
 fn an_input_of_which_nothing_was_stored_may_come_again() {
-    let mut books = Books::default();
+    let mut journal = Journal::default();
     let source = text(lines(0, 10), 5);
-    let mut first = run(&mut books, "first", &source, ALL);
+    let mut first = run(&mut journal, "first", &source, ALL);
     first.rows.stored = 0;
-    assert_eq!(look(&mut books, &[&first], &source), "new");
+    assert_eq!(look(&mut journal, &[&first], &source), "new");
 }
 
 #[test]
 fn of_a_pipe_the_beginning_has_to_do() {
-    let mut books = Books::default();
+    let mut journal = Journal::default();
     let source = text(lines(0, 10), 5);
-    let first = run(&mut books, "first", &source, ALL);
+    let first = run(&mut journal, "first", &source, ALL);
     let chunk = |lines| {
         let mut chunks = text(lines, 5).chunks().unwrap();
         chunks.next_chunk().unwrap().unwrap()
     };
-    let mut look = Look {
+    let mut look = Recogniser {
         key: &key(),
         source: &source,
-        sink: &mut books,
+        sink: &mut journal,
         stop: &AtomicBool::new(false),
     };
     let held = vec![first];

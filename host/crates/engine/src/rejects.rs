@@ -63,7 +63,7 @@ impl RejectsFile {
             .map_err(|e| failed(&self.path, e))
     }
 
-    /// A reject out of a sink's books, in the same form.
+    /// A reject out of a sink's journal, in the same form.
     pub(crate) fn write_kept(&mut self, kept: &KeptReject) -> Result<(), RunError> {
         let file = match &kept.file {
             Some(file) => format!("\"file\":{},", serde_json::Value::from(file.as_str())),

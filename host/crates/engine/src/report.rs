@@ -1,4 +1,4 @@
-//! The books of a run: every chunk's counts, added up to the report.
+//! The journal of a run: every chunk's counts, added up to the report.
 //!
 //! Refuses a commit while a row that was read has no fate.
 

@@ -1,4 +1,4 @@
-//! Whether rows that a run rejected may be run once more: what the manifest and the sink's books
+//! Whether rows that a run rejected may be run once more: what the manifest and the sink's journal
 //! say about it.
 //!
 //! Owns the look for the run that rejected them; refuses to add a row that is stored already, and
@@ -7,7 +7,7 @@
 use glovebox_core::{Earlier, Job, Sink};
 
 use crate::error::RunError;
-use crate::selection::{Met, Selection, base_of, rows_of, without_base};
+use crate::selection::{InputScan, Selection, base_of, rows_of, without_base};
 use crate::start::Start;
 use glovebox_manifest::Manifest;
 use glovebox_manifest::model::{Input, Mode, SinkTarget, Source};
@@ -116,7 +116,7 @@ put it back; if it is that one corrected, with every row in its place, name it w
         /// When it began.
         started: String,
     },
-    /// The books know the input, and that not all of these rows were rejected from it.
+    /// The journal knows the input, and that not all of these rows were rejected from it.
     #[error(
         "{place} names rows that no run of this input rejected, so they may be stored already (the last one: run {run}, started {started})
 name the list of a run of this input; `--again` adds the rows all the same"
@@ -184,12 +184,12 @@ pub fn can_rerun(manifest: &Manifest) -> Result<(), RerunError> {
     }
 }
 
-/// The run in the books that rejected these rows, if they know of one.
+/// The run in the journal that rejected these rows, if it knows of one.
 pub(crate) fn look(
     sink: &mut dyn Sink,
     job: &Job,
     only: &Selection,
-    met: &Met,
+    met: &InputScan,
     start: Start,
 ) -> Result<Option<String>, RunError> {
     let Some(past) = sink.past(&job.pipeline)? else {
@@ -255,7 +255,7 @@ pub(crate) fn look(
 /// The run over a whole input from which, by rejects of rejects, a run has its rows.
 fn root<'r>(past: &'r [Earlier], of: &'r Earlier) -> &'r str {
     let mut run = of;
-    // A base is older than what was made of it, so there is no circle; books may be edited.
+    // A base is older than what was made of it, so there is no circle; the the the journal may be edited.
     for _ in past {
         let base = base_of(&run.plan);
         match past.iter().find(|other| Some(&*other.run) == base) {
@@ -266,7 +266,7 @@ fn root<'r>(past: &'r [Earlier], of: &'r Earlier) -> &'r str {
     &run.run
 }
 
-/// Refuses rows that the books have reason to think are other ones, or stored.
+/// Refuses rows that the journal has reason to think are other ones, or stored.
 fn strangers(
     sink: &mut dyn Sink,
     past: &[Earlier],

@@ -1,4 +1,4 @@
-//! Which pipelines can run rejected rows again; what the books say is tried with the real program.
+//! Which pipelines can run rejected rows again; what the journal says is tried with the real program.
 
 use std::path::Path;
 

@@ -3,7 +3,7 @@
 //! One thread cuts the source into chunks. Workers, one a core, decode a chunk into batches, send
 //! each batch through the steps on instances of their own, and encode what is left. This thread
 //! takes the results in the source's order and hands them to the sink, which stores a chunk with
-//! its line in the run's books or not at all. A run that goes on skips the chunks in the books.
+//! its line in the run's journal or not at all. A run that goes on skips the chunks in the journal.
 //! A chunk in flight holds a token, so memory is bounded whatever the source's size.
 
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ use crate::plan::Plan;
 use crate::rejects::RejectsFile;
 use crate::report::{Ledger, exceeded};
 use crate::rerun::look;
-use crate::selection::{Asked, Selection};
+use crate::selection::{RowSelection, Selection};
 use crate::stage::Stage;
 use crate::start::{Beginning, Candidate, Peeked, Start, begin};
 use glovebox_manifest::model::AtMost;
@@ -36,8 +36,8 @@ use crate::worker::{Alarm, Done, Fate, Stored, Worker, batch_rows};
 
 /// Chunks in flight for each worker: one at work, one waiting, one done and not yet written.
 const CHUNKS_A_WORKER: usize = 3;
-/// How often the books may change between the look into them and the beginning.
-const LOOKS: usize = 50;
+/// How often the journal may change between the look into it and the beginning.
+const MAX_ATTEMPTS: usize = 50;
 /// How long a run that has begun elsewhere may take to say how its input begins.
 const BEGINNING: Duration = Duration::from_secs(10);
 /// How often progress is shown and a request to stop is looked at.
@@ -87,7 +87,7 @@ impl Run<'_> {
     ///
     /// # Errors
     /// When it may not begin, fails or is stopped. Then a file is as it was before, and a database
-    /// has whole chunks with their books, from which another run goes on.
+    /// has whole chunks with their journal, from which another run goes on.
     pub fn run(
         mut self,
         stop: &AtomicBool,
@@ -104,8 +104,8 @@ impl Run<'_> {
             revise: Revise(Summary::revised),
             ..Job::default()
         };
-        let mut history = self.settled(stop)?;
-        let mut key = self.key(history.as_ref())?;
+        let mut history = self.history_once_begun(stop)?;
+        let mut key = key_of(history.as_ref());
         let rerun = self.rerun(&mut job, &key, stop)?;
         let mut chunks = Peeked::new(self.source.chunks()?);
         let decoders: Vec<_> = (0..self.workers.max(1))
@@ -117,16 +117,16 @@ impl Run<'_> {
             let unknown = unknown(&history.held, &key);
             if unknown > 0 {
                 (self.note)(&format!(
-                    "{unknown} earlier runs into this target are in books of an earlier version, or \
+                    "{unknown} earlier runs into this target are in a journal of an earlier version, or \
                      under another `identity-key`: whether this input is among theirs cannot be told"
                 ));
             }
         }
-        let mut looks = 0;
+        let mut attempts = 0;
         let (job, from, after, rejects, stored) = loop {
-            // Without books there is no key yet, and no run to compare with.
-            let books = history.as_ref().and_then(|h| h.key.as_ref());
-            job.key = books.map(|_| key.check());
+            // Without a journal there is no key yet, and no run to compare with.
+            let journal = history.as_ref().and_then(|h| h.key.as_ref());
+            job.key = journal.map(|_| key.check());
             let mut candidate = Candidate {
                 start: self.start,
                 only_new: self.only_new,
@@ -142,7 +142,7 @@ impl Run<'_> {
                 Beginning::Job(job, from, after) => (job, from, after),
                 Beginning::Finished(earlier) => {
                     let mut rejects = RejectsFile::create(self.rejects, true)?;
-                    self.rejects_from_books(&earlier.run, &mut rejects)?;
+                    self.rejects_from_journal(&earlier.run, &mut rejects)?;
                     rejects.publish()?;
                     return Ok(Ledger::new(&self, &earlier.run, rerun).finished(&earlier));
                 }
@@ -151,11 +151,11 @@ impl Run<'_> {
             let columns = self.plan.sink.with_natives(&self.source.natives());
             match self.sink.open(&decided, &columns) {
                 Ok(stored) => break (decided, from, after, rejects, stored),
-                Err(SinkError::Overtaken { .. }) if looks < LOOKS => looks += 1,
+                Err(SinkError::Overtaken { .. }) if attempts < MAX_ATTEMPTS => attempts += 1,
                 Err(error) => return Err(error.into()),
             }
-            history = self.settled(stop)?;
-            key = self.key(history.as_ref())?;
+            history = self.history_once_begun(stop)?;
+            key = key_of(history.as_ref());
         };
         if let Some(secret) = self.sink.key() {
             key = Key::new(&secret);
@@ -172,8 +172,8 @@ impl Run<'_> {
         ledger.resume(&stored);
         let mut rejects = rejects;
         let asked = match self.only {
-            Some(only) => Asked::Rejects(only),
-            None => Asked::From(from),
+            Some(only) => RowSelection::Rejects(only),
+            None => RowSelection::From(from),
         };
         let stored = Stored::new(&job.run, &stored, self.source.is_live());
         let published = self
@@ -213,7 +213,7 @@ impl Run<'_> {
         };
         // Of a run that went on, and of rows that were refused late: in the order of the rows.
         if job.resume || refused {
-            self.rejects_from_books(&job.run, &mut rejects)
+            self.rejects_from_journal(&job.run, &mut rejects)
                 .map_err(RunError::after_commit)?;
         }
         rejects.publish().map_err(RunError::after_commit)?;
@@ -250,20 +250,12 @@ impl Run<'_> {
         Ok(self.sink.withhold(totals)?)
     }
 
-    /// The key of the books; of a sink that keeps none, any.
-    fn key(&self, history: Option<&History>) -> Result<Key, RunError> {
-        match history.and_then(|history| history.key.as_ref()) {
-            Some(secret) => Ok(Key::new(secret)),
-            None => Key::passing().map_err(RunError::Random),
-        }
-    }
-
     fn can_look_ahead(&self) -> bool {
         self.source.identity() == Identity::Lines
     }
 
-    /// What the books say once each run that is under way has said how its input begins.
-    fn settled(&mut self, stop: &AtomicBool) -> Result<Option<History>, RunError> {
+    /// What the journal says once each run that is under way has said how its input begins.
+    fn history_once_begun(&mut self, stop: &AtomicBool) -> Result<Option<History>, RunError> {
         let since = Instant::now();
         loop {
             let history = self.sink.history()?;
@@ -280,7 +272,7 @@ impl Run<'_> {
         }
     }
 
-    /// Of a run over rejects: whether the input has those rows, and what the books say of them. It
+    /// Of a run over rejects: whether the input has those rows, and what the journal says of them. It
     /// is known by them from here on.
     fn rerun(
         &mut self,
@@ -304,8 +296,12 @@ impl Run<'_> {
         }))
     }
 
-    /// An earlier process of the run took its rejects with it; the sink's books have them all.
-    fn rejects_from_books(&mut self, run: &str, rejects: &mut RejectsFile) -> Result<(), RunError> {
+    /// An earlier process of the run took its rejects with it; the sink's journal has them all.
+    fn rejects_from_journal(
+        &mut self,
+        run: &str,
+        rejects: &mut RejectsFile,
+    ) -> Result<(), RunError> {
         rejects.clear()?;
         let mut written = Ok(());
         self.sink.rejects(run, &mut |kept| {
@@ -323,7 +319,7 @@ impl Run<'_> {
         &mut self,
         chunks: Peeked,
         decoders: Vec<Box<dyn Decoder>>,
-        (key, asked): (&Key, Asked<'_>),
+        (key, asked): (&Key, RowSelection<'_>),
         stored: &Stored<'_>,
         rejects: &mut RejectsFile,
         ledger: &mut Ledger,
@@ -437,6 +433,12 @@ impl Run<'_> {
             Ok(read)
         })
     }
+}
+
+/// The key of the journal that was looked into.
+fn key_of(history: Option<&History>) -> Key {
+    let secret = history.and_then(|history| history.key.as_ref());
+    secret.map_or_else(Key::none, Key::new)
 }
 
 /// How many runs have stored rows of inputs that cannot be compared under this key.

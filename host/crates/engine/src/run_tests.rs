@@ -74,13 +74,13 @@ impl Decoder for Decode {
     }
 }
 
-/// A sink in memory that keeps books as a database does; shared so that a test can ask after the
+/// A sink in memory that keeps a journal as a database does; shared so that a test can ask after the
 /// run and hand it to the next one.
 #[derive(Default, Clone)]
-struct Kept(Arc<Mutex<Books>>);
+struct Kept(Arc<Mutex<Journal>>);
 
 #[derive(Default)]
-struct Books {
+struct Journal {
     run: Option<Job>,
     begins: Option<Mark>,
     chunks: BTreeMap<u64, ChunkRecord>,
@@ -88,7 +88,7 @@ struct Books {
     finished: Vec<Earlier>,
     /// The chunk at which it breaks down.
     breaks_at: Option<u64>,
-    /// Whether it keeps no books, as a file.
+    /// Whether it keeps no journal, as a file.
     forgets: bool,
     /// Whether its rows take the place of others.
     exchanges: bool,
@@ -99,25 +99,25 @@ struct Books {
 impl Kept {
     /// Rows that had counted as stored, set aside.
     fn late(&self) -> Option<Published> {
-        let mut books = self.books();
-        let refused = std::mem::take(&mut books.late);
-        books.rejects.extend(refused.iter().map(kept));
+        let mut journal = self.journal();
+        let refused = std::mem::take(&mut journal.late);
+        journal.rejects.extend(refused.iter().map(kept));
         (!refused.is_empty()).then(|| Published {
             refused,
             ..Published::default()
         })
     }
 
-    fn books(&self) -> std::sync::MutexGuard<'_, Books> {
+    fn journal(&self) -> std::sync::MutexGuard<'_, Journal> {
         self.0.lock().unwrap()
     }
 
     fn rows(&self) -> u64 {
-        self.books().chunks.values().map(|c| c.rows.stored).sum()
+        self.journal().chunks.values().map(|c| c.rows.stored).sum()
     }
 
     fn committed(&self) -> bool {
-        !self.books().finished.is_empty()
+        !self.journal().finished.is_empty()
     }
 }
 
@@ -138,16 +138,16 @@ impl Sink for Kept {
         Ok(())
     }
     fn history(&mut self) -> Result<Option<History>, SinkError> {
-        let books = self.books();
+        let journal = self.journal();
         let rows = RowCounts {
-            stored: books.chunks.len() as u64,
+            stored: journal.chunks.len() as u64,
             ..RowCounts::default()
         };
-        let running: Vec<_> = books.run.iter().map(|job| earlier(job, rows)).collect();
-        let mut held = books.finished.clone();
+        let running: Vec<_> = journal.run.iter().map(|job| earlier(job, rows)).collect();
+        let mut held = journal.finished.clone();
         held.reverse();
         held.extend(running.clone());
-        Ok((!books.forgets).then_some(History {
+        Ok((!journal.forgets).then_some(History {
             appends: true,
             key: self.key(),
             running,
@@ -159,71 +159,71 @@ impl Sink for Kept {
         Some(Secret::new(vec![1; 32]))
     }
     fn begins(&mut self, with: &Mark, key: u16) -> Result<(), SinkError> {
-        let mut books = self.books();
-        books.begins = Some(*with);
-        if let Some(job) = &mut books.run {
+        let mut journal = self.journal();
+        journal.begins = Some(*with);
+        if let Some(job) = &mut journal.run {
             job.key = Some(key);
         }
         Ok(())
     }
     fn chunks(&mut self, _: &str) -> Result<Vec<ChunkRecord>, SinkError> {
-        Ok(self.books().chunks.values().cloned().collect())
+        Ok(self.journal().chunks.values().cloned().collect())
     }
     fn past(&mut self, _: &str) -> Result<Option<Vec<Earlier>>, SinkError> {
-        Ok(Some(self.books().finished.clone()))
+        Ok(Some(self.journal().finished.clone()))
     }
     fn open(&mut self, job: &Job, _: &Schema) -> Result<Vec<ChunkRecord>, SinkError> {
-        let mut books = self.books();
+        let mut journal = self.journal();
         if !job.resume {
-            books.chunks.clear();
-            books.rejects.clear();
+            journal.chunks.clear();
+            journal.rejects.clear();
         }
-        books.run = Some(job.clone());
-        Ok(books.chunks.values().cloned().collect())
+        journal.run = Some(job.clone());
+        Ok(journal.chunks.values().cloned().collect())
     }
     fn encoder(&self) -> Box<dyn Encoder> {
         Box::new(self.clone())
     }
     fn write(&mut self, chunk: FinishedChunk) -> Result<(), SinkError> {
-        let mut books = self.books();
-        if books.breaks_at == Some(chunk.record.index) {
+        let mut journal = self.journal();
+        if journal.breaks_at == Some(chunk.record.index) {
             let (place, problem) = ("kept".into(), "broke down".into());
             return Err(SinkError::Refused { place, problem });
         }
         for reject in chunk.rejects {
-            books.rejects.push(kept(&reject));
+            journal.rejects.push(kept(&reject));
         }
-        let twice = books.chunks.insert(chunk.record.index, chunk.record);
+        let twice = journal.chunks.insert(chunk.record.index, chunk.record);
         assert_eq!(twice, None, "a chunk came twice");
         Ok(())
     }
     fn appends(&self) -> bool {
-        !self.books().exchanges
+        !self.journal().exchanges
     }
     fn withhold(&mut self, _: &Totals) -> Result<Published, SinkError> {
         if let Some(late) = self.late() {
             return Ok(late);
         }
-        self.books().run = None;
+        self.journal().run = None;
         Ok(Published::nothing())
     }
     fn commit(&mut self, totals: &Totals) -> Result<Published, SinkError> {
         if let Some(late) = self.late() {
             return Ok(late);
         }
-        let mut books = self.books();
-        let job = books.run.take().unwrap();
+        let mut journal = self.journal();
+        let job = journal.run.take().unwrap();
         let finished = Earlier {
             state: RunState::Finished,
             whole: Some(totals.input),
-            beginning: books.begins,
+            beginning: journal.begins,
             ..earlier(&job, totals.rows)
         };
-        books.finished.push(finished);
+        journal.finished.push(finished);
         Ok(Published::default())
     }
     fn rejects(&mut self, _: &str, each: &mut dyn FnMut(KeptReject)) -> Result<(), SinkError> {
-        let mut rejects = self.books().rejects.clone();
+        let mut rejects = self.journal().rejects.clone();
         rejects.sort_by_key(|r| r.row);
         rejects.into_iter().for_each(each);
         Ok(())
@@ -362,7 +362,7 @@ fn a_run_that_broke_down_goes_on_and_reports_the_whole() {
     let whole = whole.unwrap();
     for breaks_at in 0..20 {
         let sink = Kept::default();
-        sink.books().breaks_at = Some(breaks_at);
+        sink.journal().breaks_at = Some(breaks_at);
         let (broken, rejects) = run_into(&sink, Start::Fresh, fourths);
         let broken = broken.unwrap_err().to_string();
         let remains = match sink.rows() {
@@ -373,16 +373,16 @@ fn a_run_that_broke_down_goes_on_and_reports_the_whole() {
         assert!(broken.contains(&remains), "{broken}");
         assert_eq!(rejects, "");
 
-        sink.books().breaks_at = None;
+        sink.journal().breaks_at = None;
         let (resumed, rejects) = run_into(&sink, Start::Resume, fourths);
         let resumed = resumed.unwrap();
         assert_eq!(resumed.rows, whole.rows);
         assert_eq!(resumed.rejects, whole.rejects);
         assert_eq!(resumed.resumed_rows, breaks_at);
         assert_eq!(rejects, whole_rejects);
-        let books = sink.books();
+        let journal = sink.journal();
         assert_eq!(
-            books.chunks.keys().copied().collect::<Vec<_>>(),
+            journal.chunks.keys().copied().collect::<Vec<_>>(),
             Vec::from_iter(0..20)
         );
     }
@@ -398,24 +398,24 @@ fn rows_are_added_twice_only_if_that_is_asked_for() {
         matches!(&second, Err(RunError::Already(known)) if known.stored == 15),
         "{second:?}"
     );
-    assert_eq!(sink.books().finished.len(), 1);
+    assert_eq!(sink.journal().finished.len(), 1);
 
     let (resumed, rejects) = run_into(&sink, Start::Resume, fourths);
     assert_eq!(resumed.unwrap().rows.rejected, 5);
     assert_eq!(rejects.lines().count(), 5);
-    assert_eq!(sink.books().finished.len(), 1);
+    assert_eq!(sink.journal().finished.len(), 1);
 
     let (again, _) = run_into(&sink, Start::Again, fourths);
     again.unwrap();
-    assert_eq!(sink.books().finished.len(), 2);
+    assert_eq!(sink.journal().finished.len(), 2);
 }
 
 #[test]
 fn an_unfinished_run_is_not_passed_over_in_silence() {
     let sink = Kept::default();
-    sink.books().breaks_at = Some(5);
+    sink.journal().breaks_at = Some(5);
     let _ = run_into(&sink, Start::Fresh, fourths);
-    sink.books().breaks_at = None;
+    sink.journal().breaks_at = None;
     let (second, _) = run_into(&sink, Start::Fresh, fourths);
     assert!(
         matches!(&second, Err(RunError::Unfinished(known)) if known.stored == 5),
@@ -427,13 +427,13 @@ fn an_unfinished_run_is_not_passed_over_in_silence() {
 fn a_run_goes_on_with_the_same_plan_and_input_only() {
     let broken = || {
         let sink = Kept::default();
-        sink.books().breaks_at = Some(5);
+        sink.journal().breaks_at = Some(5);
         let _ = run_into(&sink, Start::Fresh, fourths);
-        sink.books().breaks_at = None;
+        sink.journal().breaks_at = None;
         sink
     };
     let sink = broken();
-    sink.books().run.as_mut().unwrap().plan = "another plan".into();
+    sink.journal().run.as_mut().unwrap().plan = "another plan".into();
     let (ended, _) = run_into(&sink, Start::Resume, fourths);
     assert!(
         matches!(ended, Err(RunError::PlanChanged { .. })),
@@ -441,7 +441,7 @@ fn a_run_goes_on_with_the_same_plan_and_input_only() {
     );
 
     let sink = broken();
-    sink.books().chunks.get_mut(&2).unwrap().digest = [7; 32];
+    sink.journal().chunks.get_mut(&2).unwrap().digest = [7; 32];
     let (ended, _) = run_into(&sink, Start::Resume, fourths);
     let ended = ended.unwrap_err().to_string();
     assert!(ended.contains("not the one that it began with"), "{ended}");
@@ -450,18 +450,18 @@ fn a_run_goes_on_with_the_same_plan_and_input_only() {
     let sink = broken();
     let record = ChunkRecord {
         index: 99,
-        ..sink.books().chunks[&2].clone()
+        ..sink.journal().chunks[&2].clone()
     };
-    sink.books().chunks.insert(99, record);
+    sink.journal().chunks.insert(99, record);
     let (ended, _) = run_into(&sink, Start::Resume, fourths);
     let ended = ended.unwrap_err().to_string();
     assert!(ended.contains("not the one that it began with"), "{ended}");
 }
 
 #[test]
-fn a_sink_without_books_is_filled_anew_each_time() {
+fn a_sink_without_a_journal_is_filled_anew_each_time() {
     let sink = Kept::default();
-    sink.books().forgets = true;
+    sink.journal().forgets = true;
     for start in [Start::Fresh, Start::Fresh, Start::Resume, Start::Again] {
         let (ended, _) = run_into(&sink, start, |chunk| row(&chunk));
         assert_eq!(ended.unwrap().rows.stored, 20);
@@ -476,7 +476,7 @@ fn beyond_at_most_rows_that_would_take_the_place_of_others_are_withheld() {
         (false, 4, 0, RunOutcome::TooManyRejects),
     ] {
         let sink = Kept::default();
-        sink.books().exchanges = exchanges;
+        sink.journal().exchanges = exchanges;
         let at_most = Some(AtMost::Rows(at_most));
         let (ended, rejects) = run_within(&sink, Start::Fresh, fourths, at_most);
         let report = ended.unwrap();
@@ -492,8 +492,8 @@ fn rows_that_are_refused_late_count_as_rejected_in_a_run_that_is_withheld() {
     // Too many before the end, and too many only with the one that comes late.
     for at_most in [4, 5] {
         let sink = Kept::default();
-        sink.books().exchanges = true;
-        sink.books().late = vec![glovebox_core::Reject {
+        sink.journal().exchanges = true;
+        sink.journal().late = vec![glovebox_core::Reject {
             row: 1,
             file: None,
             line: Some(3),

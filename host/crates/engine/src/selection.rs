@@ -59,33 +59,33 @@ struct Line {
 
 /// What an input is, once all of it was read.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Met {
+pub(crate) struct InputScan {
     pub(crate) input: Mark,
     pub(crate) rows: u64,
 }
 
 /// Which rows of an input a run is for.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Asked<'a> {
+pub(crate) enum RowSelection<'a> {
     /// Those that an earlier run rejected.
     Rejects(&'a Selection),
     /// Those from this one on; all from 0.
     From(u64),
 }
 
-impl Asked<'_> {
+impl RowSelection<'_> {
     /// How many of `count` rows from `first` on it is for.
     pub(crate) fn of(&self, first: u64, count: u64) -> u64 {
         match self {
-            Asked::Rejects(only) => only.within(first, count).len() as u64,
-            Asked::From(from) => (first + count).saturating_sub(first.max(*from)),
+            RowSelection::Rejects(only) => only.within(first, count).len() as u64,
+            RowSelection::From(from) => (first + count).saturating_sub(first.max(*from)),
         }
     }
 
     fn is_for(&self, row: u64) -> bool {
         match self {
-            Asked::Rejects(only) => only.rows.binary_search(&row).is_ok(),
-            Asked::From(from) => row >= *from,
+            RowSelection::Rejects(only) => only.rows.binary_search(&row).is_ok(),
+            RowSelection::From(from) => row >= *from,
         }
     }
 }
@@ -168,7 +168,7 @@ impl Selection {
         })
     }
 
-    /// The same, left by that run in the sink's books: rows of the same numbers may have been
+    /// The same, left by that run in the sink's journal: rows of the same numbers may have been
     /// rejected from several inputs.
     #[must_use]
     pub fn of_run(mut self, run: Option<String>) -> Self {
@@ -223,7 +223,7 @@ impl Selection {
         source: &dyn Source,
         key: &Key,
         stop: &AtomicBool,
-    ) -> Result<Met, RunError> {
+    ) -> Result<InputScan, RunError> {
         match source.identity() {
             Identity::Lines => {}
             Identity::Beginning => return Err(RerunError::ReadOnce.into()),
@@ -247,7 +247,7 @@ impl Selection {
                 rows,
             }
             .into()),
-            _ => Ok(Met {
+            _ => Ok(InputScan {
                 input: key.mark(&input),
                 rows,
             }),
@@ -281,10 +281,10 @@ impl Selection {
         Ok(())
     }
 
-    /// What is said where the books know of no run that rejected these rows.
+    /// What is said where the journal knows of no run that rejected these rows.
     pub(crate) fn unknown(&self) -> String {
         format!(
-            "the sink's books know of no run that rejected the rows of {}: whether the input is still \
+            "the sink's journal knows of no run that rejected the rows of {}: whether the input is still \
              the one that they were rejected from cannot be told",
             self.place
         )
@@ -328,7 +328,7 @@ pub(crate) fn whole_plan(plan: &str) -> &str {
 }
 
 /// Leaves of what was decoded the rows that are asked for.
-pub(crate) fn pick(decoded: &mut Decoded, asked: &Asked<'_>) -> Result<(), ArrowError> {
+pub(crate) fn pick(decoded: &mut Decoded, asked: &RowSelection<'_>) -> Result<(), ArrowError> {
     let is_wanted = |row: u64| asked.is_for(row);
     decoded.rejects.retain(|reject| is_wanted(reject.row));
     let batches = std::mem::take(&mut decoded.batches);

@@ -119,7 +119,7 @@ fn wanted_rows_keep_their_numbers_and_lines() {
         rejects: vec![reject(13), reject(15)],
     };
     let wanted = read(&lines(&[(11, None), (13, None), (20, None)])).unwrap();
-    pick(&mut decoded, &Asked::Rejects(&wanted)).unwrap();
+    pick(&mut decoded, &RowSelection::Rejects(&wanted)).unwrap();
     assert_eq!(decoded.rejects, [reject(13)]);
     let [batch] = decoded.batches.as_slice() else {
         panic!("{:?}", decoded.batches);
@@ -130,13 +130,13 @@ fn wanted_rows_keep_their_numbers_and_lines() {
 
 #[test]
 fn rows_from_one_on_are_counted_in_each_chunk() {
-    let from = Asked::From(15);
+    let from = RowSelection::From(15);
     let counts: Vec<u64> = [(0, 10), (10, 10), (20, 10)]
         .map(|(first, count)| from.of(first, count))
         .into();
     assert_eq!(counts, [0, 5, 10]);
-    assert_eq!(Asked::From(0).of(7, 3), 3);
-    assert_eq!(Asked::From(u64::MAX).of(7, 3), 0);
+    assert_eq!(RowSelection::From(0).of(7, 3), 3);
+    assert_eq!(RowSelection::From(u64::MAX).of(7, 3), 0);
     assert_eq!(from_row(&only_from("plan", 15)), 15);
     assert_eq!(whole_plan(&only_from("plan", 15)), "plan");
     assert_eq!((from_row("plan"), only_from("plan", 0)), (0, "plan".into()));

@@ -108,11 +108,11 @@ impl<'p> Stage<'p> {
         let planned = self.step.planned;
         match planned.plugin.open(&planned.config, &planned.grants) {
             Ok(instance) if *instance.announced() == planned.announced => Ok(Ok(instance)),
-            Ok(_) => Err(RunError::Fickle {
+            Ok(_) => Err(RunError::Nondeterministic {
                 step: planned.name.to_string(),
             }),
             Err(PluginError::Fault(fault)) => Ok(Err(fault)),
-            Err(_) => Err(RunError::Fickle {
+            Err(_) => Err(RunError::Nondeterministic {
                 step: planned.name.to_string(),
             }),
         }

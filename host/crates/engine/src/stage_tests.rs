@@ -237,7 +237,7 @@ fn a_plugin_that_announces_something_else_is_not_used() {
     let mut stage = Stage::new(&step, &lost);
     // The first instance is as planned; the trap makes the stage open another.
     let fickle = stage.apply(batch(vec![2, -1]), &mut Tally::default());
-    assert!(matches!(fickle, Err(RunError::Fickle { .. })));
+    assert!(matches!(fickle, Err(RunError::Nondeterministic { .. })));
 }
 
 #[test]

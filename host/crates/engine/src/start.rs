@@ -1,6 +1,6 @@
 //! How a run begins: anew, behind what is stored already, or where an earlier one died.
 //!
-//! Owns the decision, by what the sink's books say of its target; refuses to add the same rows
+//! Owns the decision, by what the sink's journal says of its target; refuses to add the same rows
 //! twice unless that is asked for, to go on with another input or plan, and to work beside a run
 //! that is living where the two would mix.
 
@@ -14,7 +14,7 @@ use glovebox_core::{
 use crate::error::{Known, RunError};
 use crate::identity::{Input, Key};
 use crate::parts::{Parts, shown};
-use crate::recognise::{Look, Verdict};
+use crate::recognise::{Recogniser, Verdict};
 use crate::selection::{from_row, only_from, rows_of, whole_plan};
 
 /// What is done about earlier runs.
@@ -45,7 +45,7 @@ pub(crate) struct Candidate<'a> {
     /// Whether a living run may be taken from its process.
     pub(crate) take_over: bool,
     pub(crate) parts: &'a Parts,
-    /// The key of the books that were looked into.
+    /// The key of the journal that was looked into.
     pub(crate) key: &'a Key,
     pub(crate) source: &'a dyn Source,
     pub(crate) sink: &'a mut dyn Sink,
@@ -217,7 +217,7 @@ impl Candidate<'_> {
         // Of one that died before its first chunk there is nothing to compare.
         let begun = earlier.rows != RowCounts::default();
         if begun && earlier.key.is_none() {
-            return Err(RunError::OlderBooks(self.known(&earlier)));
+            return Err(RunError::OlderJournal(self.known(&earlier)));
         }
         if rows_of(&earlier.plan) != rows_of(&job.plan) {
             return Err(RunError::OtherRows { run });
@@ -288,8 +288,8 @@ impl Candidate<'_> {
         }
     }
 
-    fn look(&mut self) -> Look<'_> {
-        Look {
+    fn look(&mut self) -> Recogniser<'_> {
+        Recogniser {
             key: self.key,
             source: self.source,
             sink: &mut *self.sink,

@@ -1,4 +1,4 @@
-//! A chunk's counts as the report wants them, small enough to stand in a sink's books, so that a
+//! A chunk's counts as the report wants them, small enough to stand in a sink's journal, so that a
 //! run that goes on reports what its first half did too.
 //!
 //! Refuses cells: names, numbers and the host's own sentences.
@@ -90,7 +90,7 @@ impl Summary {
         }
     }
 
-    /// A summary out of the books once more of the chunk's rows were set aside.
+    /// A summary out of the journal once more of the chunk's rows were set aside.
     pub(crate) fn revised(json: &str, refused: &[Reject]) -> String {
         let mut summary = Summary::from_json(json);
         for late in broken(refused) {
@@ -109,13 +109,13 @@ impl Summary {
         self.steps.iter().map(|s| s.filtered).sum()
     }
 
-    /// As it stands in the books.
+    /// As it stands in the journal.
     pub(crate) fn to_json(&self) -> String {
         // Strings and numbers always serialise.
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Out of the books; one that another version wrote tells nothing about its steps.
+    /// Out of the journal; one that another version wrote tells nothing about its steps.
     pub(crate) fn from_json(json: &str) -> Self {
         serde_json::from_str(json).unwrap_or_default()
     }

@@ -61,7 +61,7 @@ pub trait Toolbox: Send + Sync {
         secret: Option<Secret>,
     ) -> Box<dyn Source>;
 
-    /// The sink; `secret` is its password, where it takes one, and `identity` the key of its books'
+    /// The sink; `secret` is its password, where it takes one, and `identity` the key of its journal'
     /// digests, where the manifest names one.
     fn sink(
         &self,

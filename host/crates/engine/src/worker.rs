@@ -1,7 +1,7 @@
 //! One worker: chunks go in, chunks that have been through the steps come out.
 //!
 //! Owns a decoder, an instance a step and an encoder, so that nothing is locked while it works;
-//! refuses a chunk that is not what the run's books say of it.
+//! refuses a chunk that is not what the run's journal says of it.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,7 +16,7 @@ use crate::arm::ArmedStep;
 use crate::error::RunError;
 use crate::identity::{Key, Lines};
 use crate::run::HEARTBEAT;
-use crate::selection::{Asked, pick};
+use crate::selection::{RowSelection, pick};
 use crate::stage::{Stage, Tally, through};
 use crate::summary::Summary;
 
@@ -109,7 +109,7 @@ pub(crate) struct Worker<'a> {
     pub(crate) batch_rows: usize,
     pub(crate) stored: &'a Stored<'a>,
     /// The rows that are asked for.
-    pub(crate) asked: Asked<'a>,
+    pub(crate) asked: RowSelection<'a>,
     pub(crate) key: &'a Key,
     pub(crate) rows: &'a AtomicU64,
     pub(crate) halt: &'a AtomicBool,

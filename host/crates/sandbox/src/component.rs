@@ -14,7 +14,7 @@ use wasmtime::component::{Component, InstancePre};
 use crate::instance::Opened;
 use crate::sandbox::{Audience, Shared};
 use crate::state::State;
-use crate::words::Words;
+use crate::words::GuestOutput;
 
 /// The version of the contract that this host speaks.
 pub const CONTRACT: &str = "0.1.0";
@@ -71,7 +71,7 @@ impl Compiled {
         bytes: &[u8],
         pin: Option<&str>,
         limits: &Limits,
-        words: Option<&Words>,
+        words: Option<&GuestOutput>,
     ) -> Result<Self, PluginError> {
         let refuse = |problem: String| PluginError::Refused {
             plugin: name.to_owned(),
@@ -135,7 +135,7 @@ impl Compiled {
         &self,
         config: &str,
         grants: &Grants,
-        words: Option<&Words>,
+        words: Option<&GuestOutput>,
     ) -> Result<Opened, PluginError> {
         Opened::open(&self.inner, config, grants, words)
     }

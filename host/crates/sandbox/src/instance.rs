@@ -14,7 +14,7 @@ use crate::component::Inner;
 use crate::fault::During;
 use crate::state::{HANDLES, State};
 use crate::trace;
-use crate::words::Words;
+use crate::words::GuestOutput;
 
 /// Time that a call has beyond its limit before the host stops waiting for it: what the epoch
 /// cannot stop, such as a guest that sleeps in WASI, is stopped by this.
@@ -27,7 +27,7 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
-    fn new(plugin: &Arc<Inner>, words: Option<&Words>) -> Self {
+    fn new(plugin: &Arc<Inner>, words: Option<&GuestOutput>) -> Self {
         let state = State::new(&plugin.limits, plugin.digest, words);
         let mut store = Store::new(&plugin.shared.engine, state);
         store.limiter(|state| &mut state.meter);
@@ -86,7 +86,10 @@ impl Guest {
 }
 
 /// Asks a plugin what it is, on an instance of its own.
-pub(crate) fn describe(plugin: &Arc<Inner>, words: Option<&Words>) -> Result<About, PluginError> {
+pub(crate) fn describe(
+    plugin: &Arc<Inner>,
+    words: Option<&GuestOutput>,
+) -> Result<About, PluginError> {
     v0_1::describe(&mut Guest::new(plugin, words))
 }
 
@@ -97,7 +100,7 @@ pub(crate) struct Opened {
     announced: Announced,
     config: String,
     grants: Grants,
-    words: Option<Words>,
+    words: Option<GuestOutput>,
     /// Bytes of memory at which the instance is retired.
     retire_at: usize,
     spent: bool,
@@ -108,7 +111,7 @@ impl Opened {
         plugin: &Arc<Inner>,
         config: &str,
         grants: &Grants,
-        words: Option<&Words>,
+        words: Option<&GuestOutput>,
     ) -> Result<Self, PluginError> {
         let mut guest = Guest::new(plugin, words);
         let (session, announced) = v0_1::open(&mut guest, config, grants)?;

@@ -19,5 +19,5 @@ pub use cache::CacheError;
 pub use component::{CONTRACT, is_component};
 pub use sandbox::{Sandbox, SandboxError, config};
 pub use trace::Frame;
-pub use watch::{Import, Parts, Sitting, Watched, Workbench};
-pub use words::{Line, Voice, Words};
+pub use watch::{Import, Parts, Watched, WatchedInstance, Workbench};
+pub use words::{Channel, GuestOutput, Line};

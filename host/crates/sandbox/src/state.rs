@@ -14,7 +14,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use crate::clock::Frozen;
-use crate::words::{Stream, Voice, Words};
+use crate::words::{Channel, GuestOutput, Stream};
 
 /// Bytes of randomness that one WASI call may ask for.
 const RANDOM_AT_ONCE: u64 = 1 << 20;
@@ -29,7 +29,7 @@ pub(crate) struct State {
     table: ResourceTable,
     random: Seeded,
     /// Where the guest's words go; nowhere in a run, where they may hold cells.
-    pub(crate) words: Option<Words>,
+    pub(crate) words: Option<GuestOutput>,
     pub(crate) meter: Meter,
     /// Whether the guest has been instantiated, its start-up code included.
     pub(crate) started: bool,
@@ -37,7 +37,7 @@ pub(crate) struct State {
 
 impl State {
     /// The state of a fresh instance; `seed` is where its randomness starts.
-    pub(crate) fn new(limits: &Limits, seed: [u8; 32], words: Option<&Words>) -> Self {
+    pub(crate) fn new(limits: &Limits, seed: [u8; 32], words: Option<&GuestOutput>) -> Self {
         let random = Seeded(Arc::new(Mutex::new(StdRng::from_seed(seed))));
         let mut wasi = WasiCtxBuilder::new();
         wasi.allow_tcp(false)
@@ -54,7 +54,8 @@ impl State {
                 words: words.clone(),
                 voice,
             };
-            wasi.stdout(stream(Voice::Out)).stderr(stream(Voice::Error));
+            wasi.stdout(stream(Channel::Out))
+                .stderr(stream(Channel::Error));
         }
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES);

@@ -16,7 +16,7 @@ use glovebox_core::{
 use crate::component::{Compiled, compile, digest, judge};
 use crate::instance::Opened;
 use crate::sandbox::{Audience, SandboxError, Shared};
-use crate::words::Words;
+use crate::words::GuestOutput;
 
 /// Compiles plugins for their authors to watch.
 pub struct Workbench {
@@ -87,7 +87,7 @@ impl Workbench {
         name: &str,
         bytes: &[u8],
         limits: &Limits,
-        words: &Words,
+        words: &GuestOutput,
     ) -> Result<Watched, PluginError> {
         let shared = Arc::clone(&self.shared);
         Compiled::load(shared, name, bytes, None, limits, Some(words)).map(Watched)
@@ -116,16 +116,18 @@ impl Watched {
         &self,
         config: &str,
         grants: &Grants,
-        words: &Words,
-    ) -> Result<Sitting, PluginError> {
-        self.0.open_with(config, grants, Some(words)).map(Sitting)
+        words: &GuestOutput,
+    ) -> Result<WatchedInstance, PluginError> {
+        self.0
+            .open_with(config, grants, Some(words))
+            .map(WatchedInstance)
     }
 }
 
 /// An opened instance, watched.
-pub struct Sitting(Opened);
+pub struct WatchedInstance(Opened);
 
-impl Sitting {
+impl WatchedInstance {
     /// What it announced.
     pub fn announced(&self) -> &Announced {
         self.0.announced()

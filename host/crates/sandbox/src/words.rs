@@ -24,7 +24,7 @@ const KEPT: usize = 64 << 10;
 
 /// Where words came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Voice {
+pub enum Channel {
     /// A call of `log`, at this level.
     Log(&'static str),
     /// Standard output.
@@ -37,18 +37,18 @@ pub enum Voice {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     /// Where it was written.
-    pub voice: Voice,
+    pub voice: Channel,
     /// Its text.
     pub text: String,
 }
 
 /// The words of guests as they come. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub struct Words(Arc<Mutex<Kept>>);
+pub struct GuestOutput(Arc<Mutex<Kept>>);
 
 #[derive(Debug, Default)]
 struct Kept {
-    pieces: Vec<(Voice, Vec<u8>)>,
+    pieces: Vec<(Channel, Vec<u8>)>,
     /// Bytes of the log, standard output and standard error.
     bytes: [usize; 3],
     cut: bool,
@@ -56,7 +56,7 @@ struct Kept {
     frames: Vec<Frame>,
 }
 
-impl Words {
+impl GuestOutput {
     /// The lines since the last call, and whether there were more than are kept.
     pub fn take(&self) -> (Vec<Line>, bool) {
         let mut kept = self.kept();
@@ -88,13 +88,13 @@ impl Words {
     }
 
     /// Adds what was written, as far as there is room.
-    pub(crate) fn say(&self, voice: Voice, bytes: &[u8]) {
+    pub(crate) fn say(&self, voice: Channel, bytes: &[u8]) {
         let mut kept = self.kept();
         let [log, out, error] = &mut kept.bytes;
         let held = match voice {
-            Voice::Log(_) => log,
-            Voice::Out => out,
-            Voice::Error => error,
+            Channel::Log(_) => log,
+            Channel::Out => out,
+            Channel::Error => error,
         };
         let room = KEPT.saturating_sub(*held);
         let part = bytes.get(..room).unwrap_or(bytes);
@@ -105,7 +105,7 @@ impl Words {
         }
         match kept.pieces.last_mut() {
             // Calls of `log` are lines; what is written on a stream may be half a line.
-            Some((last, text)) if *last == voice && !matches!(voice, Voice::Log(_)) => {
+            Some((last, text)) if *last == voice && !matches!(voice, Channel::Log(_)) => {
                 text.extend_from_slice(part);
             }
             _ => kept.pieces.push((voice, part.to_vec())),
@@ -121,8 +121,8 @@ impl Words {
 /// does not act otherwise than in a run.
 #[derive(Debug, Clone)]
 pub(crate) struct Stream {
-    pub(crate) words: Words,
-    pub(crate) voice: Voice,
+    pub(crate) words: GuestOutput,
+    pub(crate) voice: Channel,
 }
 
 impl IsTerminal for Stream {
@@ -183,15 +183,15 @@ impl AsyncWrite for Stream {
 
 #[cfg(test)]
 mod tests {
-    use super::{KEPT, Voice, Words};
+    use super::{Channel, GuestOutput, KEPT};
 
     #[test]
     fn half_lines_join_and_control_characters_do_not_pass() {
-        let words = Words::default();
-        words.say(Voice::Error, b"pan");
-        words.say(Voice::Error, b"icked\x1b[2J\nthere\n");
-        words.say(Voice::Log("info"), b"one");
-        words.say(Voice::Log("info"), b"two");
+        let words = GuestOutput::default();
+        words.say(Channel::Error, b"pan");
+        words.say(Channel::Error, b"icked\x1b[2J\nthere\n");
+        words.say(Channel::Log("info"), b"one");
+        words.say(Channel::Log("info"), b"two");
         let (lines, cut) = words.take();
         let texts: Vec<&str> = lines.iter().map(|l| l.text.as_str()).collect();
         assert_eq!(texts, ["panicked\u{fffd}[2J", "there", "one", "two"]);
@@ -201,11 +201,11 @@ mod tests {
 
     #[test]
     fn a_flood_is_cut() {
-        let words = Words::default();
+        let words = GuestOutput::default();
         for _ in 0..3 {
-            words.say(Voice::Out, &[b'x'; KEPT / 2 + 1]);
+            words.say(Channel::Out, &[b'x'; KEPT / 2 + 1]);
         }
-        words.say(Voice::Error, b"y");
+        words.say(Channel::Error, b"y");
         let (lines, cut) = words.take();
         assert!(cut);
         assert_eq!(lines.iter().map(|l| l.text.len()).sum::<usize>(), KEPT + 1);

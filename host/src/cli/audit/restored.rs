@@ -6,6 +6,9 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
+use glovebox_api as api;
+use glovebox_api::audit::{self, Audit, Writer};
+use glovebox_api::config::Config;
 use glovebox_audit::AuditError;
 use glovebox_catalog::Catalog;
 use glovebox_core::SecretName;
@@ -13,9 +16,6 @@ use glovebox_engine::Toolbox;
 
 use crate::cli::{Exit, serve, user};
 use crate::compose::Composed;
-use glovebox_api as api;
-use glovebox_api::audit::{self, Audit, Writer};
-use glovebox_api::config::Config;
 
 /// The longest reason, in characters.
 const LONGEST: usize = 200;

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use glovebox_api as api;
 use glovebox_audit::{Anchor, Anchors, PublicKey, Trust, Verification};
 use glovebox_catalog::Catalog;
 use glovebox_core::SecretName;
@@ -13,7 +14,6 @@ use glovebox_engine::Toolbox;
 
 use crate::cli::{Exit, serve};
 use crate::compose::Composed;
-use glovebox_api as api;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Verify {

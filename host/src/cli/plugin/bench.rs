@@ -4,13 +4,13 @@
 
 use std::io::IsTerminal;
 
-use glovebox_sandbox::Words;
+use glovebox_conformance::pace;
+use glovebox_conformance::specimen::{self, Wanted};
+use glovebox_sandbox::GuestOutput;
 use serde_json::json;
 
 use super::super::Exit;
 use super::subject::{self, Subject};
-use glovebox_conformance::pace;
-use glovebox_conformance::specimen::{self, Wanted};
 
 /// Characters of the widest bar.
 const WIDTH: usize = 40;
@@ -36,7 +36,7 @@ pub(super) fn bench(args: &Args) -> anyhow::Result<Exit> {
         Ok(setting) => setting,
         Err(exit) => return Ok(exit),
     };
-    let words = Words::default();
+    let words = GuestOutput::default();
     let mut sitting = match plugin.open(&setting.config, &setting.grants, &words) {
         Ok(sitting) => sitting,
         Err(error) => {

@@ -2,13 +2,13 @@
 //!
 //! Owns the report's two forms; refuses to call a plugin sound that broke the contract once.
 
+use glovebox_conformance::exam::{self, Findings, Tried};
+use glovebox_conformance::specimen::{self, Setting, Wanted};
 use glovebox_sandbox::{Parts, Watched};
 use serde_json::{Value, json};
 
 use super::super::{Exit, say};
 use super::subject::{self, Subject};
-use glovebox_conformance::exam::{self, Findings, Tried};
-use glovebox_conformance::specimen::{self, Setting, Wanted};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

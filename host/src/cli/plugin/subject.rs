@@ -4,13 +4,13 @@
 
 use std::time::Duration;
 
+use glovebox_conformance::fault;
+use glovebox_conformance::specimen::{self, NoSetting, Setting, Wanted};
 use glovebox_core::{Limits, PluginError};
-use glovebox_sandbox::{Watched, Words, Workbench};
+use glovebox_sandbox::{GuestOutput, Watched, Workbench};
 
 use super::super::Exit;
 use crate::compose;
-use glovebox_conformance::fault;
-use glovebox_conformance::specimen::{self, NoSetting, Setting, Wanted};
 
 /// What bounds the plugin here, as `limits:` does in a manifest.
 #[derive(Debug, Clone, clap::Args)]
@@ -53,7 +53,7 @@ impl Subject {
 
     /// Loads it, or says why it cannot be.
     pub(super) fn load(&self) -> Option<Watched> {
-        let words = Words::default();
+        let words = GuestOutput::default();
         self.workbench
             .load(&self.name, &self.bytes, &self.limits, &words)
             .map_err(|error| show(&error, &words))
@@ -62,7 +62,7 @@ impl Subject {
 }
 
 /// Says on standard error what is wrong, where, and what the guest wrote.
-pub(super) fn show(error: &PluginError, words: &Words) {
+pub(super) fn show(error: &PluginError, words: &GuestOutput) {
     eprintln!("error: {}", error.in_full());
     for line in fault::backtrace(&words.take_frames()) {
         eprintln!("  {line}");
@@ -74,7 +74,7 @@ pub(super) fn show(error: &PluginError, words: &Words) {
 
 /// How it is opened, or how the call ends after it was said why it cannot be.
 pub(super) fn setting(plugin: &Watched, wanted: &Wanted) -> Result<Setting, Exit> {
-    let words = Words::default();
+    let words = GuestOutput::default();
     match specimen::setting(plugin, wanted, &words) {
         Ok(setting) => Ok(setting),
         Err(NoSetting::Call(problem)) => {

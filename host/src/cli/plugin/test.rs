@@ -6,12 +6,12 @@ use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 
 use anyhow::Context;
+use glovebox_conformance::{case, case_file, fault};
 use glovebox_manifest::render;
-use glovebox_sandbox::Words;
+use glovebox_sandbox::GuestOutput;
 
 use super::super::Exit;
 use super::subject::{self, Subject};
-use glovebox_conformance::{case, case_file, fault};
 
 /// A file of cases larger than this is refused by the reader; no more of it is read.
 const LARGEST: u64 = 2 << 20;
@@ -48,7 +48,7 @@ pub(super) fn test(args: &Args) -> anyhow::Result<Exit> {
     };
     let mut failed = 0;
     for one in &cases {
-        let words = Words::default();
+        let words = GuestOutput::default();
         let wrong = case::run(&plugin, one, &words);
         let name: String = one.name.chars().filter(|c| !c.is_control()).collect();
         println!(

@@ -5,12 +5,13 @@
 use std::os::unix::fs::MetadataExt;
 
 use anyhow::ensure;
+use glovebox_api as api;
+use glovebox_api::audit::{self, Audit};
+use glovebox_api::config::Config;
+use glovebox_audit::{Action as What, Event, Outcome};
 use glovebox_catalog::{Catalog, Name};
 
 use super::Action;
-use glovebox_api as api;
-use glovebox_api::audit::{self, Audit, Event, Outcome};
-use glovebox_api::config::Config;
 
 /// The system's user: the one who called cannot choose it.
 pub(in crate::cli) fn caller() -> String {
@@ -32,18 +33,17 @@ impl Record {
     ) -> anyhow::Result<Self> {
         let (what, name) = match action {
             Action::List | Action::Keys { .. } => return Ok(Record(None)),
-            Action::Add { name, .. } => (audit::Action::UserAdd, name),
+            Action::Add { name, .. } => (What::UserAdded, name),
             Action::Disable { name }
             | Action::Enable { name }
             | Action::Roles { name, .. }
-            | Action::Password { name, .. } => (audit::Action::UserChange, name),
-            Action::Key { name, .. } => (audit::Action::KeyAdd, name),
-            Action::Revoke { name, .. } => (audit::Action::KeyRevoke, name),
+            | Action::Password { name, .. } => (What::UserChanged, name),
+            Action::Key { name, .. } => (What::ApiKeyAdded, name),
+            Action::Revoke { name, .. } => (What::ApiKeyRevoked, name),
         };
         // What is no name may be a password, typed in the wrong place.
         let name = Name::parse(name)?;
-        let mut event = Event::new(what, Outcome::Success).of_user(name.as_str());
-        event.reason = match action {
+        let reason = match action {
             Action::Disable { .. } => Some("disabled"),
             Action::Enable { .. } => Some("enabled"),
             Action::Roles { .. } => Some("roles"),
@@ -51,36 +51,37 @@ impl Record {
             Action::Revoke { all: true, .. } => Some("all"),
             _ => None,
         };
+        let mut event = Event::new(what, Outcome::Success)
+            .target(name.as_str())
+            .reason(reason)
+            .user_id(&caller())
+            .user("command line");
         if let Action::Add { roles, .. } | Action::Roles { roles, .. } = action {
             // Only roles that there are, whatever was typed.
-            let known = roles
-                .iter()
-                .filter(|r| config.role_names().any(|name| name == *r));
-            event.roles = known.cloned().collect();
+            let roles = roles.iter().map(String::as_str);
+            event = event.roles(roles.filter(|r| config.role_names().any(|name| name == *r)));
         }
         if let Action::Revoke { key: Some(key), .. } = action {
             ensure!(
                 is_key(key),
                 "this is no id of a key; `glovebox user keys NAME` shows them"
             );
-            event = event.target(key);
+            event = event.key(key);
         }
-        event.who = Some(audit::Who {
-            id: caller(),
-            name: "command line".into(),
-            by: None,
-        });
         let options = audit::options(&config.audit, secrets, audit::Writer::Commands)?;
         Ok(Record(Some((Audit::open(options, catalog).await?, event))))
     }
 
-    pub(super) async fn close(self, done: bool) -> anyhow::Result<()> {
-        let Record(Some((audit, mut event))) = self else {
+    /// `done` is what came of it: the id of a key, if one was made.
+    pub(super) async fn close(self, done: Result<Option<&str>, ()>) -> anyhow::Result<()> {
+        let Record(Some((audit, event))) = self else {
             return Ok(());
         };
-        if !done {
-            event.outcome = Outcome::Failure;
-        }
+        let event = match done {
+            Ok(None) => event,
+            Ok(Some(key)) => event.key(key),
+            Err(()) => event.failed(),
+        };
         audit.record(event).await?;
         Ok(audit.close().await?)
     }

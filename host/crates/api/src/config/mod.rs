@@ -18,13 +18,13 @@ use glovebox_connectors::page;
 use glovebox_core::SecretName;
 use glovebox_manifest::Diagnostic;
 use glovebox_manifest::model::Store;
+use glovebox_outbound::https::Address;
 use poem::http::header::HeaderName;
 
 use super::client::Network;
 use super::connection::Patience;
 use super::pace::Pace;
 use super::rules::Permission;
-use glovebox_outbound::https::Address;
 
 /// The whole configuration, checked.
 #[derive(Debug)]

@@ -3,11 +3,11 @@
 //!
 //! Owns where their requests may go; refuses plain text, and what would be sent nowhere.
 
+use glovebox_outbound::https::{Address, Plain};
 use poem::http::header::{self, HeaderName};
 
 use super::check::Checker;
 use super::{Issuer, KeySource, Otlp, written};
-use glovebox_outbound::https::{Address, Plain};
 
 /// Where an issuer's discovery document is, below its `url`.
 const DISCOVERY: &str = ".well-known/openid-configuration";

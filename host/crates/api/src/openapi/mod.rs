@@ -15,16 +15,15 @@ mod upgrade;
 
 use std::sync::LazyLock;
 
-pub(crate) use fits::body;
-pub(crate) use refused::refused;
 use serde_json::{Map, Value, json};
-
-pub(crate) use seen::Descriptions;
 
 use super::config::View;
 use super::datasets::Dataset;
 use super::routes;
-use super::rules::{self, Rule};
+use super::rules::{self, Route, Rule};
+pub(crate) use fits::body;
+pub(crate) use refused::refused;
+pub(crate) use seen::Descriptions;
 
 /// The description in both forms.
 #[derive(Debug, Clone)]
@@ -136,25 +135,18 @@ fn object(value: Value) -> Map<String, Value> {
 
 /// Security and errors, as the rule of the route has them.
 fn complete(path: &str, method: &str, operation: &mut Value, datasets: &[String]) {
-    let Some(rule) = rule(path, method, datasets) else {
+    let Some(route) = route(path, method, datasets) else {
         return;
     };
+    let rule = route.rule;
     let takes_body = operation.get("requestBody").is_some();
     let mut errors = vec![400, 408, 413, 414, 429, 431, 500, 503, 504];
+    errors.extend(route.errors);
     if takes_body {
-        errors.extend([415]);
+        errors.push(415);
     }
     if takes_body && path != "/token" {
-        errors.extend([422]);
-    }
-    if path == "/pipelines/{name}/runs" {
         errors.push(422);
-    }
-    if path == rules::RERUNS {
-        errors.extend([409, 422]);
-    }
-    if path == rules::UPLOADS {
-        errors.extend([408, 409]);
     }
     if rule != Rule::Public {
         errors.push(401);
@@ -168,12 +160,6 @@ fn complete(path: &str, method: &str, operation: &mut Value, datasets: &[String]
     if path.contains('{') {
         errors.push(404);
     }
-    if path == "/users" && method == "post" || path == "/users/{name}" && method == "patch" {
-        errors.push(409);
-    }
-    if datasets.iter().any(|d| d == path) {
-        errors.extend([404, 406]);
-    }
     operation["security"] = match rule {
         Rule::Public => json!([]),
         Rule::Described => json!([{}, { "bearer": [] }, { "password": [] }]),
@@ -181,10 +167,9 @@ fn complete(path: &str, method: &str, operation: &mut Value, datasets: &[String]
     };
     operation["x-rule"] = json!(words(rule));
     for status in errors {
-        let status = status.to_string();
         let responses = &mut operation["responses"];
-        if responses.get(&status).is_none() {
-            responses[&status] = plain::problem_response(&status);
+        if responses.get(status.to_string()).is_none() {
+            responses[status.to_string()] = plain::problem_response(status);
         }
     }
     let responses = operation["responses"].as_object_mut();
@@ -195,14 +180,14 @@ fn complete(path: &str, method: &str, operation: &mut Value, datasets: &[String]
     }
 }
 
-fn rule(path: &str, method: &str, datasets: &[String]) -> Option<Rule> {
+fn route(path: &str, method: &str, datasets: &[String]) -> Option<Route> {
     if datasets.iter().any(|d| d == path) {
-        return Some(rules::DATASET);
+        return Some(rules::DATASETS);
     }
-    let route = rules::ROUTES
-        .iter()
-        .find(|r| r.path == path && r.method.eq_ignore_ascii_case(method))?;
-    Some(route.rule)
+    let mut routes = rules::ROUTES.iter();
+    routes
+        .find(|r| r.path == path && r.method.eq_ignore_ascii_case(method))
+        .copied()
 }
 
 fn words(rule: Rule) -> String {

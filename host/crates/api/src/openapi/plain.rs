@@ -2,7 +2,10 @@
 //!
 //! Owns their schemas; refuses to describe a route that poem-openapi does.
 
+use poem::http::StatusCode;
 use serde_json::{Value, json};
+
+use crate::problem::Problem;
 
 /// RFC 9457.
 pub(super) fn problem() -> Value {
@@ -58,37 +61,20 @@ pub(super) fn run_event() -> Value {
 }
 
 /// An error of that status.
-pub(super) fn problem_response(status: &str) -> Value {
-    let description = match status {
-        "400" => "The request cannot be understood.",
-        "401" => "A valid token is needed.",
-        "403" => "The role does not allow this.",
-        "404" => "There is nothing here.",
-        "406" => "None of the accepted types is offered.",
-        "408" => "The body took too long to arrive.",
-        "409" => "It does not go with what is there already.",
-        "413" => "The body is too large.",
-        "414" => "The address is too long.",
-        "415" => "The body is of another type than expected.",
-        "422" => "The request does not say what is needed.",
-        "429" => "Too many requests, or too many failed logins.",
-        "431" => "The headers are too large.",
-        "500" => "The server failed; its log says more.",
-        "503" => "The server cannot answer or record now.",
-        _ => "The answer took too long.",
-    };
+pub(super) fn problem_response(status: u16) -> Value {
+    let problem = Problem::of(StatusCode::from_u16(status).unwrap_or_default());
     let mut response = json!({
-        "description": description,
+        "description": problem.title(),
         "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
     });
     let header =
         |about: &str, kind: &str| json!({ "description": about, "schema": { "type": kind } });
     match status {
-        "401" => {
+        401 => {
             response["headers"] =
                 json!({ "WWW-Authenticate": header("`Bearer`, and why (RFC 6750).", "string") });
         }
-        "429" | "503" => {
+        429 | 503 => {
             response["headers"] = json!({ "Retry-After": header("Seconds to wait.", "integer") });
         }
         _ => {}

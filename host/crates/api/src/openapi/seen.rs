@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::super::access::Principal;
 use super::super::rules::Rule;
 use super::super::state::Api;
-use super::{Described, Sight, document, page, rule};
+use super::{Described, Sight, document, page, route};
 
 /// Descriptions that are kept; more are made each time.
 const MOST: usize = 64;
@@ -74,7 +74,7 @@ fn described(sight: &Sight<'_>, url: &str, may: impl Fn(Rule) -> bool) -> Descri
     let mut document = document(sight, url);
     let datasets: Vec<String> = sight.datasets.iter().map(|(d, _)| d.path.clone()).collect();
     only(&mut document, |path, method| {
-        rule(path, method, &datasets).is_some_and(&may)
+        route(path, method, &datasets).is_some_and(|route| may(route.rule))
     });
     Described {
         html: page::html(&document),

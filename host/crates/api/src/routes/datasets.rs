@@ -5,13 +5,13 @@
 
 use std::sync::Arc;
 
+use glovebox_audit::{Action, Event, Outcome};
 use glovebox_connectors::page::PageError;
 use poem::http::{StatusCode, header};
 use poem::{Endpoint, Request, Response, Result};
 use serde_json::json;
 
 use crate::access::Caller;
-use crate::audit::{Action, Event, Outcome};
 use crate::datasets::cursor::{self, Bound};
 use crate::datasets::etag::{self, Shown};
 use crate::datasets::format::{self, Format};
@@ -134,12 +134,12 @@ impl Rows {
         let same = known
             .filter_map(|v| v.to_str().ok())
             .any(|v| etag::matches(v, &etag));
-        let mut event =
-            Event::new(Action::DataRead, Outcome::Success).target(dataset.config.name.as_str());
         // That rows are what they were is as much as reading them.
-        event.rows = Some(rows);
-        event.reason = same.then_some("not-modified");
-        event.columns = columns.iter().map(|c| c.name.clone()).collect();
+        let event = Event::new(Action::DataRead, Outcome::Success)
+            .dataset(&dataset.config.name)
+            .rows(rows)
+            .reason(same.then_some("not-modified"))
+            .columns(columns.iter().map(|c| c.name.as_str()));
         api.record(caller, event).await?;
         api.metrics
             .rows(&dataset.config.name, if same { 0 } else { rows });

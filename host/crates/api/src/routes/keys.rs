@@ -5,7 +5,8 @@
 
 use std::sync::Arc;
 
-use glovebox_catalog::{ApiKey, NewKey, Roles};
+use glovebox_audit::{Action, Event, Outcome};
+use glovebox_catalog::{ApiKey, NewKey, Roles, User};
 use poem::web::Data;
 use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
@@ -16,7 +17,6 @@ use super::body::{Text, Whole};
 use super::sent::Sent;
 use super::time::Moment;
 use crate::access::{Caller, Via};
-use crate::audit::{Action, Event, Outcome};
 use crate::problem::{Problem, Wrong};
 use crate::state::Api;
 
@@ -102,11 +102,8 @@ impl Keys {
         &self,
         api: Data<&Arc<Api>>,
         caller: Data<&Caller>,
-    ) -> poem::Result<Json<Vec<Key>>> {
-        let principal = caller.principal()?;
-        let keys = api.catalog.keys_of(&principal.user.id).await;
-        let keys = keys.map_err(Problem::from)?;
-        Ok(Json(keys.into_iter().map(Key::from).collect()))
+    ) -> Result<Json<Vec<Key>>, Problem> {
+        keys_of(&api, &caller.principal()?.user).await
     }
 
     /// Make an API key
@@ -119,7 +116,7 @@ impl Keys {
         api: Data<&Arc<Api>>,
         caller: Data<&Caller>,
         request: Sent<KeyRequest>,
-    ) -> poem::Result<Made> {
+    ) -> Result<Made, Problem> {
         let principal = caller.principal()?;
         let KeyRequest { label, roles, days } = request.0;
         let roles = match roles {
@@ -134,9 +131,9 @@ impl Keys {
                     })
                     .collect();
                 if !wrong.is_empty() {
-                    return Err(Problem::forbidden().wrong(wrong).into());
+                    return Err(Problem::forbidden().wrong(wrong));
                 }
-                Roles::parse(names.iter().map(|n| n.0.as_str())).map_err(Problem::from)?
+                Roles::parse(names.iter().map(|n| n.0.as_str()))?
             }
         };
         api.recordable()?;
@@ -151,17 +148,13 @@ impl Keys {
                 Via::Key(_) | Via::Issuer(_) => None,
             },
         };
-        let made = api.catalog.add_key(new, now).await;
-        let (key, token) = made.map_err(Problem::from)?;
-        let event = Event::new(Action::KeyAdd, Outcome::Success).target(&key.id);
+        let (key, token) = api.catalog.add_key(new, now).await?;
+        let event = Event::new(Action::ApiKeyAdded, Outcome::Success).key(&key.id);
         if let Err(problem) = api.record(&caller, event).await {
             // What is not recorded does not happen.
-            let revoked = api
-                .catalog
-                .revoke_key(&principal.user.id, &key.id, now)
-                .await;
-            revoked.map_err(Problem::from)?;
-            return Err(problem.into());
+            let owner = &principal.user.id;
+            api.catalog.revoke_key(owner, &key.id, now).await?;
+            return Err(problem);
         }
         Ok(Made::Made(Json(NewlyMade {
             token: token.expose().to_owned(),
@@ -178,16 +171,32 @@ impl Keys {
         /// The key's id.
         #[oai(validator(max_length = 64))]
         id: Path<String>,
-    ) -> poem::Result<Revoked> {
-        let principal = caller.principal()?;
-        api.recordable()?;
-        let now = crate::now();
-        let revoked = api.catalog.revoke_key(&principal.user.id, &id, now).await;
-        if !revoked.map_err(Problem::from)? {
-            return Err(Problem::not_found().into());
-        }
-        let event = Event::new(Action::KeyRevoke, Outcome::Success).target(&id.0);
-        api.record(&caller, event).await?;
-        Ok(Revoked::Done)
+    ) -> Result<Revoked, Problem> {
+        revoke(&api, &caller, &caller.principal()?.user, &id).await
     }
+}
+
+/// A user's keys, the newest first.
+pub(super) async fn keys_of(api: &Api, owner: &User) -> Result<Json<Vec<Key>>, Problem> {
+    let keys = api.catalog.keys_of(&owner.id).await?;
+    Ok(Json(keys.into_iter().map(Key::from).collect()))
+}
+
+/// Ends a key of a user's.
+pub(super) async fn revoke(
+    api: &Api,
+    caller: &Caller,
+    owner: &User,
+    id: &str,
+) -> Result<Revoked, Problem> {
+    api.recordable()?;
+    if !api.catalog.revoke_key(&owner.id, id, crate::now()).await? {
+        return Err(Problem::not_found());
+    }
+    let mut event = Event::new(Action::ApiKeyRevoked, Outcome::Success).key(id);
+    if caller.principal()?.user.id != owner.id {
+        event = event.target(&owner.name);
+    }
+    api.record(caller, event).await?;
+    Ok(Revoked::Done)
 }

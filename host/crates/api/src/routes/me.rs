@@ -12,6 +12,7 @@ use poem_openapi::{Object, OpenApi};
 use super::Tag;
 use super::time::Moment;
 use crate::access::{Caller, Via};
+use crate::problem::Problem;
 use crate::state::Api;
 
 /// A user.
@@ -60,7 +61,11 @@ pub(crate) struct Me;
 impl Me {
     /// Who am I
     #[oai(path = "/me", method = "get", operation_id = "me")]
-    async fn me(&self, api: Data<&Arc<Api>>, caller: Data<&Caller>) -> poem::Result<Json<Myself>> {
+    async fn me(
+        &self,
+        api: Data<&Arc<Api>>,
+        caller: Data<&Caller>,
+    ) -> Result<Json<Myself>, Problem> {
         let principal = caller.principal()?;
         let readable = api
             .datasets

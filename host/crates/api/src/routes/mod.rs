@@ -5,6 +5,7 @@
 mod body;
 pub(crate) mod datasets;
 mod follow;
+mod idempotency;
 pub(crate) mod keys;
 pub(crate) mod me;
 pub(crate) mod pipelines;
@@ -21,7 +22,7 @@ pub(crate) mod users;
 use std::sync::Arc;
 
 use poem::{EndpointExt, IntoEndpoint, Route, get};
-use poem_openapi::{OpenApiService, Tags};
+use poem_openapi::{OpenApi, OpenApiService, Tags};
 
 use super::state::Api;
 
@@ -38,20 +39,8 @@ pub(crate) enum Tag {
     Runs,
 }
 
-/// The routes that poem-openapi describes.
-pub(crate) type Described = (
-    token::Tokens,
-    me::Me,
-    keys::Keys,
-    users::Users,
-    user_keys::UserKeys,
-    pipelines::Pipelines,
-    runs::Runs,
-    reruns::Reruns,
-);
-
-/// The service that answers them.
-pub(crate) fn described() -> OpenApiService<Described, ()> {
+/// The routes that poem-openapi describes, and the service that answers them.
+pub(crate) fn described() -> OpenApiService<impl OpenApi + use<>, ()> {
     let routes = (
         token::Tokens,
         me::Me,

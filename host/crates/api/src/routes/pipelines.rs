@@ -5,27 +5,25 @@
 
 use std::sync::Arc;
 
+use glovebox_audit::{Action, Event, Outcome};
 use glovebox_catalog::{Added, NewRun, RunMode, new_run_id};
+use poem::Body;
 use poem::web::Data;
-use poem::{Body, Request};
-use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
 
+use super::idempotency::IdempotencyKey;
 use super::runs::RunInfo;
 use super::sent::File;
 use super::{Tag, reruns};
 use crate::access::{Caller, Principal, still};
-use crate::audit::{Action, Event, Outcome};
 use crate::config::Pipeline;
 use crate::pace::Arriving;
 use crate::problem::Problem;
 use crate::rules::{Permission, Rule};
 use crate::runs::files::{Incoming, NotTaken};
 use crate::state::Api;
-
-/// What a client calls its request.
-const KEY: &str = "idempotency-key";
 
 /// A pipeline that may be run.
 #[derive(Object)]
@@ -115,7 +113,7 @@ impl Pipelines {
         &self,
         api: Data<&Arc<Api>>,
         caller: Data<&Caller>,
-    ) -> poem::Result<Json<Vec<PipelineInfo>>> {
+    ) -> Result<Json<Vec<PipelineInfo>>, Problem> {
         let principal = caller.principal()?;
         let seen = api.config.pipelines.iter().filter(|p| may(principal, p));
         let list: Vec<_> = seen
@@ -141,27 +139,22 @@ impl Pipelines {
         &self,
         api: Data<&Arc<Api>>,
         caller: Data<&Caller>,
-        request: &Request,
         /// The pipeline's name.
         name: Path<String>,
         /// How the run begins; `fresh` if left out.
         mode: Query<Option<Mode>>,
         /// What the client calls this request: 1 to 200 printable characters.
-        #[oai(
-            name = "Idempotency-Key",
-            validator(min_length = 1, max_length = 200, pattern = "^[ -~]+$")
-        )]
-        key: Header<Option<String>>,
-    ) -> poem::Result<Started> {
+        #[oai(name = "Idempotency-Key")]
+        key: IdempotencyKey,
+    ) -> Result<Started, Problem> {
         let asked = Asked {
             name: &name,
             mode: *mode,
-            key: key.as_deref(),
+            key: key.0.as_deref(),
             of: None,
         };
-        has_readable_key(request)?;
         let pipeline = found(&api, &caller, &asked)?;
-        Ok(add(&api, &caller, pipeline, &asked, None).await?)
+        add(&api, &caller, pipeline, &asked, None).await
     }
 
     /// Upload rows and run a pipeline on them
@@ -179,17 +172,13 @@ impl Pipelines {
         &self,
         api: Data<&Arc<Api>>,
         caller: Data<&Caller>,
-        request: &Request,
         /// The pipeline's name.
         name: Path<String>,
         /// How the run begins; `fresh` if left out.
         mode: Query<Option<Mode>>,
         /// What the client calls this request: 1 to 200 printable characters.
-        #[oai(
-            name = "Idempotency-Key",
-            validator(min_length = 1, max_length = 200, pattern = "^[ -~]+$")
-        )]
-        key: Header<Option<String>>,
+        #[oai(name = "Idempotency-Key")]
+        key: IdempotencyKey,
         /// A run whose rejects the file has corrected: only the rows of those numbers are run.
         #[oai(
             name = "rejects-of",
@@ -197,28 +186,25 @@ impl Pipelines {
         )]
         of: Query<Option<String>>,
         body: File,
-    ) -> poem::Result<Started> {
+    ) -> Result<Started, Problem> {
         let asked = Asked {
             name: &name,
             mode: *mode,
-            key: key.as_deref(),
+            key: key.0.as_deref(),
             of: of.as_deref(),
         };
-        has_readable_key(request)?;
         let pipeline = found(&api, &caller, &asked)?;
         if let Some(of) = asked.of {
             reruns::corrected(&api, &caller, pipeline, of).await?;
         }
         let Some(room) = pipeline.upload else {
-            return Err(Problem::forbidden()
-                .detail("this pipeline takes no uploads")
-                .into());
+            return Err(Problem::forbidden().detail("this pipeline takes no uploads"));
         };
         let _mine = api.limits.upload(&caller.principal()?.user.id)?;
         let Some(_slot) = api.runs.upload_slot() else {
-            return Err(Problem::unavailable().retry_after(5).into());
+            return Err(Problem::unavailable().retry_after(5));
         };
-        let id = new_run_id().map_err(Problem::from)?;
+        let id = new_run_id()?;
         let incoming = receive(&api, &id, body.0, room).await?;
         // It may have taken an hour, after which they may be somebody else.
         let mut caller = caller.clone();
@@ -232,7 +218,7 @@ impl Pipelines {
         if !matches!(started, Ok(Started::New(..))) {
             api.runs.folder().forget(&id);
         }
-        Ok(started?)
+        started
     }
 }
 
@@ -253,21 +239,6 @@ pub(super) fn found<'a>(
             .detail("a run over rejects has rows of its own; `only-new` is for whole inputs"));
     }
     Ok(pipeline)
-}
-
-/// A key that cannot be read, or is one of several, would be passed over in silence, and the request
-/// done twice.
-pub(super) fn has_readable_key(request: &Request) -> Result<(), Problem> {
-    let mut keys = request.headers().get_all(KEY).iter();
-    let good = keys.by_ref().take(1).all(|key| {
-        let mut bytes = key.as_bytes().iter();
-        bytes.all(|b| b.is_ascii_graphic() || *b == b' ')
-    });
-    match good && keys.next().is_none() {
-        true => Ok(()),
-        false => Err(Problem::bad_request()
-            .detail("Idempotency-Key comes once, and holds printable ASCII only")),
-    }
 }
 
 /// Puts a run into the queue, once for each key, and records it.
@@ -305,15 +276,13 @@ pub(super) async fn add(
     };
     if is_new {
         let action = match upload {
-            Some(_) => Action::Upload,
-            None => Action::RunStart,
+            Some(_) => Action::Uploaded,
+            None => Action::RunStarted,
         };
-        let mut event = Event::new(action, Outcome::Success)
-            .target(&pipeline.name)
-            .run(&run.id);
-        if asked.of.is_some() {
-            event = event.reason("rejects");
-        }
+        let event = Event::new(action, Outcome::Success)
+            .pipeline(&pipeline.name)
+            .run(&run.id)
+            .reason(asked.of.map(|_| "rejects"));
         if let Err(problem) = api.record(caller, event).await {
             // What is not recorded does not happen.
             api.catalog.cancel_run(&run.id, now).await?;

@@ -6,13 +6,13 @@
 use std::sync::Arc;
 
 use glovebox_catalog::{Run, RunState};
-use poem::Request;
 use poem::web::Data;
 use poem_openapi::OpenApi;
-use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::param::{Path, Query};
 
 use super::Tag;
-use super::pipelines::{Asked, Mode, Started, add, found, has_readable_key};
+use super::idempotency::IdempotencyKey;
+use super::pipelines::{Asked, Mode, Started, add, found};
 use super::runs::run;
 use crate::access::Caller;
 use crate::config::Pipeline;
@@ -38,37 +38,30 @@ impl Reruns {
         &self,
         api: Data<&Arc<Api>>,
         caller: Data<&Caller>,
-        request: &Request,
         /// The run's id.
         id: Path<String>,
         /// How the new run begins; `fresh` if left out.
         mode: Query<Option<Mode>>,
         /// What the client calls this request: 1 to 200 printable characters.
-        #[oai(
-            name = "Idempotency-Key",
-            validator(min_length = 1, max_length = 200, pattern = "^[ -~]+$")
-        )]
-        key: Header<Option<String>>,
-    ) -> poem::Result<Started> {
-        has_readable_key(request)?;
+        #[oai(name = "Idempotency-Key")]
+        key: IdempotencyKey,
+    ) -> Result<Started, Problem> {
         let earlier = run(&api, &caller, &id).await?;
         let asked = Asked {
             name: &earlier.pipeline,
             mode: *mode,
-            key: key.as_deref(),
+            key: key.0.as_deref(),
             of: Some(&earlier.id),
         };
         let pipeline = found(&api, &caller, &asked)?;
         if earlier.upload {
-            return Err(Problem::conflict()
-                .detail(
-                    "the rows of this run were uploaded, and the file was deleted; send it \
+            return Err(Problem::conflict().detail(
+                "the rows of this run were uploaded, and the file was deleted; send it \
                      corrected to /pipelines/{name}/uploads with `rejects-of`",
-                )
-                .into());
+            ));
         }
         left(&api, &earlier).await?;
-        Ok(add(&api, &caller, pipeline, &asked, None).await?)
+        add(&api, &caller, pipeline, &asked, None).await
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
+use glovebox_audit::{Action, Event, Outcome};
 use glovebox_catalog::{Run, RunFilter, RunMode, RunState};
 use poem::Request;
 use poem::web::Data;
@@ -22,7 +23,6 @@ use super::pipelines::{Mode, may};
 use super::sight::Sight;
 use super::time::Moment;
 use crate::access::{Caller, Principal};
-use crate::audit::{Action, Event, Outcome};
 use crate::problem::Problem;
 use crate::rules::Permission;
 use crate::runs::{Page, rejects_page};
@@ -193,7 +193,7 @@ impl Runs {
         /// How many at most.
         #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
         limit: Query<Option<u32>>,
-    ) -> poem::Result<Json<Vec<RunInfo>>> {
+    ) -> Result<Json<Vec<RunInfo>>, Problem> {
         let principal = caller.principal()?;
         let seen = api.config.pipelines.iter().filter(|p| {
             may(principal, p) && pipeline.as_ref().is_none_or(|wanted| *wanted == p.name)
@@ -205,7 +205,7 @@ impl Runs {
             before: before.as_deref(),
         };
         let runs = api.catalog.runs(&filter, limit.unwrap_or(ITEMS)).await;
-        let runs = runs.map_err(Problem::from)?.into_iter();
+        let runs = runs?.into_iter();
         Ok(Json(
             runs.map(|run| RunInfo::seen_by(principal, run)).collect(),
         ))
@@ -219,7 +219,7 @@ impl Runs {
         caller: Data<&Caller>,
         /// The run's id.
         id: Path<String>,
-    ) -> poem::Result<Json<RunInfo>> {
+    ) -> Result<Json<RunInfo>, Problem> {
         let run = run(&api, &caller, &id).await?;
         let event = look(&run);
         api.count(&caller, event).await?;
@@ -238,7 +238,7 @@ impl Runs {
         request: &Request,
         /// The run's id.
         id: Path<String>,
-    ) -> poem::Result<EventStream<BoxStream<'static, RunInfo>>> {
+    ) -> Result<EventStream<BoxStream<'static, RunInfo>>, Problem> {
         // Whether there is such a run for this caller is told by the status.
         let found = run(&api, &caller, &id).await?;
         let follower = Follower::new(&api, &caller, request.headers(), &found)?;
@@ -265,14 +265,13 @@ impl Runs {
         caller: Data<&Caller>,
         /// The run's id.
         id: Path<String>,
-    ) -> poem::Result<Cancelled> {
+    ) -> Result<Cancelled, Problem> {
         let found = run(&api, &caller, &id).await?;
-        let event = Event::new(Action::RunCancel, Outcome::Success)
-            .target(&found.pipeline)
+        let event = Event::new(Action::RunCancelled, Outcome::Success)
+            .pipeline(&found.pipeline)
             .run(&found.id);
         api.record(&caller, event).await?;
-        let cancelled = api.catalog.cancel_run(&id, crate::now()).await;
-        let cancelled = cancelled.map_err(Problem::from)?;
+        let cancelled = api.catalog.cancel_run(&id, crate::now()).await?;
         let run = cancelled.ok_or_else(Problem::not_found)?;
         if run.upload && run.state == RunState::Cancelled {
             api.runs.folder().forget_input(&run.id);
@@ -291,9 +290,9 @@ impl Runs {
         caller: Data<&Caller>,
         /// The run's id.
         id: Path<String>,
-    ) -> poem::Result<Json<Any<serde_json::Value>>> {
+    ) -> Result<Json<Any<serde_json::Value>>, Problem> {
         let found = run(&api, &caller, &id).await?;
-        let report = api.catalog.report(&found.id).await.map_err(Problem::from)?;
+        let report = api.catalog.report(&found.id).await?;
         let report = report.ok_or_else(|| {
             Problem::not_found().detail("a run has a report when it is done, and not before")
         })?;
@@ -324,7 +323,7 @@ impl Runs {
         /// How many at most.
         #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
         limit: Query<Option<u32>>,
-    ) -> poem::Result<Json<Page>> {
+    ) -> Result<Json<Page>, Problem> {
         let found = run(&api, &caller, &id).await?;
         let after = after.0.unwrap_or_else(|| "0".into());
         let after: u64 = after.parse().map_err(|_| Problem::bad_query())?;
@@ -359,13 +358,11 @@ pub(super) async fn run(api: &Api, caller: &Caller, id: &str) -> Result<Run, Pro
 }
 
 fn look(run: &Run) -> Event {
-    Event::new(Action::View, Outcome::Success)
-        .target(&run.pipeline)
+    Event::new(Action::Viewed, Outcome::Success)
+        .pipeline(&run.pipeline)
         .run(&run.id)
 }
 
 async fn viewed(api: &Api, caller: &Caller, run: &Run, rows: Option<u64>) -> Result<(), Problem> {
-    let mut event = look(run);
-    event.rows = rows;
-    api.record(caller, event).await
+    api.record(caller, look(run).rows(rows)).await
 }

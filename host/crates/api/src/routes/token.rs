@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use glovebox_audit::{Action, Event, Outcome};
 use glovebox_catalog::{Attempts, Error, Name, PasswordHash, Rotation, Session, User};
 use glovebox_core::Secret;
 use poem::http::StatusCode;
@@ -17,7 +18,6 @@ use serde_json::json;
 
 use super::Tag;
 use crate::access::{Caller, Via};
-use crate::audit::{Action, Event, Outcome, Who};
 use crate::problem::{Problem, Shaped};
 use crate::state::Api;
 
@@ -135,7 +135,7 @@ impl Tokens {
         api: Data<&Arc<Api>>,
         caller: Data<&Caller>,
         form: Form<TokenRequest>,
-    ) -> poem::Result<KeptAsItIs> {
+    ) -> Result<KeptAsItIs, Problem> {
         // A refresh token works once: it is not used up for an answer that cannot be given.
         api.recordable()?;
         let answer = answer(&api, &caller, form.0).await?;
@@ -146,13 +146,16 @@ impl Tokens {
     ///
     /// Ends the session of the token that is sent along.
     #[oai(path = "/logout", method = "post", operation_id = "logout")]
-    async fn logout(&self, api: Data<&Arc<Api>>, caller: Data<&Caller>) -> poem::Result<LoggedOut> {
+    async fn logout(
+        &self,
+        api: Data<&Arc<Api>>,
+        caller: Data<&Caller>,
+    ) -> Result<LoggedOut, Problem> {
         let principal = caller.principal()?;
         let event = Event::new(Action::Logout, Outcome::Success);
         api.record(&caller, event).await?;
         if let Via::Session(session) = &principal.via {
-            let closed = api.catalog.close_session(session, crate::now()).await;
-            closed.map_err(Problem::from)?;
+            api.catalog.close_session(session, crate::now()).await?;
             api.standings.forget();
         }
         Ok(LoggedOut::Done)
@@ -238,42 +241,32 @@ async fn log_in(
     };
     api.catalog.attempt_succeeded(&pair).await?;
     api.metrics.login("success");
-    let mut event = Event::new(Action::Login, Outcome::Success);
-    event.who = Some(who(&user, &session.id));
+    let event = by(&user, Event::new(Action::Login, Outcome::Success)).by(&session.id);
     api.record(caller, event).await?;
     reply(api, &user, session, now)
 }
 
 async fn carry_on(api: &Api, caller: &Caller, token: &str) -> Result<Answer, Problem> {
     let now = crate::now();
-    let mut event;
-    let answer = match api.catalog.rotate(token, now).await? {
+    let issued = |outcome| Event::new(Action::TokenIssued, outcome);
+    let (event, answer) = match api.catalog.rotate(token, now).await? {
         Rotation::Fresh(session, user) => {
-            event = Event::new(Action::TokenRefresh, Outcome::Success);
-            event.who = Some(who(&user, &session.id));
-            reply(api, &user, session, now)
+            let event = by(&user, issued(Outcome::Success)).by(&session.id);
+            (event, reply(api, &user, session, now))
         }
         Rotation::Reused(user) => {
             api.standings.forget();
-            event = Event::new(Action::TokenRefresh, Outcome::Failure).reason("reused");
-            event.who = Some(who(&user, ""));
-            Ok(wrong())
+            let event = issued(Outcome::Failure).reason("reused");
+            (by(&user, event), Ok(wrong()))
         }
-        Rotation::Refused => {
-            event = Event::new(Action::TokenRefresh, Outcome::Failure).reason("refused");
-            Ok(wrong())
-        }
+        Rotation::Refused => (issued(Outcome::Failure).reason("refused"), Ok(wrong())),
     };
     api.record(caller, event).await?;
     answer
 }
 
-fn who(user: &User, session: &str) -> Who {
-    Who {
-        id: user.id.clone(),
-        name: user.name.clone(),
-        by: (!session.is_empty()).then(|| session.to_owned()),
-    }
+fn by(user: &User, event: Event) -> Event {
+    event.user_id(&user.id).user(&user.name)
 }
 
 fn reply(api: &Api, user: &User, session: Session, now: i64) -> Result<Answer, Problem> {

@@ -5,16 +5,17 @@
 
 use std::sync::Arc;
 
+use glovebox_audit::{Action, Event, Outcome};
+use glovebox_catalog::User;
 use poem::web::Data;
 use poem_openapi::OpenApi;
 use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
 
 use super::Tag;
-use super::keys::{Key, Revoked};
+use super::keys::{Key, Revoked, keys_of, revoke};
 use super::users::{may_change, user};
 use crate::access::Caller;
-use crate::audit::{Action, Event, Outcome};
 use crate::problem::Problem;
 use crate::state::Api;
 
@@ -36,15 +37,13 @@ impl UserKeys {
         caller: Data<&Caller>,
         /// The user's name.
         name: Path<String>,
-    ) -> poem::Result<Json<Vec<Key>>> {
+    ) -> Result<Json<Vec<Key>>, Problem> {
         let user = user(&api, &name).await?;
-        let keys = api.catalog.keys_of(&user.id).await;
-        let keys = keys.map_err(Problem::from)?;
-        let event = Event::new(Action::UserList, Outcome::Success)
+        let event = Event::new(Action::Viewed, Outcome::Success)
             .target(&user.name)
             .reason("keys");
         api.count(&caller, event).await?;
-        Ok(Json(keys.into_iter().map(Key::from).collect()))
+        keys_of(&api, &user).await
     }
 
     /// Revoke a user's API keys
@@ -61,15 +60,13 @@ impl UserKeys {
         caller: Data<&Caller>,
         /// The user's name.
         name: Path<String>,
-    ) -> poem::Result<Revoked> {
-        let user = user(&api, &name).await?;
-        may_change(&api, &caller, &user)?;
-        let mut event = Event::new(Action::KeyRevoke, Outcome::Success).of_user(&user.name);
-        event.reason = Some("all");
+    ) -> Result<Revoked, Problem> {
+        let user = changeable(&api, &caller, &name).await?;
+        let event = Event::new(Action::ApiKeyRevoked, Outcome::Success)
+            .target(&user.name)
+            .reason("all");
         api.record(&caller, event).await?;
-        let now = crate::now();
-        let revoked = api.catalog.revoke_keys_of(&user.id, now).await;
-        revoked.map_err(Problem::from)?;
+        api.catalog.revoke_keys_of(&user.id, crate::now()).await?;
         Ok(Revoked::Done)
     }
 
@@ -90,20 +87,9 @@ impl UserKeys {
         /// The key's id.
         #[oai(validator(max_length = 64))]
         id: Path<String>,
-    ) -> poem::Result<Revoked> {
-        let user = user(&api, &name).await?;
-        may_change(&api, &caller, &user)?;
-        api.recordable()?;
-        let now = crate::now();
-        let revoked = api.catalog.revoke_key(&user.id, &id, now).await;
-        if !revoked.map_err(Problem::from)? {
-            return Err(Problem::not_found().into());
-        }
-        let event = Event::new(Action::KeyRevoke, Outcome::Success)
-            .of_user(&user.name)
-            .target(&id.0);
-        api.record(&caller, event).await?;
-        Ok(Revoked::Done)
+    ) -> Result<Revoked, Problem> {
+        let user = changeable(&api, &caller, &name).await?;
+        revoke(&api, &caller, &user, &id).await
     }
 
     /// End a user's sessions
@@ -120,15 +106,21 @@ impl UserKeys {
         caller: Data<&Caller>,
         /// The user's name.
         name: Path<String>,
-    ) -> poem::Result<Revoked> {
-        let user = user(&api, &name).await?;
-        may_change(&api, &caller, &user)?;
-        let event = Event::new(Action::SessionsEnd, Outcome::Success).of_user(&user.name);
+    ) -> Result<Revoked, Problem> {
+        let user = changeable(&api, &caller, &name).await?;
+        let event = Event::new(Action::TokenRevoked, Outcome::Success).target(&user.name);
         api.record(&caller, event).await?;
-        let now = crate::now();
-        let closed = api.catalog.close_sessions_of(&user.id, now).await;
-        closed.map_err(Problem::from)?;
+        api.catalog
+            .close_sessions_of(&user.id, crate::now())
+            .await?;
         api.standings.forget();
         Ok(Revoked::Done)
     }
+}
+
+/// A user whom the caller may act on.
+async fn changeable(api: &Api, caller: &Caller, name: &str) -> Result<User, Problem> {
+    let user = user(api, name).await?;
+    may_change(api, caller, &user)?;
+    Ok(user)
 }

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use glovebox_audit::{Action, Event, Outcome};
 use glovebox_catalog::{Name, PasswordHash, Roles, User};
 use glovebox_core::Secret;
 use poem::web::Data;
@@ -17,7 +18,6 @@ use super::body::Text;
 use super::me::Account;
 use super::sent::Sent;
 use crate::access::{Caller, covers};
-use crate::audit::{Action, Event, Outcome};
 use crate::problem::{Problem, Wrong};
 use crate::rules::Permission;
 use crate::state::Api;
@@ -134,12 +134,10 @@ impl Users {
         /// The last name of the page before.
         #[oai(validator(max_length = 64, pattern = r"^[A-Za-z0-9._@+-]*$"))]
         after: Query<Option<String>>,
-    ) -> poem::Result<Json<Vec<Account>>> {
+    ) -> Result<Json<Vec<Account>>, Problem> {
         let after = after.0.unwrap_or_default();
-        let users = api.catalog.users(&after, PAGE).await;
-        let users = users.map_err(Problem::from)?;
-        let mut event = Event::new(Action::UserList, Outcome::Success);
-        event.rows = Some(users.len() as u64);
+        let users = api.catalog.users(&after, PAGE).await?;
+        let event = Event::new(Action::Viewed, Outcome::Success).rows(users.len() as u64);
         api.record(&caller, event).await?;
         Ok(Json(users.into_iter().map(Account::from).collect()))
     }
@@ -153,28 +151,26 @@ impl Users {
         api: Data<&Arc<Api>>,
         caller: Data<&Caller>,
         user: Sent<NewUser>,
-    ) -> poem::Result<Added> {
+    ) -> Result<Added, Problem> {
         let NewUser {
             name,
             password,
             roles: wanted,
         } = user.0;
-        let name = Name::parse(&name.0).map_err(Problem::from)?;
+        let name = Name::parse(&name.0)?;
         let roles = roles(&api, &wanted)?;
         gives(&api, &caller, &roles)?;
         api.recordable()?;
-        let hash = api.hasher.hash(Secret::new(password.0.into())).await;
-        let hash = hash.map_err(Problem::from)?;
+        let hash = api.hasher.hash(Secret::new(password.0.into())).await?;
         let now = crate::now();
-        let added = api.catalog.add_user(&name, &roles, &hash, now).await;
-        let added = added.map_err(Problem::from)?;
-        let mut event = Event::new(Action::UserAdd, Outcome::Success).target(&added.name);
-        event.roles = added.roles.iter().map(str::to_owned).collect();
+        let added = api.catalog.add_user(&name, &roles, &hash, now).await?;
+        let event = Event::new(Action::UserAdded, Outcome::Success)
+            .target(&added.name)
+            .roles(added.roles.iter());
         if let Err(problem) = api.record(&caller, event).await {
             // What is not recorded does not happen.
-            let taken = api.catalog.take_back_user(&added.id).await;
-            taken.map_err(Problem::from)?;
-            return Err(problem.into());
+            api.catalog.take_back_user(&added.id).await?;
+            return Err(problem);
         }
         Ok(Added::Added(Json(added.into())))
     }
@@ -187,9 +183,9 @@ impl Users {
         caller: Data<&Caller>,
         /// The user's name.
         name: Path<String>,
-    ) -> poem::Result<Json<Account>> {
+    ) -> Result<Json<Account>, Problem> {
         let user = user(&api, &name).await?;
-        let event = Event::new(Action::UserList, Outcome::Success).target(&user.name);
+        let event = Event::new(Action::Viewed, Outcome::Success).target(&user.name);
         api.count(&caller, event).await?;
         Ok(Json(user.into()))
     }
@@ -207,7 +203,7 @@ impl Users {
         /// The user's name.
         name: Path<String>,
         change: Sent<Change>,
-    ) -> poem::Result<Json<Account>> {
+    ) -> Result<Json<Account>, Problem> {
         let user = user(&api, &name).await?;
         let Change {
             disabled,
@@ -218,8 +214,7 @@ impl Users {
         let itself = caller.principal()?.user.id == user.id;
         if itself && (disabled == Some(true) || wanted.is_some()) {
             return Err(Problem::forbidden()
-                .detail("nobody disables themselves or changes their own roles")
-                .into());
+                .detail("nobody disables themselves or changes their own roles"));
         }
         let wanted = wanted.map(|w| roles(&api, &w)).transpose()?;
         if let Some(roles) = &wanted {
@@ -229,7 +224,7 @@ impl Users {
             None => None,
             Some(password) => {
                 let hash = api.hasher.hash(Secret::new(password.0.into())).await;
-                Some(hash.map_err(Problem::from)?)
+                Some(hash?)
             }
         };
         let done = Changed {
@@ -241,9 +236,9 @@ impl Users {
         let changed = match done.apply(&api, &user).await {
             Ok(changed) => changed,
             Err(problem) => {
-                let event = Event::new(Action::UserChange, Outcome::Failure).target(&user.name);
+                let event = Event::new(Action::UserChanged, Outcome::Failure).target(&user.name);
                 api.record(&caller, event.reason(problem.kind())).await?;
-                return Err(problem.into());
+                return Err(problem);
             }
         };
         Ok(Json(changed.into()))
@@ -267,11 +262,11 @@ impl Changed {
             self.password.as_ref().map(|_| "password"),
         ];
         for word in words.into_iter().flatten() {
-            let mut event = Event::new(Action::UserChange, Outcome::Success)
+            let mut event = Event::new(Action::UserChanged, Outcome::Success)
                 .target(&user.name)
                 .reason(word);
             if let Some(roles) = self.roles.as_ref().filter(|_| word == "roles") {
-                event.roles = roles.iter().map(str::to_owned).collect();
+                event = event.roles(roles.iter());
             }
             api.record(caller, event).await?;
         }

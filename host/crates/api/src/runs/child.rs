@@ -10,14 +10,15 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use glovebox_audit::{Action, Event, Outcome};
 use glovebox_catalog::{Beat, Run, RunMode};
 use glovebox_core::shown::is_invisible;
+use glovebox_core::supervised::{Progress, SecretsUsed};
 use tokio::runtime::Handle;
 
-use super::super::audit::{Action, Event, NotRecorded, Outcome};
+use super::super::audit::NotRecorded;
 use super::super::config::Pipeline;
 use super::Runs;
-use glovebox_core::supervised::{Progress, SecretsUsed};
 
 /// A run that was told to stop ends with its current batch; after this long it is killed.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -247,10 +248,10 @@ async fn record_secrets(runs: &Runs, run: &Run, said: &Mutex<Said>) -> Result<()
         std::mem::take(&mut said.secrets)
     };
     for name in secrets {
-        let mut event = Event::new(Action::SecretUse, Outcome::Success)
-            .target(name)
+        let event = Event::new(Action::SecretUsed, Outcome::Success)
+            .key(&name)
             .run(&run.id);
-        event.who = Some(super::who(run));
+        let event = super::by(run, event);
         runs.audit.record(event).await?;
     }
     Ok(())

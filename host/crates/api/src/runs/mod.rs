@@ -12,14 +12,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
+use glovebox_audit::{Action, Event, Outcome};
 use glovebox_catalog::{Catalog, Run, RunState};
+use glovebox_outbound::telemetry;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
-use super::audit::{Action, Audit, Event, Outcome, Who};
+use super::audit::Audit;
 use super::config::{Pipeline, RunsConfig};
 use child::Ended;
 pub use child::{ChildRun, Launch};
-use glovebox_outbound::telemetry;
 pub(crate) use rejects::{Page, page as rejects_page};
 
 /// How often a server looks for runs that others have queued or left behind.
@@ -252,13 +253,12 @@ impl Runs {
             RunState::Done | RunState::Rejected => Outcome::Success,
             _ => Outcome::Failure,
         };
-        let mut event = Event::new(Action::RunFinish, outcome)
-            .target(&run.pipeline)
+        let event = Event::new(Action::RunFinished, outcome)
+            .pipeline(&run.pipeline)
             .run(&run.id)
-            .reason(state.word());
-        event.who = Some(who(run));
-        event.rows = stored;
-        if let Err(error) = self.audit.record(event).await {
+            .reason(state.word())
+            .rows(stored);
+        if let Err(error) = self.audit.record(by(run, event)).await {
             tracing::error!(run = run.id, %error, "the end of a run could not be recorded");
         }
         self.wake();
@@ -300,12 +300,9 @@ fn tell(run: &Run, outcome: &'static str, report: Option<&str>) {
     ran.tell(telemetry::Incoming::default());
 }
 
-fn who(run: &Run) -> Who {
-    Who {
-        id: run.user_id.clone(),
-        name: run.user_name.clone(),
-        by: None,
-    }
+/// Done for whoever asked for the run.
+fn by(run: &Run, event: Event) -> Event {
+    event.user_id(&run.user_id).user(&run.user_name)
 }
 
 /// Rows of that fate, as the report says.

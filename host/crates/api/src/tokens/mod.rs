@@ -15,12 +15,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::config;
 pub(crate) use issuers::{External, Pace, Published, Remote};
 use jws::{Members, Unverified};
 pub(crate) use keys::Key;
 use seen::{Memory, Seen};
-
-use super::config;
 
 /// How far clocks may differ, in seconds.
 const LEEWAY: i64 = 30;

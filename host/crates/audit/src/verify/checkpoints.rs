@@ -8,7 +8,7 @@ use std::path::Path;
 use super::chain::Walked;
 use super::finding::Findings;
 use crate::chain::Head;
-use crate::checkpoint::{LONGEST, Signed, Statement};
+use crate::checkpoint::{MAX_LINE, Signed, Statement};
 use crate::error::AuditError;
 use crate::key::PublicKey;
 use crate::lines::Lines;
@@ -40,7 +40,7 @@ pub(super) fn read(
         let name = Family::Checkpoints.name(*number);
         let path = Family::Checkpoints.path(place, *number);
         let file = segment::read(&path)?;
-        let mut lines = Lines::new(BufReader::new(file), LONGEST);
+        let mut lines = Lines::new(BufReader::new(file), MAX_LINE);
         while let Some(line) = lines.next().map_err(AuditError::file("read", &path))? {
             if !line.whole && live && index + 1 == numbers.len() {
                 findings.note(format!(

@@ -7,7 +7,7 @@ use std::fmt;
 use serde::Serialize;
 
 /// The most findings that are listed; all are counted.
-const MOST: u64 = 100;
+const MAX_LISTED: u64 = 100;
 
 /// Something that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -62,7 +62,7 @@ impl Findings {
 
     fn add(&mut self, file: Option<&str>, line: Option<u64>, problem: String) {
         self.wrong += 1;
-        if self.wrong <= MOST {
+        if self.wrong <= MAX_LISTED {
             self.list.push(Finding {
                 file: file.map(Into::into),
                 line,

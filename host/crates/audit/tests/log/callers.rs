@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::sync::Mutex;
 
-use glovebox_audit::{Checkpoints, Log, Pace};
+use glovebox_audit::{CheckpointPolicy, Checkpoints, Log};
 
 use crate::support::{KEY, Place, event, key, told};
 
@@ -78,9 +78,9 @@ fn a_second_place_that_is_full_stops_every_later_record() {
     options.checkpoints = Some(Checkpoints {
         folder: place.checkpoints(),
         key: key(KEY),
-        pace: Pace {
+        pace: CheckpointPolicy {
             records: 1,
-            ..Pace::default()
+            ..CheckpointPolicy::default()
         },
     });
     let log = Log::open(options).unwrap();

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use glovebox_audit::{
-    Action, Checkpoints, Event, Log, Options, Outcome, Pace, PublicKey, SigningKey, Trust,
-    Verification, verify,
+    Action, CheckpointPolicy, Checkpoints, Event, Log, Options, Outcome, PublicKey, SigningKey,
+    Trust, Verification, verify,
 };
 use glovebox_core::Secret;
 use tempfile::TempDir;
@@ -57,7 +57,7 @@ impl Place {
         options.checkpoints = Some(Checkpoints {
             folder: self.checkpoints(),
             key: key(KEY),
-            pace: Pace {
+            pace: CheckpointPolicy {
                 records: 7,
                 time: Duration::from_secs(3600),
             },

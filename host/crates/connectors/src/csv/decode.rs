@@ -18,7 +18,7 @@ use super::records::{Records, Span};
 use crate::chunks::too_long;
 use crate::formats::spelling;
 use crate::input::Inputs;
-use crate::rows::{Messages, Places, settle};
+use crate::rows::{Messages, Places, keep_whole_rows};
 
 /// Decodes chunks.
 pub(super) struct CsvDecoder {
@@ -136,7 +136,7 @@ impl CsvDecoder {
             columns.push(column.build(field.data_type, &mut flawed)?);
             flaws.extend(flawed.drain(..).map(|f| (i, f)));
         }
-        settle(
+        keep_whole_rows(
             &self.arrow,
             columns,
             places.len(),

@@ -306,7 +306,7 @@ impl<'a> Start<'a> {
 }
 
 /// The fields of one record.
-fn fields_of(record: &[u8], dialect: Dialect) -> Vec<Vec<u8>> {
+pub(super) fn fields_of(record: &[u8], dialect: Dialect) -> Vec<Vec<u8>> {
     let mut bytes = record.to_vec();
     let mut spans = Vec::new();
     let mut records = Records::new(&mut bytes, dialect, usize::MAX);

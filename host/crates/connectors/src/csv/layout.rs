@@ -2,6 +2,7 @@
 //!
 //! Owns the ties between the two; what to say of a file that lacks a column is `header`'s.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -48,10 +49,10 @@ impl Layout {
         Ok(Layout::of(start.names.len(), &at))
     }
 
-    /// By position: the first record's number of fields is that of all others.
+    /// By position: this record's number of fields is that of all others.
     pub(super) fn by_position(start: &Start<'_>, schema: &Schema) -> Result<Layout, SourceError> {
         let at: Vec<usize> = (0..).zip(&schema.fields).map(position).collect();
-        let needed = at.iter().max().map_or(0, |last| last + 1);
+        let needed = needed(schema);
         let fields = match start.names.len() {
             0 => needed,
             fields => fields,
@@ -87,6 +88,26 @@ impl Layout {
             declared,
         }
     }
+}
+
+/// The first of these records, of which so many fields are told, that has as many as most of those
+/// that have every declared column: lines before the data, a title or a note, have others.
+pub(super) fn typical(counts: impl Iterator<Item = usize>, schema: &Schema) -> usize {
+    let needed = needed(schema);
+    let mut met: BTreeMap<usize, (usize, usize)> = BTreeMap::new();
+    for (at, count) in counts.enumerate().filter(|(_, count)| *count >= needed) {
+        met.entry(count).or_insert((0, at)).0 += 1;
+    }
+    let most = met
+        .values()
+        .max_by_key(|(times, at)| (*times, Reverse(*at)));
+    most.map_or(0, |(_, at)| *at)
+}
+
+/// Fields that a record without a header has at least.
+fn needed(schema: &Schema) -> usize {
+    let last = (0..).zip(&schema.fields).map(position).max();
+    last.map_or(0, |last| last + 1)
 }
 
 /// Where a column stands in a file without a header.
@@ -189,6 +210,15 @@ mod tests {
         let error = Layout::by_header(&start(""), &schema(&["a"])).unwrap_err();
         assert!(error.to_string().contains("is empty"), "{error}");
         assert!(Layout::by_position(&start(""), &schema(&["a"])).is_ok());
+    }
+
+    #[test]
+    fn most_records_say_how_many_fields_there_are() {
+        let typical = |counts: &[usize]| typical(counts.iter().copied(), &schema(&["a", "b"]));
+        assert_eq!(typical(&[1, 7, 3, 3, 7, 3]), 2);
+        assert_eq!(typical(&[1, 1, 1, 2]), 3, "too few are no record");
+        assert_eq!(typical(&[4, 3, 3, 4]), 0, "of as many the first");
+        assert_eq!((typical(&[1, 1]), typical(&[])), (0, 0));
     }
 
     #[test]

@@ -153,8 +153,8 @@ impl Options {
 
     /// The bytes of the dialect, and the limits brought into their bounds.
     pub(super) fn check(&self) -> Result<Checked, SourceError> {
-        const MOST: usize = 256 << 20;
-        let chunk_bytes = self.chunk_bytes.clamp(1, MOST);
+        const MAX_CHUNK_BYTES: usize = 256 << 20;
+        let chunk_bytes = self.chunk_bytes.clamp(1, MAX_CHUNK_BYTES);
         let dialect = self.dialect().map_err(|problem| SourceError::Shape {
             place: "the CSV source".into(),
             problem,
@@ -164,7 +164,7 @@ impl Options {
             sizes: Sizes {
                 chunk_bytes,
                 chunk_rows: self.chunk_rows.max(1),
-                max_record: self.max_record.clamp(1, MOST),
+                max_record: self.max_record.clamp(1, MAX_CHUNK_BYTES),
                 suspect: OPEN_QUOTE,
             },
         })

@@ -151,8 +151,10 @@ impl CsvChunks {
                 at = end;
                 continue;
             }
-            // All may have wrong quotes; those of a chunk say enough.
-            if (!strictly || found.len() >= due) && at > self.sizes.chunk_bytes {
+            // All may have wrong quotes; those of a chunk say enough. How small the chunks are makes
+            // no difference to what is found at the file's beginning.
+            let enough = self.sizes.chunk_bytes.max(PIECE);
+            if (!strictly || found.len() >= due) && at > enough {
                 break;
             }
             let most = self.sizes.max_record;

@@ -10,8 +10,8 @@ use glovebox_core::{ChunkReader, Decoder, Schema, SourceError};
 
 use super::decode::CsvDecoder;
 use super::encoding::{foreign, in_utf8};
-use super::header::{Start, Where};
-use super::layout::{Layout, Layouts, shape};
+use super::header::{Start, Where, fields_of};
+use super::layout::{Layout, Layouts, shape, typical};
 use super::options::{Checked, Options};
 use super::reader::{CsvChunks, Scan};
 use crate::chunks::Sizes;
@@ -22,6 +22,9 @@ use crate::parts::Parts;
 const SAMPLE: u64 = 1 << 20;
 /// A header is looked for by pieces of this size, before it is read for good.
 const HEADER: usize = 64 << 10;
+/// Records that say how many fields a file without a header has, as far as they end within
+/// [`HEADER`] bytes: the same ones however much was read.
+const SAMPLED: usize = 100;
 
 /// Rows of CSV files, one after the other, or of standard input.
 ///
@@ -135,8 +138,10 @@ pub(super) fn begin(
         return Err(shape(place, problem));
     }
     let rows = options.header_rows.max(1);
-    let more = usize::from(options.header);
-    let records = chunks.first_records(rows + more, rows, options.header)?;
+    let records = match options.header {
+        true => chunks.first_records(rows + 1, rows, true)?,
+        false => chunks.first_records(SAMPLED, 1, false)?,
+    };
     let of = Where {
         bytes: chunks.carried(),
         skipped: options.skip,
@@ -153,7 +158,14 @@ pub(super) fn begin(
         }
         Layout::by_header(&Start::new(&records, rows, checked.dialect, &of), schema)?
     } else {
-        Layout::by_position(&Start::new(&records, 1, checked.dialect, &of), schema)?
+        let close = records.iter().take_while(|record| record.end <= HEADER);
+        let counts = close.map(|record| {
+            let record = of.bytes.get(record.clone()).unwrap_or_default();
+            fields_of(record, checked.dialect).len()
+        });
+        let first = typical(counts, schema);
+        let records = records.get(first..).unwrap_or_default();
+        Layout::by_position(&Start::new(records, 1, checked.dialect, &of), schema)?
     };
     if options.header {
         let header = records.get(rows - 1).map_or(0, |last| last.end);

@@ -1,4 +1,4 @@
-//! Which process works on a run, as the books keep it, and whether it lives.
+//! Which process works on a run, as the journal keeps it, and whether it lives.
 //!
 //! Owns what a process is told apart by; refuses to guess about one that cannot be seen from here.
 
@@ -7,7 +7,7 @@ use std::fs;
 use serde::{Deserialize, Serialize};
 
 /// The longest host name that is kept and shown.
-const LONGEST: usize = 64;
+const MAX_HOST_NAME: usize = 64;
 
 /// A process on a machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,7 +87,12 @@ impl Runner {
 impl std::fmt::Display for Runner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
-        let host: String = self.host.chars().filter(plain).take(LONGEST).collect();
+        let host: String = self
+            .host
+            .chars()
+            .filter(plain)
+            .take(MAX_HOST_NAME)
+            .collect();
         match host.as_str() {
             "" => f.write_str("a process that is not named"),
             host => write!(f, "process {} on host `{host}`", self.process),

@@ -16,7 +16,7 @@ use super::source::{Options, paths};
 use crate::chunks::too_long;
 use crate::formats::spelling;
 use crate::input::Inputs;
-use crate::rows::{Messages, Places, settle};
+use crate::rows::{Messages, Places, keep_whole_rows};
 
 /// Decodes chunks.
 pub(super) struct JsonDecoder {
@@ -113,7 +113,7 @@ impl JsonDecoder {
             flaws.extend(flawed.drain(..).map(|f| (place, f)));
         }
         let (count, origin) = (places.len(), places.origin());
-        settle(
+        keep_whole_rows(
             &self.arrow,
             columns,
             count,

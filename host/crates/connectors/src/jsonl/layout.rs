@@ -12,7 +12,7 @@ use super::lines::{Lines, is_space};
 use crate::chunks::{Bounds, Seen};
 
 /// Bytes of a file by which its layout is chosen.
-pub(super) const LOOK: usize = 64 << 10;
+pub(super) const SNIFFED_BYTES: usize = 64 << 10;
 
 /// How objects stand in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use glovebox_core::{ChunkReader, Decoder, Field, Formats, ReadFrom, Schema, SourceError};
 
 use super::decode::JsonDecoder;
-use super::layout::{Framing, LOOK, Layout, Shared};
+use super::layout::{Framing, Layout, SNIFFED_BYTES, Shared};
 use crate::chunks::{Bounds as _, Chunks, Sizes};
 use crate::input::{Input, Inputs, Stream};
 use crate::parts::Parts;
@@ -55,11 +55,11 @@ impl Options {
     }
 
     pub(super) fn sizes(&self, layout: Layout) -> Sizes {
-        const MOST: usize = 256 << 20;
+        const MAX_CHUNK_BYTES: usize = 256 << 20;
         Sizes {
-            chunk_bytes: self.chunk_bytes.clamp(1, MOST),
+            chunk_bytes: self.chunk_bytes.clamp(1, MAX_CHUNK_BYTES),
             chunk_rows: self.chunk_rows.max(1),
-            max_record: self.max_record.clamp(1, MOST),
+            max_record: self.max_record.clamp(1, MAX_CHUNK_BYTES),
             suspect: layout.suspect(),
         }
     }
@@ -129,7 +129,7 @@ pub(super) fn start(
 ) -> Result<(Chunks<Framing>, Layout), SourceError> {
     let sizes = options.sizes(Layout::Lines);
     let mut chunks = Chunks::new(stream, place, sizes, Layout::Lines.bounds())?;
-    let layout = Layout::of(chunks.peek(LOOK)?);
+    let layout = Layout::of(chunks.peek(SNIFFED_BYTES)?);
     chunks.begin(layout.bounds(), layout.suspect());
     Ok((chunks, layout))
 }
@@ -211,7 +211,7 @@ impl glovebox_core::Source for Source {
 
     fn estimate_rows(&self) -> Option<u64> {
         self.inputs.estimate(SAMPLE, |sample, whole| {
-            let start = sample.get(..LOOK).unwrap_or(sample);
+            let start = sample.get(..SNIFFED_BYTES).unwrap_or(sample);
             let mut bounds = Layout::of(start).bounds();
             let seen = bounds.scan(sample);
             if whole {

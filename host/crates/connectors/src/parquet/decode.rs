@@ -19,7 +19,7 @@ use super::nested::{LARGEST_CELL, LARGEST_TEXT, Trouble};
 use super::pages::Refusals;
 use super::source::Files;
 use crate::contain::contained;
-use crate::rows::{Messages, settle};
+use crate::rows::{Messages, keep_whole_rows};
 
 /// Decodes chunks.
 pub(super) struct ParquetDecoder {
@@ -57,7 +57,7 @@ impl ParquetDecoder {
             flaws.extend(flawed.drain(..).map(|f| (i, f)));
         }
         let count = found.num_rows();
-        Ok(settle(
+        Ok(keep_whole_rows(
             &self.arrow,
             columns,
             count,

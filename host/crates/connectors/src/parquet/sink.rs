@@ -308,7 +308,7 @@ impl glovebox_core::Sink for Sink {
         Staged::probe(&self.path).map_err(|e| self.io(e))
     }
 
-    /// A file keeps no books: it is whole or not there.
+    /// A file keeps no journal: it is whole or not there.
     fn history(&mut self) -> Result<Option<History>, SinkError> {
         Ok(None)
     }

@@ -1,4 +1,4 @@
-//! How a run begins on the server: the table checked or created, the books opened, the run begun or
+//! How a run begins on the server: the table checked or created, the journal opened, the run begun or
 //! taken over, all in one transaction.
 //!
 //! Owns the order of these; refuses to change anything when it is only asked.
@@ -6,12 +6,12 @@
 use glovebox_core::{ChunkRecord, Job, Schema};
 use sqlx::postgres::PgConnection;
 
-use super::books::Books;
 use super::copy::Column;
+use super::journal::Journal;
 use super::name::Name;
 use super::opaque;
 use super::refusal::Fault;
-use super::runs::{self, Turn};
+use super::runs::{self, Lease};
 use super::session::{BEGIN, contend, idle_timeout, lock_timeout, statement};
 use super::stage::{self, Marks, Stage};
 use super::table;
@@ -19,11 +19,11 @@ use super::{Mode, Options};
 
 /// A run that has begun.
 pub(super) struct Begun {
-    pub(super) turn: Turn,
+    pub(super) lease: Lease,
     pub(super) columns: Vec<Column>,
     /// The target's quoted name, with its schema.
     pub(super) target: String,
-    /// What the books call it.
+    /// What the journal calls it.
     pub(super) known_as: String,
     /// Where the rows go until they are published; none in mode append.
     pub(super) stage: Option<Stage>,
@@ -39,7 +39,7 @@ pub(super) async fn probe(
     schema: &Schema,
 ) -> Result<(), Fault> {
     let place = options.place();
-    let books = Books::new(options);
+    let journal = Journal::new(options);
     let name = Name::parse(options)?;
     statement(connection, BEGIN, &place).await?;
     match table::find(connection, &name, options).await? {
@@ -50,7 +50,7 @@ pub(super) async fn probe(
             table::creatable(connection, &name, schema, options).await?;
         }
     }
-    books.look(connection, options).await?;
+    journal.look(connection, options).await?;
     statement(connection, "ROLLBACK", &place).await
 }
 
@@ -63,11 +63,11 @@ pub(super) async fn begin(
     sent: &mut bool,
 ) -> Result<Begun, Fault> {
     let place = options.place();
-    let books = Books::new(options);
+    let journal = Journal::new(options);
     let name = Name::parse(options)?;
     statement(connection, BEGIN, &place).await?;
     statement(connection, &lock_timeout(options.connect_timeout), &place).await?;
-    // A process that falls asleep in here holds locks, and its run is not in the books yet, by
+    // A process that falls asleep in here holds locks, and its run is not in the journal yet, by
     // which another could end its sessions: the server does, before the other gives up.
     statement(
         connection,
@@ -80,7 +80,7 @@ pub(super) async fn begin(
         Mode::Append => table::find_or_claim(connection, &name, options).await?,
         Mode::Replace | Mode::Upsert => table::find(connection, &name, options).await?,
     };
-    let (columns, home, created) = match found {
+    let (columns, target_schema, created) = match found {
         Some(found) => {
             found.permits(options)?;
             // To learn now, and not from the first chunk, that another session holds the table.
@@ -92,29 +92,29 @@ pub(super) async fn begin(
             (columns, found.schema, false)
         }
         None => {
-            let home = table::creatable(connection, &name, schema, options).await?;
+            let target_schema = table::creatable(connection, &name, schema, options).await?;
             let append = options.mode == Mode::Append;
             if append {
-                let create = table::create(&name.within(&home), schema, options);
+                let create = table::create(&name.within(&target_schema), schema, options);
                 contend(connection, &create, &place).await?;
             }
-            (table::columns(schema, options), home, append)
+            (table::columns(schema, options), target_schema, append)
         }
     };
     let columns = opaque::numbered(connection, columns, schema, options).await?;
-    books.ready(connection, options).await?;
-    let target = format!("{home}.{}", name.table());
-    let turn = if job.resume {
-        runs::take_over(connection, &books, options, job, &target).await?
+    journal.ready(connection, options).await?;
+    let target = format!("{target_schema}.{}", name.table());
+    let lease = if job.resume {
+        runs::take_over(connection, &journal, options, job, &target).await?
     } else {
-        runs::fresh(connection, &books, options, job, &target, *sent).await?
+        runs::fresh(connection, &journal, options, job, &target, *sent).await?
     };
     let mut stage = (options.mode != Mode::Append).then(|| Stage {
-        table: books.stage(&job.run),
+        table: journal.stage(&job.run),
         marks: (options.mode == Mode::Upsert || refuses).then(|| Marks::beside(&columns)),
     });
     let chunks = if job.resume {
-        runs::chunks(connection, &books, options, &job.run).await?
+        runs::chunks(connection, &journal, options, &job.run).await?
     } else {
         Vec::new()
     };
@@ -123,8 +123,8 @@ pub(super) async fn begin(
         None => created,
     };
     if gone && !chunks.is_empty() {
-        // Else all that the books call stored would be missing, and nobody would notice.
-        return Err(books
+        // Else all that the journal calls stored would be missing, and nobody would notice.
+        return Err(journal
             .misfit(format!(
                 "{} chunks of run {} are stored, but the table that they went to is gone; run \
                  anew with `--again`",
@@ -139,9 +139,9 @@ pub(super) async fn begin(
     *sent = true;
     statement(connection, "COMMIT", &place).await?;
     Ok(Begun {
-        turn,
+        lease,
         columns,
-        target: name.within(&home),
+        target: name.within(&target_schema),
         known_as: target,
         stage,
         chunks,

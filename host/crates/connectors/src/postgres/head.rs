@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Row};
 use super::name::{self, Name};
 use super::output;
 use super::refusal::fault;
-use super::retry::Patience;
+use super::retry::RetryBudget;
 use super::session::Session;
 use super::{NAME, Options};
 use crate::database::{self, quote};
@@ -27,9 +27,9 @@ pub fn head(
     let texts: Vec<String> = columns.iter().map(|c| output::written(&quote(c))).collect();
     let name = Name::parse(options)?;
     let mut session = Session::new(Arc::new(options.clone()), NAME.into(), Arc::default())?;
-    session.attempt(&mut Patience::none(), async |connection| {
-        let home = name::home(connection, &name, options).await?;
-        let table = name.within(&home.unwrap_or_default());
+    session.attempt(&mut RetryBudget::none(), async |connection| {
+        let target_schema = name::resolve_schema(connection, &name, options).await?;
+        let table = name.within(&target_schema.unwrap_or_default());
         // Safe by construction: names through `quote`, and a number.
         let sql = format!("SELECT {} FROM {table} LIMIT {rows}", texts.join(", "));
         sqlx::query(AssertSqlSafe(sql))

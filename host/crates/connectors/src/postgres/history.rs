@@ -1,4 +1,4 @@
-//! What the books remember of the runs into a target, for a new one to be decided on.
+//! What the journal remembers of the runs into a target, for a new one to be decided on.
 //!
 //! Owns the reading of it, and which runs are living; refuses to change anything.
 
@@ -6,7 +6,7 @@ use glovebox_core::{Digest, Earlier, History, Known, Mark, RunState, Seen};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Row};
 
-use super::books::Books;
+use super::journal::Journal;
 use super::refusal::{Fault, fault};
 use super::runs::{counts, digest, session_name, unsigned};
 use super::{Mode, Options};
@@ -16,7 +16,7 @@ use crate::database::runner::{Life, Runner};
 const REMEMBERED: u32 = 1000;
 
 /// Runs `r` that are `which`, with what [`earlier`] reads.
-fn runs(books: &Books, which: &str) -> String {
+fn runs(journal: &Journal, which: &str) -> String {
     format!(
         "SELECT r.run, r.plan, \
          pg_catalog.to_char(r.started AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), \
@@ -29,25 +29,25 @@ fn runs(books: &Books, which: &str) -> String {
              coalesce(sum(c.rejected), 0)::int8 AS rejected FROM {1} c \
              WHERE c.run = r.run) c \
          WHERE {which}",
-        books.run, books.chunk
+        journal.run, journal.chunk
     )
 }
 
 const LAST_FIRST: &str = "ORDER BY r.started DESC, r.run DESC";
 
-/// What the books remember of the runs into a target.
+/// What the journal remembers of the runs into a target.
 pub(super) async fn history(
     connection: &mut PgConnection,
-    books: &Books,
+    journal: &Journal,
     options: &Options,
     target: &str,
 ) -> Result<History, Fault> {
     let place = options.place();
     let failed = |e| fault(e, &place);
     // First: what comes later is seen at the beginning.
-    let seen = seen(connection, books, &place, target).await?;
-    let key = books.read_key(connection, options).await?;
-    let running = runs(books, "r.target = $1 AND r.state = 'running'");
+    let seen = seen(connection, journal, &place, target).await?;
+    let key = journal.read_key(connection, options).await?;
+    let running = runs(journal, "r.target = $1 AND r.state = 'running'");
     let rows = sqlx::query(AssertSqlSafe(format!("{running} {LAST_FIRST}")))
         .bind(target)
         .fetch_all(&mut *connection)
@@ -74,9 +74,9 @@ pub(super) async fn history(
                  WHERE p.target = $1 AND p.mode = 'replace' AND p.state = 'finished'), \
                  '-infinity'::timestamptz) \
              AND (r.state <> 'abandoned' OR c.stored > 0)",
-            books.run
+            journal.run
         );
-        let held = format!("{} {LAST_FIRST} LIMIT {REMEMBERED}", runs(books, &which));
+        let held = format!("{} {LAST_FIRST} LIMIT {REMEMBERED}", runs(journal, &which));
         let rows = sqlx::query(AssertSqlSafe(held))
             .bind(target)
             .fetch_all(connection)
@@ -107,13 +107,13 @@ pub(super) async fn history(
 /// The finished runs of a pipeline into a target, the last first.
 pub(super) async fn past(
     connection: &mut PgConnection,
-    books: &Books,
+    journal: &Journal,
     options: &Options,
     target: &str,
     pipeline: &str,
 ) -> Result<Vec<Earlier>, Fault> {
     let which = "r.pipeline = $1 AND r.target = $2 AND r.state = 'finished'";
-    let finished = format!("{} {LAST_FIRST} LIMIT 100", runs(books, which));
+    let finished = format!("{} {LAST_FIRST} LIMIT 100", runs(journal, which));
     sqlx::query(AssertSqlSafe(finished))
         .bind(pipeline)
         .bind(target)
@@ -126,7 +126,7 @@ pub(super) async fn past(
 /// Chunks with these digests, by whatever run into the target.
 pub(super) async fn known(
     connection: &mut PgConnection,
-    books: &Books,
+    journal: &Journal,
     options: &Options,
     target: &str,
     digests: &[Digest],
@@ -135,7 +135,7 @@ pub(super) async fn known(
     let sql = format!(
         "SELECT c.run, c.digest, c.read FROM {} c JOIN {} r ON r.run = c.run \
          WHERE r.target = $1 AND c.digest = ANY ($2)",
-        books.chunk, books.run
+        journal.chunk, journal.run
     );
     let known = |row: &PgRow| {
         Ok(Known {
@@ -153,17 +153,17 @@ pub(super) async fn known(
         .map_err(|e| fault(e, &options.place()))
 }
 
-/// How far the target's books are.
+/// How far the target's journal is.
 pub(super) async fn seen(
     connection: &mut PgConnection,
-    books: &Books,
+    journal: &Journal,
     place: &str,
     target: &str,
 ) -> Result<Seen, Fault> {
     let counts = format!(
         "SELECT count(*), count(*) FILTER (WHERE state <> 'running'), \
          coalesce(sum(epoch), 0)::int8 FROM {} WHERE target = $1",
-        books.run
+        journal.run
     );
     let (begun, ended, turns) = sqlx::query_as(AssertSqlSafe(counts))
         .bind(target)

@@ -1,11 +1,10 @@
 //! PostgreSQL over TLS: as a source by COPY out of one snapshot, and as a sink by COPY into a table,
-//! each chunk in one transaction with its books.
+//! each chunk in one transaction with its journal.
 //!
-//! Owns the sink's life from connecting to closing the books; refuses connections that are not
+//! Owns the sink's life from connecting to closing the journal; refuses connections that are not
 //! verified, rows after an error, and a guess at a commit whose reply was lost.
 
 mod begin;
-mod books;
 mod connect;
 mod copy;
 mod counted;
@@ -13,9 +12,8 @@ mod effects;
 mod fit;
 mod head;
 mod history;
+mod journal;
 mod keys;
-mod lane;
-mod lanes;
 mod login;
 mod name;
 mod numeric;
@@ -33,6 +31,8 @@ mod source;
 mod stage;
 mod table;
 mod types;
+mod writer;
+mod writers;
 
 use std::num::NonZero;
 use std::sync::Arc;
@@ -47,14 +47,14 @@ use glovebox_core::{
 use sqlx::{AssertSqlSafe, Row};
 
 use begin::Begun;
-use books::{Books, Found};
-use lane::Load;
-use lanes::Lanes;
+use journal::{Found, Journal};
 use name::Name;
 use publish::{Attempt, Ending};
 use refusal::fault;
-use retry::Patience;
+use retry::RetryBudget;
 use session::Session;
+use writer::Load;
+use writers::Writers;
 
 use crate::database::sift::Budget;
 
@@ -93,10 +93,10 @@ pub struct Options {
     pub keys: Vec<String>,
     /// What the run may take away beside what it brings.
     pub lenient: Lenient,
-    /// The schema of the same database in which the run's books are kept, [`Options::BOOKS`]
+    /// The schema of the same database in which the run's journal is kept, [`Options::JOURNAL`]
     /// unless said otherwise; created where it is missing.
-    pub books: String,
-    /// The key of the books' digests; none for one that the database makes and keeps.
+    pub journal: String,
+    /// The key of the journal's digests; none for one that the database makes and keeps.
     pub identity_key: Option<Secret>,
     /// Over how many connections rows go at the most; none for as many as there are cores, up to
     /// four. Where the server allows fewer, it is those.
@@ -119,8 +119,8 @@ impl Options {
     pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
     /// A wait that spans the restart of a server.
     pub const RETRY_FOR: Duration = Duration::from_secs(60);
-    /// The schema of the books.
-    pub const BOOKS: &str = "glovebox";
+    /// The schema of the journal.
+    pub const JOURNAL: &str = "glovebox";
 
     fn login(&self) -> Login {
         Login {
@@ -155,7 +155,7 @@ pub struct Sink {
 
 /// A run that is open.
 struct Running {
-    lanes: Lanes,
+    writers: Writers,
     begun: Begun,
     schema: Schema,
     revise: Revise,
@@ -173,7 +173,7 @@ impl Running {
         Ending {
             options,
             schema,
-            turn: &begun.turn,
+            lease: &begun.lease,
             target: &begun.target,
             known_as: &begun.known_as,
             stage: begun.stage.as_ref(),
@@ -211,11 +211,11 @@ impl Sink {
         let Some(running) = &mut self.running else {
             return Err(self.internal("committed while no run is open"));
         };
-        let mut session = running.lanes.finish()?;
+        let mut session = running.writers.finish()?;
         let options = &self.options;
-        let refused = running.lanes.refused();
+        let refused = running.writers.refused();
         if !refused.is_empty() {
-            running.lanes.keep(session);
+            running.writers.keep(session);
             return Ok(Published {
                 refused,
                 ..Published::default()
@@ -232,16 +232,19 @@ impl Sink {
         if withheld {
             attempt.published = Published::nothing();
         }
-        let finished = session.attempt(&mut Patience::new(options.retry_for), async |connection| {
-            if attempt.published.kept {
-                return publish::withhold(connection, &ending, totals).await;
-            }
-            publish::finish(connection, &ending, totals, &mut attempt).await?;
-            match attempt.published.kept {
-                true => publish::withhold(connection, &ending, totals).await,
-                false => Ok(()),
-            }
-        });
+        let finished = session.attempt(
+            &mut RetryBudget::new(options.retry_for),
+            async |connection| {
+                if attempt.published.kept {
+                    return publish::withhold(connection, &ending, totals).await;
+                }
+                publish::finish(connection, &ending, totals, &mut attempt).await?;
+                match attempt.published.kept {
+                    true => publish::withhold(connection, &ending, totals).await,
+                    false => Ok(()),
+                }
+            },
+        );
         match finished {
             Err(SinkError::Io { .. } | SinkError::Connect { .. }) if attempt.sent => {
                 Err(SinkError::Unknown {
@@ -256,38 +259,38 @@ impl Sink {
             Ok(()) => {
                 match attempt.published.refused.is_empty() {
                     true => self.running = None,
-                    false => running.lanes.keep(session),
+                    false => running.writers.keep(session),
                 }
                 Ok(attempt.published)
             }
         }
     }
 
-    /// Reads the books, by the name that the target has in them; `none` if there are none of this
+    /// Reads the journal, by the name that the target has in it; `none` if there is none of this
     /// version.
     fn remembered<T>(
         &self,
         none: impl Fn() -> T,
-        mut read: impl AsyncFnMut(&mut sqlx::PgConnection, &Books, &str) -> Result<T, refusal::Fault>,
+        mut read: impl AsyncFnMut(&mut sqlx::PgConnection, &Journal, &str) -> Result<T, refusal::Fault>,
     ) -> Result<T, SinkError> {
         let options = &self.options;
         let name = Name::parse(options)?;
-        let books = Books::new(options);
-        let mut patience = Patience::new(options.connect_timeout);
+        let journal = Journal::new(options);
+        let mut budget = RetryBudget::new(options.connect_timeout);
         self.session(NAME.into())?
-            .attempt(&mut patience, async |connection| {
-                match books.look(connection, options).await? {
+            .attempt(&mut budget, async |connection| {
+                match journal.look(connection, options).await? {
                     Found::Nothing => return Ok(none()),
                     Found::Before => {
                         session::statement(connection, session::BEGIN, &options.place()).await?;
-                        books.ready(connection, options).await?;
+                        journal.ready(connection, options).await?;
                         session::statement(connection, "COMMIT", &options.place()).await?;
                     }
                     Found::Ready => {}
                 }
-                let home = name::home(connection, &name, options).await?;
-                let target = format!("{}.{}", home.unwrap_or_default(), name.table());
-                read(connection, &books, &target).await
+                let target_schema = name::resolve_schema(connection, &name, options).await?;
+                let target = format!("{}.{}", target_schema.unwrap_or_default(), name.table());
+                read(connection, &journal, &target).await
             })
     }
 }
@@ -300,7 +303,7 @@ impl glovebox_core::Sink for Sink {
     fn probe(&mut self, schema: &Schema) -> Result<(), SinkError> {
         let options = &self.options;
         self.session(NAME.into())?
-            .attempt(&mut Patience::none(), async |connection| {
+            .attempt(&mut RetryBudget::none(), async |connection| {
                 begin::probe(connection, options, schema).await
             })
     }
@@ -311,33 +314,33 @@ impl glovebox_core::Sink for Sink {
             appends: options.mode == Mode::Append,
             ..History::default()
         };
-        self.remembered(none, async |connection, books, target| {
-            history::history(connection, books, options, target).await
+        self.remembered(none, async |connection, journal, target| {
+            history::history(connection, journal, options, target).await
         })
         .map(Some)
     }
 
     fn past(&mut self, pipeline: &str) -> Result<Option<Vec<Earlier>>, SinkError> {
         let options = &self.options;
-        self.remembered(Vec::new, async |connection, books, target| {
-            history::past(connection, books, options, target, pipeline).await
+        self.remembered(Vec::new, async |connection, journal, target| {
+            history::past(connection, journal, options, target, pipeline).await
         })
         .map(Some)
     }
 
     fn key(&self) -> Option<Secret> {
         let running = self.running.as_ref()?;
-        Some(running.begun.turn.key.clone())
+        Some(running.begun.lease.key.clone())
     }
 
     fn begins(&mut self, with: &Mark, key: u16) -> Result<(), SinkError> {
         let Some(running) = &mut self.running else {
             return Err(self.internal("asked to remember while no run is open"));
         };
-        let (turn, place) = (running.begun.turn.clone(), self.options.place());
-        let books = Books::new(&self.options);
-        let written = running.lanes.before_the_first(async |connection| {
-            runs::begins(connection, &books, &place, &turn, with, key).await
+        let (lease, place) = (running.begun.lease.clone(), self.options.place());
+        let journal = Journal::new(&self.options);
+        let written = running.writers.before_the_first(async |connection| {
+            runs::begins(connection, &journal, &place, &lease, with, key).await
         })?;
         match written {
             Some(()) => Ok(()),
@@ -347,15 +350,15 @@ impl glovebox_core::Sink for Sink {
 
     fn chunks(&mut self, run: &str) -> Result<Vec<ChunkRecord>, SinkError> {
         let options = &self.options;
-        self.remembered(Vec::new, async |connection, books, _| {
-            runs::chunks(connection, books, options, run).await
+        self.remembered(Vec::new, async |connection, journal, _| {
+            runs::chunks(connection, journal, options, run).await
         })
     }
 
     fn known(&mut self, digests: &[Digest]) -> Result<Vec<Known>, SinkError> {
         let options = &self.options;
-        self.remembered(Vec::new, async |connection, books, target| {
-            history::known(connection, books, options, target, digests).await
+        self.remembered(Vec::new, async |connection, journal, target| {
+            history::known(connection, journal, options, target, digests).await
         })
     }
 
@@ -367,7 +370,7 @@ impl glovebox_core::Sink for Sink {
         let mut session = Session::new(options.clone(), name, stop.clone())?;
         let mut sent = false;
         let mut begun = session.attempt(
-            &mut Patience::new(options.connect_timeout),
+            &mut RetryBudget::new(options.connect_timeout),
             async |connection| begin::begin(connection, &options, schema, job, &mut sent).await,
         )?;
         let stage = begun.stage.as_ref();
@@ -382,15 +385,15 @@ impl glovebox_core::Sink for Sink {
         let into = stage.map_or(&begun.target, |stage| &stage.table).clone();
         let load = Load {
             place: options.place(),
-            books: Books::new(&options),
-            turn: begun.turn.clone(),
+            journal: Journal::new(&options),
+            lease: begun.lease.clone(),
             copy: format!(
                 "COPY {into} ({}) FROM STDIN (FORMAT binary)",
                 columns.join(", ")
             ),
             into,
             table: match stage {
-                Some(_) => books::stage_name(&job.run),
+                Some(_) => journal::stage_name(&job.run),
                 None => Name::parse(&options)?.table().to_owned(),
             },
             revise: job.revise,
@@ -400,7 +403,7 @@ impl glovebox_core::Sink for Sink {
         self.columns = std::mem::take(&mut begun.columns);
         let chunks = std::mem::take(&mut begun.chunks);
         self.running = Some(Running {
-            lanes: Lanes::new(options, load, session, stop),
+            writers: Writers::new(options, load, session, stop),
             begun,
             schema: schema.clone(),
             revise: job.revise,
@@ -419,7 +422,7 @@ impl glovebox_core::Sink for Sink {
 
     fn write(&mut self, chunk: FinishedChunk) -> Result<(), SinkError> {
         match &mut self.running {
-            Some(running) => running.lanes.push(chunk),
+            Some(running) => running.writers.push(chunk),
             None => Err(self.internal("written to while no run is open")),
         }
     }
@@ -439,17 +442,17 @@ impl glovebox_core::Sink for Sink {
     fn rejects(&mut self, run: &str, each: &mut dyn FnMut(KeptReject)) -> Result<(), SinkError> {
         let options = &self.options;
         let place = options.place();
-        let books = Books::new(options);
+        let journal = Journal::new(options);
         let sql = format!(
             "SELECT \"row\", line, violations::text, file FROM {} WHERE run = $1 AND \"row\" > $2 \
              ORDER BY \"row\"",
-            books.reject
+            journal.reject
         );
         let mut last = -1_i64;
-        let mut patience = Patience::new(options.retry_for);
+        let mut budget = RetryBudget::new(options.retry_for);
         self.session(NAME.into())?
-            .attempt(&mut patience, async |connection| {
-                if last < 0 && books.look(connection, options).await? == Found::Nothing {
+            .attempt(&mut budget, async |connection| {
+                if last < 0 && journal.look(connection, options).await? == Found::Nothing {
                     return Ok(());
                 }
                 let mut rows = sqlx::query(AssertSqlSafe(sql.as_str()))
@@ -467,7 +470,7 @@ impl glovebox_core::Sink for Sink {
 
     fn abort(&mut self) -> u64 {
         let Some(Running {
-            mut lanes,
+            mut writers,
             begun,
             schema,
             revise,
@@ -477,24 +480,24 @@ impl glovebox_core::Sink for Sink {
             return 0;
         };
         let options = &self.options;
-        lanes.end();
+        writers.end();
         // Dropped here, with their sessions, of which the server may have no other.
-        drop(lanes);
+        drop(writers);
         let hurried = Options {
             connect_timeout: options.connect_timeout.min(LAST_PATIENCE),
             ..(**options).clone()
         };
-        let name = runs::session_name(&begun.turn.run);
+        let name = runs::session_name(&begun.lease.run);
         let Ok(mut session) = Session::new(Arc::new(hurried), name, Arc::default()) else {
             return 0;
         };
         let ending = Running::ending(&begun, options, &schema, revise, &budget);
-        let books = Books::new(options);
-        let mut patience = Patience::new(LAST_PATIENCE);
-        let stored = session.attempt(&mut patience, async |connection| {
-            runs::stored(connection, &books, options, &begun.turn.run).await
+        let journal = Journal::new(options);
+        let mut budget = RetryBudget::new(LAST_PATIENCE);
+        let stored = session.attempt(&mut budget, async |connection| {
+            runs::stored(connection, &journal, options, &begun.lease.run).await
         });
-        let cleared = session.attempt(&mut patience, async |connection| {
+        let cleared = session.attempt(&mut budget, async |connection| {
             publish::clear(connection, &ending).await
         });
         if let Err(error) = cleared {

@@ -1,6 +1,6 @@
 //! The table's name, and the schema that it leads to.
 //!
-//! Refuses names that PostgreSQL would cut, and the schema of the books.
+//! Refuses names that PostgreSQL would cut, and the schema of the journal.
 
 use glovebox_core::{SinkError, TableName};
 use sqlx::AssertSqlSafe;
@@ -24,8 +24,8 @@ impl Name {
             Ok(name) => name,
             Err(problem) => return refuse(problem.into()),
         };
-        if name.schema.as_deref() == Some(&options.books) {
-            let problem = "the books of runs are kept in that schema; name a table of another";
+        if name.schema.as_deref() == Some(&options.journal) {
+            let problem = "the journal of runs is kept in that schema; name a table of another";
             return refuse(problem.into());
         }
         let long = |part: &String| part.len() > LONGEST_NAME;
@@ -59,14 +59,14 @@ impl Name {
     }
 }
 
-/// Where a name without a schema leads to: the schemas of search_path without that of the books,
+/// Where a name without a schema leads to: the schemas of search_path without that of the journal,
 /// which would come first for a role of the same name.
 pub(super) const PATH: &str = "SELECT schema, place \
      FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) \
      WITH ORDINALITY path (schema, place) WHERE schema <> $2";
 
 /// The schema that a table is in, or would be created in; none if search_path leads nowhere.
-pub(super) async fn home(
+pub(super) async fn resolve_schema(
     connection: &mut PgConnection,
     name: &Name,
     options: &Options,
@@ -81,7 +81,7 @@ pub(super) async fn home(
         "SELECT schema::text FROM ({PATH}) path WHERE $1 IS NOT NULL ORDER BY place LIMIT 1"
     )))
     .bind(name.table())
-    .bind(&options.books)
+    .bind(&options.journal)
     .fetch_optional(connection)
     .await
     .map_err(|e| fault(e, &options.place()))

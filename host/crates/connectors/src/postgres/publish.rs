@@ -1,4 +1,4 @@
-//! How a run ends on the server: what was staged becomes public, and the books are closed, in one
+//! How a run ends on the server: what was staged becomes public, and the journal is closed, in one
 //! transaction; or it is withheld; or what a run without a chunk left behind goes.
 //!
 //! Owns the statements of these; refuses to publish for a runner whose run was taken over, rows that
@@ -8,13 +8,13 @@ use glovebox_core::{Published, Revise, Schema, SinkError, Totals};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
-use super::books::Books;
 use super::counted::Counted;
 use super::effects;
+use super::journal::Journal;
 use super::keys;
 use super::name::Name;
 use super::refusal::{Fault, fault, of_row};
-use super::runs::{self, Turn, signed};
+use super::runs::{self, Lease, signed};
 use super::session::{BEGIN, contend, lock_timeout, statement};
 use super::stage::Stage;
 use super::table;
@@ -29,10 +29,10 @@ const ROWS: &str = "glovebox_rows";
 pub(super) struct Ending<'a> {
     pub(super) options: &'a Options,
     pub(super) schema: &'a Schema,
-    pub(super) turn: &'a Turn,
+    pub(super) lease: &'a Lease,
     /// The target's quoted name.
     pub(super) target: &'a str,
-    /// What the books call it.
+    /// What the journal calls it.
     pub(super) known_as: &'a str,
     pub(super) stage: Option<&'a Stage>,
     pub(super) revise: Revise,
@@ -50,7 +50,7 @@ pub(super) struct Attempt {
     pub(super) published: Published,
 }
 
-/// Publishes and closes the books, once, unless what is there is to be kept; or sets the rows aside
+/// Publishes and closes the journal, once, unless what is there is to be kept; or sets the rows aside
 /// that the target refuses, and publishes nothing.
 pub(super) async fn finish(
     connection: &mut PgConnection,
@@ -81,7 +81,7 @@ pub(super) async fn finish(
     }
 }
 
-/// Publishes and closes the books. False if the target refused a row: then the transaction is open,
+/// Publishes and closes the journal. False if the target refused a row: then the transaction is open,
 /// as it was before the rows were moved.
 async fn publish_all(
     connection: &mut PgConnection,
@@ -91,17 +91,17 @@ async fn publish_all(
 ) -> Result<bool, Fault> {
     let options = ending.options;
     let place = options.place();
-    let books = Books::new(options);
+    let journal = Journal::new(options);
     statement(connection, BEGIN, &place).await?;
     // First, since its lock keeps others from taking the run over until all is public.
     let closed = sqlx::query(AssertSqlSafe(format!(
         "UPDATE {} SET state = 'finished', finished = pg_catalog.clock_timestamp(), digest = $3, \
          read = $4, stored = $5, filtered = $6, rejected = $7, lines = $8 \
          WHERE run = $1 AND epoch = $2 AND state = 'running'",
-        books.run
+        journal.run
     )))
-    .bind(&ending.turn.run)
-    .bind(ending.turn.epoch)
+    .bind(&ending.lease.run)
+    .bind(ending.lease.epoch)
     .bind(totals.input.digest.as_slice())
     .bind(signed(totals.rows.read))
     .bind(signed(totals.rows.stored))
@@ -112,7 +112,7 @@ async fn publish_all(
     .await
     .map_err(|e| fault(e, &place))?;
     if closed.rows_affected() == 0 {
-        ours(connection, &books, ending).await?;
+        ours(connection, &journal, ending).await?;
         return Ok(true);
     }
     if let Some(stage) = ending.stage {
@@ -123,7 +123,7 @@ async fn publish_all(
         )
         .await?;
         if options.mode == Mode::Replace {
-            runs::give_up_others(connection, &books, &place, &ending.turn.run).await?;
+            runs::give_up_others(connection, &journal, &place, &ending.lease.run).await?;
         }
         let Some(published) = publish(connection, ending, stage).await? else {
             return Ok(false);
@@ -142,19 +142,19 @@ async fn publish_all(
     Ok(true)
 }
 
-/// Whether a COMMIT of ours, whose reply was lost, has closed the books.
+/// Whether a COMMIT of ours, whose reply was lost, has closed the journal.
 async fn ours(
     connection: &mut PgConnection,
-    books: &Books,
+    journal: &Journal,
     ending: &Ending<'_>,
 ) -> Result<(), Fault> {
     let place = ending.options.place();
     let closed: bool = sqlx::query_scalar(AssertSqlSafe(format!(
         "SELECT EXISTS (SELECT FROM {} WHERE run = $1 AND epoch = $2 AND state = 'finished')",
-        books.run
+        journal.run
     )))
-    .bind(&ending.turn.run)
-    .bind(ending.turn.epoch)
+    .bind(&ending.lease.run)
+    .bind(ending.lease.epoch)
     .fetch_one(&mut *connection)
     .await
     .map_err(|e| fault(e, &place))?;
@@ -336,13 +336,13 @@ impl MoveIn<'_> {
         Ok(runs::unsigned(count))
     }
 
-    /// How many rows the books say are staged.
+    /// How many rows the journal says are staged.
     async fn stored(&self, connection: &mut PgConnection) -> Result<u64, Fault> {
-        let Ending { options, turn, .. } = self.ending;
-        runs::stored(connection, &Books::new(options), options, &turn.run).await
+        let Ending { options, lease, .. } = self.ending;
+        runs::stored(connection, &Journal::new(options), options, &lease.run).await
     }
 
-    /// Why fewer or more rows went in than the books have.
+    /// Why fewer or more rows went in than the journal has.
     async fn differs(
         &self,
         connection: &mut PgConnection,
@@ -358,10 +358,10 @@ impl MoveIn<'_> {
 
     fn changed(&self, staged: u64, stored: u64) -> Fault {
         let problem = format!(
-            "its staging table holds {staged} rows, but the books say {stored}: another program \
+            "its staging table holds {staged} rows, but the journal says {stored}: another program \
              has changed one of them; run anew with `--again`"
         );
-        Books::new(self.ending.options).misfit(problem).into()
+        Journal::new(self.ending.options).misfit(problem).into()
     }
 }
 
@@ -430,16 +430,16 @@ pub(super) async fn withhold(
 ) -> Result<(), Fault> {
     let options = ending.options;
     let place = options.place();
-    let books = Books::new(options);
+    let journal = Journal::new(options);
     statement(connection, BEGIN, &place).await?;
     let ended: Option<i64> = sqlx::query_scalar(AssertSqlSafe(format!(
         "UPDATE {} SET state = 'abandoned', finished = pg_catalog.clock_timestamp(), digest = $3, \
          read = $4, stored = 0, filtered = $5, rejected = $6 \
          WHERE run = $1 AND epoch = $2 AND state IN ('running', 'abandoned') RETURNING epoch",
-        books.run
+        journal.run
     )))
-    .bind(&ending.turn.run)
-    .bind(ending.turn.epoch)
+    .bind(&ending.lease.run)
+    .bind(ending.lease.epoch)
     .bind(totals.input.digest.as_slice())
     .bind(signed(totals.rows.read))
     .bind(signed(totals.rows.filtered))
@@ -450,7 +450,7 @@ pub(super) async fn withhold(
     if ended.is_none() {
         return Err(SinkError::Fenced { place }.into());
     }
-    runs::drop_stage(connection, &books, options, &ending.turn.run).await?;
+    runs::drop_stage(connection, &journal, options, &ending.lease.run).await?;
     statement(connection, "COMMIT", &place).await
 }
 
@@ -458,23 +458,23 @@ pub(super) async fn withhold(
 pub(super) async fn clear(connection: &mut PgConnection, ending: &Ending<'_>) -> Result<(), Fault> {
     let options = ending.options;
     let place = options.place();
-    let books = Books::new(options);
+    let journal = Journal::new(options);
     statement(connection, BEGIN, &place).await?;
     statement(connection, &lock_timeout(options.connect_timeout), &place).await?;
     let removed = sqlx::query(AssertSqlSafe(format!(
         "DELETE FROM {} r WHERE run = $1 AND epoch = $2 AND state = 'running' \
          AND NOT EXISTS (SELECT FROM {} c WHERE c.run = r.run)",
-        books.run, books.chunk
+        journal.run, journal.chunk
     )))
-    .bind(&ending.turn.run)
-    .bind(ending.turn.epoch)
+    .bind(&ending.lease.run)
+    .bind(ending.lease.epoch)
     .execute(&mut *connection)
     .await
     .map_err(|e| fault(e, &place))?;
     if removed.rows_affected() == 0 {
         return statement(connection, "ROLLBACK", &place).await;
     }
-    runs::drop_stage(connection, &books, options, &ending.turn.run).await?;
+    runs::drop_stage(connection, &journal, options, &ending.lease.run).await?;
     if ending.created {
         let lock = format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", ending.target);
         statement(connection, &lock, &place).await?;
@@ -482,7 +482,7 @@ pub(super) async fn clear(connection: &mut PgConnection, ending: &Ending<'_>) ->
         let used: bool = sqlx::query_scalar(AssertSqlSafe(format!(
             "SELECT EXISTS (SELECT FROM {}) OR EXISTS (SELECT FROM {} \
              WHERE target = $1 AND state = 'running')",
-            ending.target, books.run
+            ending.target, journal.run
         )))
         .bind(ending.known_as)
         .fetch_one(&mut *connection)

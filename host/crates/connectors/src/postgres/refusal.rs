@@ -39,7 +39,7 @@ pub(super) fn fault(error: sqlx::Error, place: &str) -> Fault {
     }
 }
 
-/// Whether an error is that unique key's, or any one's; for statements on the books only.
+/// Whether an error is that unique key's, or any one's; for statements on the journal only.
 pub(super) fn is_duplicate(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Database(e) if e.code().as_deref() == Some("23505"))
 }

@@ -1,7 +1,7 @@
 //! Rows of a staging table that the target refuses when they are to be moved: which they are, and
 //! their way out of it.
 //!
-//! Owns the search and the change of the books; refuses to move a row.
+//! Owns the search and the change of the journal; refuses to move a row.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use glovebox_core::{Reject, SinkError};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
-use super::books::Books;
+use super::journal::Journal;
 use super::publish::{Ending, move_rows};
 use super::refusal::{Fault, fault, of_row};
 use super::runs::{self, signed, unsigned};
@@ -97,15 +97,15 @@ pub(super) async fn set_aside(
     let options = ending.options;
     let place = options.place();
     let failed = |e| fault(e, &place);
-    let books = Books::new(options);
-    let run = &ending.turn.run;
+    let journal = Journal::new(options);
+    let run = &ending.lease.run;
     statement(connection, BEGIN, &place).await?;
     let ours: Option<i32> = sqlx::query_scalar(AssertSqlSafe(format!(
         "SELECT 1 FROM {} WHERE run = $1 AND epoch = $2 AND state = 'running' FOR UPDATE",
-        books.run
+        journal.run
     )))
     .bind(run)
-    .bind(ending.turn.epoch)
+    .bind(ending.lease.epoch)
     .fetch_optional(&mut *connection)
     .await
     .map_err(failed)?;
@@ -125,7 +125,7 @@ pub(super) async fn set_aside(
         // A COMMIT of ours, whose reply was lost, has done it.
         return statement(connection, "ROLLBACK", &place).await;
     }
-    let chunks = runs::chunks(connection, &books, options, run).await?;
+    let chunks = runs::chunks(connection, &journal, options, run).await?;
     let mut of_chunk: BTreeMap<usize, Vec<Reject>> = BTreeMap::new();
     for reject in refused {
         let behind = chunks.partition_point(|chunk| chunk.first_row <= reject.row);
@@ -139,13 +139,13 @@ pub(super) async fn set_aside(
         let mut record = record.clone();
         record.refuse(&rejects, ending.revise);
         for reject in &rejects {
-            write(connection, &books, run, record.index, reject)
+            write(connection, &journal, run, record.index, reject)
                 .await
                 .map_err(failed)?;
         }
         sqlx::query(AssertSqlSafe(format!(
             "UPDATE {} SET stored = $3, rejected = $4, summary = $5 WHERE run = $1 AND chunk = $2",
-            books.chunk
+            journal.chunk
         )))
         .bind(run)
         .bind(signed(record.index))
@@ -161,7 +161,7 @@ pub(super) async fn set_aside(
 
 async fn write(
     connection: &mut PgConnection,
-    books: &Books,
+    journal: &Journal,
     run: &str,
     chunk: u64,
     reject: &Reject,
@@ -171,7 +171,7 @@ async fn write(
     sqlx::query(AssertSqlSafe(format!(
         "INSERT INTO {} (run, chunk, \"row\", line, violations, file) \
          VALUES ($1, $2, $3, $4, $5::text::json, $6)",
-        books.reject
+        journal.reject
     )))
     .bind(run)
     .bind(signed(chunk))

@@ -1,4 +1,4 @@
-//! What the books say of runs: beginning one, taking one over, ending one, remembering them.
+//! What the journal says of runs: beginning one, taking one over, ending one, remembering them.
 //!
 //! Owns the epoch, by which a run has one runner at a time; refuses to wait for a process that
 //! cannot write any more.
@@ -9,8 +9,8 @@ use glovebox_core::{ChunkRecord, Digest, Job, Mark, RowCounts, Secret, SinkError
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Row};
 
-use super::books::{Books, stage_name};
 use super::history::seen;
+use super::journal::{Journal, stage_name};
 use super::refusal::{Fault, fault, is_locked_out};
 use super::session::{lock_timeout, statement};
 use super::{Mode, NAME, Options};
@@ -44,10 +44,10 @@ pub(super) fn mode_name(mode: Mode) -> &'static str {
 
 /// A run as one runner has it.
 #[derive(Debug, Clone)]
-pub(super) struct Turn {
+pub(super) struct Lease {
     pub(super) run: String,
     pub(super) epoch: i64,
-    /// The key of the books' digests.
+    /// The key of the journal's digests.
     pub(super) key: Secret,
 }
 
@@ -55,23 +55,23 @@ pub(super) struct Turn {
 /// given up. `asked_before` is whether this was committed once without hearing a reply.
 pub(super) async fn fresh(
     connection: &mut PgConnection,
-    books: &Books,
+    journal: &Journal,
     options: &Options,
     job: &Job,
     target: &str,
     asked_before: bool,
-) -> Result<Turn, Fault> {
+) -> Result<Lease, Fault> {
     let place = options.place();
     let failed = |e| fault(e, &place);
     if job.run.is_empty() || job.run.len() > LONGEST_RUN || job.run.contains('\0') {
         return Err(internal(options, "a run's name has 1 to 57 bytes").into());
     }
-    unless_overtaken(connection, books, options, job, target, asked_before).await?;
-    let key = books.read_key(connection, options).await?;
+    unless_overtaken(connection, journal, options, job, target, asked_before).await?;
+    let key = journal.read_key(connection, options).await?;
     let running: Vec<String> = sqlx::query_scalar(AssertSqlSafe(format!(
         "SELECT run FROM {} WHERE pipeline = $1 AND target = $2 AND state = 'running' \
          AND run <> $3",
-        books.run
+        journal.run
     )))
     .bind(&job.pipeline)
     .bind(target)
@@ -84,7 +84,7 @@ pub(super) async fn fresh(
         handover(connection, options, async |connection| {
             let sql = format!(
                 "UPDATE {} SET state = 'abandoned' WHERE run = $1",
-                books.run
+                journal.run
             );
             sqlx::query(AssertSqlSafe(sql))
                 .bind(earlier)
@@ -93,13 +93,13 @@ pub(super) async fn fresh(
                 .map(drop)
         })
         .await?;
-        drop_stage(connection, books, options, earlier).await?;
+        drop_stage(connection, journal, options, earlier).await?;
     }
     let inserted = sqlx::query(AssertSqlSafe(format!(
         "INSERT INTO {} (run, pipeline, target, mode, plan, source, parts, key, runner, state, \
          epoch) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'running', 1) \
          ON CONFLICT (run) DO NOTHING",
-        books.run
+        journal.run
     )))
     .bind(&job.run)
     .bind(&job.pipeline)
@@ -114,14 +114,14 @@ pub(super) async fn fresh(
     .await
     .map_err(failed)?;
     if inserted.rows_affected() == 0 && !asked_before {
-        return Err(books
+        return Err(journal
             .misfit(format!(
                 "it knows a run {} already; start another, or go on with that one by `--resume`",
                 job.run
             ))
             .into());
     }
-    Ok(Turn {
+    Ok(Lease {
         run: job.run.clone(),
         epoch: 1,
         key,
@@ -132,7 +132,7 @@ pub(super) async fn fresh(
 /// been overtaken: it may have slept since it looked, and would store rows a second time.
 async fn unless_overtaken(
     connection: &mut PgConnection,
-    books: &Books,
+    journal: &Journal,
     options: &Options,
     job: &Job,
     target: &str,
@@ -145,7 +145,7 @@ async fn unless_overtaken(
         .execute(&mut *connection)
         .await
         .map_err(|e| fault(e, &place))?;
-    let known = format!("SELECT EXISTS (SELECT FROM {} WHERE run = $1)", books.run);
+    let known = format!("SELECT EXISTS (SELECT FROM {} WHERE run = $1)", journal.run);
     let known: bool = sqlx::query_scalar(AssertSqlSafe(known))
         .bind(&job.run)
         .fetch_one(&mut *connection)
@@ -155,7 +155,7 @@ async fn unless_overtaken(
         return Ok(());
     }
     match job.seen {
-        Some(then) if seen(connection, books, &place, target).await? != then => {
+        Some(then) if seen(connection, journal, &place, target).await? != then => {
             Err(SinkError::Overtaken { place }.into())
         }
         _ => Ok(()),
@@ -165,22 +165,22 @@ async fn unless_overtaken(
 /// Takes a run over, from whoever has it.
 pub(super) async fn take_over(
     connection: &mut PgConnection,
-    books: &Books,
+    journal: &Journal,
     options: &Options,
     job: &Job,
     target: &str,
-) -> Result<Turn, Fault> {
+) -> Result<Lease, Fault> {
     let place = options.place();
     let failed = |e| fault(e, &place);
     let run: Option<(String, String, String)> = sqlx::query_as(AssertSqlSafe(format!(
         "SELECT state, mode, target FROM {} WHERE run = $1",
-        books.run
+        journal.run
     )))
     .bind(&job.run)
     .fetch_optional(&mut *connection)
     .await
     .map_err(failed)?;
-    let refuse = |problem: String| Fault::Lasting(books.misfit(problem));
+    let refuse = |problem: String| Fault::Lasting(journal.misfit(problem));
     let Some((state, mode, into)) = run else {
         return Err(refuse(format!(
             "it knows no run {}; run without `--resume`",
@@ -201,18 +201,18 @@ pub(super) async fn take_over(
         )));
     }
     if let Some(then) = job.seen
-        && seen(connection, books, &place, target).await? != then
+        && seen(connection, journal, &place, target).await? != then
     {
         return Err(SinkError::Overtaken { place }.into());
     }
-    let key = books.read_key(connection, options).await?;
+    let key = journal.read_key(connection, options).await?;
     // A paused process holds its locks for as long as its connections live.
     end_sessions(connection, &job.run, &place).await?;
     let epoch: Option<i64> = handover(connection, options, async |connection| {
         let sql = format!(
             "UPDATE {} SET epoch = epoch + 1, runner = $2 WHERE run = $1 AND state = 'running' \
              RETURNING epoch",
-            books.run
+            journal.run
         );
         sqlx::query_scalar(AssertSqlSafe(sql))
             .bind(&job.run)
@@ -222,7 +222,7 @@ pub(super) async fn take_over(
     })
     .await?;
     match epoch {
-        Some(epoch) => Ok(Turn {
+        Some(epoch) => Ok(Lease {
             run: job.run.clone(),
             epoch,
             key,
@@ -259,14 +259,14 @@ async fn handover<T>(
 /// What others have staged stays theirs.
 pub(super) async fn give_up_others(
     connection: &mut PgConnection,
-    books: &Books,
+    journal: &Journal,
     place: &str,
     run: &str,
 ) -> Result<(), Fault> {
     sqlx::query(AssertSqlSafe(format!(
         "UPDATE {0} SET state = 'abandoned' WHERE state = 'running' AND mode = 'append' \
          AND run <> $1 AND target = (SELECT target FROM {0} WHERE run = $1)",
-        books.run
+        journal.run
     )))
     .bind(run)
     .execute(connection)
@@ -292,12 +292,12 @@ async fn end_sessions(connection: &mut PgConnection, run: &str, place: &str) -> 
 /// Drops a run's staging table, if there is one that the role may drop.
 pub(super) async fn drop_stage(
     connection: &mut PgConnection,
-    books: &Books,
+    journal: &Journal,
     options: &Options,
     run: &str,
 ) -> Result<(), Fault> {
     if has_stage(connection, options, run).await? {
-        let drop = format!("DROP TABLE {}", books.stage(run));
+        let drop = format!("DROP TABLE {}", journal.stage(run));
         statement(connection, &drop, &options.place()).await?;
     }
     Ok(())
@@ -315,7 +315,7 @@ pub(super) async fn has_stage(
          WHERE n.nspname = $1 AND c.relname = $2 \
          AND pg_catalog.pg_has_role(c.relowner, 'USAGE'))",
     )
-    .bind(&options.books)
+    .bind(&options.journal)
     .bind(stage_name(run))
     .fetch_one(connection)
     .await
@@ -325,7 +325,7 @@ pub(super) async fn has_stage(
 /// The chunks of a run, by their index.
 pub(super) async fn chunks(
     connection: &mut PgConnection,
-    books: &Books,
+    journal: &Journal,
     options: &Options,
     run: &str,
 ) -> Result<Vec<ChunkRecord>, Fault> {
@@ -334,7 +334,7 @@ pub(super) async fn chunks(
         "SELECT chunk, first_row, read, stored, filtered, rejected, digest, summary, upto, lines \
          FROM {} \
          WHERE run = $1 ORDER BY chunk",
-        books.chunk
+        journal.chunk
     )))
     .bind(run)
     .fetch_all(connection)
@@ -363,19 +363,19 @@ fn record(row: &PgRow) -> sqlx::Result<ChunkRecord> {
 /// Writes down how a run's input begins.
 pub(super) async fn begins(
     connection: &mut PgConnection,
-    books: &Books,
+    journal: &Journal,
     place: &str,
-    turn: &Turn,
+    lease: &Lease,
     with: &Mark,
     key: u16,
 ) -> Result<(), Fault> {
     sqlx::query(AssertSqlSafe(format!(
         "UPDATE {} SET first_lines = $3, first_digest = $4, key = $5 \
          WHERE run = $1 AND epoch = $2 AND state = 'running'",
-        books.run
+        journal.run
     )))
-    .bind(&turn.run)
-    .bind(turn.epoch)
+    .bind(&lease.run)
+    .bind(lease.epoch)
     .bind(signed(with.lines))
     .bind(with.digest.as_slice())
     .bind(i32::from(key))
@@ -388,14 +388,14 @@ pub(super) async fn begins(
 /// How many rows of a run's chunks are stored.
 pub(super) async fn stored(
     connection: &mut PgConnection,
-    books: &Books,
+    journal: &Journal,
     options: &Options,
     run: &str,
 ) -> Result<u64, Fault> {
     let place = options.place();
     let sum: i64 = sqlx::query_scalar(AssertSqlSafe(format!(
         "SELECT coalesce(sum(stored), 0)::int8 FROM {} WHERE run = $1",
-        books.chunk
+        journal.chunk
     )))
     .bind(run)
     .fetch_one(connection)

@@ -15,7 +15,7 @@ use sqlx::{AssertSqlSafe, Connection};
 use tokio::runtime::Runtime;
 
 use super::refusal::{Fault, contended, fault};
-use super::retry::Patience;
+use super::retry::RetryBudget;
 use super::{Options, connect};
 
 /// The longest wait for a goodbye.
@@ -86,16 +86,16 @@ impl Session {
     }
 
     /// Does `work`, and again on a new connection for as long as it fails by what passes and
-    /// there is patience.
+    /// the budget lasts.
     pub(super) fn attempt<T>(
         &mut self,
-        patience: &mut Patience,
+        budget: &mut RetryBudget,
         mut work: impl AsyncFnMut(&mut PgConnection) -> Result<T, Fault>,
     ) -> Result<T, SinkError> {
         loop {
             let error = match self.once(&mut work) {
                 Ok(value) => {
-                    patience.renew();
+                    budget.renew();
                     return Ok(value);
                 }
                 Err(Fault::Lasting(error)) => {
@@ -105,7 +105,7 @@ impl Session {
                 Err(Fault::Passing(error)) => error,
             };
             self.hang_up();
-            let Some(pause) = patience.pause() else {
+            let Some(pause) = budget.pause() else {
                 return Err(error);
             };
             tracing::warn!(%error, ?pause, "trying again");

@@ -55,7 +55,7 @@ impl Marks {
 }
 
 impl Stage {
-    /// Makes it, unless an earlier process of the run did. It is logged: what the books call stored
+    /// Makes it, unless an earlier process of the run did. It is logged: what the journal calls stored
     /// has to survive a crash of the server.
     pub(super) async fn ready(
         &mut self,

@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::copy::{Column, MARKS};
 use super::fit::Form;
-use super::name::{LONGEST_NAME, Name, PATH, home};
+use super::name::{LONGEST_NAME, Name, PATH, resolve_schema};
 use super::qualified::qualified;
 use super::refusal::{Fault, fault};
 use super::types::{Kind, accepted, form, sql_type};
@@ -102,7 +102,7 @@ pub(super) async fn find(
          ELSE n.nspname = $3 END ORDER BY path.place LIMIT 1"
     )))
     .bind(name.table())
-    .bind(&options.books)
+    .bind(&options.journal)
     .bind(name.schema())
     .fetch_optional(connection)
     .await
@@ -119,10 +119,12 @@ pub(super) async fn find_or_claim(
     if let Some(found) = find(connection, name, options).await? {
         return Ok(Some(found));
     }
-    let home = home(connection, name, options).await?.unwrap_or_default();
+    let target_schema = resolve_schema(connection, name, options)
+        .await?
+        .unwrap_or_default();
     let lock = "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1, 1))";
     sqlx::query(lock)
-        .bind(name.within(&home))
+        .bind(name.within(&target_schema))
         .execute(&mut *connection)
         .await
         .map_err(|e| fault(e, &options.place()))?;
@@ -284,7 +286,7 @@ pub(super) async fn creatable(
     schema: &Schema,
     options: &Options,
 ) -> Result<String, Fault> {
-    let within = home(connection, name, options).await?;
+    let within = resolve_schema(connection, name, options).await?;
     let row = sqlx::query(
         "SELECT n.nspname::text, pg_catalog.has_schema_privilege(n.oid, 'CREATE') \
          FROM pg_catalog.pg_namespace n WHERE n.nspname = $1",
@@ -300,7 +302,7 @@ pub(super) async fn creatable(
         differences.extend(keys::unusable(schema, options));
     }
     let role = quote(&options.user);
-    let mut home = String::new();
+    let mut target_schema = String::new();
     match row {
         None => differences.push(match name.schema() {
             Some(schema) => format!(
@@ -322,7 +324,7 @@ pub(super) async fn creatable(
                     quote(&within)
                 ));
             }
-            home = within;
+            target_schema = within;
         }
     }
     differences.extend(too_many(schema, options));
@@ -336,7 +338,7 @@ pub(super) async fn creatable(
         }
     }
     if differences.is_empty() {
-        Ok(home)
+        Ok(target_schema)
     } else {
         Err(misfit(options.place(), &differences).into())
     }

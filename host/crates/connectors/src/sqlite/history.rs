@@ -1,4 +1,4 @@
-//! What the books remember of the runs into a table, for a new one to be decided on.
+//! What the journal remembers of the runs into a table, for a new one to be decided on.
 //!
 //! Owns the reading of it, and which runs are living; refuses to take a run for dead whose process
 //! may have the file open.
@@ -7,7 +7,7 @@ use glovebox_core::{Digest, Earlier, History, Known, RowCounts, RunState, SinkEr
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::books::{self, mark, target, unsigned};
+use super::journal::{self, mark, target, unsigned};
 use super::session::{is_alone, read, statement};
 use super::{Mode, Options};
 use crate::database::runner::{Life, Runner};
@@ -25,7 +25,7 @@ const RUNS: &str = "SELECT run, plan, started, digest, lines, first_digest, firs
 
 const LAST_FIRST: &str = "ORDER BY started DESC, rowid DESC";
 
-/// What the books remember of the runs into the table.
+/// What the journal remembers of the runs into the table.
 pub(super) fn history(options: &Options) -> Result<History, SinkError> {
     let none = || {
         let appends = options.mode == Mode::Append;
@@ -59,8 +59,8 @@ async fn look(
     options: &Options,
 ) -> sqlx::Result<(History, Vec<Runner>)> {
     // First: what comes later is seen at the beginning.
-    let seen = books::seen(connection, options).await?;
-    let key = books::read_key(connection, options).await?;
+    let seen = journal::seen(connection, options).await?;
+    let key = journal::read_key(connection, options).await?;
     let sql = format!("{RUNS} AND state = 'running' {LAST_FIRST}");
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(target(options))
@@ -130,7 +130,7 @@ pub(super) fn known(options: &Options, digests: &[Digest]) -> Result<Vec<Known>,
         let known = |row: &SqliteRow| {
             Ok(Known {
                 run: row.try_get(0)?,
-                digest: books::digest(row.try_get(1)?).unwrap_or_default(),
+                digest: journal::digest(row.try_get(1)?).unwrap_or_default(),
                 read: row.try_get(2).map(unsigned)?,
             })
         };
@@ -138,7 +138,7 @@ pub(super) fn known(options: &Options, digests: &[Digest]) -> Result<Vec<Known>,
     })
 }
 
-/// Reads the books, brought up to date if need be; `none` if there are none.
+/// Reads the journal, brought up to date if need be; `none` if there are none.
 pub(super) fn remembered<T>(
     options: &Options,
     none: impl FnOnce() -> T,
@@ -149,13 +149,13 @@ pub(super) fn remembered<T>(
     }
     let place = options.place();
     read(options, async |connection| {
-        if !books::are_there(connection).await? {
+        if !journal::are_there(connection).await? {
             return Ok(Ok(none()));
         }
-        if books::is_before(connection).await? {
+        if journal::is_before(connection).await? {
             let renewed = async {
                 statement(connection, "BEGIN IMMEDIATE", &place).await?;
-                books::ready(connection, &place).await?;
+                journal::ready(connection, &place).await?;
                 statement(connection, "COMMIT", &place).await
             };
             if let Err(refused) = renewed.await {

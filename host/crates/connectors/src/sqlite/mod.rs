@@ -1,12 +1,12 @@
-//! Rows into an SQLite table, with the books of the run; the embedded default.
+//! Rows into an SQLite table, with the journal of the run; the embedded default.
 //!
 //! Owns the sink's life from opening the file to committing; refuses rows after an error, and to
 //! remove a file, which others may have open.
 
-mod books;
 mod effects;
 mod head;
 mod history;
+mod journal;
 mod publish;
 mod refusal;
 mod rows;
@@ -37,7 +37,7 @@ pub struct Options {
     pub mode: Mode,
     /// The columns by which mode upsert recognises a row.
     pub keys: Vec<String>,
-    /// The key of the books' digests; none for one that is made and kept in the file.
+    /// The key of the journal's digests; none for one that is made and kept in the file.
     pub identity_key: Option<Secret>,
     /// What the run may take away beside what it brings.
     pub lenient: Lenient,
@@ -177,7 +177,7 @@ impl glovebox_core::Sink for Sink {
 
     fn chunks(&mut self, run: &str) -> Result<Vec<ChunkRecord>, SinkError> {
         history::remembered(&self.options, Vec::new, async |connection| {
-            books::chunks(connection, run).await
+            journal::chunks(connection, run).await
         })
     }
 

@@ -1,5 +1,5 @@
 //! Rows that become public all at once: loaded into a table aside, moved into the sink's table in
-//! one transaction with the end of the books.
+//! one transaction with the end of the journal.
 //!
 //! Owns the table aside and what `replace` and `upsert` do with it; refuses to leave one behind, and
 //! rows that the sink's table does not hold once each.
@@ -104,7 +104,7 @@ pub(super) async fn clear(
     Ok(())
 }
 
-/// Moves the rows, in the transaction that is open; `stored` is how many the books have. None if the
+/// Moves the rows, in the transaction that is open; `stored` is how many the journal has. None if the
 /// target refused a row, and then what was done is to be taken back.
 pub(super) async fn publish(
     connection: &mut SqliteConnection,

@@ -23,8 +23,8 @@ use sqlx::sqlite::{
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tokio::runtime::Runtime;
 
-use super::books::{self, Entry};
 use super::effects::{self, Effects};
+use super::journal::{self, Lease};
 use super::publish::{Marks, Staged};
 use super::refusal::{of_row, opening, refusal};
 use super::{Mode, Options, publish, rows, table};
@@ -45,7 +45,7 @@ pub(super) struct Session {
     runtime: Runtime,
     options: Options,
     schema: Schema,
-    entry: Entry,
+    lease: Lease,
     /// Whether the transaction that began the run is still open: until the first chunk is stored
     /// there is nothing that would have to be taken back.
     beginning: bool,
@@ -107,7 +107,7 @@ pub(super) fn rejects(
     each: &mut dyn FnMut(KeptReject),
 ) -> Result<(), SinkError> {
     read(options, async |connection| {
-        books::rejects(connection, run, each).await
+        journal::rejects(connection, run, each).await
     })
 }
 
@@ -150,7 +150,7 @@ impl Session {
             runtime,
             options: options.clone(),
             schema: schema.clone(),
-            entry: prepared.entry,
+            lease: prepared.lease,
             beginning: !job.resume,
             stored: prepared.chunks.iter().map(|c| c.rows.stored).sum(),
             full: inserting(&insert, width, rows_per_insert(width)).into(),
@@ -169,19 +169,19 @@ impl Session {
         })
     }
 
-    /// The key of the books' digests.
+    /// The key of the journal's digests.
     pub(super) fn key(&self) -> Secret {
-        self.entry.key.clone()
+        self.lease.key.clone()
     }
 
     /// Writes down how the run's input begins, in the transaction that began it if that is open.
     pub(super) fn begins(&mut self, with: &Mark, key: u16) -> Result<(), SinkError> {
         let place = self.options.place();
-        let written = books::begins(&mut self.connection, &place, &self.entry, with, key);
+        let written = journal::begins(&mut self.connection, &place, &self.lease, with, key);
         self.runtime.block_on(written)
     }
 
-    /// Stores chunks and their books in one transaction. Rows that the table refuses by a rule of its
+    /// Stores chunks and their lines in the journal in one transaction. Rows that the table refuses by a rule of its
     /// own are set aside, and returned.
     pub(super) fn store(
         &mut self,
@@ -214,7 +214,7 @@ impl Session {
         self.once_each(sent, taken, before)?;
         let place = self.options.place();
         self.runtime.block_on(async {
-            books::add(&mut self.connection, &place, &self.entry, &chunks).await?;
+            journal::add(&mut self.connection, &place, &self.lease, &chunks).await?;
             statement(&mut self.connection, "COMMIT", &place).await
         })?;
         self.beginning = false;
@@ -347,7 +347,7 @@ impl Session {
         })
     }
 
-    /// Publishes, closes the books, and brings all into the one file; or keeps what is there; or sets
+    /// Publishes, closes the journal, and brings all into the one file; or keeps what is there; or sets
     /// the rows aside that the target refuses.
     pub(super) fn commit(&mut self, totals: &Totals) -> Result<Published, SinkError> {
         self.resume_transaction()?;
@@ -356,7 +356,7 @@ impl Session {
         let staged = Staged {
             options: &self.options,
             schema: &self.schema,
-            run: &self.entry.run,
+            run: &self.lease.run,
             marks: self.marks.as_ref(),
         };
         let published = self.runtime.block_on(async {
@@ -370,7 +370,7 @@ impl Session {
                     statement(connection, back, &place).await?;
                     let refused =
                         publish::refused(connection, &staged, marks, &self.budget).await?;
-                    books::refuse(connection, &place, &self.entry, &refused, self.revise).await?;
+                    journal::refuse(connection, &place, &self.lease, &refused, self.revise).await?;
                     statement(connection, "COMMIT", &place).await?;
                     return Ok(Published {
                         refused,
@@ -380,14 +380,14 @@ impl Session {
                 (None, None) => Published::default(),
             };
             if published.kept {
-                let given_up = [self.entry.run.clone()];
+                let given_up = [self.lease.run.clone()];
                 publish::clear(connection, &self.options, &given_up).await?;
-                books::give_up(connection, &place, &self.entry, totals).await?;
+                journal::give_up(connection, &place, &self.lease, totals).await?;
             } else {
                 if self.options.mode == Mode::Replace {
-                    books::give_up_others(connection, &self.options, &self.entry).await?;
+                    journal::give_up_others(connection, &self.options, &self.lease).await?;
                 }
-                books::finish(connection, &place, &self.entry, totals).await?;
+                journal::finish(connection, &place, &self.lease, totals).await?;
             }
             ended(connection, &place).await?;
             Ok::<_, SinkError>(published)
@@ -397,15 +397,15 @@ impl Session {
         Ok(published)
     }
 
-    /// Drops what was staged, and gives the run up in the books; what is there stays.
+    /// Drops what was staged, and gives the run up in the journal; what is there stays.
     pub(super) fn withhold(&mut self, totals: &Totals) -> Result<Published, SinkError> {
         self.resume_transaction()?;
         let place = self.options.place();
         let connection = &mut self.connection;
         self.runtime.block_on(async {
-            let given_up = [self.entry.run.clone()];
+            let given_up = [self.lease.run.clone()];
             publish::clear(connection, &self.options, &given_up).await?;
-            books::give_up(connection, &place, &self.entry, totals).await?;
+            journal::give_up(connection, &place, &self.lease, totals).await?;
             ended(connection, &place).await
         })?;
         self.beginning = false;
@@ -500,7 +500,7 @@ impl Inserting<'_> {
 }
 
 /// Fails if the transaction is gone: a constraint or a trigger may roll all of it back, and what
-/// came then would be stored without its books.
+/// came then would be stored without its journal.
 async fn still_open(connection: &mut SqliteConnection, place: &str) -> Result<(), SinkError> {
     // Within a transaction there is no other.
     if sqlx::raw_sql("BEGIN")
@@ -534,7 +534,7 @@ struct Prepared {
     marks: Option<Marks>,
     halves: bool,
     columns: Vec<rows::Column>,
-    entry: Entry,
+    lease: Lease,
     chunks: Vec<ChunkRecord>,
 }
 
@@ -563,7 +563,7 @@ async fn prepare(options: &Options, job: &Job, schema: &Schema) -> Result<Prepar
         };
         let staged = options.mode != Mode::Append;
         if job.resume {
-            let (entry, chunks) = books::resume(connection, options, job).await?;
+            let (lease, chunks) = journal::resume(connection, options, job).await?;
             let marks = match staged {
                 true => publish::prepared(connection, schema, &job.run)
                     .await
@@ -572,24 +572,24 @@ async fn prepare(options: &Options, job: &Job, schema: &Schema) -> Result<Prepar
             };
             // At once: from here on the process before this one can store nothing more.
             statement(connection, "COMMIT", &place).await?;
-            return Ok((columns, entry, chunks, marks, halves));
+            return Ok((columns, lease, chunks, marks, halves));
         }
-        let (entry, given_up) = books::begin(connection, options, job).await?;
+        let (lease, given_up) = journal::begin(connection, options, job).await?;
         publish::clear(connection, options, &given_up).await?;
         let marks = match staged {
             true => publish::prepare(connection, options, schema, &job.run, refuses).await?,
             false => None,
         };
-        Ok((columns, entry, Vec::new(), marks, halves))
+        Ok((columns, lease, Vec::new(), marks, halves))
     }
     .await;
     match outcome {
-        Ok((columns, entry, chunks, marks, halves)) => Ok(Prepared {
+        Ok((columns, lease, chunks, marks, halves)) => Ok(Prepared {
             connection,
             marks,
             halves,
             columns,
-            entry,
+            lease,
             chunks,
         }),
         Err(e) => {

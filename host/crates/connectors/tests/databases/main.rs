@@ -17,5 +17,5 @@ mod postgres_source;
 mod postgres_table;
 mod refused_rows;
 mod sqlite;
-mod sqlite_books;
 mod sqlite_effects;
+mod sqlite_journal;

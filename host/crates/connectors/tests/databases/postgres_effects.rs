@@ -384,8 +384,8 @@ fn nothing_takes_the_place_of_rows_only_if_that_is_meant() {
     };
     assert!(end(false));
     assert_eq!(rows(&database, ALL), ["1|old"]);
-    let books = "SELECT state, stored FROM glovebox.run ORDER BY started";
-    assert_eq!(rows(&database, books), ["abandoned|0"]);
+    let journal = "SELECT state, stored FROM glovebox.run ORDER BY started";
+    assert_eq!(rows(&database, journal), ["abandoned|0"]);
     let staged = "SELECT count(*) FROM pg_tables WHERE tablename LIKE 'stage%'";
     assert_eq!(rows(&database, staged), ["0"]);
     assert!(!end(true));
@@ -395,7 +395,7 @@ fn nothing_takes_the_place_of_rows_only_if_that_is_meant() {
 }
 
 #[test]
-fn a_withheld_run_leaves_the_old_rows_and_is_given_up_in_the_books() {
+fn a_withheld_run_leaves_the_old_rows_and_is_given_up_in_the_journal() {
     for (mode, name) in [(Mode::Replace, "withheld_a"), (Mode::Upsert, "withheld_b")] {
         let database = database(name, "INSERT INTO people VALUES (1, 'old')");
         let mut sink = Sink::new(into(&database, mode));
@@ -404,15 +404,15 @@ fn a_withheld_run_leaves_the_old_rows_and_is_given_up_in_the_books() {
         sink.withhold(&Totals::default()).unwrap();
         drop(sink);
         assert_eq!(rows(&database, ALL), ["1|old"]);
-        let books = "SELECT state, stored FROM glovebox.run";
-        assert_eq!(rows(&database, books), ["abandoned|0"]);
+        let journal = "SELECT state, stored FROM glovebox.run";
+        assert_eq!(rows(&database, journal), ["abandoned|0"]);
         let staged = "SELECT count(*) FROM pg_tables WHERE tablename LIKE 'stage%'";
         assert_eq!(rows(&database, staged), ["0"]);
     }
 }
 
 #[test]
-fn many_first_runs_at_one_moment_create_schema_books_and_table_once() {
+fn many_first_runs_at_one_moment_create_schema_journal_and_table_once() {
     const RUNS: usize = 6;
     for (mode, stored) in [
         (Mode::Append, 3 * RUNS),

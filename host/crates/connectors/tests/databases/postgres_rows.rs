@@ -28,7 +28,7 @@ pub(crate) fn options(database: &str, mode: Mode) -> Options {
         keys: Vec::new(),
         identity_key: None,
         lenient: Default::default(),
-        books: Options::BOOKS.into(),
+        journal: Options::JOURNAL.into(),
         connections: None,
         ordered: false,
         retry_for: Duration::from_secs(20),

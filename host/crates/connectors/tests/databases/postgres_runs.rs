@@ -1,4 +1,4 @@
-//! Runs that stop in the middle, go on, are taken over or given up; and what the books say of them.
+//! Runs that stop in the middle, go on, are taken over or given up; and what the journal says of them.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -163,7 +163,7 @@ fn whoever_takes_a_run_over_has_it_alone() {
     let fenced = elder.commit(&totals(200)).unwrap_err();
     assert!(matches!(fenced, SinkError::Fenced { .. }), "{fenced}");
     elder.abort();
-    // One that has written nothing since may not close the books either.
+    // One that has written nothing since may not close the journal either.
     let mut idle = Sink::new(options.clone());
     idle.open(&again(&run), &people()).unwrap();
     younger.abort();
@@ -264,7 +264,7 @@ fn a_run_goes_on_only_as_it_began() {
 
 #[test]
 fn history_makes_nothing() {
-    let database = Postgres::shared().database("no_books");
+    let database = Postgres::shared().database("no_journal");
     let mut sink = Sink::new(options(&database, Mode::Append));
     let history = sink.history().unwrap().unwrap();
     assert_eq!((history.running, history.held), (Vec::new(), Vec::new()));
@@ -354,7 +354,7 @@ fn a_table_that_went_missing_with_its_rows_is_noticed() {
             sink.open(&again(&run), &people()).unwrap();
             let fewer = sink.commit(&totals(100)).unwrap_err().to_string();
             assert!(
-                fewer.contains("holds 0 rows, but the books say 100"),
+                fewer.contains("holds 0 rows, but the journal says 100"),
                 "{fewer}"
             );
             sink.abort();
@@ -396,7 +396,7 @@ fn who_slept_between_looking_and_beginning_stores_nothing() {
 }
 
 #[test]
-fn books_of_the_version_before_are_brought_up_to_date() {
+fn journals_of_the_version_before_are_brought_up_to_date() {
     let database = Postgres::shared().database("renewed");
     let before = "CREATE SCHEMA glovebox; \
         CREATE TABLE glovebox.run (run text PRIMARY KEY, pipeline text NOT NULL, target text NOT \
@@ -410,7 +410,7 @@ fn books_of_the_version_before_are_brought_up_to_date() {
         bigint NOT NULL, digest bytea NOT NULL, summary text NOT NULL, PRIMARY KEY (run, chunk)); \
         CREATE TABLE glovebox.reject (run text NOT NULL, chunk bigint NOT NULL, \"row\" bigint NOT \
         NULL, line bigint, violations json NOT NULL, file text); \
-        COMMENT ON TABLE glovebox.run IS 'Glovebox books, version 2'; \
+        COMMENT ON TABLE glovebox.run IS 'Glovebox journal, version 2'; \
         INSERT INTO glovebox.run VALUES ('old', 'people', 'public.people', 'append', 'plan', \
         'people.csv', 100, 'finished', 1, now(), now(), '\\x00', 3, 3, 0, 0)";
     for statement in before.split("; ") {
@@ -419,17 +419,17 @@ fn books_of_the_version_before_are_brought_up_to_date() {
     let mut sink = Sink::new(options(&database, Mode::Append));
     sink.probe(&people()).unwrap();
     let kept = "SELECT obj_description('glovebox.run'::regclass)";
-    assert_eq!(rows(&database, kept), ["Glovebox books, version 2"]);
+    assert_eq!(rows(&database, kept), ["Glovebox journal, version 2"]);
     let history = sink.history().unwrap().unwrap();
     assert_eq!(history.held[0].run, "old");
     assert_eq!((history.held[0].key, history.held[0].whole), (None, None));
-    assert_eq!(rows(&database, kept), ["Glovebox books, version 3"]);
+    assert_eq!(rows(&database, kept), ["Glovebox journal, version 3"]);
     load(&mut sink, &people(), &[large(0)]).unwrap();
     whole(&database, 1);
 }
 
 #[test]
-fn the_books_key_is_for_loaders_only_and_the_same_for_all_of_them() {
+fn the_journal_key_is_for_loaders_only_and_the_same_for_all_of_them() {
     let database = Postgres::shared().database("key");
     let mut sink = Sink::new(options(&database, Mode::Append));
     sink.open(&job(), &people()).unwrap();

@@ -150,7 +150,7 @@ fn a_schema_that_is_missing_is_named() {
     options.table = "glovebox.run".into();
     assert_eq!(
         differences(&options, &people()),
-        ["the books of runs are kept in that schema; name a table of another"]
+        ["the journal of runs is kept in that schema; name a table of another"]
     );
     options.table = "a.b.c".into();
     assert_eq!(
@@ -263,7 +263,7 @@ fn a_table_that_another_session_holds_is_waited_for_no_longer_than_said() {
 }
 
 #[test]
-fn a_role_that_cannot_keep_books_is_told_what_to_run() {
+fn a_role_that_cannot_keep_a_journal_is_told_what_to_run() {
     let server = Postgres::shared();
     let database = server.database("bookless");
     server.query(
@@ -281,12 +281,12 @@ fn a_role_that_cannot_keep_books_is_told_what_to_run() {
     assert_eq!(
         complaint(&options, &people()),
         place.clone()
-            + "the run's books are kept there, it does not exist, and the role may not create \
+            + "the run's journal is kept there, it does not exist, and the role may not create \
                it; have the database's owner run: CREATE SCHEMA \"glovebox\" AUTHORIZATION \
                \"porter\""
     );
     server.query(&database, "CREATE SCHEMA glovebox");
-    let lacking = "the role lacks privileges to keep the run's books there; have its owner run: \
+    let lacking = "the role lacks privileges to keep the run's journal there; have its owner run: \
                    GRANT USAGE, CREATE ON SCHEMA \"glovebox\" TO \"porter\"; GRANT SELECT, \
                    INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA \"glovebox\" TO \"porter\"";
     assert_eq!(complaint(&options, &people()), place.clone() + lacking);
@@ -298,7 +298,7 @@ fn a_role_that_cannot_keep_books_is_told_what_to_run() {
     load(&mut Sink::new(options.clone()), &people(), &[one]).unwrap();
     assert_eq!(rows(&database, "SELECT count(*) FROM people"), ["1"]);
 
-    // Another role's books need grants only.
+    // Another role's journal needs grants only.
     server.query(&database, "ALTER TABLE glovebox.chunk OWNER TO glovebox");
     assert!(complaint(&options, &people()).ends_with(
         "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA \"glovebox\" TO \"porter\""
@@ -308,5 +308,8 @@ fn a_role_that_cannot_keep_books_is_told_what_to_run() {
         "ALTER TABLE glovebox.chunk ADD COLUMN later text",
     );
     let other = complaint(&options, &people());
-    assert!(other.contains("are not books that this version"), "{other}");
+    assert!(
+        other.contains("are not a journal that this version"),
+        "{other}"
+    );
 }

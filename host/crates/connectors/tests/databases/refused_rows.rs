@@ -322,9 +322,9 @@ fn store(sink: &mut dyn Sink, job: &Job) -> Vec<Reject> {
 }
 
 #[test]
-fn books_and_rejects_tell_of_refused_rows_in_the_same_transaction() {
-    let database = Postgres::shared().database("refused_books");
-    let books = "SELECT chunk, stored, rejected, summary FROM glovebox.chunk \
+fn journal_and_rejects_tell_of_refused_rows_in_the_same_transaction() {
+    let database = Postgres::shared().database("refused_journal");
+    let journal = "SELECT chunk, stored, rejected, summary FROM glovebox.chunk \
                  WHERE run = (SELECT run FROM glovebox.run ORDER BY started DESC LIMIT 1) \
                  ORDER BY chunk";
     let wanted = ["0|3|0|{\"chunk\":0}", "1|2|1|{\"chunk\":1} and 1 refused"];
@@ -340,7 +340,7 @@ fn books_and_rejects_tell_of_refused_rows_in_the_same_transaction() {
         };
         let refused = store(&mut sink, &job);
         assert_eq!(reasons(&refused), [(1001, String::new(), "unique".into())]);
-        assert_eq!(rows(&database, books), wanted, "{mode:?}");
+        assert_eq!(rows(&database, journal), wanted, "{mode:?}");
         let mut kept = Vec::new();
         sink.rejects(&job.run, &mut |reject| kept.push((reject.row, reject.line)))
             .unwrap();
@@ -356,10 +356,10 @@ fn books_and_rejects_tell_of_refused_rows_in_the_same_transaction() {
         };
         let refused = store(&mut sink, &job);
         assert_eq!(reasons(&refused), [(1001, String::new(), "unique".into())]);
-        let books = "SELECT stored || '|' || rejected || '|' || summary FROM glovebox_chunk \
+        let journal = "SELECT stored || '|' || rejected || '|' || summary FROM glovebox_chunk \
                      ORDER BY chunk";
         assert_eq!(
-            files::rows(&file.path, books),
+            files::rows(&file.path, journal),
             ["'3|0|{\"chunk\":0}'", "'2|1|{\"chunk\":1} and 1 refused'"],
             "{mode:?}"
         );

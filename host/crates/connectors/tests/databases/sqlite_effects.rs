@@ -231,8 +231,8 @@ fn nothing_takes_the_place_of_rows_only_if_that_is_meant() {
     };
     assert!(end(false));
     assert_eq!(rows(&file.path, ALL), ["1|'old'"]);
-    let books = "SELECT state, stored FROM glovebox_run";
-    assert_eq!(rows(&file.path, books), ["'abandoned'|0"]);
+    let journal = "SELECT state, stored FROM glovebox_run";
+    assert_eq!(rows(&file.path, journal), ["'abandoned'|0"]);
     let staged = "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'glovebox_stage%'";
     assert_eq!(rows(&file.path, staged), ["0"]);
     assert!(!end(true));
@@ -241,7 +241,7 @@ fn nothing_takes_the_place_of_rows_only_if_that_is_meant() {
 }
 
 #[test]
-fn a_withheld_run_leaves_the_old_rows_and_is_given_up_in_the_books() {
+fn a_withheld_run_leaves_the_old_rows_and_is_given_up_in_the_journal() {
     for mode in [Mode::Replace, Mode::Upsert] {
         let file = with("INSERT INTO people VALUES (1, 'old')");
         let mut sink = Sink::new(into(&file, mode));
@@ -250,8 +250,8 @@ fn a_withheld_run_leaves_the_old_rows_and_is_given_up_in_the_books() {
         sink.withhold(&Totals::default()).unwrap();
         drop(sink);
         assert_eq!(rows(&file.path, ALL), ["1|'old'"]);
-        let books = "SELECT state, stored FROM glovebox_run";
-        assert_eq!(rows(&file.path, books), ["'abandoned'|0"]);
+        let journal = "SELECT state, stored FROM glovebox_run";
+        assert_eq!(rows(&file.path, journal), ["'abandoned'|0"]);
         let staged = "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'glovebox_stage%'";
         assert_eq!(rows(&file.path, staged), ["0"]);
     }

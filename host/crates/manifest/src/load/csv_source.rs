@@ -32,7 +32,8 @@ section! {
         /// them.
         skip: u64 => default "0", Whole(0..=1_000_000u64);
         /// Whether the first record names the columns; if not, they are taken by position, or where
-        /// [`from`](#columns) says.
+        /// [`from`](#columns) says, and a record has as many fields as most of the first 100 (within
+        /// 64 KiB) that have every declared column: others are `ragged`.
         header: bool => default "true", Bool;
         /// Records of the header; a column is called by all of them, with a space between: `Price
         /// net`.

@@ -67,8 +67,8 @@ section! {
         /// With `replace` and `upsert`: whether foreign keys, triggers and rules may change other
         /// tables.
         side_effects: bool => default "refuse", SIDE_EFFECTS;
-        /// The schema of the run's books; created if it is missing and the role may create it.
-        books: String => default "glovebox", NAME, "books: glovebox";
+        /// The schema of the run's journal; created if it is missing and the role may create it.
+        journal: String => default "glovebox", NAME, "journal: glovebox";
         /// The key of the [digests of inputs](#sink).
         identity_key: Option<Spanned<SecretName>>
             => optional "one that the database keeps, in `glovebox.key`", IDENTITY_KEY;
@@ -161,7 +161,7 @@ const PASSWORD: Own<SecretName> = Own {
     schema: |schema| schema.section::<Password>(),
 };
 
-/// The place of the key of the books' digests.
+/// The place of the key of the journal's digests.
 pub(super) const IDENTITY_KEY: Own<SecretName> = Own {
     read: |reader, at| {
         if !matches!(at.node.kind, Kind::Map(_) | Kind::Broken) {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use glovebox_core::Limits;
-use glovebox_sandbox::{Line, Voice, Words, Workbench};
+use glovebox_sandbox::{Channel, GuestOutput, Line, Workbench};
 
 use crate::room::{CANARIES, Room, guest, poisonous, silent};
 
@@ -13,7 +13,7 @@ fn workbench() -> Workbench {
 }
 
 fn words_of(name: &'static str, config: &str) -> (Vec<Line>, usize) {
-    let words = Words::default();
+    let words = GuestOutput::default();
     let room = Room::of(name);
     let plugin = workbench()
         .load(name, &guest(name), &Limits::default(), &words)
@@ -33,7 +33,7 @@ fn words_of(name: &'static str, config: &str) -> (Vec<Line>, usize) {
 fn a_panics_message_is_the_authors() {
     let (lines, _) = words_of("panics", "{}");
     let said = lines.iter().find(|l| l.text.contains(CANARIES[0]));
-    assert_eq!(said.map(|l| l.voice), Some(Voice::Error), "{lines:?}");
+    assert_eq!(said.map(|l| l.voice), Some(Channel::Error), "{lines:?}");
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn a_backtrace_is_the_authors() {
 #[test]
 fn log_lines_are_the_authors() {
     let (lines, _) = words_of("shouts", "{}");
-    let logged = lines.iter().any(|l| matches!(l.voice, Voice::Log(_)));
+    let logged = lines.iter().any(|l| matches!(l.voice, Channel::Log(_)));
     assert!(logged, "{} lines", lines.len());
 }
 

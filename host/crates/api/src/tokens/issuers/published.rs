@@ -6,13 +6,13 @@
 
 use std::time::Duration;
 
+use glovebox_outbound::https::{Address, Client, Limits, Plain};
 use poem::http::header::{CACHE_CONTROL, HeaderMap};
 use serde_json::Value;
 
 use super::keyset::KeySet;
 use super::remote::{Loaded, Loader};
 use crate::config::{self, KeySource};
-use glovebox_outbound::https::{Address, Client, Limits, Plain};
 
 /// How much a document or a key set may take.
 const LIMITS: Limits = Limits {

@@ -11,11 +11,11 @@ fn every_short_file_is_read_as_the_csv_crate_reads_it() {
     let alphabet = b"a,\"\n\r";
     for len in 0..=5u32 {
         for code in 0..5usize.pow(len) {
-            // In a file of one column blank lines would be rows.
+            // Two columns: in a file of one blank lines would be rows.
             let mut file = b"x,y\n".to_vec();
             file.extend((0..len).map(|i| alphabet[code / 5usize.pow(i) % 5]));
-            let one = text(&["c0"]);
-            let expected = oracle(&file, false, &one);
+            let two = text(&["c0", "c1"]);
+            let expected = oracle(&file, false, &two);
             for chunk_bytes in [1, 3, 100] {
                 let options = Options {
                     header: false,
@@ -23,7 +23,7 @@ fn every_short_file_is_read_as_the_csv_crate_reads_it() {
                     ..lenient()
                 };
                 assert_eq!(
-                    read(&file, &options, &one),
+                    read(&file, &options, &two),
                     expected,
                     "{file:?} by {chunk_bytes}"
                 );

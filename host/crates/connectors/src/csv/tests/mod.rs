@@ -150,9 +150,18 @@ fn oracle(file: &[u8], header: bool, schema: &Schema) -> Vec<Row> {
         .flexible(true)
         .has_headers(false)
         .from_reader(file);
-    let mut records = reader.byte_records().map(|r| r.unwrap()).peekable();
-    let Some(first) = records.peek().cloned() else {
+    let records: Vec<_> = reader.byte_records().map(|r| r.unwrap()).collect();
+    let Some(first) = records.first().cloned() else {
         return Vec::new();
+    };
+    // Without a header most of the first hundred records decide.
+    let counts = records.iter().take(100).map(|r| r.len());
+    let counts: Vec<_> = counts.filter(|n| *n >= schema.fields.len()).collect();
+    let times = |n: usize| counts.iter().filter(|m| **m == n).count();
+    let most = counts.iter().map(|n| times(*n)).max();
+    let fields = match header {
+        true => first.len(),
+        false => *counts.iter().find(|n| Some(times(**n)) == most).unwrap(),
     };
     let places: Vec<usize> = (0..)
         .zip(&schema.fields)
@@ -167,7 +176,7 @@ fn oracle(file: &[u8], header: bool, schema: &Schema) -> Vec<Row> {
         })
         .collect();
     (0..)
-        .zip(records.skip(usize::from(header)))
+        .zip(records.into_iter().skip(usize::from(header)))
         .map(|(row, record)| {
             let mut start = record.position().unwrap().byte() as usize;
             if start == 0 && file.starts_with(b"\xef\xbb\xbf") {
@@ -179,7 +188,7 @@ fn oracle(file: &[u8], header: bool, schema: &Schema) -> Vec<Row> {
                 .take_while(|b| b"\r\n".contains(b))
                 .count();
             let line = 1 + file[..start].iter().filter(|b| **b == b'\n').count() as u64;
-            if record.len() != first.len() {
+            if record.len() != fields {
                 return (row, line, Err(vec!["ragged".to_owned()]));
             }
             let mut broken = Vec::new();

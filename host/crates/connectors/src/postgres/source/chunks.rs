@@ -1,5 +1,5 @@
 //! A table's ranges of blocks or a query's stream as chunks, in their order, fetched ahead of their
-//! turn.
+//! lease.
 //!
 //! Owns the threads that fetch, and bounds what waits: two ranges a connection, two pieces a range.
 //! Refuses to go on after an error, and to keep a connection past the last row.
@@ -22,15 +22,15 @@ use super::open::{self, Opened, Reading};
 use super::session::Session;
 
 /// The most connections, unless said otherwise.
-const MOST: usize = 4;
+const MAX_CONNECTIONS: usize = 4;
 /// Ranges that are asked for ahead of their turn, for each connection.
 const RANGES_AHEAD: usize = 2;
-/// Pieces of a range that wait for their turn.
+/// Pieces of a range that wait for their lease.
 const PIECES_AHEAD: usize = 2;
 /// Rows after which a chunk ends, so that rejects of very short rows stay bounded.
 const CHUNK_ROWS: u64 = 1 << 16;
 /// How often it is looked whether anybody still fetches.
-const LOOK: Duration = Duration::from_millis(200);
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// The largest row that may be asked for.
 const MOST_BYTES: usize = 256 << 20;
 
@@ -82,7 +82,7 @@ impl Chunks {
             Some(connections) => connections.get(),
             None => thread::available_parallelism()
                 .map_or(1, NonZero::get)
-                .min(MOST),
+                .min(MAX_CONNECTIONS),
         };
         // Without a snapshot to share there is one.
         match self.opened.snapshot {
@@ -182,7 +182,7 @@ impl Chunks {
             let Some((pieces, position)) = self.waiting.front() else {
                 return Ok(None);
             };
-            let piece = match pieces.recv_timeout(LOOK) {
+            let piece = match pieces.recv_timeout(POLL_INTERVAL) {
                 Ok(piece) => piece?,
                 Err(RecvTimeoutError::Timeout) => {
                     if self.threads.iter().all(JoinHandle::is_finished) && pieces.is_empty() {

@@ -16,7 +16,7 @@ use super::refusal::{malformed, refused};
 use super::session::{Session, ended};
 
 /// How often a reader that does not take is asked whether it will.
-const LOOK: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A piece, or why there is none.
 pub(super) type Fetched = Result<Piece, SourceError>;
@@ -33,7 +33,7 @@ impl Task {
     fn give(&self, piece: Fetched, session: &Shared) -> Result<(), SourceError> {
         let mut piece = piece;
         loop {
-            match self.out.send_timeout(piece, LOOK) {
+            match self.out.send_timeout(piece, POLL_INTERVAL) {
                 Ok(()) => return Ok(()),
                 Err(SendTimeoutError::Timeout(back)) if !session.stop.load(Ordering::Relaxed) => {
                     piece = back;

@@ -18,7 +18,7 @@ use self::bindings::exports::glovebox::plugin::{masker, plugin, transformer, val
 use self::bindings::glovebox::plugin::{columns, log};
 use crate::instance::Guest;
 use crate::state::State;
-use crate::words::Voice;
+use crate::words::Channel;
 
 /// The longest text that a plugin may say of itself: its documentation or its schema.
 const LONGEST_TEXT: usize = 256 << 10;
@@ -52,7 +52,7 @@ impl log::Host for State {
             log::Level::Warn => "warn",
             log::Level::Error => "error",
         };
-        words.say(Voice::Log(level), message.as_bytes());
+        words.say(Channel::Log(level), message.as_bytes());
     }
 }
 

@@ -127,7 +127,7 @@ fn a_run_that_was_taken_over_stores_nothing_more() {
 }
 
 #[test]
-fn a_run_that_was_taken_over_does_not_close_the_books() {
+fn a_run_that_was_taken_over_does_not_close_the_journal() {
     let file = file();
     let job = job();
     let mut elder = open(&file, Mode::Append, &job);
@@ -313,7 +313,7 @@ fn who_slept_between_looking_and_beginning_stores_nothing() {
 }
 
 #[test]
-fn books_of_the_version_before_are_brought_up_to_date() {
+fn journals_of_the_version_before_are_brought_up_to_date() {
     let file = file();
     let before = "CREATE TABLE glovebox_run (run TEXT PRIMARY KEY, pipeline TEXT NOT NULL, target TEXT \
         NOT NULL, mode TEXT NOT NULL, plan TEXT NOT NULL, source TEXT NOT NULL, length INTEGER, state \

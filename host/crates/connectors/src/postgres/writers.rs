@@ -1,7 +1,7 @@
 //! The connections that a run loads over, each with a thread that stores groups of chunks.
 //!
-//! Owns how many there are and how chunks become groups; refuses chunks once one lane has failed,
-//! and holds no more than a group a lane, one waiting and one being gathered.
+//! Owns how many there are and how chunks become groups; refuses chunks once one writer has failed,
+//! and holds no more than a group a writer, one waiting and one being gathered.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,11 +14,11 @@ use glovebox_core::{FinishedChunk, Reject, SinkError};
 use sqlx::postgres::PgConnection;
 
 use super::Options;
-use super::lane::{Attempt, Group, Load, store};
 use super::refusal::Fault;
-use super::retry::Patience;
+use super::retry::RetryBudget;
 use super::runs::session_name;
 use super::session::Session;
+use super::writer::{Attempt, Group, Load, store};
 
 /// Bytes gathered before they go out as one transaction: enough that its round trips do not show,
 /// few enough that a death costs little.
@@ -26,13 +26,13 @@ const GROUP_BYTES: usize = 4 << 20;
 /// The longest that a chunk waits for others.
 const GROUP_WAIT: Duration = Duration::from_secs(1);
 /// The most connections, unless said otherwise.
-const MOST: usize = 4;
+const MAX_CONNECTIONS: usize = 4;
 /// How long a run that ends waits for what is under way, and then for it to be given up.
 const GRACE: Duration = Duration::from_secs(3);
-/// How often a failed lane is looked for while the others are busy.
-const LOOK: Duration = Duration::from_millis(50);
+/// How often a failed writer is looked for while the others are busy.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-pub(super) struct Lanes {
+pub(super) struct Writers {
     options: Arc<Options>,
     load: Arc<Load>,
     most: usize,
@@ -41,7 +41,7 @@ pub(super) struct Lanes {
     groups: Option<Sender<Group>>,
     taken: Receiver<Group>,
     shared: Arc<Shared>,
-    /// The session that began the run, until the first lane takes it.
+    /// The session that began the run, until the first writer takes it.
     first: Option<Session>,
     threads: Vec<JoinHandle<Session>>,
     stop: Arc<AtomicBool>,
@@ -63,8 +63,8 @@ impl Shared {
     }
 }
 
-impl Lanes {
-    /// Lanes of a run. The first takes the session that began it; all end with `stop`.
+impl Writers {
+    /// Writers of a run. The first takes the session that began it; all end with `stop`.
     pub(super) fn new(
         options: Arc<Options>,
         load: Load,
@@ -74,10 +74,12 @@ impl Lanes {
         let most = match options.connections {
             _ if options.ordered => 1,
             Some(connections) => connections.get(),
-            None => thread::available_parallelism().map_or(1, |cores| cores.get().min(MOST)),
+            None => {
+                thread::available_parallelism().map_or(1, |cores| cores.get().min(MAX_CONNECTIONS))
+            }
         };
         let (groups, taken) = bounded(1);
-        Lanes {
+        Writers {
             options,
             load: Arc::new(load),
             most,
@@ -97,14 +99,14 @@ impl Lanes {
         &mut self,
         work: impl AsyncFnMut(&mut PgConnection) -> Result<T, Fault>,
     ) -> Result<Option<T>, SinkError> {
-        let patience = Patience::new(self.options.retry_for);
+        let budget = RetryBudget::new(self.options.retry_for);
         match &mut self.first {
-            Some(first) => first.attempt(&mut { patience }, work).map(Some),
+            Some(first) => first.attempt(&mut { budget }, work).map(Some),
             None => Ok(None),
         }
     }
 
-    /// Takes a chunk, and hands its group to a lane once it is large or old enough.
+    /// Takes a chunk, and hands its group to a writer once it is large or old enough.
     pub(super) fn push(&mut self, chunk: FinishedChunk) -> Result<(), SinkError> {
         self.failure()?;
         self.gathered
@@ -123,7 +125,7 @@ impl Lanes {
         if group.is_empty() {
             return Ok(());
         }
-        // A lane is opened when all are busy: a small run needs one.
+        // A writer is opened when all are busy: a small run needs one.
         let under_way = self.shared.under_way.fetch_add(1, Ordering::AcqRel);
         if under_way >= self.threads.len() && self.threads.len() < self.most {
             self.spawn()?;
@@ -132,7 +134,7 @@ impl Lanes {
             return Err(self.internal("written to while no run is open"));
         };
         loop {
-            match groups.send_timeout(group, LOOK) {
+            match groups.send_timeout(group, POLL_INTERVAL) {
                 Ok(()) => return Ok(()),
                 Err(SendTimeoutError::Timeout(back) | SendTimeoutError::Disconnected(back)) => {
                     group = back;
@@ -147,17 +149,17 @@ impl Lanes {
             Some(first) => first,
             None => self.session()?,
         };
-        let lane = Lane {
+        let writer = Writer {
             session,
             spare: !self.threads.is_empty(),
-            patience: Patience::new(self.options.retry_for),
+            budget: RetryBudget::new(self.options.retry_for),
             load: self.load.clone(),
             groups: self.taken.clone(),
             shared: self.shared.clone(),
         };
         let thread = thread::Builder::new()
             .name(format!("postgres-{}", self.threads.len()))
-            .spawn(move || lane.run())
+            .spawn(move || writer.run())
             .map_err(|problem| SinkError::Io {
                 place: self.load.place.clone(),
                 problem,
@@ -169,7 +171,7 @@ impl Lanes {
     fn session(&self) -> Result<Session, SinkError> {
         Session::new(
             self.options.clone(),
-            session_name(&self.load.turn.run),
+            session_name(&self.load.lease.run),
             self.stop.clone(),
         )
     }
@@ -183,7 +185,7 @@ impl Lanes {
         for thread in std::mem::take(&mut self.threads) {
             match thread.join() {
                 Ok(joined) => session = session.or(Some(joined)),
-                Err(_) => return Err(self.internal("a lane ended unexpectedly")),
+                Err(_) => return Err(self.internal("a writer ended unexpectedly")),
             }
         }
         self.failure()?;
@@ -193,7 +195,7 @@ impl Lanes {
         }
     }
 
-    /// Takes the session back that [`Lanes::finish`] returned.
+    /// Takes the session back that [`Writers::finish`] returned.
     pub(super) fn keep(&mut self, session: Session) {
         self.first = Some(session);
     }
@@ -205,7 +207,7 @@ impl Lanes {
         refused
     }
 
-    /// Lets lanes end what they are at, or give it up when that takes long.
+    /// Lets writers end what they are at, or give it up when that takes long.
     pub(super) fn end(&mut self) {
         self.groups = None;
         while self.taken.try_recv().is_ok() {}
@@ -247,29 +249,29 @@ impl Lanes {
     }
 }
 
-impl Drop for Lanes {
+impl Drop for Writers {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
     }
 }
 
-struct Lane {
+struct Writer {
     session: Session,
     /// Whether the run can do without it.
     spare: bool,
-    patience: Patience,
+    budget: RetryBudget,
     load: Arc<Load>,
     groups: Receiver<Group>,
     shared: Arc<Shared>,
 }
 
-impl Lane {
+impl Writer {
     fn run(mut self) -> Session {
         // Where the server has no connection left for it, the others do the work.
         if self.spare {
             let connected = self
                 .session
-                .attempt(&mut Patience::none(), async |_| Ok(()));
+                .attempt(&mut RetryBudget::none(), async |_| Ok(()));
             if connected.is_err() {
                 return self.session;
             }
@@ -280,11 +282,9 @@ impl Lane {
             }
             let mut attempt = Attempt::default();
             let load = &self.load;
-            let stored = self
-                .session
-                .attempt(&mut self.patience, async |connection| {
-                    store(connection, load, &group, &mut attempt).await
-                });
+            let stored = self.session.attempt(&mut self.budget, async |connection| {
+                store(connection, load, &group, &mut attempt).await
+            });
             if let Err(error) = stored {
                 self.fail(error);
                 break;

@@ -1,7 +1,7 @@
-//! The books of runs, in tables beside the sink's own.
+//! The journal of runs, in tables beside the sink's own.
 //!
 //! Owns their shape and every statement about them; refuses to add to a run that another process
-//! has taken over, and books of another shape.
+//! has taken over, and a journal of another shape.
 
 use glovebox_core::{
     ChunkRecord, Digest, FinishedChunk, Job, KeptReject, Mark, Reject, Revise, RowCounts, Secret,
@@ -58,12 +58,12 @@ ALTER TABLE glovebox_chunk ADD COLUMN upto BLOB;";
 const CHUNKS: &str = "SELECT chunk, first_row, \"read\", stored, filtered, rejected, digest, \
     summary, upto, lines FROM glovebox_chunk WHERE run = ?";
 
-/// A run in the books, as the process that works on it knows it.
+/// A run in the journal, as the process that works on it knows it.
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
+pub(super) struct Lease {
     pub(super) run: String,
     epoch: i64,
-    /// The key of the books' digests.
+    /// The key of the journal's digests.
     pub(super) key: Secret,
 }
 
@@ -81,7 +81,7 @@ pub(super) async fn ready(connection: &mut SqliteConnection, place: &str) -> Res
     }
 }
 
-/// Whether there are books.
+/// Whether there are a journal.
 pub(super) async fn are_there(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
     sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = 'glovebox_run'")
         .fetch_one(connection)
@@ -89,7 +89,7 @@ pub(super) async fn are_there(connection: &mut SqliteConnection) -> sqlx::Result
         .map(|count: i64| count > 0)
 }
 
-/// Whether the books are those of the version before.
+/// Whether the journal is one of the version before.
 pub(super) async fn is_before(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
     sqlx::query_scalar(
         "SELECT count(*) FROM pragma_table_info('glovebox_run') WHERE name = 'parts'",
@@ -119,7 +119,7 @@ pub(super) async fn begin(
     connection: &mut SqliteConnection,
     options: &Options,
     job: &Job,
-) -> Result<(Entry, Vec<String>), SinkError> {
+) -> Result<(Lease, Vec<String>), SinkError> {
     let place = options.place();
     ready(connection, &place).await?;
     unless_overtaken(connection, options, job).await?;
@@ -152,8 +152,8 @@ pub(super) async fn begin(
     };
     let (given_up, key) = inserted.await.map_err(|e| refusal(e, &place))?;
     let run = job.run.clone();
-    let entry = Entry { run, epoch: 1, key };
-    Ok((entry, given_up))
+    let lease = Lease { run, epoch: 1, key };
+    Ok((lease, given_up))
 }
 
 /// Refuses a run whose reason to begin has been overtaken: its process may have slept since it
@@ -174,7 +174,7 @@ async fn unless_overtaken(
     }
 }
 
-/// Books that were begun before sources had several files get their column.
+/// A journal that was begun before sources had several files gets its column.
 async fn files_of_rejects(connection: &mut SqliteConnection) -> sqlx::Result<()> {
     let there: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM pragma_table_info('glovebox_reject') WHERE name = 'file'",
@@ -189,7 +189,7 @@ async fn files_of_rejects(connection: &mut SqliteConnection) -> sqlx::Result<()>
     Ok(())
 }
 
-/// How far the target's books are.
+/// How far the target's journal is.
 pub(super) async fn seen(
     connection: &mut SqliteConnection,
     options: &Options,
@@ -212,7 +212,7 @@ pub(super) async fn resume(
     connection: &mut SqliteConnection,
     options: &Options,
     job: &Job,
-) -> Result<(Entry, Vec<ChunkRecord>), SinkError> {
+) -> Result<(Lease, Vec<ChunkRecord>), SinkError> {
     let place = options.place();
     ready(connection, &place).await?;
     unless_overtaken(connection, options, job).await?;
@@ -241,7 +241,7 @@ pub(super) async fn resume(
         });
     };
     let run = job.run.clone();
-    Ok((Entry { run, epoch, key }, chunks))
+    Ok((Lease { run, epoch, key }, chunks))
 }
 
 /// The chunks of a run, by their index.
@@ -260,7 +260,7 @@ pub(super) async fn chunks(
 pub(super) async fn begins(
     connection: &mut SqliteConnection,
     place: &str,
-    entry: &Entry,
+    lease: &Lease,
     with: &Mark,
     key: u16,
 ) -> Result<(), SinkError> {
@@ -271,8 +271,8 @@ pub(super) async fn begins(
     .bind(signed(with.lines))
     .bind(with.digest.as_slice())
     .bind(key)
-    .bind(&entry.run)
-    .bind(entry.epoch)
+    .bind(&lease.run)
+    .bind(lease.epoch)
     .execute(connection)
     .await
     .map(drop)
@@ -284,14 +284,14 @@ pub(super) async fn begins(
 pub(super) async fn give_up_others(
     connection: &mut SqliteConnection,
     options: &Options,
-    entry: &Entry,
+    lease: &Lease,
 ) -> Result<(), SinkError> {
     sqlx::query(
         "UPDATE glovebox_run SET state = 'abandoned' \
          WHERE target = ? AND state = 'running' AND mode = 'append' AND run <> ?",
     )
     .bind(target(options))
-    .bind(&entry.run)
+    .bind(&lease.run)
     .execute(connection)
     .await
     .map(drop)
@@ -302,7 +302,7 @@ pub(super) async fn give_up_others(
 pub(super) async fn refuse(
     connection: &mut SqliteConnection,
     place: &str,
-    entry: &Entry,
+    lease: &Lease,
     refused: &[Reject],
     revise: Revise,
 ) -> Result<(), SinkError> {
@@ -311,7 +311,7 @@ pub(super) async fn refuse(
             let row = sqlx::query(AssertSqlSafe(format!(
                 "{CHUNKS} AND first_row <= ? ORDER BY first_row DESC, chunk DESC LIMIT 1"
             )))
-            .bind(&entry.run)
+            .bind(&lease.run)
             .bind(signed(reject.row))
             .fetch_one(&mut *connection)
             .await?;
@@ -324,7 +324,7 @@ pub(super) async fn refuse(
             .bind(signed(chunk.rows.stored))
             .bind(signed(chunk.rows.rejected))
             .bind(&chunk.summary)
-            .bind(&entry.run)
+            .bind(&lease.run)
             .bind(signed(chunk.index))
             .execute(&mut *connection)
             .await?;
@@ -334,7 +334,7 @@ pub(super) async fn refuse(
                 "INSERT INTO glovebox_reject (run, chunk, \"row\", line, violations, file) \
                  VALUES (?, ?, ?, ?, ?, ?)",
             )
-            .bind(&entry.run)
+            .bind(&lease.run)
             .bind(signed(chunk.index))
             .bind(signed(reject.row))
             .bind(reject.line.map(signed))
@@ -344,19 +344,19 @@ pub(super) async fn refuse(
             .await?;
         }
         sqlx::query_scalar("SELECT epoch FROM glovebox_run WHERE run = ? AND state = 'running'")
-            .bind(&entry.run)
+            .bind(&lease.run)
             .fetch_optional(&mut *connection)
             .await
     };
     let epoch: Option<i64> = written.await.map_err(|e| refusal(e, place))?;
-    held(epoch, entry, place)
+    held(epoch, lease, place)
 }
 
 /// Adds chunks, in the transaction that holds their rows.
 pub(super) async fn add(
     connection: &mut SqliteConnection,
     place: &str,
-    entry: &Entry,
+    lease: &Lease,
     chunks: &[FinishedChunk],
 ) -> Result<(), SinkError> {
     let added = async {
@@ -365,7 +365,7 @@ pub(super) async fn add(
         } in chunks
         {
             sqlx::query("INSERT INTO glovebox_chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-                .bind(&entry.run)
+                .bind(&lease.run)
                 .bind(signed(record.index))
                 .bind(signed(record.first_row))
                 .bind(signed(record.rows.read))
@@ -395,7 +395,7 @@ pub(super) async fn add(
                  SELECT ?1, ?2, value ->> 0, value ->> 1, value ->> 2, value ->> 3 \
                  FROM json_each(?3)",
             )
-            .bind(&entry.run)
+            .bind(&lease.run)
             .bind(signed(record.index))
             .bind(rows)
             .execute(&mut *connection)
@@ -403,19 +403,19 @@ pub(super) async fn add(
         }
         // The write lock is held, so what is true now is true at the commit.
         sqlx::query_scalar("SELECT epoch FROM glovebox_run WHERE run = ? AND state = 'running'")
-            .bind(&entry.run)
+            .bind(&lease.run)
             .fetch_optional(&mut *connection)
             .await
     };
     let epoch: Option<i64> = added.await.map_err(|e| refusal(e, place))?;
-    held(epoch, entry, place)
+    held(epoch, lease, place)
 }
 
 /// Closes a run, in the transaction that publishes it.
 pub(super) async fn finish(
     connection: &mut SqliteConnection,
     place: &str,
-    entry: &Entry,
+    lease: &Lease,
     totals: &Totals,
 ) -> Result<(), SinkError> {
     let rows = totals.rows;
@@ -430,19 +430,19 @@ pub(super) async fn finish(
     .bind(signed(rows.filtered))
     .bind(signed(rows.rejected))
     .bind(signed(totals.input.lines))
-    .bind(&entry.run)
-    .bind(entry.epoch)
+    .bind(&lease.run)
+    .bind(lease.epoch)
     .fetch_optional(connection)
     .await
     .map_err(|e| refusal(e, place))?;
-    held(epoch, entry, place)
+    held(epoch, lease, place)
 }
 
 /// Gives a run up, in the transaction that drops what it staged.
 pub(super) async fn give_up(
     connection: &mut SqliteConnection,
     place: &str,
-    entry: &Entry,
+    lease: &Lease,
     totals: &Totals,
 ) -> Result<(), SinkError> {
     let rows = totals.rows;
@@ -456,16 +456,16 @@ pub(super) async fn give_up(
     .bind(signed(rows.read))
     .bind(signed(rows.filtered))
     .bind(signed(rows.rejected))
-    .bind(&entry.run)
-    .bind(entry.epoch)
+    .bind(&lease.run)
+    .bind(lease.epoch)
     .fetch_optional(connection)
     .await
     .map_err(|e| refusal(e, place))?;
-    held(epoch, entry, place)
+    held(epoch, lease, place)
 }
 
-fn held(epoch: Option<i64>, entry: &Entry, place: &str) -> Result<(), SinkError> {
-    if epoch == Some(entry.epoch) {
+fn held(epoch: Option<i64>, lease: &Lease, place: &str) -> Result<(), SinkError> {
+    if epoch == Some(lease.epoch) {
         return Ok(());
     }
     Err(SinkError::Fenced {

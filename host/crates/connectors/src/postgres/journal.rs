@@ -1,4 +1,4 @@
-//! The books: four tables in a schema of their own, written in the transactions that they tell of.
+//! The journal: four tables in a schema of their own, written in the transactions that they tell of.
 //!
 //! Owns their shape, their key and whether the role can keep them; brings those of the version
 //! before up to date, and refuses others.
@@ -14,12 +14,12 @@ use super::{Mode, Options};
 use crate::database::quote;
 
 /// Version of the tables below, kept as a comment on the first.
-const VERSION: &str = "Glovebox books, version 3";
+const VERSION: &str = "Glovebox journal, version 3";
 /// The version before, and what makes it this one. Runs of it keep no key: their digests are cut.
-const BEFORE: &str = "Glovebox books, version 2";
-/// Begins the names of staging tables, which stand beside the books.
+const BEFORE: &str = "Glovebox journal, version 2";
+/// Begins the names of staging tables, which stand beside the journal.
 const STAGE: &str = "stage_";
-/// Any number; whoever creates the books holds this lock.
+/// Any number; whoever creates the journal holds this lock.
 const CREATION: i64 = 0x676c_6f76_6562_6f78;
 
 /// The key of all digests, which only those may read who load.
@@ -55,9 +55,9 @@ const TABLES: [(&str, &str); 4] = [
     ),
 ];
 
-/// The books' tables, by their quoted names.
+/// The journal's tables, by their quoted names.
 #[derive(Debug, Clone)]
-pub(super) struct Books {
+pub(super) struct Journal {
     name: String,
     schema: String,
     place: String,
@@ -67,7 +67,7 @@ pub(super) struct Books {
     pub(super) key: String,
 }
 
-/// What the books are found to be.
+/// What the journal is found to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Found {
     /// There are none.
@@ -78,12 +78,12 @@ pub(super) enum Found {
     Ready,
 }
 
-impl Books {
+impl Journal {
     pub(super) fn new(options: &Options) -> Self {
-        let schema = quote(&options.books);
-        Books {
-            place: format!("schema `{}` in {}", options.books, options.server()),
-            name: options.books.clone(),
+        let schema = quote(&options.journal);
+        Journal {
+            place: format!("schema `{}` in {}", options.journal, options.server()),
+            name: options.journal.clone(),
             run: format!("{schema}.run"),
             chunk: format!("{schema}.chunk"),
             reject: format!("{schema}.reject"),
@@ -97,7 +97,7 @@ impl Books {
         format!("{}.{}", self.schema, quote(&stage_name(run)))
     }
 
-    /// Whether the role can keep books here, changing nothing. Returns whether there are any.
+    /// Whether the role can keep a journal here, changing nothing. Returns whether there is one.
     pub(super) async fn look(
         &self,
         connection: &mut PgConnection,
@@ -125,7 +125,7 @@ impl Books {
                 return Ok(Found::Nothing);
             }
             return Err(refuse(format!(
-                "the run's books are kept there, it does not exist, and the role may not create \
+                "the run's journal is kept there, it does not exist, and the role may not create \
                  it; have the database's owner run: CREATE SCHEMA {} AUTHORIZATION {role}",
                 self.schema
             )));
@@ -133,7 +133,7 @@ impl Books {
         let staged = options.mode != Mode::Append;
         if !schema.usage || (!schema.create && (found.is_empty() || staged)) {
             return Err(refuse(format!(
-                "the role lacks privileges to keep the run's books there; have its owner run: \
+                "the role lacks privileges to keep the run's journal there; have its owner run: \
                  GRANT USAGE, CREATE ON SCHEMA {0} TO {role}; GRANT SELECT, INSERT, UPDATE, \
                  DELETE ON ALL TABLES IN SCHEMA {0} TO {role}",
                 self.schema
@@ -173,14 +173,14 @@ impl Books {
         };
         let Some(state) = state else {
             return Err(refuse(
-                "its tables run, chunk, reject and key are not books that this version of \
-                 glovebox keeps; use the version that made them, or name another schema in `books`"
+                "its tables run, chunk, reject and key are not a journal that this version of \
+                 glovebox keeps; use the version that made them, or name another schema in `journal`"
                     .into(),
             ));
         };
         if !found.iter().all(|table| table.writable) {
             return Err(refuse(format!(
-                "the role lacks privileges to keep the run's books there; have its owner run: \
+                "the role lacks privileges to keep the run's journal there; have its owner run: \
                  GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {} TO {role}",
                 self.schema
             )));
@@ -188,7 +188,7 @@ impl Books {
         Ok(state)
     }
 
-    /// As [`Books::look`]; creates them where they are missing.
+    /// As [`Journal::look`]; creates them where they are missing.
     pub(super) async fn ready(
         &self,
         connection: &mut PgConnection,
@@ -229,7 +229,7 @@ impl Books {
     ) -> Result<(), Fault> {
         let owned = format!(
             "REVOKE ALL ON {0} FROM PUBLIC; \
-             COMMENT ON TABLE {0} IS 'Key of the digests in the books: for roles that load only'",
+             COMMENT ON TABLE {0} IS 'Key of the digests in the journal: for roles that load only'",
             self.key
         );
         statement(connection, &owned, &self.place).await?;
@@ -247,7 +247,7 @@ impl Books {
             .map_err(|e| fault(e, &self.place))
     }
 
-    /// Makes books of the version before those of this one, in the transaction that is open. What
+    /// Makes a journal of the version before one of this, in the transaction that is open. What
     /// their runs kept of inputs were cut digests, which say nothing under a key.
     async fn renew(&self, connection: &mut PgConnection, options: &Options) -> Result<(), Fault> {
         let owner: bool = sqlx::query_scalar(
@@ -262,7 +262,7 @@ impl Books {
         if !owner {
             return Err(self
                 .misfit(
-                    "its tables are books of an earlier version of glovebox, and the role may not \
+                    "its tables are a journal of an earlier version of glovebox, and the role may not \
                      bring them up to date; run once as the role that owns them"
                         .into(),
                 )
@@ -303,7 +303,7 @@ impl Books {
             None => Err(self
                 .misfit(
                     "its table key is empty, so inputs cannot be told apart by its digests; put \
-                     the key back, or name another schema in `books`"
+                     the key back, or name another schema in `journal`"
                         .into(),
                 )
                 .into()),

@@ -10,7 +10,7 @@ use crate::report::RowCounts;
 use crate::secret::Secret;
 use crate::sink::Encoded;
 
-/// HMAC-SHA-256 under the books' key.
+/// HMAC-SHA-256 under the journal's key.
 pub type Digest = [u8; 32];
 
 /// What an input is up to a certain line: which lines came so far, in whatever order. It says the
@@ -39,12 +39,12 @@ pub struct Job {
     pub parts: String,
     /// Where the rows come from.
     pub source: String,
-    /// Tells the books' key from others; none if there are no books yet.
+    /// Tells the journal's key from others; none if there is no journal yet.
     pub key: Option<u16>,
     /// How a chunk's summary is brought up to date when the sink sets more of its rows aside.
     pub revise: Revise,
     /// What was seen of the target's runs when this one was decided on. It is refused once that has
-    /// changed: the decision was made for other books.
+    /// changed: the decision was made for other journal.
     pub seen: Option<Seen>,
 }
 
@@ -74,7 +74,7 @@ impl PartialEq for Revise {
 
 impl Eq for Revise {}
 
-/// How far a target's books are.
+/// How far a target's journal is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Seen {
     /// Runs that were begun, of whatever pipeline.
@@ -133,18 +133,18 @@ pub struct Earlier {
 pub struct History {
     /// Whether a run's rows are added to those that are there, so that a second run doubles them.
     pub appends: bool,
-    /// How far the books are.
+    /// How far the journal is.
     pub seen: Seen,
-    /// The key of the books' digests; none if there are no books yet.
+    /// The key of the journal's digests; none if there is no journal yet.
     pub key: Option<Secret>,
     /// The runs that did not finish and were not given up, the last first.
     pub running: Vec<Earlier>,
-    /// The runs whose rows the target holds by the books, whole or in part, the last first: all
+    /// The runs whose rows the target holds by the journal, whole or in part, the last first: all
     /// since it was last replaced, at most a thousand.
     pub held: Vec<Earlier>,
 }
 
-/// A chunk in a sink's books.
+/// A chunk in a sink's journal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChunkRecord {
     /// Its place among the chunks, counted from 0.
@@ -171,10 +171,10 @@ impl ChunkRecord {
     }
 }
 
-/// A chunk that has been through the steps: its rows, its rejects, its line in the books.
+/// A chunk that has been through the steps: its rows, its rejects, its line in the journal.
 #[derive(Debug, Default)]
 pub struct FinishedChunk {
-    /// The books' line.
+    /// The journal's line.
     pub record: ChunkRecord,
     /// The rows.
     pub encoded: Encoded,
@@ -182,7 +182,7 @@ pub struct FinishedChunk {
     pub rejects: Vec<Reject>,
 }
 
-/// What the books say of a whole run.
+/// What the journal says of a whole run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Rows by their fate.
@@ -202,7 +202,7 @@ pub struct Known {
     pub read: u64,
 }
 
-/// A reject as a sink's books give it back.
+/// A reject as a sink's journal gives it back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptReject {
     /// The row's number in its source, counted from 0.

@@ -1,4 +1,4 @@
-//! One connection's work: a group of chunks, its rejects and its books, in one transaction.
+//! One connection's work: a group of chunks, its rejects and its journal, in one transaction.
 //!
 //! Owns the order of statements from BEGIN to COMMIT and what a lost reply means; refuses to guess
 //! whether a group is stored.
@@ -11,11 +11,11 @@ use glovebox_core::{FinishedChunk, Origin, Payload, Reject, Revise, SinkError};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
-use super::books::Books;
 use super::copy;
 use super::counted::Counted;
+use super::journal::Journal;
 use super::refusal::{Fault, fault, is_duplicate, named_row, of_row};
-use super::runs::{Turn, signed, unsigned};
+use super::runs::{Lease, signed, unsigned};
 use super::session::{BEGIN, statement};
 use crate::database::sift::{Budget, Ended, Places, Tried, sift, spent};
 
@@ -29,12 +29,12 @@ const SETTLE: &str = "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRE
 /// What a reject weighs beside payloads, in bytes.
 const REJECT_BYTES: usize = 256;
 
-/// What lanes have to know of a run.
+/// What writers have to know of a run.
 #[derive(Debug)]
 pub(super) struct Load {
     pub(super) place: String,
-    pub(super) books: Books,
-    pub(super) turn: Turn,
+    pub(super) journal: Journal,
+    pub(super) lease: Lease,
     /// The statement that takes the rows.
     pub(super) copy: String,
     /// The quoted name of the table that it fills.
@@ -196,7 +196,7 @@ pub(super) async fn store(
             .await
             .map_err(|e| fault(e, &load.place))?;
     }
-    match books(connection, load, group, &attempt.refused).await {
+    match journal(connection, load, group, &attempt.refused).await {
         Ok(written) if written == group.index.len() as u64 => {}
         Ok(_) => {
             return Err(SinkError::Fenced {
@@ -341,10 +341,10 @@ async fn unless_fenced(connection: &mut PgConnection, load: &Load, error: Fault)
     }
     let ours = sqlx::query_scalar(AssertSqlSafe(format!(
         "SELECT EXISTS (SELECT FROM {} WHERE run = $1 AND epoch = $2 AND state = 'running')",
-        load.books.run
+        load.journal.run
     )))
-    .bind(&load.turn.run)
-    .bind(load.turn.epoch)
+    .bind(&load.lease.run)
+    .bind(load.lease.epoch)
     .fetch_one(connection)
     .await;
     match ours {
@@ -395,9 +395,9 @@ async fn rejects(
          SELECT $1, chunk, \"row\", line, violations::json, file \
          FROM unnest($2::int8[], $3::int8[], $4::int8[], $5::text[], $6::text[]) \
          AS rejects (chunk, \"row\", line, violations, file)",
-        load.books.reject
+        load.journal.reject
     )))
-    .bind(&load.turn.run)
+    .bind(&load.lease.run)
     .bind(&rejects.chunk)
     .bind(&rejects.row)
     .bind(&rejects.line)
@@ -410,7 +410,7 @@ async fn rejects(
 
 /// Writes the chunks down if the run is still ours. That is read off the run's line, which stays
 /// locked until the commit: who takes the run over waits for us, or we see that it was taken.
-async fn books(
+async fn journal(
     connection: &mut PgConnection,
     load: &Load,
     group: &Group,
@@ -441,10 +441,10 @@ async fn books(
          FROM unnest($3::int8[], $4::int8[], $5::int8[], $6::int8[], $7::int8[], $8::int8[], \
                      $9::bytea[], $10::text[], $11::int8[], $12::bytea[]) AS chunks, \
               (SELECT 1 FROM {} WHERE run = $1 AND epoch = $2 AND state = 'running' FOR SHARE) ours",
-        load.books.chunk, load.books.run
+        load.journal.chunk, load.journal.run
     )))
-    .bind(&load.turn.run)
-    .bind(load.turn.epoch)
+    .bind(&load.lease.run)
+    .bind(load.lease.epoch)
     .bind(&group.index)
     .bind(&group.first_row)
     .bind(&group.read)
@@ -460,7 +460,7 @@ async fn books(
     .map(|done| done.rows_affected())
 }
 
-/// Whether the books have the group: all of it or nothing, as it was one transaction.
+/// Whether the journal has the group: all of it or nothing, as it was one transaction.
 async fn is_stored(
     connection: &mut PgConnection,
     load: &Load,
@@ -468,9 +468,9 @@ async fn is_stored(
 ) -> Result<bool, Fault> {
     let found: i64 = sqlx::query_scalar(AssertSqlSafe(format!(
         "SELECT count(*) FROM {} WHERE run = $1 AND chunk = ANY ($2)",
-        load.books.chunk
+        load.journal.chunk
     )))
-    .bind(&load.turn.run)
+    .bind(&load.lease.run)
     .bind(&group.index)
     .fetch_one(connection)
     .await

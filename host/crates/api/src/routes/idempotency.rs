@@ -1,0 +1,59 @@
+//! The header `Idempotency-Key`: what a client calls a request, so that the same one made again is
+//! not done again.
+//!
+//! Refuses one that cannot be read, or is one of several: passed over in silence, the request would
+//! be done twice.
+
+use poem::{Request, RequestBody};
+use poem_openapi::registry::{MetaParamIn, MetaSchema, MetaSchemaRef};
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+
+use crate::problem::{Part, Problem, Wrong};
+
+const LONGEST: usize = 200;
+
+/// A key of printable ASCII, if the request has one.
+pub(super) struct IdempotencyKey(pub(super) Option<String>);
+
+impl<'a> ApiExtractor<'a> for IdempotencyKey {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
+
+    type ParamType = Option<String>;
+    type ParamRawType = String;
+
+    fn param_in() -> Option<MetaParamIn> {
+        Some(MetaParamIn::Header)
+    }
+
+    fn param_schema_ref() -> Option<MetaSchemaRef> {
+        Some(MetaSchemaRef::Inline(Box::new(MetaSchema {
+            min_length: Some(1),
+            max_length: Some(LONGEST),
+            pattern: Some("^[ -~]+$".into()),
+            ..MetaSchema::new("string")
+        })))
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _: &mut RequestBody,
+        options: ExtractParamOptions<Self::ParamType>,
+    ) -> poem::Result<Self> {
+        let mut keys = request.headers().get_all(options.name).iter();
+        let Some(key) = keys.next() else {
+            return Ok(IdempotencyKey(None));
+        };
+        let readable = |b: &u8| b.is_ascii_graphic() || *b == b' ';
+        let key = key.to_str().ok().filter(|key| {
+            (1..=LONGEST).contains(&key.len()) && key.as_bytes().iter().all(readable)
+        });
+        match (key, keys.next()) {
+            (Some(key), None) => Ok(IdempotencyKey(Some(key.to_owned()))),
+            _ => {
+                let due = "has to come once, with 1 to 200 characters of printable ASCII";
+                let wrong = Wrong::new(Part::Header(options.name.into()), due);
+                Err(Problem::bad_request().wrong(vec![wrong]).into())
+            }
+        }
+    }
+}
