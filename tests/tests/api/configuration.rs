@@ -32,7 +32,10 @@ fn each_mistake_is_shown_at_its_line_with_what_to_write() {
         ("limits: { body: 64 }\n", "body"),
         ("limits: { body: 1GiB }\n", "out of bounds"),
         ("limits: { request-time: 1h }\n", "out of bounds"),
-        ("limits: { idle-time: 10s }\n", "write 20 s to 3600 s"),
+        (
+            "limits: { idle-time: 10s }\n",
+            "write a value from 20s to 1h",
+        ),
         ("limits: { least-rate: 0 B }\n", "out of bounds"),
         ("limits: { connections-by-address: 0 }\n", "out of bounds"),
         (
@@ -54,7 +57,7 @@ fn each_mistake_is_shown_at_its_line_with_what_to_write() {
         ),
         (
             "datasets: { s: { sqlite: { path: a }, columns: { a: { type: text } } } }\n",
-            "the table is missing",
+            "needs the key `table`",
         ),
         (
             "datasets: { s: { sqlite: { path: a, table: b }, columns: { a: { type: txt } } } }\n",
@@ -74,7 +77,7 @@ fn each_mistake_is_shown_at_its_line_with_what_to_write() {
         ),
         (
             "telemetry: { otlp: { url: 'https://c', sample-percent: 0 } }\n",
-            "write 1 to 100",
+            "write a value from 1 to 100",
         ),
         (
             &format!("{DATASET}    key: [id]\n"),
@@ -94,7 +97,7 @@ fn each_mistake_is_shown_at_its_line_with_what_to_write() {
         ),
         (
             &format!("{DATASET}    roles: {{ analyst: {{ rows-at-most: 99999 }} }}\n"),
-            "write 1 to 10000",
+            "write a value from 1 to 10000",
         ),
     ] {
         let told = said(more);
@@ -154,7 +157,7 @@ fn all_mistakes_are_shown_at_once() {
         "did you mean `listen`?",
         "did you mean `connections`?",
         "did you mean `proxies`?",
-        "invalid type: integer",
+        "`body` is not a quantity with a unit",
     ] {
         assert!(told.contains(says), "{says}:\n{told}");
     }

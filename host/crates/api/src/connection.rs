@@ -24,7 +24,7 @@ use super::pace::Pace;
 const HTTP_2: &[u8] = b"PRI ";
 
 /// What a client may take.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Patience {
     /// For a TLS handshake, for a new connection's first request, and from a request's first byte
     /// to the end of its headers.

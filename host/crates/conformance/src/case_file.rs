@@ -8,7 +8,8 @@ use std::ops::Range;
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use glovebox_core::{Batch, Field, Grants, Origin, Schema};
 use glovebox_manifest::Diagnostic;
-use glovebox_manifest::typed::{self, Ordered, Placed};
+use glovebox_manifest::model::Spanned;
+use glovebox_manifest::typed::{self, Ordered};
 use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
@@ -20,21 +21,21 @@ use super::cells;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Written {
-    name: Placed<String>,
+    name: Spanned<String>,
     #[serde(default)]
     with: Option<Value>,
-    columns: Placed<Ordered<Column>>,
+    columns: Spanned<Ordered<Column>>,
     #[serde(default)]
-    masks: Vec<Placed<String>>,
+    masks: Vec<Spanned<String>>,
     #[serde(default)]
     keys: Vec<String>,
     #[serde(default)]
     adds: Ordered<Column>,
     #[serde(default)]
-    rows: Vec<Placed<Row>>,
+    rows: Vec<Spanned<Row>>,
     #[serde(default)]
     first_row: u64,
-    expect: Placed<Expect>,
+    expect: Spanned<Expect>,
 }
 
 /// What a case expects; none is not compared.
@@ -43,7 +44,7 @@ struct Written {
 pub(crate) struct Expect {
     pub(crate) rules: Option<Vec<String>>,
     pub(crate) findings: Option<Ordered<Found>>,
-    pub(crate) columns: Option<Ordered<Vec<Placed<Value>>>>,
+    pub(crate) columns: Option<Ordered<Vec<Spanned<Value>>>>,
     pub(crate) fields: Option<Ordered<Column>>,
     pub(crate) keyed: Option<Ordered<Keyed>>,
     pub(crate) keep: Option<Vec<u32>>,
@@ -83,7 +84,7 @@ pub(crate) enum All {
 /// A type, alone or in a block.
 #[derive(Debug)]
 pub(crate) struct Column {
-    pub(crate) data_type: Placed<String>,
+    pub(crate) data_type: Spanned<String>,
     nullable: bool,
 }
 
@@ -104,8 +105,8 @@ pub(crate) enum Part {
 /// The cells of a row, by place or by name.
 #[derive(Debug)]
 enum Row {
-    List(Vec<Placed<Value>>),
-    Block(Ordered<Placed<Value>>),
+    List(Vec<Spanned<Value>>),
+    Block(Ordered<Spanned<Value>>),
 }
 
 /// Deserialises a value that is written in one of several forms.
@@ -196,12 +197,12 @@ impl<'de> Deserialize<'de> for Column {
             }
         });
 
-        let Placed {
+        let Spanned {
             value: Type(block),
             span,
-        } = Placed::deserialize(deserializer)?;
+        } = Spanned::deserialize(deserializer)?;
         Ok(Column {
-            data_type: Placed {
+            data_type: Spanned {
                 value: block.data_type,
                 span,
             },
@@ -292,7 +293,7 @@ fn ready(case: Written) -> Result<Case, Box<Diagnostic>> {
     })
 }
 
-fn check_expect(expect: &Placed<Expect>) -> Result<(), Box<Diagnostic>> {
+fn check_expect(expect: &Spanned<Expect>) -> Result<(), Box<Diagnostic>> {
     let Expect {
         rules,
         findings,
@@ -320,7 +321,7 @@ fn check_expect(expect: &Placed<Expect>) -> Result<(), Box<Diagnostic>> {
 
 /// The fields of a block of columns.
 fn fields(columns: &Ordered<Column>) -> Result<Vec<Field>, Box<Diagnostic>> {
-    let field = |(name, column): &(Placed<String>, Column)| {
+    let field = |(name, column): &(Spanned<String>, Column)| {
         let data_type = typed::data_type(&column.data_type.value)
             .map_err(|problem| wrong(column.data_type.span.clone(), problem))?;
         Ok(Field {
@@ -331,7 +332,11 @@ fn fields(columns: &Ordered<Column>) -> Result<Vec<Field>, Box<Diagnostic>> {
     columns.0.iter().map(field).collect()
 }
 
-fn batch(rows: &[Placed<Row>], fields: &[Field], first_row: u64) -> Result<Batch, Box<Diagnostic>> {
+fn batch(
+    rows: &[Spanned<Row>],
+    fields: &[Field],
+    first_row: u64,
+) -> Result<Batch, Box<Diagnostic>> {
     let nothing = Value::Null;
     let mut columns: Vec<Vec<(&Value, Range<usize>)>> = vec![Vec::new(); fields.len()];
     for row in rows {

@@ -13,11 +13,11 @@ use super::yaml::{Entry, Kind, Node};
 
 /// A block whose keys have been looked through.
 #[derive(Debug)]
-pub(crate) struct Block<'n> {
+pub struct Block<'n> {
     /// What it describes, for messages.
-    pub(crate) what: &'static str,
+    pub what: &'static str,
     /// Where complaints about the block as a whole go: one line.
-    pub(crate) head: Span,
+    pub head: Span,
     found: Vec<(&'static str, &'n Entry)>,
     /// Keys that do not exist here, for which a hint said what to do instead.
     hinted: Vec<&'static str>,
@@ -27,7 +27,7 @@ pub(crate) struct Block<'n> {
 
 impl<'n> Block<'n> {
     /// The value of a key, and where the key stands.
-    pub(crate) fn get(&self, key: &'static str) -> Option<(&'n Node, Span)> {
+    pub fn get(&self, key: &'static str) -> Option<(&'n Node, Span)> {
         self.found
             .iter()
             .find(|(name, _)| *name == key)
@@ -35,7 +35,7 @@ impl<'n> Block<'n> {
     }
 
     /// Those of the keys that are there.
-    pub(crate) fn present(&self, of: &[&'static str]) -> Vec<&'static str> {
+    pub fn present(&self, of: &[&'static str]) -> Vec<&'static str> {
         let is_in = |key: &&'static str| of.contains(key);
         self.found
             .iter()
@@ -45,19 +45,19 @@ impl<'n> Block<'n> {
     }
 
     /// Whether a hint about one of these keys has said already what is missing.
-    pub(crate) fn hinted(&self, at: &[&str]) -> bool {
+    pub fn hinted(&self, at: &[&str]) -> bool {
         self.hinted.iter().any(|key| at.contains(key))
     }
 
     /// Whether it has keys that do not exist.
-    pub(crate) fn has_strangers(&self) -> bool {
+    pub fn has_strangers(&self) -> bool {
         self.strangers || !self.hinted.is_empty()
     }
 }
 
 /// Reads nodes; remembers what was wrong.
 #[derive(Debug)]
-pub(crate) struct Reader<'t> {
+pub struct Reader<'t> {
     pub(crate) text: &'t str,
     /// What paths are relative to.
     pub(crate) folder: &'t Path,
@@ -65,7 +65,8 @@ pub(crate) struct Reader<'t> {
 }
 
 impl<'t> Reader<'t> {
-    pub(crate) fn new(text: &'t str, folder: &'t Path) -> Self {
+    /// A reader of this text; relative paths begin in the folder.
+    pub fn new(text: &'t str, folder: &'t Path) -> Self {
         Reader {
             text,
             folder,
@@ -73,16 +74,13 @@ impl<'t> Reader<'t> {
         }
     }
 
-    pub(crate) fn say(&mut self, problem: Diagnostic) {
+    /// Remembers a problem.
+    pub fn say(&mut self, problem: Diagnostic) {
         self.problems.push(problem);
     }
 
     /// A declared block. `head` is the key that it belongs to.
-    pub(crate) fn block<'n, S: Section>(
-        &mut self,
-        node: &'n Node,
-        head: Span,
-    ) -> Option<Block<'n>> {
+    pub fn block<'n, S: Section>(&mut self, node: &'n Node, head: Span) -> Option<Block<'n>> {
         let Kind::Map(entries) = &node.kind else {
             self.wrong_kind(node, S::WHAT, "a block of keys", S::EXAMPLE);
             return None;
@@ -119,13 +117,9 @@ impl<'t> Reader<'t> {
         for entry in entries.iter().filter(|e| known(e).is_none()) {
             let name = entry.key.value.as_str();
             let hint = hints.iter().find(|(wrong, _)| *wrong == name);
-            let near = match hint {
-                Some(_) => None,
-                None => {
-                    let free = keys.iter().copied();
-                    closest(name, free.filter(|k| block.get(k).is_none()))
-                }
-            };
+            let free = keys.iter().copied().filter(|k| block.get(k).is_none());
+            let near = hint.is_none().then(|| closest(name, free)).flatten();
+            let taken = || closest(name, keys.iter().copied());
             let help = match (hint, near) {
                 (Some((key, help)), _) => {
                     block.hinted.push(key);
@@ -138,7 +132,12 @@ impl<'t> Reader<'t> {
                 }
                 (None, None) => {
                     block.strangers = true;
-                    format!("the keys here are: {}", keys.join(", "))
+                    match taken() {
+                        Some(taken) => format!(
+                            "did you mean `{taken}`? It is there already; delete one of them"
+                        ),
+                        None => format!("the keys here are: {}", keys.join(", ")),
+                    }
                 }
             };
             self.say(
@@ -153,7 +152,7 @@ impl<'t> Reader<'t> {
     }
 
     /// `what` should be `expected` but is something else. Broken nodes were reported already.
-    pub(crate) fn wrong_kind(&mut self, node: &Node, what: &str, expected: &str, example: &str) {
+    pub fn wrong_kind(&mut self, node: &Node, what: &str, expected: &str, example: &str) {
         if node.kind == Kind::Broken {
             return;
         }
@@ -172,7 +171,7 @@ impl<'t> Reader<'t> {
     }
 
     /// The part of a span on its first line.
-    pub(crate) fn first_line(&self, span: &Span) -> Span {
+    pub fn first_line(&self, span: &Span) -> Span {
         let covered = self.text.get(span.clone()).unwrap_or_default();
         let line = covered.lines().next().unwrap_or_default().trim_end();
         span.start..span.start + line.len()

@@ -6,28 +6,68 @@
 
 mod macros;
 
-pub(crate) use macros::{kebab, section, words};
-use serde_json::Value;
+use std::path::Path;
 
-use crate::block::{Block, Reader};
+pub use macros::kebab;
+pub use serde_json::{Value, json};
+
+pub use crate::block::{Block, Reader};
 use crate::diagnostic::Diagnostic;
+use crate::kinds;
 use crate::model::{Span, Spanned};
-use crate::schema::Schema;
-use crate::yaml::{self, Kind as Yaml, Node};
+pub use crate::schema::{Schema, json_schema, key_tables, with_tables};
+use crate::yaml;
+pub use crate::yaml::{Entry, Kind as Yaml, Node};
+pub use crate::{section, words};
+
+/// Reads a text into a block of declared keys; `what` names the kind of file in messages, with its
+/// article. Relative paths begin in the folder.
+///
+/// # Errors
+/// Everything that is wrong, by place.
+pub fn read<S: Section>(
+    folder: &Path,
+    text: &str,
+    what: &str,
+) -> Result<S::Model, Vec<Diagnostic>> {
+    let yaml::Parsed { root, mut problems } = yaml::parse(text);
+    for problem in &mut problems {
+        problem.message = problem.message.replace("a manifest", what);
+        problem.help = problem.help.take().map(|h| h.replace("a manifest", what));
+    }
+    let mut reader = Reader::new(text, folder);
+    reader.problems = problems;
+    let model = match root {
+        Some(root) if root.kind != Yaml::Null => {
+            S::read(&mut reader, &root, kinds::first_key(&root))
+        }
+        _ => None,
+    };
+    if model.is_none() && reader.problems.is_empty() {
+        reader.say(Diagnostic::error(0..0, "the file is empty"));
+    }
+    reader.problems.sort_by_key(|problem| problem.span.start);
+    match model {
+        Some(model) if reader.problems.is_empty() => Ok(model),
+        _ => Err(reader.problems),
+    }
+}
 
 /// The value of a key, as it was written.
 #[derive(Debug, Clone)]
-pub(crate) struct At<'n> {
-    pub(crate) key: &'static str,
-    pub(crate) node: &'n Node,
+pub struct At<'n> {
+    /// The key.
+    pub key: &'static str,
+    /// Its value.
+    pub node: &'n Node,
     /// Where the key stands.
-    pub(crate) head: Span,
+    pub head: Span,
     /// How the key may be written, for messages.
-    pub(crate) example: String,
+    pub example: String,
 }
 
 /// What a value is: how it is read, and how it is described.
-pub(crate) trait Kind {
+pub trait Kind {
     /// What it is read into.
     type Value;
 
@@ -52,13 +92,15 @@ pub(crate) trait Kind {
 }
 
 /// A [`Kind`] without its type: what it says of itself.
-pub(crate) trait Describe {
+pub trait Describe {
+    /// As [`Kind::words`].
     fn words(&self) -> String;
+    /// As [`Kind::schema`].
     fn schema(&self, schema: &mut Schema) -> Value;
+    /// As [`Kind::bounds`].
     fn bounds(&self) -> Option<String>;
-    /// What is wrong with a value, if anything.
-    #[cfg(test)]
-    fn problems(&self, text: &str) -> Vec<Diagnostic>;
+    /// Whether a text of YAML is such a value.
+    fn accepts(&self, text: &str) -> bool;
 }
 
 impl<K: Kind> Describe for K {
@@ -74,38 +116,39 @@ impl<K: Kind> Describe for K {
         Kind::bounds(self)
     }
 
-    #[cfg(test)]
-    fn problems(&self, text: &str) -> Vec<Diagnostic> {
-        let node = yaml::parse(text).root.unwrap();
-        let folder = std::path::Path::new("");
-        let mut reader = Reader::new(text, folder);
+    fn accepts(&self, text: &str) -> bool {
+        let Some(node) = yaml::parse(text).root else {
+            return false;
+        };
+        let mut reader = Reader::new(text, Path::new(""));
         let at = At {
-            key: "key",
+            key: "",
             node: &node,
             head: 0..0,
             example: String::new(),
         };
-        let read = self.read(&mut reader, &at);
-        assert_eq!(read.is_some(), reader.problems.is_empty());
-        reader.problems
+        self.read(&mut reader, &at).is_some() && reader.problems.is_empty()
     }
 }
 
 /// A key of a block, as it is described.
-pub(crate) struct Field {
-    pub(crate) key: &'static str,
+pub struct Field {
+    /// Its name.
+    pub key: &'static str,
     /// Its doc comment.
-    pub(crate) docs: &'static str,
-    pub(crate) needed: bool,
+    pub docs: &'static str,
+    /// Whether it has to be there.
+    pub needed: bool,
     /// What holds without it, as YAML.
-    pub(crate) default: Option<&'static str>,
+    pub default: Option<&'static str>,
     /// The same in words, where YAML cannot say it.
-    pub(crate) otherwise: Option<&'static str>,
-    pub(crate) kind: Box<dyn Describe>,
+    pub otherwise: Option<&'static str>,
+    /// What its value is.
+    pub kind: Box<dyn Describe>,
 }
 
 /// A block of declared keys.
-pub(crate) trait Section: Sized {
+pub trait Section: Sized {
     /// Its name in the JSON Schema.
     const NAME: &'static str;
     /// What it describes, for messages.
@@ -140,7 +183,8 @@ pub(crate) trait Section: Sized {
 }
 
 /// A field takes a value with its place or without.
-pub(crate) trait Take<T> {
+pub trait Take<T> {
+    /// The field.
     fn take(value: Spanned<T>) -> Self;
 }
 
@@ -157,11 +201,13 @@ impl<T> Take<T> for Spanned<T> {
 }
 
 /// A key of a block, as it is read.
-pub(crate) struct Key<K> {
-    pub(crate) key: &'static str,
+pub struct Key<K> {
+    /// Its name.
+    pub key: &'static str,
     /// How it may be written; empty is what its kind says.
-    pub(crate) example: &'static str,
-    pub(crate) kind: K,
+    pub example: &'static str,
+    /// What its value is.
+    pub kind: K,
 }
 
 impl<K: Kind> Key<K> {
@@ -173,7 +219,7 @@ impl<K: Kind> Key<K> {
     }
 
     /// Its value, if it is there.
-    pub(crate) fn optional(
+    pub fn optional(
         &self,
         reader: &mut Reader<'_>,
         block: &Block<'_>,
@@ -189,11 +235,7 @@ impl<K: Kind> Key<K> {
     }
 
     /// Its value, which has to be there.
-    pub(crate) fn needed(
-        &self,
-        reader: &mut Reader<'_>,
-        block: &Block<'_>,
-    ) -> Option<Spanned<K::Value>> {
+    pub fn needed(&self, reader: &mut Reader<'_>, block: &Block<'_>) -> Option<Spanned<K::Value>> {
         if block.get(self.key).is_none() {
             let problem = format!("{} needs the key `{}`", block.what, self.key);
             reader.say(
@@ -205,7 +247,7 @@ impl<K: Kind> Key<K> {
     }
 
     /// Its value, or what a text stands for, whose place is the block then.
-    pub(crate) fn or(
+    pub fn or(
         &self,
         default: &str,
         reader: &mut Reader<'_>,
@@ -226,7 +268,7 @@ impl<K: Kind> Key<K> {
 }
 
 /// A text of ours as a tree all of which stands at one place of the manifest.
-pub(crate) fn stand_in(text: &str, span: &Span) -> Option<Node> {
+pub fn stand_in(text: &str, span: &Span) -> Option<Node> {
     fn place(node: &mut Node, span: &Span) {
         node.span = span.clone();
         match &mut node.kind {
@@ -246,7 +288,7 @@ pub(crate) fn stand_in(text: &str, span: &Span) -> Option<Node> {
 }
 
 /// Words of which one has to be chosen.
-pub(crate) trait Words: Copy + 'static {
+pub trait Words: Copy + 'static {
     /// Their name in the JSON Schema.
     const NAME: &'static str;
     /// Each, with what it stands for and its doc comment.

@@ -7,7 +7,11 @@ mod quantities;
 use std::marker::PhantomData;
 use std::path::PathBuf;
 
-pub(crate) use quantities::{Size, Time, Whole};
+pub use crate::load::columns::TYPE;
+pub use crate::load::postgres::{HOST, NAME, PASSWORD, Tls};
+pub use crate::load::stores::STORES;
+use glovebox_core::SecretName;
+pub use quantities::{Size, Time, Whole};
 use serde_json::{Value, json};
 
 use crate::block::{Reader, short};
@@ -15,13 +19,16 @@ use crate::declare::{At, Kind, Section, Words};
 use crate::diagnostic::Diagnostic;
 use crate::model::{Span, Spanned};
 use crate::schema::Schema;
-use crate::yaml::Kind as Yaml;
+use crate::yaml::{Entry, Kind as Yaml};
 
 /// A value of which there is one in all manifests, read by a function of its own.
-pub(crate) struct Own<T> {
-    pub(crate) read: fn(&mut Reader<'_>, &At<'_>) -> Option<Spanned<T>>,
-    pub(crate) words: &'static str,
-    pub(crate) schema: fn(&mut Schema) -> Value,
+pub struct Own<T> {
+    /// Reads it, as [`Kind::read`].
+    pub read: fn(&mut Reader<'_>, &At<'_>) -> Option<Spanned<T>>,
+    /// As [`Kind::words`].
+    pub words: &'static str,
+    /// As [`Kind::schema`].
+    pub schema: fn(&mut Schema) -> Value,
 }
 
 impl<T> Kind for Own<T> {
@@ -41,10 +48,10 @@ impl<T> Kind for Own<T> {
 }
 
 /// A block of declared keys.
-pub(crate) struct Nested<S>(PhantomData<S>);
+pub struct Nested<S>(PhantomData<S>);
 
 /// A block of these keys.
-pub(crate) const fn nested<S: Section>() -> Nested<S> {
+pub const fn nested<S: Section>() -> Nested<S> {
     Nested(PhantomData)
 }
 
@@ -73,7 +80,7 @@ impl<S: Section> Kind for Nested<S> {
 }
 
 /// A text that is not empty and has no control characters.
-pub(crate) struct Text;
+pub struct Text;
 
 impl Kind for Text {
     type Value = String;
@@ -92,7 +99,7 @@ impl Kind for Text {
 }
 
 /// True or false.
-pub(crate) struct Bool;
+pub struct Bool;
 
 impl Kind for Bool {
     type Value = bool;
@@ -122,14 +129,14 @@ impl Kind for Bool {
 }
 
 /// One of some words.
-pub(crate) struct OneOf<W: 'static> {
+pub struct OneOf<W: 'static> {
     /// Those that may be written here.
     words: &'static [(&'static str, W, &'static str)],
     help: &'static str,
 }
 
 /// One of all words of an enum.
-pub(crate) const fn word<W: Words>() -> OneOf<W> {
+pub const fn word<W: Words>() -> OneOf<W> {
     OneOf {
         words: W::ALL,
         help: "",
@@ -138,7 +145,7 @@ pub(crate) const fn word<W: Words>() -> OneOf<W> {
 
 impl<W: Words> OneOf<W> {
     /// With what to write instead of another word.
-    pub(crate) const fn help(mut self, help: &'static str) -> Self {
+    pub const fn help(mut self, help: &'static str) -> Self {
         self.help = help;
         self
     }
@@ -188,16 +195,17 @@ impl<W: Words> Kind for OneOf<W> {
 }
 
 /// The JSON Schema of some words.
-pub(crate) fn choice<W>(words: &[(&str, W, &str)]) -> Value {
+pub fn choice<W>(words: &[(&str, W, &str)]) -> Value {
     let one = |(word, _, docs): &(&str, W, &str)| json!({ "const": word, "description": crate::schema::plain(docs) });
     json!({ "oneOf": words.iter().map(one).collect::<Vec<_>>() })
 }
 
 /// One ASCII sign, such as a delimiter.
-pub(crate) struct Sign;
+pub struct Sign;
 
 impl Sign {
-    pub(crate) const PATTERN: &'static str = r"[\t -/:-@\[-`{-~]";
+    /// Such a sign as a regular expression.
+    pub const PATTERN: &'static str = r"[\t -/:-@\[-`{-~]";
 }
 
 impl Kind for Sign {
@@ -239,18 +247,125 @@ impl Kind for Sign {
 }
 
 /// Whether somebody meant a tab.
-pub(crate) fn is_named_tab(text: &str) -> bool {
+pub fn is_named_tab(text: &str) -> bool {
     matches!(text, "\\t" | "tab")
 }
 
 /// How to write a tab.
-pub(crate) fn tab_help(key: &str) -> String {
+pub fn tab_help(key: &str) -> String {
     format!("in YAML a tab is \"\\t\", in double quotes: {key}: \"\\t\"")
+}
+
+/// A list of values of a kind.
+pub struct ListOf<K>(pub K);
+
+impl<K: Kind> Kind for ListOf<K> {
+    type Value = Vec<Spanned<K::Value>>;
+
+    fn read(&self, reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<Self::Value>> {
+        let items = reader.list(at.node, at.key, &at.example)?;
+        let read = |node| {
+            let head = first_key(node);
+            let item = At {
+                node,
+                head,
+                ..at.clone()
+            };
+            self.0.read(reader, &item)
+        };
+        let values = items.iter().filter_map(read).collect();
+        Some(Spanned::new(values, at.node.span.clone()))
+    }
+
+    fn words(&self) -> String {
+        format!("list of {}", self.0.words())
+    }
+
+    fn schema(&self, schema: &mut Schema) -> Value {
+        json!({ "type": "array", "items": self.0.schema(schema) })
+    }
+}
+
+/// Values by the names that the writer gave them, in their order.
+pub type Named<T> = Vec<(Spanned<String>, Spanned<T>)>;
+
+/// A block whose keys are of the writer's choice, with values of a kind.
+pub struct MapOf<K>(pub K);
+
+impl<K: Kind> Kind for MapOf<K> {
+    type Value = Named<K::Value>;
+
+    fn read(&self, reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<Self::Value>> {
+        let entries = reader.map(at.node, at.key, &at.example)?;
+        let read = |entry: &Entry| {
+            let (node, head) = (&entry.value, entry.key.span.clone());
+            let value = At {
+                node,
+                head,
+                ..at.clone()
+            };
+            Some((entry.key.clone(), self.0.read(reader, &value)?))
+        };
+        let values = entries.iter().filter_map(read).collect();
+        Some(Spanned::new(values, at.node.span.clone()))
+    }
+
+    fn words(&self) -> String {
+        format!("block of names, each with {}", self.0.words())
+    }
+
+    fn schema(&self, schema: &mut Schema) -> Value {
+        json!({ "type": "object", "additionalProperties": self.0.schema(schema) })
+    }
+}
+
+/// A text of any signs.
+pub struct AnyText;
+
+impl Kind for AnyText {
+    type Value = String;
+
+    fn read(&self, reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>> {
+        reader.any_text(at.node, at.key, &at.example)
+    }
+
+    fn words(&self) -> String {
+        "text".to_owned()
+    }
+
+    fn schema(&self, _: &mut Schema) -> Value {
+        json!({ "type": "string" })
+    }
+}
+
+/// The name of a secret. What was written may be the secret itself, so nothing repeats it.
+pub struct Secret;
+
+impl Kind for Secret {
+    type Value = SecretName;
+
+    fn read(&self, reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<SecretName>> {
+        reader.secret(at.node, &format!("`{}`", at.key))
+    }
+
+    fn words(&self) -> String {
+        "name of a secret".to_owned()
+    }
+
+    fn schema(&self, schema: &mut Schema) -> Value {
+        schema.define("SecretName", |_| {
+            json!({
+                "description": "The name of a secret, like `sales/customer-salt`.",
+                "type": "string", "maxLength": 128,
+                "pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*$",
+            })
+        })
+    }
 }
 
 /// A list of at least so many column names; each may be there once. Where fewer make no sense depends
 /// on other keys, so who compares these says it.
-pub(crate) struct Names(pub(crate) usize);
+pub struct Names(pub usize);
 
 impl Kind for Names {
     type Value = Vec<Spanned<String>>;
@@ -276,7 +391,7 @@ impl Kind for Names {
 }
 
 /// A path, relative to the manifest's folder.
-pub(crate) struct File;
+pub struct File;
 
 impl Kind for File {
     type Value = PathBuf;
@@ -295,10 +410,11 @@ impl Kind for File {
 }
 
 /// A file to write: no standard output.
-pub(crate) struct Output {
+pub struct Output {
     /// What is written there.
-    pub(crate) what: &'static str,
-    pub(crate) note: Option<&'static str>,
+    pub what: &'static str,
+    /// Why not to standard output.
+    pub note: Option<&'static str>,
 }
 
 impl Kind for Output {
@@ -326,7 +442,7 @@ impl Kind for Output {
 }
 
 /// A path's JSON Schema.
-pub(crate) fn path_schema(schema: &mut Schema) -> Value {
+pub fn path_schema(schema: &mut Schema) -> Value {
     schema.define("Path", |_| {
         json!({
             "description": "A path, relative to the manifest's folder.",
@@ -336,7 +452,7 @@ pub(crate) fn path_schema(schema: &mut Schema) -> Value {
 }
 
 /// Where complaints about a block that is an item of a list go.
-pub(crate) fn first_key(at: &crate::yaml::Node) -> Span {
+pub fn first_key(at: &crate::yaml::Node) -> Span {
     match &at.kind {
         Yaml::Map(entries) => entries.first().map(|e| e.key.span.clone()),
         _ => None,

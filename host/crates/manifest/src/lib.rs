@@ -7,7 +7,7 @@
 //! 2. `load` makes a [`model`] of the tree: every default is filled in, every path resolved. Each
 //!    block of a manifest is declared in a file there, by the macro `section!` of `declare`: its keys
 //!    with their types, defaults, bounds and texts, and `kinds` says what a single value is. Of the
-//!    same declarations are made the [`json_schema`] and the [`key_tables`] of docs/manifest.md.
+//!    same declarations are made the [`json_schema`] and the [tables](declare::key_tables) of docs/manifest.md.
 //!    `block` looks through a block's keys for those that are missing or misspelled.
 //! 3. [`check()`] compares the parts with each other: names, types, what is personal and how it leaves.
 //! 4. What any of them has to say is a [`Diagnostic`]; [`render`] shows it with an excerpt of the text, in
@@ -21,12 +21,12 @@
 
 mod block;
 mod check;
-mod declare;
+pub mod declare;
 pub mod diagnostic;
 mod excerpt;
 mod formats;
 mod hide;
-mod kinds;
+pub mod kinds;
 mod load;
 pub mod model;
 pub mod pin;
@@ -43,7 +43,11 @@ pub use block::closest;
 pub use check::{Known, check, unpinned};
 pub use diagnostic::{Diagnostic, Severity, render};
 pub use model::Manifest;
-pub use schema::{json_schema, key_tables};
+
+/// The JSON Schema (2020-12) of a manifest.
+pub fn json_schema() -> serde_json::Value {
+    declare::json_schema::<load::ManifestKeys>("Glovebox manifest")
+}
 
 /// Reads a manifest's text and checks it. `file` is its place, for relative paths; it is not
 /// opened.

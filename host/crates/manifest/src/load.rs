@@ -18,7 +18,7 @@ pub(crate) mod postgres_source;
 pub(crate) mod sink;
 pub(crate) mod source;
 mod steps;
-mod stores;
+pub(crate) mod stores;
 mod trusted;
 mod with;
 

@@ -8,20 +8,43 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::declare::{Field, Section};
-use super::load::ManifestKeys;
 use super::yaml;
 
-/// The JSON Schema (2020-12) of a manifest.
-pub fn json_schema() -> Value {
-    Schema::default().whole()
+/// The JSON Schema (2020-12) of a file that is a block of declared keys.
+pub fn json_schema<S: Section>(title: &str) -> Value {
+    Schema::default().whole::<S>(title)
 }
 
-/// For each block of a manifest, by its name in the schema: its keys as a table in Markdown.
-pub fn key_tables() -> BTreeMap<&'static str, String> {
+/// For that block and each within it, by its name in the schema: its keys as a table in Markdown.
+pub fn key_tables<S: Section>() -> BTreeMap<&'static str, String> {
     let mut schema = Schema::default();
-    schema.whole();
+    schema.section::<S>();
     let sections = schema.sections.into_iter();
     sections.map(|(name, keys)| (name, table(&keys))).collect()
+}
+
+/// Between these two lines of a manual stands the table of a block's keys.
+const BEGIN: &str = "<!-- the keys of ";
+const END: &str = "<!-- end of the keys -->";
+
+/// A manual with these tables in their places, each taken out of the map.
+///
+/// # Errors
+/// The name of a block that is not there, or has two places.
+pub fn with_tables(
+    manual: &str,
+    tables: &mut BTreeMap<&'static str, String>,
+) -> Result<String, String> {
+    let mut written = String::with_capacity(manual.len());
+    let mut rest = manual;
+    while let Some((before, behind)) = rest.split_once(BEGIN) {
+        let (name, behind) = behind.split_once(" -->").ok_or("a line without an end")?;
+        let (_, behind) = behind.split_once(END).ok_or(name)?;
+        let table = tables.remove(name).ok_or(name)?;
+        written.push_str(&format!("{before}{BEGIN}{name} -->\n\n{table}\n{END}"));
+        rest = behind;
+    }
+    Ok(written + rest)
 }
 
 fn table(fields: &[Field]) -> String {
@@ -51,22 +74,21 @@ fn table(fields: &[Field]) -> String {
 
 /// What has been described so far, by its name.
 #[derive(Default)]
-pub(crate) struct Schema {
+pub struct Schema {
     defined: BTreeMap<&'static str, Value>,
     /// The blocks among it, with their keys.
-    pub(crate) sections: BTreeMap<&'static str, Vec<Field>>,
+    sections: BTreeMap<&'static str, Vec<Field>>,
 }
 
 impl Schema {
-    /// The schema of a manifest; what its parts are is known then.
-    pub(crate) fn whole(&mut self) -> Value {
-        self.section::<ManifestKeys>();
-        let mut defined = std::mem::take(&mut self.defined);
-        let root = defined.remove(ManifestKeys::NAME);
+    fn whole<S: Section>(mut self, title: &str) -> Value {
+        self.section::<S>();
+        let mut defined = self.defined;
+        let root = defined.remove(S::NAME);
         let Some(Value::Object(mut root)) = root else {
             return Value::Null;
         };
-        root.insert("title".into(), "Glovebox manifest".into());
+        root.insert("title".into(), title.into());
         let version = "https://json-schema.org/draft/2020-12/schema";
         root.insert("$schema".into(), version.into());
         let defined = defined.into_iter().map(|(name, is)| (name.to_owned(), is));
@@ -74,8 +96,13 @@ impl Schema {
         Value::Object(root)
     }
 
+    /// The keys of all blocks that have been described.
+    pub fn fields(&self) -> impl Iterator<Item = &Field> {
+        self.sections.values().flatten()
+    }
+
     /// A reference to what has this name, which is described the first time.
-    pub(crate) fn define(
+    pub fn define(
         &mut self,
         name: &'static str,
         describe: impl FnOnce(&mut Schema) -> Value,
@@ -88,7 +115,7 @@ impl Schema {
     }
 
     /// A reference to a block of keys.
-    pub(crate) fn section<S: Section>(&mut self) -> Value {
+    pub fn section<S: Section>(&mut self) -> Value {
         self.define(S::NAME, |schema| {
             let fields = S::fields();
             let keys = fields.iter().map(|f| (f.key.to_owned(), key(schema, f)));

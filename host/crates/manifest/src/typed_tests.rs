@@ -3,15 +3,16 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Ordered, Placed, place, typed};
+use super::{Ordered, place, typed};
+use crate::model::Spanned;
 use crate::render;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Case {
-    name: Placed<String>,
+    name: Spanned<String>,
     #[serde(default)]
-    rows: Vec<Placed<Value>>,
+    rows: Vec<Spanned<Value>>,
     #[serde(default)]
     columns: Ordered<String>,
 }

@@ -15,13 +15,19 @@ const SIZES: &[(&str, u64)] = &[
     ("B", 1),
 ];
 
-const TIMES: &[(&str, u64)] = &[("h", 3_600_000), ("min", 60_000), ("s", 1_000), ("ms", 1)];
+const TIMES: &[(&str, u64)] = &[
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("min", 60_000),
+    ("s", 1_000),
+    ("ms", 1),
+];
 
 /// What to write where a size is asked for.
 pub(crate) const SIZE_HELP: &str = "write a whole number and B, KiB, MiB or GiB, like 64MiB";
 
 /// What to write where a duration is asked for.
-pub(crate) const TIME_HELP: &str = "write a whole number and ms, s, min or h, like 500ms or 2s";
+pub(crate) const TIME_HELP: &str = "write a whole number and ms, s, min, h or d, like 500ms or 2s";
 
 /// `64MiB`; none if it is not a size, or more than 64 bits.
 pub(crate) fn size(text: &str) -> Option<u64> {
@@ -184,6 +190,7 @@ mod tests {
         assert_eq!(size("0 B"), Some(0));
         assert_eq!(duration("500ms"), Some(Duration::from_millis(500)));
         assert_eq!(duration("2 min"), Some(Duration::from_secs(120)));
+        assert_eq!(duration("90d"), Some(Duration::from_secs(7_776_000)));
         for bad in [
             "",
             "64",

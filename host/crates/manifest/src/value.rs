@@ -13,12 +13,7 @@ use super::yaml::{Entry, Kind, Node};
 
 impl Reader<'_> {
     /// A text that is not empty and has no control characters.
-    pub(crate) fn text(
-        &mut self,
-        node: &Node,
-        key: &str,
-        example: &str,
-    ) -> Option<Spanned<String>> {
+    pub fn text(&mut self, node: &Node, key: &str, example: &str) -> Option<Spanned<String>> {
         let text = self.any_text(node, key, example)?;
         if text.is_empty() || text.chars().any(char::is_control) {
             let what = if text.is_empty() {
@@ -36,12 +31,7 @@ impl Reader<'_> {
     }
 
     /// A text.
-    pub(crate) fn any_text(
-        &mut self,
-        node: &Node,
-        key: &str,
-        example: &str,
-    ) -> Option<Spanned<String>> {
+    pub fn any_text(&mut self, node: &Node, key: &str, example: &str) -> Option<Spanned<String>> {
         match &node.kind {
             Kind::Text(text) => Some(Spanned::new(text.clone(), node.span.clone())),
             Kind::Bool(_) | Kind::Number(_) => {
@@ -62,12 +52,7 @@ impl Reader<'_> {
     }
 
     /// A list's items.
-    pub(crate) fn list<'n>(
-        &mut self,
-        node: &'n Node,
-        key: &str,
-        example: &str,
-    ) -> Option<&'n [Node]> {
+    pub fn list<'n>(&mut self, node: &'n Node, key: &str, example: &str) -> Option<&'n [Node]> {
         match &node.kind {
             Kind::List(items) => Some(items),
             _ => {
@@ -78,12 +63,7 @@ impl Reader<'_> {
     }
 
     /// A block with keys of the writer's choice.
-    pub(crate) fn map<'n>(
-        &mut self,
-        node: &'n Node,
-        key: &str,
-        example: &str,
-    ) -> Option<&'n [Entry]> {
+    pub fn map<'n>(&mut self, node: &'n Node, key: &str, example: &str) -> Option<&'n [Entry]> {
         match &node.kind {
             Kind::Map(entries) => Some(entries),
             _ => {
@@ -94,7 +74,7 @@ impl Reader<'_> {
     }
 
     /// A list of column names; each may be there once.
-    pub(crate) fn names(&mut self, node: &Node, key: &str) -> Option<Vec<Spanned<String>>> {
+    pub fn names(&mut self, node: &Node, key: &str) -> Option<Vec<Spanned<String>>> {
         let example = format!("{key}: [product, price]");
         let items = self.list(node, key, &example)?;
         let mut names: Vec<Spanned<String>> = Vec::with_capacity(items.len());
@@ -121,13 +101,13 @@ impl Reader<'_> {
         Some(names)
     }
 
+    /// The path that a text stands for, which may be relative to the file's folder.
+    pub fn beside(&self, path: &str) -> PathBuf {
+        self.folder.join(path)
+    }
+
     /// A path, relative to the manifest's folder.
-    pub(crate) fn path(
-        &mut self,
-        node: &Node,
-        key: &str,
-        example: &str,
-    ) -> Option<Spanned<PathBuf>> {
+    pub fn path(&mut self, node: &Node, key: &str, example: &str) -> Option<Spanned<PathBuf>> {
         let text = self.text(node, key, example)?;
         if text.value == "~" || text.value.starts_with("~/") {
             self.say(
@@ -139,11 +119,11 @@ impl Reader<'_> {
             );
             return None;
         }
-        Some(Spanned::new(self.folder.join(&text.value), text.span))
+        Some(Spanned::new(self.beside(&text.value), text.span))
     }
 
     /// The name of a secret. What was written may be the secret itself, so nothing repeats it.
-    pub(crate) fn secret(&mut self, node: &Node, what: &str) -> Option<Spanned<SecretName>> {
+    pub fn secret(&mut self, node: &Node, what: &str) -> Option<Spanned<SecretName>> {
         let parsed = match &node.kind {
             Kind::Broken => return None,
             Kind::Text(text) => SecretName::parse(text).ok(),

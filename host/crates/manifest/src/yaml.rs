@@ -22,34 +22,44 @@ pub(crate) const MAX_DEPTH: usize = 64;
 
 /// A value and its place.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Node {
-    pub(crate) kind: Kind,
-    pub(crate) span: Span,
+pub struct Node {
+    /// The value.
+    pub kind: Kind,
+    /// Its place.
+    pub span: Span,
 }
 
 /// What a value is.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// A problem has been reported here already.
     Broken,
+    /// Nothing.
     Null,
+    /// True or false.
     Bool(bool),
+    /// A number.
     Number(Number),
+    /// A text.
     Text(String),
+    /// A list.
     List(Vec<Node>),
+    /// A block of keys.
     Map(Vec<Entry>),
 }
 
 /// A key and its value.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Entry {
-    pub(crate) key: Spanned<String>,
-    pub(crate) value: Node,
+pub struct Entry {
+    /// The key.
+    pub key: Spanned<String>,
+    /// The value.
+    pub value: Node,
 }
 
 impl Node {
     /// What it is, in words for a message.
-    pub(crate) fn describe(&self) -> &'static str {
+    pub fn describe(&self) -> &'static str {
         match &self.kind {
             Kind::Broken | Kind::Null => "nothing",
             Kind::Bool(_) => "true or false",
@@ -61,7 +71,7 @@ impl Node {
     }
 
     /// What it means, without its places.
-    pub(crate) fn to_json(&self) -> Value {
+    pub fn to_json(&self) -> Value {
         match &self.kind {
             Kind::Broken | Kind::Null => Value::Null,
             Kind::Bool(value) => Value::Bool(*value),

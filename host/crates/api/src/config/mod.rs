@@ -1,13 +1,15 @@
 //! `glovebox.yaml`: what is served, to whom, from where.
 //!
-//! Owns its defaults, its bounds and what a person is told of a mistake; refuses to open the files
-//! it names.
+//! Owns what is served; its keys are declared in the files here, with their defaults and bounds.
+//! Refuses to open the files that it names.
 
-mod check;
+mod databases;
+mod datasets;
+mod keys;
 mod limits;
 mod outgoing;
+mod tokens;
 mod work;
-mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -16,8 +18,8 @@ use std::time::Duration;
 
 use glovebox_connectors::page;
 use glovebox_core::SecretName;
-use glovebox_manifest::Diagnostic;
 use glovebox_manifest::model::Store;
+use glovebox_manifest::{Diagnostic, declare};
 use glovebox_outbound::https::Address;
 use poem::http::header::HeaderName;
 
@@ -57,7 +59,7 @@ pub struct Config {
 }
 
 /// Where the audit log is, and what is held against its keeper.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Audit {
     pub(crate) folder: PathBuf,
     /// The folder of checkpoints, the secret that signs them, and after how many records each.
@@ -67,7 +69,7 @@ pub struct Audit {
 }
 
 /// A pipeline that may be run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pipeline {
     pub(crate) name: String,
     pub(crate) about: String,
@@ -79,7 +81,7 @@ pub(crate) struct Pipeline {
 }
 
 /// How runs are done.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RunsConfig {
     /// Where reports, rejects and uploads are.
     pub(crate) folder: PathBuf,
@@ -91,14 +93,14 @@ pub(crate) struct RunsConfig {
 }
 
 /// A certificate and its key, as files.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tls {
     pub(crate) certificate: PathBuf,
     pub(crate) key: PathBuf,
 }
 
 /// A database, without its password.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Database {
     /// A file.
     Sqlite(PathBuf),
@@ -119,7 +121,7 @@ pub struct Server {
 }
 
 /// How tokens are made and for how long.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tokens {
     /// The first signs; all verify.
     pub keys: Vec<SecretName>,
@@ -133,7 +135,7 @@ pub struct Tokens {
 }
 
 /// Somebody else whose tokens are accepted.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Issuer {
     pub(crate) url: String,
     pub(crate) audience: String,
@@ -147,7 +149,7 @@ pub(crate) struct Issuer {
 }
 
 /// Where an issuer's keys are.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum KeySource {
     /// In a file, a JSON Web Key Set.
     File(PathBuf),
@@ -158,7 +160,7 @@ pub(crate) enum KeySource {
 }
 
 /// A collector of traces.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Otlp {
     pub(crate) address: Address,
     /// Headers of each request, whose values are secrets.
@@ -170,7 +172,7 @@ pub(crate) struct Otlp {
 }
 
 /// How much anybody may ask for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Limits {
     /// Bytes of a request's body.
     pub(crate) body: usize,
@@ -246,7 +248,14 @@ impl Config {
     /// # Errors
     /// Everything that is wrong, at its place.
     pub fn read(folder: &Path, text: &str) -> Result<Config, Vec<Diagnostic>> {
-        let written: written::Written = glovebox_manifest::typed::typed(text, "a configuration")?;
-        check::check(folder, written)
+        declare::read::<keys::Keys>(folder, text, "a configuration")
     }
 }
+
+/// The JSON Schema (2020-12) of a configuration.
+pub fn json_schema() -> serde_json::Value {
+    declare::json_schema::<keys::Keys>("Glovebox configuration")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,16 +1,19 @@
-//! Whom the server asks and tells of its own accord: issuers that publish keys, and a collector of
-//! traces.
+//! Whom the server tells of its own accord: a collector of traces.
 //!
-//! Owns where their requests may go; refuses plain text, and what would be sent nowhere.
+//! Owns where its requests may go; refuses plain text, and what would be sent nowhere.
 
+use std::path::PathBuf;
+
+use glovebox_core::SecretName;
+use glovebox_manifest::declare::{Reader, section};
+use glovebox_manifest::kinds::{MapOf, Named, Secret, Text, Tls, Whole, nested};
+use glovebox_manifest::model::Spanned;
 use glovebox_outbound::https::{Address, Plain};
 use poem::http::header::{self, HeaderName};
 
-use super::check::Checker;
-use super::{Issuer, KeySource, Otlp, written};
+use super::Otlp;
+use super::keys::wrong;
 
-/// Where an issuer's discovery document is, below its `url`.
-const DISCOVERY: &str = ".well-known/openid-configuration";
 /// Where a collector takes traces, below its address.
 const TRACES: &str = "v1/traces";
 
@@ -24,88 +27,67 @@ const OURS: [HeaderName; 6] = [
     header::USER_AGENT,
 ];
 
-impl Checker<'_> {
-    pub(super) fn issuer(&mut self, written: written::Issuer) -> Option<Issuer> {
-        self.url(&written.url)?;
-        // To the letter, as tokens have it: some end with a slash.
-        let url = written.url.value;
-        let is_url = |jwks: &str| jwks.contains("://");
-        let keys = match &written.jwks {
-            Some(jwks) if is_url(&jwks.value) => Address::parse(&jwks.value, Plain::Never)
-                .map(KeySource::Address)
-                .map_err(|problem| {
-                    let help = "write https://… of its key set, or the name of a file";
-                    (jwks.span.clone(), problem, help)
-                }),
-            Some(jwks) => Ok(KeySource::File(self.path(&jwks.value))),
-            None => Address::parse(&url, Plain::Never)
-                .map(|issuer| KeySource::Discovery(issuer.below(DISCOVERY)))
-                .map_err(|problem| {
-                    let help = "without `jwks`, keys are found by https; write `jwks`";
-                    (written.url.span.clone(), problem, help)
-                }),
-        };
-        let keys = match keys {
-            Ok(keys) => keys,
-            Err((span, problem, help)) => {
-                self.say(
-                    span,
-                    format!("no keys can be fetched there: {problem}"),
+section! {
+    /// Where traces are sent.
+    pub(super) struct TelemetryKeys("Telemetry"): "the telemetry", "telemetry: { otlp: { … } }" {
+        /// A collector that takes OpenTelemetry's protocol over HTTP.
+        otlp: Option<OtlpKeys> => optional, nested::<OtlpKeys>();
+    }
+}
+
+section! {
+    /// A collector of traces.
+    pub(super) struct OtlpKeys("Otlp"): "the collector", "otlp: { url: https://collector.example.org:4318 }" {
+        /// Its address, or http://127.0.0.1:4318 of this machine.
+        url: Spanned<String> => needed, Text, "url: https://collector.example.org:4318";
+        /// Headers of each request, with the secrets that are their values.
+        headers: Named<HeaderKeys>
+            => empty, MapOf(nested::<HeaderKeys>()), "headers: { authorization: { secret: api/otlp } }";
+        /// Who vouches for it, and nobody else.
+        ca = "tls": Option<Spanned<PathBuf>> => empty, nested::<Tls>();
+        /// Of so many in a hundred requests, where nobody before us has decided.
+        sample_percent: u32 => default "100", Whole(1..=100u32);
+    }
+}
+
+section! {
+    /// A header's value.
+    pub(super) struct HeaderKeys("Header"): "a header", "authorization: { secret: api/otlp }" {
+        /// The secret that holds it.
+        secret: SecretName => needed, Secret, "secret: api/otlp";
+    }
+}
+
+/// The collector, if traces may be sent there.
+pub(super) fn otlp(reader: &mut Reader<'_>, keys: OtlpKeys) -> Option<Otlp> {
+    let mut headers = Vec::with_capacity(keys.headers.len());
+    for (name, value) in keys.headers {
+        let parsed = HeaderName::try_from(name.as_str()).ok();
+        match parsed.filter(|name| !OURS.contains(name)) {
+            Some(parsed) => headers.push((parsed, value.value.secret)),
+            None => {
+                let help = "write the one that your collector asks for, as `authorization`";
+                wrong(
+                    reader,
+                    &name.span,
+                    "this is no header that can be added",
                     help,
                 );
-                return None;
             }
-        };
-        if let (KeySource::File(_), Some(tls)) = (&keys, &written.tls) {
-            self.say(
-                tls.span.clone(),
-                "nothing is fetched, as `jwks` is a file",
-                "delete `tls`, or leave `jwks` out",
-            );
         }
-        let roles = written.roles.0.into_iter();
-        Some(Issuer {
-            url,
-            audience: written.audience,
-            keys,
-            ca: written.tls.map(|tls| self.path(&tls.value.ca)),
-            roles_claim: written.roles_claim.unwrap_or_else(|| "roles".into()),
-            roles: roles
-                .map(|(theirs, ours)| (theirs.value, ours.value))
-                .collect(),
-        })
     }
-
-    pub(super) fn otlp(&mut self, written: written::Otlp) -> Option<Otlp> {
-        let mut headers = Vec::new();
-        for (name, value) in &written.headers.0 {
-            let parsed = HeaderName::try_from(name.value.as_str()).ok();
-            match parsed.filter(|name| !OURS.contains(name)) {
-                Some(parsed) => headers.extend(self.secret(&value.secret).map(|s| (parsed, s))),
-                None => self.say(
-                    name.span.clone(),
-                    "this is no header that can be added",
-                    "write the one that your collector asks for, as `authorization`",
-                ),
-            }
-        }
-        let sample = written.sample_percent.as_ref();
-        let sample = sample.and_then(|n| self.within(n, 1..=100)).unwrap_or(100);
-        match Address::parse(&written.url.value, Plain::Loopback) {
-            Ok(address) => Some(Otlp {
-                address: address.below(TRACES),
-                headers,
-                ca: written.tls.map(|tls| self.path(&tls.ca)),
-                sample,
-            }),
-            Err(problem) => {
-                self.say(
-                    written.url.span,
-                    format!("traces cannot be sent there: {problem}"),
-                    "write https://HOST:4318, or http://127.0.0.1:4318 of this machine",
-                );
-                None
-            }
+    match Address::parse(&keys.url, Plain::Loopback) {
+        Ok(address) => Some(Otlp {
+            address: address.below(TRACES),
+            headers,
+            ca: keys.ca.map(|ca| ca.value),
+            sample: keys.sample_percent,
+        }),
+        Err(problem) => {
+            let help = "write https://HOST:4318, or http://127.0.0.1:4318 of this machine";
+            let problem = format!("traces cannot be sent there: {problem}");
+            wrong(reader, &keys.url.span, problem, help);
+            None
         }
     }
 }

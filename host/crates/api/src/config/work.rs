@@ -1,115 +1,132 @@
-//! The audit log, pipelines and runs of a configuration, with everything that is wrong.
+//! The audit log, pipelines and runs of a configuration.
 //!
-//! Owns their defaults and bounds; refuses a log that is shortened without checkpoints, and
-//! pipelines for roles that nobody has.
+//! Refuses a log that is shortened without checkpoints, and pipelines for roles that nobody has.
 
-use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use glovebox_manifest::typed::Placed;
+use glovebox_core::SecretName;
+use glovebox_manifest::declare::{Block, Reader, section};
+use glovebox_manifest::kinds::{AnyText, File, ListOf, Named, Secret, Size, Text, Time, Whole};
+use glovebox_manifest::model::Spanned;
 
-use super::super::rules::Permission;
-use super::check::Checker;
-use super::{Audit, Pipeline, RunsConfig, written};
+use super::keys::{Roles, known_role, wrong};
+use super::{Audit, Pipeline, RunsConfig};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const CENTURY: Duration = DAY.saturating_mul(36_600);
 const MIB: u64 = 1 << 20;
 
-impl Checker<'_> {
-    pub(super) fn audit(&mut self, written: &written::Audit) -> Audit {
-        let checkpoints = match (&written.checkpoints, &written.key) {
-            (Some(folder), Some(key)) => {
-                let every = written.checkpoint_every.as_ref();
-                let every = every
-                    .and_then(|n| self.within(n, 1..=100_000))
-                    .unwrap_or(256);
-                let folder = self.path(&folder.value);
-                self.secret(key).map(|key| (folder, key, every))
-            }
-            (Some(folder), None) => {
-                self.say(
-                    folder.span.clone(),
-                    "checkpoints are signed, and there is no key",
-                    "write key: audit/signing-key and run: glovebox audit key",
-                );
-                None
-            }
-            (None, Some(key)) => {
-                self.say(
-                    key.span.clone(),
-                    "there are no checkpoints to sign",
-                    "write checkpoints: FOLDER, where this server's administrator may not write",
-                );
-                None
-            }
-            (None, None) => None,
-        };
-        let keep_for = written.keep_for.as_ref().map(|text| {
-            if written.checkpoints.is_none() {
-                self.say(
-                    text.span.clone(),
-                    "an audit log is shortened only with checkpoints, which say where it begins",
-                    "write checkpoints and key, or delete `keep-for`",
-                );
-            }
-            self.time(Some(text), 365 * DAY, DAY..=100 * 366 * DAY)
+section! {
+    /// Who did what.
+    pub(super) struct AuditKeys("Audit"): "the audit log", "audit: { folder: audit }" {
+        /// Where the log is.
+        folder: PathBuf => needed, File, "folder: audit";
+        /// A folder of signed checkpoints, where this server's administrator may not write.
+        checkpoints: Option<PathBuf> => optional, File, "checkpoints: audit-checkpoints";
+        /// The secret that signs them.
+        key: Option<SecretName> => optional, Secret, "key: audit/signing-key";
+        /// After this, records are deleted; only with checkpoints, which say where the log begins.
+        keep_for: Option<Duration> => optional "for ever", Time(DAY..=CENTURY);
+        /// Of a file of the log.
+        segment_size: usize => default "64MiB", Size(MIB..=1024 * MIB);
+        /// Records between two checkpoints.
+        checkpoint_every: u32 => default "256", Whole(1..=100_000u32);
+    }
+    check signed[];
+    settle Audit: audit;
+}
+
+fn signed(reader: &mut Reader<'_>, block: &Block<'_>) {
+    let [folder, key, keep_for] = ["checkpoints", "key", "keep-for"].map(|key| block.get(key));
+    match (&folder, &key) {
+        (Some((node, _)), None) => {
+            let help = "write key: audit/signing-key and run: glovebox audit key";
+            let problem = "checkpoints are signed, and there is no key";
+            wrong(reader, &node.span, problem, help);
+        }
+        (None, Some((node, _))) => {
+            let help = "write checkpoints: FOLDER, where this server's administrator may not write";
+            wrong(reader, &node.span, "there are no checkpoints to sign", help);
+        }
+        _ => {}
+    }
+    if let (None, Some((node, _))) = (folder, keep_for) {
+        let help = "write checkpoints and key, or delete `keep-for`";
+        let problem = "an audit log is shortened only with checkpoints, which say where it begins";
+        wrong(reader, &node.span, problem, help);
+    }
+}
+
+fn audit(keys: AuditKeys, _: &mut Reader<'_>, _: &Block<'_>) -> Option<Audit> {
+    let both = keys.checkpoints.zip(keys.key);
+    Some(Audit {
+        folder: keys.folder,
+        checkpoints: both.map(|(folder, key)| (folder, key, keys.checkpoint_every)),
+        keep_for: keys.keep_for,
+        segment_size: keys.segment_size as u64,
+    })
+}
+
+section! {
+    /// A pipeline that may be run.
+    pub(super) struct PipelineKeys("Pipeline"): "a pipeline", "sales: { manifest: sales.yaml }" {
+        /// What it does, for whoever looks.
+        about: String => empty, AnyText;
+        /// Its [manifest](manifest.md).
+        manifest: PathBuf => needed, File, "manifest: sales.yaml";
+        /// How large a file of other rows may be that is sent along.
+        upload: Option<usize> => optional "nothing may be sent", Size(1..=1024 * 1024 * MIB);
+        /// Who may see it, beside what their permissions say; nobody named is everybody.
+        roles: Vec<Spanned<String>> => empty, ListOf(Text), "roles: [operator]";
+    }
+}
+
+pub(super) fn pipelines(
+    reader: &mut Reader<'_>,
+    written: Named<PipelineKeys>,
+    roles: &Roles,
+) -> Vec<Pipeline> {
+    let mut pipelines = Vec::with_capacity(written.len());
+    for (name, Spanned { value: keys, .. }) in written {
+        let word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b);
+        if !(1..=64).contains(&name.value.len()) || !name.value.bytes().all(word) {
+            let help = "write up to 64 lower-case letters, digits, `-` and `_`";
+            let problem = "a pipeline cannot have this name, which is part of its path";
+            wrong(reader, &name.span, problem, help);
+        }
+        for role in &keys.roles {
+            known_role(reader, role, roles);
+        }
+        pipelines.push(Pipeline {
+            name: name.value,
+            about: keys.about,
+            manifest: keys.manifest,
+            upload: keys.upload.map(|bytes| bytes as u64),
+            roles: keys.roles.into_iter().map(|role| role.value).collect(),
         });
-        let segment_size = self.size(written.segment_size.as_ref(), 64 << 20, MIB..=1024 * MIB);
-        Audit {
-            folder: self.path(&written.folder.value),
-            checkpoints,
-            keep_for,
-            segment_size: segment_size as u64,
-        }
     }
+    pipelines
+}
 
-    pub(super) fn pipelines(
-        &mut self,
-        written: Vec<(Placed<String>, written::Pipeline)>,
-        roles: &BTreeMap<String, Vec<Permission>>,
-    ) -> Vec<Pipeline> {
-        let mut pipelines = Vec::new();
-        for (name, pipeline) in written {
-            let word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b);
-            if !(1..=64).contains(&name.value.len()) || !name.value.bytes().all(word) {
-                self.say(
-                    name.span.clone(),
-                    "a pipeline cannot have this name, which is part of its path",
-                    "write up to 64 lower-case letters, digits, `-` and `_`",
-                );
-            }
-            for role in &pipeline.roles {
-                if !roles.contains_key(&role.value) {
-                    let known: Vec<_> = roles.keys().map(String::as_str).collect();
-                    let help = format!("the roles are: {}", known.join(", "));
-                    self.say(role.span.clone(), "there is no such role", &help);
-                }
-            }
-            let upload = pipeline
-                .upload
-                .as_ref()
-                .map(|text| self.size(Some(text), 0, 1..=1024 * 1024 * MIB) as u64);
-            pipelines.push(Pipeline {
-                name: name.value,
-                about: pipeline.about.unwrap_or_default(),
-                manifest: self.path(&pipeline.manifest),
-                upload,
-                roles: pipeline.roles.into_iter().map(|r| r.value).collect(),
-            });
-        }
-        pipelines
+section! {
+    /// How pipelines are run.
+    pub(super) struct RunsKeys("Runs"): "the runs", "runs: { folder: runs }" {
+        /// Where reports, rejects and uploads are.
+        folder: PathBuf => default "runs", File;
+        /// Runs at the same time; others wait.
+        at_once: usize => default "2", Whole(1..=64usize);
+        /// After this, what is over is forgotten.
+        keep_for: Duration => default "90d", Time(MINUTE..=CENTURY);
     }
+}
 
-    pub(super) fn runs(&mut self, written: &written::Runs, shutdown: Duration) -> RunsConfig {
-        let at_once = written.at_once.as_ref();
-        let at_once = at_once.and_then(|n| self.within(n, 1..=64)).unwrap_or(2);
-        let keep_for = written.keep_for.as_ref();
-        RunsConfig {
-            folder: self.path(written.folder.as_deref().unwrap_or("runs")),
-            at_once: at_once as usize,
-            keep_for: self.time(keep_for, 90 * DAY, MINUTE..=100 * 366 * DAY),
-            shutdown,
-        }
+pub(super) fn runs(keys: RunsKeys, shutdown: Duration) -> RunsConfig {
+    RunsConfig {
+        folder: keys.folder,
+        at_once: keys.at_once,
+        keep_for: keys.keep_for,
+        shutdown,
     }
 }

@@ -5,7 +5,7 @@
     clippy::indexing_slicing,
     reason = "const functions have no iterators; the compiler runs it, and would stop"
 )]
-pub(crate) const fn kebab<const N: usize>(name: &str) -> [u8; N] {
+pub const fn kebab<const N: usize>(name: &str) -> [u8; N] {
     let mut key = [0; N];
     let mut i = 0;
     while i < N {
@@ -43,6 +43,7 @@ pub(crate) const fn kebab<const N: usize>(name: &str) -> [u8; N] {
 /// `..server: Server;` takes in the keys of another block. `rules { … }` is JSON Schema beyond the
 /// keys. `check function[mode, keys];` compares keys with each other, whether or not the rest of the
 /// block is right; `settle Model: function;` makes of a block what others see.
+#[macro_export]
 macro_rules! section {
     (@read needed; $key:ident, $reader:ident, $block:ident) => { $key.needed($reader, $block) };
     (@read asked; $key:ident, $reader:ident, $block:ident) => { $key.needed($reader, $block) };
@@ -79,8 +80,8 @@ macro_rules! section {
 
         fn settle(
             self,
-            _: &mut $crate::block::Reader<'_>,
-            _: &$crate::block::Block<'_>,
+            _: &mut $crate::declare::Reader<'_>,
+            _: &$crate::declare::Block<'_>,
         ) -> Option<Self> {
             Some(self)
         }
@@ -90,8 +91,8 @@ macro_rules! section {
 
         fn settle(
             self,
-            reader: &mut $crate::block::Reader<'_>,
-            block: &$crate::block::Block<'_>,
+            reader: &mut $crate::declare::Reader<'_>,
+            block: &$crate::declare::Block<'_>,
         ) -> Option<$model> {
             $settle(self, reader, block)
         }
@@ -144,46 +145,47 @@ macro_rules! section {
                 let mut fields: Vec<$crate::declare::Field> = Vec::new();
                 $(fields.extend(<$flat_type as $crate::declare::Section>::fields());)*
                 fields.extend([$($crate::declare::Field {
-                    key: section!(@key $field $($key)?),
+                    key: $crate::section!(@key $field $($key)?),
                     docs: concat!($($field_docs, "\n"),+),
-                    needed: section!(@is_needed $mode),
-                    default: section!(@default $mode $($text)?),
-                    otherwise: section!(@otherwise $mode $($text)?),
+                    needed: $crate::section!(@is_needed $mode),
+                    default: $crate::section!(@default $mode $($text)?),
+                    otherwise: $crate::section!(@otherwise $mode $($text)?),
                     kind: Box::new($kind),
                 },)*]);
                 fields
             }
 
-            fn rules() -> serde_json::Value {
-                serde_json::json!({ $($($rules)*)? })
+            fn rules() -> $crate::declare::Value {
+                $crate::declare::json!({ $($($rules)*)? })
             }
 
             fn of(
-                reader: &mut $crate::block::Reader<'_>,
-                block: &$crate::block::Block<'_>,
+                reader: &mut $crate::declare::Reader<'_>,
+                block: &$crate::declare::Block<'_>,
             ) -> Option<Self> {
                 $(let $flat = <$flat_type as $crate::declare::Section>::of(reader, block);)*
                 $(
                     let $field = $crate::declare::Key {
-                        key: section!(@key $field $($key)?),
+                        key: $crate::section!(@key $field $($key)?),
                         example: concat!("" $(, $field_example)?),
                         kind: $kind,
                     };
-                    let $field = section!(@read $mode $($text)?; $field, reader, block);
+                    let $field = $crate::section!(@read $mode $($text)?; $field, reader, block);
                 )*
                 $($check(reader, block, $($checked.as_ref().map(|key| &key.value)),*);)*
                 Some($name {
                     $($flat: $flat?,)*
-                    $($field: section!(@keep $mode $field),)*
+                    $($field: $crate::section!(@keep $mode $field),)*
                 })
             }
 
-            section!(@settle $($model, $settle)?);
+            $crate::section!(@settle $($model, $settle)?);
         }
     };
 }
 
 /// Declares an enum whose values a manifest names by words.
+#[macro_export]
 macro_rules! words {
     (
         $(#[doc = $docs:literal])+
@@ -204,5 +206,3 @@ macro_rules! words {
         }
     };
 }
-
-pub(crate) use {section, words};

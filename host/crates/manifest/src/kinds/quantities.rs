@@ -14,7 +14,7 @@ use crate::units::{self, show_duration, show_size};
 use crate::yaml::Kind as Yaml;
 
 /// A whole number within bounds.
-pub(crate) struct Whole<T>(pub(crate) RangeInclusive<T>);
+pub struct Whole<T>(pub RangeInclusive<T>);
 
 impl<T: Copy + TryFrom<u64> + TryInto<u64>> Whole<T> {
     fn ends(&self) -> (u64, u64) {
@@ -60,7 +60,7 @@ impl<T: Copy + TryFrom<u64> + TryInto<u64>> Kind for Whole<T> {
 }
 
 /// A size within bounds, in bytes.
-pub(crate) struct Size(pub(crate) RangeInclusive<u64>);
+pub struct Size(pub RangeInclusive<u64>);
 
 impl Kind for Size {
     type Value = usize;
@@ -98,7 +98,7 @@ impl Kind for Size {
 }
 
 /// A duration within bounds.
-pub(crate) struct Time(pub(crate) RangeInclusive<Duration>);
+pub struct Time(pub RangeInclusive<Duration>);
 
 impl Kind for Time {
     type Value = Duration;
@@ -121,7 +121,7 @@ impl Kind for Time {
         schema.define("Time", |_| {
             json!({
                 "description": "A duration: a whole number and its unit.",
-                "type": "string", "pattern": "^[0-9]+ *(ms|s|min|h)$",
+                "type": "string", "pattern": "^[0-9]+ *(ms|s|min|h|d)$",
             })
         })
     }

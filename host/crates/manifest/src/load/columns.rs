@@ -240,7 +240,7 @@ fn check_name(reader: &mut Reader<'_>, name: &Spanned<String>) {
 }
 
 /// What a column's cells are.
-const TYPE: Own<DataType> = Own {
+pub const TYPE: Own<DataType> = Own {
     read: data_type,
     words: "type",
     schema: |schema| {

@@ -3,13 +3,12 @@
 use glovebox_core::World;
 use serde_json::json;
 
-use super::postgres::secret_schema;
 use crate::block::{Block, Reader};
-use crate::declare::At;
+use crate::declare::{At, Kind};
 use crate::diagnostic::Diagnostic;
-use crate::kinds::Own;
+use crate::kinds::{Own, Secret};
 use crate::model::{KeyGrant, Spanned, Step};
-use crate::yaml::{Kind, Node};
+use crate::yaml::{Kind as Yaml, Node};
 
 /// Grants that a step of this kind needs, or cannot use.
 pub(super) fn fitting_grants(
@@ -68,7 +67,7 @@ pub(super) fn fitting_grants(
     let written = |key| block.get(key).is_some();
     if world == World::Masker && step.masks.is_empty() {
         // A list whose items were all wrong has been reported.
-        let empty = matches!(block.get("masks"), Some((Node { kind: Kind::List(l), .. }, _)) if l.is_empty());
+        let empty = matches!(block.get("masks"), Some((Node { kind: Yaml::List(l), .. }, _)) if l.is_empty());
         if empty || !written("masks") {
             let span = block
                 .get("masks")
@@ -80,7 +79,7 @@ pub(super) fn fitting_grants(
         }
     }
     if world == World::Validator && step.reads.is_empty() {
-        let empty = matches!(block.get("reads"), Some((Node { kind: Kind::List(l), .. }, _)) if l.is_empty());
+        let empty = matches!(block.get("reads"), Some((Node { kind: Yaml::List(l), .. }, _)) if l.is_empty());
         if empty || !written("reads") {
             let span = block
                 .get("reads")
@@ -96,7 +95,7 @@ pub(super) fn fitting_grants(
 pub(super) const KEYS: Own<Vec<KeyGrant>> = Own {
     read: keys,
     words: "block",
-    schema: |schema| json!({ "type": "object", "additionalProperties": secret_schema(schema) }),
+    schema: |schema| json!({ "type": "object", "additionalProperties": Kind::schema(&Secret, schema) }),
 };
 
 fn keys(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<Vec<KeyGrant>>> {

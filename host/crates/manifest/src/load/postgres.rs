@@ -15,9 +15,8 @@ use super::sink::{
 use crate::block::Reader;
 use crate::declare::{At, Section, Take, section};
 use crate::diagnostic::Diagnostic;
-use crate::kinds::{Bool, File, Names, Own, Time, Whole, nested, word};
+use crate::kinds::{Bool, File, Names, Own, Secret, Time, Whole, nested, word};
 use crate::model::Spanned;
-use crate::schema::Schema;
 use crate::yaml::Kind;
 
 section! {
@@ -91,7 +90,7 @@ section! {
 
 section! {
     /// How the server is verified. It always is.
-    struct Tls("Tls"): "the TLS settings", "tls: { ca: certs/ca.pem }" {
+    pub struct Tls("Tls"): "the TLS settings", "tls: { ca: certs/ca.pem }" {
         /// Certificates to trust besides the built-in ones: a PEM file.
         ca: Option<Spanned<PathBuf>> => optional, File, "tls: { ca: certs/ca.pem }";
     }
@@ -112,7 +111,7 @@ section! {
     /// A password, by the name of the secret that holds it.
     struct Password("Password"): "the password", "password: { secret: sales-db/loader }" {
         /// The secret.
-        secret: Spanned<SecretName> => needed, SECRET, "secret: sales-db/loader";
+        secret: Spanned<SecretName> => needed, Secret, "secret: sales-db/loader";
     }
 }
 
@@ -120,35 +119,18 @@ section! {
     /// A key of digests, by the name of the secret that holds it: 16 bytes or more.
     struct IdentityKey("IdentityKey"): "the identity key", "identity-key: { secret: sales/identity }" {
         /// The secret.
-        secret: Spanned<SecretName> => needed, SECRET, "secret: sales/identity";
+        secret: Spanned<SecretName> => needed, Secret, "secret: sales/identity";
     }
 }
 
-const SECRET: Own<SecretName> = Own {
-    read: |reader, at| reader.secret(at.node, "`secret`"),
-    words: "text",
-    schema: secret_schema,
-};
-
-/// The JSON Schema of a secret's name.
-pub(super) fn secret_schema(schema: &mut Schema) -> serde_json::Value {
-    schema.define("SecretName", |_| {
-        json!({
-            "description": "The name of a secret, like `sales/customer-salt`.",
-            "type": "string", "maxLength": 128,
-            "pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*$",
-        })
-    })
-}
-
 /// A password's place. A password itself is refused, and neither message nor excerpt shows it.
-const PASSWORD: Own<SecretName> = Own {
+pub const PASSWORD: Own<SecretName> = Own {
     read: |reader, at| {
         if !matches!(at.node.kind, Kind::Map(_) | Kind::Broken) {
             reader.say(
                 Diagnostic::error(
                     reader.first_line(&at.node.span),
-                    "a password does not belong in a manifest",
+                    "a password does not belong in this file",
                 )
                 .help("name the secret that holds it: password: { secret: sales-db/loader }, and store it with: glovebox secret set sales-db/loader")
                 .note("if this is a real password, treat it as known to others, and change it"),
@@ -168,7 +150,7 @@ pub(super) const IDENTITY_KEY: Own<SecretName> = Own {
             reader.say(
                 Diagnostic::error(
                     reader.first_line(&at.node.span),
-                    "a key does not belong in a manifest",
+                    "a key does not belong in this file",
                 )
                 .help("name the secret that holds it: identity-key: { secret: sales/identity }, and make it with: glovebox secret set sales/identity --generate"),
             );
@@ -180,7 +162,8 @@ pub(super) const IDENTITY_KEY: Own<SecretName> = Own {
     schema: |schema| schema.section::<IdentityKey>(),
 };
 
-const HOST: Own<String> = Own {
+/// The name or address of a server.
+pub const HOST: Own<String> = Own {
     read: host,
     words: "text",
     schema: |_| json!({ "type": "string", "minLength": 1, "maxLength": 253 }),
@@ -205,7 +188,7 @@ fn host(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>> {
 }
 
 /// A name in a database.
-const NAME: Own<String> = Own {
+pub const NAME: Own<String> = Own {
     read: name,
     words: "text",
     schema: |_| json!({ "type": "string", "minLength": 1, "maxLength": LONGEST_NAME }),

@@ -25,7 +25,7 @@ section! {
 }
 
 /// The manifest's `credentials:`.
-pub(super) const STORES: Own<Vec<Spanned<Store>>> = Own {
+pub const STORES: Own<Vec<Spanned<Store>>> = Own {
     read: stores,
     words: "list",
     schema: |schema| {

@@ -1,0 +1,239 @@
+//! The keys of a configuration, and what they are together.
+//!
+//! Refuses roles that nobody has, wherever they are named.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use glovebox_manifest::Diagnostic;
+use glovebox_manifest::declare::{At, Block, Reader, json, section};
+use glovebox_manifest::kinds::{File, ListOf, MapOf, Named, Own, STORES, nested};
+use glovebox_manifest::model::{Span, Spanned, Store};
+
+use super::databases::CatalogKeys;
+use super::datasets::{DatasetKeys, dataset};
+use super::limits::LimitKeys;
+use super::outgoing::{TelemetryKeys, otlp as otlp_of};
+use super::tokens::{TokenKeys, tokens};
+use super::work::{AuditKeys, PipelineKeys, RunsKeys, pipelines, runs};
+use super::{Audit, Config, Database, Limits, Tls};
+use crate::client::Network;
+use crate::rules::{self, Permission};
+
+section! {
+    /// What is served, to whom, from where.
+    pub(super) struct Keys("Configuration"): "the configuration", "listen: 127.0.0.1:8000" {
+        /// The address and port on which it listens.
+        listen: SocketAddr => default "127.0.0.1:8000", ADDRESS;
+        /// How clients reach it; also what issues tokens.
+        url: Option<String> => optional "where it listens", URL;
+        /// Serves by TLS.
+        tls: Option<Tls> => optional, nested::<TlsKeys>();
+        /// Serves metrics to Prometheus without a token, on a port of its own.
+        metrics: Option<MetricsKeys> => optional, nested::<MetricsKeys>();
+        /// Where users, sessions, keys and failed logins are kept: SQLite, or PostgreSQL for more than
+        /// one server.
+        catalog: Option<Database> => asked, nested::<CatalogKeys>();
+        /// Where secrets are looked up, in this order, as in a manifest.
+        credentials: Vec<Spanned<Store>> => empty, STORES, "credentials: [keyring, env]";
+        /// How tokens are made, and whose are accepted.
+        tokens: Option<TokenKeys> => asked, nested::<TokenKeys>();
+        /// The [audit log](audit.md).
+        audit: Option<Audit> => asked, nested::<AuditKeys>();
+        /// Addresses and networks whose `X-Forwarded-For` is believed.
+        proxies: Vec<Spanned<Network>> => empty, ListOf(NETWORK), "proxies: [10.0.0.0/8]";
+        /// How much anybody may ask for.
+        limits: Limits => default "{}", nested::<LimitKeys>();
+        /// Roles besides the four that are there, with their permissions: `data`, `watch`, `run`,
+        /// `users`, `audit`, `metrics`.
+        roles: Named<Vec<Spanned<Permission>>>
+            => empty, MapOf(ListOf(PERMISSION)), "roles: { partner: [data] }";
+        /// The tables that are served, each under its name: `GET /NAME`.
+        datasets: Named<DatasetKeys>
+            => empty, MapOf(nested::<DatasetKeys>()), "datasets: { sales: { … } }";
+        /// The [pipelines](#runs) that may be run.
+        pipelines: Named<PipelineKeys>
+            => empty, MapOf(nested::<PipelineKeys>()), "pipelines: { sales: { manifest: sales.yaml } }";
+        /// How [pipelines are run](#runs).
+        runs: RunsKeys => default "{}", nested::<RunsKeys>();
+        /// Where traces are sent.
+        telemetry: Option<TelemetryKeys> => optional, nested::<TelemetryKeys>();
+    }
+    settle Config: settle;
+}
+
+section! {
+    /// A certificate and its key, as PEM files; ones that are replaced are used within a second or two.
+    struct TlsKeys("ServerTls"): "the server's TLS", "tls: { certificate: cert.pem, key: key.pem }" {
+        /// The certificate, with those between it and an authority.
+        certificate: PathBuf => needed, File, "certificate: cert.pem";
+        /// Its key.
+        key: PathBuf => needed, File, "key: key.pem";
+    }
+    settle Tls: tls;
+}
+
+fn tls(keys: TlsKeys, _: &mut Reader<'_>, _: &Block<'_>) -> Option<Tls> {
+    Some(Tls {
+        certificate: keys.certificate,
+        key: keys.key,
+    })
+}
+
+section! {
+    /// Where metrics are read without a token.
+    pub(super) struct MetricsKeys("Metrics"): "the metrics", "metrics: { listen: 127.0.0.1:9100 }" {
+        /// The address and port.
+        listen: SocketAddr => needed, ADDRESS, "listen: 127.0.0.1:9100";
+    }
+}
+
+/// Roles with what each may.
+pub(super) type Roles = BTreeMap<String, Vec<Permission>>;
+
+fn settle(keys: Keys, reader: &mut Reader<'_>, _: &Block<'_>) -> Option<Config> {
+    let roles = roles(reader, keys.roles);
+    let datasets = keys.datasets.into_iter();
+    let datasets = datasets
+        .filter_map(|(name, keys)| dataset(reader, name, keys, &roles))
+        .collect();
+    let pipelines = pipelines(reader, keys.pipelines, &roles);
+    let tokens = keys.tokens.map(|keys| tokens(reader, keys, &roles));
+    let otlp = keys.telemetry.and_then(|keys| keys.otlp);
+    let otlp = otlp.and_then(|keys| otlp_of(reader, keys));
+    Some(Config {
+        listen: keys.listen,
+        url: keys.url,
+        tls: keys.tls,
+        metrics: keys.metrics.map(|metrics| metrics.listen),
+        catalog: keys.catalog?,
+        credentials: keys.credentials.into_iter().map(|s| s.value).collect(),
+        tokens: tokens?,
+        audit: keys.audit?,
+        proxies: keys.proxies.into_iter().map(|p| p.value).collect(),
+        runs: runs(keys.runs, keys.limits.shutdown),
+        limits: keys.limits,
+        roles,
+        datasets,
+        pipelines,
+        otlp,
+    })
+}
+
+/// Remembers what is wrong, with what to write instead if there is more to say.
+pub(super) fn wrong(
+    reader: &mut Reader<'_>,
+    span: &Span,
+    problem: impl Into<String>,
+    help: impl Into<String>,
+) {
+    reader.say(Diagnostic::error(span.clone(), problem).help(help));
+}
+
+fn roles(reader: &mut Reader<'_>, written: Named<Vec<Spanned<Permission>>>) -> Roles {
+    let mut roles = rules::built_in();
+    for (name, may) in written {
+        if glovebox_catalog::Roles::parse([name.as_str()]).is_err() {
+            let help = "write up to 32 lower-case letters, digits and `-`";
+            wrong(reader, &name.span, "this is no name of a role", help);
+        }
+        let may = may.value.into_iter().map(|permission| permission.value);
+        roles.insert(name.value, may.collect());
+    }
+    roles
+}
+
+/// Complains of a role that there is not; whether there is.
+pub(super) fn known_role(reader: &mut Reader<'_>, role: &Spanned<String>, roles: &Roles) -> bool {
+    let known = roles.contains_key(&role.value);
+    if !known {
+        let names: Vec<_> = roles.keys().map(String::as_str).collect();
+        let help = format!("the roles are: {}", names.join(", "));
+        wrong(reader, &role.span, "there is no such role", help);
+    }
+    known
+}
+
+/// Reads a text by a function of ours.
+fn parsed<T>(
+    reader: &mut Reader<'_>,
+    at: &At<'_>,
+    parse: impl Fn(&str) -> Option<T>,
+    problem: &str,
+    help: &str,
+) -> Option<Spanned<T>> {
+    let text = reader.text(at.node, at.key, &at.example)?;
+    let value = parse(&text.value);
+    if value.is_none() {
+        wrong(reader, &text.span, problem, help);
+    }
+    Some(Spanned::new(value?, text.span))
+}
+
+const ADDRESS: Own<SocketAddr> = Own {
+    read: |reader, at| {
+        let help = "write an IP address and a port: 127.0.0.1:8000, or 0.0.0.0:8000 for all";
+        let parse = |text: &str| text.parse().ok();
+        parsed(reader, at, parse, "this is no address to listen on", help)
+    },
+    words: "address and port",
+    schema: |_| json!({ "type": "string", "minLength": 1 }),
+};
+
+const NETWORK: Own<Network> = Own {
+    read: |reader, at| {
+        let help = "write 10.0.0.5 or 10.0.0.0/8";
+        parsed(
+            reader,
+            at,
+            Network::parse,
+            "this is no address or network",
+            help,
+        )
+    },
+    words: "networks",
+    schema: |_| json!({ "type": "string", "minLength": 1 }),
+};
+
+const PERMISSION: Own<Permission> = Own {
+    read: |reader, at| {
+        let help = format!("write some of: {}", Permission::words().join(", "));
+        parsed(
+            reader,
+            at,
+            Permission::parse,
+            "there is no such permission",
+            &help,
+        )
+    },
+    words: "permissions",
+    schema: |_| json!({ "enum": Permission::words() }),
+};
+
+/// The URL of a server.
+const URL: Own<String> = Own {
+    read: |reader, at| {
+        let parse = |text: &str| is_url(text).then(|| text.trim_end_matches('/').to_owned());
+        let help = "write how clients reach it: https://data.example.org";
+        parsed(reader, at, parse, "this is no URL of a server", help)
+    },
+    words: "URL",
+    schema: |_| json!({ "type": "string", "pattern": "^https?://" }),
+};
+
+/// The same, to the letter.
+pub(super) const ISSUER_URL: Own<String> = Own {
+    read: |reader, at| {
+        let parse = |text: &str| is_url(text).then(|| text.to_owned());
+        let help = "write it as its tokens have it: https://idp.example.org";
+        parsed(reader, at, parse, "this is no URL of a server", help)
+    },
+    words: "URL",
+    schema: |_| json!({ "type": "string", "pattern": "^https?://" }),
+};
+
+fn is_url(text: &str) -> bool {
+    let known = ["http://", "https://"].iter().any(|s| text.starts_with(s));
+    known && text.bytes().all(|b| b.is_ascii_graphic())
+}
