@@ -50,6 +50,14 @@ impl Text {
         }
     }
 
+    /// A manifest that is not written yet.
+    pub(super) fn new(path: &Path, text: String) -> Text {
+        Text {
+            path: path.to_owned(),
+            text,
+        }
+    }
+
     /// Shows problems on standard error.
     pub(super) fn show(&self, problems: &[Diagnostic]) {
         let file = self.path.display().to_string();
@@ -64,6 +72,21 @@ impl Text {
     /// The manifest as it was read.
     pub(super) fn as_written(&self) -> &str {
         &self.text
+    }
+
+    /// The manifest, or none after every problem has been shown; no plugin is loaded.
+    pub(super) fn manifest(&self, composed: &Composed) -> Option<Manifest> {
+        let read = self.parse(composed);
+        read.map_err(|problems| self.show(&problems)).ok()
+    }
+
+    fn parse(&self, composed: &Composed) -> Result<Manifest, Vec<Diagnostic>> {
+        let standard = composed.standard_plugins();
+        let known = Known {
+            standard: &standard,
+            today: today(),
+        };
+        glovebox_manifest::read(&self.path, &self.text, &known)
     }
 
     /// The manifest and its plan, or none after every problem has been shown.
@@ -87,12 +110,7 @@ impl Text {
         composed: &Composed,
         locked: bool,
     ) -> Result<(Manifest, Plan), Vec<Diagnostic>> {
-        let standard = composed.standard_plugins();
-        let known = Known {
-            standard: &standard,
-            today: today(),
-        };
-        let manifest = glovebox_manifest::read(&self.path, &self.text, &known)?;
+        let manifest = self.parse(composed)?;
         let unpinned = if locked {
             glovebox_manifest::unpinned(&manifest)
         } else {

@@ -7,6 +7,7 @@ mod audit;
 mod check;
 mod completions;
 mod demo;
+mod init;
 mod logs;
 mod manifest;
 mod plugin;
@@ -66,6 +67,8 @@ enum LogFormat {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write a first manifest for a file: its columns, their types, and which may be personal.
+    Init(init::Args),
     /// Run a pipeline.
     Run(run::Args),
     /// Check a manifest without reading a row.
@@ -95,6 +98,7 @@ pub(crate) fn main() -> ExitCode {
     let call = Call::parse();
     say::start(call.log_format);
     let done = logs::start(&call.log, call.log_format).and_then(|()| match call.command {
+        Command::Init(args) => init::init(&args),
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args),
         Command::Preview(args) => preview::preview(&args),

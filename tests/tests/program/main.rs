@@ -10,6 +10,7 @@ mod cases;
 mod deploy;
 mod files;
 mod identity;
+mod init;
 mod interruptions;
 mod manuals;
 mod pins;

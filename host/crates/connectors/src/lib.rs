@@ -7,6 +7,7 @@ mod chunks;
 pub mod contain;
 pub mod csv;
 pub mod database;
+pub mod discover;
 pub mod file;
 mod formats;
 pub mod input;

@@ -7,6 +7,7 @@ pub(crate) mod cells;
 mod columns;
 mod decode;
 mod dialect;
+mod discover;
 mod encode;
 mod encoding;
 mod header;
@@ -21,6 +22,7 @@ mod tests;
 mod walk;
 
 pub use dialect::{LineEnd, Quotes};
+pub(crate) use discover::discover;
 pub use encoding::{Encoding, by_label as encoding};
 pub use options::{Options, Ragged};
 pub use sink::{Sink, SinkOptions};

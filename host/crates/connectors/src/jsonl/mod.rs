@@ -7,6 +7,7 @@ mod brackets;
 mod cells;
 mod columns;
 mod decode;
+mod discover;
 mod encode;
 mod layout;
 mod lines;
@@ -16,6 +17,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use discover::keys;
 pub(crate) use encode::{write_text, write_value};
 pub use sink::{Sink, SinkOptions};
 pub use source::{Options, Source};

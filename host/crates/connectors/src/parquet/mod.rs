@@ -20,3 +20,18 @@ mod unpack;
 
 pub use sink::{Compression, Sink};
 pub use source::Source;
+
+use glovebox_core::{Field, Schema, SourceError};
+
+use crate::input::Inputs;
+
+/// The columns of the first file that a manifest can declare, in their types, and how many there are beside them.
+pub(crate) fn fields(inputs: &Inputs) -> Result<(Vec<Field>, usize), SourceError> {
+    let Some(path) = inputs.path(0)? else {
+        return Ok((Vec::new(), 0));
+    };
+    let opened = file::Opened::open(path, &Schema::default())?;
+    crate::contain::contained(|| schema::declarable(&opened.metadata))
+        .flatten()
+        .ok_or_else(|| file::shape(&opened.place, "its schema cannot be read"))
+}

@@ -4,10 +4,11 @@
 //! what the `parquet` crate would not read exactly: INT96 comes as its twelve bytes, and a UUID is
 //! told from other bytes.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow_schema::{Field as ArrowField, FieldRef};
-use glovebox_core::{Schema, SourceError};
+use glovebox_core::{DataType, Field, Schema, SourceError};
 use parquet::arrow::{
     FieldLevels, PARQUET_FIELD_ID_META_KEY, ProjectionMask, parquet_to_arrow_field_levels,
     parquet_to_arrow_schema_by_columns,
@@ -16,8 +17,9 @@ use parquet::basic::{LogicalType, Type as Physical};
 use parquet::file::metadata::ParquetMetaData;
 use parquet::schema::types::{SchemaDescriptor, Type, TypePtr};
 
-use super::columns::fits;
+use super::columns::{fits, natural};
 use super::file::shape;
+use super::nested::has_spelling;
 use crate::names::{Place, nearest, told};
 
 /// Parts of the path to a leaf.
@@ -130,6 +132,31 @@ pub(super) fn columns(
         leaves,
         levels,
     })
+}
+
+/// The columns that a manifest can declare, in the types that they have, and how many there are
+/// beside them: of types that are not read, or under names that it does not take.
+pub(super) fn declarable(metadata: &ParquetMetaData) -> Option<(Vec<Field>, usize)> {
+    let described = metadata.file_metadata().schema_descr();
+    let marked = SchemaDescriptor::new(marked(described.root_schema_ptr()).ok()?);
+    let types = parquet_to_arrow_schema_by_columns(&marked, ProjectionMask::all(), None).ok()?;
+    let mut seen = BTreeSet::new();
+    let fields: Vec<Field> = types
+        .fields()
+        .iter()
+        .filter_map(|found| {
+            let name = found.name();
+            let sound = (1..=63).contains(&name.len())
+                && name.trim() == name
+                && !name.chars().any(char::is_control);
+            let text = || has_spelling(found).then_some(DataType::Text);
+            let data_type = natural(found).or_else(text)?;
+            (sound && seen.insert(name.to_lowercase()))
+                .then(|| Field::new(name.as_str(), data_type))
+        })
+        .collect();
+    let left_out = types.fields().len() - fields.len();
+    Some((fields, left_out))
 }
 
 fn lacking(missing: &[&str], there: &[&str], schema: &Schema) -> String {
