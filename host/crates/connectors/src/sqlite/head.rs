@@ -6,8 +6,8 @@ use glovebox_core::SinkError;
 use sqlx::{AssertSqlSafe, Connection, Row};
 
 use super::Options;
+use super::file::{connect, runtime};
 use super::refusal::refusal;
-use super::session::{connect, runtime};
 use crate::database::{self, quote};
 
 /// Up to `rows` rows of the table, each column cast to text; null stays null.

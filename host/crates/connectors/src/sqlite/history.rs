@@ -7,8 +7,9 @@ use glovebox_core::{Digest, Earlier, History, Known, RowCounts, RunState, SinkEr
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
+use super::file::{is_alone, statement};
 use super::journal::{self, mark, target, unsigned};
-use super::session::{is_alone, read, statement};
+use super::session::read;
 use super::{Mode, Options};
 use crate::database::runner::{Life, Runner};
 
@@ -144,7 +145,7 @@ pub(super) fn remembered<T>(
     none: impl FnOnce() -> T,
     query: impl AsyncFnOnce(&mut SqliteConnection) -> sqlx::Result<T>,
 ) -> Result<T, SinkError> {
-    if !super::session::exists(options)? {
+    if !super::file::exists(options)? {
         return Ok(none());
     }
     let place = options.place();

@@ -10,8 +10,8 @@ use glovebox_core::{
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Row};
 
+use super::file::statement;
 use super::refusal::refusal;
-use super::session::statement;
 use super::{Mode, Options};
 use crate::database::runner::Runner;
 

@@ -4,8 +4,10 @@
 //! remove a file, which others may have open.
 
 mod effects;
+mod file;
 mod head;
 mod history;
+mod insert;
 mod journal;
 mod publish;
 mod refusal;

@@ -9,9 +9,9 @@ use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
 
 use super::effects::{self, Effects};
+use super::file::statement;
 use super::refusal::{of_row, refusal};
 use super::rows::MARKS;
-use super::session::statement;
 use super::{Mode, Options, table};
 use crate::database::sift::{Budget, Ended, Tried, reject, sift, spent};
 use crate::database::{quote, quote_all};

@@ -3,41 +3,26 @@
 //! Owns the order of statements from BEGIN to the checkpoint; refuses to outlive an error, and to
 //! remove the file: others may have opened it since.
 
-use std::fs::OpenOptions;
-use std::io;
-use std::ops::Range;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use glovebox_core::{
     ChunkRecord, FinishedChunk, Job, KeptReject, Mark, Payload, Published, Reject, Revise, Schema,
     Secret, SinkError, Totals,
 };
-use sqlx::sqlite::{
-    SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteLockingMode,
-    SqliteSynchronous,
-};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+use sqlx::Connection;
+use sqlx::sqlite::SqliteConnection;
 use tokio::runtime::Runtime;
 
 use super::effects::{self, Effects};
+use super::file::{self, connect, create, exists, runtime, statement};
+use super::insert::{Inserting, inserting, rows_per_insert, still_open};
 use super::journal::{self, Lease};
 use super::publish::{Marks, Staged};
-use super::refusal::{of_row, opening, refusal};
+use super::refusal::{of_row, refusal};
 use super::{Mode, Options, publish, rows, table};
-use crate::database::sift::{Budget, Ended, Places, Refusal, Tried, sift, spent};
+use crate::database::sift::{Budget, Places, Refusal};
 use crate::database::{quote, quote_all};
-
-/// How long another writer is waited for.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Values bound by one statement: enough that the way to sqlx's thread and back does not show.
-/// SQLite's own limit is 32,766.
-const VALUES_PER_INSERT: usize = 2800;
-/// Pages of the database kept in memory, in KiB; a run's changed pages go to the log beyond it.
-const CACHE_KIB: u32 = 16 << 10;
 
 pub(super) struct Session {
     // Before the runtime, on which closing it blocks.
@@ -75,10 +60,7 @@ pub(super) struct Begun {
 pub(super) fn probe(options: &Options, schema: &Schema) -> Result<(), SinkError> {
     table::name(options)?;
     if !exists(options)? {
-        let folder = folder(&options.path);
-        if !folder.is_dir() {
-            return Err(io_error(options, no_folder(folder)));
-        }
+        file::creatable(options)?;
         return table::creatable(schema, options);
     }
     let runtime = runtime(options)?;
@@ -427,99 +409,6 @@ impl Session {
     }
 }
 
-/// What sends rows.
-struct Inserting<'a> {
-    connection: &'a mut SqliteConnection,
-    full: &'a Arc<str>,
-    insert: &'a str,
-    width: usize,
-    halves: bool,
-}
-
-impl Inserting<'_> {
-    /// One statement, which takes all of its rows or none.
-    async fn send(&mut self, bound: SqliteArguments, rows: usize) -> sqlx::Result<u64> {
-        let sql: Arc<str> = match rows == rows_per_insert(self.width) {
-            true => self.full.clone(),
-            false => inserting(self.insert, self.width, rows).into(),
-        };
-        if self.halves {
-            sqlx::raw_sql("SAVEPOINT glovebox_rows")
-                .execute(&mut *self.connection)
-                .await?;
-        }
-        let sent = sqlx::query_with(AssertSqlSafe(sql), bound)
-            .execute(&mut *self.connection)
-            .await;
-        if self.halves {
-            let end = match sent {
-                Ok(_) => "RELEASE glovebox_rows",
-                Err(_) => "ROLLBACK TO glovebox_rows; RELEASE glovebox_rows",
-            };
-            // Of a transaction that is gone there is nothing to take back, and the caller looks.
-            let ended = sqlx::raw_sql(end).execute(&mut *self.connection).await;
-            if sent.is_ok() {
-                ended?;
-            }
-        }
-        sent.map(|done| done.rows_affected())
-    }
-
-    /// Stores those of the rows that the table takes, and returns the others.
-    async fn sift(
-        &mut self,
-        batch: &RecordBatch,
-        rows: Range<usize>,
-        budget: &Budget,
-        place: &str,
-        taken: &mut u64,
-    ) -> Result<Vec<(usize, Refusal)>, SinkError> {
-        still_open(self.connection, place).await?;
-        let found = sift(rows, budget, async |rows| {
-            let count = rows.len();
-            let bound =
-                rows::bind(batch, rows).map_err(|e| refusal(sqlx::Error::Encode(e), place))?;
-            let error = match self.send(bound, count).await {
-                Ok(rows) => {
-                    *taken += rows;
-                    return Ok(Tried::Taken);
-                }
-                Err(error) => error,
-            };
-            let Some(refused) = of_row(&error) else {
-                return Err(refusal(error, place));
-            };
-            still_open(self.connection, place).await?;
-            Ok(Tried::Refused(refused, None))
-        });
-        found.await.map_err(|ended| match ended {
-            Ended::Failed(error) => error,
-            Ended::Spent(refused) => spent(place, &refused),
-        })
-    }
-}
-
-/// Fails if the transaction is gone: a constraint or a trigger may roll all of it back, and what
-/// came then would be stored without its journal.
-async fn still_open(connection: &mut SqliteConnection, place: &str) -> Result<(), SinkError> {
-    // Within a transaction there is no other.
-    if sqlx::raw_sql("BEGIN")
-        .execute(&mut *connection)
-        .await
-        .is_err()
-    {
-        return Ok(());
-    }
-    statement(connection, "ROLLBACK", place).await?;
-    Err(SinkError::Refused {
-        place: place.into(),
-        problem: "a constraint or trigger of the table rolls the whole transaction back for one \
-                  row (ON CONFLICT ROLLBACK, RAISE(ROLLBACK)), so no row can be told from the \
-                  others; have it abort the statement instead"
-            .into(),
-    })
-}
-
 /// Commits the last transaction, and brings all into the one file.
 async fn ended(connection: &mut SqliteConnection, place: &str) -> Result<(), SinkError> {
     statement(connection, "COMMIT", place).await?;
@@ -596,123 +485,5 @@ async fn prepare(options: &Options, job: &Job, schema: &Schema) -> Result<Prepar
             let _ = connection.close().await;
             Err(e)
         }
-    }
-}
-
-pub(super) async fn connect(
-    options: &Options,
-    for_writing: bool,
-) -> Result<SqliteConnection, SinkError> {
-    // SQLite takes a bare `:memory:` or `file:…` for something else than a file's name.
-    let path = if options.path.is_absolute() {
-        options.path.clone()
-    } else {
-        Path::new(".").join(&options.path)
-    };
-    let mut settings = SqliteConnectOptions::new()
-        .filename(path)
-        .busy_timeout(BUSY_TIMEOUT)
-        .disable_statement_logging();
-    if for_writing {
-        settings = settings
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .pragma("cache_size", format!("-{CACHE_KIB}"));
-    }
-    SqliteConnection::connect_with(&settings)
-        .await
-        .map_err(|e| SinkError::Connect {
-            place: options.place(),
-            problem: opening(&e).into(),
-        })
-}
-
-/// Whether no other process has the file open, wherever it runs: then nobody works on it.
-pub(super) fn is_alone(options: &Options) -> bool {
-    let settings = SqliteConnectOptions::new()
-        .filename(Path::new(".").join(&options.path))
-        .locking_mode(SqliteLockingMode::Exclusive)
-        .busy_timeout(Duration::ZERO)
-        .disable_statement_logging();
-    let Ok(runtime) = runtime(options) else {
-        return false;
-    };
-    runtime.block_on(async {
-        let Ok(mut connection) = SqliteConnection::connect_with(&settings).await else {
-            return false;
-        };
-        let place = options.place();
-        let taken = statement(&mut connection, "BEGIN IMMEDIATE; ROLLBACK", &place).await;
-        let _ = connection.close().await;
-        taken.is_ok()
-    })
-}
-
-pub(super) async fn statement(
-    connection: &mut SqliteConnection,
-    sql: &str,
-    place: &str,
-) -> Result<(), SinkError> {
-    // Safe by construction: literals, and names through `quote`.
-    sqlx::raw_sql(AssertSqlSafe(sql))
-        .execute(connection)
-        .await
-        .map(drop)
-        .map_err(|e| refusal(e, place))
-}
-
-fn inserting(insert: &str, columns: usize, rows: usize) -> String {
-    let row = format!("({})", vec!["?"; columns].join(","));
-    format!("{insert}{}", vec![row.as_str(); rows].join(","))
-}
-
-fn rows_per_insert(columns: usize) -> usize {
-    (VALUES_PER_INSERT / columns.max(1)).max(1)
-}
-
-pub(super) fn runtime(options: &Options) -> Result<Runtime, SinkError> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| io_error(options, e))
-}
-
-pub(super) fn exists(options: &Options) -> Result<bool, SinkError> {
-    options.path.try_exists().map_err(|e| io_error(options, e))
-}
-
-fn create(options: &Options) -> Result<(), SinkError> {
-    let made = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&options.path);
-    match made {
-        Ok(_) => Ok(()),
-        // Another run was quicker: it is one database for both.
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            Err(io_error(options, no_folder(folder(&options.path))))
-        }
-        Err(e) => Err(io_error(options, e)),
-    }
-}
-
-fn folder(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
-
-fn no_folder(folder: &Path) -> io::Error {
-    let text = format!("there is no folder {}; create it", folder.display());
-    io::Error::new(io::ErrorKind::NotFound, text)
-}
-
-fn io_error(options: &Options, problem: io::Error) -> SinkError {
-    SinkError::Io {
-        place: options.path.display().to_string(),
-        problem,
     }
 }
