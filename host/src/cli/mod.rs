@@ -9,6 +9,7 @@ mod completions;
 mod demo;
 mod init;
 mod logs;
+mod man;
 mod manifest;
 mod plugin;
 mod preview;
@@ -91,6 +92,8 @@ enum Command {
     Schema,
     /// Print a completion script for a shell.
     Completions(completions::Args),
+    /// Write man pages to a folder, one a command.
+    Man(man::Args),
 }
 
 /// Parses the call, runs it, and maps how it ended to an exit code.
@@ -113,6 +116,7 @@ pub(crate) fn main() -> ExitCode {
             Ok(Exit::Done)
         }
         Command::Completions(args) => completions::completions(&args),
+        Command::Man(args) => man::man(&args),
     });
     telemetry::stop();
     let exit = done.unwrap_or_else(|error| {
