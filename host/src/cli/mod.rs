@@ -15,6 +15,7 @@ mod preview;
 mod report;
 mod rows;
 mod run;
+mod runs;
 mod say;
 mod secret;
 mod serve;
@@ -77,6 +78,8 @@ enum Command {
     Preview(preview::Args),
     /// Show the first rows of the sink's table, read back from the database.
     Rows(rows::Args),
+    /// List the runs into a sink: living, dead, finished, given up.
+    Runs(runs::Args),
     /// Keep secrets in the operating system's store.
     Secret(secret::Secret),
     /// Verify and read the audit log.
@@ -103,6 +106,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Check(args) => check::check(&args),
         Command::Preview(args) => preview::preview(&args),
         Command::Rows(args) => rows::rows(&args),
+        Command::Runs(args) => runs::runs(&args),
         Command::Audit(args) => audit::audit(&args),
         Command::Secret(args) => args.run().map(|()| Exit::Done),
         Command::Plugin(args) => plugin::plugin(&args),
