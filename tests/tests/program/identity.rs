@@ -554,5 +554,5 @@ fn the_journal_tell_nothing_to_who_does_not_have_a_key_of_ones_own() {
         .file("in.csv", DAY)
         .run()
         .ends_with(2)
-        .says("a key does not belong in a manifest");
+        .says("a key does not belong in this file");
 }

@@ -252,7 +252,7 @@ fn the_run_that_left_a_list_may_be_named_where_corrected_files_have_the_same_row
         &pipeline,
         &["--input", "in.csv", "--of-run", "x", "--again"],
     );
-    let _ = strange.ends_with(0).says("know of no run that rejected");
+    let _ = strange.ends_with(0).says("knows of no run that rejected");
     let _ = pipeline
         .run_with(&["--of-run", "x"])
         .ends_with(2)

@@ -5,44 +5,22 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// A network by address and length of its prefix.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Network {
-    bits: u128,
-    length: u8,
+use ipnet::IpNet;
+
+/// `10.0.0.0/8`, or one address.
+pub(crate) fn network(text: &str) -> Option<IpNet> {
+    let one = || text.parse::<IpAddr>().map(IpNet::from);
+    text.parse().or_else(|_| one()).ok()
 }
 
-/// An IPv4 address as IPv6 maps it, so that `::ffff:10.0.0.1` is no way around a rule.
-fn bits(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(v6) => v6.to_bits(),
-    }
-}
-
-impl Network {
-    /// `10.0.0.0/8`, or one address.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (address, length) = match text.split_once('/') {
-            Some((address, length)) => (address, Some(length)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.parse().ok()?;
-        let whole = if address.is_ipv4() { 32 } else { 128 };
-        let length = match length {
-            Some(length) => length.parse().ok().filter(|l| *l <= whole)?,
-            None => whole,
-        };
-        Some(Network {
-            bits: bits(address),
-            length: length + 128 - whole,
-        })
-    }
-
-    fn contains(&self, address: IpAddr) -> bool {
-        let differ = self.bits ^ bits(address);
-        self.length == 0 || differ >> (128 - u32::from(self.length)) == 0
-    }
+/// Whether it holds an address, in either of the forms that one of IPv4 has: `::ffff:10.0.0.1` is no
+/// way around a rule.
+fn holds(network: &IpNet, address: IpAddr) -> bool {
+    let as_v6 = match address.to_canonical() {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+        IpAddr::V6(v6) => v6,
+    };
+    network.contains(&address.to_canonical()) || network.contains(&IpAddr::V6(as_v6))
 }
 
 /// The client's address: the nearest one that is no configured proxy, read from the right, since
@@ -50,7 +28,7 @@ impl Network {
 pub(crate) fn address<'h>(
     peer: IpAddr,
     forwarded: impl DoubleEndedIterator<Item = &'h str>,
-    proxies: &[Network],
+    proxies: &[IpNet],
 ) -> IpAddr {
     let trusted = |a| is_proxy(a, proxies);
     let mut nearest = peer;
@@ -66,8 +44,8 @@ pub(crate) fn address<'h>(
 }
 
 /// Whether this is a configured proxy.
-pub(crate) fn is_proxy(peer: IpAddr, proxies: &[Network]) -> bool {
-    proxies.iter().any(|n| n.contains(peer))
+pub(crate) fn is_proxy(peer: IpAddr, proxies: &[IpNet]) -> bool {
+    proxies.iter().any(|n| holds(n, peer))
 }
 
 /// What is counted as one client: an IPv4 address, or the IPv6 network of one customer, who has
@@ -84,7 +62,7 @@ mod tests {
     use super::*;
 
     fn from(peer: &str, lines: &[&str], proxies: &[&str]) -> String {
-        let proxies: Vec<_> = proxies.iter().map(|p| Network::parse(p).unwrap()).collect();
+        let proxies: Vec<_> = proxies.iter().map(|p| network(p).unwrap()).collect();
         address(peer.parse().unwrap(), lines.iter().copied(), &proxies).to_string()
     }
 
@@ -107,23 +85,17 @@ mod tests {
     #[test]
     fn networks_are_bounded() {
         for bad in ["", "10.0.0.0/33", "::/129", "10.0.0", "a/8"] {
-            assert_eq!(Network::parse(bad), None, "{bad}");
+            assert_eq!(network(bad), None, "{bad}");
         }
-        assert!(
-            Network::parse("0.0.0.0/0")
-                .unwrap()
-                .contains("8.8.8.8".parse().unwrap())
-        );
-        assert!(
-            !Network::parse("0.0.0.0/0")
-                .unwrap()
-                .contains("::1".parse().unwrap())
-        );
-        assert!(
-            Network::parse("::/0")
-                .unwrap()
-                .contains("8.8.8.8".parse().unwrap())
-        );
+        let holds = |text: &str, address: &str| {
+            super::holds(&network(text).unwrap(), address.parse().unwrap())
+        };
+        assert!(holds("0.0.0.0/0", "8.8.8.8"));
+        assert!(!holds("0.0.0.0/0", "::1"));
+        assert!(holds("::/0", "8.8.8.8"));
+        assert!(holds("::ffff:10.0.0.0/104", "10.1.2.3"));
+        assert!(holds("10.1.2.3", "::ffff:10.1.2.3") && !holds("10.1.2.3", "10.1.2.4"));
+        assert!(holds("10.1.2.3/8", "10.9.9.9"));
     }
 
     #[test]

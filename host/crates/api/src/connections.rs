@@ -9,10 +9,11 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ipnet::IpNet;
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::client::{Network, counted, is_proxy};
+use super::client::{counted, is_proxy};
 use super::slots::{Holder, Slot, Slots};
 
 /// All connections of a listener.
@@ -20,12 +21,12 @@ use super::slots::{Holder, Slot, Slots};
 pub(crate) struct Connections {
     places: Arc<Semaphore>,
     by_address: Arc<Slots>,
-    proxies: Vec<Network>,
+    proxies: Vec<IpNet>,
     lines: Mutex<HashMap<SocketAddr, Arc<Line>>>,
 }
 
 impl Connections {
-    pub(crate) fn new(most: usize, by_address: usize, proxies: Vec<Network>) -> Arc<Self> {
+    pub(crate) fn new(most: usize, by_address: usize, proxies: Vec<IpNet>) -> Arc<Self> {
         Arc::new(Connections {
             places: Arc::new(Semaphore::new(most)),
             by_address: Slots::new(by_address),
@@ -175,7 +176,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_address_has_its_share_and_a_proxy_what_there_is() {
-        let proxies = vec![Network::parse("10.0.0.0/8").unwrap()];
+        let proxies = vec![crate::client::network("10.0.0.0/8").unwrap()];
         let connections = Connections::new(8, 2, proxies);
         let mut port = 1000;
         let mut open = |address: &str| {

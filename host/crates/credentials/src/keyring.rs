@@ -1,7 +1,7 @@
-//! Secrets in the operating system's keyring: the Secret Service where a D-Bus session offers
-//! one, else the kernel's keyutils.
+//! Secrets in the operating system's keyring: Apple's Keychain, Windows' Credential Manager, and on
+//! Linux the Secret Service where a D-Bus session offers one, else the kernel's keyutils.
 //!
-//! Owns which of the two is used, says so once, and waits for neither without limit. Refuses
+//! Owns which of these two is used, says so once, and waits for neither without limit. Refuses
 //! to move on to the other when the chosen one fails: a secret would then be in two places.
 //!
 //! An entry's service is `glovebox`, its user the secret's name. The kernel keeps its entries
@@ -22,12 +22,12 @@ use glovebox_core::{CredentialError, CredentialStore, Secret, SecretName};
 use keyring_core::Error as StoreError;
 
 use self::deadline::{NoAnswer, within};
-use self::open::{Kind, Opened};
+use self::open::Opened;
 
 /// The service under which entries are kept.
 pub const SERVICE: &str = "glovebox";
 
-/// How long the Secret Service is waited for.
+/// How long the keyring is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
     /// For the D-Bus session to answer at all; 3 s.
@@ -116,9 +116,9 @@ impl Keyring {
     /// When there is no keyring or it cannot be searched.
     pub fn list(&self) -> Result<Vec<SecretName>, KeyringError> {
         let opened = self.opened()?;
-        let names = match opened.kind {
-            Kind::SecretService => self.search(opened),
-            Kind::Keyutils { .. } => kernel::names(&self.service).map_err(Unmet::Said),
+        let names = match opened.in_kernel() {
+            true => kernel::names(&self.service).map_err(Unmet::Said),
+            false => self.search(opened),
         };
         let names = names.map_err(|p| refused("list secrets".into(), opened, p.sentence()))?;
         let names: BTreeSet<_> = names
@@ -147,12 +147,13 @@ impl Keyring {
         }
     }
 
-    /// Which keyring is used: `the Secret Service` or `kernel keyutils`.
+    /// Which keyring is used: `the Secret Service`, `kernel keyutils`, `the Keychain` or
+    /// `the Credential Manager`.
     ///
     /// # Errors
     /// When there is none.
     pub fn name(&self) -> Result<&'static str, KeyringError> {
-        self.opened().map(Opened::name)
+        self.opened().map(|opened| opened.name)
     }
 
     fn opened(&self) -> Result<&Opened, KeyringError> {
@@ -179,22 +180,25 @@ impl Keyring {
     fn search(&self, opened: &Opened) -> Result<Vec<String>, Unmet> {
         let (store, service) = (opened.store.clone(), self.service.clone());
         self.ask(opened, move || {
-            let entries = store.search(&HashMap::from([("service", service.as_str())]))?;
-            let users = entries.iter().filter_map(|entry| entry.get_specifiers());
-            Ok(users.map(|(_, user)| user).collect())
+            // The Credential Manager is searched by another key, and all of it is not much.
+            let by = HashMap::from([("service", service.as_str())]);
+            let entries = store.search(&if cfg!(windows) { HashMap::new() } else { by })?;
+            let found = entries.iter().filter_map(|entry| entry.get_specifiers());
+            let ours = found.filter(|(of, _)| *of == service);
+            Ok(ours.map(|(_, user)| user).collect())
         })
     }
 
-    /// Asks the kernel on this thread, whose keyrings are meant, and the Secret Service on
-    /// another, which can be left behind when it does not answer.
+    /// Asks the kernel on this thread, whose keyrings are meant, and any other store on another,
+    /// which can be left behind when it does not answer.
     fn ask<T: Send + 'static>(
         &self,
         opened: &Opened,
         request: impl FnOnce() -> keyring_core::Result<T> + Send + 'static,
     ) -> Result<T, Unmet> {
-        let answer = match opened.kind {
-            Kind::Keyutils { .. } => Ok(request()),
-            Kind::SecretService => within(self.patience.request, request),
+        let answer = match opened.in_kernel() {
+            true => Ok(request()),
+            false => within(self.patience.request, request),
         };
         match answer {
             Ok(Ok(answer)) => Ok(answer),
@@ -210,9 +214,9 @@ impl Keyring {
         if SAID.swap(true, Ordering::Relaxed) {
             return;
         }
-        match &opened.kind {
-            Kind::SecretService => tracing::info!("the OS keyring is the Secret Service"),
-            Kind::Keyutils { instead } => tracing::warn!(
+        match &opened.instead {
+            None => tracing::info!("the OS keyring is {}", opened.name),
+            Some(instead) => tracing::warn!(
                 "the OS keyring is kernel keyutils, which forgets at reboot (Secret Service: \
                  {instead})"
             ),
@@ -236,17 +240,13 @@ impl CredentialStore for Keyring {
     fn place(&self, name: &SecretName) -> String {
         let service = &self.service;
         match self.opened() {
-            Ok(Opened {
-                kind: Kind::SecretService,
-                ..
-            }) => format!("OS keyring: Secret Service, service {service}, user {name}"),
-            Ok(Opened {
-                kind: Kind::Keyutils { instead },
-                ..
-            }) => format!(
-                "OS keyring: kernel keyutils, service {service}, user {name} (Secret Service: \
-                 {instead})"
-            ),
+            Ok(opened) => {
+                let store = opened.name.trim_start_matches("the ");
+                let instead = opened.instead.as_ref();
+                let why = instead.map(|instead| format!(" (Secret Service: {instead})"));
+                let why = why.unwrap_or_default();
+                format!("OS keyring: {store}, service {service}, user {name}{why}")
+            }
             Err(_) => match self.opened.get() {
                 Some(Err(why)) => format!("OS keyring: not available ({why})"),
                 _ => "OS keyring: not available".into(),
@@ -295,7 +295,7 @@ impl Unmet {
 fn refused(action: String, opened: &Opened, problem: String) -> KeyringError {
     KeyringError::Refused {
         action,
-        store: opened.name().into(),
+        store: opened.name.into(),
         problem,
     }
 }

@@ -214,8 +214,8 @@ impl Lines {
 }
 
 /// Two sums modulo 2⁶⁴ of the halves of each line's SipHash-2-4-128 (Aumasson and Bernstein 2012), a
-/// pseudorandom function that costs a short line a fifth of SHA-256: who does not know the key cannot
-/// make two sets of lines whose sums are one (Clarke et al. 2003, MSet-Add-Hash).
+/// pseudorandom function for short texts: who does not know the key cannot make two sets of lines whose
+/// sums are one (Clarke et al. 2003, MSet-Add-Hash).
 type Sum = [u64; 2];
 
 /// An input, as far as it has been read.

@@ -10,6 +10,7 @@ use glovebox_manifest::Diagnostic;
 use glovebox_manifest::declare::{At, Block, Reader, json, section};
 use glovebox_manifest::kinds::{File, ListOf, MapOf, Named, Own, STORES, nested};
 use glovebox_manifest::model::{Span, Spanned, Store};
+use ipnet::IpNet;
 
 use super::databases::CatalogKeys;
 use super::datasets::{DatasetKeys, dataset};
@@ -18,7 +19,6 @@ use super::outgoing::{TelemetryKeys, otlp as otlp_of};
 use super::tokens::{TokenKeys, tokens};
 use super::work::{AuditKeys, PipelineKeys, RunsKeys, pipelines, runs};
 use super::{Audit, Config, Database, Limits, Tls};
-use crate::client::Network;
 use crate::rules::{self, Permission};
 
 section! {
@@ -42,7 +42,7 @@ section! {
         /// The [audit log](audit.md).
         audit: Option<Audit> => asked, nested::<AuditKeys>();
         /// Addresses and networks whose `X-Forwarded-For` is believed.
-        proxies: Vec<Spanned<Network>> => empty, ListOf(NETWORK), "proxies: [10.0.0.0/8]";
+        proxies: Vec<Spanned<IpNet>> => empty, ListOf(NETWORK), "proxies: [10.0.0.0/8]";
         /// How much anybody may ask for.
         limits: Limits => default "{}", nested::<LimitKeys>();
         /// Roles besides the four that are there, with their permissions: `data`, `watch`, `run`,
@@ -181,13 +181,13 @@ const ADDRESS: Own<SocketAddr> = Own {
     schema: |_| json!({ "type": "string", "minLength": 1 }),
 };
 
-const NETWORK: Own<Network> = Own {
+const NETWORK: Own<IpNet> = Own {
     read: |reader, at| {
         let help = "write 10.0.0.5 or 10.0.0.0/8";
         parsed(
             reader,
             at,
-            Network::parse,
+            crate::client::network,
             "this is no address or network",
             help,
         )

@@ -21,9 +21,9 @@ use glovebox_core::SecretName;
 use glovebox_manifest::model::Store;
 use glovebox_manifest::{Diagnostic, declare};
 use glovebox_outbound::https::Address;
+use ipnet::IpNet;
 use poem::http::header::HeaderName;
 
-use super::client::Network;
 use super::connection::Patience;
 use super::pace::Pace;
 use super::rules::Permission;
@@ -48,7 +48,7 @@ pub struct Config {
     /// The audit log.
     pub audit: Audit,
     /// Who may say from where a request came.
-    pub(crate) proxies: Vec<Network>,
+    pub(crate) proxies: Vec<IpNet>,
     pub(crate) limits: Limits,
     pub(crate) roles: BTreeMap<String, Vec<Permission>>,
     /// The tables that are served.

@@ -16,38 +16,23 @@ const KERNEL_MAX_BYTES: usize = 32_767;
 
 /// A keyring that answered.
 pub(super) struct Opened {
-    pub(super) kind: Kind,
+    pub(super) name: &'static str,
     pub(super) store: Arc<CredentialStore>,
-}
-
-/// Which one it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Kind {
-    SecretService,
-    Keyutils {
-        /// Why it is not the Secret Service.
-        instead: String,
-    },
+    /// Of the kernel's keyring: why it is not the Secret Service.
+    pub(super) instead: Option<String>,
 }
 
 impl Opened {
     pub(super) fn in_kernel(&self) -> bool {
-        matches!(self.kind, Kind::Keyutils { .. })
-    }
-
-    pub(super) fn name(&self) -> &'static str {
-        match self.kind {
-            Kind::SecretService => "the Secret Service",
-            Kind::Keyutils { .. } => "kernel keyutils",
-        }
+        self.instead.is_some()
     }
 
     /// The name and what whoever stores something there should know.
     pub(super) fn describe(&self) -> String {
-        let name = self.name();
-        match &self.kind {
-            Kind::SecretService => name.into(),
-            Kind::Keyutils { instead } => format!(
+        let name = self.name;
+        match &self.instead {
+            None => name.into(),
+            Some(instead) => format!(
                 "{name}, in memory: lost at reboot, or after days without use (Secret Service: \
                  {instead})"
             ),
@@ -66,25 +51,52 @@ pub(super) fn open(limit: Duration) -> Result<Opened, String> {
     let instead = match secret_service(limit) {
         Ok(store) => {
             return Ok(Opened {
-                kind: Kind::SecretService,
+                name: "the Secret Service",
                 store,
+                instead: None,
             });
         }
         Err(why) => why,
     };
     match keyutils() {
         Ok(store) => Ok(Opened {
-            kind: Kind::Keyutils { instead },
+            name: "kernel keyutils",
             store,
+            instead: Some(instead),
         }),
         Err(why) => Err(format!("Secret Service: {instead}; kernel keyutils: {why}")),
     }
 }
 
-/// Other systems have keyrings too, but none has been tried with this program.
-#[cfg(not(target_os = "linux"))]
+/// The user's Keychain.
+#[cfg(target_os = "macos")]
 pub(super) fn open(_: Duration) -> Result<Opened, String> {
-    Err("only Linux keyrings are built in".into())
+    Ok(Opened {
+        name: "the Keychain",
+        store: apple_native_keyring_store::keychain::Store::new().map_err(|e| sentence(&e))?,
+        instead: None,
+    })
+}
+
+/// The user's credentials, under names that tell service and user apart whatever they hold.
+#[cfg(windows)]
+pub(super) fn open(_: Duration) -> Result<Opened, String> {
+    let names = [
+        ("prefix", "keyring:"),
+        ("divider", "@"),
+        ("service_no_divider", "true"),
+    ];
+    let store = windows_native_keyring_store::Store::new_with_configuration(&names.into());
+    Ok(Opened {
+        name: "the Credential Manager",
+        store: store.map_err(|e| sentence(&e))?,
+        instead: None,
+    })
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
+pub(super) fn open(_: Duration) -> Result<Opened, String> {
+    Err("this system's keyring is not built in".into())
 }
 
 #[cfg(target_os = "linux")]

@@ -3,7 +3,10 @@
 //! Owns which of them are read; refuses a protocol that we do not speak, and plain text to another
 //! machine, with a line in the log and no more: what only watches must not stop the work.
 
+use std::borrow::Cow;
+
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use percent_encoding::percent_decode_str;
 
 use super::Collector;
 use crate::https::{Address, Client, Plain};
@@ -87,26 +90,12 @@ fn headers(list: &str) -> Option<HeaderMap> {
     for pair in list.split(',').filter(|pair| !pair.trim().is_empty()) {
         let (name, value) = pair.split_once('=')?;
         let name = HeaderName::try_from(name.trim()).ok()?;
-        let mut value = HeaderValue::from_bytes(&unescape(value.trim())?).ok()?;
+        let mut value =
+            HeaderValue::from_bytes(&Cow::from(percent_decode_str(value.trim()))).ok()?;
         value.set_sensitive(true);
         headers.insert(name, value);
     }
     Some(headers)
-}
-
-fn unescape(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = text.bytes();
-    let mut out = Vec::with_capacity(text.len());
-    while let Some(byte) = bytes.next() {
-        out.push(match byte {
-            b'%' => {
-                let mut digit = || char::from(bytes.next()?).to_digit(16);
-                u8::try_from(digit()? * 16 + digit()?).ok()?
-            }
-            byte => byte,
-        });
-    }
-    Some(out)
 }
 
 #[cfg(test)]
