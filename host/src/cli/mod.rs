@@ -21,6 +21,7 @@ mod preview;
 mod report;
 mod rows;
 mod run;
+mod runs;
 mod say;
 #[cfg(feature = "keyring")]
 mod secret;
@@ -96,6 +97,8 @@ enum Command {
     Preview(preview::Args),
     /// Show the first rows of the sink's table, read back from the database.
     Rows(rows::Args),
+    /// List the runs into a sink: living, dead, finished, given up.
+    Runs(runs::Args),
     /// Keep secrets in the operating system's store.
     Secret(
         #[cfg(feature = "keyring")] secret::Args,
@@ -139,6 +142,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Check(args) => check::check(&args),
         Command::Preview(args) => preview::preview(&args),
         Command::Rows(args) => rows::rows(&args),
+        Command::Runs(args) => runs::runs(&args),
         #[cfg(feature = "api")]
         Command::Audit(args) => audit::audit(&args),
         #[cfg(feature = "keyring")]

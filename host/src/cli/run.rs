@@ -17,7 +17,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::manifest::Text;
 use super::report::{Destination, peak_memory, print, role_of};
-use super::supervised::{self, Teller};
+use super::supervised::{self, ProgressWriter};
 use super::{Exit, say, traces};
 use crate::compose::Composed;
 
@@ -154,7 +154,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         traces::start();
     }
     let began = SystemTime::now();
-    let mut teller = args.supervised.then(|| Teller::new(source.as_ref()));
+    let mut teller = args
+        .supervised
+        .then(|| ProgressWriter::new(source.as_ref()));
     let bar = progress_bar(source.as_ref());
     let report = Run {
         name: &manifest.name,

@@ -18,14 +18,14 @@ use glovebox_manifest::model::{self, Input, Spanned};
 const EVERY: Duration = Duration::from_millis(200);
 
 /// Tells progress.
-pub(super) struct Teller {
+pub(super) struct ProgressWriter {
     of: Option<u64>,
     last: Option<Instant>,
 }
 
-impl Teller {
+impl ProgressWriter {
     pub(super) fn new(source: &dyn Source) -> Self {
-        Teller {
+        ProgressWriter {
             of: source.size_bytes(),
             last: None,
         }

@@ -18,21 +18,21 @@ use tokio_rustls::Accept;
 use tokio_rustls::server::TlsStream;
 
 use super::connections::Place;
-use super::pace::Pace;
+use super::pace::MinimumRate;
 
 /// How HTTP/2 begins for those who know that it is spoken (RFC 9113, section 3.4).
 const HTTP_2: &[u8] = b"PRI ";
 
 /// What a client may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Patience {
+pub(crate) struct ClientTimeouts {
     /// For a TLS handshake, for a new connection's first request, and from a request's first byte
     /// to the end of its headers.
     pub(crate) head: Duration,
     /// Between two requests.
     pub(crate) idle: Duration,
     /// For reading an answer.
-    pub(crate) answer: Pace,
+    pub(crate) answer: MinimumRate,
 }
 
 pub(crate) enum Stream {
@@ -52,7 +52,7 @@ struct Stalled {
 /// A client's connection.
 pub(crate) struct Connection {
     stream: Stream,
-    patience: Patience,
+    patience: ClientTimeouts,
     place: Place,
     /// Since when it is open, without the handshake.
     open: Instant,
@@ -98,7 +98,7 @@ macro_rules! on_stream {
 }
 
 impl Connection {
-    pub(crate) fn new(stream: Stream, patience: Patience, place: Place) -> Self {
+    pub(crate) fn new(stream: Stream, patience: ClientTimeouts, place: Place) -> Self {
         let now = Instant::now();
         Connection {
             stream,

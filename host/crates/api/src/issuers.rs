@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::audit::Audit;
 use super::config::{Issuer, KeySource};
-use super::tokens::{External, Pace, Published, Remote};
+use super::tokens::{External, Published, RefreshPolicy, Remote};
 
 /// A file of keys or certificates larger than this is not read.
 const LARGEST: u64 = 1 << 20;
@@ -22,8 +22,8 @@ const LARGEST: u64 = 1 << 20;
 ///
 /// # Errors
 /// When a file cannot be read, or holds no keys. An issuer that is away is none.
-pub(super) fn open(issuers: &[Issuer]) -> anyhow::Result<(Vec<External>, Vec<Errand>)> {
-    let (mut externals, mut errands) = (Vec::new(), Vec::new());
+pub(super) fn open(issuers: &[Issuer]) -> anyhow::Result<(Vec<External>, Vec<KeyRefresh>)> {
+    let (mut externals, mut refreshes) = (Vec::new(), Vec::new());
     for issuer in issuers {
         if let KeySource::File(file) = &issuer.keys {
             let place = || format!("the keys of issuer {} in {}", issuer.url, file.display());
@@ -34,14 +34,14 @@ pub(super) fn open(issuers: &[Issuer]) -> anyhow::Result<(Vec<External>, Vec<Err
         }
         let client = client(issuer.ca.as_deref())
             .with_context(|| format!("`tls` of the issuer {}", issuer.url))?;
-        let remote = Remote::new(&issuer.url, Pace::default());
+        let remote = Remote::new(&issuer.url, RefreshPolicy::default());
         externals.push(External::remote(issuer, Arc::clone(&remote)));
-        errands.push(Errand {
+        refreshes.push(KeyRefresh {
             remote,
             published: Published::new(issuer, client),
         });
     }
-    Ok((externals, errands))
+    Ok((externals, refreshes))
 }
 
 /// A client that trusts the authorities of this file, or without one those of everybody.
@@ -65,12 +65,12 @@ fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 /// An issuer that has to be asked.
-pub(super) struct Errand {
+pub(super) struct KeyRefresh {
     remote: Arc<Remote>,
     published: Published,
 }
 
-impl Errand {
+impl KeyRefresh {
     /// Asks now, when its answer gets old, and when a token names a key that we do not know.
     pub(super) fn keep(self, audit: Audit) -> JoinHandle<()> {
         tokio::spawn(async move {

@@ -19,11 +19,11 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio_rustls::TlsAcceptor;
 
 use super::config::Tls;
-use super::connection::{Connection, Patience, Stream};
+use super::connection::{ClientTimeouts, Connection, Stream};
 use super::connections::Connections;
 
 /// How often the certificate's files are looked at.
-const LOOK: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Room for a moment when the system has no more sockets to give.
 const BREATH: Duration = Duration::from_millis(50);
 
@@ -41,7 +41,7 @@ pub(crate) struct Listener {
     tcp: TcpListener,
     connections: Arc<Connections>,
     tls: Option<Certificate>,
-    patience: Patience,
+    patience: ClientTimeouts,
     refused: Refused,
 }
 
@@ -65,7 +65,7 @@ impl Listener {
     pub(crate) fn new(
         tcp: TcpListener,
         connections: Arc<Connections>,
-        patience: Patience,
+        patience: ClientTimeouts,
         tls: Option<Tls>,
         refused: Refused,
     ) -> anyhow::Result<Self> {
@@ -140,7 +140,7 @@ impl Certificate {
 
     /// The acceptor, with the newest certificate that could be read.
     fn acceptor(&mut self) -> &TlsAcceptor {
-        if self.looked.elapsed() >= LOOK {
+        if self.looked.elapsed() >= POLL_INTERVAL {
             self.looked = Instant::now();
             let seen = state(&self.files);
             if seen != self.seen {

@@ -13,14 +13,14 @@ use super::problem::Problem;
 
 /// The rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Pace {
+pub(crate) struct MinimumRate {
     /// What may be lost altogether, and be silent at once.
     pub(crate) grace: Duration,
     /// Bytes a second, counted from the beginning.
     pub(crate) least: u64,
 }
 
-impl Pace {
+impl MinimumRate {
     /// When so many bytes that began then are too late.
     pub(crate) fn due(&self, since: Instant, bytes: u64) -> Instant {
         let nanos = u128::from(bytes) * 1_000_000_000 / u128::from(self.least.max(1));
@@ -36,13 +36,13 @@ impl Pace {
 /// A body on its way.
 pub(crate) struct Arriving<S> {
     parts: S,
-    pace: Pace,
+    pace: MinimumRate,
     since: Instant,
     bytes: u64,
 }
 
 impl<S: Stream<Item = io::Result<B>> + Unpin, B: AsRef<[u8]>> Arriving<S> {
-    pub(crate) fn new(parts: S, pace: Pace) -> Self {
+    pub(crate) fn new(parts: S, pace: MinimumRate) -> Self {
         Arriving {
             parts,
             pace,
@@ -88,7 +88,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_drips_is_given_up_and_what_is_long_is_not() {
-        let pace = |millis, least| Pace {
+        let pace = |millis, least| MinimumRate {
             grace: Duration::from_millis(millis),
             least,
         };
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn what_moves_fast_enough_is_never_due_and_what_stands_is_after_the_grace() {
-        let pace = Pace {
+        let pace = MinimumRate {
             grace: Duration::from_secs(10),
             least: 1000,
         };

@@ -67,7 +67,7 @@ impl Wrong {
 }
 
 #[derive(Serialize)]
-struct Told<'p> {
+struct Body<'p> {
     r#type: String,
     title: &'p str,
     status: u16,
@@ -180,8 +180,8 @@ impl Problem {
         self.status
     }
 
-    fn told(&self) -> Told<'_> {
-        Told {
+    fn told(&self) -> Body<'_> {
+        Body {
             r#type: format!("urn:glovebox:problem:{}", self.kind),
             title: self.title,
             status: self.status.as_u16(),

@@ -55,7 +55,7 @@ pub async fn serve(
         Some(url) => url.clone(),
         None => format!("{scheme}://{}", tcp.local_addr()?),
     };
-    let (api, errands) = open(config, url.clone(), secrets, launch).await?;
+    let (api, refreshes) = open(config, url.clone(), secrets, launch).await?;
     let api = Arc::new(api);
     let limits = &api.config.limits;
     let connections = Connections::new(
@@ -83,8 +83,8 @@ pub async fn serve(
         .record(Event::new(Action::Started, Outcome::Success))
         .await?;
     let keeper = tokio::spawn(keep_house(Arc::clone(&api)));
-    let errands = errands.into_iter().map(|e| e.keep(api.audit.clone()));
-    let errands: Vec<_> = errands.collect();
+    let refreshes = refreshes.into_iter().map(|e| e.keep(api.audit.clone()));
+    let refreshes: Vec<_> = refreshes.collect();
     let worker = tokio::spawn(Arc::clone(&api.runs).work());
     ready(&url);
     Server::new_with_acceptor(listener)
@@ -92,7 +92,7 @@ pub async fn serve(
         .await
         .context("the server stopped")?;
     keeper.abort();
-    errands.iter().for_each(JoinHandle::abort);
+    refreshes.iter().for_each(JoinHandle::abort);
     if let Some(metrics) = metrics {
         metrics.abort();
     }
@@ -152,7 +152,7 @@ async fn open(
     url: String,
     secrets: Secrets<'_>,
     launch: Launch,
-) -> anyhow::Result<(Api, Vec<issuers::Errand>)> {
+) -> anyhow::Result<(Api, Vec<issuers::KeyRefresh>)> {
     let catalog = Catalog::open(&places::catalog_place(&config.catalog, secrets)?).await?;
     let options = audit::options(&config.audit, secrets, Writer::Server)?;
     let audit = Audit::open(options, &catalog).await?;
@@ -175,7 +175,7 @@ async fn open(
         let event = Event::new(Action::SecretUsed, Outcome::Success).key(secret.as_str());
         audit.record(event).await?;
     }
-    let (externals, errands) = issuers::open(&config.tokens.issuers)?;
+    let (externals, refreshes) = issuers::open(&config.tokens.issuers)?;
     let mut datasets = Vec::new();
     for dataset in &config.datasets {
         let place = places::page_place(&dataset.database, secrets)
@@ -213,7 +213,7 @@ async fn open(
         datasets,
         config,
     };
-    Ok((api, errands))
+    Ok((api, refreshes))
 }
 
 /// Forgets what is over.

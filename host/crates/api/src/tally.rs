@@ -19,9 +19,9 @@ const REFUSALS: u32 = 10;
 /// Refusals of all strangers that are recorded one by one in a minute.
 const ALL_REFUSALS: u32 = 600;
 /// Strangers that are told apart.
-const STRANGERS: usize = 1000;
+const MAX_STRANGERS: usize = 1000;
 /// Looks of users that are told apart; more are recorded one by one, which their rates bound.
-const LOOKS: usize = 20_000;
+const MAX_READERS: usize = 20_000;
 
 #[derive(Debug)]
 struct Counted {
@@ -55,9 +55,9 @@ impl Tally {
         let mut what = event.clone().in_common(counted);
         let stranger = !event.is_by_somebody();
         if !counts.contains_key(&what) {
-            if stranger && *strangers >= STRANGERS {
+            if stranger && *strangers >= MAX_STRANGERS {
                 what = what.from_anywhere();
-            } else if !stranger && counts.len() >= LOOKS {
+            } else if !stranger && counts.len() >= MAX_READERS {
                 return Some(event);
             }
         }
@@ -153,7 +153,7 @@ mod tests {
         }
         assert_eq!(told, u64::from(ALL_REFUSALS));
         let over = tally.over(now, true);
-        assert!(over.len() <= STRANGERS + 1, "{}", over.len());
+        assert!(over.len() <= MAX_STRANGERS + 1, "{}", over.len());
         let counts = written(&over)
             .into_iter()
             .map(|e| e["labels.count"].as_u64());

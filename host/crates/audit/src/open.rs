@@ -20,7 +20,7 @@ use crate::time::Time;
 
 /// How long another holder of the lock, such as a verifier that looks whether there is a writer,
 /// is waited for.
-const PATIENCE: Duration = Duration::from_millis(500);
+const LOCK_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Where a log stands.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ pub(crate) fn lock(folder: &Path) -> Result<File, AuditError> {
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if started.elapsed() < PATIENCE => {
+            Err(TryLockError::WouldBlock) if started.elapsed() < LOCK_TIMEOUT => {
                 std::thread::sleep(Duration::from_millis(10));
             }
             Err(TryLockError::WouldBlock) => {

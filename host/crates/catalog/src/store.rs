@@ -19,7 +19,7 @@ pub(crate) const SCHEMA: &str = "glovebox_catalog";
 pub(crate) const NO_SCHEMA: &str = "the schema `glovebox_catalog` is not there and may not be made; its \
      owner runs: CREATE SCHEMA glovebox_catalog AUTHORIZATION this_user";
 /// How long a statement waits for another writer, or for a free connection.
-const PATIENCE: Duration = Duration::from_secs(5);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(5);
 
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "catalog", include_str!("../migrations/0001_catalog.sql")),
@@ -108,11 +108,11 @@ impl Catalog {
                     .journal_mode(SqliteJournalMode::Wal)
                     .synchronous(SqliteSynchronous::Full)
                     .foreign_keys(true)
-                    .busy_timeout(PATIENCE)
+                    .busy_timeout(WAIT_TIMEOUT)
                     .disable_statement_logging();
                 let pool = SqlitePoolOptions::new()
                     .max_connections(4)
-                    .acquire_timeout(PATIENCE)
+                    .acquire_timeout(WAIT_TIMEOUT)
                     .connect_with(options)
                     .await
                     .map_err(|e| refuse(Error::from(e).to_string()))?;
@@ -131,7 +131,7 @@ impl Catalog {
                     .disable_statement_logging();
                 let pool = PgPoolOptions::new()
                     .max_connections(*connections)
-                    .acquire_timeout(PATIENCE)
+                    .acquire_timeout(WAIT_TIMEOUT)
                     .connect_with(options)
                     .await
                     .map_err(|e| refuse(Error::from(e).to_string()))?;

@@ -13,7 +13,7 @@ use arrow_schema::ArrowError;
 use glovebox_core::{Batch, DataType, Field, Origin, Schema};
 
 /// Bytes of the longest cells.
-const LONGEST: usize = 1 << 20;
+const MAX_CELL: usize = 1 << 20;
 
 /// A batch and what is special about it.
 pub(crate) struct Named {
@@ -108,8 +108,8 @@ fn longest(data_type: DataType, rows: usize) -> ArrayRef {
             } else {
                 "é@-".to_owned()
             };
-            let mut text = unit.repeat(LONGEST / unit.len() + 1);
-            text.truncate(text.floor_char_boundary(LONGEST));
+            let mut text = unit.repeat(MAX_CELL / unit.len() + 1);
+            text.truncate(text.floor_char_boundary(MAX_CELL));
             text
         },
     )

@@ -15,20 +15,20 @@ use super::batches;
 pub const SIZES: [usize; 6] = [1, 16, 256, 1_024, 8_192, 65_536];
 
 /// How long one size is measured, and with how many calls at least and at most.
-const PATIENCE: Duration = Duration::from_millis(200);
-const FEWEST: usize = 3;
-const MOST: usize = 10_000;
+const TIME_PER_SIZE: Duration = Duration::from_millis(200);
+const MIN_CALLS: usize = 3;
+const MAX_CALLS: usize = 10_000;
 
 /// One size.
 #[derive(Debug, Clone, Copy)]
-pub struct Pace {
+pub struct Timing {
     /// Rows of the batch.
     pub rows: usize,
     /// The middle time of a call.
     pub call: Duration,
 }
 
-impl Pace {
+impl Timing {
     /// Nanoseconds a row.
     pub fn nanos_a_row(&self) -> f64 {
         nanos_a_row(self.call, self.rows)
@@ -36,13 +36,13 @@ impl Pace {
 }
 
 /// Every size, on one instance.
-pub fn measure(sitting: &mut WatchedInstance, fields: &[Field]) -> anyhow::Result<Vec<Pace>> {
+pub fn measure(sitting: &mut WatchedInstance, fields: &[Field]) -> anyhow::Result<Vec<Timing>> {
     SIZES
         .into_iter()
         .map(|rows| {
             let batch = batches::plain(fields, rows)?;
             let call = of(sitting, &batch)?;
-            Ok(Pace { rows, call })
+            Ok(Timing { rows, call })
         })
         .collect()
 }
@@ -51,7 +51,8 @@ pub fn measure(sitting: &mut WatchedInstance, fields: &[Field]) -> anyhow::Resul
 pub fn of(sitting: &mut WatchedInstance, batch: &Batch) -> anyhow::Result<Duration> {
     let mut times = Vec::new();
     let started = Instant::now();
-    while times.len() < FEWEST || (started.elapsed() < PATIENCE && times.len() < MOST) {
+    while times.len() < MIN_CALLS || (started.elapsed() < TIME_PER_SIZE && times.len() < MAX_CALLS)
+    {
         let called = Instant::now();
         sitting.apply(batch).map_err(|fault| anyhow!("{fault}"))?;
         times.push(called.elapsed());

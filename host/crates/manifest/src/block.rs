@@ -180,12 +180,12 @@ impl<'t> Reader<'t> {
 
 /// What people write, short enough for a message.
 pub(crate) fn short(text: &str) -> String {
-    const LONGEST: usize = 60;
+    const MAX_SHOWN: usize = 60;
     let text = printable(&text.replace('\n', " "));
-    if text.chars().count() <= LONGEST {
+    if text.chars().count() <= MAX_SHOWN {
         return text;
     }
-    text.chars().take(LONGEST - 1).chain(['…']).collect()
+    text.chars().take(MAX_SHOWN - 1).chain(['…']).collect()
 }
 
 /// The candidate that was probably meant, if one is near enough.

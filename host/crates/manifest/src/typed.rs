@@ -67,7 +67,7 @@ pub fn typed<T: DeserializeOwned>(text: &str, what: &str) -> Result<T, Vec<Diagn
             let problem = Diagnostic::error(first_line(text, span.clone()), wrong.message);
             problems.push(problem);
         }
-        let key = (problems.len() < MOST).then(|| take_out(&mut root, &span));
+        let key = (problems.len() < MAX_PROBLEMS).then(|| take_out(&mut root, &span));
         match key.flatten() {
             // Without it, the rest may be read.
             Some(key) => taken_out.push(key),
@@ -83,7 +83,7 @@ pub fn typed<T: DeserializeOwned>(text: &str, what: &str) -> Result<T, Vec<Diagn
 }
 
 /// As many values that do not do are looked for at most.
-const MOST: usize = 50;
+const MAX_PROBLEMS: usize = 50;
 
 /// Takes the entry or item with that value out of the tree; its key, or that of the list.
 fn take_out(node: &mut Node, span: &Span) -> Option<String> {

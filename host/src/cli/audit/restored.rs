@@ -18,7 +18,7 @@ use crate::cli::{Exit, serve, user};
 use crate::compose::Composed;
 
 /// The longest reason, in characters.
-const LONGEST: usize = 200;
+const MAX_REASON: usize = 200;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Restored {
@@ -35,8 +35,8 @@ impl Restored {
         let because = self.because.trim();
         let length = because.chars().count();
         ensure!(
-            (1..=LONGEST).contains(&length) && !because.chars().any(char::is_control),
-            "--because says in 1 to {LONGEST} characters, on one line, which backup it was"
+            (1..=MAX_REASON).contains(&length) && !because.chars().any(char::is_control),
+            "--because says in 1 to {MAX_REASON} characters, on one line, which backup it was"
         );
         let Some(config) = serve::read(&self.config) else {
             return Ok(Exit::Usage);

@@ -10,9 +10,9 @@ use glovebox_core::shown;
 use serde_json::Value;
 
 /// Blocks within blocks that are shown; references may go in circles.
-const DEEPEST: usize = 4;
+const MAX_DEPTH: usize = 4;
 /// Parts of a schema that are looked at, however often they refer to each other.
-const MOST: u32 = 1_000;
+const MAX_PARTS: u32 = 1_000;
 /// Alternatives of one option that are told.
 const WIDEST: usize = 12;
 
@@ -37,7 +37,7 @@ pub(super) fn options(schema: &str) -> String {
     };
     let root = Root {
         schema,
-        left: Cell::new(MOST),
+        left: Cell::new(MAX_PARTS),
     };
     let mut out = String::new();
     block(&root.schema, &root, "", 0, &mut out);
@@ -74,7 +74,7 @@ fn block(schema: &Value, root: &Root, prefix: &str, depth: usize, out: &mut Stri
         for choice in choices(property, root) {
             let _ = writeln!(out, "      - {}", printable(&choice));
         }
-        if depth < DEEPEST {
+        if depth < MAX_DEPTH {
             let inner = single(property, root);
             block(inner, root, &format!("{name}."), depth + 1, out);
             if let Some(item) = inner.get("items") {
@@ -126,7 +126,7 @@ fn choices(schema: &Value, root: &Root) -> Vec<String> {
 /// What may be written, in words.
 fn kind(schema: &Value, root: &Root, depth: usize) -> String {
     let schema = resolved(schema, root);
-    if depth > DEEPEST || root.exhausted() {
+    if depth > MAX_DEPTH || root.exhausted() {
         return "more".to_owned();
     }
     if let Some(only) = schema.get("const") {

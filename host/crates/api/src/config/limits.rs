@@ -8,8 +8,8 @@ use glovebox_manifest::declare::{Block, Reader, section};
 use glovebox_manifest::kinds::{Size, Time, Whole};
 
 use super::Limits;
-use crate::connection::Patience;
-use crate::pace::Pace;
+use crate::connection::ClientTimeouts;
+use crate::pace::MinimumRate;
 
 const SECOND: Duration = Duration::from_secs(1);
 const TEN_MINUTES: Duration = Duration::from_secs(600);
@@ -59,7 +59,7 @@ section! {
 }
 
 fn settle(keys: LimitKeys, _: &mut Reader<'_>, _: &Block<'_>) -> Option<Limits> {
-    let pace = Pace {
+    let pace = MinimumRate {
         grace: keys.stall_time,
         least: keys.least_rate as u64,
     };
@@ -67,7 +67,7 @@ fn settle(keys: LimitKeys, _: &mut Reader<'_>, _: &Block<'_>) -> Option<Limits> 
         body: keys.body,
         headers: keys.headers,
         request_time: keys.request_time,
-        patience: Patience {
+        patience: ClientTimeouts {
             head: keys.head_time,
             idle: keys.idle_time,
             answer: pace,

@@ -24,8 +24,8 @@ use glovebox_outbound::https::Address;
 use ipnet::IpNet;
 use poem::http::header::HeaderName;
 
-use super::connection::Patience;
-use super::pace::Pace;
+use super::connection::ClientTimeouts;
+use super::pace::MinimumRate;
 use super::rules::Permission;
 
 /// The whole configuration, checked.
@@ -181,9 +181,9 @@ pub(crate) struct Limits {
     /// The longest that a request may take; an upload has no such limit, but a pace.
     pub(crate) request_time: Duration,
     /// How long a connection may stand still, and its client be silent.
-    pub(crate) patience: Patience,
+    pub(crate) patience: ClientTimeouts,
     /// How slowly a body may come.
-    pub(crate) pace: Pace,
+    pub(crate) pace: MinimumRate,
     pub(crate) requests_a_minute_by_address: u32,
     pub(crate) requests_a_minute_by_user: u32,
     pub(crate) logins_a_minute_by_address: u32,

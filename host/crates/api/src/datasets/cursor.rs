@@ -12,10 +12,10 @@ use ring::aead::{Aad, LessSafeKey, NONCE_LEN, Nonce};
 use sha2::{Digest, Sha256};
 
 /// Cursors longer than this are not looked at.
-const LONGEST: usize = 4096;
+const MAX_LENGTH: usize = 4096;
 /// Bytes that a place is filled up to: the first size that it fits into, nearly always the first at
 /// all. Somebody who sees cursors of the second learns that the cells of the place are that long.
-const SIZES: [usize; 2] = [512, LONGEST / 4 * 3 - NONCE_LEN - TAG];
+const SIZES: [usize; 2] = [512, MAX_LENGTH / 4 * 3 - NONCE_LEN - TAG];
 /// What ChaCha20-Poly1305 adds.
 const TAG: usize = 16;
 
@@ -53,7 +53,7 @@ pub(crate) fn seal(key: &LessSafeKey, bound: Bound<'_>, place: &[Cell]) -> Optio
     key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut sealed)
         .ok()?;
     let cursor = URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat());
-    (cursor.len() <= LONGEST).then_some(cursor)
+    (cursor.len() <= MAX_LENGTH).then_some(cursor)
 }
 
 /// Opens a cursor; none unless one of the keys sealed it for this query.
@@ -63,7 +63,7 @@ pub(crate) fn open<'k>(
     table: &Table,
     cursor: &str,
 ) -> Option<Vec<Cell>> {
-    if cursor.len() > LONGEST {
+    if cursor.len() > MAX_LENGTH {
         return None;
     }
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
@@ -187,8 +187,8 @@ mod tests {
         };
         let lengths: std::collections::BTreeSet<_> = (0..500).map(sealed).collect();
         assert_eq!(lengths.len(), 1, "{lengths:?}");
-        assert_eq!(sealed(600), Some(LONGEST));
-        assert_eq!(sealed(3000), Some(LONGEST));
+        assert_eq!(sealed(600), Some(MAX_LENGTH));
+        assert_eq!(sealed(3000), Some(MAX_LENGTH));
         assert_eq!(sealed(3100), None);
     }
 }

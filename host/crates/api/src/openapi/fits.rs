@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::super::problem::Wrong;
 
 /// The most that is listed.
-const MOST: usize = 20;
+const MAX_LISTED: usize = 20;
 /// The longest name of an unknown member that is shown.
 const LONGEST_NAME: usize = 24;
 
@@ -21,7 +21,7 @@ pub(crate) fn body(schema: &Value, schemas: &Value, body: &Value) -> Vec<Wrong> 
         wrong: Vec::new(),
     };
     look.at("#", schema, body);
-    look.wrong.truncate(MOST);
+    look.wrong.truncate(MAX_LISTED);
     look.wrong
 }
 

@@ -16,7 +16,7 @@ use super::super::state::Api;
 use super::{Described, Sight, document, page, route};
 
 /// Descriptions that are kept; more are made each time.
-const MOST: usize = 64;
+const MAX_CACHED: usize = 64;
 
 /// Roles, and whether they are had by a login.
 type Seen = (String, bool);
@@ -63,7 +63,7 @@ impl Descriptions {
         };
         let made = Arc::new(described(&sight, &self.url, may));
         let mut known = known();
-        if known.len() < MOST {
+        if known.len() < MAX_CACHED {
             known.insert(seen, Arc::clone(&made));
         }
         made

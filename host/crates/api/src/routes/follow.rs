@@ -15,7 +15,7 @@ use crate::rules::{Permission, Rule};
 use crate::state::Api;
 
 /// How often a run is looked at for those who follow it.
-const LOOK: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Somebody who follows a run.
 pub(super) struct Follower {
@@ -56,7 +56,7 @@ impl Follower {
         }
         loop {
             if self.last.is_some() {
-                tokio::time::sleep(LOOK).await;
+                tokio::time::sleep(POLL_INTERVAL).await;
                 let principal = authenticate(&self.api, &self.headers, false).await.ok()?;
                 let rule = Rule::Needs(Permission::Watch);
                 principal.passes(rule, Duration::ZERO).ok()?;

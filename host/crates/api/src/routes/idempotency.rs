@@ -10,7 +10,7 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
 use crate::problem::{Part, Problem, Wrong};
 
-const LONGEST: usize = 200;
+const MAX_LENGTH: usize = 200;
 
 /// A key of printable ASCII, if the request has one.
 pub(super) struct IdempotencyKey(pub(super) Option<String>);
@@ -28,7 +28,7 @@ impl<'a> ApiExtractor<'a> for IdempotencyKey {
     fn param_schema_ref() -> Option<MetaSchemaRef> {
         Some(MetaSchemaRef::Inline(Box::new(MetaSchema {
             min_length: Some(1),
-            max_length: Some(LONGEST),
+            max_length: Some(MAX_LENGTH),
             pattern: Some("^[ -~]+$".into()),
             ..MetaSchema::new("string")
         })))
@@ -45,7 +45,7 @@ impl<'a> ApiExtractor<'a> for IdempotencyKey {
         };
         let readable = |b: &u8| b.is_ascii_graphic() || *b == b' ';
         let key = key.to_str().ok().filter(|key| {
-            (1..=LONGEST).contains(&key.len()) && key.as_bytes().iter().all(readable)
+            (1..=MAX_LENGTH).contains(&key.len()) && key.as_bytes().iter().all(readable)
         });
         match (key, keys.next()) {
             (Some(key), None) => Ok(IdempotencyKey(Some(key.to_owned()))),

@@ -21,7 +21,7 @@ use crate::problem::{Problem, Wrong};
 use crate::state::Api;
 
 /// The longest that a key may live, in days.
-const LONGEST: u32 = 366;
+const MAX_DAYS: u32 = 366;
 const DAY: i64 = 24 * 60 * 60;
 
 /// An API key, without what makes it work.
@@ -142,7 +142,7 @@ impl Keys {
             user_id: &principal.user.id,
             label: &label.0,
             roles: &roles,
-            expires: now + i64::from(days.0.min(LONGEST)) * DAY,
+            expires: now + i64::from(days.0.min(MAX_DAYS)) * DAY,
             session: match &principal.via {
                 Via::Session(session) => Some(session),
                 Via::Key(_) | Via::Issuer(_) => None,

@@ -21,11 +21,11 @@ use super::super::config::Pipeline;
 use super::Runs;
 
 /// A run that was told to stop ends with its current batch; after this long it is killed.
-pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 /// How often a server says that it lives.
 const BEAT: Duration = Duration::from_secs(1);
 /// How often it is looked whether the process has ended.
-const LOOK: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// The longest text of a failure that is kept, in bytes.
 const LONGEST_PROBLEM: usize = 4 << 10;
 /// The longest line that is read.
@@ -74,7 +74,7 @@ pub(super) enum Ended {
 
 /// What a process has said so far.
 #[derive(Default)]
-struct Said {
+struct ChildOutput {
     told: Option<Progress>,
     /// Secrets whose use is not recorded yet.
     secrets: Vec<String>,
@@ -106,7 +106,7 @@ pub(super) fn follow(runs: &Arc<Runs>, run: &Run, pipeline: &Pipeline, runtime: 
         Ok(process) => process,
         Err(error) => return Ended::Failed(format!("it could not be started: {error}")),
     };
-    let said = Arc::new(Mutex::new(Said::default()));
+    let said = Arc::new(Mutex::new(ChildOutput::default()));
     let listener = process.stderr.take().map(|pipe| {
         let said = Arc::clone(&said);
         std::thread::spawn(move || listen(pipe, &said))
@@ -182,7 +182,7 @@ fn watch(
     runs: &Runs,
     run: &Run,
     process: &mut Child,
-    said: &Mutex<Said>,
+    said: &Mutex<ChildOutput>,
     runtime: &Handle,
 ) -> (Option<ExitStatus>, Option<Stop>) {
     // The end of its standard input tells it to stop, and comes by itself if the server dies.
@@ -220,17 +220,21 @@ fn watch(
             reins = None;
         }
         let at_once = |stop| matches!(stop, Stop::Lost | Stop::Unrecorded);
-        if told.is_some_and(|(stop, at)| at_once(stop) || at.elapsed() >= PATIENCE) {
+        if told.is_some_and(|(stop, at)| at_once(stop) || at.elapsed() >= STOP_TIMEOUT) {
             // It may have ended just now.
             let _ = process.kill();
         }
-        std::thread::sleep(LOOK);
+        std::thread::sleep(POLL_INTERVAL);
         // Held until there is a reason to let go.
         let _ = &reins;
     }
 }
 
-async fn beat(runs: &Runs, run: &Run, said: &Mutex<Said>) -> Result<Beat, glovebox_catalog::Error> {
+async fn beat(
+    runs: &Runs,
+    run: &Run,
+    said: &Mutex<ChildOutput>,
+) -> Result<Beat, glovebox_catalog::Error> {
     let told = said.lock().unwrap_or_else(PoisonError::into_inner).told;
     let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let progress = told.map_or((run.rows, run.bytes, run.bytes_all), |told| {
@@ -242,7 +246,11 @@ async fn beat(runs: &Runs, run: &Run, said: &Mutex<Said>) -> Result<Beat, gloveb
 }
 
 /// What a run was let into, in the audit log.
-async fn record_secrets(runs: &Runs, run: &Run, said: &Mutex<Said>) -> Result<(), NotRecorded> {
+async fn record_secrets(
+    runs: &Runs,
+    run: &Run,
+    said: &Mutex<ChildOutput>,
+) -> Result<(), NotRecorded> {
     let secrets = {
         let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut said.secrets)
@@ -258,7 +266,7 @@ async fn record_secrets(runs: &Runs, run: &Run, said: &Mutex<Said>) -> Result<()
 }
 
 /// Reads what a process says: progress, or why it failed.
-fn listen(pipe: ChildStderr, said: &Mutex<Said>) {
+fn listen(pipe: ChildStderr, said: &Mutex<ChildOutput>) {
     let mut lines = BufReader::new(pipe);
     let mut line = Vec::new();
     loop {

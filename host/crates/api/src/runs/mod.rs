@@ -24,7 +24,7 @@ pub use child::{ChildRun, Launch};
 pub(crate) use rejects::{Page, page as rejects_page};
 
 /// How often a server looks for runs that others have queued or left behind.
-const LOOK: Duration = Duration::from_secs(2);
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// A server that has not been heard for so long, in seconds, has left its runs behind. It is
 /// heard every second.
 const SILENT: i64 = 20;
@@ -128,7 +128,7 @@ impl Runs {
                 self.forget().await;
             }
             // Whether it was woken or time has passed, it looks.
-            let _ = tokio::time::timeout(LOOK, self.wake.notified()).await;
+            let _ = tokio::time::timeout(POLL_INTERVAL, self.wake.notified()).await;
         }
     }
 
@@ -137,7 +137,7 @@ impl Runs {
         let begun = Instant::now();
         self.stopping.store(true, Ordering::Relaxed);
         self.wake();
-        while self.active() > 0 && begun.elapsed() < grace + child::PATIENCE {
+        while self.active() > 0 && begun.elapsed() < grace + child::STOP_TIMEOUT {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }

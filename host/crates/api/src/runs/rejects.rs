@@ -11,7 +11,7 @@ use poem_openapi::Object;
 use serde::Deserialize;
 
 /// The longest line that is read; a reject holds names and sentences of ours.
-const LONGEST: u64 = 1 << 20;
+const MAX_LINE: u64 = 1 << 20;
 
 /// A row that was set aside.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Object)]
@@ -85,7 +85,7 @@ pub(crate) fn page(path: &Path, after: u64, at_most: usize) -> io::Result<Option
     let mut line = Vec::new();
     while page.rejects.len() < at_most {
         line.clear();
-        let read = lines.by_ref().take(LONGEST).read_until(b'\n', &mut line)?;
+        let read = lines.by_ref().take(MAX_LINE).read_until(b'\n', &mut line)?;
         if read == 0 {
             return Ok(Some(page));
         }

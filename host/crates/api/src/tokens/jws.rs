@@ -14,7 +14,7 @@ use serde::de::{self, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 /// Tokens longer than this are not looked at.
-const LONGEST: usize = 8 << 10;
+const MAX_LENGTH: usize = 8 << 10;
 
 /// A public key; it fits one algorithm and no other.
 #[derive(Debug, Clone)]
@@ -141,7 +141,7 @@ pub(crate) struct Unverified<'t> {
 impl<'t> Unverified<'t> {
     /// Takes a token apart. None if anything at all is wrong: what exactly is nobody's business.
     pub(crate) fn parse(token: &'t str) -> Option<Self> {
-        if token.len() > LONGEST {
+        if token.len() > MAX_LENGTH {
             return None;
         }
         let (message, signature) = token.rsplit_once('.')?;

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::config;
-pub(crate) use issuers::{External, Pace, Published, Remote};
+pub(crate) use issuers::{External, Published, RefreshPolicy, Remote};
 use jws::{Members, Unverified};
 pub(crate) use keys::Key;
 use seen::{Memory, Seen};

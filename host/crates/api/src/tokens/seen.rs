@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use ring::digest::{SHA256, digest};
 
 /// Tokens remembered at most.
-const MOST: usize = 10_000;
+const MAX_REMEMBERED: usize = 10_000;
 
 /// What a token of ours says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,11 +43,11 @@ impl Memory {
     pub(super) fn remember(&self, token: &str, seen: Seen, now: i64) {
         let Some(name) = name(token) else { return };
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.tokens.len() >= MOST && known.swept != now {
+        if known.tokens.len() >= MAX_REMEMBERED && known.swept != now {
             known.swept = now;
             known.tokens.retain(|_, seen| seen.ends > now);
         }
-        if known.tokens.len() < MOST {
+        if known.tokens.len() < MAX_REMEMBERED {
             known.tokens.insert(name, seen);
         }
     }
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn it_is_bounded_and_makes_room_of_what_has_ended() {
         let memory = Memory::default();
-        for i in 0..MOST {
+        for i in 0..MAX_REMEMBERED {
             memory.remember(&i.to_string(), seen(if i == 0 { 5 } else { 50 }), 1);
         }
         memory.remember("late", seen(50), 1);

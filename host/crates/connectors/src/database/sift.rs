@@ -14,7 +14,7 @@ pub(crate) const MOST_REFUSALS: usize = 40_000;
 /// The rule of a row that refers to one which is not there.
 pub(crate) const FOREIGN_KEY: &str = "foreign-key";
 /// The fewest rows that are sent behind a refused one.
-const FEWEST: usize = 16;
+const MIN_ROWS: usize = 16;
 
 /// What a database has against a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,7 +109,7 @@ pub(crate) async fn sift<E>(
                     refused.push((next, refusal));
                     next = end;
                     // The next one is likely to be as far away as this one was from the last.
-                    window = (next - since).saturating_mul(2).max(FEWEST);
+                    window = (next - since).saturating_mul(2).max(MIN_ROWS);
                     since = next;
                     named = None;
                 } else if hint == Some(next) {

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 /// How long a free connection is waited for.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// One that rested for longer is asked whether it lives.
 const TRUSTED: Duration = Duration::from_secs(1);
 /// One that rested for longer is closed.
@@ -56,7 +56,7 @@ impl Connections {
         statement: &str,
         bound: PgArguments,
     ) -> Result<Vec<PgRow>, Error> {
-        let place = timeout(PATIENCE, self.places.acquire()).await;
+        let place = timeout(ACQUIRE_TIMEOUT, self.places.acquire()).await;
         let Ok(Ok(_place)) = place else {
             return Err(Error::PoolTimedOut);
         };
@@ -69,7 +69,7 @@ impl Connections {
                 }
             }
         }
-        let Ok(connected) = timeout(PATIENCE, self.options.connect()).await else {
+        let Ok(connected) = timeout(ACQUIRE_TIMEOUT, self.options.connect()).await else {
             return Err(Error::PoolTimedOut);
         };
         let mut new = Idle {

@@ -11,7 +11,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, Row, SqlitePool};
 use tokio::sync::Mutex;
 
-use super::connections::{Connections, PATIENCE};
+use super::connections::{ACQUIRE_TIMEOUT, Connections};
 use super::examine::{self, Difference, Found};
 use super::rows::{Cells, batch};
 use super::sql::{Dialect, Statement, statement};
@@ -209,11 +209,11 @@ impl Reader {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .read_only(true)
-            .busy_timeout(PATIENCE)
+            .busy_timeout(ACQUIRE_TIMEOUT)
             .disable_statement_logging();
         let pool = SqlitePoolOptions::new()
             .max_connections(4)
-            .acquire_timeout(PATIENCE)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_lazy_with(options);
         *open = Some((file, pool.clone()));
         Ok(pool)

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use hyper::Uri;
 
 /// Longer addresses are refused.
-const LONGEST: usize = 2 << 10;
+const MAX_LENGTH: usize = 2 << 10;
 
 /// Where a request may go without TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Address {
     /// # Errors
     /// What is wrong with it; the text is not repeated.
     pub fn parse(text: &str, plain: Plain) -> Result<Self, &'static str> {
-        if text.len() > LONGEST {
+        if text.len() > MAX_LENGTH {
             return Err("it is longer than 2 KiB");
         }
         if !text.bytes().all(|b| b.is_ascii_graphic()) {
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn what_is_no_address_or_no_safe_one_is_refused() {
-        let long = format!("https://a/{}", "x".repeat(LONGEST));
+        let long = format!("https://a/{}", "x".repeat(MAX_LENGTH));
         for bad in [
             "",
             "idp.example/keys",

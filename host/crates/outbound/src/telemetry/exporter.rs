@@ -30,7 +30,7 @@ const LIMITS: Limits = Limits {
     size: 64 << 10,
 };
 /// Spans that wait for a collector that is away; the oldest are lost first.
-const MOST: usize = 2048;
+const MAX_WAITING: usize = 2048;
 /// A collector that is away is logged so often.
 const TOLD_EVERY: Duration = Duration::from_secs(600);
 
@@ -100,7 +100,7 @@ impl Exporter {
                 }
             }
             Fate::Later(problem) => {
-                let beyond = spans.len().saturating_sub(MOST);
+                let beyond = spans.len().saturating_sub(MAX_WAITING);
                 spans.drain(..beyond);
                 state.lost += beyond as u64;
                 state.waiting = spans;
@@ -237,6 +237,6 @@ mod tests {
             exporter.send(vec![span(); 512]);
         }
         let state = exporter.state.lock().unwrap();
-        assert_eq!((state.waiting.len(), state.lost), (MOST, 512));
+        assert_eq!((state.waiting.len(), state.lost), (MAX_WAITING, 512));
     }
 }

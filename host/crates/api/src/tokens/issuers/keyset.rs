@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::super::jws::PublicKey;
 
 /// Keys of a set at most.
-pub(super) const MOST: usize = 100;
+pub(super) const MAX_KEYS: usize = 100;
 
 /// Public keys by their `kid`.
 #[derive(Debug, Default, PartialEq)]
@@ -27,8 +27,8 @@ impl KeySet {
             serde_json::from_slice(jwks).map_err(|_| "it is no JSON Web Key Set".to_owned())?;
         let list = set.get("keys").and_then(Value::as_array);
         let list = list.ok_or("it has no `keys`, which a JSON Web Key Set has")?;
-        if list.len() > MOST {
-            return Err(format!("it has more than {MOST} keys"));
+        if list.len() > MAX_KEYS {
+            return Err(format!("it has more than {MAX_KEYS} keys"));
         }
         let mut keys = BTreeMap::new();
         for jwk in list {

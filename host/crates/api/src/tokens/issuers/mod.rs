@@ -15,7 +15,7 @@ use super::{Bearer, standard, translate};
 use crate::config;
 use keyset::KeySet;
 pub(crate) use published::Published;
-pub(crate) use remote::{Pace, Remote, metrics};
+pub(crate) use remote::{RefreshPolicy, Remote, metrics};
 
 /// Somebody else whose tokens are accepted.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use crate::metrics::escape;
 
 /// How often an issuer is asked, and what its answers are worth.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Pace {
+pub(crate) struct RefreshPolicy {
     /// The shortest time for which keys are good, whatever the issuer says.
     pub(crate) at_least: Duration,
     /// The longest.
@@ -34,10 +34,10 @@ pub(crate) struct Pace {
     pub(crate) keep: Duration,
 }
 
-impl Default for Pace {
+impl Default for RefreshPolicy {
     fn default() -> Self {
         let minute = Duration::from_secs(60);
-        Pace {
+        RefreshPolicy {
             at_least: 5 * minute,
             // Half of `keep`, so that an answer that fails to come is asked for again in time.
             at_most: 12 * 60 * minute,
@@ -69,7 +69,7 @@ pub(crate) trait Loader: Send + Sync + 'static {
 #[derive(Debug)]
 pub(crate) struct Remote {
     pub(crate) issuer: String,
-    pace: Pace,
+    pace: RefreshPolicy,
     keys: RwLock<Arc<KeySet>>,
     state: Mutex<State>,
     waiting: Semaphore,
@@ -94,7 +94,7 @@ struct State {
 const TOLD_EVERY: Duration = Duration::from_secs(300);
 
 impl Remote {
-    pub(crate) fn new(issuer: &str, pace: Pace) -> Arc<Self> {
+    pub(crate) fn new(issuer: &str, pace: RefreshPolicy) -> Arc<Self> {
         Arc::new(Remote {
             issuer: issuer.to_owned(),
             keys: RwLock::default(),

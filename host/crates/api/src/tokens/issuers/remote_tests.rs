@@ -64,7 +64,7 @@ fn knows(remote: &Remote, kid: &str) -> bool {
 
 #[test]
 fn an_answer_is_good_within_bounds_and_a_failure_is_tried_again_ever_later() {
-    let remote = Remote::new("https://i", Pace::default());
+    let remote = Remote::new("https://i", RefreshPolicy::default());
     let answer = |seconds: Option<u64>| {
         let keys = KeySet::default();
         let max_age = seconds.map(Duration::from_secs);
@@ -90,9 +90,9 @@ fn an_issuer_may_withdraw_all_its_keys() {
 #[test]
 fn keys_that_go_are_gone_and_a_failure_keeps_those_that_are_there_for_a_while() {
     run(async {
-        let pace = Pace {
+        let pace = RefreshPolicy {
             keep: Duration::from_millis(200),
-            ..Pace::default()
+            ..RefreshPolicy::default()
         };
         let (remote, issuer) = (Remote::new("https://i", pace), Arc::new(Issuer::with("a")));
         renew(&remote, &issuer).await;
@@ -115,7 +115,7 @@ fn keys_that_go_are_gone_and_a_failure_keeps_those_that_are_there_for_a_while() 
 #[test]
 fn keys_whose_coming_cannot_be_recorded_are_not_used() {
     run(async {
-        let remote = Remote::new("https://i", Pace::default());
+        let remote = Remote::new("https://i", RefreshPolicy::default());
         let issuer = Arc::new(Issuer::with("a"));
         let refuse = async || Err("the audit log cannot be written".to_owned());
         remote.renew(&issuer, refuse).await;
@@ -131,9 +131,9 @@ fn keys_whose_coming_cannot_be_recorded_are_not_used() {
 #[test]
 fn a_flood_of_unknown_keys_leads_to_one_request_and_few_wait_for_it() {
     run(async {
-        let pace = Pace {
+        let pace = RefreshPolicy {
             waiting: 8,
-            ..Pace::default()
+            ..RefreshPolicy::default()
         };
         let remote = Remote::new("https://i", pace);
         let issuer = Arc::new(Issuer {
@@ -165,9 +165,9 @@ fn a_flood_of_unknown_keys_leads_to_one_request_and_few_wait_for_it() {
 #[test]
 fn nobody_waits_longer_than_is_sensible() {
     run(async {
-        let pace = Pace {
+        let pace = RefreshPolicy {
             patience: Duration::from_millis(50),
-            ..Pace::default()
+            ..RefreshPolicy::default()
         };
         // Nobody keeps these keys, so that no answer comes.
         assert!(!Remote::new("https://i", pace).ask().await);
@@ -177,7 +177,7 @@ fn nobody_waits_longer_than_is_sensible() {
 #[test]
 fn what_is_known_is_counted_for_prometheus() {
     run(async {
-        let remote = Remote::new("https://i", Pace::default());
+        let remote = Remote::new("https://i", RefreshPolicy::default());
         let issuer = Arc::new(Issuer::with("a"));
         let empty: [Arc<Remote>; 0] = [];
         assert_eq!(metrics(empty.iter()), "");
