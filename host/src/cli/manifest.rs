@@ -77,7 +77,6 @@ impl Text {
     }
 
     /// The manifest, or none after every problem has been shown; no plugin is loaded.
-    #[cfg(feature = "init")]
     pub(super) fn manifest(&self, composed: &Composed) -> Option<Manifest> {
         let read = self.parse(composed);
         read.map_err(|problems| self.show(&problems)).ok()
