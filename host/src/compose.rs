@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use glovebox_connectors::database::{Lenient, TextRow};
 use glovebox_connectors::input::Input;
-use glovebox_connectors::{csv, jsonl, parquet, postgres, sqlite};
+use glovebox_connectors::{csv, jsonl, sqlite};
 use glovebox_core::{
     CredentialError, CredentialStore, KeyError, KeyRing, Limits, Plugin, PluginError, Schema,
-    Secret, SecretName, Sink, SinkError, Source,
+    Secret, SecretName, Sink, Source,
 };
 use glovebox_credentials::{Chain, Environment, Files, Keyring};
 use glovebox_engine::{PublicKey, SignedBy, Toolbox};
@@ -22,6 +22,15 @@ use glovebox_sandbox::{Sandbox, SandboxError, Workbench, is_component};
 use sha2::{Digest, Sha256};
 
 use crate::signature;
+#[cfg(not(all(feature = "parquet", feature = "postgres")))]
+use crate::without;
+
+#[cfg(feature = "parquet")]
+mod parquet;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "postgres")]
+pub(crate) use self::postgres::authorities;
 
 include!(concat!(env!("OUT_DIR"), "/standard.rs"));
 
@@ -127,21 +136,21 @@ pub(crate) fn plugin_bytes(name: &str) -> Result<Vec<u8>, PluginError> {
 }
 
 /// The first rows of the sink's table, as text; none if the sink is a file.
+#[cfg_attr(not(feature = "postgres"), expect(unused_variables))]
 pub(crate) fn head(
     sink: &SinkTarget,
     secret: Option<Secret>,
     columns: &[&str],
     rows: u32,
-) -> Option<Result<Vec<TextRow>, SinkError>> {
-    match sink {
-        SinkTarget::Sqlite(spec) => Some(sqlite::head(&sqlite_options(spec), columns, rows)),
-        SinkTarget::Postgres(spec) => Some(postgres::head(
-            &postgres_options(spec, secret),
-            columns,
-            rows,
-        )),
+) -> anyhow::Result<Option<Vec<TextRow>>> {
+    Ok(match sink {
+        SinkTarget::Sqlite(spec) => Some(sqlite::head(&sqlite_options(spec), columns, rows)?),
+        #[cfg(feature = "postgres")]
+        SinkTarget::Postgres(spec) => Some(postgres::head(spec, secret, columns, rows)?),
+        #[cfg(not(feature = "postgres"))]
+        SinkTarget::Postgres(_) => anyhow::bail!(without::POSTGRES.refusal()),
         SinkTarget::Csv(_) | SinkTarget::Jsonl(_) | SinkTarget::Parquet(_) => None,
-    }
+    })
 }
 
 /// `$XDG_CACHE_HOME/glovebox`, or `~/.cache/glovebox`, or `$GLOVEBOX_CACHE`.
@@ -175,49 +184,54 @@ impl Toolbox for Composed {
         self.load(plugin, limits, trusted)
     }
 
+    #[cfg_attr(not(feature = "postgres"), expect(unused_variables))]
     fn source(
         &self,
         source: &model::Source,
         schema: Schema,
         secret: Option<Secret>,
-    ) -> Box<dyn Source> {
+    ) -> Result<Box<dyn Source>, String> {
         let inputs = source.inputs().0.iter().map(|i| input(&i.value)).collect();
-        let spec = match source {
-            model::Source::Csv(spec) => spec,
+        match source {
+            model::Source::Csv(spec) => {
+                let options = csv_options(spec, inputs);
+                Ok(Box::new(csv::Source::new(options, schema)))
+            }
             model::Source::Jsonl(spec) => {
                 let mut options = jsonl::Options::new("");
                 options.inputs = inputs;
                 options.formats = spec.formats.of_columns.clone();
                 options.max_record = spec.max_record;
-                return Box::new(jsonl::Source::new(options, schema));
+                Ok(Box::new(jsonl::Source::new(options, schema)))
             }
-            model::Source::Parquet(_) => return Box::new(parquet::Source::new(inputs, schema)),
-            model::Source::Postgres(spec) => {
-                let options = postgres_source_options(spec, secret);
-                return Box::new(postgres::Source::new(options, schema));
-            }
-        };
-        let options = csv_options(spec, inputs);
-        Box::new(csv::Source::new(options, schema))
+            #[cfg(feature = "parquet")]
+            model::Source::Parquet(_) => parquet::source(inputs, schema),
+            #[cfg(not(feature = "parquet"))]
+            model::Source::Parquet(_) => Err(without::PARQUET.refusal()),
+            #[cfg(feature = "postgres")]
+            model::Source::Postgres(spec) => postgres::source(spec, schema, secret),
+            #[cfg(not(feature = "postgres"))]
+            model::Source::Postgres(_) => Err(without::POSTGRES.refusal()),
+        }
     }
 
+    #[cfg_attr(not(feature = "postgres"), expect(unused_variables))]
     fn sink(
         &self,
         sink: &SinkTarget,
         secret: Option<Secret>,
         identity: Option<Secret>,
-    ) -> Box<dyn Sink> {
-        match sink {
+    ) -> Result<Box<dyn Sink>, String> {
+        Ok(match sink {
             SinkTarget::Sqlite(spec) => {
                 let mut options = sqlite_options(spec);
                 options.identity_key = identity;
                 Box::new(sqlite::Sink::new(options))
             }
-            SinkTarget::Postgres(spec) => {
-                let mut options = postgres_options(spec, secret);
-                options.identity_key = identity;
-                Box::new(postgres::Sink::new(options))
-            }
+            #[cfg(feature = "postgres")]
+            SinkTarget::Postgres(spec) => postgres::sink(spec, secret, identity)?,
+            #[cfg(not(feature = "postgres"))]
+            SinkTarget::Postgres(_) => return Err(without::POSTGRES.refusal()),
             SinkTarget::Csv(spec) => Box::new(
                 csv::Sink::new(
                     &spec.path.value,
@@ -238,11 +252,11 @@ impl Toolbox for Composed {
                 )
                 .replace_with_nothing(spec.replace_with_nothing),
             ),
-            SinkTarget::Parquet(spec) => Box::new(
-                parquet::Sink::new(&spec.path.value, compression(spec.compression))
-                    .replace_with_nothing(spec.replace_with_nothing),
-            ),
-        }
+            #[cfg(feature = "parquet")]
+            SinkTarget::Parquet(spec) => parquet::sink(spec)?,
+            #[cfg(not(feature = "parquet"))]
+            SinkTarget::Parquet(_) => return Err(without::PARQUET.refusal()),
+        })
     }
 
     fn secret(&self, stores: &[Store], name: &SecretName) -> Result<Secret, CredentialError> {
@@ -302,58 +316,6 @@ fn names(columns: &[model::Spanned<String>]) -> Vec<String> {
     columns.iter().map(|c| c.value.clone()).collect()
 }
 
-fn postgres_options(spec: &model::PostgresSink, secret: Option<Secret>) -> postgres::Options {
-    postgres::Options {
-        host: spec.server.host.value.clone(),
-        port: spec.server.port,
-        database: spec.server.database.value.clone(),
-        user: spec.server.user.value.clone(),
-        password: secret.unwrap_or_else(|| Secret::new(Vec::new())),
-        tls: postgres::Tls {
-            ca: spec.server.ca.as_ref().map(|ca| ca.value.clone()),
-        },
-        table: spec.table.value.clone(),
-        mode: table_mode(spec.mode),
-        keys: names(&spec.keys),
-        lenient: Lenient {
-            replace_with_nothing: spec.replace_with_nothing,
-            side_effects: spec.side_effects,
-        },
-        journal: spec.journal.clone(),
-        identity_key: None,
-        connections: spec.connections.and_then(std::num::NonZeroUsize::new),
-        ordered: spec.ordered,
-        connect_timeout: spec.server.connect_timeout,
-        retry_for: spec.retry_for,
-    }
-}
-
-fn postgres_source_options(
-    spec: &model::PostgresSource,
-    secret: Option<Secret>,
-) -> postgres::SourceOptions {
-    let server = &spec.server;
-    let rows = match &spec.rows.value {
-        model::PostgresRows::Table(table) => postgres::Rows::Table(table.clone()),
-        model::PostgresRows::Query(query) => postgres::Rows::Query(query.clone()),
-    };
-    let login = postgres::Login {
-        host: server.host.value.clone(),
-        port: server.port,
-        database: server.database.value.clone(),
-        user: server.user.value.clone(),
-        password: secret.unwrap_or_else(|| Secret::new(Vec::new())),
-        tls: postgres::Tls {
-            ca: server.ca.as_ref().map(|ca| ca.value.clone()),
-        },
-        connect_timeout: server.connect_timeout,
-    };
-    let mut options = postgres::SourceOptions::new(login, rows);
-    options.connections = spec.connections.and_then(std::num::NonZeroUsize::new);
-    options.max_record = spec.max_record;
-    options
-}
-
 fn table_mode(mode: Mode) -> glovebox_connectors::database::Mode {
     match mode {
         Mode::Append => glovebox_connectors::database::Mode::Append,
@@ -366,16 +328,6 @@ fn input(input: &model::Input) -> Input {
     match input {
         model::Input::Stdin => Input::Stdin,
         model::Input::File(path) => Input::Path(path.clone()),
-    }
-}
-
-fn compression(compression: model::Compression) -> parquet::Compression {
-    match compression {
-        model::Compression::Zstd => parquet::Compression::Zstd,
-        model::Compression::Snappy => parquet::Compression::Snappy,
-        model::Compression::Gzip => parquet::Compression::Gzip,
-        model::Compression::Lz4 => parquet::Compression::Lz4,
-        model::Compression::None => parquet::Compression::None,
     }
 }
 

@@ -3,6 +3,7 @@
 mod cli;
 mod compose;
 mod signature;
+mod without;
 
 use std::process::ExitCode;
 

@@ -5,11 +5,11 @@
 mod demo;
 mod fuzz;
 mod hostile;
+mod install;
 mod peers;
 mod plugins;
 mod postgres;
 mod run;
-mod serve;
 mod test;
 mod tools;
 mod torture;
@@ -21,7 +21,8 @@ use run::Outcome;
 const HELP: &str = "\
 cargo xtask TASK
 
-  demo      build everything and run data/sales.yaml: three masked rows and a report
+  demo      build what data/sales.yaml needs and run it: three masked rows and a report
+  install   build the whole program, optimised, and put it on the PATH with completions and man pages (--root FOLDER)
   serve     the API over the demo's rows: prints a password once, and the two calls to try
   test      all that CI runs: format, clippy, cargo-deny where installed, every test
   bench     measure speed and memory, in release mode
@@ -44,7 +45,8 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Some("demo") => demo::demo(),
-        Some("serve") => serve::serve(),
+        Some("install") => install::install(&rest),
+        Some("serve") => demo::serve(),
         Some("test") => test::test(&rest),
         Some("plugins") => plugins::standard().and_then(|()| plugins::guests()),
         Some("torture") => torture::torture(&rest),

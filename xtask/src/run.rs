@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
 /// Done, or a sentence.
 pub(crate) type Outcome<T = ()> = Result<T, String>;
@@ -20,9 +21,15 @@ pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
-/// A program of `target/debug`.
-pub(crate) fn debug(program: &str) -> PathBuf {
-    target().join("debug").join(program)
+/// Says what happens next, what it is for and about how long it takes, does it, and says how long
+/// it took.
+pub(crate) fn step(what: &str, work: impl FnOnce() -> Outcome) -> Outcome {
+    eprintln!("\n==> {what}");
+    let begun = Instant::now();
+    work()?;
+    let seconds = begun.elapsed().as_secs();
+    eprintln!("    took {} min {:02} s", seconds / 60, seconds % 60);
+    Ok(())
 }
 
 /// A cargo call, not yet run.

@@ -33,6 +33,15 @@ pub(crate) fn test(filter: &[String]) -> Outcome {
         "--deny",
         "warnings",
     ])?;
+    // The program as the demo has it, without its larger parts.
+    run_cargo(&[
+        "clippy",
+        "--package=glovebox",
+        "--no-default-features",
+        "--",
+        "--deny",
+        "warnings",
+    ])?;
     // The guests are components; as native libraries they would only take time to link.
     let all = ["--workspace", "--exclude", "glovebox-guests"];
     // The end-to-end tests run the program as it is built, not as a test. With all targets,

@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
-use glovebox_connectors::postgres::check_authorities;
 use glovebox_core::{Announced, Source};
 use glovebox_engine::{PlannedStep, SignedBy, arm};
 use glovebox_manifest::Manifest;
-use glovebox_manifest::model::{self, PluginRef, SinkTarget};
+use glovebox_manifest::model::PluginRef;
 
 use super::manifest::Text;
 use super::run::announce_short_keys;
@@ -107,16 +106,11 @@ fn on_disk(manifest: &Manifest, source: Option<&dyn Source>) -> Vec<String> {
     let mut missing = Vec::new();
     let mut look = |found: Result<(), String>| missing.extend(found.err());
     look(source.map_or(Ok(()), |s| s.is_there().map_err(|e| e.to_string())));
-    let of_source = match &manifest.source {
-        model::Source::Postgres(postgres) => postgres.server.ca.as_ref(),
-        model::Source::Csv(_) | model::Source::Jsonl(_) | model::Source::Parquet(_) => None,
-    };
-    let of_sink = match &manifest.sink.target {
-        SinkTarget::Postgres(postgres) => postgres.server.ca.as_ref(),
-        _ => None,
-    };
-    for authorities in of_source.into_iter().chain(of_sink) {
-        look(check_authorities(authorities));
+    #[cfg(feature = "postgres")]
+    for authorities in crate::compose::authorities(manifest) {
+        look(glovebox_connectors::postgres::check_authorities(
+            authorities,
+        ));
     }
     let sink = manifest.sink.target.path().and_then(|path| path.parent());
     if let Some(folder) = sink.filter(|f| !f.as_os_str().is_empty() && !f.is_dir()) {

@@ -6,11 +6,12 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use chrono::Datelike;
-use glovebox_engine::{Plan, Toolbox, arm, plan};
+use glovebox_engine::{Plan, Toolbox, plan};
 use glovebox_manifest::{Diagnostic, Known, Manifest};
 
 use super::say;
 use crate::compose::Composed;
+use crate::without;
 
 /// A manifest larger than this is refused by the reader; no more of it is read.
 const LARGEST: u64 = 2 << 20;
@@ -51,6 +52,7 @@ impl Text {
     }
 
     /// A manifest that is not written yet.
+    #[cfg(feature = "init")]
     pub(super) fn new(path: &Path, text: String) -> Text {
         Text {
             path: path.to_owned(),
@@ -119,13 +121,20 @@ impl Text {
         if !unpinned.is_empty() {
             return Err(unpinned);
         }
+        let absent = without::absent(&manifest);
+        if !absent.is_empty() {
+            return Err(absent);
+        }
         let plan = plan(&manifest, composed)?;
         Ok((manifest, plan))
     }
 }
 
 /// Whether a manifest can be run, as far as can be found out before a row is read.
+#[cfg(feature = "api")]
 pub(super) fn loads(path: &Path, composed: &Composed) -> Result<(), String> {
+    use glovebox_engine::arm;
+
     let text = Text::load(path)?;
     let armed = || {
         let (manifest, plan) = text.try_plan(composed, false)?;

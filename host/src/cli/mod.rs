@@ -3,29 +3,46 @@
 //! Owns arguments, exit codes and where output goes: results to standard output, progress, logs
 //! and problems to standard error.
 
+#[cfg(not(all(feature = "api", feature = "init", feature = "keyring")))]
+mod absent;
+#[cfg(feature = "api")]
 mod audit;
 mod check;
 mod completions;
+#[cfg(feature = "api")]
 mod demo;
+#[cfg(feature = "init")]
 mod init;
 mod logs;
+mod man;
 mod manifest;
 mod plugin;
 mod preview;
 mod report;
 mod rows;
 mod run;
+mod runs;
 mod say;
+#[cfg(feature = "keyring")]
 mod secret;
+#[cfg(feature = "api")]
 mod serve;
 mod supervised;
 mod table;
+#[cfg(feature = "traces")]
+mod traces;
+#[cfg(not(feature = "traces"))]
+#[path = "no_traces.rs"]
+mod traces;
+#[cfg(feature = "api")]
 mod user;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use glovebox_outbound::telemetry;
+
+#[cfg(not(all(feature = "api", feature = "init", feature = "keyring")))]
+use crate::without;
 
 /// How a call ended; also the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +85,10 @@ enum LogFormat {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Write a first manifest for a file: its columns, their types, and which may be personal.
-    Init(init::Args),
+    Init(
+        #[cfg(feature = "init")] init::Args,
+        #[cfg(not(feature = "init"))] absent::Args,
+    ),
     /// Run a pipeline.
     Run(run::Args),
     /// Check a manifest without reading a row.
@@ -77,20 +97,36 @@ enum Command {
     Preview(preview::Args),
     /// Show the first rows of the sink's table, read back from the database.
     Rows(rows::Args),
+    /// List the runs into a sink: living, dead, finished, given up.
+    Runs(runs::Args),
     /// Keep secrets in the operating system's store.
-    Secret(secret::Secret),
+    Secret(
+        #[cfg(feature = "keyring")] secret::Args,
+        #[cfg(not(feature = "keyring"))] absent::Args,
+    ),
     /// Verify and read the audit log.
-    Audit(audit::Args),
+    Audit(
+        #[cfg(feature = "api")] audit::Args,
+        #[cfg(not(feature = "api"))] absent::Args,
+    ),
     /// List plugins and read their manuals.
     Plugin(plugin::Args),
     /// Serve the API.
-    Serve(serve::Args),
+    Serve(
+        #[cfg(feature = "api")] serve::Args,
+        #[cfg(not(feature = "api"))] absent::Args,
+    ),
     /// Keep the API's users and keys.
-    User(user::Args),
+    User(
+        #[cfg(feature = "api")] user::Args,
+        #[cfg(not(feature = "api"))] absent::Args,
+    ),
     /// Print the JSON Schema of manifests, for editors.
     Schema,
     /// Print a completion script for a shell.
     Completions(completions::Args),
+    /// Write man pages to a folder, one a command.
+    Man(man::Args),
 }
 
 /// Parses the call, runs it, and maps how it ended to an exit code.
@@ -98,23 +134,36 @@ pub(crate) fn main() -> ExitCode {
     let call = Call::parse();
     say::start(call.log_format);
     let done = logs::start(&call.log, call.log_format).and_then(|()| match call.command {
+        #[cfg(feature = "init")]
         Command::Init(args) => init::init(&args),
+        #[cfg(not(feature = "init"))]
+        Command::Init(_) => absent::refuse(&without::INIT),
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args),
         Command::Preview(args) => preview::preview(&args),
         Command::Rows(args) => rows::rows(&args),
+        Command::Runs(args) => runs::runs(&args),
+        #[cfg(feature = "api")]
         Command::Audit(args) => audit::audit(&args),
-        Command::Secret(args) => args.run().map(|()| Exit::Done),
+        #[cfg(feature = "keyring")]
+        Command::Secret(args) => secret::secret(args),
+        #[cfg(not(feature = "keyring"))]
+        Command::Secret(_) => absent::refuse(&without::KEYRING),
         Command::Plugin(args) => plugin::plugin(&args),
+        #[cfg(feature = "api")]
         Command::Serve(args) => serve::serve(&args),
+        #[cfg(feature = "api")]
         Command::User(args) => user::user(args),
+        #[cfg(not(feature = "api"))]
+        Command::Audit(_) | Command::Serve(_) | Command::User(_) => absent::refuse(&without::API),
         Command::Schema => {
             println!("{:#}", glovebox_manifest::json_schema());
             Ok(Exit::Done)
         }
         Command::Completions(args) => completions::completions(&args),
+        Command::Man(args) => man::man(&args),
     });
-    telemetry::stop();
+    traces::stop();
     let exit = done.unwrap_or_else(|error| {
         say::error(&format!("{error:#}"));
         Exit::Failed

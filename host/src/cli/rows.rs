@@ -36,12 +36,12 @@ pub(super) fn rows(args: &Args) -> anyhow::Result<Exit> {
         }
     };
     let columns: Vec<&str> = plan.sink.fields.iter().map(|f| &*f.name).collect();
-    let Some(found) = head(&manifest.sink.target, password, &columns, args.rows) else {
+    let Some(found) = head(&manifest.sink.target, password, &columns, args.rows)? else {
         eprintln!("error: the sink is a file; any pager shows it");
         return Ok(Exit::Usage);
     };
     let mut table = Table::new(columns.iter().map(ToString::to_string));
-    for row in found? {
+    for row in found {
         table.row(row);
     }
     print!("{table}");

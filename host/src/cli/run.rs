@@ -13,13 +13,12 @@ use glovebox_engine::arm::LONG_ENOUGH;
 use glovebox_engine::{ArmedStep, Progress, RerunError, Run, Selection, Start, arm, can_rerun};
 use glovebox_manifest::Manifest;
 use glovebox_manifest::model::{Mode, SinkTarget};
-use glovebox_outbound::telemetry;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::manifest::Text;
 use super::report::{Destination, peak_memory, print, role_of};
 use super::supervised::{self, ProgressWriter};
-use super::{Exit, say};
+use super::{Exit, say, traces};
 use crate::compose::Composed;
 
 /// A keyed mask that will take longer is announced before the first row.
@@ -152,7 +151,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     }
     if !args.supervised {
         // What a server has started, it tells itself.
-        telemetry::start_by_environment();
+        traces::start();
     }
     let began = SystemTime::now();
     let mut teller = args
@@ -179,7 +178,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         None => show(&bar, progress),
     });
     bar.finish_and_clear();
-    trace(&manifest.name, began, report.as_ref().ok());
+    traces::tell(&manifest.name, began, report.as_ref().ok());
     let report = report.inspect_err(|_| {
         if let Some(destination) = &report_file {
             destination.discard();
@@ -257,26 +256,6 @@ fn exit(report: &RunReport, manifest: &Manifest) -> Exit {
             Exit::TooManyRejects
         }
     }
-}
-
-/// Exports the run's spans, if somebody wants them.
-fn trace(pipeline: &str, began: SystemTime, report: Option<&RunReport>) {
-    if !telemetry::on() {
-        return;
-    }
-    let outcome = match report.map(|r| r.outcome) {
-        Some(RunOutcome::Done) => "done",
-        Some(RunOutcome::TooManyRejects | RunOutcome::NoRows) => "rejected",
-        None => "failed",
-    };
-    let ran = telemetry::Ran {
-        pipeline,
-        run: None,
-        outcome,
-        began,
-        report: report.and_then(|r| serde_json::to_value(r).ok()),
-    };
-    ran.tell(telemetry::Incoming::of_environment());
 }
 
 fn cores() -> usize {

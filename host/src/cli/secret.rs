@@ -8,17 +8,19 @@ use std::io::{self, IsTerminal, Read};
 use std::str::FromStr;
 
 use anyhow::{Context, bail, ensure};
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use glovebox_core::{InvalidSecretName, Secret as Bytes, SecretName};
 use glovebox_credentials::files::without_newline;
 use glovebox_credentials::{Keyring, generate as generated};
+
+use super::Exit;
 
 /// The largest secret taken, in bytes, the same as for a secret file.
 const MAX_BYTES: u64 = glovebox_credentials::files::MAX_BYTES;
 
 /// Keep secrets in the operating system's keyring
-#[derive(Debug, Args)]
-pub(crate) struct Secret {
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
     #[command(subcommand)]
     action: Action,
 }
@@ -72,50 +74,48 @@ impl FromStr for Withheld {
     }
 }
 
-impl Secret {
-    /// Does it, and says on standard output what was done.
-    pub(crate) fn run(self) -> anyhow::Result<()> {
-        let keyring = Keyring::new();
-        match self.action {
-            Action::Set {
-                name,
-                generate,
-                replace,
-                argument,
-            } => {
-                ensure!(
-                    argument.is_empty(),
-                    "a secret is never an argument: it would stand in the shell's history. If it \
-                     was one just now, choose another; then run `glovebox secret set NAME` and \
-                     type it at the prompt, or pipe it in"
-                );
-                let name = name.0?;
-                if !replace {
-                    is_new(&keyring, &name)?;
-                }
-                let store = match generate {
-                    true => keyring.set(&name, &generated()?)?,
-                    false => keyring.set(&name, &asked_for(&name)?)?,
-                };
-                println!("stored `{name}` in {store}");
+/// Does it, and says on standard output what was done.
+pub(super) fn secret(args: Args) -> anyhow::Result<Exit> {
+    let keyring = Keyring::new();
+    match args.action {
+        Action::Set {
+            name,
+            generate,
+            replace,
+            argument,
+        } => {
+            ensure!(
+                argument.is_empty(),
+                "a secret is never an argument: it would stand in the shell's history. If it \
+                 was one just now, choose another; then run `glovebox secret set NAME` and \
+                 type it at the prompt, or pipe it in"
+            );
+            let name = name.0?;
+            if !replace {
+                is_new(&keyring, &name)?;
             }
-            Action::List => {
-                for name in keyring.list()? {
-                    println!("{name}");
-                }
-            }
-            Action::Delete { name } => {
-                let name = name.0?;
-                ensure!(
-                    keyring.delete(&name)?,
-                    "there is no `{name}` in {}; `glovebox secret list` shows what there is",
-                    keyring.name()?
-                );
-                println!("deleted `{name}` from {}", keyring.name()?);
+            let store = match generate {
+                true => keyring.set(&name, &generated()?)?,
+                false => keyring.set(&name, &asked_for(&name)?)?,
+            };
+            println!("stored `{name}` in {store}");
+        }
+        Action::List => {
+            for name in keyring.list()? {
+                println!("{name}");
             }
         }
-        Ok(())
+        Action::Delete { name } => {
+            let name = name.0?;
+            ensure!(
+                keyring.delete(&name)?,
+                "there is no `{name}` in {}; `glovebox secret list` shows what there is",
+                keyring.name()?
+            );
+            println!("deleted `{name}` from {}", keyring.name()?);
+        }
     }
+    Ok(Exit::Done)
 }
 
 /// Refuses to replace unasked: whatever was masked under the old secret cannot be matched again.
@@ -175,14 +175,14 @@ mod tests {
     #[derive(Debug, Parser)]
     struct Line {
         #[command(flatten)]
-        secret: Secret,
+        args: Args,
     }
 
     fn run(arguments: &[&str]) -> String {
         let line = Line::try_parse_from([&["secret"], arguments].concat());
         let line = line.unwrap();
         assert!(!format!("{line:?}").contains(CANARY));
-        format!("{:#}", line.secret.run().unwrap_err())
+        format!("{:#}", secret(line.args).unwrap_err())
     }
 
     #[test]
@@ -229,7 +229,7 @@ mod tests {
             let line = Line::try_parse_from([&["secret"], &arguments[..]].concat()).unwrap();
             let Action::Set {
                 generate, argument, ..
-            } = line.secret.action
+            } = line.args.action
             else {
                 panic!("not set");
             };

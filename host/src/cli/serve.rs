@@ -3,17 +3,20 @@
 //! Owns the reading of the configuration and the signals; refuses to serve one with a problem in
 //! it.
 
+use std::ffi::OsStr;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::Context;
 use glovebox_api as api;
+use glovebox_api::ChildRun;
 use glovebox_api::config::Config;
 use glovebox_core::SecretName;
 use glovebox_engine::Toolbox;
 use glovebox_manifest::Diagnostic;
 
-use super::{Exit, demo, manifest, supervised};
+use super::{Exit, demo, manifest};
 use crate::compose::Composed;
 
 /// A configuration larger than this is refused by the reader; no more of it is read.
@@ -112,7 +115,7 @@ pub(super) fn serve(args: &Args) -> anyhow::Result<Exit> {
             }
         };
         let stop = stop()?;
-        api::serve(config, &secrets, supervised::command, ready, stop).await
+        api::serve(config, &secrets, command, ready, stop).await
     })?;
     Ok(Exit::Done)
 }
@@ -128,4 +131,36 @@ fn stop() -> anyhow::Result<impl Future<Output = ()>> {
             _ = interrupt.recv() => {}
         }
     })
+}
+
+/// This program, asked for a run that the API's server keeps an eye on.
+fn command(run: &ChildRun<'_>) -> std::io::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command
+        .args(["--log", "error", "run", "--supervised"])
+        .arg(run.manifest)
+        .arg("--report")
+        .arg(&run.report)
+        .arg("--rejects")
+        .arg(&run.rejects)
+        .env("NO_COLOR", "1");
+    let mut option = |name: &str, value: Option<&OsStr>| {
+        if let Some(value) = value {
+            command.arg(name).arg(value);
+        }
+    };
+    option("--input", run.input.as_deref().map(Path::as_os_str));
+    option(
+        "--rejects-of",
+        run.rejects_of.as_deref().map(Path::as_os_str),
+    );
+    option("--of-run", run.of_run.map(OsStr::new));
+    let flags = [
+        ("--resume", run.resume),
+        ("--take-over", run.take_over),
+        ("--again", run.again),
+        ("--only-new", run.only_new),
+    ];
+    command.args(flags.iter().filter(|(_, on)| *on).map(|(name, _)| name));
+    Ok(command)
 }

@@ -2,15 +2,12 @@
 //!
 //! Owns what passes between the API's server and the runs that it starts; refuses to outlive it.
 
-use std::ffi::OsStr;
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use glovebox_api::ChildRun;
 use glovebox_core::Source;
 use glovebox_core::supervised::{Progress as Line, SecretsUsed};
 use glovebox_engine::Progress;
@@ -106,38 +103,6 @@ pub(super) fn tell_secrets(names: &[String]) {
         // Whoever does not listen is told by the end of standard input.
         let _ = std::io::stderr().write_all(&line);
     }
-}
-
-/// This program, asked for a run that the API's server keeps an eye on.
-pub(super) fn command(run: &ChildRun<'_>) -> std::io::Result<Command> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command
-        .args(["--log", "error", "run", "--supervised"])
-        .arg(run.manifest)
-        .arg("--report")
-        .arg(&run.report)
-        .arg("--rejects")
-        .arg(&run.rejects)
-        .env("NO_COLOR", "1");
-    let mut option = |name: &str, value: Option<&OsStr>| {
-        if let Some(value) = value {
-            command.arg(name).arg(value);
-        }
-    };
-    option("--input", run.input.as_deref().map(Path::as_os_str));
-    option(
-        "--rejects-of",
-        run.rejects_of.as_deref().map(Path::as_os_str),
-    );
-    option("--of-run", run.of_run.map(OsStr::new));
-    let flags = [
-        ("--resume", run.resume),
-        ("--take-over", run.take_over),
-        ("--again", run.again),
-        ("--only-new", run.only_new),
-    ];
-    command.args(flags.iter().filter(|(_, on)| *on).map(|(name, _)| name));
-    Ok(command)
 }
 
 #[cfg(test)]

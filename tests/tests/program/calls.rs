@@ -267,7 +267,7 @@ fn a_closed_standard_output_is_no_failure() {
 }
 
 #[test]
-fn completions_and_schema_are_there() {
+fn completions_man_pages_and_schema_are_there() {
     let pipeline = Pipeline::empty();
     for (shell, word) in [
         ("bash", "complete "),
@@ -280,6 +280,13 @@ fn completions_and_schema_are_there() {
             "{shell}"
         );
     }
+    let _ = pipeline.call(&["man", "."]).ends_with(0);
+    assert!(
+        pipeline
+            .read("glovebox.1")
+            .contains("glovebox\\-preview(1)")
+    );
+    assert!(pipeline.read("glovebox-plugin-new.1").contains(".TH"));
     let schema = pipeline.call(&["schema"]).ends_with(0).stdout;
     let schema: Value = serde_json::from_str(&schema).unwrap();
     assert!(schema["properties"]["columns"].is_object());

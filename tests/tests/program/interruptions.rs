@@ -32,7 +32,7 @@ rejects: {{ path: rejects.jsonl }}
 }
 
 /// A pipeline that has run once, quickly, and will be slow the next time.
-fn prepared(sink: &str) -> Pipeline {
+pub(crate) fn prepared(sink: &str) -> Pipeline {
     let names: String = (0..20_000).map(|i| format!("name{i}\n")).collect();
     let pipeline = Pipeline::new(&manifest(sink, FAST, "short.csv"))
         .file("slow.yaml", manifest(sink, SLOW, "in.csv"))
@@ -46,7 +46,7 @@ fn prepared(sink: &str) -> Pipeline {
 }
 
 /// A slow run that has begun: its rejects are staged, and it masks.
-fn under_way(pipeline: &Pipeline) -> Running {
+pub(crate) fn under_way(pipeline: &Pipeline) -> Running {
     let mut running = pipeline.start(&["run", "slow.yaml"]);
     running.until("the run begins", |_| {
         let staged = |name: &String| name == ".rejects.jsonl.glovebox-lock";

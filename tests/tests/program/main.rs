@@ -19,6 +19,7 @@ mod plugin_commands;
 mod postgres;
 mod postgres_source;
 mod rerun;
+mod runs;
 mod sums;
 mod torture;
 mod whole_cells;

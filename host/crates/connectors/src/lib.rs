@@ -2,20 +2,29 @@
 //!
 //! Owns files and connections; refuses to know manifests, steps or where a password came from.
 
+#![cfg_attr(
+    not(all(feature = "parquet", feature = "postgres")),
+    allow(dead_code, unused_imports, reason = "what only one of these two uses")
+)]
+
 mod calendar;
 mod chunks;
 pub mod contain;
 pub mod csv;
 pub mod database;
+#[cfg(feature = "parquet")]
 pub mod discover;
 pub mod file;
 mod formats;
 pub mod input;
 pub mod jsonl;
 mod names;
+#[cfg(feature = "postgres")]
 pub mod page;
+#[cfg(feature = "parquet")]
 pub mod parquet;
 mod parts;
+#[cfg(feature = "postgres")]
 pub mod postgres;
 mod rows;
 pub mod sqlite;

@@ -128,6 +128,17 @@ pub struct Earlier {
     pub rows: RowCounts,
 }
 
+/// A run that a sink remembers, for people who ask what ran.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// The run.
+    pub run: Earlier,
+    /// When it finished, in UTC; none of one that did not.
+    pub finished: Option<String>,
+    /// The process that worked on it last, in words.
+    pub runner: String,
+}
+
 /// What a sink remembers of the runs into its target.
 #[derive(Debug, Clone, Default)]
 pub struct History {

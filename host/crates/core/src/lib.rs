@@ -26,8 +26,8 @@ pub use credential::{CredentialError, CredentialStore, InvalidSecretName, Secret
 pub use finding::{Finding, Reject, Rule, Violation};
 pub use formats::Formats;
 pub use journal::{
-    ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, Known, Mark, Revise,
-    RunState, Seen, Totals,
+    ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, Known, Listed, Mark,
+    Revise, RunState, Seen, Totals,
 };
 pub use keys::{KeyError, KeyRing, Method, Spans, Target};
 pub use plugin::{

@@ -8,7 +8,8 @@ use arrow_array::RecordBatch;
 use crate::batch::{Batch, Origin};
 use crate::finding::Reject;
 use crate::journal::{
-    ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, Known, Mark, Totals,
+    ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, Known, Listed, Mark,
+    Totals,
 };
 use crate::schema::Schema;
 use crate::secret::Secret;
@@ -41,6 +42,15 @@ pub trait Sink: Send {
     /// # Errors
     /// When it cannot be reached.
     fn past(&mut self, pipeline: &str) -> Result<Option<Vec<Earlier>>, SinkError>;
+
+    /// The runs into its target, of whatever pipeline, the last first, at most so many; none if it
+    /// keeps no journal. Changes nothing.
+    ///
+    /// # Errors
+    /// When it cannot be reached, and when its journal is of an earlier version.
+    fn runs(&mut self, _most: u32) -> Result<Option<Vec<Listed>>, SinkError> {
+        Ok(None)
+    }
 
     /// Connects, checks as [`Sink::probe`] does, and begins, or goes on. Returns the chunks that
     /// are stored already, in the order of their index. From here on no other process can add to

@@ -9,10 +9,16 @@ pub mod chain;
 pub mod env;
 pub mod files;
 pub mod generate;
+#[cfg(feature = "keyring")]
 pub mod keyring;
+#[cfg(not(feature = "keyring"))]
+mod no_keyring;
 
 pub use chain::Chain;
 pub use env::Environment;
 pub use files::Files;
 pub use generate::{RandomnessError, generate};
+#[cfg(feature = "keyring")]
 pub use keyring::{Keyring, KeyringError, Timeouts};
+#[cfg(not(feature = "keyring"))]
+pub use no_keyring::Keyring;

@@ -74,14 +74,15 @@ const SHORTEST_KEY: usize = 16;
 /// The sink, with its password.
 ///
 /// # Errors
-/// When the password's secret is missing.
+/// When the password's secret is missing, or the program was built without such a sink.
 pub fn sink(
     manifest: &Manifest,
     toolbox: &dyn Toolbox,
 ) -> Result<Box<dyn glovebox_core::Sink>, Vec<Diagnostic>> {
     let password = sink_password(manifest, toolbox)?;
     let identity = identity_key(manifest, toolbox)?;
-    Ok(toolbox.sink(&manifest.sink.target, password, identity))
+    let sink = toolbox.sink(&manifest.sink.target, password, identity);
+    sink.map_err(|problem| vec![Diagnostic::error(manifest.sink.span.clone(), problem)])
 }
 
 /// The key of the journal's digests, where the manifest names one.
@@ -141,7 +142,7 @@ pub fn sink_password(
 /// The source, with its password.
 ///
 /// # Errors
-/// When the password's secret is missing.
+/// When the password's secret is missing, or the program was built without such a source.
 pub fn source(
     manifest: &Manifest,
     columns: Schema,
@@ -155,7 +156,8 @@ pub fn source(
         }
         model::Source::Csv(_) | model::Source::Jsonl(_) | model::Source::Parquet(_) => None,
     };
-    Ok(toolbox.source(&manifest.source, columns, password))
+    let source = toolbox.source(&manifest.source, columns, password);
+    source.map_err(|problem| vec![Diagnostic::error(manifest.source.span(), problem)])
 }
 
 fn stores(manifest: &Manifest) -> Vec<model::Store> {

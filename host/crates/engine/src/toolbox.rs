@@ -54,21 +54,27 @@ pub trait Toolbox: Send + Sync {
     ) -> Result<(Arc<dyn Plugin>, Option<SignedBy>), PluginError>;
 
     /// The source, with the declared columns; `secret` is its password, where it takes one.
+    ///
+    /// # Errors
+    /// When this program was built without it, with what to do.
     fn source(
         &self,
         source: &model::Source,
         schema: Schema,
         secret: Option<Secret>,
-    ) -> Box<dyn Source>;
+    ) -> Result<Box<dyn Source>, String>;
 
     /// The sink; `secret` is its password, where it takes one, and `identity` the key of its journal'
     /// digests, where the manifest names one.
+    ///
+    /// # Errors
+    /// When this program was built without it, with what to do.
     fn sink(
         &self,
         sink: &model::SinkTarget,
         secret: Option<Secret>,
         identity: Option<Secret>,
-    ) -> Box<dyn Sink>;
+    ) -> Result<Box<dyn Sink>, String>;
 
     /// A secret, from the first store that has it.
     ///

@@ -160,9 +160,12 @@ fn is_at(file: &File, path: &Path) -> bool {
 
 /// Who holds it, for people.
 fn note() -> String {
+    format!("{} {} {}\n", std::process::id(), seconds(), this_host())
+}
+
+fn this_host() -> String {
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let host = host.trim();
-    format!("{} {} {host}\n", std::process::id(), seconds())
+    host.trim().to_owned()
 }
 
 fn seconds() -> u64 {
@@ -170,26 +173,68 @@ fn seconds() -> u64 {
     since.unwrap_or_default().as_secs()
 }
 
-/// The refusal of a second run. What the note says is shown only where it has the form of ours.
+/// Who holds a place, by the note on its lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// The process.
+    pub process: u32,
+    /// The machine it runs on, where that is known.
+    pub host: Option<String>,
+    /// Since when, in seconds since 1970.
+    pub since: Option<u64>,
+}
+
+impl Holder {
+    /// Who a file's lock says it is written by; none if there is no lock. Takes no lock itself,
+    /// which would turn away a run that begins at that moment.
+    ///
+    /// # Errors
+    /// When the lock cannot be read.
+    pub fn of(target: &Path) -> io::Result<Option<Holder>> {
+        let target = resolve(target)?;
+        match File::open(lock_of(&target)) {
+            Ok(lock) => Ok(Holder::read(&lock)),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Whether the process is there; one on another machine is taken to be.
+    pub fn lives(&self) -> bool {
+        let elsewhere = self.host.as_deref().is_some_and(|host| host != this_host());
+        elsewhere || Path::new("/proc").join(self.process.to_string()).exists()
+    }
+
+    /// What the note says, where it has the form of ours.
+    fn read(file: &File) -> Option<Holder> {
+        let mut bytes = [0; NOTE_BYTES];
+        let read = file.read_at(&mut bytes, 0).unwrap_or(0);
+        let text = std::str::from_utf8(bytes.get(..read)?).ok()?;
+        let mut parts = text.trim_end_matches('\n').split(' ');
+        let process = parts.next()?.parse().ok()?;
+        let since = parts.next().and_then(|p| p.parse().ok());
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        let host = parts
+            .next()
+            .filter(|h| !h.is_empty() && h.len() <= LONGEST_HOST && h.chars().all(plain));
+        Some(Holder {
+            process,
+            host: host.map(str::to_owned),
+            since,
+        })
+    }
+}
+
+/// The refusal of a second run.
 fn taken(file: &File) -> io::Error {
-    let mut bytes = [0; NOTE_BYTES];
-    let read = file.read_at(&mut bytes, 0).unwrap_or(0);
-    let text = std::str::from_utf8(bytes.get(..read).unwrap_or_default()).unwrap_or_default();
-    let mut parts = text.trim_end_matches('\n').split(' ');
-    let process: Option<u32> = parts.next().and_then(|p| p.parse().ok());
-    let since: Option<u64> = parts.next().and_then(|p| p.parse().ok());
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    let host = parts
-        .next()
-        .filter(|h| !h.is_empty() && h.len() <= LONGEST_HOST && h.chars().all(plain));
-    let Some(process) = process else {
+    let Some(holder) = Holder::read(file) else {
         return held_by("another run");
     };
-    let mut who = format!("another run, process {process}");
-    if let Some(host) = host {
+    let mut who = format!("another run, process {}", holder.process);
+    if let Some(host) = &holder.host {
         who.push_str(&format!(" on {host}"));
     }
-    if let Some(since) = since {
+    if let Some(since) = holder.since {
         let ago = seconds().saturating_sub(since);
         who.push_str(&match ago {
             0..120 => format!(", for {ago} s"),
@@ -230,8 +275,12 @@ mod tests {
         let process = format!("another run, process {}", std::process::id());
         assert!(refused.starts_with(&process), "{refused}");
         assert!(refused.contains(" s, is writing it; "), "{refused}");
+        let holder = Holder::of(&target).unwrap().unwrap();
+        assert_eq!(holder.process, std::process::id());
+        assert!(holder.lives());
         drop(first);
         assert!(names(folder.path()).is_empty());
+        assert_eq!(Holder::of(&target).unwrap(), None);
         drop(Claim::take(&target).unwrap());
     }
 

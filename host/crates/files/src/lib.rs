@@ -6,5 +6,5 @@
 mod claim;
 mod staged;
 
-pub use claim::{Claim, folder, resolve};
+pub use claim::{Claim, Holder, folder, resolve};
 pub use staged::{Base, Staged, Stamp};

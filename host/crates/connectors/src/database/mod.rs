@@ -85,6 +85,19 @@ pub(crate) fn unusable_names(schema: &Schema) -> Vec<String> {
     found
 }
 
+/// What is said of a journal that only a run may bring up to date.
+pub(crate) const EARLIER_VERSION: &str =
+    "its journal is of an earlier version; the next run into it brings it up to date";
+
+/// What becomes of a journal of the version before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Before {
+    /// It is brought up to date.
+    Renew,
+    /// It is left as it is, and not read.
+    Refuse,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

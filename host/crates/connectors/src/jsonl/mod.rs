@@ -7,6 +7,7 @@ mod brackets;
 mod cells;
 mod columns;
 mod decode;
+#[cfg(feature = "parquet")]
 mod discover;
 mod encode;
 mod layout;
@@ -17,6 +18,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "parquet")]
 pub(crate) use discover::keys;
 pub(crate) use encode::{write_text, write_value};
 pub use sink::{Sink, SinkOptions};

@@ -2,7 +2,7 @@
 //!
 //! Owns the reading of it, and which runs are living; refuses to change anything.
 
-use glovebox_core::{Digest, Earlier, History, Known, Mark, RunState, Seen};
+use glovebox_core::{Digest, Earlier, History, Known, Listed, Mark, RunState, Seen};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Row};
 
@@ -22,7 +22,8 @@ fn runs(journal: &Journal, which: &str) -> String {
          pg_catalog.to_char(r.started AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), \
          r.digest, r.lines, r.first_digest, r.first_lines, \
          c.read, c.stored, c.filtered, c.rejected, \
-         r.state, r.pipeline, r.parts, r.source, r.key, r.mode, r.runner \
+         r.state, r.pipeline, r.parts, r.source, r.key, r.mode, r.runner, \
+         pg_catalog.to_char(r.finished AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') \
          FROM {0} r, LATERAL (SELECT coalesce(sum(c.read), 0)::int8 AS read, \
              coalesce(sum(c.stored), 0)::int8 AS stored, \
              coalesce(sum(c.filtered), 0)::int8 AS filtered, \
@@ -56,15 +57,8 @@ pub(super) async fn history(
     let mut running = Vec::new();
     for row in &rows {
         let mut run = earlier(row).map_err(failed)?;
-        let runner: Option<String> = row.try_get(17).map_err(failed)?;
-        let runner = Runner::from_json(runner.as_deref());
-        let living = match runner.life() {
-            Life::Living => true,
-            Life::Dead => false,
-            // The server knows whether somebody holds a connection to it.
-            Life::OutOfSight => has_sessions(connection, &run.run, &place).await?,
-        };
-        run.living = living.then(|| runner.to_string());
+        let runner = runner(row).map_err(failed)?;
+        run.living = living(connection, &run, &runner, &place).await?;
         running.push(run);
     }
     let held = if options.mode == Mode::Append {
@@ -102,6 +96,62 @@ pub(super) async fn history(
         running,
         held,
     })
+}
+
+/// The last runs into a target.
+pub(super) async fn listed(
+    connection: &mut PgConnection,
+    journal: &Journal,
+    options: &Options,
+    target: &str,
+    most: u32,
+) -> Result<Vec<Listed>, Fault> {
+    let place = options.place();
+    let failed = |e| fault(e, &place);
+    let sql = format!(
+        "{} {LAST_FIRST} LIMIT {most}",
+        runs(journal, "r.target = $1")
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(target)
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(failed)?;
+    let mut listed = Vec::new();
+    for row in &rows {
+        let mut run = earlier(row).map_err(failed)?;
+        let runner = runner(row).map_err(failed)?;
+        if run.state == RunState::Running {
+            run.living = living(connection, &run, &runner, &place).await?;
+        }
+        listed.push(Listed {
+            run,
+            finished: row.try_get(18).map_err(failed)?,
+            runner: runner.to_string(),
+        });
+    }
+    Ok(listed)
+}
+
+fn runner(row: &PgRow) -> sqlx::Result<Runner> {
+    let runner: Option<String> = row.try_get(17)?;
+    Ok(Runner::from_json(runner.as_deref()))
+}
+
+/// What a run runs as, if its process lives.
+async fn living(
+    connection: &mut PgConnection,
+    run: &Earlier,
+    runner: &Runner,
+    place: &str,
+) -> Result<Option<String>, Fault> {
+    let living = match runner.life() {
+        Life::Living => true,
+        Life::Dead => false,
+        // The server knows whether somebody holds a connection to it.
+        Life::OutOfSight => has_sessions(connection, &run.run, place).await?,
+    };
+    Ok(living.then(|| runner.to_string()))
 }
 
 /// The finished runs of a pipeline into a target, the last first.

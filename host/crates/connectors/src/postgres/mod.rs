@@ -41,8 +41,8 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use glovebox_core::{
-    ChunkRecord, Digest, Earlier, Encoder, FinishedChunk, History, Job, KeptReject, Known, Mark,
-    Published, Revise, Schema, Secret, SinkError, Totals,
+    ChunkRecord, Digest, Earlier, Encoder, FinishedChunk, History, Job, KeptReject, Known, Listed,
+    Mark, Published, Revise, Schema, Secret, SinkError, Totals,
 };
 use sqlx::{AssertSqlSafe, Row};
 
@@ -57,6 +57,7 @@ use writer::Load;
 use writers::Writers;
 
 use crate::database::sift::Budget;
+use crate::database::{Before, EARLIER_VERSION};
 
 pub use crate::database::{Lenient, Mode};
 pub use connect::{check_authorities, verified};
@@ -270,6 +271,7 @@ impl Sink {
     /// version.
     fn remembered<T>(
         &self,
+        before: Before,
         none: impl Fn() -> T,
         mut read: impl AsyncFnMut(&mut sqlx::PgConnection, &Journal, &str) -> Result<T, refusal::Fault>,
     ) -> Result<T, SinkError> {
@@ -281,6 +283,9 @@ impl Sink {
             .attempt(&mut budget, async |connection| {
                 match journal.look(connection, options).await? {
                     Found::Nothing => return Ok(none()),
+                    Found::Before if before == Before::Refuse => {
+                        return Err(journal.misfit(EARLIER_VERSION.into()).into());
+                    }
                     Found::Before => {
                         session::statement(connection, session::BEGIN, &options.place()).await?;
                         journal.ready(connection, options).await?;
@@ -314,7 +319,7 @@ impl glovebox_core::Sink for Sink {
             appends: options.mode == Mode::Append,
             ..History::default()
         };
-        self.remembered(none, async |connection, journal, target| {
+        self.remembered(Before::Renew, none, async |connection, journal, target| {
             history::history(connection, journal, options, target).await
         })
         .map(Some)
@@ -322,9 +327,25 @@ impl glovebox_core::Sink for Sink {
 
     fn past(&mut self, pipeline: &str) -> Result<Option<Vec<Earlier>>, SinkError> {
         let options = &self.options;
-        self.remembered(Vec::new, async |connection, journal, target| {
-            history::past(connection, journal, options, target, pipeline).await
-        })
+        self.remembered(
+            Before::Renew,
+            Vec::new,
+            async |connection, journal, target| {
+                history::past(connection, journal, options, target, pipeline).await
+            },
+        )
+        .map(Some)
+    }
+
+    fn runs(&mut self, most: u32) -> Result<Option<Vec<Listed>>, SinkError> {
+        let options = &self.options;
+        self.remembered(
+            Before::Refuse,
+            Vec::new,
+            async |connection, journal, target| {
+                history::listed(connection, journal, options, target, most).await
+            },
+        )
         .map(Some)
     }
 
@@ -350,16 +371,20 @@ impl glovebox_core::Sink for Sink {
 
     fn chunks(&mut self, run: &str) -> Result<Vec<ChunkRecord>, SinkError> {
         let options = &self.options;
-        self.remembered(Vec::new, async |connection, journal, _| {
+        self.remembered(Before::Renew, Vec::new, async |connection, journal, _| {
             runs::chunks(connection, journal, options, run).await
         })
     }
 
     fn known(&mut self, digests: &[Digest]) -> Result<Vec<Known>, SinkError> {
         let options = &self.options;
-        self.remembered(Vec::new, async |connection, journal, target| {
-            history::known(connection, journal, options, target, digests).await
-        })
+        self.remembered(
+            Before::Renew,
+            Vec::new,
+            async |connection, journal, target| {
+                history::known(connection, journal, options, target, digests).await
+            },
+        )
     }
 
     fn open(&mut self, job: &Job, schema: &Schema) -> Result<Vec<ChunkRecord>, SinkError> {

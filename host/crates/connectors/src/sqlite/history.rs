@@ -3,7 +3,7 @@
 //! Owns the reading of it, and which runs are living; refuses to take a run for dead whose process
 //! may have the file open.
 
-use glovebox_core::{Digest, Earlier, History, Known, RowCounts, RunState, SinkError};
+use glovebox_core::{Digest, Earlier, History, Known, Listed, RowCounts, RunState, SinkError};
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
@@ -12,6 +12,7 @@ use super::journal::{self, mark, target, unsigned};
 use super::session::read;
 use super::{Mode, Options};
 use crate::database::runner::{Life, Runner};
+use crate::database::{Before, EARLIER_VERSION};
 
 /// The runs that a history tells of.
 const REMEMBERED: u32 = 1000;
@@ -22,7 +23,8 @@ const RUNS: &str = "SELECT run, plan, started, digest, lines, first_digest, firs
     coalesce(stored, (SELECT sum(stored) FROM glovebox_chunk c WHERE c.run = r.run), 0), \
     coalesce(filtered, (SELECT sum(filtered) FROM glovebox_chunk c WHERE c.run = r.run), 0), \
     coalesce(rejected, (SELECT sum(rejected) FROM glovebox_chunk c WHERE c.run = r.run), 0), \
-    state, pipeline, parts, source, key, mode, runner FROM glovebox_run r WHERE target = ?1";
+    state, pipeline, parts, source, key, mode, runner, finished FROM glovebox_run r \
+    WHERE target = ?1";
 
 const LAST_FIRST: &str = "ORDER BY started DESC, rowid DESC";
 
@@ -36,11 +38,51 @@ pub(super) fn history(options: &Options) -> Result<History, SinkError> {
         };
         (none, Vec::new())
     };
-    let (mut history, runners) = remembered(options, none, async |connection| {
+    let (mut history, runners) = remembered(options, Before::Renew, none, async |connection| {
         look(connection, options).await
     })?;
+    who_lives(options, history.running.iter_mut().zip(&runners));
+    for run in &mut history.held {
+        let same = history.running.iter().find(|r| r.run == run.run);
+        run.living = same.and_then(|same| same.living.clone());
+    }
+    Ok(history)
+}
+
+/// The last runs into the table.
+pub(super) fn listed(options: &Options, most: u32) -> Result<Vec<Listed>, SinkError> {
+    let (mut listed, runners) = remembered(options, Before::Refuse, Default::default, async |c| {
+        let sql = format!("{RUNS} {LAST_FIRST} LIMIT {most}");
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(target(options))
+            .fetch_all(c)
+            .await?;
+        let runners: Vec<Runner> = rows.iter().map(runner).collect::<sqlx::Result<_>>()?;
+        let listed = rows.iter().zip(&runners).map(|(row, runner)| {
+            Ok(Listed {
+                run: earlier(row)?,
+                finished: row.try_get(18)?,
+                runner: runner.to_string(),
+            })
+        });
+        let listed: Vec<Listed> = listed.collect::<sqlx::Result<_>>()?;
+        Ok((listed, runners))
+    })?;
+    let running = listed
+        .iter_mut()
+        .map(|listed| &mut listed.run)
+        .zip(&runners);
+    who_lives(
+        options,
+        running.filter(|(run, _)| run.state == RunState::Running),
+    );
+    Ok(listed)
+}
+
+/// Says of each run that has not ended whether its process lives.
+fn who_lives<'r>(options: &Options, running: impl Iterator<Item = (&'r mut Earlier, &'r Runner)>) {
     let mut alone = None;
-    for (run, runner) in history.running.iter_mut().zip(&runners) {
+    for (run, runner) in running {
         let living = match runner.life() {
             Life::Living => true,
             Life::Dead => false,
@@ -48,11 +90,10 @@ pub(super) fn history(options: &Options) -> Result<History, SinkError> {
         };
         run.living = living.then(|| runner.to_string());
     }
-    for run in &mut history.held {
-        let same = history.running.iter().find(|r| r.run == run.run);
-        run.living = same.and_then(|same| same.living.clone());
-    }
-    Ok(history)
+}
+
+fn runner(row: &SqliteRow) -> sqlx::Result<Runner> {
+    Ok(Runner::from_json(row.try_get::<Option<&str>, _>(17)?))
 }
 
 async fn look(
@@ -67,10 +108,7 @@ async fn look(
         .bind(target(options))
         .fetch_all(&mut *connection)
         .await?;
-    let runners = rows
-        .iter()
-        .map(|row| Ok(Runner::from_json(row.try_get::<Option<&str>, _>(17)?)))
-        .collect::<sqlx::Result<_>>()?;
+    let runners = rows.iter().map(runner).collect::<sqlx::Result<_>>()?;
     let running = rows.iter().map(earlier).collect::<sqlx::Result<_>>()?;
     let mut held = Vec::new();
     if options.mode == Mode::Append {
@@ -99,7 +137,7 @@ async fn look(
 
 /// The finished runs of a pipeline into the table, the last first.
 pub(super) fn past(options: &Options, pipeline: &str) -> Result<Vec<Earlier>, SinkError> {
-    remembered(options, Vec::new, async |connection| {
+    remembered(options, Before::Renew, Vec::new, async |connection| {
         let sql = format!("{RUNS} AND pipeline = ?2 AND state = 'finished' {LAST_FIRST} LIMIT 100");
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(target(options))
@@ -118,7 +156,7 @@ pub(super) fn known(options: &Options, digests: &[Digest]) -> Result<Vec<Known>,
         place: options.place(),
         problem: "digests are not to be written as JSON".into(),
     })?;
-    remembered(options, Vec::new, async |connection| {
+    remembered(options, Before::Renew, Vec::new, async |connection| {
         let rows = sqlx::query(
             "SELECT c.run, c.digest, c.\"read\" FROM glovebox_chunk c \
              JOIN glovebox_run r ON r.run = c.run WHERE r.target = ? \
@@ -139,9 +177,10 @@ pub(super) fn known(options: &Options, digests: &[Digest]) -> Result<Vec<Known>,
     })
 }
 
-/// Reads the journal, brought up to date if need be; `none` if there are none.
+/// Reads the journal; `none` if there is none.
 pub(super) fn remembered<T>(
     options: &Options,
+    before: Before,
     none: impl FnOnce() -> T,
     query: impl AsyncFnOnce(&mut SqliteConnection) -> sqlx::Result<T>,
 ) -> Result<T, SinkError> {
@@ -154,6 +193,12 @@ pub(super) fn remembered<T>(
             return Ok(Ok(none()));
         }
         if journal::is_before(connection).await? {
+            if before == Before::Refuse {
+                return Ok(Err(SinkError::Shape {
+                    place,
+                    problem: EARLIER_VERSION.into(),
+                }));
+            }
             let renewed = async {
                 statement(connection, "BEGIN IMMEDIATE", &place).await?;
                 journal::ready(connection, &place).await?;

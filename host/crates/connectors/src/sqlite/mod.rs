@@ -19,9 +19,10 @@ mod types;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use crate::database::Before;
 use glovebox_core::{
-    ChunkRecord, Digest, Earlier, Encoder, FinishedChunk, History, Job, KeptReject, Known, Mark,
-    Payload, Published, Reject, Schema, Secret, SinkError, Totals,
+    ChunkRecord, Digest, Earlier, Encoder, FinishedChunk, History, Job, KeptReject, Known, Listed,
+    Mark, Payload, Published, Reject, Schema, Secret, SinkError, Totals,
 };
 
 pub use crate::database::{Lenient, Mode};
@@ -166,6 +167,10 @@ impl glovebox_core::Sink for Sink {
         history::past(&self.options, pipeline).map(Some)
     }
 
+    fn runs(&mut self, most: u32) -> Result<Option<Vec<Listed>>, SinkError> {
+        history::listed(&self.options, most).map(Some)
+    }
+
     fn key(&self) -> Option<Secret> {
         self.session.as_ref().map(Session::key)
     }
@@ -178,7 +183,7 @@ impl glovebox_core::Sink for Sink {
     }
 
     fn chunks(&mut self, run: &str) -> Result<Vec<ChunkRecord>, SinkError> {
-        history::remembered(&self.options, Vec::new, async |connection| {
+        history::remembered(&self.options, Before::Renew, Vec::new, async |connection| {
             journal::chunks(connection, run).await
         })
     }

@@ -9,7 +9,7 @@ use crate::block::{Block, Reader};
 use crate::declare::{Section, section};
 use crate::diagnostic::Diagnostic;
 use crate::kinds::nested;
-use crate::model::Spanned;
+use crate::model::{Span, Spanned};
 
 section! {
     /// Where the rows come from: exactly one of these.
@@ -63,6 +63,17 @@ impl Source {
             Source::Jsonl(s) => (&s.paths, &["jsonl", "ndjson"]),
             Source::Parquet(s) => (&s.paths, &["parquet", "pq"]),
             Source::Postgres(_) => (&[], &[]),
+        }
+    }
+
+    /// Where an error without a better place is shown.
+    pub fn span(&self) -> Span {
+        match self {
+            Source::Postgres(s) => s.server.host.span.clone(),
+            files => {
+                let first = files.inputs().0.first();
+                first.map(|input| input.span.clone()).unwrap_or_default()
+            }
         }
     }
 }

@@ -1,0 +1,104 @@
+//! PostgreSQL's source and sink, of what a manifest says of them.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use glovebox_connectors::database::{Lenient, TextRow};
+use glovebox_connectors::postgres;
+use glovebox_core::{Schema, Secret, Sink, SinkError, Source};
+use glovebox_manifest::Manifest;
+use glovebox_manifest::model::{
+    self, PostgresRows, PostgresSink, PostgresSource, SinkTarget, Spanned,
+};
+
+use super::{names, table_mode};
+
+pub(super) fn source(
+    spec: &PostgresSource,
+    schema: Schema,
+    secret: Option<Secret>,
+) -> Result<Box<dyn Source>, String> {
+    let options = source_options(spec, secret);
+    Ok(Box::new(postgres::Source::new(options, schema)))
+}
+
+pub(super) fn sink(
+    spec: &PostgresSink,
+    secret: Option<Secret>,
+    identity: Option<Secret>,
+) -> Result<Box<dyn Sink>, String> {
+    let mut options = options(spec, secret);
+    options.identity_key = identity;
+    Ok(Box::new(postgres::Sink::new(options)))
+}
+
+pub(super) fn head(
+    spec: &PostgresSink,
+    secret: Option<Secret>,
+    columns: &[&str],
+    rows: u32,
+) -> Result<Vec<TextRow>, SinkError> {
+    postgres::head(&options(spec, secret), columns, rows)
+}
+
+/// The authorities that the servers of a source and a sink may be vouched for by.
+pub(crate) fn authorities(manifest: &Manifest) -> impl Iterator<Item = &Spanned<PathBuf>> {
+    let of_source = match &manifest.source {
+        model::Source::Postgres(postgres) => postgres.server.ca.as_ref(),
+        model::Source::Csv(_) | model::Source::Jsonl(_) | model::Source::Parquet(_) => None,
+    };
+    let of_sink = match &manifest.sink.target {
+        SinkTarget::Postgres(postgres) => postgres.server.ca.as_ref(),
+        _ => None,
+    };
+    of_source.into_iter().chain(of_sink)
+}
+
+fn options(spec: &PostgresSink, secret: Option<Secret>) -> postgres::Options {
+    postgres::Options {
+        host: spec.server.host.value.clone(),
+        port: spec.server.port,
+        database: spec.server.database.value.clone(),
+        user: spec.server.user.value.clone(),
+        password: secret.unwrap_or_else(|| Secret::new(Vec::new())),
+        tls: postgres::Tls {
+            ca: spec.server.ca.as_ref().map(|ca| ca.value.clone()),
+        },
+        table: spec.table.value.clone(),
+        mode: table_mode(spec.mode),
+        keys: names(&spec.keys),
+        lenient: Lenient {
+            replace_with_nothing: spec.replace_with_nothing,
+            side_effects: spec.side_effects,
+        },
+        journal: spec.journal.clone(),
+        identity_key: None,
+        connections: spec.connections.and_then(NonZeroUsize::new),
+        ordered: spec.ordered,
+        connect_timeout: spec.server.connect_timeout,
+        retry_for: spec.retry_for,
+    }
+}
+
+fn source_options(spec: &PostgresSource, secret: Option<Secret>) -> postgres::SourceOptions {
+    let server = &spec.server;
+    let rows = match &spec.rows.value {
+        PostgresRows::Table(table) => postgres::Rows::Table(table.clone()),
+        PostgresRows::Query(query) => postgres::Rows::Query(query.clone()),
+    };
+    let login = postgres::Login {
+        host: server.host.value.clone(),
+        port: server.port,
+        database: server.database.value.clone(),
+        user: server.user.value.clone(),
+        password: secret.unwrap_or_else(|| Secret::new(Vec::new())),
+        tls: postgres::Tls {
+            ca: server.ca.as_ref().map(|ca| ca.value.clone()),
+        },
+        connect_timeout: server.connect_timeout,
+    };
+    let mut options = postgres::SourceOptions::new(login, rows);
+    options.connections = spec.connections.and_then(NonZeroUsize::new);
+    options.max_record = spec.max_record;
+    options
+}

@@ -1,0 +1,86 @@
+//! What a program may be built without, and where to get it.
+//!
+//! Owns the one sentence about that; each part is a feature of cargo's.
+
+use glovebox_manifest::model::{SinkTarget, Source};
+use glovebox_manifest::{Diagnostic, Manifest};
+
+/// Something that a program may be built without.
+pub(crate) struct Part {
+    name: &'static str,
+    feature: &'static str,
+    /// Whether this program has it.
+    built: bool,
+}
+
+#[cfg(not(feature = "api"))]
+pub(crate) const API: Part = Part {
+    name: "the API",
+    feature: "api",
+    built: false,
+};
+
+#[cfg(not(feature = "init"))]
+pub(crate) const INIT: Part = Part {
+    name: "`init`",
+    feature: "init",
+    built: false,
+};
+
+#[cfg(not(feature = "keyring"))]
+pub(crate) const KEYRING: Part = Part {
+    name: "the operating system's keyring",
+    feature: "keyring",
+    built: false,
+};
+
+pub(crate) const PARQUET: Part = Part {
+    name: "Parquet",
+    feature: "parquet",
+    built: cfg!(feature = "parquet"),
+};
+
+pub(crate) const POSTGRES: Part = Part {
+    name: "PostgreSQL",
+    feature: "postgres",
+    built: cfg!(feature = "postgres"),
+};
+
+#[cfg(not(feature = "traces"))]
+pub(crate) const TRACES: Part = Part {
+    name: "traces",
+    feature: "traces",
+    built: false,
+};
+
+impl Part {
+    /// What whoever asks for it is told.
+    pub(crate) fn refusal(&self) -> String {
+        let Part { name, feature, .. } = self;
+        format!(
+            "this program was built without {name}; `cargo xtask install` builds one that has it \
+             (feature `{feature}`)"
+        )
+    }
+}
+
+/// What a manifest names and this program was built without.
+pub(crate) fn absent(manifest: &Manifest) -> Vec<Diagnostic> {
+    let source = match &manifest.source {
+        Source::Parquet(_) => Some(PARQUET),
+        Source::Postgres(_) => Some(POSTGRES),
+        Source::Csv(_) | Source::Jsonl(_) => None,
+    };
+    let sink = match &manifest.sink.target {
+        SinkTarget::Parquet(_) => Some(PARQUET),
+        SinkTarget::Postgres(_) => Some(POSTGRES),
+        SinkTarget::Csv(_) | SinkTarget::Jsonl(_) | SinkTarget::Sqlite(_) => None,
+    };
+    let source = source.map(|part| (part, manifest.source.span()));
+    let sink = sink.map(|part| (part, manifest.sink.span.clone()));
+    let named = source.into_iter().chain(sink);
+    named
+        .filter(|(part, _)| !part.built)
+        .map(|(part, span)| Diagnostic::error(span, part.refusal()))
+        .collect()
+}
