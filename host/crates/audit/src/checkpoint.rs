@@ -12,8 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::chain::Head;
 use crate::error::AuditError;
 use crate::key::{PublicKey, SigningKey};
-use crate::lines::Lines;
-use crate::open::Mend;
+use crate::lines::{Lines, Mend};
 use crate::segment::{self, Begin, Family, append, folder, sync_folder};
 use crate::time::Time;
 

@@ -5,8 +5,9 @@
 use crate::anchor;
 use crate::checkpoint;
 use crate::error::AuditError;
-use crate::log::Options;
-use crate::open::{Mend, standing};
+use crate::lines::Mend;
+use crate::open::standing;
+use crate::options::Options;
 
 /// Whether [`crate::Log::open`] would take what is there.
 ///

@@ -5,6 +5,13 @@
 
 use std::io::{self, BufRead};
 
+/// Whether what a crash has left is put right, or passed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mend {
+    Yes,
+    No,
+}
+
 /// A line of a file.
 #[derive(Debug, Default)]
 pub(crate) struct Line {

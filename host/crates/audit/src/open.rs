@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::chain::Head;
 use crate::checkpoint::Statement;
 use crate::error::AuditError;
-use crate::lines::{Line, Lines};
+use crate::lines::{Line, Lines, Mend};
 use crate::record::{LONGEST_LINE, Seen, split};
 use crate::segment::{self, Begin, Family, private, sync_folder};
 use crate::time::Time;
@@ -66,13 +66,6 @@ pub(crate) fn lock(folder: &Path) -> Result<File, AuditError> {
 pub(crate) fn is_written(folder: &Path) -> bool {
     File::open(folder.join("lock"))
         .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
-}
-
-/// Whether what a crash has left is put right, or passed over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mend {
-    Yes,
-    No,
 }
 
 /// Where the log in a folder stands, after its torn end was set aside; none if there is none yet.

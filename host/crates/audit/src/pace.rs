@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::log::CheckpointPolicy;
+use crate::options::CheckpointPolicy;
 
 #[derive(Debug)]
 pub(crate) struct Due {

@@ -10,6 +10,13 @@ use crate::error::AuditError;
 use crate::event::Event;
 use crate::time::Time;
 
+/// That a record is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    /// Its number in the log.
+    pub sequence: u64,
+}
+
 /// The longest line, in bytes, its end included.
 pub(crate) const LONGEST_LINE: usize = 1 << 20;
 /// The version of ECS whose field names these are.

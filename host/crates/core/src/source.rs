@@ -190,3 +190,13 @@ pub enum SourceError {
         problem: String,
     },
 }
+
+impl SourceError {
+    /// That the source does not have what the manifest declares.
+    pub fn shape(place: impl Into<String>, problem: impl Into<String>) -> Self {
+        SourceError::Shape {
+            place: place.into(),
+            problem: problem.into(),
+        }
+    }
+}

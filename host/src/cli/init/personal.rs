@@ -317,21 +317,21 @@ pub(super) fn by_values(cells: &[&str], data_type: DataType) -> Option<Kind> {
         found > 0 && found * 100 >= cells.len() * least
     };
     const FEW: usize = 5;
-    const MOST: usize = 60;
+    const MIN_SHARE: usize = 60;
     let digits_only = data_type == DataType::Int64;
     if data_type != DataType::Text && !digits_only {
         return None;
     }
     if digits_only {
-        return share(is_card, MOST).then_some(Kind::Card);
+        return share(is_card, MIN_SHARE).then_some(Kind::Card);
     }
     let shapes: [(Shape, usize, Kind); 6] = [
         (has_email, FEW, Kind::Email),
         (is_iban, FEW, Kind::Account),
         (is_social_security, FEW, Kind::Identifier),
-        (is_card, MOST, Kind::Card),
-        (is_network, MOST, Kind::Network),
-        (is_phone, MOST, Kind::Phone),
+        (is_card, MIN_SHARE, Kind::Card),
+        (is_network, MIN_SHARE, Kind::Network),
+        (is_phone, MIN_SHARE, Kind::Phone),
     ];
     let found = shapes.iter().find(|(is, least, _)| share(*is, *least));
     found.map(|(_, _, kind)| *kind)

@@ -9,7 +9,7 @@ use glovebox_manifest::declare::{Block, Reader, section};
 use glovebox_manifest::kinds::{File, HOST, NAME, PASSWORD, Text, Tls, Whole, nested};
 use glovebox_manifest::model::Spanned;
 
-use super::keys::wrong;
+use super::values::wrong;
 use super::{Database, Server};
 
 section! {

@@ -11,7 +11,7 @@ use glovebox_manifest::kinds::{AnyText, Bool, ListOf, MapOf, Named, TYPE, Text, 
 use glovebox_manifest::model::Spanned;
 
 use super::databases::{DatasetFile, DatasetServer, one_database};
-use super::keys::{Roles, known_role, wrong};
+use super::values::{Roles, known_role, wrong};
 use super::{Database, Dataset, MOST_ROWS, View};
 use crate::rules::{self, Permission};
 

@@ -9,6 +9,7 @@ mod keys;
 mod limits;
 mod outgoing;
 mod tokens;
+mod values;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};

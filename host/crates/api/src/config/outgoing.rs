@@ -12,7 +12,7 @@ use glovebox_outbound::https::{Address, Plain};
 use poem::http::header::{self, HeaderName};
 
 use super::Otlp;
-use super::keys::wrong;
+use super::values::wrong;
 
 /// Where a collector takes traces, below its address.
 const TRACES: &str = "v1/traces";

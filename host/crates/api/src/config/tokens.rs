@@ -11,7 +11,7 @@ use glovebox_manifest::kinds::{ListOf, MapOf, Named, Secret, Text, Time, Tls, ne
 use glovebox_manifest::model::Spanned;
 use glovebox_outbound::https::{Address, Plain};
 
-use super::keys::{ISSUER_URL, Roles, known_role, wrong};
+use super::values::{ISSUER_URL, Roles, known_role, wrong};
 use super::{Issuer, KeySource, Tokens};
 
 const MINUTE: Duration = Duration::from_secs(60);

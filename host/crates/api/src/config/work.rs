@@ -10,7 +10,7 @@ use glovebox_manifest::declare::{Block, Reader, section};
 use glovebox_manifest::kinds::{AnyText, File, ListOf, Named, Secret, Size, Text, Time, Whole};
 use glovebox_manifest::model::Spanned;
 
-use super::keys::{Roles, known_role, wrong};
+use super::values::{Roles, known_role, wrong};
 use super::{Audit, Pipeline, RunsConfig};
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -12,7 +12,7 @@ use glovebox_core::{
 use super::columns::{Cells, Column, Known, Limits};
 use super::dialect::Dialect;
 use super::encoding;
-use super::layout::{Layout, Layouts, shape};
+use super::layout::{Layout, Layouts};
 use super::options::{Checked, Options, Ragged};
 use super::records::{Records, Span};
 use crate::chunks::too_long;
@@ -152,7 +152,7 @@ impl Decoder for CsvDecoder {
     fn decode(&mut self, mut chunk: Chunk) -> Result<Decoded, SourceError> {
         let internal = |problem: String| {
             let place = self.inputs.place(chunk.part);
-            shape(&place, format!("internal error: {problem}"))
+            SourceError::shape(place, format!("internal error: {problem}"))
         };
         let Some(layout) = self.layouts.get(chunk.part) else {
             return Err(internal(

@@ -10,11 +10,11 @@ use super::encoding::{Encoding, by_label};
 use super::header::DELIMITERS;
 use super::options::Options;
 use super::records::Records;
-use crate::discover::{guess, is_typed};
+use crate::discover::types::{guess, is_typed};
 use crate::names::folded;
 
 /// Bytes, in UTF-8, that the options are chosen by.
-const LOOK: usize = 256 << 10;
+const SNIFFED_BYTES: usize = 256 << 10;
 /// Records that are split for it, by each dialect that is tried.
 const RECORDS: usize = 500;
 /// The most records before a header.
@@ -120,7 +120,7 @@ pub(crate) fn discover(
         None => beginning.to_vec(),
     };
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
-    let looked_at = text.get(..LOOK).unwrap_or(text);
+    let looked_at = text.get(..SNIFFED_BYTES).unwrap_or(text);
     let whole = whole && looked_at.len() == text.len();
     let mut options = Options::new("");
     options.encoding = encoding;

@@ -10,7 +10,6 @@ use glovebox_core::shown::LONGEST_NAME;
 use glovebox_core::{Field, ReadFrom, Schema, SourceError};
 
 use super::dialect::{Delimiter, Dialect};
-use super::layout::shape;
 use super::records::Records;
 use crate::names::{self, Place};
 
@@ -103,7 +102,7 @@ impl<'a> Start<'a> {
     }
 
     fn error(&self, problem: String) -> SourceError {
-        shape(self.place, problem)
+        SourceError::shape(self.place, problem)
     }
 
     pub(super) fn empty(&self) -> SourceError {

@@ -143,9 +143,9 @@ impl Layouts {
     pub(super) fn put(&self, part: usize, layout: Layout, place: &str) -> Result<(), SourceError> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match known.get(&part) {
-            Some(before) if **before != layout => Err(shape(
+            Some(before) if **before != layout => Err(SourceError::shape(
                 place,
-                "its columns changed since it was opened; run again".into(),
+                "its columns changed since it was opened; run again",
             )),
             Some(_) => Ok(()),
             None => {
@@ -153,13 +153,6 @@ impl Layouts {
                 Ok(())
             }
         }
-    }
-}
-
-pub(super) fn shape(place: &str, problem: String) -> SourceError {
-    SourceError::Shape {
-        place: place.into(),
-        problem,
     }
 }
 

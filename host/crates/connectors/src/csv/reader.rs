@@ -80,10 +80,8 @@ impl CsvChunks {
         chunks.fill(&mut start, 3)?;
         for (mark, label) in [(b"\xff\xfe", "utf-16le"), (b"\xfe\xff", "utf-16be")] {
             if start.starts_with(mark) {
-                return Err(SourceError::Shape {
-                    place: chunks.place,
-                    problem: format!("is UTF-16; write `encoding: {label}`"),
-                });
+                let problem = format!("is UTF-16; write `encoding: {label}`");
+                return Err(SourceError::shape(chunks.place, problem));
             }
         }
         if start.starts_with(b"\xef\xbb\xbf") {

@@ -11,7 +11,7 @@ use glovebox_core::{ChunkReader, Decoder, Schema, SourceError};
 use super::decode::CsvDecoder;
 use super::encoding::{foreign, in_utf8};
 use super::header::{Start, Where, fields_of};
-use super::layout::{Layout, Layouts, shape, typical};
+use super::layout::{Layout, Layouts, typical};
 use super::options::{Checked, Options};
 use super::reader::{CsvChunks, Scan};
 use crate::chunks::Sizes;
@@ -135,7 +135,7 @@ pub(super) fn begin(
             "has {passed} lines, and `skip: {}` passes over more",
             options.skip
         );
-        return Err(shape(place, problem));
+        return Err(SourceError::shape(place, problem));
     }
     let rows = options.header_rows.max(1);
     let records = match options.header {
@@ -154,7 +154,7 @@ pub(super) fn begin(
                 "has {} rows, and `header-rows: {rows}` asks for more",
                 records.len()
             );
-            return Err(shape(place, problem));
+            return Err(SourceError::shape(place, problem));
         }
         Layout::by_header(&Start::new(&records, rows, checked.dialect, &of), schema)?
     } else {

@@ -4,7 +4,7 @@
 //! Every guess that the program makes is made here, for a person to read before a run. A cell is
 //! looked at, and neither kept nor told: what is found are names, types and options.
 
-mod types;
+pub(crate) mod types;
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -16,7 +16,6 @@ use glovebox_core::{DataType, Field, ReadFrom, Reject, Schema, Source, SourceErr
 use crate::input::{Input, Inputs};
 use crate::{csv, jsonl, parquet};
 
-pub(crate) use types::is_typed;
 pub use types::{Doubt, Guess, guess};
 
 /// Bytes of a file that its format, its options and its names are found by.

@@ -40,7 +40,7 @@ pub enum Doubt {
 /// others would be rejected.
 const NEARLY_ALL: usize = 95;
 /// Of a hundred cells, how many have to be of a type for it to be worth a word.
-const MOST: usize = 60;
+const MIN_SHARE: usize = 60;
 
 /// A type and a spelling that cells may have.
 struct Candidate {
@@ -237,7 +237,7 @@ pub fn guess(values: &[&str], nulls: bool) -> Guess {
 
 /// What most of the cells are, and how many are not.
 fn nearest(cells: &[&str]) -> Option<(&'static Candidate, usize)> {
-    let allowed = cells.len() * (100 - MOST) / 100;
+    let allowed = cells.len() * (100 - MIN_SHARE) / 100;
     let misfits = |candidate: &Candidate| {
         let misfits = cells.iter().filter(|cell| !candidate.reads(cell));
         // No more are counted than matter.

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::layout::Layout;
-use crate::discover::is_typed;
+use crate::discover::types::is_typed;
 
 /// Objects that are looked at.
 const OBJECTS: usize = 1000;
