@@ -482,3 +482,57 @@ fn a_table_that_is_away_or_not_as_declared_is_no_answer() {
     let mode = sqlite::query(&file, "PRAGMA journal_mode");
     assert_eq!(mode[0][0].as_deref(), Some("delete"));
 }
+
+/// Types that are read as text and are none: keys, filters and places are compared as their own.
+#[test]
+fn columns_of_other_types_are_compared_as_what_they_are() {
+    let postgres = Postgres::shared();
+    let database = postgres.database("api_own_types");
+    let run = |sql: &str| drop(postgres.query(&database, sql));
+    run("CREATE TYPE public.\"a mood\" AS ENUM ('sad', 'ok', 'glad')");
+    run(
+        "CREATE TABLE public.things (id uuid PRIMARY KEY, mood public.\"a mood\", net inet, \
+         name varchar(20), more json)",
+    );
+    run(
+        "INSERT INTO public.things SELECT ('00000000-0000-0000-0000-00000000000' || n)::uuid, \
+         (enum_range(NULL::public.\"a mood\"))[n % 3 + 1], ('10.0.0.' || n)::inet, 'thing ' || n, '{}' \
+         FROM generate_series(1, 7) n",
+    );
+    let configuration = format!(
+        "{ROLES}datasets:\n  sales:\n    postgres: {{ host: {}, port: {}, database: {database}, \
+         user: {}, password: {{ secret: reader }}, tls: {{ ca: {} }}, table: public.things }}\n    \
+         key: [id]\n    roles: {{ admin: {{}} }}\n    columns:\n      id: {{ type: text, not-null: true }}\n      mood: {{ type: text }}\n      \
+         net: {{ type: text }}\n      name: {{ type: text }}\n      more: {{ type: text }}\n",
+        postgres.host(),
+        postgres.port(),
+        postgres.user(),
+        postgres.ca_path().display(),
+    );
+    let folder = Server::folder(&configuration).file("secrets/reader", postgres.password());
+    let server = start(folder);
+    let (token, _) = server.log_in("ada");
+    let names = |query: &str| -> Vec<String> {
+        let (rows, _) = pages(&server, &token, query);
+        let name = |row: &Value| row["name"].as_str().unwrap().replace("thing ", "");
+        rows.iter().map(name).collect()
+    };
+    assert_eq!(names("limit=2"), ["1", "2", "3", "4", "5", "6", "7"]);
+    let id = "00000000-0000-0000-0000-000000000003";
+    assert_eq!(names(&format!("id={id}")), ["3"]);
+    assert_eq!(names(&format!("id[gt]={id}&limit=2")), ["4", "5", "6", "7"]);
+    // In the order of the type, by which `glad` is the most and not the least.
+    assert_eq!(
+        names("sort=-mood,-id&limit=3"),
+        ["5", "2", "7", "4", "1", "6", "3"]
+    );
+    assert_eq!(names("mood[gt]=sad&limit=1"), ["1", "2", "4", "5", "7"]);
+    assert_eq!(names("mood=glad"), ["2", "5"]);
+    assert_eq!(names("net[lt]=10.0.0.3"), ["1", "2"]);
+    assert_eq!(names(&format!("id[starts-with]={}", &id[..8])).len(), 7);
+    assert_eq!(names("name=thing%204"), ["4"]);
+    for wrong in ["id=4711", "mood=merry", "more=%7B%7D", "sort=more"] {
+        let reply = server.get(&format!("/sales?{wrong}"), &token);
+        assert_eq!(reply.status, 400, "{wrong}");
+    }
+}

@@ -32,12 +32,15 @@ pub(super) struct Found {
     /// Its type; of a domain, the one below it.
     pub(super) data_type: String,
     pub(super) readable: bool,
+    /// What a text has to become to be compared with its cells, of a type of PostgreSQL's that is no text.
+    pub(super) cast: Option<String>,
 }
 
 /// The columns of a table of PostgreSQL's.
 pub(super) const POSTGRES: &str = "\
 SELECT a.attname::text, coalesce(b.typname, t.typname)::text, \
-       has_column_privilege(c.oid, a.attnum, 'SELECT') \
+       has_column_privilege(c.oid, a.attnum, 'SELECT'), \
+       CASE t.typcategory WHEN 'S' THEN NULL ELSE a.atttypid::regtype::text END \
 FROM pg_class c \
 JOIN pg_attribute a ON a.attrelid = c.oid \
 JOIN pg_type t ON t.oid = a.atttypid \
@@ -192,6 +195,7 @@ mod tests {
             name: name.into(),
             data_type: data_type.into(),
             readable: name != "note",
+            cast: None,
         };
         let there = [
             found("id", "int4"),

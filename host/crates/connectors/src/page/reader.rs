@@ -3,8 +3,10 @@
 //! Owns the pool and the time a statement may take; refuses a database file that was replaced
 //! under it, whose old pages it would go on serving: it opens the new one.
 
+use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sqlx::postgres::{PgArguments, PgConnectOptions};
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqlitePoolOptions};
@@ -14,7 +16,7 @@ use tokio::sync::Mutex;
 use super::connections::{ACQUIRE_TIMEOUT, Connections};
 use super::examine::{self, Difference, Found};
 use super::rows::{Cells, batch};
-use super::sql::{Dialect, Statement, statement};
+use super::sql::{Casts, Dialect, Statement, compares_text, statement};
 use super::{Cell, Column, Page, PageError, Query, STATEMENT_TIMEOUT, Table};
 use crate::database::quote;
 use glovebox_core::DataType;
@@ -47,7 +49,11 @@ enum Source {
         /// The file that is open, by device and number.
         open: Mutex<Option<((u64, u64), SqlitePool)>>,
     },
-    Postgres(Box<Connections>),
+    Postgres {
+        connections: Box<Connections>,
+        /// Of each table that was looked at.
+        casts: Mutex<HashMap<String, Arc<Casts>>>,
+    },
 }
 
 impl Reader {
@@ -78,7 +84,10 @@ impl Reader {
                     .disable_statement_logging();
                 Reader {
                     place: shown.clone(),
-                    source: Source::Postgres(Box::new(Connections::new(options, *connections))),
+                    source: Source::Postgres {
+                        connections: Box::new(Connections::new(options, *connections)),
+                        casts: Mutex::default(),
+                    },
                 }
             }
         }
@@ -103,33 +112,14 @@ impl Reader {
                             name,
                             data_type,
                             readable: true,
+                            cast: None,
                         })
                         .collect();
                     let (same, fits) = (examine::is_in_sqlite, examine::fits_sqlite);
                     Ok(examine::differences(table, &found, same, fits))
                 }
-                Source::Postgres(connections) => {
-                    let name = match &table.schema {
-                        Some(schema) => format!("{}.{}", quote(schema), quote(&table.name)),
-                        None => quote(&table.name),
-                    };
-                    let mut arguments = PgArguments::default();
-                    arguments.add(name).map_err(|_| UNBOUND)?;
-                    let rows = connections
-                        .rows(examine::POSTGRES, arguments)
-                        .await
-                        .map_err(|e| self.unreadable(&e))?;
-                    let found: Result<Vec<_>, sqlx::Error> = rows
-                        .iter()
-                        .map(|row| {
-                            Ok(Found {
-                                name: row.try_get(0)?,
-                                data_type: row.try_get(1)?,
-                                readable: row.try_get(2)?,
-                            })
-                        })
-                        .collect();
-                    let found = found.map_err(|e| self.unreadable(&e))?;
+                Source::Postgres { connections, .. } => {
+                    let found = self.columns(connections, table).await?;
                     let (same, fits) = (examine::is_in_postgres, examine::fits_postgres);
                     Ok(examine::differences(table, &found, same, fits))
                 }
@@ -152,7 +142,7 @@ impl Reader {
         let read = async {
             match &self.source {
                 Source::Sqlite { path, open } => {
-                    let statement = statement(Dialect::Sqlite, table, query)?;
+                    let statement = statement(Dialect::Sqlite, table, query, &Casts::new())?;
                     let pool = self.sqlite(path, open).await?;
                     let mut arguments = SqliteArguments::default();
                     for cell in &statement.bound {
@@ -166,16 +156,24 @@ impl Reader {
                         .map_err(|e| self.unreadable(&e))?;
                     self.assemble(rows, table, query, &statement)
                 }
-                Source::Postgres(connections) => {
-                    let statement = statement(Dialect::Postgres, table, query)?;
+                Source::Postgres { connections, casts } => {
+                    let known = match compares_text(query) {
+                        true => self.casts(connections, casts, table).await?,
+                        false => Arc::default(),
+                    };
+                    let statement = statement(Dialect::Postgres, table, query, &known)?;
                     let mut arguments = PgArguments::default();
                     for cell in &statement.bound {
                         bind_postgres(&mut arguments, cell).map_err(|()| UNBOUND)?;
                     }
-                    let rows = connections
-                        .rows(&statement.sql, arguments)
-                        .await
-                        .map_err(|e| self.unreadable(&e))?;
+                    let rows = match connections.rows(&statement.sql, arguments).await {
+                        Ok(rows) => rows,
+                        Err(error) => {
+                            // The table may have been changed since it was looked at.
+                            casts.lock().await.clear();
+                            return Err(self.unreadable(&error));
+                        }
+                    };
                     self.assemble(rows, table, query, &statement)
                 }
             }
@@ -186,6 +184,52 @@ impl Reader {
                 place: self.place.clone(),
             }),
         }
+    }
+
+    /// The columns of a table of PostgreSQL's.
+    async fn columns(
+        &self,
+        connections: &Connections,
+        table: &Table,
+    ) -> Result<Vec<Found>, PageError> {
+        let name = match &table.schema {
+            Some(schema) => format!("{}.{}", quote(schema), quote(&table.name)),
+            None => quote(&table.name),
+        };
+        let mut arguments = PgArguments::default();
+        arguments.add(name).map_err(|_| UNBOUND)?;
+        let rows = connections
+            .rows(examine::POSTGRES, arguments)
+            .await
+            .map_err(|e| self.unreadable(&e))?;
+        let found = rows.iter().map(|row| {
+            Ok(Found {
+                name: row.try_get(0)?,
+                data_type: row.try_get(1)?,
+                readable: row.try_get(2)?,
+                cast: row.try_get(3)?,
+            })
+        });
+        let found: Result<_, sqlx::Error> = found.collect();
+        found.map_err(|e| self.unreadable(&e))
+    }
+
+    /// What texts become to be compared with a table's columns, looked up once.
+    async fn casts(
+        &self,
+        connections: &Connections,
+        known: &Mutex<HashMap<String, Arc<Casts>>>,
+        table: &Table,
+    ) -> Result<Arc<Casts>, PageError> {
+        let key = format!("{:?}", (&table.schema, &table.name));
+        if let Some(casts) = known.lock().await.get(&key) {
+            return Ok(Arc::clone(casts));
+        }
+        let columns = self.columns(connections, table).await?.into_iter();
+        let casts: Casts = columns.filter_map(|c| Some((c.name, c.cast?))).collect();
+        let casts = Arc::new(casts);
+        known.lock().await.insert(key, Arc::clone(&casts));
+        Ok(casts)
     }
 
     /// The pool of the file that bears the name now.
@@ -272,6 +316,15 @@ impl Reader {
                 Some("42P01" | "42703") => {
                     "the table or a column of it is not there; compare it with the configuration"
                         .into()
+                }
+                // Invalid input for a type (classes 22 of SQL): the query's values are the only ones.
+                Some(code) if code.starts_with("22") => {
+                    return PageError::Query("a value is none that the column's type has");
+                }
+                Some("42883") => {
+                    return PageError::Query(
+                        "a column is of a type that can be neither compared nor sorted by",
+                    );
                 }
                 Some("42501") => "the user may not read the table; grant SELECT on it".into(),
                 Some(code) => format!(

@@ -3,6 +3,7 @@
 //! Owns how order, place and filters become SQL; refuses any text but quoted, declared names: all
 //! values are bound.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 
 use glovebox_core::DataType;
@@ -34,15 +35,31 @@ struct Step {
     not_null: bool,
 }
 
+/// The types, as SQL, of PostgreSQL's columns that are read as text and are none: UUIDs, enums, addresses.
+pub(super) type Casts = HashMap<String, String>;
+
+/// Whether a text is compared with a column, so that its [`Casts`] have to be known.
+pub(super) fn compares_text(query: &Query) -> bool {
+    let text = |cell: &Cell| matches!(cell, Cell::Text(_));
+    let filters = query.filters.iter().any(|filter| match filter {
+        Filter::Null { .. } => false,
+        Filter::OneOf { values, .. } => values.iter().any(text),
+        Filter::Compare { value, .. } => text(value),
+    });
+    filters || query.after.iter().flatten().any(text)
+}
+
 pub(super) fn statement(
     dialect: Dialect,
     table: &Table,
     query: &Query,
+    casts: &Casts,
 ) -> Result<Statement, PageError> {
     let steps = order(table, query)?;
     let mut build = Build {
         dialect,
         table,
+        casts,
         bound: Vec::new(),
     };
     for sort in &query.sort {
@@ -81,7 +98,7 @@ pub(super) fn statement(
     let _ = write!(sql, " ORDER BY {}", by.join(", "));
     // One more than wanted tells whether there is a next page.
     let limit = i64::try_from(query.limit).unwrap_or(i64::MAX - 1) + 1;
-    let limit = build.bind(Cell::Int64(limit));
+    let limit = build.bind(None, Cell::Int64(limit));
     let _ = write!(sql, " LIMIT {limit}");
     Ok(Statement {
         sql,
@@ -126,6 +143,7 @@ const UNKNOWN: PageError = PageError::Query("a column is named that the table do
 struct Build<'t> {
     dialect: Dialect,
     table: &'t Table,
+    casts: &'t Casts,
     bound: Vec<Cell>,
 }
 
@@ -179,14 +197,24 @@ impl Build<'_> {
         })
     }
 
-    /// Binds a value and says how the statement refers to it.
-    fn bind(&mut self, cell: Cell) -> String {
+    /// The type of a column that is read as text and is none.
+    fn cast(&self, column: Option<usize>) -> Option<&str> {
+        let column = self.table.columns.get(column?)?;
+        self.casts.get(&column.name).map(String::as_str)
+    }
+
+    /// Binds a value that is compared with a column, and says how the statement refers to it.
+    fn bind(&mut self, column: Option<usize>, cell: Cell) -> String {
         let cast = match (self.dialect, &cell) {
-            (Dialect::Sqlite, _) => "",
-            (_, Cell::Decimal(_)) => "::text::numeric",
-            (_, Cell::Date(_)) => "::text::date",
-            (_, Cell::Timestamp(_)) => "::text::timestamptz",
-            _ => "",
+            (Dialect::Sqlite, _) => String::new(),
+            (_, Cell::Decimal(_)) => "::text::numeric".into(),
+            (_, Cell::Date(_)) => "::text::date".into(),
+            (_, Cell::Timestamp(_)) => "::text::timestamptz".into(),
+            (_, Cell::Text(_)) => match self.cast(column) {
+                Some(cast) => format!("::text::{cast}"),
+                None => String::new(),
+            },
+            _ => String::new(),
         };
         self.bound.push(cell);
         format!("${}{cast}", self.bound.len())
@@ -200,7 +228,10 @@ impl Build<'_> {
             }
             Filter::OneOf { column, values } => {
                 let name = self.name(Some(*column))?;
-                let values: Vec<_> = values.iter().map(|v| self.bind(v.clone())).collect();
+                let values: Vec<_> = values
+                    .iter()
+                    .map(|v| self.bind(Some(*column), v.clone()))
+                    .collect();
                 format!("{name} IN ({})", values.join(", "))
             }
             Filter::Compare {
@@ -212,12 +243,17 @@ impl Build<'_> {
                 // Not LIKE: its signs would have to be escaped, and SQLite's folds case.
                 match self.dialect {
                     Dialect::Sqlite => {
-                        let (one, two) = (self.bind(value.clone()), self.bind(value.clone()));
+                        let one = self.bind(None, value.clone());
+                        let two = self.bind(None, value.clone());
                         format!("substr({name}, 1, length({one})) = {two}")
                     }
                     Dialect::Postgres => {
-                        let one = self.bind(value.clone());
-                        format!("starts_with({name}, {one})")
+                        let text = match self.cast(Some(*column)) {
+                            Some(_) => "::text",
+                            None => "",
+                        };
+                        let one = self.bind(None, value.clone());
+                        format!("starts_with({name}{text}, {one})")
                     }
                 }
             }
@@ -238,7 +274,7 @@ impl Build<'_> {
                     Comparison::AtLeast => ">=",
                 };
                 let name = self.name(Some(*column))?;
-                let value = self.bind(value.clone());
+                let value = self.bind(Some(*column), value.clone());
                 format!("{name} {sign} {value}")
             }
         })
@@ -257,7 +293,7 @@ impl Build<'_> {
                 Cell::Null => continue,
                 cell => {
                     let sign = if step.descending { "<" } else { ">" };
-                    let value = self.bind(cell.clone());
+                    let value = self.bind(step.column, cell.clone());
                     if step.not_null {
                         format!("{name} {sign} {value}")
                     } else {
@@ -270,7 +306,7 @@ impl Build<'_> {
                 let name = self.name(step.column)?;
                 all.push(match cell {
                     Cell::Null => format!("{name} IS NULL"),
-                    cell => format!("{name} = {}", self.bind(cell.clone())),
+                    cell => format!("{name} = {}", self.bind(step.column, cell.clone())),
                 });
             }
             all.push(behind);
@@ -324,7 +360,7 @@ mod tests {
             comparison: Comparison::Equal,
             value: Cell::Text("'; DROP TABLE x; --".into()),
         });
-        let made = statement(Dialect::Sqlite, &table(Key::RowId), &query).unwrap();
+        let made = statement(Dialect::Sqlite, &table(Key::RowId), &query, &Casts::new()).unwrap();
         assert_eq!(
             made.sql,
             "SELECT \"pro\"\"duct\", _rowid_ FROM \"sales\"\"x\" WHERE \"pro\"\"duct\" = $1 \
@@ -341,7 +377,13 @@ mod tests {
             descending: true,
         }];
         query.after = Some(vec![Cell::Date(1), Cell::Int64(7)]);
-        let made = statement(Dialect::Postgres, &table(Key::Columns(vec![0])), &query).unwrap();
+        let made = statement(
+            Dialect::Postgres,
+            &table(Key::Columns(vec![0])),
+            &query,
+            &Casts::new(),
+        )
+        .unwrap();
         assert_eq!(
             made.sql,
             "SELECT CASE WHEN \"pro\"\"duct\" IS DISTINCT FROM NULL \
@@ -352,7 +394,13 @@ mod tests {
              ORDER BY \"day\" IS NULL, \"day\" DESC, \"id\" LIMIT $4"
         );
         query.after = Some(vec![Cell::Null, Cell::Int64(7)]);
-        let made = statement(Dialect::Postgres, &table(Key::Columns(vec![0])), &query).unwrap();
+        let made = statement(
+            Dialect::Postgres,
+            &table(Key::Columns(vec![0])),
+            &query,
+            &Casts::new(),
+        )
+        .unwrap();
         assert!(
             made.sql
                 .contains("WHERE ((\"day\" IS NULL AND \"id\" > $1))"),
@@ -366,7 +414,7 @@ mod tests {
         let mut query = query();
         for after in [vec![], vec![Cell::Null], vec![Cell::Int64(1); 2]] {
             query.after = Some(after);
-            assert!(statement(Dialect::Sqlite, &table(Key::RowId), &query).is_err());
+            assert!(statement(Dialect::Sqlite, &table(Key::RowId), &query, &Casts::new()).is_err());
         }
     }
 }
