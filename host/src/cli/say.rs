@@ -75,6 +75,7 @@ pub(super) fn ended(report: &RunReport) {
             "pipeline": report.pipeline,
             "outcome": report.outcome,
             "rows": report.rows,
+            "withheld-rows": report.withheld_rows,
             "seconds": report.seconds,
         }),
     );
