@@ -418,7 +418,7 @@ fn rows_of_several_files_are_found_in_theirs() {
 /// Several chunks, every third row of which is rejected first and masked slowly then.
 const MANY: usize = 36_000;
 const FAST: &str = "hmac-sha256";
-const SLOW: &str = "pbkdf2-sha256, iterations: 10000";
+const SLOW: &str = "pbkdf2-sha256, iterations: 40000";
 
 fn many(sink: &str, most: u32, method: &str) -> String {
     format!(
