@@ -39,7 +39,7 @@ sink: {{ sqlite: {{ path: out.db, table: things, mode: append }} }}
 }
 
 const FAST: &str = "hmac-sha256";
-const SLOW: &str = "pbkdf2-sha256, iterations: 10000";
+const SLOW: &str = "pbkdf2-sha256, iterations: 20000";
 const A: &str = "id,name\n1,canary-ann\n2,bob\n";
 const B: &str = "id,name\n3,eve\n4,canary-dan\n5,canary-ida\n";
 

@@ -43,7 +43,7 @@ credentials: [{ files: secrets }]
 steps:
   - mask: pseudonym
     masks: [name]
-    with: { method: pbkdf2-sha256, iterations: 10000 }
+    with: { method: pbkdf2-sha256, iterations: 20000 }
     keys: { pseudonym: salt }
 sink: { sqlite: { path: slow.db, table: slow, mode: append } }
 ";
