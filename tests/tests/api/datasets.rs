@@ -492,7 +492,7 @@ fn columns_of_other_types_are_compared_as_what_they_are() {
     run("CREATE TYPE public.\"a mood\" AS ENUM ('sad', 'ok', 'glad')");
     run(
         "CREATE TABLE public.things (id uuid PRIMARY KEY, mood public.\"a mood\", net inet, \
-         name varchar(20), more json)",
+         name varchar(20), more json, until timestamptz)",
     );
     run(
         "INSERT INTO public.things SELECT ('00000000-0000-0000-0000-00000000000' || n)::uuid, \
@@ -503,7 +503,7 @@ fn columns_of_other_types_are_compared_as_what_they_are() {
         "{ROLES}datasets:\n  sales:\n    postgres: {{ host: {}, port: {}, database: {database}, \
          user: {}, password: {{ secret: reader }}, tls: {{ ca: {} }}, table: public.things }}\n    \
          key: [id]\n    roles: {{ admin: {{}} }}\n    columns:\n      id: {{ type: text, not-null: true }}\n      mood: {{ type: text }}\n      \
-         net: {{ type: text }}\n      name: {{ type: text }}\n      more: {{ type: text }}\n",
+         net: {{ type: text }}\n      name: {{ type: text }}\n      more: {{ type: text }}\n      until: {{ type: timestamp }}\n",
         postgres.host(),
         postgres.port(),
         postgres.user(),
@@ -534,5 +534,11 @@ fn columns_of_other_types_are_compared_as_what_they_are() {
     for wrong in ["id=4711", "mood=merry", "more=%7B%7D", "sort=more"] {
         let reply = server.get(&format!("/sales?{wrong}"), &token);
         assert_eq!(reply.status, 400, "{wrong}");
+    }
+    // What the table holds is not the fault of who asks.
+    run("UPDATE public.things SET until = 'infinity'");
+    for query in ["", "name=thing%204"] {
+        let reply = server.get(&format!("/sales?columns=until&{query}"), &token);
+        assert_eq!(reply.status, 503, "{query}");
     }
 }

@@ -171,7 +171,9 @@ impl Reader {
                         Err(error) => {
                             // The table may have been changed since it was looked at.
                             casts.lock().await.clear();
-                            return Err(self.unreadable(&error));
+                            return Err(
+                                refused(&error, query).unwrap_or_else(|| self.unreadable(&error))
+                            );
                         }
                     };
                     self.assemble(rows, table, query, &statement)
@@ -317,15 +319,6 @@ impl Reader {
                     "the table or a column of it is not there; compare it with the configuration"
                         .into()
                 }
-                // Invalid input for a type (classes 22 of SQL): the query's values are the only ones.
-                Some(code) if code.starts_with("22") => {
-                    return PageError::Query("a value is none that the column's type has");
-                }
-                Some("42883") => {
-                    return PageError::Query(
-                        "a column is of a type that can be neither compared nor sorted by",
-                    );
-                }
                 Some("42501") => "the user may not read the table; grant SELECT on it".into(),
                 Some(code) => format!(
                     "the database refused (code {code}); compare the table with the configuration"
@@ -341,6 +334,22 @@ impl Reader {
             place: self.place.clone(),
             problem,
         }
+    }
+}
+
+/// What PostgreSQL refuses for what was asked, and not for what it stores: text that its column's type
+/// does not read, which is the query's alone where one is compared, and types without an order.
+fn refused(error: &sqlx::Error, query: &Query) -> Option<PageError> {
+    let code = error.as_database_error()?.code()?;
+    let asks = !query.filters.is_empty() || !query.sort.is_empty();
+    match code.as_ref() {
+        "22P02" | "22007" | "22008" if compares_text(query) => Some(PageError::Query(
+            "a value is none that the column's type has",
+        )),
+        "42883" if asks => Some(PageError::Query(
+            "a column is of a type that can be neither compared nor sorted by",
+        )),
+        _ => None,
     }
 }
 
