@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use chrono::DateTime;
+use glovebox_core::shown::printable;
 use glovebox_core::{Listed, RowCounts, RunState};
 use glovebox_engine::arm;
 use glovebox_files::Holder;
@@ -88,11 +89,12 @@ impl Line {
                 (RunState::Finished, _) => "finished",
                 (RunState::Abandoned, _) => "given up",
             },
-            run: Some(run.run),
-            pipeline: Some(run.pipeline),
+            // Others may have written into the journal, and `--json` is read on terminals, too.
+            run: Some(printable(&run.run)),
+            pipeline: Some(printable(&run.pipeline)),
             started: Some(moment(&run.started)),
             finished: listed.finished.as_deref().map(moment),
-            by: listed.runner,
+            by: printable(&listed.runner),
             rows: Some(run.rows),
         }
     }
@@ -107,7 +109,7 @@ impl Line {
             started: since.map(|since| since.format("%Y-%m-%dT%H:%M:%SZ").to_string()),
             finished: None,
             by: match holder.host {
-                Some(host) => format!("process {} on host `{host}`", holder.process),
+                Some(host) => format!("process {} on host `{}`", holder.process, printable(&host)),
                 None => format!("process {}", holder.process),
             },
             rows: None,
@@ -132,7 +134,7 @@ impl Line {
 
 /// A time as databases keep it, in one spelling.
 fn moment(kept: &str) -> String {
-    kept.replacen(' ', "T", 1)
+    printable(&kept.replacen(' ', "T", 1))
 }
 
 fn table(lines: &[Line]) -> Table {

@@ -1,8 +1,10 @@
 //! Rows as a table of text, for people.
 //!
-//! Owns alignment; refuses control characters, which could write on the terminal.
+//! Owns alignment; refuses what a terminal would obey or hide.
 
 use std::fmt;
+
+use glovebox_core::shown;
 
 /// Columns wider than this are cut.
 const WIDEST: usize = 60;
@@ -29,8 +31,8 @@ impl Table {
 }
 
 fn printable(text: &str) -> String {
-    let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    let mut cut: String = text.chars().take(WIDEST).map(clean).collect();
+    let cut: String = text.chars().take(WIDEST).collect();
+    let mut cut = shown::printable(&cut);
     if text.chars().nth(WIDEST).is_some() {
         cut.push('…');
     }
@@ -69,11 +71,11 @@ mod tests {
     #[test]
     fn columns_align_and_control_characters_do_not_pass() {
         let mut table = Table::new(["a".to_owned(), "name".to_owned()]);
-        table.row(vec![Some("1".into()), Some("x\u{1b}[31m".into())]);
+        table.row(vec![Some("1".into()), Some("x\u{1b}[31m\u{202e}".into())]);
         table.row(vec![None, Some("y".into())]);
         assert_eq!(
             table.to_string(),
-            "a     name\n────  ──────\n1     x\u{fffd}[31m\nnull  y\n"
+            "a     name\n────  ───────\n1     x\u{fffd}[31m\u{fffd}\nnull  y\n"
         );
     }
 }

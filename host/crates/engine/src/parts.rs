@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use glovebox_core::Source;
+use glovebox_core::shown::printable;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -174,8 +175,8 @@ pub(crate) fn plan_digest(plan: &Plan, steps: &[ArmedStep<'_>], source: &dyn Sou
 
 /// A name out of the journal, which others may have edited, for a terminal.
 pub(crate) fn shown(name: &str) -> String {
-    let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    name.chars().take(MAX_NAME).map(clean).collect()
+    let cut: String = name.chars().take(MAX_NAME).collect();
+    printable(&cut)
 }
 
 fn digest(text: &str) -> String {

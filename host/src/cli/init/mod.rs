@@ -105,6 +105,10 @@ fn is_database(input: &Path) -> Option<String> {
                 .into(),
         );
     }
+    if !input.is_file() {
+        // A pipe would lose what is read of it here.
+        return None;
+    }
     let mut start = [0; 15];
     let read =
         std::fs::File::open(input).and_then(|mut f| io::Read::read_exact(&mut f, &mut start));

@@ -11,6 +11,7 @@ use std::io::Read;
 use std::path::Path;
 
 use arrow_array::RecordBatch;
+use glovebox_core::shown::is_invisible;
 use glovebox_core::{DataType, Field, ReadFrom, Reject, Schema, Source, SourceError};
 
 use crate::input::{Input, Inputs};
@@ -94,10 +95,12 @@ pub fn discover(path: &Path, header: Option<bool>) -> Result<Found, SourceError>
     } else if let Some(keys) = jsonl::keys(&beginning) {
         let mut options = jsonl::Options::new("");
         options.inputs = given;
+        let all = keys.len();
+        let fields = of_keys(keys);
         Found {
             format: Format::Jsonl(options),
-            fields: of_keys(keys),
-            left_out: 0,
+            left_out: all - fields.len(),
+            fields,
         }
     } else {
         let (mut options, names) = csv::discover(&beginning, whole, header);
@@ -175,7 +178,7 @@ fn of_header(names: Vec<Vec<u8>>, header: bool) -> Vec<Field> {
             .filter(|other| other.as_deref() == Some(raw))
             .count()
             > 1;
-        let readable = !raw.is_empty() && raw.len() <= 200 && !raw.chars().any(char::is_control);
+        let readable = !raw.is_empty() && raw.len() <= 200 && !raw.chars().any(is_hidden);
         Field {
             from: match (header, name == raw) {
                 (false, _) => None,
@@ -194,12 +197,7 @@ fn of_keys(keys: Vec<Vec<String>>) -> Vec<Field> {
     let mut taken = BTreeSet::new();
     keys.into_iter()
         .enumerate()
-        .filter(|(_, path)| {
-            !path
-                .iter()
-                .flat_map(|key| key.chars())
-                .any(char::is_control)
-        })
+        .filter(|(_, path)| !path.iter().flat_map(|key| key.chars()).any(is_hidden))
         .map(|(i, path)| {
             let name = unique(&path.join("_"), &format!("column_{}", i + 1), &mut taken);
             let own = path.first().filter(|key| path.len() == 1 && **key == name);
@@ -217,12 +215,17 @@ fn of_keys(keys: Vec<Vec<String>>) -> Vec<Field> {
         .collect()
 }
 
+/// Whether a terminal or an editor would obey the character, or not show it: no name has one.
+fn is_hidden(c: char) -> bool {
+    c.is_control() || is_invisible(c)
+}
+
 /// A column's name: the source's where a manifest takes it and no other column has it, in whatever
 /// case; else one that is made of it.
 fn unique(raw: &str, otherwise: &str, taken: &mut BTreeSet<String>) -> String {
     let shown: String = raw
         .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
+        .map(|c| if is_hidden(c) { ' ' } else { c })
         .collect();
     let mut name = shown.trim();
     while name.len() > LONGEST_NAME - 4 {
@@ -269,6 +272,10 @@ mod tests {
                 ("ID_2".into(), Some(ReadFrom::Name("ID".into()))),
             ]
         );
+        assert_eq!(
+            header(&["a\u{202e}b", "c"]),
+            [("a b".into(), at(1)), ("c".into(), None)]
+        );
         let long = "\u{e9}".repeat(100);
         let found = header(&[&long]);
         assert!(found[0].0.len() <= LONGEST_NAME, "{found:?}");
@@ -283,6 +290,7 @@ mod tests {
             path(&["user", "mail"]),
             path(&["a.b"]),
             path(&["user", "x.y"]),
+            path(&["not\u{200b}shown"]),
         ]);
         let from: Vec<_> = fields.iter().map(|f| f.from.clone()).collect();
         let name = |name: &str| Some(ReadFrom::Name(name.into()));
