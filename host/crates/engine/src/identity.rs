@@ -82,11 +82,11 @@ impl Key {
         };
         let mut under = keyed(&derived.lines);
         under.update(chunk.head.as_deref().map(trimmed).unwrap_or_default());
-        let under: Digest = under.finalize().into_bytes().into();
-        let hasher = match under.first_chunk() {
-            Some(key) => SipHasher24::new_with_key(key),
-            None => SipHasher24::new(),
-        };
+        let mut key = [0; 16];
+        for (byte, of) in key.iter_mut().zip(under.finalize().into_bytes()) {
+            *byte = of;
+        }
+        let hasher = SipHasher24::new_with_key(&key);
         let take = |lines: &mut Lines, line: &[u8]| {
             let hash = hasher.hash(line);
             lines.add([hash.h1, hash.h2]);
