@@ -343,12 +343,9 @@ pub(super) async fn refuse(
             .execute(&mut *connection)
             .await?;
         }
-        sqlx::query_scalar("SELECT epoch FROM glovebox_run WHERE run = ? AND state = 'running'")
-            .bind(&lease.run)
-            .fetch_optional(&mut *connection)
-            .await
+        epoch(connection, lease).await
     };
-    let epoch: Option<i64> = written.await.map_err(|e| refusal(e, place))?;
+    let epoch = written.await.map_err(|e| refusal(e, place))?;
     held(epoch, lease, place)
 }
 
@@ -401,13 +398,9 @@ pub(super) async fn add(
             .execute(&mut *connection)
             .await?;
         }
-        // The write lock is held, so what is true now is true at the commit.
-        sqlx::query_scalar("SELECT epoch FROM glovebox_run WHERE run = ? AND state = 'running'")
-            .bind(&lease.run)
-            .fetch_optional(&mut *connection)
-            .await
+        epoch(connection, lease).await
     };
-    let epoch: Option<i64> = added.await.map_err(|e| refusal(e, place))?;
+    let epoch = added.await.map_err(|e| refusal(e, place))?;
     held(epoch, lease, place)
 }
 
@@ -462,6 +455,14 @@ pub(super) async fn give_up(
     .await
     .map_err(|e| refusal(e, place))?;
     held(epoch, lease, place)
+}
+
+/// The epoch of the run now. The write lock is held, so it is the same at the commit.
+async fn epoch(connection: &mut SqliteConnection, lease: &Lease) -> sqlx::Result<Option<i64>> {
+    sqlx::query_scalar("SELECT epoch FROM glovebox_run WHERE run = ? AND state = 'running'")
+        .bind(&lease.run)
+        .fetch_optional(connection)
+        .await
 }
 
 fn held(epoch: Option<i64>, lease: &Lease, place: &str) -> Result<(), SinkError> {
