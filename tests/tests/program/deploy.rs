@@ -58,10 +58,15 @@ impl Database {
         let settings = shipped("deploy/postgresql.conf")
             .replace("'/tls/", &format!("'{}/", tls.display()))
             .replace("listen_addresses = '*'", "listen_addresses = '127.0.0.1'");
-        fs::write(folder.join("postgresql.conf"), settings).unwrap();
-        fs::write(folder.join("pg_hba.conf"), shipped("deploy/pg_hba.conf")).unwrap();
+        let (settings_file, hba_file) =
+            (folder.join("postgresql.conf"), folder.join("pg_hba.conf"));
+        fs::write(&settings_file, settings).unwrap();
+        fs::write(&hba_file, shipped("deploy/pg_hba.conf")).unwrap();
         if let Some((user, group)) = owner {
-            chown(&folder, Some(user), Some(group)).unwrap();
+            // The files too: under a strict umask they are for who wrote them only.
+            for place in [&folder, &settings_file, &hba_file] {
+                chown(place, Some(user), Some(group)).unwrap();
+            }
         }
         let as_owner = |program: &str| {
             let mut command = Command::new(binaries.join(program));
