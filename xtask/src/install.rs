@@ -32,7 +32,7 @@ pub(crate) fn install(args: &[String]) -> Outcome {
         plugins::standard,
     )?;
     step(
-        "the program, optimised, with all its parts: ten to twenty minutes on two cores",
+        "the program, optimised, with all its parts: about ten minutes on two fast cores",
         || {
             let mut build = cargo(&["install", "--locked", "--force", "--path=host", "--root"])?;
             // Its own word on the PATH comes too early, before the rest is there.
