@@ -146,6 +146,16 @@ pub struct Run {
     pub problem: Option<String>,
 }
 
+/// A run that a server has taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimed {
+    /// Which.
+    pub run: Run,
+    /// Whether a server has begun it before: then it is gone on with, however it was asked for. Its
+    /// `starts` do not tell, since being let go counts as none.
+    pub begun: bool,
+}
+
 /// What became of a request for a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Added {
@@ -222,6 +232,17 @@ where
 /// When the system gives no random bytes.
 pub fn new_run_id() -> Result<String> {
     id("run_")
+}
+
+/// A statement that takes the first run that is like this, if it still is.
+fn claim(like: &str, still: &str) -> String {
+    format!(
+        "UPDATE runs SET state = 'running', holder = $1, seen = $3, starts = starts + 1, \
+                         started = COALESCE(started, $3) \
+         WHERE id = (SELECT id FROM runs r WHERE (upload IS NULL OR upload = $2) AND {like} \
+                     ORDER BY created, id LIMIT 1) \
+         AND {still} RETURNING {COLUMNS}"
+    )
 }
 
 impl Catalog {
@@ -319,8 +340,8 @@ impl Catalog {
         Ok(found)
     }
 
-    /// Takes the next run for a server: one that waits, or one whose server has not been heard
-    /// since `stale`. An upload goes to the machine that has its file.
+    /// Takes the next run for a server: one whose server has let it go or has not been heard since
+    /// `stale`, else one that waits. An upload goes to the machine that has its file.
     ///
     /// # Errors
     /// When the database fails.
@@ -330,29 +351,35 @@ impl Catalog {
         machine: &str,
         now: i64,
         stale: i64,
-    ) -> Result<Option<Run>> {
-        let sql = format!(
-            "UPDATE runs SET state = 'running', holder = $1, seen = $3, starts = starts + 1, \
-                             started = COALESCE(started, $3) \
-             WHERE id = (SELECT id FROM runs r \
-                         WHERE (upload IS NULL OR upload = $2) \
-                         AND ((state = 'running' AND seen < $4) OR (state = 'queued' AND NOT EXISTS \
-                             (SELECT 1 FROM runs o WHERE o.pipeline = r.pipeline AND o.state = 'running'))) \
-                         ORDER BY created, id LIMIT 1) \
-             AND (state = 'queued' OR (state = 'running' AND seen < $4)) \
-             RETURNING {COLUMNS}"
+    ) -> Result<Option<Claimed>> {
+        let left = "state = 'running' AND seen < $4";
+        let left = claim(left, left);
+        let taken: Option<Run> = on!(self, pool => sqlx::query_as(safe(&left))
+            .bind(holder)
+            .bind(machine)
+            .bind(now)
+            .bind(stale)
+            .fetch_optional(pool)
+            .await?);
+        if let Some(run) = taken {
+            return Ok(Some(Claimed { run, begun: true }));
+        }
+        let waits = claim(
+            "state = 'queued' AND NOT EXISTS \
+             (SELECT 1 FROM runs o WHERE o.pipeline = r.pipeline AND o.state = 'running')",
+            "state = 'queued'",
         );
-        let claimed: std::result::Result<Option<Run>, sqlx::Error> = on!(self, pool => sqlx::query_as(safe(&sql))
+        let taken: std::result::Result<Option<Run>, sqlx::Error> = on!(self, pool =>
+            sqlx::query_as(safe(&waits))
                 .bind(holder)
                 .bind(machine)
                 .bind(now)
-                .bind(stale)
                 .fetch_optional(pool)
                 .await);
-        match claimed {
+        match taken {
             // Another server took a run of the same pipeline at the same moment.
             Err(sqlx::Error::Database(e)) if e.is_unique_violation() => Ok(None),
-            claimed => Ok(claimed?),
+            taken => Ok(taken?.map(|run| Claimed { run, begun: false })),
         }
     }
 

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use glovebox_audit::{Action, Event, Outcome};
-use glovebox_catalog::{Beat, Run, RunMode};
+use glovebox_catalog::{Beat, Claimed, Run, RunMode};
 use glovebox_core::shown::is_invisible;
 use glovebox_core::supervised::{Progress, SecretsUsed};
 use tokio::runtime::Handle;
@@ -92,7 +92,13 @@ enum Stop {
 }
 
 /// Starts a run and stays with it.
-pub(super) fn follow(runs: &Arc<Runs>, run: &Run, pipeline: &Pipeline, runtime: &Handle) -> Ended {
+pub(super) fn follow(
+    runs: &Arc<Runs>,
+    claimed: &Claimed,
+    pipeline: &Pipeline,
+    runtime: &Handle,
+) -> Ended {
+    let run = &claimed.run;
     if let Err(error) = runs.folder().make(&run.id) {
         return Ended::Failed(format!("its folder cannot be made: {error}"));
     }
@@ -101,7 +107,7 @@ pub(super) fn follow(runs: &Arc<Runs>, run: &Run, pipeline: &Pipeline, runtime: 
         let report: serde_json::Value = serde_json::from_str(&report).ok()?;
         Some(report.get("run")?.as_str()?.to_owned())
     });
-    let command = command(runs, run, pipeline, earlier.as_deref());
+    let command = command(runs, claimed, pipeline, earlier.as_deref());
     let mut process = match command.and_then(|mut c| c.spawn()) {
         Ok(process) => process,
         Err(error) => return Ended::Failed(format!("it could not be started: {error}")),
@@ -149,13 +155,12 @@ pub(super) fn follow(runs: &Arc<Runs>, run: &Run, pipeline: &Pipeline, runtime: 
 
 fn command(
     runs: &Runs,
-    run: &Run,
+    claimed: &Claimed,
     pipeline: &Pipeline,
     named: Option<&str>,
 ) -> std::io::Result<Command> {
     let folder = runs.folder();
-    // What an earlier server began is gone on with, however it was asked for.
-    let taken_over = run.starts > 1;
+    let (run, taken_over) = (&claimed.run, claimed.begun);
     let mut command = (runs.launch)(&ChildRun {
         manifest: &pipeline.manifest,
         report: folder.report(&run.id),

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use glovebox_audit::{Action, Event, Outcome};
-use glovebox_catalog::{Catalog, Run, RunState};
+use glovebox_catalog::{Catalog, Claimed, Run, RunState};
 use glovebox_outbound::telemetry;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
@@ -153,15 +153,16 @@ impl Runs {
                 .catalog
                 .claim_run(&self.holder, &self.machine, now, now - SILENT)
                 .await?;
-            let Some(run) = run else { return Ok(()) };
-            self.begin(run).await;
+            let Some(claimed) = run else { return Ok(()) };
+            self.begin(claimed).await;
         }
         Ok(())
     }
 
-    async fn begin(self: &Arc<Self>, run: Run) {
+    async fn begin(self: &Arc<Self>, claimed: Claimed) {
+        let run = &claimed.run;
         let problem = if run.cancelled {
-            self.end(&run, Ended::Cancelled).await;
+            self.end(run, Ended::Cancelled).await;
             return;
         } else if run.starts > MOST_STARTS {
             Some("its server died each time it was begun; look at the server's log".to_owned())
@@ -178,21 +179,20 @@ impl Runs {
         };
         let Some(pipeline) = pipeline else {
             let problem = problem.unwrap_or_default();
-            self.end(&run, Ended::Failed(problem)).await;
+            self.end(run, Ended::Failed(problem)).await;
             return;
         };
+        let name = format!("run {}", run.id);
         self.active.fetch_add(1, Ordering::Relaxed);
         let runs = Arc::clone(self);
         let runtime = tokio::runtime::Handle::current();
         // A thread, since what it waits for most is a process.
-        let spawned = std::thread::Builder::new()
-            .name(format!("run {}", run.id))
-            .spawn(move || {
-                // Dropped at the end, however that comes.
-                let _slot = Slot(&runs);
-                let ended = child::follow(&runs, &run, &pipeline, &runtime);
-                runtime.block_on(runs.end(&run, ended));
-            });
+        let spawned = std::thread::Builder::new().name(name).spawn(move || {
+            // Dropped at the end, however that comes.
+            let _slot = Slot(&runs);
+            let ended = child::follow(&runs, &claimed, &pipeline, &runtime);
+            runtime.block_on(runs.end(&claimed.run, ended));
+        });
         if spawned.is_err() {
             // What it would have dropped went with the closure, the slot did not begin.
             self.active.fetch_sub(1, Ordering::Relaxed);

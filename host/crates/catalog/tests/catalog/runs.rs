@@ -3,7 +3,7 @@
 //! Owns a test a behaviour; refuses to start any.
 
 use glovebox_catalog::{
-    Added, Beat, Catalog, NewRun, Run, RunFilter, RunMode, RunState, new_run_id,
+    Added, Beat, Catalog, Claimed, NewRun, Run, RunFilter, RunMode, RunState, new_run_id,
 };
 
 use crate::databases::{NOW, both};
@@ -100,7 +100,7 @@ async fn a_pipeline_has_one_run_at_a_time_in_the_order_of_asking() {
         };
         let claim = async || {
             let run = catalog.claim_run("s1", "m1", NOW, NOW - 20).await.unwrap();
-            run.map(|run| run.id)
+            run.map(|claimed| claimed.run.id)
         };
         assert_eq!(claim().await, Some(first.id.clone()));
         assert_eq!(claim().await, Some(other.id.clone()));
@@ -157,10 +157,11 @@ async fn a_run_whose_server_fell_silent_goes_to_another_one() {
                 .await
                 .unwrap()
         };
-        assert!(claim("s1", NOW).await.is_some());
+        assert!(!claim("s1", NOW).await.unwrap().begun);
         assert_eq!(beat("s1", NOW + 15).await, Beat::On);
         assert_eq!(claim("s2", NOW + 30).await, None);
-        let taken = claim("s2", NOW + 36).await.unwrap();
+        let Claimed { run: taken, begun } = claim("s2", NOW + 36).await.unwrap();
+        assert!(begun);
         assert_eq!(
             (taken.starts, taken.rows, taken.bytes_all),
             (2, 7, Some(700))
@@ -174,7 +175,8 @@ async fn a_run_whose_server_fell_silent_goes_to_another_one() {
         assert!(!late);
         // The second one is told to stop, and lets it go without it counting as a start.
         catalog.release_run(&run.id, "s2").await.unwrap();
-        assert_eq!(claim("s3", NOW + 38).await.unwrap().starts, 2);
+        let again = claim("s3", NOW + 38).await.unwrap();
+        assert_eq!((again.run.starts, again.begun), (2, true));
     }
 }
 
