@@ -12,7 +12,6 @@ use glovebox_core::{RunOutcome, RunReport, Source};
 use glovebox_engine::arm::LONG_ENOUGH;
 use glovebox_engine::{ArmedStep, Progress, RerunError, Run, Selection, Start, arm, can_rerun};
 use glovebox_manifest::Manifest;
-use glovebox_manifest::model::{Mode, SinkTarget};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::manifest::Text;
@@ -103,7 +102,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     if let Some(rejects) = &args.rejects {
         manifest.rejects.path.value.clone_from(rejects);
     }
-    if args.supervised && supervised::reads_standard_input(&manifest) {
+    if args.supervised && manifest.source.reads_stdin() {
         say::error("a supervised run cannot read rows from standard input; name a file");
         return Ok(Exit::Usage);
     }
@@ -214,23 +213,14 @@ fn only(args: &Args, manifest: &Manifest) -> Result<Option<Selection>, RerunErro
     Ok(Some(only.of_run(args.of_run.clone())))
 }
 
-/// Whether a run's rows take the place of others.
-fn replaces(manifest: &Manifest) -> bool {
-    match &manifest.sink.target {
-        SinkTarget::Sqlite(sink) => sink.mode != Mode::Append,
-        SinkTarget::Postgres(sink) => sink.mode != Mode::Append,
-        SinkTarget::Csv(sink) => sink.mode != Mode::Append,
-        SinkTarget::Jsonl(sink) => sink.mode != Mode::Append,
-        SinkTarget::Parquet(_) => true,
-    }
-}
-
 fn exit(report: &RunReport, manifest: &Manifest) -> Exit {
     match report.outcome {
         RunOutcome::Done => Exit::Done,
         RunOutcome::TooManyRejects => {
             let rest = match report.withheld_rows {
-                0 if report.rows.stored > 0 || !replaces(manifest) => "the rest is stored".into(),
+                0 if report.rows.stored > 0 || !manifest.sink.target.mode().replaces() => {
+                    "the rest is stored".into()
+                }
                 0 => "nothing is stored, and what was there stays".into(),
                 good => format!(
                     "nothing is stored, and what was there stays; {good} good rows are \
