@@ -556,3 +556,26 @@ fn the_journal_tell_nothing_to_who_does_not_have_a_key_of_ones_own() {
         .ends_with(2)
         .says("a key does not belong in this file");
 }
+
+/// A server that dies does not know how far the process of its run came.
+#[test]
+fn a_request_is_served_once_however_often_it_is_begun() {
+    for place in Place::both() {
+        let pipeline = loaded(&place, "id,name\n1,ann\n2,bob\n");
+        let request = |name: &str, more: &[&str]| {
+            let mut options = vec!["--request", name];
+            options.extend(more);
+            call(&pipeline, "manifest.yaml", &options)
+        };
+        // Another request's rows are none of this one's.
+        let _ = request("first", &[]).ends_with(2);
+        let _ = request("first", &["--again"]).ends_with(0);
+        assert_eq!(place.ids(&pipeline), ["1", "1", "2", "2"]);
+        for options in [&["--again"] as &[&str], &["--resume", "--take-over"], &[]] {
+            let _ = request("first", options).ends_with(0);
+        }
+        assert_eq!(place.ids(&pipeline), ["1", "1", "2", "2"]);
+        let _ = request("firs", &["--again"]).ends_with(0);
+        assert_eq!(place.ids(&pipeline).len(), 6);
+    }
+}
