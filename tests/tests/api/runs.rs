@@ -368,7 +368,10 @@ fn a_run_again_adds_its_rows_though_its_server_was_killed_before_the_first() {
     let (token, _) = server.log_in("ada");
     let run = until(&server, &token, &again, is_over);
     assert_eq!(run["state"], "done", "{run}");
-    assert_eq!(stored(&server.folder, "slow.db", "slow"), 2 * SLOW_ROWS as u64);
+    assert_eq!(
+        stored(&server.folder, "slow.db", "slow"),
+        2 * SLOW_ROWS as u64
+    );
 }
 
 #[test]

@@ -221,7 +221,11 @@ impl Run<'_> {
             self.rejects_from_journal(&job.run, &mut rejects)
                 .map_err(RunError::after_commit)?;
         }
-        rejects.publish().map_err(RunError::after_commit)?;
+        // Without a new row there is nothing to say of rejects, and the list of the run before may
+        // not have been worked off yet.
+        if !self.only_new || ledger.has_rows() {
+            rejects.publish().map_err(RunError::after_commit)?;
+        }
         Ok(ledger.close(self.source, self.at_most, published, started.elapsed()))
     }
 

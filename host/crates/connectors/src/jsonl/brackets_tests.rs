@@ -153,7 +153,7 @@ fn an_object_that_lacks_a_bracket_is_alone() {
                         let found = records(&text);
                         let whole = |object| found.iter().any(|record| record.trim() == object);
                         assert!(
-                            others.iter().all(|object| whole(object)),
+                            others.iter().all(&whole),
                             "without {bracket}: {text}: {found:?}"
                         );
                         lacking += 1;
