@@ -46,6 +46,10 @@ pub(super) struct Args {
     /// With `--resume` or `--again`: take the run from a process that is still living.
     #[arg(long)]
     take_over: bool,
+    /// For programs: the request that this run serves. If a run of the same request has begun, it
+    /// is resumed, whatever the other options say.
+    #[arg(long, value_name = "NAME", value_parser = request)]
+    request: Option<String>,
     /// Read this file instead of the one that the manifest names.
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
@@ -79,8 +83,17 @@ impl Args {
     }
 }
 
+/// A request's name becomes part of names that journals and reports hold.
+fn request(name: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    match (1..=64).contains(&name.len()) && name.chars().all(plain) {
+        true => Ok(name.to_owned()),
+        false => Err("write 1 to 64 letters, digits, `-` or `_`".into()),
+    }
+}
+
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
-    if args.take_over && !args.resume && !args.again {
+    if args.take_over && !args.resume && !args.again && args.request.is_none() {
         eprintln!(
             "error: `--take-over` takes a run from another process; write `--resume --take-over` to go on with it, or `--again --take-over` to begin anew"
         );
@@ -169,6 +182,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         start: args.start(),
         only_new: args.only_new,
         take_over: args.take_over,
+        request: args.request.as_deref(),
         only: only.as_ref(),
         note: &|note| say::note(note),
     }
