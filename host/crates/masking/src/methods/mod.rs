@@ -3,14 +3,23 @@
 //! Owns each method by itself, on single values and without Arrow; refuses to hold a cell longer
 //! than a call, and to tell in a refusal what the cell was.
 
+mod aes_siv;
+mod fernet;
 mod ff1;
 mod form;
 mod integer;
+mod keys;
+mod random;
 mod refusal;
+#[cfg(test)]
+mod vectors;
 
+pub use aes_siv::{AesSiv, SIV_OVERHEAD};
+pub use fernet::{Fernet, FernetBuffer, MaxAge};
 pub use ff1::{Ff1, MIN_DOMAIN, tweak};
 pub use form::{Alphabet, Form, FormBuffer, FormCipher};
 pub use integer::IntegerCipher;
+pub use random::Random;
 pub use refusal::{ParameterError, Refusal};
 
 /// Whether a method is done or undone.
