@@ -11,6 +11,8 @@ mod integer;
 mod keys;
 mod random;
 mod refusal;
+mod rsa_oaep;
+mod seal;
 #[cfg(test)]
 mod vectors;
 
@@ -21,6 +23,8 @@ pub use form::{Alphabet, Form, FormBuffer, FormCipher};
 pub use integer::IntegerCipher;
 pub use random::Random;
 pub use refusal::{ParameterError, Refusal};
+pub use rsa_oaep::RsaSealer;
+pub use seal::{Opener, SEAL_EXPORT, SEAL_INFO, SEAL_OVERHEAD, SealContext, Sealer};
 
 /// Whether a method is done or undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
