@@ -8,11 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use glovebox_connectors::database::{Lenient, TextRow};
-use glovebox_connectors::input::Input;
 use glovebox_connectors::{csv, jsonl, sqlite};
 use glovebox_core::{
-    CredentialError, CredentialStore, KeyError, KeyRing, Limits, Plugin, PluginError, Schema,
-    Secret, SecretName, Sink, Source,
+    CredentialError, CredentialStore, Input, KeyError, KeyRing, Limits, Plugin, PluginError,
+    Schema, Secret, SecretName, Sink, Source,
 };
 use glovebox_credentials::{Chain, Environment, Files, Keyring};
 use glovebox_engine::{PublicKey, SignedBy, Toolbox};
@@ -191,7 +190,7 @@ impl Toolbox for Composed {
         schema: Schema,
         secret: Option<Secret>,
     ) -> Result<Box<dyn Source>, String> {
-        let inputs = source.inputs().0.iter().map(|i| input(&i.value)).collect();
+        let inputs = source.inputs().0.iter().map(|i| i.value.clone()).collect();
         match source {
             model::Source::Csv(spec) => {
                 let options = csv_options(spec, inputs);
@@ -321,13 +320,6 @@ fn table_mode(mode: Mode) -> glovebox_connectors::database::Mode {
         Mode::Append => glovebox_connectors::database::Mode::Append,
         Mode::Replace => glovebox_connectors::database::Mode::Replace,
         Mode::Upsert => glovebox_connectors::database::Mode::Upsert,
-    }
-}
-
-fn input(input: &model::Input) -> Input {
-    match input {
-        model::Input::Stdin => Input::Stdin,
-        model::Input::File(path) => Input::Path(path.clone()),
     }
 }
 

@@ -9,7 +9,7 @@ use glovebox_manifest::model::PluginRef;
 
 use super::manifest::Text;
 use super::run::announce_short_keys;
-use super::{Exit, say, supervised};
+use super::{Exit, say};
 use crate::compose::Composed;
 
 #[derive(Debug, clap::Args)]
@@ -55,7 +55,7 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
         }
         return Ok(Exit::Failed);
     }
-    let piped = supervised::reads_standard_input(&manifest);
+    let piped = manifest.source.reads_stdin();
     if piped {
         println!("source  standard input: not looked at, since it can be read only once");
     }

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use glovebox_core::RunReport;
+use glovebox_core::{Input, RunReport};
 use glovebox_files::Staged;
 use glovebox_manifest::{Manifest, model};
 
@@ -201,8 +201,8 @@ fn write_report(report: &RunReport, out: &mut impl Write) -> std::io::Result<()>
 pub(super) fn role_of(file: &Path, manifest: &Manifest) -> Option<&'static str> {
     let sources = manifest.source.inputs().0.iter();
     let sources = sources.filter_map(|input| match &input.value {
-        model::Input::File(path) => Some(("the source", path)),
-        model::Input::Stdin => None,
+        Input::Path(path) => Some(("the source", path)),
+        Input::Stdin => None,
     });
     let plugins = manifest.steps.iter().filter_map(|s| match &s.plugin.value {
         model::PluginRef::File { path, .. } => Some(("a plugin", path)),

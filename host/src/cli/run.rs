@@ -12,7 +12,6 @@ use glovebox_core::{RunOutcome, RunReport, Source};
 use glovebox_engine::arm::LONG_ENOUGH;
 use glovebox_engine::{ArmedStep, Progress, RerunError, Run, Selection, Start, arm, can_rerun};
 use glovebox_manifest::Manifest;
-use glovebox_manifest::model::{Mode, SinkTarget};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::manifest::Text;
@@ -47,6 +46,10 @@ pub(super) struct Args {
     /// With `--resume` or `--again`: take the run from a process that is still living.
     #[arg(long)]
     take_over: bool,
+    /// For programs: the request that this run serves. If a run of the same request has begun, it
+    /// is resumed, whatever the other options say.
+    #[arg(long, value_name = "NAME", value_parser = request)]
+    request: Option<String>,
     /// Read this file instead of the one that the manifest names.
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
@@ -80,8 +83,17 @@ impl Args {
     }
 }
 
+/// A request's name becomes part of names that journals and reports hold.
+fn request(name: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    match (1..=64).contains(&name.len()) && name.chars().all(plain) {
+        true => Ok(name.to_owned()),
+        false => Err("write 1 to 64 letters, digits, `-` or `_`".into()),
+    }
+}
+
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
-    if args.take_over && !args.resume && !args.again {
+    if args.take_over && !args.resume && !args.again && args.request.is_none() {
         eprintln!(
             "error: `--take-over` takes a run from another process; write `--resume --take-over` to go on with it, or `--again --take-over` to begin anew"
         );
@@ -103,7 +115,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     if let Some(rejects) = &args.rejects {
         manifest.rejects.path.value.clone_from(rejects);
     }
-    if args.supervised && supervised::reads_standard_input(&manifest) {
+    if args.supervised && manifest.source.reads_stdin() {
         say::error("a supervised run cannot read rows from standard input; name a file");
         return Ok(Exit::Usage);
     }
@@ -170,6 +182,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         start: args.start(),
         only_new: args.only_new,
         take_over: args.take_over,
+        request: args.request.as_deref(),
         only: only.as_ref(),
         note: &|note| say::note(note),
     }
@@ -214,23 +227,14 @@ fn only(args: &Args, manifest: &Manifest) -> Result<Option<Selection>, RerunErro
     Ok(Some(only.of_run(args.of_run.clone())))
 }
 
-/// Whether a run's rows take the place of others.
-fn replaces(manifest: &Manifest) -> bool {
-    match &manifest.sink.target {
-        SinkTarget::Sqlite(sink) => sink.mode != Mode::Append,
-        SinkTarget::Postgres(sink) => sink.mode != Mode::Append,
-        SinkTarget::Csv(sink) => sink.mode != Mode::Append,
-        SinkTarget::Jsonl(sink) => sink.mode != Mode::Append,
-        SinkTarget::Parquet(_) => true,
-    }
-}
-
 fn exit(report: &RunReport, manifest: &Manifest) -> Exit {
     match report.outcome {
         RunOutcome::Done => Exit::Done,
         RunOutcome::TooManyRejects => {
             let rest = match report.withheld_rows {
-                0 if report.rows.stored > 0 || !replaces(manifest) => "the rest is stored".into(),
+                0 if report.rows.stored > 0 || !manifest.sink.target.mode().replaces() => {
+                    "the rest is stored".into()
+                }
                 0 => "nothing is stored, and what was there stays".into(),
                 good => format!(
                     "nothing is stored, and what was there stays; {good} good rows are \

@@ -143,6 +143,7 @@ fn command(run: &ChildRun<'_>) -> std::io::Result<Command> {
         .arg(&run.report)
         .arg("--rejects")
         .arg(&run.rejects)
+        .args(["--request", run.request])
         .env("NO_COLOR", "1");
     let mut option = |name: &str, value: Option<&OsStr>| {
         if let Some(value) = value {

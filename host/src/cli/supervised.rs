@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use glovebox_core::Source;
 use glovebox_core::supervised::{Progress as Line, SecretsUsed};
+use glovebox_core::{Input, Source};
 use glovebox_engine::Progress;
 use glovebox_manifest::Manifest;
-use glovebox_manifest::model::{self, Input, Spanned};
+use glovebox_manifest::model::Spanned;
 
 /// Progress is told no more often.
 const EVERY: Duration = Duration::from_millis(200);
@@ -69,28 +69,12 @@ pub(super) fn stop_with_standard_input(stop: &Arc<AtomicBool>) -> std::io::Resul
 /// # Errors
 /// When it reads no file.
 pub(super) fn read_instead(manifest: &mut Manifest, file: PathBuf) -> Result<(), &'static str> {
-    let paths = match &mut manifest.source {
-        model::Source::Csv(csv) => &mut csv.paths,
-        model::Source::Jsonl(jsonl) => &mut jsonl.paths,
-        model::Source::Parquet(parquet) => &mut parquet.paths,
-        model::Source::Postgres(_) => {
-            return Err("`--input` is for pipelines that read files; this one reads a database");
-        }
+    let Some(paths) = manifest.source.inputs_mut() else {
+        return Err("`--input` is for pipelines that read files; this one reads a database");
     };
     let span = paths.first().map_or(0..0, |p| p.span.clone());
-    *paths = vec![Spanned::new(Input::File(file), span)];
+    *paths = vec![Spanned::new(Input::Path(file), span)];
     Ok(())
-}
-
-/// Whether a pipeline reads standard input, which a supervised run has for something else.
-pub(super) fn reads_standard_input(manifest: &Manifest) -> bool {
-    let paths = match &manifest.source {
-        model::Source::Csv(csv) => &csv.paths,
-        model::Source::Jsonl(jsonl) => &jsonl.paths,
-        model::Source::Parquet(parquet) => &parquet.paths,
-        model::Source::Postgres(_) => return false,
-    };
-    paths.iter().any(|path| path.value == Input::Stdin)
 }
 
 /// Says which secrets were fetched, by their names.

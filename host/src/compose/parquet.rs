@@ -1,8 +1,7 @@
 //! Parquet's source and sink, of what a manifest says of them.
 
-use glovebox_connectors::input::Input;
 use glovebox_connectors::parquet;
-use glovebox_core::{Schema, Sink, Source};
+use glovebox_core::{Input, Schema, Sink, Source};
 use glovebox_manifest::model::{Compression, ParquetSink};
 
 pub(super) fn source(inputs: Vec<Input>, schema: Schema) -> Result<Box<dyn Source>, String> {

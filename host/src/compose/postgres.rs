@@ -7,9 +7,7 @@ use glovebox_connectors::database::{Lenient, TextRow};
 use glovebox_connectors::postgres;
 use glovebox_core::{Schema, Secret, Sink, SinkError, Source};
 use glovebox_manifest::Manifest;
-use glovebox_manifest::model::{
-    self, PostgresRows, PostgresSink, PostgresSource, SinkTarget, Spanned,
-};
+use glovebox_manifest::model::{PostgresRows, PostgresSink, PostgresSource, Spanned};
 
 use super::{names, table_mode};
 
@@ -43,15 +41,9 @@ pub(super) fn head(
 
 /// The authorities that the servers of a source and a sink may be vouched for by.
 pub(crate) fn authorities(manifest: &Manifest) -> impl Iterator<Item = &Spanned<PathBuf>> {
-    let of_source = match &manifest.source {
-        model::Source::Postgres(postgres) => postgres.server.ca.as_ref(),
-        model::Source::Csv(_) | model::Source::Jsonl(_) | model::Source::Parquet(_) => None,
-    };
-    let of_sink = match &manifest.sink.target {
-        SinkTarget::Postgres(postgres) => postgres.server.ca.as_ref(),
-        _ => None,
-    };
-    of_source.into_iter().chain(of_sink)
+    let of_source = manifest.source.server();
+    let servers = of_source.into_iter().chain(manifest.sink.target.server());
+    servers.filter_map(|server| server.ca.as_ref())
 }
 
 fn options(spec: &PostgresSink, secret: Option<Secret>) -> postgres::Options {

@@ -353,6 +353,27 @@ fn a_run_goes_on_when_its_server_was_told_to_stop() {
     }
 }
 
+/// Rows that were stored by an earlier run are not those that were asked for again.
+#[test]
+fn a_run_again_adds_its_rows_though_its_server_was_killed_before_the_first() {
+    let server = server();
+    let (token, _) = server.log_in("ada");
+    let first = start(&server, &token, "slow");
+    assert_eq!(until(&server, &token, &first, is_over)["state"], "done");
+    let path = "/pipelines/slow/runs?mode=again";
+    let again = post(&server, &token, path, &[]).is(202).json();
+    let again = again["id"].as_str().unwrap().to_owned();
+    until(&server, &token, &again, |run| run["state"] != "queued");
+    let server = Server::start_in(server.leave("KILL"));
+    let (token, _) = server.log_in("ada");
+    let run = until(&server, &token, &again, is_over);
+    assert_eq!(run["state"], "done", "{run}");
+    assert_eq!(
+        stored(&server.folder, "slow.db", "slow"),
+        2 * SLOW_ROWS as u64
+    );
+}
+
 #[test]
 fn a_run_goes_on_when_its_server_was_killed() {
     let server = server();

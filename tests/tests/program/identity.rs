@@ -213,6 +213,11 @@ fn lines_that_came_at_the_end_are_added_once() {
         // Nothing new is no failure; then the next day.
         let none = pipeline.run_with(&["--only-new"]).ends_with(0);
         assert_eq!(none.rows("read"), 0);
+        assert_eq!(
+            pipeline.read("days.rejects.jsonl"),
+            rejects,
+            "the last run's list stays"
+        );
         pipeline.write("in.csv", format!("{DAY}6,fay\n7,\n8,gus\n9,hal\n"));
         let ran = pipeline.run_with(&["--only-new", "--resume"]).ends_with(0);
         assert_eq!((ran.rows("read"), ran.rows("stored")), (1, 1));
@@ -510,7 +515,7 @@ fn a_run_goes_on_only_with_its_own_input_and_says_what_of_its_plan_has_changed()
 }
 
 #[test]
-fn the_journal_tell_nothing_to_who_does_not_have_a_key_of_ones_own() {
+fn the_journal_tells_nothing_to_whoever_lacks_its_key() {
     let sink = "sqlite: { path: out.db, table: things, identity-key: { secret: identity } }";
     let text = manifest("days", &csv("in.csv"), COLUMNS, "", sink);
     let pipeline = Pipeline::new(&text).file("in.csv", DAY).env(
@@ -555,4 +560,27 @@ fn the_journal_tell_nothing_to_who_does_not_have_a_key_of_ones_own() {
         .run()
         .ends_with(2)
         .says("a key does not belong in this file");
+}
+
+/// A server that dies does not know how far the process of its run came.
+#[test]
+fn a_request_is_served_once_however_often_it_is_begun() {
+    for place in Place::both() {
+        let pipeline = loaded(&place, "id,name\n1,ann\n2,bob\n");
+        let request = |name: &str, more: &[&str]| {
+            let mut options = vec!["--request", name];
+            options.extend(more);
+            call(&pipeline, "manifest.yaml", &options)
+        };
+        // Another request's rows are none of this one's.
+        let _ = request("first", &[]).ends_with(2);
+        let _ = request("first", &["--again"]).ends_with(0);
+        assert_eq!(place.ids(&pipeline), ["1", "1", "2", "2"]);
+        for options in [&["--again"] as &[&str], &["--resume", "--take-over"], &[]] {
+            let _ = request("first", options).ends_with(0);
+        }
+        assert_eq!(place.ids(&pipeline), ["1", "1", "2", "2"]);
+        let _ = request("firs", &["--again"]).ends_with(0);
+        assert_eq!(place.ids(&pipeline).len(), 6);
+    }
 }

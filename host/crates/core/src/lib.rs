@@ -8,6 +8,7 @@ pub mod batch;
 pub mod credential;
 pub mod finding;
 pub mod formats;
+pub mod input;
 pub mod journal;
 pub mod keys;
 pub mod path;
@@ -25,6 +26,7 @@ pub use batch::{Batch, Origin};
 pub use credential::{CredentialError, CredentialStore, InvalidSecretName, SecretName};
 pub use finding::{Finding, Reject, Rule, Violation};
 pub use formats::Formats;
+pub use input::{Input, endings};
 pub use journal::{
     ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, Known, Listed, Mark,
     Revise, RunState, Seen, Totals,

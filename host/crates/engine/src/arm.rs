@@ -14,7 +14,7 @@ use crate::plan::{Plan, PlannedStep};
 use crate::toolbox::Toolbox;
 use glovebox_manifest::Manifest;
 use glovebox_manifest::diagnostic::Diagnostic;
-use glovebox_manifest::model::{self, SinkTarget};
+use glovebox_manifest::model;
 
 /// A step and its keys.
 pub struct ArmedStep<'p> {
@@ -90,12 +90,7 @@ fn identity_key(
     manifest: &Manifest,
     toolbox: &dyn Toolbox,
 ) -> Result<Option<Secret>, Vec<Diagnostic>> {
-    let name = match &manifest.sink.target {
-        SinkTarget::Postgres(postgres) => &postgres.identity_key,
-        SinkTarget::Sqlite(sqlite) => &sqlite.identity_key,
-        SinkTarget::Csv(_) | SinkTarget::Jsonl(_) | SinkTarget::Parquet(_) => &None,
-    };
-    let Some(name) = name else {
+    let Some(name) = manifest.sink.target.identity_key() else {
         return Ok(None);
     };
     let secret = toolbox.secret(&stores(manifest), name);
@@ -124,19 +119,21 @@ pub fn sink_password(
     manifest: &Manifest,
     toolbox: &dyn Toolbox,
 ) -> Result<Option<Secret>, Vec<Diagnostic>> {
-    match &manifest.sink.target {
-        SinkTarget::Postgres(postgres) => {
-            let name = &postgres.server.password;
-            let secret = toolbox.secret(&stores(manifest), name);
-            secret
-                .map(Some)
-                .map_err(|e| vec![missing(name.span.clone(), &e)])
-        }
-        SinkTarget::Sqlite(_)
-        | SinkTarget::Csv(_)
-        | SinkTarget::Jsonl(_)
-        | SinkTarget::Parquet(_) => Ok(None),
-    }
+    password(manifest.sink.target.server(), manifest, toolbox)
+}
+
+fn password(
+    server: Option<&model::Server>,
+    manifest: &Manifest,
+    toolbox: &dyn Toolbox,
+) -> Result<Option<Secret>, Vec<Diagnostic>> {
+    let Some(name) = server.map(|server| &server.password) else {
+        return Ok(None);
+    };
+    let secret = toolbox.secret(&stores(manifest), name);
+    secret
+        .map(Some)
+        .map_err(|e| vec![missing(name.span.clone(), &e)])
 }
 
 /// The source, with its password.
@@ -148,14 +145,7 @@ pub fn source(
     columns: Schema,
     toolbox: &dyn Toolbox,
 ) -> Result<Box<dyn glovebox_core::Source>, Vec<Diagnostic>> {
-    let password = match &manifest.source {
-        model::Source::Postgres(postgres) => {
-            let name = &postgres.server.password;
-            let secret = toolbox.secret(&stores(manifest), name);
-            Some(secret.map_err(|e| vec![missing(name.span.clone(), &e)])?)
-        }
-        model::Source::Csv(_) | model::Source::Jsonl(_) | model::Source::Parquet(_) => None,
-    };
+    let password = password(manifest.source.server(), manifest, toolbox)?;
     let source = toolbox.source(&manifest.source, columns, password);
     source.map_err(|problem| vec![Diagnostic::error(manifest.source.span(), problem)])
 }

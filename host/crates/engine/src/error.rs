@@ -316,6 +316,27 @@ fn remains(error: &RunError, stored: u64) -> String {
     }
 }
 
+/// Why a step has nothing to say of a batch.
+#[derive(Debug)]
+pub(crate) enum StepError {
+    /// Its plugin's fault, which the rows that cause it pay for.
+    Fault(Fault),
+    /// Something that ends the run.
+    Run(RunError),
+}
+
+impl From<Fault> for StepError {
+    fn from(fault: Fault) -> Self {
+        StepError::Fault(fault)
+    }
+}
+
+impl<E: Into<RunError>> From<E> for StepError {
+    fn from(error: E) -> Self {
+        StepError::Run(error.into())
+    }
+}
+
 impl From<arrow_schema::ArrowError> for RunError {
     fn from(error: arrow_schema::ArrowError) -> Self {
         use arrow_schema::ArrowError as E;

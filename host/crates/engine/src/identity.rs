@@ -268,13 +268,22 @@ fn keyed(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).unwrap_or_else(|_| Hmac::new(&Default::default()))
 }
 
-/// A name for a new run: when it began, and 48 random bits.
-pub(crate) fn new_run() -> Result<String, getrandom::Error> {
+/// Stands between the request that a run serves and the rest of its name.
+const REQUEST_END: char = '.';
+
+/// A name for a new run: the request that it serves, when it began, and 48 random bits.
+pub(crate) fn new_run(request: Option<&str>) -> Result<String, getrandom::Error> {
     let mut random = [0; 6];
     getrandom::fill(&mut random)?;
     let now = chrono::Utc::now().format("%Y%m%dT%H%M%S");
     let random: String = random.iter().map(|b| format!("{b:02x}")).collect();
-    Ok(format!("{now}-{random}"))
+    let request = request.map(|name| format!("{name}{REQUEST_END}"));
+    Ok(format!("{}{now}-{random}", request.unwrap_or_default()))
+}
+
+/// Whether a run was begun for this request.
+pub(crate) fn serves(run: &str, request: Option<&str>) -> bool {
+    request.is_some() && run.rsplit_once(REQUEST_END).map(|(name, _)| name) == request
 }
 
 #[cfg(test)]

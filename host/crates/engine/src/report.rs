@@ -108,6 +108,10 @@ impl Ledger {
         self.report.only_new = Some(behind);
     }
 
+    pub(crate) fn has_rows(&self) -> bool {
+        self.report.rows.read > 0
+    }
+
     pub(crate) fn reached(&mut self, position: u64) {
         self.position = self.position.max(position);
     }

@@ -10,7 +10,7 @@ use crate::error::RunError;
 use crate::selection::{InputScan, Selection, base_of, rows_of, without_base};
 use crate::start::Start;
 use glovebox_manifest::Manifest;
-use glovebox_manifest::model::{Input, Mode, SinkTarget, Source};
+use glovebox_manifest::model::{Mode, SinkTarget};
 
 /// Why rejected rows are not run again.
 #[derive(Debug, thiserror::Error)]
@@ -151,37 +151,31 @@ name the list of rejects that it left; `--again` adds the rows of this one all t
 /// # Errors
 /// When its source cannot find them, or its sink would lose the others.
 pub fn can_rerun(manifest: &Manifest) -> Result<(), RerunError> {
-    let inputs = match &manifest.source {
-        Source::Csv(csv) => &csv.paths,
-        Source::Jsonl(jsonl) => &jsonl.paths,
-        Source::Parquet(parquet) => &parquet.paths,
-        Source::Postgres(_) => return Err(RerunError::Database),
-    };
-    if inputs.iter().any(|input| input.value == Input::Stdin) {
+    if manifest.source.server().is_some() {
+        return Err(RerunError::Database);
+    }
+    if manifest.source.reads_stdin() {
         return Err(RerunError::ReadOnce);
     }
-    let loses = |why, instead| Err(RerunError::Loses { why, instead });
-    match &manifest.sink.target {
-        SinkTarget::Sqlite(sink) if sink.mode == Mode::Replace => loses(
+    let target = &manifest.sink.target;
+    match target.mode() {
+        Mode::Append | Mode::Upsert => return Ok(()),
+        Mode::Replace => {}
+    }
+    let (why, instead) = match target {
+        SinkTarget::Sqlite(_) | SinkTarget::Postgres(_) => (
             "`mode: replace` takes the others away",
             "write `mode: append` or `upsert`",
         ),
-        SinkTarget::Postgres(sink) if sink.mode == Mode::Replace => loses(
-            "`mode: replace` takes the others away",
-            "write `mode: append` or `upsert`",
-        ),
-        SinkTarget::Csv(sink) if sink.mode == Mode::Replace => {
-            loses("the file is written anew", "write `mode: append`")
+        SinkTarget::Csv(_) | SinkTarget::Jsonl(_) => {
+            ("the file is written anew", "write `mode: append`")
         }
-        SinkTarget::Jsonl(sink) if sink.mode == Mode::Replace => {
-            loses("the file is written anew", "write `mode: append`")
-        }
-        SinkTarget::Parquet(_) => loses(
+        SinkTarget::Parquet(_) => (
             "a Parquet file is written anew",
             "give these rows a file of their own by a manifest with another sink",
         ),
-        _ => Ok(()),
-    }
+    };
+    Err(RerunError::Loses { why, instead })
 }
 
 /// The run in the journal that rejected these rows, if it knows of one.

@@ -17,7 +17,7 @@ use glovebox_core::{
 };
 
 use crate::arm::{ArmedStep, Order};
-use crate::error::RunError;
+use crate::error::{RunError, StepError};
 use crate::guard::{self, Mask};
 
 /// The rule of rows whose mask holds the raw cell.
@@ -34,19 +34,17 @@ pub(crate) fn resolve(
     step: &ArmedStep<'_>,
     answer: Answer,
     batch: &Batch,
-) -> Result<Result<Resolved, Fault>, RunError> {
-    match answer {
-        Answer::Findings(findings) => findings_resolved(step, &findings, batch).map(Ok),
+) -> Result<Resolved, StepError> {
+    Ok(match answer {
+        Answer::Findings(findings) => findings_resolved(step, &findings, batch)?,
         Answer::Masked(masked) => {
-            if let Some(fault) = left_personal(step, &masked) {
-                return Ok(Err(fault));
-            }
-            masked_resolved(step, masked, batch)
+            not_left_personal(step, &masked)?;
+            masked_resolved(step, masked, batch)?
         }
         Answer::Transformed { columns, keep } => {
-            transformed_resolved(step, columns, keep.as_ref(), batch).map(Ok)
+            transformed_resolved(step, columns, keep.as_ref(), batch)?
         }
-    }
+    })
 }
 
 fn findings_resolved(
@@ -118,19 +116,22 @@ fn set_aside(batch: &Batch, by_row: BTreeMap<u32, Vec<Violation>>) -> Result<Res
 }
 
 /// A masker may not hand on a personal column that it was given to mask as it came.
-fn left_personal(step: &ArmedStep<'_>, masked: &[Masked]) -> Option<Fault> {
+fn not_left_personal(step: &ArmedStep<'_>, masked: &[Masked]) -> Result<(), Fault> {
     let grants = &step.planned.grants;
     let left = grants
         .masks
         .iter()
         .filter(|&&i| masked.iter().all(|m| m.column != i))
-        .find_map(|&i| grants.fields.get(i).filter(|f| f.personal))?;
-    Some(Fault {
-        plugin: step.planned.plugin.name().to_owned(),
-        kind: FaultKind::Breach,
-        what: format!("left the personal column `{}` as it was", left.name),
-        remedy: "a masker must mask every personal column of its `masks:`".into(),
-    })
+        .find_map(|&i| grants.fields.get(i).filter(|f| f.personal));
+    match left {
+        None => Ok(()),
+        Some(left) => Err(Fault {
+            plugin: step.planned.plugin.name().to_owned(),
+            kind: FaultKind::Breach,
+            what: format!("left the personal column `{}` as it was", left.name),
+            remedy: "a masker must mask every personal column of its `masks:`".into(),
+        }),
+    }
 }
 
 /// A keyed mask that was not ordered before the first row, or cannot be made, is the plugin's
@@ -158,7 +159,7 @@ fn masked_resolved(
     step: &ArmedStep<'_>,
     masked: Vec<Masked>,
     batch: &Batch,
-) -> Result<Result<Resolved, Fault>, RunError> {
+) -> Result<Resolved, StepError> {
     let planned = step.planned;
     let mut columns = batch.columns.columns().to_vec();
     let leaks = leaked(step, &masked, batch)?;
@@ -191,24 +192,22 @@ fn masked_resolved(
                 };
                 if !step.keyed.contains(&order) {
                     let what = "that it had not ordered of a batch without rows";
-                    return Ok(Err(not_keyed(step, &field.name, what)));
+                    return Err(not_keyed(step, &field.name, what).into());
                 }
-                match step.keys.mask(&order.key, &order.method, &target, column) {
-                    Ok(keyed) => keyed,
-                    Err(error) => return Ok(Err(not_keyed(step, &field.name, no_mask(&error)))),
-                }
+                let keyed = step.keys.mask(&order.key, &order.method, &target, column);
+                keyed.map_err(|error| not_keyed(step, &field.name, no_mask(&error)))?
             }
         };
     }
     let batch = rebuilt(step, columns, batch)?;
     if leaks.is_empty() {
-        return Ok(Ok(Resolved {
+        return Ok(Resolved {
             batch,
             filtered: 0,
             rejects: Vec::new(),
-        }));
+        });
     }
-    set_aside(&batch, leaks).map(Ok)
+    Ok(set_aside(&batch, leaks)?)
 }
 
 /// The rows in which a guarded column's mask holds the raw cell.

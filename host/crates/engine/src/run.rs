@@ -20,7 +20,7 @@ use glovebox_core::{
 
 use crate::arm::ArmedStep;
 use crate::error::RunError;
-use crate::identity::{Input, Key, new_run};
+use crate::identity::{Input, Key, new_run, serves};
 use crate::parts::{Parts, plan_digest};
 use crate::plan::Plan;
 use crate::rejects::RejectsFile;
@@ -67,6 +67,9 @@ pub struct Run<'a> {
     pub only_new: bool,
     /// Whether a run that is living may be taken from its process.
     pub take_over: bool,
+    /// The request that this run serves: a run that the journal has of the same request is gone
+    /// on with, whatever `start` says.
+    pub request: Option<&'a str>,
     /// The rows to run, where an earlier run rejected them; none is all.
     pub only: Option<&'a Selection>,
     /// Told what cannot be known for sure, before the first row.
@@ -96,7 +99,7 @@ impl Run<'_> {
         let started = Instant::now();
         let parts = Parts::of(self.plan, self.steps, self.source);
         let mut job = Job {
-            run: new_run().map_err(RunError::Random)?,
+            run: new_run(self.request).map_err(RunError::Random)?,
             pipeline: self.name.to_owned(),
             plan: plan_digest(self.plan, self.steps, self.source),
             parts: parts.to_json(),
@@ -106,12 +109,13 @@ impl Run<'_> {
         };
         let mut history = self.history_once_begun(stop)?;
         let mut key = key_of(history.as_ref());
-        let rerun = self.rerun(&mut job, &key, stop)?;
+        let start = self.start_by(history.as_ref());
+        let rerun = self.rerun(&mut job, &key, start, stop)?;
         let mut chunks = Peeked::new(self.source.chunks()?);
         let decoders: Vec<_> = (0..self.workers.max(1))
             .map(|_| self.source.decoder())
             .collect::<Result<_, _>>()?;
-        if self.start != Start::Again
+        if start != Start::Again
             && let Some(history) = &history
         {
             let unknown = unknown(&history.held, &key);
@@ -128,7 +132,8 @@ impl Run<'_> {
             let journal = history.as_ref().and_then(|h| h.key.as_ref());
             job.key = journal.map(|_| key.check());
             let mut candidate = Candidate {
-                start: self.start,
+                start: self.start_by(history.as_ref()),
+                request: self.request,
                 only_new: self.only_new,
                 take_over: self.take_over,
                 parts: &parts,
@@ -216,7 +221,11 @@ impl Run<'_> {
             self.rejects_from_journal(&job.run, &mut rejects)
                 .map_err(RunError::after_commit)?;
         }
-        rejects.publish().map_err(RunError::after_commit)?;
+        // Without a new row there is nothing to say of rejects, and the list of the run before may
+        // not have been worked off yet.
+        if !self.only_new || ledger.has_rows() {
+            rejects.publish().map_err(RunError::after_commit)?;
+        }
         Ok(ledger.close(self.source, self.at_most, published, started.elapsed()))
     }
 
@@ -272,19 +281,29 @@ impl Run<'_> {
         }
     }
 
+    /// What is done about earlier runs: one of the same request was begun by its rules already.
+    fn start_by(&self, history: Option<&History>) -> Start {
+        let mut known = history.iter().flat_map(|h| h.running.iter().chain(&h.held));
+        match known.any(|run| serves(&run.run, self.request)) {
+            true => Start::Resume,
+            false => self.start,
+        }
+    }
+
     /// Of a run over rejects: whether the input has those rows, and what the journal says of them. It
     /// is known by them from here on.
     fn rerun(
         &mut self,
         job: &mut Job,
         key: &Key,
+        start: Start,
         stop: &AtomicBool,
     ) -> Result<Option<Rerun>, RunError> {
         let Some(only) = self.only else {
             return Ok(None);
         };
         let met = only.meet(self.source, key, stop)?;
-        let of_run = look(self.sink, job, only, &met, self.start)?;
+        let of_run = look(self.sink, job, only, &met, start)?;
         if of_run.is_none() {
             (self.note)(&only.unknown());
         }

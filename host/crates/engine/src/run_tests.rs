@@ -291,6 +291,7 @@ fn run_within(
         start,
         only_new: false,
         take_over: false,
+        request: None,
         only: None,
         note: &|_| {},
     }

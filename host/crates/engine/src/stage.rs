@@ -11,7 +11,7 @@ use arrow_array::RecordBatch;
 use glovebox_core::{Batch, Fault, Instance, PluginError, Reject, Violation};
 
 use crate::arm::ArmedStep;
-use crate::error::RunError;
+use crate::error::{RunError, StepError};
 use crate::resolve::{Resolved, resolve};
 
 /// A step in one worker.
@@ -58,7 +58,7 @@ impl<'p> Stage<'p> {
                 continue;
             }
             let called = Instant::now();
-            match self.try_apply(&piece)? {
+            match self.try_apply(&piece) {
                 Ok(resolved) => {
                     tally.filtered += resolved.filtered;
                     tally.rejects.extend(resolved.rejects);
@@ -66,7 +66,8 @@ impl<'p> Stage<'p> {
                         done.push(resolved.batch);
                     }
                 }
-                Err(fault) => {
+                Err(StepError::Run(error)) => return Err(error),
+                Err(StepError::Fault(fault)) => {
                     self.record(&fault, called.elapsed(), tally)?;
                     if rows == 1 {
                         tally.rejects.push(self.poison(&piece, &fault));
@@ -82,39 +83,28 @@ impl<'p> Stage<'p> {
         Ok(done)
     }
 
-    fn try_apply(&mut self, batch: &Batch) -> Result<Result<Resolved, Fault>, RunError> {
+    fn try_apply(&mut self, batch: &Batch) -> Result<Resolved, StepError> {
         // Taken out for the call and put back after a good one: a fault loses it.
         let mut instance = match self.instance.take() {
             Some(instance) => instance,
-            None => match self.fresh()? {
-                Ok(instance) => instance,
-                Err(fault) => return Ok(Err(fault)),
-            },
+            None => self.fresh()?,
         };
         let granted = project(batch, &self.step.planned.inputs)?;
-        let answer = match instance.apply(&granted) {
-            Ok(answer) => answer,
-            Err(fault) => return Ok(Err(fault)),
-        };
+        let answer = instance.apply(&granted)?;
         let resolved = resolve(self.step, answer, batch)?;
-        if resolved.is_ok() {
-            self.instance = Some(instance);
-        }
+        self.instance = Some(instance);
         Ok(resolved)
     }
 
     /// A fresh instance that announces what the plan was made with.
-    fn fresh(&self) -> Result<Result<Box<dyn Instance>, Fault>, RunError> {
+    fn fresh(&self) -> Result<Box<dyn Instance>, StepError> {
         let planned = self.step.planned;
         match planned.plugin.open(&planned.config, &planned.grants) {
-            Ok(instance) if *instance.announced() == planned.announced => Ok(Ok(instance)),
-            Ok(_) => Err(RunError::Nondeterministic {
+            Ok(instance) if *instance.announced() == planned.announced => Ok(instance),
+            Err(PluginError::Fault(fault)) => Err(fault.into()),
+            Ok(_) | Err(_) => Err(StepError::Run(RunError::Nondeterministic {
                 step: planned.name.to_string(),
-            }),
-            Err(PluginError::Fault(fault)) => Ok(Err(fault)),
-            Err(_) => Err(RunError::Nondeterministic {
-                step: planned.name.to_string(),
-            }),
+            })),
         }
     }
 

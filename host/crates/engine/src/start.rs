@@ -12,7 +12,7 @@ use glovebox_core::{
 };
 
 use crate::error::{Known, RunError};
-use crate::identity::{Input, Key};
+use crate::identity::{Input, Key, serves};
 use crate::parts::{Parts, shown};
 use crate::recognise::{Recogniser, Verdict};
 use crate::selection::{from_row, only_from, rows_of, whole_plan};
@@ -40,6 +40,8 @@ pub(crate) enum Beginning {
 /// A run that is to be decided on.
 pub(crate) struct Candidate<'a> {
     pub(crate) start: Start,
+    /// The request that it serves.
+    pub(crate) request: Option<&'a str>,
     /// Whether rows at the input's beginning that are stored already are passed over.
     pub(crate) only_new: bool,
     /// Whether a living run may be taken from its process.
@@ -74,7 +76,9 @@ pub(crate) fn begin(
         ..job
     };
     candidate.beside(&history, &job)?;
-    let own = history.running.iter().find(|r| r.pipeline == job.pipeline);
+    let mut living = history.running.iter();
+    let requested = living.find(|r| serves(&r.run, candidate.request));
+    let own = requested.or_else(|| history.running.iter().find(|r| r.pipeline == job.pipeline));
     if let Some(earlier) = own {
         match start {
             Start::Resume => return candidate.resume(earlier.clone(), history, job),

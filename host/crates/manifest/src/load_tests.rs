@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use glovebox_core::{DataType, Limits, World};
+use glovebox_core::{DataType, Input, Limits, World};
 use serde_json::json;
 
 use crate::model::*;
@@ -34,7 +34,7 @@ fn the_reference_manifest_is_read_as_written() {
     };
     assert_eq!(
         csv.paths[0].value,
-        Input::File(PathBuf::from("some/folder/sales.csv"))
+        Input::Path(PathBuf::from("some/folder/sales.csv"))
     );
     let columns: Vec<(&str, DataType)> = m
         .columns

@@ -13,7 +13,7 @@ use glovebox_core::{DataType, Field, Kept, Limits, ReadFrom, SecretName, World};
 
 pub use super::load::csv_source::{CsvSource, LineEnd, Quotes, Ragged};
 pub use super::load::file_sinks::{Compression, CsvSink, JsonlSink, ParquetSink};
-pub use super::load::files::{Input, JsonlSource, ParquetSource};
+pub use super::load::files::{JsonlSource, ParquetSource};
 pub use super::load::formats::{FormatKeys, SourceFormats};
 pub use super::load::guard::LeakGuard;
 pub use super::load::postgres::{PostgresSink, Server};
@@ -316,6 +316,58 @@ impl SinkTarget {
             SinkTarget::Jsonl(s) => Some(&s.path),
             SinkTarget::Parquet(s) => Some(&s.path),
             SinkTarget::Postgres(_) => None,
+        }
+    }
+
+    /// What becomes of the rows that are there.
+    pub fn mode(&self) -> Mode {
+        match self {
+            SinkTarget::Sqlite(s) => s.mode,
+            SinkTarget::Postgres(s) => s.mode,
+            SinkTarget::Csv(s) => s.mode,
+            SinkTarget::Jsonl(s) => s.mode,
+            SinkTarget::Parquet(s) => s.mode,
+        }
+    }
+
+    /// The server that is written to, where the target has one.
+    pub fn server(&self) -> Option<&Server> {
+        match self {
+            SinkTarget::Postgres(s) => Some(&s.server),
+            SinkTarget::Sqlite(_)
+            | SinkTarget::Csv(_)
+            | SinkTarget::Jsonl(_)
+            | SinkTarget::Parquet(_) => None,
+        }
+    }
+
+    /// The key of its journal's digests, where it keeps a journal and does not choose one itself.
+    pub fn identity_key(&self) -> Option<&Spanned<SecretName>> {
+        match self {
+            SinkTarget::Postgres(s) => s.identity_key.as_ref(),
+            SinkTarget::Sqlite(s) => s.identity_key.as_ref(),
+            SinkTarget::Csv(_) | SinkTarget::Jsonl(_) | SinkTarget::Parquet(_) => None,
+        }
+    }
+
+    /// Whether it takes columns that nobody has looked into.
+    pub fn takes_opaque(&self) -> bool {
+        match self {
+            SinkTarget::Postgres(_) => true,
+            SinkTarget::Sqlite(_)
+            | SinkTarget::Csv(_)
+            | SinkTarget::Jsonl(_)
+            | SinkTarget::Parquet(_) => false,
+        }
+    }
+}
+
+impl Mode {
+    /// Whether rows that were there may be other ones, or gone, after a run.
+    pub fn replaces(self) -> bool {
+        match self {
+            Mode::Append => false,
+            Mode::Replace | Mode::Upsert => true,
         }
     }
 }

@@ -3,12 +3,14 @@
 //! Owns the keys of a step while it runs and every computation with them. Refuses to hand a
 //! key out, to mask with an empty one, and to quote a cell in an error.
 //!
-//! A method is a file: `hmac`, `pbkdf2` with its `lanes`; AES-SIV and FF1 get theirs when they are built in.
+//! A method is a file: `hmac`, `pbkdf2` with its `lanes`, and in `methods` those that can be undone,
+//! that keep a value's form, or that choose.
 
 mod estimate;
 mod hmac;
 mod lanes;
 mod memo;
+pub mod methods;
 mod pbkdf2;
 mod ring;
 mod share;

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use arrow_array::cast::AsArray;
 use glovebox_connectors::discover::{Doubt, Format, Found, Sample, discover, guess, sample};
-use glovebox_core::{DataType, Field};
+use glovebox_core::{DataType, Field, endings};
 
 use self::manifest::{Column, Draft, scalar};
 use self::personal::{Kind, by_name, by_values};
@@ -24,9 +24,13 @@ use crate::compose::Composed;
 
 /// Rows that types and shapes are found by.
 const ROWS: usize = 10_000;
-/// Endings of packed files, and of the formats that are read.
-const ENDINGS: [&str; 11] = [
-    ".gz", ".zst", ".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet", ".pq", ".dat",
+/// Endings of packed files, of the formats that are read, and others that such files have.
+const ENDINGS: [&[&str]; 5] = [
+    endings::PACKED,
+    endings::TSV,
+    endings::JSONL,
+    endings::PARQUET,
+    &["txt", "json", "dat"],
 ];
 
 #[derive(Debug, clap::Args)]
@@ -178,9 +182,9 @@ impl Places {
     fn sink_block(&self) -> Option<String> {
         let path = scalar(&self.written(&self.sink));
         let kind = match self.sink.extension()?.to_str()? {
-            "csv" => "csv",
-            "jsonl" | "ndjson" => "jsonl",
-            "parquet" | "pq" => "parquet",
+            e if endings::CSV.contains(&e) => "csv",
+            e if endings::JSONL.contains(&e) => "jsonl",
+            e if endings::PARQUET.contains(&e) => "parquet",
             "db" | "sqlite" | "sqlite3" => {
                 let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
                 let table: String = self.name.chars().map(plain).collect();
@@ -199,7 +203,7 @@ impl Places {
 fn name(input: &Path) -> String {
     let file = input.file_name().unwrap_or_default().to_string_lossy();
     let mut stem = file.as_ref();
-    while let Some(shorter) = ENDINGS.iter().find_map(|e| stem.strip_suffix(e)) {
+    while let Some(shorter) = shorter(stem) {
         stem = shorter;
     }
     let plain = |c: char| match c {
@@ -216,13 +220,19 @@ fn name(input: &Path) -> String {
     }
 }
 
+/// The name without the ending that it has, if it is one of such files.
+fn shorter(name: &str) -> Option<&str> {
+    let mut endings = ENDINGS.into_iter().flatten();
+    endings.find_map(|ending| name.strip_suffix(ending)?.strip_suffix('.'))
+}
+
 /// The ending of what is written beside an input, by its own.
 fn ending(input: &Path) -> &'static str {
     let file = input.to_string_lossy();
-    let has = |endings: &[&str]| endings.iter().any(|e| file.contains(e));
-    if has(&[".parquet", ".pq"]) {
+    let has = |endings: &[&str]| endings.iter().any(|e| file.contains(&format!(".{e}")));
+    if has(endings::PARQUET) {
         "parquet"
-    } else if has(&[".json", ".ndjson"]) {
+    } else if has(&["json", "ndjson"]) {
         "jsonl"
     } else {
         "csv"

@@ -46,6 +46,8 @@ pub struct ChildRun<'r> {
     pub rejects_of: Option<PathBuf>,
     /// What the sink calls the run that wrote the list; without it the sink is asked.
     pub of_run: Option<&'r str>,
+    /// The server's name for the run: a process that has begun it is gone on with.
+    pub request: &'r str,
     /// It goes on with a run that did not finish.
     pub resume: bool,
     /// Even if that run's process seems to live.
@@ -168,11 +170,12 @@ fn command(
         input: run.upload.then(|| folder.input(&run.id)),
         rejects_of: run.of.as_deref().map(|of| folder.rejects(of)),
         of_run: named.filter(|_| run.of.is_some()),
-        resume: taken_over || run.mode == RunMode::Resume,
+        request: &run.id,
+        resume: run.mode == RunMode::Resume,
         // The process of a server that died may take its time to notice; no other one of this
         // pipeline is under way, by the catalog.
         take_over: taken_over,
-        again: !taken_over && run.mode == RunMode::Again,
+        again: run.mode == RunMode::Again,
         only_new: run.mode == RunMode::OnlyNew,
     })?;
     command

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use glovebox_core::{ChunkReader, Decoder, Schema, SourceError};
+use glovebox_core::{ChunkReader, Decoder, Schema, SourceError, endings};
 
 use super::decode::CsvDecoder;
 use super::encoding::{foreign, in_utf8};
@@ -60,12 +60,11 @@ pub struct Source {
 impl Source {
     /// A source of these columns; nothing is opened yet.
     pub fn new(options: Options, schema: Schema) -> Self {
-        let endings = match options.delimiter.as_slice() {
-            b"\t" => &["csv", "tsv"][..],
-            _ => &["csv"],
-        };
         Source {
-            inputs: Arc::new(Inputs::new(&options.inputs, endings)),
+            inputs: Arc::new(Inputs::new(
+                &options.inputs,
+                endings::of_csv(&options.delimiter),
+            )),
             layouts: Arc::default(),
             options,
             schema,

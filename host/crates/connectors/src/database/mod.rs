@@ -25,6 +25,17 @@ pub enum Mode {
     Upsert,
 }
 
+impl Mode {
+    /// Its word in a journal.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Mode::Append => "append",
+            Mode::Replace => "replace",
+            Mode::Upsert => "upsert",
+        }
+    }
+}
+
 /// What a run may take away beside what it brings; by default nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Lenient {

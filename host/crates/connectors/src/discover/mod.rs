@@ -12,7 +12,7 @@ use std::path::Path;
 
 use arrow_array::RecordBatch;
 use glovebox_core::shown::is_invisible;
-use glovebox_core::{DataType, Field, ReadFrom, Reject, Schema, Source, SourceError};
+use glovebox_core::{DataType, Field, ReadFrom, Reject, Schema, Source, SourceError, endings};
 
 use crate::input::{Input, Inputs};
 use crate::{csv, jsonl, parquet};
@@ -66,7 +66,10 @@ pub struct Sample {
 /// When it cannot be opened, or has no columns.
 pub fn discover(path: &Path, header: Option<bool>) -> Result<Found, SourceError> {
     let given = [Input::from(path.to_owned())];
-    let inputs = Inputs::new(&given, &["csv", "tsv", "jsonl", "ndjson", "parquet", "pq"]);
+    let inputs = Inputs::new(
+        &given,
+        &[endings::TSV, endings::JSONL, endings::PARQUET].concat(),
+    );
     let place = path.display().to_string();
     if inputs.path(0)?.is_none() {
         return Err(SourceError::Shape {

@@ -11,11 +11,9 @@ use std::path::{Path, PathBuf};
 
 use glob::MatchOptions;
 use glovebox_core::SourceError;
+use glovebox_core::endings::PACKED;
 
 use super::{Input, InputFile};
-
-/// Endings that compressed files have behind the format's own.
-const COMPRESSED: [&str; 2] = ["gz", "zst"];
 
 /// `*` and `?` stop at `/`, and do not find hidden files, as in a shell.
 pub(crate) const RULES: MatchOptions = MatchOptions {
@@ -80,7 +78,7 @@ fn of_folder(folder: &Path, endings: &[&str]) -> Result<Vec<PathBuf>, SourceErro
                 "the folder has no file that ends in .{} (or that and .{}); files below it are \
                  not read, nor hidden ones: name them, or a pattern",
                 endings.join(", ."),
-                COMPRESSED.join(", .")
+                PACKED.join(", .")
             ),
         });
     }
@@ -98,7 +96,7 @@ fn has_ending(path: &Path, endings: &[&str]) -> bool {
     };
     let name = Path::new(name);
     is(name.extension(), endings)
-        || is(name.extension(), &COMPRESSED)
+        || is(name.extension(), PACKED)
             && is(
                 Path::new(name.file_stem().unwrap_or_default()).extension(),
                 endings,

@@ -15,39 +15,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+pub use glovebox_core::Input;
 use glovebox_core::SourceError;
 use glovebox_core::shown::printable;
 
 pub(crate) use stream::Stream;
-
-/// Where the bytes come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input {
-    /// Standard input, which can be read once.
-    Stdin,
-    /// A file, a folder, or a pattern of files.
-    Path(PathBuf),
-}
-
-impl From<PathBuf> for Input {
-    /// `-` is standard input.
-    fn from(path: PathBuf) -> Self {
-        if path.as_os_str() == "-" {
-            Input::Stdin
-        } else {
-            Input::Path(path)
-        }
-    }
-}
-
-impl fmt::Display for Input {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Input::Stdin => f.write_str("standard input"),
-            Input::Path(path) => write!(f, "{}", path.display()),
-        }
-    }
-}
 
 /// One file that is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,17 +58,17 @@ impl InputFile {
 #[derive(Debug)]
 pub(crate) struct Inputs {
     given: Vec<Input>,
-    endings: &'static [&'static str],
+    endings: Vec<&'static str>,
     files: OnceLock<Vec<InputFile>>,
     stdin_taken: AtomicBool,
 }
 
 impl Inputs {
     /// What is given, and the endings that the format's files have in a folder.
-    pub(crate) fn new(given: &[Input], endings: &'static [&'static str]) -> Self {
+    pub(crate) fn new(given: &[Input], endings: &[&'static str]) -> Self {
         Inputs {
             given: given.to_vec(),
-            endings,
+            endings: endings.to_vec(),
             files: OnceLock::new(),
             stdin_taken: AtomicBool::new(false),
         }
@@ -107,7 +79,7 @@ impl Inputs {
         if let Some(files) = self.files.get() {
             return Ok(files);
         }
-        let found = find::files(&self.given, self.endings)?;
+        let found = find::files(&self.given, &self.endings)?;
         Ok(self.files.get_or_init(|| found))
     }
 

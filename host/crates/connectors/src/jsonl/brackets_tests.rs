@@ -120,3 +120,47 @@ fn records_are_counted_alike_however_they_come() {
         }
     }
 }
+
+/// A bracket too few, of any kind and at any place, costs its own object and no other.
+#[test]
+fn an_object_that_lacks_a_bracket_is_alone() {
+    let objects = [
+        r#"{"id":1,"t":["x","y"],"o":{"k":[1,2]}}"#,
+        r#"{"id":2,"t":[{"k":1},{"k":2}],"m":[[1,2],[3]]}"#,
+        r#"{"t":[1,2,3]}"#,
+        r#"{"a":[]}"#,
+        r#"{"a":[{"b":{"c":[1]}}]}"#,
+        r#"{"a":[{"b":1},{"c":2}],"z":"s"}"#,
+    ];
+    let pretty = |object: &str| {
+        let object: serde_json::Value = serde_json::from_str(object).unwrap();
+        serde_json::to_string_pretty(&object).unwrap()
+    };
+    let compact = str::to_owned;
+    let forms: [&dyn Fn(&str) -> String; 2] = [&compact, &pretty];
+    let mut lacking = 0;
+    for form in forms {
+        let others = [r#"{"id":0}"#, r#"{"id":9,"t":["n"]}"#, r#"{"id":10}"#].map(form);
+        for object in objects.map(form) {
+            for (at, bracket) in object.char_indices().filter(|(_, c)| "[]{}".contains(*c)) {
+                let mut broken = object.clone();
+                broken.remove(at);
+                for between in [",", ",\n", "\n", ""] {
+                    let [before, next, last] = &others;
+                    let all = [before, &broken, next, last].map(String::as_str);
+                    let all = all.join(between);
+                    for text in [format!("[{all}]"), all] {
+                        let found = records(&text);
+                        let whole = |object| found.iter().any(|record| record.trim() == object);
+                        assert!(
+                            others.iter().all(&whole),
+                            "without {bracket}: {text}: {found:?}"
+                        );
+                        lacking += 1;
+                    }
+                }
+            }
+        }
+    }
+    println!("{lacking} texts");
+}

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use glovebox_core::{ChunkReader, Decoder, Field, Formats, ReadFrom, Schema, SourceError};
+use glovebox_core::{ChunkReader, Decoder, Field, Formats, ReadFrom, Schema, SourceError, endings};
 
 use super::decode::JsonDecoder;
 use super::layout::{Framing, Layout, SNIFFED_BYTES, Shared};
@@ -16,8 +16,6 @@ use crate::parts::Parts;
 
 /// How much of a file is looked at to estimate its rows.
 const SAMPLE: u64 = 1 << 20;
-/// Endings of the format's files in a folder.
-const ENDINGS: &[&str] = &["jsonl", "ndjson"];
 
 /// How a JSON lines source is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,7 +93,7 @@ impl Source {
     /// A source of these columns; nothing is opened yet.
     pub fn new(options: Options, schema: Schema) -> Self {
         Source {
-            inputs: Arc::new(Inputs::new(&options.inputs, ENDINGS)),
+            inputs: Arc::new(Inputs::new(&options.inputs, endings::JSONL)),
             shared: Shared::new(schema.fields.len()),
             options,
             schema,

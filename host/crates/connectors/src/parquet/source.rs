@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use glovebox_core::{ChunkReader, Decoder, Schema, SourceError};
+use glovebox_core::{ChunkReader, Decoder, Schema, SourceError, endings};
 
 use super::chunks::Chunks;
 use super::decode::ParquetDecoder;
@@ -15,8 +15,6 @@ use super::file::{CHUNK_BYTES, CHUNK_ROWS, Opened, Stamp, shape};
 use crate::input::{Input, Inputs};
 use crate::parts::Parts;
 
-/// Endings of the format's files in a folder.
-const ENDINGS: &[&str] = &["parquet", "pq"];
 /// Files that are kept open; those in flight are among the last.
 const KEPT_OPEN: usize = 64;
 
@@ -113,7 +111,7 @@ impl Source {
     /// A source of these columns; nothing is opened yet.
     pub fn new(inputs: Vec<Input>, schema: Schema) -> Self {
         let files = Files {
-            inputs: Arc::new(Inputs::new(&inputs, ENDINGS)),
+            inputs: Arc::new(Inputs::new(&inputs, endings::PARQUET)),
             schema: schema.clone(),
             known: Mutex::default(),
         };

@@ -271,7 +271,7 @@ fn earlier(row: &PgRow) -> sqlx::Result<Earlier> {
         parts: row.try_get::<Option<String>, _>(13)?.unwrap_or_default(),
         source: row.try_get(14)?,
         key: key.and_then(|key| key.try_into().ok()),
-        appends: mode == "append",
+        appends: mode == Mode::Append.name(),
         living: None,
     })
 }

@@ -13,7 +13,7 @@ use super::history::seen;
 use super::journal::{Journal, stage_name};
 use super::refusal::{Fault, fault, is_locked_out};
 use super::session::{lock_timeout, statement};
-use super::{Mode, NAME, Options};
+use super::{NAME, Options};
 use crate::database::runner::Runner;
 
 /// How long a runner that was told to end may hold its run before it is told again.
@@ -31,15 +31,6 @@ pub(super) fn session_name(run: &str) -> String {
     let mut name = format!("{NAME} {name}");
     name.truncate(LONGEST_SESSION);
     name
-}
-
-/// The word for a mode.
-pub(super) fn mode_name(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Append => "append",
-        Mode::Replace => "replace",
-        Mode::Upsert => "upsert",
-    }
 }
 
 /// A run as one runner has it.
@@ -104,7 +95,7 @@ pub(super) async fn fresh(
     .bind(&job.run)
     .bind(&job.pipeline)
     .bind(target)
-    .bind(mode_name(options.mode))
+    .bind(options.mode.name())
     .bind(&job.plan)
     .bind(&job.source)
     .bind(&job.parts)
@@ -193,7 +184,7 @@ pub(super) async fn take_over(
             job.run
         )));
     }
-    if mode != mode_name(options.mode) || into != target {
+    if mode != options.mode.name() || into != target {
         return Err(refuse(format!(
             "run {} was begun in mode {mode} into {into}; go on with the manifest that it was \
              begun with, or run anew with `--again`",

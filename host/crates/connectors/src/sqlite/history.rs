@@ -239,7 +239,7 @@ fn earlier(row: &SqliteRow) -> sqlx::Result<Earlier> {
         key: row
             .try_get::<Option<i64>, _>(15)?
             .and_then(|key| key.try_into().ok()),
-        appends: mode == "append",
+        appends: mode == Mode::Append.name(),
         living: None,
     })
 }

@@ -10,9 +10,9 @@ use glovebox_core::{
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Row};
 
+use super::Options;
 use super::file::statement;
 use super::refusal::refusal;
-use super::{Mode, Options};
 use crate::database::runner::Runner;
 
 const TABLES: &str = "
@@ -140,7 +140,7 @@ pub(super) async fn begin(
         .bind(&job.run)
         .bind(&job.pipeline)
         .bind(target(options))
-        .bind(mode(options.mode))
+        .bind(options.mode.name())
         .bind(&job.plan)
         .bind(&job.source)
         .bind(&job.parts)
@@ -223,7 +223,7 @@ pub(super) async fn resume(
         )
         .bind(Runner::this().to_json())
         .bind(&job.run)
-        .bind(mode(options.mode))
+        .bind(options.mode.name())
         .fetch_optional(&mut *connection)
         .await?;
         let chunks = chunks(connection, &job.run).await?;
@@ -545,14 +545,6 @@ pub(super) fn digest(bytes: Vec<u8>) -> Option<Digest> {
 /// SQLite ignores case in names.
 pub(super) fn target(options: &Options) -> String {
     options.table.to_ascii_lowercase()
-}
-
-fn mode(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Append => "append",
-        Mode::Replace => "replace",
-        Mode::Upsert => "upsert",
-    }
 }
 
 /// Counts stay far below 2⁶³.

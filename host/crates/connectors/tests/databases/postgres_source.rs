@@ -287,13 +287,14 @@ fn every_type_of_the_contract_is_read_as_itself() {
         "CREATE DOMAIN public.cents AS numeric(12,2); CREATE TYPE public.mood AS ENUM ('glad', 'sad'); \
          CREATE TABLE public.types (b boolean, s smallint, i integer, l bigint, r real, \
          f double precision, n public.cents, big numeric, t text, v varchar(20), c char(5), m public.mood, \
-         j jsonb, u uuid, x bytea, d date, z timestamptz, p timestamp, a int[]); \
+         j jsonb, u uuid, x bytea, d date, z timestamptz, p timestamp, a int[], ip inet, nets inet, range cidr, mac macaddr); \
          INSERT INTO public.types VALUES (true, -32768, 2147483647, -9223372036854775808, 0.5, \
          'NaN', -0.05, 12345678901234567890.123456789, E'a\\tb', 'Zoë', 'ab', 'sad', '{\"a\": [1]}', \
          '0badcafe-0000-4000-8000-000000000001', '\\x00ff', '0044-03-15 BC', \
-         '2026-11-21 22:30:00.123456+02', '1969-12-31 23:59:59', '{1,NULL}'), \
+         '2026-11-21 22:30:00.123456+02', '1969-12-31 23:59:59', '{1,NULL}', '192.0.2.7', '2001:db8::1/64', '10.0.0.0/8', \
+         '08:00:2b:01:02:03'), \
          (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
-          NULL, NULL, NULL, NULL)",
+          NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
     );
     let decimal = |precision, scale| DataType::Decimal { precision, scale };
     let columns = [
@@ -316,6 +317,10 @@ fn every_type_of_the_contract_is_read_as_itself() {
         ("z", DataType::Timestamp),
         ("p", DataType::Timestamp),
         ("a", DataType::Text),
+        ("ip", DataType::Text),
+        ("nets", DataType::Text),
+        ("range", DataType::Text),
+        ("mac", DataType::Text),
     ];
     let source = Source::new(table(&database, "types"), schema(&columns));
     let batch = &batches(&source)[0].columns;
@@ -329,7 +334,10 @@ fn every_type_of_the_contract_is_read_as_itself() {
     assert!(at("f").as_primitive::<Float64Type>().value(0).is_nan());
     let decimals = ["n", "big"].map(|c| at(c).as_primitive::<Decimal128Type>().value(0));
     assert_eq!(decimals, [-5, 12_345_678_901_234_567_890_123_456_789]);
-    let texts = ["t", "v", "c", "m", "j", "u", "a"].map(|c| at(c).as_string::<i32>().value(0));
+    let texts = [
+        "t", "v", "c", "m", "j", "u", "a", "ip", "nets", "range", "mac",
+    ]
+    .map(|c| at(c).as_string::<i32>().value(0));
     assert_eq!(
         texts,
         [
@@ -339,7 +347,12 @@ fn every_type_of_the_contract_is_read_as_itself() {
             "sad",
             "{\"a\": [1]}",
             "0badcafe-0000-4000-8000-000000000001",
-            "{1,NULL}"
+            "{1,NULL}",
+            // An address is shown without its `/32`.
+            "192.0.2.7",
+            "2001:db8::1/64",
+            "10.0.0.0/8",
+            "08:00:2b:01:02:03"
         ]
     );
     assert_eq!(at("x").as_binary::<i32>().value(0), [0, 255]);

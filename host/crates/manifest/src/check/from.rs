@@ -18,7 +18,7 @@ pub(super) fn uses(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
             problems.push(Diagnostic::error(from.span.clone(), problem).help(help));
         }
     }
-    let json = matches!(manifest.source, Source::Jsonl(_));
+    let json = manifest.source.nests();
     let place = |column| place(column, json);
     if json {
         within(manifest, problems);

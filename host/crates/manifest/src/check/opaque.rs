@@ -7,13 +7,13 @@ use glovebox_core::DataType;
 
 use crate::block::short;
 use crate::diagnostic::Diagnostic;
-use crate::model::{Column, Manifest, SinkTarget, Source};
+use crate::model::{Column, Manifest};
 
 use super::Flow;
 
 /// Opaque columns where they cannot be.
 pub(super) fn uses(manifest: &Manifest, sink: bool, problems: &mut Vec<Diagnostic>) {
-    if !matches!(manifest.source, Source::Postgres(_)) {
+    if !manifest.source.has_opaque() {
         for column in manifest.columns.iter().filter(|c| is_opaque(c)) {
             problems.push(misplaced(
                 column,
@@ -43,7 +43,7 @@ pub(super) fn uses(manifest: &Manifest, sink: bool, problems: &mut Vec<Diagnosti
         }
         flow.apply(step);
     }
-    if !sink || matches!(manifest.sink.target, SinkTarget::Postgres(_)) {
+    if !sink || manifest.sink.target.takes_opaque() {
         return;
     }
     let stored = |column: &Column| match &manifest.sink.columns {

@@ -4,8 +4,10 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use glovebox_core::Input;
+
 use crate::diagnostic::Diagnostic;
-use crate::model::{Input, Manifest, Span, Spanned};
+use crate::model::{Manifest, Span, Spanned};
 
 /// Files that are two things at once.
 pub(super) fn distinct(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
@@ -13,7 +15,7 @@ pub(super) fn distinct(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
     let name = manifest.name.span.clone();
     let mut files: Vec<(&str, &Path, Span)> = vec![("the manifest", &manifest.file, name)];
     for input in inputs {
-        if let Input::File(path) = &input.value {
+        if let Input::Path(path) = &input.value {
             files.push(("the source", path, input.span.clone()));
         }
     }
@@ -37,7 +39,7 @@ pub(super) fn distinct(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
     {
         let plain = normal(path);
         let reads = |input: &&Spanned<Input>| match &input.value {
-            Input::File(given) => would_read(given, &plain, endings),
+            Input::Path(given) => would_read(given, &plain, endings),
             Input::Stdin => false,
         };
         if let Some(input) = inputs.iter().find(reads) {
@@ -108,13 +110,14 @@ fn normal(path: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use glovebox_core::endings;
+
     use super::*;
 
     #[test]
     fn what_is_written_among_the_inputs_is_found() {
-        let reads = |given: &str, file: &str| {
-            would_read(Path::new(given), Path::new(file), &["csv", "tsv"])
-        };
+        let reads =
+            |given: &str, file: &str| would_read(Path::new(given), Path::new(file), endings::CSV);
         assert!(reads("in/*.csv", "in/out.csv") && reads("./in", "in/out.csv"));
         assert!(!reads("in/*.csv", "in/x/out.csv") && !reads("in", "in/out.jsonl"));
         assert!(!reads("in.csv", "out.csv") && !reads("in/*.csv", "in/.out.csv"));

@@ -3,6 +3,7 @@
 //! Refuses a dialect in which one character has two meanings, and options that would have no
 //! effect.
 
+use glovebox_core::Input;
 use serde_json::{Value, json};
 
 use super::files::Inputs;
@@ -11,7 +12,7 @@ use crate::block::{Block, Reader, short};
 use crate::declare::{At, Section, section, stand_in, words};
 use crate::diagnostic::Diagnostic;
 use crate::kinds::{Bool, Own, Sign, Size, Whole, is_named_tab, nested, tab_help, word};
-use crate::model::{FormatKeys, Input, Span, Spanned};
+use crate::model::{FormatKeys, Span, Spanned};
 use crate::schema::Schema;
 use crate::units;
 use crate::yaml::Kind;

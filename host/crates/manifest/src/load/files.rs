@@ -2,8 +2,7 @@
 //!
 //! Refuses standard input beside files, and what a format cannot do.
 
-use std::path::PathBuf;
-
+use glovebox_core::Input;
 use serde_json::{Value, json};
 
 use super::csv_source::MOST_BYTES;
@@ -66,15 +65,6 @@ fn no_stdin(reader: &mut Reader<'_>, _: &Block<'_>, paths: Option<&Vec<Spanned<I
             .note("what is in it, and where, stands at its end"),
         );
     }
-}
-
-/// What a path of a source stands for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input {
-    /// `-`.
-    Stdin,
-    /// A file, a folder, or a pattern of files.
-    File(PathBuf),
 }
 
 /// A source's `path:`: one file, pattern or folder, a list of these, or standard input.
@@ -150,5 +140,5 @@ fn input(reader: &mut Reader<'_>, node: &Node, example: &str) -> Option<Spanned<
         return Some(Spanned::new(Input::Stdin, node.span.clone()));
     }
     let path = reader.path(node, "path", example)?;
-    Some(Spanned::new(Input::File(path.value), path.span))
+    Some(Spanned::new(Input::Path(path.value), path.span))
 }

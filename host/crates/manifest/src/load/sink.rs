@@ -185,13 +185,26 @@ fn target(keys: SinkKeys, reader: &mut Reader<'_>, block: &Block<'_>) -> Option<
             .help("delete one; to fill both, run two manifests"),
         );
     }
-    match key {
-        "sqlite" => keys.sqlite.map(SinkTarget::Sqlite),
-        "postgres" => keys.postgres.map(|s| SinkTarget::Postgres(Box::new(s))),
-        "csv" => keys.csv.map(SinkTarget::Csv),
-        "jsonl" => keys.jsonl.map(SinkTarget::Jsonl),
-        _ => keys.parquet.map(SinkTarget::Parquet),
-    }
+    let SinkKeys {
+        sqlite,
+        postgres,
+        csv,
+        jsonl,
+        parquet,
+        columns: _,
+    } = keys;
+    let read = [
+        ("sqlite", sqlite.map(SinkTarget::Sqlite)),
+        (
+            "postgres",
+            postgres.map(|s| SinkTarget::Postgres(Box::new(s))),
+        ),
+        ("csv", csv.map(SinkTarget::Csv)),
+        ("jsonl", jsonl.map(SinkTarget::Jsonl)),
+        ("parquet", parquet.map(SinkTarget::Parquet)),
+    ];
+    let first = read.into_iter().find(|(name, _)| *name == key);
+    first.and_then(|(_, target)| target)
 }
 
 fn sqlite_name(reader: &mut Reader<'_>, block: &Block<'_>, table: Option<&String>) {

@@ -2,8 +2,11 @@
 //!
 //! Refuses two places at once.
 
+use glovebox_core::{Input, endings};
+
 use super::csv_source::CsvSource;
-use super::files::{Input, JsonlSource, ParquetSource};
+use super::files::{JsonlSource, ParquetSource};
+use super::postgres::Server;
 use super::postgres_source::{PostgresSource, PostgresSourceKeys};
 use crate::block::{Block, Reader};
 use crate::declare::{Section, section};
@@ -60,22 +63,57 @@ impl Source {
     /// The files that are read, and the endings by which a folder's are known.
     pub fn inputs(&self) -> (&[Spanned<Input>], &'static [&'static str]) {
         match self {
-            Source::Csv(s) => (&s.paths, &["csv", "tsv"]),
-            Source::Jsonl(s) => (&s.paths, &["jsonl", "ndjson"]),
-            Source::Parquet(s) => (&s.paths, &["parquet", "pq"]),
+            Source::Csv(s) => (&s.paths, endings::of_csv(s.delimiter.as_bytes())),
+            Source::Jsonl(s) => (&s.paths, endings::JSONL),
+            Source::Parquet(s) => (&s.paths, endings::PARQUET),
             Source::Postgres(_) => (&[], &[]),
+        }
+    }
+
+    /// The files that are read, to be exchanged; none where it reads no files.
+    pub fn inputs_mut(&mut self) -> Option<&mut Vec<Spanned<Input>>> {
+        match self {
+            Source::Csv(s) => Some(&mut s.paths),
+            Source::Jsonl(s) => Some(&mut s.paths),
+            Source::Parquet(s) => Some(&mut s.paths),
+            Source::Postgres(_) => None,
+        }
+    }
+
+    /// Whether it reads standard input.
+    pub fn reads_stdin(&self) -> bool {
+        self.inputs().0.iter().any(|i| i.value == Input::Stdin)
+    }
+
+    /// The server that it asks, if it is a database.
+    pub fn server(&self) -> Option<&Server> {
+        match self {
+            Source::Postgres(s) => Some(&s.server),
+            Source::Csv(_) | Source::Jsonl(_) | Source::Parquet(_) => None,
+        }
+    }
+
+    /// Whether its columns may be opaque, and so pass through unseen.
+    pub fn has_opaque(&self) -> bool {
+        match self {
+            Source::Postgres(_) => true,
+            Source::Csv(_) | Source::Jsonl(_) | Source::Parquet(_) => false,
+        }
+    }
+
+    /// Whether its values stand within one another, and are found by a path of keys.
+    pub fn nests(&self) -> bool {
+        match self {
+            Source::Jsonl(_) => true,
+            Source::Csv(_) | Source::Parquet(_) | Source::Postgres(_) => false,
         }
     }
 
     /// Where an error without a better place is shown.
     pub fn span(&self) -> Span {
-        match self {
-            Source::Postgres(s) => s.server.host.span.clone(),
-            files => {
-                let first = files.inputs().0.first();
-                first.map(|input| input.span.clone()).unwrap_or_default()
-            }
-        }
+        let file = self.inputs().0.first().map(|input| &input.span);
+        let server = self.server().map(|server| &server.host.span);
+        file.or(server).cloned().unwrap_or_default()
     }
 }
 
@@ -112,10 +150,18 @@ fn one(keys: SourceKeys, reader: &mut Reader<'_>, block: &Block<'_>) -> Option<S
             .help("delete one; several files of one format are a list under `path:`, and for both, run two manifests"),
         );
     }
-    match key {
-        "csv" => keys.csv.map(Source::Csv),
-        "jsonl" => keys.jsonl.map(Source::Jsonl),
-        "parquet" => keys.parquet.map(Source::Parquet),
-        _ => keys.postgres.map(|s| Source::Postgres(Box::new(s))),
-    }
+    let SourceKeys {
+        csv,
+        jsonl,
+        parquet,
+        postgres,
+    } = keys;
+    let read = [
+        ("csv", csv.map(Source::Csv)),
+        ("jsonl", jsonl.map(Source::Jsonl)),
+        ("parquet", parquet.map(Source::Parquet)),
+        ("postgres", postgres.map(|s| Source::Postgres(Box::new(s)))),
+    ];
+    let first = read.into_iter().find(|(name, _)| *name == key);
+    first.and_then(|(_, source)| source)
 }

@@ -1,0 +1,57 @@
+//! What a source that reads files is given, and by which endings a folder's files are its own.
+//!
+//! Opens nothing.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// Where the bytes come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// Standard input, which can be read once.
+    Stdin,
+    /// A file, a folder, or a pattern of files.
+    Path(PathBuf),
+}
+
+impl From<PathBuf> for Input {
+    /// `-` is standard input.
+    fn from(path: PathBuf) -> Self {
+        if path.as_os_str() == "-" {
+            Input::Stdin
+        } else {
+            Input::Path(path)
+        }
+    }
+}
+
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Input::Stdin => f.write_str("standard input"),
+            Input::Path(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// Endings that a format's files have, without the dot.
+pub mod endings {
+    /// Of CSV files; [`TSV`] with them, where a tab stands between fields.
+    pub const CSV: &[&str] = &["csv"];
+    /// Of CSV files with tabs.
+    pub const TSV: &[&str] = &["csv", "tsv"];
+    /// Of files of JSON objects.
+    pub const JSONL: &[&str] = &["jsonl", "ndjson"];
+    /// Of Parquet files.
+    pub const PARQUET: &[&str] = &["parquet", "pq"];
+    /// Of packed files, behind the format's own.
+    pub const PACKED: &[&str] = &["gz", "zst"];
+
+    /// Of CSV files with that sign between fields.
+    pub fn of_csv(delimiter: &[u8]) -> &'static [&'static str] {
+        match delimiter {
+            b"\t" => TSV,
+            _ => CSV,
+        }
+    }
+}
