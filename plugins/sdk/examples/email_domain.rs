@@ -1,4 +1,4 @@
-//! Keeps nothing of an e-mail address but its domain; what is no address becomes null.
+//! Keeps only the domain of an e-mail address; anything that is not an address becomes null.
 use glovebox_sdk::prelude::*;
 
 #[derive(Deserialize, JsonSchema)]

@@ -191,7 +191,7 @@ fn the_readme_does_what_it_says() {
     let built = built.join("wasm32-wasip2/plugin/examples/email_domain.wasm");
     let masker = fs::read(&built)
         .unwrap_or_else(|e| panic!("{}: {e}; build it: cargo xtask plugins", built.display()));
-    let source = page.other("rust", "//! Keeps nothing of an e-mail");
+    let source = page.other("rust", "//! Keeps only the domain");
     let example = repository().join("plugins/sdk/examples/email_domain.rs");
     assert_eq!(fs::read_to_string(example).unwrap(), source.text);
     let people = Pipeline::empty()

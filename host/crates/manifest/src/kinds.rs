@@ -227,13 +227,13 @@ impl Kind for Sign {
                 at.example
             ),
         };
-        let problem = format!("`{}` has to be one sign", at.key);
+        let problem = format!("`{}` must be one character", at.key);
         reader.say(Diagnostic::error(text.span, problem).help(help));
         None
     }
 
     fn words(&self) -> String {
-        "one sign".to_owned()
+        "one character".to_owned()
     }
 
     fn schema(&self, schema: &mut Schema) -> Value {

@@ -59,21 +59,21 @@ section! {
         /// [Where secrets are looked up](#credentials), in this order.
         credentials: Vec<Spanned<Store>>
             => default "[keyring, env]", STORES, "credentials: [keyring, env]";
-        /// [Who has to have signed](#pins-and-signatures) plugins that are files: public keys of
-        /// minisign's.
+        /// [Who must have signed](#pins-and-signatures) plugins that are files: minisign public
+        /// keys.
         trusted_keys: Vec<Spanned<TrustedKey>>
             => empty, TRUSTED_KEYS, "trusted-keys: [{ file: keys/acme.pub }]";
         /// [What happens to the rows](#steps), in order.
         steps: Option<Vec<Option<steps::Draft>>>
             => open "[]", STEPS, "steps: [{ validate: required, reads: [product] }]";
-        /// [What bounds every step](#limits), unless it says otherwise.
+        /// [Limits of every step](#limits), unless it sets its own.
         limits: Option<LimitKeys> => optional "see there", nested::<LimitKeys>();
-        /// [Which masked columns are guarded](#the-leak-guard) in every step, unless it says
-        /// otherwise.
+        /// [Which masked columns are guarded](#the-leak-guard) in every step, unless it sets its
+        /// own.
         leak_guard: LeakGuard => default "personal", word::<LeakGuard>();
         /// [Where the rows go](#sink).
         sink: Option<Sink> => asked, nested::<SinkKeys>();
-        /// [What is done with rejected rows](#rejects).
+        /// [What happens to rejected rows](#rejects).
         rejects: Option<RejectKeys> => optional "see there", nested::<RejectKeys>();
     }
     hints {
@@ -84,14 +84,15 @@ section! {
 }
 
 section! {
-    /// What is done with rejected rows.
+    /// What happens to rejected rows.
     pub(crate) struct RejectKeys("Rejects"): "the rejects", "rejects: { path: sales.rejects.jsonl, at-most: 50% }" {
-        /// One JSON object a rejected row: row, file (where the source has several), line (where it
-        /// has lines), and for each violation step, column, rule and message; never a value.
+        /// One JSON object per rejected row: row, file (if the source has several), line (if it has
+        /// lines), and for each violation step, column, rule and message; never a value.
         path: Option<Spanned<PathBuf>>
             => optional "`NAME.rejects.jsonl`", REJECTS, "path: sales.rejects.jsonl";
-        /// `100` or `2.5%`, of the rows read; with more the run ends with code 3, and with `replace`
-        /// and `upsert` nothing is published. With `append` the good rows are stored all the same.
+        /// `100`, or `2.5%` of the rows read. With more rejects the run ends with code 3. With
+        /// `replace` and `upsert` nothing is published then; with `append` the good rows are stored
+        /// anyway.
         at_most: Option<Spanned<AtMost>> => optional "any number", AT_MOST;
     }
     hints {

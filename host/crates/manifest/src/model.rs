@@ -69,7 +69,7 @@ pub struct Manifest {
     pub steps: Vec<Step>,
     /// Where the rows go.
     pub sink: Sink,
-    /// What is done with rejected rows.
+    /// What happens to rejected rows.
     pub rejects: Rejects,
 }
 
@@ -119,12 +119,12 @@ impl Column {
     }
 }
 
-/// A personal column's way out without a mask.
+/// Lets a personal column out without a mask.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Release {
-    /// Why it may leave.
+    /// Why it may leave unmasked.
     pub reason: Spanned<String>,
-    /// Who answers for it.
+    /// Who is responsible for it.
     pub owner: Spanned<String>,
     /// The last day on which it may.
     pub until: Spanned<Date>,
@@ -372,7 +372,7 @@ impl Mode {
     }
 }
 
-/// What is done with rejected rows.
+/// What happens to rejected rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rejects {
     /// The file that lists them.

@@ -57,7 +57,7 @@ fn table(fields: &[Field]) -> String {
         let default = match (field.default, field.otherwise) {
             (Some(default), _) => format!("`{default}`"),
             (_, Some(otherwise)) => otherwise.to_owned(),
-            _ if field.needed => "needed".to_owned(),
+            _ if field.needed => "required".to_owned(),
             _ => "none".to_owned(),
         };
         let cells = [

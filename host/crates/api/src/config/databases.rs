@@ -43,19 +43,19 @@ section! {
     pub(super) struct ServerKeys("Server"): "the PostgreSQL server",
         "postgres: { host: db.internal, database: glovebox, user: api, password: { secret: api/db } }"
     {
-        /// The server's name or address; its certificate must bear it.
+        /// The server's name or address; its certificate must be valid for it.
         host: String => needed, HOST, "host: db.internal";
         /// Its port.
         port: u16 => default "5432", Whole(1..=65_535u16);
         /// The database.
         database: String => needed, NAME, "database: glovebox";
-        /// Who logs in.
+        /// The role that logs in.
         user: String => needed, NAME, "user: api";
         /// The secret that holds the password; the password itself is refused.
         password: SecretName => needed, PASSWORD, "password: { secret: api/db }";
-        /// Certificates to trust besides the built-in ones, as a PEM file.
+        /// Certificates to trust in addition to the built-in ones, as a PEM file.
         ca = "tls": Option<Spanned<PathBuf>> => empty, nested::<Tls>();
-        /// Connections that are open at the same time.
+        /// The number of connections.
         connections: u32 => default "4", Whole(1..=100u32);
     }
     hints {

@@ -20,19 +20,20 @@ section! {
     pub(super) struct DatasetKeys("Dataset"): "a dataset",
         "sales: { sqlite: { path: sales.db, table: sales }, columns: { price: { type: float64 } } }"
     {
-        /// What it holds, for whoever looks.
+        /// A description for users.
         about: String => empty, AnyText;
         /// The table, in a SQLite file.
         sqlite: Option<DatasetFile> => optional, nested::<DatasetFile>();
         /// The table, in a PostgreSQL database.
         postgres: Option<DatasetServer> => optional, nested::<DatasetServer>();
-        /// What there is, each column with its type; anything else of the table stays unseen.
+        /// The columns to serve, each with its type; other columns of the table are never shown.
         columns: Option<Spanned<Named<ColumnKeys>>>
             => asked, MapOf(nested::<ColumnKeys>()), "columns: { price: { type: float64 } }";
-        /// Columns that are unique together and never null: the order of pages. A table of SQLite's may
-        /// do without: its rows come in the order in which they were stored.
+        /// Columns that together are unique and never null; pages follow their order. Optional for
+        /// SQLite tables: without a key, rows come in the order in which they were stored.
         key: Vec<Spanned<String>> => empty, ListOf(Text), "key: [customer_id]";
-        /// Who sees it, each with what; whoever has the permission `data` when it is left out.
+        /// The roles that see it, each with what it sees. If left out, everyone with the permission
+        /// `data` sees all of it.
         roles: Named<ViewKeys>
             => empty, MapOf(nested::<ViewKeys>()),
             "roles: { analyst: { columns: [price] } }";
@@ -46,7 +47,7 @@ section! {
 section! {
     /// A column that is served.
     pub(super) struct ColumnKeys("ServedColumn"): "a column", "price: { type: float64 }" {
-        /// What its cells are, by the types of a [manifest](manifest.md#columns); not opaque.
+        /// The type of its cells, as in a [manifest](manifest.md#columns); not `opaque`.
         data_type = "type": Spanned<DataType> => needed, TYPE, "type: text";
         /// Whether it never holds a null.
         not_null: bool => default "false", Bool;
@@ -58,7 +59,7 @@ section! {
     pub(super) struct ViewKeys("View"): "what a role sees", "analyst: { columns: [price] }" {
         /// The columns.
         columns: Option<Vec<Spanned<String>>> => optional "all of them", ListOf(Text), "columns: [price]";
-        /// Rows of a page at most.
+        /// The most rows on a page.
         rows_at_most: usize => default "10000", Whole(1..=MOST_ROWS);
     }
 }

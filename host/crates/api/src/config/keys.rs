@@ -25,33 +25,33 @@ section! {
     pub(super) struct Keys("Configuration"): "the configuration", "listen: 127.0.0.1:8000" {
         /// The address and port on which it listens.
         listen: SocketAddr => default "127.0.0.1:8000", ADDRESS;
-        /// How clients reach it; also what issues tokens.
+        /// The URL by which clients reach it; also the issuer in its tokens.
         url: Option<String> => optional "where it listens", URL;
-        /// Serves by TLS.
+        /// Serves over TLS.
         tls: Option<Tls> => optional, nested::<TlsKeys>();
-        /// Serves metrics to Prometheus without a token, on a port of its own.
+        /// Serves metrics to Prometheus without a token, on a separate port.
         metrics: Option<MetricsKeys> => optional, nested::<MetricsKeys>();
         /// Where users, sessions, keys and failed logins are kept: SQLite, or PostgreSQL for more than
         /// one server.
         catalog: Option<Database> => asked, nested::<CatalogKeys>();
         /// Where secrets are looked up, in this order, as in a manifest.
         credentials: Vec<Spanned<Store>> => empty, STORES, "credentials: [keyring, env]";
-        /// How tokens are made, and whose are accepted.
+        /// How tokens are issued, and whose are accepted.
         tokens: Option<TokenKeys> => asked, nested::<TokenKeys>();
         /// The [audit log](audit.md).
         audit: Option<Audit> => asked, nested::<AuditKeys>();
-        /// Addresses and networks whose `X-Forwarded-For` is believed.
+        /// Addresses and networks whose `X-Forwarded-For` is trusted.
         proxies: Vec<Spanned<IpNet>> => empty, ListOf(NETWORK), "proxies: [10.0.0.0/8]";
-        /// How much anybody may ask for.
+        /// Limits on what clients may request.
         limits: Limits => default "{}", nested::<LimitKeys>();
-        /// Roles besides the four that are there, with their permissions: `data`, `watch`, `run`,
-        /// `users`, `audit`, `metrics`.
+        /// Roles in addition to the four built-in ones, with their permissions: `data`, `watch`,
+        /// `run`, `users`, `audit`, `metrics`.
         roles: Named<Vec<Spanned<Permission>>>
             => empty, MapOf(ListOf(PERMISSION)), "roles: { partner: [data] }";
-        /// The tables that are served, each under its name: `GET /NAME`.
+        /// The tables to serve, each under its name: `GET /NAME`.
         datasets: Named<DatasetKeys>
             => empty, MapOf(nested::<DatasetKeys>()), "datasets: { sales: { … } }";
-        /// The [pipelines](#runs) that may be run.
+        /// The [pipelines](#runs) that users may run.
         pipelines: Named<PipelineKeys>
             => empty, MapOf(nested::<PipelineKeys>()), "pipelines: { sales: { manifest: sales.yaml } }";
         /// How [pipelines are run](#runs).
@@ -65,9 +65,9 @@ section! {
 section! {
     /// A certificate and its key, as PEM files; ones that are replaced are used within a second or two.
     struct TlsKeys("ServerTls"): "the server's TLS", "tls: { certificate: cert.pem, key: key.pem }" {
-        /// The certificate, with those between it and an authority.
+        /// The certificate, with any intermediate certificates.
         certificate: PathBuf => needed, File, "certificate: cert.pem";
-        /// Its key.
+        /// The certificate's private key.
         key: PathBuf => needed, File, "key: key.pem";
     }
     settle Tls: tls;

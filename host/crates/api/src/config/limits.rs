@@ -18,41 +18,42 @@ const SHORTEST_IDLE: Duration = Duration::from_secs(20);
 const MANY: u32 = 1_000_000;
 
 section! {
-    /// How much anybody may ask for.
+    /// Limits on what clients may request.
     pub(super) struct LimitKeys("ServerLimits"): "the limits", "limits: { body: 64KiB }" {
-        /// A request's body.
+        /// The size of a request's body.
         body: usize => default "64KiB", Size(1 << 10..=16 << 20);
-        /// A request's line and headers.
+        /// The size of a request's line and headers.
         headers: usize => default "16KiB", Size(1 << 10..=64 << 10);
-        /// What a request may take; an upload has no such limit, but a pace.
+        /// How long a request may take. Uploads have no such limit, but must keep up `least-rate`.
         request_time: Duration => default "30s", Time(SECOND..=TEN_MINUTES);
-        /// Requests from an address.
+        /// Requests from one address per minute.
         requests_a_minute_by_address: u32 => default "1200", Whole(1..=MANY);
-        /// Requests of a user.
+        /// Requests of one user per minute.
         requests_a_minute_by_user: u32 => default "1200", Whole(1..=MANY);
-        /// Logins from an address.
+        /// Logins from one address per minute.
         logins_a_minute_by_address: u32 => default "30", Whole(1..=MANY);
-        /// Connections at the same time.
+        /// Concurrent connections.
         connections: u32 => default "1024", Whole(1..=MANY);
-        /// Of these, one address's; `proxies` have no such share.
+        /// Concurrent connections from one address; `proxies` are exempt.
         connections_by_address: u32 => default "128", Whole(1..=MANY);
-        /// Requests that are not yet answered, of the address that a proxy names if there is one.
+        /// Unanswered requests from one address (the client's, if a proxy names it).
         requests_at_once_by_address: u32 => default "128", Whole(1..=MANY);
-        /// The same, of a user.
+        /// Unanswered requests of one user.
         requests_at_once_by_user: u32 => default "64", Whole(1..=MANY);
-        /// Runs that a user follows at the same time.
+        /// Runs that one user may follow at the same time.
         streams_by_user: u32 => default "16", Whole(1..=MANY);
-        /// Files that a user sends at the same time.
+        /// Files that one user may upload at the same time.
         uploads_by_user: u32 => default "2", Whole(1..=MANY);
-        /// For a TLS handshake, a connection's first request, a request's headers.
+        /// Time allowed for a TLS handshake, for the first request of a connection, and for a
+        /// request's headers.
         head_time: Duration => default "10s", Time(SECOND..=TEN_MINUTES);
-        /// Between two requests.
+        /// Time allowed between two requests on a connection.
         idle_time: Duration => default "75s", Time(SHORTEST_IDLE..=Duration::from_secs(3600));
-        /// How long a body or an answer may stand still.
+        /// How long a body or a response may stall.
         stall_time: Duration => default "20s", Time(SECOND..=TEN_MINUTES);
-        /// What it has to move a second beyond that.
+        /// The lowest transfer rate, in bytes per second, after that time.
         least_rate: usize => default "4KiB", Size(1..=1 << 30);
-        /// What requests and runs may finish in, when the server is told to stop.
+        /// How long requests and runs get to finish when the server is stopped.
         shutdown: Duration => default "30s", Time(SECOND..=TEN_MINUTES);
     }
     settle Limits: settle;

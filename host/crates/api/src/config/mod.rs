@@ -77,17 +77,17 @@ pub(crate) struct Pipeline {
     pub(crate) manifest: PathBuf,
     /// Bytes that may be uploaded to it; none if nothing may.
     pub(crate) upload: Option<u64>,
-    /// Who may see it, beside what their permissions say; nobody named is everybody.
+    /// Only these roles may see it, as far as their permissions allow; if left out, all roles.
     pub(crate) roles: Vec<String>,
 }
 
 /// How runs are done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RunsConfig {
-    /// Where reports, rejects and uploads are.
+    /// Where reports, rejects and uploads are stored.
     pub(crate) folder: PathBuf,
     pub(crate) at_once: usize,
-    /// After this, what is over is forgotten.
+    /// How long finished runs are kept.
     pub(crate) keep_for: Duration,
     /// The longest that a run may go on when the server is told to stop.
     pub(crate) shutdown: Duration,
@@ -135,7 +135,7 @@ pub struct Tokens {
     pub(crate) issuers: Vec<Issuer>,
 }
 
-/// Somebody else whose tokens are accepted.
+/// Another issuer whose tokens are accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Issuer {
     pub(crate) url: String,
@@ -168,11 +168,11 @@ pub(crate) struct Otlp {
     pub(crate) headers: Vec<(HeaderName, SecretName)>,
     /// Who vouches for it; Mozilla's list of authorities when nobody is named.
     pub(crate) ca: Option<PathBuf>,
-    /// Of so many in a hundred requests, where nobody before us has decided.
+    /// The percentage of requests that are traced, unless the caller has already decided.
     pub(crate) sample: u32,
 }
 
-/// How much anybody may ask for.
+/// Limits on what clients may request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Limits {
     /// Bytes of a request's body.

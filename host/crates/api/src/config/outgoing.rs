@@ -30,7 +30,7 @@ const OURS: [HeaderName; 6] = [
 section! {
     /// Where traces are sent.
     pub(super) struct TelemetryKeys("Telemetry"): "the telemetry", "telemetry: { otlp: { … } }" {
-        /// A collector that takes OpenTelemetry's protocol over HTTP.
+        /// A collector that accepts OTLP over HTTP.
         otlp: Option<OtlpKeys> => optional, nested::<OtlpKeys>();
     }
 }
@@ -38,14 +38,14 @@ section! {
 section! {
     /// A collector of traces.
     pub(super) struct OtlpKeys("Otlp"): "the collector", "otlp: { url: https://collector.example.org:4318 }" {
-        /// Its address, or http://127.0.0.1:4318 of this machine.
+        /// Its URL; `http://` only on this machine, such as http://127.0.0.1:4318.
         url: Spanned<String> => needed, Text, "url: https://collector.example.org:4318";
-        /// Headers of each request, with the secrets that are their values.
+        /// Headers for each request, with the secrets that hold their values.
         headers: Named<HeaderKeys>
             => empty, MapOf(nested::<HeaderKeys>()), "headers: { authorization: { secret: api/otlp } }";
-        /// Who vouches for it, and nobody else.
+        /// Certificates to trust for it, instead of the built-in ones.
         ca = "tls": Option<Spanned<PathBuf>> => empty, nested::<Tls>();
-        /// Of so many in a hundred requests, where nobody before us has decided.
+        /// The percentage of requests that are traced, unless the caller has already decided.
         sample_percent: u32 => default "100", Whole(1..=100u32);
     }
 }

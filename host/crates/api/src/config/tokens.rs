@@ -1,4 +1,4 @@
-//! How tokens are made, and whose are accepted.
+//! How tokens are issued, and whose are accepted.
 //!
 //! Refuses issuers whose keys could not be fetched safely.
 
@@ -21,20 +21,20 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const DISCOVERY: &str = ".well-known/openid-configuration";
 
 section! {
-    /// How tokens are made, and whose are accepted.
+    /// How tokens are issued, and whose are accepted.
     pub(super) struct TokenKeys("Tokens"): "the tokens", "tokens: { keys: [api/token-key] }" {
-        /// The secrets that hold keys: the first signs, all verify.
+        /// The secrets that hold keys: the first one signs, all of them verify.
         keys: Vec<Spanned<SecretName>> => needed, ListOf(Secret), "keys: [api/token-key]";
-        /// To whom our tokens say that they are addressed.
+        /// The `aud` claim of the tokens that the server issues.
         audience: String => default "glovebox", Text;
-        /// Of an access token.
+        /// Lifetime of an access token.
         lifetime: Duration => default "10min", Time(MINUTE..=Duration::from_secs(3600));
-        /// Then one logs in again.
+        /// After this time the user must log in again.
         session: Duration => default "12h", Time(Duration::from_secs(600)..=DAY.saturating_mul(30));
-        /// How old a login may be that changes users or makes keys.
+        /// How recent a login must be to change users or make keys.
         fresh_login: Duration
             => default "15min", Time(Duration::from_secs(1)..=DAY.saturating_mul(30));
-        /// Others whose tokens are accepted.
+        /// Other issuers whose tokens are accepted.
         issuers: Vec<Spanned<IssuerKeys>>
             => empty, ListOf(nested::<IssuerKeys>()), "issuers: [{ url: https://idp.example.org, audience: glovebox-api }]";
     }
@@ -42,22 +42,22 @@ section! {
 }
 
 section! {
-    /// Somebody else whose tokens are accepted.
+    /// Another issuer whose tokens are accepted.
     pub(super) struct IssuerKeys("Issuer"): "an issuer",
         "- { url: https://idp.example.org, audience: glovebox-api }"
     {
-        /// Their `iss`, to the letter.
+        /// The exact value of their `iss` claim.
         url: Spanned<String> => needed, ISSUER_URL, "url: https://idp.example.org";
-        /// Our name there.
+        /// The `aud` claim that their tokens must have.
         audience: String => needed, Text, "audience: glovebox-api";
-        /// Their JSON Web Key Set: an address, or a file.
+        /// Their JSON Web Key Set: a URL or a file.
         jwks: Option<Spanned<String>>
             => optional "found by OpenID Connect's discovery below `url`", Text, "jwks: https://idp.example.org/keys";
-        /// Who vouches for their server, and nobody else.
+        /// Certificates to trust for their server, instead of the built-in ones.
         ca = "tls": Option<Spanned<PathBuf>> => empty, nested::<Tls>();
         /// The claim that holds roles.
         roles_claim: String => default "roles", Text;
-        /// Their words for roles, each with ours.
+        /// Their names for roles, each with the role here.
         roles: Named<String>
             => empty, MapOf(Text), "roles: { data-team: analyst }";
     }

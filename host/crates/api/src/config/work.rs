@@ -21,17 +21,18 @@ const MIB: u64 = 1 << 20;
 section! {
     /// Who did what.
     pub(super) struct AuditKeys("Audit"): "the audit log", "audit: { folder: audit }" {
-        /// Where the log is.
+        /// The folder of the log.
         folder: PathBuf => needed, File, "folder: audit";
-        /// A folder of signed checkpoints, where this server's administrator may not write.
+        /// A folder for signed checkpoints that this server's administrator should not be able to
+        /// write.
         checkpoints: Option<PathBuf> => optional, File, "checkpoints: audit-checkpoints";
         /// The secret that signs them.
         key: Option<SecretName> => optional, Secret, "key: audit/signing-key";
-        /// After this, records are deleted; only with checkpoints, which say where the log begins.
-        keep_for: Option<Duration> => optional "for ever", Time(DAY..=CENTURY);
-        /// Of a file of the log.
+        /// How long records are kept; needs checkpoints, which record where the log begins.
+        keep_for: Option<Duration> => optional "forever", Time(DAY..=CENTURY);
+        /// The size of one file of the log.
         segment_size: usize => default "64MiB", Size(MIB..=1024 * MIB);
-        /// Records between two checkpoints.
+        /// The number of records between two checkpoints.
         checkpoint_every: u32 => default "256", Whole(1..=100_000u32);
     }
     check signed[];
@@ -72,13 +73,13 @@ fn audit(keys: AuditKeys, _: &mut Reader<'_>, _: &Block<'_>) -> Option<Audit> {
 section! {
     /// A pipeline that may be run.
     pub(super) struct PipelineKeys("Pipeline"): "a pipeline", "sales: { manifest: sales.yaml }" {
-        /// What it does, for whoever looks.
+        /// A description for users.
         about: String => empty, AnyText;
         /// Its [manifest](manifest.md).
         manifest: PathBuf => needed, File, "manifest: sales.yaml";
-        /// How large a file of other rows may be that is sent along.
-        upload: Option<usize> => optional "nothing may be sent", Size(1..=1024 * 1024 * MIB);
-        /// Who may see it, beside what their permissions say; nobody named is everybody.
+        /// The largest file that may be uploaded as input for a run.
+        upload: Option<usize> => optional "no uploads", Size(1..=1024 * 1024 * MIB);
+        /// Only these roles may see it, as far as their permissions allow; if left out, all roles.
         roles: Vec<Spanned<String>> => empty, ListOf(Text), "roles: [operator]";
     }
 }
@@ -113,11 +114,11 @@ pub(super) fn pipelines(
 section! {
     /// How pipelines are run.
     pub(super) struct RunsKeys("Runs"): "the runs", "runs: { folder: runs }" {
-        /// Where reports, rejects and uploads are.
+        /// Where reports, rejects and uploads are stored.
         folder: PathBuf => default "runs", File;
-        /// Runs at the same time; others wait.
+        /// Concurrent runs; further ones wait.
         at_once: usize => default "2", Whole(1..=64usize);
-        /// After this, what is over is forgotten.
+        /// How long finished runs are kept.
         keep_for: Duration => default "90d", Time(MINUTE..=CENTURY);
     }
 }

@@ -20,22 +20,23 @@ use crate::yaml::{Entry, Kind, Node};
 section! {
     /// A column that enters, or that a transformer adds.
     struct ColumnKeys("Column"): "a column", "price: { type: float64 }" {
-        /// What its cells are.
+        /// The type of its cells.
         data_type = "type": Option<Spanned<DataType>> => asked, TYPE, "type: text";
-        /// Whether it holds personal data. Such a column does not reach a sink [before a masker has
-        /// had it](#personal-data). A column added by a step that reads personal ones has to say.
+        /// Whether it holds personal data. Such a column does not reach a sink [unless it was
+        /// masked](#personal-data). Required for a column added by a step that reads personal ones.
         personal: Option<Spanned<bool>> => open "false", Bool;
-        /// Lets a personal column out [unmasked, signed](#personal-data).
+        /// Lets a personal column out [unmasked, on someone's responsibility](#personal-data).
         release: Option<Spanned<Release>> => optional, nested::<ReleaseKeys>();
-        /// Where the source has it: another name, or in a CSV file its position, counted from 1.
-        /// `price: { type: float64, from: "Unit price (€)" }`, `note: { type: text, from: 7 }` for a
-        /// name that is blank or there twice. In JSON a path, as `from: user.mail` and `from:
-        /// items.0.price`: keys with dots between them, a place in a list counted from 0; a dot in a
-        /// key is `\.`, a backslash `\\`. Without `from` the name is a key as it is, with its dots.
-        /// Not for Parquet and PostgreSQL. No two columns are read from one.
+        /// Its name in the source if that differs, or in a CSV file its position, counted
+        /// from 1. `price: { type: float64, from: "Unit price (€)" }`,
+        /// `note: { type: text, from: 7 }` for a blank or duplicate name. In JSON a path, like
+        /// `from: user.mail` or `from: items.0.price`: keys joined by dots, list positions counted
+        /// from 0; write a dot in a key as `\.`, a backslash as `\\`. Without `from`, the column's
+        /// name is the key, including any dots. Not for Parquet and PostgreSQL. Two columns may not
+        /// have the same `from`.
         from: Option<Spanned<ReadFrom>> => optional "its name", FROM, "from: \"Unit price\"";
-        /// [How its text is spelled](#formats), key by key, where that is otherwise than the source
-        /// says; for columns of CSV files and JSON.
+        /// [How its cells are written](#formats), where that differs from the source's `formats`;
+        /// for columns of CSV files and JSON.
         formats: Option<FormatKeys> => optional "the source's", nested::<FormatKeys>();
     }
     hints {
@@ -50,15 +51,15 @@ section! {
 }
 
 section! {
-    /// A personal column's way out without a mask.
+    /// Lets a personal column out without a mask.
     struct ReleaseKeys("Release"): "a release",
         "release: { reason: contract 17, owner: data-protection@example.org, until: 2027-01-31 }"
     {
-        /// Why it may leave.
+        /// Why it may leave unmasked.
         reason: Option<Spanned<String>> => asked, Text, "reason: why it may leave unmasked";
-        /// Who answers for it.
+        /// Who is responsible for it.
         owner: Option<Spanned<String>> => asked, Text, "owner: who answers for it";
-        /// The last day on which it may; after it the manifest is refused.
+        /// The last day on which it may leave; after that the manifest is refused.
         until: Option<Spanned<Date>> => asked, UNTIL, "until: 2027-01-31";
     }
     hints {

@@ -1,6 +1,7 @@
 //! The CSV source: which files, and how they are to be read.
 //!
-//! Refuses a dialect in which one sign has two meanings, and options that would have none.
+//! Refuses a dialect in which one character has two meanings, and options that would have no
+//! effect.
 
 use glovebox_core::Input;
 use serde_json::{Value, json};
@@ -20,56 +21,56 @@ use crate::yaml::Kind;
 pub(super) const MOST_BYTES: u64 = 256 << 20;
 
 section! {
-    /// CSV files, plain or packed by gzip or zstd.
+    /// CSV files, plain or compressed with gzip or zstd.
     pub struct CsvSource("CsvSource"): "the CSV source", "csv: { path: sales.csv }" {
         /// Which files.
         paths = "path": Vec<Spanned<Input>> => needed, Inputs, "path: sales.csv";
-        /// Of the files, by a label of the [Encoding
+        /// The files' encoding, as a label of the [Encoding
         /// Standard](https://encoding.spec.whatwg.org/#names-and-labels), such as `windows-1252`
-        /// (which `latin1` is, too), `iso-8859-15`, `utf-16le`, `shift_jis`. A cell with bytes that
-        /// are none of it rejects its row.
+        /// (also called `latin1`), `iso-8859-15`, `utf-16le`, `shift_jis`. A cell with bytes that
+        /// are invalid in it rejects its row.
         encoding: Option<String> => open "utf-8", ENCODING, "encoding: windows-1252";
-        /// Lines before the header, or before the first record, that are passed over whatever is in
-        /// them.
+        /// How many lines to skip before the header, or before the first record, whatever they
+        /// contain.
         skip: u64 => default "0", Whole(0..=1_000_000u64);
-        /// Whether the first record names the columns; if not, they are taken by position, or where
-        /// [`from`](#columns) says, and a record has as many fields as most of the first 100 (within
-        /// 64 KiB) that have every declared column: others are `ragged`.
+        /// Whether the first record names the columns. If not, they are taken by position, or as
+        /// [`from`](#columns) says, and the usual number of fields in the first 100 records (within
+        /// 64 KiB) with all declared columns is expected of every record: others are `ragged`.
         header: bool => default "true", Bool;
-        /// Records of the header; a column is called by all of them, with a space between: `Price
-        /// net`.
+        /// How many records form the header; a column's name is made of all of them, joined by a
+        /// space: `Price net`.
         header_rows: usize => default "1", Whole(1..=16usize);
-        /// Between fields: signs that are no letters, digits or line breaks, such as `";"` or
-        /// `"||"`; a tab is `"\t"`, in double quotes.
+        /// What separates fields: characters other than letters, digits and line breaks, such as
+        /// `";"` or `"||"`; a tab is `"\t"`, in double quotes.
         delimiter: String => default "\",\"", DELIMITER, "delimiter: \";\"";
-        /// Around fields; another sign than `delimiter`. `none`: quotes are text like any other.
+        /// What encloses fields; must differ from `delimiter`. `none`: quotes are ordinary text.
         quote: Option<u8> => default "'\"'", QUOTE, "quote: \"'\", or quote: none";
-        /// What becomes of records whose quotes are wrong, [see below](#quotes): `lenient` reads
-        /// them all the same, and may take several rows for one.
+        /// What happens to records with wrong quotes, [see below](#quotes): `lenient` reads them
+        /// anyway, and may merge several rows into one.
         quotes: Quotes => default "strict", word::<Quotes>();
-        /// Within quotes, makes text of a quote behind it, and of another one of itself: `"\\"`.
-        /// Doubled quotes are text anyway.
+        /// Inside quotes, makes the quote that follows it, or another escape character, ordinary
+        /// text: `"\\"`. Doubled quotes always work.
         escape: Option<u8> => optional, Sign, r#"escape: "\\""#;
-        /// Lines that begin with it are no records.
+        /// Lines that begin with it are skipped.
         comment: Option<u8> => optional, Sign, "comment: \"#\"";
-        /// What ends a record. With `any`, each of the three does; with another one, the others are
-        /// parts of cells.
+        /// What ends a record. With `any`, each of the three does; otherwise the other two are part
+        /// of cells.
         line_end: LineEnd => default "any", word::<LineEnd>();
-        /// Whether spaces and tabs around fields are left out; those within quotes stay.
+        /// Whether to remove spaces and tabs around fields; inside quotes they stay.
         trim: bool => default "false", Bool;
-        /// What becomes of records with another number of fields than the header: `pad` makes null
-        /// of what is missing at the end, `cut` leaves out what is too much there. A delimiter that
-        /// was forgotten in the midst of a row then moves cells into other columns.
+        /// What happens to records with more or fewer fields than the header: `pad` adds nulls for
+        /// missing fields at the end, `cut` drops extra fields at the end. Careful: a delimiter
+        /// missing in the middle of a row then shifts cells into other columns.
         ragged: Ragged => default "reject", word::<Ragged>();
         /// The cells that stand for null.
         null: Vec<String> => default "[\"\"]", NULLS, "null: [\"\", NA]";
-        /// Whether they do so in quotes, too; `false`: `""` is an empty text.
+        /// Whether this also applies inside quotes; `false`: `""` is an empty text.
         null_quoted: bool => default "true", Bool;
-        /// [How dates, times, numbers and words are spelled](#formats), for all columns.
+        /// [How dates, times, numbers and booleans are written](#formats), for all columns.
         formats: SourceFormats => empty, nested::<FormatKeys>();
         /// A longer field rejects its row.
         max_field: usize => default "1MiB", Size(1..=MOST_BYTES);
-        /// A longer record is rejected without being held; at least `max-field`.
+        /// A longer record is rejected without being kept in memory; at least `max-field`.
         max_record: usize => default "8MiB", Size(1..=MOST_BYTES);
     }
     hints {
@@ -90,11 +91,11 @@ section! {
 }
 
 words! {
-    /// What becomes of CSV records whose quotes are wrong.
+    /// What happens to CSV records with wrong quotes.
     pub enum Quotes {
         /// They are rejected.
         Strict = "strict",
-        /// They are read all the same.
+        /// They are read anyway.
         Lenient = "lenient",
     }
 }
@@ -114,13 +115,13 @@ words! {
 }
 
 words! {
-    /// What becomes of CSV records with too few or too many fields.
+    /// What happens to CSV records with too few or too many fields.
     pub enum Ragged {
         /// They are rejected.
         Reject = "reject",
-        /// What is missing is null.
+        /// Missing fields are null.
         Pad = "pad",
-        /// What is too much is left out.
+        /// Extra fields are dropped.
         Cut = "cut",
         /// Both.
         Both = "both",
@@ -230,7 +231,7 @@ fn encoding(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>> {
 
 const DELIMITER: Own<String> = Own {
     read: delimiter,
-    words: "one sign or a few",
+    words: "one character or a few",
     schema: |_| json!({ "type": "string", "minLength": 1, "maxLength": LONGEST_DELIMITER }),
 };
 const LONGEST_DELIMITER: usize = 16;
@@ -261,7 +262,7 @@ const QUOTE: Own<Option<u8>> = Own {
         let sign = crate::declare::Kind::read(&Sign, reader, at)?;
         Some(Spanned::new(Some(sign.value), sign.span))
     },
-    words: "one sign or `none`",
+    words: "one character or `none`",
     schema: |_| json!({ "type": "string", "pattern": format!("^({}|none)$", Sign::PATTERN) }),
 };
 

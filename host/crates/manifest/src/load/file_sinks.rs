@@ -14,17 +14,17 @@ use crate::model::Spanned;
 section! {
     /// A CSV file to write.
     pub struct CsvSink("CsvSink"): "the CSV sink", "csv: { path: clean.csv }" {
-        /// The file; not `-`: standard output is for the report.
+        /// The file; not `-`, since standard output is for the report.
         path: Spanned<PathBuf> => needed, ROWS, "path: clean.csv";
-        /// [What becomes of the rows that are there](#sink).
+        /// [What happens to existing rows](#sink).
         mode: Mode => default "replace", FILE_MODE, "mode: replace";
-        /// With `replace`: whether a run without a good row takes the rows away that are there.
+        /// With `replace`: whether a run without a good row removes the existing rows.
         replace_with_nothing: bool => default "false", Bool;
         /// Whether the first record names the columns.
         header: bool => default "true", Bool;
-        /// The sign between fields.
+        /// What separates fields.
         delimiter: u8 => default "\",\"", Sign, "delimiter: \";\"";
-        /// Whether text that a spreadsheet would take for a formula gets a `'` in front.
+        /// Whether to put a `'` before text that a spreadsheet would take for a formula.
         escape_formulas: bool => default "false", Bool;
     }
     hints {
@@ -55,11 +55,11 @@ fn not_a_quote(reader: &mut Reader<'_>, block: &Block<'_>, delimiter: Option<&u8
 section! {
     /// A file of JSON objects to write, one a line.
     pub struct JsonlSink("JsonlSink"): "the JSON lines sink", "jsonl: { path: clean.jsonl }" {
-        /// The file; not `-`: standard output is for the report.
+        /// The file; not `-`, since standard output is for the report.
         path: Spanned<PathBuf> => needed, ROWS, "path: clean.jsonl";
-        /// [What becomes of the rows that are there](#sink).
+        /// [What happens to existing rows](#sink).
         mode: Mode => default "replace", FILE_MODE, "mode: replace";
-        /// With `replace`: whether a run without a good row takes the rows away that are there.
+        /// With `replace`: whether a run without a good row removes the existing rows.
         replace_with_nothing: bool => default "false", Bool;
     }
     hints {
@@ -70,13 +70,13 @@ section! {
 }
 
 section! {
-    /// A Parquet file to write; what is there is replaced.
+    /// A Parquet file to write; an existing one is replaced.
     pub struct ParquetSink("ParquetSink"): "the Parquet sink", "parquet: { path: clean.parquet }" {
-        /// The file; not `-`: standard output is for the report.
+        /// The file; not `-`, since standard output is for the report.
         path: Spanned<PathBuf> => needed, ROWS, "path: clean.parquet";
-        /// A Parquet file cannot be added to.
+        /// A Parquet file cannot be appended to.
         mode: Mode => default "replace", PARQUET_MODE, "mode: replace";
-        /// With `replace`: whether a run without a good row takes the rows away that are there.
+        /// With `replace`: whether a run without a good row removes the existing rows.
         replace_with_nothing: bool => default "false", Bool;
         /// How the file's pages are compressed.
         compression: Compression => default "zstd", word::<Compression>();
@@ -89,7 +89,7 @@ section! {
 }
 
 words! {
-    /// How a Parquet file's pages are compressed.
+    /// How the pages of a Parquet file are compressed.
     pub enum Compression {
         /// By zstd.
         Zstd = "zstd",

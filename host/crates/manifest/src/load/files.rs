@@ -16,14 +16,15 @@ use crate::schema::Schema;
 use crate::yaml::{Kind, Node};
 
 section! {
-    /// Files of JSON objects in UTF-8, one a line, one array, or over several lines; plain or packed
-    /// by gzip or zstd.
+    /// UTF-8 files of JSON objects: one per line, an array, or objects over several lines; plain or
+    /// compressed with gzip or zstd.
     pub struct JsonlSource("JsonlSource"): "the JSON lines source", "jsonl: { path: sales.jsonl }" {
         /// Which files.
         paths = "path": Vec<Spanned<Input>> => needed, Inputs, "path: sales.jsonl";
-        /// [How dates, times, numbers and words are spelled](#formats) in strings, for all columns.
+        /// [How dates, times, numbers and booleans are written](#formats) in strings, for all
+        /// columns.
         formats: SourceFormats => empty, nested::<FormatKeys>();
-        /// A longer line or object is rejected without being held.
+        /// A longer line or object is rejected without being kept in memory.
         max_record: usize => default "8MiB", Size(1..=MOST_BYTES);
     }
     hints {

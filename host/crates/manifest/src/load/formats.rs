@@ -16,34 +16,36 @@ use crate::model::Spanned;
 use crate::yaml::Kind;
 
 section! {
-    /// How dates, times, numbers and words are spelled in a text; what is left out is spelled as the
-    /// types' own forms are.
+    /// How dates, times, numbers and booleans are written in text; the default form of the type
+    /// holds for what is left out.
     #[derive(Eq, Default)]
     pub struct FormatKeys("Formats"): "the formats",
         "formats: { date: \"%d.%m.%Y\", decimal: \",\", thousands: \".\" }"
     {
-        /// Of columns of type date: a pattern like `%d.%m.%Y`, or `epoch-days`, whole days since
+        /// For columns of type date: a pattern like `%d.%m.%Y`, or `epoch-days`, whole days since
         /// 1970-01-01.
         date: Option<Spanned<DateFormat>> => optional "`YYYY-MM-DD`", DATE, "date: \"%d.%m.%Y\"";
-        /// Of columns of type timestamp: a pattern like `%d/%m/%Y %H:%M:%S`, or a number since 1970
-        /// in UTC: `epoch-seconds`, `epoch-milliseconds`, `epoch-microseconds`, `epoch-nanoseconds`.
+        /// For columns of type timestamp: a pattern like `%d/%m/%Y %H:%M:%S`, or a number since
+        /// 1970 in UTC: `epoch-seconds`, `epoch-milliseconds`, `epoch-microseconds`,
+        /// `epoch-nanoseconds`.
         timestamp: Option<Spanned<TimestampFormat>>
             => optional "RFC 3339", TIMESTAMP, "timestamp: \"%d.%m.%Y %H:%M:%S\"";
-        /// The offset from UTC of timestamps that have none. Names of zones are not known.
+        /// The UTC offset for timestamps without one. Zone names are not supported.
         zone: Option<Spanned<Zone>> => open "+00:00", ZONE, "zone: \"+01:00\"";
-        /// What becomes of a row with a time finer than microseconds: `reject`, or `cut`, which
-        /// drops these digits and so tells the microsecond in which the time lies.
+        /// What happens to a row with a time finer than microseconds: `reject` it, or `cut` the
+        /// extra digits, which rounds down to the microsecond.
         fraction: Option<Spanned<Fraction>> => open "reject", FRACTION, "fraction: cut";
-        /// Of dates and timestamps: the first of the hundred years that `%y` stands for: with 1950,
-        /// `49` is 2049. Needed with `%y`. People are older than that: do not read dates of birth so.
+        /// For dates and timestamps: the first of the hundred years that `%y` covers: with 1950,
+        /// `49` is 2049. Required with `%y`. Do not read dates of birth this way: people can be
+        /// older than that.
         pivot: Option<Spanned<u16>> => optional, Whole(1000..=9900u16);
-        /// Of float64 and decimal: the sign before the digits after the point, `.` or `,`.
+        /// For float64 and decimal: the decimal separator, `.` or `,`.
         decimal: Option<Spanned<char>> => open ".", DECIMAL, "decimal: \",\"";
-        /// Of int64, float64 and decimal: the sign between groups of three digits: `.`, `,`, `'`,
-        /// `’`, `_`, a space, or one that does not break (U+00A0, U+202F).
+        /// For int64, float64 and decimal: the separator between groups of three digits: `.`, `,`,
+        /// `'`, `’`, `_`, a space, or a no-break space (U+00A0, U+202F).
         thousands: Option<Spanned<char>> => optional, THOUSANDS, "thousands: \",\"";
-        /// Words for true, in any case, in place of the [usual ones](#columns): one, or a list; both
-        /// keys or none.
+        /// Words for true, in any case, instead of the [usual ones](#columns): one word or a list;
+        /// set both keys or neither.
         yes = "true": Option<Spanned<Vec<String>>> => optional, WORDS, "true: [yes]";
         /// Words for false.
         no = "false": Option<Spanned<Vec<String>>> => optional, WORDS, "false: [no]";
@@ -105,7 +107,7 @@ const FRACTION: Own<Fraction> = Own {
 
 const DECIMAL: Own<char> = Own {
     read: |reader, at| sign(reader, at, &Numbers::DECIMAL, "\".\" or \",\""),
-    words: "one sign",
+    words: "one character",
     schema: |_| json!({ "type": "string", "pattern": "^[.,]$" }),
 };
 
@@ -114,7 +116,7 @@ const THOUSANDS: Own<char> = Own {
         let signs = "\".\", \",\", \"'\", \"_\", or a space, also one that does not break";
         sign(reader, at, &Numbers::THOUSANDS, signs)
     },
-    words: "one sign",
+    words: "one character",
     schema: |_| json!({ "type": "string", "pattern": "^[.,'\u{2019}_ \u{a0}\u{202f}]$" }),
 };
 

@@ -16,22 +16,21 @@ const MOST_MEMORY: u64 = 4 << 30;
 const LEAST_TIME: Duration = Duration::from_millis(1);
 
 section! {
-    /// What bounds a plugin.
+    /// Limits of a plugin.
     pub(crate) struct LimitKeys("Limits"): "the limits", "limits: { memory: 64MiB, time: 1s }" {
-        /// Linear memory of an instance.
+        /// Linear memory of an instance of the plugin.
         memory: Option<usize> => open "64MiB", Size(MIB..=MOST_MEMORY);
         /// Wall time of one call.
         time: Option<Duration> => open "1s", Time(LEAST_TIME..=Duration::from_secs(3_600));
-        /// What one call may return.
+        /// How much one call may return.
         returned: Option<usize> => open "32MiB", Size(KIB..=MOST_MEMORY);
-        /// Rows that the findings of one call may name, all together.
+        /// Rows that the findings of one call may name, in total.
         findings: Option<usize> => open "1048576", Whole(1..=67_108_864usize);
         /// Elements of an instance's tables.
         table_elements: Option<usize> => open "100000", Whole(1..=10_000_000usize);
-        /// Core instances, memories and tables of a component, each.
+        /// Core instances of a component; the same limit applies to its memories and to its tables.
         instances: Option<usize> => open "64", Whole(1..=10_000usize);
-        /// What calls that end in a fault may cost a run, over all workers, before it gives up on
-        /// the plugin.
+        /// Time that failed calls may cost a run, summed over all workers, before the run fails.
         lost_time: Option<Duration> => open "60s", Time(LEAST_TIME..=Duration::from_secs(86_400));
     }
     hints {

@@ -22,19 +22,19 @@ use crate::yaml::Kind;
 section! {
     /// A PostgreSQL server and a login. TLS is always verified, chain and host name.
     pub struct Server("Server"): "the PostgreSQL server", "host: db.internal" {
-        /// The server's name or address; its certificate must bear it.
+        /// The server's name or address; its certificate must be valid for it.
         host: Spanned<String> => needed, HOST, "host: db.internal";
         /// Its port.
         port: u16 => default "5432", Whole(1..=65_535u16);
         /// The database.
         database: Spanned<String> => needed, NAME, "database: sales_db";
-        /// Who logs in.
+        /// The role that logs in.
         user: Spanned<String> => needed, NAME, "user: loader";
         /// The secret that holds the password; the password itself is refused.
         password: Spanned<SecretName>
             => needed, PASSWORD, "password: { secret: sales-db/loader }";
-        /// Certificates to trust besides the built-in ones, as a PEM file. Chain and host name are
-        /// always verified; there is no key to turn that off.
+        /// Certificates to trust in addition to the built-in ones, as a PEM file. Chain and host
+        /// name are always verified; this cannot be turned off.
         ca = "tls": Option<Spanned<PathBuf>> => empty, nested::<Tls>();
         /// How long connecting may take.
         connect_timeout: Duration
@@ -57,27 +57,28 @@ section! {
         ..server: Server;
         /// `table` or `schema.table`, its [name](#names-of-tables); created if it is missing.
         table: Spanned<String> => needed, TABLE_OR_SCHEMA_TABLE, "table: sales";
-        /// [What becomes of the rows that are there](#sink).
+        /// [What happens to existing rows](#sink).
         mode: Mode => default "append", TABLE_MODE, "mode: replace";
         /// With `upsert`: the columns that identify a row.
         keys: Vec<Spanned<String>> => empty, Names(1);
-        /// With `replace`: whether a run without a good row takes the rows away that are there.
+        /// With `replace`: whether a run without a good row removes the existing rows.
         replace_with_nothing: bool => default "false", Bool;
         /// With `replace` and `upsert`: whether foreign keys, triggers and rules may change other
         /// tables.
         side_effects: bool => default "refuse", SIDE_EFFECTS;
-        /// The schema of the run's journal; created if it is missing and the role may create it.
+        /// The schema of the run's journal; created if it is missing and the role is allowed to.
         journal: String => default "glovebox", NAME, "journal: glovebox";
         /// The key of the [digests of inputs](#sink).
         identity_key: Option<Spanned<SecretName>>
-            => optional "one that the database keeps, in `glovebox.key`", IDENTITY_KEY;
-        /// Connections that load at the same time.
-        connections: Option<usize> => optional "as many as are good", Whole(1..=64usize);
+            => optional "one kept in the database, in `glovebox.key`", IDENTITY_KEY;
+        /// The number of parallel connections that load.
+        connections: Option<usize> => optional "chosen automatically", Whole(1..=64usize);
         /// `source`: rows are stored in the source's order, over one connection.
         ordered = "order": bool => default "any", word::<Order>().help(
             "write order: source to keep the source's order, over one connection, or order: any"
         );
-        /// How long a lost connection or a server that restarts is waited for.
+        /// How long to keep trying to reconnect after a connection is lost or while the server
+        /// restarts.
         retry_for: Duration
             => default "60s", Time(Duration::ZERO..=Duration::from_secs(24 * 3600));
     }
@@ -91,7 +92,7 @@ section! {
 section! {
     /// How the server is verified. It always is.
     pub struct Tls("Tls"): "the TLS settings", "tls: { ca: certs/ca.pem }" {
-        /// Certificates to trust besides the built-in ones: a PEM file.
+        /// Certificates to trust in addition to the built-in ones: a PEM file.
         ca: Option<Spanned<PathBuf>> => optional, File, "tls: { ca: certs/ca.pem }";
     }
     hints {

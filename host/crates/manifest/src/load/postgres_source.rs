@@ -19,14 +19,14 @@ section! {
         "postgres: { host: db.internal, database: sales_db, user: reader, password: { secret: sales-db/reader }, table: sales }"
     {
         ..server: Server;
-        /// `table` or `schema.table`, its [name](#names-of-tables); a view, a partitioned or a
-        /// foreign table too. Either this or `query`.
+        /// `table` or `schema.table`, its [name](#names-of-tables); also a view, a partitioned or a
+        /// foreign table. Either this or `query`.
         table: Option<Spanned<String>> => optional, TABLE_OR_SCHEMA_TABLE, "table: sales";
-        /// One query in the server's SQL, instead of a table; it cannot write.
+        /// One SQL query instead of a table; it cannot write.
         query: Option<Spanned<String>>
             => optional, QUERY, "query: SELECT product, price FROM sales ORDER BY id";
-        /// Connections that read at the same time.
-        connections: Option<usize> => optional "as many as are good", Whole(1..=64usize);
+        /// The number of parallel connections that read.
+        connections: Option<usize> => optional "chosen automatically", Whole(1..=64usize);
         /// A row whose binary form is larger is rejected.
         max_record: usize => default "8MiB", Size(1..=MOST_BYTES);
     }

@@ -26,7 +26,7 @@ section! {
         postgres: Option<PostgresSink> => optional, nested::<PostgresSink>();
         /// [A CSV file](#csv).
         csv: Option<CsvSink> => optional, nested::<CsvSink>();
-        /// [A file with a JSON object a line](#jsonl).
+        /// [A file with one JSON object per line](#jsonl).
         jsonl: Option<JsonlSink> => optional, nested::<JsonlSink>();
         /// [A Parquet file](#parquet).
         parquet: Option<ParquetSink> => optional, nested::<ParquetSink>();
@@ -59,17 +59,17 @@ section! {
         path: Spanned<PathBuf> => needed, ROWS, "path: sales.db";
         /// Its [name](#names-of-tables); not `sqlite_…`; created if it is missing.
         table: Spanned<String> => needed, TABLE, "table: sales";
-        /// [What becomes of the rows that are there](#sink).
+        /// [What happens to existing rows](#sink).
         mode: Mode => default "append", TABLE_MODE, "mode: replace";
         /// With `upsert`: the columns that identify a row.
         keys: Vec<Spanned<String>> => empty, Names(1);
-        /// With `replace`: whether a run without a good row takes the rows away that are there.
+        /// With `replace`: whether a run without a good row removes the existing rows.
         replace_with_nothing: bool => default "false", Bool;
         /// With `replace` and `upsert`: whether foreign keys, triggers and rules may change other
         /// tables.
         side_effects: bool => default "refuse", SIDE_EFFECTS;
         /// The key of the [digests of inputs](#sink).
-        identity_key: Option<Spanned<SecretName>> => optional "one that the file keeps", IDENTITY_KEY;
+        identity_key: Option<Spanned<SecretName>> => optional "one kept in the file", IDENTITY_KEY;
     }
     hints {
         "file" => "write `path:`",
@@ -81,22 +81,22 @@ section! {
 }
 
 words! {
-    /// What becomes of the rows that a target holds already.
+    /// What happens to the rows that a target already holds.
     pub enum Mode {
         /// They stay.
         Append = "append",
-        /// They go, at the moment at which the new ones are there.
+        /// They are removed, at the moment when the new ones appear.
         Replace = "replace",
-        /// Those with the keys of a new one take its cells; the others stay.
+        /// Those with the keys of a new row are updated; the others stay.
         Upsert = "upsert",
     }
 }
 
 words! {
-    /// Whether replacing rows may change other tables by what hangs on this one: foreign keys that
-    /// cascade, triggers and rules.
+    /// Whether replacing rows may change other tables through foreign keys that cascade, triggers
+    /// and rules.
     pub(super) enum SideEffects {
-        /// A table on which such a thing hangs is not replaced.
+        /// A table with any of these is not replaced.
         Refuse = "refuse",
         /// They happen.
         Allow = "allow",
@@ -106,7 +106,7 @@ words! {
 words! {
     /// In which order rows are stored.
     pub(super) enum Order {
-        /// As it is quickest.
+        /// Whatever is fastest.
         Any = "any",
         /// The source's.
         Source = "source",

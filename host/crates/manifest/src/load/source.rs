@@ -19,7 +19,8 @@ section! {
     pub(crate) struct SourceKeys("Source"): "the source", "source: { csv: { path: sales.csv } }" {
         /// [CSV files](#from-csv-files).
         csv: Option<CsvSource> => optional, nested::<CsvSource>();
-        /// [Files of JSON objects](#from-json): one a line, one array, or over several lines.
+        /// [Files of JSON objects](#from-json): one per line, an array, or objects over several
+        /// lines.
         jsonl: Option<JsonlSource> => optional, nested::<JsonlSource>();
         /// [Parquet files](#from-parquet-files).
         parquet: Option<ParquetSource> => optional, nested::<ParquetSource>();

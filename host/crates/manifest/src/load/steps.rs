@@ -23,8 +23,8 @@ use crate::model::{Column, KeepGrant, KeyGrant, LeakGuard, PluginRef, Spanned, S
 section! {
     /// One plugin at work on the rows: exactly one of `validate`, `transform` and `mask`.
     struct StepKeys("Step"): "a step", "- { validate: required, reads: [product] }" {
-        /// What rejects and reports call the step: at most 64 characters, another one for each step,
-        /// neither `source` nor `sink`.
+        /// The step's name in rejects and reports: at most 64 characters, unique, neither `source`
+        /// nor `sink`.
         name: Option<Spanned<String>> => optional "the plugin's name", NAME, "name: complete";
         /// A validator: it says which rows break which rules.
         validate: Option<Spanned<PluginRef>> => optional, PLUGIN;
@@ -32,24 +32,24 @@ section! {
         transform: Option<Spanned<PluginRef>> => optional, PLUGIN;
         /// A masker: it says how the cells of the columns in `masks` are masked.
         mask: Option<Spanned<PluginRef>> => optional, PLUGIN;
-        /// The columns that the plugin sees, and no others; a validator needs one.
+        /// The columns that the plugin sees, and no others; a validator needs at least one.
         reads: Vec<Spanned<String>> => default "[]", Names(0);
-        /// The columns that a masker may mask; it sees these too; a masker needs one.
+        /// The columns that a masker may mask; it also sees them; a masker needs at least one.
         masks: Vec<Spanned<String>> => empty, Names(1);
-        /// For maskers: [what may stay of a column](#the-leak-guard) in `masks`. A plugin of one's
-        /// own that declares to keep cells of a guarded column needs it.
+        /// For maskers: [which cells may stay whole](#the-leak-guard) in a column of `masks`.
+        /// Required for your own plugin if it declares that it keeps cells of a guarded column.
         keeps: Vec<KeepGrant> => empty, KEEPS, "keeps: { postcode: 2 }";
-        /// The columns that a transformer adds, with the keys of [`columns`](#columns); where the
-        /// name is there already, it replaces that column.
+        /// The columns that a transformer adds, with the keys of [`columns`](#columns); an existing
+        /// column of that name is replaced.
         adds: Option<Vec<Column>> => optional, ADDED, "adds: { customer_id: { type: text } }";
-        /// The plugin's configuration: `glovebox plugin list NAME`.
+        /// The plugin's configuration: see `glovebox plugin list NAME`.
         with: Option<With> => open "{}", WITH, "with: { prefix: cust }";
-        /// For maskers: the plugin's name for a key, and the secret that holds it; the plugin never
-        /// sees the key.
+        /// For maskers: the plugin's name for a key, and the name of the secret that holds it; the
+        /// plugin never sees the key.
         keys: Vec<KeyGrant> => empty, KEYS, "keys: { pseudonym: sales/customer-salt }";
         /// For maskers: [which columns are guarded](#the-leak-guard).
         leak_guard: Option<LeakGuard> => optional "the manifest's", word::<LeakGuard>();
-        /// [What bounds this step](#limits).
+        /// [The limits of this step](#limits).
         limits: Option<LimitKeys> => optional "the manifest's", nested::<LimitKeys>();
     }
     hints {
