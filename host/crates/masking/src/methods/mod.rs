@@ -3,15 +3,32 @@
 //! Owns each method by itself, on single values and without Arrow; refuses to hold a cell longer
 //! than a call, and to tell in a refusal what the cell was.
 
+mod aes_siv;
+mod choice;
+mod fernet;
 mod ff1;
 mod form;
 mod integer;
+mod keys;
+mod random;
 mod refusal;
+mod rsa_oaep;
+mod seal;
+mod shift;
+#[cfg(test)]
+mod vectors;
 
+pub use aes_siv::{AesSiv, SIV_OVERHEAD};
+pub use choice::{Choice, Draws};
+pub use fernet::{Fernet, FernetBuffer, MaxAge};
 pub use ff1::{Ff1, MIN_DOMAIN, tweak};
 pub use form::{Alphabet, Form, FormBuffer, FormCipher};
 pub use integer::IntegerCipher;
+pub use random::Random;
 pub use refusal::{ParameterError, Refusal};
+pub use rsa_oaep::RsaSealer;
+pub use seal::{Opener, SEAL_EXPORT, SEAL_INFO, SEAL_OVERHEAD, SealContext, Sealer};
+pub use shift::{MAX_SHIFT_DAYS, Offset, Shift};
 
 /// Whether a method is done or undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -22,6 +22,9 @@ pub enum Refusal {
     /// Longer than the method takes.
     #[error("longer than the method takes")]
     Length,
+    /// A context that has sealed all that it may.
+    #[error("2^32 values are sealed in one context; another must be begun")]
+    Spent,
     /// One refusal for a wrong key, a wrong domain, an altered and an expired value, so that
     /// nobody learns which of them it is.
     #[error("does not open: another key or domain, altered, or expired")]
@@ -39,6 +42,7 @@ impl Refusal {
             Refusal::Alphabet => "ff1-alphabet",
             Refusal::CheckDigit => "check-digit",
             Refusal::Length => "method-length",
+            Refusal::Spent => "seal-context",
             Refusal::Closed => "not-opened",
             Refusal::Range => "shift-range",
         }
@@ -49,13 +53,30 @@ impl Refusal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParameterError {
     /// A key of another length.
-    #[error("{method} takes a key of {takes}; make one with `glovebox secret set --generate`")]
+    #[error(
+        "{method} takes a key of {takes}, or the URL-safe base64 that \
+         `glovebox secret set --generate` makes"
+    )]
     KeyLength {
         /// The method.
         method: &'static str,
         /// The lengths that it takes, in words.
         takes: &'static str,
     },
+    /// A public key that is none, or one that nobody could be sealed to.
+    #[error("{method} takes {takes}")]
+    PublicKey {
+        /// The method.
+        method: &'static str,
+        /// The keys that it takes, in words.
+        takes: &'static str,
+    },
+    /// The system gave no random bytes.
+    #[error("the system gave no random bytes, without which nothing can be encrypted")]
+    Randomness,
+    /// A shift of no days, or of too many.
+    #[error("dates are shifted by 1 to 36525 days")]
+    Days,
     /// A radix that FF1 does not have.
     #[error("FF1 takes a radix of 2 to 65536")]
     Radix,
@@ -87,6 +108,7 @@ mod tests {
             Refusal::Alphabet,
             Refusal::CheckDigit,
             Refusal::Length,
+            Refusal::Spent,
             Refusal::Closed,
             Refusal::Range,
         ];
@@ -104,7 +126,8 @@ mod tests {
         };
         assert_eq!(
             KeyError::from(error).to_string(),
-            "aes-siv takes a key of 32 or 64 bytes; make one with `glovebox secret set --generate`"
+            "aes-siv takes a key of 32 or 64 bytes, or the URL-safe base64 that `glovebox secret \
+             set --generate` makes"
         );
     }
 }
