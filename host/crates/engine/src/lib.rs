@@ -22,6 +22,7 @@ mod stage;
 mod start;
 mod summary;
 mod toolbox;
+mod transfer;
 mod worker;
 
 pub use arm::{ArmedStep, arm};
@@ -29,8 +30,9 @@ pub use error::{Known, RunError};
 pub use plan::{Plan, PlannedStep, plan};
 pub use preview::{Preview, preview};
 pub use rejects::probe as probe_rejects;
+pub use report::Progress;
 pub use rerun::{RerunError, can_rerun};
-pub use run::{Progress, Run};
+pub use run::Run;
 pub use selection::Selection;
 pub use start::Start;
 pub use toolbox::{PublicKey, SignedBy, Toolbox};
