@@ -32,7 +32,10 @@ pub use journal::{
     ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, Known, Listed, Mark,
     Revise, RunState, Seen, Totals,
 };
-pub use keys::{KeyError, KeyRing, Method, Spans, Target};
+pub use keys::{
+    Computed, Form, KeyError, KeyRing, Masking, Method, Piece, Refusal, Revealing, Spans, StepKey,
+    StepKeys, Target,
+};
 pub use plan_identity::{PlanIdentity, PlanRows};
 pub use plugin::{
     About, Action, Announced, Answer, Fault, FaultKind, Grants, Instance, Kept, Limits, Masked,

@@ -7,8 +7,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow_array::RecordBatch;
-use glovebox_core::{Action, Answer, Batch, KeyRing, Method, Origin, Schema, Secret, World};
+use arrow_array::{ArrayRef, RecordBatch};
+use glovebox_core::{
+    Action, Answer, Batch, KeyRing, Masking, Method, Origin, Schema, Secret, StepKey, StepKeys,
+    World,
+};
 
 use crate::plan::{Plan, PlannedStep};
 use crate::toolbox::Toolbox;
@@ -169,24 +172,30 @@ fn arm_step<'p>(
     toolbox: &dyn Toolbox,
 ) -> Result<ArmedStep<'p>, Vec<Diagnostic>> {
     let mut problems = Vec::new();
-    let (mut secrets, mut short) = (Vec::new(), Vec::new());
+    let (mut keys, mut short) = (Vec::new(), Vec::new());
     for key in &step.keys {
-        match toolbox.secret(&stores(manifest), &key.secret) {
-            Ok(secret) => {
-                if secret.expose().len() < LONG_ENOUGH {
-                    short.push(key.secret.value.to_string());
+        let mut versions = Vec::with_capacity(key.secrets.len());
+        for name in &key.secrets {
+            match toolbox.secret(&stores(manifest), name) {
+                Ok(secret) => {
+                    if secret.expose().len() < LONG_ENOUGH {
+                        short.push(name.value.to_string());
+                    }
+                    versions.push((name.value.version(), secret));
                 }
-                secrets.push((key.name.value.clone(), secret));
+                Err(error) => problems.push(missing(name.span.clone(), &error)),
             }
-            Err(error) => problems.push(missing(key.secret.span.clone(), &error)),
         }
+        let name = key.name.value.clone();
+        keys.push(StepKey { name, versions });
     }
     if !problems.is_empty() {
         return Err(problems);
     }
+    let domain = step.domain.as_ref().map(|d| d.value.as_str().into());
     let at_step = |message: String| vec![Diagnostic::error(step.span.clone(), message)];
     let keys = toolbox
-        .key_ring(secrets)
+        .key_ring(StepKeys { keys, domain })
         .map_err(|e| at_step(e.to_string()))?;
     let keyed = if planned.plugin.world() == World::Masker {
         rehearse(planned, keys.as_ref()).map_err(at_step)?
@@ -204,6 +213,24 @@ fn arm_step<'p>(
         costly,
         short,
     })
+}
+
+/// The name of a granted column.
+pub(crate) fn name_of(step: &PlannedStep, column: usize) -> &str {
+    let field = step.grants.fields.get(column);
+    field.map_or("", |field| &*field.name)
+}
+
+/// The entities by which a method moves cells, among the columns that were granted.
+pub(crate) fn entity_of<'a>(
+    step: &'a PlannedStep,
+    method: &Method,
+    granted: &'a [ArrayRef],
+) -> Option<(&'a ArrayRef, &'a str)> {
+    match method {
+        Method::Shift { entity, .. } => Some((granted.get(*entity)?, name_of(step, *entity))),
+        _ => None,
+    }
 }
 
 /// Calls a masker with no rows, to see which keys and methods it points at. In the run it may
@@ -233,8 +260,15 @@ fn rehearse(step: &PlannedStep, keys: &dyn KeyRing) -> Result<Vec<Order>, String
             let Some(column) = empty.columns.columns().get(entry.column) else {
                 continue;
             };
-            keys.mask(&key, &method, &target, column)
-                .map_err(|e| e.to_string())?;
+            let masking = Masking {
+                key: &key,
+                method: &method,
+                target: &target,
+                column,
+                name: name_of(step, entry.column),
+                entity: entity_of(step, &method, empty.columns.columns()),
+            };
+            keys.mask(&masking).map_err(|e| e.to_string())?;
             orders.push(Order {
                 column: entry.column,
                 method,

@@ -190,6 +190,8 @@ pub struct Step {
     pub with: With,
     /// The keys that it may point at.
     pub keys: Vec<KeyGrant>,
+    /// Which steps mask alike under the same key.
+    pub domain: Option<Spanned<String>>,
     /// What bounds it.
     pub limits: Limits,
     /// The step as a whole: where an error without a better place is shown.
@@ -238,13 +240,13 @@ pub struct KeepGrant {
     pub kept: Kept,
 }
 
-/// The plugin's name for a key, and the secret that holds it.
+/// The plugin's name for a key, and the secrets that hold it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyGrant {
     /// What the plugin calls it.
     pub name: Spanned<String>,
-    /// The secret.
-    pub secret: Spanned<SecretName>,
+    /// Its versions, the newest first.
+    pub secrets: Vec<Spanned<SecretName>>,
 }
 
 /// A step's `with:` block: JSON for the plugin, and where each part of it was written.
