@@ -13,6 +13,7 @@ use glovebox_core::{
     World,
 };
 
+use crate::attack;
 use crate::plan::{Plan, PlannedStep};
 use crate::toolbox::Toolbox;
 use glovebox_manifest::Manifest;
@@ -29,8 +30,87 @@ pub struct ArmedStep<'p> {
     pub keyed: Vec<Order>,
     /// Those that cost enough a value to be worth a warning.
     pub costly: Vec<(Method, Duration)>,
-    /// The secrets of its keys that are short enough to be tried out, by their names.
-    pub short: Vec<String>,
+    /// Its keys that can be found by trying.
+    pub weak: Vec<WeakKey>,
+}
+
+/// A key that can be found by trying.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WeakKey {
+    /// The plugin's name for it.
+    pub key: String,
+    /// The secret's name.
+    pub secret: String,
+    /// How.
+    pub weakness: Weakness,
+}
+
+/// How a key is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weakness {
+    /// It is short enough to be tried out.
+    Short,
+    /// It is a word that is tried first.
+    Known,
+}
+
+/// Words that people take for keys, in lower case and without digits at their end.
+const KNOWN: [&str; 40] = [
+    "",
+    "abc",
+    "admin",
+    "changeit",
+    "changeme",
+    "customer",
+    "default",
+    "demo",
+    "dev",
+    "dummy",
+    "example",
+    "glovebox",
+    "hash",
+    "hmac",
+    "key",
+    "letmein",
+    "mask",
+    "masking",
+    "mysalt",
+    "mysecret",
+    "mysecretkey",
+    "none",
+    "passw",
+    "passwd",
+    "password",
+    "pepper",
+    "placeholder",
+    "prod",
+    "production",
+    "pseudonym",
+    "qwerty",
+    "salt",
+    "saltsalt",
+    "sample",
+    "secret",
+    "secretkey",
+    "staging",
+    "supersecret",
+    "test",
+    "welcome",
+];
+
+fn weakness(secret: &Secret) -> Option<Weakness> {
+    let bytes = secret.expose();
+    let word = bytes.iter().filter(|b| b.is_ascii_alphabetic());
+    let word: Vec<u8> = word.map(u8::to_ascii_lowercase).collect();
+    // What has anything beside letters, digits and signs between them is no word.
+    let plain = bytes.is_ascii() && bytes.len() < 2 * LONG_ENOUGH;
+    let known = plain && KNOWN.iter().any(|known| known.as_bytes() == word);
+    let short = bytes.len() < LONG_ENOUGH;
+    match (known, short) {
+        (true, _) => Some(Weakness::Known),
+        (false, true) => Some(Weakness::Short),
+        (false, false) => None,
+    }
 }
 
 /// Bytes of a key that nobody can try out: 128 bits, if they are random.
@@ -63,6 +143,9 @@ pub fn arm<'p>(
             Ok(step) => armed.push(step),
             Err(found) => problems.extend(found),
         }
+    }
+    if problems.is_empty() {
+        problems = attack::refused(manifest, &armed);
     }
     if problems.is_empty() {
         Ok(armed)
@@ -172,14 +255,18 @@ fn arm_step<'p>(
     toolbox: &dyn Toolbox,
 ) -> Result<ArmedStep<'p>, Vec<Diagnostic>> {
     let mut problems = Vec::new();
-    let (mut keys, mut short) = (Vec::new(), Vec::new());
+    let (mut keys, mut weak) = (Vec::new(), Vec::new());
     for key in &step.keys {
         let mut versions = Vec::with_capacity(key.secrets.len());
         for name in &key.secrets {
             match toolbox.secret(&stores(manifest), name) {
                 Ok(secret) => {
-                    if secret.expose().len() < LONG_ENOUGH {
-                        short.push(name.value.to_string());
+                    if let Some(weakness) = weakness(&secret) {
+                        weak.push(WeakKey {
+                            key: key.name.value.clone(),
+                            secret: name.value.to_string(),
+                            weakness,
+                        });
                     }
                     versions.push((name.value.version(), secret));
                 }
@@ -211,7 +298,7 @@ fn arm_step<'p>(
         keys,
         keyed,
         costly,
-        short,
+        weak,
     })
 }
 

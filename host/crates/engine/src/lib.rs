@@ -4,6 +4,7 @@
 //! wasmtime, sqlx or any store of secrets.
 
 pub mod arm;
+pub mod attack;
 mod error;
 pub mod guard;
 mod identity;

@@ -154,7 +154,7 @@ fn armed(planned: &PlannedStep) -> ArmedStep<'_> {
         keys: Arc::new(NoKeys),
         keyed: Vec::new(),
         costly: Vec::new(),
-        short: Vec::new(),
+        weak: Vec::new(),
     }
 }
 

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use glovebox_core::{DataType, Field, Kept, Limits, ReadFrom, SecretName, World};
 
+pub use super::load::columns::PersonalKind;
 pub use super::load::csv_source::{CsvSource, LineEnd, Quotes, Ragged};
 pub use super::load::file_sinks::{Compression, CsvSink, JsonlSink, ParquetSink};
 pub use super::load::files::{JsonlSource, ParquetSource};
@@ -82,6 +83,8 @@ pub struct Column {
     pub data_type: Spanned<DataType>,
     /// Whether it holds personal data; none where the manifest does not say.
     pub personal: Option<Spanned<bool>>,
+    /// What it holds.
+    pub kind: Option<Spanned<PersonalKind>>,
     /// Who lets it out unmasked, why and until when.
     pub release: Option<Spanned<Release>>,
     /// Where the source has it; none is under its own name.
@@ -98,6 +101,7 @@ impl Column {
             data_type: data_type.unwrap_or_else(unknown),
             name,
             personal: None,
+            kind: None,
             release: None,
             from: None,
             formats: None,
