@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use glovebox_core::{Announced, Source};
-use glovebox_engine::{ArmedStep, PlannedStep, SignedBy, arm, attack};
+use glovebox_engine::{ArmedStep, PlannedStep, SignedBy, arm, attack, sink_schema};
 use glovebox_manifest::Manifest;
 use glovebox_manifest::model::PluginRef;
 
@@ -72,7 +72,7 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
             println!("source  {}: has the declared columns", source.describe());
         }
         if let Some(mut sink) = sink {
-            sink.probe(&plan.sink.with_natives(&natives))?;
+            sink.probe(&sink_schema(&plan, &steps).with_natives(&natives))?;
             println!("sink    {}: takes the rows", sink.describe());
         }
         glovebox_engine::probe_rejects(&manifest.rejects.path)?;
