@@ -1,5 +1,5 @@
 //! Installs what makes components of Python and JavaScript, in the versions of the templates, and the
-//! Python that masks are compared with.
+//! Python that masks and check digits are compared with.
 //!
 //! Owns `tools/` in the target folder; refuses to fail where a language or its registry is not
 //! there: the tests that need it then say that they did not run.
@@ -13,6 +13,14 @@ use crate::run::{Outcome, finish, root, succeeds, target};
 /// Installs what is missing or of another version.
 pub(crate) fn ensure() -> Outcome {
     masks()?;
+    let numbers = Tool {
+        name: "numbers",
+        program: "python3",
+        pins: root().join("plugins/validators/checksum/tests/python"),
+        pinned: "requirements.txt",
+        without: "check digits are not compared with python-stdnum's",
+    };
+    numbers.ensure(packages)?;
     let python = Tool {
         name: "python",
         program: "python3",

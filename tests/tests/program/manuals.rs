@@ -5,7 +5,14 @@ use glovebox_tests::pipeline::Pipeline;
 const PLUGINS: [(&str, &[&str]); 3] = [
     (
         "validator",
-        &["allowed-values", "length", "pattern", "range", "required"],
+        &[
+            "allowed-values",
+            "checksum",
+            "length",
+            "pattern",
+            "range",
+            "required",
+        ],
     ),
     (
         "masker",

@@ -305,6 +305,7 @@ fn what_a_plugin_writes_is_shown_capped() {
 fn check_examines_each_standard_plugin_and_finds_it_sound() {
     for plugin in [
         "allowed-values",
+        "checksum",
         "length",
         "pattern",
         "range",
