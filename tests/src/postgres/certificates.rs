@@ -7,8 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use rcgen::{
-    BasicConstraints, Certificate, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose,
+    BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 
 /// An authority, a certificate of it for `localhost` and 127.0.0.1, and an authority of the same
@@ -34,6 +34,20 @@ pub(super) fn certificates(folder: &Path) -> Result<(), Box<dyn std::error::Erro
     fs::write(&key_file, key.serialize_pem())?;
     fs::set_permissions(key_file, fs::Permissions::from_mode(0o600))?;
     Ok(())
+}
+
+/// A certificate and its key, PEM, as `openssl req -new -x509 -nodes -subj /CN=NAME` makes them: its own
+/// authority's, without alternative names; valid until the end of a year.
+pub(super) fn own_certificate(name: &str, until: i32) -> Result<(String, String), rcgen::Error> {
+    let mut params = CertificateParams::new(Vec::new())?;
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.use_authority_key_identifier_extension = true;
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.not_before = date_time_ymd(2001, 1, 1);
+    params.not_after = date_time_ymd(until, 12, 31);
+    let key = KeyPair::generate()?;
+    Ok((params.self_signed(&key)?.pem(), key.serialize_pem()))
 }
 
 fn authority() -> Result<(Certificate, Issuer<'static, KeyPair>), rcgen::Error> {

@@ -1,7 +1,8 @@
 //! One verified TLS connection, or a sentence on why there is none.
 //!
 //! Owns the options that sqlx is given and the reading of its errors; refuses Unix sockets, plain
-//! text and any certificate that does not prove the host's name.
+//! text and any certificate that does not prove the host's name. A certificate that sqlx cannot judge is
+//! judged on a [`Bridge`].
 //!
 //! What sqlx 0.9 leaves open, and the threat model has to say: it trusts the built-in public roots
 //! besides `tls.ca`; it answers whatever password authentication the verified server asks for,
@@ -12,6 +13,7 @@
 use std::io;
 use std::net::ToSocketAddrs;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use glovebox_core::SinkError;
 use rustls::pki_types::CertificateDer;
@@ -20,6 +22,7 @@ use rustls::{CertificateError, RootCertStore};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{ConnectOptions, Connection};
 
+use super::bridge::Bridge;
 use super::login::Login;
 use super::refusal::{Fault, passes};
 
@@ -29,10 +32,17 @@ pub(super) async fn connect(login: &Login, name: &str) -> Result<PgConnection, F
         place: login.place(),
         problem,
     };
-    let prepared = prepare(login).map_err(refuse)?.application_name(name);
+    let broken = Arc::new(Mutex::new(None));
+    let tell = Arc::clone(&broken);
+    let failed = move |error| *tell.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    let (prepared, _bridge) = prepare(login, failed).map_err(refuse)?;
+    let prepared = prepared.application_name(name);
     let attempt = async {
         resolve(login).await.map_err(refuse)?;
         PgConnection::connect_with(&prepared).await.map_err(|e| {
+            let e = (broken.lock().unwrap_or_else(PoisonError::into_inner))
+                .take()
+                .unwrap_or(e);
             let passing = passing(&e);
             let error = refuse(problem(e, login));
             if passing {
@@ -60,15 +70,30 @@ fn passing(error: &sqlx::Error) -> bool {
     }
 }
 
-/// How a connection that is verified in full is made, for whoever keeps a pool of them.
+/// How connections that are verified in full are made, for whoever keeps a pool of them as long as the
+/// process lives.
 ///
 /// # Errors
 /// When the host, the password or the file of authorities will not do.
 pub fn verified(login: &Login) -> Result<PgConnectOptions, String> {
-    prepare(login)
+    let known = login.clone();
+    let failed = move |error| {
+        let (place, problem) = (known.place(), problem(error, &known));
+        tracing::warn!("cannot connect to {place}: {problem}");
+    };
+    let (options, bridge) = prepare(login, failed)?;
+    if let Some(bridge) = bridge {
+        bridge.keep();
+    }
+    Ok(options)
 }
 
-fn prepare(login: &Login) -> Result<PgConnectOptions, String> {
+/// How a connection is made while the bridge lives, if it needs one, which tells `failed` what sqlx
+/// does not learn.
+fn prepare(
+    login: &Login,
+    failed: impl Fn(sqlx::Error) + Send + Sync + 'static,
+) -> Result<(PgConnectOptions, Option<Bridge>), String> {
     if login.host.is_empty() || login.host.starts_with('/') {
         return Err(
             "connections are always verified by TLS, which a Unix socket does not have; \
@@ -80,11 +105,11 @@ fn prepare(login: &Login) -> Result<PgConnectOptions, String> {
         return Err("the password is not UTF-8 text; store it anew".into());
     };
     // Without a file an empty one: else sqlx would trust whatever PGSSLROOTCERT names.
-    let roots = match &login.tls.ca {
+    let (roots, certificates) = match &login.tls.ca {
         Some(file) => authorities(file)?,
-        None => Vec::new(),
+        None => Default::default(),
     };
-    Ok(PgConnectOptions::new_without_pgpass()
+    let options = PgConnectOptions::new_without_pgpass()
         .host(&login.host)
         .port(login.port)
         .username(&login.user)
@@ -92,7 +117,12 @@ fn prepare(login: &Login) -> Result<PgConnectOptions, String> {
         .database(&login.database)
         .ssl_mode(PgSslMode::VerifyFull)
         .ssl_root_cert_from_pem(roots)
-        .disable_statement_logging())
+        .disable_statement_logging();
+    let bridge = Bridge::open(login, &certificates, failed)?;
+    Ok(match bridge {
+        Some(bridge) => (bridge.carry(options), Some(bridge)),
+        None => (options, None),
+    })
 }
 
 /// Whether `tls.ca` names a file of certificates, which can be told without connecting.
@@ -103,14 +133,18 @@ pub fn check_authorities(file: &Path) -> Result<(), String> {
     authorities(file).map(drop)
 }
 
-/// The PEM file, once it is sure to hold authorities.
-fn authorities(file: &Path) -> Result<Vec<u8>, String> {
+/// The PEM file, once it is sure to hold authorities, and these.
+fn authorities(file: &Path) -> Result<(Vec<u8>, Vec<CertificateDer<'static>>), String> {
     let shown = file.display();
     let pem = std::fs::read(file)
         .map_err(|e| format!("cannot read `tls.ca` {shown}: {e}; it names a PEM file"))?;
     let mut store = RootCertStore::empty();
+    let mut certificates = Vec::new();
     for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let added = certificate.map(|der| store.add(der));
+        let added = certificate.map(|der| {
+            certificates.push(der.clone());
+            store.add(der)
+        });
         if !matches!(added, Ok(Ok(()))) {
             return Err(format!(
                 "`tls.ca` {shown} holds a certificate that cannot be read; export it again as PEM"
@@ -122,7 +156,7 @@ fn authorities(file: &Path) -> Result<Vec<u8>, String> {
             "`tls.ca` {shown} holds no certificate; it must begin with -----BEGIN CERTIFICATE-----"
         ));
     }
-    Ok(pem)
+    Ok((pem, certificates))
 }
 
 /// Looks the name up apart from connecting, since both fail with the same kind of error.
@@ -218,12 +252,12 @@ fn untrusted(error: &rustls::Error, login: &Login) -> String {
             "the server's certificate is not for servers; have one issued that is".into()
         }
         // Of all else that an authority's own certificate meets: PostgreSQL's manual makes such.
-        CertificateError::Other(_) => {
+        CertificateError::Other(_) => format!(
             "the server's certificate is of a kind that proves no server, such as an authority's own \
-             (CA:TRUE); have this authority issue one for the server, as \"Creating Certificates\" \
-             in PostgreSQL's manual shows"
-                .into()
-        }
+             (CA:TRUE); put this certificate into the file of `tls.ca` if it is for `{0}`, or have \
+             one issued for `{0}`, as \"Creating Certificates\" in PostgreSQL's manual shows",
+            login.host
+        ),
         _ => "the server's certificate is refused; have a valid one issued for it".into(),
     }
 }

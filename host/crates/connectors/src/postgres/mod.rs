@@ -5,6 +5,7 @@
 //! verified, rows after an error, and a guess at a commit whose reply was lost.
 
 mod begin;
+mod bridge;
 mod connect;
 mod copy;
 mod counted;
@@ -19,6 +20,7 @@ mod name;
 mod numeric;
 mod opaque;
 pub(crate) mod output;
+mod own_certificate;
 mod publish;
 mod qualified;
 mod refusal;

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use glovebox_connectors::postgres::{Mode, Options, Sink};
+use glovebox_connectors::postgres::{self, Login, Mode, Options, Sink};
 use glovebox_core::{Secret, Sink as _, SinkError};
 use glovebox_tests::postgres::Postgres;
+use sqlx::{ConnectOptions, Connection};
 
 use crate::data::people;
 use crate::postgres_rows::options;
@@ -155,4 +156,113 @@ fn a_file_that_holds_no_authority() {
     options.tls.ca = Some(file.path().into());
     let text = complaint(options);
     assert!(text.contains("holds no certificate"), "{text}");
+}
+
+/// The options of a server of one's own.
+fn options_of(server: &Postgres) -> Options {
+    let mut options = options("postgres", Mode::Append);
+    options.port = server.port();
+    options.password = Secret::new(server.password().into());
+    options.tls.ca = Some(server.ca_path());
+    options
+}
+
+const NO_SERVER: &str = "the server's certificate is of a kind that proves no server, such as an \
+                         authority's own (CA:TRUE); put this certificate into the file of `tls.ca` if it \
+                         is for `localhost`, or have one issued for `localhost`, as \"Creating \
+                         Certificates\" in PostgreSQL's manual shows";
+
+#[test]
+fn a_certificate_that_is_its_own_authority_is_as_good_as_psql_finds_it() {
+    let server = Postgres::start();
+    server.show_own_certificate("LOCALHOST", 2199).unwrap();
+    let answer = server.query("postgres", "SELECT 1");
+    assert_eq!(answer, [[Some("1".into())]], "psql takes it by verify-full");
+    Sink::new(options_of(&server)).probe(&people()).unwrap();
+
+    let mut wrong = options_of(&server);
+    wrong.password = Secret::new(b"canary-password".to_vec());
+    let text = complaint(wrong);
+    assert!(
+        text.contains("the password of `glovebox` is wrong"),
+        "{text}"
+    );
+
+    let mut elsewhere = options_of(&server);
+    elsewhere.port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let text = complaint(elsewhere);
+    assert!(text.contains("nothing listens there; start"), "{text}");
+}
+
+#[test]
+fn pools_connect_to_a_certificate_that_is_its_own_authority_again_and_again() {
+    let server = Postgres::start();
+    server.show_own_certificate("localhost", 2199).unwrap();
+    let Options {
+        host,
+        port,
+        database,
+        user,
+        password,
+        tls,
+        connect_timeout,
+        ..
+    } = options_of(&server);
+    let verified = postgres::verified(&Login {
+        host,
+        port,
+        database,
+        user,
+        password,
+        tls,
+        connect_timeout,
+    });
+    let verified = verified.unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    for _ in 0..3 {
+        let encrypted: bool = runtime.block_on(async {
+            let mut connection = verified.connect().await.unwrap();
+            let ssl = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+            let (encrypted,) = sqlx::query_as(ssl)
+                .fetch_one(&mut connection)
+                .await
+                .unwrap();
+            connection.close().await.unwrap();
+            encrypted
+        });
+        assert!(encrypted);
+    }
+}
+
+#[test]
+fn a_certificate_that_is_its_own_authority_must_bear_the_name_and_be_valid() {
+    let server = Postgres::start();
+    server.show_own_certificate("elsewhere", 2199).unwrap();
+    let text = complaint(options_of(&server));
+    assert!(text.ends_with(NO_SERVER), "{text}");
+
+    server.show_own_certificate("localhost", 2002).unwrap();
+    let text = complaint(options_of(&server));
+    let expected = "the server's certificate has expired; have it renewed";
+    assert!(text.ends_with(expected), "{text}");
+}
+
+#[test]
+fn a_certificate_of_the_same_name_and_another_key_is_not_the_same() {
+    let server = Postgres::start();
+    server.show_own_certificate("localhost", 2199).unwrap();
+    let known = tempfile::NamedTempFile::new().unwrap();
+    std::fs::copy(server.ca_path(), known.path()).unwrap();
+    server.show_own_certificate("localhost", 2199).unwrap();
+    let mut options = options_of(&server);
+    options.tls.ca = Some(known.path().into());
+    let text = complaint(options);
+    assert!(text.ends_with(NO_SERVER), "{text}");
 }
