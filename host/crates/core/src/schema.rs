@@ -92,7 +92,7 @@ pub enum ReadFrom {
 }
 
 /// A named column.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Field {
     /// The column's name, unique in its schema.
     pub name: Arc<str>,
@@ -108,6 +108,21 @@ pub struct Field {
     pub from: Option<ReadFrom>,
     /// Whether different cells may have become the same by a mask.
     pub collides: bool,
+}
+
+/// As it is written, it stands in the digests of plans, by which a run that goes on knows its own: what says
+/// nothing about what a row becomes is left out.
+impl fmt::Debug for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Field")
+            .field("name", &self.name)
+            .field("data_type", &self.data_type)
+            .field("nullable", &self.nullable)
+            .field("personal", &self.personal)
+            .field("native", &self.native)
+            .field("from", &self.from)
+            .finish()
+    }
 }
 
 impl Field {
