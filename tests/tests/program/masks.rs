@@ -411,6 +411,13 @@ fn masks_that_may_be_the_same_are_refused_where_cells_have_to_be_unique() {
             .call(&["check", "manifest.yaml", "--connect"])
             .ends_with(1)
             .says("key `name` is masked so that different cells may become the same");
+        let fernet = "mask: encrypt, with: { method: fernet }, keys: { encrypt: k }";
+        let keyed = "mode: upsert, keys: [name]";
+        pipeline.write("manifest.yaml", manifest(fernet, keyed));
+        let _ = pipeline
+            .call(&["run", "manifest.yaml"])
+            .ends_with(1)
+            .says("equal cells become different at each run");
         pipeline.write(
             "manifest.yaml",
             manifest(sivs, "mode: upsert, keys: [name]"),
