@@ -176,7 +176,13 @@ fn a_rotated_key_masks_by_its_newest_version_and_opens_all_that_are_listed() {
         "manifest.yaml",
         MANIFEST.replace("[app/key@1]", "[app/key@1, app/key@2]"),
     );
-    let _ = pipeline.run_with(&["--again"]).ends_with(0);
+    let again = pipeline.run_with(&["--again"]).ends_with(0);
+    assert_eq!(again.report["steps"][2]["keys"][0], "app/key@2");
+    let parts = sqlite::query(
+        &pipeline.path("out.db"),
+        "SELECT parts FROM glovebox_run ORDER BY rowid DESC LIMIT 1",
+    );
+    assert!(parts[0][0].as_ref().unwrap().contains("app/key@2"));
     let email = stored(&pipeline, "email");
     assert!(
         email[0].starts_with("v1.") && email[1].starts_with("v2."),

@@ -39,6 +39,8 @@ struct StepParts {
     grants: String,
     keyed: String,
     keys: String,
+    /// The names of the secrets; those of an `ff1` value's key are written down nowhere else.
+    secrets: Vec<String>,
 }
 
 impl Parts {
@@ -62,6 +64,7 @@ impl Parts {
                         grants: digest(&format!("{:?}", planned.grants)),
                         keyed: digest(&format!("{:?}", step.keyed)),
                         keys: step.keys.check_value().to_string(),
+                        secrets: step.secrets.clone(),
                     }
                 })
                 .collect(),

@@ -155,6 +155,7 @@ fn armed(planned: &PlannedStep) -> ArmedStep<'_> {
         keys: Arc::new(NoKeys),
         keyed: Vec::new(),
         costly: Vec::new(),
+        secrets: Vec::new(),
         weak: Vec::new(),
     }
 }
