@@ -30,6 +30,8 @@ pub struct ArmedStep<'p> {
     pub keyed: Vec<Order>,
     /// Those that cost enough a value to be worth a warning.
     pub costly: Vec<(Method, Duration)>,
+    /// The secrets that hold its keys, of each key the newest version, by name.
+    pub secrets: Vec<String>,
     /// Its keys that can be found by trying.
     pub weak: Vec<WeakKey>,
 }
@@ -43,6 +45,8 @@ pub struct WeakKey {
     pub secret: String,
     /// How.
     pub weakness: Weakness,
+    /// Whether it is the version that masks.
+    pub masks: bool,
 }
 
 /// How a key is found.
@@ -98,6 +102,9 @@ const KNOWN: [&str; 40] = [
     "welcome",
 ];
 
+/// Different bytes of a key that anybody has taken at random, and not typed with one finger.
+const FEWEST_BYTES: usize = 6;
+
 fn weakness(secret: &Secret) -> Option<Weakness> {
     let bytes = secret.expose();
     let word = bytes.iter().filter(|b| b.is_ascii_alphabetic());
@@ -106,7 +113,8 @@ fn weakness(secret: &Secret) -> Option<Weakness> {
     let plain = bytes.is_ascii() && bytes.len() < 2 * LONG_ENOUGH;
     let known = plain && KNOWN.iter().any(|known| known.as_bytes() == word);
     let short = bytes.len() < LONG_ENOUGH;
-    match (known, short) {
+    let distinct: std::collections::BTreeSet<u8> = bytes.iter().copied().collect();
+    match (known || distinct.len() < FEWEST_BYTES, short) {
         (true, _) => Some(Weakness::Known),
         (false, true) => Some(Weakness::Short),
         (false, false) => None,
@@ -266,6 +274,7 @@ fn arm_step<'p>(
                             key: key.name.value.clone(),
                             secret: name.value.to_string(),
                             weakness,
+                            masks: versions.is_empty(),
                         });
                     }
                     versions.push((name.value.version(), secret));
@@ -293,11 +302,13 @@ fn arm_step<'p>(
         .iter()
         .filter_map(|order| Some((order.method.clone(), keys.cost_of_one(&order.method)?)))
         .collect();
+    let newest = step.keys.iter().filter_map(|key| key.secrets.first());
     Ok(ArmedStep {
         planned,
         keys,
         keyed,
         costly,
+        secrets: newest.map(|name| name.value.to_string()).collect(),
         weak,
     })
 }
