@@ -1,8 +1,5 @@
-//! Installs what makes components of Python and JavaScript, in the versions of the templates, and the
-//! Python that masks and check digits are compared with.
-//!
-//! Owns `tools/` in the target folder; refuses to fail where a language or its registry is not
-//! there: the tests that need it then say that they did not run.
+//! Installs what makes components of Python and JavaScript, in the versions of the templates, and
+//! the Python that masks and check digits are compared with.
 
 use std::fs;
 use std::path::{Path, PathBuf};

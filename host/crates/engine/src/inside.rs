@@ -1,8 +1,8 @@
 //! Masking inside of JSON text: what a path leads to goes to the plugin as the cell, and what comes back takes
 //! its place. The rest of the document stays byte for byte as it was.
 //!
-//! A path may lead to several values. Each pass takes one of each row that has one left, so a step is called as
-//! often as the row with the most of them needs. Refuses documents that cannot be read in one way only: broken ones, and
+//! A path may lead to several values. Each pass takes one of each row, so a step is called as often as the
+//! row with the most of them needs. Refuses documents that cannot be read in one way only: broken ones, and
 //! those with a key of the path twice, of which one would stay as it was.
 
 use std::borrow::Cow;

@@ -1,7 +1,4 @@
-//! From what a manifest names to the files that are read, in their order.
-//!
-//! Owns what a pattern and a folder stand for; refuses to stand for nothing, and to name a file
-//! twice.
+//! Resolves a source's paths and patterns to a list of files, in order.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;

@@ -1,7 +1,5 @@
 //! What the JSON lines source makes of whole files: the same rows wherever the chunks are cut, and
 //! what the sink wrote as it was.
-//!
-//! Owns the proof that parallel equals serial; the parts are tested beside themselves.
 
 use std::io::Cursor;
 use std::path::Path;
