@@ -114,7 +114,7 @@ pub(crate) fn digest(path: &Path, trusted: &[PublicKey]) -> Result<String, Plugi
     if !is_component(&bytes) {
         return Err(PluginError::Refused {
             plugin: display(path),
-            problem: "is no WebAssembly component".into(),
+            problem: "is not a WebAssembly component".into(),
         });
     }
     let digest = Sha256::digest(&bytes);

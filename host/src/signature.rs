@@ -25,14 +25,14 @@ pub(crate) fn public_key(key: &TrustedKey) -> Result<PublicKey, String> {
     let help = "write the public key that `minisign -G` left in minisign.pub";
     match key {
         TrustedKey::Base64(text) => {
-            decode(text).ok_or_else(|| format!("this is no public key of minisign's; {help}"))
+            decode(text).ok_or_else(|| format!("this is not a minisign public key; {help}"))
         }
         TrustedKey::File(path) => {
             let place = path.display();
             let text = read(path)
                 .map_err(|e| format!("the trusted key {place} cannot be read: {e}; {help}"))?;
             in_file(&text).ok_or_else(|| {
-                format!("the trusted key {place} is no public key of minisign's; {help}")
+                format!("the trusted key {place} is not a minisign public key; {help}")
             })
         }
     }
@@ -80,14 +80,16 @@ pub(crate) fn vouched(
     let text = read(&beside).map_err(|e| {
         refuse(match e.kind() {
             io::ErrorKind::NotFound => format!(
-                "is not signed: there is no {place}, and the manifest's `trusted-keys` ask for it; whoever has one of those keys makes it with: minisign -S -m {file}"
+                "is not signed: there is no {place}, which the manifest's `trusted-keys` require; \
+                the owner of one of those keys makes it with: minisign -S -m {file}"
             ),
             _ => format!("its signature {place} cannot be read: {e}"),
         })
     })?;
     let (signature, signer) = parse(&text).ok_or_else(|| {
         refuse(format!(
-            "its signature {place} is not one of minisign's; make it anew with: minisign -S -m {file}"
+            "its signature {place} is not a minisign signature; make it again with: minisign -S \
+            -m {file}"
         ))
     })?;
     let numbers: Vec<String> = trusted.iter().filter_map(|k| number(&k.0)).collect();
@@ -106,7 +108,8 @@ pub(crate) fn vouched(
     };
     if !trusted.iter().any(fits) {
         return Err(refuse(format!(
-            "does not have the content that was signed: {place} names key {signer} and does not fit; the plugin or its signature was changed since: get both anew from whoever signed them"
+            "does not have the content that was signed: {place} names key {signer} but does not \
+            match; the plugin or its signature was changed: get both again from the signer"
         )));
     }
     Ok(Some(SignedBy {

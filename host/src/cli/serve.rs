@@ -27,11 +27,11 @@ pub(super) struct Args {
     /// What is served, to whom.
     #[arg(long, value_name = "FILE", default_value = "glovebox.yaml")]
     config: PathBuf,
-    /// Look at all that a start and a first request need, and go no further: keys, files, databases,
-    /// tables and their types, manifests, the audit log. Nothing is changed.
+    /// Only check everything that a start and a first request need: keys, files, databases, tables
+    /// and their types, manifests, the audit log. Changes nothing.
     #[arg(long)]
     check: bool,
-    /// Make what is missing to try it: a key for tokens, and a user `admin` with a new random
+    /// Create what is missing for a first try: a token key, and a user `admin` with a new random
     /// password, which is printed once.
     #[arg(long, conflicts_with = "check")]
     demo: bool,
@@ -105,7 +105,7 @@ pub(super) fn serve(args: &Args) -> anyhow::Result<Exit> {
             // Requests are served whether or not anybody reads this.
             let _ = writeln!(
                 std::io::stdout(),
-                "glovebox listens on {url}; its description is {url}/docs"
+                "glovebox listens on {url}; documentation: {url}/docs"
             );
             if let Some(admin) = &admin {
                 println!(

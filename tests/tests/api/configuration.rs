@@ -28,7 +28,7 @@ fn each_mistake_is_shown_at_its_line_with_what_to_write() {
         ("wibble: x\n", "the keys here are: listen, url"),
         ("limits: { conections: 3 }\n", "did you mean `connections`?"),
         ("proxies: [10.0.0.0/99]\n", "write 10.0.0.5 or 10.0.0.0/8"),
-        ("url: data.example.org\n", "this is no URL of a server"),
+        ("url: data.example.org\n", "this is not the URL of a server"),
         ("limits: { body: 64 }\n", "body"),
         ("limits: { body: 1GiB }\n", "out of bounds"),
         ("limits: { request-time: 1h }\n", "out of bounds"),
@@ -42,7 +42,10 @@ fn each_mistake_is_shown_at_its_line_with_what_to_write() {
             "limits: { requests-a-minute-by-user: 0 }\n",
             "out of bounds",
         ),
-        ("roles: { Partner: [data] }\n", "this is no name of a role"),
+        (
+            "roles: { Partner: [data] }\n",
+            "this cannot be the name of a role",
+        ),
         (
             "roles: { partner: [everything] }\n",
             "write some of: data, watch",
@@ -73,7 +76,7 @@ fn each_mistake_is_shown_at_its_line_with_what_to_write() {
         ),
         (
             "telemetry: { otlp: { url: 'https://c', headers: { host: { secret: s } } } }\n",
-            "this is no header that can be added",
+            "this header cannot be added",
         ),
         (
             "telemetry: { otlp: { url: 'https://c', sample-percent: 0 } }\n",

@@ -352,7 +352,7 @@ fn every_way_of_lying_is_refused_and_said() {
             url(&text),
             keys(&text),
             &text.ca,
-            "it is no JSON Web Key Set",
+            "it is not a JSON Web Key Set",
         ),
         (
             url(&stranger),

@@ -247,7 +247,7 @@ fn show_finds_records_by_who_what_and_when() {
     let ran = pipeline
         .call(&["audit", "show", "log", "--user", "nobody"])
         .ends_with(0)
-        .says("no record is of a user of that name");
+        .says("no record is about a user of that name");
     assert_eq!(ran.stdout, "");
     let mine = ["audit", "show", "log", "--action", "run-started"];
     let since = |since| pipeline.call(&[&mine[..], &["--since", since]].concat());
@@ -274,7 +274,7 @@ fn a_filter_that_no_record_can_be_like_is_refused() {
         ),
         (&["--since", "yesterday"], "how long ago (30min, 2h, 7d)"),
         (&["--until", "2026-02-30"], "RFC 3339"),
-        (&["--user", ""], "this is no name of a user"),
+        (&["--user", ""], "this is not a valid user name"),
     ] {
         let ran = show(filter).ends_with(2).says(says);
         assert_eq!(ran.stdout, "", "{filter:?}");

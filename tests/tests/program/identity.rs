@@ -133,7 +133,7 @@ fn the_same_rows_are_refused_under_whatever_name_and_form() {
             ("other", COLUMNS, "", ""),
             ("other", COLUMNS, step, "step `there` is new"),
             ("days", COLUMNS, step, "step `there` is new"),
-            ("days", turned, "", "the columns that are stored"),
+            ("days", turned, "", "the stored columns"),
             (
                 "days",
                 "{ id: { type: text }, name: { type: text } }",

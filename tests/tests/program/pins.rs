@@ -166,7 +166,7 @@ fn what_could_not_be_pinned_is_said_and_the_rest_is_pinned() {
     let ran = ran
         .says("cannot be opened")
         .says("step `third` is not pinned");
-    let ran = ran.says("is no WebAssembly component");
+    let ran = ran.says("is not a WebAssembly component");
     assert!(ran.stdout.ends_with("1 pin written to manifest.yaml\n"));
     let sha256 = digest(&p);
     let pinned = format!("# and again\n      sha256: \"{sha256}\"\n");
@@ -282,5 +282,5 @@ fn a_key_that_cannot_be_read_stops_the_run_at_its_place() {
     let _ = ran.says("--> manifest.yaml:21:5");
     let p = p.file("keys/acme.pub", "untrusted comment: nothing\n");
     let ran = p.run().ends_with(2);
-    let _ = ran.says("is no public key of minisign's");
+    let _ = ran.says("is not a minisign public key");
 }

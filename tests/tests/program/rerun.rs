@@ -76,7 +76,7 @@ fn rejected_rows_are_run_alone_under_their_numbers() {
     assert_eq!(ran.report["rerun"]["passed-over"], 3);
     assert_eq!(ran.report["rerun"]["rejects-of"], "first.jsonl");
     assert!(ran.report["rerun"]["of-run"].is_string(), "{}", ran.report);
-    let _ = ran.prints("the rejects of first.jsonl, and 3 other rows passed over");
+    let _ = ran.prints("the rejects of first.jsonl, and 3 other rows skipped");
     assert_eq!(stored(&pipeline), pairs(&ALL));
     // What was rejected once more is what is left to do.
     let left = pipeline.read("rejects.jsonl");
@@ -252,7 +252,7 @@ fn the_run_that_left_a_list_may_be_named_where_corrected_files_have_the_same_row
         &pipeline,
         &["--input", "in.csv", "--of-run", "x", "--again"],
     );
-    let _ = strange.ends_with(0).says("knows of no run that rejected");
+    let _ = strange.ends_with(0).says("has no runs that rejected");
     let _ = pipeline
         .run_with(&["--of-run", "x"])
         .ends_with(2)
@@ -287,8 +287,8 @@ fn rows_that_were_not_rejected_are_not_stored_twice() {
         .says("names rows that no run of this input rejected");
     assert_eq!(stored(&pipeline).len(), 3);
     let asked = again(&pipeline, &["--again"]).ends_with(0);
-    let _ = asked
-        .says("note: the sink's journal knows of no run that rejected the rows of first.jsonl");
+    let _ =
+        asked.says("note: the sink's journal has no runs that rejected the rows of first.jsonl");
     assert_eq!(stored(&pipeline).len(), 4);
 }
 
@@ -320,12 +320,13 @@ fn what_cannot_be_run_again_is_refused_before_the_first_row() {
     for (sink, text) in [
         (
             "sqlite: { path: out.db, table: things, mode: replace }",
-            "`mode: replace` takes the others away; run the whole input, or write `mode: append` or `upsert`",
+            "`mode: replace` removes the others; run the whole input, or write `mode: append` or \
+            `upsert`",
         ),
-        ("csv: { path: out.csv }", "the file is written anew"),
+        ("csv: { path: out.csv }", "the file is rewritten"),
         (
             "parquet: { path: out.parquet }",
-            "a Parquet file is written anew",
+            "a Parquet file is rewritten",
         ),
     ] {
         pipeline.write("manifest.yaml", manifest("in.csv", 50, sink));

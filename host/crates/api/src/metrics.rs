@@ -1,4 +1,4 @@
-//! Counts for Prometheus, in its text format.
+//! Metrics for Prometheus, in its text format.
 //!
 //! Owns what is counted and how it is named; refuses labels that clients choose: routes are
 //! patterns, never paths. What a reader may not see counts together under one name.
@@ -125,7 +125,7 @@ impl Metrics {
             &mut out,
             "glovebox_http_request_seconds",
             "histogram",
-            "Time from a request's head to its answer.",
+            "Time from a request's headers to its response.",
         );
         for (method, times) in &inner.times {
             for (bound, count) in BOUNDS.iter().zip(times.buckets) {
@@ -153,7 +153,7 @@ impl Metrics {
             &mut out,
             "glovebox_dataset_rows_total",
             "counter",
-            "Rows that left, by dataset.",
+            "Rows sent, by dataset.",
         );
         for (dataset, rows) in &rows {
             let _ = writeln!(
@@ -166,7 +166,7 @@ impl Metrics {
             &mut out,
             "glovebox_logins_total",
             "counter",
-            "Logins, by how they ended.",
+            "Logins, by outcome.",
         );
         for (outcome, count) in &inner.logins {
             let _ = writeln!(

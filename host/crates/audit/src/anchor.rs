@@ -97,14 +97,14 @@ pub(crate) fn behind(reached: &Reached<'_>, anchor: &Anchor) -> Option<String> {
     };
     if log != anchor.log {
         return Some(format!(
-            "the log begins anew, but the catalog knows another one here, up to record {known}: it \
-             was removed or exchanged"
+            "this is a new log, but the catalog knows another one here, up to record {known}: it \
+            was removed or replaced"
         ));
     }
     if reached.last < known {
         return Some(format!(
-            "the log ends with record {}, but the catalog knows record {known}: its tail was cut, or \
-             an older copy put in its place",
+            "the log ends with record {}, but the catalog knows record {known}: its tail was \
+            truncated, or it was replaced by an older copy",
             reached.last
         ));
     }

@@ -75,7 +75,12 @@ impl Log {
         let thread = std::thread::Builder::new()
             .name("audit".into())
             .spawn(move || theirs.serve(&options, writer))
-            .map_err(|_| AuditError::Options("the system gives no thread for the audit log"))?;
+            .map_err(|_| {
+                AuditError::Options(
+                    "the operating system provides no thread for the \
+                                             audit log",
+                )
+            })?;
         Ok(Log(Arc::new(Inner {
             shared,
             thread: Mutex::new(Some(thread)),
@@ -199,7 +204,7 @@ impl Shared {
             let Err(error) = self.write(&mut writer) else {
                 return Ok(());
             };
-            tracing::error!(%error, "the audit log takes no records");
+            tracing::error!(%error, "the audit log cannot take records");
             self.refuse(&error);
             if !matches!(error, AuditError::Full { .. }) {
                 return Err(error);
@@ -208,7 +213,7 @@ impl Shared {
             drop(writer);
             writer = self.again(options, &error)?;
             self.lock().failed = None;
-            tracing::warn!("the audit log takes records again");
+            tracing::warn!("the audit log accepts records again");
         }
     }
 
@@ -228,7 +233,7 @@ impl Shared {
                 // Somebody may look whether there is a writer.
                 Err(AuditError::Full { .. } | AuditError::Locked { .. }) => {}
                 Err(error) => {
-                    tracing::error!(%error, "the audit log takes no more records");
+                    tracing::error!(%error, "the audit log has stopped");
                     self.lock().failed = Some(self.failed(&error));
                     return Err(error);
                 }

@@ -111,7 +111,7 @@ pub struct Shown {
 /// The most users that are remembered.
 const MOST_USERS: usize = 1000;
 
-/// Calls `each` with every record that is wanted and its line; what is no record is passed over
+/// Calls `each` with every record that is wanted and its line; what is not a record is passed over
 /// and counted, as all is.
 ///
 /// # Errors

@@ -211,7 +211,7 @@ fn tries(plugin: &Watched) -> Vec<Try> {
         if let Some((step, with)) = find_step(&example) {
             tries.push(Try {
                 config: with.to_string(),
-                from: "the example of its manual",
+                from: "the example in its manual",
                 names: ["reads", "masks"]
                     .iter()
                     .filter_map(|key| step.get(*key)?.as_array())
@@ -272,7 +272,7 @@ fn columns(text: &str) -> Result<Vec<Field>, NoSetting> {
             .ok_or_else(|| call("write name:type".into()))?;
         let name = name.trim();
         if name.is_empty() || fields.iter().any(|f| &*f.name == name) {
-            return Err(call("give each column a name of its own".into()));
+            return Err(call("give each column a unique name".into()));
         }
         fields.push(Field::new(name, data_type(written.trim()).map_err(call)?));
     }

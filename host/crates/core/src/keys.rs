@@ -83,7 +83,7 @@ pub enum KeyError {
     #[error("{}", not_granted(.0))]
     NotGranted(String),
     /// The method is in the contract but not built in yet.
-    #[error("method `{0}` is not built into this version; use hmac-sha256 or pbkdf2-sha256")]
+    #[error("this version does not have method `{0}`; use hmac-sha256 or pbkdf2-sha256")]
     NotBuiltIn(&'static str),
     /// Parameters out of bounds.
     #[error("{0}")]
@@ -103,6 +103,8 @@ fn not_granted(name: &str) -> String {
         Some(name) => format!(
             "key `{name}` is not in the step's `keys:` block; grant it with: keys: {{ {name}: NAME-OF-SECRET }}"
         ),
-        None => "a key is not in the step's `keys:` block, and its name is none that the block can have; report it to the plugin's author".into(),
+        None => "a key is not in the step's `keys:` block, and its name is not valid in that \
+                block; report this to the plugin's author"
+            .into(),
     }
 }

@@ -97,7 +97,8 @@ fn identity_key(
     let secret = secret.map_err(|e| vec![missing(name.span.clone(), &e)])?;
     if secret.expose().len() < SHORTEST_KEY {
         let problem = format!(
-            "the secret `{}` is shorter than {SHORTEST_KEY} bytes, and could be found by trying",
+            "the secret `{}` is shorter than {SHORTEST_KEY} bytes, so it could be found by brute \
+            force",
             name.value
         );
         let help = format!(
@@ -218,7 +219,7 @@ fn rehearse(step: &PlannedStep, keys: &dyn KeyRing) -> Result<Vec<Order>, String
         .map_err(|e| e.in_full())?;
     let answer = instance
         .apply(&empty)
-        .map_err(|e| format!("tried on a batch without rows, {}", e.in_full()))?;
+        .map_err(|e| format!("when tried on an empty batch, {}", e.in_full()))?;
     let Answer::Masked(masked) = answer else {
         return Ok(Vec::new());
     };

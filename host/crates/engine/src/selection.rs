@@ -281,11 +281,11 @@ impl Selection {
         Ok(())
     }
 
-    /// What is said where the journal knows of no run that rejected these rows.
+    /// What is said where the journal has no runs that rejected these rows.
     pub(crate) fn unknown(&self) -> String {
         format!(
-            "the sink's journal knows of no run that rejected the rows of {}: whether the input is still \
-             the one that they were rejected from cannot be told",
+            "the sink's journal has no run that rejected the rows of {}: it is unknown whether \
+            the input is still the same",
             self.place
         )
     }

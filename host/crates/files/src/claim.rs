@@ -48,8 +48,8 @@ impl Claim {
                 Err(TryLockError::WouldBlock) => return Err(taken(&file)),
                 Err(TryLockError::Error(e)) => {
                     let problem = format!(
-                        "its folder's file system has no locks, so another run could write it at \
-                         the same time; name a file on another one ({e})"
+                        "its file system has no locks, so another run could write it at the same \
+                        time; use a file on another file system ({e})"
                     );
                     return Err(io::Error::new(e.kind(), problem));
                 }
@@ -95,7 +95,7 @@ pub fn resolve(target: &Path) -> io::Result<PathBuf> {
         ),
         Ok(_) => refuse(
             io::ErrorKind::InvalidInput,
-            "it is no regular file and cannot be replaced as a whole; name a file".into(),
+            "it is not a regular file and cannot be replaced; name a file".into(),
         ),
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             let folder = folder(target);
@@ -104,7 +104,8 @@ pub fn resolve(target: &Path) -> io::Result<PathBuf> {
                 return refuse(io::ErrorKind::NotFound, problem);
             }
             if fs::symlink_metadata(target).is_ok() {
-                let problem = "it is a link to a file that is not there; create that, or name it";
+                let problem = "it is a link to a file that does not exist; create that file, or \
+                              name it directly";
                 return refuse(io::ErrorKind::NotFound, problem.into());
             }
             Ok(target.to_owned())
@@ -145,7 +146,10 @@ fn open(lock: &Path) -> io::Result<File> {
     }?;
     let found = file.metadata()?;
     if !found.is_file() || found.nlink() > 1 {
-        let problem = format!("{} is no lock of ours; remove it", lock.display());
+        let problem = format!(
+            "{} is not a lock file of Glovebox; remove it",
+            lock.display()
+        );
         return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
     }
     Ok(file)
@@ -248,7 +252,7 @@ fn taken(file: &File) -> io::Error {
 fn held_by(who: &str) -> io::Error {
     io::Error::new(
         io::ErrorKind::ResourceBusy,
-        format!("{who}, is writing it; let that one finish, or name another file"),
+        format!("{who}, is writing it; let it finish, or name another file"),
     )
 }
 

@@ -213,7 +213,7 @@ impl Staged {
             io::ErrorKind::AlreadyExists => changed(),
             io::ErrorKind::ResourceBusy => io::Error::new(
                 io::ErrorKind::ResourceBusy,
-                "it is a mount of its own, so no file can take its place; mount its folder",
+                "it is a mount point, so it cannot be replaced; mount its folder instead",
             ),
             _ => e.error,
         })?;
@@ -226,8 +226,8 @@ impl Staged {
 fn changed() -> io::Error {
     io::Error::new(
         io::ErrorKind::ResourceBusy,
-        "another program has changed it since the run began, whose rows would be lost; nothing was \
-         added: run again",
+        "another program has changed it since the run began, and its rows would be lost; nothing \
+        was added: run again",
     )
 }
 

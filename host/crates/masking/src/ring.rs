@@ -67,7 +67,7 @@ impl Ring {
                     )));
                 }
                 if !names.insert(name.clone()) {
-                    return Err(KeyError::Parameters(format!("key `{name}` stands twice")));
+                    return Err(KeyError::Parameters(format!("key `{name}` is named twice")));
                 }
                 let keyed = Keyed::new(secret.expose())?;
                 let key = Key {

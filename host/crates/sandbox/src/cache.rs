@@ -150,7 +150,7 @@ fn only_ours(meta: &fs::Metadata) -> io::Result<()> {
     let us = rustix::process::geteuid().as_raw();
     if meta.uid() != us || meta.mode() & 0o022 != 0 || meta.file_type().is_symlink() {
         return Err(io::Error::other(
-            "others may write here, so its content cannot be trusted",
+            "other users may write here, so its content cannot be trusted",
         ));
     }
     Ok(())

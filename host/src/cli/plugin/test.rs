@@ -22,7 +22,7 @@ pub(super) struct Args {
     plugin: String,
     /// The cases; docs/plugin-cases.md describes the file.
     cases: PathBuf,
-    /// Also show what the plugin wrote in cases that pass.
+    /// Also show what the plugin wrote in passing cases.
     #[arg(long, short)]
     verbose: bool,
     #[command(flatten)]

@@ -40,7 +40,7 @@ impl Masker for Pseudonym {
     const ABOUT: About = About::new(
         "pseudonym",
         env!("CARGO_PKG_VERSION"),
-        "Replaces cells by keyed pseudonyms.",
+        "Replaces cells with keyed pseudonyms.",
     )
     .documentation(include_str!("../DOCS.md"))
     .config_schema(include_str!("../schema.json"));
@@ -56,7 +56,7 @@ impl Masker for Pseudonym {
         let method = match (config.method, config.iterations) {
             (MethodName::HmacSha256, None) => Method::HmacSha256,
             (MethodName::HmacSha256, Some(_)) => {
-                return wrong("`hmac-sha256` does not iterate; remove `iterations`");
+                return wrong("`hmac-sha256` has no iterations; remove `iterations`");
             }
             (MethodName::Pbkdf2Sha256, Some(iterations))
                 if (FEWEST_ITERATIONS..=MOST_ITERATIONS).contains(&iterations) =>

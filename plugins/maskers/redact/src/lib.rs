@@ -28,7 +28,7 @@ impl Masker for Redact {
     const ABOUT: About = About::new(
         "redact",
         env!("CARGO_PKG_VERSION"),
-        "Replaces cells by one text, or by null.",
+        "Replaces cells with one text, or with null.",
     )
     .documentation(include_str!("../DOCS.md"))
     .config_schema(include_str!("../schema.json"));

@@ -31,7 +31,7 @@ impl Transformer for RowId {
     const ABOUT: About = About::new(
         "row-id",
         env!("CARGO_PKG_VERSION"),
-        "Numbers rows by their place in the source.",
+        "Numbers rows by their position in the source.",
     )
     .documentation(include_str!("../DOCS.md"))
     .config_schema(include_str!("../schema.json"));

@@ -1,7 +1,7 @@
 //! A query string as a query: columns, filters, order, place, limit.
 //!
-//! Owns the grammar; refuses any name that the caller may not see, any value that is not of the
-//! column's type, and anything said twice. A list may come in one parameter or in several.
+//! Owns the grammar; refuses any name that the caller may not see, any value that is invalid for
+//! the column's type, and anything said twice. A list may come in one parameter or in several.
 
 use glovebox_connectors::page::{Cell, Comparison, Filter, Query, Sort, Table};
 
@@ -62,7 +62,7 @@ pub(crate) fn read(
                 for part in value.split(',') {
                     steps += 1;
                     if steps > MOST_SORTS {
-                        return Err(bad(format!("`sort` takes {MOST_SORTS} columns at most.")));
+                        return Err(bad(format!("`sort` takes at most {MOST_SORTS} columns.")));
                     }
                     let (name, descending) = match part.strip_prefix('-') {
                         Some(name) => (name, true),
@@ -97,7 +97,7 @@ pub(crate) fn read(
                 let cell = || {
                     Cell::parse(value, place.data_type).ok_or_else(|| {
                         bad(format!(
-                            "the value for `{}` is no {}.",
+                            "the value for `{}` is not a valid {}.",
                             place.name, place.data_type
                         ))
                     })
@@ -119,7 +119,7 @@ pub(crate) fn read(
                         let cell = cell()?;
                         match one_of.iter_mut().find(|(c, _)| *c == column) {
                             Some((_, values)) if values.len() < 100 => values.push(cell),
-                            Some(_) => return Err(bad("`in` takes 100 values at most.")),
+                            Some(_) => return Err(bad("`in` takes at most 100 values.")),
                             None => one_of.push((column, vec![cell])),
                         }
                         continue;
@@ -153,7 +153,7 @@ pub(crate) fn read(
         .map(|(column, values)| Filter::OneOf { column, values });
     filters.extend(one_of);
     if filters.len() > MOST_FILTERS {
-        return Err(bad(format!("there are {MOST_FILTERS} filters at most.")));
+        return Err(bad(format!("at most {MOST_FILTERS} filters are allowed.")));
     }
     Ok(Asked {
         query: Query {
@@ -170,7 +170,7 @@ pub(crate) fn read(
 fn set<T>(place: &mut Option<T>, value: T, name: &str) -> Result<(), Problem> {
     match place.replace(value) {
         None => Ok(()),
-        Some(_) => Err(bad(format!("`{name}` is said twice."))),
+        Some(_) => Err(bad(format!("`{name}` is given twice."))),
     }
 }
 

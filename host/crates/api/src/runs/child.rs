@@ -102,7 +102,7 @@ pub(super) fn follow(
 ) -> Ended {
     let run = &claimed.run;
     if let Err(error) = runs.folder().make(&run.id) {
-        return Ended::Failed(format!("its folder cannot be made: {error}"));
+        return Ended::Failed(format!("its folder cannot be created: {error}"));
     }
     let earlier = run.of.as_deref().and_then(|of| {
         let report = runtime.block_on(runs.catalog.report(of)).ok()??;
@@ -151,7 +151,7 @@ pub(super) fn follow(
             Ended::Failed("its use of secrets could not be recorded in the audit log".into())
         }
         (Some(_), None) => Ended::Failed(problem(std::mem::take(&mut said.problem))),
-        (None, None) => Ended::Failed("its process was killed; was memory short?".into()),
+        (None, None) => Ended::Failed("its process was killed; perhaps memory ran out".into()),
     }
 }
 
@@ -303,7 +303,7 @@ fn problem(said: String) -> String {
     let text = said.trim();
     let text = text.strip_prefix("error: ").unwrap_or(text);
     match text {
-        "" => "it failed and did not say why".into(),
+        "" => "it failed without giving a reason".into(),
         text => text
             .chars()
             .filter(|c| *c == '\n' || !(c.is_control() || is_invisible(*c)))
@@ -321,7 +321,7 @@ fn ended(report: Option<Result<String, String>>, how: fn(String) -> Ended) -> En
 
 fn report(runs: &Runs, run: &Run) -> Result<String, String> {
     std::fs::read_to_string(runs.folder().report(&run.id))
-        .map_err(|error| format!("its rows are stored, but its report is not there: {error}"))
+        .map_err(|error| format!("its rows are stored, but its report is missing: {error}"))
 }
 
 #[cfg(test)]
@@ -332,6 +332,6 @@ mod tests {
     fn a_failure_is_told_in_the_programs_words() {
         assert_eq!(problem("error: no such file\n".into()), "no such file");
         assert_eq!(problem("\u{1b}[31mred\n".into()), "[31mred");
-        assert_eq!(problem(" \n".into()), "it failed and did not say why");
+        assert_eq!(problem(" \n".into()), "it failed without giving a reason");
     }
 }

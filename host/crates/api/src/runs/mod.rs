@@ -121,7 +121,7 @@ impl Runs {
         let mut forgotten: Option<Instant> = None;
         while !self.stopping() {
             if let Err(error) = self.begin_what_waits().await {
-                tracing::error!(%error, "no run can be begun");
+                tracing::error!(%error, "runs cannot be started");
             }
             if forgotten.is_none_or(|at| at.elapsed() >= FORGET) {
                 forgotten = Some(Instant::now());
@@ -165,7 +165,7 @@ impl Runs {
             self.end(run, Ended::Cancelled).await;
             return;
         } else if run.starts > MOST_STARTS {
-            Some("its server died each time it was begun; look at the server's log".to_owned())
+            Some("its server died each time it was started; see the server's log".to_owned())
         } else if run.upload && !self.folder().input(&run.id).is_file() {
             Some("its uploaded file is gone; upload it again".to_owned())
         } else {
@@ -174,7 +174,7 @@ impl Runs {
         let pipeline = self.pipelines.iter().find(|p| p.name == run.pipeline);
         let (problem, pipeline) = match (problem, pipeline) {
             (None, Some(pipeline)) => (None, Some(pipeline.clone())),
-            (None, None) => (Some("its pipeline is not configured any more".into()), None),
+            (None, None) => (Some("its pipeline is no longer configured".into()), None),
             (problem, _) => (problem, None),
         };
         let Some(pipeline) = pipeline else {
@@ -196,7 +196,7 @@ impl Runs {
         if spawned.is_err() {
             // What it would have dropped went with the closure, the slot did not begin.
             self.active.fetch_sub(1, Ordering::Relaxed);
-            tracing::error!("the system gives no thread for a run");
+            tracing::error!("the operating system provides no thread for a run");
         }
     }
 
@@ -233,7 +233,7 @@ impl Runs {
             // It is somebody else's now, and they will end it.
             Ok(false) => return,
             Err(error) => {
-                tracing::error!(run = run.id, %error, "the end of a run could not be written");
+                tracing::error!(run = run.id, %error, "the end of a run could not be stored");
                 return;
             }
         }
@@ -269,7 +269,7 @@ impl Runs {
         let before = super::now().saturating_sub(keep);
         match self.catalog.forget_runs(before).await {
             Ok(gone) => gone.iter().for_each(|run| self.folder().forget(run)),
-            Err(error) => tracing::error!(%error, "old runs could not be forgotten"),
+            Err(error) => tracing::error!(%error, "old runs could not be deleted"),
         }
     }
 }

@@ -151,8 +151,8 @@ fn checkpoints_of_another_log_are_refused() {
     other.write(3);
     fs::remove_dir_all(one.checkpoints()).unwrap();
     fs::rename(other.checkpoints(), one.checkpoints()).unwrap();
-    assert!(refusal(&one).contains("the checkpoints are of another log"));
-    assert!(told(&one.verify()).contains("the checkpoints are of another log"));
+    assert!(refusal(&one).contains("the checkpoints belong to another log"));
+    assert!(told(&one.verify()).contains("the checkpoints belong to another log"));
 }
 
 #[test]

@@ -25,7 +25,8 @@ fn an_edited_line_is_one_finding() {
     });
     assert_eq!(
         told,
-        "audit-0000000002.jsonl, line 4: does not match its hash: edited, or what came before it was rewritten"
+        "audit-0000000002.jsonl, line 4: does not match its hash: it was edited, or an earlier \
+        record was"
     );
 }
 
@@ -46,7 +47,7 @@ fn an_inserted_line_and_a_repeated_one_are_named() {
     let told = after(|text| text.insert(3, b"{\"event.action\":\"login\"}\n".to_vec()));
     assert_eq!(
         told,
-        "audit-0000000002.jsonl, line 4: is no record: edited, or inserted"
+        "audit-0000000002.jsonl, line 4: is not a record: edited or inserted"
     );
     let told = after(|text| text.insert(3, text[1].clone()));
     assert!(
@@ -113,5 +114,5 @@ fn a_missing_segment_is_named_wherever_it_was() {
 fn a_log_in_a_folder_without_one_is_a_finding() {
     let empty = tempfile::tempdir().unwrap();
     let found = verify(empty.path(), &Trust::default()).unwrap();
-    assert_eq!(told(&found), "there is no segment of a log");
+    assert_eq!(told(&found), "there is no log segment");
 }

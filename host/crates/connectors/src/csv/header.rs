@@ -107,10 +107,10 @@ impl<'a> Start<'a> {
 
     pub(super) fn empty(&self) -> SourceError {
         self.error(match self.skipped {
-            0 => "is empty, not even a header line; check the path, or declare `header: false` \
-                  if a file without rows is right"
+            0 => "is empty and has no header line; check the path, or declare `header: false` if \
+                 a file without rows is expected"
                 .into(),
-            lines => format!("has no header behind the {lines} lines that `skip` passes over"),
+            lines => format!("has no header after the {lines} lines that `skip` skips"),
         })
     }
 
@@ -124,8 +124,8 @@ impl<'a> Start<'a> {
 
     pub(super) fn twice(&self, field: &Field, first: usize, second: usize) -> SourceError {
         self.error(format!(
-            "the header has two columns named {}, and it cannot be told which is meant; write \
-             `from: {}` or `from: {}`, or rename one in the file",
+            "the header has two columns named {}, so the name is ambiguous; write `from: {}` or \
+            `from: {}`, or rename one in the file",
             called(field),
             first + 1,
             second + 1
@@ -134,8 +134,8 @@ impl<'a> Start<'a> {
 
     pub(super) fn shared(&self, first: &Field, second: &Field, at: usize) -> SourceError {
         self.error(format!(
-            "`{}` and `{}` are both column {} of the file; what is declared of the one would not \
-             hold for the other, so remove one from `columns`, or correct `from`",
+            "`{}` and `{}` are both column {} of the file, so what is declared for one would not \
+            apply to the other; remove one from `columns`, or correct `from`",
             first.name,
             second.name,
             at + 1
@@ -202,9 +202,9 @@ impl<'a> Start<'a> {
         let trimmed: HashSet<_> = self.names.iter().map(|n| n.trim_ascii()).collect();
         let trimmed = |field: &&Field| trimmed.contains(field.source_name().as_bytes());
         let help = if missing.iter().all(trimmed) {
-            "its names have blanks around them: write `trim: true`"
+            "its names are surrounded by spaces: write `trim: true`"
         } else {
-            "correct the name in `columns`, write the file's with `from`, or remove the column"
+            "correct the name in `columns`, give the file's name with `from`, or remove the column"
         };
         self.error(format!(
             "the header has no column {}; it has {has}; {help}",
@@ -262,12 +262,12 @@ impl<'a> Start<'a> {
             };
         }
         if self.encoding.is_none() && std::str::from_utf8(self.record).is_err() {
-            return "it is not UTF-8: name its encoding, like `encoding: windows-1252`, and check \
+            return "it is not UTF-8: set its encoding, like `encoding: windows-1252`, and check \
                     the names in `columns`"
                 .into();
         }
-        "if the file has no header line declare `header: false`, else check `delimiter` and the \
-         names in `columns`"
+        "if the file has no header line declare `header: false`; otherwise check `delimiter` and \
+        the names in `columns`"
             .into()
     }
 

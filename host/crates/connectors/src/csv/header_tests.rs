@@ -47,7 +47,8 @@ fn message(file: &str, declared: &[&str]) -> String {
 
 #[test]
 fn a_missing_column_is_named_with_what_the_file_has() {
-    let help = "correct the name in `columns`, write the file's with `from`, or remove the column";
+    let help = "correct the name in `columns`, give the file's name with `from`, or remove the \
+               column";
     assert_eq!(
         message(
             "product,Price,quantity\na,1,2\n",

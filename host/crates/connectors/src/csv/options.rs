@@ -12,7 +12,7 @@ use crate::chunks::Sizes;
 use crate::input::Input;
 
 /// Why a record may be too long.
-pub(super) const OPEN_QUOTE: &str = "a quote may have been left open";
+pub(super) const OPEN_QUOTE: &str = "a quote may not be closed";
 
 /// What becomes of records with another number of fields than the file's first one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -188,7 +188,7 @@ impl Options {
             let Some(sign) = sign else { continue };
             if !sign.is_ascii() || ends(*sign) {
                 return Err(format!(
-                    "`{name}` must be one ASCII character, no line end and no NUL"
+                    "`{name}` must be one ASCII character other than a line end or NUL"
                 ));
             }
             let same = signs

@@ -70,8 +70,8 @@ pub(crate) fn spent(place: &str, refusal: &Refusal) -> SinkError {
     SinkError::Refused {
         place: place.into(),
         problem: format!(
-            "it refuses so many rows that they cannot be looked for one by one ({MOST_REFUSALS} \
-             statements were refused); the last: {}",
+            "it refuses too many rows to search for them one by one ({MOST_REFUSALS} statements \
+            were refused); the last: {}",
             refusal.message
         ),
     }

@@ -74,7 +74,7 @@ pub fn discover(path: &Path, header: Option<bool>) -> Result<Found, SourceError>
     if inputs.path(0)?.is_none() {
         return Err(SourceError::Shape {
             place,
-            problem: "can be read only once; save it to a file first, and name that".into(),
+            problem: "can be read only once; save it to a file first and name that file".into(),
         });
     }
     let mut beginning = Vec::new();
@@ -115,8 +115,8 @@ pub fn discover(path: &Path, header: Option<bool>) -> Result<Found, SourceError>
         }
     };
     let problem = match found.fields.len() {
-        0 => "has no column that could be declared; is it empty?",
-        n if n > MOST_COLUMNS => "has more than 2000 columns; write the manifest by hand",
+        0 => "has no column to declare; is it empty?",
+        n if n > MOST_COLUMNS => "has more than 2000 columns; write the manifest yourself",
         _ => return Ok(found),
     };
     Err(SourceError::Shape {

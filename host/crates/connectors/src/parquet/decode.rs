@@ -86,7 +86,7 @@ impl Decoder for ParquetDecoder {
         let damaged = |what: &str| match refusals.first() {
             Some(refusal) => of_group(refusal.told()),
             None => of_group(format!(
-                "{what}; the file is damaged: write or fetch it anew"
+                "{what}; the file is damaged: write or download it again"
             )),
         };
         let (_, batch_rows) = opened.portions(meta);
@@ -128,13 +128,13 @@ impl Decoder for ParquetDecoder {
                 Some(Err(Trouble::TooMuch)) => {
                     return Err(of_group(format!(
                         "has lists, maps or structs that make more than {} MiB of JSON text in a \
-                         column of one batch; write the file anew with smaller row groups, or \
-                         remove that column from `columns`",
+                        column of one batch; write the file with smaller row groups, or remove \
+                        that column from `columns`",
                         LARGEST_TEXT >> 20
                     )));
                 }
                 Some(Err(Trouble::Arrow)) | None => {
-                    return Err(damaged("has values that its types do not have"));
+                    return Err(damaged("has values that are invalid for their types"));
                 }
             };
             decoded.batches.extend(batch);
@@ -149,7 +149,7 @@ impl Decoder for ParquetDecoder {
 
 fn what(error: &ParquetError) -> &'static str {
     match error {
-        ParquetError::NYI(_) => "is of a kind that is not read",
+        ParquetError::NYI(_) => "is of an unsupported kind",
         ParquetError::EOF(_) => "ends early",
         _ => "cannot be read",
     }

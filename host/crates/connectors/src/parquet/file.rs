@@ -65,8 +65,8 @@ impl Opened {
         if !about.is_file() {
             return Err(shape(
                 &place,
-                "is no regular file, and a Parquet file is read from its end; save it to a file \
-                 first",
+                "is not a regular file, but a Parquet file is read from its end; save it to a \
+                file first",
             ));
         }
         let stamp = Stamp {
@@ -154,7 +154,8 @@ impl Opened {
             for leaf in &self.columns.leaves {
                 let codec = group.columns().get(*leaf).map(|c| c.compression());
                 if codec == Some(Compression::LZO) {
-                    let problem = "is compressed by LZO, which is not read; write it anew with zstd or snappy";
+                    let problem = "is compressed with LZO, which is not supported; write it with \
+                                  zstd or snappy";
                     return Err(shape(&self.place, problem));
                 }
             }
@@ -166,7 +167,7 @@ impl Opened {
     fn impossible(&self) -> SourceError {
         shape(
             &self.place,
-            "its footer speaks of rows or bytes that it does not have; the file is damaged",
+            "its footer refers to rows or bytes that it does not have; the file is damaged",
         )
     }
 }
@@ -178,7 +179,7 @@ pub(super) fn rows(group: &RowGroupMetaData) -> u64 {
 
 /// The footer's bytes, by the length that stands at the file's end.
 fn footer(file: &File, len: u64, place: &str) -> Result<Vec<u8>, SourceError> {
-    let no_parquet = || shape(place, "is no Parquet file: it does not end in PAR1");
+    let no_parquet = || shape(place, "is not a Parquet file: it does not end in PAR1");
     let io = |problem| SourceError::Io {
         place: place.to_owned(),
         problem,
@@ -199,8 +200,8 @@ fn footer(file: &File, len: u64, place: &str) -> Result<Vec<u8>, SourceError> {
     }
     if length > LARGEST_FOOTER {
         let problem = format!(
-            "has a footer of {} MiB, and a footer may have {} MiB at most; write the file anew \
-             with fewer columns or larger row groups, or as several files",
+            "has a footer of {} MiB, but the limit is {} MiB; write the file with fewer columns \
+            or larger row groups, or as several files",
             length.div_ceil(1 << 20),
             LARGEST_FOOTER >> 20
         );
@@ -212,7 +213,7 @@ fn footer(file: &File, len: u64, place: &str) -> Result<Vec<u8>, SourceError> {
 }
 
 fn encrypted(place: &str) -> SourceError {
-    let problem = "is encrypted, which is not read; decrypt it first";
+    let problem = "is encrypted, which is not supported; decrypt it first";
     shape(place, problem)
 }
 

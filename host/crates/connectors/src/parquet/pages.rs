@@ -34,15 +34,15 @@ impl Refusal {
     pub(super) fn told(self) -> String {
         match self {
             Refusal::TooLarge(bytes) => format!(
-                "has a page of {} MiB, and a page may have {} MiB at most; write the file anew \
-                 with smaller pages (`data_page_size` of pyarrow, `parquet.page.size` of Spark), \
+                "has a page of {} MiB, but the limit is {} MiB; write the file with smaller pages \
+                (`data_page_size` of pyarrow, `parquet.page.size` of Spark), \
                  or without values of that size",
                 bytes.div_ceil(1 << 20).min(4096),
                 LARGEST_PAGE >> 20
             ),
             Refusal::Checksum => {
-                "has a page whose checksum is wrong; the file is damaged: write or \
-                                  fetch it anew"
+                "has a page whose checksum is wrong; the file is damaged: write or download it \
+                again"
                     .to_owned()
             }
         }
@@ -144,7 +144,7 @@ impl ChunkReader for Region {
         let bytes = self.bytes(start, length)?;
         // A page is read behind its head.
         let page = head.and_then(|head| self.page(&head, bytes));
-        let cannot = || ParquetError::General("a page cannot be unpacked".into());
+        let cannot = || ParquetError::General("a page cannot be decompressed".into());
         Ok(page.ok_or_else(cannot)?.into())
     }
 }

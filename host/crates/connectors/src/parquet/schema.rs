@@ -74,15 +74,15 @@ pub(super) fn columns(
             (Some((at, root)), None) if is_unambiguous(root) => found.push(at),
             (Some(_), None) => {
                 let problem = format!(
-                    "the values of `{name}` have two fields of one name, and it cannot be told \
-                     which is which; rename one in the file, or remove `{name}` from `columns`"
+                    "the values of `{name}` have two fields with the same name, so the name is \
+                    ambiguous; rename one in the file, or remove `{name}` from `columns`"
                 );
                 return Err(shape(place, &problem));
             }
             (Some(_), Some(_)) => {
                 let problem = format!(
-                    "it has two columns named `{name}`, and it cannot be told which is meant; \
-                     rename one in the file"
+                    "it has two columns named `{name}`, so the name is ambiguous; rename one in \
+                    the file"
                 );
                 return Err(shape(place, &problem));
             }

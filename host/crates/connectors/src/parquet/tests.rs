@@ -338,7 +338,7 @@ fn a_page_that_unpacks_to_too_much_is_refused() {
         assert!(fs::metadata(&path).unwrap().len() < 1 << 20);
         let schema = Schema::new(vec![Field::new("a", DataType::Text)]);
         let said = read(&source(&path, &schema)).unwrap_err().to_string();
-        let due = "has a page of 129 MiB, and a page may have 128 MiB at most; write the file anew \
+        let due = "has a page of 129 MiB, but the limit is 128 MiB; write the file \
                    with smaller pages (`data_page_size`";
         assert!(said.contains(due), "{said}");
     }

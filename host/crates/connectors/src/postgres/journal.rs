@@ -104,7 +104,7 @@ impl Journal {
         options: &Options,
     ) -> Result<Found, Fault> {
         if self.name.is_empty() || self.name.len() > LONGEST_NAME || self.name.contains('\0') {
-            let problem = format!("a schema's name has 1 to {LONGEST_NAME} bytes; write another");
+            let problem = format!("a schema's name has 1 to {LONGEST_NAME} bytes; choose another");
             return Err(self.misfit(problem).into());
         }
         let within = self.within(connection).await?;
@@ -125,8 +125,9 @@ impl Journal {
                 return Ok(Found::Nothing);
             }
             return Err(refuse(format!(
-                "the run's journal is kept there, it does not exist, and the role may not create \
-                 it; have the database's owner run: CREATE SCHEMA {} AUTHORIZATION {role}",
+                "the run's journal belongs there, but the schema does not exist and the role may \
+                not create it; have the database's owner run: CREATE SCHEMA {} AUTHORIZATION \
+                {role}",
                 self.schema
             )));
         };
@@ -173,8 +174,8 @@ impl Journal {
         };
         let Some(state) = state else {
             return Err(refuse(
-                "its tables run, chunk, reject and key are not a journal that this version of \
-                 glovebox keeps; use the version that made them, or name another schema in `journal`"
+                "its tables run, chunk, reject and key are not a journal of this version of \
+                glovebox; use the version that created them, or set `journal` to another schema"
                     .into(),
             ));
         };
@@ -236,7 +237,7 @@ impl Journal {
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|e| SinkError::Internal {
             place: options.place(),
-            problem: format!("the system gives no random numbers: {e}"),
+            problem: format!("the operating system provides no random numbers: {e}"),
         })?;
         let insert = format!("INSERT INTO {} (key) VALUES ($1)", self.key);
         sqlx::query(AssertSqlSafe(insert))
@@ -262,8 +263,8 @@ impl Journal {
         if !owner {
             return Err(self
                 .misfit(
-                    "its tables are a journal of an earlier version of glovebox, and the role may not \
-                     bring them up to date; run once as the role that owns them"
+                    "its tables are a journal of an earlier version of glovebox, and the role may \
+                    not upgrade them; run once as the role that owns them"
                         .into(),
                 )
                 .into());
@@ -302,8 +303,8 @@ impl Journal {
             Some(key) => Ok(Secret::new(key)),
             None => Err(self
                 .misfit(
-                    "its table key is empty, so inputs cannot be told apart by its digests; put \
-                     the key back, or name another schema in `journal`"
+                    "its table key is empty, so inputs cannot be recognised; restore the key, or \
+                    set `journal` to another schema"
                         .into(),
                 )
                 .into()),

@@ -25,7 +25,7 @@ impl Name {
             Err(problem) => return refuse(problem.into()),
         };
         if name.schema.as_deref() == Some(&options.journal) {
-            let problem = "the journal of runs is kept in that schema; name a table of another";
+            let problem = "that schema holds the journal of runs; use a table in another schema";
             return refuse(problem.into());
         }
         let long = |part: &String| part.len() > LONGEST_NAME;

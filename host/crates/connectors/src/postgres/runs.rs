@@ -107,7 +107,7 @@ pub(super) async fn fresh(
     if inserted.rows_affected() == 0 && !asked_before {
         return Err(journal
             .misfit(format!(
-                "it knows a run {} already; start another, or go on with that one by `--resume`",
+                "it already has a run {}; start another, or continue that one with `--resume`",
                 job.run
             ))
             .into());
@@ -174,20 +174,20 @@ pub(super) async fn take_over(
     let refuse = |problem: String| Fault::Lasting(journal.misfit(problem));
     let Some((state, mode, into)) = run else {
         return Err(refuse(format!(
-            "it knows no run {}; run without `--resume`",
+            "it has no run {}; run without `--resume`",
             job.run
         )));
     };
     if state != "running" {
         return Err(refuse(format!(
-            "run {} is {state}, so there is nothing to go on with; run without `--resume`",
+            "run {} is {state}, so there is nothing to resume; run without `--resume`",
             job.run
         )));
     }
     if mode != options.mode.name() || into != target {
         return Err(refuse(format!(
-            "run {} was begun in mode {mode} into {into}; go on with the manifest that it was \
-             begun with, or run anew with `--again`",
+            "run {} began in mode {mode} into {into}; resume it with the same manifest, or start \
+            over with `--again`",
             job.run
         )));
     }
@@ -219,7 +219,7 @@ pub(super) async fn take_over(
             key,
         }),
         None => Err(refuse(format!(
-            "run {} was ended by another process at this moment",
+            "run {} has just been ended by another process",
             job.run
         ))),
     }

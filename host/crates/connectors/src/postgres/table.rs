@@ -39,12 +39,16 @@ impl Found {
     pub(super) fn permits(&self, options: &Options) -> Result<(), SinkError> {
         let mut differences = Vec::new();
         if !matches!(self.kind.as_str(), "r" | "p") || self.schema == "pg_catalog" {
-            differences.push("it is not an ordinary table (a view, say); name a table".into());
+            differences.push(
+                "it is not an ordinary table but, for example, a view; use a \
+                             table"
+                    .into(),
+            );
         }
         let role = quote(&options.user);
         if !self.usage {
             differences.push(format!(
-                "the role may not enter its schema; run: GRANT USAGE ON SCHEMA {} TO {role}",
+                "the role may not use its schema; run: GRANT USAGE ON SCHEMA {} TO {role}",
                 quote(&self.schema)
             ));
         }
@@ -69,8 +73,8 @@ impl Found {
         }
         if self.row_security {
             differences.push(format!(
-                "row-level security applies to the role, which COPY does not support; use the \
-                 table's owner, or run: ALTER ROLE {role} BYPASSRLS"
+                "row-level security applies to the role, but COPY does not support it; use the \
+                table's owner, or run: ALTER ROLE {role} BYPASSRLS"
             ));
         }
         if differences.is_empty() {
@@ -259,8 +263,8 @@ pub(super) async fn check(
         let ours = ours.contains(&*column.name);
         if !ours && column.not_null && !column.filled && !column.generated {
             differences.push(format!(
-                "column `{}` is NOT NULL without a default, and the run does not fill it; fill it, \
-                 or give it a default",
+                "column `{}` is NOT NULL without a default, but the run does not fill it; fill \
+                it, or give it a default",
                 column.name
             ));
         }
@@ -353,8 +357,8 @@ fn too_many(schema: &Schema, options: &Options) -> Option<String> {
     let count = schema.fields.len();
     (count > most).then(|| {
         format!(
-            "the run has {count} columns, and a table of PostgreSQL's takes {most} of them; name \
-             those to store in `sink.columns`"
+            "the run has {count} columns, but a PostgreSQL table takes at most {most} of them; \
+            list those to store in `sink.columns`"
         )
     })
 }
@@ -371,13 +375,14 @@ async fn encoding(connection: &mut PgConnection, options: &Options) -> Result<Ve
     let mut differences = Vec::new();
     if encoding != "UTF8" {
         differences.push(format!(
-            "the database's encoding is {encoding}, which cannot hold all text; use one in UTF8"
+            "the database's encoding is {encoding}, which cannot store all text; use a UTF8 \
+            database"
         ));
     }
     if read_only == "on" {
         differences.push(
-            "the server takes no writes (transaction_read_only is on); connect to the primary, or \
-             have it turned off"
+            "the server is read-only (transaction_read_only is on); connect to the primary, or \
+            have it turned off"
                 .into(),
         );
     }

@@ -43,8 +43,8 @@ fn an_authority_that_did_not_sign() {
         complaint(options.clone()),
         server()
             + &format!(
-                "the server's certificate is not signed by an authority in `tls.ca` {}, nor by a \
-                 public one; name the file of the authority that signed it",
+                "the server's certificate is signed neither by an authority in `tls.ca` {} nor by \
+                a public one; set `tls.ca` to the authority that signed it",
                 wrong.display()
             )
     );
@@ -52,8 +52,8 @@ fn an_authority_that_did_not_sign() {
     assert_eq!(
         complaint(options),
         server()
-            + "the server's certificate is not signed by a public authority; name your \
-               authority's certificate with `tls: { ca: FILE }`"
+            + "the server's certificate is not signed by a public authority; give your \
+              authority's certificate with `tls: { ca: FILE }`"
     );
 }
 

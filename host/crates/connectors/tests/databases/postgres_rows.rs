@@ -370,7 +370,7 @@ fn a_refused_row_is_told_without_its_cells() {
     assert!(!shown.contains(canary), "{shown}");
     assert_eq!(
         &*rejects[0].violations[0].message,
-        "a row with the same key exists already; remove duplicates, or use mode replace or upsert \
+        "a row with the same key already exists; remove duplicates, or use mode replace or upsert \
          (SQLSTATE 23505, constraint `one_of_a_name`, table `people`)"
     );
     assert_eq!((stored, rejects.len()), (1, 1));

@@ -55,12 +55,12 @@ fn a_timestamp_names_what_its_parts_are_parts_of() {
         ("%F %M", "minutes need an hour"),
         ("%F %H:%S", "seconds need minutes"),
         ("%F %R.%f", "a fraction needs its second"),
-        ("%F %I:%M", "hours of a half day may be of either half"),
-        ("%F %H:%M %p", "%p is for hours of a half day"),
+        ("%F %I:%M", "hours from 1 to 12 need am or pm"),
+        ("%F %H:%M %p", "%p is for hours from 1 to 12"),
         ("%H:%M:%S", "this pattern has no year"),
         (
             "%T.%f%Y-%m-%d",
-            "digits follow a fraction, whose end could not be told",
+            "digits follow a fraction, so its end is ambiguous",
         ),
     ] {
         assert_eq!(problem(Pattern::timestamp(text)), found, "{text}");

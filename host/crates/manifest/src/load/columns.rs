@@ -40,13 +40,14 @@ section! {
         formats: Option<FormatKeys> => optional "the source's", nested::<FormatKeys>();
     }
     hints {
-        "required" => "that is a validator's work: add a step with `validate: required` and `reads: [COLUMN]`",
+        "required" => "use a validator for that: add a step with `validate: required` and `reads: \
+        [COLUMN]`",
         "nullable" => "any column may be null; to forbid it add a step with `validate: required`",
         "format" => "write `formats:`, like formats: { date: \"%d.%m.%Y\" }",
         "pii" => "write `personal: true`",
         "sensitive" => "write `personal: true`",
         "mask" => "add a step with `mask: PLUGIN` and `masks: [COLUMN]`",
-        "name" => "the name stands before the colon: price: { type: float64 }",
+        "name" => "the name goes before the colon: price: { type: float64 }",
     }
 }
 
@@ -77,7 +78,7 @@ pub(super) const COLUMNS: Own<Vec<Column>> = Own {
     read: |reader, at| {
         let entries = reader.map(at.node, at.key, &at.example)?;
         if entries.is_empty() {
-            let problem = "`columns` declares no column, so nothing may enter";
+            let problem = "`columns` declares no column, so there is nothing to read";
             reader.say(Diagnostic::error(at.head.clone(), problem).help(format!(
                 "declare what may enter, like {}",
                 ColumnKeys::EXAMPLE
@@ -127,7 +128,7 @@ fn column(reader: &mut Reader<'_>, entry: &Entry) -> Column {
         };
         let span = entry.value.span.clone();
         reader.say(
-            Diagnostic::error(span, "a column should be a block of keys")
+            Diagnostic::error(span, "a column must be a block of keys")
                 .label("this is text")
                 .help(format!(
                     "write: {}: {{ type: {wanted} }}",
@@ -173,7 +174,7 @@ fn rejoined<'n>(reader: &mut Reader<'_>, node: &'n Node) -> Cow<'n, Node> {
         entry.value.span.end = tail.key.span.end.max(entry.value.span.start);
         let problem = Diagnostic::error(
             entry.value.span.clone(),
-            "within braces, YAML ends a value at the comma",
+            "inside braces, YAML ends a value at the comma",
         );
         reader.say(problem.help(format!("put it in quotes: type: \"{}\"", short(text))));
     }
@@ -214,10 +215,10 @@ fn from(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<ReadFrom>> {
     } else {
         return Some(Spanned::new(ReadFrom::Name(name.value.into()), name.span));
     };
-    reader.say(
-        Diagnostic::error(name.span, problem)
-            .help("write the name that the column has in the source, or its position as a number, like from: 3"),
-    );
+    reader.say(Diagnostic::error(name.span, problem).help(
+        "write the column's name in the source, or its position as a number, like from: \
+                  3",
+    ));
     None
 }
 
@@ -226,7 +227,7 @@ fn check_name(reader: &mut Reader<'_>, name: &Spanned<String>) {
     let problem = if text.is_empty() {
         "is empty"
     } else if text.len() > LONGEST_NAME {
-        "is longer than 63 bytes, where PostgreSQL cuts it"
+        "is longer than 63 bytes, PostgreSQL's limit"
     } else if text.trim() != text {
         "begins or ends with a space"
     } else if text.chars().any(char::is_control) {
@@ -271,8 +272,9 @@ fn data_type(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<DataType>> 
         Ok(data_type) => Some(Spanned::new(data_type, text.span)),
         Err(NotAType::Decimal) => {
             reader.say(
-                Diagnostic::error(text.span, "`decimal` needs its digits").help(
-                    "write the digits in all (1 to 38) and those after the point, like \"decimal(12,2)\", in quotes",
+                Diagnostic::error(text.span, "`decimal` needs its numbers of digits").help(
+                    "write the total number of digits (1 to 38) and those after the decimal \
+                    point, like \"decimal(12,2)\", in quotes",
                 ),
             );
             None

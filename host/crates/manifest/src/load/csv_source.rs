@@ -76,10 +76,10 @@ section! {
     hints {
         "file" => "write `path:`",
         "files" => "write `path:`, with one path or a list of them",
-        "compression" => "delete it: gzip and zstd are found by what the file holds",
+        "compression" => "delete it: gzip and zstd are detected from the content",
         "separator" => "write `delimiter:`",
         "sep" => "write `delimiter:`",
-        "columns" => "`columns:` stands beside `source:`, not in it",
+        "columns" => "`columns:` belongs next to `source:`, not inside it",
         "charset" => "write `encoding:`",
         "skip-rows" => "write `skip:`, with the number of lines before the header",
         "skiprows" => "write `skip:`, with the number of lines before the header",
@@ -139,7 +139,7 @@ fn settle(mut csv: CsvSource, reader: &mut Reader<'_>, block: &Block<'_>) -> Opt
         let span = place.map_or(block.head.clone(), |(n, _)| n.span.clone());
         reader.say(
             Diagnostic::error(span, "`max-record` is less than `max-field`").help(format!(
-                "a record holds its fields: write at least max-record: {}",
+                "a record contains its fields: write at least max-record: {}",
                 units::show_size(csv.max_field as u64)
             )),
         );
@@ -181,7 +181,14 @@ fn distinct_signs(reader: &mut Reader<'_>, block: &Block<'_>, csv: &CsvSource) {
             _ => "write another, like comment: \"#\"",
         };
         reader.say(
-            Diagnostic::error(span, format!("`{other}` and `{name}` are the same sign")).help(help),
+            Diagnostic::error(
+                span,
+                format!(
+                    "`{other}` and `{name}` are the same \
+                                            character"
+                ),
+            )
+            .help(help),
         );
     }
 }
@@ -193,13 +200,13 @@ fn without_meaning(reader: &mut Reader<'_>, block: &Block<'_>, csv: &CsvSource) 
         useless.push(("header-rows", "there is no header"));
     }
     if csv.quote.is_none() {
-        let why = "with `quote: none`, quotes have no meaning";
+        let why = "with `quote: none`, quotes are ordinary text";
         useless.extend([("quotes", why), ("escape", why), ("null-quoted", why)]);
     }
     for (key, why) in useless {
         if let Some((_, span)) = block.get(key) {
             reader.say(
-                Diagnostic::error(span, format!("`{key}` has nothing to say here: {why}"))
+                Diagnostic::error(span, format!("`{key}` has no effect here: {why}"))
                     .help("delete one of the two"),
             );
         }
@@ -246,11 +253,19 @@ fn delimiter(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>> {
     let help = match named {
         true => tab_help(at.key),
         false => format!(
-            "write a sign, or a few (16 bytes at the most), none of them a letter, digit or line break: {}",
+            "write one or more characters (at most 16 bytes) other than letters, digits and line \
+            breaks: {}",
             at.example
         ),
     };
-    reader.say(Diagnostic::error(text.span, "`delimiter` has to be a sign, or a few").help(help));
+    reader.say(
+        Diagnostic::error(
+            text.span,
+            "`delimiter` must be one or more \
+                                            characters",
+        )
+        .help(help),
+    );
     None
 }
 

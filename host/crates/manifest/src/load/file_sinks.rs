@@ -29,7 +29,7 @@ section! {
     }
     hints {
         "file" => "write `path:`",
-        "columns" => "`columns:` stands beside `csv:`, not in it",
+        "columns" => "`columns:` belongs next to `csv:`, not inside it",
         "separator" => "write `delimiter:`",
         "quote" => "delete it: the sink quotes with `\"` where it has to",
         "null" => "delete it: null is written as an empty field",

@@ -30,11 +30,12 @@ section! {
     hints {
         "file" => "write `path:`",
         "files" => "write `path:`, with one path or a list of them",
-        "columns" => "`columns:` stands beside `source:`, not in it",
-        "compression" => "delete it: gzip and zstd are found by what the file holds",
+        "columns" => "`columns:` belongs next to `source:`, not inside it",
+        "compression" => "delete it: gzip and zstd are detected from the content",
         "max-field" => "write `max-record:`, the bytes of an object",
         "encoding" => "delete it: JSON is UTF-8; convert another file first, for example with iconv",
-        "layout" => "delete it: lines, arrays and objects over lines are told apart by how the file begins",
+        "layout" => "delete it: lines, arrays and multi-line objects are detected from the start \
+        of the file",
     }
 }
 
@@ -47,7 +48,7 @@ section! {
     hints {
         "file" => "write `path:`",
         "files" => "write `path:`, with one path or a list of them",
-        "columns" => "`columns:` stands beside `source:`, not in it",
+        "columns" => "`columns:` belongs next to `source:`, not inside it",
         "compression" => "delete it: the file says how it is compressed",
     }
     check no_stdin[paths];
@@ -61,8 +62,8 @@ fn no_stdin(reader: &mut Reader<'_>, _: &Block<'_>, paths: Option<&Vec<Spanned<I
                 stdin.span.clone(),
                 "a Parquet file cannot be read from standard input",
             )
-            .help("save it to a file first, and name that: path: sales.parquet")
-            .note("what is in it, and where, stands at its end"),
+            .help("save it to a file first and name that file: path: sales.parquet")
+            .note("its footer, at the end of the file, says what is where"),
         );
     }
 }
@@ -113,10 +114,10 @@ fn inputs(reader: &mut Reader<'_>, node: &Node, example: &str) -> Option<Vec<Spa
         if let Some(first) = inputs.iter().find(|i| i.value == read.value) {
             let first = first.span.clone();
             reader.say(
-                Diagnostic::error(read.span.clone(), "this path is in the list twice")
+                Diagnostic::error(read.span.clone(), "this path is listed twice")
                     .label("again here")
                     .context(first, "first here")
-                    .help("delete one of them: its rows would come twice"),
+                    .help("delete one of them: its rows would be read twice"),
             );
         }
         inputs.push(read);
@@ -129,7 +130,7 @@ fn inputs(reader: &mut Reader<'_>, node: &Node, example: &str) -> Option<Vec<Spa
                 stdin.span.clone(),
                 "standard input cannot be one of several inputs",
             )
-            .help("write path: \"-\" alone, or name files only"),
+            .help("write only path: \"-\", or name only files"),
         );
     }
     Some(inputs)

@@ -134,7 +134,7 @@ pub const PASSWORD: Own<SecretName> = Own {
                     "a password does not belong in this file",
                 )
                 .help("name the secret that holds it: password: { secret: sales-db/loader }, and store it with: glovebox secret set sales-db/loader")
-                .note("if this is a real password, treat it as known to others, and change it"),
+                .note("if this is a real password, treat it as compromised and change it"),
             );
             return None;
         }
@@ -180,7 +180,8 @@ fn host(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>> {
     if !ok || host.value.contains("//") {
         reader.say(
             Diagnostic::error(host.span, "`host` is not the name or address of a server").help(
-                "write the bare name, like db.internal; port, database and user have keys of their own",
+                "write the bare name, like db.internal; port, database and user have their own \
+                keys",
             ),
         );
         return None;

@@ -31,7 +31,7 @@ section! {
         max_record: usize => default "8MiB", Size(1..=MOST_BYTES);
     }
     hints {
-        "columns" => "`columns:` stands beside `source:`, not in it",
+        "columns" => "`columns:` belongs next to `source:`, not inside it",
         "sql" => "write `query:`",
         "schema" => "write it before the table: table: schema.table",
         "where" => "write a query: query: SELECT product, price FROM sales WHERE sold > '2026-01-01'",
@@ -69,7 +69,7 @@ pub enum PostgresRows {
 fn table_or_query(reader: &mut Reader<'_>, block: &Block<'_>) {
     match (block.get("table"), block.get("query")) {
         (Some((_, table)), Some((_, query))) => reader.say(
-            Diagnostic::error(query, "rows come from a table or from a query")
+            Diagnostic::error(query, "rows come either from a table or from a query")
                 .label("a query too")
                 .context(table, "a table")
                 .help("delete one of them"),

@@ -29,7 +29,7 @@ section! {
     }
     hints {
         "path" => "put it under the format: csv: { path: sales.csv }",
-        "columns" => "`columns:` stands beside `source:`, not in it",
+        "columns" => "`columns:` belongs next to `source:`, not inside it",
         "postgresql" => "write `postgres:`",
         "table" => "put it under the format: postgres: { host: db.internal, …, table: sales }",
         "json" => "write `jsonl:`, for an object a line and for arrays",
@@ -143,7 +143,7 @@ fn one(keys: SourceKeys, reader: &mut Reader<'_>, block: &Block<'_>) -> Option<S
         reader.say(
             Diagnostic::error(
                 place(other),
-                format!("rows come from one place: `{key}` or `{other}`"),
+                format!("there can be only one source: `{key}` or `{other}`"),
             )
             .label("a second source")
             .context(place(key), "the first one")

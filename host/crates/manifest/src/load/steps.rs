@@ -180,7 +180,7 @@ fn kind(
     let Some(key) = present.first().copied() else {
         if !block.hinted(&["plugin", "filter"]) {
             reader.say(
-                Diagnostic::error(block.head.clone(), "the step does not say what it does")
+                Diagnostic::error(block.head.clone(), "the step has no kind")
                     .help(format!("add one of: {KIND_EXAMPLE}")),
             );
         }
@@ -190,7 +190,7 @@ fn kind(
     if let Some(other) = present.get(1) {
         let second = block.get(other).map_or(span.clone(), |(_, span)| span);
         reader.say(
-            Diagnostic::error(second, format!("a step is one thing: `{key}` or `{other}`"))
+            Diagnostic::error(second, format!("a step has one kind: `{key}` or `{other}`"))
                 .label("a second kind")
                 .context(span, "the first one")
                 .help("make it two steps"),
@@ -224,9 +224,9 @@ fn name(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>> {
         reader.say(
             Diagnostic::error(
                 name.span.clone(),
-                format!("no step may be called `{}`", name.value),
+                format!("a step may not be named `{}`", name.value),
             )
-            .help("reports use that name for the pipeline's own end; choose another"),
+            .help("reports use that name for the pipeline's own source or sink; choose another"),
         );
     }
     Some(name)

@@ -10,7 +10,7 @@ use glovebox_core::KeyError;
 pub enum Refusal {
     /// The cell's length gives fewer values than FF1 may permute.
     #[error(
-        "too short: FF1 takes cells that have at least 1,000,000 possible values besides what is kept"
+        "too short: FF1 needs at least 1,000,000 possible values for the part that is not kept"
     )]
     Domain,
     /// A letter or digit that would stand readable in the mask.

@@ -58,12 +58,12 @@ fn collector(variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<Collect
         && protocol != "http/protobuf"
     {
         return Err(format!(
-            "{name}: only http/protobuf is spoken, usually on port 4318"
+            "{name}: only http/protobuf is supported, usually on port 4318"
         ));
     }
     let headers = match of_traces("HEADERS") {
         Some((list, name)) => headers(&list).ok_or(format!(
-            "{name}: it is no list of headers: name=value,name=value"
+            "{name}: it is not a list of headers: name=value,name=value"
         ))?,
         None => HeaderMap::new(),
     };

@@ -23,7 +23,8 @@ fn a_transformer_adds_what_it_was_granted() {
     for (act, what) in [
         (
             "more",
-            "it announced a column that is not in the step's `adds:`; grant it there if it is wanted",
+            "it announced a column that is not in the step's `adds:`; grant it there if you want \
+            that",
         ),
         ("less", "it does not add column `new` of the step's `adds:`"),
         ("twice", "it announced a column twice"),
@@ -33,7 +34,8 @@ fn a_transformer_adds_what_it_was_granted() {
         ),
         (
             "nulls",
-            "it announced that column `new` may be null, and the step's `adds:` says that it may not",
+            "it announced that column `new` may be null, but the step's `adds:` says that it may \
+            not",
         ),
         (
             "wide",
@@ -54,7 +56,7 @@ fn a_transformer_adds_what_it_was_granted() {
 
 #[test]
 fn a_masker_changes_what_it_was_granted() {
-    let others = "its fields are not the granted ones, in their order";
+    let others = "its fields are not the granted ones in their order";
     let outside = "it announced a change to column `number`, which is not in the step's `masks:`";
     for (act, what) in [
         ("renamed", others),

@@ -109,7 +109,7 @@ fn another_type_than_announced_is_refused() {
 fn nulls_that_were_not_announced_are_refused() {
     Room::of("returns_unannounced_nulls")
         .adds("new", DataType::Int64)
-        .breaks("column `new` has nulls, and it had announced none");
+        .breaks("column `new` has nulls, but it had announced none");
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn what_is_no_component_is_refused() {
             b"\0asm" => {
                 "is a core WebAssembly module, not a component; build it with `cargo build --target wasm32-wasip2`"
             }
-            _ => "is no WebAssembly component",
+            _ => "is not a WebAssembly component",
         };
         assert_eq!(refusal(bytes), due);
     }
@@ -41,7 +41,7 @@ fn a_component_of_100_mib_is_refused() {
     bytes.resize(100 << 20, 0);
     assert_eq!(
         refusal(&bytes),
-        "is larger than 64 MiB, which no plugin needs"
+        "is larger than 64 MiB, the limit for a plugin"
     );
 }
 

@@ -7,7 +7,7 @@ use crate::room::{CANARIES, Room, clean, poisonous};
 #[test]
 fn a_column_outside_of_the_grant_is_not_masked() {
     let outside =
-        "it masked a column that is not in the step's `masks:`; grant it there if it is wanted";
+        "it masked a column that is not in the step's `masks:`; grant it there if you want that";
     Room::of("masks_ungranted").act("read-only").breaks(outside);
     Room::of("masks_ungranted").act("absent").breaks(outside);
     Room::of("masks_ungranted")
@@ -32,7 +32,7 @@ fn spans_that_cannot_be_are_refused() {
         ("falling-rows", order),
         (
             "no-such-row",
-            "a span in a row that is not there, or is null",
+            "a span in a row that does not exist or is null",
         ),
         (
             "unequal",

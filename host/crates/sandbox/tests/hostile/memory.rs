@@ -5,7 +5,7 @@ use glovebox_core::FaultKind;
 use crate::room::{Room, clean};
 
 const REPORT_OR_RAISE: &str =
-    "report it to the plugin's author, or raise the step's `limits: { returned: … }`";
+    "report this to the plugin's author, or raise the step's `limits: { returned: … }`";
 const NOT_ALLOWED: &str = "did in `apply` what the host does not allow: return what is outside its memory, not UTF-8 where text is due or over its 4 MiB, hold more than 10000 handles, or ask WASI for too much";
 
 #[track_caller]

@@ -8,7 +8,7 @@ use crate::room::{Room, clean};
 
 const RAISE_TIME: &str =
     "raise the step's `limits: { time: … }` if the plugin is trusted to need it";
-const REPORT: &str = "report it to the plugin's author";
+const REPORT: &str = "report this to the plugin's author";
 
 #[track_caller]
 fn is_late(name: &'static str) {
@@ -117,7 +117,7 @@ fn a_panic_keeps_its_message() {
     Room::of("panics").is_stopped(
         FaultKind::Trap,
         "panicked in `apply`",
-        "try the rows that it rejected in the plugin's own tests",
+        "try the rejected rows in the plugin's own tests",
     );
 }
 
@@ -135,7 +135,7 @@ fn exit_ends_the_guest_only() {
     Room::of("exits").is_stopped(
         FaultKind::Trap,
         "called exit in `apply`",
-        "a plugin returns; report it to the plugin's author",
+        "a plugin must return instead; report this to the plugin's author",
     );
 }
 

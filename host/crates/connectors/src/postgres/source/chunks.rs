@@ -211,8 +211,8 @@ impl Chunks {
         SourceError::Shape {
             place: self.options.place(),
             problem:
-                "a connection ended unexpectedly; the server broke the protocol, or this is a \
-                      fault of Glovebox's"
+                "a connection ended unexpectedly; either the server broke the protocol, or this \
+                is a bug in Glovebox"
                     .into(),
         }
     }

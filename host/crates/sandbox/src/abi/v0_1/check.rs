@@ -39,7 +39,7 @@ pub(super) fn masked_fields(
             .zip(&grants.fields)
             .all(|(after, before)| after.name == before.name);
     if !same_names {
-        return Err(during.breach("its fields are not the granted ones, in their order"));
+        return Err(during.breach("its fields are not the granted ones in their order"));
     }
     let touched = fields
         .iter()
@@ -66,7 +66,8 @@ pub(super) fn keeps(
 ) -> Result<Vec<Kept>, Fault> {
     if keeps.len() != grants.masks.len() {
         return Err(during.breach(format_args!(
-            "it did not say what it keeps of each of the {} columns of the step's `masks:`, once",
+            "it did not declare exactly once what it keeps of each of the {} columns in the \
+            step's `masks:`",
             grants.masks.len()
         )));
     }
@@ -99,18 +100,20 @@ pub(super) fn added_fields(
         match granted(field) {
             None => {
                 return Err(during.breach(
-                    "it announced a column that is not in the step's `adds:`; grant it there if it is wanted",
+                    "it announced a column that is not in the step's `adds:`; grant it there if \
+                    you want that",
                 ));
             }
             Some(due) if field.nullable && !due.nullable => {
                 return Err(during.breach(format_args!(
-                    "it announced that column `{}` may be null, and the step's `adds:` says that it may not",
+                    "it announced that column `{}` may be null, but the step's `adds:` says that \
+                    it may not",
                     due.name
                 )));
             }
             Some(due) if due.data_type != field.data_type => {
                 return Err(during.breach(format_args!(
-                    "it announced column `{}` as {}, and the step's `adds:` says {}",
+                    "it announced column `{}` as {}, but the step's `adds:` says {}",
                     due.name, field.data_type, due.data_type
                 )));
             }
@@ -149,7 +152,7 @@ pub(super) fn findings(
             let rule = finding.rule as usize;
             if rule >= rules {
                 return Err(during.breach(format_args!(
-                    "a finding of a rule past the {rules} that it had announced"
+                    "a finding for a rule beyond the {rules} that it announced"
                 )));
             }
             ascending(&finding.rows, rows, "the rows of a finding", during)?;
@@ -167,7 +170,7 @@ fn ascending(list: &[u32], rows: usize, what: &str, during: &During<'_>) -> Resu
         return Err(during.breach(format_args!("{what} are not in ascending order")));
     }
     if list.last().is_some_and(|&last| last as usize >= rows) {
-        return Err(during.breach(format_args!("{what} go past the batch's {rows}")));
+        return Err(during.breach(format_args!("{what} exceed the batch's {rows}")));
     }
     Ok(())
 }
@@ -193,7 +196,8 @@ pub(super) fn masked(
             .filter(|_| grants.masks.contains(&column))
         else {
             return Err(during.breach(
-                "it masked a column that is not in the step's `masks:`; grant it there if it is wanted",
+                "it masked a column that is not in the step's `masks:`; grant it there if you \
+                want that",
             ));
         };
         if checked.iter().any(|m| m.column == column) {
@@ -210,7 +214,8 @@ pub(super) fn masked(
         let stricter = before.nullable && !after.nullable;
         if left && (after.data_type != before.data_type || stricter) {
             return Err(during.breach(format_args!(
-                "it announced another type for column `{}`, or no nulls in it, and then did not mask it",
+                "it announced another type for column `{}`, or that it has no nulls, and then did \
+                not mask it",
                 after.name
             )));
         }
@@ -242,13 +247,13 @@ fn action(
             }
             if !field.nullable {
                 return Err(during.breach(format_args!(
-                    "it nullified cells of column `{}`, and it had announced no nulls",
+                    "it nullified cells of column `{}`, but had announced no nulls",
                     field.name
                 )));
             }
             if retyped && target != Target::Cells {
                 return Err(during.breach(format_args!(
-                    "it left cells of column `{}` as they were, and it had announced another type",
+                    "it left cells of column `{}` unchanged, but had announced another type",
                     field.name
                 )));
             }
@@ -257,7 +262,8 @@ fn action(
         masker::Action::Keyed(keyed) => {
             if field.data_type != DataType::Text || !field.nullable {
                 return Err(during.breach(format_args!(
-                    "a keyed mask gives text that may be null, and it had announced otherwise for column `{}`",
+                    "a keyed mask is nullable text, but it had announced something else for \
+                    column `{}`",
                     field.name
                 )));
             }
@@ -265,7 +271,7 @@ fn action(
             let target = self::target(keyed.target, column, field, batch, during)?;
             if retyped && target != Target::Cells {
                 return Err(during.breach(format_args!(
-                    "it left cells of column `{}` as they were, and it had announced another type",
+                    "it left cells of column `{}` unchanged, but had announced another type",
                     field.name
                 )));
             }
@@ -330,7 +336,7 @@ fn spans(
     for ((&row, &start), &end) in rows.iter().zip(starts).zip(ends) {
         let here = row as usize;
         if here >= text.len() || text.is_null(here) {
-            return Err(during.breach("a span in a row that is not there, or is null"));
+            return Err(during.breach("a span in a row that does not exist or is null"));
         }
         // `str::get` refuses ends past the cell and inside a character.
         if start >= end || text.value(here).get(start as usize..end as usize).is_none() {
@@ -356,7 +362,7 @@ pub(super) fn transformed(
 ) -> Result<Answer, Fault> {
     if result.columns.len() != fields.len() {
         return Err(during.breach(format_args!(
-            "it returned another number of columns than the {} that it had announced",
+            "it did not return the {} columns that it had announced",
             fields.len()
         )));
     }

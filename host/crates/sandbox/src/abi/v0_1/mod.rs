@@ -128,7 +128,7 @@ pub(crate) fn open(
         return Err(PluginError::Refused {
             plugin: guest.plugin().name.clone(),
             problem: format!(
-                "column `{}` is opaque, and the contract has no way to show it; declare another type",
+                "column `{}` is opaque, which the contract cannot represent; declare another type",
                 field.name
             ),
         });
@@ -244,7 +244,7 @@ pub(crate) fn apply(
         }
         _ => Err(guest
             .during("apply")
-            .breach("the host mixed up its worlds, which is a fault of Glovebox's")),
+            .breach("internal error: the host mixed up its worlds; please report it")),
     }
 }
 
@@ -266,7 +266,7 @@ fn announced_rules(
     let during = guest.during("rules");
     if rules.len() > MOST_RULES {
         return Err(during.breach(format_args!(
-            "it announced {} rules; the most is {MOST_RULES}",
+            "it announced {} rules; the limit is {MOST_RULES}",
             rules.len()
         )));
     }
