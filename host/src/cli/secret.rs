@@ -204,7 +204,7 @@ mod tests {
         let told = piped(&*vec![b'x'; most + 1]).unwrap_err().to_string();
         assert_eq!(
             told,
-            "standard input holds more than 65536 bytes; a secret is shorter"
+            "standard input has more than 65536 bytes; a secret must be shorter"
         );
     }
 

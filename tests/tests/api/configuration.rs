@@ -160,7 +160,7 @@ fn all_mistakes_are_shown_at_once() {
         "did you mean `listen`?",
         "did you mean `connections`?",
         "did you mean `proxies`?",
-        "`body` is not a quantity with a unit",
+        "`body` needs a number with a unit",
     ] {
         assert!(told.contains(says), "{says}:\n{told}");
     }
@@ -234,7 +234,7 @@ fn what_a_start_and_a_first_request_need_is_looked_at() {
         ),
         (
             |f| table(f, "CREATE TABLE sales (product TEXT, price TEXT)"),
-            "the table's `price` is `TEXT`, which is not read as float64",
+            "the table's `price` is `TEXT`, which cannot be read as float64",
             "price",
         ),
         (
@@ -370,7 +370,7 @@ fn a_table_of_postgresqls_is_looked_at_too() {
     for (columns, says) in [
         (
             "      price: { type: float64 }\n",
-            "is `text`, which is not read as float64",
+            "is `text`, which cannot be read as float64",
         ),
         (
             "      prize: { type: text }\n",
@@ -378,7 +378,7 @@ fn a_table_of_postgresqls_is_looked_at_too() {
         ),
         (
             "      product: { type: bytes }\n",
-            "is `varchar`, which is not read as bytes",
+            "is `varchar`, which cannot be read as bytes",
         ),
     ] {
         let _ = dataset(columns)

@@ -123,7 +123,7 @@ fn the_same_rows_are_refused_under_whatever_name_and_form() {
             let ran = call(&pipeline, "manifest.yaml", &["--input", input]).ends_with(2);
             let _ = ran
                 .says("of pipeline `days`")
-                .says("has added the rows of this very input already (5 of them)")
+                .says("has already added the rows of this input (5 of them)")
                 .says("`--again` adds them a second time");
         }
         // Under the name of another pipeline, with one step more, with another order of columns.
@@ -138,7 +138,7 @@ fn the_same_rows_are_refused_under_whatever_name_and_form() {
                 "days",
                 "{ id: { type: text }, name: { type: text } }",
                 "",
-                "column `id` is declared otherwise",
+                "column `id` is declared differently",
             ),
         ] {
             let text = manifest(name, &csv("in.csv"), columns, steps, &place.sink);
@@ -150,7 +150,7 @@ fn the_same_rows_are_refused_under_whatever_name_and_form() {
             }
             let _ = ran
                 .ends_with(2)
-                .says("has added the rows of this very input already (5 of them)")
+                .says("has already added the rows of this input (5 of them)")
                 .says(differs);
         }
         assert_eq!(place.ids(&pipeline), ["1", "2", "3", "4", "5"]);

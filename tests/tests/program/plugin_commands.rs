@@ -195,7 +195,7 @@ fn a_wrong_file_of_cases_is_shown_at_its_lines() {
         ),
         (
             "- name: x\n  columns: { a: text }\n  rows: [[a, b]]\n  expect: { findings: {} }\n",
-            "this row has 2 cells, and there are 1 columns",
+            "this row has 2 cells, but there are 1 columns",
         ),
         (
             "- name: x\n  columns: { a: text }\n  masks: [b]\n  expect: { trap: true }\n",

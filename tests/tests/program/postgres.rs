@@ -181,7 +181,7 @@ fn append_keeps_what_is_there_and_replace_does_not() {
     for copies in [1, 2] {
         if copies == 2 {
             let refused = append.run().ends_with(2);
-            let _ = refused.says("has added the rows of this very input already (2 of them)");
+            let _ = refused.says("has already added the rows of this input (2 of them)");
         }
         assert_eq!(append.run_with(&["--again"]).ends_with(0).rows("stored"), 2);
         let mut expected = vec![["1", "ann"]; copies];

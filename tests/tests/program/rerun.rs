@@ -95,7 +95,7 @@ fn the_same_rows_are_not_added_twice() {
     let pipeline = mended();
     let _ = again(&pipeline, &[]).ends_with(0);
     let twice = again(&pipeline, &[]).ends_with(2);
-    let _ = twice.says("has added the rows of this very input already (2 of them)");
+    let _ = twice.says("has already added the rows of this input (2 of them)");
     // It is over, so there is nothing to go on with, and its report and rejects come once more.
     let resumed = again(&pipeline, &["--resume"]).ends_with(0);
     assert_eq!(resumed.rows("stored"), 2);
@@ -146,7 +146,7 @@ fn a_file_that_was_run_as_it_is_was_not_corrected() {
     pipeline.write("manifest.yaml", manifest("none.csv", 50, TABLE));
     let _ = rejected("day1.csv", "list1.jsonl")
         .ends_with(2)
-        .says("has added the rows of this very input already (1 of them)");
+        .says("has already added the rows of this input (1 of them)");
     assert_eq!(stored(&pipeline).len(), 8);
 }
 
@@ -170,7 +170,7 @@ fn a_run_over_all_rows_and_one_over_rejects_do_not_get_in_each_others_way() {
     let _ = pipeline
         .run()
         .ends_with(2)
-        .says("has added the rows of this very input already (3 of them)");
+        .says("has already added the rows of this input (3 of them)");
 }
 
 #[test]

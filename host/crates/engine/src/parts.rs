@@ -229,7 +229,7 @@ mod tests {
             now.differences(&before),
             [
                 "column `city` is new",
-                "column `id` is declared otherwise",
+                "column `id` is declared differently",
                 "column `name` is gone",
                 "step `alias`: its key",
                 "step `trim` is new",

@@ -130,7 +130,7 @@ fn what_a_manifest_may_not_use_is_refused_with_a_sentence() {
             "a: 1\n---\nb: 2\n",
             "a manifest is one YAML document; a second one starts here",
         ),
-        ("a: 1\na: 2\n", "the key `a` is there twice"),
+        ("a: 1\na: 2\n", "duplicate key `a`"),
         ("[a]: 1\n", "a key must be text"),
         (
             "a: \u{0}\nb: 1\n",

@@ -192,14 +192,14 @@ fn what_does_not_fit_is_refused_in_words() {
     );
     assert_eq!(
         told("pseudonym", &Method::AesSiv, &column),
-        "method `aes-siv` is not built into this version; use hmac-sha256 or pbkdf2-sha256"
+        "this version does not have method `aes-siv`; use hmac-sha256 or pbkdf2-sha256"
     );
     let ff1 = Method::Ff1 {
         alphabet: "0123456789".into(),
     };
     assert_eq!(
         told("pseudonym", &ff1, &column),
-        "method `ff1` is not built into this version; use hmac-sha256 or pbkdf2-sha256"
+        "this version does not have method `ff1`; use hmac-sha256 or pbkdf2-sha256"
     );
     for iterations in [0, 10_000_001] {
         assert_eq!(
@@ -224,7 +224,7 @@ fn an_empty_key_and_a_doubled_name_are_refused() {
         KeyError::Parameters("key `b` is empty, which would mask nothing; set its secret".into())
     );
     let doubled = Ring::new(vec![key("a", CANARY), key("a", "y")]).unwrap_err();
-    assert_eq!(doubled.to_string(), "key `a` stands twice");
+    assert_eq!(doubled.to_string(), "key `a` is named twice");
     assert!(!format!("{doubled:?}").contains(CANARY));
 }
 

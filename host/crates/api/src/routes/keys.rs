@@ -87,7 +87,7 @@ enum Made {
 
 #[derive(ApiResponse)]
 pub(super) enum Revoked {
-    /// It works no more.
+    /// It is revoked.
     #[oai(status = 204)]
     Done,
 }

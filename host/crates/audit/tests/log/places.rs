@@ -92,7 +92,7 @@ fn a_tail_that_was_cut_is_seen_by_a_head_that_was_noted() {
     let found = verify(&place.log(), &trust).unwrap();
     assert_eq!(
         told(&found),
-        format!("record {last}, whose hash was noted, is not there")
+        format!("record {last}, named by --head, is missing")
     );
 }
 

@@ -98,8 +98,7 @@ fn a_server_that_is_not_there() {
 
     options.host = "no-such-host.invalid".into();
     let text = complaint(options);
-    let expected = "no address is known for `no-such-host.invalid`; check `host`, or the machine's \
-                    DNS";
+    let expected = "the name `no-such-host.invalid` cannot be resolved; check `host`, or this machine's DNS";
     assert!(text.ends_with(expected), "{text}");
 }
 

@@ -458,8 +458,8 @@ fn what_is_not_as_declared_is_said_at_once_before_the_first_row() {
         format!(
             "table `shapes` in PostgreSQL database `{database}` at localhost:{}: it does not have the \
              declared columns:\n  \
-             - column `price` is numeric(12,2), and not int64; write type: \"decimal(12,2)\"\n  \
-             - column `span` is interval, and not date; write type: text, or type: opaque, which no \
+             - column `price` is numeric(12,2), not int64; write type: \"decimal(12,2)\"\n  \
+             - column `span` is interval, not date; write type: text, or type: opaque, which no \
              plugin sees\n  \
              - column `tag` is regclass, which is a number with a meaning only in its own database, so it \
              cannot be opaque; write type: text\n  \

@@ -319,7 +319,7 @@ fn columns_that_differ_in_case_only_are_refused() {
     let refused = Sink::new(options(&file, Mode::Append))
         .open(&job(), &schema)
         .unwrap_err();
-    let expected = "columns `Name` and `name` are one to SQLite, which ignores case; rename one";
+    let expected = "columns `Name` and `name` are the same for SQLite, which ignores case; rename one";
     assert!(refused.to_string().contains(expected), "{refused}");
     assert!(!file.path.exists());
 }

@@ -215,7 +215,7 @@ fn name(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>> {
     if name.value.chars().count() > 64 || name.value.trim() != name.value {
         reader.say(
             Diagnostic::error(name.span, "this cannot be the name of a step")
-                .help("write at most 64 characters, without a space at either end"),
+                .help("use at most 64 characters, without a space at either end"),
         );
         return None;
     }

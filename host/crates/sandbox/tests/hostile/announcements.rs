@@ -30,7 +30,7 @@ fn a_transformer_adds_what_it_was_granted() {
         ("twice", "it announced a column twice"),
         (
             "type",
-            "it announced column `new` as bytes, and the step's `adds:` says int64",
+            "it announced column `new` as bytes, but the step's `adds:` says int64",
         ),
         (
             "nulls",
@@ -73,7 +73,7 @@ fn a_masker_changes_what_it_was_granted() {
 #[test]
 fn a_masker_says_once_what_it_keeps_of_each_column() {
     let count =
-        "it did not say what it keeps of each of the 1 columns of the step's `masks:`, once";
+        "it did not declare exactly once what it keeps of each of the 1 columns in the step's `masks:`";
     for (act, what) in [
         ("few", count),
         ("many", count),
@@ -87,7 +87,7 @@ fn a_masker_says_once_what_it_keeps_of_each_column() {
 fn rules_that_cannot_be_are_refused() {
     for (act, what) in [
         ("column", "a rule is about a column that was not granted"),
-        ("many", "it announced 20000 rules; the most is 10000"),
+        ("many", "it announced 20000 rules; the limit is 10000"),
         ("long-id", "a text of more than 1024 bytes"),
         ("long-message", "a text of more than 1024 bytes"),
     ] {

@@ -340,11 +340,11 @@ mod tests {
         };
         assert_eq!(
             said(1700, "numeric(12,2)", DataType::Int64),
-            "column `c` is numeric(12,2), and not int64; write type: \"decimal(12,2)\""
+            "column `c` is numeric(12,2), not int64; write type: \"decimal(12,2)\""
         );
         assert_eq!(
             said(20_002, "public.counter", DataType::Bytes),
-            "column `c` is public.counter, and not bytes; write type: int64"
+            "column `c` is public.counter, not bytes; write type: int64"
         );
         assert!(said(1007, "integer[]", DataType::Date).ends_with("opaque, which no plugin sees"));
         assert!(said(2205, "regclass", DataType::Opaque).ends_with("write type: text"));
