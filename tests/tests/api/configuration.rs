@@ -68,7 +68,7 @@ fn each_mistake_is_shown_at_its_line_with_what_to_write() {
         ),
         (
             "datasets: { s: { postgres: { host: h, database: d, user: u, password: { secret: p }, table: t }, columns: { a: { type: text } } } }\n",
-            "needs a key to be paged by",
+            "needs a key for paging",
         ),
         (
             "telemetry: { otlp: { url: 'http://collector:4318' } }\n",
@@ -84,7 +84,7 @@ fn each_mistake_is_shown_at_its_line_with_what_to_write() {
         ),
         (
             &format!("{DATASET}    key: [id]\n"),
-            "there is no such column",
+            "`columns` has no such column",
         ),
         (
             &format!("{DATASET}    roles: {{ nobody: {{}} }}\n"),
@@ -96,7 +96,7 @@ fn each_mistake_is_shown_at_its_line_with_what_to_write() {
         ),
         (
             &format!("{DATASET}    roles: {{ analyst: {{ columns: [secret] }} }}\n"),
-            "there is no such column",
+            "`columns` has no such column",
         ),
         (
             &format!("{DATASET}    roles: {{ analyst: {{ rows-at-most: 99999 }} }}\n"),
@@ -118,11 +118,11 @@ fn an_issuer_whose_keys_could_not_be_fetched_is_shown_at_its_line() {
         ),
         (
             "url: 'http://idp'",
-            "without `jwks`, keys are found by https",
+            "without `jwks`, keys are discovered over https",
         ),
         (
             "url: 'https://ada:canary@idp'",
-            "it names a user before the host",
+            "it has user information before the host",
         ),
         (
             "url: 'https://idp', jwks: keys.json, tls: { ca: ca.pem }",
@@ -219,7 +219,7 @@ fn what_a_start_and_a_first_request_need_is_looked_at() {
         ),
         (
             |f| remove(f, "sales.db"),
-            "the file is not there yet",
+            "the file does not exist yet",
             "sqlite",
         ),
         (
@@ -244,7 +244,7 @@ fn what_a_start_and_a_first_request_need_is_looked_at() {
                     "CREATE TABLE sales (product, price); INSERT INTO sales VALUES (1, 'canary')",
                 );
             },
-            "holds what is no",
+            "has a value that is not",
             "columns",
         ),
         (
@@ -264,12 +264,12 @@ fn what_a_start_and_a_first_request_need_is_looked_at() {
         ),
         (
             |f| f.write("audit", "canary"),
-            "nothing can be written there",
+            "cannot write there",
             "audit",
         ),
         (
             |f| f.write("catalog.db", "canary, and long enough"),
-            "no database",
+            "not a SQLite database",
             "catalog",
         ),
     ];

@@ -339,7 +339,7 @@ fn every_way_of_lying_is_refused_and_said() {
             url(&lies),
             String::new(),
             &lies.ca,
-            "it speaks for another issuer",
+            "it is for another issuer",
         ),
         (
             url(&plain),
@@ -358,7 +358,7 @@ fn every_way_of_lying_is_refused_and_said() {
             url(&stranger),
             keys(&stranger),
             "",
-            "of no authority that is trusted",
+            "not signed by a trusted authority",
         ),
         (
             url(&unknown),

@@ -220,7 +220,7 @@ fn a_guest_that_cannot_be_opened_stops_the_run_before_the_first_row() {
         ),
         (
             hasty("starts_too_large", validator),
-            "wanted more than its 64 MiB of memory",
+            "exceeded its 64 MiB of memory",
         ),
         (act("panics_in_open", validator, ""), "panicked in `open`"),
         (
@@ -233,7 +233,7 @@ fn a_guest_that_cannot_be_opened_stops_the_run_before_the_first_row() {
         ),
         (
             act("announces_bad_keeps", masker, "few"),
-            "did not say what it keeps",
+            "did not declare exactly once what it keeps",
         ),
         (
             act("announces_bad_rules", validator, "column"),
@@ -257,7 +257,7 @@ fn a_guest_that_cannot_be_opened_stops_the_run_before_the_first_row() {
         ),
         (
             act("is_half_a_world", validator, ""),
-            "does not fit contract",
+            "does not match contract",
         ),
         (act("is_honest", masker, ""), "validator"),
     ] {

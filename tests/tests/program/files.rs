@@ -181,7 +181,7 @@ fn a_damaged_file_stops_a_run_which_goes_on_when_it_is_whole() {
         let _ = pipeline
             .run()
             .ends_with(2)
-            .says("of this very input already");
+            .says("has already added the rows of this input");
     }
 }
 

@@ -215,7 +215,7 @@ fn check_connects_and_changes_nothing() {
         .call(&["check", "manifest.yaml", "--connect"])
         .ends_with(0);
     assert!(
-        checked.stdout.contains("takes the rows"),
+        checked.stdout.contains("accepts the rows"),
         "{}",
         checked.stdout
     );

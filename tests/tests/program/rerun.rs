@@ -105,7 +105,7 @@ fn the_same_rows_are_not_added_twice() {
     let _ = again(&pipeline, &[])
         .ends_with(2)
         .says("has added 2 rows of this input since")
-        .says("name the list of rejects that it left");
+        .says("name the rejects file of that run");
     let some = pipeline.read("first.jsonl");
     pipeline.write("some.jsonl", some.lines().last().unwrap());
     let part = pipeline
@@ -305,8 +305,7 @@ fn what_cannot_be_known_is_said() {
         pipeline.read("out.csv"),
         "number,name\n1,canary-bob\n4,canary-ida\n"
     );
-    let _ =
-        ran.says("whether the input is still the one that they were rejected from cannot be told");
+    let _ = ran.says("it is unknown whether the input is still the same");
 }
 
 #[test]
@@ -341,7 +340,7 @@ credentials: [env]
 sink: { sqlite: { path: out.db, table: things } }
 ";
     pipeline.write("manifest.yaml", database);
-    refused("the source is a database, whose rows have no numbers that last");
+    refused("the source is a database, where row numbers are not stable");
 
     pipeline.write("manifest.yaml", manifest("in.csv", 50, TABLE));
     let violations = "\"violations\":[{\"rule\":\"length\"}]";
@@ -353,7 +352,7 @@ sink: { sqlite: { path: out.db, table: things } }
         ),
         (
             &format!("{{\"row\":6,{violations}}}\n"),
-            "first.jsonl names row 6, and the input has 6 rows",
+            "first.jsonl names row 6, but the input has 6 rows",
         ),
         (
             &format!("{{\"row\":1,\"file\":\"a.csv\",{violations}}}\n"),
@@ -378,7 +377,7 @@ sink: { sqlite: { path: out.db, table: things } }
     let _ = pipeline
         .call(&call)
         .ends_with(2)
-        .says("`--report` names the list of rejects");
+        .says("`--report` names the rejects file");
 }
 
 #[test]
@@ -459,7 +458,7 @@ fn killed_and_gone_on(sink: &str, password: &str, begun: impl Fn(&Pipeline) -> b
     assert_eq!(running.end().code, None);
     let _ = again(&pipeline, &[])
         .ends_with(2)
-        .says("`--resume` goes on with it");
+        .says("`--resume` continues it");
     let whole = pipeline.run_with(&["--resume"]).ends_with(2);
     let _ = whole.says("it works on other rows of its input");
     let ran = again(&pipeline, &["--resume"]).ends_with(0);
@@ -512,7 +511,7 @@ fn a_killed_run_over_rejects_goes_on_in_postgres() {
     assert_eq!(counts(), [[all.clone(), all.clone()]]);
     let _ = again(&pipeline, &[])
         .ends_with(2)
-        .says("has added the rows of this very input");
+        .says("has already added the rows of this input");
     // With upsert nothing can be there twice, so nothing is refused.
     let upsert = sink.replace(
         "table: public.things",
@@ -542,7 +541,7 @@ fn a_format_that_is_described_otherwise_is_asked_about() {
     pipeline.write("manifest.yaml", of(50, "8MiB"));
     let _ = again(&pipeline, &[])
         .ends_with(2)
-        .says("or its format is described otherwise by now");
+        .says("or the manifest now describes its format differently");
     let ran = again(&pipeline, &["--again"]).ends_with(0);
     assert_eq!((ran.rows("read"), ran.rows("stored")), (4, 2));
     assert_eq!(stored(&pipeline), pairs(&ALL));

@@ -147,7 +147,7 @@ fn a_delivery_without_a_good_row_replaces_nothing() {
             if !upserts {
                 assert_eq!(ran.report["outcome"], "no-rows");
                 let _ = ran
-                    .says("none is left to take the place of those that are there")
+                    .says("none is left to replace the existing ones")
                     .says("`replace-with-nothing: true`");
             }
         }

@@ -300,7 +300,7 @@ mod tests {
         std::os::unix::fs::symlink(folder.path().join("gone"), &nowhere).unwrap();
         let refused = Claim::take(&nowhere).unwrap_err().to_string();
         assert!(
-            refused.contains("a link to a file that is not there"),
+            refused.contains("a link to a file that does not exist"),
             "{refused}"
         );
     }

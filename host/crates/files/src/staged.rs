@@ -308,7 +308,7 @@ mod tests {
         for (target, problem) in [
             (dir.path().to_owned(), "is a folder"),
             (dir.path().join("missing/out"), "create it first"),
-            (PathBuf::from("/dev/null"), "no regular file"),
+            (PathBuf::from("/dev/null"), "not a regular file"),
         ] {
             let error = Staged::create(&target).unwrap_err().to_string();
             assert!(error.contains(problem), "{error}");

@@ -65,14 +65,14 @@ fn a_tail_that_was_cut_is_seen_by_the_checkpoints_alone() {
     fs::write(segment, text[..text.len() - 1].concat()).unwrap();
     let found = place.verify();
     assert!(
-        told(&found).contains("its tail was cut"),
+        told(&found).contains("its tail was truncated"),
         "{}",
         told(&found)
     );
 
     let found = verify(&place.log(), &Trust::default()).unwrap();
     assert!(found.intact);
-    assert!(found.notes[0].contains("nobody can see a tail that was cut"));
+    assert!(found.notes[0].contains("a truncated tail"));
 }
 
 #[test]
@@ -99,7 +99,10 @@ fn a_tail_that_was_cut_is_seen_by_a_head_that_was_noted() {
 #[test]
 fn a_missing_segment_is_named_wherever_it_was() {
     for (index, says) in [
-        (0, "begins with segment 1, but the first one there is 2"),
+        (
+            0,
+            "begins with segment 1, but the first one in the folder is 2",
+        ),
         (1, "segment 2 is missing"),
     ] {
         let place = Place::new();

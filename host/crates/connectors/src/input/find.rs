@@ -254,7 +254,7 @@ mod tests {
             ["b.csv", "a.csv"]
         );
         let error = names(dir.path(), &["a.csv", "*.csv"]).unwrap_err();
-        assert!(error.contains("finds it twice"), "{error}");
+        assert!(error.contains("selects it twice"), "{error}");
         std::os::unix::fs::symlink("a.csv", dir.path().join("link.csv")).unwrap();
         let error = names(dir.path(), &["a.csv", "link.csv"]).unwrap_err();
         assert!(error.contains("is the same file as"), "{error}");

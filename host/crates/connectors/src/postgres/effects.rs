@@ -60,7 +60,7 @@ pub(super) async fn obstacles(
     }
     for other in references(connection, oid, options).await? {
         let name = format!(
-            "{} by its foreign key {}",
+            "{} (foreign key {})",
             shown(&other.table),
             shown(&other.constraint)
         );

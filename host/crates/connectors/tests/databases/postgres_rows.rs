@@ -405,7 +405,7 @@ fn a_trigger_that_names_a_cell_as_code_column_or_constraint_is_not_quoted() {
     for (raise, meant) in [
         (
             "ERRCODE = '23505', COLUMN = NEW.name, CONSTRAINT = NEW.name, TABLE = NEW.name",
-            "a row with the same key exists already",
+            "a row with the same key already exists",
         ),
         // Five characters, as a ZIP code has them, of a class that is known and of one that is not.
         ("ERRCODE = '22' || '7AA'", "a cell does not fit its column"),

@@ -309,7 +309,7 @@ fn a_role_that_cannot_keep_a_journal_is_told_what_to_run() {
     );
     let other = complaint(&options, &people());
     assert!(
-        other.contains("are not a journal that this version"),
+        other.contains("are not a journal of this version"),
         "{other}"
     );
 }

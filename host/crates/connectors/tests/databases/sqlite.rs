@@ -286,7 +286,7 @@ fn every_difference_is_listed_at_once() {
              \x20 - column `at` is VARCHAR(20), but timestamp needs TEXT, or DATE, DATETIME or \
              TIMESTAMP\n\
              \x20 - column `extra` is NOT NULL without a default, but the run does not fill it; fill it, or give it a default\n\
-             change the table or the manifest's `sink.columns`, or name another table",
+             change the table or the manifest's `sink.columns`, or use another table",
             file.path.display()
         )
     );
@@ -319,7 +319,8 @@ fn columns_that_differ_in_case_only_are_refused() {
     let refused = Sink::new(options(&file, Mode::Append))
         .open(&job(), &schema)
         .unwrap_err();
-    let expected = "columns `Name` and `name` are the same for SQLite, which ignores case; rename one";
+    let expected =
+        "columns `Name` and `name` are the same for SQLite, which ignores case; rename one";
     assert!(refused.to_string().contains(expected), "{refused}");
     assert!(!file.path.exists());
 }

@@ -27,9 +27,9 @@ fn a_date_names_a_day_and_no_time() {
         ("%d.%m.%Y %d", "`%d` repeats a part"),
         ("%d.%m.%b.%Y", "`%b` repeats a part"),
         ("%Y-%y-%m-%d", "`%y` repeats a part"),
-        ("%Q", "`%Q` is no item"),
-        ("%d.%m.%Y%", "`%` is no item"),
-        ("%.d.%m.%Y", "`%.d` is no item"),
+        ("%Q", "`%Q` is not a known item"),
+        ("%d.%m.%Y%", "`%` is not a known item"),
+        ("%.d.%m.%Y", "`%.d` is not a known item"),
         ("DD.MM.YYYY", "there is no `%` in this pattern"),
         ("", "there is no `%` in this pattern"),
     ] {

@@ -72,8 +72,7 @@ fn a_masker_changes_what_it_was_granted() {
 
 #[test]
 fn a_masker_says_once_what_it_keeps_of_each_column() {
-    let count =
-        "it did not declare exactly once what it keeps of each of the 1 columns in the step's `masks:`";
+    let count = "it did not declare exactly once what it keeps of each of the 1 columns in the step's `masks:`";
     for (act, what) in [
         ("few", count),
         ("many", count),
@@ -99,7 +98,7 @@ fn rules_that_cannot_be_are_refused() {
         let text = room.refused().in_full();
         assert!(
             text.starts_with(
-                "plugin announces_bad_rules did in `rules` what the host does not allow"
+                "plugin announces_bad_rules did something in `rules` that the host does not allow"
             ),
             "{text}"
         );
