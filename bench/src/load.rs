@@ -1,6 +1,4 @@
 //! A load of one request over many connections that stay open.
-//!
-//! Owns the clock and what counts as a reply; refuses any status but 200, and another length.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

@@ -1,6 +1,4 @@
 //! `cargo xtask bench`: what the docs claim, measured on this machine, as a table to paste.
-//!
-//! Owns the workloads and their generator; refuses to judge: goals stand beside the figures.
 
 mod crossing;
 mod csv;

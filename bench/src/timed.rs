@@ -1,6 +1,4 @@
 //! Runs one contender to its end.
-//!
-//! Owns the clock, which runs from the start of a process to its exit; refuses a process that failed.
 
 use std::process::Command;
 use std::time::Instant;

@@ -1,5 +1,5 @@
-//! Embeds what `glovebox plugin new` writes: the templates, the contract, and the SDK as a crate
-//! that stands alone. Refuses a list of files to keep up to date: what lies in the folders is it.
+//! Embeds what `glovebox plugin new` writes: the templates, the contract, and the SDK as a
+//! standalone crate. There is no list of files to maintain: everything in the folders is embedded.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

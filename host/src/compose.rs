@@ -1,7 +1,4 @@
 //! The composition root: the one place that knows every concrete type.
-//!
-//! Owns the choice of plugins, connectors, stores and rings for what a manifest names; refuses to
-//! decide anything else.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};

@@ -1,7 +1,4 @@
 //! Signatures on plugins, in minisign's form: `x.wasm.minisig` beside `x.wasm`.
-//!
-//! Owns which keys are keys and who signed what; refuses to show words of a signer's that could
-//! write on a terminal.
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -1,6 +1,4 @@
 //! What a program may be built without, and where to get it.
-//!
-//! Owns the one sentence about that; each part is a feature of cargo's.
 
 use glovebox_manifest::model::{SinkTarget, Source};
 use glovebox_manifest::{Diagnostic, Manifest};

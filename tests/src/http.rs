@@ -1,6 +1,4 @@
 //! HTTP/1.1 over a plain socket, as little of it as tests need, and as badly as they want.
-//!
-//! Owns requests and replies as bytes; refuses to follow, retry or repair anything.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

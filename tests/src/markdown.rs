@@ -1,6 +1,4 @@
 //! Fenced blocks of a page, and what of it a test has dealt with.
-//!
-//! Owns where a block begins and ends; refuses a page with a block of a shell that nobody runs.
 
 use std::cell::RefCell;
 use std::fs;

@@ -1,6 +1,4 @@
 //! A server that the program calls of its own accord: an issuer, a collector of traces.
-//!
-//! Owns its certificate and what it was asked; refuses nothing, and answers as badly as a test wants.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -1,6 +1,4 @@
 //! A pipeline in a folder of its own, and calls of the real `glovebox` program on it.
-//!
-//! Owns what a call sees, its files and its environment; refuses to wait for ever for one.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};

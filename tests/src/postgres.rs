@@ -1,8 +1,5 @@
 //! A real PostgreSQL server for tests: the machine's own binaries, TLS with certificates made on
 //! the spot, SCRAM-SHA-256 and nothing else.
-//!
-//! Owns the server's life, which ends with the test process however that ends; refuses to test
-//! against a server that it did not start.
 
 mod certificates;
 mod client;

@@ -1,6 +1,4 @@
 //! The real `glovebox serve`, on a port of its own.
-//!
-//! Owns the server's folder, key and users; refuses to share them between tests.
 
 use serde_json::Value;
 

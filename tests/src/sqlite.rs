@@ -1,6 +1,4 @@
 //! SQLite files, looked into and changed past the program under test.
-//!
-//! Owns how cells become text; refuses to create a file that is not there.
 
 use std::fmt::Write as _;
 use std::path::Path;

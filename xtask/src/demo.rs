@@ -1,8 +1,7 @@
-//! `cargo xtask demo` and `cargo xtask serve`: from a fresh clone to three masked rows, and to an API
-//! over them.
+//! `cargo xtask demo` and `cargo xtask serve`: from a fresh clone to three masked rows, and to an
+//! API over them.
 //!
-//! Owns what is left out of a build that has to be there soon: optimisation, and the parts that
-//! these two do not run. `cargo xtask install` builds all of it.
+//! `cargo xtask install` builds all of it.
 
 use std::fs::{Permissions, set_permissions};
 use std::os::unix::fs::PermissionsExt;

@@ -1,6 +1,5 @@
-//! `cargo xtask fuzz | wast`: mutated components against the sandbox; the component model's own tests.
-//!
-//! Owns the builds with features that the workspace's own builds leave off.
+//! `cargo xtask fuzz | wast`: mutated components against the sandbox; the component model's own
+//! tests.
 
 use std::process::Command;
 

@@ -1,7 +1,4 @@
 //! `cargo xtask install`: one program on the PATH, with its completions and man pages.
-//!
-//! Owns where they go, which is one folder, as for programs of a distribution; refuses to change a
-//! shell's configuration.
 
 use std::fs;
 use std::path::{Path, PathBuf};

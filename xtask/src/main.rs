@@ -1,6 +1,4 @@
 //! Project tasks, in plain Rust: `cargo xtask demo | test | bench | plugins | hostile | …`.
-//!
-//! Owns what has to happen around cargo; refuses dependencies, so that it starts at once.
 
 mod demo;
 mod fuzz;

@@ -1,6 +1,4 @@
 //! Installs the programs that the benchmark is compared with, in pinned versions.
-//!
-//! Owns `tools/peers` in the target folder; refuses to compare with other versions than the pinned.
 
 use std::fs;
 use std::path::PathBuf;

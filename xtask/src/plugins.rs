@@ -1,7 +1,4 @@
 //! Compiles the standard plugins, the documentation's, and the tests' hostile guests to components.
-//!
-//! Owns `target/plugins`, which the host embeds; a file there is touched only when it changes, so
-//! that the host is not built anew for nothing.
 
 use std::fs;
 use std::path::{Path, PathBuf};

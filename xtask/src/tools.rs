@@ -1,7 +1,4 @@
 //! Installs what makes components of Python and JavaScript, in the versions of the templates.
-//!
-//! Owns `tools/` in the target folder; refuses to fail where a language or its registry is not
-//! there: the tests of that language then say that they did not run.
 
 use std::fs;
 use std::path::Path;

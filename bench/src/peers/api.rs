@@ -1,6 +1,4 @@
 //! A page of a hundred rows over HTTP, by `glovebox serve` and by FastAPI, from the same table.
-//!
-//! Owns both servers; refuses to compare without a token on both sides.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

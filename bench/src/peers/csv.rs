@@ -1,6 +1,4 @@
 //! CSV to CSV.
-//!
-//! Owns the files of both sides; refuses one that has not all rows, masked.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};

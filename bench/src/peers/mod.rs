@@ -1,7 +1,4 @@
 //! The same job by us and by others, by turns in one run: polars, DuckDB, pandas, psql, psycopg2.
-//!
-//! Owns who they are and how they are compared; refuses a contender that stored another number of
-//! rows.
 
 mod api;
 mod csv;

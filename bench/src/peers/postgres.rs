@@ -1,6 +1,4 @@
 //! Into PostgreSQL, and from PostgreSQL to PostgreSQL, over TLS.
-//!
-//! Owns the server and its tables; refuses a table that has not all rows.
 
 use std::process::Command;
 

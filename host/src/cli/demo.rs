@@ -1,6 +1,4 @@
-//! What `glovebox serve --demo` makes: a key for tokens and an administrator.
-//!
-//! Owns the first five minutes of a newcomer; refuses to run where others could reach it.
+//! `glovebox serve --demo`: creates a token key and an administrator.
 
 use std::fs;
 use std::io::Write;

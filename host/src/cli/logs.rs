@@ -1,7 +1,5 @@
-//! Logs to standard error, as text or JSON lines.
-//!
-//! Owns what may be logged at all; refuses, at any level, what the sandbox's runtime says of a
-//! guest's calls: a guest chooses their arguments, and it holds cells.
+//! Logs to standard error, as text or JSON lines. What the sandbox's runtime logs about a guest's
+//! calls is dropped at any level: a guest chooses their arguments, which could be cells.
 
 use anyhow::Context;
 use tracing_subscriber::EnvFilter;

@@ -1,6 +1,4 @@
-//! From a path to a manifest, a plan and armed steps, with every problem shown at its place.
-//!
-//! Owns what `run`, `check` and `preview` begin with; refuses to go on past a problem.
+//! Loads a manifest, plans it and arms its steps, and shows every problem at its place.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,5 @@
-//! The command line: a file a command.
-//!
-//! Owns arguments, exit codes and where output goes: results to standard output, progress, logs
-//! and problems to standard error.
+//! The command line: one file per command.
+//! Results go to standard output; progress, logs and problems go to standard error.
 
 #[cfg(not(all(feature = "api", feature = "init", feature = "keyring")))]
 mod absent;

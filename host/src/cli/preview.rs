@@ -1,6 +1,4 @@
 //! `glovebox preview`: the first rows through all steps, with nothing written.
-//!
-//! Refuses to show a personal column that was released instead of masked.
 
 use std::path::PathBuf;
 use std::sync::Arc;

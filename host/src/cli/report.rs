@@ -1,6 +1,4 @@
 //! The report's two forms: JSON to a file or standard output, a few lines for people.
-//!
-//! Owns where a report may go; refuses a file that the pipeline itself has a use for.
 
 use std::fs::File;
 use std::io::Write;

@@ -1,6 +1,5 @@
 //! `glovebox rows`: what the sink's table holds, read back from the database.
-//!
-//! Refuses files: a pager shows those.
+//! Only for tables: files can be opened with any viewer.
 
 use std::path::PathBuf;
 

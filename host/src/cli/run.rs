@@ -1,6 +1,4 @@
 //! `glovebox run`: a pipeline from its first row to its report.
-//!
-//! Owns the progress bar, Ctrl-C and what is said before the first row; refuses to print a cell.
 
 use std::path::PathBuf;
 use std::sync::Arc;

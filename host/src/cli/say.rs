@@ -1,7 +1,4 @@
 //! What a command says beside its results: errors, notes, and in JSON how a run ended.
-//!
-//! Owns their two forms, for people and, with `--log-format json`, a line of JSON each; refuses
-//! colours and moving bars where a terminal cannot show them.
 
 use std::io::IsTerminal;
 use std::sync::OnceLock;

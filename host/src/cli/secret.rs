@@ -1,7 +1,7 @@
 //! `glovebox secret`: the operating system's keyring from the command line.
 //!
-//! Owns how a secret gets from a person or a pipe into the keyring; refuses one given as an
-//! argument, since arguments stand in the shell's history and in every process list.
+//! Refuses one given as an argument, since arguments stand in the shell's history and in every
+//! process list.
 
 use std::convert::Infallible;
 use std::io::{self, IsTerminal, Read};

@@ -1,7 +1,4 @@
 //! `glovebox serve`: the API, until Ctrl-C or SIGTERM.
-//!
-//! Owns the reading of the configuration and the signals; refuses to serve one with a problem in
-//! it.
 
 use std::ffi::OsStr;
 use std::io::{IsTerminal, Write};

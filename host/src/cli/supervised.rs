@@ -1,6 +1,4 @@
 //! A run under another program's eyes: progress as JSON lines, and an end when that program ends.
-//!
-//! Owns what passes between the API's server and the runs that it starts; refuses to outlive it.
 
 use std::io::{Read, Write};
 use std::path::PathBuf;

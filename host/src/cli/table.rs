@@ -1,6 +1,4 @@
 //! Rows as a table of text, for people.
-//!
-//! Owns alignment; refuses what a terminal would obey or hide.
 
 use std::fmt;
 

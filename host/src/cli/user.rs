@@ -1,7 +1,7 @@
 //! `glovebox user`: who may log in to the API.
 //!
-//! Owns how a password gets from a person or a pipe into the catalog; refuses one given as an
-//! argument, since arguments stand in the shell's history and in every process list.
+//! Refuses one given as an argument, since arguments stand in the shell's history and in every
+//! process list.
 
 use std::io::{self, IsTerminal, Read};
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
-//! Owns what a plugin says of itself. Refuses to let the schema of the `with:` block and the type
-//! that reads it disagree: it is derived from the type, or a copy that a test compares with it.
+//! How a plugin describes itself. The schema of the `with:` block always matches the type that
+//! parses it: it is derived from the type, or a copy that a test compares with it.
 
 use schemars::JsonSchema;
 

@@ -1,5 +1,5 @@
-//! Owns the view of a batch: its granted columns by field, and which rows of the source its rows
-//! are. Refuses to copy: everything borrows what crossed.
+//! The view of a batch: its granted columns by field, and the rows' numbers in the source. Nothing
+//! is copied: everything borrows the host's buffers.
 
 use crate::bindings::glovebox::plugin::columns::{self, DataType, Field, Values};
 use crate::bits::Validity;

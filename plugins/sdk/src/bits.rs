@@ -1,5 +1,5 @@
-//! Owns bits a row: validity and row masks, packed least significant bit first as Arrow does.
-//! Refuses to be read past its rows: a bit that is not there is 0.
+//! One bit per row: validity and row masks, packed least significant bit first as in Arrow. A bit
+//! beyond the last row reads as 0.
 
 /// One bit a row, 1 for the rows that are meant. Collect it from one `bool` a row, in order.
 ///

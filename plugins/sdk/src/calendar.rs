@@ -1,5 +1,5 @@
-//! Owns the civil calendar behind dates and timestamps: the proleptic Gregorian one, in UTC.
-//! Refuses days that are in no calendar, and years past four digits when it reads text.
+//! The calendar behind dates and timestamps: proleptic Gregorian, in UTC. Text with days that do
+//! not exist, or years of more than four digits, is not accepted.
 
 /// Microseconds of a day.
 pub const DAY: i64 = 86_400_000_000;

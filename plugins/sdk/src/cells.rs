@@ -1,5 +1,4 @@
-//! Owns cells of any type, for plugins that treat all types alike. Refuses to compare a cell with
-//! a value of another type.
+//! Cells of any type, for plugins that treat all types the same.
 
 use std::cmp::Ordering;
 

@@ -1,5 +1,5 @@
-//! Owns the building of new columns, straight into the buffers that cross back. Refuses to build
-//! a column that the host would have to refuse: offsets rise, text is UTF-8, lengths agree.
+//! Builds new columns directly in the buffers that are returned. A column that the host would
+//! refuse cannot be built: offsets rise, text is UTF-8, lengths agree.
 
 use crate::bindings::glovebox::plugin::columns::{Column, Values, VariableWidth};
 use crate::bits::{RowMask, ValidityBuilder};

@@ -1,5 +1,5 @@
-//! Owns the reading of a step's `with:` block into a plugin's configuration type, and the error
-//! that says where it is wrong. Refuses to guess: an unreadable block opens no plugin.
+//! Parses a step's `with:` block into a plugin's configuration type, with an error that says where
+//! it is wrong.
 
 use std::fmt::{self, Write as _};
 

@@ -1,5 +1,5 @@
-//! Owns `export!`, which turns a plugin type into a component of one world. Refuses to exist
-//! outside of WebAssembly, so that a plugin's logic is tested natively without a host.
+//! `export!`, which turns a plugin type into a component of one world. It does nothing outside
+//! WebAssembly, so that a plugin's logic can be tested natively without a host.
 
 /// Exports a type as the plugin that this crate is: `export!(validator T)`, `export!(masker T)` or
 /// `export!(transformer T)`, once, where `T` implements the trait of that name.

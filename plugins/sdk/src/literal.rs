@@ -1,6 +1,5 @@
-//! Owns values that an operator writes in a `with:` block and a plugin compares with cells: read
-//! once, as the type of the column. Refuses what the column could never hold, such as 1.5 for
-//! int64.
+//! Values in a `with:` block that a plugin compares with cells: parsed once, as the column's type.
+//! Values that the column can never contain are refused, such as 1.5 for int64.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! Owns a plugin's words to its author. Refuses nothing by itself: during a run the host drops
-//! them, since they may hold cells; a plugin must never put one in all the same.
+//! Log messages for a plugin's author. During a run the host drops them, since they may contain
+//! cells; still, a plugin must never log a cell.
 //!
 //! Natively, as in unit tests, messages go to standard error.
 

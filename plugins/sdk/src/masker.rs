@@ -1,5 +1,5 @@
-//! Owns what a masker is: the trait, the actions that it may answer with, and its way across the
-//! boundary. Refuses answers for columns outside of the grant: the trait has no place for them.
+//! Maskers: the trait, the actions that it may return, and the glue to the contract. The trait has
+//! no way to answer for columns outside the grant.
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;

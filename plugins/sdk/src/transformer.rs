@@ -1,5 +1,5 @@
-//! Owns what a transformer is: the trait, what it answers with, and its way across the boundary.
-//! Refuses to pass rows on itself: it says which to keep, and the host keeps them.
+//! Transformers: the trait, what it returns, and the glue to the contract. A transformer does not
+//! pass on rows itself: it says which to keep, and the host keeps them.
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;

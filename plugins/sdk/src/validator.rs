@@ -1,6 +1,6 @@
-//! Owns what a validator is: the trait, its rules and findings, and its way across the boundary.
-//! Refuses to carry data: a finding is a rule's number and row numbers, and rules are fixed before
-//! the first row.
+//! Validators: the trait, its rules and findings, and the glue to the contract. A finding is a
+//! rule's number and row numbers, and rules are fixed before the first row, so no data can be
+//! returned.
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;

@@ -1,5 +1,5 @@
-//! Owns the typed views of a column's cells: they borrow the buffers that crossed, and copy none.
-//! Refuses to exist over buffers that do not fit together, so that reading needs no checks.
+//! Typed views of a column's cells, which borrow the host's buffers and copy nothing. A view is
+//! only created over consistent buffers, so that reading needs no checks.
 
 use std::ops::Range;
 

@@ -1,6 +1,4 @@
 //! Changes to bytes that know nothing, or little, of what the bytes mean.
-//!
-//! Owns the changes; refuses to keep a result valid: being refused well is a part of the test.
 
 use rand::RngExt;
 use rand::rngs::StdRng;

@@ -1,7 +1,4 @@
 //! Many mutants on all cores, until they are through, the time is up or the host did wrong.
-//!
-//! Owns who tries which mutant, and the watch over those that do not come back; refuses to end a
-//! thread, which cannot be done: whoever started the campaign ends the process.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::RecvTimeoutError;

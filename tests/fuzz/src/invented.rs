@@ -1,6 +1,4 @@
 //! Core modules changed by wasm-mutate, or invented by wasm-smith, in place of a plugin's own.
-//!
-//! Owns the settings of both tools, which keep modules small; refuses what they themselves panic on.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};

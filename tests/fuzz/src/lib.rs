@@ -1,8 +1,5 @@
-//! Mutated components against the sandbox: whatever the bytes, the host lives, comes back, and tells
-//! no cell.
-//!
-//! Owns the making of mutants, each a function of a seed and a number; refuses to judge plugins,
-//! which may do in their sandbox what they like.
+//! Mutated components against the sandbox: whatever the bytes, the host lives, comes back, and
+//! tells no cell.
 
 mod bytes;
 mod campaign;

@@ -1,6 +1,4 @@
 //! `glovebox-fuzz`: a campaign of any length, with its summary; `cargo xtask fuzz` starts it.
-//!
-//! Owns what a person sees and what is kept of a mutant that did harm; refuses to go on after one.
 
 use std::fs::{self, File};
 use std::hash::{BuildHasher, Hasher, RandomState};

@@ -1,7 +1,4 @@
 //! The n-th mutant of a seed: always the same bytes from the same plugins.
-//!
-//! Owns the choice of parent and recipe; refuses any state between two mutants, so that any one of
-//! them can be made again alone.
 
 use std::fmt;
 

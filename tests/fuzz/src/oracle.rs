@@ -1,7 +1,5 @@
-//! Whether what came through the sandbox's checks keeps the contract, judged anew and by other code.
-//!
-//! Owns the promises that `Announced` and `Answer` make to the engine; refuses to share a line with
-//! the sandbox, whose mistakes it is to find.
+//! Whether what came through the sandbox's checks keeps the contract, judged anew and by other
+//! code.
 
 use arrow_array::{Array, ArrayRef, BooleanArray, StringArray};
 use glovebox_core::{Action, Announced, Answer, Batch, Field, Grants, Spans, Target};

@@ -1,7 +1,4 @@
 //! WebAssembly binaries as a row of sections, and back.
-//!
-//! Owns the outermost framing, which modules and components share; refuses to know what a section
-//! means, so that a mutant may mean anything.
 
 /// Magic number, version and layer.
 const HEADER: usize = 8;

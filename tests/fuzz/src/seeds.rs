@@ -1,6 +1,4 @@
 //! What mutants come from: standard plugins and hostile guests, each with a step that it fits.
-//!
-//! Owns which they are; refuses large ones, since compiling them is what a campaign's time goes to.
 
 use std::path::{Path, PathBuf};
 

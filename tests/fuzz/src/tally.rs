@@ -1,6 +1,4 @@
 //! How far mutants came, counted by recipe.
-//!
-//! Owns the summary's shape; refuses to keep a mutant.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,7 +1,4 @@
 //! One component through the sandbox: loaded, opened, given rows, as a run would.
-//!
-//! Owns what counts as wrong: a panic, a cell in a message, a promise broken; refuses to count what
-//! the component did to itself.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

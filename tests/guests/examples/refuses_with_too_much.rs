@@ -1,4 +1,4 @@
-//! Refuses its configuration with twenty megabytes of explanation. The host must cut or refuse it.
+//! The host must cut or refuse it.
 
 use glovebox_guests::{ConfigError, Grant, Validator};
 

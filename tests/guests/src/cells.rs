@@ -1,6 +1,4 @@
 //! Columns in the contract's layout, read and written cell by cell.
-//!
-//! Refuses speed; guests are small.
 
 use crate::{Batch, Column, Values, VariableWidth};
 

@@ -1,7 +1,5 @@
-//! What the hostile plugins of `examples/` share: an honest validator, masker and transformer,
-//! of which each guest overrides the one function in which it acts.
-//!
-//! Refuses to check anything: a guest may return whatever its types can hold.
+//! What the hostile plugins of `examples/` share: an honest validator, masker and transformer, of
+//! which each guest overrides the one function in which it acts.
 
 #[path = "../../../plugins/sdk/src/bindings.rs"]
 #[rustfmt::skip] // as it is generated

@@ -1,6 +1,4 @@
 //! One attack in a process of its own: the peak of its memory can only be measured there.
-//!
-//! Owns the order of events and the measuring; refuses to judge.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -1,6 +1,4 @@
 //! One line of the table: a guest, its act, what bounds it, and what must come of it.
-//!
-//! Refuses to run anything.
 
 use std::time::Duration;
 

@@ -1,6 +1,4 @@
 //! The bytes of a guest: built by cargo, put together from WebAssembly's text form, or spoiled.
-//!
-//! Owns the template of the raw guests; refuses to build anything that cargo does.
 
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,4 @@
 //! The table as text: for people, for programs, for the threat model.
-//!
-//! Refuses to judge, and to print anything that a guest wrote.
 
 use std::fmt::Write as _;
 

@@ -1,6 +1,4 @@
 //! What a guest of the table sees: two columns of twenty rows, with canaries in them.
-//!
-//! Owns the search for canaries; refuses rows that are anybody's.
 
 use std::sync::Arc;
 

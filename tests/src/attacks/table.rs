@@ -1,6 +1,4 @@
 //! The table: every attack in a process of its own, judged by what must come of it.
-//!
-//! Owns the bounds; refuses to believe a process that says nothing, says too much or hangs.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

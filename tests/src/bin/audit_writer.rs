@@ -1,7 +1,4 @@
 //! A process that writes an audit log as fast as it can, for tests that kill it.
-//!
-//! Owns one promise: a line `NUMBER RUN` on standard output says that this record was
-//! acknowledged. Refuses to go on when the log does.
 
 use std::io::Write;
 use std::path::Path;

@@ -1,6 +1,4 @@
 //! Runs every hostile guest, each in a process of its own, and prints a line for each.
-//!
-//! Owns the calls of itself; refuses success when a guest is not contained.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

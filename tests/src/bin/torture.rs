@@ -1,6 +1,4 @@
 //! Works through every fault on every sink, and prints a line for each pair.
-//!
-//! Owns the choice of what and how often; refuses success when a row is lost, doubled or changed.
 
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,6 +1,4 @@
 //! Certificates made on the spot.
-//!
-//! Owns their names and uses; refuses to keep an authority's key.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,6 +1,4 @@
 //! Other clients of the server: `psql`, and whatever reads libpq's environment.
-//!
-//! Owns how they are told where it is; refuses a connection whose certificate is not verified.
 
 use std::process::{Command, Stdio};
 

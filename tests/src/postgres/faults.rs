@@ -1,7 +1,5 @@
-//! What a server may meet: a restart without a farewell, a full disk; and what a proxy in front of it
-//! needs to stand in for it.
-//!
-//! Owns the ways in that only a harness has; refuses to use a file system that it did not mount.
+//! What a server may meet: a restart without a farewell, a full disk; and what a proxy in front of
+//! it needs to stand in for it.
 
 use std::io::Write as _;
 use std::os::unix::fs::chown;

@@ -1,6 +1,4 @@
 //! What the machine has: PostgreSQL's programs, and a user who may run them.
-//!
-//! Owns the search; refuses versions that are not tested.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,4 @@
 //! Kills at the system calls by which a file changes: a write, a sync, a rename, a removal.
-//!
-//! Owns which call it is, by `strace`, which kills the program as it enters one; refuses to count a
-//! run that never came to it.
 
 use std::process::Command;
 

@@ -1,6 +1,4 @@
 //! A disk that is full in the middle of a run, and has room again for the next one.
-//!
-//! Owns how much room there is; refuses to count a run that was not short of it.
 
 use super::faults::finish;
 use super::job::Job;

@@ -1,7 +1,5 @@
 //! What is done to a run at a random moment: killed, its connections ended, its server crashed or
 //! restarted, put to sleep while another takes its run over.
-//!
-//! Owns the list of faults, and whether each of these fired; refuses to count one that hit nothing.
 
 use std::process::Command;
 use std::time::Duration;

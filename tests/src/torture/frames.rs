@@ -1,6 +1,4 @@
 //! Messages of PostgreSQL's wire protocol, version 3: where each ends, and which is a COMMIT.
-//!
-//! Owns the cutting of a stream into messages; refuses to understand more of them than it needs.
 
 /// A stream that is cut into messages.
 #[derive(Debug, Default)]

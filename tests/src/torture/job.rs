@@ -1,7 +1,5 @@
 //! One pipeline into one target of its own, from an input that has everything: quoted newlines,
 //! rejects of the source and of a step, filtered rows, masked cells.
-//!
-//! Owns the input and what is compared in the end; refuses to look at times.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};

@@ -1,7 +1,5 @@
 //! Runs that are killed, stopped, cut off, taken over and left without room, and go on: in the end
 //! every sink must hold what an undisturbed run puts there.
-//!
-//! Owns the seed from which every moment comes; refuses to count a fault that did not happen.
 
 mod calls;
 mod disk;

@@ -1,7 +1,5 @@
 //! Faults at the commit points themselves: each COMMIT of a run in turn, before the server sees it,
 //! while it is under way, and when it holds but the program does not know.
-//!
-//! Owns which COMMIT is meant; refuses to count one that no run sent.
 
 use super::faults::{finish, went_on};
 use super::job::{Job, adds_up};

@@ -1,7 +1,5 @@
-//! Two and three programs at one place, started, stopped and killed at random: what one of them
-//! has reported as stored is there, once, whatever the others do.
-//!
-//! Owns who is started when and how it is ended; refuses to count a start that was not one.
+//! Two and three programs at one place, started, stopped and killed at random: what one of them has
+//! reported as stored is there, once, whatever the others do.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

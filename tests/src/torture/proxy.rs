@@ -1,8 +1,5 @@
 //! A proxy between the program and the server that knows what a COMMIT is, and can stop the world
 //! before it is forwarded, after it is forwarded, and between its effect and the reply.
-//!
-//! Owns both ends of each connection: TLS to the program, a Unix socket to the server. Refuses to
-//! change a message: it forwards, holds back or cuts.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};

@@ -1,6 +1,4 @@
 //! A file system with little room, mounted for one job.
-//!
-//! Owns the mount, which goes when it is dropped; refuses to be made by who may not mount.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

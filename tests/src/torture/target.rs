@@ -1,6 +1,4 @@
 //! The sinks that are tortured, and what they hold in the end.
-//!
-//! Owns how a target is read past the program; refuses to depend on the order of rows.
 
 use std::fmt::Write as _;
 

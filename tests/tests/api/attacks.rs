@@ -1,6 +1,4 @@
 //! What people who mean harm have tried on the API, each face of it refused and recorded.
-//!
-//! Owns what the attacks share; refuses an attack that leaves no record.
 
 mod granting;
 mod holding;

@@ -1,6 +1,4 @@
 //! What is said of a configuration with mistakes in it: everything, at its place.
-//!
-//! Owns a mistake a line; refuses a server that starts in spite of one.
 
 use glovebox_tests::pipeline::Pipeline;
 use glovebox_tests::postgres::Postgres;

@@ -1,7 +1,4 @@
 //! What becomes of the connections that pages are read over.
-//!
-//! Owns a dataset with two of them; refuses to believe a reply alone: the database is asked who is
-//! connected.
 
 use glovebox_tests::postgres::Postgres;
 use glovebox_tests::server::Server;

@@ -1,8 +1,5 @@
 //! Rows over the API: pages, filters, order, formats, and what each role sees of them; from SQLite
 //! and from PostgreSQL alike.
-//!
-//! Owns a table with every type and many nulls; refuses to trust one page: pages are compared with
-//! the whole.
 
 use glovebox_tests::http::escape;
 use glovebox_tests::pipeline::Pipeline;

@@ -1,6 +1,4 @@
 //! Too much, too often, too slow, too odd: each is refused, and the server goes on.
-//!
-//! Owns an attack a test; refuses to accept a reply that is no problem of RFC 9457's.
 
 use std::io::Write;
 

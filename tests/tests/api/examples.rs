@@ -1,7 +1,5 @@
 //! The description's examples: each is what its schema says, and the server takes those that are
 //! sent.
-//!
-//! Owns as much of JSON Schema as the description uses; refuses a keyword that it does not know.
 
 use glovebox_tests::server::Server;
 use regex::Regex;

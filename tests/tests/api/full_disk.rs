@@ -1,7 +1,5 @@
 //! A disk that is full in the middle of serving: what cannot be recorded is neither answered nor
 //! done, and it goes on when there is room.
-//!
-//! Owns a small file system for the audit log alone; refuses to run where none can be mounted.
 
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,4 @@
 //! Other issuers whose keys are fetched: found, rotated, away, slow and lying.
-//!
-//! Owns an issuer that does what a test wants; refuses to trust that a request was made: the issuer
-//! counts them.
 
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};

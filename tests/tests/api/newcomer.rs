@@ -1,6 +1,4 @@
 //! What the README tells a newcomer to do, done by its own words.
-//!
-//! Owns the two calls; refuses to help them along: they go through a shell and curl.
 
 use std::fs;
 use std::path::Path;

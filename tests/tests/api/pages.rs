@@ -1,7 +1,4 @@
 //! The commands of README.md, docs/api.md and docs/audit.md, word for word, in their order.
-//!
-//! Owns what stands for a password, a token and an address; refuses a block that nobody runs, and
-//! says of each that is not run why.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,4 @@
 //! The table of roles and routes, cell by cell, over what the server itself describes.
-//!
-//! Owns what is expected of each route; refuses a route that the table does not have.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,4 @@
 //! TLS: the certificate that is configured, and the one that replaces it.
-//!
-//! Owns certificates of its own making; refuses plain text on a port that is not for it.
 
 use std::sync::Arc;
 

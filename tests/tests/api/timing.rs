@@ -1,7 +1,4 @@
 //! Whether the time of a failed login tells if there is such a user.
-//!
-//! Owns the comparison, which is of medians taken in turns, so that a busy machine slows both;
-//! refuses to measure seconds. docs/api.md has a longer measurement.
 
 use std::time::{Duration, Instant};
 

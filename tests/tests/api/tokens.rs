@@ -1,6 +1,4 @@
 //! Logging in, carrying on, and being shut out.
-//!
-//! Owns what a token is worth over time; refuses to look at how it is made.
 
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,4 @@
 //! Spans of requests and runs, as a collector receives them.
-//!
-//! Owns the collector; refuses to trust that nothing leaks: canaries stand in everything that a
-//! client or a source sends, and are searched for in every byte.
 
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex, mpsc};

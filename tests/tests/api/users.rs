@@ -1,6 +1,4 @@
 //! Users and API keys, over the API and on the command line.
-//!
-//! Owns what each can be told to do; refuses to see a password anywhere it does not belong.
 
 use glovebox_tests::server::{PASSWORD, Server};
 use serde_json::json;

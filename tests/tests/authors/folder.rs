@@ -1,6 +1,4 @@
 //! A folder that `glovebox plugin new` made, and commands in it, as an author would type them.
-//!
-//! Owns where cargo, componentize-py and componentize-js are; refuses to wait less than they take.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fs;

@@ -1,6 +1,4 @@
 //! A guest in a small pipeline, and what must come of it.
-//!
-//! Owns the rows, canaries among them, and the expectations; refuses to let a canary out.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;

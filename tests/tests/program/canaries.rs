@@ -1,8 +1,5 @@
-//! Secrets and cells that can be told from all else, and a search for them in everything that
-//! calls leave behind: output, logs at trace level, reports, rejects, files, caches, tables.
-//!
-//! Owns the canaries and their places; refuses to trust a search that finds nothing,
-//! until it has found what was meant to be stored.
+//! Secrets and cells that can be told from all else, and a search for them in everything that calls
+//! leave behind: output, logs at trace level, reports, rejects, files, caches, tables.
 
 mod database;
 mod search;

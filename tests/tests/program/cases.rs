@@ -1,13 +1,11 @@
 //! A folder a behaviour, in `tests/cases`: manifest, input, and all that a run leaves behind.
 //!
-//! Owns the comparison, to the byte and in both directions: what is expected is there, and nothing
-//! else. Refuses to stop at the first case that differs. `GLOVEBOX_BLESS=1` writes the
-//! expectations anew; read the difference before it is committed.
+//! `GLOVEBOX_BLESS=1` writes the expectations anew; read the difference before it is committed.
 //!
-//! In a case, `manifest.yaml` runs first and then every other manifest, by name. `expected.NAME`
-//! is the file NAME afterwards, or of an SQLite file NAME a dump of each table; `expected.exit`
-//! is the last exit code where it is not 0, `expected.stderr` what was said, where something was,
-//! and `expected.report` the report without its times.
+//! In a case, `manifest.yaml` runs first and then every other manifest, by name. `expected.NAME` is
+//! the file NAME afterwards, or of an SQLite file NAME a dump of each table; `expected.exit` is the
+//! last exit code where it is not 0, `expected.stderr` what was said, where something was, and
+//! `expected.report` the report without its times.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

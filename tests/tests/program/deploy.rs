@@ -1,7 +1,5 @@
 //! What docker-compose.yml puts together, without an engine for containers: the very scripts and
 //! configurations, against this machine's own PostgreSQL.
-//!
-//! Owns the replacing of mounts by folders; refuses to change anything else of them.
 
 use std::fs::{self, File, Permissions};
 use std::net::TcpListener;

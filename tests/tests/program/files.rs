@@ -82,7 +82,7 @@ fn standard_input_may_be_packed() {
         let _ = pipeline
             .call_with_input(&["run", "manifest.yaml"], &cut[..cut.len() - 3])
             .ends_with(1)
-            .says("cannot read standard input: the gzip stream is cut off");
+            .says("cannot read standard input: the gzip stream is truncated");
         assert!(!pipeline.path("out.csv").exists());
     }
 }

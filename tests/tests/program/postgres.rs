@@ -219,7 +219,7 @@ fn check_connects_and_changes_nothing() {
         "{}",
         checked.stdout
     );
-    assert!(checked.stdout.ends_with("manifest.yaml is in order\n"));
+    assert!(checked.stdout.ends_with("manifest.yaml is valid\n"));
     assert_eq!(rows(&database, "SELECT to_regclass('things')"), [["∅"]]);
     assert_eq!(pipeline.names(), ["in.csv", "manifest.yaml"]);
 }

@@ -348,7 +348,7 @@ sink: { sqlite: { path: out.db, table: things } }
         ("", "first.jsonl names no rows: nothing was rejected"),
         (
             "{\"canary\":1}\n",
-            "line 1 of first.jsonl is no reject as `glovebox run` writes them",
+            "line 1 of first.jsonl is not a reject as `glovebox run` writes it",
         ),
         (
             &format!("{{\"row\":6,{violations}}}\n"),
@@ -356,7 +356,7 @@ sink: { sqlite: { path: out.db, table: things } }
         ),
         (
             &format!("{{\"row\":1,\"file\":\"a.csv\",{violations}}}\n"),
-            "first.jsonl has row 1 in a.csv, and now it is in the only file of an input",
+            "first.jsonl has row 1 in a.csv, but now that row is in the only file of an input",
         ),
     ] {
         pipeline.write("first.jsonl", list);
@@ -391,14 +391,14 @@ fn rows_of_several_files_are_found_in_theirs() {
     pipeline.write("in/a.csv", "id,name\n8,eva\n9,max\n");
     let _ = again(&pipeline, &[])
         .ends_with(2)
-        .says("has row 1 in in/b.csv, and now it is in in/a.csv: files were added");
+        .says("has row 1 in in/b.csv, but now that row is in in/a.csv: files were added");
     std::fs::remove_file(pipeline.path("in/a.csv")).unwrap();
     // Its own row is still in its place; the next file's is not.
     let b = pipeline.read("in/b.csv");
     pipeline.write("in/b.csv", format!("{b}8,eva\n9,max\n"));
     let _ = again(&pipeline, &["--input", "in"])
         .ends_with(2)
-        .says("has row 3 in in/c.csv, and now it is in in/b.csv");
+        .says("has row 3 in in/c.csv, but now that row is in in/b.csv");
     pipeline.write("in/b.csv", b);
     let ran = again(&pipeline, &[]).ends_with(0);
     assert_eq!(

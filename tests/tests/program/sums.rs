@@ -1,8 +1,5 @@
 //! Rows whose fates are known beforehand: each is stored, filtered or rejected, once, in order,
 //! whatever the number of workers.
-//!
-//! Owns the generator, which knows what every row must become; refuses randomness that a seed
-//! does not repeat.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,7 +1,5 @@
-//! Who is calling, as of this second.
-//!
-//! Owns the way from an `Authorization` header to a user and what they may do; refuses to remember
-//! for longer than [`FRESH`] what the catalog said.
+//! Authentication: from an `Authorization` header to a user and their permissions. What the catalog
+//! said is cached for at most [`FRESH`].
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;

@@ -1,7 +1,5 @@
-//! The catalog as the third place that knows how far the audit log is.
-//!
-//! Owns what a log is known by there and who writes it down; refuses to hold up a record for it: an
-//! anchor comes after what it names.
+//! Stores in the catalog how far the audit log is, as a third place next to log and checkpoints.
+//! An anchor is stored after the record that it names, so it never delays one.
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,7 +1,6 @@
-//! The record of who did what: written, and on the disk, before a reply is sent.
+//! Audit records of the API: on disk before a response is sent.
 //!
-//! Owns when a caller may go on. What a record holds, and how records are kept, is
-//! `glovebox-audit`'s.
+//! What a record holds, and how records are kept, is `glovebox-audit`'s.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};

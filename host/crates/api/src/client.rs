@@ -1,7 +1,5 @@
-//! From where a request really came.
-//!
-//! Owns which part of `X-Forwarded-For` is believed; refuses all of it unless a configured proxy
-//! sent it: anybody else can write what they like.
+//! The client's real address: `X-Forwarded-For` is only trusted from configured proxies.
+//! Anyone else can write into that header whatever they like.
 
 use std::net::{IpAddr, Ipv6Addr};
 

@@ -1,10 +1,7 @@
-//! A client's connection: what it may take its time with, and for how long.
-//!
-//! Owns the deadlines of a socket; refuses one whose client is silent where it has to say
-//! something, does not finish what it began to say, or does not read what it asked for.
-//!
-//! HTTP/2 is refused as well: on one of its connections many answers wait for a client that gives no
-//! room, while the connection itself moves, so that no deadline of a socket would hold.
+//! The deadlines of a client's connection: for silence, for slow requests and for responses that
+//! are not read. HTTP/2 is not supported: on one connection many responses can wait for a client
+//! that opens no window, while the connection itself stays active, so no deadline of the socket
+//! would apply.
 
 use std::io;
 use std::pin::Pin;

@@ -1,8 +1,6 @@
-//! Who is connected: counted at once, by address, and each with what is due on it.
-//!
-//! Owns the table of connections, by which a request finds its own; refuses an address one more than
-//! its share, so that no address can have them all. A configured proxy speaks for many and has no
-//! share: the addresses that it names are counted by request, in the gate.
+//! The table of open connections: counted in total and by address, each with its deadlines. Each
+//! address has a limit, so that none can take all connections. A configured proxy represents many
+//! clients and has none: the addresses that it names are counted per request, in the gate.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

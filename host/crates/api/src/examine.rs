@@ -1,8 +1,6 @@
-//! What a start and a first request need, looked at without starting: keys, files, databases, tables,
-//! manifests, the audit log.
-//!
-//! Owns what is looked at and where the configuration says so; refuses to change anything, and to
-//! stop at the first thing that is missing.
+//! `serve --check`: checks everything that a start and a first request need, without starting:
+//! keys, files, databases, tables, manifests, the audit log. It changes nothing, and reports all
+//! problems.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,6 @@
-//! What every request passes before a handler sees it, and every response on its way out.
-//!
-//! Owns the order: size, address, rule, identity, rate, role, body, time; refuses a request at the
-//! first of them that fails, with a problem that says no more than it must. What no handler has
-//! recorded of somebody who is known, it records: no route can be looked at unseen.
+//! The gate that every request passes before a handler, and every response on its way out. Checks
+//! run in this order: size, address, rule, identity, rate, role, body, time.
+//! For known users it records whatever no handler has recorded, so no access goes unrecorded.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::panic::AssertUnwindSafe;

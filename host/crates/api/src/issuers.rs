@@ -1,7 +1,4 @@
-//! The keys of other issuers: read from files at the start, or fetched for as long as the server
-//! lives.
-//!
-//! Owns the task that asks each issuer; refuses to use keys whose coming was not recorded.
+//! The keys of other issuers: read from files at the start, or fetched while the server runs.
 
 use std::path::Path;
 use std::sync::Arc;

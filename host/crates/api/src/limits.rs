@@ -1,7 +1,4 @@
-//! How often anybody may ask, and how much at once: by address, by user, and for logins.
-//!
-//! Owns the counters, which forget who has not asked for a while; refuses to grow with the number
-//! of strangers.
+//! Rate and concurrency limits: by address, by user, and for logins.
 
 use std::hash::Hash;
 use std::net::IpAddr;

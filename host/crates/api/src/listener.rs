@@ -1,7 +1,4 @@
-//! Where connections are taken, by TLS if configured.
-//!
-//! Owns the listening socket and the certificate; refuses an address more than its share, and to go
-//! on with a certificate that has been replaced.
+//! The listening socket, with TLS if configured; a replaced certificate is reloaded.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};

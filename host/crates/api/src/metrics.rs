@@ -1,7 +1,5 @@
-//! Metrics for Prometheus, in its text format.
-//!
-//! Owns what is counted and how it is named; refuses labels that clients choose: routes are
-//! patterns, never paths. What a reader may not see counts together under one name.
+//! Metrics for Prometheus, in its text format. Clients cannot choose labels: routes are patterns,
+//! never paths. What a reader may not see is counted together under one name.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

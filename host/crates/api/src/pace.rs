@@ -1,7 +1,5 @@
-//! How slowly bytes may move before whoever moves them is given up.
-//!
-//! Owns the one rule for bodies that come and answers that go: a while of grace, and beyond it a
-//! least rate; refuses a limit on the whole, which would cut off what is long and not what is slow.
+//! The minimum transfer rate of bodies and responses, after a grace period.
+//! There is no limit on the total time, which would cut off long transfers instead of slow ones.
 
 use std::io;
 use std::time::Duration;

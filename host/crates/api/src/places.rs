@@ -1,6 +1,4 @@
-//! From a configured database to one that can be opened.
-//!
-//! Owns how a PostgreSQL is reached: by verified TLS only; refuses to keep a password.
+//! Turns a configured database into one that can be opened; PostgreSQL only over verified TLS.
 
 use anyhow::anyhow;
 use glovebox_catalog as catalog;

@@ -1,7 +1,5 @@
-//! What a client is told when it gets no answer: RFC 9457 problems, all of one form.
-//!
-//! Owns their kinds and sentences, and how a part of a request is pointed at; refuses internals, and
-//! any value that a request said.
+//! Error responses: RFC 9457 problems, all in the same form, without internals and without values
+//! from the request.
 
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{IntoResponse, Response};

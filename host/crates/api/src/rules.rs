@@ -1,6 +1,4 @@
-//! Who may call what: the one table of roles and routes.
-//!
-//! Owns every route's rule; refuses a request that no rule covers, before any handler sees it.
+//! Who may call what: the table of roles and routes. A request that no rule covers is refused.
 
 use std::collections::BTreeMap;
 

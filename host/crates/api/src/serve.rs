@@ -1,6 +1,5 @@
-//! The server's life: everything opened, requests answered, and what runs finished.
-//!
-//! Owns the order of start and stop; refuses to listen before every part is there.
+//! The server's life cycle: opening everything before it listens, serving, and finishing on
+//! shutdown.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,6 +1,5 @@
-//! How much of something anybody holds at once: connections, requests, streams, uploads.
-//!
-//! Owns the counts, each given back when its slot is dropped; refuses one more than the most.
+//! Counts what each client holds at once: connections, requests, streams, uploads. A slot is
+//! returned when it is dropped.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

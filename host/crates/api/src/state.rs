@@ -1,6 +1,4 @@
-//! What every request shares.
-//!
-//! Owns its parts; refuses to decide anything.
+//! State shared by all requests.
 
 use std::sync::Arc;
 use std::time::Instant;

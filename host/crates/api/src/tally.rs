@@ -1,8 +1,6 @@
-//! What may be done over and over, so that its records do not fill the disk: the first ones of a
-//! minute one by one, the rest of it as a count.
-//!
-//! Owns the minutes; refuses to forget one that was counted, and to grow with the number of
-//! strangers: beyond a bound they are counted together.
+//! Aggregates repeated audit events, so that they do not fill the disk: the first ones of a minute
+//! are recorded singly, the rest as a count.
+//! Memory is bounded: beyond a limit, unknown callers are counted together.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -1,6 +1,4 @@
-//! From the configuration to a collector of traces.
-//!
-//! Owns the headers' values, which are secrets; refuses one that cannot stand in a header.
+//! Turns the configuration into a collector of traces.
 
 use anyhow::{Context, anyhow};
 use glovebox_outbound::telemetry::{self, Collector};

@@ -1,8 +1,5 @@
-//! Anchors: where a log stood, remembered in a third place that whoever can cut the log and its
-//! checkpoints need not reach.
-//!
-//! Owns what a log has to hold by its anchors, and what is said of one that does not; refuses to
-//! know what that third place is.
+//! Anchors: how far a log was, remembered in a third place, which whoever can truncate log and
+//! checkpoints may not be able to change.
 
 use std::io::BufReader;
 use std::path::Path;

@@ -1,7 +1,5 @@
-//! The chain: what a record's hash is made of.
-//!
-//! Owns the one formula; refuses hashes that are not 64 lower-case hexadecimal digits, since two
-//! spellings of one hash would be two lines that verify.
+//! The chain: what a record's hash is made of. A hash must be 64 lower-case hexadecimal digits:
+//! with two notations, two different lines would verify.
 
 use std::fmt;
 

@@ -1,7 +1,4 @@
 //! Checkpoints: signed statements, in a second place, of where the log stands.
-//!
-//! Owns their form and their own chain; refuses to go on from statements
-//! that are of another log or by nobody.
 
 use std::fs::File;
 use std::io::{BufReader, Write};

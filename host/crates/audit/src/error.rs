@@ -1,6 +1,4 @@
 //! Why a record could not be kept, or a log not be opened.
-//!
-//! Owns the sentences; refuses to repeat what a record held.
 
 use std::io;
 use std::path::Path;

@@ -1,8 +1,6 @@
-//! What happened, as the one who calls says it: who, what, when, from where, how many rows,
-//! which columns.
-//!
-//! Owns the list of actions and how ECS classes each. Refuses cells: columns are names, rows are
-//! counts, and a path is given without its query, which may hold values.
+//! An audit event, as its caller describes it: who, what, when, from where, how many rows, which
+//! columns. It has no field for cells: columns are names, rows are counts, and a path comes without
+//! its query, which may contain values.
 
 use std::net::IpAddr;
 

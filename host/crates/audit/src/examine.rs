@@ -1,6 +1,5 @@
-//! Whether a log could be opened, found out without changing anything.
-//!
-//! Owns the order of what is read; refuses to take the lock, so that a server may be at work.
+//! Checks whether a log could be opened, without changing anything.
+//! It takes no lock, so it works while a server is running.
 
 use crate::anchor;
 use crate::checkpoint;

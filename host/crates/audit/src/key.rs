@@ -1,7 +1,5 @@
 //! The pair of keys behind checkpoints: Ed25519, the secret half 32 bytes as URL-safe base64, as
 //! `glovebox secret set --generate` makes them.
-//!
-//! Owns how keys look as text and which one a signature is by; refuses to show the secret half.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,9 +1,5 @@
 //! The tamper-evident audit log: who did what, when, from where, how many rows, which columns.
 //!
-//! Owns the chain, its segments, the signed checkpoints, the anchors elsewhere and the verifier. Refuses cells and
-//! secrets (no field of [`Event`] is for one), a second writer in a folder, and to go on after a
-//! write that failed.
-//!
 //! A record is a line of JSON in the field names of the Elastic Common Schema. Its `event.hash` is
 //! `SHA-256(hash of the record before, as 32 bytes ‖ the line's bytes before ,"event.hash":)`, so
 //! that whoever has the lines can check them with a few lines of any language.

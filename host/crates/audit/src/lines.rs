@@ -1,7 +1,4 @@
-//! Lines of a file that may be anything.
-//!
-//! Owns where each begins and whether it is whole; refuses to hold more of one than a record may
-//! be long.
+//! Reads lines of a file with arbitrary content, in bounded memory.
 
 use std::io::{self, BufRead};
 

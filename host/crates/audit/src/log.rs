@@ -1,8 +1,6 @@
-//! A log as its callers see it: many at a time, one sync for all that wait.
-//!
-//! Owns the queue in front of the writer and what a failure does to those who wait; refuses every
-//! record after one that could not be written, until the log was opened anew: for want of room that
-//! is tried again, for any other reason it takes a new process.
+//! The log's interface for many concurrent callers: one sync for all waiting records. After a
+//! failed write every record is refused until the log has been reopened: automatically if the disk
+//! was full, otherwise only by a new process.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;

@@ -1,9 +1,7 @@
-//! Opening a log: whether this process may write it, where its chain stands, and what a crash has
-//! torn.
-//!
-//! Owns recovery: bytes after the last whole line were acknowledged to nobody, and are set aside.
-//! Refuses a log whose last segment or beginning does not hold together, or that lags behind its
-//! checkpoints: a writer that went on would bury the evidence.
+//! Opens a log: whether this process may write it, where its chain ends, and what a crash left
+//! incomplete. Recovery: bytes after the last complete line were never confirmed, and are set
+//! aside. A log that is inconsistent, or behind its checkpoints, is refused: continuing it would
+//! bury the evidence.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{BufReader, Read, Seek, SeekFrom, Write};

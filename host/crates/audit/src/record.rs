@@ -1,7 +1,4 @@
 //! A record's line: an event with time, sequence and hash, as JSON in ECS field names.
-//!
-//! Owns the bytes that are hashed, and how they are found again in a line; refuses lines longer
-//! than the verifier reads.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,4 @@
 //! How long segments are kept.
-//!
-//! Owns which may go; refuses the one that is written, and any whose last record is not old
-//! enough.
 
 use std::time::Duration;
 

@@ -1,7 +1,4 @@
 //! Numbered files of a folder: segments of the log, and the checkpoints made of each.
-//!
-//! Owns their names and how they are created so that they outlive a crash; refuses names that do
-//! not read back.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;

@@ -1,7 +1,5 @@
 //! Records for people: the ones that are asked for, in their order.
-//!
-//! Owns what may be asked, in types that some record can be like; refuses to judge the chain, which
-//! is `verify`'s.
+//! It does not check the chain; `verify` does.
 
 use std::collections::BTreeSet;
 use std::io::BufReader;

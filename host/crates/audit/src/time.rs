@@ -1,6 +1,5 @@
 //! Time as records have it: microseconds of UTC, in a text whose order is time's order.
-//!
-//! Owns the one form; refuses others, since verification compares texts.
+//! No other notation is accepted, since verification compares texts.
 
 use std::time::Duration;
 

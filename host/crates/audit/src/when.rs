@@ -1,6 +1,5 @@
-//! A moment as somebody types it: RFC 3339, a date, or so long ago.
-//!
-//! Owns the forms; refuses words, which mean another moment in each place and on each day.
+//! A time as a user types it: RFC 3339, a date, or an age.
+//! Words such as `yesterday` are not accepted, since their meaning depends on place and day.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 

@@ -1,7 +1,5 @@
 //! The one writer of a log: records become lines, lines are synced, segments rotate, checkpoints
 //! are made.
-//!
-//! Owns the order of these; refuses to acknowledge anything before it is on disk.
 
 use std::fs::File;
 use std::io::Write;

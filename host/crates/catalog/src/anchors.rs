@@ -1,7 +1,5 @@
-//! How far audit logs were: what whoever cuts a log and its checkpoints would have to change as well.
-//!
-//! Owns the newest anchor of each log; refuses to let one go back, but for a log that was said to be
-//! restored, and keeps what it was behind then.
+//! How far audit logs were: what someone who truncates a log and its checkpoints would also have to
+//! change.
 
 use crate::random::id;
 use crate::store::on;

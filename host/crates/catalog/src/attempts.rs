@@ -1,8 +1,6 @@
-//! Failed logins, counted by the name that was given and the address that gave it.
-//!
-//! Owns the back-off; refuses to tell names that exist from others: both are counted alike. It
-//! counts the pair, so that an attacker elsewhere cannot lock a user out; what one address may try
-//! under many names is the rate limit's to bound.
+//! Failed logins, counted by the name that was given and the address that gave it. Names that do
+//! not exist are counted the same way. Counting the pair means that an attacker elsewhere cannot
+//! lock out a user; many names from one address are limited by the rate limit.
 
 use crate::store::on;
 use crate::{Catalog, Result, digest};

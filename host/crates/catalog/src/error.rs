@@ -1,6 +1,4 @@
-//! Why the catalog did not do it.
-//!
-//! Owns the sentences; refuses to repeat a value that was stored or asked for.
+//! Errors of the catalog.
 
 /// What the catalog's functions return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

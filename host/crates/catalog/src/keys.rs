@@ -1,6 +1,4 @@
-//! API keys: for programs, beside passwords.
-//!
-//! Owns their rows; refuses a key that may do more than its user may, or that lasts for ever.
+//! API keys, with which programs log in instead of with passwords.
 
 use crate::names::Roles;
 use crate::random::id;

@@ -1,8 +1,6 @@
-//! What the API keeps: users, sessions, refresh tokens, API keys, failed logins, runs and how far audit
-//! logs are, in SQLite or PostgreSQL.
-//!
-//! Owns their tables and the argon2id behind passwords; refuses to hold a password, a token or a
-//! key that could be used: what is stored is a hash of each.
+//! What the API keeps: users, sessions, refresh tokens, API keys, failed logins, runs and how far
+//! audit logs are, in SQLite or PostgreSQL.
+//! Passwords, tokens and keys are only stored as hashes.
 
 mod anchors;
 mod attempts;

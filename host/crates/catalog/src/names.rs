@@ -1,6 +1,4 @@
 //! Names of users, and sets of roles.
-//!
-//! Owns which letters they have; refuses two spellings of one name.
 
 use std::collections::BTreeSet;
 use std::fmt;

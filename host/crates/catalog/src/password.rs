@@ -1,7 +1,5 @@
 //! Passwords: argon2id behind a cap on how many are computed at once.
-//!
-//! Owns the parameters and the hash that stands in for unknown users, so that they take as long;
-//! refuses to queue without end: each hash takes 19 MiB and a core.
+//! The queue is bounded, since each hash takes 19 MiB and a core.
 
 use std::fmt;
 use std::sync::Arc;

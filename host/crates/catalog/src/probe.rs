@@ -1,6 +1,4 @@
-//! Whether a catalog could be opened, found out without changing anything.
-//!
-//! Owns what is tried; refuses to make what [`Catalog::open`] would make.
+//! Checks whether a catalog could be opened, without changing anything.
 
 use std::fs::OpenOptions;
 use std::path::Path;

@@ -1,6 +1,4 @@
 //! Identifiers and bearer tokens from the system's randomness, and the hashes kept of them.
-//!
-//! Owns their length and form; refuses to print a token.
 
 use std::fmt;
 

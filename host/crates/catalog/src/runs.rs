@@ -1,7 +1,5 @@
-//! Runs: asked for, waiting, worked on by one server, over.
-//!
-//! Owns that a request with a key starts one run, that a pipeline has one run at a time, and that a
-//! run whose server died is found; refuses cells: counts, names and times only.
+//! Runs: queued, running on one server, finished.
+//! They have no cells: only counts, names and times.
 
 use crate::random::{digest, id};
 use crate::store::on;

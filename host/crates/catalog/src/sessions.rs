@@ -1,7 +1,5 @@
-//! Sessions: what a login opens, a refresh token carries on, and a logout closes.
-//!
-//! Owns that a refresh token works once, by one statement; refuses a second use, and closes the
-//! session of it, since one of the two users is a thief.
+//! Sessions: opened by a login, extended by a refresh token, closed by a logout.
+//! A second use of a refresh token closes its session, since the token must have been stolen.
 
 use crate::random::id;
 use crate::store::on;

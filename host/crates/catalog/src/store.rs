@@ -1,6 +1,4 @@
 //! The database: where it is, how it is opened, and its tables brought up to date.
-//!
-//! Owns the pool; refuses a file that others may read, and a PostgreSQL without verified TLS.
 
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;

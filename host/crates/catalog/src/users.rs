@@ -1,6 +1,5 @@
 //! Users: who may log in, and as what.
-//!
-//! Owns their rows; refuses to delete one, since records of what was done name them.
+//! Users are never deleted, since audit records name them.
 
 use crate::random::id;
 use crate::store::on;

@@ -1,6 +1,5 @@
 //! Batches of every kind that a plugin will meet, for any columns.
-//!
-//! Owns invented cells; refuses to draw them at random, so that what fails once fails again.
+//! They are not random, so that failures are reproducible.
 
 use std::sync::Arc;
 

@@ -1,6 +1,4 @@
-//! A case run on the real sandbox, and how what came differs from what was due.
-//!
-//! Owns the differences, row by row; refuses to judge what the case does not mention.
+//! Runs a case in the real sandbox and describes how the result differs from the expected one.
 
 use arrow_array::Array;
 use glovebox_core::{Announced, DataType, Fault, PluginError};

@@ -1,6 +1,4 @@
 //! The file of cases: its keys, its notation, and each case made ready to run.
-//!
-//! Owns every complaint about the file, at its line; refuses to run anything.
 
 use std::fmt;
 use std::ops::Range;

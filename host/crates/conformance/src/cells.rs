@@ -1,6 +1,4 @@
-//! Cells as authors write and read them: one text a cell, the same for what is due and what came.
-//!
-//! Owns the notation of each type; refuses values that a column of the type cannot hold.
+//! Cells in the notation of case files: one text per cell, for expected and actual values.
 
 use std::sync::Arc;
 

@@ -1,7 +1,5 @@
 //! What a plugin's answer makes of a batch, as texts that can be compared.
-//!
-//! Owns how a keyed mask looks without a key: the key's name in `«»`. Refuses nothing: the sandbox
-//! has checked the answer.
+//! A keyed mask is shown as the key's name in `«»`, since there is no key.
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, BooleanArray};

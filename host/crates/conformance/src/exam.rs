@@ -1,8 +1,5 @@
-//! The examination of a plugin on every kind of batch: does it keep the contract, is it the same
-//! twice, what does it cost.
-//!
-//! Owns what is measured and the limits that follow from it; refuses to pass a plugin that breaks
-//! the contract on one batch.
+//! `plugin check`: runs a plugin on every kind of batch, to see whether it keeps the contract, is
+//! deterministic, and what it costs.
 
 use std::time::{Duration, Instant};
 

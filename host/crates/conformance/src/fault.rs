@@ -1,6 +1,5 @@
-//! A fault narrowed down to the row that does it, and told with everything that an author can use.
-//!
-//! Owns the halving and the words; refuses to show a cell, for a fault may be reported elsewhere.
+//! Narrows a fault down to the row that causes it, and describes it with everything that helps an
+//! author.
 
 use glovebox_core::{Batch, Fault, Grants, PluginError};
 use glovebox_sandbox::{Channel, Frame, GuestOutput, Watched};

@@ -1,7 +1,5 @@
 //! Plugins examined for their authors: cases, batches of every kind, faults with their place.
-//!
-//! Owns what `glovebox plugin test`, `check` and `bench` do; refuses to be part of a run: what it
-//! shows may hold cells, so they should be invented ones.
+//! Not for runs: its output may contain cells, so rows should be invented.
 
 mod batches;
 pub mod case;

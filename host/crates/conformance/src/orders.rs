@@ -1,7 +1,6 @@
-//! A masker's orders for keyed masks, compared with what a case expects and with what a run allows.
-//!
-//! Owns how a place reads: all cells, rows, spans with the text that they cover; refuses keys: there
-//! is none here, only its name.
+//! Compares a masker's requests for keyed masks with what a case expects and with what a run
+//! allows.
+//! There are no keys here, only their names.
 
 use arrow_array::{Array, RecordBatch};
 use glovebox_core::{Answer, Batch, Fault, Method, Origin, PluginError, Schema, Target};

@@ -1,7 +1,5 @@
-//! How fast a plugin works: the middle of several calls, at several sizes of batch.
-//!
-//! Owns how long is measured; refuses to average, because one slow call of a busy machine would
-//! show in it.
+//! A plugin's speed: the median of several calls, for several batch sizes.
+//! Not the average, which a single slow call on a busy machine would distort.
 
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,5 @@
-//! What is examined: a component, opened with a configuration and grants that it takes.
-//!
-//! Owns the search for both where the author names none: the schema's examples, the manual's, and
-//! a column of each type. Refuses to guess further than that, and says what to pass instead.
+//! The plugin under test: a component, opened with a configuration and grants that it accepts. If
+//! the author names none, it tries the schema's examples, the manual's, and a column of each type.
 
 use glovebox_core::{DataType, Field, Grants, PluginError, World};
 use glovebox_manifest::render;

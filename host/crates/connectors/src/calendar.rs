@@ -1,6 +1,4 @@
 //! Days of the proleptic Gregorian calendar, and times of day, as ISO 8601 writes them.
-//!
-//! Owns both directions for files; refuses days that do not exist.
 
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 

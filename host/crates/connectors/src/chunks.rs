@@ -1,8 +1,6 @@
 //! Cuts a stream of bytes into chunks of whole records, in memory that does not depend on the
 //! stream.
-//!
-//! Owns bounds that are a function of the bytes alone, so that a resumed run cuts the same chunks;
-//! refuses to hold a record beyond `max_record`: it is skipped and rejected.
+//! A record longer than `max_record` is skipped and rejected, never buffered.
 
 use std::io::Read;
 

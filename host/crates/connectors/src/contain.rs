@@ -1,6 +1,4 @@
-//! A reader of somebody else's that may panic on a file made to that end.
-//!
-//! Owns the border at which such a panic becomes an error; refuses to hide any other.
+//! Contains a third-party reader that may panic on a malicious file.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,7 +1,4 @@
 //! A file as a sink, whatever its format.
-//!
-//! Owns what `replace` and `append` mean for a file; refuses to add rows to a file of other
-//! columns, and to put a file without rows in the place of one that may have some.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};

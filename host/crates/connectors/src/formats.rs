@@ -1,7 +1,5 @@
-//! Text as a value of a type, where an operator has said how it is spelled.
-//!
-//! Owns the reading by [`Formats`]; refuses whatever is not exactly such a spelling: no spaces
-//! around it, no groups of two digits, no day that does not exist.
+//! Parses text in a format that the operator has declared. The text must match exactly: no spaces
+//! around it, no groups of two digits, no dates that do not exist.
 
 mod moment;
 

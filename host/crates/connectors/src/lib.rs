@@ -1,6 +1,4 @@
 //! Sources and sinks. A folder a kind; the only crate that names sqlx.
-//!
-//! Owns files and connections; refuses to know manifests, steps or where a password came from.
 
 #![cfg_attr(
     not(all(feature = "parquet", feature = "postgres")),

@@ -1,7 +1,5 @@
-//! Names of columns that a file or a server chose, as messages may tell them.
-//!
-//! Owns which of them are shown: a file that is not what it was taken for has cells where names
-//! are looked for. Refuses long names, control characters, and every name that may be a cell.
+//! Column names chosen by a file or a server, and which of them messages may show.
+//! A file in an unexpected format can have cells where names are expected.
 
 use glovebox_core::shown::short_name;
 

@@ -1,6 +1,4 @@
-//! The chunks of several files, one after the other, as those of one source.
-//!
-//! Owns numbers that run on from file to file; refuses a chunk of two files.
+//! The chunks of several files, one after the other, as one source.
 
 use std::sync::Arc;
 

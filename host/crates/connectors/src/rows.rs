@@ -1,6 +1,4 @@
-//! Rows on their way into a batch, and those that are set aside before they get there.
-//!
-//! Owns the sum `rows read = rows of the batch + rejects`; refuses to put a cell into a message.
+//! Rows on their way into a batch, and those rejected before that.
 
 use std::sync::Arc;
 

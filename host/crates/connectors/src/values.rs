@@ -1,7 +1,4 @@
 //! The cells of an Arrow column as text, for formats that are text.
-//!
-//! Owns one spelling for each type, which the CSV source reads back to the same value; refuses
-//! Arrow types that no column of ours has.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{

@@ -1,7 +1,5 @@
-//! Rows with a day that text cannot show: ISO 8601 has four digits for a year, and most readers,
-//! ours among them, take no more.
-//!
-//! Owns the search before a file's encoder sees a row; refuses to write what could not be read back.
+//! Rows with a date that text cannot represent: ISO 8601 has four digits for a year, and most
+//! readers, including ours, accept no more.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;

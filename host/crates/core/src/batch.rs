@@ -1,7 +1,4 @@
-//! A batch of rows as Arrow columns, and where each row stood in its source.
-//!
-//! Owns the tie between a row and its number, through every filter and cut; refuses batches
-//! whose origin does not cover their rows.
+//! A batch of rows as Arrow columns, and each row's number in its source.
 
 use std::sync::Arc;
 

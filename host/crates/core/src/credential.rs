@@ -1,6 +1,4 @@
 //! Where secrets come from: a store by trait, a secret by name.
-//!
-//! Refuses names that could be read as a path or an option.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,6 +1,5 @@
-//! What is wrong with a row, from a validator's finding to the reject that is written down.
-//!
-//! Refuses cells: none of these types has a field that could carry one.
+//! What is wrong with a row, from a validator's finding to the reject that is written.
+//! None of these types has a field that could hold a cell.
 
 use std::sync::Arc;
 

@@ -1,8 +1,6 @@
-//! How text becomes a typed cell where it is not spelled by the program's own rules: what an
-//! operator says of dates, times, numbers and words in CSV files and in JSON strings.
-//!
-//! Owns what is said, parsed; refuses what could be read in two ways. The reading is the
-//! connectors'.
+//! The operator's declarations of how dates, times, numbers and booleans are written in CSV files
+//! and in JSON strings.
+//! Parsing is done by the connectors.
 
 mod pattern;
 

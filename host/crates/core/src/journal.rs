@@ -1,5 +1,5 @@
-//! What a sink keeps of a run beside its rows, in the same transaction, so that a run that died
-//! goes on where it stood and no chunk is stored twice.
+//! What a sink stores about a run in the same transaction as its rows, so that a failed run can be
+//! resumed and no chunk is stored twice.
 //!
 //! Refuses cells: counts, digests, names and times only.
 

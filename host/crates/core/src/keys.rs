@@ -1,6 +1,5 @@
 //! Keyed masking as the engine asks for it: a method, a key by name, cells by place.
-//!
-//! Refuses to show a key: a ring computes with keys and returns masked columns only.
+//! Keys are never exposed: a ring computes with keys and returns only masked columns.
 
 use std::sync::Arc;
 use std::time::Duration;

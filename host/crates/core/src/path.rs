@@ -1,6 +1,4 @@
-//! The way to a value within a JSON object: keys, one within the other.
-//!
-//! Owns the notation; refuses a way that leads nowhere.
+//! The path to a value in a JSON object: nested keys.
 
 /// The most keys of a path.
 const MAX_KEYS: usize = 64;

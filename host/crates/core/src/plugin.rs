@@ -1,6 +1,4 @@
 //! Plugins as the engine knows them: compiled once, opened many times, called with batches.
-//!
-//! Owns what a plugin may be granted and what may go wrong; refuses to know WebAssembly.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,6 +1,5 @@
-//! What a run did, in numbers: printed at its end, written as JSON, checked by its own sums.
-//!
-//! Refuses values: counts, names and times only.
+//! The report of a run: printed at its end, written as JSON, checked by its own sums.
+//! It has no values: only counts, names and times.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,4 @@
 //! Column types as the manifest names them and as Arrow lays them out.
-//!
-//! Owns the mapping between the two; refuses Arrow types that the contract cannot show a plugin.
 
 use std::fmt;
 use std::sync::Arc;

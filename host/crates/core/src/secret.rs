@@ -1,6 +1,4 @@
 //! A secret's bytes, wiped when dropped.
-//!
-//! Owns the only way to hold one; refuses to be printed, compared in the open or serialised.
 
 use std::fmt;
 

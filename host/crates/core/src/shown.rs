@@ -1,7 +1,6 @@
-//! What of a text that came from outside may stand in a message: nothing that a terminal obeys or
-//! hides, and a name only if it is short.
-//!
-//! Refuses to decide whether a text may be shown at all: whoever shows it knows whose it is.
+//! Makes text from outside safe for messages: no control or invisible characters, and names only if
+//! they are short.
+//! Whether a text may be shown at all is for the caller to decide.
 
 /// The most characters of a name that is shown.
 pub const LONGEST_NAME: usize = 64;

@@ -1,7 +1,6 @@
-//! Where clean rows go: encoded by many workers, handed over in order by one, and kept with the
-//! journal of the run, so that each chunk is stored once whatever dies when.
-//!
-//! Refuses halves: a chunk is there with its line in the journal and its rejects, or not at all.
+//! Sinks: clean rows are encoded by many workers, passed on in order by one, and stored together
+//! with the run's journal, so that each chunk is stored exactly once, whatever crashes when.
+//! A chunk is stored with its journal entry and its rejects, or not at all.
 
 use arrow_array::RecordBatch;
 

@@ -1,6 +1,5 @@
 //! A source of rows, read in two halves: one thread cuts it into chunks of bytes, many decode.
-//!
-//! Refuses to lose a row: whatever a chunk's bytes hold becomes a batch's row or a reject.
+//! No row is lost: everything in a chunk's bytes becomes a row of a batch or a reject.
 
 use std::sync::Arc;
 

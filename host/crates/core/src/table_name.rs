@@ -1,6 +1,4 @@
 //! A table's name as it is written in a manifest or configuration: `table` or `schema.table`.
-//!
-//! Owns the one rule for quotes and dots, for both databases; refuses to guess which dot was meant.
 
 use std::fmt;
 

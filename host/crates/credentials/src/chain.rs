@@ -1,7 +1,5 @@
-//! Stores asked one after another.
-//!
-//! Owns the order and what is said when no store has a secret; refuses to skip a store that
-//! failed, since a later store might then answer with an older secret.
+//! Asks several stores in order.
+//! A store that fails is not skipped, since a later store might have an older secret.
 
 use glovebox_core::{CredentialError, CredentialStore, Secret, SecretName};
 

@@ -1,13 +1,11 @@
-//! Secrets in environment variables.
+//! Secrets in environment variables. An empty value counts as absent, because compose files and
+//! charts pass unset variables on as empty.
 //!
-//! Owns the mapping from a secret's name to a variable's; refuses nothing but an empty value,
-//! which counts as absent because compose files and charts pass unset variables on as empty.
-//!
-//! `sales/customer-salt` is `GLOVEBOX_SECRET_SALES_CUSTOMER_SALT`: letters in upper case,
-//! digits kept, everything else `_`. Names that differ only in case or punctuation share a
-//! variable (`a/b`, `a-b`, `A.b`); whoever needs both keeps them in files or the keyring.
-//! The value is taken as it is, a trailing newline included. The copy in the process's own
-//! environment block cannot be wiped: on shared machines prefer files or the keyring.
+//! `sales/customer-salt` is `GLOVEBOX_SECRET_SALES_CUSTOMER_SALT`: letters in upper case, digits
+//! kept, everything else `_`. Names that differ only in case or punctuation share a variable
+//! (`a/b`, `a-b`, `A.b`); whoever needs both keeps them in files or the keyring. The value is taken
+//! as it is, a trailing newline included. The copy in the process's own environment block cannot be
+//! wiped: on shared machines prefer files or the keyring.
 
 use std::collections::HashMap;
 use std::ffi::OsString;

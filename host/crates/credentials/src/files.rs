@@ -1,15 +1,11 @@
-//! Secrets in a folder, one file a secret.
+//! Secrets in a folder, one file per secret.
 //!
-//! Owns where in the folder a secret is looked for and what a file must be like; refuses files
-//! that anyone may write, that are not regular, that are too large, or that lie outside the
-//! folder by way of a link.
-//!
-//! `sales/customer-salt` is the file `sales/customer-salt`, or `sales.customer-salt` where a
-//! mount cannot hold folders (`/run/secrets`, Kubernetes secrets, whose links inside the
-//! folder are followed). One trailing newline (`\n` or `\r\n`) is not part of the secret. A file
-//! anyone may read is taken with a warning, since Kubernetes mounts secrets that way. The
-//! secrets `a/b` and `a.b` share the file `a.b` if there is no file `a/b`. An empty file counts
-//! as absent, like an empty variable.
+//! `sales/customer-salt` is the file `sales/customer-salt`, or `sales.customer-salt` where a mount
+//! cannot hold folders (`/run/secrets`, Kubernetes secrets, whose links inside the folder are
+//! followed). One trailing newline (`\n` or `\r\n`) is not part of the secret. A file anyone may
+//! read is taken with a warning, since Kubernetes mounts secrets that way. The secrets `a/b` and
+//! `a.b` share the file `a.b` if there is no file `a/b`. An empty file counts as absent, like an
+//! empty variable.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Read};

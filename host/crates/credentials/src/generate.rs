@@ -1,6 +1,4 @@
-//! A new secret from the system's randomness.
-//!
-//! Owns its length and form; refuses to show it.
+//! Generates a secret from the operating system's randomness.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;

@@ -1,11 +1,9 @@
 //! Secrets in the operating system's keyring: Apple's Keychain, Windows' Credential Manager, and on
 //! Linux the Secret Service where a D-Bus session offers one, else the kernel's keyutils.
+//! If the chosen store fails, the other is not used: a secret could then be in two places.
 //!
-//! Owns which of these two is used, says so once, and waits for neither without limit. Refuses
-//! to move on to the other when the chosen one fails: a secret would then be in two places.
-//!
-//! An entry's service is `glovebox`, its user the secret's name. The kernel keeps its entries
-//! in memory, by design: they are lost at reboot, and may be after days without use
+//! An entry's service is `glovebox`, its user the secret's name. The kernel keeps its entries in
+//! memory, by design: they are lost at reboot, and may be after days without use
 //! (`/proc/sys/kernel/keys/persistent_keyring_expiry`). Containers often forbid its calls; then
 //! there is no keyring, which a chain takes as absence and `set` as an error.
 

@@ -1,9 +1,5 @@
-//! Where secrets are looked up: the OS keyring, the environment, secret files, and the chain
-//! of them in the manifest's order.
-//!
-//! Owns every way a secret enters the process. Refuses to print one, to keep a copy that is
-//! not wiped, and to fall back to a later store when an earlier one has failed rather than
-//! not had it.
+//! Where secrets are looked up: the OS keyring, the environment, secret files, and the chain of
+//! them in the manifest's order.
 
 pub mod chain;
 pub mod env;

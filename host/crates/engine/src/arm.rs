@@ -1,8 +1,6 @@
-//! A plan made ready to run: its secrets fetched, its keys handed to rings, its keyed steps tried
-//! on an empty batch, so that a key that was not granted or a method that takes hours is known
-//! before the first row.
-//!
-//! Owns the moment at which secrets are read; refuses to let one into the plan.
+//! Makes a plan ready to run: fetches secrets, passes keys to rings, and tries keyed steps on an
+//! empty batch, so that a key that was not granted or a method that takes hours is known before the
+//! first row.
 
 use std::sync::Arc;
 use std::time::Duration;

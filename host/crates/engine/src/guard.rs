@@ -1,8 +1,5 @@
 //! The leak guard: finds the rows whose masked cell still holds the raw one, whole, in whatever
 //! case and with whatever separators.
-//!
-//! Owns what counts as a leak, docs/threat-model.md says it in words; refuses to judge what less
-//! than a whole cell tells, and never hands a cell on.
 
 pub(crate) mod text;
 mod values;

@@ -1,7 +1,4 @@
-//! What an input is: digests of its lines under the key of the sink's journal.
-//!
-//! Owns what of an input counts, and how a digest of few rows is kept from being guessed; refuses
-//! to compare without the key.
+//! The identity of an input: digests of its lines under the key of the sink's journal.
 
 use std::collections::HashMap;
 use std::num::NonZero;

@@ -1,7 +1,5 @@
-//! Options of a `with:` block that a standard plugin does not have, by the schema that it carries.
-//!
-//! Owns what is said of their names; refuses to look at values, which the plugin knows better, and at
-//! schemas of strangers.
+//! Finds options in a `with:` block that a standard plugin does not have, using its schema.
+//! Values are left to the plugin, and schemas of other plugins are not used.
 
 use glovebox_core::shown::printable;
 use serde_json::Value;

@@ -1,7 +1,4 @@
-//! What decides what a row becomes, part by part, so that two plans can be told apart by name.
-//!
-//! Owns the digest of a plan and the words for what differs; refuses secrets, of which sixteen bits
-//! are told.
+//! The parts of a plan that affect rows, so that differences between two plans can be named.
 
 use std::collections::BTreeMap;
 

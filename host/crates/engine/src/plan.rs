@@ -1,7 +1,6 @@
-//! From a checked manifest to a plan: plugins opened once, types known through every step.
-//!
-//! Owns all that can be found out before a row is read; refuses secrets, so that a plan can be
-//! shown, stored and sent.
+//! Turns a checked manifest into a plan: plugins are opened once, types are known through every
+//! step.
+//! A plan has no secrets, so it can be shown, stored and sent.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,6 +1,4 @@
-//! The first rows of a pipeline, through all its steps, with nothing written.
-//!
-//! Refuses to show a personal column that no masker has had.
+//! `preview`: the first rows of a pipeline after all its steps; nothing is written.
 
 use std::sync::atomic::AtomicU64;
 

@@ -1,8 +1,5 @@
-//! Whether the rows of an input are in the target already: by the marks that earlier runs left in
-//! the sink's journal, of whatever pipeline, plan, name and packing.
-//!
-//! Owns the one look at the input before the first row; refuses to take a beginning for new that
-//! another run has stored.
+//! Whether rows of an input are already in the target, using the marks that earlier runs left in
+//! the sink's journal, for any pipeline, plan, name and compression.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,6 +1,4 @@
 //! The rejects, a JSON object a line: row, line, and its violations; never a value.
-//!
-//! Owns the staged file; refuses to leave half of one under its final name.
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};

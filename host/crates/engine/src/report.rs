@@ -1,6 +1,4 @@
 //! The journal of a run: every chunk's counts, added up to the report.
-//!
-//! Refuses a commit while a row that was read has no fate.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

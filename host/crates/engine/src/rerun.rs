@@ -1,8 +1,5 @@
-//! Whether rows that a run rejected may be run once more: what the manifest and the sink's journal
-//! say about it.
-//!
-//! Owns the look for the run that rejected them; refuses to add a row that is stored already, and
-//! rows of an input that is not the one they were rejected from.
+//! Whether rows that a run rejected may be run again, according to the manifest and the sink's
+//! journal.
 
 use glovebox_core::{Earlier, Job, Sink};
 

@@ -1,7 +1,5 @@
-//! A checked answer applied to its batch: findings become violations, actions become masked
-//! columns, added columns are spliced in, rows that do not stay are taken out.
-//!
-//! Owns the only place where a plugin's word changes a row; refuses to change what was not granted.
+//! Applies a checked answer to its batch: findings become violations, actions become masked
+//! columns, added columns are inserted, rows that do not stay are removed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

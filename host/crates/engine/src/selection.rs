@@ -1,7 +1,4 @@
 //! The rows of a run that goes over rejects only, by their numbers in the input.
-//!
-//! Owns which rows those are and whether the input has them; refuses a list that no run has
-//! written.
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -1,7 +1,6 @@
-//! One step at work in one worker: the granted columns go in, the batch comes out changed.
-//!
-//! Owns what happens after a fault: the instance is thrown away and the batch halved on fresh
-//! ones until the poison rows are alone, which are rejected. Refuses to use a faulty answer.
+//! Runs one step in one worker: the granted columns go in, the changed batch comes out. After a
+//! fault the instance is discarded and the batch is halved on fresh ones until the rows that cause
+//! it are isolated; these are rejected.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,8 +1,5 @@
-//! How a run begins: anew, behind what is stored already, or where an earlier one died.
-//!
-//! Owns the decision, by what the sink's journal says of its target; refuses to add the same rows
-//! twice unless that is asked for, to go on with another input or plan, and to work beside a run
-//! that is living where the two would mix.
+//! How a run begins: from the start, after rows that are already stored, or where an earlier run
+//! failed.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -1,7 +1,6 @@
-//! A chunk's counts as the report wants them, small enough to stand in a sink's journal, so that a
-//! run that goes on reports what its first half did too.
-//!
-//! Refuses cells: names, numbers and the host's own sentences.
+//! A chunk's counts for the report, small enough for a sink's journal, so that a resumed run also
+//! reports what its first part did.
+//! No cells: only names, numbers and the host's own sentences.
 
 use std::collections::BTreeMap;
 

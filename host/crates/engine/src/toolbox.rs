@@ -1,6 +1,4 @@
-//! What the engine needs from whoever composes it: plugins, connectors, secrets and key rings.
-//!
-//! Refuses to know what is behind them; the composition root implements this once.
+//! What the engine needs from the program: plugins, connectors, secrets and key rings.
 
 use std::sync::Arc;
 

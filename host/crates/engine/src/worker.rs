@@ -1,7 +1,4 @@
-//! One worker: chunks go in, chunks that have been through the steps come out.
-//!
-//! Owns a decoder, an instance a step and an encoder, so that nothing is locked while it works;
-//! refuses a chunk that is not what the run's journal says of it.
+//! One worker: takes chunks and passes them through the steps.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

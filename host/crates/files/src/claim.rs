@@ -1,7 +1,4 @@
-//! A place in the file system that one run at a time may write.
-//!
-//! Owns the lock on it, from the run's first look at what is there to its last renaming; refuses a
-//! second run, and names the one that is under way.
+//! Locks a path, so that only one run at a time writes it.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;

@@ -1,7 +1,5 @@
-//! How a file takes its place: claimed by one run at a time, written aside, put there when it is
-//! whole and what is there is still what was met.
-//!
-//! Owns locks, staged files and their renaming; refuses to know what is in them.
+//! How a file is replaced: locked by one run at a time, written to a temporary file, and renamed
+//! when it is complete and the target has not changed.
 
 mod claim;
 mod staged;

@@ -1,8 +1,4 @@
-//! A file that is written under another name and takes its place when it is whole.
-//!
-//! Owns the order temporary name, sync, rename, sync of the folder; refuses to leave half a file
-//! where readers look (dropped before [`Staged::publish`], it is gone), and to take the place of
-//! what it was not made for.
+//! A file that is written under a temporary name and renamed when it is complete.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};

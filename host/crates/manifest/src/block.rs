@@ -1,6 +1,5 @@
-//! Reads a manifest's blocks: their keys, known, missing and misspelled, and collects what is wrong.
-//!
-//! Owns the sentences about keys; refuses to stop at the first problem.
+//! Reads a manifest's blocks: their keys, known, missing and misspelled, and collects what is
+//! wrong.
 
 use std::path::Path;
 

@@ -1,7 +1,5 @@
 //! Checks that the parts of a manifest fit together: names through all steps, what is personal,
 //! which files are written.
-//!
-//! Owns the rule that no personal column reaches a sink unmasked; refuses to do I/O.
 
 mod from;
 mod names;

@@ -1,7 +1,4 @@
-//! What is wrong with a manifest, at which place, and what to write instead.
-//!
-//! Owns the form in which people read it; refuses to show a secret that strayed into the text, or
-//! a control sequence that would reach the terminal.
+//! Diagnostics: what is wrong with a manifest, where, and what to write instead.
 
 use std::ops::Range;
 

@@ -1,7 +1,5 @@
-//! The lines around a problem, made safe to show: hidden ranges blanked, control characters made
-//! visible, spans moved along.
-//!
-//! Refuses to be longer than the lines that a problem touches.
+//! The lines around a problem, made safe to show: secrets masked, control characters made visible,
+//! spans adjusted.
 
 use std::ops::Range;
 

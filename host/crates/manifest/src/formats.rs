@@ -1,7 +1,4 @@
-//! What a manifest says of how text is spelled: for a source, and for a column that differs.
-//!
-//! Owns which of the two counts, and what goes together in the result; refuses a spelling in which
-//! a cell could mean two things.
+//! `formats:` of a source and of single columns, checked together.
 
 use glovebox_core::formats::{DateFormat, Numbers, Pattern, TimestampFormat, Words};
 use glovebox_core::{DataType, Formats};

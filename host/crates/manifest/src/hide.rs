@@ -1,7 +1,5 @@
 //! Finds the parts of a manifest that look like secrets, so that no excerpt shows them.
-//!
-//! Owns the guess which values those are; refuses to trust that the manifest is right, since
-//! excerpts are shown when it is not.
+//! It does not rely on a valid manifest, since excerpts are shown when it is invalid.
 
 use std::ops::Range;
 

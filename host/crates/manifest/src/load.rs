@@ -1,8 +1,6 @@
 //! A tree of nodes becomes a [`Manifest`]: every key read, every default filled in, every path
-//! resolved.
-//!
-//! Owns what is wrong with one place by itself; refuses to judge how places fit together, which
-//! is `check`'s. Each block's declaration stands in a file here, with what only its keys have.
+//! resolved. How parts fit together is checked in `check`. Each block's declaration is in a file
+//! here, with the types that only its keys use.
 
 pub(crate) mod columns;
 pub(crate) mod csv_source;

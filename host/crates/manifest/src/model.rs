@@ -1,8 +1,7 @@
 //! The manifest as the engine uses it: every value parsed, every default filled in, every path
-//! resolved, and the place of whatever a later check may complain about kept beside it.
-//!
-//! Refuses what could be wrong by its form: there is no field here for an unparsed unit, a
-//! missing choice or a secret.
+//! resolved, and the place of whatever a later check may complain about kept beside it. Its types
+//! cannot hold invalid values: there is no field for an unparsed unit, a missing choice or a
+//! secret.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,7 +1,4 @@
 //! Writes pins into a manifest's text: the digest that the file of a step's plugin must have.
-//!
-//! Owns the edit, which leaves every other byte as it was; refuses one after which the text would
-//! mean anything else.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,4 @@
 //! What an unquoted YAML scalar is: nothing, true or false, a number, or text.
-//!
-//! Owns the core schema's rules (YAML 1.2.2, section 10.3.2); refuses numbers that JSON cannot
-//! hold.
 
 use serde_json::Number;
 

@@ -1,7 +1,5 @@
-//! The manifest's JSON Schema, so that editors complete it and check it while it is written, and the
-//! tables of its keys in the manual.
-//!
-//! Owns how declarations become these; what they say stands with the keys themselves.
+//! The manifest's JSON Schema, so that editors complete it and check it while it is written, and
+//! the tables of its keys in the manual.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,5 @@
-//! YAML files beside the manifest, read into types of serde's by the same rules as a manifest.
-//!
-//! Owns the place of whatever is wrong, and of what a type asks to be [`Spanned`]; refuses what a
-//! manifest may not use either: anchors, aliases, tags, doubled keys.
+//! Other YAML files, read into serde types by the same rules as a manifest.
+//! As in a manifest, anchors, aliases, tags and duplicate keys are refused.
 
 mod tree;
 

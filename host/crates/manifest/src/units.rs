@@ -1,6 +1,4 @@
-//! Texts that stand for quantities: sizes, durations, shares, dates, column types.
-//!
-//! Owns their grammar and their printed form; refuses to guess a unit.
+//! Parses quantities: sizes, durations, shares, dates, column types.
 
 use std::time::Duration;
 

@@ -1,6 +1,4 @@
-//! Reads texts, lists, paths and names: what single values of a manifest are made of.
-//!
-//! Owns the sentences about them; refuses to repeat what may be a secret.
+//! Reads single values of a manifest: texts, lists, paths and names.
 
 use std::path::PathBuf;
 

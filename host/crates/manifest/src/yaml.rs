@@ -1,8 +1,5 @@
-//! YAML text as a tree of nodes, each with its place in bytes.
-//!
-//! Owns what YAML a manifest may use: one document of blocks, lists and scalars by YAML 1.2's
-//! core rules. Refuses anchors, aliases, tags and directives, doubled keys and sizes that no
-//! manifest has.
+//! YAML text as a tree of nodes, each with its byte position.
+//! A manifest may use one document of blocks, lists and scalars with YAML 1.2's core schema.
 
 use std::collections::HashMap;
 

@@ -1,6 +1,4 @@
-//! How long slow masking will take.
-//!
-//! Owns the arithmetic and the words; refuses precision that a guess does not have.
+//! Estimates how long slow masking will take.
 
 use std::time::Duration;
 

@@ -1,8 +1,6 @@
-//! PBKDF2-HMAC-SHA-256 of several values at once, by what the processor has.
-//!
-//! Owns the choice among the paths; every path gives the bits of the `pbkdf2` crate, which is
-//! itself the path where a processor has nothing better. Refuses branches and addresses that
-//! depend on a value or a key: only lengths and counts steer.
+//! PBKDF2-HMAC-SHA-256 of several values at once, by what the processor has. Every path gives the
+//! same bits as the `pbkdf2` crate, which is the fallback. No branch and no address depends on a
+//! value or a key, only on lengths and counts.
 
 #[cfg(target_arch = "x86_64")]
 mod x86;

@@ -1,10 +1,7 @@
 //! Keyed masking in the host: a key ring and the methods plugins may point at.
 //!
-//! Owns the keys of a step while it runs and every computation with them. Refuses to hand a
-//! key out, to mask with an empty one, and to quote a cell in an error.
-//!
-//! A method is a file: `hmac`, `pbkdf2` with its `lanes`, and in `methods` those that can be undone,
-//! that keep a value's form, or that choose.
+//! A method is a file: `hmac`, `pbkdf2` with its `lanes`, and in `methods` those that can be
+//! undone, that keep a value's form, or that choose.
 
 mod estimate;
 mod hmac;

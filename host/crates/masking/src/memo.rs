@@ -1,12 +1,9 @@
-//! Each distinct value computed once a run.
+//! A cache of masks, so that each distinct value is computed once per run. It does not hold the
+//! values themselves, and it is bounded: beyond the limit, new values are computed but not kept.
 //!
-//! Owns the results of a slow method by a digest of their values, shared by all workers; a
-//! value that another worker is computing is waited for. Refuses to hold the values
-//! themselves, and to grow past its limit: then new values are computed and not kept.
-//!
-//! An entry is 16 bytes of keyed digest and 33 of result, 57 to 114 bytes in memory as the
-//! tables grow. Two values share a digest by chance once in 10¹⁹ runs of a billion values,
-//! and nobody can search for such a pair without the key.
+//! An entry is 16 bytes of keyed digest and 33 of result, 57 to 114 bytes in memory as the tables
+//! grow. Two values share a digest by chance once in 10¹⁹ runs of a billion values, and nobody can
+//! search for such a pair without the key.
 //!
 //! Waiting cannot deadlock: values are claimed when their computation begins, not when they are
 //! queued, a computation waits for nothing, and who waits holds no claim.

@@ -1,7 +1,5 @@
 //! PBKDF2-HMAC-SHA-256 (RFC 8018 §5.2) of a cell, with the key as its salt.
-//!
-//! Owns the bounds of its iterations and the measure of its cost; refuses numbers of
-//! iterations outside them. How it is computed is `lanes`' affair.
+//! The computation is in `lanes`.
 
 use std::ops::RangeInclusive;
 use std::sync::OnceLock;

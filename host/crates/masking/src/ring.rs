@@ -1,11 +1,6 @@
-//! The keys of one step, under the plugin's names for them.
-//!
-//! Owns the keys until the step ends, wiped then, and what each method does with them; refuses
-//! empty keys, names that were not granted, and to be printed with more than the names.
-//!
-//! HMAC is computed for every cell anew. PBKDF2, which costs a hundred thousand times as much,
-//! is computed once for each distinct value of a run; how the new ones of a batch are shared
-//! among the cores and their lanes stands in `share`.
+//! The keys of one step, under the plugin's names for them. HMAC is computed for every cell.
+//! PBKDF2, which costs a hundred thousand times as much, is computed once for each distinct value
+//! of a run; `share` distributes the new ones of a batch among cores and lanes.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;

@@ -1,7 +1,5 @@
-//! The new values of a batch, shared among the cores and, on each, among its lanes.
-//!
-//! Owns the cutting into groups, each value claimed when its group begins; refuses to wait with
-//! a claim in hand, so that workers with the same values cannot block each other.
+//! Distributes the new values of a batch among the cores and, on each, among its lanes.
+//! A worker never waits while it holds a claim, so workers with the same values cannot deadlock.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -1,8 +1,6 @@
-//! Cells in, masks as text out.
-//!
-//! Owns which bytes of a column are masked and how the result is laid out in Arrow's buffers:
-//! URL-safe base64 with padding (RFC 4648 §5), 44 characters a mask. Refuses targets that do
-//! not fit their column, without quoting a cell.
+//! Turns cells into masks as text.
+//! It selects which bytes of a column are masked and lays the result out in Arrow buffers:
+//! URL-safe base64 with padding (RFC 4648 §5), 44 characters a mask.
 
 use std::sync::Arc;
 

@@ -1,7 +1,5 @@
-//! Compiled components on disk, so that compiling is paid once a plugin and machine.
-//!
-//! Owns a folder that only this user may write; refuses entries that it did not write itself,
-//! because loading machine code means running it.
+//! A cache of compiled components on disk, so that each plugin is compiled once per machine.
+//! Only its own entries are loaded, because loading machine code means running it.
 
 use std::fs::{self, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -1,6 +1,4 @@
-//! Time, as guests meet it: an epoch that runs on, and clocks that stand still.
-//!
-//! Owns the one ticker of the process; refuses guests the time of day.
+//! Time for guests: an epoch for time limits, and frozen clocks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,7 +1,4 @@
 //! A compiled plugin: what it is, which world it exports, whether its imports are allowed.
-//!
-//! Owns what is refused before a plugin has run; refuses components of another contract version,
-//! with a sentence that says what to rebuild with.
 
 use std::sync::Arc;
 

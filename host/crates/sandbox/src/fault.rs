@@ -1,6 +1,4 @@
-//! From an error of wasmtime's to a fault in the host's own words.
-//!
-//! Owns the wording and the remedies; refuses to repeat any text that a guest could have written.
+//! Translates wasmtime's errors into faults in the host's own words.
 
 use std::time::Duration;
 

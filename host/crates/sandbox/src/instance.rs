@@ -1,6 +1,4 @@
 //! One instance of a plugin: a store, its limits around every call, and its retirement.
-//!
-//! Owns the deadlines; refuses to enter an instance again after a fault.
 
 use std::sync::Arc;
 

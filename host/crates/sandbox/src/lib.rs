@@ -1,7 +1,5 @@
 //! Runs plugins: WebAssembly components in wasmtime, with limits, and checks on what they return.
-//!
-//! Owns the engine, the cache of compiled components and each instance; refuses to know secrets,
-//! keys, files of the user's or databases: it depends on no crate that does.
+//! It has no access to secrets, keys, user files or databases: it depends on no crate that does.
 
 mod abi;
 mod cache;

@@ -1,6 +1,4 @@
 //! The one engine of a process: its configuration, its ticker, its linker, its timers.
-//!
-//! Owns how guest code is compiled and stopped; refuses proposals that the contract does not need.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;

@@ -1,7 +1,6 @@
-//! What the host holds for one instance: an empty WASI, its limits, its source of randomness.
-//!
-//! Refuses files, sockets, environment and arguments: WASI is linked because Rust's standard
-//! library imports it, and everything in it is empty.
+//! What the host holds for one instance: an empty WASI, its limits, its source of randomness. No
+//! files, sockets, environment or arguments: WASI is linked because Rust's standard library imports
+//! it, but gives access to nothing.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,7 +1,5 @@
-//! From wasmtime's backtrace to the few frames that an author is shown.
-//!
-//! Owns their bounds; refuses the frames of a panic's own machinery, control characters, and names
-//! without end. A run has no frames: which functions call each other a guest may choose by a cell.
+//! Reduces wasmtime's backtrace to the few frames that an author is shown.
+//! Runs show no frames: a guest could choose by a cell which functions call each other.
 
 use std::fmt;
 

@@ -1,7 +1,6 @@
-//! Plugins under their author's eyes: the same limits and checks as in a run, and besides what the
-//! guest writes, a backtrace with files and lines, and the memory that it holds.
-//!
-//! Owns a kind of plugin that no run can use: a [`Watched`] is no [`glovebox_core::Plugin`], and a
+//! Plugins for their authors: the same limits and checks as in a run, plus the guest's output, a
+//! backtrace with files and lines, and its memory use.
+//! No run can use such a plugin: a [`Watched`] is not a [`glovebox_core::Plugin`], and a
 //! [`Sandbox`](crate::Sandbox) makes none. What a guest writes may hold cells, and to read the
 //! debug information of a component that nobody vouches for takes time that no limit bounds.
 

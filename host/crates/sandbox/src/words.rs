@@ -1,8 +1,6 @@
-//! What a guest says while an author watches: its log lines, standard output, standard error, and
-//! the names of the functions that it failed in.
-//!
-//! Owns the cap and the cleaning. A run has none of this, because what a guest writes may hold
-//! cells: only a [`Workbench`](crate::Workbench) hands these words to instances.
+//! A guest's output for its author: log lines, standard output, standard error, and the names of
+//! functions in which it failed. Runs have none of this, because a guest's output may contain
+//! cells: only a [`Workbench`](crate::Workbench) gives it to instances.
 
 use std::io;
 use std::pin::Pin;

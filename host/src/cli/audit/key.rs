@@ -1,6 +1,4 @@
 //! `glovebox audit key`: the key that signs checkpoints.
-//!
-//! Owns its making; refuses to show its secret half.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,5 @@
-//! `glovebox audit`: whether an audit log is what was written, what stands in it, and the key
-//! that signs its checkpoints.
-//!
-//! Owns the parts, a file each; refuses to change a log, but to record that it was restored.
+//! `glovebox audit`: verify an audit log, show its records, and manage the key that signs its
+//! checkpoints.
 
 mod key;
 mod restored;

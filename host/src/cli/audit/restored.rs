@@ -1,7 +1,4 @@
-//! `glovebox audit restored`: the honest way on for a log that is behind what the catalog knows.
-//!
-//! Owns that it is recorded, in the log and in the catalog, with who said so and why; refuses a log
-//! that is not behind, and one that does not hold together.
+//! `glovebox audit restored`: declares that a log behind the catalog was restored from a backup.
 
 use std::path::PathBuf;
 

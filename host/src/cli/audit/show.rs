@@ -1,7 +1,5 @@
-//! `glovebox audit show`: records for people.
-//!
-//! Owns what may be asked for; refuses a filter that no record can be like, which would look as if
-//! nothing had happened.
+//! `glovebox audit show`: records for people. A filter that no record can match is an error;
+//! otherwise it would look as if nothing had happened.
 
 use std::collections::BTreeSet;
 use std::io::Write;

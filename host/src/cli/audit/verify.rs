@@ -1,6 +1,4 @@
-//! `glovebox audit verify`: whether a log is what was written.
-//!
-//! Owns how findings are said; refuses to change a log.
+//! `glovebox audit verify`: detects changes to a log.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

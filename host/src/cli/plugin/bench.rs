@@ -1,6 +1,5 @@
-//! `glovebox plugin bench`: nanoseconds a row at several sizes of batch, drawn.
-//!
-//! Owns the drawing; refuses to compare plugins: it measures one.
+//! `glovebox plugin bench`: nanoseconds per row for several batch sizes, as a chart.
+//! It measures a single plugin.
 
 use std::io::IsTerminal;
 

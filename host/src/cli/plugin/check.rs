@@ -1,6 +1,5 @@
-//! `glovebox plugin check`: what a plugin is, what it may, and how it does on every kind of batch.
-//!
-//! Owns the report's two forms; refuses to call a plugin sound that broke the contract once.
+//! `glovebox plugin check`: what a plugin is, what it may do, and how it behaves on every kind of
+//! batch.
 
 use glovebox_conformance::exam::{self, Findings, Tried};
 use glovebox_conformance::specimen::{self, Setting, Wanted};

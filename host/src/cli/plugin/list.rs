@@ -1,6 +1,5 @@
 //! `glovebox plugin list`: the plugins that are built in, and any plugin's own manual.
-//!
-//! Refuses to call a signature good: which keys are trusted stands in a manifest.
+//! A signature is shown but not verified: the trusted keys are in a manifest.
 
 use std::path::PathBuf;
 use std::sync::Arc;

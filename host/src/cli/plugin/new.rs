@@ -1,6 +1,4 @@
 //! `glovebox plugin new`: a folder with a small plugin that builds, passes its cases and runs.
-//!
-//! Owns where the embedded templates go; refuses to write into a folder that is there already.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};

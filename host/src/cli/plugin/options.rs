@@ -1,7 +1,5 @@
 //! A plugin's JSON Schema as a list of options, for people.
-//!
-//! Owns the words for what a schema says; refuses control characters, which a schema can hold
-//! behind escapes.
+//! Control characters are removed, which a schema can contain as escapes.
 
 use std::cell::Cell;
 use std::fmt::Write;

@@ -1,6 +1,4 @@
-//! `glovebox plugin pin`: writes into a manifest which content its plugins must have.
-//!
-//! Owns the file's replacement, whole or not at all; refuses to pin what a run would refuse.
+//! `glovebox plugin pin`: writes the digests of its plugins into a manifest.
 
 use std::collections::HashMap;
 use std::io::{self, Write};

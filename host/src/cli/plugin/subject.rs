@@ -1,6 +1,4 @@
-//! What the commands for authors begin with: a component from a path or a name, on a workbench.
-//!
-//! Owns the words about a plugin that cannot be loaded; refuses to go on with one.
+//! Shared by the commands for authors: a component from a path or a name, on a workbench.
 
 use std::time::Duration;
 

@@ -1,6 +1,4 @@
-//! `glovebox plugin test`: an author's cases on the real sandbox.
-//!
-//! Owns the lines that are printed; refuses to pass a file in which one case fails.
+//! `glovebox plugin test`: runs an author's cases in the real sandbox.
 
 use std::io::{IsTerminal, Read};
 use std::path::PathBuf;

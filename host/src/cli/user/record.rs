@@ -1,6 +1,4 @@
 //! What a command about users leaves in the audit log.
-//!
-//! Owns its record; refuses whatever was typed but names of users, roles and keys.
 
 use std::os::unix::fs::MetadataExt;
 

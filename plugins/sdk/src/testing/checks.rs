@@ -1,5 +1,5 @@
-//! Owns the host's rules for what a plugin returns, as far as a bench needs them. Refuses by
-//! panicking, with the rule that was broken: these are mistakes in the plugin under test.
+//! The host's rules for what a plugin returns, as far as tests need them. A broken rule panics with
+//! its name: it is a mistake in the plugin under test.
 
 use crate::bindings::glovebox::plugin::columns::{Batch, Column, DataType, Field};
 use crate::{NewColumn, RowMask, Spans, Target};

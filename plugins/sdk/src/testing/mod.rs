@@ -1,6 +1,6 @@
-//! Owns a native bench for plugins: a table from literals, a plugin over it, and plain values to
-//! look at, in a few lines of a unit test. Refuses what the host would refuse, by a panic that
-//! says which promise of the contract was broken.
+//! Native tests for plugins: a table of literals, a plugin that runs on it, and plain values to
+//! compare, in a few lines of a unit test. What the host would refuse is a panic that says which
+//! rule of the contract was broken.
 //!
 //! ```
 //! # use glovebox_sdk::prelude::*;

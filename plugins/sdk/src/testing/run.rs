@@ -1,5 +1,5 @@
-//! Owns the trying of a plugin on a table: opened, applied, and what it answered done, as the host
-//! would. Refuses to compute keyed methods, which only the host can: the action is what to look at.
+//! Runs a plugin on a table: opens it, applies it, and executes its answer as the host would. Keyed
+//! methods are not computed, which only the host can do: compare the action instead.
 
 use super::{Table, checks};
 use crate::{

@@ -1,5 +1,5 @@
-//! Owns the comparing of a plugin's ready-made schema with the one of its configuration type.
-//! Refuses, by panicking, a copy that has fallen behind.
+//! Compares a plugin's prebuilt schema with that of its configuration type, and panics if it is out
+//! of date.
 
 use schemars::JsonSchema;
 

@@ -1,5 +1,4 @@
-//! Owns the rows that a plugin is tried on: columns from literals, read back as plain values.
-//! Refuses columns of unequal length.
+//! The rows on which a plugin is tested: columns from literals, read back as plain values.
 
 use crate::bindings::glovebox::plugin::columns::{self, DataType, DecimalType, Field, Values};
 use crate::columns::NewColumn;

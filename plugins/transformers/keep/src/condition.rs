@@ -1,5 +1,5 @@
-//! Owns the condition: a comparison whose values were read as the column's type. Refuses, when it
-//! is made, comparisons that make no sense for the type.
+//! The condition: a comparison with values parsed as the column's type. Comparisons that make no
+//! sense for the type are refused when it is created.
 
 use std::cmp::Ordering;
 

@@ -1,6 +1,4 @@
 //! The list: which guests there are, and what must come of each act.
-//!
-//! Refuses to be sorted by file: it is sorted by what an attacker wants.
 
 mod escapes;
 mod lies;

@@ -1,6 +1,4 @@
 //! Rights that are given, and what outlives them.
-//!
-//! Owns a role that manages users and has nothing else; refuses that anybody gets more by it.
 
 use std::time::Duration;
 

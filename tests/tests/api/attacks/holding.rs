@@ -1,7 +1,6 @@
 //! Connections and answers that are held: how many one address has, and for how long.
 //!
-//! Owns clients that are silent, slow or many; refuses to let them hold up anybody else. The addresses
-//! are of this machine: 127.0.0.1 attacks, 127.0.0.2 is somebody else.
+//! The addresses are of this machine: 127.0.0.1 attacks, 127.0.0.2 is somebody else.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -1,6 +1,4 @@
 //! What lasts: runs that are followed, files that are sent.
-//!
-//! Owns streams and uploads beyond everybody's share; refuses to cut off what is only long.
 
 use std::fmt::Write as _;
 use std::io::{Read, Write};

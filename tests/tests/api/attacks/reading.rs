@@ -1,7 +1,4 @@
 //! Rows, and what is told of them without their being sent: digests, cursors, errors.
-//!
-//! Owns a table whose key the analyst does not see, in both databases; refuses to count less than
-//! what was learnt.
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,4 @@
 //! What is recorded of those who only knock, and of those who only look.
-//!
-//! Owns floods; refuses a record that is missing, and a disk that fills by the records.
 
 use glovebox_tests::server::Server;
 use serde_json::{Value, json};

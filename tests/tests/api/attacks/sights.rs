@@ -1,6 +1,4 @@
 //! What the server says of itself: its description, counts, and what runs have left.
-//!
-//! Owns one name that only the administrator may see; refuses it everywhere else.
 
 use glovebox_tests::http::Reply;
 use glovebox_tests::server::Server;

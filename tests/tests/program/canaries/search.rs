@@ -1,6 +1,4 @@
 //! The search itself: what calls left behind, and the forms in which a text may hide there.
-//!
-//! Owns the forms; refuses to look into the files that hold what was given.
 
 use std::fmt::Write as _;
 use std::fs;

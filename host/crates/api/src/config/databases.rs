@@ -1,6 +1,4 @@
 //! The databases that a configuration names: the catalog's, and those of datasets.
-//!
-//! Refuses two at once, and none.
 
 use std::path::PathBuf;
 

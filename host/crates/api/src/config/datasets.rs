@@ -1,6 +1,4 @@
 //! The tables that are served: their columns, and who sees which of them.
-//!
-//! Refuses names that would hide a route, columns that there are not, and roles that may not read.
 
 use std::collections::BTreeMap;
 

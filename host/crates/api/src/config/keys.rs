@@ -1,6 +1,4 @@
 //! The keys of a configuration, and what they are together.
-//!
-//! Refuses roles that nobody has, wherever they are named.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

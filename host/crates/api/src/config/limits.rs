@@ -1,6 +1,4 @@
-//! How much anybody may ask for, and how slowly.
-//!
-//! Refuses a limit that would cut off what the server itself keeps alive.
+//! The configured limits on what clients may request, and how slowly.
 
 use std::time::Duration;
 

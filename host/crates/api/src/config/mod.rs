@@ -1,7 +1,4 @@
 //! `glovebox.yaml`: what is served, to whom, from where.
-//!
-//! Owns what is served; its keys are declared in the files here, with their defaults and bounds.
-//! Refuses to open the files that it names.
 
 mod databases;
 mod datasets;

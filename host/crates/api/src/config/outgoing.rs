@@ -1,6 +1,4 @@
-//! Whom the server tells of its own accord: a collector of traces.
-//!
-//! Owns where its requests may go; refuses plain text, and what would be sent nowhere.
+//! Outgoing connections: a collector of traces.
 
 use std::path::PathBuf;
 

@@ -1,6 +1,4 @@
 //! How tokens are issued, and whose are accepted.
-//!
-//! Refuses issuers whose keys could not be fetched safely.
 
 use std::path::PathBuf;
 use std::time::Duration;

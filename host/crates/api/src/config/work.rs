@@ -1,6 +1,4 @@
 //! The audit log, pipelines and runs of a configuration.
-//!
-//! Refuses a log that is shortened without checkpoints, and pipelines for roles that nobody has.
 
 use std::path::PathBuf;
 use std::time::Duration;

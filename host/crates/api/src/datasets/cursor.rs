@@ -1,8 +1,6 @@
-//! Where the next page begins, sealed: a cursor may hold cells of columns that its bearer may not
-//! see.
-//!
-//! Owns the sealing; refuses a cursor of another user, dataset, order or filter, and one of anybody
-//! else's making. Nor does its length say how long those cells are.
+//! Cursors: where the next page begins, encrypted, since a cursor may contain cells of columns that
+//! its bearer may not see. A cursor is valid only for its user, dataset, order and filters, and its
+//! length does not reveal that of the cells.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,7 +1,5 @@
-//! Whether an answer is the one that a client has.
-//!
-//! Owns the tag, which is keyed; refuses one that says anything of the rows to whoever has not the
-//! key: the same rows have another tag for another user, query or view, so no two can be compared.
+//! ETags: whether a client already has the current response. Tags are keyed, so they reveal nothing
+//! about rows: the same rows have a different tag for another user, query or view.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,6 +1,4 @@
 //! Rows as JSON, NDJSON, CSV or an Arrow stream, as the client accepts.
-//!
-//! Owns which is sent; refuses to send what is not accepted.
 
 use std::sync::Arc;
 

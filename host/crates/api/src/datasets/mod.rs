@@ -1,7 +1,5 @@
-//! Datasets: stored tables, each role seeing its part.
-//!
-//! Owns who sees which columns of how many rows; refuses a column that none of the caller's roles
-//! shows, as if it were not there: not to sort by, nor to filter on.
+//! Datasets: stored tables, each role seeing its part. A column that none of the caller's roles
+//! shows is treated as missing, also for sorting and filtering.
 
 pub(super) mod cursor;
 pub(super) mod etag;

@@ -1,7 +1,6 @@
-//! A query string as a query: columns, filters, order, place, limit.
+//! Parses a query string: columns, filters, order, cursor, limit.
 //!
-//! Owns the grammar; refuses any name that the caller may not see, any value that is invalid for
-//! the column's type, and anything said twice. A list may come in one parameter or in several.
+//! A list may come in one parameter or in several.
 
 use glovebox_connectors::page::{Cell, Comparison, Filter, Query, Sort, Table};
 

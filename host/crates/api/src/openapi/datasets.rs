@@ -1,6 +1,4 @@
 //! The description of datasets: each with its columns, their filters, and every format.
-//!
-//! Owns how a column's type looks in JSON; refuses to name a column that the reader's roles do not see.
 
 use glovebox_connectors::page::Column;
 use glovebox_core::DataType;

@@ -1,6 +1,4 @@
 //! Examples: of each body that is sent, of each answer, and of parameters where they help.
-//!
-//! Owns invented people, rows and numbers; refuses to take any of them from a running server.
 
 use serde_json::{Map, Value, json};
 

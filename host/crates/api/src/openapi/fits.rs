@@ -1,6 +1,5 @@
-//! How a value is not what its schema asks for: every part of it, pointed at, in words.
-//!
-//! Owns as much of JSON Schema as bodies and parameters are described by; refuses to repeat a value.
+//! Compares a JSON value with its schema and describes every difference, with its JSON Pointer but
+//! without values.
 
 use std::fmt::Write;
 

@@ -1,7 +1,5 @@
 //! The description of the API: OpenAPI 3.1, and a page made of it.
-//!
-//! Owns what poem-openapi leaves out: datasets, plain routes, security by rule, every error.
-//! Refuses to describe what no rule covers.
+//! Adds what poem-openapi leaves out: datasets, plain routes, security by rule, every error.
 
 mod datasets;
 mod examples;

@@ -1,7 +1,5 @@
-//! The description as one page of plain HTML.
-//!
-//! Owns its looks; refuses scripts, and anything fetched from elsewhere: it works behind any
-//! firewall and under the strictest policy.
+//! The description as one page of plain HTML. It has no scripts and fetches nothing: it works
+//! behind any firewall and under the strictest policy.
 
 use std::fmt::Write;
 

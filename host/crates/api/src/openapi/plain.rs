@@ -1,6 +1,4 @@
-//! The description of routes that answer everybody alike, and of problems.
-//!
-//! Owns their schemas; refuses to describe a route that poem-openapi does.
+//! The description of routes that answer everyone the same, and of problems.
 
 use poem::http::StatusCode;
 use serde_json::{Value, json};

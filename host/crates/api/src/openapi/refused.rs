@@ -1,7 +1,6 @@
-//! What is told of a request that the framework has refused: which part of it, and what is due there
-//! by the description.
-//!
-//! Owns the way from its errors to ours; refuses its sentences, which may quote the request.
+//! Translates requests refused by the framework into problems: which part is wrong, and what the
+//! description expects there.
+//! The framework's own messages are dropped, since they may quote the request.
 
 use poem_openapi::error::{ContentTypeError, ParseParamError, ParsePathError};
 

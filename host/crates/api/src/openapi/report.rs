@@ -1,6 +1,4 @@
 //! The description of a run's report, from the type that is written.
-//!
-//! Owns its way into the document; refuses a second declaration of it.
 
 use glovebox_core::report::RunReport;
 use schemars::generate::SchemaSettings;

@@ -1,8 +1,6 @@
-//! The description as somebody may see it: the public part without a token, and with one what its roles
+//! Tailors the description to the caller: the public part without a token; with one, what its roles
 //! may call and see.
-//!
-//! Owns what is taken away; refuses to leave a schema that nothing of what is left refers to, since it
-//! may name what only others see.
+//! Schemas that are no longer referenced are removed, since they may name what only others see.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,6 +1,4 @@
-//! From OpenAPI 3.0, which poem-openapi writes, to 3.1, whose schemas are JSON Schema's.
-//!
-//! Owns the differences that it uses; refuses to touch anything else.
+//! Converts OpenAPI 3.0, which poem-openapi writes, to 3.1, whose schemas are JSON Schema.
 
 use serde_json::{Value, json};
 

@@ -1,7 +1,5 @@
-//! Text that has to be text, and whole numbers however they are written.
-//!
-//! Owns what poem-openapi's own types read otherwise than JSON Schema does; refuses a number where
-//! text is due, and takes `7.0` for 7.
+//! Body types that follow JSON Schema where poem-openapi's are more lenient: text must be text, and
+//! `7.0` is the integer 7.
 
 use std::borrow::Cow;
 

@@ -1,7 +1,5 @@
-//! `GET /DATASET`: a page of rows, and `GET /datasets`: which there are.
-//!
-//! Owns the way from a request to rows and back; refuses to send a row before it is recorded how
-//! many go, of which columns, to whom.
+//! `GET /DATASET`: a page of rows, recorded before it is sent, and `GET /datasets`: the list of
+//! datasets.
 
 use std::sync::Arc;
 

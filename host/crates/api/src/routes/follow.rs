@@ -1,6 +1,4 @@
-//! Somebody who follows a run: what they are sent, and how long.
-//!
-//! Owns the looks at the catalog; refuses to go on for whoever is nobody any more.
+//! Server-sent events for a client that follows a run, as long as its token is valid.
 
 use std::sync::Arc;
 use std::time::Duration;

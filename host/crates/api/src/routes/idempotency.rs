@@ -1,8 +1,5 @@
-//! The header `Idempotency-Key`: what a client calls a request, so that the same one made again is
-//! not done again.
-//!
-//! Refuses one that cannot be read, or is one of several: passed over in silence, the request would
-//! be done twice.
+//! The header `Idempotency-Key`, with which a repeated request is not executed twice. An invalid or
+//! repeated header is refused: if it were ignored, the request could be executed twice.
 
 use poem::{Request, RequestBody};
 use poem_openapi::registry::{MetaParamIn, MetaSchema, MetaSchemaRef};

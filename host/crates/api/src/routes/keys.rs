@@ -1,7 +1,4 @@
 //! `/keys`: the caller's own API keys.
-//!
-//! Owns what a key may be asked for; refuses a key that does more than its user, one that makes
-//! further keys, and one for whoever found an open session.
 
 use std::sync::Arc;
 

@@ -1,6 +1,4 @@
 //! `GET /me`: who the caller is and what they may do.
-//!
-//! Owns the form of a user; refuses anything that would let another log in.
 
 use std::sync::Arc;
 

@@ -1,6 +1,5 @@
 //! The routes, a file each, put together.
-//!
-//! Owns which endpoint answers which path; refuses to know who may call: [`super::rules`] does.
+//! Who may call them is decided in [`super::rules`].
 
 mod body;
 pub(crate) mod datasets;

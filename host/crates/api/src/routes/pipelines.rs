@@ -1,7 +1,5 @@
-//! `/pipelines`: what may be run, the start of a run, and rows that are sent along.
-//!
-//! Owns what a request for a run may say; refuses manifests, paths and SQL: a pipeline is named, and
-//! the configuration has the rest.
+//! `/pipelines`: the pipelines, starting a run, and uploads. Clients send no manifests, paths or
+//! SQL: they name a pipeline, and the configuration has the rest.
 
 use std::sync::Arc;
 

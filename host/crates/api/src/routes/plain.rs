@@ -1,6 +1,4 @@
 //! Plain routes: health, keys, metrics, the description.
-//!
-//! Owns how each looks; refuses to name in them what the caller's roles do not show.
 
 use std::sync::Arc;
 

@@ -1,7 +1,5 @@
-//! `/runs/{id}/rejects/runs`: the rows that a run rejected, run once more.
-//!
-//! Owns which runs have rejects to run; refuses one whose input is gone, since a row's number means
-//! nothing without it.
+//! `/runs/{id}/rejects/runs`: runs the rows that a run rejected again.
+//! Refused if the input is gone, since row numbers mean nothing without it.
 
 use std::sync::Arc;
 

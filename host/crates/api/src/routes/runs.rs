@@ -1,6 +1,4 @@
-//! `/runs`: how far they are, their end, their reports and rejects.
-//!
-//! Owns the form of a run; refuses cells, and a failure's words to those who may not start runs.
+//! `/runs`: their progress and outcome, reports and rejects.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,4 @@
-//! A body of JSON, compared with its description before it is read.
-//!
-//! Owns what is said of one that does not fit, member by member; refuses to repeat what it held.
+//! A JSON body, checked against the API description before it is parsed.
 
 use poem::{FromRequest, Request, RequestBody};
 use poem_openapi::payload::{Json, ParsePayload, Payload};

@@ -1,7 +1,6 @@
-//! What somebody may be told of runs and counts beside their permissions.
-//!
-//! Owns whose names are shown to whom; refuses those of columns, datasets and pipelines that none of
-//! one's roles shows: whoever has `run` mends pipelines, and sees their columns.
+//! What a caller may see of runs and counts, in addition to their permissions. Columns, datasets
+//! and pipelines that none of the caller's roles shows are hidden; callers with `run` see all
+//! columns, since they correct pipelines.
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,5 @@
-//! Moments as the API writes them: RFC 3339, in UTC, by the second.
-//!
-//! Owns the one form; refuses a number, whose unit a reader would have to guess.
+//! Times in the API: RFC 3339, in UTC, in seconds.
+//! Never a number, whose unit a reader would have to guess.
 
 use std::borrow::Cow;
 

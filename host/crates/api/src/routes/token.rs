@@ -1,7 +1,4 @@
 //! `POST /token`: a password or a refresh token for an access token (RFC 6749), and `POST /logout`.
-//!
-//! Owns what is said of a failed login, which is the same whatever failed; refuses to look at a
-//! password before the attempt is counted.
 
 use std::sync::Arc;
 

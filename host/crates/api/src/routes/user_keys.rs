@@ -1,7 +1,4 @@
-//! `/users/{name}/keys` and `/users/{name}/sessions`: what others were given to get in by.
-//!
-//! Owns their lists and their end; refuses to show what would let anybody in, and to act on somebody
-//! who has more than the caller.
+//! `/users/{name}/keys` and `/users/{name}/sessions`: other users' API keys and sessions.
 
 use std::sync::Arc;
 

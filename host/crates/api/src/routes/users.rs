@@ -1,7 +1,4 @@
-//! `/users`: everybody's accounts, for those who may manage them.
-//!
-//! Owns what of an account can be changed; refuses to let anyone give what they have not, act on
-//! somebody who has more, or shut themselves or the last of their kind out.
+//! `/users`: all accounts, for those who may manage them; nobody can grant more than they have.
 
 use std::sync::Arc;
 

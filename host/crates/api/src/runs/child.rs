@@ -1,7 +1,4 @@
-//! One run as a process of its own, which the program says how to begin.
-//!
-//! Owns its start, what it says and its end; refuses to let it outlive the server, or to wait for
-//! ever for one that was told to stop.
+//! One run as a child process: its start, its output and its end. It does not outlive the server.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};

@@ -1,7 +1,5 @@
-//! What runs have done, in numbers for Prometheus.
-//!
-//! Owns what is counted of a report; refuses labels that a row could choose: pipelines, steps,
-//! plugins and rules have names of ours or of the manifest's.
+//! Metrics of runs for Prometheus. Rows cannot choose labels: names of pipelines, steps, plugins
+//! and rules are ours or the manifest's.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -1,6 +1,4 @@
-//! What a run leaves on the disk: an uploaded input while it lasts, its report, its rejects.
-//!
-//! Owns their places, which nobody else may look into; refuses names that are not a run's own.
+//! A run's files on disk: an uploaded input while it is needed, its report, its rejects.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};

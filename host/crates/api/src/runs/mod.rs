@@ -1,7 +1,5 @@
-//! Runs of configured pipelines: asked for over the API, done by processes of this same program.
-//!
-//! Owns who works on what and when; refuses a second run of a pipeline beside the first, and more
-//! runs at once than the configuration allows.
+//! Runs of configured pipelines: requested over the API, executed by child processes of this
+//! program, one at a time per pipeline.
 
 mod child;
 mod counts;

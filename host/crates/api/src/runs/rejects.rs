@@ -1,7 +1,4 @@
 //! A run's rejects, page by page: row numbers and rules, no values.
-//!
-//! Owns the way through the file by where its lines begin; refuses a place that is no line's
-//! beginning.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};

@@ -1,8 +1,5 @@
-//! A compact JSON Web Signature, taken apart and verified (RFC 7515, RFC 8725).
-//!
-//! Owns what is read before a signature is known to be good, which is as little as can be; refuses
-//! every freedom of the format that we do not need: the key decides the algorithm, and the header
-//! can only agree.
+//! A compact JSON Web Signature, taken apart and verified (RFC 7515, RFC 8725). It accepts only the
+//! subset of the format that we need: the key determines the algorithm, and the header must agree.
 
 use std::fmt;
 

@@ -1,6 +1,4 @@
 //! Signing keys, each a secret of 32 random bytes, and their public halves.
-//!
-//! Owns how a secret becomes a key and what the key is called; refuses to show a private half.
 
 use base64::Engine;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};

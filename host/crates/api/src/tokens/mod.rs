@@ -1,6 +1,4 @@
-//! Access tokens: made for ten minutes, and checked as if an attacker had made them.
-//!
-//! Owns their claims; refuses a token that says anything but what ours say.
+//! Access tokens: issued for a few minutes, and checked as if an attacker had made them.
 
 mod issuers;
 mod jws;

@@ -1,6 +1,4 @@
-//! ring behind `jsonwebtoken`, which brings no cryptography of its own that is in the build already.
-//!
-//! Owns the three algorithms that tokens have here; refuses every other, and a key of another kind.
+//! ring as the cryptography behind `jsonwebtoken`, for the three algorithms that tokens use here.
 
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind, Result};

@@ -1,6 +1,5 @@
-//! Tokens of ours whose signature was good, so that it is not computed again for each request.
-//!
-//! Owns what is remembered of them; refuses to hold a token, or more than a bounded number.
+//! A bounded cache of our tokens with valid signatures, so that these are not verified for each
+//! request. It holds hashes, not tokens.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

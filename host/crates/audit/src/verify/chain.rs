@@ -1,7 +1,5 @@
 //! The walk along the chain: every line of every segment, against the one before.
-//!
-//! Owns what each kind of damage is called; after a line that is wrong it goes on from what that
-//! line claims, so that one edit is one finding.
+//! After a wrong line it continues from what that line claims, so that one edit is one finding.
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::BufReader;

@@ -1,6 +1,5 @@
 //! Checkpoints against their signatures, against each other, and against the log.
-//!
-//! Owns what only they can show: a tail that was cut, and a chain that was written anew.
+//! Only they can reveal a truncated tail and a rewritten chain.
 
 use std::io::BufReader;
 use std::path::Path;

@@ -1,6 +1,4 @@
 //! Something that is wrong with a log, and where.
-//!
-//! Owns how many are kept; refuses what a record holds.
 
 use std::fmt;
 

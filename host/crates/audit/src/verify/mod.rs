@@ -1,8 +1,5 @@
-//! Whether a log is what was written: every edit, deletion, insertion, swap and cut tail, and
-//! where.
-//!
-//! Owns what is asked of segments, records and checkpoints together; refuses to stop at the first
-//! thing that is wrong, and to change anything.
+//! Verifies a log: finds every edit, deletion, insertion, swap and truncated tail. It reports all
+//! problems and changes nothing.
 
 mod chain;
 mod checkpoints;

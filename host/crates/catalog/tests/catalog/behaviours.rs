@@ -1,6 +1,4 @@
 //! What users, sessions, keys and attempts do, in both databases.
-//!
-//! Owns a test a behaviour; refuses to look at SQL.
 
 use std::os::unix::fs::PermissionsExt;
 

@@ -1,6 +1,4 @@
 //! A catalog in each database.
-//!
-//! Owns files and servers; refuses to share a database between tests.
 
 use glovebox_catalog::{Catalog, Hasher, Hashing, Name, PasswordHash, Place, Roles, Session, User};
 use glovebox_core::Secret;

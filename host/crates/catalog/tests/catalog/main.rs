@@ -1,6 +1,4 @@
 //! The catalog against SQLite and PostgreSQL: every behaviour in both.
-//!
-//! Owns what both have in common to show; refuses to know the API.
 
 // clippy.toml lets tests fail loudly, but does not see that what they call is a test's too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]

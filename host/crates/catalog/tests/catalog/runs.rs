@@ -1,6 +1,4 @@
 //! What becomes of runs, in both databases.
-//!
-//! Owns a test a behaviour; refuses to start any.
 
 use glovebox_catalog::{
     Added, Beat, Catalog, Claimed, NewRun, Run, RunFilter, RunMode, RunState, new_run_id,

@@ -1,7 +1,5 @@
 //! A cell's bytes as a value of its declared type.
-//!
-//! Owns which spellings are accepted; refuses to round, to trim, or to guess: what is not exactly
-//! a value of the type is none.
+//! It never rounds, trims or guesses: anything that is not exactly a value of the type is rejected.
 
 use glovebox_core::formats::Fraction;
 

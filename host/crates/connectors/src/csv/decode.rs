@@ -1,6 +1,4 @@
 //! Turns a chunk's bytes into batches of the declared columns, and its flawed rows into rejects.
-//!
-//! Owns the sum `records = rows of batches + rejects`; refuses to put a cell into a message.
 
 use std::sync::Arc;
 

@@ -1,6 +1,4 @@
 //! What the bytes of a CSV file mean: delimiters, quotes, escapes, comments and line ends.
-//!
-//! Owns where a line ends and where a field begins; refuses to know types, names or files.
 
 use memchr::{memchr, memchr2, memmem};
 

@@ -1,6 +1,5 @@
 //! Batches as CSV bytes, by RFC 4180 with `\n` as line end.
-//!
-//! Owns which cells are quoted; refuses ambiguity: null is an empty cell, empty text is `""`.
+//! Null and empty text stay distinct: null is an empty cell, empty text is `""`.
 
 use std::sync::Arc;
 

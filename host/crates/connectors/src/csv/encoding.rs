@@ -1,8 +1,5 @@
-//! Files in other encodings than UTF-8, made UTF-8 while they are read.
-//!
-//! Owns the labels of the WHATWG's Encoding Standard, by the crate `encoding_rs`; refuses to put a
-//! replacement for what cannot be read: it becomes a byte that is no UTF-8, so that its row is
-//! rejected.
+//! Decodes files in other encodings to UTF-8 while they are read. Invalid bytes get no replacement
+//! character: they become a byte that is invalid in UTF-8, so that the row is rejected.
 
 use std::io::{self, Read};
 use std::sync::Arc;

@@ -1,7 +1,6 @@
-//! The names that a file's first lines give its columns, and what to say where they do not fit.
-//!
-//! Owns which option would help; refuses to show what may be data: a file's name is shown only where
-//! most of the declared ones were found and the lines behind have as many fields.
+//! Column names from a file's first lines, and the errors for names that do not match. Names that
+//! may be data are not shown: a name from the file appears in an error only if most declared names
+//! were found and the following lines have as many fields.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};

@@ -130,7 +130,7 @@ fn the_option_that_would_help_is_named() {
     let error = Layout::by_header(&start_at("x\nid,name\n", 4), &schema(&["id"])).unwrap_err();
     assert!(error.to_string().contains("`skip: 5`"), "{error}");
     let error = Layout::by_header(&start_at("", 4), &schema(&["id"])).unwrap_err();
-    assert!(error.to_string().contains("behind the 4 lines"), "{error}");
+    assert!(error.to_string().contains("after the 4 lines"), "{error}");
     let error = Layout::by_position(&start("1;2;3\n"), &schema(&["a", "b"])).unwrap_err();
     assert!(error.to_string().contains("`delimiter: \";\"`"), "{error}");
 }

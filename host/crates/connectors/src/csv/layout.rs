@@ -1,6 +1,4 @@
 //! Which field of a record is which declared column, found once from the header.
-//!
-//! Owns the ties between the two; what to say of a file that lacks a column is `header`'s.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;

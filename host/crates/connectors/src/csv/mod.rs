@@ -1,7 +1,6 @@
-//! CSV files: a source that many workers decode, and a sink that is published at once.
-//!
-//! Owns what quotes, delimiters and line ends mean, strictly unless told otherwise; refuses to guess
-//! types, or to lose a row: what cannot be read is a reject with its row and line.
+//! CSV files: a source that many workers decode, and a sink that is published as a whole. Types are
+//! never guessed and no row is lost: a row that cannot be read is a reject with its row and line
+//! number.
 
 pub(crate) mod cells;
 mod columns;

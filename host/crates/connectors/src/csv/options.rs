@@ -1,6 +1,4 @@
-//! What an operator may choose about a CSV source.
-//!
-//! Owns the defaults and what goes together; refuses a dialect in which a byte has two meanings.
+//! The options of a CSV source.
 
 use std::path::PathBuf;
 

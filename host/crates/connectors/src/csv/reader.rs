@@ -1,7 +1,4 @@
 //! Cuts CSV files into chunks of whole records, in memory that does not depend on the file.
-//!
-//! Owns bounds that are a function of the bytes alone, so that a resumed run cuts the same chunks;
-//! refuses to hold more than a chunk and the longest record.
 
 use std::io::Read;
 use std::ops::Range;

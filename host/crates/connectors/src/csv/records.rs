@@ -1,7 +1,5 @@
-//! Records and fields of CSV bytes that are wholly in memory.
-//!
-//! Owns where fields are in a record; refuses to copy: a field is a span of the bytes, and one with
-//! doubled quotes is closed up in place once its record is known to be one.
+//! Records and fields of CSV bytes in memory. Nothing is copied: a field is a span of the bytes,
+//! and doubled quotes are collapsed in place once the record is complete.
 
 use super::dialect::{After, Dialect};
 use super::walk::Extent;

@@ -1,6 +1,4 @@
-//! The CSV sink: its options, its header, and whether a file that is there has the same one.
-//!
-//! Owns what a run's CSV file looks like; refuses delimiters that occur in numbers and dates.
+//! The CSV sink: its options, its header, and whether an existing file has the same one.
 
 use std::io::{BufRead, Read};
 use std::sync::Arc;

@@ -1,7 +1,5 @@
-//! The CSV source: opens the files, finds the declared columns in each, hands out both halves.
-//!
-//! Owns the agreement between the reader and its decoders; refuses a file without the declared
-//! columns before the first row, where it can be opened more than once.
+//! The CSV source: opens the files, finds the declared columns in each, and returns chunk reader
+//! and decoder.
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -1,7 +1,4 @@
 //! Where a record ends, by its quotes, and which lines of one with wrong quotes are rejected.
-//!
-//! Owns one rule for the half that cuts and the half that decodes, a function of the bytes from the
-//! record's start on; refuses to let one quote cost more than the lines that it stands around.
 
 use super::dialect::{After, Dialect, Stop};
 

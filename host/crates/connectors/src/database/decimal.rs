@@ -1,6 +1,5 @@
 //! Exact numbers and how many digits they have.
-//!
-//! Refuses to overflow: what is beyond 38 digits has no power of ten.
+//! Nothing overflows: beyond 38 digits there is no power of ten.
 
 use std::fmt;
 

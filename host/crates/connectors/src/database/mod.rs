@@ -1,7 +1,5 @@
-//! What both database sinks share: how a run treats rows that are there already, how names are
-//! quoted, how a table that does not fit is described, and which rows are set aside.
-//!
-//! Owns no connection; refuses to build SQL from anything but quoted names.
+//! Shared by both database sinks: how existing rows are treated, how names are quoted, how a table
+//! that does not fit is described, and which rows are rejected.
 
 pub(crate) mod decimal;
 pub(crate) mod runner;

@@ -1,6 +1,4 @@
-//! Which process works on a run, as the journal keeps it, and whether it lives.
-//!
-//! Owns what a process is told apart by; refuses to guess about one that cannot be seen from here.
+//! Which process works on a run, as recorded in the journal, and whether it lives.
 
 use std::fs;
 

@@ -1,6 +1,4 @@
-//! Rows that a table cannot take, found before they are sent.
-//!
-//! Owns the search, a column at a time, and the rejects it ends in; refuses to carry a cell.
+//! Rows that a table cannot store, rejected before they are sent.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,7 +1,5 @@
-//! Rows that only the database can judge: a duplicate key, a check, a trigger. They are found by
-//! sending fewer and fewer rows until each one stands alone.
-//!
-//! Owns the search and what it may cost; refuses to call a row refused that was not sent alone.
+//! Rows that only the database can reject: a duplicate key, a check, a trigger. They are found by
+//! sending fewer and fewer rows until each one is isolated.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};

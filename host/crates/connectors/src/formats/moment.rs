@@ -1,6 +1,4 @@
-//! A cell by a pattern of dates and times.
-//!
-//! Owns the way from items to a day and a time of it; refuses a cell of which something is left.
+//! Parses a cell with a pattern of dates and times.
 
 use glovebox_core::formats::{Fraction, Item, NumberOf, Pattern};
 

@@ -1,7 +1,4 @@
-//! A thread that unpacks a stream while what it unpacked before is cut into chunks.
-//!
-//! Owns a few blocks, whatever the stream unpacks to; refuses to take the end of the thread for
-//! the end of the stream.
+//! A thread that decompresses a stream ahead of the reader.
 
 use std::io::{self, Read};
 use std::sync::Arc;

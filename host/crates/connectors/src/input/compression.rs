@@ -1,7 +1,4 @@
-//! What a file's first bytes say of its compression, and how it is undone.
-//!
-//! Owns the two that are read, gzip and zstd, of several members or frames; refuses the others by
-//! name, and a stream that is cut off or damaged, with the place.
+//! Detects a file's compression from its first bytes, and decompresses it.
 
 use std::io::{self, BufRead, Read};
 use std::sync::Arc;

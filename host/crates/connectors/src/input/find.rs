@@ -1,7 +1,4 @@
-//! From what a manifest names to the files that are read, in their order.
-//!
-//! Owns what a pattern and a folder stand for; refuses to stand for nothing, and to name a file
-//! twice.
+//! Resolves a source's paths and patterns to a list of files, in order.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -219,7 +216,7 @@ mod tests {
         assert_eq!(found, expected);
         let empty = tempfile::tempdir().unwrap();
         let error = names(empty.path(), &[""]).unwrap_err();
-        assert!(error.contains("no file that ends in .csv"), "{error}");
+        assert!(error.contains("no file with the extension .csv"), "{error}");
     }
 
     #[test]
@@ -235,7 +232,7 @@ mod tests {
         );
         assert_eq!(names(dir.path(), &["a?.csv"]).unwrap(), ["a9.csv"]);
         let error = names(dir.path(), &["z*.csv"]).unwrap_err();
-        assert!(error.contains("z*.csv: no file has such a name"), "{error}");
+        assert!(error.contains("z*.csv: no file matches"), "{error}");
         assert!(names(dir.path(), &["a***"]).is_err());
     }
 

@@ -1,8 +1,5 @@
 //! The files of a source: found by path, pattern or folder, opened one after the other, and
-//! decompressed by what they are, not by what they are called.
-//!
-//! Owns which files there are and where in one an error is; refuses to read a file twice, and to
-//! go on behind a hole.
+//! decompressed according to their content, not their name.
 
 mod ahead;
 mod compression;

@@ -1,6 +1,4 @@
-//! The bytes of one file as its rows are written in it, and how far in the file itself we are.
-//!
-//! Owns the look at the first bytes; refuses to ask a file's name what it holds.
+//! The decompressed bytes of one file, and the position in the file itself.
 
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read, Seek, stdin};

@@ -1,8 +1,6 @@
-//! Where objects begin and end in a JSON array, or in objects that go over several lines: by their
-//! brackets and strings, whatever else is wrong within.
-//!
-//! Owns where reading goes on behind a broken object; refuses to judge an object, which is the
-//! decoder's, and to lose a byte: what is no object is a record as well, and will be rejected.
+//! Finds where objects begin and end in a JSON array or in multi-line objects, by their brackets
+//! and strings, whatever else is wrong in them. Objects are checked by the decoder. No byte is
+//! lost: anything that is not an object is a record, too, and will be rejected.
 
 use crate::chunks::{Bounds, Seen};
 

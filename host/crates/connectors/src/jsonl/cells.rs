@@ -1,7 +1,4 @@
 //! A JSON value as a cell of its column's type.
-//!
-//! Owns the way from JSON's number to ours, by its digits and never through a float; refuses what
-//! is not exactly a value of the type.
 
 use std::borrow::Cow;
 

@@ -1,7 +1,5 @@
 //! Columns of Arrow from the values of many objects, a column at a time.
-//!
-//! Owns which flaw a value has; refuses to let one into a batch: its place is null until its row is
-//! taken out.
+//! A cell that does not parse is null until its row is removed, so it never enters a batch.
 
 use std::sync::Arc;
 

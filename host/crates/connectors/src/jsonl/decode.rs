@@ -1,6 +1,4 @@
 //! Turns a chunk's objects into batches of the declared columns, and flawed ones into rejects.
-//!
-//! Owns the sum `records = rows of batches + rejects`; refuses to put a value into a message.
 
 use std::sync::Arc;
 

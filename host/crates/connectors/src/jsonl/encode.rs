@@ -1,6 +1,5 @@
 //! Batches as JSON objects, a line each, keys in the order of the columns.
-//!
-//! Owns which types are JSON numbers; refuses to leave a key out: null is `null`.
+//! Keys are never omitted: null is `null`.
 
 use std::sync::Arc;
 

@@ -1,7 +1,4 @@
-//! How objects stand in a file: a line each, in one array, or over several lines.
-//!
-//! Owns the choice, by how the file begins, and what reader and decoders have to agree on; refuses
-//! to look at more of a file than its start.
+//! The layout of a file: an object per line, one array, or objects over several lines.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};

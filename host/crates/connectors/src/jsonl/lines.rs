@@ -1,6 +1,4 @@
-//! Where objects end in a stream of JSON lines: at newlines, which JSON has none of within a value.
-//!
-//! Owns which lines are blank and so no rows; refuses to look at an object.
+//! Cuts a stream of JSON lines at newlines, which JSON does not allow inside a value.
 
 use memchr::{memchr, memchr_iter};
 

@@ -1,7 +1,5 @@
-//! JSON: a source of objects, a line each or in arrays, that many workers decode, and a sink that
-//! writes one object a row and is published at once.
-//!
-//! Owns how each type is shown in JSON; refuses to lose a digit to a reader's floating point.
+//! JSON: a source of objects, one per line or in arrays, that many workers decode, and a sink that
+//! writes one object per row and is published as a whole.
 
 mod brackets;
 mod cells;

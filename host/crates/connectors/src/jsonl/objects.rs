@@ -1,7 +1,4 @@
-//! One object as the values of the declared columns, each still as it is written.
-//!
-//! Owns which key, or which way through several, is which column; refuses what is no JSON object,
-//! and an object that says a column twice.
+//! One object as the raw JSON values of the declared columns.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

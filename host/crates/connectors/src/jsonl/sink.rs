@@ -1,6 +1,4 @@
-//! The JSON lines sink, and whether a file that is there has the same keys.
-//!
-//! Owns what a run's JSON lines file looks like; refuses to add to a file of other keys.
+//! The JSON lines sink, and whether an existing file has the same keys.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, Read};

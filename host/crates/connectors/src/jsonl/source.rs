@@ -1,7 +1,4 @@
-//! The JSON source: opens the files, hands out both halves.
-//!
-//! Owns what an operator may choose; refuses a check of a file of whose objects none has a declared
-//! key.
+//! The JSON source: opens the files, and returns chunk reader and decoder.
 
 use std::path::PathBuf;
 use std::sync::Arc;

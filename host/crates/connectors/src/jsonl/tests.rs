@@ -1,7 +1,5 @@
 //! What the JSON lines source makes of whole files: the same rows wherever the chunks are cut, and
 //! what the sink wrote as it was.
-//!
-//! Owns the proof that parallel equals serial; the parts are tested beside themselves.
 
 use std::io::Cursor;
 use std::path::Path;
@@ -156,7 +154,10 @@ fn a_value_never_gets_into_a_message() {
     let told = format!("{:?}", decoded.rejects);
     assert!(!told.contains("secret"), "{told}");
     assert!(told.contains("`n` is not an int64"), "{told}");
-    assert!(told.contains("no JSON object; see its column 6"), "{told}");
+    assert!(
+        told.contains("not a JSON object; see its column 6"),
+        "{told}"
+    );
 }
 
 /// Rows by their numbers: the value of `a`, or the rules that they broke.

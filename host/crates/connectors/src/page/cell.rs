@@ -1,6 +1,4 @@
-//! A value that a filter compares with, or a place between rows.
-//!
-//! Owns its spelling, the one of our files; refuses a text that is no value of the type.
+//! A value in a filter or cursor.
 
 use glovebox_core::DataType;
 

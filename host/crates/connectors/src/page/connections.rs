@@ -1,7 +1,5 @@
-//! Connections to PostgreSQL that pages are read over, each by one page at a time.
-//!
-//! Owns how many there are and which of them are used again; refuses to use one again whose last
-//! page did not come to its end. A pool of sqlx's asks the server twice more for each page.
+//! PostgreSQL connections for reading pages, each used by one page at a time.
+//! sqlx's pool would need two more round trips per page.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};

@@ -1,7 +1,4 @@
-//! Whether a table is what is declared, by what its database says of it; no row is read.
-//!
-//! Owns which of a database's types each of ours can be read from; refuses a type that would only be
-//! found out by a cell that does not fit.
+//! Checks a table against its declaration, using the database's catalogue; no row is read.
 
 use glovebox_core::DataType;
 

@@ -1,7 +1,5 @@
-//! A page of a stored table: declared columns, filtered, in order, after a place.
-//!
-//! Owns every word of the SQL, built from names that a configuration declares, values always
-//! bound; refuses to write: connections are read-only, and the databases hold them to it.
+//! A page of a stored table: declared columns, filtered, sorted, after a cursor.
+//! Connections are read-only, which the databases enforce.
 
 mod cell;
 mod connections;

@@ -1,7 +1,5 @@
 //! Connections that can only read, and a page taken over one of them.
-//!
-//! Owns the pool and the time a statement may take; refuses a database file that was replaced
-//! under it, whose old pages it would go on serving: it opens the new one.
+//! If the database file was replaced, the new one is opened instead of serving the old pages.
 
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;

@@ -1,7 +1,5 @@
 //! Rows of either database as Arrow columns, checked against what is declared.
-//!
-//! Owns the way back from the types in which our sinks store; refuses a cell of another type, which
-//! would be served as a wrong value.
+//! A cell of another type is an error, since it would be served as a wrong value.
 
 use std::sync::Arc;
 

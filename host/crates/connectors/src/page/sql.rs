@@ -1,7 +1,5 @@
 //! The one statement of a page, in either dialect.
-//!
-//! Owns how order, place and filters become SQL; refuses any text but quoted, declared names: all
-//! values are bound.
+//! It contains only quoted, declared names: all values are bound.
 
 use std::collections::HashMap;
 use std::fmt::Write;

@@ -1,7 +1,5 @@
 //! Cuts a Parquet file into chunks: slices of its row groups, none of two groups.
-//!
-//! Owns bounds that are a function of the file's footer, and the digest of the bytes that a slice's
-//! rows are in; refuses to hold them: a worker reads the pages that it needs.
+//! It does not read them: a worker reads the pages that it needs.
 
 use std::sync::Arc;
 

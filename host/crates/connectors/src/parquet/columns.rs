@@ -1,6 +1,4 @@
-//! Columns as a Parquet file has them, made into those of the contract.
-//!
-//! Owns which types fit, and which values do not; refuses to round, to cut and to wrap around.
+//! Converts a Parquet file's columns to the contract's types.
 
 use std::fmt::Write;
 use std::sync::Arc;

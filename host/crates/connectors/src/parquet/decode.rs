@@ -1,7 +1,4 @@
 //! Turns a slice of a row group into batches of the declared columns.
-//!
-//! Owns the border to the crate that unpacks pages; refuses a slice that has other rows than the
-//! footer says.
 
 use std::sync::Arc;
 

@@ -1,7 +1,4 @@
 //! One Parquet file: its footer, and where the declared columns are in it.
-//!
-//! Owns what is checked before the first row; refuses a file without the declared columns, and what
-//! its footer says that cannot be.
 
 use std::fs::File;
 use std::os::unix::fs::{FileExt, MetadataExt};

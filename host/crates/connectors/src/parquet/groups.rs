@@ -1,7 +1,4 @@
-//! One row group of a file, as the `parquet` crate asks for it.
-//!
-//! Owns nothing but the way to a column's pages; refuses to hold more of the group than a page of
-//! each column.
+//! One row group of a file, in the form that the `parquet` crate requests.
 
 use std::iter::once;
 use std::sync::Arc;

@@ -1,7 +1,5 @@
 //! Parquet files: a source of which only the declared columns are read, and a sink whose row groups
 //! are encoded side by side.
-//!
-//! Owns the use of the `parquet` crate; refuses to let what a file holds end the process.
 
 mod chunks;
 mod columns;

@@ -1,8 +1,5 @@
 //! Lists, maps and structures as JSON text, for a column that is declared as text.
 //!
-//! Owns one spelling of each value, in the order of the file's schema; refuses a value that has none,
-//! and more text than a batch may have.
-//!
 //! | in the file | in JSON |
 //! |---|---|
 //! | a list | an array |

@@ -1,7 +1,4 @@
-//! The bytes of a Parquet file, handed to the `parquet` crate within bounds.
-//!
-//! Owns what a page may take, before it is unpacked, and its checksum; refuses a range outside the
-//! file, and a page that is larger than any that is written in earnest or is not what was written.
+//! Passes pages of a Parquet file to the `parquet` crate, within size limits.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};

@@ -1,8 +1,6 @@
-//! Where the declared columns are in a file, and as what they are read.
-//!
-//! Owns which columns of a schema are ours, by name; refuses a name that is there twice, and marks
-//! what the `parquet` crate would not read exactly: INT96 comes as its twelve bytes, and a UUID is
-//! told from other bytes.
+//! Where the declared columns are in a file, and as which type they are read. Duplicate names are
+//! refused, and types that the `parquet` crate would not read exactly are marked: INT96 is read as
+//! its twelve bytes, and UUIDs are distinguished from other bytes.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,6 +1,4 @@
 //! The Parquet sink: row groups of bounded size, encoded side by side and written in order.
-//!
-//! Owns what a run's Parquet file looks like; refuses to add to one, and to leave half of one.
 
 use std::collections::VecDeque;
 use std::fs::File;

@@ -1,8 +1,5 @@
-//! The Parquet source: opens the files, holds each against the declared columns, hands out both
-//! halves.
-//!
-//! Owns the opened files that both halves share; refuses standard input, and a file that changed
-//! while it is read.
+//! The Parquet source: opens the files, checks each against the declared columns, and returns chunk
+//! reader and decoder.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,7 +1,4 @@
 //! What the Parquet source makes of whole files, honest and hostile, and what the sink wrote.
-//!
-//! Owns the proof that slices of row groups are the groups' rows; the parts are tested beside
-//! themselves.
 
 use std::fs;
 use std::path::Path;

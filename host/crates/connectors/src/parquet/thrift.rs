@@ -1,7 +1,5 @@
-//! The few fields of Parquet's Thrift structures that are looked at before the `parquet` crate is:
-//! the head of a page, and whether a file is encrypted.
-//!
-//! Owns the compact protocol as far as that takes; refuses to follow a structure without end.
+//! The few fields of Parquet's Thrift structures that are checked before the `parquet` crate gets
+//! them: the head of a page, and whether a file is encrypted.
 
 /// Structures within structures that are followed; Parquet's own have seven.
 const DEEPEST: u32 = 16;

@@ -1,7 +1,4 @@
-//! Pages that are unpacked here, and not by the `parquet` crate.
-//!
-//! Owns gzip and Brotli, of which the crate unpacks as much as there is, and LZ4 in Hadoop's frames,
-//! of which it reads some only; refuses a page that does not unpack to just what its head says.
+//! Decompresses pages that the `parquet` crate should not decompress itself.
 
 use std::io::Read;
 

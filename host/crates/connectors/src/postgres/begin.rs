@@ -1,7 +1,5 @@
-//! How a run begins on the server: the table checked or created, the journal opened, the run begun or
-//! taken over, all in one transaction.
-//!
-//! Owns the order of these; refuses to change anything when it is only asked.
+//! How a run begins on the server: the table checked or created, the journal opened, the run begun
+//! or taken over, all in one transaction.
 
 use glovebox_core::{ChunkRecord, Job, Schema};
 use sqlx::postgres::PgConnection;

@@ -1,13 +1,8 @@
-//! One verified TLS connection, or a sentence on why there is none.
-//!
-//! Owns the options that sqlx is given and the reading of its errors; refuses Unix sockets, plain
-//! text and any certificate that does not prove the host's name.
-//!
-//! What sqlx 0.9 leaves open, and the threat model has to say: it trusts the built-in public roots
-//! besides `tls.ca`; it answers whatever password authentication the verified server asks for,
-//! clear text and MD5 included; it has no SCRAM channel binding; it copies the password into a
-//! string that it does not wipe; and it reads PGSSLCERT, PGSSLKEY and PGOPTIONS from the
-//! environment.
+//! Opens a verified TLS connection, or explains why that failed. Open points of sqlx 0.9, which the
+//! threat model lists: it trusts the built-in public roots in addition to `tls.ca`; it answers
+//! whatever password authentication the verified server asks for, clear text and MD5 included; it
+//! has no SCRAM channel binding; it copies the password into a string that it does not wipe; and it
+//! reads PGSSLCERT, PGSSLKEY and PGOPTIONS from the environment.
 
 use std::io;
 use std::net::ToSocketAddrs;

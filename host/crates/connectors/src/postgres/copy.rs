@@ -1,7 +1,4 @@
 //! Arrow columns into the tuples of a binary COPY, on the workers.
-//!
-//! Owns the format and which rows PostgreSQL could not take; refuses batches of other columns than
-//! the table was checked for.
 
 use std::sync::Arc;
 

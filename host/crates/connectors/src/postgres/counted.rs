@@ -1,7 +1,5 @@
-//! How many rows a table took, by the server's own count, beside how many it was sent.
-//!
-//! Owns the comparison before a commit; refuses to call a row stored that a trigger, a rule or
-//! anything else left out, took away again or doubled.
+//! Compares the number of rows that a table stored, by the server's own count, with the number
+//! sent.
 
 use glovebox_core::SinkError;
 use sqlx::postgres::PgConnection;

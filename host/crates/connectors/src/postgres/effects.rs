@@ -1,7 +1,5 @@
-//! What hangs on a table and acts when rows go into it or out of it: foreign keys of other tables,
-//! triggers, rules, tables that inherit.
-//!
-//! Owns the questions to the catalogue; refuses to let other tables change behind a run's back.
+//! Side effects of inserting or deleting rows of a table: foreign keys of other tables, triggers,
+//! rules, tables that inherit.
 
 use glovebox_core::Schema;
 use sqlx::postgres::{PgConnection, PgRow};

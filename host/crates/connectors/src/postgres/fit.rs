@@ -1,7 +1,5 @@
-//! Cells in the binary forms of columns that an application made: `integer`, `varchar(n)`, `uuid`
-//! and their like, into which not every cell goes.
-//!
-//! Owns these forms and which cells have none; refuses to round, to cut and to guess.
+//! Cells in the binary forms of an application's columns, such as `integer`, `varchar(n)` or
+//! `uuid`, which cannot store every cell.
 
 use std::collections::HashSet;
 use std::net::IpAddr;

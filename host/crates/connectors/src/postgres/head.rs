@@ -1,6 +1,4 @@
-//! The first rows of a table, as text: for people who want to see what a run has stored.
-//!
-//! Refuses more than was asked for; it reads and changes nothing.
+//! The first rows of a table as text, to show what a run has stored.
 
 use std::sync::Arc;
 

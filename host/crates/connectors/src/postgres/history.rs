@@ -1,6 +1,4 @@
-//! What the journal remembers of the runs into a target, for a new one to be decided on.
-//!
-//! Owns the reading of it, and which runs are living; refuses to change anything.
+//! Earlier runs into a target, read from the journal to decide about a new one.
 
 use glovebox_core::{Digest, Earlier, History, Known, Listed, Mark, RunState, Seen};
 use sqlx::postgres::{PgConnection, PgRow};

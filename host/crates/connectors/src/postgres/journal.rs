@@ -1,7 +1,4 @@
-//! The journal: four tables in a schema of their own, written in the transactions that they tell of.
-//!
-//! Owns their shape, their key and whether the role can keep them; brings those of the version
-//! before up to date, and refuses others.
+//! The journal: four tables in a separate schema, written in the same transactions as the rows.
 
 use glovebox_core::{Secret, SinkError};
 use sqlx::AssertSqlSafe;

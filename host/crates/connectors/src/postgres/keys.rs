@@ -1,6 +1,6 @@
-//! The keys of an upsert: which columns they are, and the unique index that they need.
-//!
-//! Refuses an index of other columns, of some rows or of expressions, since ON CONFLICT would too.
+//! The keys of an upsert: which columns they are, and the unique index that they need. An index on
+//! other columns, on some rows or on expressions is not enough, since ON CONFLICT would not accept
+//! it.
 
 use glovebox_core::Schema;
 use sqlx::postgres::PgConnection;

@@ -1,6 +1,5 @@
-//! Which server, and as whom: what source and sink have in common.
-//!
-//! Refuses a connection that is not verified: there is no field to ask for one.
+//! Server and login, shared by source and sink.
+//! Connections are always verified: there is no field to disable it.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,8 +1,5 @@
-//! PostgreSQL over TLS: as a source by COPY out of one snapshot, and as a sink by COPY into a table,
-//! each chunk in one transaction with its journal.
-//!
-//! Owns the sink's life from connecting to closing the journal; refuses connections that are not
-//! verified, rows after an error, and a guess at a commit whose reply was lost.
+//! PostgreSQL over TLS: as a source with COPY from one snapshot, and as a sink with COPY into a
+//! table, each chunk in one transaction with its journal entry.
 
 mod begin;
 mod connect;

@@ -1,6 +1,4 @@
-//! The table's name, and the schema that it leads to.
-//!
-//! Refuses names that PostgreSQL would cut, and the schema of the journal.
+//! The table's name, and the schema that it resolves to.
 
 use glovebox_core::{SinkError, TableName};
 use sqlx::AssertSqlSafe;

@@ -1,6 +1,4 @@
 //! PostgreSQL's binary form of `numeric`, from Arrow's 128-bit decimals.
-//!
-//! Owns the split into digits of base 10,000; refuses to round.
 
 /// Appends the body of a binary `numeric`: digit count, weight, sign, display scale, digits.
 ///

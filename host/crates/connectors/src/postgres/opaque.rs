@@ -1,7 +1,4 @@
-//! Opaque columns as a table takes them: types that have to exist, and numbers of types that differ
-//! from database to database.
-//!
-//! Owns the questions about them; refuses to create a type.
+//! Opaque columns of a table: types that must exist, and OIDs that differ between databases.
 
 use glovebox_core::Schema;
 use sqlx::postgres::PgConnection;

@@ -1,7 +1,6 @@
-//! A column as the text that PostgreSQL shows for it.
-//!
-//! Owns the one expression for it; refuses casts, which write some types otherwise: `inet` gets a
-//! `/32`, `boolean` a whole word, and `character(n)` loses its blanks.
+//! A column as the text that PostgreSQL shows for it. Casts are not used, since they write some
+//! types differently: `inet` gets a `/32`, `boolean` a whole word, and `character(n)` loses its
+//! blanks.
 
 /// A quoted column through the output function of its type, whatever that is; null stays null.
 ///

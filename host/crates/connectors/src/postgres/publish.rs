@@ -1,8 +1,5 @@
-//! How a run ends on the server: what was staged becomes public, and the journal is closed, in one
-//! transaction; or it is withheld; or what a run without a chunk left behind goes.
-//!
-//! Owns the statements of these; refuses to publish for a runner whose run was taken over, rows that
-//! the table does not take once each, and nothing in the place of something.
+//! How a run ends on the server: staged rows are published and the journal is closed, in one
+//! transaction; or they are withheld; or the remains of a run without a chunk are removed.
 
 use glovebox_core::{Published, Revise, Schema, SinkError, Totals};
 use sqlx::AssertSqlSafe;

@@ -1,6 +1,5 @@
-//! Types by names that mean the same whatever the session's search_path is.
-//!
-//! Refuses nothing: it is one expression of SQL, for the catalogue's own columns.
+//! Type names that mean the same under any search_path.
+//! It is one SQL expression, for the catalogue's own columns.
 
 /// The type `oid` with the modifier `modifier`, both SQL, as `format_type` writes it, and with its
 /// schema unless that is pg_catalog.

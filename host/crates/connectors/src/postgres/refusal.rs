@@ -1,7 +1,6 @@
-//! What a refused statement means, told without the server's own words, and whether it passes.
-//!
-//! Owns the reading of SQLSTATE; refuses the message, detail and context of an error, since they
-//! quote cells (`Key (email)=(…) already exists`, `COPY sales, line 7, column price: "…"`).
+//! What a refused statement means, without the server's own text, and whether retrying can help.
+//! The message, detail and context of an error are dropped, since they quote cells
+//! (`Key (email)=(…) already exists`, `COPY sales, line 7, column price: "…"`).
 
 use std::io;
 

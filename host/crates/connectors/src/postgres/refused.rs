@@ -1,7 +1,4 @@
-//! Rows of a staging table that the target refuses when they are to be moved: which they are, and
-//! their way out of it.
-//!
-//! Owns the search and the change of the journal; refuses to move a row.
+//! Rows of a staging table that the target refuses when they are moved: finding and removing them.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,4 @@
-//! How long, and how often, what may pass is tried again.
-//!
-//! Owns the waits and their end; refuses to wait for ever.
+//! How long and how often transient errors are retried.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::{Duration, Instant};

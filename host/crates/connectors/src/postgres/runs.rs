@@ -1,7 +1,4 @@
-//! What the journal says of runs: beginning one, taking one over, ending one, remembering them.
-//!
-//! Owns the epoch, by which a run has one runner at a time; refuses to wait for a process that
-//! cannot write any more.
+//! Runs in the journal: beginning, taking over, ending, remembering.
 
 use std::time::Duration;
 

@@ -1,7 +1,5 @@
-//! Sequences behind the columns that a run has filled: the next row that the server numbers gets a
-//! number that no row has.
-//!
-//! Owns which sequences these are and whether the role may set them; refuses to set one back.
+//! Advances the sequences of columns that a run has filled, so that the server's next row gets a
+//! fresh number.
 
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;

@@ -1,7 +1,5 @@
-//! One connection that comes back: statements are tried again on a new one when the fault passes.
-//!
-//! Owns the runtime that a thread blocks on; refuses to outlive an error on the same connection,
-//! so that nothing of a failed transaction is left on it.
+//! A connection that reconnects: statements are retried on a new one after a transient error.
+//! After an error the connection is not reused, so that nothing of a failed transaction remains.
 
 use std::pin::pin;
 use std::sync::Arc;

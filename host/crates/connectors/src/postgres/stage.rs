@@ -1,6 +1,4 @@
-//! The table aside that rows of `replace` and `upsert` are loaded into.
-//!
-//! Owns its shape, and whether its rows have to say where they stood; refuses to outlive its run.
+//! The staging table into which rows of `replace` and `upsert` are loaded.
 
 use sqlx::postgres::PgConnection;
 

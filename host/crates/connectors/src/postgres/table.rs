@@ -1,6 +1,4 @@
-//! The table: whether there is one, whether it can be created, and whether an existing one fits.
-//!
-//! Owns the questions to the catalogue; refuses to stop at the first difference.
+//! The table: whether it exists, whether it can be created, and whether an existing one fits.
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,7 +1,4 @@
-//! Which columns of a table take which cells.
-//!
-//! Owns the types that are taken as they are and those whose cells have to fit one by one; refuses
-//! types for which a cell would have to be guessed at, such as a number out of a text.
+//! Which column types can store which cells.
 
 use std::collections::HashSet;
 use std::sync::Arc;

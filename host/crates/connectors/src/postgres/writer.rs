@@ -1,7 +1,4 @@
 //! One connection's work: a group of chunks, its rejects and its journal, in one transaction.
-//!
-//! Owns the order of statements from BEGIN to COMMIT and what a lost reply means; refuses to guess
-//! whether a group is stored.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -1,7 +1,4 @@
 //! The connections that a run loads over, each with a thread that stores groups of chunks.
-//!
-//! Owns how many there are and how chunks become groups; refuses chunks once one writer has failed,
-//! and holds no more than a group a writer, one waiting and one being gathered.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,8 +1,5 @@
-//! What hangs on a table and acts when rows go into it or out of it: foreign keys of other tables,
-//! triggers, conflict clauses.
-//!
-//! Owns the reading of the schema for these; refuses to let other tables change behind a run's back,
-//! and rows that the table does not hold once each.
+//! Side effects of inserting or deleting rows of a table: foreign keys of other tables, triggers,
+//! conflict clauses.
 
 use glovebox_core::{Schema, SinkError};
 use sqlx::AssertSqlSafe;

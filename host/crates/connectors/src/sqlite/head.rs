@@ -1,6 +1,4 @@
-//! The first rows of a table, as text: for people who want to see what a run has stored.
-//!
-//! Owns no transaction; refuses to create the file.
+//! The first rows of a table as text, to show what a run has stored.
 
 use glovebox_core::SinkError;
 use sqlx::{AssertSqlSafe, Connection, Row};

@@ -1,7 +1,4 @@
-//! What the journal remembers of the runs into a table, for a new one to be decided on.
-//!
-//! Owns the reading of it, and which runs are living; refuses to take a run for dead whose process
-//! may have the file open.
+//! Earlier runs into a table, read from the journal to decide about a new one.
 
 use glovebox_core::{Digest, Earlier, History, Known, Listed, RowCounts, RunState, SinkError};
 use sqlx::Row;

@@ -1,7 +1,4 @@
 //! The journal of runs, in tables beside the sink's own.
-//!
-//! Owns their shape and every statement about them; refuses to add to a run that another process
-//! has taken over, and a journal of another shape.
 
 use glovebox_core::{
     ChunkRecord, Digest, FinishedChunk, Job, KeptReject, Mark, Reject, Revise, RowCounts, Secret,

@@ -1,7 +1,5 @@
-//! Rows into an SQLite table, with the journal of the run; the embedded default.
-//!
-//! Owns the sink's life from opening the file to committing; refuses rows after an error, and to
-//! remove a file, which others may have open.
+//! Rows into a SQLite table, with the run's journal; the embedded default. After an error no more
+//! rows are accepted. A file is never deleted, since others may have it open.
 
 mod effects;
 mod file;

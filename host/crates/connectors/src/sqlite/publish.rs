@@ -1,8 +1,5 @@
-//! Rows that become public all at once: loaded into a table aside, moved into the sink's table in
-//! one transaction with the end of the journal.
-//!
-//! Owns the table aside and what `replace` and `upsert` do with it; refuses to leave one behind, and
-//! rows that the sink's table does not hold once each.
+//! Publishing all rows at once: loaded into a staging table, moved into the sink's table in one
+//! transaction with the end of the journal.
 
 use glovebox_core::{Published, Reject, Schema, SinkError};
 use sqlx::AssertSqlSafe;

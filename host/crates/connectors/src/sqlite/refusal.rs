@@ -1,6 +1,5 @@
-//! What SQLite refused, in sentences of ours.
-//!
-//! Owns the meaning of its result codes; refuses its words, which may quote a cell.
+//! SQLite's errors in our own words.
+//! SQLite's own text is dropped, since it may quote a cell.
 
 use glovebox_core::SinkError;
 use sqlx::sqlite::SqliteError;

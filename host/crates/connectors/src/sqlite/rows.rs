@@ -1,8 +1,5 @@
 //! Arrow columns in the five types that SQLite stores, on the workers, and as bound values on the
 //! writer.
-//!
-//! Owns the text forms of decimals, dates and times and which rows cannot go; refuses batches of
-//! other columns than the table was checked for.
 
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;

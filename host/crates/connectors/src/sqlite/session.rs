@@ -1,7 +1,5 @@
 //! One connection to the file, and a transaction for each group of chunks.
-//!
-//! Owns the order of statements from BEGIN to the checkpoint; refuses to outlive an error, and to
-//! remove the file: others may have opened it since.
+//! It is not reused after an error. The file is never deleted: others may have opened it since.
 
 use std::sync::Arc;
 

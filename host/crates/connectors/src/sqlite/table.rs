@@ -1,6 +1,4 @@
 //! The table: whether it can be created, and whether an existing one fits.
-//!
-//! Owns the questions to the schema; refuses to stop at the first difference.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

@@ -1,7 +1,4 @@
-//! Which columns of a table that an application made take which cells.
-//!
-//! Owns SQLite's rules of affinity, and what a declared length means; refuses a type whose affinity
-//! would change what is stored.
+//! Which columns of an application's table can store which cells.
 
 use std::sync::Arc;
 

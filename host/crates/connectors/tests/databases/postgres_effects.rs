@@ -361,7 +361,7 @@ fn an_upsert_that_would_change_another_tables_keys_is_refused() {
     );
     let text = obstacle(into(&database, Mode::Upsert));
     assert!(
-        text.contains("table `visits` (foreign key `visitor`) refers with ON UPDATE SET NULL"),
+        text.contains("table `visits` (foreign key `visitor`) references, with ON UPDATE SET NULL"),
         "{text}"
     );
     assert_eq!(rows(&database, "SELECT who FROM visits"), ["old"]);

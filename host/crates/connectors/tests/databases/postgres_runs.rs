@@ -255,7 +255,7 @@ fn a_run_goes_on_only_as_it_began() {
     assert!(
         refused
             .to_string()
-            .contains("was begun in mode append into public.people"),
+            .contains("began in mode append into public.people"),
         "{refused}"
     );
     let refused = other.open(&again(&job()), &people()).unwrap_err();

@@ -472,7 +472,7 @@ fn what_is_not_as_declared_is_said_at_once_before_the_first_row() {
     for (sql, expected) in [
         (
             "SELECT id,, id FROM public.shapes",
-            "not SQL that the server understands (SQLSTATE 42601, at character 11)",
+            "not valid SQL for this server (SQLSTATE 42601, at character 11)",
         ),
         ("SELECT id FROM shapes2", "a table that does not exist"),
         (

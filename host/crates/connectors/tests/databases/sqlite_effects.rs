@@ -208,7 +208,7 @@ fn an_upsert_that_would_change_another_tables_keys_is_refused() {
     );
     let text = obstacle(into(&file, Mode::Upsert));
     assert!(
-        text.contains("table `visits` refers with ON UPDATE SET NULL"),
+        text.contains("table `visits` references, with ON UPDATE SET NULL"),
         "{text}"
     );
     assert_eq!(rows(&file.path, "SELECT who FROM visits"), ["'old'"]);

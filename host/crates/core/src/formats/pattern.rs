@@ -1,9 +1,5 @@
 //! Patterns of dates and times, in `strftime`'s notation.
-//!
-//! Owns which items there are and what a pattern has to name; refuses one that leaves a part of the
-//! date open, names a part twice, or lets something of the cell go unread.
-//!
-//! chrono has the same notation, but reads too much by it: spaces before numbers, years of any
+//! chrono has the same notation, but accepts too much: spaces before numbers, years of any
 //! length, so that `01.02.24` would be the year 24.
 
 use std::fmt;

@@ -1,7 +1,5 @@
-//! A blocking call with a limit on the wait for it.
-//!
-//! Owns the thread on which the call runs; refuses to wait longer than told, and leaves the
-//! thread to end by itself then, since a blocked call cannot be interrupted.
+//! A blocking call with a limit on the wait for it. After the timeout the thread is left to end by
+//! itself, since a blocked call cannot be interrupted.
 
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;

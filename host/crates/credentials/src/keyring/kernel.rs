@@ -1,8 +1,5 @@
-//! The names of the kernel's keys.
-//!
-//! Owns the reading of `/proc/keys`, which shows descriptions and never payloads; refuses the
-//! calls that would read a keyring's links, because they trust the kernel's answer to fit the
-//! buffer they made.
+//! The names of the kernel's keys. The calls that read a keyring's links are avoided, because they
+//! trust the kernel's answer to fit their buffer.
 
 /// What the keyutils store puts around a name: `keyring:NAME@SERVICE`.
 const BEFORE: &str = "keyring:";

@@ -1,7 +1,4 @@
 //! Which keyring this machine offers.
-//!
-//! Owns the choice and the words for it; refuses to wait for a D-Bus session that is not
-//! there, and to repeat anything of an entry in what it says.
 
 #[cfg(target_os = "linux")]
 use std::path::PathBuf;

@@ -1,7 +1,5 @@
 //! Whether one text is found in another, without regard to case and separators.
-//!
-//! Owns the normal form, and the test that spares nearly every honest row its making; refuses
-//! anything cleverer than a whole cell: no transliteration, no parts, no encodings.
+//! Only whole cells: no transliteration, no parts, no encodings.
 
 use memchr::memmem;
 

@@ -1,7 +1,5 @@
-//! A raw column beside its mask, of whatever types: the rows in which they are the same.
-//!
-//! Owns the text forms in which a value of one type can hide in another; refuses nulls and empty
-//! cells, which tell nothing.
+//! Compares a raw column with its mask, of any types: the rows in which they are equal.
+//! Nulls and empty cells are ignored, since they reveal nothing.
 
 use std::fmt::Write as _;
 

@@ -1,7 +1,5 @@
-//! Looks at where columns are read from in their source.
-//!
-//! Refuses what the source has no word for, and two columns of one: the second would be a way
-//! around what is said of the first.
+//! Checks `from`: where columns are read from in their source. Two columns may not have the same
+//! origin: the second would bypass what is declared for the first.
 
 use glovebox_core::{ReadFrom, path};
 

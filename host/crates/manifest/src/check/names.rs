@@ -1,6 +1,4 @@
 //! Follows the names of columns from the source through all steps to the sink.
-//!
-//! Refuses names that nothing provides, and names that databases cannot tell apart.
 
 use crate::block::short;
 use crate::diagnostic::Diagnostic;

@@ -1,7 +1,5 @@
-//! Follows columns that only pass through: from a PostgreSQL source to a PostgreSQL sink, past every
-//! plugin.
-//!
-//! Refuses them where somebody would have to look into a cell.
+//! Follows columns that only pass through: from a PostgreSQL source to a PostgreSQL sink, past
+//! every plugin.
 
 use glovebox_core::DataType;
 

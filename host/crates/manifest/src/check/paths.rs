@@ -1,6 +1,5 @@
-//! Tells apart the files that a pipeline reads and writes.
-//!
-//! Refuses to let one overwrite another; compares names only, so links can still fool it.
+//! Compares the files that a pipeline reads and writes. Checks that the files of a pipeline do
+//! not overwrite each other; only names are compared, so links are not detected.
 
 use std::path::{Component, Path, PathBuf};
 

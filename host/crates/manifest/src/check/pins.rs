@@ -1,6 +1,5 @@
-//! Finds plugins that a manifest names without saying which content they must have.
-//!
-//! Refuses to ask standard plugins for a pin: they are a part of the program.
+//! Finds plugins that a manifest does not pin.
+//! Standard plugins need no pin: they are part of the program.
 
 use glovebox_core::shown::printable;
 

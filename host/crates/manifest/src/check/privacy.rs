@@ -1,6 +1,4 @@
 //! Follows personal data from where it is declared to the sink.
-//!
-//! Refuses to let it out unmasked, unless someone has signed for it and the day has not passed.
 
 use glovebox_core::DataType;
 

@@ -1,6 +1,4 @@
 //! Columns: names, types, what is personal, and what is released.
-//!
-//! Refuses names that a database would cut, and types that it would have to guess.
 
 use std::borrow::Cow;
 

@@ -1,7 +1,4 @@
 //! The CSV source: which files, and how they are to be read.
-//!
-//! Refuses a dialect in which one character has two meanings, and options that would have no
-//! effect.
 
 use glovebox_core::Input;
 use serde_json::{Value, json};

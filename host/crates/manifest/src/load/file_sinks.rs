@@ -1,6 +1,4 @@
 //! The sinks that are files.
-//!
-//! Refuses what a format cannot do.
 
 use std::path::PathBuf;
 

@@ -1,6 +1,4 @@
-//! The sources that are files of a format with little to choose, and what names a source's files.
-//!
-//! Refuses standard input beside files, and what a format cannot do.
+//! File sources with few options, and the `path` of a source.
 
 use glovebox_core::Input;
 use serde_json::{Value, json};

@@ -1,6 +1,4 @@
-//! `formats:`: how dates, times, numbers and words of a text are spelled.
-//!
-//! Refuses patterns that leave something open; whether keys go together is `manifest/formats.rs`'.
+//! `formats:`: how dates, times, numbers and booleans are written.
 
 use glovebox_core::Formats;
 use glovebox_core::formats::{

@@ -1,6 +1,5 @@
-//! What the leak guard has to know: which columns it looks at, and what a step may keep.
-//!
-//! Refuses a grant for a column that the step does not mask, since it would promise nothing.
+//! `leak-guard` and `keeps`: which columns are guarded, and what a step may keep.
+//! A grant for a column that the step does not mask is an error, since it would have no effect.
 
 use glovebox_core::Kept;
 use serde_json::json;

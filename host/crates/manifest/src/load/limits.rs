@@ -1,6 +1,4 @@
 //! `limits:`, the manifest's as a default and each step's on top of it.
-//!
-//! Refuses values that would stop every plugin, or none.
 
 use std::time::Duration;
 

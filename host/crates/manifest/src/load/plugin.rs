@@ -1,6 +1,4 @@
 //! Which plugin a step runs: a standard one by name, or a component by its file.
-//!
-//! Refuses names that could be either, and digests that are none.
 
 use std::path::{Path, PathBuf};
 

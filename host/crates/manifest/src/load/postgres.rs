@@ -1,6 +1,4 @@
-//! The PostgreSQL sink, and the server and login that source and sink have in common.
-//!
-//! Refuses a password in plain text, and unverified TLS, for which there is no key.
+//! The PostgreSQL sink, and the server and login keys shared with the source.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,6 +1,4 @@
 //! The PostgreSQL source: which table or query, over how many connections.
-//!
-//! Refuses a table and a query at once, and a query of several statements.
 
 use serde_json::json;
 

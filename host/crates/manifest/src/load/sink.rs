@@ -1,6 +1,4 @@
-//! The sink: where the rows go, and what becomes of those that are there.
-//!
-//! Refuses two targets at once, and words by which rows may go in modes that take none away.
+//! The sink: where the rows go, and what happens to existing ones.
 
 use std::path::PathBuf;
 

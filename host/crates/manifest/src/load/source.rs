@@ -1,6 +1,4 @@
 //! The source: where the rows come from.
-//!
-//! Refuses two places at once.
 
 use glovebox_core::{Input, endings};
 

@@ -1,6 +1,5 @@
 //! Steps: which plugin, with which grants, configured how.
-//!
-//! Refuses grants that the step's kind cannot use, since they would promise what never happens.
+//! Grants that the step's kind cannot use are errors, since they would have no effect.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,5 @@
 //! The keys whose owners a manifest trusts to sign plugins.
-//!
-//! Owns their form; refuses secret keys, which have no place in a manifest.
+//! Secret keys are refused, since they do not belong in a manifest.
 
 use std::path::PathBuf;
 

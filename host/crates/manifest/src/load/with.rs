@@ -1,7 +1,4 @@
-//! A step's `with:` block as JSON, for the plugin to judge.
-//!
-//! Owns the places of its parts, so that a plugin's complaint can be shown where it belongs;
-//! refuses nothing but what is no block.
+//! A step's `with:` block as JSON, which the plugin checks.
 
 use std::collections::BTreeMap;
 

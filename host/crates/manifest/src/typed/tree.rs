@@ -1,7 +1,4 @@
 //! The tree of a YAML text as serde reads it.
-//!
-//! Owns the place of whatever serde complains about; a key that nobody knows is remembered, and what is
-//! behind it read as if it had been spelled right.
 
 use std::cell::RefCell;
 use std::fmt;

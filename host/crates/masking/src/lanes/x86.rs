@@ -1,7 +1,4 @@
-//! What x86-64 processors have for SHA-256, found at run time.
-//!
-//! Owns the paths' order of preference and the only calls of code that needs a feature; refuses
-//! to make a path whose features were not found.
+//! The SHA-256 features of x86-64 processors, detected at run time.
 
 #[macro_use]
 mod wide;

@@ -1,8 +1,5 @@
 //! FF1 (NIST SP 800-38G): a keyed and tweaked permutation of strings of numerals.
 //!
-//! Owns the key's schedule and the ten rounds; refuses strings with fewer than a million possible
-//! values, as revision 1 (second draft, 2025) demands, and numerals that are not below the radix.
-//!
 //! Halves below 2^128, which is 76 decimal digits in all, are computed as numbers here, without an
 //! allocation; longer ones by the crate `fpe`, which is an order of magnitude slower.
 

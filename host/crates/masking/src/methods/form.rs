@@ -1,8 +1,7 @@
 //! Text that keeps its form: the signs of an alphabet are permuted by FF1, all others stay.
 //!
-//! Owns which signs are permuted, which are kept, and the check digit; refuses cells with a letter
-//! or digit that is not in the alphabet, since it would stay readable, and cells with a wrong check
-//! digit, since they could not be given back.
+//! Refuses cells with a letter or digit that is not in the alphabet, since it would stay readable,
+//! and cells with a wrong check digit, since they could not be given back.
 //!
 //! Kept signs are part of the tweak, as SP 800-38G (appendix C) advises: two cells that differ in
 //! them alone have nothing else in common. Signs that merely stay in place are not, so that

@@ -1,11 +1,9 @@
 //! Whole numbers of 64 bits, permuted so that the column that held one holds its mask too.
 //!
-//! Owns the classes that numbers stay in; refuses nothing but a tweak that FF1 does not take.
-//!
 //! A number keeps its sign and, from a million on, its number of decimal digits; within 10 and
 //! within 16 digits it also stays on its side of 2^31 and of 2^53. So PostgreSQL's `integer` holds
-//! the mask of what it held, as does a reader's double, and keys look like keys. FF1 over all
-//! 64 bits would tell less, namely nothing, and make of each key a number of 19 digits.
+//! the mask of what it held, as does a reader's double, and keys look like keys. FF1 over all 64
+//! bits would tell less, namely nothing, and make of each key a number of 19 digits.
 //!
 //! Numbers below a million are one class, of exactly the million values that FF1 demands. So a
 //! small number is masked as strongly as the standard asks, and does not keep its digits: 42 may

@@ -1,7 +1,5 @@
-//! Methods that can be undone, that keep a value's form, or that choose: pure computation with a key.
-//!
-//! Owns each method by itself, on single values and without Arrow; refuses to hold a cell longer
-//! than a call, and to tell in a refusal what the cell was.
+//! Methods that can be undone, that keep a value's form, or that choose: pure computation with a
+//! key.
 
 mod ff1;
 mod form;

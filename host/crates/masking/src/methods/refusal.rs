@@ -1,7 +1,4 @@
 //! What methods refuse.
-//!
-//! Owns two kinds: a cell that cannot be masked or given back, and a key or parameter that cannot
-//! be used; refuses to carry any part of a cell or of a key.
 
 use glovebox_core::KeyError;
 

@@ -1,7 +1,6 @@
-//! The address of somebody else's server, as a configuration or a document of theirs names it.
-//!
-//! Owns what an address may be; refuses plain text to another machine, and what could hold a
-//! password: a user's name before the host, or a fragment.
+//! The URL of another server, from the configuration or from a discovery document. Plain http to
+//! another machine is refused, as are user information and fragments, which could contain a
+//! password.
 
 use std::fmt;
 use std::net::IpAddr;

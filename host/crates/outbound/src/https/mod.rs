@@ -1,7 +1,4 @@
 //! Requests to other servers: over verified TLS, bounded in time and size.
-//!
-//! Owns the connection, one for each request; refuses to follow a redirect, to keep a cookie, and
-//! to send anything but what it was given.
 
 mod address;
 

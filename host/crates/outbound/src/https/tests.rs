@@ -1,6 +1,4 @@
 //! Servers that answer too much, too late or nonsense, over plain text on this machine.
-//!
-//! Owns what they write; refuses to wait for long.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;

@@ -1,7 +1,6 @@
-//! A collector as OpenTelemetry's standard variables name it.
-//!
-//! Owns which of them are read; refuses a protocol that we do not speak, and plain text to another
-//! machine, with a line in the log and no more: what only watches must not stop the work.
+//! The collector configured by OpenTelemetry's standard environment variables. An unsupported
+//! protocol, or plain http to another machine, only causes a line in the log: monitoring must not
+//! stop the work.
 
 use std::borrow::Cow;
 

@@ -1,7 +1,4 @@
 //! Spans on their way to a collector: OTLP over HTTP with protobuf.
-//!
-//! Owns what waits while the collector is away, which is bounded; refuses to block anything but the
-//! thread that the spans are sent from, and to fill the log.
 
 use std::fmt;
 use std::future::{Ready, ready};

@@ -1,7 +1,4 @@
 //! Traces by OpenTelemetry: a span for each request and each run, sent to a collector by OTLP.
-//!
-//! Owns what is exported, which is made here span by span; refuses to export what anybody else
-//! logs, as it may hold values.
 
 mod environment;
 mod exporter;

@@ -1,7 +1,4 @@
-//! The spans: what is said of a request and of a run, by OpenTelemetry's names where it has some.
-//!
-//! Owns every attribute; refuses paths, queries, addresses, names of users and anything else that a
-//! client chose.
+//! The spans of requests and runs, with OpenTelemetry's attribute names where they exist.
 
 use std::time::{Duration, SystemTime};
 

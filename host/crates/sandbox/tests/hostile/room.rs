@@ -1,6 +1,4 @@
 //! Where a guest meets the sandbox: which one, what it is granted, how tight its limits are.
-//!
-//! Owns the rows that guests see, canaries among them; refuses to let one out in a message.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};

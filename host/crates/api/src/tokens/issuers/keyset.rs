@@ -1,7 +1,4 @@
-//! A JSON Web Key Set (RFC 7517) of somebody else's.
-//!
-//! Owns which of its keys are used; refuses secret keys, weak ones, two of one name, and more than
-//! any issuer has.
+//! Another issuer's JSON Web Key Set (RFC 7517), and which of its keys are accepted.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,4 @@
 //! Other issuers whose tokens are accepted: OpenID Connect providers, by their key sets.
-//!
-//! Owns what a token of theirs is worth here; refuses to hold one issuer's keys against another's
-//! tokens.
 
 mod keyset;
 mod published;

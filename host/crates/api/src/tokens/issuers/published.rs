@@ -1,8 +1,5 @@
-//! Where an issuer publishes its keys: at an address, or where its discovery document says
-//! (OpenID Connect Discovery 1.0, section 4).
-//!
-//! Owns the requests, which carry nothing of ours; refuses a document that speaks for somebody
-//! else, and keys that are not behind TLS.
+//! Where an issuer publishes its keys: at an address, or where its discovery document says (OpenID
+//! Connect Discovery 1.0, section 4).
 
 use std::time::Duration;
 

@@ -1,7 +1,6 @@
-//! The keys of an issuer that publishes them, as they were when it was last asked.
-//!
-//! Owns when it is asked again and for how long old keys are believed; refuses to ask more often
-//! because somebody sends tokens with keys that do not exist.
+//! An issuer's published keys, as last fetched: when to fetch again, and how long old keys are
+//! accepted.
+//! Tokens with made-up keys do not cause more requests.
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};

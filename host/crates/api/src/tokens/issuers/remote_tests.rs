@@ -1,6 +1,4 @@
 //! When an issuer is asked, and for how long it is believed.
-//!
-//! Owns an issuer that counts; refuses to wait for real minutes.
 
 use std::sync::atomic::AtomicUsize;
 

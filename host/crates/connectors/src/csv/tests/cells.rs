@@ -1,6 +1,4 @@
 //! What becomes of cells that are wrong, null or many.
-//!
-//! Owns the rules that a row is rejected by; refuses a value in a reject.
 
 use super::*;
 

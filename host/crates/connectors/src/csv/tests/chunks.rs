@@ -1,6 +1,4 @@
 //! The rows of a file that is cut anywhere, by the source and by the `csv` crate.
-//!
-//! Owns the files, chosen and made up; refuses a row, number or line that differs.
 
 use proptest::prelude::*;
 

@@ -1,7 +1,4 @@
 //! Every dialect, cut anywhere, against a reading of the whole file by one byte at a time.
-//!
-//! Owns that reading, which knows no chunks, no marks and no second look; refuses a row, a line or a
-//! field that differs.
 
 use std::io::Cursor;
 

@@ -1,6 +1,4 @@
 //! A source from its files: opened, sized, several as one.
-//!
-//! Owns files on a disk; refuses a source that reads before it has checked.
 
 use super::*;
 

@@ -1,7 +1,5 @@
 //! What the CSV source makes of whole files: where quotes are lenient equal to the `csv` crate, in
 //! rows, numbers and lines, wherever the chunks are cut.
-//!
-//! Owns the proof that parallel equals serial; the parts are tested beside themselves.
 
 mod cells;
 mod chunks;

@@ -1,6 +1,4 @@
 //! What each option makes of a file.
-//!
-//! Owns one small file for each; the dialects as such are held to a reference in `dialects`.
 
 use super::*;
 use crate::csv::{LineEnd, Ragged, encoding};

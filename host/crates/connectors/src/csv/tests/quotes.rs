@@ -1,6 +1,4 @@
 //! What quotes in the wrong place cost: the lines that they stand in, each by itself.
-//!
-//! Owns the right value of each face; refuses a cell in another column, and a row that is not there.
 
 use super::*;
 

@@ -1,7 +1,4 @@
 //! Single cells of PostgreSQL's binary form as values of our types.
-//!
-//! Owns their layout, as `*_send` in PostgreSQL's sources writes it; refuses to round, and lengths
-//! that a type does not have.
 
 use super::cut::Malformed;
 

@@ -1,8 +1,5 @@
-//! A table's ranges of blocks or a query's stream as chunks, in their order, fetched ahead of their
-//! lease.
-//!
-//! Owns the threads that fetch, and bounds what waits: two ranges a connection, two pieces a range.
-//! Refuses to go on after an error, and to keep a connection past the last row.
+//! A table's block ranges or a query's stream as chunks, in order, fetched ahead.
+//! What waits is bounded: two ranges per connection, two pieces per range.
 
 use std::collections::VecDeque;
 use std::num::NonZero;

@@ -1,7 +1,5 @@
 //! The bytes of a binary COPY cut into pieces of whole rows.
-//!
-//! Owns the walk over rows that the server sends; refuses whatever is not the format to the byte, so
-//! that nothing behind it meets a length that does not hold.
+//! Any deviation from the format is an error, so that later code never meets a wrong length.
 
 use super::super::copy::HEADER;
 

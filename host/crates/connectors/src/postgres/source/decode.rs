@@ -1,7 +1,4 @@
 //! The rows of a chunk as Arrow columns.
-//!
-//! Owns which cells do not fit their declared type; refuses to put a cell into a message, and to
-//! trust a length.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};

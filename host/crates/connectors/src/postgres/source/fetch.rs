@@ -1,6 +1,4 @@
-//! One connection's work: the rows of a statement, in pieces, as fast as they are taken.
-//!
-//! Owns a thread's session; refuses to hold more than the piece at hand and those that wait.
+//! One connection's work: the rows of a statement, in pieces, as fast as they are consumed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,7 +1,5 @@
 //! A PostgreSQL table or query as a source: all rows of one snapshot, by binary COPY over several
 //! connections.
-//!
-//! Owns what is read and how it is recognised; refuses to write, and rows of two snapshots.
 
 mod cells;
 mod chunks;

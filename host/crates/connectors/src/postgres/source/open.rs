@@ -1,7 +1,4 @@
 //! How reading begins: a snapshot, the columns compared with the declared ones, and the statement.
-//!
-//! Owns the questions to the catalogue; refuses to stop at the first difference, and any transaction
-//! that could write.
 
 use glovebox_core::{Schema, SourceError, TableName};
 use sqlx::postgres::{PgConnection, PgRow};

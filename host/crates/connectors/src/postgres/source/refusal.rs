@@ -1,7 +1,5 @@
 //! What a refused read means, told without the server's own words.
-//!
-//! Owns the reading of SQLSTATE for a reader; refuses the message, detail and context of an error,
-//! since they quote cells.
+//! The message, detail and context of an error are dropped, since they quote cells.
 
 use std::io;
 

@@ -1,6 +1,5 @@
 //! One connection of a reader, and the runtime that its thread blocks on.
-//!
-//! Owns both; refuses a second attempt, since the snapshot is gone with the first.
+//! There is no second attempt, since the snapshot is lost with the connection.
 
 use std::io;
 use std::pin::pin;

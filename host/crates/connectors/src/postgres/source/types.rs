@@ -1,7 +1,5 @@
-//! Which columns of PostgreSQL go as which type of the manifest, and what to write where they do not.
-//!
-//! Owns that table; refuses near fits, since a value that was rounded or cut on its way in would
-//! look like the source's.
+//! Which PostgreSQL types can be read as which manifest types, and what to write otherwise. Inexact
+//! conversions are refused, since a rounded or truncated value would look like the source's.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,6 +1,4 @@
 //! Eight lanes in AVX2 vectors.
-//!
-//! Owns the operations of its width; a rotation is made of two shifts here.
 
 // Every index below counts lanes or words of a state.
 #![allow(clippy::indexing_slicing)]

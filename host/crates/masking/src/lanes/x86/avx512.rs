@@ -1,7 +1,5 @@
-//! Sixteen lanes in AVX-512 vectors.
-//!
-//! Owns the operations of its width: a rotation is one instruction here, and so is any function
-//! of three words.
+//! Sixteen lanes in AVX-512 vectors. The operations for this width: a rotation is one instruction
+//! here, and so is any function of three words.
 
 // Every index below counts lanes or words of a state.
 #![allow(clippy::indexing_slicing)]

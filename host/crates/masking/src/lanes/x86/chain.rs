@@ -1,6 +1,4 @@
-//! One value's way through PBKDF2's loop: two hash states that stay, one that moves, one sum.
-//!
-//! Owns what is done once a value, before and after the loop; refuses to outlive it unwiped.
+//! The state of one value in PBKDF2's loop: two constant hash states, one that changes, one sum.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::block_api::compress256;

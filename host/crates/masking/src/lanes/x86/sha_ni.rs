@@ -1,7 +1,7 @@
 //! PBKDF2's loop with the processor's SHA-256 instructions, several values interleaved.
 //!
-//! Owns the rounds and nothing around them. One value leaves the unit idle most of the time,
-//! since each instruction waits for the one before; a second value's fill the gaps.
+//! One value leaves the unit idle most of the time, since each instruction waits for the one
+//! before; a second value's fill the gaps.
 
 // Every index below counts lanes or is a constant within an array of known length.
 #![allow(clippy::indexing_slicing)]

@@ -1,8 +1,7 @@
-//! SHA-256 on whole vectors: lane l of every vector belongs to value l.
-//!
-//! Owns the rounds and PBKDF2's loop, written once for all widths; a width's file has the
-//! vector type `V` and its operations, which must be in scope where the macro stands. Refuses
-//! shuffles: words are sorted into vectors before the loop.
+//! SHA-256 on whole vectors: lane l of every vector belongs to value l. The rounds and PBKDF2's
+//! loop, written once for all widths; each width's file has the vector type `V` and its operations,
+//! which must be in scope where the macro is used. No shuffles are needed: words are arranged in
+//! vectors before the loop.
 
 /// One round. The caller renames the words instead of moving them.
 macro_rules! round {

@@ -1,7 +1,5 @@
-//! What a plugin said, checked against what it was granted, what it announced and the batch.
-//!
-//! Refuses everything that is wrong in one thing; the batch is then as if the call had not been.
-//! What it says of it never repeats a number or text that the guest chose: it could be a cell.
+//! Checks a plugin's answer against its grants, its announcement and the batch.
+//! Messages never repeat a number or text that the guest chose, since it could be a cell.
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, BooleanArray};

@@ -1,8 +1,5 @@
-//! A column's way out of a plugin: taken over as an Arrow array once every length, offset,
-//! bitmap and UTF-8 byte in it is right.
-//!
-//! Refuses a column that is wrong in any of them; it never repairs one, nor repeats a number of the
-//! guest's choosing in a message.
+//! Reads a column returned by a plugin as an Arrow array, after checking every length, offset,
+//! bitmap and UTF-8 byte.
 
 use std::sync::Arc;
 

@@ -1,7 +1,6 @@
-//! A batch's way into a plugin: Arrow buffers, borrowed where they lie right, copied where a
-//! filter or cut has moved them.
-//!
-//! Refuses nothing: the engine has cut the columns to the grant already.
+//! Passes a batch into a plugin: Arrow buffers, borrowed where possible, copied where a filter or
+//! slice has moved them.
+//! The engine has already reduced the columns to the grant.
 
 use std::borrow::Cow;
 

@@ -1,6 +1,4 @@
-//! Contract 0.1: every call from the host into a plugin, and the way a batch takes there and back.
-//!
-//! Owns the order of calls; refuses to hand on what `check` and `lift` have not passed.
+//! Contract 0.1: every call from the host into a plugin, and how batches get there and back.
 
 mod bindings;
 mod check;
