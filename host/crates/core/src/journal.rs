@@ -6,6 +6,7 @@
 use std::fmt;
 
 use crate::finding::Reject;
+use crate::plan_identity::PlanIdentity;
 use crate::report::RowCounts;
 use crate::secret::Secret;
 use crate::sink::Encoded;
@@ -32,8 +33,8 @@ pub struct Job {
     pub resume: bool,
     /// The pipeline's name.
     pub pipeline: String,
-    /// SHA-256 of all that decides what a row becomes, in hexadecimal.
-    pub plan: String,
+    /// What decides what a row becomes.
+    pub plan: PlanIdentity,
     /// Digests of what the plan is made of, by their names, as JSON that a sink keeps and does not
     /// read.
     pub parts: String,
@@ -105,7 +106,7 @@ pub struct Earlier {
     /// Its pipeline.
     pub pipeline: String,
     /// Its [`Job::plan`].
-    pub plan: String,
+    pub plan: PlanIdentity,
     /// Its [`Job::parts`].
     pub parts: String,
     /// Its [`Job::source`].

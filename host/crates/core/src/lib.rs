@@ -12,6 +12,7 @@ pub mod input;
 pub mod journal;
 pub mod keys;
 pub mod path;
+pub mod plan_identity;
 pub mod plugin;
 pub mod report;
 pub mod schema;
@@ -31,7 +32,11 @@ pub use journal::{
     ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, Known, Listed, Mark,
     Revise, RunState, Seen, Totals,
 };
-pub use keys::{KeyError, KeyRing, Method, Spans, Target};
+pub use keys::{
+    Computed, Form, KeyError, KeyRing, Masking, Method, Piece, Refusal, Revealing, Spans, StepKey,
+    StepKeys, Target,
+};
+pub use plan_identity::{PlanIdentity, PlanRows};
 pub use plugin::{
     About, Action, Announced, Answer, Fault, FaultKind, Grants, Instance, Kept, Limits, Masked,
     Plugin, PluginError, World,

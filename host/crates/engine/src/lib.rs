@@ -4,6 +4,7 @@
 //! wasmtime, sqlx or any store of secrets.
 
 pub mod arm;
+pub mod attack;
 mod error;
 pub mod guard;
 mod identity;
@@ -16,12 +17,14 @@ mod rejects;
 mod report;
 mod rerun;
 mod resolve;
+mod reveal;
 pub mod run;
 mod selection;
 mod stage;
 mod start;
 mod summary;
 mod toolbox;
+mod transfer;
 mod worker;
 
 pub use arm::{ArmedStep, arm};
@@ -29,8 +32,10 @@ pub use error::{Known, RunError};
 pub use plan::{Plan, PlannedStep, plan};
 pub use preview::{Preview, preview};
 pub use rejects::probe as probe_rejects;
+pub use report::Progress;
 pub use rerun::{RerunError, can_rerun};
-pub use run::{Progress, Run};
+pub use reveal::{RevealError, Revealer};
+pub use run::Run;
 pub use selection::Selection;
 pub use start::Start;
 pub use toolbox::{PublicKey, SignedBy, Toolbox};

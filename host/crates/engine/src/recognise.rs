@@ -7,8 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use glovebox_core::{Chunk, Digest, Earlier, RunState, Sink, Source};
 
 use crate::error::RunError;
-use crate::identity::{Input, Key};
-use crate::selection::rows_of;
+use crate::identity::{Input, Key, Lines};
 
 /// Chunks that are read before an input that has nothing of earlier ones passes for new.
 const SAMPLE: u64 = 64;
@@ -56,6 +55,35 @@ pub(crate) struct Recogniser<'a> {
     pub(crate) stop: &'a AtomicBool,
 }
 
+/// What is looked for in an input, by the number of the line, and what was found.
+struct Search<'r> {
+    runs: &'r [Earlier],
+    wanted: BTreeMap<u64, Vec<Wanted>>,
+    found: Found,
+}
+
+impl<'r> Search<'r> {
+    fn new(runs: &'r [Earlier]) -> Self {
+        let mut wanted = BTreeMap::new();
+        expect(&mut wanted, runs, Input::default());
+        Search {
+            runs,
+            wanted,
+            found: Found::default(),
+        }
+    }
+}
+
+/// A line up to which an input is what was expected.
+struct Meeting {
+    run: usize,
+    kind: Kind,
+    /// The input up to it.
+    upto: Input,
+    /// The byte of the chunk behind it.
+    end: usize,
+}
+
 #[derive(Default)]
 struct Found {
     /// Where the inputs of runs that finished end, one behind the other: the last run, and all up
@@ -69,6 +97,14 @@ struct Found {
     within: Option<(usize, u64)>,
 }
 
+impl Found {
+    /// So many rows of a run are the input's.
+    fn at_least(&mut self, run: usize, rows: u64) {
+        let most = self.rows.entry(run).or_default();
+        *most = rows.max(*most);
+    }
+}
+
 impl Recogniser<'_> {
     /// Reads the input as far as it has to be.
     pub(crate) fn whole(&mut self, held: Vec<Earlier>) -> Result<Verdict, RunError> {
@@ -77,9 +113,7 @@ impl Recogniser<'_> {
             return Ok(Verdict::New);
         }
         let mut chunks = self.source.chunks()?;
-        let mut wanted = BTreeMap::new();
-        expect(&mut wanted, &runs, Input::default());
-        let mut found = Found::default();
+        let mut search = Search::new(&runs);
         let mut input = Input::default();
         let mut asked = Vec::new();
         let mut read = 0;
@@ -87,22 +121,24 @@ impl Recogniser<'_> {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(RunError::Cancelled);
             }
-            let lines = self.scan(&chunk, input, &runs, &mut wanted, &mut found)?;
+            let lines = self.scan(&chunk, input, &mut search)?;
             let anywhere = self.key.anywhere(&lines);
             asked.extend(anywhere.map(|digest| (input.lines, digest)));
             if asked.len() >= ASKED {
-                self.ask(&mut asked, &runs, &mut found)?;
+                self.ask(&mut asked, &runs, &mut search.found)?;
             }
             input = input.with(&lines);
             read += 1;
             if read == SAMPLE {
-                self.ask(&mut asked, &runs, &mut found)?;
+                self.ask(&mut asked, &runs, &mut search.found)?;
+                let found = &search.found;
                 if found.known.is_empty() && found.rows.is_empty() && found.end.is_none() {
                     return Ok(Verdict::New);
                 }
             }
         }
-        self.ask(&mut asked, &runs, &mut found)?;
+        self.ask(&mut asked, &runs, &mut search.found)?;
+        let found = search.found;
         Ok(verdict(runs, &found, &input))
     }
 
@@ -113,10 +149,9 @@ impl Recogniser<'_> {
         first: &Chunk,
     ) -> Result<Verdict, RunError> {
         let runs = comparable(self.key, held);
-        let mut wanted = BTreeMap::new();
-        expect(&mut wanted, &runs, Input::default());
-        let mut found = Found::default();
-        let lines = self.scan(first, Input::default(), &runs, &mut wanted, &mut found)?;
+        let mut search = Search::new(&runs);
+        let lines = self.scan(first, Input::default(), &mut search)?;
+        let found = search.found;
         let input = Input::default().with(&lines);
         let mark = self.key.mark(&input);
         // A pipe's beginning has to do.
@@ -131,85 +166,117 @@ impl Recogniser<'_> {
         &mut self,
         chunk: &Chunk,
         before: Input,
-        runs: &[Earlier],
-        wanted: &mut BTreeMap<u64, Vec<Wanted>>,
-        found: &mut Found,
-    ) -> Result<crate::identity::Lines, RunError> {
+        search: &mut Search<'_>,
+    ) -> Result<Lines, RunError> {
         loop {
-            let mut met = Vec::new();
-            let mut next = wanted.range(before.lines + 1..).next().map(|(at, _)| *at);
-            let key = self.key;
-            let lines = key.read_lines(chunk, |lines, end| {
-                let at = before.lines + lines.count;
-                if next != Some(at) {
-                    return;
-                }
-                let upto = before.with(lines);
-                for wanted in wanted.get(&at).into_iter().flatten() {
-                    if key.mark(&upto.since(&wanted.since)).digest == wanted.digest {
-                        met.push((at, wanted.run, wanted.kind, upto, end));
-                    }
-                }
-                next = wanted.range(at + 1..).next().map(|(at, _)| *at);
-            });
+            let (lines, met) = self.meetings(chunk, before, &search.wanted);
             let mut more = false;
-            for (at, run, kind, upto, end) in met {
-                // Met once; the chunk may be read again for what is expected because of it.
-                if let Some(there) = wanted.get_mut(&at) {
-                    there.retain(|w| w.run != run || w.kind != kind);
-                }
-                let Some(earlier) = runs.get(run) else {
-                    continue;
-                };
-                match kind {
-                    Kind::Beginning => {
-                        found.rows.entry(run).or_default();
-                        for stored in self.sink.chunks(&earlier.run)? {
-                            let Some(mark) = stored.upto.filter(|mark| mark.lines > at) else {
-                                continue;
-                            };
-                            let rows = stored.first_row + stored.rows.read;
-                            wanted.entry(mark.lines).or_default().push(Wanted {
-                                since: Input::default(),
-                                digest: mark.digest,
-                                run,
-                                kind: Kind::Chunk(rows),
-                            });
-                            more = true;
-                        }
-                    }
-                    Kind::Chunk(rows) => {
-                        let most = found.rows.entry(run).or_default();
-                        *most = rows.max(*most);
-                        found.within = Some((run, at));
-                    }
-                    Kind::Whole => {
-                        let rows = match end == chunk.bytes.len() {
-                            true => Some(lines.rows),
-                            false => self.rows_before(chunk, end)?,
-                        };
-                        // Where a record goes on behind it, the rest would be other rows.
-                        if rows.is_none() {
-                            let most = found.rows.entry(run).or_default();
-                            *most = earlier.rows.read.max(*most);
-                        }
-                        if let Some(rows) = rows {
-                            let mut upto = upto;
-                            upto.rows = before.rows + rows;
-                            let further = found.end.is_none_or(|(_, end)| end.lines < at);
-                            if further && wanted.len() < PIECES {
-                                found.end = Some((run, upto));
-                                expect(wanted, runs, upto);
-                                more = true;
-                            }
-                        }
-                    }
-                }
+            for met in met {
+                more |= self.meet(&met, chunk, (before.rows, lines.rows), search)?;
             }
             if !more {
                 return Ok(lines);
             }
         }
+    }
+
+    /// The lines of a chunk up to which an input is what was expected.
+    fn meetings(
+        &self,
+        chunk: &Chunk,
+        before: Input,
+        wanted: &BTreeMap<u64, Vec<Wanted>>,
+    ) -> (Lines, Vec<Meeting>) {
+        let mut met = Vec::new();
+        let mut next = wanted.range(before.lines + 1..).next().map(|(at, _)| *at);
+        let lines = self.key.read_lines(chunk, |lines, end| {
+            let at = before.lines + lines.count;
+            if next != Some(at) {
+                return;
+            }
+            let upto = before.with(lines);
+            for wanted in wanted.get(&at).into_iter().flatten() {
+                if self.key.mark(&upto.since(&wanted.since)).digest == wanted.digest {
+                    met.push(Meeting {
+                        run: wanted.run,
+                        kind: wanted.kind,
+                        upto,
+                        end,
+                    });
+                }
+            }
+            next = wanted.range(at + 1..).next().map(|(at, _)| *at);
+        });
+        (lines, met)
+    }
+
+    /// Whether more is expected because of it, so that the chunk has to be read again. Of the rows
+    /// are told those before the chunk and those in it.
+    fn meet(
+        &mut self,
+        met: &Meeting,
+        chunk: &Chunk,
+        rows: (u64, u64),
+        search: &mut Search<'_>,
+    ) -> Result<bool, RunError> {
+        let (run, at) = (met.run, met.upto.lines);
+        let Search {
+            runs,
+            wanted,
+            found,
+        } = search;
+        // Met once; the chunk may be read again.
+        if let Some(there) = wanted.get_mut(&at) {
+            there.retain(|w| w.run != run || w.kind != met.kind);
+        }
+        let Some(earlier) = runs.get(run) else {
+            return Ok(false);
+        };
+        let mut more = false;
+        match met.kind {
+            Kind::Beginning => {
+                found.rows.entry(run).or_default();
+                for stored in self.sink.chunks(&earlier.run)? {
+                    let Some(mark) = stored.upto.filter(|mark| mark.lines > at) else {
+                        continue;
+                    };
+                    let rows = stored.first_row + stored.rows.read;
+                    wanted.entry(mark.lines).or_default().push(Wanted {
+                        since: Input::default(),
+                        digest: mark.digest,
+                        run,
+                        kind: Kind::Chunk(rows),
+                    });
+                    more = true;
+                }
+            }
+            Kind::Chunk(rows) => {
+                found.at_least(run, rows);
+                found.within = Some((run, at));
+            }
+            Kind::Whole => {
+                let (rows_before, rows_of) = rows;
+                let rows = match met.end == chunk.bytes.len() {
+                    true => Some(rows_of),
+                    false => self.rows_before(chunk, met.end)?,
+                };
+                match rows {
+                    // Where a record goes on behind it, the rest would be other rows.
+                    None => found.at_least(run, earlier.rows.read),
+                    Some(rows) => {
+                        let mut upto = met.upto;
+                        upto.rows = rows_before + rows;
+                        let further = found.end.is_none_or(|(_, end)| end.lines < at);
+                        if further && wanted.len() < PIECES {
+                            found.end = Some((run, upto));
+                            expect(wanted, runs, upto);
+                            more = true;
+                        }
+                    }
+                }
+            }
+        }
+        Ok(more)
     }
 
     /// How many rows stand before a byte of a chunk, where a line ends, if the next row begins with
@@ -266,7 +333,7 @@ fn comparable(key: &Key, held: Vec<Earlier>) -> Vec<Earlier> {
     let empty = |run: &Earlier| run.state == RunState::Finished && run.rows.stored == 0;
     held.into_iter()
         .filter(|run| run.key == Some(key.check()))
-        .filter(|run| rows_of(&run.plan).is_none() && !empty(run))
+        .filter(|run| run.plan.rejects().is_none() && !empty(run))
         .collect()
 }
 

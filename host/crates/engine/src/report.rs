@@ -4,14 +4,22 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use glovebox_core::{
-    ChunkRecord, Earlier, OnlyNew, Published, Reject, RejectCount, Rerun, RowCounts, RunOutcome,
-    RunReport, Source, StepReport,
+    ChunkRecord, Earlier, OnlyNew, Published, Reject, RejectCount, RowCounts, RunOutcome,
+    RunReport, Source,
 };
 
 use crate::error::RunError;
-use crate::run::{Progress, Run};
 use crate::summary::{RuleCount, Summary, broken};
 use glovebox_manifest::model::AtMost;
+
+/// Rows so far, for a progress bar.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Progress {
+    /// Rows that have been through the steps.
+    pub rows: u64,
+    /// Bytes of the source that are behind us.
+    pub bytes: u64,
+}
 
 /// Counts as chunks are written.
 pub(crate) struct Ledger {
@@ -21,35 +29,10 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    pub(crate) fn new(run: &Run<'_>, name: &str, rerun: Option<Rerun>) -> Self {
-        let steps = run
-            .steps
-            .iter()
-            .map(|step| StepReport {
-                name: step.planned.name.to_string(),
-                plugin: step.planned.title(),
-                sha256: step.planned.plugin.sha256().to_owned(),
-                signed_by: step.planned.signed_by.as_ref().map(|s| s.key.clone()),
-                unguarded: step
-                    .planned
-                    .unguarded
-                    .iter()
-                    .map(|c| c.to_string())
-                    .collect(),
-                ..StepReport::default()
-            })
-            .collect();
+    /// Of a run of which the report says nothing yet but what it is.
+    pub(crate) fn new(report: RunReport) -> Self {
         Ledger {
-            report: RunReport {
-                run: name.to_owned(),
-                pipeline: run.name.to_owned(),
-                source: run.source.describe(),
-                sink: run.sink.describe(),
-                rejects_path: Some(run.rejects.display().to_string()),
-                steps,
-                rerun,
-                ..RunReport::default()
-            },
+            report,
             by_rule: BTreeMap::new(),
             position: 0,
         }

@@ -4,7 +4,7 @@
 use glovebox_core::{Earlier, Job, Sink};
 
 use crate::error::RunError;
-use crate::selection::{InputScan, Selection, base_of, rows_of, without_base};
+use crate::selection::{InputScan, Selection};
 use crate::start::Start;
 use glovebox_manifest::Manifest;
 use glovebox_manifest::model::{Mode, SinkTarget};
@@ -200,17 +200,16 @@ pub(crate) fn look(
     let is_of_this = |run: &Earlier| run.whole == Some(met.input);
     let named = |of: Option<&str>| only.left_by().is_none_or(|name| of == Some(name));
     // The same call once more, whichever run has rejected rows of these numbers since.
-    let alone = only.plan(&job.plan, None);
+    let rows = only.digest();
     let twin = past.iter().find(|run| {
-        let base = base_of(&run.plan);
-        let same = without_base(&run.plan) == alone;
-        same && run.rows.stored > 0 && is_of_this(run) && named(base)
+        let same = run.plan.digest == job.plan.digest && run.plan.rejects() == Some(&*rows);
+        same && run.rows.stored > 0 && is_of_this(run) && named(run.plan.rejects_of())
     });
     if let Some(twin) = twin {
-        return Ok(base_of(&twin.plan).map(ToOwned::to_owned));
+        return Ok(twin.plan.rejects_of().map(ToOwned::to_owned));
     }
     // A file that was run as it is now was not corrected, however it is named.
-    let whole = |run: &Earlier| rows_of(&run.plan).is_none() && is_of_this(run);
+    let whole = |run: &Earlier| run.plan.rejects().is_none() && is_of_this(run);
     let corrected = only.corrected() && !past.iter().any(whole);
     let mut base = None;
     for (place, run) in past.iter().enumerate() {
@@ -234,7 +233,7 @@ pub(crate) fn look(
         return Ok(None);
     };
     // What was done already is for the look at every run's beginning.
-    let plan = only.plan(&job.plan, Some(&base.run));
+    let plan = only.plan(&job.plan, Some(base.run.clone()));
     let done = past.iter().any(|run| run.plan == plan && is_of_this(run));
     if history.appends && !asked && !done {
         let family = root(&past, base);
@@ -259,7 +258,7 @@ fn root<'r>(past: &'r [Earlier], of: &'r Earlier) -> &'r str {
     let mut run = of;
     // A base is older than what was made of it, so there is no circle; the the the journal may be edited.
     for _ in past {
-        let base = base_of(&run.plan);
+        let base = run.plan.rejects_of();
         match past.iter().find(|other| Some(&*other.run) == base) {
             Some(base) => run = base,
             None => return base.unwrap_or(&run.run),

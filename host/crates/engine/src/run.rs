@@ -6,16 +6,13 @@
 //! its line in the run's journal or not at all. A run that goes on skips the chunks in the journal.
 //! A chunk in flight holds a token, so memory is bounded whatever the source's size.
 
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use glovebox_core::{
-    Chunk, ChunkReader, Decoder, Earlier, History, Identity, Job, Mark, OnlyNew, Published, Rerun,
-    Revise, RunReport, Sink, SinkError, Source, Totals,
+    ChunkRecord, Decoder, Earlier, History, Identity, Job, Mark, OnlyNew, PlanIdentity, PlanRows,
+    Published, Rerun, Revise, RunReport, Sink, SinkError, Source, StepReport, Totals,
 };
 
 use crate::arm::ArmedStep;
@@ -24,25 +21,20 @@ use crate::identity::{Input, Key, new_run, serves};
 use crate::parts::{Parts, plan_digest};
 use crate::plan::Plan;
 use crate::rejects::RejectsFile;
-use crate::report::{Ledger, exceeded};
+use crate::report::{Ledger, Progress, exceeded};
 use crate::rerun::look;
 use crate::selection::{RowSelection, Selection};
-use crate::stage::Stage;
 use crate::start::{Beginning, Candidate, Peeked, Start, begin};
 use glovebox_manifest::model::AtMost;
 
 use crate::summary::Summary;
-use crate::worker::{Alarm, Done, Fate, Stored, Worker, batch_rows};
+use crate::transfer::{Transfer, Writer};
+use crate::worker::{HEARTBEAT, Stored};
 
-/// Chunks in flight for each worker: one at work, one waiting, one done and not yet written.
-const CHUNKS_A_WORKER: usize = 3;
 /// How often the journal may change between the look into it and the beginning.
 const MAX_ATTEMPTS: usize = 50;
 /// How long a run that has begun elsewhere may take to say how its input begins.
 const BEGINNING: Duration = Duration::from_secs(10);
-/// How often progress is shown and a request to stop is looked at.
-pub(crate) const HEARTBEAT: Duration = Duration::from_millis(100);
-
 /// A run that is ready to start.
 pub struct Run<'a> {
     /// The pipeline's name.
@@ -76,13 +68,22 @@ pub struct Run<'a> {
     pub note: &'a dyn Fn(&str),
 }
 
-/// Rows so far, for a progress bar.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Progress {
-    /// Rows that have been through the steps.
-    pub rows: u64,
-    /// Bytes of the source that are behind us.
-    pub bytes: u64,
+/// What became of a run that was to begin.
+enum TakenUp {
+    Begun(Box<Begun>),
+    /// There is nothing to do: one that was to be gone on with has finished.
+    Finished(Box<Earlier>),
+}
+
+/// A run that its sink has taken up.
+struct Begun {
+    job: Job,
+    /// The run that has the rows before the first, if there is one.
+    after: Option<String>,
+    key: Key,
+    rejects: RejectsFile,
+    /// The chunks that it has stored already.
+    stored: Vec<ChunkRecord>,
 }
 
 impl Run<'_> {
@@ -98,115 +99,36 @@ impl Run<'_> {
     ) -> Result<RunReport, RunError> {
         let started = Instant::now();
         let parts = Parts::of(self.plan, self.steps, self.source);
-        let mut job = Job {
-            run: new_run(self.request).map_err(RunError::Random)?,
-            pipeline: self.name.to_owned(),
-            plan: plan_digest(self.plan, self.steps, self.source),
-            parts: parts.to_json(),
-            source: self.source.describe(),
-            revise: Revise(Summary::revised),
-            ..Job::default()
-        };
-        let mut history = self.history_once_begun(stop)?;
-        let mut key = key_of(history.as_ref());
+        let mut job = self.job(&parts)?;
+        let history = self.history_once_begun(stop)?;
+        let key = key_of(history.as_ref());
         let start = self.start_by(history.as_ref());
         let rerun = self.rerun(&mut job, &key, start, stop)?;
         let mut chunks = Peeked::new(self.source.chunks()?);
         let decoders: Vec<_> = (0..self.workers.max(1))
             .map(|_| self.source.decoder())
             .collect::<Result<_, _>>()?;
-        if start != Start::Again
-            && let Some(history) = &history
-        {
-            let unknown = unknown(&history.held, &key);
-            if unknown > 0 {
-                (self.note)(&format!(
-                    "{unknown} earlier runs into this target were recorded by an earlier version, \
-                    or under another `identity-key`: it is unknown whether they already added \
-                    this input"
-                ));
+        if start != Start::Again {
+            self.note_unknown(history.as_ref(), &key);
+        }
+        let mut begun = match self.begin(job, history, &parts, &mut chunks, stop)? {
+            TakenUp::Begun(begun) => *begun,
+            TakenUp::Finished(earlier) => {
+                let mut rejects = RejectsFile::create(self.rejects, true)?;
+                self.rejects_from_journal(&earlier.run, &mut rejects)?;
+                rejects.publish()?;
+                return Ok(self.ledger(&earlier.run, rerun).finished(&earlier));
             }
-        }
-        let mut attempts = 0;
-        let (job, from, after, rejects, stored) = loop {
-            // Without a journal there is no key yet, and no run to compare with.
-            let journal = history.as_ref().and_then(|h| h.key.as_ref());
-            job.key = journal.map(|_| key.check());
-            let mut candidate = Candidate {
-                start: self.start_by(history.as_ref()),
-                request: self.request,
-                only_new: self.only_new,
-                take_over: self.take_over,
-                parts: &parts,
-                key: &key,
-                source: self.source,
-                sink: &mut *self.sink,
-                chunks: &mut chunks,
-                stop,
-            };
-            let (decided, from, after) = match begin(&mut candidate, history, job.clone())? {
-                Beginning::Job(job, from, after) => (job, from, after),
-                Beginning::Finished(earlier) => {
-                    let mut rejects = RejectsFile::create(self.rejects, true)?;
-                    self.rejects_from_journal(&earlier.run, &mut rejects)?;
-                    rejects.publish()?;
-                    return Ok(Ledger::new(&self, &earlier.run, rerun).finished(&earlier));
-                }
-            };
-            let rejects = RejectsFile::create(self.rejects, decided.resume || self.take_over)?;
-            let columns = self.plan.sink.with_natives(&self.source.natives());
-            match self.sink.open(&decided, &columns) {
-                Ok(stored) => break (decided, from, after, rejects, stored),
-                Err(SinkError::Overtaken { .. }) if attempts < MAX_ATTEMPTS => attempts += 1,
-                Err(error) => return Err(error.into()),
-            }
-            history = self.history_once_begun(stop)?;
-            key = key_of(history.as_ref());
         };
-        if let Some(secret) = self.sink.key() {
-            key = Key::new(&secret);
-        }
-        if self.can_look_ahead()
-            && stored.is_empty()
-            && let Some(first) = chunks.first()?
-        {
-            let first = key.mark(&Input::default().with(&key.read(first)));
-            self.sink.begins(&first, key.check())?;
-        }
-
-        let mut ledger = Ledger::new(&self, &job.run, rerun);
-        ledger.resume(&stored);
-        let mut rejects = rejects;
-        let asked = match self.only {
-            Some(only) => RowSelection::Rejects(only),
-            None => RowSelection::From(from),
-        };
-        let stored = Stored::new(&job.run, &stored, self.source.is_live());
-        let published = self
-            .move_rows(
-                chunks,
-                decoders,
-                (&key, asked),
-                &stored,
-                &mut rejects,
-                &mut ledger,
-                stop,
-                show,
-            )
-            .and_then(|(input, all)| {
-                if self.only_new || from > 0 {
-                    ledger.only_new(OnlyNew {
-                        after_run: after,
-                        passed_over: from.min(all),
-                    });
-                }
-                self.commit(input, &mut rejects, &mut ledger)
-            });
+        let mut ledger = self.ledger(&begun.job.run, rerun);
+        ledger.resume(&begun.stored);
+        let moved = self.transfer(&mut begun, chunks, decoders, &mut ledger, stop, show);
+        let published = moved.and_then(|input| self.commit(input, &mut begun.rejects, &mut ledger));
         let (published, refused) = match published {
             Ok(published) => published,
             Err(error @ RunError::Sink(SinkError::Unknown { .. })) => {
                 // If the rows are there after all, their rejects have to be.
-                rejects.publish()?;
+                begun.rejects.publish()?;
                 self.sink.abort();
                 return Err(error);
             }
@@ -217,6 +139,9 @@ impl Run<'_> {
                 });
             }
         };
+        let Begun {
+            job, mut rejects, ..
+        } = begun;
         // Of a run that went on, and of rows that were refused late: in the order of the rows.
         if job.resume || refused {
             self.rejects_from_journal(&job.run, &mut rejects)
@@ -228,6 +153,149 @@ impl Run<'_> {
             rejects.publish().map_err(RunError::after_commit)?;
         }
         Ok(ledger.close(self.source, self.at_most, published, started.elapsed()))
+    }
+
+    /// What a new run is.
+    fn job(&self, parts: &Parts) -> Result<Job, RunError> {
+        Ok(Job {
+            run: new_run(self.request).map_err(RunError::Random)?,
+            pipeline: self.name.to_owned(),
+            plan: PlanIdentity {
+                digest: plan_digest(self.plan, self.steps, self.source),
+                rows: PlanRows::All,
+            },
+            parts: parts.to_json(),
+            source: self.source.describe(),
+            revise: Revise(Summary::revised),
+            ..Job::default()
+        })
+    }
+
+    fn ledger(&self, run: &str, rerun: Option<Rerun>) -> Ledger {
+        Ledger::new(RunReport {
+            run: run.to_owned(),
+            pipeline: self.name.to_owned(),
+            source: self.source.describe(),
+            sink: self.sink.describe(),
+            rejects_path: Some(self.rejects.display().to_string()),
+            steps: self.steps.iter().map(step_report).collect(),
+            rerun,
+            ..RunReport::default()
+        })
+    }
+
+    /// Says so where the journal has runs that this one cannot be compared with.
+    fn note_unknown(&self, history: Option<&History>, key: &Key) {
+        let unknown = history.map_or(0, |history| unknown(&history.held, key));
+        if unknown > 0 {
+            (self.note)(&format!(
+                "{unknown} earlier runs into this target were recorded by an earlier version, or \
+                under another `identity-key`: it is unknown whether they already added this input"
+            ));
+        }
+    }
+
+    /// Decides how to begin, and has the sink take the run up; once more where other runs began or
+    /// ended in between.
+    fn begin(
+        &mut self,
+        mut job: Job,
+        mut history: Option<History>,
+        parts: &Parts,
+        chunks: &mut Peeked,
+        stop: &AtomicBool,
+    ) -> Result<TakenUp, RunError> {
+        let mut attempts = 0;
+        let mut begun = loop {
+            let key = key_of(history.as_ref());
+            // Without a journal there is no key yet, and no run to compare with.
+            let journal = history.as_ref().and_then(|h| h.key.as_ref());
+            job.key = journal.map(|_| key.check());
+            let mut candidate = Candidate {
+                start: self.start_by(history.as_ref()),
+                request: self.request,
+                only_new: self.only_new,
+                take_over: self.take_over,
+                parts,
+                key: &key,
+                source: self.source,
+                sink: &mut *self.sink,
+                chunks,
+                stop,
+            };
+            let (job, after) = match begin(&mut candidate, history, job.clone())? {
+                Beginning::Job(job, after) => (*job, after),
+                Beginning::Finished(earlier) => return Ok(TakenUp::Finished(earlier)),
+            };
+            let rejects = RejectsFile::create(self.rejects, job.resume || self.take_over)?;
+            let columns = self.plan.sink.with_natives(&self.source.natives());
+            match self.sink.open(&job, &columns) {
+                Ok(stored) => {
+                    break Begun {
+                        job,
+                        after,
+                        key,
+                        rejects,
+                        stored,
+                    };
+                }
+                Err(SinkError::Overtaken { .. }) if attempts < MAX_ATTEMPTS => attempts += 1,
+                Err(error) => return Err(error.into()),
+            }
+            history = self.history_once_begun(stop)?;
+        };
+        if let Some(secret) = self.sink.key() {
+            begun.key = Key::new(&secret);
+        }
+        if self.can_look_ahead()
+            && begun.stored.is_empty()
+            && let Some(first) = chunks.first()?
+        {
+            let key = &begun.key;
+            let first = key.mark(&Input::default().with(&key.read(first)));
+            self.sink.begins(&first, key.check())?;
+        }
+        Ok(TakenUp::Begun(Box::new(begun)))
+    }
+
+    /// Everything between the first chunk and the commit. Returns what the input is.
+    fn transfer(
+        &mut self,
+        begun: &mut Begun,
+        chunks: Peeked,
+        decoders: Vec<Box<dyn Decoder>>,
+        ledger: &mut Ledger,
+        stop: &AtomicBool,
+        show: &mut dyn FnMut(Progress),
+    ) -> Result<Mark, RunError> {
+        let from = begun.job.plan.first_row();
+        let stored = Stored::new(&begun.job.run, &begun.stored, self.source.is_live());
+        let transfer = Transfer {
+            steps: self.steps,
+            sink_columns: &self.plan.sink_columns,
+            key: &begun.key,
+            asked: match self.only {
+                Some(only) => RowSelection::Rejects(only),
+                None => RowSelection::From(from),
+            },
+            stored: &stored,
+        };
+        let writer = Writer {
+            begins: !self.can_look_ahead(),
+            sink: &mut *self.sink,
+            rejects: &mut begun.rejects,
+            ledger: &mut *ledger,
+            key: &begun.key,
+            stored: &stored,
+        };
+        let (input, rows) = transfer.run(chunks, decoders, writer, stop, show)?;
+        if self.only_new || from > 0 {
+            ledger.only_new(OnlyNew {
+                after_run: begun.after.take(),
+                passed_over: from.min(rows),
+            });
+        }
+        Ok(input)
     }
 
     /// Publishes once every row has its fate, in which the target has the last word. Returns too
@@ -308,7 +376,7 @@ impl Run<'_> {
         if of_run.is_none() {
             (self.note)(&only.unknown());
         }
-        job.plan = only.plan(&job.plan, of_run.as_deref());
+        job.plan = only.plan(&job.plan, of_run.clone());
         Ok(Some(Rerun {
             rejects_of: only.place().to_owned(),
             of_run,
@@ -332,127 +400,6 @@ impl Run<'_> {
         written?;
         rejects.sync()
     }
-
-    /// Everything between the first chunk and the commit. Returns what the input is, and its rows.
-    #[allow(clippy::too_many_arguments)]
-    fn move_rows(
-        &mut self,
-        chunks: Peeked,
-        decoders: Vec<Box<dyn Decoder>>,
-        (key, asked): (&Key, RowSelection<'_>),
-        stored: &Stored<'_>,
-        rejects: &mut RejectsFile,
-        ledger: &mut Ledger,
-        stop: &AtomicBool,
-        show: &mut dyn FnMut(Progress),
-    ) -> Result<(Mark, u64), RunError> {
-        let in_flight = decoders.len() * CHUNKS_A_WORKER;
-        let (return_token, tokens) = bounded(in_flight);
-        for _ in 0..in_flight {
-            let _ = return_token.send(());
-        }
-        let (to_workers, from_reader) = bounded(in_flight);
-        let (to_writer, from_workers) = unbounded();
-        let halt = Arc::new(AtomicBool::new(false));
-        let rows = AtomicU64::new(0);
-        let lost: Vec<AtomicU64> = self.steps.iter().map(|_| AtomicU64::new(0)).collect();
-
-        // Not a thread of the scope, which would wait for it: a pipe may be silent for ever.
-        let reader = std::thread::spawn({
-            let to_writer = to_writer.clone();
-            let halt = Arc::clone(&halt);
-            move || read_chunks(chunks, &tokens, &to_workers, &to_writer, &halt)
-        });
-        std::thread::scope(|scope| {
-            let workers: Vec<_> = decoders
-                .into_iter()
-                .map(|decoder| {
-                    let worker = Worker {
-                        decoder,
-                        stages: self
-                            .steps
-                            .iter()
-                            .zip(&lost)
-                            .map(|(step, lost)| Stage::new(step, lost))
-                            .collect(),
-                        sink_columns: &self.plan.sink_columns,
-                        encoder: self.sink.encoder(),
-                        batch_rows: batch_rows(self.steps),
-                        stored,
-                        asked,
-                        key,
-                        rows: &rows,
-                        halt: &halt,
-                    };
-                    let (chunks, done) = (from_reader.clone(), to_writer.clone());
-                    scope.spawn(move || worker.work(&chunks, &done))
-                })
-                .collect();
-            drop((from_reader, to_writer));
-
-            let written = (|| {
-                let mut waiting: BTreeMap<u64, Done> = BTreeMap::new();
-                let mut input = Input::default();
-                let mut skipped = 0;
-                let mut next = 0;
-                loop {
-                    if stop.load(Ordering::Relaxed) {
-                        return Err(RunError::Cancelled);
-                    }
-                    show(ledger.progress(rows.load(Ordering::Relaxed)));
-                    match from_workers.recv_timeout(HEARTBEAT) {
-                        Ok(done) => {
-                            let done: Done = done?;
-                            waiting.insert(done.index, done);
-                        }
-                        Err(RecvTimeoutError::Timeout) => {}
-                        // All have ended; a chunk that is missing went down with a panic.
-                        Err(RecvTimeoutError::Disconnected) if waiting.is_empty() => {
-                            stored.all_met(skipped)?;
-                            return Ok((key.mark(&input), input.rows));
-                        }
-                        Err(RecvTimeoutError::Disconnected) => return Err(RunError::Panicked),
-                    }
-                    while let Some(done) = waiting.remove(&next) {
-                        ledger.reached(done.position);
-                        let digest = key.chunk(&input, &done.lines);
-                        stored.is_the_same(done.index, &digest)?;
-                        input = input.with(&done.lines);
-                        match done.fate {
-                            Fate::Through(through) => {
-                                let (mut chunk, summary) = *through;
-                                chunk.record.digest = digest;
-                                let mark = key.mark(&input);
-                                if next == 0 && !self.can_look_ahead() {
-                                    self.sink.begins(&mark, key.check())?;
-                                }
-                                chunk.record.upto = Some(mark);
-                                ledger.add(chunk.record.rows, &summary);
-                                rejects.write(&chunk.rejects)?;
-                                self.sink.write(chunk)?;
-                            }
-                            Fate::Stored => skipped += 1,
-                            Fate::PassedOver => {}
-                        }
-                        next += 1;
-                        let _ = return_token.send(());
-                    }
-                }
-            })();
-            halt.store(true, Ordering::Relaxed);
-            drop((return_token, from_workers));
-            let mut panicked = false;
-            for worker in workers {
-                panicked |= worker.join().is_err();
-            }
-            let read = written?;
-            // All chunks are written, so the reader is at its end, or went down with a panic.
-            if panicked || reader.join().is_err() {
-                return Err(RunError::Panicked);
-            }
-            Ok(read)
-        })
-    }
 }
 
 /// The key of the journal that was looked into.
@@ -461,36 +408,23 @@ fn key_of(history: Option<&History>) -> Key {
     secret.map_or_else(Key::none, Key::new)
 }
 
+/// A step that has not seen a row.
+fn step_report(step: &ArmedStep<'_>) -> StepReport {
+    let planned = step.planned;
+    StepReport {
+        name: planned.name.to_string(),
+        plugin: planned.title(),
+        sha256: planned.plugin.sha256().to_owned(),
+        signed_by: planned.signed_by.as_ref().map(|s| s.key.clone()),
+        unguarded: planned.unguarded.iter().map(|c| c.to_string()).collect(),
+        ..StepReport::default()
+    }
+}
+
 /// How many runs have stored rows of inputs that cannot be compared under this key.
 fn unknown(held: &[Earlier], key: &Key) -> usize {
     let other = |run: &&Earlier| run.key != Some(key.check()) && run.rows.stored > 0;
     held.iter().filter(other).count()
-}
-
-/// The reader's thread: a chunk for each token.
-fn read_chunks(
-    mut chunks: Peeked,
-    tokens: &Receiver<()>,
-    to_workers: &Sender<Chunk>,
-    to_writer: &Sender<Result<Done, RunError>>,
-    halt: &AtomicBool,
-) {
-    let _alarm = Alarm(to_writer);
-    while tokens.recv().is_ok() && !halt.load(Ordering::Relaxed) {
-        match chunks.next_chunk() {
-            Ok(Some(chunk)) => {
-                if to_workers.send(chunk).is_err() {
-                    return;
-                }
-            }
-            Ok(None) => return,
-            Err(error) => {
-                // The writer may have stopped for a reason of its own.
-                let _ = to_writer.send(Err(error.into()));
-                return;
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! What a run does when a part of it is broken in a way that no file or database brings about.
 
-use std::sync::Mutex;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use glovebox_core::{
-    Batch, ChunkRecord, Decoded, Earlier, Encoded, Encoder, FinishedChunk, KeptReject, Origin,
-    RowCounts, RunOutcome, RunState, Schema, Secret, SinkError, SourceError,
+    Batch, Chunk, ChunkReader, ChunkRecord, Decoded, Earlier, Encoded, Encoder, FinishedChunk,
+    KeptReject, Origin, RowCounts, RunOutcome, RunState, Schema, Secret, SinkError, SourceError,
 };
 
 use super::*;
@@ -434,7 +435,7 @@ fn a_run_goes_on_with_the_same_plan_and_input_only() {
         sink
     };
     let sink = broken();
-    sink.journal().run.as_mut().unwrap().plan = "another plan".into();
+    sink.journal().run.as_mut().unwrap().plan.digest = "another plan".into();
     let (ended, _) = run_into(&sink, Start::Resume, fourths);
     assert!(
         matches!(ended, Err(RunError::PlanChanged { .. })),

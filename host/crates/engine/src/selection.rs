@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arrow_array::BooleanArray;
 use arrow_schema::ArrowError;
 use glovebox_core::shown::printable;
-use glovebox_core::{Chunk, Decoded, Identity, Mark, Source};
+use glovebox_core::{Chunk, Decoded, Identity, Mark, PlanIdentity, PlanRows, Source};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use sha2::{Digest as _, Sha256};
@@ -23,12 +23,6 @@ use crate::rerun::RerunError;
 const MOST_ROWS: usize = 10_000_000;
 /// The longest line that is read; a reject holds names and sentences of ours.
 const LONGEST_LINE: u64 = 1 << 20;
-/// Between the digest of a plan and that of the rows it is for.
-const FOR_ROWS: char = '+';
-/// Between that and the run that rejected them.
-const OF_RUN: char = '@';
-/// Between the digest of a plan and the first row that it is for.
-const FROM: char = '>';
 /// Bytes of the rows' digest that are kept: enough to tell lists apart.
 const KEPT: usize = 16;
 
@@ -191,20 +185,28 @@ impl Selection {
         self.corrected
     }
 
-    /// What a run over these rows by this plan is known by; `of` has rejected them.
-    pub(crate) fn plan(&self, plan: &str, of: Option<&str>) -> String {
+    /// Digest of the rows' numbers, in hexadecimal.
+    pub(crate) fn digest(&self) -> String {
         let mut hash = Sha256::new();
         for row in &self.rows {
             hash.update(row.to_be_bytes());
         }
-        let digest: String = hash
-            .finalize()
+        hash.finalize()
             .iter()
             .take(KEPT)
             .map(|b| format!("{b:02x}"))
-            .collect();
-        let of = of.map(|of| format!("{OF_RUN}{of}")).unwrap_or_default();
-        format!("{plan}{FOR_ROWS}{digest}{of}")
+            .collect()
+    }
+
+    /// What a run over these rows by this plan is known by; `of` has rejected them.
+    pub(crate) fn plan(&self, plan: &PlanIdentity, of: Option<String>) -> PlanIdentity {
+        PlanIdentity {
+            digest: plan.digest.clone(),
+            rows: PlanRows::Rejects {
+                digest: self.digest(),
+                of,
+            },
+        }
     }
 
     /// Those of `count` rows from `first` on.
@@ -286,42 +288,6 @@ impl Selection {
             self.place
         )
     }
-}
-
-/// What rows a run's plan is for; none is all.
-pub(crate) fn rows_of(plan: &str) -> Option<&str> {
-    let (_, rows) = plan.split_once(FOR_ROWS)?;
-    Some(rows.split_once(OF_RUN).map_or(rows, |(rows, _)| rows))
-}
-
-/// The run that rejected the rows which a run's plan is for, if that was known.
-pub(crate) fn base_of(plan: &str) -> Option<&str> {
-    plan.split_once(OF_RUN).map(|(_, run)| run)
-}
-
-/// A run's plan and rows, whichever run rejected them.
-pub(crate) fn without_base(plan: &str) -> &str {
-    plan.split_once(OF_RUN).map_or(plan, |(plan, _)| plan)
-}
-
-/// A plan for the rows from this one on.
-pub(crate) fn only_from(plan: &str, row: u64) -> String {
-    match row {
-        0 => plan.to_owned(),
-        row => format!("{plan}{FROM}{row}"),
-    }
-}
-
-/// The first row that a plan is for.
-pub(crate) fn from_row(plan: &str) -> u64 {
-    plan.split_once(FROM)
-        .and_then(|(_, row)| row.parse().ok())
-        .unwrap_or(0)
-}
-
-/// A plan, whichever row it begins with.
-pub(crate) fn whole_plan(plan: &str) -> &str {
-    plan.split_once(FROM).map_or(plan, |(plan, _)| plan)
 }
 
 /// Leaves of what was decoded the rows that are asked for.

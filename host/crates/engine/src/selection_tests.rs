@@ -32,18 +32,22 @@ fn rows_are_sorted_and_named_once() {
     assert_eq!(only.within(8, u64::MAX - 8), [0_u64; 0]);
 }
 
+fn whole() -> PlanIdentity {
+    "plan".into()
+}
+
 #[test]
 fn a_run_over_other_rows_is_another_run() {
-    let plan = |rows: &[(u64, Option<&str>)]| read(&lines(rows)).unwrap().plan("plan", None);
+    let plan = |rows: &[(u64, Option<&str>)]| read(&lines(rows)).unwrap().plan(&whole(), None);
     let (a, b) = (plan(&[(1, None), (2, None)]), plan(&[(2, None), (1, None)]));
     assert_eq!(a, b);
     assert_ne!(a, plan(&[(1, None)]));
-    assert!(a.starts_with("plan+") && rows_of(&a).is_some_and(|rows| rows.len() == 2 * KEPT));
-    assert_eq!((rows_of("plan"), base_of(&a)), (None, None));
+    assert!(a.to_string().starts_with("plan+"));
+    assert!(a.rejects().is_some_and(|rows| rows.len() == 2 * KEPT) && a.rejects_of().is_none());
     let of = read(&lines(&[(1, None), (2, None)])).unwrap();
-    let of = of.plan("plan", Some("20261122T073921-6d0ec3a5b1f2"));
-    assert_eq!(rows_of(&of), rows_of(&a));
-    assert_eq!(base_of(&of), Some("20261122T073921-6d0ec3a5b1f2"));
+    let of = of.plan(&whole(), Some("20261122T073921-6d0ec3a5b1f2".into()));
+    assert_eq!(of.rejects(), a.rejects());
+    assert_eq!(of.rejects_of(), Some("20261122T073921-6d0ec3a5b1f2"));
 }
 
 #[test]
@@ -137,9 +141,6 @@ fn rows_from_one_on_are_counted_in_each_chunk() {
     assert_eq!(counts, [0, 5, 10]);
     assert_eq!(RowSelection::From(0).of(7, 3), 3);
     assert_eq!(RowSelection::From(u64::MAX).of(7, 3), 0);
-    assert_eq!(from_row(&only_from("plan", 15)), 15);
-    assert_eq!(whole_plan(&only_from("plan", 15)), "plan");
-    assert_eq!((from_row("plan"), only_from("plan", 0)), (0, "plan".into()));
 }
 
 #[test]

@@ -12,7 +12,6 @@ use crate::error::{Known, RunError};
 use crate::identity::{Input, Key, serves};
 use crate::parts::{Parts, shown};
 use crate::recognise::{Recogniser, Verdict};
-use crate::selection::{from_row, only_from, rows_of, whole_plan};
 
 /// What is done about earlier runs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,8 +27,9 @@ pub enum Start {
 
 /// What is to be done.
 pub(crate) enum Beginning {
-    /// This job. Rows before the first are passed over: an earlier run has stored them.
-    Job(Job, u64, Option<String>),
+    /// This job. Rows before the first of its plan are passed over: an earlier run, if it is known
+    /// this one, has stored them.
+    Job(Box<Job>, Option<String>),
     /// Nothing: a resumed run had finished.
     Finished(Box<Earlier>),
 }
@@ -62,7 +62,7 @@ pub(crate) fn begin(
     let Some(history) = history else {
         return match candidate.only_new {
             true => Err(RunError::NothingKnown),
-            false => Ok(Beginning::Job(job, 0, None)),
+            false => Ok(anew(job)),
         };
     };
     if candidate.only_new && !history.appends {
@@ -86,7 +86,7 @@ pub(crate) fn begin(
         }
     }
     if start == Start::Again || !history.appends {
-        return Ok(Beginning::Job(job, 0, None));
+        return Ok(anew(job));
     }
     candidate.anew(history.held, job)
 }
@@ -111,7 +111,7 @@ impl Candidate<'_> {
 
     /// A new run into rows that others have added.
     fn anew(&mut self, held: Vec<Earlier>, job: Job) -> Result<Beginning, RunError> {
-        if rows_of(&job.plan).is_some() {
+        if job.plan.rejects().is_some() {
             return self.rows_anew(held, job);
         }
         // One that has not said yet how its input begins may have this very one.
@@ -122,7 +122,7 @@ impl Candidate<'_> {
         match self.source.identity() {
             Identity::Place => self.place_anew(held, job),
             Identity::Lines => match self.look().whole(held)? {
-                Verdict::New => Ok(Beginning::Job(job, 0, None)),
+                Verdict::New => Ok(anew(job)),
                 Verdict::All(earlier) => self.all_held(earlier, job),
                 Verdict::Grown(earlier, rows) if self.only_new => Ok(behind(job, rows, &earlier)),
                 Verdict::Grown(earlier, rows) => Err(RunError::Grown {
@@ -132,13 +132,13 @@ impl Candidate<'_> {
                 Verdict::Some(earlier, rows) => Err(self.held(&earlier, Some(rows))),
             },
             Identity::Beginning if self.only_new => Err(RunError::CannotLookAhead),
-            Identity::Beginning if held.is_empty() => Ok(Beginning::Job(job, 0, None)),
+            Identity::Beginning if held.is_empty() => Ok(anew(job)),
             Identity::Beginning => {
                 let Some(first) = self.chunks.first()?.cloned() else {
-                    return Ok(Beginning::Job(job, 0, None));
+                    return Ok(anew(job));
                 };
                 match self.look().beginning(held, &first)? {
-                    Verdict::New => Ok(Beginning::Job(job, 0, None)),
+                    Verdict::New => Ok(anew(job)),
                     Verdict::All(earlier) => self.all_held(earlier, job),
                     Verdict::Grown(earlier, rows) | Verdict::Some(earlier, rows) => {
                         Err(self.held(&earlier, Some(rows)))
@@ -152,7 +152,7 @@ impl Candidate<'_> {
     fn all_held(&self, earlier: Box<Earlier>, job: Job) -> Result<Beginning, RunError> {
         self.unless_living(&earlier)?;
         let finished = earlier.state == RunState::Finished;
-        let same_plan = whole_plan(&earlier.plan) == job.plan;
+        let same_plan = earlier.plan.is_of(&job.plan);
         match finished {
             true if self.start == Start::Resume && same_plan => Ok(Beginning::Finished(earlier)),
             true if self.only_new => Ok(behind(job, u64::MAX, &earlier)),
@@ -165,7 +165,7 @@ impl Candidate<'_> {
         let finished = held.into_iter().filter(|r| r.state == RunState::Finished);
         let mut twins = finished.filter(|run| run.plan == job.plan).peekable();
         if twins.peek().is_none() {
-            return Ok(Beginning::Job(job, 0, None));
+            return Ok(anew(job));
         }
         let mut input = Input::default();
         let mut chunks = self.source.chunks()?;
@@ -174,7 +174,7 @@ impl Candidate<'_> {
         }
         let mark = self.key.mark(&input);
         match twins.find(|run| run.whole == Some(mark)) {
-            None => Ok(Beginning::Job(job, 0, None)),
+            None => Ok(anew(job)),
             Some(earlier) if self.start == Start::Resume => {
                 Ok(Beginning::Finished(Box::new(earlier)))
             }
@@ -188,7 +188,7 @@ impl Candidate<'_> {
             return Err(RunError::CannotLookAhead);
         }
         let Some(earlier) = held.into_iter().find(|run| run.source == job.source) else {
-            return Ok(Beginning::Job(job, 0, None));
+            return Ok(anew(job));
         };
         self.unless_living(&earlier)?;
         if earlier.state != RunState::Finished {
@@ -220,10 +220,10 @@ impl Candidate<'_> {
         if begun && earlier.key.is_none() {
             return Err(RunError::OlderJournal(self.known(&earlier)));
         }
-        if rows_of(&earlier.plan) != rows_of(&job.plan) {
+        if earlier.plan.rejects() != job.plan.rejects() {
             return Err(RunError::OtherRows { run });
         }
-        if whole_plan(&earlier.plan) != job.plan {
+        if !earlier.plan.is_of(&job.plan) {
             let before = Parts::from_json(&earlier.parts);
             let differs = before.map(|before| self.parts.differences(&before));
             return Err(RunError::PlanChanged {
@@ -234,7 +234,7 @@ impl Candidate<'_> {
         if begun && earlier.key != Some(self.key.check()) {
             return Err(RunError::KeyChanged { run });
         }
-        let from = from_row(&earlier.plan);
+        let from = earlier.plan.first_row();
         let mut after = None;
         if self.source.identity() == Identity::Lines {
             let stored = self.sink.chunks(&run)?;
@@ -257,7 +257,7 @@ impl Candidate<'_> {
             resume: true,
             ..job
         };
-        Ok(Beginning::Job(resumed, from, after))
+        Ok(Beginning::Job(Box::new(resumed), after))
     }
 
     /// Whether the input has, in their places, the chunks that a run has stored. Before the first
@@ -336,10 +336,15 @@ impl Candidate<'_> {
     }
 }
 
+/// A job over all rows that it names.
+fn anew(job: Job) -> Beginning {
+    Beginning::Job(Box::new(job), None)
+}
+
 /// A job over the rows from this one on.
 fn behind(job: Job, rows: u64, earlier: &Earlier) -> Beginning {
-    let plan = only_from(&job.plan, rows);
-    Beginning::Job(Job { plan, ..job }, rows, Some(earlier.run.clone()))
+    let plan = job.plan.beginning(rows);
+    Beginning::Job(Box::new(Job { plan, ..job }), Some(earlier.run.clone()))
 }
 
 fn list(differences: &[String]) -> String {

@@ -12,11 +12,12 @@ use glovebox_core::{
 use crate::arm::ArmedStep;
 use crate::error::RunError;
 use crate::identity::{Key, Lines};
-use crate::run::HEARTBEAT;
 use crate::selection::{RowSelection, pick};
 use crate::stage::{Stage, Tally, through};
 use crate::summary::Summary;
 
+/// How often progress is shown and a request to stop is looked at.
+pub(crate) const HEARTBEAT: Duration = Duration::from_millis(100);
 /// Time that a batch should take when a keyed method is slow, so that a stop is heard.
 const SLOW_BATCH: Duration = Duration::from_millis(500);
 /// Values that a slow keyed method may compute side by side: fewer would cost as much.

@@ -23,6 +23,11 @@ impl Keyed {
             .map_err(|_| KeyError::Parameters("HMAC-SHA-256 does not take this key".into()))
     }
 
+    /// Begins every later value with these bytes.
+    pub(crate) fn absorb(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
     /// The code of a value.
     pub(crate) fn mask(&self, value: &[u8]) -> Mask {
         let mut state = self.0.clone();

@@ -255,7 +255,7 @@ fn earlier(row: &PgRow) -> sqlx::Result<Earlier> {
     let key: Option<i32> = row.try_get(15)?;
     Ok(Earlier {
         run: row.try_get(0)?,
-        plan: row.try_get(1)?,
+        plan: row.try_get::<&str, _>(1)?.into(),
         started: row.try_get(2)?,
         whole: mark(3, 4)?,
         beginning: mark(5, 6)?,

@@ -93,7 +93,7 @@ pub(super) async fn fresh(
     .bind(&job.pipeline)
     .bind(target)
     .bind(options.mode.name())
-    .bind(&job.plan)
+    .bind(job.plan.to_string())
     .bind(&job.source)
     .bind(&job.parts)
     .bind(job.key.map(i32::from))

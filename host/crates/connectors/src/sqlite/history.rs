@@ -215,7 +215,7 @@ fn earlier(row: &SqliteRow) -> sqlx::Result<Earlier> {
     let mode: String = row.try_get(16)?;
     Ok(Earlier {
         run: row.try_get(0)?,
-        plan: row.try_get(1)?,
+        plan: row.try_get::<&str, _>(1)?.into(),
         started: row.try_get(2)?,
         whole: mark(row, 3, 4)?,
         beginning: mark(row, 5, 6)?,

@@ -138,7 +138,7 @@ pub(super) async fn begin(
         .bind(&job.pipeline)
         .bind(target(options))
         .bind(options.mode.name())
-        .bind(&job.plan)
+        .bind(job.plan.to_string())
         .bind(&job.source)
         .bind(&job.parts)
         .bind(job.key)

@@ -8,6 +8,23 @@ use crate::model::{Column, Date, Manifest, Span};
 
 use super::{Flow, declared};
 
+/// Columns that say what of a person they hold, and not that they hold it.
+pub(super) fn kinds(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
+    let added = manifest.steps.iter().flat_map(|s| &s.adds);
+    for column in manifest.columns.iter().chain(added) {
+        if let Some(kind) = column.kind.as_ref().filter(|_| !column.is_personal()) {
+            let name = short(&column.name);
+            problems.push(
+                Diagnostic::error(
+                    kind.span.clone(),
+                    format!("`{name}` holds {}, but it is not personal", kind.value),
+                )
+                .help("add `personal: true`; if it holds no personal data, delete `kind:`"),
+            );
+        }
+    }
+}
+
 /// Releases that have passed, or that release nothing.
 pub(super) fn releases(manifest: &Manifest, today: Date, problems: &mut Vec<Diagnostic>) {
     let added = manifest.steps.iter().flat_map(|s| &s.adds);

@@ -8,24 +8,19 @@ use aes::cipher::{BlockCipherEncrypt, KeyInit};
 use aes::{Aes128Enc, Aes192Enc, Aes256Enc};
 use fpe::ff1::{FF1, FlexibleNumeralString, NumeralStringError};
 
+use super::keys::key_bytes;
 use super::{ParameterError, Refusal, Way};
 
 /// The fewest possible values that FF1 may permute (SP 800-38G rev. 1, §5.1).
 pub const MIN_DOMAIN: u128 = 1_000_000;
 
+const KEY: ParameterError = ParameterError::KeyLength {
+    method: "ff1",
+    takes: "16, 24 or 32 bytes",
+};
+
 const ROUNDS: u8 = 10;
 const RADIXES: std::ops::RangeInclusive<u32> = 2..=65_536;
-
-/// A tweak of a masking domain and a column, each after its length, so that no two pairs have the
-/// same.
-pub fn tweak(domain: &str, column: &str) -> Vec<u8> {
-    let mut tweak = Vec::with_capacity(domain.len() + column.len() + 16);
-    for part in [domain, column] {
-        tweak.extend_from_slice(&(part.len() as u64).to_be_bytes());
-        tweak.extend_from_slice(part.as_bytes());
-    }
-    tweak
-}
 
 /// FF1 under one key, for numerals of one radix.
 ///
@@ -70,7 +65,7 @@ struct Shape {
 }
 
 impl Ff1 {
-    /// A key of 16, 24 or 32 bytes, and a radix of 2 to 65,536.
+    /// A key of 16, 24 or 32 bytes, or the URL-safe base64 of 32, and a radix of 2 to 65,536.
     ///
     /// # Errors
     /// When the key or the radix is none of these.
@@ -78,18 +73,15 @@ impl Ff1 {
         if !RADIXES.contains(&radix) {
             return Err(ParameterError::Radix);
         }
+        let key = key_bytes(key, &[16, 24, 32], KEY)?;
         let cipher = match key.len() {
-            16 => Keyed::new(key, radix).map(Cipher::Aes128),
-            24 => Keyed::new(key, radix).map(Cipher::Aes192),
-            32 => Keyed::new(key, radix).map(Cipher::Aes256),
-            _ => None,
+            16 => Keyed::new(&key, radix).map(Cipher::Aes128),
+            24 => Keyed::new(&key, radix).map(Cipher::Aes192),
+            _ => Keyed::new(&key, radix).map(Cipher::Aes256),
         };
         let powers = std::iter::successors(Some(1_u128), |p| p.checked_mul(u128::from(radix)));
         Ok(Ff1 {
-            cipher: cipher.ok_or(ParameterError::KeyLength {
-                method: "ff1",
-                takes: "16, 24 or 32 bytes",
-            })?,
+            cipher: cipher.ok_or(KEY)?,
             radix,
             powers: powers.collect(),
         })

@@ -146,7 +146,7 @@ pub struct FormCipher {
 }
 
 impl FormCipher {
-    /// A key of 16, 24 or 32 bytes.
+    /// A key as [`Ff1::new`] takes it.
     ///
     /// # Errors
     /// When the key has another length.

@@ -48,7 +48,7 @@ const END: u64 = 1 << 63;
 pub struct IntegerCipher(Ff1);
 
 impl IntegerCipher {
-    /// A key of 16, 24 or 32 bytes.
+    /// A key as [`Ff1::new`] takes it.
     ///
     /// # Errors
     /// When the key has another length.
