@@ -95,8 +95,8 @@ pub(super) fn reveal(args: &Args) -> anyhow::Result<Exit> {
     };
     if revealer.is_sealed() && args.private_key.is_none() {
         say::error(
-            "the values were sealed to a public key: name the secret that holds the private one with \
-             --private-key",
+            "the values were encrypted for a public key: name the secret that holds the private \
+            key with --private-key",
         );
         return Ok(Exit::Usage);
     }
@@ -172,7 +172,7 @@ fn read(args: &Args) -> anyhow::Result<String> {
     }?;
     ensure!(
         read as u64 <= LARGEST,
-        "there are more than {} MiB of values; reveal them in parts",
+        "there are more than {} MiB of values; reveal them in several calls",
         LARGEST >> 20
     );
     Ok(values)

@@ -130,7 +130,7 @@ impl Checkpointer {
             key: self.key.public().id(),
         };
         let mut line = serde_json::to_vec(&statement)
-            .map_err(|_| AuditError::Options("a checkpoint that is no JSON"))?;
+            .map_err(|_| AuditError::Options("a checkpoint that is not JSON"))?;
         line.pop();
         let signature = self.key.sign(&[DOMAIN, &line].concat());
         line.extend_from_slice(SEAM);

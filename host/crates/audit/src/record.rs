@@ -110,7 +110,7 @@ pub(crate) fn encode(event: &impl Serialize, place: Place) -> Result<(Vec<u8>, H
         event,
     };
     let mut line = serde_json::to_vec(&fields)
-        .map_err(|_| AuditError::Options("an event that is no JSON object"))?;
+        .map_err(|_| AuditError::Options("an event that is not a JSON object"))?;
     // The brace that ends the object comes after the hash.
     line.pop();
     let head = place.previous.follow(&line);

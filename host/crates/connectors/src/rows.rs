@@ -194,7 +194,7 @@ impl Messages {
                         format!("`{name}` is longer than {max_field} bytes (`max-field`)"),
                     ),
                     null: rule("null", format!("`{name}` is null, which is not allowed")),
-                    twice: rule("json", format!("`{name}` is there twice")),
+                    twice: rule("json", format!("`{name}` is given twice")),
                 }
             })
             .collect();

@@ -148,7 +148,7 @@ pub enum Kept {
     Nothing,
     /// None; cells become this text, which was chosen before a row was there.
     Constant(String),
-    /// Those with at most so many letters and digits.
+    /// Those with at most that many letters and digits.
     Characters(u32),
     /// Any.
     Cells,

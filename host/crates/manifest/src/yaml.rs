@@ -427,7 +427,7 @@ fn key(node: Node, text: &str, problems: &mut Vec<Diagnostic>) -> Key {
         Kind::Null | Kind::List(_) | Kind::Map(_) => {
             problems
                 .push(Diagnostic::error(node.span, "a key must be text").help(
-                    "write `key: value`; put a text that holds brackets or braces in quotes",
+                    "write `key: value`; put text with brackets or braces in quotes",
                 ));
             return Key::Bad;
         }

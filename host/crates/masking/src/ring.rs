@@ -228,11 +228,11 @@ impl KeyRing for Ring {
             }
             Method::Shift { .. } => {
                 let (entities, name) = masking.entity.ok_or_else(|| {
-                    KeyError::Parameters("there is no column of entities to shift by".into())
+                    KeyError::Parameters("the column of entities to shift by is missing".into())
                 })?;
                 match &*self.cipher(masking.key, method, name, cells)? {
                     Cipher::Shift(shift) => column::shifted(shift, target, column, entities),
-                    _ => Err(KeyError::Parameters("this is no shift".into())),
+                    _ => Err(KeyError::Parameters("this is not a valid shift".into())),
                 }
             }
             Method::AesSiv | Method::Ff1(_) | Method::Fernet | Method::Seal | Method::Pick(_) => {
@@ -263,8 +263,8 @@ impl KeyRing for Ring {
         let _ = self.cipher(key, method, name, cells)?;
         if matches!(method, Method::Ff1(_)) && self.key(key)?.versions.len() > 1 {
             return Err(KeyError::Key(format!(
-                "key `{key}` has several versions, and an ff1 value does not say which of them has made \
-                 it; the run's time tells: name it with --key-version"
+                "key `{key}` has several versions, and an ff1 value does not say which one made \
+                it; find it by the time of the run and name it with --key-version"
             )));
         }
         let versions = &self.key(key)?.versions;

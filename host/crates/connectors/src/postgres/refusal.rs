@@ -252,7 +252,7 @@ fn exactly(code: &str) -> Option<&'static str> {
         "22P03" => "the table's types have changed since they were checked; run again",
         "25006" => "the server is read-only; connect to the primary, not to a standby",
         "25P03" => "the source was silent longer than idle_in_transaction_session_timeout allows",
-        "42501" => "the role lacks a privilege; `glovebox check --online` says which",
+        "42501" => "the role lacks a privilege; `glovebox check --connect` says which",
         "42P01" => "the table is gone; run again to have it created",
         "42P07" | "42710" => "another session has just created the table; run again",
         "53100" => {

@@ -174,7 +174,7 @@ fn distinct_signs(reader: &mut Reader<'_>, block: &Block<'_>, csv: &CsvSource) {
         let span = place.map_or(block.head.clone(), |(node, _)| node.span.clone());
         let help = match *name {
             "quote" => "write two different ones, like delimiter: \";\" and quote: '\"'",
-            "escape" => "write another; quotes that are doubled need no `escape`",
+            "escape" => "write another; doubled quotes need no `escape`",
             _ => "write another, like comment: \"#\"",
         };
         reader.say(

@@ -62,7 +62,7 @@ section! {
     }
     hints {
         "file" => "write `path:`",
-        "columns" => "`columns:` stands beside `jsonl:`, not in it",
+        "columns" => "`columns:` belongs next to `jsonl:`, not inside it",
     }
     check removals[mode];
 }
@@ -81,7 +81,7 @@ section! {
     }
     hints {
         "file" => "write `path:`",
-        "columns" => "`columns:` stands beside `parquet:`, not in it",
+        "columns" => "`columns:` belongs next to `parquet:`, not inside it",
         "codec" => "write `compression:`",
     }
 }

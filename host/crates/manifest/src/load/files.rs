@@ -47,7 +47,7 @@ section! {
         "file" => "write `path:`",
         "files" => "write `path:`, with one path or a list of them",
         "columns" => "`columns:` belongs next to `source:`, not inside it",
-        "compression" => "delete it: the file says how it is compressed",
+        "compression" => "delete it: compression is detected from the file",
     }
     check no_stdin[paths];
 }

@@ -56,7 +56,7 @@ section! {
         "no" => "write `false:`",
         "century" => "write `pivot:`",
         "nanoseconds" => "write `fraction: cut` or `fraction: reject`",
-        "null" => "it stands beside `formats:`, in the source",
+        "null" => "it belongs next to `formats:`, in the source",
     }
 }
 

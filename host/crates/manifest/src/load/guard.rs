@@ -44,7 +44,7 @@ pub(super) const KEEPS: Own<Vec<KeepGrant>> = Own {
                     { "const": "nothing", "description": "None." },
                     { "const": "cells", "description": "Any." },
                     {
-                        "description": "Those with at most so many letters and digits.",
+                        "description": "Those with at most that many letters and digits.",
                         "type": "integer", "minimum": 0, "maximum": u32::MAX,
                     },
                 ],

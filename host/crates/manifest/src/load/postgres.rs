@@ -81,7 +81,7 @@ section! {
             => default "60s", Time(Duration::ZERO..=Duration::from_secs(24 * 3600));
     }
     hints {
-        "columns" => "`columns:` stands beside `postgres:`, not in it",
+        "columns" => "`columns:` belongs next to `postgres:`, not inside it",
     }
     check upserts[mode, keys];
     check removals[mode];

@@ -75,7 +75,7 @@ fn table_or_query(reader: &mut Reader<'_>, block: &Block<'_>) {
         (None, None) if !block.hinted(&["sql", "where"]) => reader.say(
             Diagnostic::error(
                 block.head.clone(),
-                "the PostgreSQL source does not say what is read",
+                "the PostgreSQL source needs a table or a query",
             )
             .help("add: table: sales, or query: SELECT product, price FROM sales"),
         ),
@@ -115,7 +115,7 @@ fn query(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>> {
         reader.say(
             Diagnostic::error(
                 reader.first_line(&text.span),
-                format!("`query` is no query of 1 to {LONGEST_QUERY} bytes"),
+                format!("`query` must have 1 to {LONGEST_QUERY} bytes"),
             )
             .help(format!("write: {}", at.example)),
         );

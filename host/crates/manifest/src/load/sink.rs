@@ -71,7 +71,7 @@ section! {
     }
     hints {
         "file" => "write `path:`",
-        "columns" => "`columns:` stands beside `sqlite:`, not in it",
+        "columns" => "`columns:` belongs next to `sqlite:`, not inside it",
     }
     check sqlite_name[table];
     check upserts[mode, keys];
@@ -160,7 +160,7 @@ fn target(keys: SinkKeys, reader: &mut Reader<'_>, block: &Block<'_>) -> Option<
             reader.say(
                 Diagnostic::error(
                     block.head.clone(),
-                    "the sink does not say where the rows go",
+                    "the sink has no target",
                 )
                 .help(format!(
                     "add one of: {}; like {}",

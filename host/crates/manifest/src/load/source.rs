@@ -125,7 +125,7 @@ fn one(keys: SourceKeys, reader: &mut Reader<'_>, block: &Block<'_>) -> Option<S
             reader.say(
                 Diagnostic::error(
                     block.head.clone(),
-                    "the source does not say where the rows come from",
+                    "the source has no format",
                 )
                 .help(format!(
                     "add one of: {}; like {}",

@@ -271,7 +271,8 @@ fn action(
             let gives = cells.and_then(|cells| method.output(cells));
             if gives.is_some_and(|gives| gives != field.data_type) || !field.nullable {
                 return Err(during.breach(format_args!(
-                    "{} gives {} cells that may be null, and it had announced otherwise for column `{}`",
+                    "{} gives {} cells that may be null, but it had announced something else for \
+                    column `{}`",
                     method.name(),
                     gives.unwrap_or(DataType::Text),
                     field.name
