@@ -13,9 +13,9 @@ use glovebox_manifest::model::TrustedKey;
 use minisign_verify::Signature;
 
 /// A signature or a key's file has a few hundred bytes; one that is larger is something else.
-const LARGEST: u64 = 16 << 10;
+const MAX_SIZE: u64 = 16 << 10;
 /// The most characters of a trusted comment that are shown.
-const LONGEST_COMMENT: usize = 200;
+const MAX_COMMENT_LEN: usize = 200;
 
 /// A trusted key, read from its file where it has one; or why it cannot be used.
 pub(crate) fn public_key(key: &TrustedKey) -> Result<PublicKey, String> {
@@ -136,19 +136,19 @@ fn parse(text: &str) -> Option<(Signature, String)> {
 fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?
-        .take(LARGEST + 1)
+        .take(MAX_SIZE + 1)
         .read_to_string(&mut text)?;
-    if text.len() as u64 > LARGEST {
+    if text.len() as u64 > MAX_SIZE {
         return Err(io::Error::other(format!(
             "it is larger than {} KiB",
-            LARGEST >> 10
+            MAX_SIZE >> 10
         )));
     }
     Ok(text)
 }
 
 fn comment(text: &str) -> String {
-    let cut: String = text.chars().take(LONGEST_COMMENT).collect();
+    let cut: String = text.chars().take(MAX_COMMENT_LEN).collect();
     // minisign's own comments have tabs between their parts.
     printable(&cut.replace('\t', " "))
 }

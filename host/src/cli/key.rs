@@ -88,9 +88,7 @@ pub(super) fn key(args: &Args) -> anyhow::Result<Exit> {
             let name = parsed(name, false)?;
             let versions = versions(place, &name)?;
             let newest = versions.last().copied().with_context(|| {
-                format!(
-                    "`{name}` has no version; make the first with: glovebox key new {name}"
-                )
+                format!("`{name}` has no version; make the first with: glovebox key new {name}")
             })?;
             let next = name.at(newest.saturating_add(1));
             let stored = place.set(&next, &generate()?)?;

@@ -17,10 +17,10 @@ use super::{Exit, say, user};
 use crate::compose::Composed;
 
 /// The most that is read of values, in bytes.
-const LARGEST: u64 = 64 << 20;
+const MAX_SIZE: u64 = 64 << 20;
 
 /// The longest reason, in bytes.
-const LONGEST_REASON: usize = 200;
+const MAX_REASON_LEN: usize = 200;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -58,8 +58,8 @@ fn secret_name(name: &str) -> Result<SecretName, InvalidSecretName> {
 
 pub(super) fn reveal(args: &Args) -> anyhow::Result<Exit> {
     ensure!(
-        !args.reason.trim().is_empty() && args.reason.len() <= LONGEST_REASON,
-        "`--reason` takes 1 to {LONGEST_REASON} bytes"
+        !args.reason.trim().is_empty() && args.reason.len() <= MAX_REASON_LEN,
+        "`--reason` takes 1 to {MAX_REASON_LEN} bytes"
     );
     let composed = Composed::new()?;
     let Some(text) = Text::read(&args.manifest) else {
@@ -159,7 +159,7 @@ fn opens_with(manifest: &mut Manifest, args: &Args, private: &SecretName) {
 
 fn read(args: &Args) -> anyhow::Result<String> {
     let mut values = String::new();
-    let most = LARGEST + 1;
+    let most = MAX_SIZE + 1;
     let read = match &args.values {
         Some(path) => std::fs::File::open(path)
             .and_then(|file| file.take(most).read_to_string(&mut values))
@@ -171,9 +171,9 @@ fn read(args: &Args) -> anyhow::Result<String> {
             .context("cannot read the values from standard input"),
     }?;
     ensure!(
-        read as u64 <= LARGEST,
+        read as u64 <= MAX_SIZE,
         "there are more than {} MiB of values; reveal them in several calls",
-        LARGEST >> 20
+        MAX_SIZE >> 20
     );
     Ok(values)
 }

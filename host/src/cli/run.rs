@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use glovebox_core::{RunOutcome, RunReport, Source};
-use glovebox_engine::arm::{LONG_ENOUGH, Weakness};
+use glovebox_engine::arm::{MIN_KEY_LEN, Weakness};
 use glovebox_engine::{ArmedStep, Progress, RerunError, Run, Selection, Start, arm, can_rerun};
 use glovebox_manifest::Manifest;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -273,7 +273,7 @@ pub(super) fn announce_short_keys(steps: &[ArmedStep<'_>]) {
         }
         say::note(&match weak.weakness {
             Weakness::Short => format!(
-                "the mask key `{secret}` has fewer than {LONG_ENOUGH} bytes, so whoever has the \
+                "the mask key `{secret}` has fewer than {MIN_KEY_LEN} bytes, so whoever has the \
                 masks may find it by brute force; `glovebox secret set NAME --generate` makes a \
                 strong one, but masks will then differ"
             ),

@@ -17,7 +17,7 @@ use super::{Exit, demo, manifest};
 use crate::compose::Composed;
 
 /// A configuration larger than this is refused by the reader; no more of it is read.
-const LARGEST: u64 = 2 << 20;
+const MAX_SIZE: u64 = 2 << 20;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -45,7 +45,7 @@ fn read_with_text(path: &Path) -> Option<(Config, String)> {
     let shown = path.display().to_string();
     let mut text = String::new();
     let read = std::fs::File::open(path)
-        .and_then(|file| file.take(LARGEST).read_to_string(&mut text).map(drop));
+        .and_then(|file| file.take(MAX_SIZE).read_to_string(&mut text).map(drop));
     if let Err(error) = read {
         eprintln!("error: cannot read the configuration {shown}: {error}");
         return None;

@@ -16,7 +16,7 @@ use crate::record::Receipt;
 use crate::writer::Writer;
 
 /// The most records that may wait for the disk.
-const MOST_WAITING: usize = 1 << 16;
+const MAX_WAITING: usize = 1 << 16;
 
 /// How often a log that had no room is tried again.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -137,7 +137,7 @@ impl Log {
         let shared = &self.0.shared;
         let mut state = shared.lock();
         shared.refusal(&state)?;
-        if state.waiting.len() >= MOST_WAITING {
+        if state.waiting.len() >= MAX_WAITING {
             return Err(AuditError::Busy {
                 waiting: state.waiting.len(),
             });

@@ -12,7 +12,7 @@ use crate::chain::Head;
 use crate::checkpoint::Statement;
 use crate::error::AuditError;
 use crate::lines::{Line, Lines, Mend};
-use crate::record::{LONGEST_LINE, Seen, split};
+use crate::record::{MAX_LINE_LEN, Seen, split};
 use crate::segment::{self, Begin, Family, private, sync_folder};
 use crate::time::Time;
 
@@ -148,7 +148,7 @@ struct Tail {
 
 fn read_end(path: &Path, number: u64, last: Option<&Statement>) -> Result<End, AuditError> {
     let file = segment::read(path)?;
-    let mut lines = Lines::new(BufReader::new(file), LONGEST_LINE);
+    let mut lines = Lines::new(BufReader::new(file), MAX_LINE_LEN);
     let mut end = End {
         tail: None,
         torn_at: None,
@@ -226,7 +226,7 @@ fn begin(path: &Path, number: u64, line: &Line) -> Result<Tail, AuditError> {
 
 fn read_begin(path: &Path, number: u64) -> Result<Begin, AuditError> {
     let file = segment::read(path)?;
-    let first = Lines::new(BufReader::new(file), LONGEST_LINE).next();
+    let first = Lines::new(BufReader::new(file), MAX_LINE_LEN).next();
     match first.map_err(AuditError::file("read", path))? {
         Some(line) => begin(path, number, &line).map(|tail| tail.begin),
         None => Err(broken(path.display(), "is empty")),

@@ -15,7 +15,7 @@ pub struct Receipt {
 }
 
 /// The longest line, in bytes, its end included.
-pub(crate) const LONGEST_LINE: usize = 1 << 20;
+pub(crate) const MAX_LINE_LEN: usize = 1 << 20;
 /// The version of ECS whose field names these are.
 const ECS: &str = "8.17.0";
 /// What stands between the bytes that are hashed and the hash.
@@ -118,10 +118,10 @@ pub(crate) fn encode(event: &impl Serialize, place: Place) -> Result<(Vec<u8>, H
     line.extend_from_slice(head.to_string().as_bytes());
     line.extend_from_slice(END);
     line.push(b'\n');
-    if line.len() > LONGEST_LINE {
+    if line.len() > MAX_LINE_LEN {
         return Err(AuditError::TooLong {
             bytes: line.len(),
-            most: LONGEST_LINE,
+            most: MAX_LINE_LEN,
         });
     }
     Ok((line, head))

@@ -318,7 +318,7 @@ pub fn options(schema: &str) -> Vec<String> {
 
 /// What a property takes, in a few words; references are followed a few times.
 fn kind(property: &Value, schema: &Value, depth: usize) -> String {
-    const DEEPEST: usize = 4;
+    const MAX_DEPTH: usize = 4;
     let text = |key: &str| property.get(key).and_then(Value::as_str);
     if let Some(choices) = property.get("enum").and_then(Value::as_array) {
         return either(choices.iter().map(Value::to_string).collect());
@@ -327,12 +327,12 @@ fn kind(property: &Value, schema: &Value, depth: usize) -> String {
         return value.to_string();
     }
     let target = text("$ref").and_then(|r| schema.pointer(r.strip_prefix('#')?));
-    if let Some(target) = target.filter(|_| depth < DEEPEST) {
+    if let Some(target) = target.filter(|_| depth < MAX_DEPTH) {
         return kind(target, schema, depth + 1);
     }
     for key in ["anyOf", "oneOf"] {
         if let Some(forms) = property.get(key).and_then(Value::as_array)
-            && depth < DEEPEST
+            && depth < MAX_DEPTH
         {
             return either(forms.iter().map(|f| kind(f, schema, depth + 1)).collect());
         }

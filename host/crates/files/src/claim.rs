@@ -16,7 +16,7 @@ const NOTE_BYTES: usize = 256;
 /// How often a lock is opened that its holder removes at that moment.
 const ATTEMPTS: usize = 16;
 /// The longest name of a machine, of RFC 1035.
-const LONGEST_HOST: usize = 253;
+const MAX_HOST_LEN: usize = 253;
 
 /// A file that this process alone may put in its place. It is held by a lock on a file beside it,
 /// `.NAME.glovebox-lock`, which the system lets go of when the process dies, however that happens.
@@ -217,7 +217,7 @@ impl Holder {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
         let host = parts
             .next()
-            .filter(|h| !h.is_empty() && h.len() <= LONGEST_HOST && h.chars().all(plain));
+            .filter(|h| !h.is_empty() && h.len() <= MAX_HOST_LEN && h.chars().all(plain));
         Some(Holder {
             process,
             host: host.map(str::to_owned),

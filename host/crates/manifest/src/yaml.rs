@@ -425,10 +425,10 @@ fn key(node: Node, text: &str, problems: &mut Vec<Diagnostic>) -> Key {
         Kind::Null if !node.span.is_empty() => written(),
         Kind::Broken => return Key::Bad,
         Kind::Null | Kind::List(_) | Kind::Map(_) => {
-            problems
-                .push(Diagnostic::error(node.span, "a key must be text").help(
-                    "write `key: value`; put text with brackets or braces in quotes",
-                ));
+            problems.push(
+                Diagnostic::error(node.span, "a key must be text")
+                    .help("write `key: value`; put text with brackets or braces in quotes"),
+            );
             return Key::Bad;
         }
     };

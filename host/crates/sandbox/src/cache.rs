@@ -18,7 +18,7 @@ type HmacSha256 = Hmac<Sha256>;
 
 const TAG: usize = 32;
 /// A compiled component larger than this is not read back.
-const LARGEST: u64 = 512 << 20;
+const MAX_SIZE: u64 = 512 << 20;
 
 /// The cache cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -109,7 +109,7 @@ impl Cache {
     }
 
     fn read(&self, path: &Path, sha256: &str) -> io::Result<Vec<u8>> {
-        let mut content = read_ours(path, LARGEST)?;
+        let mut content = read_ours(path, MAX_SIZE)?;
         let split = content
             .len()
             .checked_sub(TAG)

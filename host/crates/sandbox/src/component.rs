@@ -17,9 +17,9 @@ use crate::words::GuestOutput;
 pub const CONTRACT: &str = "0.1.0";
 
 /// A component file larger than this is refused.
-const LARGEST: usize = 64 << 20;
+const MAX_SIZE: usize = 64 << 20;
 /// The most characters of wasmtime's own words that a message repeats.
-const LONGEST_QUOTE: usize = 500;
+const MAX_QUOTE_LEN: usize = 500;
 const PACKAGE: &str = "glovebox:plugin/";
 /// Interfaces of WASI 0.2 that are linked, and in what way each is empty.
 const EMPTY_WASI: [(&str, &str); 6] = [
@@ -141,10 +141,10 @@ impl Compiled {
 
 /// The SHA-256 of what is small enough, raw and in hexadecimal.
 pub(crate) fn digest(bytes: &[u8]) -> Result<([u8; 32], String), String> {
-    if bytes.len() > LARGEST {
+    if bytes.len() > MAX_SIZE {
         return Err(format!(
             "is larger than {} MiB, the limit for a plugin",
-            LARGEST >> 20
+            MAX_SIZE >> 20
         ));
     }
     let digest: [u8; 32] = Sha256::digest(bytes).into();
@@ -192,7 +192,7 @@ fn quoted(shared: &Shared, error: &wasmtime::Error) -> String {
         return " (`glovebox plugin check` says where)".into();
     }
     let text = printable(&format!(": {error:#}"));
-    text.chars().take(LONGEST_QUOTE).collect()
+    text.chars().take(MAX_QUOTE_LEN).collect()
 }
 
 fn check_imports(component: &Component, engine: &wasmtime::Engine) -> Result<(), String> {

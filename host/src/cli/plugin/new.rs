@@ -14,7 +14,7 @@ use super::super::Exit;
 include!(concat!(env!("OUT_DIR"), "/templates.rs"));
 
 /// As a step's name may have: the pipeline names its step after the plugin.
-const LONGEST_NAME: usize = 64;
+const MAX_NAME_LEN: usize = 64;
 
 /// Names that cargo refuses for a package, or that the new one would share with what it needs.
 const TAKEN: &[&str] = &[
@@ -177,8 +177,8 @@ fn check_name(name: &str) -> Result<(), String> {
                 .into(),
         );
     }
-    if name.len() > LONGEST_NAME {
-        return Err(format!("use at most {LONGEST_NAME} characters"));
+    if name.len() > MAX_NAME_LEN {
+        return Err(format!("use at most {MAX_NAME_LEN} characters"));
     }
     if TAKEN.contains(&name) {
         return Err(
@@ -273,7 +273,7 @@ mod tests {
         for name in ["a", "keep-last-4", "x2"] {
             assert_eq!(check_name(name), Ok(()), "{name}");
         }
-        let long = "a".repeat(LONGEST_NAME + 1);
+        let long = "a".repeat(MAX_NAME_LEN + 1);
         for name in [
             "",
             "-",

@@ -4,7 +4,7 @@
 use glovebox_sdk::prelude::*;
 
 /// Numbers are added to `start`; both stay far from the end of int64.
-const GREATEST_START: u64 = 1 << 62;
+const MAX_START: u64 = 1 << 62;
 
 /// Options of `row-id`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -56,11 +56,8 @@ impl Transformer for RowId {
                 ),
             ));
         }
-        if config.start > GREATEST_START {
-            return Err(ConfigError::new(
-                "/start",
-                format!("at most {GREATEST_START}"),
-            ));
+        if config.start > MAX_START {
+            return Err(ConfigError::new("/start", format!("at most {MAX_START}")));
         }
         Ok(Self {
             prefix: config.prefix,
@@ -148,7 +145,7 @@ mod tests {
         );
         assert_eq!(
             wrong("", DataType::Date).to_string(),
-            "column `id` is date, and this takes text or int64 only"
+            "column `id` is date, but this takes only text or int64"
         );
         let error = transform::<RowId>("", &[], &table).unwrap_err();
         assert_eq!(

@@ -10,7 +10,7 @@ use glovebox_manifest::model::Spanned;
 
 use super::databases::{DatasetFile, DatasetServer, one_database};
 use super::values::{Roles, known_role, wrong};
-use super::{Database, Dataset, MOST_ROWS, View};
+use super::{Database, Dataset, MAX_ROWS, View};
 use crate::rules::{self, Permission};
 
 section! {
@@ -58,7 +58,7 @@ section! {
         /// The columns.
         columns: Option<Vec<Spanned<String>>> => optional "all of them", ListOf(Text), "columns: [price]";
         /// The most rows on a page.
-        rows_at_most: usize => default "10000", Whole(1..=MOST_ROWS);
+        rows_at_most: usize => default "10000", Whole(1..=MAX_ROWS);
     }
 }
 
@@ -210,7 +210,7 @@ fn views(
     if written.is_empty() {
         let view = View {
             columns: all,
-            rows_at_most: MOST_ROWS,
+            rows_at_most: MAX_ROWS,
         };
         let readers = roles.iter().filter(|(_, may)| may_read(may));
         return readers

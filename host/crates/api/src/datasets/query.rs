@@ -8,9 +8,9 @@ use super::super::config::{ROWS, View};
 use super::super::problem::Problem;
 
 /// Filters at most.
-const MOST_FILTERS: usize = 32;
+const MAX_FILTERS: usize = 32;
 /// Columns to sort by at most.
-const MOST_SORTS: usize = 8;
+const MAX_SORTS: usize = 8;
 
 /// A query, and the cursor that has yet to be opened.
 #[derive(Debug, PartialEq)]
@@ -60,8 +60,8 @@ pub(crate) fn read(
                 let list = sort.get_or_insert_default();
                 for part in value.split(',') {
                     steps += 1;
-                    if steps > MOST_SORTS {
-                        return Err(bad(format!("`sort` takes at most {MOST_SORTS} columns.")));
+                    if steps > MAX_SORTS {
+                        return Err(bad(format!("`sort` takes at most {MAX_SORTS} columns.")));
                     }
                     let (name, descending) = match part.strip_prefix('-') {
                         Some(name) => (name, true),
@@ -151,8 +151,8 @@ pub(crate) fn read(
         .into_iter()
         .map(|(column, values)| Filter::OneOf { column, values });
     filters.extend(one_of);
-    if filters.len() > MOST_FILTERS {
-        return Err(bad(format!("at most {MOST_FILTERS} filters are allowed.")));
+    if filters.len() > MAX_FILTERS {
+        return Err(bad(format!("at most {MAX_FILTERS} filters are allowed.")));
     }
     Ok(Asked {
         query: Query {

@@ -11,7 +11,7 @@ use super::super::problem::Wrong;
 /// The most that is listed.
 const MAX_LISTED: usize = 20;
 /// The longest name of an unknown member that is shown.
-const LONGEST_NAME: usize = 24;
+const MAX_NAME_LEN: usize = 24;
 
 /// Everything in which a body is not what is described.
 pub(crate) fn body(schema: &Value, schemas: &Value, body: &Value) -> Vec<Wrong> {
@@ -81,7 +81,7 @@ impl Look<'_> {
     /// word is shown.
     fn stranger(&mut self, pointer: &str, name: &str, known: &Map<String, Value>) {
         let word = |b: u8| b.is_ascii_lowercase() || b == b'_';
-        let pointer = match name.bytes().all(word) && (1..=LONGEST_NAME).contains(&name.len()) {
+        let pointer = match name.bytes().all(word) && (1..=MAX_NAME_LEN).contains(&name.len()) {
             true => format!("{pointer}/{name}"),
             false => pointer.to_owned(),
         };

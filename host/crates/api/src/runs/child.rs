@@ -24,9 +24,9 @@ const BEAT: Duration = Duration::from_secs(1);
 /// How often it is looked whether the process has ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// The longest text of a failure that is kept, in bytes.
-const LONGEST_PROBLEM: usize = 4 << 10;
+const MAX_PROBLEM_LEN: usize = 4 << 10;
 /// The longest line that is read.
-const LONGEST_LINE: u64 = 64 << 10;
+const MAX_LINE_LEN: u64 = 64 << 10;
 
 /// What a process is to run, and how.
 #[derive(Debug)]
@@ -278,7 +278,7 @@ fn listen(pipe: ChildStderr, said: &Mutex<ChildOutput>) {
         line.clear();
         match lines
             .by_ref()
-            .take(LONGEST_LINE)
+            .take(MAX_LINE_LEN)
             .read_until(b'\n', &mut line)
         {
             Ok(0) | Err(_) => return,
@@ -289,7 +289,7 @@ fn listen(pipe: ChildStderr, said: &Mutex<ChildOutput>) {
             said.told = Some(told);
         } else if let Ok(told) = serde_json::from_slice::<SecretsUsed>(&line) {
             said.secrets.extend(told.secrets);
-        } else if said.problem.len() < LONGEST_PROBLEM {
+        } else if said.problem.len() < MAX_PROBLEM_LEN {
             said.problem.push_str(&String::from_utf8_lossy(&line));
         }
     }

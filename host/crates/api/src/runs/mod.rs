@@ -27,7 +27,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// heard every second.
 const SILENT: i64 = 20;
 /// A run that has been begun so often is what its servers die of.
-const MOST_STARTS: i64 = 3;
+const MAX_STARTS: i64 = 3;
 /// Files that may be on their way at once.
 const UPLOADS: usize = 4;
 /// How often old runs are forgotten.
@@ -162,7 +162,7 @@ impl Runs {
         let problem = if run.cancelled {
             self.end(run, Ended::Cancelled).await;
             return;
-        } else if run.starts > MOST_STARTS {
+        } else if run.starts > MAX_STARTS {
             Some("its server died each time it was started; see the server's log".to_owned())
         } else if run.upload && !self.folder().input(&run.id).is_file() {
             Some("its uploaded file is gone; upload it again".to_owned())

@@ -10,7 +10,7 @@ use crate::chain::Head;
 use crate::error::AuditError;
 use crate::event::Action;
 use crate::lines::{Line, Lines};
-use crate::record::{LONGEST_LINE, Seen, split};
+use crate::record::{MAX_LINE_LEN, Seen, split};
 use crate::segment::{self, Family};
 use crate::time::Time;
 
@@ -97,7 +97,7 @@ impl Walked {
         let name = Family::Segments.name(number);
         let path = Family::Segments.path(folder, number);
         let file = segment::read(&path)?;
-        let mut lines = Lines::new(BufReader::with_capacity(1 << 16, file), LONGEST_LINE);
+        let mut lines = Lines::new(BufReader::with_capacity(1 << 16, file), MAX_LINE_LEN);
         let mut any = false;
         while let Some(line) = lines.next().map_err(AuditError::file("read", &path))? {
             if !line.whole {

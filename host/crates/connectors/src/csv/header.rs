@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use glovebox_core::shown::LONGEST_NAME;
+use glovebox_core::shown::MAX_NAME_LEN;
 use glovebox_core::{Field, ReadFrom, Schema, SourceError};
 
 use super::dialect::{Delimiter, Dialect};
@@ -15,7 +15,7 @@ use crate::names::{self, Place};
 /// Lines that are looked through for what the header lacks.
 const LINES: usize = 100;
 /// Bytes of a line that are looked at for that.
-const LONGEST_LINE: usize = 64 << 10;
+const MAX_LINE_LEN: usize = 64 << 10;
 /// Columns that one message names.
 const LISTED: usize = 5;
 /// Delimiters that files have; of two that would do, the first is meant: a comma stands within
@@ -286,7 +286,7 @@ impl<'a> Start<'a> {
                 line
             })
             .position(|line| {
-                let line = line.get(..LONGEST_LINE).unwrap_or(line);
+                let line = line.get(..MAX_LINE_LEN).unwrap_or(line);
                 let names = fields_of(line, dialect);
                 let names: HashSet<_> = names.iter().map(Vec::as_slice).collect();
                 let has = |f: &&Field| names.contains(f.source_name().as_bytes());
@@ -327,7 +327,7 @@ fn text(name: &[u8]) -> Cow<'_, str> {
 fn called(field: &Field) -> String {
     match &field.from {
         Some(ReadFrom::Name(name)) => {
-            let short: String = name.chars().take(LONGEST_NAME).collect();
+            let short: String = name.chars().take(MAX_NAME_LEN).collect();
             format!("{short:?} (`{}`)", field.name)
         }
         _ => format!("`{}`", field.name),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use glovebox_core::{Formats, SourceError};
 
-use super::dialect::{Delimiter, Dialect, LONGEST_DELIMITER, LineEnd, Quotes};
+use super::dialect::{Delimiter, Dialect, LineEnd, MAX_DELIMITER_LEN, Quotes};
 use super::encoding::{self, Encoding};
 use crate::chunks::Sizes;
 use crate::input::Input;
@@ -174,7 +174,7 @@ impl Options {
             .filter(|d| !d.bytes().iter().any(|b| ends(*b)))
             .ok_or_else(|| {
                 format!(
-                    "`delimiter` must be 1 to {LONGEST_DELIMITER} bytes, without line ends and NUL"
+                    "`delimiter` must be 1 to {MAX_DELIMITER_LEN} bytes, without line ends and NUL"
                 )
             })?;
         let signs = [

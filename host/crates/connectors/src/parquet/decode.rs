@@ -12,7 +12,7 @@ use super::chunks::Slice;
 use super::columns::convert;
 use super::file::{Opened, shape};
 use super::groups::Group;
-use super::nested::{LARGEST_CELL, LARGEST_TEXT, Trouble};
+use super::nested::{MAX_CELL_SIZE, MAX_TEXT_SIZE, Trouble};
 use super::pages::Refusals;
 use super::source::Files;
 use crate::contain::contained;
@@ -32,7 +32,7 @@ impl ParquetDecoder {
             files,
             schema: schema.clone(),
             arrow: schema.to_arrow(),
-            messages: Messages::new(schema, usize::MAX).of_nested(LARGEST_CELL),
+            messages: Messages::new(schema, usize::MAX).of_nested(MAX_CELL_SIZE),
         }
     }
 
@@ -127,7 +127,7 @@ impl Decoder for ParquetDecoder {
                         "has lists, maps or structs that make more than {} MiB of JSON text in a \
                         column of one batch; write the file with smaller row groups, or remove \
                         that column from `columns`",
-                        LARGEST_TEXT >> 20
+                        MAX_TEXT_SIZE >> 20
                     )));
                 }
                 Some(Err(Trouble::Arrow)) | None => {

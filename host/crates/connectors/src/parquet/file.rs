@@ -16,7 +16,7 @@ use super::unpack::Codec;
 use crate::contain::contained;
 
 /// Bytes of a footer; one of a thousand row groups of a thousand columns has about 100 MB.
-const LARGEST_FOOTER: u64 = 128 << 20;
+const MAX_FOOTER_SIZE: u64 = 128 << 20;
 /// Bytes of a chunk's columns, unpacked, that are aimed at.
 pub(super) const CHUNK_BYTES: u64 = 4 << 20;
 /// Rows of a chunk, at most.
@@ -195,12 +195,12 @@ fn footer(file: &File, len: u64, place: &str) -> Result<Vec<u8>, SourceError> {
         let problem = format!("its footer of {length} bytes is larger than the file");
         return Err(shape(place, &problem));
     }
-    if length > LARGEST_FOOTER {
+    if length > MAX_FOOTER_SIZE {
         let problem = format!(
             "has a footer of {} MiB, but the limit is {} MiB; write the file with fewer columns \
             or larger row groups, or as several files",
             length.div_ceil(1 << 20),
-            LARGEST_FOOTER >> 20
+            MAX_FOOTER_SIZE >> 20
         );
         return Err(shape(place, &problem));
     }

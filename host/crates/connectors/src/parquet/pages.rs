@@ -13,7 +13,7 @@ use super::thrift::Head;
 use super::unpack::Codec;
 
 /// The most that a page may unpack to; writers make pages of about 1 MiB.
-pub(super) const LARGEST_PAGE: u64 = 128 << 20;
+pub(super) const MAX_PAGE_SIZE: u64 = 128 << 20;
 /// Bytes that are read at once where headers of pages stand.
 const HEADER: usize = 4 << 10;
 
@@ -35,7 +35,7 @@ impl Refusal {
                 (`data_page_size` of pyarrow, `parquet.page.size` of Spark), \
                  or without values of that size",
                 bytes.div_ceil(1 << 20).min(4096),
-                LARGEST_PAGE >> 20
+                MAX_PAGE_SIZE >> 20
             ),
             Refusal::Checksum => {
                 "has a page whose checksum is wrong; the file is damaged: write or download it \
@@ -158,7 +158,7 @@ impl Read for Pages {
         if !self.checked {
             let head = Head::read(self.inner.fill_buf()?).ok_or(io::ErrorKind::InvalidData)?;
             let largest = head.unpacked.max(head.packed);
-            if largest > LARGEST_PAGE {
+            if largest > MAX_PAGE_SIZE {
                 self.region.refusals.add(Refusal::TooLarge(largest));
                 return Err(io::ErrorKind::FileTooLarge.into());
             }

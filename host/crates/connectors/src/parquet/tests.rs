@@ -321,7 +321,7 @@ fn no_damage_ends_the_process_or_lasts() {
 fn a_page_that_unpacks_to_too_much_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("in.parquet");
-    let zeros = "0".repeat(super::pages::LARGEST_PAGE as usize + 10);
+    let zeros = "0".repeat(super::pages::MAX_PAGE_SIZE as usize + 10);
     let rows = RecordBatch::try_from_iter([(
         "a",
         Arc::new(StringArray::from(vec![zeros.as_str()])) as ArrayRef,

@@ -17,7 +17,7 @@ use glovebox_core::DataType;
 use serde::de::IgnoredAny;
 
 use super::copy::{EPOCH_DAYS, EPOCH_MICROS, FIRST_MICRO};
-use super::name::LONGEST_NAME;
+use super::name::MAX_NAME_LEN;
 use super::numeric;
 use crate::database::decimal::{Digits, powered, shown, significant};
 use crate::database::set_aside::SetAside;
@@ -265,8 +265,8 @@ fn text(cell: &str, form: &Form, out: &mut Vec<u8>) -> Result<(), Misfit> {
             out.extend_from_slice(cell.as_bytes());
         }
         Form::Name => {
-            if cell.len() > LONGEST_NAME {
-                let message = format!("longer than the column's {LONGEST_NAME} bytes");
+            if cell.len() > MAX_NAME_LEN {
+                let message = format!("longer than the column's {MAX_NAME_LEN} bytes");
                 return Err(Misfit("too-long", message));
             }
             out.extend_from_slice(cell.as_bytes());

@@ -4,7 +4,7 @@ use glovebox_core::{Secret, SinkError};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
-use super::name::LONGEST_NAME;
+use super::name::MAX_NAME_LEN;
 use super::refusal::{Fault, fault};
 use super::session::{contend, statement};
 use super::{Mode, Options};
@@ -100,8 +100,8 @@ impl Journal {
         connection: &mut PgConnection,
         options: &Options,
     ) -> Result<Found, Fault> {
-        if self.name.is_empty() || self.name.len() > LONGEST_NAME || self.name.contains('\0') {
-            let problem = format!("a schema's name has 1 to {LONGEST_NAME} bytes; choose another");
+        if self.name.is_empty() || self.name.len() > MAX_NAME_LEN || self.name.contains('\0') {
+            let problem = format!("a schema's name has 1 to {MAX_NAME_LEN} bytes; choose another");
             return Err(self.misfit(problem).into());
         }
         let within = self.within(connection).await?;

@@ -16,9 +16,9 @@ use crate::database::runner::Runner;
 /// How long a runner that was told to end may hold its run before it is told again.
 const HANDOVER: Duration = Duration::from_secs(2);
 /// The longest name of a run: that of its staging table may have 63 bytes.
-const LONGEST_RUN: usize = 57;
+const MAX_RUN_LEN: usize = 57;
 /// The longest name of a session.
-const LONGEST_SESSION: usize = 63;
+const MAX_SESSION_LEN: usize = 63;
 
 /// What sessions of a run are called, so that they can be ended by name.
 pub(super) fn session_name(run: &str) -> String {
@@ -26,7 +26,7 @@ pub(super) fn session_name(run: &str) -> String {
     let printable = |c: char| if c.is_ascii_graphic() { c } else { '?' };
     let name: String = run.chars().map(printable).collect();
     let mut name = format!("{NAME} {name}");
-    name.truncate(LONGEST_SESSION);
+    name.truncate(MAX_SESSION_LEN);
     name
 }
 
@@ -51,7 +51,7 @@ pub(super) async fn fresh(
 ) -> Result<Lease, Fault> {
     let place = options.place();
     let failed = |e| fault(e, &place);
-    if job.run.is_empty() || job.run.len() > LONGEST_RUN || job.run.contains('\0') {
+    if job.run.is_empty() || job.run.len() > MAX_RUN_LEN || job.run.contains('\0') {
         return Err(internal(options, "a run's name has 1 to 57 bytes").into());
     }
     unless_overtaken(connection, journal, options, job, target, asked_before).await?;

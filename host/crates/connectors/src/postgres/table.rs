@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::copy::{Column, MARKS};
 use super::fit::Form;
-use super::name::{LONGEST_NAME, Name, PATH, resolve_schema};
+use super::name::{MAX_NAME_LEN, Name, PATH, resolve_schema};
 use super::qualified::qualified;
 use super::refusal::{Fault, fault};
 use super::types::{Kind, accepted, form, sql_type};
@@ -16,7 +16,7 @@ use super::{Mode, Options, effects, keys, opaque, sequences};
 use crate::database::{misfit, quote, unusable_names};
 
 /// The columns that a table can have: `MaxHeapAttributeNumber`.
-const MOST_COLUMNS: usize = 1600;
+const MAX_COLUMNS: usize = 1600;
 
 /// An existing table.
 pub(super) struct Found {
@@ -332,9 +332,9 @@ pub(super) async fn creatable(
     differences.extend(too_many(schema, options));
     differences.extend(opaque::unknown(connection, schema, options).await?);
     for field in &schema.fields {
-        if field.name.len() > LONGEST_NAME {
+        if field.name.len() > MAX_NAME_LEN {
             differences.push(format!(
-                "column `{}` has a name of more than {LONGEST_NAME} bytes; rename it",
+                "column `{}` has a name of more than {MAX_NAME_LEN} bytes; rename it",
                 field.name
             ));
         }
@@ -349,8 +349,8 @@ pub(super) async fn creatable(
 /// More columns than a table, or the one that the rows are staged in, can have.
 fn too_many(schema: &Schema, options: &Options) -> Option<String> {
     let most = match options.mode {
-        Mode::Append => MOST_COLUMNS,
-        Mode::Replace | Mode::Upsert => MOST_COLUMNS - MARKS,
+        Mode::Append => MAX_COLUMNS,
+        Mode::Replace | Mode::Upsert => MAX_COLUMNS - MARKS,
     };
     let count = schema.fields.len();
     (count > most).then(|| {

@@ -36,7 +36,7 @@ pub(super) struct Found {
 }
 
 /// `SQLITE_MAX_COLUMN`.
-const MOST_COLUMNS: usize = 2000;
+const MAX_COLUMNS: usize = 2000;
 
 struct Existing {
     name: String,
@@ -285,8 +285,8 @@ fn twins(schema: &Schema) -> Vec<String> {
 /// More columns than a table, or the one that the rows are staged in, can have.
 fn too_many(schema: &Schema, options: &Options) -> Option<String> {
     let most = match options.mode {
-        Mode::Append => MOST_COLUMNS,
-        Mode::Replace | Mode::Upsert => MOST_COLUMNS - MARKS,
+        Mode::Append => MAX_COLUMNS,
+        Mode::Replace | Mode::Upsert => MAX_COLUMNS - MARKS,
     };
     let count = schema.fields.len();
     (count > most).then(|| {

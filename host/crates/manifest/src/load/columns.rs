@@ -98,7 +98,7 @@ section! {
 }
 
 /// The longest name that PostgreSQL keeps whole.
-pub(super) const LONGEST_NAME: usize = 63;
+pub(super) const MAX_NAME_LEN: usize = 63;
 
 /// The manifest's `columns:`.
 pub(super) const COLUMNS: Own<Vec<Column>> = Own {
@@ -215,7 +215,7 @@ fn rejoined<'n>(reader: &mut Reader<'_>, node: &'n Node) -> Cow<'n, Node> {
 /// The last column that a file may be asked for by position.
 const LAST_POSITION: u64 = 1 << 20;
 /// The longest name in a source.
-const LONGEST_SOURCE_NAME: usize = 4096;
+const MAX_SOURCE_NAME_LEN: usize = 4096;
 
 /// Another name, or a position.
 const FROM: Own<ReadFrom> = Own {
@@ -223,7 +223,7 @@ const FROM: Own<ReadFrom> = Own {
     words: "text or number",
     schema: |_| {
         json!({ "anyOf": [
-            { "type": "string", "minLength": 1, "maxLength": LONGEST_SOURCE_NAME },
+            { "type": "string", "minLength": 1, "maxLength": MAX_SOURCE_NAME_LEN },
             { "type": "integer", "minimum": 1, "maximum": LAST_POSITION },
         ]})
     },
@@ -238,7 +238,7 @@ fn from(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<ReadFrom>> {
     let name = reader.any_text(at.node, at.key, &at.example)?;
     let problem = if name.value.is_empty() {
         "`from` is empty"
-    } else if name.value.len() > LONGEST_SOURCE_NAME {
+    } else if name.value.len() > MAX_SOURCE_NAME_LEN {
         "`from` is too long"
     } else {
         return Some(Spanned::new(ReadFrom::Name(name.value.into()), name.span));
@@ -254,7 +254,7 @@ fn check_name(reader: &mut Reader<'_>, name: &Spanned<String>) {
     let text = name.value.as_str();
     let problem = if text.is_empty() {
         "is empty"
-    } else if text.len() > LONGEST_NAME {
+    } else if text.len() > MAX_NAME_LEN {
         "is longer than 63 bytes, PostgreSQL's limit"
     } else if text.trim() != text {
         "begins or ends with a space"

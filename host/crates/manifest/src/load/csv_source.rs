@@ -15,7 +15,7 @@ use crate::units;
 use crate::yaml::Kind;
 
 /// The most that a field or a record of text may be allowed to have.
-pub(super) const MOST_BYTES: u64 = 256 << 20;
+pub(super) const MAX_BYTES: u64 = 256 << 20;
 
 section! {
     /// CSV files, plain or compressed with gzip or zstd.
@@ -66,9 +66,9 @@ section! {
         /// [How dates, times, numbers and booleans are written](#formats), for all columns.
         formats: SourceFormats => empty, nested::<FormatKeys>();
         /// A longer field rejects its row.
-        max_field: usize => default "1MiB", Size(1..=MOST_BYTES);
+        max_field: usize => default "1MiB", Size(1..=MAX_BYTES);
         /// A longer record is rejected without being kept in memory; at least `max-field`.
-        max_record: usize => default "8MiB", Size(1..=MOST_BYTES);
+        max_record: usize => default "8MiB", Size(1..=MAX_BYTES);
     }
     hints {
         "file" => "write `path:`",
@@ -236,15 +236,15 @@ fn encoding(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>> {
 const DELIMITER: Own<String> = Own {
     read: delimiter,
     words: "one character or a few",
-    schema: |_| json!({ "type": "string", "minLength": 1, "maxLength": LONGEST_DELIMITER }),
+    schema: |_| json!({ "type": "string", "minLength": 1, "maxLength": MAX_DELIMITER_LEN }),
 };
-const LONGEST_DELIMITER: usize = 16;
+const MAX_DELIMITER_LEN: usize = 16;
 
 fn delimiter(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>> {
     let text = reader.any_text(at.node, at.key, &at.example)?;
     let usable = |c: char| !c.is_alphanumeric() && (c == '\t' || !c.is_control());
     let named = is_named_tab(&text.value);
-    if !named && (1..=LONGEST_DELIMITER).contains(&text.len()) && text.chars().all(usable) {
+    if !named && (1..=MAX_DELIMITER_LEN).contains(&text.len()) && text.chars().all(usable) {
         return Some(text);
     }
     let help = match named {

@@ -3,7 +3,7 @@
 use glovebox_core::Input;
 use serde_json::{Value, json};
 
-use super::csv_source::MOST_BYTES;
+use super::csv_source::MAX_BYTES;
 use super::formats::SourceFormats;
 use crate::block::{Block, Reader};
 use crate::declare::{self, At, section};
@@ -23,7 +23,7 @@ section! {
         /// columns.
         formats: SourceFormats => empty, nested::<FormatKeys>();
         /// A longer line or object is rejected without being kept in memory.
-        max_record: usize => default "8MiB", Size(1..=MOST_BYTES);
+        max_record: usize => default "8MiB", Size(1..=MAX_BYTES);
     }
     hints {
         "file" => "write `path:`",

@@ -6,7 +6,7 @@ use std::time::Duration;
 use glovebox_core::SecretName;
 use serde_json::json;
 
-use super::columns::LONGEST_NAME;
+use super::columns::MAX_NAME_LEN;
 use super::sink::{
     Mode, Order, SIDE_EFFECTS, TABLE_MODE, TABLE_OR_SCHEMA_TABLE, removals, upserts,
 };
@@ -191,12 +191,12 @@ fn host(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>> {
 pub const NAME: Own<String> = Own {
     read: name,
     words: "text",
-    schema: |_| json!({ "type": "string", "minLength": 1, "maxLength": LONGEST_NAME }),
+    schema: |_| json!({ "type": "string", "minLength": 1, "maxLength": MAX_NAME_LEN }),
 };
 
 fn name(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>> {
     let word = reader.text(at.node, at.key, &at.example)?;
-    if word.value.len() > LONGEST_NAME {
+    if word.value.len() > MAX_NAME_LEN {
         reader.say(
             Diagnostic::error(
                 word.span,

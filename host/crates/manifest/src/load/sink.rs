@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use glovebox_core::{SecretName, TableName};
 use serde_json::{Value, json};
 
-use super::columns::LONGEST_NAME;
+use super::columns::MAX_NAME_LEN;
 use super::file_sinks::{CsvSink, JsonlSink, ParquetSink};
 use super::postgres::{IDENTITY_KEY, PostgresSink};
 use crate::block::{Block, Reader, short};
@@ -158,11 +158,7 @@ fn target(keys: SinkKeys, reader: &mut Reader<'_>, block: &Block<'_>) -> Option<
     let Some(key) = present.first().copied() else {
         if !block.hinted(&["postgresql", "json", "path", "table"]) {
             reader.say(
-                Diagnostic::error(
-                    block.head.clone(),
-                    "the sink has no target",
-                )
-                .help(format!(
+                Diagnostic::error(block.head.clone(), "the sink has no target").help(format!(
                     "add one of: {}; like {}",
                     targets.join(", "),
                     SqliteSink::EXAMPLE
@@ -223,7 +219,7 @@ fn sqlite_name(reader: &mut Reader<'_>, block: &Block<'_>, table: Option<&String
 fn table_name(reader: &mut Reader<'_>, table: Spanned<String>) -> Option<Spanned<TableName>> {
     let problem = match TableName::parse(&table.value) {
         Ok(name) => {
-            let long = |part: &String| part.len() > LONGEST_NAME;
+            let long = |part: &String| part.len() > MAX_NAME_LEN;
             if !name.schema.iter().any(long) && !long(&name.table) {
                 return Some(Spanned::new(name, table.span));
             }

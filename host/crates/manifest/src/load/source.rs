@@ -123,11 +123,7 @@ fn one(keys: SourceKeys, reader: &mut Reader<'_>, block: &Block<'_>) -> Option<S
         // What was said about strangers says this too.
         if !block.has_strangers() {
             reader.say(
-                Diagnostic::error(
-                    block.head.clone(),
-                    "the source has no format",
-                )
-                .help(format!(
+                Diagnostic::error(block.head.clone(), "the source has no format").help(format!(
                     "add one of: {}; like {}",
                     names.join(", "),
                     CsvSource::EXAMPLE

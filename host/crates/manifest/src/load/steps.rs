@@ -210,18 +210,18 @@ fn kind(
 }
 
 /// Long enough for a sentence, short enough for a tweak.
-const LONGEST_DOMAIN: usize = 128;
+const MAX_DOMAIN_LEN: usize = 128;
 
 const DOMAIN: Own<String> = Own {
     read: domain,
     words: "text",
-    schema: |_| json!({ "type": "string", "minLength": 1, "maxLength": LONGEST_DOMAIN }),
+    schema: |_| json!({ "type": "string", "minLength": 1, "maxLength": MAX_DOMAIN_LEN }),
 };
 
 fn domain(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>> {
     let domain = reader.text(at.node, at.key, &at.example)?;
-    if domain.value.is_empty() || domain.value.len() > LONGEST_DOMAIN {
-        let help = format!("write 1 to {LONGEST_DOMAIN} bytes, like domain: customer-id");
+    if domain.value.is_empty() || domain.value.len() > MAX_DOMAIN_LEN {
+        let help = format!("write 1 to {MAX_DOMAIN_LEN} bytes, like domain: customer-id");
         reader.say(Diagnostic::error(domain.span, "this cannot be a domain").help(help));
         return None;
     }

@@ -22,7 +22,7 @@ use tokio_rustls::TlsConnector;
 pub use address::{Address, Plain};
 
 /// Status and headers of an answer may be about so large.
-const LARGEST_HEAD: usize = 64 << 10;
+const MAX_HEAD_SIZE: usize = 64 << 10;
 
 /// How much another server may ask for.
 #[derive(Debug, Clone, Copy)]
@@ -195,7 +195,7 @@ async fn talk(
     size: usize,
 ) -> Result<Reply, Failure> {
     let (mut sender, connection) = http1::Builder::new()
-        .max_buf_size(LARGEST_HEAD)
+        .max_buf_size(MAX_HEAD_SIZE)
         .handshake(TokioIo::new(stream))
         .await
         .map_err(|_| Failure::Protocol)?;

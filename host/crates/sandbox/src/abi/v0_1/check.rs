@@ -17,12 +17,12 @@ use super::lift;
 use crate::fault::During;
 
 /// The longest key name, FF1 alphabet and constant mask.
-const LONGEST_NAME: usize = 1 << 10;
+const MAX_NAME_LEN: usize = 1 << 10;
 
 /// The longest list of values to choose among, and the most pieces and digits of a made-up value.
-const LONGEST_LIST: usize = 1 << 20;
-const MOST_PIECES: usize = 64;
-const MOST_DIGITS: u32 = 64;
+const MAX_LIST_LEN: usize = 1 << 20;
+const MAX_PIECES: usize = 64;
+const MAX_DIGITS: u32 = 64;
 
 /// Refuses a text of more than `longest` bytes.
 pub(super) fn length(text: &str, longest: usize, during: &During<'_>) -> Result<(), Fault> {
@@ -82,7 +82,7 @@ pub(super) fn keeps(
             Ok(match kept {
                 masker::Kept::Nothing => Kept::Nothing,
                 masker::Kept::Constant(text) => {
-                    length(&text, LONGEST_NAME, during)?;
+                    length(&text, MAX_NAME_LEN, during)?;
                     Kept::Constant(text)
                 }
                 masker::Kept::Characters(most) => Kept::Characters(most),
@@ -265,7 +265,7 @@ fn action(
             Action::Nullify(target)
         }
         masker::Action::Keyed(keyed) => {
-            length(&keyed.key, LONGEST_NAME, during)?;
+            length(&keyed.key, MAX_NAME_LEN, during)?;
             let method = method(keyed.method, grants, during)?;
             let cells = grants.fields.get(column).map(|before| before.data_type);
             let gives = cells.and_then(|cells| method.output(cells));
@@ -300,7 +300,7 @@ fn method(method: masker::Method, grants: &Grants, during: &During<'_>) -> Resul
         masker::Method::Pbkdf2Sha256(iterations) => Method::Pbkdf2Sha256 { iterations },
         masker::Method::AesSiv => Method::AesSiv,
         masker::Method::Ff1(form) => {
-            length(&form.alphabet, LONGEST_NAME, during)?;
+            length(&form.alphabet, MAX_NAME_LEN, during)?;
             Method::Ff1(Form {
                 alphabet: form.alphabet.into(),
                 keep_first: form.keep_first,
@@ -325,23 +325,21 @@ fn method(method: masker::Method, grants: &Grants, during: &During<'_>) -> Resul
 }
 
 fn pieces(pieces: Vec<masker::Piece>, during: &During<'_>) -> Result<Arc<[Piece]>, Fault> {
-    if pieces.len() > MOST_PIECES {
-        return Err(during.breach(format_args!("a value of more than {MOST_PIECES} pieces")));
+    if pieces.len() > MAX_PIECES {
+        return Err(during.breach(format_args!("a value of more than {MAX_PIECES} pieces")));
     }
     let pieces = pieces.into_iter().map(|piece| {
         Ok(match piece {
             masker::Piece::Text(text) => {
-                length(&text, LONGEST_NAME, during)?;
+                length(&text, MAX_NAME_LEN, during)?;
                 Piece::Text(text.into())
             }
             masker::Piece::Choice(lines) => {
-                length(&lines, LONGEST_LIST, during)?;
+                length(&lines, MAX_LIST_LEN, during)?;
                 Piece::Choice(lines.into())
             }
-            masker::Piece::Digits(digits) if digits > MOST_DIGITS => {
-                return Err(
-                    during.breach(format_args!("a piece of more than {MOST_DIGITS} digits"))
-                );
+            masker::Piece::Digits(digits) if digits > MAX_DIGITS => {
+                return Err(during.breach(format_args!("a piece of more than {MAX_DIGITS} digits")));
             }
             masker::Piece::Digits(digits) => Piece::Digits(digits),
             masker::Piece::Luhn => Piece::Luhn,
