@@ -357,7 +357,7 @@ fn check_in_words_says_what_it_is_what_it_may_and_what_it_costs() {
         "masks to a text",
         "ok      65,536 rows",
         "deterministic: two instances gave the same answers",
-        "ns a row",
+        "ns per row",
         "limits: { memory: ",
     ] {
         assert!(

@@ -24,8 +24,8 @@ section! {
         /// Whether it holds personal data. Such a column does not reach a sink [unless it was
         /// masked](#personal-data). Required for a column added by a step that reads personal ones.
         personal: Option<Spanned<bool>> => open "false", Bool;
-        /// What a personal column holds, where it is one of these: `check` then knows how many values there
-        /// can be, and [what undoing its mask costs](masking.md#what-an-attacker-pays).
+        /// What a personal column contains, if it is one of these. `check` then knows the number of
+        /// possible values, and [the cost of reversing its mask](masking.md#what-an-attacker-pays).
         kind: Option<Spanned<PersonalKind>> => optional, word::<PersonalKind>();
         /// Lets a personal column out [unmasked, on someone's responsibility](#personal-data).
         release: Option<Spanned<Release>> => optional, nested::<ReleaseKeys>();
