@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use glovebox_core::{Announced, Source};
-use glovebox_engine::{ArmedStep, PlannedStep, SignedBy, arm, attack};
+use glovebox_engine::{ArmedStep, PlannedStep, SignedBy, arm, attack, sink_schema};
 use glovebox_manifest::Manifest;
 use glovebox_manifest::model::PluginRef;
 
@@ -17,13 +17,13 @@ use crate::compose::Composed;
 pub(super) struct Args {
     /// The pipeline's manifest.
     manifest: PathBuf,
-    /// Also open the source, connect to the sink and test the rejects folder; changes nothing.
+    /// Also open the source, connect to the sink and try the rejects' folder; nothing is changed.
     #[arg(long)]
     connect: bool,
     /// Also show what undoing each mask costs an attacker.
     #[arg(long)]
     explain: bool,
-    /// Refuse plugin files without a pin; `glovebox plugin pin` writes pins.
+    /// Refuse plugins that are files without a pin; `glovebox plugin pin` writes pins.
     #[arg(long)]
     locked: bool,
 }
@@ -61,7 +61,7 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
     }
     let piped = manifest.source.reads_stdin();
     if piped {
-        println!("source standard input: not checked, since it can be read only once");
+        println!("source  standard input: not checked, since it can be read only once");
     }
     announce_short_keys(&steps);
     if args.connect {
@@ -72,8 +72,8 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
             println!("source  {}: has the declared columns", source.describe());
         }
         if let Some(mut sink) = sink {
-            sink.probe(&plan.sink.with_natives(&natives))?;
-            println!("sink {}: accepts the rows", sink.describe());
+            sink.probe(&sink_schema(&plan, &steps).with_natives(&natives))?;
+            println!("sink    {}: accepts the rows", sink.describe());
         }
         glovebox_engine::probe_rejects(&manifest.rejects.path)?;
         println!(

@@ -5,11 +5,13 @@
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
+use glovebox_api::{Answer, Request, Reveals};
 use glovebox_audit::{Action, Event, Log, Options, Outcome};
 use glovebox_core::{InvalidSecretName, SecretName};
-use glovebox_engine::{Revealer, arm};
+use glovebox_engine::{RevealError, Revealer, arm};
 use glovebox_manifest::Manifest;
 
 use super::manifest::Text;
@@ -210,4 +212,51 @@ fn record(args: &Args, pipeline: &str, key: &str, opened: usize) -> anyhow::Resu
     log.record_blocking(event)?;
     log.close()?;
     Ok(())
+}
+
+/// Undoes masks for the server, which keeps the record.
+pub(super) fn for_server() -> Reveals {
+    Arc::new(|request| given_back(request).map_err(|problem| format!("{problem:#}")))
+}
+
+fn given_back(request: &Request) -> anyhow::Result<Answer> {
+    let composed = Composed::new()?;
+    let planned = super::manifest::planned(&request.manifest, &composed);
+    let (mut manifest, plan) =
+        planned.context("the pipeline's manifest is not in order; `glovebox check` says why")?;
+    if let Some(version) = request.key_version {
+        ensure!(
+            only_version(&mut manifest, version),
+            "no key of the pipeline has version {version}"
+        );
+    }
+    let steps = arm(&manifest, &plan, &composed).map_err(|_| {
+        anyhow!("a key of the pipeline cannot be had or used; `glovebox check` says why")
+    })?;
+    let revealer = Revealer::find(&steps, &request.column, request.step.as_deref())
+        .map_err(|problem| anyhow!("{}", unquoted(&problem)))?;
+    ensure!(
+        !revealer.is_sealed(),
+        "the values were sealed to a recipient's key, which the server does not have"
+    );
+    let values: Vec<&str> = request.values.iter().map(String::as_str).collect();
+    let cells = revealer.reveal(&values)?.into_iter().map(|cell| {
+        let cell = cell.ok()?;
+        cell.expose_str().map(ToOwned::to_owned)
+    });
+    Ok(Answer {
+        column: request.column.clone(),
+        key: secrets_of(&manifest, &revealer),
+        cells: cells.collect(),
+    })
+}
+
+/// What the caller typed as a column is not repeated.
+fn unquoted(problem: &RevealError) -> String {
+    match problem {
+        RevealError::NotMasked(_) => {
+            "no step of the pipeline masks such a column with a key".into()
+        }
+        known => known.to_string(),
+    }
 }

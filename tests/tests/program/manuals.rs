@@ -12,6 +12,7 @@ const PLUGINS: [(&str, &[&str]); 3] = [
         &[
             "date-shift",
             "encrypt",
+            "fake",
             "format-preserving",
             "generalize",
             "partial",
@@ -116,6 +117,7 @@ fn every_manual_is_whole_and_its_example_is_a_step_that_check_accepts() {
                 .env("GLOVEBOX_SECRET_SALES_CUSTOMER_SALT", "salt")
                 .env("GLOVEBOX_SECRET_SALES_EMAIL_KEY", KEY)
                 .env("GLOVEBOX_SECRET_SALES_CARD_KEY", KEY)
+                .env("GLOVEBOX_SECRET_SALES_FAKE_KEY", KEY)
                 .env("GLOVEBOX_SECRET_CLINIC_SHIFT_KEY", KEY);
             let checked = pipeline.call(&["check", "manifest.yaml"]).ends_with(0);
             assert!(checked.stdout.ends_with("is valid\n"), "{}", checked.stdout);

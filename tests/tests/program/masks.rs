@@ -1,6 +1,7 @@
 //! Masks that can be undone: keys and their versions, values given back, and what is written of that.
 
 use glovebox_tests::pipeline::{Pipeline, Ran};
+use glovebox_tests::postgres::Postgres;
 use glovebox_tests::sqlite;
 use serde_json::Value;
 
@@ -219,7 +220,7 @@ fn keys_are_made_once_and_never_shown() {
     assert!(!made.stdout.contains(&secret));
     let _ = key(&pipeline, &["new", "k"])
         .ends_with(1)
-        .says("there is a `k` already");
+        .says("`k` already exists");
     assert_eq!(pipeline.read("keys/k@1"), secret);
     let _ = key(&pipeline, &["rotate", "other"])
         .ends_with(1)
@@ -347,4 +348,77 @@ fn masks_that_fall_at_once_are_refused_where_they_stand() {
     let _ = costs("postcode", small, GOOD).ends_with(2).says(
         "`cell` has 100,000 possible values (postcode), too few for ff1, which needs 1,000,000",
     );
+}
+
+/// A mask that may be the same for different cells goes neither under a unique index nor into the keys of
+/// an upsert; one that keeps cells distinct does.
+#[test]
+fn masks_that_may_be_the_same_are_refused_where_cells_have_to_be_unique() {
+    let server = Postgres::shared();
+    let database = server.database("unique");
+    let postgres = format!(
+        "postgres: {{ host: {}, port: {}, database: {database}, user: {}, password: {{ secret: \
+         password }}, tls: {{ ca: \"{}\" }}, table: people",
+        server.host(),
+        server.port(),
+        server.user(),
+        server.ca_path().display()
+    );
+    for (place, sink) in [
+        ("sqlite", "sqlite: { path: out.db, table: people".to_owned()),
+        ("postgres", postgres),
+    ] {
+        let manifest = |step: &str, mode: &str| {
+            format!(
+                "name: unique\nsource: {{ csv: {{ path: in.csv }} }}\n\
+                 columns: {{ id: {{ type: int64 }}, name: {{ type: text, personal: true }} }}\n\
+                 credentials: [{{ files: keys }}]\n\
+                 steps: [{{ masks: [name], {step} }}]\n\
+                 sink: {{ {sink}, {mode} }} }}\n\
+                 rejects: {{ path: rejects.jsonl }}\n"
+            )
+        };
+        let pipeline = Pipeline::empty()
+            .file("in.csv", "id,name\n1,ann-one\n2,bob-two\n")
+            .file("keys/k", GOOD)
+            .file("keys/password", server.password());
+        let sql = "CREATE TABLE people (id bigint, name text); CREATE UNIQUE INDEX by_name ON people (name)";
+        match place {
+            "sqlite" => {
+                pipeline.write("out.db", "");
+                sqlite::execute(&pipeline.path("out.db"), sql);
+            }
+            _ => drop(server.query(&database, sql)),
+        }
+        let fake = "mask: fake, with: { kind: first-name }, keys: { fake: k }";
+        let sivs = "mask: encrypt, with: { method: aes-siv }, keys: { encrypt: k }";
+        pipeline.write("manifest.yaml", manifest(fake, "mode: append"));
+        for call in [
+            &["check", "manifest.yaml", "--connect"][..],
+            &["run", "manifest.yaml"],
+        ] {
+            let _ = pipeline
+                .call(call)
+                .ends_with(1)
+                .says("column `name` is masked so that different cells may become the same")
+                .says("by_name would refuse the second");
+        }
+        pipeline.write(
+            "manifest.yaml",
+            manifest(fake, "mode: upsert, keys: [name]"),
+        );
+        let _ = pipeline
+            .call(&["check", "manifest.yaml", "--connect"])
+            .ends_with(1)
+            .says("key `name` is masked so that different cells may become the same");
+        pipeline.write(
+            "manifest.yaml",
+            manifest(sivs, "mode: upsert, keys: [name]"),
+        );
+        let _ = pipeline
+            .call(&["check", "manifest.yaml", "--connect"])
+            .ends_with(0);
+        let ran = pipeline.run_with(&[]).ends_with(0);
+        assert_eq!(ran.rows("stored"), 2, "{place}");
+    }
 }

@@ -104,6 +104,8 @@ pub struct Field {
     pub native: Option<Arc<Native>>,
     /// Where its source has it; none is under its own name.
     pub from: Option<ReadFrom>,
+    /// Whether different cells may have become the same by a mask.
+    pub collides: bool,
 }
 
 impl Field {
@@ -116,6 +118,7 @@ impl Field {
             personal: false,
             native: None,
             from: None,
+            collides: false,
         }
     }
 

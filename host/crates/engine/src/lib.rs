@@ -25,6 +25,7 @@ mod start;
 mod summary;
 mod toolbox;
 mod transfer;
+mod unique;
 mod worker;
 
 pub use arm::{ArmedStep, arm};
@@ -39,3 +40,4 @@ pub use run::Run;
 pub use selection::Selection;
 pub use start::Start;
 pub use toolbox::{PublicKey, SignedBy, Toolbox};
+pub use unique::sink_schema;

@@ -122,10 +122,10 @@ fn examination(setting: &Setting, findings: &Findings) {
             findings.fickle.join(", ")
         );
     }
-    println!("memory peak {}, in one instance", bytes(findings.peak));
+    println!("memory   peak {}, in one instance", bytes(findings.peak));
     if findings.sound() {
         println!(
-            "cost {:.1} ns per row at 8,192 rows per call; {:.1} µs per call with one row{}",
+            "cost     {:.1} ns per row at 8,192 rows per call; {:.1} µs per call with one row{}",
             findings.row_nanos,
             findings.call.as_secs_f64() * 1e6,
             say::DEBUG_BUILD

@@ -10,6 +10,7 @@ pub(crate) mod me;
 pub(crate) mod pipelines;
 pub(crate) mod plain;
 pub(crate) mod reruns;
+pub(crate) mod reveal;
 pub(crate) mod runs;
 mod sent;
 mod sight;
@@ -49,6 +50,7 @@ pub(crate) fn described() -> OpenApiService<impl OpenApi + use<>, ()> {
         pipelines::Pipelines,
         runs::Runs,
         reruns::Reruns,
+        reveal::Reveal,
     );
     OpenApiService::new(routes, "Glovebox", env!("CARGO_PKG_VERSION"))
 }

@@ -65,6 +65,23 @@ pub(crate) fn shown(name: &str) -> String {
     }
 }
 
+/// A unique index that would refuse rows for what a mask has made of them.
+pub(crate) fn collision(column: &str, index: &str) -> String {
+    format!(
+        "column `{column}` is masked so that different cells may become the same, and the unique index \
+         {index} would refuse the second; mask it by `format-preserving`, `encrypt` or `pseudonym`, or \
+         drop the index"
+    )
+}
+
+/// A key by which an upsert would take different rows for one.
+pub(crate) fn merging(key: &str) -> String {
+    format!(
+        "key `{key}` is masked so that different cells may become the same, and an upsert would merge \
+         their rows; mask it by `format-preserving`, `encrypt` or `pseudonym`, or choose another key"
+    )
+}
+
 /// A table that differs from the run's columns, all differences at once.
 pub(crate) fn misfit(place: String, differences: &[String]) -> SinkError {
     let list: String = differences.iter().map(|d| format!("\n  - {d}")).collect();
