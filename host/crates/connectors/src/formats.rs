@@ -41,7 +41,7 @@ pub(crate) fn advice(schema: &Schema, formats: &[Formats], column: &str) -> Opti
     let data_type = schema.fields.get(place)?.data_type;
     if let Some(said) = formats.get(place).and_then(|f| f.of(data_type)) {
         return Some(format!(
-            "most cells of `{column}` are not {data_type} according to {said} in `formats:`"
+            "most cells of `{column}` are not of type {data_type} according to {said} in `formats:`"
         ));
     }
     let (own, option) = match data_type {
@@ -52,7 +52,7 @@ pub(crate) fn advice(schema: &Schema, formats: &[Formats], column: &str) -> Opti
         ),
         DataType::Int64 => {
             return Some(format!(
-                "most cells of `{column}` are not int64 like 1234567; if they have a thousands \
+                "most cells of `{column}` are not of type int64, like 1234567; if they have a thousands \
                 separator, declare it: `formats: {{ thousands: \".\" }}`; if they have a decimal \
                 point, like 17.0, declare decimal(18,0)"
             ));
@@ -64,7 +64,7 @@ pub(crate) fn advice(schema: &Schema, formats: &[Formats], column: &str) -> Opti
         DataType::Text | DataType::Bytes | DataType::Opaque => return None,
     };
     Some(format!(
-        "most cells of `{column}` are not {data_type} like {own}; if they are written \
+        "most cells of `{column}` are not of type {data_type}, like {own}; if they are written \
         differently, declare how: `formats: {{ {option} }}`"
     ))
 }
