@@ -176,7 +176,13 @@ fn a_rotated_key_masks_by_its_newest_version_and_opens_all_that_are_listed() {
         "manifest.yaml",
         MANIFEST.replace("[app/key@1]", "[app/key@1, app/key@2]"),
     );
-    let _ = pipeline.run_with(&["--again"]).ends_with(0);
+    let again = pipeline.run_with(&["--again"]).ends_with(0);
+    assert_eq!(again.report["steps"][2]["keys"][0], "app/key@2");
+    let parts = sqlite::query(
+        &pipeline.path("out.db"),
+        "SELECT parts FROM glovebox_run ORDER BY rowid DESC LIMIT 1",
+    );
+    assert!(parts[0][0].as_ref().unwrap().contains("app/key@2"));
     let email = stored(&pipeline, "email");
     assert!(
         email[0].starts_with("v1.") && email[1].starts_with("v2."),
@@ -411,6 +417,13 @@ fn masks_that_may_be_the_same_are_refused_where_cells_have_to_be_unique() {
             .call(&["check", "manifest.yaml", "--connect"])
             .ends_with(1)
             .says("key `name` is masked so that different cells may become the same");
+        let fernet = "mask: encrypt, with: { method: fernet }, keys: { encrypt: k }";
+        let keyed = "mode: upsert, keys: [name]";
+        pipeline.write("manifest.yaml", manifest(fernet, keyed));
+        let _ = pipeline
+            .call(&["run", "manifest.yaml"])
+            .ends_with(1)
+            .says("equal cells become different at each run");
         pipeline.write(
             "manifest.yaml",
             manifest(sivs, "mode: upsert, keys: [name]"),
@@ -421,4 +434,79 @@ fn masks_that_may_be_the_same_are_refused_where_cells_have_to_be_unique() {
         let ran = pipeline.run_with(&[]).ends_with(0);
         assert_eq!(ran.rows("stored"), 2, "{place}");
     }
+}
+
+const PROFILES: &str = r#"name: profiles
+source: { jsonl: { path: in.jsonl } }
+columns: { id: { type: int64 }, profile: { type: text, personal: true } }
+credentials: [{ files: keys }]
+steps:
+  - name: mails
+    mask: encrypt
+    masks: [profile]
+    inside: [$.customer.email, "$.others[*].mail"]
+    domain: mail
+    with: { method: aes-siv }
+    keys: { encrypt: k }
+  - { name: names, mask: redact, masks: [profile], inside: $.customer.name, with: { text: "[name]" } }
+sink: { sqlite: { path: out.db, table: profiles } }
+rejects: { path: rejects.jsonl }
+"#;
+
+/// The rest of a document is byte for byte as it was, and what cannot be masked is not stored.
+#[test]
+fn values_inside_of_json_are_masked_and_nothing_else_of_it() {
+    let documents = [
+        r#"{ "customer" : {"email":"ann@example.org", "name" : "Ann \"A\" \u00c5",  "age":4.50}, "x":[1 , 2], "others":[{"mail":"b@example.org"},{"no":1},{"mail":"ann@example.org"}] }"#,
+        r#"{"customer":{"email":null}}"#,
+        r#"[]"#,
+        r#"{"customer":{"email":"canary-7c1d","email":1}}"#,
+        r#"{"customer":{"email":{"canary-7c1d":1}}}"#,
+        r#"canary-7c1d"#,
+        "",
+    ];
+    let lines: String = documents
+        .iter()
+        .zip(1..)
+        .map(|(profile, id)| format!("{}\n", serde_json::json!({ "id": id, "profile": profile })))
+        .collect();
+    let pipeline = Pipeline::new(PROFILES)
+        .file("in.jsonl", lines)
+        .file("keys/k", GOOD);
+    let ran = pipeline.run().ends_with(0);
+    assert_eq!(
+        (ran.rows("read"), ran.rows("stored"), ran.rows("rejected")),
+        (7, 4, 3)
+    );
+    let rejects = pipeline.read("rejects.jsonl");
+    for line in rejects.lines() {
+        assert!(
+            line.contains("\"rule\":\"inside-json\"") && !line.contains(CANARY),
+            "{line}"
+        );
+    }
+    let sql = "SELECT profile FROM profiles ORDER BY id";
+    let rows = sqlite::query(&pipeline.path("out.db"), sql);
+    let stored: Vec<_> = rows.into_iter().map(|row| row[0].clone()).collect();
+    let first = stored[0].clone().unwrap();
+    let mail = |at: &str| {
+        let document: Value = serde_json::from_str(&first).unwrap();
+        document.pointer(at).unwrap().as_str().unwrap().to_owned()
+    };
+    let (ann, bob) = (mail("/customer/email"), mail("/others/0/mail"));
+    assert_eq!(ann, mail("/others/2/mail"), "equal cells have equal masks");
+    let expected = documents[0]
+        .replace("ann@example.org", &ann)
+        .replace("b@example.org", &bob)
+        .replace(r#"Ann \"A\" \u00c5"#, "[name]");
+    assert_eq!(first, expected);
+    assert_eq!(stored[1].as_deref(), Some(documents[1]));
+    assert_eq!(stored[2].as_deref(), Some("[]"));
+    let ran = reveal(
+        &pipeline,
+        "profile",
+        &format!("{ann}\n{bob}"),
+        &["--step", "mails"],
+    );
+    assert_eq!(ran.ends_with(0).stdout, "ann@example.org\nb@example.org\n");
 }

@@ -42,7 +42,7 @@ pub use plugin::{
     Plugin, PluginError, World,
 };
 pub use report::{OnlyNew, RejectCount, Rerun, RowCounts, RunOutcome, RunReport, StepReport};
-pub use schema::{DataType, Field, Native, ReadFrom, Schema};
+pub use schema::{DataType, Equality, Field, Native, ReadFrom, Schema};
 pub use secret::Secret;
 pub use sink::{Encoded, Encoder, Payload, Published, Sink, SinkError};
 pub use source::{Chunk, ChunkReader, Decoded, Decoder, Identity, Source, SourceError};

@@ -154,6 +154,9 @@ pub struct StepReport {
     pub filtered: u64,
     /// Rows that it rejected.
     pub rejected: u64,
+    /// The secrets under whose names its keys are kept, of each key the version that masked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<String>,
     /// Personal columns that it masked while the leak guard was off.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unguarded: Vec<String>,

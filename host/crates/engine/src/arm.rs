@@ -28,6 +28,8 @@ pub struct ArmedStep<'p> {
     pub keyed: Vec<Order>,
     /// Those that cost enough a value to be worth a warning.
     pub costly: Vec<(Method, Duration)>,
+    /// The secrets that hold its keys, of each key the newest version, by name.
+    pub secrets: Vec<String>,
     /// Its keys that can be found by trying.
     pub weak: Vec<WeakKey>,
 }
@@ -289,11 +291,13 @@ fn arm_step<'p>(
         .iter()
         .filter_map(|order| Some((order.method.clone(), keys.cost_of_one(&order.method)?)))
         .collect();
+    let newest = step.keys.iter().filter_map(|key| key.secrets.first());
     Ok(ArmedStep {
         planned,
         keys,
         keyed,
         costly,
+        secrets: newest.map(|name| name.value.to_string()).collect(),
         weak,
     })
 }

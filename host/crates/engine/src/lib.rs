@@ -8,6 +8,7 @@ pub mod attack;
 mod error;
 pub mod guard;
 mod identity;
+mod inside;
 mod options;
 mod parts;
 pub mod plan;

@@ -29,6 +29,17 @@ pub(crate) struct Resolved {
     pub(crate) rejects: Vec<Reject>,
 }
 
+impl Resolved {
+    /// A batch to which nothing was done.
+    pub(crate) fn unchanged(batch: Batch) -> Self {
+        Resolved {
+            batch,
+            filtered: 0,
+            rejects: Vec::new(),
+        }
+    }
+}
+
 pub(crate) fn resolve(
     step: &ArmedStep<'_>,
     answer: Answer,
@@ -51,11 +62,7 @@ fn findings_resolved(
     findings: &[Finding],
     batch: &Batch,
 ) -> Result<Resolved, RunError> {
-    let unchanged = |batch: &Batch| Resolved {
-        batch: batch.clone(),
-        filtered: 0,
-        rejects: Vec::new(),
-    };
+    let unchanged = |batch: &Batch| Resolved::unchanged(batch.clone());
     let Announced::Rules(rules) = &step.planned.announced else {
         return Ok(unchanged(batch));
     };

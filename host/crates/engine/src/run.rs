@@ -417,6 +417,7 @@ fn step_report(step: &ArmedStep<'_>) -> StepReport {
         plugin: planned.title(),
         sha256: planned.plugin.sha256().to_owned(),
         signed_by: planned.signed_by.as_ref().map(|s| s.key.clone()),
+        keys: step.secrets.clone(),
         unguarded: planned.unguarded.iter().map(|c| c.to_string()).collect(),
         ..StepReport::default()
     }

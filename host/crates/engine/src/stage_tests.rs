@@ -115,6 +115,7 @@ fn planned(judge: Judge, steady: bool, lost_time: Duration) -> PlannedStep {
     let fields = vec![Field::new("n", DataType::Int64)];
     let output = Schema::new(fields.clone());
     PlannedStep {
+        inside: Vec::new(),
         name: "step".into(),
         plugin: Arc::new(Closure {
             about: About {
@@ -154,6 +155,7 @@ fn armed(planned: &PlannedStep) -> ArmedStep<'_> {
         keys: Arc::new(NoKeys),
         keyed: Vec::new(),
         costly: Vec::new(),
+        secrets: Vec::new(),
         weak: Vec::new(),
     }
 }

@@ -1,7 +1,7 @@
 //! Columns whose masks may be the same for different cells, which a unique index would not take and an
 //! upsert would take for one row.
 
-use glovebox_core::{Kept, Method, Schema, World};
+use glovebox_core::{Equality, Kept, Method, Schema, World};
 
 use crate::arm::{ArmedStep, name_of};
 use crate::plan::Plan;
@@ -15,39 +15,37 @@ pub fn sink_schema(plan: &Plan, steps: &[ArmedStep<'_>]) -> Schema {
             let masked = grants.masks.iter();
             let mut masked = masked.filter(|&&i| name_of(step.planned, i) == &*field.name);
             if let Some(&column) = masked.next() {
-                field.collides = collides(step, column);
+                field.equality = equality(step, column);
             } else if grants.adds.iter().any(|added| added.name == field.name) {
-                field.collides = false;
+                field.equality = Equality::Kept;
             }
         }
     }
     schema
 }
 
-/// Whether a step may give different cells of a column the same mask. Of a plugin that is not ours
-/// nothing is known, and so nothing said.
-fn collides(step: &ArmedStep<'_>, column: usize) -> bool {
+/// What a step does to the equality of a column's cells. Of a plugin that is not ours nothing is known, and
+/// so nothing said.
+fn equality(step: &ArmedStep<'_>, column: usize) -> Equality {
     let planned = step.planned;
-    if planned.plugin.world() != World::Masker {
-        return false;
+    // Of a document only parts are masked.
+    if planned.plugin.world() != World::Masker || !planned.inside.is_empty() {
+        return Equality::Kept;
     }
     let order = step.keyed.iter().find(|order| order.column == column);
     let guarded = planned.guarded.iter().find(|g| g.column == column);
     match (order.map(|order| &order.method), guarded) {
-        (Some(Method::Pick(_) | Method::Shift { .. }), _) => true,
+        (Some(Method::Pick(_) | Method::Shift { .. }), _) => Equality::Merges,
+        (Some(Method::Fernet | Method::Seal), _) => Equality::Splits,
         // 256 bits do not meet by chance.
         (
             Some(
-                Method::HmacSha256
-                | Method::Pbkdf2Sha256 { .. }
-                | Method::AesSiv
-                | Method::Ff1(_)
-                | Method::Fernet
-                | Method::Seal,
+                Method::HmacSha256 | Method::Pbkdf2Sha256 { .. } | Method::AesSiv | Method::Ff1(_),
             ),
             _,
-        ) => false,
-        (None, Some(guarded)) if matches!(guarded.kept, Kept::Constant(_)) => true,
-        (None, _) => planned.standard && planned.plugin.name() != "redact",
+        ) => Equality::Kept,
+        (None, Some(guarded)) if matches!(guarded.kept, Kept::Constant(_)) => Equality::Merges,
+        (None, _) if planned.standard && planned.plugin.name() != "redact" => Equality::Merges,
+        (None, _) => Equality::Kept,
     }
 }

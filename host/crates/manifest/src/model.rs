@@ -16,6 +16,7 @@ pub use super::load::file_sinks::{Compression, CsvSink, JsonlSink, ParquetSink};
 pub use super::load::files::{JsonlSource, ParquetSource};
 pub use super::load::formats::{FormatKeys, SourceFormats};
 pub use super::load::guard::LeakGuard;
+pub use super::load::inside::{JsonPath, Segment};
 pub use super::load::postgres::{PostgresSink, Server};
 pub use super::load::postgres_source::{PostgresRows, PostgresSource};
 pub use super::load::sink::{Mode, SqliteSink};
@@ -193,6 +194,8 @@ pub struct Step {
     pub with: With,
     /// The keys that it may point at.
     pub keys: Vec<KeyGrant>,
+    /// Where in the JSON text of its column it masks; nowhere in particular if there is no path.
+    pub inside: Vec<Spanned<JsonPath>>,
     /// Which steps mask alike under the same key.
     pub domain: Option<Spanned<String>>,
     /// What bounds it.

@@ -2,13 +2,13 @@
 //! other columns, on some rows or on expressions is not enough, since ON CONFLICT would not accept
 //! it.
 
-use glovebox_core::Schema;
+use glovebox_core::{Equality, Schema};
 use sqlx::postgres::PgConnection;
 
 use super::Options;
 use super::refusal::{Fault, fault};
 use super::table::Found;
-use crate::database::{collision, merging, quote, quote_all};
+use crate::database::{collision, quote, quote_all, unfit_key};
 
 /// What is wrong with the keys, whatever the table.
 pub(super) fn unusable(schema: &Schema, options: &Options) -> Vec<String> {
@@ -25,9 +25,8 @@ pub(super) fn unusable(schema: &Schema, options: &Options) -> Vec<String> {
                 "key `{key}` is not a column of the run; add it to `sink.columns`"
             ));
         }
-        if schema.fields.iter().any(|f| f.collides && *f.name == **key) {
-            found.push(merging(key));
-        }
+        let masked = schema.fields.iter().find(|field| *field.name == **key);
+        found.extend(masked.and_then(|field| unfit_key(key, field.equality)));
         if options.keys.iter().take(i).any(|earlier| earlier == key) {
             found.push(format!("key `{key}` is listed twice; list it once"));
         }
@@ -75,7 +74,10 @@ pub(super) async fn colliding(
     schema: &Schema,
     options: &Options,
 ) -> Result<Vec<String>, Fault> {
-    let masked = schema.fields.iter().filter(|field| field.collides);
+    let masked = schema
+        .fields
+        .iter()
+        .filter(|field| field.equality == Equality::Merges);
     let masked: Vec<String> = masked.map(|field| field.name.to_string()).collect();
     if masked.is_empty() {
         return Ok(Vec::new());

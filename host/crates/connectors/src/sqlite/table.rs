@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use glovebox_core::{DataType, Schema, SinkError};
+use glovebox_core::{DataType, Equality, Schema, SinkError};
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
@@ -10,7 +10,7 @@ use super::refusal::refusal;
 use super::rows::{Column, MARKS};
 use super::types::{Form, accepted, form};
 use super::{Mode, Options};
-use crate::database::{collision, merging, misfit, quote, quote_all, unusable_names};
+use crate::database::{collision, misfit, quote, quote_all, unfit_key, unusable_names};
 
 /// Checks the table's name.
 pub(super) fn name(options: &Options) -> Result<(), SinkError> {
@@ -160,7 +160,10 @@ fn is_keyed(indexes: &BTreeMap<String, Vec<String>>, options: &Options) -> bool 
 
 /// Unique indexes over a column whose mask may be the same for different cells.
 fn colliding(table: &Found, schema: &Schema) -> Vec<String> {
-    let masked = schema.fields.iter().filter(|field| field.collides);
+    let masked = schema
+        .fields
+        .iter()
+        .filter(|field| field.equality == Equality::Merges);
     masked
         .flat_map(|field| {
             let over = |columns: &Vec<String>| {
@@ -292,11 +295,12 @@ fn missing_keys(schema: &Schema, options: &Options) -> Vec<String> {
     let missing = missing.map(|key| {
         format!("column `{key}` of `keys:` is not stored; add it to the sink's columns")
     });
-    let merged = options.keys.iter().filter(|key| {
-        let mut fields = schema.fields.iter().filter(|field| field.collides);
-        fields.any(|f| f.name.eq_ignore_ascii_case(key))
+    let masked = options.keys.iter().filter_map(|key| {
+        let mut fields = schema.fields.iter();
+        let field = fields.find(|field| field.name.eq_ignore_ascii_case(key))?;
+        unfit_key(key, field.equality)
     });
-    missing.chain(merged.map(|key| merging(key))).collect()
+    missing.chain(masked).collect()
 }
 
 /// Columns that SQLite cannot tell apart.

@@ -25,6 +25,44 @@ pub(super) fn kinds(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
     }
 }
 
+/// Paths into JSON of a step that masks more than one column, or one that is not text.
+pub(super) fn inside(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
+    let mut flow = Flow::from_source(manifest);
+    for step in &manifest.steps {
+        if let Some(path) = step.inside.first() {
+            let one = match step.masks.as_slice() {
+                [one] => Some(one),
+                _ => None,
+            };
+            let column = one.and_then(|name| flow.find(name)).map(|live| live.column);
+            if one.is_none() && !step.masks.is_empty() {
+                problems.push(
+                    Diagnostic::error(
+                        path.span.clone(),
+                        "a step masks inside of one column at a time",
+                    )
+                    .help("make a step of each column; `inside:` may list several paths"),
+                );
+            }
+            if let Some(column) = column.filter(|c| c.data_type.value != DataType::Text) {
+                problems.push(
+                    Diagnostic::error(
+                        path.span.clone(),
+                        format!(
+                            "`{}` is {}, and JSON is text",
+                            short(&column.name),
+                            column.data_type.value
+                        ),
+                    )
+                    .context(declared(column), "declared here")
+                    .help("delete `inside:` to mask whole cells, or declare the column `type: text` if it holds JSON"),
+                );
+            }
+        }
+        flow.apply(step);
+    }
+}
+
 /// Releases that have passed, or that release nothing.
 pub(super) fn releases(manifest: &Manifest, today: Date, problems: &mut Vec<Diagnostic>) {
     let added = manifest.steps.iter().flat_map(|s| &s.adds);

@@ -30,6 +30,10 @@ pub(super) fn fitting_grants(
             ("keys", "keys are for `mask:` steps; delete it"),
             ("domain", "domains are for `mask:` steps; delete it"),
             (
+                "inside",
+                "masking inside JSON is for `mask:` steps; delete it",
+            ),
+            (
                 "keeps",
                 "only `mask:` steps can keep parts of a cell; delete it",
             ),
@@ -45,6 +49,10 @@ pub(super) fn fitting_grants(
             ),
             ("keys", "keys are for `mask:` steps; delete it"),
             ("domain", "domains are for `mask:` steps; delete it"),
+            (
+                "inside",
+                "masking inside JSON is for `mask:` steps; delete it",
+            ),
             (
                 "keeps",
                 "only `mask:` steps can keep parts of a cell; delete it",

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::columns::ADDED;
 use super::grants::{KEYS, fitting_grants};
 use super::guard::{KEEPS, fitting_keeps};
+use super::inside::INSIDE;
 use super::limits::LimitKeys;
 use super::plugin::{PLUGIN, default_name};
 use super::with::WITH;
@@ -17,7 +18,9 @@ use crate::declare::{At, Section, section};
 use crate::diagnostic::Diagnostic;
 use crate::formats;
 use crate::kinds::{Names, Own, first_key, nested, word};
-use crate::model::{Column, KeepGrant, KeyGrant, LeakGuard, PluginRef, Spanned, Step, With};
+use crate::model::{
+    Column, JsonPath, KeepGrant, KeyGrant, LeakGuard, PluginRef, Spanned, Step, With,
+};
 
 section! {
     /// One plugin at work on the rows: exactly one of `validate`, `transform` and `mask`.
@@ -47,6 +50,9 @@ section! {
         /// plugin never sees the key. Of several versions, like `[sales/key@3, sales/key@2]`, the newest
         /// masks, and `glovebox reveal` undoes the masks of all of them.
         keys: Vec<KeyGrant> => empty, KEYS, "keys: { pseudonym: sales/customer-salt }";
+        /// For maskers of one column of JSON text: [only what this path leads to](masking.md#inside-json), or each of
+        /// a list of paths, is masked.
+        inside: Vec<Spanned<JsonPath>> => empty, INSIDE, "inside: $.customer.email";
         /// For maskers: equal cells have the same mask wherever method, key and domain are the same, so
         /// that tables still join. For `hmac-sha256` and
         /// `pbkdf2-sha256` the default is no domain, for other methods the column's name.
@@ -66,8 +72,8 @@ section! {
     }
     rules {
         "oneOf": [
-            { "required": ["validate"], "properties": { "masks": false, "adds": false, "keys": false, "domain": false, "keeps": false, "leak-guard": false } },
-            { "required": ["transform"], "properties": { "masks": false, "keys": false, "domain": false, "keeps": false, "leak-guard": false } },
+            { "required": ["validate"], "properties": { "masks": false, "adds": false, "keys": false, "domain": false, "inside": false, "keeps": false, "leak-guard": false } },
+            { "required": ["transform"], "properties": { "masks": false, "keys": false, "domain": false, "inside": false, "keeps": false, "leak-guard": false } },
             { "required": ["mask", "masks"], "properties": { "adds": false } },
         ]
     }
@@ -158,6 +164,7 @@ fn settle(keys: StepKeys, reader: &mut Reader<'_>, block: &Block<'_>) -> Option<
         with: keys.with.unwrap_or_else(nothing),
         keys: keys.keys,
         domain: keys.domain,
+        inside: keys.inside,
         limits: Limits::default(),
         span: head.clone(),
         plugin,

@@ -4,7 +4,9 @@
 //! allocation; longer ones by the crate `fpe`, which is an order of magnitude slower.
 
 use aes::cipher::consts::U16;
-use aes::cipher::{BlockCipherEncrypt, KeyInit};
+use aes::cipher::{
+    BlockCipherEncBackend, BlockCipherEncClosure, BlockCipherEncrypt, BlockSizeUser, KeyInit,
+};
 use aes::{Aes128Enc, Aes192Enc, Aes256Enc};
 use fpe::ff1::{FF1, FlexibleNumeralString, NumeralStringError};
 
@@ -176,11 +178,19 @@ impl Ff1 {
         tweak: &[&[u8]],
         halves: (u128, u128),
     ) -> Result<(u128, u128), Refusal> {
+        let mut permuted = Ok(halves);
+        let rounds = Rounds {
+            way,
+            shape,
+            tweak,
+            halves: &mut permuted,
+        };
         match &self.cipher {
-            Cipher::Aes128(keyed) => rounds(&keyed.aes, way, shape, tweak, halves),
-            Cipher::Aes192(keyed) => rounds(&keyed.aes, way, shape, tweak, halves),
-            Cipher::Aes256(keyed) => rounds(&keyed.aes, way, shape, tweak, halves),
+            Cipher::Aes128(keyed) => keyed.aes.encrypt_with_backend(rounds),
+            Cipher::Aes192(keyed) => keyed.aes.encrypt_with_backend(rounds),
+            Cipher::Aes256(keyed) => keyed.aes.encrypt_with_backend(rounds),
         }
+        permuted
     }
 
     /// NUM of the specification, for a half below 2^128.
@@ -237,9 +247,36 @@ fn permute_long<C: BlockCipherEncrypt + Clone>(
     Ok(())
 }
 
-/// The ten rounds on both halves (algorithms 7 and 8, step 6).
-fn rounds<C: BlockCipherEncrypt<BlockSize = U16>>(
-    aes: &C,
+/// The ten rounds of one string. They take the cipher's backend once for all their blocks, since it
+/// is chosen, and its round keys are prepared for it, each time that it is taken.
+struct Rounds<'r> {
+    way: Way,
+    shape: &'r Shape,
+    tweak: &'r [&'r [u8]],
+    halves: &'r mut Result<(u128, u128), Refusal>,
+}
+
+impl BlockSizeUser for Rounds<'_> {
+    type BlockSize = U16;
+}
+
+impl BlockCipherEncClosure for Rounds<'_> {
+    #[inline(always)]
+    fn call<B: BlockCipherEncBackend<BlockSize = U16>>(self, aes: &B) {
+        let Rounds {
+            way,
+            shape,
+            tweak,
+            halves,
+        } = self;
+        *halves = halves.and_then(|halves| rounds(aes, way, shape, tweak, halves));
+    }
+}
+
+/// Algorithms 7 and 8, step 6.
+#[inline(always)]
+fn rounds<B: BlockCipherEncBackend<BlockSize = U16>>(
+    aes: &B,
     way: Way,
     shape: &Shape,
     tweak: &[&[u8]],
@@ -280,16 +317,17 @@ fn rounds<C: BlockCipherEncrypt<BlockSize = U16>>(
 }
 
 /// The specification's PRF, a CBC-MAC, when it has taken all that is the same in each round.
-struct Prf<'c, C> {
-    aes: &'c C,
+struct Prf<'c, B> {
+    aes: &'c B,
     state: u128,
     /// Bytes of a half as a number: *b* of the specification, at most 16.
     bytes: u32,
 }
 
-impl<'c, C: BlockCipherEncrypt<BlockSize = U16>> Prf<'c, C> {
+impl<'c, B: BlockCipherEncBackend<BlockSize = U16>> Prf<'c, B> {
     /// Takes P, the tweak and its padding.
-    fn new(aes: &'c C, shape: &Shape, tweak: &[&[u8]]) -> Result<Self, Refusal> {
+    #[inline(always)]
+    fn new(aes: &'c B, shape: &Shape, tweak: &[&[u8]]) -> Result<Self, Refusal> {
         let bytes = (u128::BITS - (shape.right - 1).leading_zeros()).div_ceil(8);
         let length: usize = tweak.iter().map(|part| part.len()).sum();
         let length = u32::try_from(length).map_err(|_| Refusal::Length)?;
@@ -318,6 +356,7 @@ impl<'c, C: BlockCipherEncrypt<BlockSize = U16>> Prf<'c, C> {
 
     /// What a round adds: the PRF of its number and a half, stretched to *d* bytes, as a number
     /// modulo this.
+    #[inline(always)]
     fn number(&self, round: u8, half: u128, modulus: u128) -> u128 {
         let round = u128::from(round);
         let code = if self.bytes == 16 {
@@ -350,9 +389,10 @@ impl<'c, C: BlockCipherEncrypt<BlockSize = U16>> Prf<'c, C> {
     }
 }
 
-fn encrypted<C: BlockCipherEncrypt<BlockSize = U16>>(aes: &C, block: u128) -> u128 {
+#[inline(always)]
+fn encrypted<B: BlockCipherEncBackend<BlockSize = U16>>(aes: &B, block: u128) -> u128 {
     let mut block = block.to_be_bytes().into();
-    aes.encrypt_block(&mut block);
+    aes.encrypt_block_inplace(&mut block);
     u128::from_be_bytes(block.into())
 }
 

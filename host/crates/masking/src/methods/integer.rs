@@ -9,6 +9,9 @@
 //! small number is masked as strongly as the standard asks, and does not keep its digits: 42 may
 //! become 815,111, and a `smallint` does not hold that.
 //!
+//! A number and its digits as text have different masks, since text keeps a zero at its start: a
+//! join needs the same type on both sides.
+//!
 //! Within a class of *n* values FF1 permutes the bits of *n* − 1 until it comes to one of the class
 //! (cycle walking), at most two steps on average.
 
