@@ -67,7 +67,7 @@ fn undone() -> anyhow::Result<Vec<Method>> {
         let form = Form::new(Alphabet::new("0123456789")?, first, last, luhn)?;
         anyhow::Ok(FormCipher::new(&KEY, form)?)
     };
-    let tweak = glovebox_masking::methods::tweak(DOMAIN, "id");
+    let tweak = [DOMAIN, "id"].concat().into_bytes();
     let mut siv = AesSiv::new(&[KEY, KEY].concat())?;
     let mut mask = Vec::new();
     let siv: Work = Box::new(move |value| {

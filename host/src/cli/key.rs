@@ -76,7 +76,10 @@ pub(super) fn key(args: &Args) -> anyhow::Result<Exit> {
             println!("stored `{first}` in {stored}");
             if *pair {
                 let opener = Opener::new(key.expose()).map_err(|e| anyhow::anyhow!("{e}"))?;
-                println!("public key: {}", URL_SAFE.encode(opener.public_key()));
+                println!(
+                    "public key: x25519:{}",
+                    URL_SAFE.encode(opener.public_key())
+                );
             }
         }
         Action::List => {
@@ -106,6 +109,14 @@ pub(super) fn key(args: &Args) -> anyhow::Result<Exit> {
                 *yes,
                 "values masked only with `{name}` could never be revealed again; to retire it \
                 anyway: glovebox key retire {name} --yes"
+            );
+            let of_key = parsed(name.base(), false)?;
+            ensure!(
+                versions(place, &of_key)?
+                    .iter()
+                    .any(|version| *version > name.version()),
+                "`{name}` is the newest version, and its number would be given again; make the next with: \
+                 glovebox key rotate {of_key}"
             );
             ensure!(
                 place.delete(&name)?,

@@ -3,15 +3,15 @@
 //! Owns that the audit record is on the disk before a cell is shown; refuses values as arguments,
 //! which stand in the shell's history and in every process list.
 
-use std::io::{Read, Write};
+use std::io::{IsTerminal, Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow, ensure};
 use glovebox_api::{Answer, Request, Reveals};
 use glovebox_audit::{Action, Event, Log, Options, Outcome};
-use glovebox_core::{InvalidSecretName, SecretName};
-use glovebox_engine::{RevealError, Revealer, arm};
+use glovebox_core::{InvalidSecretName, Secret, SecretName, shown};
+use glovebox_engine::{RevealError, Revealer, Toolbox, arm};
 use glovebox_manifest::Manifest;
 
 use super::manifest::Text;
@@ -48,7 +48,10 @@ pub(super) struct Args {
     /// The secret that holds the recipient's private key, for values that were sealed.
     #[arg(long, value_name = "SECRET", value_parser = secret_name)]
     private_key: Option<SecretName>,
-    /// Refuse plugins that are files without a pin; `glovebox plugin pin` writes pins.
+    /// Print each cell as JSON, null for a value that does not open.
+    #[arg(long)]
+    json: bool,
+    /// Refuse plugin files without a pin; `glovebox plugin pin` writes pins.
     #[arg(long)]
     locked: bool,
 }
@@ -60,27 +63,18 @@ fn secret_name(name: &str) -> Result<SecretName, InvalidSecretName> {
 
 pub(super) fn reveal(args: &Args) -> anyhow::Result<Exit> {
     ensure!(
-        !args.reason.trim().is_empty() && args.reason.len() <= MAX_REASON_LEN,
-        "`--reason` takes 1 to {MAX_REASON_LEN} bytes"
+        !args.reason.trim().is_empty()
+            && args.reason.len() <= MAX_REASON_LEN
+            && !args.reason.chars().any(char::is_control),
+        "`--reason` takes 1 to {MAX_REASON_LEN} bytes, without control characters"
     );
     let composed = Composed::new()?;
     let Some(text) = Text::read(&args.manifest) else {
         return Ok(Exit::Usage);
     };
-    let Some((mut manifest, plan)) = text.plan_locked(&composed, args.locked) else {
+    let Some((manifest, plan)) = text.plan_locked(&composed, args.locked) else {
         return Ok(Exit::Usage);
     };
-    if let Some(version) = args.key_version
-        && !only_version(&mut manifest, version)
-    {
-        say::error(&format!(
-            "no key in the manifest has version {version}; list it in the step's `keys:`"
-        ));
-        return Ok(Exit::Usage);
-    }
-    if let Some(private) = &args.private_key {
-        opens_with(&mut manifest, args, private);
-    }
     let steps = match arm(&manifest, &plan, &composed) {
         Ok(steps) => steps,
         Err(problems) => {
@@ -95,24 +89,41 @@ pub(super) fn reveal(args: &Args) -> anyhow::Result<Exit> {
             return Ok(Exit::Usage);
         }
     };
-    if revealer.is_sealed() && args.private_key.is_none() {
-        say::error(
-            "the values were encrypted for a public key: name the secret that holds the private \
-            key with --private-key",
-        );
-        return Ok(Exit::Usage);
-    }
+    let private = match (revealer.is_sealed(), &args.private_key) {
+        (true, Some(name)) => {
+            let stores: Vec<_> = manifest
+                .credentials
+                .iter()
+                .map(|s| s.value.clone())
+                .collect();
+            Some(composed.secret(&stores, name)?)
+        }
+        (true, None) => {
+            say::error(
+                "the values were encrypted for a public key: name the secret that holds the \
+                private key with --private-key",
+            );
+            return Ok(Exit::Usage);
+        }
+        (false, Some(_)) => {
+            say::error("the values were not sealed: leave --private-key out");
+            return Ok(Exit::Usage);
+        }
+        (false, None) => None,
+    };
     let values = read(args)?;
     let values: Vec<&str> = values.lines().collect();
-    let cells = revealer.reveal(&values)?;
+    let cells = revealer.reveal(&values, args.key_version, private.as_ref())?;
     let opened = cells.iter().filter(|cell| cell.is_ok()).count();
     let key = secrets_of(&manifest, &revealer);
-    record(args, &manifest.name, &key, opened)?;
+    record(args, &manifest.name, &key, (cells.len(), opened))?;
 
     let mut out = std::io::stdout().lock();
     for cell in &cells {
-        if let Ok(cell) = cell {
-            out.write_all(cell.expose())?;
+        let cell = cell.as_ref().ok();
+        match args.json {
+            true => serde_json::to_writer(&mut out, &cell.and_then(|cell| cell.expose_str()))?,
+            false => out.write_all(&line(cell, out.is_terminal()))?,
         }
         out.write_all(b"\n")?;
     }
@@ -130,32 +141,14 @@ pub(super) fn reveal(args: &Args) -> anyhow::Result<Exit> {
     })
 }
 
-/// Leaves each key the version that is asked for, if it is listed. Whether any is.
-fn only_version(manifest: &mut Manifest, version: u32) -> bool {
-    let mut any = false;
-    for key in manifest.steps.iter_mut().flat_map(|step| &mut step.keys) {
-        if key.secrets.iter().any(|s| s.value.version() == version) {
-            key.secrets.retain(|s| s.value.version() == version);
-            any = true;
-        }
-    }
-    any
-}
-
-/// Puts the private key in the place of the public ones of the steps that mask the column.
-fn opens_with(manifest: &mut Manifest, args: &Args, private: &SecretName) {
-    let masking = manifest.steps.iter_mut().filter(|step| {
-        let named = args
-            .step
-            .as_ref()
-            .is_none_or(|name| step.name.value == *name);
-        named && step.masks.iter().any(|masked| masked.value == args.column)
-    });
-    for key in masking.flat_map(|step| &mut step.keys) {
-        key.secrets.truncate(1);
-        for secret in &mut key.secrets {
-            secret.value = private.clone();
-        }
+/// A cell on a line of its own: a line break within would move all that follow, and a terminal obeys other
+/// control characters.
+fn line(cell: Option<&Secret>, terminal: bool) -> Vec<u8> {
+    let cell = cell.map(Secret::expose).unwrap_or_default();
+    let breaks = cell.iter().any(|byte| matches!(byte, b'\n' | b'\r'));
+    match breaks || terminal {
+        true => shown::printable(&String::from_utf8_lossy(cell)).into_bytes(),
+        false => cell.to_vec(),
     }
 }
 
@@ -195,7 +188,12 @@ fn secrets_of(manifest: &Manifest, revealer: &Revealer<'_>) -> String {
 }
 
 /// On the disk, or nothing is shown.
-fn record(args: &Args, pipeline: &str, key: &str, opened: usize) -> anyhow::Result<()> {
+fn record(
+    args: &Args,
+    pipeline: &str,
+    key: &str,
+    (asked, opened): (usize, usize),
+) -> anyhow::Result<()> {
     let outcome = match opened {
         0 => Outcome::Failure,
         _ => Outcome::Success,
@@ -207,6 +205,7 @@ fn record(args: &Args, pipeline: &str, key: &str, opened: usize) -> anyhow::Resu
         .columns([args.column.as_str()])
         .key(key)
         .rows(opened as u64)
+        .count(asked as u64)
         .because(&args.reason);
     let log = Log::open(Options::new(&args.audit))?;
     log.record_blocking(event)?;
@@ -222,14 +221,8 @@ pub(super) fn for_server() -> Reveals {
 fn given_back(request: &Request) -> anyhow::Result<Answer> {
     let composed = Composed::new()?;
     let planned = super::manifest::planned(&request.manifest, &composed);
-    let (mut manifest, plan) =
+    let (manifest, plan) =
         planned.context("the pipeline's manifest is not in order; `glovebox check` says why")?;
-    if let Some(version) = request.key_version {
-        ensure!(
-            only_version(&mut manifest, version),
-            "no key of the pipeline has version {version}"
-        );
-    }
     let steps = arm(&manifest, &plan, &composed).map_err(|_| {
         anyhow!("a key of the pipeline cannot be had or used; `glovebox check` says why")
     })?;
@@ -240,10 +233,13 @@ fn given_back(request: &Request) -> anyhow::Result<Answer> {
         "the values were sealed to a recipient's key, which the server does not have"
     );
     let values: Vec<&str> = request.values.iter().map(String::as_str).collect();
-    let cells = revealer.reveal(&values)?.into_iter().map(|cell| {
-        let cell = cell.ok()?;
-        cell.expose_str().map(ToOwned::to_owned)
-    });
+    let cells = revealer
+        .reveal(&values, request.key_version, None)?
+        .into_iter()
+        .map(|cell| {
+            let cell = cell.ok()?;
+            cell.expose_str().map(ToOwned::to_owned)
+        });
     Ok(Answer {
         column: request.column.clone(),
         key: secrets_of(&manifest, &revealer),

@@ -142,6 +142,17 @@ fn what_does_not_open_is_refused_by_its_line_and_nothing_of_it_is_shown() {
     let _ = reveal(&pipeline, "partner", &stored(&pipeline, "partner")[0], &[])
         .ends_with(2)
         .says("--private-key");
+    let _ = reveal(
+        &pipeline,
+        "email",
+        &value,
+        &["--private-key", "app/partner@1"],
+    )
+    .ends_with(2)
+    .says("were not sealed");
+    let _ = reveal(&pipeline, "email", &value, &["--key-version", "2"])
+        .ends_with(1)
+        .says("has no such version");
     let wrong = ["--private-key", "app/key@1"];
     let _ = reveal(
         &pipeline,
@@ -204,6 +215,9 @@ fn a_rotated_key_masks_by_its_newest_version_and_opens_all_that_are_listed() {
     let ran = reveal(&pipeline, "phone", &phone[1], &["--key-version", "2"]).ends_with(0);
     assert_eq!(ran.stdout.trim_end(), COLUMNS[2].1);
 
+    let _ = key(&pipeline, &["retire", "app/key@2", "--yes"])
+        .ends_with(1)
+        .says("is the newest version");
     let _ = key(&pipeline, &["retire", "app/key@1"])
         .ends_with(1)
         .says("--yes");
@@ -346,6 +360,15 @@ fn masks_that_fall_at_once_are_refused_where_they_stand() {
             .says("all 888,931,098 possible values (us-ssn) take less than a second on 8 graphics cards")
             .says("no number of iterations mends a known key");
     }
+    for step in [
+        "mask: format-preserving, keys: { encrypt: k }",
+        "mask: fake, with: { kind: card }, keys: { fake: k }",
+        "mask: encrypt, with: { method: aes-siv }, keys: { encrypt: k }",
+    ] {
+        // 32 bytes of one kind are a key, and none.
+        let ran = costs("us-ssn", step, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
+        let _ = ran.ends_with(2).says("its key is one that attackers know");
+    }
     // Dear enough, or not known: said, and not refused.
     let dear = "mask: pseudonym, with: { method: pbkdf2-sha256, iterations: 10000000 }, keys: { pseudonym: k }";
     let _ = costs("phone", dear, "salt").ends_with(2);
@@ -459,7 +482,7 @@ fn values_inside_of_json_are_masked_and_nothing_else_of_it() {
     let documents = [
         r#"{ "customer" : {"email":"ann@example.org", "name" : "Ann \"A\" \u00c5",  "age":4.50}, "x":[1 , 2], "others":[{"mail":"b@example.org"},{"no":1},{"mail":"ann@example.org"}] }"#,
         r#"{"customer":{"email":null}}"#,
-        r#"[]"#,
+        r#"{}"#,
         r#"{"customer":{"email":"canary-7c1d","email":1}}"#,
         r#"{"customer":{"email":{"canary-7c1d":1}}}"#,
         r#"canary-7c1d"#,
@@ -501,7 +524,7 @@ fn values_inside_of_json_are_masked_and_nothing_else_of_it() {
         .replace(r#"Ann \"A\" \u00c5"#, "[name]");
     assert_eq!(first, expected);
     assert_eq!(stored[1].as_deref(), Some(documents[1]));
-    assert_eq!(stored[2].as_deref(), Some("[]"));
+    assert_eq!(stored[2].as_deref(), Some("{}"));
     let ran = reveal(
         &pipeline,
         "profile",
@@ -509,4 +532,61 @@ fn values_inside_of_json_are_masked_and_nothing_else_of_it() {
         &["--step", "mails"],
     );
     assert_eq!(ran.ends_with(0).stdout, "ann@example.org\nb@example.org\n");
+}
+
+/// A value that cannot be masked is seen before the first of its row or of any other is.
+#[test]
+fn a_row_that_is_refused_leaves_the_masks_of_others_as_they_are() {
+    let manifest = |input: &str| {
+        format!(
+            "name: {input}\nsource: {{ jsonl: {{ path: {input}.jsonl }} }}\n\
+             columns: {{ profile: {{ type: text, personal: true }} }}\n\
+             credentials: [{{ files: keys }}]\n\
+             steps: [{{ mask: encrypt, masks: [profile], inside: \"$[*]\", with: {{ method: aes-siv }}, keys: {{ encrypt: k }} }}]\n\
+             sink: {{ csv: {{ path: {input}.csv }} }}\nrejects: {{ path: {input}.rejects.jsonl }}\n"
+        )
+    };
+    let line = |profile: &str| format!("{}\n", serde_json::json!({ "profile": profile }));
+    let good = [r#"["ann","bob","cyd"]"#, r#"["ann"]"#].map(line);
+    let bad: String = (1..30)
+        .map(|n| line(&format!("[{}{{}}]", "\"x\",".repeat(n))))
+        .collect();
+    let pipeline = Pipeline::empty()
+        .file("alone.yaml", manifest("alone"))
+        .file("among.yaml", manifest("among"))
+        .file("alone.jsonl", good.concat())
+        .file("among.jsonl", format!("{}{bad}{}", good[0], good[1]))
+        .file("keys/k", GOOD);
+    for name in ["alone", "among"] {
+        let _ = pipeline
+            .call(&["run", &format!("{name}.yaml")])
+            .ends_with(0);
+    }
+    assert_eq!(pipeline.read("alone.csv"), pipeline.read("among.csv"));
+    assert_eq!(pipeline.read("among.rejects.jsonl").lines().count(), 29);
+}
+
+/// What one mask has made the same, the next one does not make different.
+#[test]
+fn masks_one_after_the_other_do_not_hide_that_cells_became_the_same() {
+    for steps in [
+        "{ name: a, mask: fake, masks: [name], with: { kind: first-name }, keys: { fake: k } }, { name: b, mask: encrypt, masks: [name], with: { method: aes-siv }, keys: { encrypt: k } }",
+        "{ mask: redact, masks: [name], with: { text: x } }",
+        "{ mask: fake, masks: [name], inside: $, with: { kind: first-name }, keys: { fake: k } }",
+    ] {
+        for personal in ["true", "false"] {
+            let manifest = format!(
+                "name: chain\nsource: {{ csv: {{ path: in.csv }} }}\n\
+                 columns: {{ name: {{ type: text, personal: {personal} }} }}\n\
+                 credentials: [{{ files: keys }}]\nsteps: [{steps}]\n\
+                 sink: {{ sqlite: {{ path: out.db, table: people, mode: upsert, keys: [name] }} }}\n"
+            );
+            let _ = Pipeline::new(&manifest)
+                .file("in.csv", "name\nann\n")
+                .file("keys/k", GOOD)
+                .call(&["check", "manifest.yaml", "--connect"])
+                .ends_with(1)
+                .says("key `name` is masked so that different cells may become the same");
+        }
+    }
 }

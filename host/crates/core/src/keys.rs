@@ -184,6 +184,10 @@ pub struct Revealing<'a> {
     pub name: &'a str,
     /// The type of the cells from which they were made.
     pub cells: DataType,
+    /// The only version of the key to try.
+    pub version: Option<u32>,
+    /// The recipient's key, for [`Method::Seal`].
+    pub private: Option<&'a Secret>,
 }
 
 /// A column that was masked.

@@ -43,6 +43,8 @@ pub struct WeakKey {
     pub secret: String,
     /// How.
     pub weakness: Weakness,
+    /// Whether it is the version that masks.
+    pub masks: bool,
 }
 
 /// How a key is found.
@@ -98,6 +100,9 @@ const KNOWN: [&str; 40] = [
     "welcome",
 ];
 
+/// Different bytes of a key that anybody has taken at random, and not typed with one finger.
+const FEWEST_BYTES: usize = 6;
+
 fn weakness(secret: &Secret) -> Option<Weakness> {
     let bytes = secret.expose();
     let word = bytes.iter().filter(|b| b.is_ascii_alphabetic());
@@ -106,14 +111,15 @@ fn weakness(secret: &Secret) -> Option<Weakness> {
     let plain = bytes.is_ascii() && bytes.len() < 2 * MIN_KEY_LEN;
     let known = plain && KNOWN.iter().any(|known| known.as_bytes() == word);
     let short = bytes.len() < MIN_KEY_LEN;
-    match (known, short) {
+    let distinct: std::collections::BTreeSet<u8> = bytes.iter().copied().collect();
+    match (known || distinct.len() < FEWEST_BYTES, short) {
         (true, _) => Some(Weakness::Known),
         (false, true) => Some(Weakness::Short),
         (false, false) => None,
     }
 }
 
-/// Bytes that a key needs against brute force: 128 bits, if they are random.
+/// Bytes of a key that nobody can try out: 128 bits, if they are random.
 pub const MIN_KEY_LEN: usize = 16;
 
 /// A keyed mask that a plugin may order.
@@ -264,6 +270,7 @@ fn arm_step<'p>(
                             key: key.name.value.clone(),
                             secret: name.value.to_string(),
                             weakness,
+                            masks: versions.is_empty(),
                         });
                     }
                     versions.push((name.value.version(), secret));

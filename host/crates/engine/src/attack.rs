@@ -74,10 +74,11 @@ pub fn costs(manifest: &Manifest, steps: &[ArmedStep<'_>]) -> Vec<AttackCost> {
                     || step.planned.plugin.name().to_owned(),
                     |order| order.method.name().to_owned(),
                 ),
-                undone_by: match order {
-                    None => kept(step, column),
-                    Some(order) => undone_by(&order.method, weakness(step, &order.key), kind),
-                },
+                undone_by: within(step)
+                    + &match order {
+                        None => kept(step, column),
+                        Some(order) => undone_by(&order.method, weakness(step, &order.key), kind),
+                    },
             }
         })
         .collect()
@@ -111,7 +112,12 @@ pub(crate) fn refused(manifest: &Manifest, steps: &[ArmedStep<'_>]) -> Vec<Diagn
                         .help("use `mask: encrypt`, or `mask: generalize` for a coarser value"),
                 );
             }
-            let time = seconds(&order.method, kind);
+            // With the key in hand, what can be undone is undone at once.
+            let time =
+                match order.method.is_undone() || matches!(order.method, Method::Shift { .. }) {
+                    true => Some(0.0),
+                    false => seconds(&order.method, kind),
+                };
             if weakness(step, &order.key) == Some(Weakness::Known)
                 && let Some(seconds) = time.filter(|seconds| seconds / CARDS < YEAR)
             {
@@ -140,8 +146,8 @@ fn kind_of(manifest: &Manifest, column: &str) -> Option<PersonalKind> {
 }
 
 fn weakness(step: &ArmedStep<'_>, key: &str) -> Option<Weakness> {
-    step.weak
-        .iter()
+    let mut newest = step.weak.iter().filter(|weak| weak.masks);
+    newest
         .find(|weak| weak.key == key)
         .map(|weak| weak.weakness)
 }
@@ -154,12 +160,10 @@ fn seconds(method: &Method, kind: PersonalKind) -> Option<f64> {
         Method::Pbkdf2Sha256 { iterations } => {
             Some(values * f64::from(*iterations) / ITERATIONS_A_SECOND)
         }
-        Method::AesSiv
-        | Method::Ff1(_)
-        | Method::Fernet
-        | Method::Seal
-        | Method::Pick(_)
-        | Method::Shift { .. } => None,
+        Method::Pick(_) => Some(values / SHA256_A_SECOND),
+        Method::AesSiv | Method::Ff1(_) | Method::Fernet | Method::Seal | Method::Shift { .. } => {
+            None
+        }
     }
 }
 
@@ -180,13 +184,33 @@ fn undone_by(method: &Method, weakness: Option<Weakness>, kind: Option<PersonalK
                 None => format!("{whoever}, by trying likely values"),
             }
         }
+        Method::Ff1(form) if form.keep_first > 0 || form.keep_last > 0 => format!(
+            "{whoever}; at once. The first {} and the last {} characters are readable",
+            form.keep_first, form.keep_last
+        ),
         Method::AesSiv | Method::Ff1(_) | Method::Fernet => format!("{whoever}; at once"),
         Method::Seal => "whoever has the private key; at once".into(),
-        Method::Pick(_) => format!("nobody; {whoever} can try likely values, of which several fit"),
+        Method::Pick(_) => {
+            format!("{whoever}, by trying likely values; where few fakes exist, several fit")
+        }
         Method::Shift { days, .. } => format!(
             "{whoever}, and whoever knows one true date of the entity; else {} offsets are possible",
             grouped(2 * u64::from(*days))
         ),
+    }
+}
+
+/// Of a step that masks inside of documents: where; the rest is not masked.
+fn within(step: &ArmedStep<'_>) -> String {
+    let paths = step
+        .planned
+        .inside
+        .iter()
+        .map(|inside| inside.path.to_string());
+    let paths: Vec<_> = paths.collect();
+    match paths.is_empty() {
+        true => String::new(),
+        false => format!("only at {}, the rest is readable: ", paths.join(", ")),
     }
 }
 

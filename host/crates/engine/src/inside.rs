@@ -41,45 +41,54 @@ pub(crate) fn mask(
     batch: Batch,
     mut apply: impl FnMut(&Batch) -> Result<Resolved, StepError>,
 ) -> Result<Resolved, StepError> {
-    let mut done = Resolved {
-        batch,
-        filtered: 0,
-        rejects: Vec::new(),
-    };
-    for pass in 0..=MAX_VALUES {
-        let (found, broken) = take(&done.batch, inside, pass);
-        if !broken.is_empty() {
-            let fields = done.batch.columns.schema();
-            let column = fields.fields().get(inside.place).map(|f| f.name().clone());
-            let column: Arc<str> = column.unwrap_or_default().into();
-            let kept = |row: &u32| broken.iter().all(|(bad, _)| bad != row);
-            for (row, why) in &broken {
-                done.rejects
-                    .push(reject(step, &column, &done.batch, *row, why));
-            }
-            let rows = u32::try_from(done.batch.rows()).unwrap_or(u32::MAX);
-            let keep: Vec<bool> = (0..rows).map(|row| kept(&row)).collect();
-            done.batch = done.batch.filter(&keep.into()).map_err(RunError::from)?;
-            // The rows have other numbers now.
-            return mask(step, inside, done.batch, apply).map(|rest| Resolved {
-                batch: rest.batch,
-                filtered: done.filtered + rest.filtered,
-                rejects: done.rejects.into_iter().chain(rest.rejects).collect(),
-            });
-        }
-        if found.iter().all(Option::is_none) {
-            return Ok(done);
-        }
-        let values = found
-            .iter()
-            .map(|f| f.as_ref().and_then(|f| f.value.clone()));
-        let values: ArrayRef = Arc::new(StringArray::from_iter(values));
-        let resolved = apply(&with_column(&done.batch, inside.place, values)?)?;
-        done.filtered += resolved.filtered;
-        done.rejects.extend(resolved.rejects);
-        done.batch = put_back(&done.batch, inside.place, &found, &resolved.batch)?;
+    let mut rejects = Vec::new();
+    // Every value of every row is looked at before the first is masked, so that a row is either masked once
+    // in all its places or not at all.
+    let (batch, mut rows) = read(step, inside, batch, &mut rejects)?;
+    if rows.len() != batch.rows() {
+        // The manifest's check has refused columns that are not text.
+        return Ok(Resolved::unchanged(batch));
     }
-    Ok(done)
+    let passes = rows.iter().map(|row| row.found.len()).max().unwrap_or(0);
+    for pass in 0..passes {
+        let has = |row: &Row| !row.gone && row.found.len() > pass;
+        let meant: Vec<bool> = rows.iter().map(has).collect();
+        let part = batch.filter(&meant.into()).map_err(RunError::from)?;
+        if part.rows() == 0 {
+            break;
+        }
+        let taken = rows.iter().filter(|row| has(row));
+        let values = taken.map(|row| row.found.get(pass).and_then(|found| found.value.clone()));
+        let values: ArrayRef = Arc::new(StringArray::from_iter(values));
+        let resolved = apply(&with_column(&part, inside.place, values)?)?;
+        let masks = resolved.batch.columns.columns().get(inside.place);
+        let masks = masks.and_then(|column| column.as_string_opt::<i32>());
+        let mut done = 0;
+        for (at, row) in rows.iter_mut().enumerate() {
+            if row.gone || row.found.len() <= pass {
+                continue;
+            }
+            // Rows that were rejected are missing; the others are in their order.
+            let left = done < resolved.batch.rows()
+                && resolved.batch.origin.row(done) == batch.origin.row(at);
+            let Some(masks) = masks.filter(|_| left) else {
+                row.gone = true;
+                continue;
+            };
+            let mask = masks.is_valid(done).then(|| masks.value(done).to_owned());
+            row.masks.push(mask);
+            done += 1;
+        }
+        rejects.extend(resolved.rejects);
+    }
+    let kept: Vec<bool> = rows.iter().map(|row| !row.gone).collect();
+    let documents = written(&batch, inside.place, &rows);
+    let batch = batch.filter(&kept.into()).map_err(RunError::from)?;
+    Ok(Resolved {
+        batch: with_column(&batch, inside.place, documents)?,
+        filtered: 0,
+        rejects,
+    })
 }
 
 /// A value in a document.
@@ -89,53 +98,95 @@ struct Found {
     value: Option<String>,
 }
 
-/// The value of each row that this pass is for, and the rows whose documents cannot be masked.
-fn take(
-    batch: &Batch,
-    inside: &InsideColumn,
-    pass: usize,
-) -> (Vec<Option<Found>>, Vec<(u32, &'static str)>) {
-    let mut broken = Vec::new();
-    let Some(documents) = batch
-        .columns
-        .columns()
-        .get(inside.place)
-        .and_then(|column| column.as_string_opt::<i32>())
-    else {
-        return (Vec::new(), broken);
-    };
-    let found = documents.iter().zip(0..).map(|(document, row)| {
-        let document = document.filter(|document| !document.is_empty())?;
-        found(document, &inside.path, pass)
-            .map_err(|why| broken.push((row, why)))
-            .ok()?
-    });
-    (found.collect(), broken)
+/// The values of a row, their masks so far, and whether the row was rejected.
+#[derive(Default)]
+struct Row {
+    found: Vec<Found>,
+    masks: Vec<Option<String>>,
+    gone: bool,
 }
 
-fn found(document: &str, path: &JsonPath, pass: usize) -> Result<Option<Found>, &'static str> {
+/// The rows whose documents can be masked, with their values.
+fn read(
+    step: &Arc<str>,
+    inside: &InsideColumn,
+    batch: Batch,
+    rejects: &mut Vec<Reject>,
+) -> Result<(Batch, Vec<Row>), StepError> {
+    let documents = batch.columns.columns().get(inside.place);
+    let Some(documents) = documents.and_then(|column| column.as_string_opt::<i32>()) else {
+        return Ok((batch, Vec::new()));
+    };
+    let fields = batch.columns.schema();
+    let column = fields.fields().get(inside.place).map(|f| f.name().clone());
+    let column: Arc<str> = column.unwrap_or_default().into();
+    let mut rows = Vec::with_capacity(documents.len());
+    let mut keep = Vec::with_capacity(documents.len());
+    for (at, document) in documents.iter().enumerate() {
+        let document = document.filter(|document| !document.is_empty());
+        let found = document.map_or(Ok(Vec::new()), |document| values(document, &inside.path));
+        keep.push(found.is_ok());
+        match found {
+            Ok(found) => rows.push(Row {
+                found,
+                ..Row::default()
+            }),
+            Err(why) => rejects.push(reject(step, &column, &batch, at, why)),
+        }
+    }
+    let batch = match rejects.is_empty() {
+        true => batch,
+        false => batch.filter(&keep.into()).map_err(RunError::from)?,
+    };
+    Ok((batch, rows))
+}
+
+/// The values that the path leads to, in the document's order.
+fn values(document: &str, path: &JsonPath) -> Result<Vec<Found>, &'static str> {
     let whole: &RawValue = serde_json::from_str(document).map_err(|_| "is not JSON")?;
     let mut values = Vec::new();
     follow(whole, &path.segments, &mut values)?;
     if values.len() > MAX_VALUES {
         return Err("has more than 1,000 values at the path");
     }
-    let Some(raw) = values.get(pass) else {
-        return Ok(None);
-    };
-    let raw = raw.get();
-    let value = match raw.as_bytes().first() {
-        Some(b'{' | b'[') => return Err("has an object or a list where the path ends"),
-        Some(b'n') => None,
-        Some(b'"') => Some(serde_json::from_str(raw).map_err(|_| "has text that is not Unicode")?),
-        _ => Some(raw.to_owned()),
-    };
-    // Borrowed from the document, so it lies within.
-    let start = (raw.as_ptr() as usize).saturating_sub(document.as_ptr() as usize);
-    Ok(Some(Found {
-        range: start..start + raw.len(),
-        value,
-    }))
+    let found = values.into_iter().map(|raw| {
+        let raw = raw.get();
+        let value = match raw.as_bytes().first() {
+            Some(b'{' | b'[') => return Err("has an object or a list where the path ends"),
+            Some(b'n') => None,
+            Some(b'"') => {
+                Some(serde_json::from_str(raw).map_err(|_| "has text that is not Unicode")?)
+            }
+            _ => Some(raw.to_owned()),
+        };
+        // Borrowed from the document, so it lies within.
+        let start = (raw.as_ptr() as usize).saturating_sub(document.as_ptr() as usize);
+        let range = start..start + raw.len();
+        Ok(Found { range, value })
+    });
+    found.collect()
+}
+
+/// The documents of the rows that are left, with the masks in their places.
+fn written(batch: &Batch, place: usize, rows: &[Row]) -> ArrayRef {
+    let documents = batch.columns.columns().get(place);
+    let documents = documents.and_then(|column| column.as_string_opt::<i32>());
+    let rebuilt = rows.iter().enumerate().filter(|(_, row)| !row.gone);
+    let rebuilt = rebuilt.map(|(at, row)| {
+        let document = documents
+            .filter(|d| at < d.len() && d.is_valid(at))?
+            .value(at);
+        let mut text = String::with_capacity(document.len());
+        let mut from = 0;
+        for (found, mask) in row.found.iter().zip(&row.masks) {
+            text.push_str(document.get(from..found.range.start).unwrap_or_default());
+            text.push_str(&serde_json::Value::from(mask.as_deref()).to_string());
+            from = found.range.end;
+        }
+        text.push_str(document.get(from..).unwrap_or_default());
+        Some(text)
+    });
+    Arc::new(StringArray::from_iter(rebuilt))
 }
 
 fn follow<'d>(
@@ -174,6 +225,12 @@ fn follow<'d>(
                 .into_iter()
                 .try_for_each(|item| follow(item, rest, found))
         }
+        Segment::Key(_) if text.starts_with('[') => {
+            Err("has a list where the path has a key; write [*] for each of its items")
+        }
+        Segment::Index(_) | Segment::All if text.starts_with('{') => {
+            Err("has an object where the path has a position")
+        }
         Segment::Key(_) | Segment::Index(_) | Segment::All => Ok(()),
     }
 }
@@ -203,42 +260,6 @@ impl<'d> Deserialize<'d> for Members<'d> {
     }
 }
 
-/// The documents with their values masked, of the rows that are left.
-fn put_back(
-    before: &Batch,
-    place: usize,
-    found: &[Option<Found>],
-    masked: &Batch,
-) -> Result<Batch, StepError> {
-    let column = |batch: &Batch| batch.columns.columns().get(place).map(Arc::clone);
-    let (Some(documents), Some(values)) = (column(before), column(masked)) else {
-        return Ok(masked.clone());
-    };
-    let documents = documents.as_string::<i32>();
-    let values = values.as_string::<i32>();
-    let mut row_before = 0;
-    let rebuilt = (0..masked.rows()).map(|row| {
-        // Rows that were rejected are missing; the others are in their order.
-        while before.origin.row(row_before) < masked.origin.row(row) {
-            row_before += 1;
-        }
-        if row_before >= documents.len() || documents.is_null(row_before) {
-            return None;
-        }
-        let document = documents.value(row_before);
-        let Some(Some(found)) = found.get(row_before) else {
-            return Some(document.to_owned());
-        };
-        let value = (row < values.len() && values.is_valid(row)).then(|| values.value(row));
-        let value = serde_json::Value::from(value).to_string();
-        let head = document.get(..found.range.start).unwrap_or_default();
-        let tail = document.get(found.range.end..).unwrap_or_default();
-        Some([head, &value, tail].concat())
-    });
-    let rebuilt: ArrayRef = Arc::new(StringArray::from_iter(rebuilt));
-    with_column(masked, place, rebuilt)
-}
-
 fn with_column(batch: &Batch, place: usize, column: ArrayRef) -> Result<Batch, StepError> {
     let mut columns = batch.columns.columns().to_vec();
     if let Some(there) = columns.get_mut(place) {
@@ -250,8 +271,7 @@ fn with_column(batch: &Batch, place: usize, column: ArrayRef) -> Result<Batch, S
     Ok(Batch::new(columns, batch.origin.clone()))
 }
 
-fn reject(step: &Arc<str>, column: &Arc<str>, batch: &Batch, row: u32, why: &str) -> Reject {
-    let row = usize::try_from(row).unwrap_or(usize::MAX);
+fn reject(step: &Arc<str>, column: &Arc<str>, batch: &Batch, row: usize, why: &str) -> Reject {
     Reject {
         row: batch.origin.row(row),
         file: batch.origin.file().cloned(),
@@ -271,16 +291,16 @@ mod tests {
 
     fn values(document: &str, path: &str) -> Result<Vec<Option<String>>, &'static str> {
         let path = JsonPath::parse(path).unwrap();
-        let mut all = Vec::new();
-        while let Some(found) = found(document, &path, all.len())? {
+        let found = super::values(document, &path)?;
+        let value = found.into_iter().map(|found| {
             let raw = document.get(found.range).unwrap();
             assert!(
                 serde_json::from_str::<serde_json::Value>(raw).is_ok(),
                 "{raw}"
             );
-            all.push(found.value);
-        }
-        Ok(all)
+            found.value
+        });
+        Ok(value.collect())
     }
 
     fn texts(texts: &[&str]) -> Result<Vec<Option<String>>, &'static str> {
@@ -298,14 +318,7 @@ mod tests {
         assert_eq!(values(document, "$.list[0].m"), texts(&["one"]));
         assert_eq!(values(document, "$.list[*].m"), texts(&["one", "two"]));
         assert_eq!(values(document, "$['list'][3]"), texts(&["3"]));
-        for nowhere in [
-            "$.b",
-            "$.a.bc.d",
-            "$.list.m",
-            "$.list[9]",
-            "$.a[0]",
-            "$.a[*]",
-        ] {
+        for nowhere in ["$.b", "$.a.bc.d", "$.list[9]", "$.a.n[0]"] {
             assert_eq!(values(document, nowhere), Ok(vec![]), "{nowhere}");
         }
         assert_eq!(values("\"all of it\"", "$"), texts(&["all of it"]));
@@ -320,6 +333,9 @@ mod tests {
             (r#"{"a": 1, "\u0061": 1}"#, "$.a"),
             (r#"{"a": {"b": 1}}"#, "$.a"),
             (r#"{"a": [1]}"#, "$.a"),
+            (r#"{"a": [1, {"b": 1}]}"#, "$.a[*]"),
+            (r#"{"a": [{"b": "canary"}]}"#, "$.a.b"),
+            (r#"{"a": {"b": "canary"}}"#, "$.a[0]"),
             (r#"{"a": "\ud800"}"#, "$.a"),
         ] {
             let why = values(document, path).unwrap_err();

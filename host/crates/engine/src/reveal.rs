@@ -98,16 +98,24 @@ impl<'a> Revealer<'a> {
         self.order.method == Method::Seal
     }
 
-    /// The cells from which these values were made, as text.
+    /// The cells from which these values were made, as text; by this version of the key alone, if it is named,
+    /// and by the recipient's key, if they were sealed.
     ///
     /// # Errors
     /// When the key does not fit the method.
-    pub fn reveal(&self, values: &[&str]) -> Result<Vec<Result<Secret, Refusal>>, KeyError> {
+    pub fn reveal(
+        &self,
+        values: &[&str],
+        version: Option<u32>,
+        private: Option<&Secret>,
+    ) -> Result<Vec<Result<Secret, Refusal>>, KeyError> {
         let revealing = Revealing {
             key: &self.order.key,
             method: &self.order.method,
             name: name_of(self.step.planned, self.order.column),
             cells: self.cells,
+            version,
+            private,
         };
         self.step.keys.reveal(&revealing, values)
     }

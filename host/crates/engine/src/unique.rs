@@ -1,7 +1,7 @@
 //! Columns whose masks may be the same for different cells, which a unique index would not take and an
 //! upsert would take for one row.
 
-use glovebox_core::{Equality, Kept, Method, Schema, World};
+use glovebox_core::{Announced, Equality, Kept, Method, Schema};
 
 use crate::arm::{ArmedStep, name_of};
 use crate::plan::Plan;
@@ -15,7 +15,7 @@ pub fn sink_schema(plan: &Plan, steps: &[ArmedStep<'_>]) -> Schema {
             let masked = grants.masks.iter();
             let mut masked = masked.filter(|&&i| name_of(step.planned, i) == &*field.name);
             if let Some(&column) = masked.next() {
-                field.equality = equality(step, column);
+                field.equality = both(field.equality, equality(step, column));
             } else if grants.adds.iter().any(|added| added.name == field.name) {
                 field.equality = Equality::Kept;
             }
@@ -24,17 +24,29 @@ pub fn sink_schema(plan: &Plan, steps: &[ArmedStep<'_>]) -> Schema {
     schema
 }
 
+/// What two masks, one after the other, have done: cells that have become the same stay so.
+fn both(first: Equality, then: Equality) -> Equality {
+    match (first, then) {
+        (Equality::Merges, _) | (_, Equality::Merges) => Equality::Merges,
+        (Equality::Splits, _) | (_, Equality::Splits) => Equality::Splits,
+        (Equality::Kept, Equality::Kept) => Equality::Kept,
+    }
+}
+
 /// What a step does to the equality of a column's cells. Of a plugin that is not ours nothing is known, and
 /// so nothing said.
 fn equality(step: &ArmedStep<'_>, column: usize) -> Equality {
     let planned = step.planned;
-    // Of a document only parts are masked.
-    if planned.plugin.world() != World::Masker || !planned.inside.is_empty() {
+    let Announced::Masked { keeps, .. } = &planned.announced else {
         return Equality::Kept;
-    }
+    };
     let order = step.keyed.iter().find(|order| order.column == column);
-    let guarded = planned.guarded.iter().find(|g| g.column == column);
-    match (order.map(|order| &order.method), guarded) {
+    let masks = planned.grants.masks.iter().zip(keeps);
+    let kept = masks
+        .filter(|(at, _)| **at == column)
+        .map(|(_, kept)| kept)
+        .next();
+    match (order.map(|order| &order.method), kept) {
         (Some(Method::Pick(_) | Method::Shift { .. }), _) => Equality::Merges,
         (Some(Method::Fernet | Method::Seal), _) => Equality::Splits,
         // 256 bits do not meet by chance.
@@ -44,7 +56,7 @@ fn equality(step: &ArmedStep<'_>, column: usize) -> Equality {
             ),
             _,
         ) => Equality::Kept,
-        (None, Some(guarded)) if matches!(guarded.kept, Kept::Constant(_)) => Equality::Merges,
+        (None, Some(Kept::Constant(_))) => Equality::Merges,
         (None, _) if planned.standard && planned.plugin.name() != "redact" => Equality::Merges,
         (None, _) => Equality::Kept,
     }

@@ -11,6 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use glovebox_core::{DataType, Method, Refusal, Secret};
 
+use crate::hmac::Keyed;
 use crate::made::Made;
 use crate::methods::{
     self, AesSiv, Alphabet, Fernet, FernetBuffer, FormBuffer, FormCipher, IntegerCipher,
@@ -60,15 +61,14 @@ impl Cipher {
             Method::Seal if is_pem(key) => {
                 RsaSealer::new(key).map(|cipher| Cipher::Rsa(version, Box::new(cipher)))
             }
-            Method::Seal => {
-                Sealer::new(key).map(|cipher| Cipher::Seal(version, Box::new(cipher), tweak()))
-            }
+            Method::Seal => Sealer::new(public_key(key)?)
+                .map(|cipher| Cipher::Seal(version, Box::new(cipher), tweak())),
             Method::Pick(pieces) => {
-                return Made::new(key, domain, pieces).map(|made| Cipher::Made(Box::new(made)));
+                return Made::new(choosing(key)?.expose(), domain, pieces)
+                    .map(|made| Cipher::Made(Box::new(made)));
             }
-            Method::Shift { days, .. } => {
-                Shift::new(key, domain, *days).map(|shift| Cipher::Shift(Box::new(shift)))
-            }
+            Method::Shift { days, .. } => Shift::new(choosing(key)?.expose(), domain, *days)
+                .map(|shift| Cipher::Shift(Box::new(shift))),
             Method::HmacSha256 | Method::Pbkdf2Sha256 { .. } => {
                 return Err("this method has no cipher".into());
             }
@@ -287,6 +287,27 @@ fn form(form: &glovebox_core::Form) -> Result<methods::Form, ParameterError> {
     let alphabet = Alphabet::new(&form.alphabet)?;
     let (first, last) = (wide(form.keep_first), wide(form.keep_last));
     methods::Form::new(alphabet, first, last, form.luhn)
+}
+
+/// The key that choices are made with. HMAC under the key itself masks cells, which others may choose.
+fn choosing(key: &[u8]) -> Result<Secret, String> {
+    let keyed = Keyed::new(b"glovebox choice").map_err(|error| error.to_string())?;
+    match key.is_empty() {
+        true => Err("it is empty".into()),
+        false => Ok(Secret::new(keyed.mask(key).to_vec())),
+    }
+}
+
+/// What stands before an X25519 public key. A private key is as long, and whatever was sealed to one that was
+/// taken for a public key could never be opened.
+pub(crate) const PUBLIC_KEY: &str = "x25519:";
+
+fn public_key(key: &[u8]) -> Result<&[u8], String> {
+    key.strip_prefix(PUBLIC_KEY.as_bytes()).ok_or_else(|| {
+        "seal takes a recipient's public key: `x25519:…` as `glovebox key new NAME --pair` prints it, or an \
+         RSA public key in PEM; this may be a private key"
+            .into()
+    })
 }
 
 fn is_pem(key: &[u8]) -> bool {

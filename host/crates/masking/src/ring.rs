@@ -19,8 +19,9 @@ use crate::memo::{Digest, MEMO_ENTRIES, Memo};
 use crate::text::{Cells, MASK_WIDTH, type_of, write_mask};
 use crate::{column, lanes, pbkdf2, share};
 
-/// What goes before a domain where a key is made one of that domain's.
-const DOMAIN: &[u8] = b"glovebox domain\0";
+/// By what a key is made one from which those of domains are derived. It is the key of that HMAC and not its
+/// message, since a cell is a message under the key itself, and may be chosen by whoever writes rows.
+const DOMAIN: &[u8] = b"glovebox domain";
 
 /// The key ring of a step, shared by its workers.
 pub struct Ring {
@@ -157,8 +158,9 @@ impl Key {
         let secret = match domain {
             None => newest.clone(),
             Some(domain) => {
-                let keyed = Keyed::new(newest.expose())?;
-                Secret::new(keyed.mask_parts(&[DOMAIN, domain.as_bytes()]).to_vec())
+                let extracted = Secret::new(Keyed::new(DOMAIN)?.mask(newest.expose()).to_vec());
+                let of_domain = Keyed::new(extracted.expose())?.mask(domain.as_bytes());
+                Secret::new(of_domain.to_vec())
             }
         };
         Ok(Key {
@@ -255,21 +257,39 @@ impl KeyRing for Ring {
             method,
             name,
             cells,
+            version,
+            private,
         } = *revealing;
         if !method.is_undone() {
             return Err(KeyError::OneWay(method.name()));
         }
         // Looks at the key's length, too.
         let _ = self.cipher(key, method, name, cells)?;
-        if matches!(method, Method::Ff1(_)) && self.key(key)?.versions.len() > 1 {
+        let listed = &self.key(key)?.versions;
+        let of_version =
+            |(listed, _): &&(u32, Secret)| version.is_none_or(|wanted| wanted == *listed);
+        let versions: Vec<_> = match (method, private) {
+            (Method::Seal, Some(private)) => vec![(0, private.clone())],
+            (Method::Seal, None) => {
+                return Err(KeyError::Key(
+                    "what was sealed opens with the recipient's private key only".into(),
+                ));
+            }
+            _ => listed.iter().filter(of_version).cloned().collect(),
+        };
+        if versions.is_empty() {
             return Err(KeyError::Key(format!(
-                "key `{key}` has several versions, and an ff1 value does not say which one made \
-                it; find it by the time of the run and name it with --key-version"
+                "key `{key}` has no such version; list it in the step's `keys:`"
             )));
         }
-        let versions = &self.key(key)?.versions;
+        if matches!(method, Method::Ff1(_)) && versions.len() > 1 {
+            return Err(KeyError::Key(format!(
+                "key `{key}` has several versions, and an ff1 value does not say which of them has made \
+                 it; the report of its run does: name it with --key-version"
+            )));
+        }
         let domain = self.domain.as_deref().unwrap_or(name);
-        let opened = Opened::new(method, versions, domain, cells);
+        let opened = Opened::new(method, &versions, domain, cells);
         Ok(values.iter().map(|value| opened.reveal(value)).collect())
     }
 

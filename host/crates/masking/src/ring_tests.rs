@@ -362,6 +362,8 @@ fn a_cell_that_cannot_be_masked_is_refused_alone() {
         method: &method,
         name: "ssn",
         cells: DataType::Text,
+        version: None,
+        private: None,
     };
     let revealed = ring.reveal(&revealing, &[masked[0].unwrap()]).unwrap();
     assert_eq!(revealed[0].as_ref().unwrap().expose(), b"123-45-6789");
@@ -373,4 +375,32 @@ fn a_cell_that_cannot_be_masked_is_refused_alone() {
         ring.reveal(&revealing, &["x"]).err(),
         Some(KeyError::OneWay("hmac-sha256"))
     );
+}
+
+/// Whoever adds a row to a column that is masked without a domain chooses what is hashed under the key itself.
+#[test]
+fn no_cell_has_the_key_of_a_domain_for_its_mask() {
+    let key = URL_SAFE.encode([7; 32]);
+    let ring = ring(&key);
+    let of_domain = Ring::new(StepKeys {
+        domain: Some("email".into()),
+        ..keys(&[("pseudonym", key.as_bytes())])
+    });
+    let secret = of_domain.unwrap().keys[0].1.secret.clone();
+    for cell in [
+        b"email".as_slice(),
+        b"glovebox domain",
+        b"glovebox domain\0email",
+    ] {
+        let column: ArrayRef = Arc::new(arrow_array::BinaryArray::from(vec![cell]));
+        let masked = mask(
+            &ring,
+            "pseudonym",
+            &Method::HmacSha256,
+            &Target::Cells,
+            &column,
+        );
+        let mask = URL_SAFE.decode(cells(&masked.unwrap())[0]).unwrap();
+        assert_ne!(mask, secret.expose());
+    }
 }

@@ -133,7 +133,7 @@ fn say(folder: &Path, found: &Verification) -> std::io::Result<()> {
             found.checkpoints,
             plural(found.checkpoints),
             if found.signatures {
-                "looked at"
+                "checked"
             } else {
                 "not checked"
             },

@@ -115,6 +115,7 @@ impl Reveal {
         let event = event
             .columns([answer.column.as_str()])
             .key(&answer.key)
+            .count(answer.cells.len() as u64)
             .rows(opened);
         api.record(&caller, event).await?;
         Ok(Json(Revealed {

@@ -30,6 +30,20 @@ pub(super) fn inside(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
     let mut flow = Flow::from_source(manifest);
     for step in &manifest.steps {
         if let Some(path) = step.inside.first() {
+            for (i, path) in step.inside.iter().enumerate() {
+                let mut earlier = step.inside.iter().take(i);
+                if let Some(first) = earlier.find(|first| first.value.overlaps(&path.value)) {
+                    problems.push(
+                        Diagnostic::error(
+                            path.span.clone(),
+                            "two paths may lead to the same value, which would be masked twice",
+                        )
+                        .label("again here")
+                        .context(first.span.clone(), "first here")
+                        .help("delete one, or write paths that cannot meet"),
+                    );
+                }
+            }
             let one = match step.masks.as_slice() {
                 [one] => Some(one),
                 _ => None,

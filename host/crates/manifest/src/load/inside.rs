@@ -43,6 +43,16 @@ impl fmt::Display for JsonPath {
 }
 
 impl JsonPath {
+    /// Whether one of two paths may lead to what the other leads to, or into it.
+    pub fn overlaps(&self, other: &JsonPath) -> bool {
+        let meets = |(one, other): (&Segment, &Segment)| {
+            let star =
+                |a: &Segment, b: &Segment| *a == Segment::All && !matches!(b, Segment::Key(_));
+            one == other || star(one, other) || star(other, one)
+        };
+        self.segments.iter().zip(&other.segments).all(meets)
+    }
+
     /// Reads a path; none if it is not one.
     pub fn parse(text: &str) -> Option<Self> {
         if text.len() > MAX_BYTES {
@@ -74,6 +84,9 @@ fn segment(text: &str) -> Option<(Segment, &str)> {
     for quote in ['\'', '"'] {
         if let Some(text) = text.strip_prefix(quote) {
             let (key, rest) = text.split_once(quote)?;
+            if key.contains('\\') {
+                return None;
+            }
             return Some((Segment::Key(key.to_owned()), rest.strip_prefix(']')?));
         }
     }
@@ -142,7 +155,38 @@ mod tests {
     }
 
     #[test]
+    fn paths_that_may_meet_are_told() {
+        let overlap = |one: &str, other: &str| {
+            let (one, other) = (
+                JsonPath::parse(one).unwrap(),
+                JsonPath::parse(other).unwrap(),
+            );
+            assert_eq!(one.overlaps(&other), other.overlaps(&one));
+            one.overlaps(&other)
+        };
+        for (one, other) in [
+            ("$.a", "$['a']"),
+            ("$.a[*]", "$.a[0]"),
+            ("$.a", "$.a.b"),
+            ("$", "$.a"),
+        ] {
+            assert!(overlap(one, other), "{one} {other}");
+        }
+        for (one, other) in [
+            ("$.a", "$.b"),
+            ("$.a[0]", "$.a[1]"),
+            ("$.a[*].b", "$.a[*].c"),
+        ] {
+            assert!(!overlap(one, other), "{one} {other}");
+        }
+    }
+
+    #[test]
     fn what_is_not_a_path_is_refused() {
+        assert!(
+            JsonPath::parse("$['a\\\\b']").is_none(),
+            "escapes are not read"
+        );
         for text in [
             "",
             "a",

@@ -12,6 +12,10 @@ use std::collections::HashMap;
 use super::ff1::MIN_DOMAIN;
 use super::{Ff1, ParameterError, Refusal, Way};
 
+/// The most signs of a cell. FF1 works with numbers as long as the cell, at a cost that grows with their square;
+/// what keeps a form is short.
+const MAX_SIGNS: usize = 1_000;
+
 /// The signs that are permuted, each a numeral by its place.
 #[derive(Clone, Debug)]
 pub struct Alphabet {
@@ -192,6 +196,9 @@ impl FormCipher {
         self.take_apart(text, buffer)?;
         let (form, kept) = (&self.form, &buffer.kept);
         let length = buffer.numerals.len();
+        if length > MAX_SIGNS {
+            return Err(Refusal::Length);
+        }
         if !form.takes(length) {
             return Err(Refusal::Domain);
         }

@@ -198,3 +198,18 @@ fn any_text_of_any_alphabet_keeps_its_form_and_comes_back() {
         prop_assert_eq!(back(&cipher, &masked), Ok(text));
     });
 }
+
+#[test]
+fn a_cell_may_be_long_and_not_longer() {
+    let form = Form::new(Alphabet::new("0123456789").unwrap(), 0, 0, false).unwrap();
+    let cipher = FormCipher::new(&[7; 32], form).unwrap();
+    let (mut there, mut back) = (FormBuffer::default(), FormBuffer::default());
+    let longest = "7".repeat(MAX_SIGNS);
+    let masked = cipher.encrypt(b"t", &longest, &mut there).unwrap();
+    assert_eq!(cipher.decrypt(b"t", masked, &mut back), Ok(&*longest));
+    let longer = format!("{longest}7");
+    assert_eq!(
+        cipher.encrypt(b"t", &longer, &mut there).err(),
+        Some(Refusal::Length)
+    );
+}
