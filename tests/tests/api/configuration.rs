@@ -28,18 +28,15 @@ fn each_mistake_is_shown_at_its_line_with_what_to_write() {
         ("proxies: [10.0.0.0/99]\n", "write 10.0.0.5 or 10.0.0.0/8"),
         ("url: data.example.org\n", "this is not the URL of a server"),
         ("limits: { body: 64 }\n", "body"),
-        ("limits: { body: 1GiB }\n", "out of bounds"),
-        ("limits: { request-time: 1h }\n", "out of bounds"),
+        ("limits: { body: 1GiB }\n", "out of range"),
+        ("limits: { request-time: 1h }\n", "out of range"),
         (
             "limits: { idle-time: 10s }\n",
             "write a value from 20s to 1h",
         ),
-        ("limits: { least-rate: 0 B }\n", "out of bounds"),
-        ("limits: { connections-by-address: 0 }\n", "out of bounds"),
-        (
-            "limits: { requests-a-minute-by-user: 0 }\n",
-            "out of bounds",
-        ),
+        ("limits: { least-rate: 0 B }\n", "out of range"),
+        ("limits: { connections-by-address: 0 }\n", "out of range"),
+        ("limits: { requests-a-minute-by-user: 0 }\n", "out of range"),
         (
             "roles: { Partner: [data] }\n",
             "this cannot be the name of a role",

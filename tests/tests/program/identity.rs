@@ -490,7 +490,7 @@ fn a_run_goes_on_only_with_its_own_input_and_says_what_of_its_plan_has_changed()
         let whole = format!("id,name\n{}", many(0, 300_000));
         let _ = resume(&text.replace("salt", "pepper"), &whole)
             .ends_with(2)
-            .says("plugins or keys have changed: step `alias`: its key");
+            .says("plugins or keys have changed since it began: step `alias`: its key");
         let trim = text.replace(
             "sink:",
             "  - { name: there, validate: required, reads: [name] }\nsink:",

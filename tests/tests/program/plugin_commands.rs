@@ -390,7 +390,7 @@ fn check_fails_on_plugins_that_break_the_contract() {
         .ends_with(1);
     for part in [
         "FAILED  one row",
-        "did in `apply` that the host does not allow",
+        "did something in `apply` that the host does not allow",
         "given 8192 rows × 2 columns (a text, n int64)",
         "row 0 alone causes it",
         "it BREAKS the contract",
