@@ -1,5 +1,8 @@
 //! Project tasks, in plain Rust: `cargo xtask demo | test | bench | plugins | hostile | …`.
+//!
+//! Owns what has to happen around cargo; refuses dependencies, so that it starts at once.
 
+mod circles;
 mod demo;
 mod fuzz;
 mod hostile;
@@ -29,7 +32,7 @@ cargo xtask TASK
   plugins   compile the standard plugins (target/plugins) and the tests' hostile guests
   torture   kill, cut off, crash and overtake runs, and compare what is stored (--seed N, --kills N, ...)
   hostile   run every hostile guest: outcome, time to its end, peak memory (--release, --json FILE)
-  tools     install what makes components of Python and JavaScript, and what masks are compared with (target/tools)
+  tools     install what makes components of Python and JavaScript (target/tools)
 ";
 
 fn main() -> ExitCode {
@@ -81,13 +84,6 @@ fn bench(args: &[String]) -> Outcome {
         "--package=glovebox-bench",
     ])?;
     let mut program = std::process::Command::new(run::target().join("release/glovebox-bench"));
-    if args.iter().any(|what| what == "methods") {
-        tools::masks()?;
-        program.env(
-            "GLOVEBOX_MASKS",
-            run::target().join("tools/masks/bin/python"),
-        );
-    }
     if args.iter().any(|what| what.starts_with("peers")) {
         postgres::ensure()?;
         program.env("GLOVEBOX_PEERS", peers::python()?);
