@@ -7,7 +7,7 @@ config=$1
 password=$2
 
 if glovebox user --config "$config" list | grep -q '^admin[[:space:]]'; then
-    echo "admin: the user is there"
+    echo "admin: the user already exists"
     exit 0
 fi
 glovebox user --config "$config" add admin --role admin < "$password"

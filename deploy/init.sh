@@ -18,7 +18,7 @@ postgres=${POSTGRES_UID:-999}
 glovebox=${GLOVEBOX_UID:-10001}
 
 if [ -e "$out/glovebox/made" ]; then
-    echo "init: $out was made before; nothing to do"
+    echo "init: $out already exists; nothing to do"
     exit 0
 fi
 
@@ -84,4 +84,4 @@ give "$postgres" "$out/destination"
 # Last: without it, the next run begins anew.
 touch "$out/glovebox/made"
 give "$glovebox" "$out/glovebox"
-echo "init: made certificates and secrets in $out"
+echo "init: created certificates and secrets in $out"

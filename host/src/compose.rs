@@ -31,7 +31,7 @@ pub(crate) use self::postgres::authorities;
 include!(concat!(env!("OUT_DIR"), "/standard.rs"));
 
 /// A file of a plugin larger than this is not read.
-const LARGEST_PLUGIN: u64 = 64 << 20;
+const MAX_PLUGIN_SIZE: u64 = 64 << 20;
 
 /// A plugin and who signed it.
 type Loaded = (Arc<dyn Plugin>, Option<SignedBy>);
@@ -111,7 +111,7 @@ pub(crate) fn digest(path: &Path, trusted: &[PublicKey]) -> Result<String, Plugi
     if !is_component(&bytes) {
         return Err(PluginError::Refused {
             plugin: display(path),
-            problem: "is no WebAssembly component".into(),
+            problem: "is not a WebAssembly component".into(),
         });
     }
     let digest = Sha256::digest(&bytes);
@@ -375,17 +375,17 @@ fn read_plugin(path: &Path) -> Result<Vec<u8>, PluginError> {
         plugin: display(path),
         problem,
     };
-    let too_large = || refuse(format!("is larger than {} MiB", LARGEST_PLUGIN >> 20));
+    let too_large = || refuse(format!("is larger than {} MiB", MAX_PLUGIN_SIZE >> 20));
     let file = std::fs::File::open(path).map_err(|e| refuse(format!("cannot be opened: {e}")))?;
     // A file says its size before any of it is read; a device or a pipe has to be read to know.
-    if file.metadata().is_ok_and(|m| m.len() > LARGEST_PLUGIN) {
+    if file.metadata().is_ok_and(|m| m.len() > MAX_PLUGIN_SIZE) {
         return Err(too_large());
     }
     let mut bytes = Vec::new();
-    file.take(LARGEST_PLUGIN + 1)
+    file.take(MAX_PLUGIN_SIZE + 1)
         .read_to_end(&mut bytes)
         .map_err(|e| refuse(format!("cannot be read: {e}")))?;
-    if bytes.len() as u64 > LARGEST_PLUGIN {
+    if bytes.len() as u64 > MAX_PLUGIN_SIZE {
         return Err(too_large());
     }
     Ok(bytes)

@@ -21,7 +21,7 @@ fn main() -> ExitCode {
             if told.contains("Broken pipe") {
                 std::process::exit(0);
             }
-            eprintln!("error: standard output cannot be written");
+            eprintln!("error: cannot write to standard output");
             std::process::exit(1);
         }
         let place = panic

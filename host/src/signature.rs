@@ -13,23 +13,23 @@ use glovebox_manifest::model::TrustedKey;
 use minisign_verify::Signature;
 
 /// A signature or a key's file has a few hundred bytes; one that is larger is something else.
-const LARGEST: u64 = 16 << 10;
+const MAX_SIZE: u64 = 16 << 10;
 /// The most characters of a trusted comment that are shown.
-const LONGEST_COMMENT: usize = 200;
+const MAX_COMMENT_LEN: usize = 200;
 
 /// A trusted key, read from its file where it has one; or why it cannot be used.
 pub(crate) fn public_key(key: &TrustedKey) -> Result<PublicKey, String> {
     let help = "write the public key that `minisign -G` left in minisign.pub";
     match key {
         TrustedKey::Base64(text) => {
-            decode(text).ok_or_else(|| format!("this is no public key of minisign's; {help}"))
+            decode(text).ok_or_else(|| format!("this is not a minisign public key; {help}"))
         }
         TrustedKey::File(path) => {
             let place = path.display();
             let text = read(path)
                 .map_err(|e| format!("the trusted key {place} cannot be read: {e}; {help}"))?;
             in_file(&text).ok_or_else(|| {
-                format!("the trusted key {place} is no public key of minisign's; {help}")
+                format!("the trusted key {place} is not a minisign public key; {help}")
             })
         }
     }
@@ -77,14 +77,16 @@ pub(crate) fn vouched(
     let text = read(&beside).map_err(|e| {
         refuse(match e.kind() {
             io::ErrorKind::NotFound => format!(
-                "is not signed: there is no {place}, and the manifest's `trusted-keys` ask for it; whoever has one of those keys makes it with: minisign -S -m {file}"
+                "is not signed: there is no {place}, which the manifest's `trusted-keys` require; \
+                the owner of one of those keys makes it with: minisign -S -m {file}"
             ),
             _ => format!("its signature {place} cannot be read: {e}"),
         })
     })?;
     let (signature, signer) = parse(&text).ok_or_else(|| {
         refuse(format!(
-            "its signature {place} is not one of minisign's; make it anew with: minisign -S -m {file}"
+            "its signature {place} is not a minisign signature; make it again with: minisign -S \
+            -m {file}"
         ))
     })?;
     let numbers: Vec<String> = trusted.iter().filter_map(|k| number(&k.0)).collect();
@@ -103,7 +105,8 @@ pub(crate) fn vouched(
     };
     if !trusted.iter().any(fits) {
         return Err(refuse(format!(
-            "does not have the content that was signed: {place} names key {signer} and does not fit; the plugin or its signature was changed since: get both anew from whoever signed them"
+            "does not have the content that was signed: {place} names key {signer} but does not \
+            match; the plugin or its signature was changed: get both again from the signer"
         )));
     }
     Ok(Some(SignedBy {
@@ -133,19 +136,19 @@ fn parse(text: &str) -> Option<(Signature, String)> {
 fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?
-        .take(LARGEST + 1)
+        .take(MAX_SIZE + 1)
         .read_to_string(&mut text)?;
-    if text.len() as u64 > LARGEST {
+    if text.len() as u64 > MAX_SIZE {
         return Err(io::Error::other(format!(
             "it is larger than {} KiB",
-            LARGEST >> 10
+            MAX_SIZE >> 10
         )));
     }
     Ok(text)
 }
 
 fn comment(text: &str) -> String {
-    let cut: String = text.chars().take(LONGEST_COMMENT).collect();
+    let cut: String = text.chars().take(MAX_COMMENT_LEN).collect();
     // minisign's own comments have tabs between their parts.
     printable(&cut.replace('\t', " "))
 }

@@ -97,5 +97,5 @@ fn a_comment_cannot_write_on_a_terminal() {
         comment("a\tb\u{1b}[2J\u{202e}\r"),
         "a b\u{fffd}[2J\u{fffd}\u{fffd}"
     );
-    assert_eq!(comment(&"x".repeat(5000)).len(), LONGEST_COMMENT);
+    assert_eq!(comment(&"x".repeat(5000)).len(), MAX_COMMENT_LEN);
 }

@@ -56,8 +56,8 @@ impl Part {
     pub(crate) fn refusal(&self) -> String {
         let Part { name, feature, .. } = self;
         format!(
-            "this program was built without {name}; `cargo xtask install` builds one that has it \
-             (feature `{feature}`)"
+            "this program was built without {name}; `cargo xtask install` builds one with it \
+            (feature `{feature}`)"
         )
     }
 }

@@ -32,7 +32,8 @@ pub(crate) fn demo() -> Outcome {
     println!(
         "\nThe rejected rows are in data/sales.rejects.jsonl, with their rules and without their values.\n\
          Change {MANIFEST} and run again: {} run {MANIFEST}\n\
-         cargo xtask serve gives these rows by an API; cargo xtask install puts the whole program on your PATH.",
+         cargo xtask serve serves these rows over an API; cargo xtask install puts the whole \
+             program on your PATH.",
         path().display()
     );
     Ok(())

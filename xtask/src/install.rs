@@ -25,7 +25,7 @@ pub(crate) fn install(args: &[String]) -> Outcome {
     };
     let root = std::path::absolute(&root).map_err(|e| format!("{}: {e}", root.display()))?;
     step(
-        "the standard plugins, which the program holds: a minute or two on two cores",
+        "the standard plugins, which the program embeds: a minute or two on two cores",
         plugins::standard,
     )?;
     step(
@@ -78,7 +78,7 @@ fn usual_root() -> Outcome<PathBuf> {
         .or_else(|| set("CARGO_HOME"))
         .map(PathBuf::from)
         .or_else(|| set("HOME").map(|home| Path::new(&home).join(".cargo")))
-        .ok_or_else(|| "HOME is not set: say where with --root FOLDER".into())
+        .ok_or_else(|| "HOME is not set: set the folder with --root FOLDER".into())
 }
 
 fn output(command: &mut Command) -> Outcome<Vec<u8>> {

@@ -61,7 +61,7 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
     }
     let piped = manifest.source.reads_stdin();
     if piped {
-        println!("source  standard input: not looked at, since it can be read only once");
+        println!("source  standard input: not checked, since it can be read only once");
     }
     announce_short_keys(&steps);
     if args.connect {
@@ -73,7 +73,7 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
         }
         if let Some(mut sink) = sink {
             sink.probe(&sink_schema(&plan, &steps).with_natives(&natives))?;
-            println!("sink    {}: takes the rows", sink.describe());
+            println!("sink    {}: accepts the rows", sink.describe());
         }
         glovebox_engine::probe_rejects(&manifest.rejects.path)?;
         println!(
@@ -102,9 +102,12 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
         .collect();
     println!("stores  {}", columns.join(", "));
     if !args.connect {
-        println!("no database was asked, and no file read beyond its start; --connect does that");
+        println!(
+            "databases were not contacted, and files were read only at their start; \
+                 --connect checks more"
+        );
     }
-    println!("{} is in order", args.manifest.display());
+    println!("{} is valid", args.manifest.display());
     Ok(Exit::Done)
 }
 
@@ -123,7 +126,7 @@ fn on_disk(manifest: &Manifest, source: Option<&dyn Source>) -> Vec<String> {
     if let Some(folder) = sink.filter(|f| !f.as_os_str().is_empty() && !f.is_dir()) {
         let folder = folder.display();
         look(Err(format!(
-            "the sink's folder {folder} is not there; make it, or correct the sink's `path`"
+            "the sink's folder {folder} does not exist; create it, or correct the sink's `path`"
         )));
     }
     let rejects = glovebox_engine::probe_rejects(&manifest.rejects.path);

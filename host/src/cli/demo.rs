@@ -17,7 +17,7 @@ use glovebox_manifest::model::Store;
 pub(super) fn key(config: &Config) -> anyhow::Result<()> {
     ensure!(
         config.listen.ip().is_loopback(),
-        "--demo is for trying it on this machine: `listen` has to be 127.0.0.1 or ::1"
+        "--demo is for this machine only: `listen` must be 127.0.0.1 or ::1"
     );
     if let Database::Sqlite(path) = &config.catalog {
         folder(path)?;
@@ -27,7 +27,7 @@ pub(super) fn key(config: &Config) -> anyhow::Result<()> {
         _ => None,
     });
     let folder_of =
-        files.context("--demo writes a key, which takes a `files:` in `credentials`")?;
+        files.context("--demo writes a key, which needs a `files:` entry in `credentials`")?;
     let name = config
         .tokens
         .keys
@@ -95,7 +95,7 @@ pub(super) async fn admin(
 pub(super) fn lines(url: &str, password: &Token, dataset: Option<&str>) -> String {
     let path = dataset.unwrap_or("datasets");
     format!(
-        "user admin, with a password that is shown this once. Try:\n\n  \
+        "user admin, with a password that is shown only once. Try:\n\n  \
          curl -X POST {url}/token -d \"username=admin&password={}\"\n  \
          curl -H \"Authorization: Bearer ACCESS_TOKEN\" {url}/{path}\n\n\
          Ctrl-C stops it.",

@@ -66,7 +66,7 @@ pub(super) fn key(args: &Args) -> anyhow::Result<Exit> {
             let versions = versions(place, &name)?;
             ensure!(
                 versions.is_empty(),
-                "there is a `{}` already; nothing was stored. Its next version: glovebox key rotate {}",
+                "`{}` already exists; nothing was stored. To add a version: glovebox key rotate {}",
                 name,
                 name
             );
@@ -91,9 +91,7 @@ pub(super) fn key(args: &Args) -> anyhow::Result<Exit> {
             let name = parsed(name, false)?;
             let versions = versions(place, &name)?;
             let newest = versions.last().copied().with_context(|| {
-                format!(
-                    "there is no version of `{name}`; make the first with: glovebox key new {name}"
-                )
+                format!("`{name}` has no version; make the first with: glovebox key new {name}")
             })?;
             let next = name.at(newest.saturating_add(1));
             let stored = place.set(&next, &generate()?)?;
@@ -109,8 +107,8 @@ pub(super) fn key(args: &Args) -> anyhow::Result<Exit> {
             let name = parsed(name, true)?;
             ensure!(
                 *yes,
-                "what only `{name}` has masked could never be revealed again; if that is meant: \
-                 glovebox key retire {name} --yes"
+                "values masked only with `{name}` could never be revealed again; to retire it \
+                anyway: glovebox key retire {name} --yes"
             );
             let of_key = parsed(name.base(), false)?;
             ensure!(
@@ -134,10 +132,10 @@ pub(super) fn key(args: &Args) -> anyhow::Result<Exit> {
 fn parsed(name: &str, versioned: bool) -> anyhow::Result<SecretName> {
     let name = SecretName::parse(name)?;
     match versioned {
-        true => ensure!(name.version() > 0, "say which version, like `NAME@1`"),
+        true => ensure!(name.version() > 0, "name a version, like `NAME@1`"),
         false => ensure!(
             name.version() == 0,
-            "write the name without a version; versions are counted by themselves"
+            "write the name without a version; versions are numbered automatically"
         ),
     }
     Ok(name)

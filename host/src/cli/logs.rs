@@ -14,7 +14,7 @@ pub(super) fn level(text: &str) -> Result<String, String> {
     match EnvFilter::try_new(text) {
         Ok(_) => Ok(text.to_owned()),
         Err(_) => Err(
-            "it is a level (error, warn, info, debug, trace, off), or one for each module, like \
+            "write a level (error, warn, info, debug, trace, off), or one per module, like \
              glovebox=debug,warn"
                 .into(),
         ),

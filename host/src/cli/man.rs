@@ -9,7 +9,7 @@ use super::{Call, Exit};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The folder to write them to, which has to be there.
+    /// The folder to write them to; it must exist.
     folder: PathBuf,
 }
 

@@ -12,7 +12,7 @@ use crate::compose::Composed;
 use crate::without;
 
 /// A manifest larger than this is refused by the reader; no more of it is read.
-const LARGEST: u64 = 2 << 20;
+const MAX_SIZE: u64 = 2 << 20;
 
 /// A manifest's file and text, to show problems in.
 pub(super) struct Text {
@@ -33,7 +33,7 @@ impl Text {
         let read = || -> std::io::Result<String> {
             let mut text = String::new();
             std::fs::File::open(path)?
-                .take(LARGEST)
+                .take(MAX_SIZE)
                 .read_to_string(&mut text)?;
             Ok(text)
         };

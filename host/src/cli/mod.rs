@@ -59,7 +59,7 @@ pub(crate) enum Exit {
 #[derive(Debug, Parser)]
 #[command(name = "glovebox", version, propagate_version = true, after_help = EXIT_CODES)]
 struct Call {
-    /// What is logged to standard error: error, warn, info, debug, trace, or per module.
+    /// What to log to standard error: error, warn, info, debug, trace, or a level per module.
     #[arg(
         long,
         global = true,
@@ -69,14 +69,16 @@ struct Call {
         value_parser = logs::level
     )]
     log: String,
-    /// How logs look.
+    /// The format of logs.
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     log_format: LogFormat,
     #[command(subcommand)]
     command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done; 1 the run failed; 2 the call or the manifest is wrong; 3 more rows were rejected than `at-most`, or no row was left to replace what is there";
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 the run failed; 2 the command line or the \
+                         manifest is wrong; 3 more rows were rejected than `at-most`, or no row \
+                         was left to replace the existing ones";
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum LogFormat {
@@ -95,7 +97,7 @@ enum Command {
     Run(run::Args),
     /// Check a manifest without reading a row.
     Check(check::Args),
-    /// Show the first rows as the last step leaves them, and store nothing.
+    /// Show the first rows after the last step, and store nothing.
     Preview(preview::Args),
     /// Give encrypted values back as the cells that they were made from.
     Reveal(
@@ -104,9 +106,9 @@ enum Command {
     ),
     /// Show the first rows of the sink's table, read back from the database.
     Rows(rows::Args),
-    /// List the runs into a sink: living, dead, finished, given up.
+    /// List the runs into a sink: living, dead, finished or given up.
     Runs(runs::Args),
-    /// Keep secrets in the operating system's store.
+    /// Manage secrets in the operating system's store.
     Secret(
         #[cfg(feature = "keyring")] secret::Args,
         #[cfg(not(feature = "keyring"))] absent::Args,
@@ -128,7 +130,7 @@ enum Command {
         #[cfg(feature = "api")] serve::Args,
         #[cfg(not(feature = "api"))] absent::Args,
     ),
-    /// Keep the API's users and keys.
+    /// Manage the API's users and keys.
     User(
         #[cfg(feature = "api")] user::Args,
         #[cfg(not(feature = "api"))] absent::Args,
@@ -137,7 +139,7 @@ enum Command {
     Schema,
     /// Print a completion script for a shell.
     Completions(completions::Args),
-    /// Write man pages to a folder, one a command.
+    /// Write man pages to a folder, one per command.
     Man(man::Args),
 }
 

@@ -19,10 +19,10 @@ use crate::compose::Composed;
 pub(super) struct Args {
     /// The pipeline's manifest.
     manifest: PathBuf,
-    /// Rows to show.
+    /// How many rows to show.
     #[arg(short = 'n', long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     rows: u32,
-    /// Refuse plugins that are files without a pin; `glovebox plugin pin` writes pins.
+    /// Refuse plugin files without a pin; `glovebox plugin pin` writes pins.
     #[arg(long)]
     locked: bool,
 }

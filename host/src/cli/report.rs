@@ -64,7 +64,7 @@ impl Destination {
                 return match std::io::stdout().write_all(json.as_bytes()) {
                     // Whoever closed standard output does not want the report.
                     Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-                    written => written.context("the run is over, but its report was not written"),
+                    written => written.context("the run has ended, but its report was not written"),
                 };
             }
             Destination::File { path, mut staged } => {
@@ -75,7 +75,7 @@ impl Destination {
         };
         written.with_context(|| {
             format!(
-                "the run is over, but its report could not be written to {}",
+                "the run has ended, but its report could not be written to {}",
                 path.display()
             )
         })
@@ -109,21 +109,21 @@ fn write_report(report: &RunReport, out: &mut impl Write) -> std::io::Result<()>
         report.seconds,
         report
             .peak_memory
-            .map(|bytes| format!(", {} MiB at most", bytes >> 20))
+            .map(|bytes| format!(", peak memory {} MiB", bytes >> 20))
             .unwrap_or_default(),
         say::DEBUG_BUILD
     )?;
     if report.withheld_rows > 0 {
         writeln!(
             out,
-            "  {} good rows withheld: what was there stays",
+            "  {} good rows withheld; existing rows stay",
             report.withheld_rows
         )?;
     }
     if report.superseded_rows > 0 {
         writeln!(
             out,
-            "  {} of them gave way to a later row with the same key",
+            "  {} of them were replaced by a later row with the same key",
             report.superseded_rows
         )?;
     }
@@ -137,7 +137,7 @@ fn write_report(report: &RunReport, out: &mut impl Write) -> std::io::Result<()>
     if let Some(rerun) = &report.rerun {
         writeln!(
             out,
-            "  the rejects of {}, and {} other rows passed over",
+            "  the rejects of {}, and {} other rows skipped",
             rerun.rejects_of, rerun.passed_over
         )?;
     }
@@ -145,10 +145,10 @@ fn write_report(report: &RunReport, out: &mut impl Write) -> std::io::Result<()>
         match &behind.after_run {
             Some(run) => writeln!(
                 out,
-                "  only rows behind the {} that run {run} and those before it had",
+                "  only the rows after the first {}, which run {run} or earlier runs had added",
                 behind.passed_over
             )?,
-            None => writeln!(out, "  none of its rows were there before")?,
+            None => writeln!(out, "  none of its rows had been added before")?,
         }
     }
     for step in &report.steps {

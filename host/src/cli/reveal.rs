@@ -19,10 +19,10 @@ use super::{Exit, say, user};
 use crate::compose::Composed;
 
 /// The most that is read of values, in bytes.
-const LARGEST: u64 = 64 << 20;
+const MAX_SIZE: u64 = 64 << 20;
 
 /// The longest reason, in bytes.
-const LONGEST_REASON: usize = 200;
+const MAX_REASON_LEN: usize = 200;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -51,7 +51,7 @@ pub(super) struct Args {
     /// Print each cell as JSON, null for a value that does not open.
     #[arg(long)]
     json: bool,
-    /// Refuse plugins that are files without a pin; `glovebox plugin pin` writes pins.
+    /// Refuse plugin files without a pin; `glovebox plugin pin` writes pins.
     #[arg(long)]
     locked: bool,
 }
@@ -64,9 +64,9 @@ fn secret_name(name: &str) -> Result<SecretName, InvalidSecretName> {
 pub(super) fn reveal(args: &Args) -> anyhow::Result<Exit> {
     ensure!(
         !args.reason.trim().is_empty()
-            && args.reason.len() <= LONGEST_REASON
+            && args.reason.len() <= MAX_REASON_LEN
             && !args.reason.chars().any(char::is_control),
-        "`--reason` takes 1 to {LONGEST_REASON} bytes, without control characters"
+        "`--reason` takes 1 to {MAX_REASON_LEN} bytes, without control characters"
     );
     let composed = Composed::new()?;
     let Some(text) = Text::read(&args.manifest) else {
@@ -100,8 +100,8 @@ pub(super) fn reveal(args: &Args) -> anyhow::Result<Exit> {
         }
         (true, None) => {
             say::error(
-                "the values were sealed to a public key: name the secret that holds the private one with \
-                 --private-key",
+                "the values were encrypted for a public key: name the secret that holds the \
+                private key with --private-key",
             );
             return Ok(Exit::Usage);
         }
@@ -154,7 +154,7 @@ fn line(cell: Option<&Secret>, terminal: bool) -> Vec<u8> {
 
 fn read(args: &Args) -> anyhow::Result<String> {
     let mut values = String::new();
-    let most = LARGEST + 1;
+    let most = MAX_SIZE + 1;
     let read = match &args.values {
         Some(path) => std::fs::File::open(path)
             .and_then(|file| file.take(most).read_to_string(&mut values))
@@ -166,9 +166,9 @@ fn read(args: &Args) -> anyhow::Result<String> {
             .context("cannot read the values from standard input"),
     }?;
     ensure!(
-        read as u64 <= LARGEST,
-        "there are more than {} MiB of values; reveal them in parts",
-        LARGEST >> 20
+        read as u64 <= MAX_SIZE,
+        "there are more than {} MiB of values; reveal them in several calls",
+        MAX_SIZE >> 20
     );
     Ok(values)
 }

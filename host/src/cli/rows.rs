@@ -12,9 +12,9 @@ use crate::compose::{Composed, head};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The pipeline's manifest; its sink is a table.
+    /// The pipeline's manifest; its sink must be a table.
     manifest: PathBuf,
-    /// Rows to show.
+    /// How many rows to show.
     #[arg(short = 'n', long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     rows: u32,
 }
@@ -36,7 +36,7 @@ pub(super) fn rows(args: &Args) -> anyhow::Result<Exit> {
     };
     let columns: Vec<&str> = plan.sink.fields.iter().map(|f| &*f.name).collect();
     let Some(found) = head(&manifest.sink.target, password, &columns, args.rows)? else {
-        eprintln!("error: the sink is a file; any pager shows it");
+        eprintln!("error: the sink is a file; open it with any viewer");
         return Ok(Exit::Usage);
     };
     let mut table = Table::new(columns.iter().map(ToString::to_string));

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use glovebox_core::{RunOutcome, RunReport, Source};
-use glovebox_engine::arm::{LONG_ENOUGH, Weakness};
+use glovebox_engine::arm::{MIN_KEY_LEN, Weakness};
 use glovebox_engine::{ArmedStep, Progress, RerunError, Run, Selection, Start, arm, can_rerun};
 use glovebox_manifest::Manifest;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -28,45 +28,45 @@ pub(super) struct Args {
     /// Also write the report as JSON; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Threads that work on rows; all cores by default.
+    /// The number of worker threads; by default one per core.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: Option<u16>,
-    /// Go on with a run that did not finish; begin anew if there is none.
+    /// Continue an unfinished run; start a new one if there is none.
     #[arg(long, conflicts_with = "again")]
     resume: bool,
-    /// Begin anew, even if rows of this input were added before.
+    /// Start over, even if rows of this input were added before.
     #[arg(long)]
     again: bool,
-    /// Pass over the rows at the input's beginning that an earlier run has added, and run those
-    /// behind them.
+    /// Skip the rows at the input's beginning that earlier runs have added, and run only those
+    /// after them.
     #[arg(long, conflicts_with_all = ["again", "rejects_of"])]
     only_new: bool,
-    /// With `--resume` or `--again`: take the run from a process that is still living.
+    /// With `--resume` or `--again`: take the run over from a process that is still living.
     #[arg(long)]
     take_over: bool,
-    /// For programs: the request that this run serves. If a run of the same request has begun, it
-    /// is resumed, whatever the other options say.
+    /// For programs: the request that this run serves. If a run for the same request has begun, it
+    /// is resumed, regardless of other options.
     #[arg(long, value_name = "NAME", value_parser = request)]
     request: Option<String>,
-    /// Read this file instead of the one that the manifest names.
+    /// Read this file instead of the one in the manifest.
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
     /// Write rejects here instead of where the manifest says.
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
-    /// Run only the rows that this list of rejects names, as an earlier run wrote it; with
-    /// `--input`, those rows of a corrected file.
+    /// Run only the rows listed in this rejects file of an earlier run; with `--input`, those rows
+    /// of a corrected file.
     #[arg(long, value_name = "FILE")]
     rejects_of: Option<PathBuf>,
-    /// Of several runs that rejected rows of these numbers: the one that wrote the list, by the
-    /// name that its report has as `run`.
+    /// If several runs rejected rows with these numbers: the run that wrote the list (`run` in its
+    /// report).
     #[arg(long, value_name = "RUN", requires = "rejects_of")]
     of_run: Option<String>,
     /// For programs: progress as JSON lines on standard error; the run stops when standard input
     /// ends.
     #[arg(long)]
     supervised: bool,
-    /// Refuse plugins that are files without a pin; `glovebox plugin pin` writes pins.
+    /// Refuse plugin files without a pin; `glovebox plugin pin` writes pins.
     #[arg(long)]
     locked: bool,
 }
@@ -86,14 +86,15 @@ fn request(name: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     match (1..=64).contains(&name.len()) && name.chars().all(plain) {
         true => Ok(name.to_owned()),
-        false => Err("write 1 to 64 letters, digits, `-` or `_`".into()),
+        false => Err("use 1 to 64 letters, digits, `-` or `_`".into()),
     }
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     if args.take_over && !args.resume && !args.again && args.request.is_none() {
         eprintln!(
-            "error: `--take-over` takes a run from another process; write `--resume --take-over` to go on with it, or `--again --take-over` to begin anew"
+            "error: `--take-over` takes a run over from another process; use `--resume \
+            --take-over` to continue it, or `--again --take-over` to start over"
         );
         return Ok(Exit::Usage);
     }
@@ -125,12 +126,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         }
     };
     if args.rejects_of.is_some() && args.report == args.rejects_of {
-        say::error("`--report` names the list of rejects; give the report a file of its own");
+        say::error("`--report` names the rejects file; use another file for the report");
         return Ok(Exit::Usage);
     }
     if let Some(taken) = args.report.as_deref().and_then(|r| role_of(r, &manifest)) {
         say::error(&format!(
-            "`--report` names {taken} of this pipeline; give the report a file of its own"
+            "`--report` names {taken} of this pipeline; use another file for the report"
         ));
         return Ok(Exit::Usage);
     }
@@ -233,10 +234,9 @@ fn exit(report: &RunReport, manifest: &Manifest) -> Exit {
                 0 if report.rows.stored > 0 || !manifest.sink.target.mode().replaces() => {
                     "the rest is stored".into()
                 }
-                0 => "nothing is stored, and what was there stays".into(),
+                0 => "nothing is stored, and existing rows stay".into(),
                 good => format!(
-                    "nothing is stored, and what was there stays; {good} good rows are \
-                     withheld"
+                    "nothing is stored, and existing rows stay; {good} good rows are withheld"
                 ),
             };
             say::error(&format!(
@@ -249,9 +249,8 @@ fn exit(report: &RunReport, manifest: &Manifest) -> Exit {
         }
         RunOutcome::NoRows => {
             say::error(&format!(
-                "of {} rows that were read, none is left to take the place of those that \
-                 are there, which stay; where that is meant, write `replace-with-nothing: true` \
-                 in the sink of {}",
+                "of {} rows read, none is left to replace the existing ones, which stay; if they \
+                should be removed, write `replace-with-nothing: true` in the sink of {}",
                 report.rows.read,
                 manifest.file.display()
             ));
@@ -274,7 +273,9 @@ pub(super) fn announce_short_keys(steps: &[ArmedStep<'_>]) {
         }
         say::note(&match weak.weakness {
             Weakness::Short => format!(
-                "the mask key `{secret}` has fewer than {LONG_ENOUGH} bytes, so whoever has the masks may find it by trying; `glovebox secret set NAME --generate` makes one that nobody finds, and other masks"
+                "the mask key `{secret}` has fewer than {MIN_KEY_LEN} bytes, so whoever has the \
+                masks may find it by brute force; `glovebox secret set NAME --generate` makes a \
+                strong one, but masks will then differ"
             ),
             Weakness::Known => format!(
                 "the mask key `{secret}` is a word that attackers try first, good for a demonstration and for nothing else; `glovebox secret set NAME --generate` makes one that nobody finds, and other masks"
@@ -305,7 +306,8 @@ fn announce_cost(steps: &[ArmedStep<'_>], source: &dyn Source, only: Option<&Sel
                     }
                 }
                 None => say::note(&format!(
-                    "step `{name}` takes {} for each distinct value, and the source does not tell how many rows it has",
+                    "step `{name}` takes {} for each distinct value, but the source does not say \
+                    how many rows it has",
                     glovebox_masking::spell(*one)
                 )),
             }

@@ -19,12 +19,12 @@ use crate::compose::Composed;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The manifest of a pipeline; the runs are those into its sink, of whatever pipeline.
+    /// A pipeline's manifest; lists the runs of all pipelines into its sink.
     manifest: PathBuf,
-    /// Runs to show, the last first.
+    /// How many runs to show, latest first.
     #[arg(short = 'n', long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     runs: u32,
-    /// As a JSON array.
+    /// Print a JSON array.
     #[arg(long)]
     json: bool,
 }
@@ -70,11 +70,11 @@ pub(super) fn runs(args: &Args) -> anyhow::Result<Exit> {
     let place = sink.describe();
     match (lines.is_empty(), is_file) {
         (true, true) => println!("no run is writing {place}"),
-        (true, false) => println!("{place} knows of no run"),
+        (true, false) => println!("{place} has no runs"),
         (false, _) => print!("{}", table(&lines)),
     }
     if is_file {
-        println!("a file keeps no journal: what a run came to is in its `--report`");
+        println!("a file keeps no journal: see a run's `--report` for its outcome");
     }
     Ok(Exit::Done)
 }

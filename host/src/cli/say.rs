@@ -10,7 +10,7 @@ use super::LogFormat;
 
 /// What stands behind a speed that says little.
 pub(super) const DEBUG_BUILD: &str = if cfg!(debug_assertions) {
-    " (a debug build, which is many times slower)"
+    " (a debug build, many times slower)"
 } else {
     ""
 };

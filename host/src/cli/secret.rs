@@ -18,7 +18,7 @@ use super::Exit;
 /// The largest secret taken, in bytes, the same as for a secret file.
 const MAX_BYTES: u64 = glovebox_credentials::files::MAX_BYTES;
 
-/// Keep secrets in the operating system's keyring
+/// Manage secrets in the operating system's keyring
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -29,12 +29,12 @@ pub(super) struct Args {
 enum Action {
     /// Store a secret, typed at a prompt or piped into standard input
     Set {
-        /// Its name, such as sales/customer-salt
+        /// The secret's name, such as sales/customer-salt
         name: Name,
-        /// Store 32 random bytes as base64 instead, without showing them
+        /// Generate and store 32 random bytes as base64, without showing them
         #[arg(long)]
         generate: bool,
-        /// Put it in the place of one of that name, whose masks can then be joined with no new ones
+        /// Replace an existing secret; masks made with the old one cannot be joined with new ones
         #[arg(long)]
         replace: bool,
         #[arg(hide = true, allow_hyphen_values = true, num_args = 0..)]
@@ -86,9 +86,9 @@ pub(super) fn secret(args: Args) -> anyhow::Result<Exit> {
         } => {
             ensure!(
                 argument.is_empty(),
-                "a secret is never an argument: it would stand in the shell's history. If it \
-                 was one just now, choose another; then run `glovebox secret set NAME` and \
-                 type it at the prompt, or pipe it in"
+                "a secret is never an argument, since the shell's history would keep it. If you \
+                have just passed a real one, choose another; then run `glovebox secret set NAME` \
+                and type it at the prompt, or pipe it in"
             );
             let name = name.0?;
             if !replace {
@@ -109,7 +109,7 @@ pub(super) fn secret(args: Args) -> anyhow::Result<Exit> {
             let name = name.0?;
             ensure!(
                 keyring.delete(&name)?,
-                "there is no `{name}` in {}; `glovebox secret list` shows what there is",
+                "there is no `{name}` in {}; `glovebox secret list` shows all names",
                 keyring.name()?
             );
             println!("deleted `{name}` from {}", keyring.name()?);
@@ -122,9 +122,9 @@ pub(super) fn secret(args: Args) -> anyhow::Result<Exit> {
 fn is_new(keyring: &Keyring, name: &SecretName) -> anyhow::Result<()> {
     ensure!(
         !keyring.list()?.contains(name),
-        "there is a `{name}` already; nothing was stored. If it is a mask key, what it masked could \
-         not be joined with what its successor masks; if that is meant: glovebox secret set {name} \
-         --replace"
+        "`{name}` already exists; nothing was stored. If it is a mask key, data masked with the \
+        old key cannot be joined with data masked with a new one; to replace it anyway: glovebox \
+        secret set {name} --replace"
     );
     Ok(())
 }
@@ -132,7 +132,7 @@ fn is_new(keyring: &Keyring, name: &SecretName) -> anyhow::Result<()> {
 fn asked_for(name: &SecretName) -> anyhow::Result<Bytes> {
     if io::stdin().is_terminal() {
         let typed = prompt(&format!("secret for {name}: "))?;
-        let again = prompt("the same again: ")?;
+        let again = prompt("again: ")?;
         ensure!(
             typed.expose() == again.expose(),
             "the two differ; nothing was stored"
@@ -159,7 +159,7 @@ fn piped(input: impl Read) -> anyhow::Result<Bytes> {
     let secret = Bytes::new(without_newline(bytes));
     read.context("cannot read the secret from standard input")?;
     if !whole {
-        bail!("standard input holds more than {MAX_BYTES} bytes; a secret is shorter");
+        bail!("standard input has more than {MAX_BYTES} bytes; a secret must be shorter");
     }
     Ok(secret)
 }
@@ -204,7 +204,7 @@ mod tests {
         let told = piped(&*vec![b'x'; most + 1]).unwrap_err().to_string();
         assert_eq!(
             told,
-            "standard input holds more than 65536 bytes; a secret is shorter"
+            "standard input has more than 65536 bytes; a secret must be shorter"
         );
     }
 

@@ -17,18 +17,18 @@ use super::{Exit, demo, manifest, reveal};
 use crate::compose::Composed;
 
 /// A configuration larger than this is refused by the reader; no more of it is read.
-const LARGEST: u64 = 2 << 20;
+const MAX_SIZE: u64 = 2 << 20;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// What is served, to whom.
     #[arg(long, value_name = "FILE", default_value = "glovebox.yaml")]
     config: PathBuf,
-    /// Look at all that a start and a first request need, and go no further: keys, files, databases,
-    /// tables and their types, manifests, the audit log. Nothing is changed.
+    /// Only check everything that a start and a first request need: keys, files, databases, tables
+    /// and their types, manifests, the audit log. Changes nothing.
     #[arg(long)]
     check: bool,
-    /// Make what is missing to try it: a key for tokens, and a user `admin` with a new random
+    /// Create what is missing for a first try: a token key, and a user `admin` with a new random
     /// password, which is printed once.
     #[arg(long, conflicts_with = "check")]
     demo: bool,
@@ -45,7 +45,7 @@ fn read_with_text(path: &Path) -> Option<(Config, String)> {
     let shown = path.display().to_string();
     let mut text = String::new();
     let read = std::fs::File::open(path)
-        .and_then(|file| file.take(LARGEST).read_to_string(&mut text).map(drop));
+        .and_then(|file| file.take(MAX_SIZE).read_to_string(&mut text).map(drop));
     if let Err(error) = read {
         eprintln!("error: cannot read the configuration {shown}: {error}");
         return None;
@@ -102,7 +102,7 @@ pub(super) fn serve(args: &Args) -> anyhow::Result<Exit> {
             // Requests are served whether or not anybody reads this.
             let _ = writeln!(
                 std::io::stdout(),
-                "glovebox listens on {url}; its description is {url}/docs"
+                "glovebox listens on {url}; documentation: {url}/docs"
             );
             if let Some(admin) = &admin {
                 println!(

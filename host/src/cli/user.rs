@@ -43,54 +43,54 @@ pub(super) struct Args {
 enum Action {
     /// Add a user; the password is typed at a prompt or piped into standard input
     Add {
-        /// The name that is typed at a login
+        /// The login name
         name: String,
-        /// What they are; again for each role
+        /// A role; may be given several times
         #[arg(long = "role", value_name = "ROLE", required = true)]
         roles: Vec<String>,
-        /// Make a random password, and print it once
+        /// Generate a random password and print it once
         #[arg(long)]
         generate: bool,
     },
     /// List users and their roles
     List,
-    /// Shut a user out, at once, which ends their sessions and API keys
+    /// Disable a user immediately, which ends their sessions and API keys
     Disable {
         /// The user's name
         name: String,
     },
-    /// Let a user in again
+    /// Enable a disabled user
     Enable {
         /// The user's name
         name: String,
     },
-    /// Give a user other roles
+    /// Replace a user's roles
     Roles {
         /// The user's name
         name: String,
-        /// What they are; again for each role
+        /// A role; may be given several times
         #[arg(long = "role", value_name = "ROLE", required = true)]
         roles: Vec<String>,
     },
-    /// Give a user another password, which ends their sessions and API keys
+    /// Change a user's password, which ends their sessions and API keys
     Password {
         /// The user's name
         name: String,
-        /// Make a random password, and print it once
+        /// Generate a random password and print it once
         #[arg(long)]
         generate: bool,
     },
-    /// Make an API key for a user, and print it once
+    /// Create an API key for a user and print it once
     Key {
         /// The user's name
         name: String,
-        /// What the key is called
+        /// A label for the key
         #[arg(long, default_value = "made on the command line")]
         label: String,
-        /// What it may use of the user's roles; all when left out
+        /// A role of the user that the key has; may be given several times; default: all of them
         #[arg(long = "role", value_name = "ROLE")]
         roles: Vec<String>,
-        /// Days until it stops working
+        /// Days until it expires
         #[arg(long, default_value = "90", value_parser = clap::value_parser!(u16).range(1..=366))]
         days: u16,
     },
@@ -99,14 +99,14 @@ enum Action {
         /// The user's name
         name: String,
     },
-    /// End an API key of a user's, or all their keys and sessions
+    /// Revoke a user's API key, or all their keys and sessions
     Revoke {
         /// The user's name
         name: String,
         /// The key's id, as `glovebox user keys` shows it
         #[arg(required_unless_present = "all")]
         key: Option<String>,
-        /// Every key and every session that they have
+        /// All of their keys and sessions
         #[arg(long, conflicts_with = "key")]
         all: bool,
     },
@@ -154,7 +154,7 @@ async fn act(catalog: &Catalog, config: &Config, action: Action) -> anyhow::Resu
                 .hash(password.secret)
                 .await?;
             catalog.add_user(&name, &roles, &hash, now).await?;
-            println!("added `{name}` as {roles}");
+            println!("added `{name}` with the roles: {roles}");
             password.shown.print();
         }
         Action::List => {
@@ -187,7 +187,7 @@ async fn act(catalog: &Catalog, config: &Config, action: Action) -> anyhow::Resu
             let user = found(catalog, &name).await?;
             let roles = configured(config, &roles)?;
             catalog.set_roles(&Name::parse(&name)?, &roles).await?;
-            println!("`{}` is {roles} now", user.name);
+            println!("`{}` now has the roles: {roles}", user.name);
         }
         Action::Password { name, generate } => {
             let user = found(catalog, &name).await?;
@@ -198,7 +198,7 @@ async fn act(catalog: &Catalog, config: &Config, action: Action) -> anyhow::Resu
                 .await?;
             catalog.set_password(&name, &hash, now).await?;
             println!(
-                "`{}` has another password; their sessions and API keys are over",
+                "changed the password of `{}`; their sessions and API keys have ended",
                 user.name
             );
             password.shown.print();
@@ -216,7 +216,7 @@ async fn act(catalog: &Catalog, config: &Config, action: Action) -> anyhow::Resu
             };
             ensure!(
                 roles.iter().all(|r| user.roles.contains(r)),
-                "a key may have no role that its owner has not; `{}` is {}",
+                "a key can only have its owner's roles; `{}` has: {}",
                 user.name,
                 user.roles
             );
@@ -229,7 +229,7 @@ async fn act(catalog: &Catalog, config: &Config, action: Action) -> anyhow::Resu
             };
             let (key, token) = catalog.add_key(new, now).await?;
             eprintln!(
-                "{} works for {days} days as {roles}; it is shown this once:",
+                "{} is valid for {days} days, with the roles: {roles}; it is shown only once:",
                 key.id
             );
             println!("{}", token.expose());
@@ -253,11 +253,11 @@ async fn act(catalog: &Catalog, config: &Config, action: Action) -> anyhow::Resu
                 Some(key) => {
                     ensure!(
                         catalog.revoke_key(&user.id, &key, now).await?,
-                        "`{}` has no key of that id that works; `glovebox user keys {}` shows all",
+                        "`{}` has no valid key with that id; `glovebox user keys {}` shows all",
                         user.name,
                         user.name
                     );
-                    println!("{key} works no more");
+                    println!("{key} is revoked");
                 }
                 None => {
                     let keys = catalog.revoke_keys_of(&user.id, now).await?;
@@ -305,7 +305,7 @@ enum Shown {
 impl Shown {
     fn print(&self) {
         if let Shown::Made(token) = self {
-            println!("password, shown this once: {}", token.expose());
+            println!("password, shown only once: {}", token.expose());
         }
     }
 }
@@ -320,7 +320,7 @@ fn password(name: &Name, generate: bool) -> anyhow::Result<Password> {
     }
     let secret = if io::stdin().is_terminal() {
         let typed = prompt(&format!("password for {name}: "))?;
-        let again = prompt("the same again: ")?;
+        let again = prompt("again: ")?;
         ensure!(
             typed.expose() == again.expose(),
             "the two differ; nothing was stored"

@@ -16,7 +16,12 @@ struct Adults {
 
 impl Transformer for Adults {
     type Config = Options;
-    const ABOUT: About = About::new("adults", "1.0.0", "Keeps those who were of age on a day.");
+    const ABOUT: About = About::new(
+        "adults",
+        "1.0.0",
+        "Keeps those who were of age on a given \
+                                    day.",
+    );
 
     fn open(options: Options, fields: &[Field], _adds: &[Field]) -> Result<Self, ConfigError> {
         expect_types(fields, "date", |t| t == DataType::Date)?;

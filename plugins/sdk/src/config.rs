@@ -65,7 +65,7 @@ pub fn expect_types(
             name, data_type, ..
         }) => {
             let is = type_name(*data_type);
-            let message = format!("column `{name}` is {is}, and this takes {expected} only");
+            let message = format!("column `{name}` is {is}, but this takes only {expected}");
             Err(ConfigError::new("", message))
         }
     }

@@ -59,8 +59,7 @@ impl Literal {
                     Self::Boolean(_) => String::new(),
                 };
                 let value = parse_decimal(&text, decimal.scale).map(Value::Decimal);
-                let expected = "a decimal number with no more digits after the point than the \
-                                column has";
+                let expected = "a decimal number with no more decimal places than the column has";
                 (value, expected)
             }
             (DataType::Text, Self::Text(text)) => (Some(Value::Text(text.clone())), ""),
@@ -75,7 +74,7 @@ impl Literal {
                 "a timestamp such as 2026-11-21T22:30:00Z",
             ),
             (DataType::Timestamp, _) => (None, "a timestamp such as 2026-11-21T22:30:00Z"),
-            (DataType::Bytes, _) => (None, "nothing, because bytes cannot be written down"),
+            (DataType::Bytes, _) => (None, "nothing, because bytes cannot be written here"),
         };
         let type_name = crate::config::type_name(data_type);
         value.ok_or_else(|| {

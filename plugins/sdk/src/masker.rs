@@ -49,7 +49,7 @@ pub enum Kept {
     Nothing,
     /// None; cells become this text, of at most 1,024 bytes.
     Constant(String),
-    /// Those with at most so many letters and digits.
+    /// Those with at most that many letters and digits.
     Characters(u32),
     /// Any: a coarser value that may be the cell's own, text in which nothing was found.
     Cells,

@@ -81,6 +81,6 @@ fn the_bindings_are_those_of_the_contract() {
     }
     assert!(
         std::fs::read_to_string(path).unwrap() == generated,
-        "src/bindings.rs is behind wit/; write it anew with GLOVEBOX_BLESS=1"
+        "src/bindings.rs is behind wit/; rewrite it with GLOVEBOX_BLESS=1"
     );
 }

@@ -31,7 +31,7 @@ export function wholeNumber(block, name, otherwise) {
 export function expectType(fields, expected) {
   for (const { name, dataType } of fields) {
     if (dataType.tag !== expected) {
-      const message = `column \`${name}\` is ${dataType.tag}, and this takes ${expected} only`;
+      const message = `column \`${name}\` is ${dataType.tag}, but this takes only ${expected}`;
       throw refusal('', message);
     }
   }

@@ -37,4 +37,4 @@ def expect_type(fields, expected):
     for field in fields:
         is_type = type(field.data_type).__name__.removeprefix("DataType_").lower()
         if is_type != expected:
-            raise refuse("", f"column `{field.name}` is {is_type}, and this takes {expected} only")
+            raise refuse("", f"column `{field.name}` is {is_type}, but this takes only {expected}")

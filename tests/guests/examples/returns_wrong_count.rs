@@ -7,7 +7,7 @@ struct Act;
 impl Transformer for Act {
     fn apply(grant: &Grant, batch: Batch) -> Transformed {
         let rows = match has_poison(&batch) {
-            // A bitmap of 8 rows more or less is a byte more or less.
+            // A bitmap of 8 more rows or less is a byte more or less.
             true if grant.says("few") => batch.rows.saturating_sub(8),
             true => batch.rows + 8,
             false => batch.rows,

@@ -26,21 +26,21 @@ fn each_mistake_is_shown_at_its_line_with_what_to_write() {
         ("wibble: x\n", "the keys here are: listen, url"),
         ("limits: { conections: 3 }\n", "did you mean `connections`?"),
         ("proxies: [10.0.0.0/99]\n", "write 10.0.0.5 or 10.0.0.0/8"),
-        ("url: data.example.org\n", "this is no URL of a server"),
+        ("url: data.example.org\n", "this is not the URL of a server"),
         ("limits: { body: 64 }\n", "body"),
-        ("limits: { body: 1GiB }\n", "out of bounds"),
-        ("limits: { request-time: 1h }\n", "out of bounds"),
+        ("limits: { body: 1GiB }\n", "out of range"),
+        ("limits: { request-time: 1h }\n", "out of range"),
         (
             "limits: { idle-time: 10s }\n",
             "write a value from 20s to 1h",
         ),
-        ("limits: { least-rate: 0 B }\n", "out of bounds"),
-        ("limits: { connections-by-address: 0 }\n", "out of bounds"),
+        ("limits: { least-rate: 0 B }\n", "out of range"),
+        ("limits: { connections-by-address: 0 }\n", "out of range"),
+        ("limits: { requests-a-minute-by-user: 0 }\n", "out of range"),
         (
-            "limits: { requests-a-minute-by-user: 0 }\n",
-            "out of bounds",
+            "roles: { Partner: [data] }\n",
+            "this cannot be the name of a role",
         ),
-        ("roles: { Partner: [data] }\n", "this is no name of a role"),
         (
             "roles: { partner: [everything] }\n",
             "write some of: data, watch",
@@ -63,7 +63,7 @@ fn each_mistake_is_shown_at_its_line_with_what_to_write() {
         ),
         (
             "datasets: { s: { postgres: { host: h, database: d, user: u, password: { secret: p }, table: t }, columns: { a: { type: text } } } }\n",
-            "needs a key to be paged by",
+            "needs a key for paging",
         ),
         (
             "telemetry: { otlp: { url: 'http://collector:4318' } }\n",
@@ -71,7 +71,7 @@ fn each_mistake_is_shown_at_its_line_with_what_to_write() {
         ),
         (
             "telemetry: { otlp: { url: 'https://c', headers: { host: { secret: s } } } }\n",
-            "this is no header that can be added",
+            "this header cannot be added",
         ),
         (
             "telemetry: { otlp: { url: 'https://c', sample-percent: 0 } }\n",
@@ -79,7 +79,7 @@ fn each_mistake_is_shown_at_its_line_with_what_to_write() {
         ),
         (
             &format!("{DATASET}    key: [id]\n"),
-            "there is no such column",
+            "`columns` has no such column",
         ),
         (
             &format!("{DATASET}    roles: {{ nobody: {{}} }}\n"),
@@ -91,7 +91,7 @@ fn each_mistake_is_shown_at_its_line_with_what_to_write() {
         ),
         (
             &format!("{DATASET}    roles: {{ analyst: {{ columns: [secret] }} }}\n"),
-            "there is no such column",
+            "`columns` has no such column",
         ),
         (
             &format!("{DATASET}    roles: {{ analyst: {{ rows-at-most: 99999 }} }}\n"),
@@ -113,11 +113,11 @@ fn an_issuer_whose_keys_could_not_be_fetched_is_shown_at_its_line() {
         ),
         (
             "url: 'http://idp'",
-            "without `jwks`, keys are found by https",
+            "without `jwks`, keys are discovered over https",
         ),
         (
             "url: 'https://ada:canary@idp'",
-            "it names a user before the host",
+            "it has user information before the host",
         ),
         (
             "url: 'https://idp', jwks: keys.json, tls: { ca: ca.pem }",
@@ -155,7 +155,7 @@ fn all_mistakes_are_shown_at_once() {
         "did you mean `listen`?",
         "did you mean `connections`?",
         "did you mean `proxies`?",
-        "`body` is not a quantity with a unit",
+        "`body` needs a number with a unit",
     ] {
         assert!(told.contains(says), "{says}:\n{told}");
     }
@@ -214,7 +214,7 @@ fn what_a_start_and_a_first_request_need_is_looked_at() {
         ),
         (
             |f| remove(f, "sales.db"),
-            "the file is not there yet",
+            "the file does not exist yet",
             "sqlite",
         ),
         (
@@ -229,7 +229,7 @@ fn what_a_start_and_a_first_request_need_is_looked_at() {
         ),
         (
             |f| table(f, "CREATE TABLE sales (product TEXT, price TEXT)"),
-            "the table's `price` is `TEXT`, which is not read as float64",
+            "the table's `price` is `TEXT`, which cannot be read as float64",
             "price",
         ),
         (
@@ -239,7 +239,7 @@ fn what_a_start_and_a_first_request_need_is_looked_at() {
                     "CREATE TABLE sales (product, price); INSERT INTO sales VALUES (1, 'canary')",
                 );
             },
-            "holds what is no",
+            "has a value that is not",
             "columns",
         ),
         (
@@ -259,12 +259,12 @@ fn what_a_start_and_a_first_request_need_is_looked_at() {
         ),
         (
             |f| f.write("audit", "canary"),
-            "nothing can be written there",
+            "cannot write there",
             "audit",
         ),
         (
             |f| f.write("catalog.db", "canary, and long enough"),
-            "no database",
+            "not a SQLite database",
             "catalog",
         ),
     ];
@@ -365,7 +365,7 @@ fn a_table_of_postgresqls_is_looked_at_too() {
     for (columns, says) in [
         (
             "      price: { type: float64 }\n",
-            "is `text`, which is not read as float64",
+            "is `text`, which cannot be read as float64",
         ),
         (
             "      prize: { type: text }\n",
@@ -373,7 +373,7 @@ fn a_table_of_postgresqls_is_looked_at_too() {
         ),
         (
             "      product: { type: bytes }\n",
-            "is `varchar`, which is not read as bytes",
+            "is `varchar`, which cannot be read as bytes",
         ),
     ] {
         let _ = dataset(columns)

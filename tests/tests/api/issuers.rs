@@ -336,7 +336,7 @@ fn every_way_of_lying_is_refused_and_said() {
             url(&lies),
             String::new(),
             &lies.ca,
-            "it speaks for another issuer",
+            "it is for another issuer",
         ),
         (
             url(&plain),
@@ -349,13 +349,13 @@ fn every_way_of_lying_is_refused_and_said() {
             url(&text),
             keys(&text),
             &text.ca,
-            "it is no JSON Web Key Set",
+            "it is not a JSON Web Key Set",
         ),
         (
             url(&stranger),
             keys(&stranger),
             "",
-            "of no authority that is trusted",
+            "not signed by a trusted authority",
         ),
         (
             url(&unknown),

@@ -92,5 +92,5 @@ fn the_demo_is_refused_where_others_could_reach_it() {
     let _ = folder
         .call(&call)
         .ends_with(1)
-        .says("for trying it on this machine");
+        .says("for this machine only");
 }

@@ -121,7 +121,7 @@ fn rejects_are_run_again_when_the_pipeline_was_mended_and_every_row_is_there_onc
     let again = until(&server, &token, again["id"].as_str().unwrap(), is_over);
     let problem = again["problem"].as_str().unwrap();
     assert!(
-        problem.contains("has added the rows of this very input"),
+        problem.contains("has already added the rows of this input"),
         "{problem}"
     );
     assert_eq!(stored(&server.folder, "out.db", "things"), 5);
@@ -159,11 +159,11 @@ fn what_has_no_rejects_to_run_says_so() {
         .json();
     let failed = failed.json()["id"].as_str().unwrap().to_owned();
     let failed = until(&server, &token, &failed, is_over);
-    refused(&failed, "did not come to its end");
+    refused(&failed, "did not finish");
     let id = waits["id"].as_str().unwrap();
     let _ = post(&server, &token, &format!("/runs/{id}/cancel"), &[]).is(202);
     until(&server, &token, id, is_over);
-    refused(&waits, "did not come to its end");
+    refused(&waits, "did not finish");
     let none = serde_json::json!({ "id": "run_none" });
     let _ = rerun(&server, &token, &none, &[]).is(404);
     server.user("bob", &["analyst"]);
@@ -242,7 +242,7 @@ fn a_corrected_upload_stores_the_rows_that_were_rejected_and_no_others() {
     let short = until(&server, &token, short["id"].as_str().unwrap(), is_over);
     let problem = short["problem"].as_str().unwrap();
     assert!(
-        problem.contains("names row 0, and the input has 0 rows"),
+        problem.contains("names row 0, but the input has 0 rows"),
         "{problem}"
     );
     for target in [

@@ -76,15 +76,12 @@ fn a_certificate_that_does_not_fit_its_key_is_refused_at_the_start() {
     let folder = Server::folder("tls: { certificate: cert.pem, key: key.pem }\n")
         .file("cert.pem", &first)
         .file("key.pem", &other_key);
-    let _ = folder
-        .call(&["serve"])
-        .ends_with(1)
-        .says("do not go together");
+    let _ = folder.call(&["serve"]).ends_with(1).says("do not match");
     folder.write("cert.pem", "no certificate");
     let _ = folder
         .call(&["serve"])
         .ends_with(1)
-        .says("no certificate that can be read");
+        .says("no readable certificate");
 }
 
 #[test]

@@ -240,7 +240,7 @@ fn a_collector_that_is_away_costs_one_line_and_gets_what_waited() {
     let asked = collector.asked();
     let delivered = spans(asked.get(refused..).unwrap());
     assert!(delivered.len() >= 22, "{}", delivered.len());
-    let lines = ended.stderr.matches("no spans are delivered").count();
+    let lines = ended.stderr.matches("spans cannot be delivered").count();
     assert_eq!(lines, 1, "{}", ended.stderr);
     assert!(!ended.stderr.contains("canary"));
 }
@@ -253,7 +253,7 @@ fn a_collector_that_is_nowhere_stops_neither_a_server_nor_a_run() {
         .file("manifest.yaml", SALES)
         .file("in.csv", ROWS)
         .file("secrets/salt", SALT);
-    let _ = folder.run().ends_with(0).says("no spans are delivered");
+    let _ = folder.run().ends_with(0).says("spans cannot be delivered");
     let server = Server::start_in(folder);
     let _ = server.call("GET", "/healthz", &[], b"").is(200);
     let _ = server.stop("TERM").ends_with(0);

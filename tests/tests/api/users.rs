@@ -81,7 +81,7 @@ fn the_command_line_does_the_same() {
         .says("");
     let _ = add(&["ada", "--role", "admin"], PASSWORD)
         .ends_with(1)
-        .says("there is a user of that name");
+        .says("a user of that name already exists");
     let _ = add(&["bob", "--role", "boss"], PASSWORD)
         .ends_with(1)
         .says("the roles are: admin");
@@ -126,7 +126,7 @@ fn the_command_line_does_the_same() {
     let _ = folder
         .call(&refused)
         .ends_with(1)
-        .says("no role that its owner has not");
+        .says("only have its owner's roles");
     let server = Server::start_in(folder);
     let _ = server
         .token(&[("username", "bob"), ("password", &made)])

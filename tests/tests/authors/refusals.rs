@@ -6,7 +6,7 @@ use glovebox_tests::pipeline::Pipeline;
 fn a_folder_that_is_there_is_left_as_it_is() {
     let here = Pipeline::empty().file("keep-last/notes.txt", "mine");
     let ran = here.call(&["plugin", "new", "keep-last"]).ends_with(2);
-    let _ = ran.says("`keep-last` is here already");
+    let _ = ran.says("`keep-last` already exists");
     assert_eq!(here.read("keep-last/notes.txt"), "mine");
     assert_eq!(
         std::fs::read_dir(here.path("keep-last")).unwrap().count(),

@@ -204,31 +204,31 @@ fn a_guest_that_cannot_be_opened_stops_the_run_before_the_first_row() {
     for (act, what) in [
         (
             hasty("loops_in_describe", masker),
-            "ran past its 200 ms in `describe`",
+            "exceeded its 200 ms in `describe`",
         ),
         (
             hasty("loops_in_start_up", validator),
-            "ran past its 200 ms in `describe`",
+            "exceeded its 200 ms in `describe`",
         ),
         (
             hasty("loops_in_open", validator),
-            "ran past its 200 ms in `open`",
+            "exceeded its 200 ms in `open`",
         ),
         (
             hasty("loops_in_rules", validator),
-            "ran past its 200 ms in `rules`",
+            "exceeded its 200 ms in `rules`",
         ),
         (
             hasty("loops_in_fields", transformer),
-            "ran past its 200 ms in `fields`",
+            "exceeded its 200 ms in `fields`",
         ),
         (
             hasty("loops_in_keeps", masker),
-            "ran past its 200 ms in `keeps`",
+            "exceeded its 200 ms in `keeps`",
         ),
         (
             hasty("starts_too_large", validator),
-            "wanted more than its 64 MiB of memory",
+            "exceeded its 64 MiB of memory",
         ),
         (act("panics_in_open", validator, ""), "panicked in `open`"),
         (
@@ -241,7 +241,7 @@ fn a_guest_that_cannot_be_opened_stops_the_run_before_the_first_row() {
         ),
         (
             act("announces_bad_keeps", masker, "few"),
-            "did not say what it keeps",
+            "did not declare exactly once what it keeps",
         ),
         (
             act("announces_bad_rules", validator, "column"),
@@ -265,7 +265,7 @@ fn a_guest_that_cannot_be_opened_stops_the_run_before_the_first_row() {
         ),
         (
             act("is_half_a_world", validator, ""),
-            "does not fit contract",
+            "does not match contract",
         ),
         (act("is_honest", masker, ""), "validator"),
     ] {

@@ -86,7 +86,7 @@ steps:
             .says("GLOVEBOX_SECRET_SOME_SALT")
             .says("secrets/some/salt")
             .says("secrets/some.salt")
-            .says("set GLOVEBOX_SECRET_SOME_SALT for this process; or write it into");
+            .says("set GLOVEBOX_SECRET_SOME_SALT for this process; or write it to");
         // A store that the manifest does not name is none to put it into.
         assert!(
             !ran.stderr.contains("glovebox secret set"),

@@ -233,7 +233,7 @@ fn a_salt_from_the_environment_or_the_keyring_stays_with_the_host() {
             .call(&pipeline, &["secret", "delete", &name], 1)
             .says("there is no");
     } else {
-        let _ = set.ends_with(1).says("this machine offers no OS keyring");
+        let _ = set.ends_with(1).says("this machine has no OS keyring");
     }
     let _ = left
         .call(&pipeline, &["run", "manifest.yaml"], 2)

@@ -306,7 +306,7 @@ fn what_compose_puts_together_works_together() {
     let config = here(shipped("deploy/glovebox.yaml"), &[]).replace(&from, &to);
     pipeline.write("glovebox.yaml", config);
     let password = made.join("glovebox/admin-password");
-    for said in ["", "admin: the user is there\n"] {
+    for said in ["", "admin: the user already exists\n"] {
         let bin = program().parent().unwrap().display().to_string();
         let path = std::env::var("PATH").unwrap();
         let admin = Command::new("sh")

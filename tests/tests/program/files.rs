@@ -82,7 +82,7 @@ fn standard_input_may_be_packed() {
         let _ = pipeline
             .call_with_input(&["run", "manifest.yaml"], &cut[..cut.len() - 3])
             .ends_with(1)
-            .says("cannot read standard input: the gzip stream is cut off");
+            .says("cannot read standard input: the gzip stream is truncated");
         assert!(!pipeline.path("out.csv").exists());
     }
 }
@@ -181,7 +181,7 @@ fn a_damaged_file_stops_a_run_which_goes_on_when_it_is_whole() {
         let _ = pipeline
             .run()
             .ends_with(2)
-            .says("of this very input already");
+            .says("has already added the rows of this input");
     }
 }
 

@@ -123,7 +123,7 @@ fn the_same_rows_are_refused_under_whatever_name_and_form() {
             let ran = call(&pipeline, "manifest.yaml", &["--input", input]).ends_with(2);
             let _ = ran
                 .says("of pipeline `days`")
-                .says("has added the rows of this very input already (5 of them)")
+                .says("has already added the rows of this input (5 of them)")
                 .says("`--again` adds them a second time");
         }
         // Under the name of another pipeline, with one step more, with another order of columns.
@@ -133,12 +133,12 @@ fn the_same_rows_are_refused_under_whatever_name_and_form() {
             ("other", COLUMNS, "", ""),
             ("other", COLUMNS, step, "step `there` is new"),
             ("days", COLUMNS, step, "step `there` is new"),
-            ("days", turned, "", "the columns that are stored"),
+            ("days", turned, "", "the stored columns"),
             (
                 "days",
                 "{ id: { type: text }, name: { type: text } }",
                 "",
-                "column `id` is declared otherwise",
+                "column `id` is declared differently",
             ),
         ] {
             let text = manifest(name, &csv("in.csv"), columns, steps, &place.sink);
@@ -150,7 +150,7 @@ fn the_same_rows_are_refused_under_whatever_name_and_form() {
             }
             let _ = ran
                 .ends_with(2)
-                .says("has added the rows of this very input already (5 of them)")
+                .says("has already added the rows of this input (5 of them)")
                 .says(differs);
         }
         assert_eq!(place.ids(&pipeline), ["1", "2", "3", "4", "5"]);
@@ -195,9 +195,9 @@ fn lines_that_came_at_the_end_are_added_once() {
         for more in [&[][..], &["--resume"]] {
             let _ = call(&pipeline, "manifest.yaml", more)
                 .ends_with(2)
-                .says("the first 5 rows of this input are those of an earlier one")
+                .says("the first 5 rows of this input were already added")
                 .says("step `there` is new")
-                .says("`--only-new` adds the rows behind them and no others");
+                .says("`--only-new` adds only the rows after them");
         }
         let ran = pipeline.run_with(&["--only-new"]).ends_with(0);
         assert_eq!((ran.rows("read"), ran.rows("stored")), (3, 2));
@@ -208,7 +208,7 @@ fn lines_that_came_at_the_end_are_added_once() {
         let _ = pipeline
             .run()
             .ends_with(2)
-            .says("of this very input already");
+            .says("has already added the rows of this input");
 
         // Nothing new is no failure; then the next day.
         let none = pipeline.run_with(&["--only-new"]).ends_with(0);
@@ -260,13 +260,13 @@ fn rows_in_many_chunks_are_known_wherever_they_come_again() {
         let _ = pipeline
             .run()
             .ends_with(2)
-            .says("rows of this input were added already by another one");
+            .says("rows of this input were already added from another input");
         std::fs::create_dir(pipeline.path("parts")).unwrap();
         pipeline.write("parts/a.csv", format!("id,name\n{}", many(80_000, 80_100)));
         pipeline.write("parts/b.csv", &grown);
         let _ = call(&pipeline, "manifest.yaml", &["--input", "parts"])
             .ends_with(2)
-            .says("rows of this input were added already by another one");
+            .says("rows of this input were already added from another input");
         assert_eq!(place.ids(&pipeline).len(), 60_007);
     }
 }
@@ -282,7 +282,7 @@ fn days_that_were_loaded_one_by_one_are_known_when_their_folder_comes() {
         pipeline.write("days/2.csv", "id,name\n6,fay\n7,gus\n");
         let _ = call(&pipeline, "manifest.yaml", &["--input", "days"])
             .ends_with(2)
-            .says("has added the rows of this very input already");
+            .says("has already added the rows of this input");
         pipeline.write("days/3.csv", "id,name\n8,hal\n");
         let ran = call(
             &pipeline,
@@ -311,7 +311,7 @@ fn only_new_says_where_it_cannot_tell() {
     let _ = pipeline
         .run_with(&["--only-new"])
         .ends_with(2)
-        .says("the sink is a file, which does not remember");
+        .says("the sink is a file and keeps no journal");
     let upsert = "sqlite: { path: out.db, table: things, mode: upsert, keys: [id] }";
     pipeline.write(
         "up.yaml",
@@ -343,7 +343,7 @@ fn a_pipe_is_known_by_its_beginning_whatever_its_rows_came_by_before() {
         let _ = pipeline
             .call_with_input(&["run", "pipe.yaml"], DAY.as_bytes())
             .ends_with(2)
-            .says("has added the rows of this very input already");
+            .says("has already added the rows of this input");
         let _ = pipeline
             .call_with_input(&["run", "pipe.yaml"], b"id,name\n9,zoe\n")
             .ends_with(0);
@@ -410,7 +410,7 @@ fn beside_a_living_run_it_is_said_which_and_where_and_since_when() {
                     .ends_with(2)
                     .says("of pipeline `pipe`, started 20")
                     .says(&here)
-                    .says("`--resume --take-over` takes the run from it");
+                    .says("take the run over with `--resume --take-over`");
             }
             // Another pipeline's run of the same rows, and one that would take them away.
             let _ = call(&pipeline, "days.yaml", &[]).ends_with(2).says(&here);
@@ -420,7 +420,7 @@ fn beside_a_living_run_it_is_said_which_and_where_and_since_when() {
             let _ = call(&pipeline, "replace.yaml", &[])
                 .ends_with(2)
                 .says(&here)
-                .says("run again when it has ended");
+                .says("run again when it has finished");
         }
         // Another input of another pipeline has its place beside it.
         if place.database.is_some() {
@@ -462,7 +462,7 @@ fn rows_of_a_run_that_was_given_up_are_not_added_a_second_time() {
         for (file, call_of) in [("days.yaml", &[][..]), ("days.yaml", &["--resume"])] {
             let _ = call(&pipeline, file, call_of)
                 .ends_with(2)
-                .says("had this input and was given up");
+                .says("had this input and was abandoned");
         }
         assert_eq!(place.ids(&pipeline).len(), stored);
     }
@@ -490,7 +490,7 @@ fn a_run_goes_on_only_with_its_own_input_and_says_what_of_its_plan_has_changed()
         let whole = format!("id,name\n{}", many(0, 300_000));
         let _ = resume(&text.replace("salt", "pepper"), &whole)
             .ends_with(2)
-            .says("plugins or keys have changed: step `alias`: its key");
+            .says("plugins or keys have changed since it began: step `alias`: its key");
         let trim = text.replace(
             "sink:",
             "  - { name: there, validate: required, reads: [name] }\nsink:",
@@ -533,7 +533,7 @@ fn the_journal_tells_nothing_to_whoever_lacks_its_key() {
     let _ = pipeline
         .run()
         .ends_with(2)
-        .says("of this very input already");
+        .says("has already added the rows of this input");
     // The same input, a copy elsewhere: the same digest, by which it is known there too.
     let copy = Pipeline::new(&text).file("in.csv", DAY).env(
         "GLOVEBOX_SECRET_IDENTITY",

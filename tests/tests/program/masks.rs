@@ -240,7 +240,7 @@ fn keys_are_made_once_and_never_shown() {
     assert!(!made.stdout.contains(&secret));
     let _ = key(&pipeline, &["new", "k"])
         .ends_with(1)
-        .says("there is a `k` already");
+        .says("`k` already exists");
     assert_eq!(pipeline.read("keys/k@1"), secret);
     let _ = key(&pipeline, &["rotate", "other"])
         .ends_with(1)
@@ -356,7 +356,7 @@ fn masks_that_fall_at_once_are_refused_where_they_stand() {
         let ran = costs("us-ssn", hmac, secret).ends_with(2);
         assert!(!ran.stderr.contains(secret), "{}", ran.stderr);
         let _ = ran
-            .says("the mask of `cell` is undone by trying: its key is one that attackers know")
+            .says("the mask of `cell` can be reversed by brute force: attackers know its key")
             .says("all 888,931,098 possible values (us-ssn) take less than a second on 8 graphics cards")
             .says("no number of iterations mends a known key");
     }

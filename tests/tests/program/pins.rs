@@ -104,7 +104,11 @@ fn pins_are_written_in_place_and_all_else_stays_as_it_was() {
 
     let pinned = p.read("manifest.yaml");
     let again = pin(&p).ends_with(0);
-    assert!(again.stdout.contains("every pin fits"), "{}", again.stdout);
+    assert!(
+        again.stdout.contains("every pin matches"),
+        "{}",
+        again.stdout
+    );
     assert_eq!(p.read("manifest.yaml"), pinned);
     assert_eq!(p.run_with(&["--locked"]).ends_with(0).rows("stored"), 2);
 }
@@ -117,7 +121,7 @@ fn a_changed_plugin_is_refused_until_it_is_pinned_anew() {
     p.write("guest.wasm", changed());
     let refused = p.run().ends_with(2);
     let refused = refused.says("is not the pinned component").says(&old);
-    let _ = refused.says("before you pin it anew");
+    let _ = refused.says("before you pin it again");
     assert!(!p.names().contains(&"out.jsonl".to_owned()));
 
     let before = p.read("manifest.yaml");
@@ -166,7 +170,7 @@ fn what_could_not_be_pinned_is_said_and_the_rest_is_pinned() {
     let ran = ran
         .says("cannot be opened")
         .says("step `third` is not pinned");
-    let ran = ran.says("is no WebAssembly component");
+    let ran = ran.says("is not a WebAssembly component");
     assert!(ran.stdout.ends_with("1 pin written to manifest.yaml\n"));
     let sha256 = digest(&p);
     let pinned = format!("# and again\n      sha256: \"{sha256}\"\n");
@@ -260,7 +264,7 @@ fn a_plugin_without_a_trusted_signature_is_refused() {
     };
     refused("is not signed: there is no ");
     p.write("guest.wasm.minisig", "what is this");
-    refused("is not one of minisign's");
+    refused("is not a minisign signature");
     p.write("guest.wasm.minisig", sign(&stranger, &guest(), "release 1"));
     refused(&format!("is signed by key {}", number(&stranger)));
     p.write("guest.wasm.minisig", sign(&acme, &changed(), "release 2"));
@@ -282,5 +286,5 @@ fn a_key_that_cannot_be_read_stops_the_run_at_its_place() {
     let _ = ran.says("--> manifest.yaml:21:5");
     let p = p.file("keys/acme.pub", "untrusted comment: nothing\n");
     let ran = p.run().ends_with(2);
-    let _ = ran.says("is no public key of minisign's");
+    let _ = ran.says("is not a minisign public key");
 }

@@ -181,7 +181,7 @@ fn append_keeps_what_is_there_and_replace_does_not() {
     for copies in [1, 2] {
         if copies == 2 {
             let refused = append.run().ends_with(2);
-            let _ = refused.says("has added the rows of this very input already (2 of them)");
+            let _ = refused.says("has already added the rows of this input (2 of them)");
         }
         assert_eq!(append.run_with(&["--again"]).ends_with(0).rows("stored"), 2);
         let mut expected = vec![["1", "ann"]; copies];
@@ -215,11 +215,11 @@ fn check_connects_and_changes_nothing() {
         .call(&["check", "manifest.yaml", "--connect"])
         .ends_with(0);
     assert!(
-        checked.stdout.contains("takes the rows"),
+        checked.stdout.contains("accepts the rows"),
         "{}",
         checked.stdout
     );
-    assert!(checked.stdout.ends_with("manifest.yaml is in order\n"));
+    assert!(checked.stdout.ends_with("manifest.yaml is valid\n"));
     assert_eq!(rows(&database, "SELECT to_regclass('things')"), [["∅"]]);
     assert_eq!(pipeline.names(), ["in.csv", "manifest.yaml"]);
 }

@@ -323,22 +323,22 @@ fn any_type_can_be_text_and_what_cannot_be_opaque_says_so() {
         (
             "odd",
             "  a: { type: opaque }\n",
-            "a number that only its own database can read",
+            "a number with a meaning only in its own database",
         ),
         (
             "odd",
             "  b: { type: opaque }\n",
-            "types of its own database deep inside",
+            "types that only its own database knows",
         ),
         (
             "whole",
             "  r: { type: opaque }\n",
-            "types of its own database deep inside",
+            "types that only its own database knows",
         ),
         (
             "odd",
             "  c: { type: opaque }\n",
-            "this database has no such type; create it here too",
+            "this database has no such type; create it here, too",
         ),
     ] {
         let from = format!("table: public.{table}");
@@ -445,7 +445,7 @@ fn a_table_is_not_added_twice_and_replace_brings_it_up_to_date() {
     );
     for arguments in [&[][..], &["--resume"][..]] {
         let refused = append.run_with(arguments).ends_with(2);
-        let _ = refused.says("has added this source's rows already (200 of them)");
+        let _ = refused.says("has already added this source's rows (200 of them)");
     }
     let count = || cell(&target, "SELECT count(*) FROM public.customers");
     assert_eq!(count(), "200");
@@ -548,14 +548,14 @@ fn a_killed_run_does_not_go_on_with_other_rows() {
     );
     let said = pipeline.run_with(&["--resume"]).ends_with(1).stderr;
     assert!(
-        said.contains("rows of its source were changed, deleted or moved"),
+        said.contains("rows of its source were changed, deleted, moved or reordered"),
         "{said}"
     );
     assert!(
         said.contains("`--again`") && said.contains("`mode: replace`"),
         "{said}"
     );
-    assert!(!said.contains("goes on with the rest"), "{said}");
+    assert!(!said.contains("continues with the rest"), "{said}");
     let again = pipeline.run_with(&["--again"]).ends_with(0);
     assert_eq!(again.rows("read"), 120_000);
 }
@@ -579,7 +579,7 @@ fn ctrl_c_ends_a_run_whose_query_never_ends() {
     let ran = running.end();
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     assert!(
-        ran.stderr.contains("`glovebox run --resume` goes on"),
+        ran.stderr.contains("`glovebox run --resume` continues"),
         "{}",
         ran.stderr
     );
@@ -602,7 +602,7 @@ fn errors_of_the_source_say_what_to_do_and_no_secret() {
         (
             "ca.pem",
             "wrong-ca.pem",
-            "not signed by an authority in `tls.ca`",
+            "signed neither by an authority in `tls.ca`",
         ),
         (
             "table: public.customers",

@@ -76,7 +76,7 @@ fn rejected_rows_are_run_alone_under_their_numbers() {
     assert_eq!(ran.report["rerun"]["passed-over"], 3);
     assert_eq!(ran.report["rerun"]["rejects-of"], "first.jsonl");
     assert!(ran.report["rerun"]["of-run"].is_string(), "{}", ran.report);
-    let _ = ran.prints("the rejects of first.jsonl, and 3 other rows passed over");
+    let _ = ran.prints("the rejects of first.jsonl, and 3 other rows skipped");
     assert_eq!(stored(&pipeline), pairs(&ALL));
     // What was rejected once more is what is left to do.
     let left = pipeline.read("rejects.jsonl");
@@ -95,7 +95,7 @@ fn the_same_rows_are_not_added_twice() {
     let pipeline = mended();
     let _ = again(&pipeline, &[]).ends_with(0);
     let twice = again(&pipeline, &[]).ends_with(2);
-    let _ = twice.says("has added the rows of this very input already (2 of them)");
+    let _ = twice.says("has already added the rows of this input (2 of them)");
     // It is over, so there is nothing to go on with, and its report and rejects come once more.
     let resumed = again(&pipeline, &["--resume"]).ends_with(0);
     assert_eq!(resumed.rows("stored"), 2);
@@ -105,7 +105,7 @@ fn the_same_rows_are_not_added_twice() {
     let _ = again(&pipeline, &[])
         .ends_with(2)
         .says("has added 2 rows of this input since")
-        .says("name the list of rejects that it left");
+        .says("name the rejects file of that run");
     let some = pipeline.read("first.jsonl");
     pipeline.write("some.jsonl", some.lines().last().unwrap());
     let part = pipeline
@@ -146,7 +146,7 @@ fn a_file_that_was_run_as_it_is_was_not_corrected() {
     pipeline.write("manifest.yaml", manifest("none.csv", 50, TABLE));
     let _ = rejected("day1.csv", "list1.jsonl")
         .ends_with(2)
-        .says("has added the rows of this very input already (1 of them)");
+        .says("has already added the rows of this input (1 of them)");
     assert_eq!(stored(&pipeline).len(), 8);
 }
 
@@ -170,7 +170,7 @@ fn a_run_over_all_rows_and_one_over_rejects_do_not_get_in_each_others_way() {
     let _ = pipeline
         .run()
         .ends_with(2)
-        .says("has added the rows of this very input already (3 of them)");
+        .says("has already added the rows of this input (3 of them)");
 }
 
 #[test]
@@ -252,7 +252,7 @@ fn the_run_that_left_a_list_may_be_named_where_corrected_files_have_the_same_row
         &pipeline,
         &["--input", "in.csv", "--of-run", "x", "--again"],
     );
-    let _ = strange.ends_with(0).says("knows of no run that rejected");
+    let _ = strange.ends_with(0).says("has no runs that rejected");
     let _ = pipeline
         .run_with(&["--of-run", "x"])
         .ends_with(2)
@@ -287,8 +287,8 @@ fn rows_that_were_not_rejected_are_not_stored_twice() {
         .says("names rows that no run of this input rejected");
     assert_eq!(stored(&pipeline).len(), 3);
     let asked = again(&pipeline, &["--again"]).ends_with(0);
-    let _ = asked
-        .says("note: the sink's journal knows of no run that rejected the rows of first.jsonl");
+    let _ =
+        asked.says("note: the sink's journal has no runs that rejected the rows of first.jsonl");
     assert_eq!(stored(&pipeline).len(), 4);
 }
 
@@ -305,8 +305,7 @@ fn what_cannot_be_known_is_said() {
         pipeline.read("out.csv"),
         "number,name\n1,canary-bob\n4,canary-ida\n"
     );
-    let _ =
-        ran.says("whether the input is still the one that they were rejected from cannot be told");
+    let _ = ran.says("it is unknown whether the input is still the same");
 }
 
 #[test]
@@ -320,12 +319,13 @@ fn what_cannot_be_run_again_is_refused_before_the_first_row() {
     for (sink, text) in [
         (
             "sqlite: { path: out.db, table: things, mode: replace }",
-            "`mode: replace` takes the others away; run the whole input, or write `mode: append` or `upsert`",
+            "`mode: replace` removes the others; run the whole input, or write `mode: append` or \
+            `upsert`",
         ),
-        ("csv: { path: out.csv }", "the file is written anew"),
+        ("csv: { path: out.csv }", "the file is rewritten"),
         (
             "parquet: { path: out.parquet }",
-            "a Parquet file is written anew",
+            "a Parquet file is rewritten",
         ),
     ] {
         pipeline.write("manifest.yaml", manifest("in.csv", 50, sink));
@@ -340,7 +340,7 @@ credentials: [env]
 sink: { sqlite: { path: out.db, table: things } }
 ";
     pipeline.write("manifest.yaml", database);
-    refused("the source is a database, whose rows have no numbers that last");
+    refused("the source is a database, where row numbers are not stable");
 
     pipeline.write("manifest.yaml", manifest("in.csv", 50, TABLE));
     let violations = "\"violations\":[{\"rule\":\"length\"}]";
@@ -348,15 +348,15 @@ sink: { sqlite: { path: out.db, table: things } }
         ("", "first.jsonl names no rows: nothing was rejected"),
         (
             "{\"canary\":1}\n",
-            "line 1 of first.jsonl is no reject as `glovebox run` writes them",
+            "line 1 of first.jsonl is not a reject as `glovebox run` writes it",
         ),
         (
             &format!("{{\"row\":6,{violations}}}\n"),
-            "first.jsonl names row 6, and the input has 6 rows",
+            "first.jsonl names row 6, but the input has 6 rows",
         ),
         (
             &format!("{{\"row\":1,\"file\":\"a.csv\",{violations}}}\n"),
-            "first.jsonl has row 1 in a.csv, and now it is in the only file of an input",
+            "first.jsonl has row 1 in a.csv, but now that row is in the only file of an input",
         ),
     ] {
         pipeline.write("first.jsonl", list);
@@ -377,7 +377,7 @@ sink: { sqlite: { path: out.db, table: things } }
     let _ = pipeline
         .call(&call)
         .ends_with(2)
-        .says("`--report` names the list of rejects");
+        .says("`--report` names the rejects file");
 }
 
 #[test]
@@ -391,14 +391,14 @@ fn rows_of_several_files_are_found_in_theirs() {
     pipeline.write("in/a.csv", "id,name\n8,eva\n9,max\n");
     let _ = again(&pipeline, &[])
         .ends_with(2)
-        .says("has row 1 in in/b.csv, and now it is in in/a.csv: files were added");
+        .says("has row 1 in in/b.csv, but now that row is in in/a.csv: files were added");
     std::fs::remove_file(pipeline.path("in/a.csv")).unwrap();
     // Its own row is still in its place; the next file's is not.
     let b = pipeline.read("in/b.csv");
     pipeline.write("in/b.csv", format!("{b}8,eva\n9,max\n"));
     let _ = again(&pipeline, &["--input", "in"])
         .ends_with(2)
-        .says("has row 3 in in/c.csv, and now it is in in/b.csv");
+        .says("has row 3 in in/c.csv, but now that row is in in/b.csv");
     pipeline.write("in/b.csv", b);
     let ran = again(&pipeline, &[]).ends_with(0);
     assert_eq!(
@@ -458,7 +458,7 @@ fn killed_and_gone_on(sink: &str, password: &str, begun: impl Fn(&Pipeline) -> b
     assert_eq!(running.end().code, None);
     let _ = again(&pipeline, &[])
         .ends_with(2)
-        .says("`--resume` goes on with it");
+        .says("`--resume` continues it");
     let whole = pipeline.run_with(&["--resume"]).ends_with(2);
     let _ = whole.says("it works on other rows of its input");
     let ran = again(&pipeline, &["--resume"]).ends_with(0);
@@ -511,7 +511,7 @@ fn a_killed_run_over_rejects_goes_on_in_postgres() {
     assert_eq!(counts(), [[all.clone(), all.clone()]]);
     let _ = again(&pipeline, &[])
         .ends_with(2)
-        .says("has added the rows of this very input");
+        .says("has already added the rows of this input");
     // With upsert nothing can be there twice, so nothing is refused.
     let upsert = sink.replace(
         "table: public.things",
@@ -541,7 +541,7 @@ fn a_format_that_is_described_otherwise_is_asked_about() {
     pipeline.write("manifest.yaml", of(50, "8MiB"));
     let _ = again(&pipeline, &[])
         .ends_with(2)
-        .says("or its format is described otherwise by now");
+        .says("or the manifest now describes its format differently");
     let ran = again(&pipeline, &["--again"]).ends_with(0);
     assert_eq!((ran.rows("read"), ran.rows("stored")), (4, 2));
     assert_eq!(stored(&pipeline), pairs(&ALL));

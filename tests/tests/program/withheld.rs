@@ -115,7 +115,7 @@ fn beyond_at_most_nothing_is_published_and_the_old_rows_stay() {
         assert_eq!(ran.rows("stored"), 0, "{sink}");
         assert_eq!(ran.report["withheld-rows"], 1, "{sink}");
         assert_eq!(ran.report["outcome"], "too-many-rejects");
-        let _ = ran.says("nothing is stored, and what was there stays; 1 good rows are withheld");
+        let _ = ran.says("nothing is stored, and existing rows stay; 1 good rows are withheld");
         assert!(delivery.is_as_before(), "{sink}");
         assert_eq!(delivery.pipeline.read("rejects.jsonl").lines().count(), 1);
         // Nothing is left to be gone on with: it begins anew.
@@ -147,7 +147,7 @@ fn a_delivery_without_a_good_row_replaces_nothing() {
             if !upserts {
                 assert_eq!(ran.report["outcome"], "no-rows");
                 let _ = ran
-                    .says("none is left to take the place of those that are there")
+                    .says("none is left to replace the existing ones")
                     .says("`replace-with-nothing: true`");
             }
         }

@@ -76,7 +76,7 @@ fn check_looks_at_the_files_that_a_run_needs() {
     let folder =
         Pipeline::new(&COPY.replace("out.jsonl", "away/out.jsonl")).file("in.csv", "id,name\n");
     let ran = folder.call(&["check", "manifest.yaml"]).ends_with(1);
-    let _ = ran.says("the sink's folder").says("is not there");
+    let _ = ran.says("the sink's folder").says("does not exist");
     let rejects = Pipeline::new(&COPY.replace("rejects.jsonl", "away/rejects.jsonl"))
         .file("in.csv", "id,name\n");
     let _ = rejects
@@ -93,7 +93,7 @@ fn check_looks_at_the_files_that_a_run_needs() {
     let _ = ran.says("cannot read `tls.ca`").says("ca.pem");
     pipeline.write("ca.pem", "no certificate");
     let ran = pipeline.call(&["check", "manifest.yaml"]).ends_with(1);
-    let _ = ran.says("holds no certificate");
+    let _ = ran.says("has no certificate");
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn a_dash_is_standard_input_and_nothing_else() {
         &["check", "manifest.yaml", "--connect"],
     ] {
         let ran = piped.call(call).ends_with(0);
-        let _ = ran.prints("standard input: not looked at");
+        let _ = ran.prints("standard input: not checked");
     }
     let ran = piped.call_with_input(&["run", "manifest.yaml"], b"id,name\n1,ann\n");
     let _ = ran.ends_with(0);

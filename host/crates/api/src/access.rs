@@ -68,12 +68,13 @@ impl Refusal {
         match self {
             Refusal::Role => Problem::forbidden(),
             Refusal::Login => Problem::forbidden()
-                .detail("this needs a login with a password; an API key does not do"),
+                .detail("this needs a login with a password; an API key is not enough"),
             // RFC 9470.
             Refusal::Stale => Problem::unauthorized()
                 .challenge("Bearer error=\"insufficient_user_authentication\"")
                 .detail(format!(
-                    "this needs a login of the last {} minutes; log in with the password again",
+                    "this needs a login within the last {} minutes; log in with your password \
+                    again",
                     fresh.as_secs().div_ceil(60)
                 )),
         }
@@ -248,7 +249,7 @@ pub(crate) async fn authenticate(
             roles,
         } => {
             let roles = Roles::parse(roles.iter().map(String::as_str)).map_err(|_| {
-                Problem::forbidden().detail("none of the token's roles is one of this server's")
+                Problem::forbidden().detail("this server knows none of the token's roles")
             })?;
             let user = User {
                 id: format!("{issuer}#{subject}"),

@@ -52,7 +52,7 @@ impl Keeper {
     /// Waits for the last anchor of a log that is closed.
     pub(crate) async fn end(self) {
         if tokio::time::timeout(LAST, self.0).await.is_err() {
-            tracing::warn!("the catalog did not take the audit log's last anchor");
+            tracing::warn!("the catalog did not store the audit log's last anchor");
         }
     }
 }
@@ -73,7 +73,7 @@ async fn keep(catalog: Catalog, mut told: watch::Receiver<Option<Anchor>>) {
         };
         while let Err(error) = catalog.anchor(&anchor, super::now()).await {
             if !away {
-                tracing::error!(%error, "the catalog does not take how far the audit log is");
+                tracing::error!(%error, "the catalog cannot store the audit log's position");
             }
             away = true;
             tokio::time::sleep(AGAIN).await;
@@ -84,7 +84,7 @@ async fn keep(catalog: Catalog, mut told: watch::Receiver<Option<Anchor>>) {
         }
         if away {
             away = false;
-            tracing::info!("the catalog takes again how far the audit log is");
+            tracing::info!("the catalog stores the audit log's position again");
         }
     }
 }

@@ -161,7 +161,7 @@ impl Connection {
             let same = rest.iter().zip(bytes).take_while(|(a, b)| a == b).count();
             self.http_2 = match (same == bytes.len().min(rest.len()), known + same) {
                 (true, all) if all == HTTP_2.len() => {
-                    return Err(io::Error::other("HTTP/2 is not spoken"));
+                    return Err(io::Error::other("HTTP/2 is not supported"));
                 }
                 (true, known) => Some(known),
                 (false, _) => None,

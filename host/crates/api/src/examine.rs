@@ -125,7 +125,7 @@ impl Look<'_> {
                 Err(error) => self.say(&path, format!("the token key `{name}`: {error}"), ""),
                 Ok(key) if known.contains(&key.kid) => {
                     let problem = format!("the token key `{name}` is listed twice");
-                    self.say(&path, problem, "perhaps it has two names; delete one");
+                    self.say(&path, problem, "it may have two names; delete one");
                 }
                 Ok(key) => known.push(key.kid),
             }
@@ -221,7 +221,7 @@ impl Look<'_> {
             Err(PageError::Misfit {
                 column, data_type, ..
             }) => {
-                let problem = format!("the table's `{column}` holds what is no {data_type}");
+                let problem = format!("the table's `{column}` has a value that is not {data_type}");
                 self.say(&["datasets", name, "columns", &column], problem, "");
             }
             Err(error) => self.say(&path, error.to_string(), ""),
@@ -232,7 +232,7 @@ impl Look<'_> {
         let path = ["pipelines", pipeline.name.as_str(), "manifest"];
         if let Err(problem) = loads(&pipeline.manifest) {
             let help = format!(
-                "glovebox check {} shows all that is wrong with it",
+                "glovebox check {} shows all problems",
                 pipeline.manifest.display()
             );
             self.say(&path, problem, &help);
@@ -249,7 +249,7 @@ impl Look<'_> {
             false => Err(std::io::ErrorKind::NotADirectory.into()),
         };
         if let Err(error) = tried {
-            self.say(path, format!("nothing can be written there: {error}"), "");
+            self.say(path, format!("cannot write there: {error}"), "");
         }
     }
 }
@@ -261,10 +261,7 @@ pub(super) fn told<'d>(dataset: &'d Dataset, difference: &Difference) -> (Option
         column.map_or(("", String::new()), |c| (&*c.name, c.data_type.to_string()))
     };
     match difference {
-        Difference::NoTable => (
-            None,
-            format!("there is no table `{}` there", dataset.table.name),
-        ),
+        Difference::NoTable => (None, format!("there is no table `{}`", dataset.table.name)),
         Difference::NoColumn(place) => {
             let (name, _) = column(place);
             (Some(name), format!("the table has no column `{name}`"))
@@ -280,7 +277,7 @@ pub(super) fn told<'d>(dataset: &'d Dataset, difference: &Difference) -> (Option
         } => {
             let (name, data_type) = column(place);
             let problem =
-                format!("the table's `{name}` is {found}, which is not read as {data_type}");
+                format!("the table's `{name}` is {found}, which cannot be read as {data_type}");
             (Some(name), problem)
         }
     }

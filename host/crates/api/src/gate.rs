@@ -27,7 +27,7 @@ use super::slots::Slot;
 use super::state::Api;
 
 /// Longer addresses are refused.
-const LONGEST_URI: usize = 8 << 10;
+const MAX_URI_LEN: usize = 8 << 10;
 /// The pattern of a request that has no route.
 const NOWHERE: &str = "none";
 
@@ -174,7 +174,7 @@ impl<E: Endpoint> Gate<E> {
 
     fn measure(&self, request: &Request) -> Result<(), Problem> {
         let uri = request.uri().path_and_query();
-        if uri.is_some_and(|u| u.as_str().len() > LONGEST_URI) {
+        if uri.is_some_and(|u| u.as_str().len() > MAX_URI_LEN) {
             return Err(Problem::uri_too_long());
         }
         let headers: usize = request

@@ -13,7 +13,7 @@ use super::config::{Issuer, KeySource};
 use super::tokens::{External, Published, RefreshPolicy, Remote};
 
 /// A file of keys or certificates larger than this is not read.
-const LARGEST: u64 = 1 << 20;
+const MAX_SIZE: u64 = 1 << 20;
 
 /// The issuers of a configuration, and what has to be done to know their keys.
 ///
@@ -55,8 +55,8 @@ pub(super) fn client(ca: Option<&Path>) -> anyhow::Result<Client> {
 }
 
 fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
-    if std::fs::metadata(file)?.len() > LARGEST {
-        bail!("larger than {LARGEST} bytes");
+    if std::fs::metadata(file)?.len() > MAX_SIZE {
+        bail!("larger than {MAX_SIZE} bytes");
     }
     Ok(std::fs::read(file)?)
 }

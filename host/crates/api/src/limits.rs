@@ -68,13 +68,13 @@ impl Limits {
     /// One of the runs that a user may follow at once.
     pub(crate) fn stream(&self, id: &str) -> Result<Slot, Problem> {
         held(&self.streams, Holder::User(id.to_owned()))
-            .map_err(|problem| problem.detail("you follow as many runs as you may at once"))
+            .map_err(|problem| problem.detail("you already follow the maximum number of runs"))
     }
 
     /// One of the files that a user may send at once.
     pub(crate) fn upload(&self, id: &str) -> Result<Slot, Problem> {
         held(&self.uploads, Holder::User(id.to_owned()))
-            .map_err(|problem| problem.detail("you send as many files as you may at once"))
+            .map_err(|problem| problem.detail("you already upload the maximum number of files"))
     }
 
     fn count<K: Hash + Eq + Clone>(

@@ -88,7 +88,7 @@ impl Acceptor for Listener {
         loop {
             // Room first: those beyond wait in the system's queue.
             let room = self.connections.room().await;
-            let room = room.ok_or_else(|| io::Error::other("no connections any more"))?;
+            let room = room.ok_or_else(|| io::Error::other("no more connections"))?;
             let (socket, peer) = match self.tcp.accept().await {
                 Ok(accepted) => accepted,
                 Err(error) => {
@@ -171,18 +171,18 @@ pub(super) fn load(files: &Tls) -> anyhow::Result<TlsAcceptor> {
         .collect::<Result<Vec<_>, _>>()
         .ok()
         .filter(|chain| !chain.is_empty())
-        .with_context(|| format!("{shown} holds no certificate that can be read; it is PEM"))?;
+        .with_context(|| format!("{shown} has no readable certificate; it must be PEM"))?;
     // The private key's bytes are wiped when rustls drops it, and here as soon as it has them.
     let key = zeroize::Zeroizing::new(read(&files.key)?);
     let key = PrivateKeyDer::from_pem_slice(&key)
         .ok()
-        .with_context(|| format!("{} holds no private key in PEM", files.key.display()))?;
+        .with_context(|| format!("{} has no private key in PEM form", files.key.display()))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(chain, key)
-        .with_context(|| format!("{shown} and its key do not go together"))?;
+        .with_context(|| format!("{shown} and its key do not match"))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
 }

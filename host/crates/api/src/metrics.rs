@@ -123,7 +123,7 @@ impl Metrics {
             &mut out,
             "glovebox_http_request_seconds",
             "histogram",
-            "Time from a request's head to its answer.",
+            "Time from a request's headers to its response.",
         );
         for (method, times) in &inner.times {
             for (bound, count) in BOUNDS.iter().zip(times.buckets) {
@@ -151,7 +151,7 @@ impl Metrics {
             &mut out,
             "glovebox_dataset_rows_total",
             "counter",
-            "Rows that left, by dataset.",
+            "Rows sent, by dataset.",
         );
         for (dataset, rows) in &rows {
             let _ = writeln!(
@@ -164,7 +164,7 @@ impl Metrics {
             &mut out,
             "glovebox_logins_total",
             "counter",
-            "Logins, by how they ended.",
+            "Logins, by outcome.",
         );
         for (outcome, count) in &inner.logins {
             let _ = writeln!(

@@ -60,7 +60,7 @@ impl<S: Stream<Item = io::Result<B>> + Unpin, B: AsRef<[u8]>> Arriving<S> {
             Err(_) => Err(Problem::request_timeout()),
             Ok(None) => Ok(None),
             Ok(Some(Err(_))) => {
-                Err(Problem::bad_request().detail("The body did not arrive whole."))
+                Err(Problem::bad_request().detail("The body was not received completely."))
             }
             Ok(Some(Ok(part))) => {
                 self.bytes += part.as_ref().len() as u64;

@@ -93,26 +93,29 @@ macro_rules! kinds {
 }
 
 kinds! {
-    bad_request, BAD_REQUEST, "bad-request", "The request cannot be understood.";
-    bad_query, BAD_REQUEST, "bad-query", "The query cannot be answered as it is written.";
+    bad_request, BAD_REQUEST, "bad-request", "The request is not valid.";
+    bad_query, BAD_REQUEST, "bad-query", "The query is not valid.";
     unauthorized, UNAUTHORIZED, "unauthorized", "A valid token is needed.";
     forbidden, FORBIDDEN, "forbidden", "The role does not allow this.";
-    not_found, NOT_FOUND, "not-found", "There is nothing here.";
-    bad_cursor, NOT_FOUND, "bad-cursor", "There is no such place: the cursor is not one of ours, or of another query.";
-    method_not_allowed, METHOD_NOT_ALLOWED, "method-not-allowed", "Not with this method.";
-    not_acceptable, NOT_ACCEPTABLE, "not-acceptable", "None of the accepted types is offered.";
+    not_found, NOT_FOUND, "not-found", "Not found.";
+    bad_cursor, NOT_FOUND, "bad-cursor", "The cursor is not valid, or belongs to another query.";
+    method_not_allowed, METHOD_NOT_ALLOWED, "method-not-allowed", "This method is not allowed \
+                                            here.";
+    not_acceptable, NOT_ACCEPTABLE, "not-acceptable", "None of the accepted types is available.";
     request_timeout, REQUEST_TIMEOUT, "request-timeout", "The request took too long to arrive.";
-    conflict, CONFLICT, "conflict", "It does not go with what is there already.";
+    conflict, CONFLICT, "conflict", "The request conflicts with existing data.";
     too_large, PAYLOAD_TOO_LARGE, "too-large", "The body is too large.";
-    uri_too_long, URI_TOO_LONG, "uri-too-long", "The address is too long.";
-    unsupported_type, UNSUPPORTED_MEDIA_TYPE, "unsupported-type", "The body is of another type than expected.";
-    unprocessable, UNPROCESSABLE_ENTITY, "unprocessable", "The request does not say what is needed.";
+    uri_too_long, URI_TOO_LONG, "uri-too-long", "The URL is too long.";
+    unsupported_type, UNSUPPORTED_MEDIA_TYPE, "unsupported-type", "The body has an unsupported \
+                                              type.";
+    unprocessable, UNPROCESSABLE_ENTITY, "unprocessable", "The request cannot be processed.";
     too_many, TOO_MANY_REQUESTS, "too-many-requests", "Too many requests; try again later.";
     headers_too_large, REQUEST_HEADER_FIELDS_TOO_LARGE, "headers-too-large", "The headers are too large.";
-    internal, INTERNAL_SERVER_ERROR, "internal", "The server failed; its log says more.";
-    unavailable, SERVICE_UNAVAILABLE, "unavailable", "The server cannot answer now; try again later.";
+    internal, INTERNAL_SERVER_ERROR, "internal", "The server failed; see its log.";
+    unavailable, SERVICE_UNAVAILABLE, "unavailable", "The server is temporarily unavailable; try \
+                                      again later.";
     not_audited, SERVICE_UNAVAILABLE, "not-audited", "The request could not be recorded, so it is refused.";
-    too_slow, GATEWAY_TIMEOUT, "too-slow", "The answer took too long.";
+    too_slow, GATEWAY_TIMEOUT, "too-slow", "The response took too long.";
 }
 
 impl Problem {
@@ -271,7 +274,7 @@ impl From<glovebox_catalog::Error> for Problem {
             Error::Malformed(sentence) => Problem::unprocessable().detail(sentence),
             Error::Taken => Problem::conflict().wrong(vec![Wrong::member(
                 "#/name",
-                "is the name of another user already",
+                "is already the name of another user",
             )]),
             Error::Busy => Problem::unavailable().retry_after(1),
             Error::Place { .. } | Error::Database(_) => {
@@ -313,18 +316,18 @@ mod tests {
     fn each_part_is_pointed_at_and_the_first_is_the_detail() {
         let told = Problem::bad_request()
             .wrong(vec![
-                Wrong::member("#/days", "has to be a whole number"),
+                Wrong::member("#/days", "must be a whole number"),
                 Wrong::new(Part::Parameter("limit".into()), "is missing"),
             ])
             .json();
         assert_eq!(
             told["detail"],
-            "`#/days` has to be a whole number, and one more; see `errors`"
+            "`#/days` must be a whole number, and one more; see `errors`"
         );
         assert_eq!(
             told["errors"],
             serde_json::json!([
-                { "detail": "has to be a whole number", "pointer": "#/days" },
+                { "detail": "must be a whole number", "pointer": "#/days" },
                 { "detail": "is missing", "parameter": "limit" },
             ])
         );

@@ -111,7 +111,7 @@ pub async fn serve(
 
 fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     listener::bind(address)
-        .with_context(|| format!("cannot listen on {address}; another program may"))
+        .with_context(|| format!("cannot listen on {address}; another program may be using it"))
 }
 
 /// Records that an address had its share of connections.
@@ -143,7 +143,7 @@ async fn serve_metrics(api: &Arc<Api>, address: SocketAddr) -> anyhow::Result<Jo
     let server = Server::new_with_acceptor(listener);
     Ok(tokio::spawn(async move {
         if let Err(error) = server.run(route).await {
-            tracing::error!(%error, "metrics are not served any more");
+            tracing::error!(%error, "metrics are no longer served");
         }
     }))
 }
@@ -230,7 +230,7 @@ async fn keep_house(api: Arc<Api>) {
             api.catalog.forget_attempts(now - ATTEMPTS).await
         };
         if let Err(error) = forgotten.await {
-            tracing::warn!(%error, "what is over could not be forgotten");
+            tracing::warn!(%error, "old runs and sessions could not be deleted");
         }
     }
 }

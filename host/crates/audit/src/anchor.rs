@@ -11,7 +11,7 @@ use crate::checkpoint::Statement;
 use crate::error::AuditError;
 use crate::lines::Lines;
 use crate::open::Standing;
-use crate::record::{LONGEST_LINE, Seen, split};
+use crate::record::{MAX_LINE_LEN, Seen, split};
 use crate::segment::{self, Family};
 
 /// Where a log stood.
@@ -94,14 +94,14 @@ pub(crate) fn behind(reached: &Reached<'_>, anchor: &Anchor) -> Option<String> {
     };
     if log != anchor.log {
         return Some(format!(
-            "the log begins anew, but the catalog knows another one here, up to record {known}: it \
-             was removed or exchanged"
+            "this is a new log, but the catalog knows another one here, up to record {known}: it \
+            was removed or replaced"
         ));
     }
     if reached.last < known {
         return Some(format!(
-            "the log ends with record {}, but the catalog knows record {known}: its tail was cut, or \
-             an older copy put in its place",
+            "the log ends with record {}, but the catalog knows record {known}: its tail was \
+            truncated, or it was replaced by an older copy",
             reached.last
         ));
     }
@@ -159,7 +159,7 @@ fn hash(folder: &Path, standing: &Standing, sequence: u64) -> Result<Option<Head
     };
     let path = Family::Segments.path(folder, begin.segment);
     let file = segment::read(&path)?;
-    let mut lines = Lines::new(BufReader::new(file), LONGEST_LINE);
+    let mut lines = Lines::new(BufReader::new(file), MAX_LINE_LEN);
     while let Some(line) = lines.next().map_err(AuditError::file("read", &path))? {
         if let Some((body, head)) = split(&line.bytes)
             && let Some((seen, _)) = Seen::read(body)

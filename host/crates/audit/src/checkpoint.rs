@@ -130,7 +130,7 @@ impl Checkpointer {
             key: self.key.public().id(),
         };
         let mut line = serde_json::to_vec(&statement)
-            .map_err(|_| AuditError::Options("a checkpoint that is no JSON"))?;
+            .map_err(|_| AuditError::Options("a checkpoint that is not JSON"))?;
         line.pop();
         let signature = self.key.sign(&[DOMAIN, &line].concat());
         line.extend_from_slice(SEAM);
@@ -199,7 +199,7 @@ fn last_statement(
             break;
         }
         if !line.whole {
-            tracing::warn!(file = %path.display(), "a torn checkpoint is cut off");
+            tracing::warn!(file = %path.display(), "an incomplete checkpoint is removed");
             append(path)
                 .and_then(|file| file.set_len(line.offset).and_then(|()| file.sync_all()))
                 .map_err(AuditError::file("cut", path))?;
@@ -212,7 +212,7 @@ fn last_statement(
         place: format!("{}, line {}", path.display(), line.number),
         problem: problem.into(),
     };
-    let signed = Signed::read(&line.bytes).ok_or_else(|| broken("is no checkpoint"))?;
+    let signed = Signed::read(&line.bytes).ok_or_else(|| broken("is not a checkpoint"))?;
     let public = key.public();
     if signed.statement.key == public.id() && !signed.is_by(public) {
         return Err(broken("is not signed by the key that it names"));

@@ -17,7 +17,7 @@ pub enum AuditError {
         problem: String,
     },
     /// There is no room for what was to be written.
-    #[error("cannot {what} {path}: no room is left on its disk")]
+    #[error("cannot {what} {path}: no space is left on its disk")]
     Full {
         /// What was tried.
         what: &'static str,
@@ -26,7 +26,8 @@ pub enum AuditError {
     },
     /// There was no room for an earlier record, and there is none yet.
     #[error(
-        "the audit log in {folder} takes no records now, because of: {problem}; it goes on by itself when there is room"
+        "the audit log in {folder} cannot take records: {problem}; it continues automatically \
+        when there is space"
     )]
     Waits {
         /// The log's folder.
@@ -36,7 +37,8 @@ pub enum AuditError {
     },
     /// Another process writes this log.
     #[error(
-        "another process writes the audit log in {folder}; stop it, or give this one a folder of its own"
+        "another process writes the audit log in {folder}; stop it, or use another folder for \
+        this one"
     )]
     Locked {
         /// The log's folder.
@@ -44,7 +46,8 @@ pub enum AuditError {
     },
     /// What is there does not hold together.
     #[error(
-        "{place}: {problem}; `glovebox audit verify` says more. Keep the folder as evidence, and begin a new log in another"
+        "{place}: {problem}; `glovebox audit verify` says more. Keep the folder as evidence, and \
+        start a new log in another one"
     )]
     Broken {
         /// File, and line where there is one.
@@ -54,7 +57,9 @@ pub enum AuditError {
     },
     /// Another place remembers more of the log than there is.
     #[error(
-        "{folder}: {problem}. Keep the folder as evidence. If the log was restored from a backup, say so by `glovebox audit restored --because TEXT`, which records it and lets the log go on"
+        "{folder}: {problem}. Keep the folder as evidence. If the log was restored from a backup, \
+        declare that with `glovebox audit restored --because TEXT`, which records it and lets the \
+        log continue"
     )]
     Behind {
         /// The log's folder.
@@ -63,15 +68,13 @@ pub enum AuditError {
         problem: String,
     },
     /// A log was said to be restored that is not behind.
-    #[error("{folder}: the log is as far as the catalog knows it; nothing is to be recorded")]
+    #[error("{folder}: the log is not behind the catalog; there is nothing to record")]
     NotBehind {
         /// The log's folder.
         folder: String,
     },
     /// An earlier write failed.
-    #[error(
-        "the audit log in {folder} takes no more records, because of: {problem}; put that right and start again"
-    )]
+    #[error("the audit log in {folder} has stopped: {problem}; fix that and restart")]
     Failed {
         /// The log's folder.
         folder: String,
@@ -79,15 +82,13 @@ pub enum AuditError {
         problem: String,
     },
     /// More callers wait than can be served.
-    #[error("{waiting} records wait for the audit log's disk already; try again later")]
+    #[error("{waiting} records are already waiting for the audit log's disk; try again later")]
     Busy {
         /// How many wait.
         waiting: usize,
     },
     /// A record that would be longer than a line may be.
-    #[error(
-        "a record of {bytes} bytes is longer than {most}, the longest that the audit log takes"
-    )]
+    #[error("a record has {bytes} bytes, more than the audit log's limit of {most}")]
     TooLong {
         /// Its length.
         bytes: usize,

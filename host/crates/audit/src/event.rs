@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 /// The longest text of a field, in characters; what is longer ends with `…`.
-const LONGEST_TEXT: usize = 256;
+const MAX_TEXT_LEN: usize = 256;
 
 macro_rules! actions {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $category:literal, $kind:literal;)*) => {
@@ -360,10 +360,10 @@ impl Event {
 }
 
 pub(crate) fn short(text: &str) -> String {
-    if text.chars().nth(LONGEST_TEXT).is_none() {
+    if text.chars().nth(MAX_TEXT_LEN).is_none() {
         return text.into();
     }
-    text.chars().take(LONGEST_TEXT - 1).chain(['…']).collect()
+    text.chars().take(MAX_TEXT_LEN - 1).chain(['…']).collect()
 }
 
 #[cfg(test)]
@@ -403,7 +403,7 @@ mod tests {
         let json = serde_json::to_string(&event).unwrap();
         assert!(json.contains(r#""url.path":"/sales""#) && !json.contains("canary"));
         let name = event.user.unwrap();
-        assert_eq!(name.chars().count(), LONGEST_TEXT);
+        assert_eq!(name.chars().count(), MAX_TEXT_LEN);
         assert!(name.ends_with('…'));
     }
 }

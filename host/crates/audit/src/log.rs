@@ -16,7 +16,7 @@ use crate::record::Receipt;
 use crate::writer::Writer;
 
 /// The most records that may wait for the disk.
-const MOST_WAITING: usize = 1 << 16;
+const MAX_WAITING: usize = 1 << 16;
 
 /// How often a log that had no room is tried again.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -73,7 +73,12 @@ impl Log {
         let thread = std::thread::Builder::new()
             .name("audit".into())
             .spawn(move || theirs.serve(&options, writer))
-            .map_err(|_| AuditError::Options("the system gives no thread for the audit log"))?;
+            .map_err(|_| {
+                AuditError::Options(
+                    "the operating system provides no thread for the \
+                                             audit log",
+                )
+            })?;
         Ok(Log(Arc::new(Inner {
             shared,
             thread: Mutex::new(Some(thread)),
@@ -132,7 +137,7 @@ impl Log {
         let shared = &self.0.shared;
         let mut state = shared.lock();
         shared.refusal(&state)?;
-        if state.waiting.len() >= MOST_WAITING {
+        if state.waiting.len() >= MAX_WAITING {
             return Err(AuditError::Busy {
                 waiting: state.waiting.len(),
             });
@@ -197,7 +202,7 @@ impl Shared {
             let Err(error) = self.write(&mut writer) else {
                 return Ok(());
             };
-            tracing::error!(%error, "the audit log takes no records");
+            tracing::error!(%error, "the audit log cannot take records");
             self.refuse(&error);
             if !matches!(error, AuditError::Full { .. }) {
                 return Err(error);
@@ -206,7 +211,7 @@ impl Shared {
             drop(writer);
             writer = self.again(options, &error)?;
             self.lock().failed = None;
-            tracing::warn!("the audit log takes records again");
+            tracing::warn!("the audit log accepts records again");
         }
     }
 
@@ -226,7 +231,7 @@ impl Shared {
                 // Somebody may look whether there is a writer.
                 Err(AuditError::Full { .. } | AuditError::Locked { .. }) => {}
                 Err(error) => {
-                    tracing::error!(%error, "the audit log takes no more records");
+                    tracing::error!(%error, "the audit log has stopped");
                     self.lock().failed = Some(self.failed(&error));
                     return Err(error);
                 }

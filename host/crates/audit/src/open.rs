@@ -12,7 +12,7 @@ use crate::chain::Head;
 use crate::checkpoint::Statement;
 use crate::error::AuditError;
 use crate::lines::{Line, Lines, Mend};
-use crate::record::{LONGEST_LINE, Seen, split};
+use crate::record::{MAX_LINE_LEN, Seen, split};
 use crate::segment::{self, Begin, Family, private, sync_folder};
 use crate::time::Time;
 
@@ -148,7 +148,7 @@ struct Tail {
 
 fn read_end(path: &Path, number: u64, last: Option<&Statement>) -> Result<End, AuditError> {
     let file = segment::read(path)?;
-    let mut lines = Lines::new(BufReader::new(file), LONGEST_LINE);
+    let mut lines = Lines::new(BufReader::new(file), MAX_LINE_LEN);
     let mut end = End {
         tail: None,
         torn_at: None,
@@ -167,7 +167,7 @@ fn read_end(path: &Path, number: u64, last: Option<&Statement>) -> Result<End, A
         match &mut end.tail {
             None => end.tail = Some(begin(path, number, &line)?),
             Some(tail) => {
-                let (body, _) = split(&line.bytes).ok_or_else(|| at("is no record"))?;
+                let (body, _) = split(&line.bytes).ok_or_else(|| at("is not a record"))?;
                 if tail.head.follow(body) != head || seen.sequence != tail.sequence + 1 {
                     return Err(at("does not continue the chain"));
                 }
@@ -190,20 +190,20 @@ fn record(path: &Path, line: &Line) -> Result<(Head, Seen, Time), AuditError> {
         let (seen, time) = Seen::read(body)?;
         Some((head, seen, time))
     });
-    read.ok_or_else(|| broken_at(path, line, "is no record"))
+    read.ok_or_else(|| broken_at(path, line, "is not a record"))
 }
 
 /// A segment's first record.
 fn begin(path: &Path, number: u64, line: &Line) -> Result<Tail, AuditError> {
     let at = |problem: &str| broken_at(path, line, problem);
     let (head, seen, time) = record(path, line)?;
-    let (body, _) = split(&line.bytes).ok_or_else(|| at("is no record"))?;
+    let (body, _) = split(&line.bytes).ok_or_else(|| at("is not a record"))?;
     let previous = seen.previous.as_deref().and_then(Head::parse);
     let (Some(previous), Some(log)) = (previous, seen.log) else {
         return Err(at("does not begin a segment"));
     };
     if seen.segment != Some(number.to_string()) {
-        return Err(at("begins another segment than the file's name says"));
+        return Err(at("begins a different segment than the file's name says"));
     }
     if previous.follow(body) != head {
         return Err(at("does not match its hash"));
@@ -226,7 +226,7 @@ fn begin(path: &Path, number: u64, line: &Line) -> Result<Tail, AuditError> {
 
 fn read_begin(path: &Path, number: u64) -> Result<Begin, AuditError> {
     let file = segment::read(path)?;
-    let first = Lines::new(BufReader::new(file), LONGEST_LINE).next();
+    let first = Lines::new(BufReader::new(file), MAX_LINE_LEN).next();
     match first.map_err(AuditError::file("read", path))? {
         Some(line) => begin(path, number, &line).map(|tail| tail.begin),
         None => Err(broken(path.display(), "is empty")),
@@ -253,17 +253,18 @@ fn check(
         return Ok(());
     };
     if last.log != standing.log {
-        return refuse("the checkpoints are of another log".into());
+        return refuse("the checkpoints belong to another log".into());
     }
     if last.checkpoint < tail.noted {
         return refuse(format!(
-            "a record names checkpoint {}, but the last one there is {}",
+            "a record names checkpoint {}, but the last one in the folder is {}",
             tail.noted, last.checkpoint
         ));
     }
     if last.sequence > standing.sequence {
         return refuse(format!(
-            "the log ends with record {}, but checkpoint {} names record {}: its tail was cut",
+            "the log ends with record {}, but checkpoint {} names record {}: its tail was \
+            truncated",
             standing.sequence, last.checkpoint, last.sequence
         ));
     }
@@ -308,7 +309,7 @@ fn set_aside(folder: &Path, path: &Path, number: u64, offset: u64) -> Result<Tor
     tracing::warn!(
         file = %aside.display(),
         bytes = bytes.len(),
-        "a torn end of the audit log was set aside"
+        "an incomplete end of the audit log was set aside"
     );
     Ok([bytes.len().to_string(), Head::of(&bytes).to_string()])
 }

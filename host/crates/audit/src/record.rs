@@ -15,7 +15,7 @@ pub struct Receipt {
 }
 
 /// The longest line, in bytes, its end included.
-pub(crate) const LONGEST_LINE: usize = 1 << 20;
+pub(crate) const MAX_LINE_LEN: usize = 1 << 20;
 /// The version of ECS whose field names these are.
 const ECS: &str = "8.17.0";
 /// What stands between the bytes that are hashed and the hash.
@@ -110,7 +110,7 @@ pub(crate) fn encode(event: &impl Serialize, place: Place) -> Result<(Vec<u8>, H
         event,
     };
     let mut line = serde_json::to_vec(&fields)
-        .map_err(|_| AuditError::Options("an event that is no JSON object"))?;
+        .map_err(|_| AuditError::Options("an event that is not a JSON object"))?;
     // The brace that ends the object comes after the hash.
     line.pop();
     let head = place.previous.follow(&line);
@@ -118,10 +118,10 @@ pub(crate) fn encode(event: &impl Serialize, place: Place) -> Result<(Vec<u8>, H
     line.extend_from_slice(head.to_string().as_bytes());
     line.extend_from_slice(END);
     line.push(b'\n');
-    if line.len() > LONGEST_LINE {
+    if line.len() > MAX_LINE_LEN {
         return Err(AuditError::TooLong {
             bytes: line.len(),
-            most: LONGEST_LINE,
+            most: MAX_LINE_LEN,
         });
     }
     Ok((line, head))

@@ -101,7 +101,7 @@ pub(crate) fn create(path: &Path) -> io::Result<File> {
 pub(crate) fn read(path: &Path) -> Result<File, AuditError> {
     let opened = fs::metadata(path).and_then(|meta| match meta.is_file() {
         true => File::open(path),
-        false => Err(io::Error::other("it is no regular file")),
+        false => Err(io::Error::other("it is not a regular file")),
     });
     opened.map_err(AuditError::file("read", path))
 }

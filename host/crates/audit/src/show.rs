@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::error::AuditError;
 use crate::event::{Action, Outcome};
 use crate::lines::Lines;
-use crate::record::LONGEST_LINE;
+use crate::record::MAX_LINE_LEN;
 use crate::segment::{self, Family};
 use crate::when::When;
 
@@ -107,9 +107,9 @@ pub struct Shown {
 }
 
 /// The most users that are remembered.
-const MOST_USERS: usize = 1000;
+const MAX_USERS: usize = 1000;
 
-/// Calls `each` with every record that is wanted and its line; what is no record is passed over
+/// Calls `each` with every record that is wanted and its line; what is not a record is passed over
 /// and counted, as all is.
 ///
 /// # Errors
@@ -124,7 +124,7 @@ pub fn show(
     for number in numbers {
         let path = Family::Segments.path(folder, number);
         let file = segment::read(&path)?;
-        let mut lines = Lines::new(BufReader::new(file), LONGEST_LINE);
+        let mut lines = Lines::new(BufReader::new(file), MAX_LINE_LEN);
         while let Some(line) = lines.next().map_err(AuditError::file("read", &path))? {
             match serde_json::from_slice::<Entry>(&line.bytes) {
                 Ok(entry) => {
@@ -133,7 +133,7 @@ pub fn show(
                         shown.wanted += 1;
                         each(&entry, &line.bytes).map_err(AuditError::file("show", &path))?;
                     }
-                    if wanted.user.is_some() && shown.users.len() < MOST_USERS {
+                    if wanted.user.is_some() && shown.users.len() < MAX_USERS {
                         shown.users.extend(entry.user);
                     }
                 }

@@ -11,7 +11,7 @@ pub struct When(Time);
 
 /// What may be written.
 const FORMS: &str = "write a date in UTC (2026-11-22), a time in UTC (2026-11-22T10:30), RFC 3339 \
-                     (2026-11-22T10:30:00+01:00), or how long ago (30min, 2h, 7d)";
+                     (2026-11-22T10:30:00+01:00), or an age (30min, 2h, 7d)";
 
 impl When {
     /// The moment that a text means.

@@ -55,7 +55,8 @@ impl Writer {
     pub(crate) fn open(options: Options) -> Result<Writer, AuditError> {
         if options.keep_for.is_some() && options.checkpoints.is_none() {
             return Err(AuditError::Options(
-                "an audit log is kept for a limited time only with checkpoints, since only they can tell an old end from a deletion",
+                "an audit log with `keep-for` needs checkpoints, since only they can tell expiry \
+                from deletion",
             ));
         }
         folder(&options.folder)?;
@@ -372,7 +373,11 @@ fn restored(
 
 fn random_name() -> Result<String, AuditError> {
     let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes)
-        .map_err(|_| AuditError::Options("the system gives no randomness for the log's name"))?;
+    getrandom::fill(&mut bytes).map_err(|_| {
+        AuditError::Options(
+            "the operating system provides no randomness for the \
+                                         log's name",
+        )
+    })?;
     Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
 }

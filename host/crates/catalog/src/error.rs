@@ -21,12 +21,12 @@ pub enum Error {
     #[error("{0}")]
     Malformed(&'static str),
     /// A user of that name is there already.
-    #[error("there is a user of that name already; `glovebox user list` shows all")]
+    #[error("a user of that name already exists; `glovebox user list` shows all")]
     Taken,
     /// Passwords are being checked by as many as may wait.
     #[error("too many logins at once; try again in a moment")]
     Busy,
-    /// Hashing failed, or the system gave no random bytes.
+    /// Hashing failed, or the operating system provided no random bytes.
     #[error("{0}")]
     Crypto(&'static str),
 }
@@ -41,7 +41,7 @@ impl From<sqlx::Error> for Error {
             },
             sqlx::Error::PoolTimedOut => "no connection was free in time".into(),
             sqlx::Error::Io(e) => e.to_string(),
-            _ => "the connection broke, or answered what was not asked".into(),
+            _ => "the connection broke, or the server sent an unexpected answer".into(),
         })
     }
 }

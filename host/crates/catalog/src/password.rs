@@ -91,7 +91,7 @@ impl Hasher {
         let length = password.expose().len();
         if length < MIN_LENGTH {
             return Err(Error::Malformed(
-                "a password has 12 characters at least; three or four words do",
+                "a password needs at least 12 characters; three or four words are enough",
             ));
         }
         if length > MAX_LENGTH || password.expose_str().is_none() {
@@ -139,7 +139,7 @@ impl Hasher {
             done
         })
         .await
-        .map_err(|_| Error::Crypto("hashing was cut short"))
+        .map_err(|_| Error::Crypto("hashing was interrupted"))
     }
 }
 

@@ -40,7 +40,7 @@ impl Catalog {
                     sqlx::query_as("SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations'")
                         .fetch_optional(&mut connection)
                         .await
-                        .map_err(|_| refuse("it is no database of SQLite's".into()))?;
+                        .map_err(|_| refuse("it is not a SQLite database".into()))?;
                 if there.is_some() {
                     let newest: (Option<i64>,) =
                         sqlx::query_as("SELECT max(version) FROM _sqlx_migrations")
@@ -102,11 +102,14 @@ fn makeable(path: &Path) -> std::result::Result<(), String> {
         _ => Path::new("."),
     };
     if !folder.is_dir() {
-        return Err(format!("there is no folder {}; make it", folder.display()));
+        return Err(format!(
+            "there is no folder {}; create it",
+            folder.display()
+        ));
     }
     let name = id("glovebox-probe-").map_err(|e| e.to_string())?;
     let probe = folder.join(name);
     let made = OpenOptions::new().write(true).create_new(true).open(&probe);
     made.and_then(|_| std::fs::remove_file(&probe))
-        .map_err(|e| format!("no file can be made in {}: {e}", folder.display()))
+        .map_err(|e| format!("cannot create a file in {}: {e}", folder.display()))
 }

@@ -46,7 +46,12 @@ pub(crate) fn id(prefix: &str) -> Result<String> {
 }
 
 pub(crate) fn fill(bytes: &mut [u8]) -> Result<()> {
-    getrandom::fill(bytes).map_err(|_| Error::Crypto("the system gave no random bytes"))
+    getrandom::fill(bytes).map_err(|_| {
+        Error::Crypto(
+            "the operating system provided no random \
+                                                     bytes",
+        )
+    })
 }
 
 /// What is stored of a token: SHA-256, which 256 random bits make as good as any slow hash.

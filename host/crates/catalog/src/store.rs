@@ -14,8 +14,9 @@ use crate::{Error, Result};
 /// The schema of the tables in PostgreSQL.
 pub(crate) const SCHEMA: &str = "glovebox_catalog";
 /// What is to be done where that schema cannot be made.
-pub(crate) const NO_SCHEMA: &str = "the schema `glovebox_catalog` is not there and may not be made; its \
-     owner runs: CREATE SCHEMA glovebox_catalog AUTHORIZATION this_user";
+pub(crate) const NO_SCHEMA: &str = "the schema `glovebox_catalog` does not exist and the role may \
+                                   not create it; have the database's owner run: CREATE SCHEMA \
+                                   glovebox_catalog AUTHORIZATION this_user";
 /// How long a statement waits for another writer, or for a free connection.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -166,8 +167,8 @@ impl Catalog {
         };
         migrated.map_err(|_| {
             refuse(
-                "its tables could not be brought up to date; it may belong to a newer \
-                 version, or to another program"
+                "its tables could not be upgraded; it may belong to a newer version or to another \
+                program"
                     .into(),
             )
         })?;

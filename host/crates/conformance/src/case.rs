@@ -29,7 +29,7 @@ pub fn run(plugin: &Watched, case: &Case, words: &GuestOutput) -> Vec<String> {
         Err(other) => return vec![other.to_string()],
     };
     if expect.config_error.is_some() {
-        return vec!["expected that it refuses its `with:`; it took it".into()];
+        return vec!["expected it to refuse its `with:`, but it accepted it".into()];
     }
     let announced = sitting.announced().clone();
     let before = match orders::rehearse(plugin, case) {
@@ -41,7 +41,7 @@ pub fn run(plugin: &Watched, case: &Case, words: &GuestOutput) -> Vec<String> {
         Err(fault) => return broken(plugin, case, &fault, &words.take_frames()),
     };
     if expect.trap {
-        return vec!["expected that it breaks off; it answered".into()];
+        return vec!["expected it to fail, but it answered".into()];
     }
     let effect = effect::effect(&answer, &announced, &case.grants, &case.batch);
     let mut wrong = orders::unordered(case, &before, &effect.orders);
@@ -116,7 +116,7 @@ fn fields(case: &Case, announced: &Announced, wrong: &mut Vec<String>) {
                 wrong.push(format!("fields, {name}: expected {due}, got {got}"))
             }
             (Ok(due), None) => wrong.push(format!(
-                "fields, {name}: expected {due}, and it announced no such column"
+                "fields, {name}: expected {due}, but it announced no such column"
             )),
         }
     }
@@ -219,7 +219,7 @@ fn columns(case: &Case, effect: &Effect, wrong: &mut Vec<String>) {
     for (name, due) in &due.0 {
         let name = name.value.as_str();
         let Some(after) = effect.columns.iter().find(|c| &*c.field.name == name) else {
-            wrong.push(format!("columns, {name}: the step leaves no such column"));
+            wrong.push(format!("columns, {name}: the step has no such column"));
             continue;
         };
         let data_type = after.field.data_type;
@@ -264,7 +264,7 @@ fn columns(case: &Case, effect: &Effect, wrong: &mut Vec<String>) {
         }
         if different > SHOWN {
             wrong.push(format!(
-                "columns, {name}: … and {} rows more",
+                "columns, {name}: … and {} more rows",
                 different - SHOWN
             ));
         }

@@ -156,7 +156,7 @@ forms!(
 
 forms!(
     Part,
-    "a part of the cell as it reads, or [start, end] in bytes",
+    "a part of the cell as text, or [start, end] in bytes",
     {
         fn visit_str<E>(self, text: &str) -> Result<Part, E> {
             Ok(Part::Text(text.to_owned()))
@@ -246,7 +246,7 @@ pub fn read(text: &str) -> Result<Vec<Case>, Vec<Diagnostic>> {
         }
     }
     if problems.is_empty() && cases.is_empty() {
-        problems.push(Diagnostic::error(0..0, "there is no case in this file"));
+        problems.push(Diagnostic::error(0..0, "this file has no cases"));
     }
     if problems.is_empty() {
         Ok(cases)
@@ -265,10 +265,13 @@ fn ready(case: Written) -> Result<Case, Box<Diagnostic>> {
     let mut masks = Vec::new();
     for mask in &case.masks {
         let place = fields.iter().position(|f| *f.name == *mask.value);
-        masks.push(
-            place
-                .ok_or_else(|| wrong(mask.span.clone(), "`masks` names no column of `columns`"))?,
-        );
+        masks.push(place.ok_or_else(|| {
+            wrong(
+                mask.span.clone(),
+                "`masks` names a column that is not in \
+                                                        `columns`",
+            )
+        })?);
     }
     masks.sort_unstable();
     masks.dedup();
@@ -311,7 +314,10 @@ fn check_expect(expect: &Spanned<Expect>) -> Result<(), Box<Diagnostic>> {
     let ends = usize::from(config_error.is_some()) + usize::from(*trap);
     let problem = match (compared, ends) {
         (false, 0) => "`expect` expects nothing, so the case would always pass",
-        (true, 1..) | (_, 2..) => "`config-error` and `trap` go with nothing else: no answer comes",
+        (true, 1..) | (_, 2..) => {
+            "`config-error` and `trap` cannot be combined with other keys: \
+                                  there is no answer"
+        }
         _ => return Ok(()),
     };
     Err(wrong(expect.span.start..expect.span.start + 1, problem))
@@ -346,7 +352,7 @@ fn batch(
             }
             Row::List(cells) => {
                 let problem = format!(
-                    "this row has {} cells, and there are {} columns",
+                    "this row has {} cells, but there are {} columns",
                     cells.len(),
                     fields.len()
                 );
@@ -357,7 +363,7 @@ fn batch(
                 if let Some((name, _)) = cells.0.iter().find(|(name, _)| !known(&name.value)) {
                     return Err(wrong(
                         name.span.clone(),
-                        "no column of `columns` has this name",
+                        "`columns` has no column of this name",
                     ));
                 }
                 for (column, field) in columns.iter_mut().zip(fields) {

@@ -85,7 +85,7 @@ fn text_of(cell: &Value, data_type: DataType) -> Result<Option<String>, String> 
         }
         (Value::String(text), DataType::Float64) if text.parse::<f64>().is_ok() => text.clone(),
         (Value::String(text), DataType::Float64) => {
-            return Err(format!("{text:?} is no number"));
+            return Err(format!("{text:?} is not a number"));
         }
         (Value::String(text), DataType::Bytes) if bytes(text).is_some() => text.clone(),
         (Value::String(text), DataType::Bytes) => {
@@ -100,7 +100,9 @@ fn text_of(cell: &Value, data_type: DataType) -> Result<Option<String>, String> 
             ));
         }
         (Value::Bool(value), DataType::Text) => {
-            return Err(format!("{value} is no text; put it in quotes: \"{value}\""));
+            return Err(format!(
+                "{value} is not text; put it in quotes: \"{value}\""
+            ));
         }
         (other, _) => return Err(format!("{other} is not a value of type {data_type}")),
     };

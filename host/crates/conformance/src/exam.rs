@@ -147,8 +147,8 @@ fn fresh(
             other => Fault {
                 plugin: String::new(),
                 kind: glovebox_core::FaultKind::Breach,
-                what: format!("opened once and then did not: {}", other.in_full()),
-                remedy: "a plugin that opens once must open each time".into(),
+                what: format!("opened once but not again: {}", other.in_full()),
+                remedy: "a plugin that opens once must open every time".into(),
             },
         })?;
     let answer = sitting.apply(batch)?;

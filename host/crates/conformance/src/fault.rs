@@ -46,7 +46,7 @@ pub fn told(
 ) -> Vec<String> {
     let mut lines = vec![fault.in_full(), format!("given {}", shape(fields, rows))];
     match row {
-        Some(row) if rows > 1 => lines.push(format!("row {row} alone does it")),
+        Some(row) if rows > 1 => lines.push(format!("row {row} alone causes it")),
         _ => {}
     }
     lines.extend(backtrace(frames));
@@ -87,10 +87,10 @@ pub fn words(words: &GuestOutput) -> Vec<String> {
         }
     }
     if more > 0 {
-        told.push(format!("… and {more} lines more"));
+        told.push(format!("… and {more} more lines"));
     }
     if cut {
-        told.push("… and what is over 64 KiB of each".into());
+        told.push("… and the rest beyond 64 KiB of each".into());
     }
     told
 }

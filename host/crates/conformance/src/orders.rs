@@ -44,7 +44,8 @@ pub(super) fn unordered(case: &Case, before: &[Order], orders: &[Order]) -> Vec<
         let same = |b: &Order| (&b.column, &b.method, &b.key) == (column, method, key);
         if !before.iter().any(same) {
             wrong.push(format!(
-                "it orders {} with key `{key}` for column `{column}`, and did not order that of a batch without rows; a run refuses it",
+                "it requests {} with key `{key}` for column `{column}`, but did not request that \
+                for an empty batch; a run refuses it",
                 method.name()
             ));
         }
@@ -71,14 +72,14 @@ pub(super) fn keyed(case: &Case, effect: &Effect, wrong: &mut Vec<String>) {
     for (column, due) in &due.0 {
         let column = column.value.as_str();
         match effect.orders.iter().find(|o| o.column == column) {
-            None => wrong.push(format!("keyed, {column}: expected an order, got none")),
+            None => wrong.push(format!("keyed, {column}: expected a keyed mask, got none")),
             Some(got) => order(case, column, due, got, wrong),
         }
     }
     for got in &effect.orders {
         if due.0.iter().all(|(c, _)| c.value != got.column) {
             wrong.push(format!(
-                "keyed, {}: expected no order, got {} with key `{}`",
+                "keyed, {}: expected no keyed mask, got {} with key `{}`",
                 got.column,
                 got.method.name(),
                 got.key
@@ -180,7 +181,7 @@ fn due_spans(
                 Part::Text(text) => {
                     let at = cell.get(from..).and_then(|rest| rest.find(text.as_str()));
                     let start = from
-                        + at.ok_or_else(|| format!("row {number} has no further part {text:?}"))?;
+                        + at.ok_or_else(|| format!("row {number} has no other part {text:?}"))?;
                     from = start + text.len();
                     let byte = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
                     (byte(start), byte(from))

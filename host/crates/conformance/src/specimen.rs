@@ -209,7 +209,7 @@ fn tries(plugin: &Watched) -> Vec<Try> {
         if let Some((step, with)) = find_step(&example) {
             tries.push(Try {
                 config: with.to_string(),
-                from: "the example of its manual",
+                from: "the example in its manual",
                 names: ["reads", "masks"]
                     .iter()
                     .filter_map(|key| step.get(*key)?.as_array())
@@ -270,7 +270,7 @@ fn columns(text: &str) -> Result<Vec<Field>, NoSetting> {
             .ok_or_else(|| call("write name:type".into()))?;
         let name = name.trim();
         if name.is_empty() || fields.iter().any(|f| &*f.name == name) {
-            return Err(call("give each column a name of its own".into()));
+            return Err(call("give each column a unique name".into()));
         }
         fields.push(Field::new(name, data_type(written.trim()).map_err(call)?));
     }
@@ -318,7 +318,7 @@ pub fn options(schema: &str) -> Vec<String> {
 
 /// What a property takes, in a few words; references are followed a few times.
 fn kind(property: &Value, schema: &Value, depth: usize) -> String {
-    const DEEPEST: usize = 4;
+    const MAX_DEPTH: usize = 4;
     let text = |key: &str| property.get(key).and_then(Value::as_str);
     if let Some(choices) = property.get("enum").and_then(Value::as_array) {
         return either(choices.iter().map(Value::to_string).collect());
@@ -327,12 +327,12 @@ fn kind(property: &Value, schema: &Value, depth: usize) -> String {
         return value.to_string();
     }
     let target = text("$ref").and_then(|r| schema.pointer(r.strip_prefix('#')?));
-    if let Some(target) = target.filter(|_| depth < DEEPEST) {
+    if let Some(target) = target.filter(|_| depth < MAX_DEPTH) {
         return kind(target, schema, depth + 1);
     }
     for key in ["anyOf", "oneOf"] {
         if let Some(forms) = property.get(key).and_then(Value::as_array)
-            && depth < DEEPEST
+            && depth < MAX_DEPTH
         {
             return either(forms.iter().map(|f| kind(f, schema, depth + 1)).collect());
         }

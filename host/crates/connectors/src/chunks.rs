@@ -200,7 +200,7 @@ impl<B: Bounds> Chunks<B> {
                     return Err(SourceError::Shape {
                         place: self.place.clone(),
                         problem: format!(
-                            "the record that begins in line {line} has no end: {problem}"
+                            "the record that begins in line {line} does not end: {problem}"
                         ),
                     });
                 }

@@ -41,7 +41,7 @@ pub(crate) fn advice(schema: &Schema, formats: &[Formats], column: &str) -> Opti
     let data_type = schema.fields.get(place)?.data_type;
     if let Some(said) = formats.get(place).and_then(|f| f.of(data_type)) {
         return Some(format!(
-            "most cells of `{column}` are no {data_type} by {said} of `formats:`"
+            "most cells of `{column}` are not of type {data_type} according to {said} in `formats:`"
         ));
     }
     let (own, option) = match data_type {
@@ -52,7 +52,9 @@ pub(crate) fn advice(schema: &Schema, formats: &[Formats], column: &str) -> Opti
         ),
         DataType::Int64 => {
             return Some(format!(
-                "most cells of `{column}` are no int64 like 1234567; if they have signs between their groups, say so: `formats: {{ thousands: \".\" }}`; if they have a point, like 17.0, declare decimal(18,0)"
+                "most cells of `{column}` are not of type int64, like 1234567; if they have a thousands \
+                separator, declare it: `formats: {{ thousands: \".\" }}`; if they have a decimal \
+                point, like 17.0, declare decimal(18,0)"
             ));
         }
         DataType::Float64 | DataType::Decimal { .. } => {
@@ -62,7 +64,8 @@ pub(crate) fn advice(schema: &Schema, formats: &[Formats], column: &str) -> Opti
         DataType::Text | DataType::Bytes | DataType::Opaque => return None,
     };
     Some(format!(
-        "most cells of `{column}` are no {data_type} like {own}; if they are spelled in another way, say how: `formats: {{ {option} }}`"
+        "most cells of `{column}` are not of type {data_type}, like {own}; if they are written \
+        differently, declare how: `formats: {{ {option} }}`"
     ))
 }
 

@@ -188,13 +188,13 @@ impl Messages {
                     name: name.clone(),
                     type_: rule("type", format!("`{name}` is not {}", one(field.data_type))),
                     utf8: rule("utf-8", format!("`{name}` is not UTF-8")),
-                    nul: rule("nul", format!("`{name}` holds a NUL character")),
+                    nul: rule("nul", format!("`{name}` contains a NUL character")),
                     too_long: rule(
                         "too-long",
                         format!("`{name}` is longer than {max_field} bytes (`max-field`)"),
                     ),
-                    null: rule("null", format!("`{name}` is null and must not be")),
-                    twice: rule("json", format!("`{name}` is there twice")),
+                    null: rule("null", format!("`{name}` is null, which is not allowed")),
+                    twice: rule("json", format!("`{name}` is given twice")),
                 }
             })
             .collect();

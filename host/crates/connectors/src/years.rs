@@ -85,12 +85,12 @@ fn outside(columns: &RecordBatch, schema: &Schema) -> SetAside {
     let mut aside = SetAside::default();
     for (field, cells) in schema.fields.iter().zip(columns.columns()) {
         if let Some(days) = cells.as_primitive_opt::<Date32Type>() {
-            let message = "outside the years 0000 to 9999, which ISO dates can show";
+            let message = "outside the years 0000 to 9999, which ISO dates can represent";
             aside.range(cells, days.values(), &field.name, message, |day| {
                 DAYS.contains(&day)
             });
         } else if let Some(times) = cells.as_primitive_opt::<TimestampMicrosecondType>() {
-            let message = "outside the years 0000 to 9999, which ISO times can show";
+            let message = "outside the years 0000 to 9999, which ISO times can represent";
             aside.range(cells, times.values(), &field.name, message, |micro| {
                 MICROS.contains(&micro)
             });

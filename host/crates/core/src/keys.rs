@@ -334,7 +334,9 @@ fn not_granted(name: &str) -> String {
         Some(name) => format!(
             "key `{name}` is not in the step's `keys:` block; grant it with: keys: {{ {name}: NAME-OF-SECRET }}"
         ),
-        None => "a key is not in the step's `keys:` block, and its name is none that the block can have; report it to the plugin's author".into(),
+        None => "a key is not in the step's `keys:` block, and its name is not valid in that \
+                block; report this to the plugin's author"
+            .into(),
     }
 }
 

@@ -148,7 +148,7 @@ pub enum Kept {
     Nothing,
     /// None; cells become this text, which was chosen before a row was there.
     Constant(String),
-    /// Those with at most so many letters and digits.
+    /// Those with at most that many letters and digits.
     Characters(u32),
     /// Any.
     Cells,
@@ -178,7 +178,7 @@ impl fmt::Display for Kept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Kept::Nothing => f.pad("no cell may stay whole"),
-            Kept::Constant(_) => f.pad("no cell may stay whole; all become one text"),
+            Kept::Constant(_) => f.pad("no cell may stay whole; all become the same text"),
             Kept::Characters(0) => f.pad("cells without letters and digits may stay whole"),
             Kept::Characters(1) => f.pad("cells of one letter or digit may stay whole"),
             Kept::Characters(n) => {
@@ -322,16 +322,21 @@ impl FaultKind {
     fn sentence(self) -> &'static str {
         match self {
             FaultKind::Trap => {
-                "broke off: it panicked, exited or did what WebAssembly forbids; `glovebox plugin test` shows where, with such a row"
+                "crashed: it panicked, exited or did something that WebAssembly forbids; \
+                `glovebox plugin test` with such a row shows where"
             }
             FaultKind::Time => {
-                "ran past the time that a call may take; raise the step's `limits: { time: … }` if the plugin is trusted to need it"
+                "exceeded the time limit of a call; raise the step's `limits: { time: … }` if the \
+                plugin is trusted to need it"
             }
             FaultKind::Memory => {
-                "wanted more memory, table elements or handles than it may have; raise the step's `limits: { memory: … }` if the plugin is trusted to need it"
+                "exceeded its limit for memory, table elements or handles; raise the step's \
+                `limits: { memory: … }` if the plugin is trusted to need it"
             }
             FaultKind::Breach => {
-                "broke the contract, or returned more than the step's `limits: { returned: …, findings: … }` let it; nothing of it was used, and `glovebox plugin test` shows what it did with such a row"
+                "broke the contract, or returned more than the step's `limits: { returned: …, \
+                findings: … }` allow; its answer was discarded; `glovebox plugin test` with such \
+                a row shows what it did"
             }
         }
     }

@@ -3,7 +3,7 @@
 //! Whether a text may be shown at all is for the caller to decide.
 
 /// The most characters of a name that is shown.
-pub const LONGEST_NAME: usize = 64;
+pub const MAX_NAME_LEN: usize = 64;
 
 /// The text on one line, without anything that a terminal would obey or hide.
 pub fn printable(text: &str) -> String {
@@ -17,7 +17,7 @@ pub fn printable_lines(text: &str) -> String {
 
 /// The name, if it is short and can be shown as it is.
 pub fn short_name(name: &str) -> Option<&str> {
-    let short = !name.trim().is_empty() && name.chars().nth(LONGEST_NAME).is_none();
+    let short = !name.trim().is_empty() && name.chars().nth(MAX_NAME_LEN).is_none();
     let plain = |c: char| !c.is_control() && !is_invisible(c) && !matches!(c, '`' | '\u{fffd}');
     (short && name.chars().all(plain)).then_some(name)
 }
@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn names_are_short_and_plain() {
         assert_eq!(short_name("Straße 7 (alt)"), Some("Straße 7 (alt)"));
-        assert!(short_name(&"x".repeat(LONGEST_NAME)).is_some());
+        assert!(short_name(&"x".repeat(MAX_NAME_LEN)).is_some());
         for bad in [
             "",
             "  ",
@@ -68,7 +68,7 @@ mod tests {
             "a\u{200b}b",
             "a\u{fffd}",
             "\x1b[31m",
-            &"x".repeat(LONGEST_NAME + 1),
+            &"x".repeat(MAX_NAME_LEN + 1),
         ] {
             assert_eq!(short_name(bad), None, "{bad:?}");
         }

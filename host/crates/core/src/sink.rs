@@ -234,14 +234,15 @@ pub enum SinkError {
         problem: String,
     },
     /// The journal is not the one any more that the run was decided on by: look again.
-    #[error("{place}: other runs began or ended here at the same moment; run again")]
+    #[error("{place}: other runs began or ended here at the same time; run again")]
     Overtaken {
         /// The table.
         place: String,
     },
     /// Another process has taken the run over.
     #[error(
-        "{place}: another process has taken this run over, so this one may store nothing more; let the other one finish"
+        "{place}: another process has taken this run over, so this process can store nothing \
+        more; let the other one finish"
     )]
     Fenced {
         /// The table.

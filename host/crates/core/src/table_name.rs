@@ -44,8 +44,8 @@ impl TableName {
                 table: second,
             }),
             _ => Err(
-                "write `table` or `schema.table`; a part whose name has a dot stands in double \
-                 quotes, like 'shop.\"order.items\"'",
+                "write `table` or `schema.table`; put a part that contains a dot in double \
+                quotes, like 'shop.\"order.items\"'",
             ),
         }
     }
@@ -61,10 +61,10 @@ fn part(text: &str) -> Result<(String, Option<&str>), &'static str> {
         },
     };
     if name.is_empty() {
-        return Err("a table's name is not empty, nor is that of its schema");
+        return Err("names of tables and schemas may not be empty");
     }
     if name.chars().any(char::is_control) {
-        return Err("a table's name has no control characters");
+        return Err("a table's name may not contain control characters");
     }
     Ok((name, rest))
 }
@@ -82,10 +82,10 @@ fn inside(quoted: &str) -> Result<(String, Option<&str>), &'static str> {
         return match after.strip_prefix('.') {
             Some(next) => Ok((name, Some(next))),
             None if after.is_empty() => Ok((name, None)),
-            None => Err("behind the closing quote stands a dot or nothing"),
+            None => Err("after the closing quote there may only be a dot"),
         };
     }
-    Err("a name that begins with a double quote ends with one; a quote within it is doubled")
+    Err("a name that begins with a double quote must end with one; double a quote inside it")
 }
 
 impl fmt::Display for TableName {

@@ -126,7 +126,7 @@ mod tests {
                  \n  - environment variable GLOVEBOX_SECRET_SALES_CUSTOMER_SALT\
                  \n  - file {path}/sales/customer-salt or {path}/sales.customer-salt\
                  \nset GLOVEBOX_SECRET_SALES_CUSTOMER_SALT for this process; \
-                 or write it into {path}/sales/customer-salt, for its owner alone"
+                 or write it to {path}/sales/customer-salt, readable only by its owner"
             )
         );
     }

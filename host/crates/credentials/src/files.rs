@@ -42,7 +42,7 @@ impl CredentialStore for Files {
     fn remedy(&self, name: &SecretName) -> Option<String> {
         let path = self.folder.join(name.as_str());
         Some(format!(
-            "write it into {}, for its owner alone",
+            "write it to {}, readable only by its owner",
             path.display()
         ))
     }
@@ -95,7 +95,7 @@ fn read(folder: &Path, path: &Path) -> Result<Option<Secret>, String> {
         return Ok(None);
     };
     if !real.starts_with(&real_folder) {
-        return Err("it links to a place outside its folder; put the secret itself there".into());
+        return Err("it links to a path outside its folder; put the secret itself there".into());
     }
     // Before opening, because opening a pipe would wait for its other end.
     check(&fs::metadata(&real).map_err(told)?)?;
@@ -105,7 +105,7 @@ fn read(folder: &Path, path: &Path) -> Result<Option<Secret>, String> {
     if readable_by_anyone(&metadata) {
         tracing::warn!(
             file = %path.display(),
-            "every user of this machine may read this secret file; chmod o-r is safer"
+            "every user of this machine can read this secret file; `chmod o-r` is safer"
         );
     }
     let bytes = read_at_most(&mut file)?;
@@ -135,7 +135,7 @@ fn check(metadata: &Metadata) -> Result<(), String> {
         return Err("it is not a regular file; a secret is one file".into());
     }
     if writable_by_anyone(metadata) {
-        return Err("every user of this machine may write it; chmod o-w it first".into());
+        return Err("every user of this machine can write it; run `chmod o-w` first".into());
     }
     if metadata.len() > MAX_BYTES {
         return Err(too_large());

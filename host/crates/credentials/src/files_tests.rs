@@ -102,8 +102,8 @@ fn a_file_that_anyone_may_write_is_refused() {
     assert_eq!(
         salt_in(folder.path()),
         Err(format!(
-            "cannot read secret `sales/salt` from file {}: every user of this machine may \
-             write it; chmod o-w it first",
+            "cannot read secret `sales/salt` from file {}: every user of this machine can write \
+            it; run `chmod o-w` first",
             path.display()
         ))
     );
@@ -146,7 +146,7 @@ fn a_link_out_of_the_folder_is_refused() {
     assert!(
         salt_in(folder.path())
             .unwrap_err()
-            .ends_with("it links to a place outside its folder; put the secret itself there")
+            .ends_with("it links to a path outside its folder; put the secret itself there")
     );
 }
 

@@ -10,7 +10,7 @@ pub const BYTES: usize = 32;
 
 /// The system has no randomness to give.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the system gave no random bytes ({0}); nothing was stored")]
+#[error("the operating system provided no random bytes ({0}); nothing was stored")]
 pub struct RandomnessError(String);
 
 /// A secret of [`BYTES`] random bytes, as URL-safe base64 so that it is text wherever it is

@@ -48,8 +48,8 @@ impl Default for Timeouts {
 pub enum KeyringError {
     /// This machine offers none.
     #[error(
-        "this machine offers no OS keyring: {0}; give the secret as a file or an environment \
-         variable instead (in the manifest: credentials: [env, files: FOLDER])"
+        "this machine has no OS keyring: {0}; provide the secret as a file or an environment \
+        variable instead (in the manifest: credentials: [env, files: FOLDER])"
     )]
     Unavailable(String),
     /// The keyring said no.
@@ -63,7 +63,7 @@ pub enum KeyringError {
         problem: String,
     },
     /// There was nothing to store.
-    #[error("an empty secret protects nothing; `{0}` was not stored")]
+    #[error("an empty secret protects nothing, so `{0}` was not stored")]
     Empty(SecretName),
 }
 

@@ -108,7 +108,7 @@ fn a_secret_too_long_for_the_kernel_is_refused_before_it_is_asked() {
     println!("path taken: {told}");
     assert!(
         told.ends_with("it holds at most 32767 bytes a secret")
-            || told.starts_with("this machine offers no OS keyring"),
+            || told.starts_with("this machine has no OS keyring"),
         "{told}"
     );
 }

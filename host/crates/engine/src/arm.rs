@@ -108,9 +108,9 @@ fn weakness(secret: &Secret) -> Option<Weakness> {
     let word = bytes.iter().filter(|b| b.is_ascii_alphabetic());
     let word: Vec<u8> = word.map(u8::to_ascii_lowercase).collect();
     // What has anything beside letters, digits and signs between them is no word.
-    let plain = bytes.is_ascii() && bytes.len() < 2 * LONG_ENOUGH;
+    let plain = bytes.is_ascii() && bytes.len() < 2 * MIN_KEY_LEN;
     let known = plain && KNOWN.iter().any(|known| known.as_bytes() == word);
-    let short = bytes.len() < LONG_ENOUGH;
+    let short = bytes.len() < MIN_KEY_LEN;
     let distinct: std::collections::BTreeSet<u8> = bytes.iter().copied().collect();
     match (known || distinct.len() < FEWEST_BYTES, short) {
         (true, _) => Some(Weakness::Known),
@@ -120,7 +120,7 @@ fn weakness(secret: &Secret) -> Option<Weakness> {
 }
 
 /// Bytes of a key that nobody can try out: 128 bits, if they are random.
-pub const LONG_ENOUGH: usize = 16;
+pub const MIN_KEY_LEN: usize = 16;
 
 /// A keyed mask that a plugin may order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,9 +160,6 @@ pub fn arm<'p>(
     }
 }
 
-/// The shortest key of a journal's digests, in bytes.
-const SHORTEST_KEY: usize = 16;
-
 /// The sink, with its password.
 ///
 /// # Errors
@@ -187,9 +184,10 @@ fn identity_key(
     };
     let secret = toolbox.secret(&stores(manifest), name);
     let secret = secret.map_err(|e| vec![missing(name.span.clone(), &e)])?;
-    if secret.expose().len() < SHORTEST_KEY {
+    if secret.expose().len() < MIN_KEY_LEN {
         let problem = format!(
-            "the secret `{}` is shorter than {SHORTEST_KEY} bytes, and could be found by trying",
+            "the secret `{}` is shorter than {MIN_KEY_LEN} bytes, so it could be found by brute \
+            force",
             name.value
         );
         let help = format!(
@@ -341,7 +339,7 @@ fn rehearse(step: &PlannedStep, keys: &dyn KeyRing) -> Result<Vec<Order>, String
         .map_err(|e| e.in_full())?;
     let answer = instance
         .apply(&empty)
-        .map_err(|e| format!("tried on a batch without rows, {}", e.in_full()))?;
+        .map_err(|e| format!("when tried on an empty batch, {}", e.in_full()))?;
     let Answer::Masked(masked) = answer else {
         return Ok(Vec::new());
     };

@@ -122,12 +122,14 @@ pub(crate) fn refused(manifest: &Manifest, steps: &[ArmedStep<'_>]) -> Vec<Diagn
                 && let Some(seconds) = time.filter(|seconds| seconds / CARDS < YEAR)
             {
                 let problem = format!(
-                    "the mask of `{name}` is undone by trying: its key is one that attackers know, and all \
-                     {count} possible values ({kind}) take {} on {CARDS} graphics cards",
+                    "the mask of `{name}` can be reversed by brute force: attackers know its key, \
+                    and trying all {count} possible values ({kind}) takes {} on {CARDS} graphics \
+                    cards",
                     spelt(seconds / CARDS)
                 );
                 problems.push(Diagnostic::error(span.clone(), problem).help(
-                    "no number of iterations mends a known key; make one with: glovebox secret set NAME \
+                    "no number of iterations protects a known key; make a new one with: glovebox \
+                    secret set NAME \
                      --generate",
                 ));
             }

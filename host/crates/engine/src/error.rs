@@ -42,7 +42,8 @@ pub enum RunError {
     Sink(#[from] SinkError),
     /// A plugin failed too long for single rows to be the reason.
     #[error(
-        "step `{step}` has lost more than {} s to faults of its plugin; the last: {last}\nif single rows are the reason, raise the step's `limits: {{ lost-time: … }}`",
+        "step `{step}` has lost more than {} s to faults of its plugin; the last one: {last}\nif \
+        only a few rows cause them, raise the step's `limits: {{ lost-time: … }}`",
         .limit.as_secs_f64()
     )]
     TooManyFaults {
@@ -55,7 +56,8 @@ pub enum RunError {
     },
     /// A plugin announced one thing at plan time and another in the run.
     #[error(
-        "step `{step}`: its plugin announces other rules or fields each time it is opened; report it to the plugin's author"
+        "step `{step}`: its plugin announces different rules or fields each time it is opened; \
+        report this to the plugin's author"
     )]
     Nondeterministic {
         /// The step.
@@ -71,7 +73,8 @@ pub enum RunError {
     },
     /// The rows are published, and the rejects are not.
     #[error(
-        "the rows are stored, but the rejects could not be put in place: {0}\na database sink keeps them too: `glovebox run --resume` writes them anew"
+        "the rows are stored, but the rejects file could not be written: {0}\na database sink \
+        keeps the rejects, too: `glovebox run --resume` writes the file again"
     )]
     RejectsAfterCommit(Box<RunError>),
     /// A run ended early.
@@ -87,8 +90,10 @@ pub enum RunError {
     Rerun(#[from] RerunError),
     /// An unfinished run works on other rows of its input.
     #[error(
-        "run {run} cannot go on so: it works on other rows of its input than this call names
-go on with it with the `--rejects-of` that it began with, or without one if it had none; or start anew with `--again`"
+        "run {run} cannot be resumed like this: it works on other rows of its input than this \
+        call selects
+resume it with the `--rejects-of` that it began with, or without one if it had none; or start \
+    over with `--again`"
     )]
     OtherRows {
         /// The run.
@@ -97,14 +102,15 @@ go on with it with the `--rejects-of` that it began with, or without one if it h
     /// An earlier run has added a part of its rows, and may go on.
     #[error(
         "{0} did not finish: {stored} of its rows are stored{other}
-`--resume` goes on with it, by its own pipeline; `--again` starts anew and leaves those rows where they are",
+`--resume` continues it, with its own pipeline; `--again` starts over and leaves those rows in \
+    the table",
         stored = .0.stored, other = otherwise(.0)
     )]
     Unfinished(Box<Known>),
     /// An earlier run has added a part of its rows, and was given up.
     #[error(
-        "{0} had this input and was given up: {stored} of its rows are stored
-`--again` adds all rows of the input beside them; to have none twice, delete those first",
+        "{0} had this input and was abandoned: {stored} of its rows are stored
+`--again` adds all rows of the input to them; to avoid duplicates, delete those rows first",
         stored = .0.stored
     )]
     GivenUp(Box<Known>),
@@ -123,15 +129,15 @@ go on with it with the `--rejects-of` that it began with, or without one if it h
     },
     /// The same input was added before.
     #[error(
-        "{0} has added the rows of this very input already ({stored} of them){other}
+        "{0} has already added the rows of this input ({stored} of them){other}
 `--again` adds them a second time",
         stored = .0.stored, other = otherwise(.0)
     )]
     Already(Box<Known>),
     /// The input of an earlier run is the beginning of this one.
     #[error(
-        "the first {rows} rows of this input are those of an earlier one: {known} has added them{}
-`--only-new` adds the rows behind them and no others; `--again` adds all", otherwise(.known)
+        "the first {rows} rows of this input were already added: {known} has added them{}
+`--only-new` adds only the rows after them; `--again` adds all rows", otherwise(.known)
     )]
     Grown {
         /// The run.
@@ -141,8 +147,9 @@ go on with it with the `--rejects-of` that it began with, or without one if it h
     },
     /// Parts of the input were added before.
     #[error(
-        "at least {rows} rows of this input were added already by another one: {known} has the very same lines{}
-name an input without them with `--input`; `--again` adds all of it all the same", otherwise(.known)
+        "at least {rows} rows of this input were already added from another input: {known} has \
+        the same lines{}
+name an input without them with `--input`; `--again` adds all rows anyway", otherwise(.known)
     )]
     Shared {
         /// The run.
@@ -152,23 +159,27 @@ name an input without them with `--input`; `--again` adds all of it all the same
     },
     /// There is no journal by which new rows could be told from old ones.
     #[error(
-        "the sink is a file, which does not remember what was added to it, so `--only-new` cannot tell which rows are new; write to a database"
+        "the sink is a file and keeps no journal, so `--only-new` cannot tell which rows are new; \
+        write to a database instead"
     )]
     NothingKnown,
     /// Nothing would come twice.
     #[error(
-        "`--only-new` is for `mode: append`; this sink's mode brings the target up to date with the whole input, so run it without"
+        "`--only-new` is for `mode: append`; this sink's mode updates the target from the whole \
+        input, so run without `--only-new`"
     )]
     BringsUpToDate,
     /// The source can be read only once, or is another one each time.
     #[error(
-        "the source cannot be read before the run, so `--only-new` cannot tell which rows are new; save it as a file and name that with `--input`, or write `mode: upsert`"
+        "the source cannot be read before the run, so `--only-new` cannot tell which rows are \
+        new; save the rows to a file and name it with `--input`, or use `mode: upsert`"
     )]
     CannotLookAhead,
     /// A run may not go on by another plan.
     #[error(
-        "run {run} cannot go on: since it began, its columns, steps, plugins or keys have changed{}
-put them back, or start anew with `--again`", in_what(.differs)
+        "run {run} cannot be resumed: its columns, steps, plugins or keys have changed since it \
+        began{}
+restore them, or start over with `--again`", in_what(.differs)
     )]
     PlanChanged {
         /// The run.
@@ -178,8 +189,9 @@ put them back, or start anew with `--again`", in_what(.differs)
     },
     /// The journal's digests were made with another key.
     #[error(
-        "run {run} cannot go on: it began with another `identity-key`, so whether the input is still its own cannot be told
-put that secret back, or start anew with `--again`"
+        "run {run} cannot be resumed: it began with another `identity-key`, so its input cannot \
+        be recognised
+restore that secret, or start over with `--again`"
     )]
     KeyChanged {
         /// The run.
@@ -187,15 +199,16 @@ put that secret back, or start anew with `--again`"
     },
     /// The run is older than its journal's form.
     #[error(
-        "{0} cannot go on: it was begun by an earlier version of glovebox, which kept less of its input ({stored} rows are stored)
-finish it with that version, or start anew with `--again`",
+        "{0} cannot be resumed: it was started by an earlier version of glovebox, which recorded \
+        less about its input ({stored} rows are stored)
+finish it with that version, or start over with `--again`",
         stored = .0.stored
     )]
     OlderJournal(Box<Known>),
     /// A run may not go on with another input.
     #[error(
-        "run {run} cannot go on: its input is not the one that it began with
-put it back, or start anew with `--again`"
+        "run {run} cannot be resumed: its input is not the one that it began with
+restore that input, or start over with `--again`"
     )]
     InputChanged {
         /// The run.
@@ -203,8 +216,9 @@ put it back, or start anew with `--again`"
     },
     /// A run may not go on, since its source has other rows by now.
     #[error(
-        "run {run} cannot go on: since it began, rows of its source were changed, deleted or moved, or came in another order
-start anew with `--again`; where nothing may come twice, write `mode: replace` or `mode: upsert`"
+        "run {run} cannot be resumed: since it began, rows of its source were changed, deleted, \
+        moved or reordered
+start over with `--again`; to avoid duplicate rows, use `mode: replace` or `mode: upsert`"
     )]
     RowsChanged {
         /// The run.
@@ -212,13 +226,14 @@ start anew with `--again`; where nothing may come twice, write `mode: replace` o
     },
     /// A source that changes was loaded before.
     #[error(
-        "{0} has added this source's rows already ({stored} of them), and mode append would add them once more{other}
-`--again` does that; `mode: replace` or `mode: upsert` brings the target up to date",
+        "{0} has already added this source's rows ({stored} of them), and mode append would add \
+        them again{other}
+`--again` adds them again; `mode: replace` or `mode: upsert` updates the target instead",
         stored = .0.stored, other = otherwise(.0)
     )]
     Loaded(Box<Known>),
     /// The system gives no random numbers for the run's name.
-    #[error("the system gives no random numbers: {0}")]
+    #[error("the operating system provides no random numbers: {0}")]
     Random(getrandom::Error),
     /// The journal does not balance, which is a fault of Glovebox's.
     #[error(
@@ -283,7 +298,7 @@ impl RunError {
 fn otherwise(known: &Known) -> String {
     match known.differs.as_str() {
         "" => String::new(),
-        differs => format!("; since then differs: {differs}"),
+        differs => format!("; changed since then: {differs}"),
     }
 }
 
@@ -296,9 +311,10 @@ fn in_what(differs: &str) -> String {
 
 fn beside(own: bool) -> &'static str {
     if own {
-        "\nlet it end, or stop it; where that process is lost to you, `--resume --take-over` takes the run from it"
+        "\nlet it finish, or stop it; if you cannot reach that process, take the run over with \
+        `--resume --take-over`"
     } else {
-        "\nthe two would mix, or have rows in common: run again when it has ended"
+        "\nthe two runs would mix, or have rows in common; run again when it has finished"
     }
 }
 
@@ -311,8 +327,8 @@ fn remains(error: &RunError, stored: u64) -> String {
     match stored {
         0 => "\nnothing was stored".into(),
         n if other => format!("\n{n} rows of the run are stored"),
-        1 => "\n1 row is stored; `glovebox run --resume` goes on with the rest".into(),
-        n => format!("\n{n} rows are stored; `glovebox run --resume` goes on with the rest"),
+        1 => "\n1 row is stored; `glovebox run --resume` continues with the rest".into(),
+        n => format!("\n{n} rows are stored; `glovebox run --resume` continues with the rest"),
     }
 }
 

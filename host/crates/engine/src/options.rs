@@ -9,7 +9,7 @@ use glovebox_manifest::diagnostic::Diagnostic;
 use glovebox_manifest::model::With;
 
 /// Blocks within blocks that are looked at.
-const DEEPEST: usize = 8;
+const MAX_DEPTH: usize = 8;
 
 /// Every option that there is not, at its place.
 pub(crate) fn unknown(plugin: &str, with: &With, schema: &str) -> Vec<Diagnostic> {
@@ -38,7 +38,7 @@ impl Look<'_> {
         let reference = schema.get("$ref").and_then(Value::as_str);
         let target = reference.and_then(|r| self.root.pointer(r.strip_prefix('#')?));
         let schema = target.unwrap_or(schema).clone();
-        if depth > DEEPEST {
+        if depth > MAX_DEPTH {
             return;
         }
         match value {

@@ -88,7 +88,7 @@ impl Parts {
             match before.columns.get(name) {
                 None => found.push(format!("column `{}` is new", shown(name))),
                 Some(other) if other != column => {
-                    found.push(format!("column `{}` is declared otherwise", shown(name)));
+                    found.push(format!("column `{}` is declared differently", shown(name)));
                 }
                 Some(_) => {}
             }
@@ -99,7 +99,7 @@ impl Parts {
         }
         self.steps_differ(before, &mut found);
         if self.sink != before.sink {
-            found.push("the columns that are stored".to_owned());
+            found.push("the stored columns".to_owned());
         }
         if let Some(more) = found
             .len()
@@ -238,7 +238,7 @@ mod tests {
             now.differences(&before),
             [
                 "column `city` is new",
-                "column `id` is declared otherwise",
+                "column `id` is declared differently",
                 "column `name` is gone",
                 "step `alias`: its key",
                 "step `trim` is new",

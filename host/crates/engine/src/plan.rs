@@ -255,7 +255,7 @@ fn refused(step: &model::Step, path: &str, message: &str) -> Diagnostic {
                 .label("refused here")
                 .help(format!("`glovebox plugin list {path}` shows its options"))
                 .note(format!(
-                    "`glovebox plugin check {path} --with '{{ … }}'` shows what it says of them, in its own words"
+                    "`glovebox plugin check {path} --with '{{ … }}'` shows the plugin's own message"
                 ))
         }
     }
@@ -404,14 +404,18 @@ fn not_granted(step: &model::Step, column: &str, declared: &Kept) -> Diagnostic 
     Diagnostic::error(
         step.plugin.span.clone(),
         format!(
-            "{} declares of `{column}` that {declared} in their masks, and the step does not grant it",
+            "{} declares for `{column}` that {declared} in their masks, which the step does not \
+            grant",
             plugin_name(&step.plugin)
         ),
     )
     .label("not granted")
-    .help(format!("if that is wanted, add to the step: keeps: {{ {column}: {amount} }}"))
+    .help(format!(
+        "to allow that, add to the step: keeps: {{ {column}: {amount} }}"
+    ))
     .note(format!(
-        "with `keeps: {{ {column}: nothing }}` it runs as well, and the leak guard rejects the rows in which a cell comes back"
+        "with `keeps: {{ {column}: nothing }}` it also runs, but the leak guard rejects the rows \
+        in which a cell stays whole"
     ))
 }
 

@@ -153,7 +153,10 @@ impl Ledger {
         // What an earlier process read is not known.
         if self.report.resumed_rows == 0 {
             for column in source.absent() {
-                let note = format!("column {column}: no object has its key; its cells are null");
+                let note = format!(
+                    "column {column}: no object has its key, so all its cells are \
+                                   null"
+                );
                 self.report.notes.push(note);
             }
         }

@@ -28,7 +28,8 @@ pub enum RerunError {
     },
     /// It names more rows than are kept in memory.
     #[error(
-        "{place} names more than {most} rows; run a part of it at a time, or the whole input with `--again` and `mode: replace` or `upsert`"
+        "{place} names more than {most} rows; split it, or run the whole input with `--again` and \
+        `mode: replace` or `upsert`"
     )]
     TooMany {
         /// The file.
@@ -38,7 +39,8 @@ pub enum RerunError {
     },
     /// A line of it is no reject.
     #[error(
-        "line {number} of {place} is no reject as `glovebox run` writes them, with `row` and `violations`; name the list that a run left, whole or some of its lines"
+        "line {number} of {place} is not a reject as `glovebox run` writes it, with `row` and \
+        `violations`; name a rejects file of a run, or some of its lines"
     )]
     Foreign {
         /// The file.
@@ -48,7 +50,8 @@ pub enum RerunError {
     },
     /// Its lines cannot be of one run.
     #[error(
-        "the rows of {place} are in files in a way that those of one run cannot be; name the list of one run"
+        "the file names and row numbers in {place} cannot come from a single run; name the \
+        rejects file of one run"
     )]
     Mixed {
         /// The file.
@@ -56,17 +59,21 @@ pub enum RerunError {
     },
     /// The source is a database.
     #[error(
-        "the source is a database, whose rows have no numbers that last, so those that were rejected cannot be found again; correct them there and run it with `mode: upsert`, or with a `query` for them"
+        "the source is a database, where row numbers are not stable, so the rejected rows cannot \
+        be found again; correct them there and run with `mode: upsert`, or with a `query` that \
+        selects them"
     )]
     Database,
     /// The source can be read only once.
     #[error(
-        "the source can be read only once, and whether it has the rejected rows has to be known before the first; save it as a file and name that with `--input`"
+        "the source can be read only once, but the rejected rows must be located before the run; \
+        save the rows to a file and name it with `--input`"
     )]
     ReadOnce,
     /// The sink would lose the rows that are not run again.
     #[error(
-        "the sink would hold nothing but the rows that are run again: {why}; run the whole input, or {instead}"
+        "the sink would only contain the rows that are run again: {why}; run the whole input, or \
+        {instead}"
     )]
     Loses {
         /// What takes the others away.
@@ -76,7 +83,8 @@ pub enum RerunError {
     },
     /// The input does not have so many rows.
     #[error(
-        "{place} names row {row}, and the input has {rows} rows; name the input that they were rejected from, or the list of this one"
+        "{place} names row {row}, but the input has {rows} rows; name the input from which they \
+        were rejected, or the rejects file of this input"
     )]
     Missing {
         /// The list.
@@ -88,7 +96,8 @@ pub enum RerunError {
     },
     /// A row is in another file than when it was rejected.
     #[error(
-        "{place} has row {row} in {then}, and now it is in {now}: files were added, taken away or renamed since; put them back as they were"
+        "{place} has row {row} in {then}, but now that row is in {now}: files were added, removed \
+        or renamed since; restore them"
     )]
     Elsewhere {
         /// The list.
@@ -102,8 +111,10 @@ pub enum RerunError {
     },
     /// The input is not the one that they were rejected from.
     #[error(
-        "the input is not the one from which run {run}, started {started}, rejected the rows of {place}, or its format is described otherwise by now
-put it back; if it is that one corrected, with every row in its place, name it with `--input`; `--again` takes its rows by their numbers all the same"
+        "the input is not the one from which run {run}, started {started}, rejected the rows of \
+        {place}, or the manifest now describes its format differently
+restore that input; if this is a corrected version with every row at the same position, name it \
+    with `--input`; `--again` selects its rows by number without this check"
     )]
     OtherInput {
         /// The list.
@@ -116,7 +127,7 @@ put it back; if it is that one corrected, with every row in its place, name it w
     /// The journal knows the input, and that not all of these rows were rejected from it.
     #[error(
         "{place} names rows that no run of this input rejected, so they may be stored already (the last one: run {run}, started {started})
-name the list of a run of this input; `--again` adds the rows all the same"
+name the rejects file of a run of this input; `--again` adds the rows anyway"
     )]
     NotRejected {
         /// The list.
@@ -129,7 +140,7 @@ name the list of a run of this input; `--again` adds the rows all the same"
     /// Another run over rejects has stored some of the same input since.
     #[error(
         "run {run}, started {started}, has added {stored} rows of this input since, and rows of {place} may be among them
-name the list of rejects that it left; `--again` adds the rows of this one all the same"
+name the rejects file of that run; `--again` adds the rows of this one anyway"
     )]
     AddedSince {
         /// The list.
@@ -161,15 +172,15 @@ pub fn can_rerun(manifest: &Manifest) -> Result<(), RerunError> {
     }
     let (why, instead) = match target {
         SinkTarget::Sqlite(_) | SinkTarget::Postgres(_) => (
-            "`mode: replace` takes the others away",
+            "`mode: replace` removes the others",
             "write `mode: append` or `upsert`",
         ),
         SinkTarget::Csv(_) | SinkTarget::Jsonl(_) => {
-            ("the file is written anew", "write `mode: append`")
+            ("the file is rewritten", "write `mode: append`")
         }
         SinkTarget::Parquet(_) => (
-            "a Parquet file is written anew",
-            "give these rows a file of their own by a manifest with another sink",
+            "a Parquet file is rewritten",
+            "write these rows to a separate file, with a manifest that has another sink",
         ),
     };
     Err(RerunError::Loses { why, instead })

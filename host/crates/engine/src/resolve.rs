@@ -134,7 +134,7 @@ fn not_left_personal(step: &ArmedStep<'_>, masked: &[Masked]) -> Result<(), Faul
         Some(left) => Err(Fault {
             plugin: step.planned.plugin.name().to_owned(),
             kind: FaultKind::Breach,
-            what: format!("left the personal column `{}` as it was", left.name),
+            what: format!("left the personal column `{}` unchanged", left.name),
             remedy: "a masker must mask every personal column of its `masks:`".into(),
         }),
     }
@@ -147,8 +147,8 @@ fn not_keyed(step: &ArmedStep<'_>, column: &str, what: &str) -> Fault {
     Fault {
         plugin: step.planned.plugin.name().to_owned(),
         kind: FaultKind::Breach,
-        what: format!("ordered a keyed mask of column `{column}` {what}"),
-        remedy: "nothing that it returned was used; report it to the plugin's author".into(),
+        what: format!("requested a keyed mask for column `{column}` {what}"),
+        remedy: "its answer was discarded; report this to the plugin's author".into(),
     }
 }
 
@@ -157,7 +157,7 @@ fn no_mask(error: &KeyError) -> &'static str {
         KeyError::NotGranted(_) => "with a key that is not in the step's `keys:`",
         KeyError::Key(_) => "with a key that does not fit the method",
         KeyError::Parameters(_) | KeyError::OneWay(_) => "with parameters that are out of bounds",
-        KeyError::Type { .. } | KeyError::Arrow(_) => "which is of a type that no key can mask",
+        KeyError::Type { .. } | KeyError::Arrow(_) => "whose type cannot be masked with a key",
     }
 }
 
@@ -197,7 +197,7 @@ fn masked_resolved(
                     key,
                 };
                 if !step.keyed.contains(&order) {
-                    let what = "that it had not ordered of a batch without rows";
+                    let what = "that it had not requested for an empty batch";
                     return Err(not_keyed(step, &field.name, what).into());
                 }
                 let granted = granted(planned, &order.method, batch);
@@ -292,9 +292,10 @@ fn leaked(
 fn leak(step: &ArmedStep<'_>, column: &Arc<str>) -> Violation {
     let planned = step.planned;
     let remedy = match planned.standard {
-        true => "choose other options, or look at the row in the source",
+        true => "choose other options, or check the row in the source",
         false => {
-            "report it to the plugin's author, or, if cells may stay, grant that in the step's `keeps:`"
+            "report this to the plugin's author, or, if cells may stay whole, grant it in the \
+            step's `keeps:`"
         }
     };
     let message = format!(

@@ -190,8 +190,8 @@ impl Run<'_> {
         let unknown = history.map_or(0, |history| unknown(&history.held, key));
         if unknown > 0 {
             (self.note)(&format!(
-                "{unknown} earlier runs into this target are in a journal of an earlier version, or \
-                 under another `identity-key`: whether this input is among theirs cannot be told"
+                "{unknown} earlier runs into this target were recorded by an earlier version, or \
+                under another `identity-key`: it is unknown whether they already added this input"
             ));
         }
     }

@@ -20,9 +20,9 @@ use crate::identity::{Input, Key};
 use crate::rerun::RerunError;
 
 /// Rows that a run over rejects may have: eight bytes are kept of each.
-const MOST_ROWS: usize = 10_000_000;
+const MAX_ROWS: usize = 10_000_000;
 /// The longest line that is read; a reject holds names and sentences of ours.
-const LONGEST_LINE: u64 = 1 << 20;
+const MAX_LINE_LEN: u64 = 1 << 20;
 /// Bytes of the rows' digest that are kept: enough to tell lists apart.
 const KEPT: usize = 16;
 
@@ -90,7 +90,7 @@ impl Selection {
     pub fn read(path: &Path, corrected: bool) -> Result<Self, RerunError> {
         let place = path.display().to_string();
         match File::open(path) {
-            Ok(file) => Self::of(file, place, corrected, MOST_ROWS),
+            Ok(file) => Self::of(file, place, corrected, MAX_ROWS),
             Err(problem) => Err(RerunError::Unread { place, problem }),
         }
     }
@@ -108,7 +108,7 @@ impl Selection {
         let mut text = Vec::new();
         for number in 1.. {
             text.clear();
-            let mut line = lines.by_ref().take(LONGEST_LINE);
+            let mut line = lines.by_ref().take(MAX_LINE_LEN);
             match line.read_until(b'\n', &mut text) {
                 Ok(0) => break,
                 Ok(_) if text.trim_ascii().is_empty() => continue,
@@ -280,11 +280,11 @@ impl Selection {
         Ok(())
     }
 
-    /// What is said where the journal knows of no run that rejected these rows.
+    /// What is said where the journal has no runs that rejected these rows.
     pub(crate) fn unknown(&self) -> String {
         format!(
-            "the sink's journal knows of no run that rejected the rows of {}: whether the input is still \
-             the one that they were rejected from cannot be told",
+            "the sink's journal has no run that rejected the rows of {}: it is unknown whether \
+            the input is still the same",
             self.place
         )
     }

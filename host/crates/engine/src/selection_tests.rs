@@ -6,7 +6,7 @@ use glovebox_core::{Batch, Origin, Reject, Schema};
 use super::*;
 
 fn read(list: &str) -> Result<Selection, RerunError> {
-    Selection::of(list.as_bytes(), "list".into(), false, MOST_ROWS)
+    Selection::of(list.as_bytes(), "list".into(), false, MAX_ROWS)
 }
 
 fn line(row: u64, file: Option<&str>) -> String {
@@ -69,7 +69,7 @@ fn what_no_run_has_written_is_refused_with_its_line_and_never_quoted() {
     for empty in ["", "\n\n"] {
         assert!(matches!(read(empty), Err(RerunError::Empty { .. })));
     }
-    let binary = Selection::of(&[0xff, 0xfe, b'\n'][..], "list".into(), false, MOST_ROWS);
+    let binary = Selection::of(&[0xff, 0xfe, b'\n'][..], "list".into(), false, MAX_ROWS);
     assert!(matches!(binary, Err(RerunError::Foreign { number: 1, .. })));
 }
 

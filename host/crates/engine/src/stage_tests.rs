@@ -307,8 +307,8 @@ fn a_row_whose_mask_is_its_cell_is_rejected_as_a_leak_and_the_rest_goes_on() {
     );
     assert_eq!(
         &*violation.message,
-        "plugin closure left the cell of `n` whole in its mask; report it to the plugin's author, \
-         or, if cells may stay, grant that in the step's `keeps:`"
+        "plugin closure left the cell of `n` whole in its mask; report this to the plugin's \
+        author, or, if cells may stay whole, grant it in the step's `keeps:`"
     );
     assert!(tally.faults.is_empty(), "a leak is no fault");
 }

@@ -16,7 +16,7 @@ const NOTE_BYTES: usize = 256;
 /// How often a lock is opened that its holder removes at that moment.
 const ATTEMPTS: usize = 16;
 /// The longest name of a machine, of RFC 1035.
-const LONGEST_HOST: usize = 253;
+const MAX_HOST_LEN: usize = 253;
 
 /// A file that this process alone may put in its place. It is held by a lock on a file beside it,
 /// `.NAME.glovebox-lock`, which the system lets go of when the process dies, however that happens.
@@ -45,8 +45,8 @@ impl Claim {
                 Err(TryLockError::WouldBlock) => return Err(taken(&file)),
                 Err(TryLockError::Error(e)) => {
                     let problem = format!(
-                        "its folder's file system has no locks, so another run could write it at \
-                         the same time; name a file on another one ({e})"
+                        "its file system has no locks, so another run could write it at the same \
+                        time; use a file on another file system ({e})"
                     );
                     return Err(io::Error::new(e.kind(), problem));
                 }
@@ -92,7 +92,7 @@ pub fn resolve(target: &Path) -> io::Result<PathBuf> {
         ),
         Ok(_) => refuse(
             io::ErrorKind::InvalidInput,
-            "it is no regular file and cannot be replaced as a whole; name a file".into(),
+            "it is not a regular file and cannot be replaced; name a file".into(),
         ),
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             let folder = folder(target);
@@ -101,7 +101,8 @@ pub fn resolve(target: &Path) -> io::Result<PathBuf> {
                 return refuse(io::ErrorKind::NotFound, problem);
             }
             if fs::symlink_metadata(target).is_ok() {
-                let problem = "it is a link to a file that is not there; create that, or name it";
+                let problem = "it is a link to a file that does not exist; create that file, or \
+                              name it directly";
                 return refuse(io::ErrorKind::NotFound, problem.into());
             }
             Ok(target.to_owned())
@@ -142,7 +143,10 @@ fn open(lock: &Path) -> io::Result<File> {
     }?;
     let found = file.metadata()?;
     if !found.is_file() || found.nlink() > 1 {
-        let problem = format!("{} is no lock of ours; remove it", lock.display());
+        let problem = format!(
+            "{} is not a lock file of Glovebox; remove it",
+            lock.display()
+        );
         return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
     }
     Ok(file)
@@ -213,7 +217,7 @@ impl Holder {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
         let host = parts
             .next()
-            .filter(|h| !h.is_empty() && h.len() <= LONGEST_HOST && h.chars().all(plain));
+            .filter(|h| !h.is_empty() && h.len() <= MAX_HOST_LEN && h.chars().all(plain));
         Some(Holder {
             process,
             host: host.map(str::to_owned),
@@ -245,7 +249,7 @@ fn taken(file: &File) -> io::Error {
 fn held_by(who: &str) -> io::Error {
     io::Error::new(
         io::ErrorKind::ResourceBusy,
-        format!("{who}, is writing it; let that one finish, or name another file"),
+        format!("{who}, is writing it; let it finish, or name another file"),
     )
 }
 
@@ -293,7 +297,7 @@ mod tests {
         std::os::unix::fs::symlink(folder.path().join("gone"), &nowhere).unwrap();
         let refused = Claim::take(&nowhere).unwrap_err().to_string();
         assert!(
-            refused.contains("a link to a file that is not there"),
+            refused.contains("a link to a file that does not exist"),
             "{refused}"
         );
     }

@@ -209,7 +209,7 @@ impl Staged {
             io::ErrorKind::AlreadyExists => changed(),
             io::ErrorKind::ResourceBusy => io::Error::new(
                 io::ErrorKind::ResourceBusy,
-                "it is a mount of its own, so no file can take its place; mount its folder",
+                "it is a mount point, so it cannot be replaced; mount its folder instead",
             ),
             _ => e.error,
         })?;
@@ -222,8 +222,8 @@ impl Staged {
 fn changed() -> io::Error {
     io::Error::new(
         io::ErrorKind::ResourceBusy,
-        "another program has changed it since the run began, whose rows would be lost; nothing was \
-         added: run again",
+        "another program has changed it since the run began, and its rows would be lost; nothing \
+        was added: run again",
     )
 }
 
@@ -304,7 +304,7 @@ mod tests {
         for (target, problem) in [
             (dir.path().to_owned(), "is a folder"),
             (dir.path().join("missing/out"), "create it first"),
-            (PathBuf::from("/dev/null"), "no regular file"),
+            (PathBuf::from("/dev/null"), "not a regular file"),
         ] {
             let error = Staged::create(&target).unwrap_err().to_string();
             assert!(error.contains(problem), "{error}");

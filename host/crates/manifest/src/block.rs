@@ -133,7 +133,7 @@ impl<'t> Reader<'t> {
                     block.strangers = true;
                     match taken() {
                         Some(taken) => format!(
-                            "did you mean `{taken}`? It is there already; delete one of them"
+                            "did you mean `{taken}`? That key is already here; delete one of them"
                         ),
                         None => format!("the keys here are: {}", keys.join(", ")),
                     }
@@ -162,7 +162,7 @@ impl<'t> Reader<'t> {
         self.say(
             Diagnostic::error(
                 self.first_line(&node.span),
-                format!("{what} should be {expected}"),
+                format!("{what} must be {expected}"),
             )
             .label(label)
             .help(format!("write: {example}")),

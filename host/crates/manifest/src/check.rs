@@ -70,7 +70,7 @@ fn plugins(manifest: &Manifest, known: &Known<'_>, problems: &mut Vec<Diagnostic
         let help = match closest(name, known.standard.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!(
-                "the standard plugins are: {}; one of your own is written with its path, like ./{}.wasm",
+                "the standard plugins are: {}; write your own with its path, like ./{}.wasm",
                 known.standard.join(", "),
                 short(name)
             ),
@@ -94,11 +94,11 @@ fn step_names(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
             problems.push(
                 Diagnostic::error(
                     step.name.span.clone(),
-                    format!("two steps are called `{}`", short(&step.name)),
+                    format!("two steps are named `{}`", short(&step.name)),
                 )
                 .label("again here")
                 .context(first.name.span.clone(), "first here")
-                .help("give each step a `name:` of its own; rejects and reports tell them apart by it"),
+                .help("give each step a unique `name:`; rejects and reports use it"),
             );
         }
     }

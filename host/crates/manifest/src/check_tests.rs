@@ -122,7 +122,7 @@ fn problems_of_places_and_of_the_whole_come_together() {
         messages(&both),
         [
             "there is no column `nmae` here",
-            "`time` is not a quantity with a unit"
+            "`time` needs a number with a unit"
         ]
     );
 }

@@ -87,8 +87,10 @@ impl FormatKeys {
             && self.pivot.is_none()
         {
             say(
-                Diagnostic::error(span.clone(), "`%y` leaves the century open")
-                    .help("add beside it the first of the hundred years that are meant, like pivot: 1950; of dates of birth write %Y, and have years of four digits delivered"),
+                Diagnostic::error(span.clone(), "`%y` does not say which century").help(
+                    "add the first of the hundred years that it should cover, like pivot: \
+                          1950; for dates of birth use %Y, with four-digit years",
+                ),
             );
         }
         formats
@@ -100,14 +102,14 @@ impl FormatKeys {
             (Some(yes), Some(no)) => (yes, no),
             (Some(only), None) => {
                 say(
-                    Diagnostic::error(only.span.clone(), "`true` has words and `false` has none")
+                    Diagnostic::error(only.span.clone(), "`true` has words but `false` has none")
                         .help("add: false: [no]"),
                 );
                 return None;
             }
             (None, Some(only)) => {
                 say(
-                    Diagnostic::error(only.span.clone(), "`false` has words and `true` has none")
+                    Diagnostic::error(only.span.clone(), "`false` has words but `true` has none")
                         .help("add: true: [yes]"),
                 );
                 return None;
@@ -116,10 +118,10 @@ impl FormatKeys {
         let words = Words::new(yes, no);
         if words.is_none() {
             say(
-                Diagnostic::error(no.span.clone(), "a word stands for both true and false")
+                Diagnostic::error(no.span.clone(), "a word means both true and false")
                     .label("one of these")
                     .context(yes.span.clone(), "is among these, too")
-                    .help("write each word once; case does not tell them apart"),
+                    .help("write each word only once; case is ignored"),
             );
         }
         words
@@ -162,7 +164,7 @@ fn unquoted(csv: &CsvSource, keys: &FormatKeys, say: &mut dyn FnMut(Diagnostic))
                 sign.span.clone(),
                 format!("`{name}` and `delimiter` are both `{}`", sign.value),
             )
-            .help("numbers with this sign need quotes: write no `quote: none`, and leave `ragged` as it is"));
+            .help("numbers with this character need quotes: do not set `quote: none` or `ragged`"));
         }
     }
 }
@@ -211,7 +213,7 @@ fn apart(words: &Words, null: &[String], place: &Span, say: &mut dyn FnMut(Diagn
     {
         say(Diagnostic::error(
             place.clone(),
-            format!("`{both}` stands for true or false, and for null"),
+            format!("`{both}` means both null and true or false"),
         )
         .help("delete it here, or from `null:`"));
     }
@@ -246,7 +248,7 @@ fn suits(key: &str, place: &Span, column: &Column, say: &mut dyn FnMut(Diagnosti
             format!("`{key}` is for columns of type {types}"),
         )
         .label(format!("this column is {data_type}"))
-        .help("delete it, or declare the column's type as what its cells are"));
+        .help("delete it, or correct the column's type"));
     }
 }
 

@@ -223,7 +223,7 @@ impl Kind for Sign {
         let help = match is_named_tab(&text.value) {
             true => tab_help(at.key),
             false => format!(
-                "write a single ASCII sign that is no letter, digit or line break: {}",
+                "write a single ASCII character other than a letter, digit or line break: {}",
                 at.example
             ),
         };
@@ -239,7 +239,7 @@ impl Kind for Sign {
     fn schema(&self, schema: &mut Schema) -> Value {
         schema.define("Sign", |_| {
             json!({
-                "description": "One ASCII sign that is no letter, digit or line break.",
+                "description": "One ASCII character other than a letter, digit or line break.",
                 "type": "string", "pattern": format!("^{}$", Sign::PATTERN),
             })
         })

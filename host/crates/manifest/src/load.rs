@@ -138,7 +138,7 @@ pub(crate) fn load(file: &Path, text: &str) -> (Option<Draft>, Vec<Diagnostic>) 
 fn empty(reader: &mut Reader<'_>) {
     reader.say(
         Diagnostic::error(0..0, "the manifest is empty")
-            .help("docs/manifest.md has a small one to start from"),
+            .help("docs/manifest.md has a small one to start with"),
     );
 }
 
@@ -249,7 +249,7 @@ fn pipeline_name(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>
 
 const AT_MOST: Own<AtMost> = Own {
     read: at_most,
-    words: "rows or share",
+    words: "rows or percentage",
     schema: |_| {
         json!({ "anyOf": [
             { "type": "integer", "minimum": 0 },
@@ -270,9 +270,9 @@ fn at_most(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<AtMost>> {
         reader.say(
             Diagnostic::error(
                 reader.first_line(&node.span),
-                "`at-most` is neither a number of rows nor a share",
+                "`at-most` is neither a number of rows nor a percentage",
             )
-            .help("write a number of rows, like 100, or a share from 0% to 100%, like 2.5%"),
+            .help("write a number of rows, like 100, or a percentage from 0% to 100%, like 2.5%"),
         );
     }
     value.map(|value| Spanned::new(value, node.span.clone()))

@@ -224,7 +224,7 @@ fn a_decimal_needs_quotes_in_braces_and_is_read_all_the_same() {
     let cut = SMALL.replace("{ type: text }", "{ type: decimal(12,2), personal: false }");
     let problems = load(Path::new("m.yaml"), &cut).unwrap_err();
     let messages: Vec<&str> = problems.iter().map(|p| p.message.as_str()).collect();
-    assert_eq!(messages, ["within braces, YAML ends a value at the comma"]);
+    assert_eq!(messages, ["inside braces, YAML ends a value at the comma"]);
     let quoted = SMALL.replace("{ type: text }", "{ type: 'decimal(12,2)' }");
     assert_eq!(
         good(&quoted).columns[0].data_type.value,

@@ -27,7 +27,7 @@ fn published(file: &str, fresh: &str) {
     let there = std::fs::read_to_string(&path).unwrap();
     assert!(
         there == fresh,
-        "docs/{file} is out of date; write it anew with GLOVEBOX_BLESS=1"
+        "docs/{file} is out of date; rewrite it with GLOVEBOX_BLESS=1"
     );
 }
 

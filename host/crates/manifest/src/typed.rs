@@ -114,7 +114,9 @@ fn take_out(node: &mut Node, span: &Span) -> Option<String> {
 /// What to write instead.
 pub fn data_type(text: &str) -> Result<DataType, String> {
     units::data_type(text).map_err(|not| match not {
-        units::NotAType::Decimal => "`decimal` needs its digits, like decimal(12,2)".into(),
+        units::NotAType::Decimal => "`decimal` needs its numbers of digits, like \
+                                    decimal(12,2)"
+            .into(),
         units::NotAType::Unknown(Some(meant)) => {
             format!("there is no type `{text}`; did you mean `{meant}`?")
         }

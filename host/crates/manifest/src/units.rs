@@ -22,10 +22,10 @@ const TIMES: &[(&str, u64)] = &[
 ];
 
 /// What to write where a size is asked for.
-pub(crate) const SIZE_HELP: &str = "write a whole number and B, KiB, MiB or GiB, like 64MiB";
+pub(crate) const SIZE_HELP: &str = "write an integer with B, KiB, MiB or GiB, like 64MiB";
 
 /// What to write where a duration is asked for.
-pub(crate) const TIME_HELP: &str = "write a whole number and ms, s, min, h or d, like 500ms or 2s";
+pub(crate) const TIME_HELP: &str = "write an integer with ms, s, min, h or d, like 500ms or 2s";
 
 /// `64MiB`; none if it is not a size, or more than 64 bits.
 pub(crate) fn size(text: &str) -> Option<u64> {

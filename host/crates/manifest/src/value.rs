@@ -34,9 +34,9 @@ impl Reader<'_> {
             Kind::Text(text) => Some(Spanned::new(text.clone(), node.span.clone())),
             Kind::Bool(_) | Kind::Number(_) => {
                 let written = self.text.get(node.span.clone()).unwrap_or_default();
-                let help = format!("if it is meant, put it in quotes: \"{}\"", short(written));
+                let help = format!("if it is text, put it in quotes: \"{}\"", short(written));
                 self.say(
-                    Diagnostic::error(node.span.clone(), format!("`{key}` should be text"))
+                    Diagnostic::error(node.span.clone(), format!("`{key}` must be text"))
                         .label(format!("this is {}", node.describe()))
                         .help(help),
                 );
@@ -111,7 +111,7 @@ impl Reader<'_> {
             self.say(
                 Diagnostic::error(
                     text.span,
-                    format!("`{key}`: `~` does not stand for the home folder here"),
+                    format!("`{key}`: `~` is not expanded to the home folder"),
                 )
                 .help("write the whole path, or one relative to the manifest's folder"),
             );
@@ -133,10 +133,11 @@ impl Reader<'_> {
         self.say(
             Diagnostic::error(
                 self.first_line(&node.span),
-                format!("{what} should be the name of a secret"),
+                format!("{what} must be the name of a secret"),
             )
             .help("write a name like `sales/customer-salt`: 1 to 128 letters, digits, `.`, `_`, `-`, in parts joined by `/`")
-            .note("if this is the secret itself, take it out of the file, treat it as known to others, and store a new one with: glovebox secret set NAME"),
+            .note("if this is the secret itself, remove it from the file, treat it as \
+                  compromised, and store a new one with: glovebox secret set NAME"),
         );
         None
     }

@@ -103,7 +103,7 @@ pub(crate) fn parse(text: &str) -> Parsed {
                 text.len()
             ),
         )
-        .help("is this the manifest, or the data that it is to read?");
+        .help("is this the manifest, or the data that it should read?");
         return Parsed {
             root: None,
             problems: vec![problem],
@@ -114,7 +114,7 @@ pub(crate) fn parse(text: &str) -> Parsed {
         let problem = Diagnostic::error(
             at..at + c.len_utf8(),
             format!(
-                "the text holds the control character U+{:04X}",
+                "the text contains the control character U+{:04X}",
                 u32::from(c)
             ),
         )
@@ -244,7 +244,7 @@ impl<'t> Builder<'t> {
                                 span,
                                 "a manifest is one YAML document; a second one starts here",
                             )
-                            .help("delete this line, or put what follows into a file of its own"),
+                            .help("delete this line, or move what follows to another file"),
                         );
                         break;
                     }
@@ -255,7 +255,7 @@ impl<'t> Builder<'t> {
                             span.clone(),
                             "a manifest may not use YAML aliases (`*name`)",
                         )
-                        .help("write the value out here"),
+                        .help("write the value here"),
                     );
                     self.attach(Node {
                         kind: Kind::Broken,
@@ -306,7 +306,7 @@ impl<'t> Builder<'t> {
                     span.clone(),
                     "a manifest may not use YAML anchors (`&name`)",
                 )
-                .help("delete the anchor; write the value out wherever it is needed"),
+                .help("delete the anchor; write the value wherever it is needed"),
             );
         }
         if tag {
@@ -320,11 +320,8 @@ impl<'t> Builder<'t> {
     fn begin(&mut self, span: Span, what: Opened) -> bool {
         if self.open.len() >= MAX_DEPTH {
             self.problems.push(
-                Diagnostic::error(
-                    span,
-                    format!("more than {MAX_DEPTH} blocks within each other"),
-                )
-                .help("no manifest is that deep; look for brackets that are not closed"),
+                Diagnostic::error(span, format!("more than {MAX_DEPTH} nested blocks"))
+                    .help("no manifest needs that; look for unclosed brackets"),
             );
             self.root = None;
             return false;
@@ -385,7 +382,7 @@ impl<'t> Builder<'t> {
                         self.problems.push(
                             Diagnostic::error(
                                 name.span.clone(),
-                                format!("the key `{}` is there twice", name.value),
+                                format!("duplicate key `{}`", name.value),
                             )
                             .label("again here")
                             .context(first.key.span.clone(), "first here")
@@ -408,8 +405,10 @@ impl<'t> Builder<'t> {
         };
         let kind = kind.unwrap_or_else(|| {
             self.problems.push(
-                Diagnostic::error(span.clone(), "this number cannot be held")
-                    .help("if it is meant as text, put it in quotes; if not, write a finite number of at most 64 bits"),
+                Diagnostic::error(span.clone(), "this number is too large").help(
+                    "if it is text, put it in quotes; otherwise write a finite number of at \
+                          most 64 bits",
+                ),
             );
             Kind::Broken
         });
@@ -426,10 +425,10 @@ fn key(node: Node, text: &str, problems: &mut Vec<Diagnostic>) -> Key {
         Kind::Null if !node.span.is_empty() => written(),
         Kind::Broken => return Key::Bad,
         Kind::Null | Kind::List(_) | Kind::Map(_) => {
-            problems
-                .push(Diagnostic::error(node.span, "a key must be text").help(
-                    "write `key: value`; put a text that holds brackets or braces in quotes",
-                ));
+            problems.push(
+                Diagnostic::error(node.span, "a key must be text")
+                    .help("write `key: value`; put text with brackets or braces in quotes"),
+            );
             return Key::Bad;
         }
     };
@@ -451,7 +450,7 @@ fn syntax(text: &str, at: usize, info: &str) -> Diagnostic {
     let help = if indent.contains('\t') || info.contains("tab") {
         "YAML is indented with spaces; replace the tab"
     } else if info.contains("mapping values are not allowed") {
-        "put a value that contains `: ` in quotes; else look at the indentation of this line"
+        "put a value that contains `: ` in quotes, or check the indentation of this line"
     } else if info.contains("anchor") || info.contains("alias") {
         "a manifest may not use anchors and aliases; put text that starts with `*` or `&` in quotes"
     } else if info.contains("tag") || info.contains("directive") {
@@ -461,11 +460,11 @@ fn syntax(text: &str, at: usize, info: &str) -> Diagnostic {
         || info.contains("']'")
         || info.contains("'}'")
     {
-        "look for a bracket, a brace or a comma that is missing, here or just above"
+        "look for a missing bracket, brace or comma, here or just above"
     } else if info.contains("quoted") || info.contains("end of stream") {
-        "look for a quote that is not closed, here or above"
+        "look for an unclosed quote, here or above"
     } else {
-        "look at the indentation and the quotes, here and on the line above"
+        "check the indentation and the quotes, here and on the line above"
     };
     let width = rest.chars().next().filter(|c| *c != '\n' && *c != '\r');
     let end = at + width.map_or(0, char::len_utf8);

@@ -39,7 +39,7 @@ impl Made {
         let pieces: Vec<Ready> = pieces.collect::<Result<_, String>>()?;
         let chosen = |piece: &Ready| matches!(piece, Ready::Choice(..) | Ready::Digits(1..));
         if !pieces.iter().any(chosen) {
-            return Err("the plugin makes values up without anything to choose".into());
+            return Err("the plugin requests made-up values without a list to choose from".into());
         }
         let choice = Choice::new(key, domain).map_err(|error| error.to_string())?;
         Ok(Made { choice, pieces })

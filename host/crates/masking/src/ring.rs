@@ -78,7 +78,7 @@ impl Ring {
             .map(|(key, number)| {
                 let name = key.name;
                 if !names.insert(name.clone()) {
-                    return Err(KeyError::Parameters(format!("key `{name}` stands twice")));
+                    return Err(KeyError::Parameters(format!("key `{name}` is named twice")));
                 }
                 let key = Key::new(&name, number, key.versions, domain.as_deref())?;
                 Ok((name, key))
@@ -230,11 +230,11 @@ impl KeyRing for Ring {
             }
             Method::Shift { .. } => {
                 let (entities, name) = masking.entity.ok_or_else(|| {
-                    KeyError::Parameters("there is no column of entities to shift by".into())
+                    KeyError::Parameters("the column of entities to shift by is missing".into())
                 })?;
                 match &*self.cipher(masking.key, method, name, cells)? {
                     Cipher::Shift(shift) => column::shifted(shift, target, column, entities),
-                    _ => Err(KeyError::Parameters("this is no shift".into())),
+                    _ => Err(KeyError::Parameters("this is not a valid shift".into())),
                 }
             }
             Method::AesSiv | Method::Ff1(_) | Method::Fernet | Method::Seal | Method::Pick(_) => {

@@ -246,7 +246,7 @@ fn what_does_not_fit_is_refused_in_words() {
         mask(&good, "pseudonym", &ff1("00"), &Target::Cells, &column)
             .unwrap_err()
             .to_string(),
-        "key `pseudonym`: a sign stands twice in the alphabet; name each once"
+        "key `pseudonym`: a character is listed twice in the alphabet; name each once"
     );
     for iterations in [0, 10_000_001] {
         assert_eq!(

@@ -18,7 +18,7 @@ type HmacSha256 = Hmac<Sha256>;
 
 const TAG: usize = 32;
 /// A compiled component larger than this is not read back.
-const LARGEST: u64 = 512 << 20;
+const MAX_SIZE: u64 = 512 << 20;
 
 /// The cache cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -109,7 +109,7 @@ impl Cache {
     }
 
     fn read(&self, path: &Path, sha256: &str) -> io::Result<Vec<u8>> {
-        let mut content = read_ours(path, LARGEST)?;
+        let mut content = read_ours(path, MAX_SIZE)?;
         let split = content
             .len()
             .checked_sub(TAG)
@@ -148,7 +148,7 @@ fn only_ours(meta: &fs::Metadata) -> io::Result<()> {
     let us = rustix::process::geteuid().as_raw();
     if meta.uid() != us || meta.mode() & 0o022 != 0 || meta.file_type().is_symlink() {
         return Err(io::Error::other(
-            "others may write here, so its content cannot be trusted",
+            "other users may write here, so its content cannot be trusted",
         ));
     }
     Ok(())

@@ -17,19 +17,19 @@ use crate::words::GuestOutput;
 pub const CONTRACT: &str = "0.1.0";
 
 /// A component file larger than this is refused.
-const LARGEST: usize = 64 << 20;
+const MAX_SIZE: usize = 64 << 20;
 /// The most characters of wasmtime's own words that a message repeats.
-const LONGEST_QUOTE: usize = 500;
+const MAX_QUOTE_LEN: usize = 500;
 const PACKAGE: &str = "glovebox:plugin/";
 /// Interfaces of WASI 0.2 that are linked, and in what way each is empty.
 const EMPTY_WASI: [(&str, &str); 6] = [
     (
         "wasi:cli/",
-        "WASI, empty: no arguments, no environment; what is written is dropped in runs",
+        "WASI, empty: no arguments, no environment; output is dropped in runs",
     ),
-    ("wasi:clocks/", "WASI, empty: the clocks stand still"),
+    ("wasi:clocks/", "WASI, empty: the clocks are frozen"),
     ("wasi:filesystem/", "WASI, empty: there are no files"),
-    ("wasi:io/", "WASI, empty: streams that lead nowhere"),
+    ("wasi:io/", "WASI, empty: streams without data"),
     (
         "wasi:random/",
         "WASI: random numbers that are the same for the same batch",
@@ -77,7 +77,8 @@ impl Compiled {
         let (digest, sha256) = digest(bytes).map_err(refuse)?;
         if let Some(pin) = pin.filter(|pin| *pin != sha256) {
             return Err(refuse(format!(
-                "is not the pinned component: its SHA-256 is {sha256}, and the manifest pins {pin}; find out who changed it before you pin it anew"
+                "is not the pinned component: its SHA-256 is {sha256}, but the manifest pins \
+                {pin}; find out who changed it before you pin it again"
             )));
         }
         let component = compile(&shared, bytes, &sha256).map_err(refuse)?;
@@ -140,10 +141,10 @@ impl Compiled {
 
 /// The SHA-256 of what is small enough, raw and in hexadecimal.
 pub(crate) fn digest(bytes: &[u8]) -> Result<([u8; 32], String), String> {
-    if bytes.len() > LARGEST {
+    if bytes.len() > MAX_SIZE {
         return Err(format!(
-            "is larger than {} MiB, which no plugin needs",
-            LARGEST >> 20
+            "is larger than {} MiB, the limit for a plugin",
+            MAX_SIZE >> 20
         ));
     }
     let digest: [u8; 32] = Sha256::digest(bytes).into();
@@ -157,7 +158,7 @@ pub(crate) fn compile(shared: &Shared, bytes: &[u8], sha256: &str) -> Result<Com
         let what = if bytes.starts_with(b"\0asm") {
             "is a core WebAssembly module, not a component; build it with `cargo build --target wasm32-wasip2`"
         } else {
-            "is no WebAssembly component"
+            "is not a WebAssembly component"
         };
         return Err(what.into());
     }
@@ -178,7 +179,7 @@ pub(crate) fn misfit(shared: &Shared, plugin: &str, error: &wasmtime::Error) -> 
     PluginError::Refused {
         plugin: plugin.to_owned(),
         problem: format!(
-            "does not fit contract {CONTRACT}, whose version it names{}; {REBUILD}",
+            "does not match contract {CONTRACT}, whose version it names{}; {REBUILD}",
             quoted(shared, error)
         ),
     }
@@ -191,7 +192,7 @@ fn quoted(shared: &Shared, error: &wasmtime::Error) -> String {
         return " (`glovebox plugin check` says where)".into();
     }
     let text = printable(&format!(": {error:#}"));
-    text.chars().take(LONGEST_QUOTE).collect()
+    text.chars().take(MAX_QUOTE_LEN).collect()
 }
 
 fn check_imports(component: &Component, engine: &wasmtime::Engine) -> Result<(), String> {
@@ -215,22 +216,25 @@ pub(crate) fn judge(import: &str) -> Result<&'static str, String> {
         None => {
             let named = short_name(import).map(|name| format!("`{name}`"));
             Err(format!(
-                "imports {}, which no plugin is given; a plugin may import glovebox:plugin/log and an empty WASI 0.2 only",
-                named.as_deref().unwrap_or("what is no interface's name")
+                "imports {}, which plugins do not get; a plugin may only import \
+                glovebox:plugin/log and an empty WASI 0.2",
+                named
+                    .as_deref()
+                    .unwrap_or("something that is not an interface name")
             ))
         }
     }
 }
 
 fn check_version(interface: &str) -> Result<&str, String> {
-    let speaks = format!("this host speaks {CONTRACT}; {REBUILD}");
+    let speaks = format!("this host supports {CONTRACT}; {REBUILD}");
     match interface.split_once('@') {
         Some((name, CONTRACT)) => Ok(name),
         Some((_, version)) => Err(format!(
-            "was built for contract {}, and {speaks}",
-            short_name(version).unwrap_or("of no version")
+            "was built for contract {}; {speaks}",
+            short_name(version).unwrap_or("without a version")
         )),
-        None => Err(format!("names no version of the contract, and {speaks}")),
+        None => Err(format!("names no version of the contract; {speaks}")),
     }
 }
 

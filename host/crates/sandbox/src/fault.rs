@@ -24,7 +24,7 @@ impl During<'_> {
         self.fault(
             FaultKind::Breach,
             format!("broke the contract in `{}`: {what}", self.call),
-            "nothing that it returned was used; report it to the plugin's author".into(),
+            "its answer was discarded; report this to the plugin's author".into(),
         )
     }
 
@@ -38,29 +38,29 @@ impl During<'_> {
             Some(Trap::Interrupt) => self.late(),
             Some(Trap::StackOverflow) => self.fault(
                 FaultKind::Trap,
-                format!("ran out of stack in `{call}`: it recurses too deeply"),
-                "report it to the plugin's author".into(),
+                format!("overflowed its stack in `{call}`: it recurses too deeply"),
+                "report this to the plugin's author".into(),
             ),
             Some(Trap::UnreachableCodeReached) => self.fault(
                 FaultKind::Trap,
                 format!("panicked in `{call}`"),
-                "try the rows that it rejected in the plugin's own tests".into(),
+                "try the rejected rows in the plugin's own tests".into(),
             ),
             // `Trap` has one fixed text a variant; none is the guest's.
             Some(trap) => self.fault(
                 FaultKind::Trap,
                 format!("trapped in `{call}` ({trap})"),
-                "report it to the plugin's author".into(),
+                "report this to the plugin's author".into(),
             ),
             None if error.downcast_ref::<I32Exit>().is_some() => self.fault(
                 FaultKind::Trap,
                 format!("called exit in `{call}`"),
-                "a plugin returns; report it to the plugin's author".into(),
+                "a plugin must return instead; report this to the plugin's author".into(),
             ),
             None if error.downcast_ref::<ResourceTableError>().is_some() => self.fault(
                 FaultKind::Memory,
-                format!("held more than {HANDLES} handles of WASI's in `{call}`"),
-                "report it to the plugin's author".into(),
+                format!("held more than {HANDLES} WASI handles in `{call}`"),
+                "report this to the plugin's author".into(),
             ),
             // wasmtime has no public type for this refusal, nor for the next ones.
             None if !state.started => self.fault(
@@ -75,10 +75,12 @@ impl During<'_> {
             None => self.fault(
                 FaultKind::Breach,
                 format!(
-                    "did in `{call}` what the host does not allow: return what is outside its memory, not UTF-8 where text is due or over its {}, hold more than {HANDLES} handles, or ask WASI for too much",
+                    "did something in `{call}` that the host does not allow: it returned data \
+                    outside its memory, invalid UTF-8 or more than its {}, held more than \
+                    {HANDLES} handles, or requested too much from WASI",
                     bytes(self.limits.returned)
                 ),
-                "report it to the plugin's author, or raise the step's `limits: { returned: … }`"
+                "report this to the plugin's author, or raise the step's `limits: { returned: … }`"
                     .into(),
             ),
         }
@@ -94,7 +96,7 @@ impl During<'_> {
         };
         self.fault(
             FaultKind::Memory,
-            format!("wanted more than its {what} in `{}`", self.call),
+            format!("exceeded its {what} in `{}`", self.call),
             format!(
                 "raise the step's `limits: {{ {limit}: … }}` if the plugin is trusted to need it"
             ),
@@ -106,7 +108,7 @@ impl During<'_> {
         self.fault(
             FaultKind::Time,
             format!(
-                "ran past its {} in `{}`",
+                "exceeded its {} in `{}`",
                 seconds(self.limits.time),
                 self.call
             ),

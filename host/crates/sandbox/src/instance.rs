@@ -135,7 +135,7 @@ impl Opened {
                 _ => self
                     .guest
                     .during("open")
-                    .breach("it refused a configuration that it had accepted before"),
+                    .breach("it refused a configuration that it accepted before"),
             })?;
         if fresh.announced != self.announced {
             return Err(self.changed());
@@ -147,7 +147,7 @@ impl Opened {
     fn changed(&self) -> Fault {
         self.guest
             .during("open")
-            .breach("it announced other rules or fields than before, for the same configuration")
+            .breach("it announced different rules or fields than before for the same configuration")
     }
 }
 

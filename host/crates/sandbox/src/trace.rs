@@ -12,9 +12,9 @@ pub(crate) const CAPTURED: usize = 40;
 const SHOWN: usize = 20;
 
 /// The most characters of a function's name.
-const LONGEST_NAME: usize = 160;
+const MAX_NAME_LEN: usize = 160;
 /// The most characters of a file's path; its end is kept.
-const LONGEST_PATH: usize = 160;
+const MAX_PATH_LEN: usize = 160;
 
 /// A place in guest code, by the names that the component itself bears.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,11 +81,11 @@ fn function(name: &str) -> String {
 }
 
 fn bounded(name: &str) -> String {
-    name.chars().take(LONGEST_NAME).collect()
+    name.chars().take(MAX_NAME_LEN).collect()
 }
 
 fn path(file: &str) -> String {
-    let skipped = file.chars().count().saturating_sub(LONGEST_PATH);
+    let skipped = file.chars().count().saturating_sub(MAX_PATH_LEN);
     printable(&file.chars().skip(skipped).collect::<String>())
 }
 

@@ -18,13 +18,13 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Find every edit, deletion, insertion, swap or cut tail of an audit log
+    /// Detect any edited, deleted, inserted, swapped or truncated records of an audit log
     Verify(verify::Verify),
     /// Show records
     Show(show::Show),
-    /// Record that a log which is behind what the catalog knows was restored from a backup
+    /// Record that a log that is behind the catalog was restored from a backup
     Restored(restored::Restored),
-    /// Print the public half of the key that signs checkpoints; make the key if there is none
+    /// Print the public key that verifies checkpoints; create the key if there is none
     Key(key::Key),
 }
 

@@ -19,10 +19,10 @@ const MAX_REASON: usize = 200;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Restored {
-    /// The API's configuration; its server is stopped
+    /// The API's configuration; stop its server first
     #[arg(long, value_name = "FILE", default_value = "glovebox.yaml")]
     config: PathBuf,
-    /// Why: which backup, restored when and by whom
+    /// The reason: which backup, restored when and by whom
     #[arg(long, value_name = "TEXT")]
     because: String,
 }
@@ -33,7 +33,7 @@ impl Restored {
         let length = because.chars().count();
         ensure!(
             (1..=MAX_REASON).contains(&length) && !because.chars().any(char::is_control),
-            "--because says in 1 to {MAX_REASON} characters, on one line, which backup it was"
+            "--because takes one line of 1 to {MAX_REASON} characters that says which backup it was"
         );
         let Some(config) = serve::read(&self.config) else {
             return Ok(Exit::Usage);
@@ -52,7 +52,7 @@ impl Restored {
             }
             catalog.close().await;
             if !any {
-                bail!("no log is behind what the catalog knows; nothing was recorded");
+                bail!("no log is behind the catalog; nothing was recorded");
             }
             Ok(Exit::Done)
         })
@@ -86,7 +86,7 @@ async fn restore(
     };
     audit.close().await?;
     println!(
-        "{}: recorded that it was restored; it goes on from where it is",
+        "{}: recorded that it was restored; it continues from here",
         folder.display()
     );
     Ok(true)

@@ -26,14 +26,14 @@ pub(super) struct Show {
     /// Only `success`, `failure` or `unknown`
     #[arg(long, value_name = "WORD", value_parser = outcome)]
     outcome: Option<Outcome>,
-    /// Only since then: a date or time in UTC (2026-11-22, 2026-11-22T10:30), RFC 3339, or how long
-    /// ago (2h, 7d)
+    /// Only from then on: a date or time in UTC (2026-11-22, 2026-11-22T10:30), RFC 3339, or an age
+    /// (2h, 7d)
     #[arg(long, value_name = "TIME", value_parser = When::parse)]
     since: Option<When>,
     /// Only before then
     #[arg(long, value_name = "TIME", value_parser = When::parse)]
     until: Option<When>,
-    /// The records as they stand in the log
+    /// Print the records exactly as in the log
     #[arg(long)]
     json: bool,
 }
@@ -50,7 +50,7 @@ impl Show {
         if let (Some(since), Some(until)) = (self.since, self.until) {
             ensure!(
                 since < until,
-                "no record is since --since and before --until: --until is the earlier one"
+                "no record can be after --since and before --until: --until is earlier"
             );
         }
         let mut out = std::io::BufWriter::new(std::io::stdout().lock());
@@ -70,12 +70,12 @@ impl Show {
         };
         if shown.unread > 0 {
             eprintln!(
-                "note: {} lines are no records; `glovebox audit verify` says which",
+                "note: {} lines are not records; `glovebox audit verify` says which",
                 shown.unread
             );
         }
         if shown.wanted == 0 {
-            eprintln!("note: none of {} records is one of these", shown.records);
+            eprintln!("note: none of the {} records matches", shown.records);
             self.nobody(&shown.users);
         }
         Ok(Exit::Done)
@@ -88,10 +88,10 @@ impl Show {
         };
         match closest(user, users.iter().map(String::as_str)) {
             Some(near) => eprintln!(
-                "note: no record is of a user of that name; did you mean `{}`?",
+                "note: no record is about a user of that name; did you mean `{}`?",
                 printable(near)
             ),
-            None => eprintln!("note: no record is of a user of that name"),
+            None => eprintln!("note: no record is about a user of that name"),
         }
     }
 }
@@ -130,7 +130,7 @@ fn outcome(text: &str) -> Result<Outcome, String> {
 fn user(text: &str) -> Result<String, String> {
     let long = text.chars().count() > 256;
     if text.is_empty() || long || text.trim() != text || text.chars().any(char::is_control) {
-        return Err("this is no name of a user".into());
+        return Err("this is not a valid user name".into());
     }
     Ok(text.to_owned())
 }

@@ -17,20 +17,21 @@ use crate::compose::Composed;
 pub(super) struct Verify {
     /// The log's folder
     folder: PathBuf,
-    /// The folder of its checkpoints, without which a cut tail cannot be seen
+    /// The folder of its checkpoints; without it, a truncated tail cannot be detected
     #[arg(long, value_name = "FOLDER")]
     checkpoints: Option<PathBuf>,
-    /// A key that may have signed them, or a file that holds it; may be given again
+    /// A public key that may have signed them, or a file that contains it; may be given several
+    /// times
     #[arg(long, value_name = "KEY", requires = "checkpoints")]
     public_key: Vec<String>,
-    /// The API's configuration, whose catalog knows how far the log was: without it a log and
-    /// checkpoints that were cut together cannot be seen
+    /// The API's configuration, whose catalog knows how far the log was; without it, a log and
+    /// checkpoints that were truncated together cannot be detected
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// A record's number and hash, as an earlier call said them
+    /// A record's number and hash, as printed by an earlier call
     #[arg(long, value_name = "NUMBER:HASH")]
     head: Option<String>,
-    /// Say it as JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -82,10 +83,11 @@ fn public_key(text: &str) -> anyhow::Result<PublicKey> {
     if let Some(key) = PublicKey::parse(text) {
         return Ok(key);
     }
-    let file = std::fs::read_to_string(text)
-        .with_context(|| format!("`{text}` is neither a public key nor a file that holds one"))?;
+    let file = std::fs::read_to_string(text).with_context(|| {
+        format!("`{text}` is neither a public key nor a file that contains one")
+    })?;
     PublicKey::parse(&file)
-        .with_context(|| format!("{text} holds no public key; `glovebox audit key` prints one"))
+        .with_context(|| format!("{text} contains no public key; `glovebox audit key` prints one"))
 }
 
 fn noted(text: &str) -> anyhow::Result<(u64, &str)> {
@@ -94,7 +96,7 @@ fn noted(text: &str) -> anyhow::Result<(u64, &str)> {
         .context("--head is a record's number and its hash, such as 12:ab34…")?;
     let number = number
         .parse()
-        .context("--head begins with a record's number")?;
+        .context("--head must begin with a record's number")?;
     Ok((number, hash))
 }
 
@@ -131,9 +133,9 @@ fn say(folder: &Path, found: &Verification) -> std::io::Result<()> {
             found.checkpoints,
             plural(found.checkpoints),
             if found.signatures {
-                "looked at"
+                "checked"
             } else {
-                "not looked at"
+                "not checked"
             },
             plural(uncovered)
         )?;

@@ -147,7 +147,8 @@ fn step(
 ) {
     match treatment {
         Treatment::Redact => (
-            "Nothing of these is stored. Rows of one person stay together under `mask: pseudonym`, which takes a key.",
+            "Nothing of these is stored. To keep rows of one person joinable, use `mask: \
+            pseudonym`, which needs a key.",
             "withhold",
             "redact",
             None,
@@ -171,7 +172,7 @@ fn step(
             Some("{ prefix: 2 }"),
         ),
         Treatment::Year => (
-            "The year stays; a 1st of January stays whole, which `keeps` allows.",
+            "The year stays; the 1st of January stays whole, which `keeps` allows.",
             "years",
             "generalize",
             Some("{ to: year }"),

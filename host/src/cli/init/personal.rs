@@ -52,17 +52,17 @@ impl Kind {
             Kind::Birth => "dates of birth",
             Kind::Card => "card numbers",
             Kind::Email => "e-mail addresses",
-            Kind::Identifier => "numbers of an authority",
-            Kind::Location => "places on the map",
+            Kind::Identifier => "official ID numbers",
+            Kind::Location => "coordinates",
             Kind::Login => "logins",
             Kind::Name => "names of people",
-            Kind::Network => "addresses of devices",
+            Kind::Network => "device addresses",
             Kind::Note => "free text, which may name people",
             Kind::Phone => "phone numbers",
             Kind::Postcode => "postcodes",
             Kind::Secret => "secrets",
-            Kind::Trait => "traits of people",
-            Kind::Unknown => "text of which no name tells what it is",
+            Kind::Trait => "personal traits",
+            Kind::Unknown => "text with a name that says nothing about it",
         }
     }
 

@@ -62,7 +62,7 @@ pub(super) fn bench(args: &Args) -> anyhow::Result<Exit> {
         "{} {} with {} on {columns}",
         about.name, about.version, setting.config
     );
-    println!("ns a row, the bars on a logarithmic scale\n");
+    println!("ns per row, bars on a logarithmic scale\n");
     let plain = !std::io::stdout().is_terminal();
     let widest = paces
         .iter()
@@ -71,7 +71,7 @@ pub(super) fn bench(args: &Args) -> anyhow::Result<Exit> {
     for pace in &paces {
         let nanos = pace.nanos_a_row();
         let bar = pace::bar(scale(nanos) / widest, WIDTH, plain);
-        println!("{:>6} rows a call {nanos:>12.1}  {bar}", pace.rows);
+        println!("{:>6} rows per call {nanos:>12.1}  {bar}", pace.rows);
     }
     Ok(Exit::Done)
 }

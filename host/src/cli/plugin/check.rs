@@ -117,27 +117,25 @@ fn examination(setting: &Setting, findings: &Findings) {
         println!("deterministic: two instances gave the same answers");
     } else {
         println!(
-            "NOT deterministic: two instances gave different answers to: {}; a step must be a function of its batch, so keep no state between calls",
+            "NOT deterministic: two instances gave different answers to: {}; the answer may \
+            depend only on the batch, so keep no state between calls",
             findings.fickle.join(", ")
         );
     }
-    println!(
-        "memory   {} at most, held by one instance",
-        bytes(findings.peak)
-    );
+    println!("memory   peak {}, in one instance", bytes(findings.peak));
     if findings.sound() {
         println!(
-            "cost     {:.1} ns a row at 8,192 rows a call; {:.1} µs a call with one row{}",
+            "cost     {:.1} ns per row at 8,192 rows per call; {:.1} µs per call with one row{}",
             findings.row_nanos,
             findings.call.as_secs_f64() * 1e6,
             say::DEBUG_BUILD
         );
         println!(
-            "suggested, with room above what was seen here:\n  {}",
+            "suggested, with room above what was measured here:\n  {}",
             findings.limits()
         );
     } else {
-        println!("it BREAKS the contract; a run would reject rows or stop");
+        println!("it BREAKS the contract; a run would reject rows or fail");
     }
 }
 

@@ -18,7 +18,7 @@ use crate::signature;
 pub(super) struct Args {
     /// A standard plugin's name, or the path of a component.
     plugin: Option<String>,
-    /// Print the JSON Schema of its `with:` block and nothing else.
+    /// Print only the JSON Schema of its `with:` block.
     #[arg(long, requires = "plugin")]
     json: bool,
 }
@@ -48,7 +48,7 @@ fn all(composed: &Composed) -> anyhow::Result<Exit> {
             about.summary
         );
     }
-    println!("\n`glovebox plugin list NAME` shows a manual.");
+    println!("\n`glovebox plugin list NAME` shows its manual.");
     Ok(Exit::Done)
 }
 
@@ -68,7 +68,7 @@ fn manual(composed: &Composed, name: &str, json: bool) -> anyhow::Result<Exit> {
         }
     } else {
         eprintln!(
-            "error: no standard plugin has that name; there are: {}",
+            "error: there is no standard plugin of that name; there are: {}",
             standard.join(", ")
         );
         return Ok(Exit::Usage);

@@ -21,15 +21,15 @@ pub(super) struct Args {
 enum Command {
     /// List the standard plugins, or show the manual of one: its name, or a .wasm file.
     List(list::Args),
-    /// Write into a manifest which content its plugins must have: the SHA-256 of each file.
+    /// Pin the content of a manifest's plugins: write the SHA-256 of each file into it.
     Pin(pin::Args),
-    /// Make a folder with a small plugin that builds, passes its cases and runs.
+    /// Create a folder with a small plugin that builds, passes its cases and runs.
     New(new::Args),
-    /// Run an author's cases on a plugin, in the real sandbox.
+    /// Run test cases on a plugin, in the real sandbox.
     Test(test::Args),
-    /// Show what a plugin is and may, and examine it on every kind of batch.
+    /// Show what a plugin is and may do, and check it on every kind of batch.
     Check(check::Args),
-    /// Measure what a row costs, at several sizes of batch.
+    /// Measure the cost per row, for several batch sizes.
     Bench(bench::Args),
 }
 

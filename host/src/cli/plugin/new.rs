@@ -14,7 +14,7 @@ use super::super::Exit;
 include!(concat!(env!("OUT_DIR"), "/templates.rs"));
 
 /// As a step's name may have: the pipeline names its step after the plugin.
-const LONGEST_NAME: usize = 64;
+const MAX_NAME_LEN: usize = 64;
 
 /// Names that cargo refuses for a package, or that the new one would share with what it needs.
 const TAKEN: &[&str] = &[
@@ -69,12 +69,12 @@ const TAKEN: &[&str] = &[
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The plugin's name, in kebab-case; the folder is called so too.
+    /// The plugin's name, in kebab-case; also the name of the folder.
     name: String,
     /// What the plugin may do.
     #[arg(long, value_name = "WORLD", default_value = "masker")]
     world: World,
-    /// What it is written in.
+    /// The language it is written in.
     #[arg(long, value_name = "LANGUAGE", default_value = "rust")]
     lang: Language,
 }
@@ -139,11 +139,12 @@ pub(super) fn new(args: &Args) -> anyhow::Result<Exit> {
         Ok(()) => {}
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
             eprintln!(
-                "error: `{name}` is here already, and is left as it is; choose another name, or another folder to work in"
+                "error: `{name}` already exists and was not changed; choose another name, or work \
+                in another folder"
             );
             return Ok(Exit::Usage);
         }
-        Err(e) => return Err(e).with_context(|| format!("cannot make the folder `{name}`")),
+        Err(e) => return Err(e).with_context(|| format!("cannot create the folder `{name}`")),
     }
     for (path, text) in files(name, args.world, args.lang) {
         write(&folder.join(&path), &text).with_context(|| {
@@ -157,7 +158,7 @@ pub(super) fn new(args: &Args) -> anyhow::Result<Exit> {
     println!("  cd {name} && {}./try.sh\n", variable());
     println!(
         "builds {name}.wasm, runs cases.yaml on it, sends people.csv through pipeline.yaml, and \
-         examines it.\nREADME.md says what lies where."
+        checks it.\nREADME.md explains the files."
     );
     Ok(Exit::Done)
 }
@@ -170,14 +171,18 @@ fn check_name(name: &str) -> Result<(), String> {
             .chars()
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
     if !kebab {
-        return Err("write lower-case letters, digits and single dashes, a letter first, such as `keep-last`".into());
+        return Err(
+            "use lower-case letters, digits and single dashes, starting with a letter, \
+                   such as `keep-last`"
+                .into(),
+        );
     }
-    if name.len() > LONGEST_NAME {
-        return Err(format!("write at most {LONGEST_NAME} characters"));
+    if name.len() > MAX_NAME_LEN {
+        return Err(format!("use at most {MAX_NAME_LEN} characters"));
     }
     if TAKEN.contains(&name) {
         return Err(
-            "Rust or the SDK has it already; write one that says what the plugin does".into(),
+            "Rust or the SDK already uses it; choose one that says what the plugin does".into(),
         );
     }
     Ok(())
@@ -268,7 +273,7 @@ mod tests {
         for name in ["a", "keep-last-4", "x2"] {
             assert_eq!(check_name(name), Ok(()), "{name}");
         }
-        let long = "a".repeat(LONGEST_NAME + 1);
+        let long = "a".repeat(MAX_NAME_LEN + 1);
         for name in [
             "",
             "-",

@@ -18,7 +18,7 @@ use crate::compose::{Composed, digest};
 pub(super) struct Args {
     /// The pipeline's manifest.
     manifest: PathBuf,
-    /// Change nothing; end with code 1 if a pin is missing or does not fit.
+    /// Change nothing; exit with code 1 if a pin is missing or does not match.
     #[arg(long)]
     check: bool,
 }
@@ -42,18 +42,18 @@ pub(super) fn pin(args: &Args) -> anyhow::Result<Exit> {
     let plugins = pin::pinnable(&manifest);
     let place = args.manifest.display();
     if plugins.is_empty() {
-        println!("nothing to pin in {place}: standard plugins are a part of the program");
+        println!("nothing to pin in {place}: standard plugins are part of the program");
         return Ok(Exit::Done);
     }
 
     let (changes, mut failed) = compare(&plugins, &trusted);
     if changes.is_empty() && failed == 0 {
-        println!("every plugin of {place} is pinned, and every pin fits");
+        println!("every plugin in {place} is pinned, and every pin matches");
         return Ok(Exit::Done);
     }
     if args.check {
         println!(
-            "{} of {} missing or not fitting; `glovebox plugin pin {place}` writes them",
+            "{} of {} missing or not matching; `glovebox plugin pin {place}` writes them",
             changes.len() + failed,
             pins(plugins.len())
         );
@@ -71,7 +71,7 @@ pub(super) fn pin(args: &Args) -> anyhow::Result<Exit> {
     for ((plugin, digest), _) in pinned.iter().zip(&written.done).filter(|(_, done)| !**done) {
         failed += 1;
         eprintln!(
-            "error: step `{}`: its pin cannot be written in place; write there: {}",
+            "error: step `{}`: its pin cannot be inserted automatically; write there: {}",
             plugin.step,
             pin::reference(&plugin.written, digest)
         );
@@ -79,7 +79,7 @@ pub(super) fn pin(args: &Args) -> anyhow::Result<Exit> {
     let done = written.done.iter().filter(|done| **done).count();
     if done > 0 {
         replace(&args.manifest, text.as_written(), &written.text)
-            .with_context(|| format!("cannot write {place}; it is as it was"))?;
+            .with_context(|| format!("cannot write {place}; it was not changed"))?;
     }
     println!("{} written to {place}", pins(done));
     Ok(if failed == 0 {
@@ -157,7 +157,9 @@ fn replace(path: &Path, old: &str, new: &str) -> io::Result<()> {
     file.as_file().set_permissions(before.permissions())?;
     file.as_file().sync_all()?;
     if std::fs::read(&path)? != old.as_bytes() {
-        return Err(io::Error::other("it was changed while the pins were made"));
+        return Err(io::Error::other(
+            "it was changed while the pins were computed",
+        ));
     }
     file.persist(&path).map_err(|e| e.error)?;
     Ok(())

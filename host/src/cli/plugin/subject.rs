@@ -13,10 +13,10 @@ use crate::compose;
 /// What bounds the plugin here, as `limits:` does in a manifest.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Room {
-    /// The longest time of one call, in seconds.
+    /// The time limit of one call, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=600))]
     time: u16,
-    /// The most memory of an instance, in MiB.
+    /// The memory limit of an instance, in MiB.
     #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
     memory: u16,
 }
@@ -84,12 +84,13 @@ pub(super) fn setting(plugin: &Watched, wanted: &Wanted) -> Result<Setting, Exit
             Err(Exit::Failed)
         }
         Err(NoSetting::Refused(said)) => {
-            eprintln!("error: no configuration and columns were found that it takes");
+            eprintln!("error: no configuration and columns were found that it accepts");
             for said in said {
                 eprintln!("  it says {said}");
             }
             eprintln!(
-                "  pass what it takes, like: --with '{{ OPTION: VALUE }}' --columns name:text,price:decimal(12,2){}",
+                "  pass what it accepts, like: --with '{{ OPTION: VALUE }}' --columns \
+                name:text,price:decimal(12,2){}",
                 match plugin.world() {
                     glovebox_core::World::Transformer => " --adds id:text",
                     glovebox_core::World::Validator | glovebox_core::World::Masker => "",

@@ -12,7 +12,7 @@ use super::super::Exit;
 use super::subject::{self, Subject};
 
 /// A file of cases larger than this is refused by the reader; no more of it is read.
-const LARGEST: u64 = 2 << 20;
+const MAX_SIZE: u64 = 2 << 20;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -20,7 +20,7 @@ pub(super) struct Args {
     plugin: String,
     /// The cases; docs/plugin-cases.md describes the file.
     cases: PathBuf,
-    /// Also show what the plugin wrote in cases that pass.
+    /// Also show what the plugin wrote in passing cases.
     #[arg(long, short)]
     verbose: bool,
     #[command(flatten)]
@@ -30,7 +30,7 @@ pub(super) struct Args {
 pub(super) fn test(args: &Args) -> anyhow::Result<Exit> {
     let mut text = String::new();
     std::fs::File::open(&args.cases)
-        .and_then(|file| file.take(LARGEST).read_to_string(&mut text))
+        .and_then(|file| file.take(MAX_SIZE).read_to_string(&mut text))
         .with_context(|| format!("cannot read the cases {}", args.cases.display()))?;
     let cases = match case_file::read(&text) {
         Ok(cases) => cases,

@@ -62,7 +62,7 @@ impl Record {
         if let Action::Revoke { key: Some(key), .. } = action {
             ensure!(
                 is_key(key),
-                "this is no id of a key; `glovebox user keys NAME` shows them"
+                "this is not the id of a key; `glovebox user keys NAME` shows them"
             );
             event = event.key(key);
         }

@@ -4,7 +4,7 @@
 use glovebox_sdk::prelude::*;
 
 /// More than a long life; more would make dates that nobody believes.
-const MOST_DAYS: u32 = 36_525;
+const MAX_DAYS: u32 = 36_525;
 
 /// Options of `date-shift`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -33,7 +33,7 @@ impl Masker for DateShift {
     .config_schema(include_str!("../schema.json"));
 
     fn open(config: Config, masks: &[Field], fields: &[Field]) -> Result<Self, ConfigError> {
-        if !(1..=MOST_DAYS).contains(&config.days) {
+        if !(1..=MAX_DAYS).contains(&config.days) {
             return Err(ConfigError::new("/days", "write 1 to 36525 days"));
         }
         let entity = fields.iter().position(|field| field.name == config.entity);

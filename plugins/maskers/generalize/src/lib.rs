@@ -64,7 +64,7 @@ impl Masker for Generalize {
                 if days && masks.iter().any(|field| field.data_type == dates) {
                     return Err(ConfigError::new(
                         "/to",
-                        "a date is a day already; choose `month`",
+                        "a date is already a day; choose `month`",
                     ));
                 }
                 expect_types(masks, "date or timestamp", |data_type| {
@@ -147,9 +147,9 @@ fn width(bucket: &Literal, data_type: DataType) -> Result<Value, ConfigError> {
     match (positive, alone) {
         (true, false) => Ok(width),
         (true, true) => {
-            wrong("each number would be its own bucket and stay as it is; write a wider one")
+            wrong("each number would be its own bucket and stay unchanged; use a wider one")
         }
-        (false, _) => wrong("a bucket is wider than 0"),
+        (false, _) => wrong("a bucket must be wider than 0"),
     }
 }
 

@@ -413,7 +413,7 @@ mod tests {
         let error = mask::<Partial>(r#"{"mask-last": 1}"#, &["n"], &table).unwrap_err();
         assert_eq!(
             error.message,
-            "column `n` is int64, and this takes text only"
+            "column `n` is int64, but this takes only text"
         );
     }
 

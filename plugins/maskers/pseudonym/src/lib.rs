@@ -4,10 +4,10 @@
 use glovebox_sdk::prelude::*;
 
 /// The fewest iterations of PBKDF2 that NIST SP 800-132 (section 5.2) allows.
-const FEWEST_ITERATIONS: u32 = 1_000;
+const MIN_ITERATIONS: u32 = 1_000;
 
 /// About two seconds for each distinct value; more is a slip of the hand.
-const MOST_ITERATIONS: u32 = 10_000_000;
+const MAX_ITERATIONS: u32 = 10_000_000;
 
 /// Options of `pseudonym`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -40,7 +40,7 @@ impl Masker for Pseudonym {
     const ABOUT: About = About::new(
         "pseudonym",
         env!("CARGO_PKG_VERSION"),
-        "Replaces cells by keyed pseudonyms.",
+        "Replaces cells with keyed pseudonyms.",
     )
     .documentation(include_str!("../DOCS.md"))
     .config_schema(include_str!("../schema.json"));
@@ -56,10 +56,10 @@ impl Masker for Pseudonym {
         let method = match (config.method, config.iterations) {
             (MethodName::HmacSha256, None) => Method::HmacSha256,
             (MethodName::HmacSha256, Some(_)) => {
-                return wrong("`hmac-sha256` does not iterate; remove `iterations`");
+                return wrong("`hmac-sha256` has no iterations; remove `iterations`");
             }
             (MethodName::Pbkdf2Sha256, Some(iterations))
-                if (FEWEST_ITERATIONS..=MOST_ITERATIONS).contains(&iterations) =>
+                if (MIN_ITERATIONS..=MAX_ITERATIONS).contains(&iterations) =>
             {
                 Method::Pbkdf2Sha256 { iterations }
             }
@@ -172,7 +172,7 @@ mod tests {
         let error = mask::<Pseudonym>(r#"{"method": "hmac-sha256"}"#, &["x"], &table).unwrap_err();
         assert_eq!(
             error.message,
-            "column `x` is float64, and this takes text, bytes or int64 only"
+            "column `x` is float64, but this takes only text, bytes or int64"
         );
     }
 

@@ -4,7 +4,7 @@
 use glovebox_sdk::prelude::*;
 
 /// The most bytes of a constant that the contract takes.
-const LONGEST_CONSTANT: usize = 1_024;
+const MAX_CONSTANT_LEN: usize = 1_024;
 
 /// Options of `redact`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -28,7 +28,7 @@ impl Masker for Redact {
     const ABOUT: About = About::new(
         "redact",
         env!("CARGO_PKG_VERSION"),
-        "Replaces cells by one text, or by null.",
+        "Replaces cells with one text, or with null.",
     )
     .documentation(include_str!("../DOCS.md"))
     .config_schema(include_str!("../schema.json"));
@@ -57,7 +57,7 @@ impl Masker for Redact {
 
     fn keeps(&self, masked: &Field) -> Kept {
         self.text_for(masked)
-            .filter(|text| text.len() <= LONGEST_CONSTANT)
+            .filter(|text| text.len() <= MAX_CONSTANT_LEN)
             .map_or(Kept::Nothing, |text| Kept::Constant(text.to_owned()))
     }
 

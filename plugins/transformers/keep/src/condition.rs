@@ -48,7 +48,7 @@ impl Condition {
         let path = comparison.path();
         let wrong = |message: &str| Err(ConfigError::new(path, message));
         if data_type == DataType::Boolean && !matches!(path, "/equals" | "/in") {
-            return wrong("booleans have no order and no start; use `equals`");
+            return wrong("booleans cannot be ordered and have no start; use `equals`");
         }
         let ordered =
             |literal: Literal, meant| Ok(Self::Ordered(literal.read(data_type, path)?, meant));

@@ -97,7 +97,7 @@ impl Config {
         match (given.next(), given.next()) {
             (Some(comparison), None) => Ok(comparison),
             (Some(_), Some(second)) => {
-                let message = "write one comparison a step; two steps keep what fulfils both";
+                let message = "write one comparison per step; use two steps for two conditions";
                 Err(ConfigError::new(second.path(), message))
             }
             (None, _) => Err(ConfigError::new(

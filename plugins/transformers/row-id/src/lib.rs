@@ -4,7 +4,7 @@
 use glovebox_sdk::prelude::*;
 
 /// Numbers are added to `start`; both stay far from the end of int64.
-const GREATEST_START: u64 = 1 << 62;
+const MAX_START: u64 = 1 << 62;
 
 /// Options of `row-id`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -31,7 +31,7 @@ impl Transformer for RowId {
     const ABOUT: About = About::new(
         "row-id",
         env!("CARGO_PKG_VERSION"),
-        "Numbers rows by their place in the source.",
+        "Numbers rows by their position in the source.",
     )
     .documentation(include_str!("../DOCS.md"))
     .config_schema(include_str!("../schema.json"));
@@ -56,11 +56,8 @@ impl Transformer for RowId {
                 ),
             ));
         }
-        if config.start > GREATEST_START {
-            return Err(ConfigError::new(
-                "/start",
-                format!("at most {GREATEST_START}"),
-            ));
+        if config.start > MAX_START {
+            return Err(ConfigError::new("/start", format!("at most {MAX_START}")));
         }
         Ok(Self {
             prefix: config.prefix,
@@ -148,7 +145,7 @@ mod tests {
         );
         assert_eq!(
             wrong("", DataType::Date).to_string(),
-            "column `id` is date, and this takes text or int64 only"
+            "column `id` is date, but this takes only text or int64"
         );
         let error = transform::<RowId>("", &[], &table).unwrap_err();
         assert_eq!(

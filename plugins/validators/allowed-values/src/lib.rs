@@ -33,7 +33,7 @@ impl Validator for AllowedValues {
     const ABOUT: About = About::new(
         "allowed-values",
         env!("CARGO_PKG_VERSION"),
-        "Finds cells that are not among some values.",
+        "Finds cells that are not in a list of values.",
     )
     .documentation(include_str!("../DOCS.md"))
     .config_schema(include_str!("../schema.json"));
@@ -110,7 +110,7 @@ impl Validator for AllowedValues {
     }
 }
 
-/// The form in which texts are the same if they differ in case only: by full case folding, with
+/// The form in which texts are the same if they differ only in case: by full case folding, with
 /// accents taken apart before and after (The Unicode Standard, section 3.13, D145).
 fn folded(text: &str) -> String {
     let apart: String = text.nfd().collect();

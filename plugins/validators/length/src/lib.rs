@@ -57,7 +57,7 @@ impl Validator for Length {
             (Some(min), Some(max)) if min > max => {
                 return Err(ConfigError::new(
                     "/max",
-                    "`max` is below `min`; no length is right",
+                    "`max` is below `min`, so no length is allowed",
                 ));
             }
             (Some(min), Some(max)) => format!("is not {min} to {max} {units} long"),

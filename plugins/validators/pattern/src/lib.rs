@@ -5,7 +5,7 @@ use glovebox_sdk::prelude::*;
 use regex::{Regex, RegexBuilder};
 
 /// The most bytes that a compiled expression, and the automaton built from it, may take.
-const MOST_BYTES: usize = 1 << 20;
+const MAX_BYTES: usize = 1 << 20;
 
 /// Options of `pattern`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -73,13 +73,13 @@ impl Validator for Pattern {
 
 fn compile(regex: &str) -> Result<Regex, ConfigError> {
     let limited = RegexBuilder::new(regex)
-        .size_limit(MOST_BYTES)
-        .dfa_size_limit(MOST_BYTES)
+        .size_limit(MAX_BYTES)
+        .dfa_size_limit(MAX_BYTES)
         .build();
     limited.map_err(|error| {
         let message = match error {
             regex::Error::CompiledTooBig(_) => {
-                format!("the expression takes more than {MOST_BYTES} bytes; write a shorter one")
+                format!("the expression takes more than {MAX_BYTES} bytes; write a shorter one")
             }
             // The crate draws the place over several lines and says what is wrong in the last.
             error => {

@@ -32,7 +32,7 @@ impl Validator for Range {
     const ABOUT: About = About::new(
         "range",
         env!("CARGO_PKG_VERSION"),
-        "Finds numbers, dates and times outside of a range.",
+        "Finds numbers, dates and times outside a range.",
     )
     .documentation(include_str!("../DOCS.md"))
     .config_schema(include_str!("../schema.json"));
@@ -67,7 +67,7 @@ impl Validator for Range {
             {
                 return Err(ConfigError::new(
                     "/max",
-                    "`max` is below `min`; no value is right",
+                    "`max` is below `min`, so no value is allowed",
                 ));
             }
             rules.push(Rule::of_column(

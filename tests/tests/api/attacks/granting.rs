@@ -310,7 +310,7 @@ fn keys_and_sessions_of_others_are_listed_and_ended() {
     let _ = command(&["revoke", "bob", &two_id]).ends_with(0);
     let _ = command(&["revoke", "bob", &two_id])
         .ends_with(1)
-        .says("no key of that id");
+        .says("no valid key with that id");
     let _ = command(&["revoke", "bob"]).ends_with(2);
     let _ = server.get("/me", &two).is(401);
     let _ = end("/users/bob/keys").is(204);

@@ -32,7 +32,7 @@ section! {
         path: PathBuf => needed, File, "path: catalog.db";
     }
     hints {
-        "table" => "delete it: the catalog makes its own tables",
+        "table" => "delete it: the catalog creates its own tables",
     }
 }
 
@@ -57,7 +57,7 @@ section! {
         connections: u32 => default "4", Whole(1..=100u32);
     }
     hints {
-        "table" => "delete it: the catalog makes its own tables",
+        "table" => "delete it: the catalog creates its own tables",
     }
     settle Server: server;
 }
@@ -112,7 +112,7 @@ fn catalog(keys: CatalogKeys, _: &mut Reader<'_>, _: &Block<'_>) -> Option<Datab
 pub(super) fn one_database(reader: &mut Reader<'_>, block: &Block<'_>) {
     if block.present(&["sqlite", "postgres"]).len() != 1 && !block.has_strangers() {
         let help = "write sqlite: { path: FILE } or postgres: { host: …, … }";
-        let problem = "one database is due: `sqlite` or `postgres`";
+        let problem = "name one database: `sqlite` or `postgres`";
         wrong(reader, &block.head, problem, help);
     }
 }

@@ -10,7 +10,7 @@ use glovebox_manifest::model::Spanned;
 
 use super::databases::{DatasetFile, DatasetServer, one_database};
 use super::values::{Roles, known_role, wrong};
-use super::{Database, Dataset, MOST_ROWS, View};
+use super::{Database, Dataset, MAX_ROWS, View};
 use crate::rules::{self, Permission};
 
 section! {
@@ -58,7 +58,7 @@ section! {
         /// The columns.
         columns: Option<Vec<Spanned<String>>> => optional "all of them", ListOf(Text), "columns: [price]";
         /// The most rows on a page.
-        rows_at_most: usize => default "10000", Whole(1..=MOST_ROWS);
+        rows_at_most: usize => default "10000", Whole(1..=MAX_ROWS);
     }
 }
 
@@ -71,8 +71,8 @@ pub(super) fn dataset(
 ) -> Option<Dataset> {
     let Spanned { value: keys, span } = keys;
     if !rules::is_name(&name.value) || rules::is_taken(&name.value) {
-        let help = "write lower-case letters, digits, `-` and `_`; the API's own paths are taken";
-        let problem = "a dataset cannot have this name, which is its path";
+        let help = "use lower-case letters, digits, `-` and `_`; the API's own paths are reserved";
+        let problem = "a dataset cannot have this name, since it is also its path";
         wrong(reader, &name.span, problem, help);
     }
     let mut columns = columns(reader, keys.columns?);
@@ -99,8 +99,9 @@ pub(super) fn dataset(
         (_, false) => page::Key::Columns(key),
         (Database::Sqlite(_), true) => page::Key::RowId,
         (Database::Postgres(_), true) => {
-            let help = "write key: [COLUMN, …], which are unique together and never null";
-            let problem = "a table of PostgreSQL's needs a key to be paged by";
+            let help = "write key: [COLUMN, …] with columns that together are unique and never \
+                       null";
+            let problem = "a PostgreSQL table needs a key for paging";
             wrong(reader, &span, problem, help);
             return None;
         }
@@ -133,12 +134,17 @@ fn columns(reader: &mut Reader<'_>, written: Spanned<Named<ColumnKeys>>) -> Vec<
             wrong(
                 reader,
                 &data_type.span,
-                "opaque columns are not served",
+                "opaque columns cannot be served",
                 help,
             );
         } else if name.value.is_empty() || name.value.chars().any(char::is_control) {
             let help = "write the column's name in the table, or leave it out";
-            wrong(reader, &name.span, "this is no name of a column", help);
+            wrong(
+                reader,
+                &name.span,
+                "this cannot be the name of a column",
+                help,
+            );
         } else {
             columns.push(page::Column {
                 name: name.value,
@@ -148,8 +154,8 @@ fn columns(reader: &mut Reader<'_>, written: Spanned<Named<ColumnKeys>>) -> Vec<
         }
     }
     if columns.is_empty() {
-        let help = "declare what is served, like price: { type: float64 }";
-        wrong(reader, &written.span, "a dataset has columns", help);
+        let help = "declare the columns to serve, like price: { type: float64 }";
+        wrong(reader, &written.span, "a dataset needs columns", help);
     }
     columns
 }
@@ -172,7 +178,7 @@ fn table_name(
         }
     };
     if named.schema.is_some() && matches!(database, Database::Sqlite(_)) {
-        let help = "write the bare name; one with a dot stands in double quotes: '\"eu.sales\"'";
+        let help = "write the bare name; put one with a dot in double quotes: '\"eu.sales\"'";
         wrong(reader, &table.span, "SQLite has no schemas", help);
         return None;
     }
@@ -187,12 +193,7 @@ fn column(
     let place = columns.iter().position(|c| c.name == named.value);
     if place.is_none() {
         let help = "declare it there with its type";
-        wrong(
-            reader,
-            &named.span,
-            "there is no such column in `columns`",
-            help,
-        );
+        wrong(reader, &named.span, "`columns` has no such column", help);
     }
     place
 }
@@ -209,7 +210,7 @@ fn views(
     if written.is_empty() {
         let view = View {
             columns: all,
-            rows_at_most: MOST_ROWS,
+            rows_at_most: MAX_ROWS,
         };
         let readers = roles.iter().filter(|(_, may)| may_read(may));
         return readers

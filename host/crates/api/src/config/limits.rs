@@ -12,7 +12,7 @@ use crate::pace::MinimumRate;
 const SECOND: Duration = Duration::from_secs(1);
 const TEN_MINUTES: Duration = Duration::from_secs(600);
 /// Longer than between two signs of life of those who follow a run.
-const SHORTEST_IDLE: Duration = Duration::from_secs(20);
+const MIN_IDLE: Duration = Duration::from_secs(20);
 const MANY: u32 = 1_000_000;
 
 section! {
@@ -46,7 +46,7 @@ section! {
         /// request's headers.
         head_time: Duration => default "10s", Time(SECOND..=TEN_MINUTES);
         /// Time allowed between two requests on a connection.
-        idle_time: Duration => default "75s", Time(SHORTEST_IDLE..=Duration::from_secs(3600));
+        idle_time: Duration => default "75s", Time(MIN_IDLE..=Duration::from_secs(3600));
         /// How long a body or a response may stall.
         stall_time: Duration => default "20s", Time(SECOND..=TEN_MINUTES);
         /// The lowest transfer rate, in bytes per second, after that time.

@@ -222,7 +222,7 @@ pub(crate) struct View {
 /// Rows of a page when a request does not say.
 pub(crate) const ROWS: usize = 100;
 /// Rows of a page at most, whatever the configuration says.
-pub(crate) const MOST_ROWS: usize = 10_000;
+pub(crate) const MAX_ROWS: usize = 10_000;
 
 impl Config {
     /// The secrets by which databases are reached, each once.

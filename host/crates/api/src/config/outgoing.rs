@@ -64,13 +64,8 @@ pub(super) fn otlp(reader: &mut Reader<'_>, keys: OtlpKeys) -> Option<Otlp> {
         match parsed.filter(|name| !OURS.contains(name)) {
             Some(parsed) => headers.push((parsed, value.value.secret)),
             None => {
-                let help = "write the one that your collector asks for, as `authorization`";
-                wrong(
-                    reader,
-                    &name.span,
-                    "this is no header that can be added",
-                    help,
-                );
+                let help = "write the header that your collector requires, like `authorization`";
+                wrong(reader, &name.span, "this header cannot be added", help);
             }
         }
     }

@@ -21,7 +21,7 @@ fn published(file: &str, fresh: &str) {
     let there = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         there == fresh,
-        "docs/{file} is out of date; write it anew with GLOVEBOX_BLESS=1"
+        "docs/{file} is out of date; rewrite it with GLOVEBOX_BLESS=1"
     );
 }
 

@@ -68,7 +68,7 @@ fn some_key(reader: &mut Reader<'_>, block: &Block<'_>, keys: Option<&Vec<Spanne
     {
         let help =
             "write keys: [api/token-key] and run: glovebox secret set --generate api/token-key";
-        wrong(reader, &node.span, "tokens need a key to sign with", help);
+        wrong(reader, &node.span, "tokens need a signing key", help);
     }
 }
 
@@ -95,14 +95,14 @@ fn issuer(reader: &mut Reader<'_>, keys: IssuerKeys, roles: &Roles) -> Option<Is
         Some(jwks) if jwks.contains("://") => Address::parse(jwks, Plain::Never)
             .map(KeySource::Address)
             .map_err(|problem| {
-                let help = "write https://… of its key set, or the name of a file";
+                let help = "write the https:// URL of its key set, or a file";
                 (&jwks.span, problem, help)
             }),
         Some(jwks) => Ok(KeySource::File(reader.beside(jwks))),
         None => Address::parse(&keys.url, Plain::Never)
             .map(|issuer| KeySource::Discovery(issuer.below(DISCOVERY)))
             .map_err(|problem| {
-                let help = "without `jwks`, keys are found by https; write `jwks`";
+                let help = "without `jwks`, keys are discovered over https only; set `jwks`";
                 (&keys.url.span, problem, help)
             }),
     };
@@ -119,7 +119,7 @@ fn issuer(reader: &mut Reader<'_>, keys: IssuerKeys, roles: &Roles) -> Option<Is
         wrong(
             reader,
             &ca.span,
-            "nothing is fetched, as `jwks` is a file",
+            "nothing is fetched, since `jwks` is a file",
             help,
         );
     }

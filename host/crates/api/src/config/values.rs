@@ -28,8 +28,13 @@ pub(super) fn roles(reader: &mut Reader<'_>, written: Named<Vec<Spanned<Permissi
     let mut roles = rules::built_in();
     for (name, may) in written {
         if glovebox_catalog::Roles::parse([name.as_str()]).is_err() {
-            let help = "write up to 32 lower-case letters, digits and `-`";
-            wrong(reader, &name.span, "this is no name of a role", help);
+            let help = "use up to 32 lower-case letters, digits and `-`";
+            wrong(
+                reader,
+                &name.span,
+                "this cannot be the name of a role",
+                help,
+            );
         }
         let may = may.value.into_iter().map(|permission| permission.value);
         roles.insert(name.value, may.collect());
@@ -68,7 +73,13 @@ pub(super) const ADDRESS: Own<SocketAddr> = Own {
     read: |reader, at| {
         let help = "write an IP address and a port: 127.0.0.1:8000, or 0.0.0.0:8000 for all";
         let parse = |text: &str| text.parse().ok();
-        parsed(reader, at, parse, "this is no address to listen on", help)
+        parsed(
+            reader,
+            at,
+            parse,
+            "this is not an address to listen on",
+            help,
+        )
     },
     words: "address and port",
     schema: |_| json!({ "type": "string", "minLength": 1 }),
@@ -81,7 +92,7 @@ pub(super) const NETWORK: Own<IpNet> = Own {
             reader,
             at,
             crate::client::network,
-            "this is no address or network",
+            "this is not an address or network",
             help,
         )
     },
@@ -109,7 +120,7 @@ pub(super) const URL: Own<String> = Own {
     read: |reader, at| {
         let parse = |text: &str| is_url(text).then(|| text.trim_end_matches('/').to_owned());
         let help = "write how clients reach it: https://data.example.org";
-        parsed(reader, at, parse, "this is no URL of a server", help)
+        parsed(reader, at, parse, "this is not the URL of a server", help)
     },
     words: "URL",
     schema: |_| json!({ "type": "string", "pattern": "^https?://" }),
@@ -119,8 +130,8 @@ pub(super) const URL: Own<String> = Own {
 pub(super) const ISSUER_URL: Own<String> = Own {
     read: |reader, at| {
         let parse = |text: &str| is_url(text).then(|| text.to_owned());
-        let help = "write it as its tokens have it: https://idp.example.org";
-        parsed(reader, at, parse, "this is no URL of a server", help)
+        let help = "write it exactly as in its tokens: https://idp.example.org";
+        parsed(reader, at, parse, "this is not the URL of a server", help)
     },
     words: "URL",
     schema: |_| json!({ "type": "string", "pattern": "^https?://" }),

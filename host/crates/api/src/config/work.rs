@@ -42,18 +42,19 @@ fn signed(reader: &mut Reader<'_>, block: &Block<'_>) {
     match (&folder, &key) {
         (Some((node, _)), None) => {
             let help = "write key: audit/signing-key and run: glovebox audit key";
-            let problem = "checkpoints are signed, and there is no key";
+            let problem = "checkpoints need a signing key";
             wrong(reader, &node.span, problem, help);
         }
         (None, Some((node, _))) => {
-            let help = "write checkpoints: FOLDER, where this server's administrator may not write";
+            let help = "write checkpoints: FOLDER, which this server's administrator should not \
+                       be able to write";
             wrong(reader, &node.span, "there are no checkpoints to sign", help);
         }
         _ => {}
     }
     if let (None, Some((node, _))) = (folder, keep_for) {
         let help = "write checkpoints and key, or delete `keep-for`";
-        let problem = "an audit log is shortened only with checkpoints, which say where it begins";
+        let problem = "`keep-for` needs checkpoints, which record where the log begins";
         wrong(reader, &node.span, problem, help);
     }
 }
@@ -91,8 +92,8 @@ pub(super) fn pipelines(
     for (name, Spanned { value: keys, .. }) in written {
         let word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b);
         if !(1..=64).contains(&name.value.len()) || !name.value.bytes().all(word) {
-            let help = "write up to 64 lower-case letters, digits, `-` and `_`";
-            let problem = "a pipeline cannot have this name, which is part of its path";
+            let help = "use up to 64 lower-case letters, digits, `-` and `_`";
+            let problem = "a pipeline cannot have this name, since it is part of its path";
             wrong(reader, &name.span, problem, help);
         }
         for role in &keys.roles {

@@ -8,9 +8,9 @@ use super::super::config::{ROWS, View};
 use super::super::problem::Problem;
 
 /// Filters at most.
-const MOST_FILTERS: usize = 32;
+const MAX_FILTERS: usize = 32;
 /// Columns to sort by at most.
-const MOST_SORTS: usize = 8;
+const MAX_SORTS: usize = 8;
 
 /// A query, and the cursor that has yet to be opened.
 #[derive(Debug, PartialEq)]
@@ -60,8 +60,8 @@ pub(crate) fn read(
                 let list = sort.get_or_insert_default();
                 for part in value.split(',') {
                     steps += 1;
-                    if steps > MOST_SORTS {
-                        return Err(bad(format!("`sort` takes {MOST_SORTS} columns at most.")));
+                    if steps > MAX_SORTS {
+                        return Err(bad(format!("`sort` takes at most {MAX_SORTS} columns.")));
                     }
                     let (name, descending) = match part.strip_prefix('-') {
                         Some(name) => (name, true),
@@ -96,7 +96,7 @@ pub(crate) fn read(
                 let cell = || {
                     Cell::parse(value, place.data_type).ok_or_else(|| {
                         bad(format!(
-                            "the value for `{}` is no {}.",
+                            "the value for `{}` is not a valid {}.",
                             place.name, place.data_type
                         ))
                     })
@@ -118,7 +118,7 @@ pub(crate) fn read(
                         let cell = cell()?;
                         match one_of.iter_mut().find(|(c, _)| *c == column) {
                             Some((_, values)) if values.len() < 100 => values.push(cell),
-                            Some(_) => return Err(bad("`in` takes 100 values at most.")),
+                            Some(_) => return Err(bad("`in` takes at most 100 values.")),
                             None => one_of.push((column, vec![cell])),
                         }
                         continue;
@@ -151,8 +151,8 @@ pub(crate) fn read(
         .into_iter()
         .map(|(column, values)| Filter::OneOf { column, values });
     filters.extend(one_of);
-    if filters.len() > MOST_FILTERS {
-        return Err(bad(format!("there are {MOST_FILTERS} filters at most.")));
+    if filters.len() > MAX_FILTERS {
+        return Err(bad(format!("at most {MAX_FILTERS} filters are allowed.")));
     }
     Ok(Asked {
         query: Query {
@@ -169,7 +169,7 @@ pub(crate) fn read(
 fn set<T>(place: &mut Option<T>, value: T, name: &str) -> Result<(), Problem> {
     match place.replace(value) {
         None => Ok(()),
-        Some(_) => Err(bad(format!("`{name}` is said twice."))),
+        Some(_) => Err(bad(format!("`{name}` is given twice."))),
     }
 }
 

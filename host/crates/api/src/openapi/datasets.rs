@@ -38,14 +38,14 @@ fn item(dataset: &Dataset, view: &View) -> Value {
     let mut parameters = vec![
         list(
             "columns",
-            "Columns wanted, with commas between.",
+            "The columns to return, separated by commas.",
             json!(names),
             names.len(),
             true,
         ),
         list(
             "sort",
-            "Columns to sort by, with commas between; `-` in front is the largest first.",
+            "The columns to sort by, separated by commas; `-` in front sorts in descending order.",
             json!(
                 sortable
                     .iter()
@@ -57,12 +57,12 @@ fn item(dataset: &Dataset, view: &View) -> Value {
         ),
         parameter(
             "limit",
-            "Rows at most.".into(),
+            "The most rows to return.".into(),
             json!({ "type": "integer", "minimum": 1, "maximum": most, "default": ROWS.min(most) }),
         ),
         parameter(
             "cursor",
-            "Where the page begins: `X-Next-Cursor` of the page before.".into(),
+            "Where the page begins: `X-Next-Cursor` of the previous page.".into(),
             json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]+$", "maxLength": 4096 }),
         ),
     ];
@@ -122,18 +122,14 @@ fn filters(name: &str, data_type: DataType, ordered: bool) -> Vec<Value> {
             &format!("Rows whose `{name}` is this."),
             value.clone(),
         ),
-        parameter(
-            "ne",
-            "Another value than this; null is neither.",
-            value.clone(),
-        ),
+        parameter("ne", "A value other than this; not null.", value.clone()),
     ];
     if ordered {
         for (operator, about) in [
             ("lt", "Less than this."),
-            ("lte", "This or less."),
-            ("gt", "More than this."),
-            ("gte", "This or more."),
+            ("lte", "Less than or equal to this."),
+            ("gt", "Greater than this."),
+            ("gte", "Greater than or equal to this."),
         ] {
             all.push(parameter(operator, about, value.clone()));
         }
@@ -141,14 +137,14 @@ fn filters(name: &str, data_type: DataType, ordered: bool) -> Vec<Value> {
     if data_type == DataType::Text {
         all.push(parameter(
             "starts-with",
-            "Text that begins like this.",
+            "Text that starts with this.",
             value.clone(),
         ));
     }
     let list = json!({ "type": "array", "items": value, "minItems": 1, "maxItems": 100 });
     all.push(parameter(
         "in",
-        "One of these, each a parameter of its own.",
+        "One of these; repeat the parameter for each value.",
         list,
     ));
     all.push(parameter(

@@ -11,7 +11,7 @@ use super::super::problem::Wrong;
 /// The most that is listed.
 const MAX_LISTED: usize = 20;
 /// The longest name of an unknown member that is shown.
-const LONGEST_NAME: usize = 24;
+const MAX_NAME_LEN: usize = 24;
 
 /// Everything in which a body is not what is described.
 pub(crate) fn body(schema: &Value, schemas: &Value, body: &Value) -> Vec<Wrong> {
@@ -39,7 +39,7 @@ impl Look<'_> {
         let schemas = self.schemas;
         let schema = name.and_then(|n| schemas.get(n)).unwrap_or(schema);
         if !is(schema, value) || !within(schema, value) {
-            return self.say(pointer, format!("has to be {}", due(schema)));
+            return self.say(pointer, format!("must be {}", due(schema)));
         }
         match value {
             Value::Array(items) => {
@@ -62,7 +62,7 @@ impl Look<'_> {
                 let due = known.get(name).map(due).unwrap_or_default();
                 self.say(
                     &format!("{pointer}/{name}"),
-                    format!("is missing; it has to be {due}"),
+                    format!("is missing; it must be {due}"),
                 );
             }
         }
@@ -81,7 +81,7 @@ impl Look<'_> {
     /// word is shown.
     fn stranger(&mut self, pointer: &str, name: &str, known: &Map<String, Value>) {
         let word = |b: u8| b.is_ascii_lowercase() || b == b'_';
-        let pointer = match name.bytes().all(word) && (1..=LONGEST_NAME).contains(&name.len()) {
+        let pointer = match name.bytes().all(word) && (1..=MAX_NAME_LEN).contains(&name.len()) {
             true => format!("{pointer}/{name}"),
             false => pointer.to_owned(),
         };
@@ -157,7 +157,7 @@ pub(crate) fn due(schema: &Value) -> String {
         Some("boolean") => "true or false",
         Some("number") => "a number",
         Some("integer") => "a whole number",
-        _ => "what the description has for it",
+        _ => "as documented in the API description",
     });
     let bounds = |least: &str, most: &str| {
         let bound = |name: &str| schema[name].as_f64();
@@ -239,25 +239,22 @@ mod tests {
     fn everything_is_pointed_at_and_no_value_is_repeated() {
         let canary = "canary-71";
         for (bad, at) in [
-            (json!([canary]), vec![("#", "has to be an object")]),
+            (json!([canary]), vec![("#", "must be an object")]),
             (
                 json!({ "label": canary, "days": 0, "roles": [] }),
                 vec![
-                    ("#/days", "has to be a whole number, 1 to 366"),
+                    ("#/days", "must be a whole number, 1 to 366"),
                     (
                         "#/label",
-                        "has to be text of 1 to 4 characters that matches `^[a-z]+$`",
+                        "must be text of 1 to 4 characters that matches `^[a-z]+$`",
                     ),
-                    ("#/roles", "has to be a list of 1 to 2"),
+                    ("#/roles", "must be a list of 1 to 2"),
                 ],
             ),
             (
                 json!({ "day": 1, "label": "a" }),
                 vec![
-                    (
-                        "#/days",
-                        "is missing; it has to be a whole number, 1 to 366",
-                    ),
+                    ("#/days", "is missing; it must be a whole number, 1 to 366"),
                     ("#/day", "is not known; did you mean `days`?"),
                 ],
             ),
@@ -268,8 +265,8 @@ mod tests {
             (
                 json!({ "days": 1.5, "label": "a", "roles": ["admin", canary] }),
                 vec![
-                    ("#/days", "has to be a whole number, 1 to 366"),
-                    ("#/roles/1", "has to be one of: admin, analyst"),
+                    ("#/days", "must be a whole number, 1 to 366"),
+                    ("#/roles/1", "must be one of: admin, analyst"),
                 ],
             ),
         ] {

@@ -113,7 +113,7 @@ fn document(sight: &Sight<'_>, url: &str) -> Value {
     document["components"]["securitySchemes"] = json!({
         "bearer": {
             "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
-            "description": "An access token of `POST /token`, or an API key of `POST /keys`.",
+            "description": "An access token from `POST /token`, or an API key from `POST /keys`.",
         },
         "password": {
             "type": "oauth2",
@@ -191,12 +191,12 @@ fn route(path: &str, method: &str, datasets: &[String]) -> Option<Route> {
 fn words(rule: Rule) -> String {
     match rule {
         Rule::Public => "everybody".into(),
-        Rule::Described => "everybody; with a token or key, what its roles may see".into(),
-        Rule::SignedIn => "everybody with a token or key".into(),
-        Rule::LoggedIn => "everybody with a token of a login".into(),
-        Rule::JustLoggedIn(None) => "everybody with a token of a login of a moment ago".into(),
+        Rule::Described => "everybody; with a token or key, as far as its roles allow".into(),
+        Rule::SignedIn => "anyone with a token or key".into(),
+        Rule::LoggedIn => "anyone with a token from a login".into(),
+        Rule::JustLoggedIn(None) => "anyone with a token from a recent login".into(),
         Rule::JustLoggedIn(Some(permission)) => format!(
-            "roles with `{}`, with a token of a login of a moment ago",
+            "roles with `{}`, with a token from a recent login",
             permission.word()
         ),
         Rule::Needs(permission) => format!("roles with `{}`", permission.word()),

@@ -9,16 +9,18 @@ use crate::problem::Problem;
 pub(super) fn problem() -> Value {
     json!({
         "type": "object",
-        "description": "RFC 9457: what went wrong, in one form for every error.",
+        "description": "RFC 9457: what went wrong, in the same form for every error.",
         "required": ["type", "title", "status"],
         "properties": {
-            "type": { "type": "string", "description": "The kind: `urn:glovebox:problem:` and a word." },
+            "type": { "type": "string", "description": "The kind of problem: \
+            `urn:glovebox:problem:` and a word." },
             "title": { "type": "string", "description": "What the kind means." },
             "status": { "type": "integer", "minimum": 400, "maximum": 599 },
-            "detail": { "type": "string", "description": "What it was this time." },
+            "detail": { "type": "string", "description": "What exactly is wrong." },
             "errors": {
                 "type": "array",
-                "description": "All that is wrong, each at its part of the request; no value is repeated.",
+                "description": "Everything that is wrong, each with its place in the request; \
+                values are not repeated.",
                 "items": {
                     "type": "object",
                     "required": ["detail"],
@@ -33,7 +35,7 @@ pub(super) fn problem() -> Value {
         },
         "examples": [{
             "type": "urn:glovebox:problem:bad-query",
-            "title": "The query cannot be answered as it is written.",
+            "title": "The query is not valid.",
             "status": 400,
             "detail": "`limit` is 1 to 1000.",
         }],
@@ -50,7 +52,7 @@ pub(super) fn run_event() -> Value {
             "event": { "const": "run" },
             "data": {
                 "type": "string",
-                "description": "The run as it is then.",
+                "description": "The current state of the run.",
                 "contentMediaType": "application/json",
                 "contentSchema": { "$ref": "#/components/schemas/RunInfo" },
             },
@@ -69,8 +71,8 @@ pub(super) fn problem_response(status: u16) -> Value {
         |about: &str, kind: &str| json!({ "description": about, "schema": { "type": kind } });
     match status {
         401 => {
-            response["headers"] =
-                json!({ "WWW-Authenticate": header("`Bearer`, and why (RFC 6750).", "string") });
+            response["headers"] = json!({ "WWW-Authenticate": header("`Bearer` and the reason (RFC 6750).", 
+"string") });
         }
         429 | 503 => {
             response["headers"] = json!({ "Retry-After": header("Seconds to wait.", "integer") });
@@ -101,7 +103,8 @@ pub(super) fn token_request() -> Value {
                 "required": ["grant_type", "refresh_token"],
                 "properties": {
                     "grant_type": { "const": "refresh_token" },
-                    "refresh_token": text("The refresh token of the last answer; it works once.", 256),
+                    "refresh_token": text("The refresh token from the last response; it works \
+                    once.", 256),
                 },
             },
         ],
@@ -119,7 +122,7 @@ pub(super) fn dataset() -> Value {
             "about": { "type": "string" },
             "columns": {
                 "type": "array",
-                "description": "Those that the caller may see.",
+                "description": "The datasets that the caller may see.",
                 "items": {
                     "type": "object",
                     "required": ["name", "type"],
@@ -175,18 +178,18 @@ pub(super) fn paths() -> Vec<(String, Value)> {
         ),
         (
             "/healthz",
-            get("alive", "Server", "Is it alive", json_type, status.clone()),
+            get("alive", "Server", "Liveness", json_type, status.clone()),
         ),
         (
             "/readyz",
-            get("ready", "Server", "Can it answer", json_type, status),
+            get("ready", "Server", "Readiness", json_type, status),
         ),
         (
             "/metrics",
             get(
                 "metrics",
                 "Server",
-                "Counts for Prometheus",
+                "Metrics for Prometheus",
                 "text/plain",
                 text.clone(),
             ),
@@ -196,7 +199,7 @@ pub(super) fn paths() -> Vec<(String, Value)> {
             get(
                 "key_set",
                 "Server",
-                "Keys that verify tokens",
+                "Public keys that verify tokens",
                 json_type,
                 keys,
             ),

@@ -19,7 +19,7 @@ pub(crate) fn refused(error: &poem::Error, method: &str, path: &str) -> Option<P
         return Some(Problem::bad_request().wrong(vec![wrong(name, method, path)]));
     }
     error.downcast_ref::<ContentTypeError>()?;
-    Some(Problem::unsupported_type().detail("There is no `Content-Type` that this route takes."))
+    Some(Problem::unsupported_type().detail("This route does not accept the `Content-Type`."))
 }
 
 fn wrong(name: &str, method: &str, path: &str) -> Wrong {
@@ -42,6 +42,6 @@ fn wrong(name: &str, method: &str, path: &str) -> Wrong {
         Some("header") => Part::Header(name.to_owned()),
         _ => Part::Parameter(name.to_owned()),
     };
-    let due = due.unwrap_or_else(|| "what the description has for it".into());
-    Wrong::new(part, format!("has to be {due}"))
+    let due = due.unwrap_or_else(|| "as documented in the API description".into());
+    Wrong::new(part, format!("must be {due}"))
 }

@@ -82,7 +82,7 @@ impl Rows {
         })?;
         let parameters: Vec<(String, String)> = request
             .params()
-            .map_err(|_| Problem::bad_query().detail("the query string cannot be read."))?;
+            .map_err(|_| Problem::bad_query().detail("the query string is not valid."))?;
         let table = &dataset.config.table;
         let mut asked = query::read(&parameters, table, &view)?;
         if let Some(given) = &asked.cursor {

@@ -47,7 +47,7 @@ impl<'a> ApiExtractor<'a> for IdempotencyKey {
         match (key, keys.next()) {
             (Some(key), None) => Ok(IdempotencyKey(Some(key.to_owned()))),
             _ => {
-                let due = "has to come once, with 1 to 200 characters of printable ASCII";
+                let due = "must be given once, with 1 to 200 printable ASCII characters";
                 let wrong = Wrong::new(Part::Header(options.name.into()), due);
                 Err(Problem::bad_request().wrong(vec![wrong]).into())
             }

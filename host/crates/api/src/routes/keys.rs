@@ -84,7 +84,7 @@ enum Made {
 
 #[derive(ApiResponse)]
 pub(super) enum Revoked {
-    /// It works no more.
+    /// It is revoked.
     #[oai(status = 204)]
     Done,
 }
@@ -123,7 +123,7 @@ impl Keys {
                 let strange = strange.filter(|(_, n)| !principal.user.roles.contains(&n.0));
                 let wrong: Vec<_> = strange
                     .map(|(place, _)| {
-                        let detail = "is not a role of the key's owner, who can give no other";
+                        let detail = "is not a role of the key's owner";
                         Wrong::member(format!("#/roles/{place}"), detail)
                     })
                     .collect();

@@ -105,7 +105,7 @@ pub(crate) struct Pipelines;
 impl Pipelines {
     /// List pipelines
     ///
-    /// Those that the caller may see.
+    /// The datasets that the caller may see.
     #[oai(path = "/pipelines", method = "get", operation_id = "list_pipelines")]
     async fn list(
         &self,
@@ -234,7 +234,7 @@ pub(super) fn found<'a>(
     }
     if asked.of.is_some() && asked.mode == Some(Mode::OnlyNew) {
         return Err(Problem::bad_request()
-            .detail("a run over rejects has rows of its own; `only-new` is for whole inputs"));
+            .detail("a run over rejects selects its own rows; `only-new` is for whole inputs"));
     }
     Ok(pipeline)
 }

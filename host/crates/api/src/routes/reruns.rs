@@ -54,8 +54,8 @@ impl Reruns {
         let pipeline = found(&api, &caller, &asked)?;
         if earlier.upload {
             return Err(Problem::conflict().detail(
-                "the rows of this run were uploaded, and the file was deleted; send it \
-                     corrected to /pipelines/{name}/uploads with `rejects-of`",
+                "the rows of this run were uploaded, and the file was deleted; upload the \
+                corrected file to /pipelines/{name}/uploads with `rejects-of`",
             ));
         }
         left(&api, &earlier).await?;
@@ -88,12 +88,12 @@ async fn left(api: &Api, run: &Run) -> Result<(), Problem> {
     match run.state {
         RunState::Done | RunState::Rejected => {}
         RunState::Queued | RunState::Running => {
-            return refused("that run is not over yet; ask again when it is");
+            return refused("that run is not over yet; try again when it is");
         }
         RunState::Failed | RunState::Cancelled => {
             return refused(
-                "that run did not come to its end, so it has left no list of rejects; start the \
-                 pipeline with `mode=resume` first",
+                "that run did not finish, so it left no rejects file; start the pipeline with \
+                `mode=resume` first",
             );
         }
     }
@@ -102,7 +102,7 @@ async fn left(api: &Api, run: &Run) -> Result<(), Problem> {
         return refused("that run rejected no rows, so there is nothing to run again");
     }
     if !api.runs.folder().rejects(&run.id).is_file() {
-        return refused("the list of that run's rejects is not on this server");
+        return refused("that run's rejects file is not on this server");
     }
     Ok(())
 }

@@ -291,9 +291,8 @@ impl Runs {
     ) -> Result<Json<Any<serde_json::Value>>, Problem> {
         let found = run(&api, &caller, &id).await?;
         let report = api.catalog.report(&found.id).await?;
-        let report = report.ok_or_else(|| {
-            Problem::not_found().detail("a run has a report when it is done, and not before")
-        })?;
+        let report = report
+            .ok_or_else(|| Problem::not_found().detail("a run has no report before it is done"))?;
         let report = serde_json::from_str(&report).map_err(|_| Problem::internal())?;
         let report = Sight::of(&api, caller.principal()?).report(report);
         viewed(&api, &caller, &found, None).await?;
@@ -333,7 +332,7 @@ impl Runs {
             Problem::unavailable().retry_after(5)
         })?;
         let page = page.ok_or_else(|| {
-            Problem::bad_cursor().detail("`after` is not what a page of this run had as `next`")
+            Problem::bad_cursor().detail("`after` is not the `next` of a page of this run")
         })?;
         viewed(&api, &caller, &found, Some(page.rejects.len() as u64)).await?;
         Ok(Json(Sight::of(&api, caller.principal()?).rejects(page)))

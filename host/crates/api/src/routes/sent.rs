@@ -15,12 +15,12 @@ pub(super) struct Sent<T>(pub(super) T);
 
 fn read<T: ParseFromJSON>(bytes: &[u8]) -> Result<T, Problem> {
     if bytes.is_empty() {
-        return Err(Problem::bad_request().detail("The body is empty; JSON is due."));
+        return Err(Problem::bad_request().detail("The body is empty; send JSON."));
     }
     // The parser's own words may quote the body.
     let value: Value = serde_json::from_slice(bytes).map_err(|error| {
         Problem::bad_request().detail(format!(
-            "The body is no JSON: line {}, column {}.",
+            "The body is not JSON: line {}, column {}.",
             error.line(),
             error.column()
         ))
@@ -31,7 +31,7 @@ fn read<T: ParseFromJSON>(bytes: &[u8]) -> Result<T, Problem> {
         return Err(Problem::bad_request().wrong(wrong));
     }
     T::parse_from_json(Some(value)).map_err(|_| {
-        let wrong = Wrong::member("#", "is not what the description has for it");
+        let wrong = Wrong::member("#", "is not as documented in the API description");
         Problem::bad_request().wrong(vec![wrong])
     })
 }
@@ -110,8 +110,8 @@ impl<'a> ApiExtractor<'a> for File {
             return Err(Problem::unsupported_type()
                 .detail(
                     "Send the file's bytes as the body, not as part of a form, with \
-                     `Content-Type: application/octet-stream`: curl does it by `--data-binary @FILE` \
-                     instead of `-F`.",
+                     `Content-Type: application/octet-stream`: with curl, use `--data-binary \
+                         @FILE` instead of `-F`.",
                 )
                 .into());
         }

@@ -65,7 +65,7 @@ fn roles(api: &Api, names: &[Text]) -> Result<Roles, Problem> {
     let wrong: Vec<_> = strange
         .map(|(place, _)| {
             let known: Vec<&str> = api.config.roles.keys().map(String::as_str).collect();
-            let detail = format!("is no role; the roles are: {}", known.join(", "));
+            let detail = format!("is not a role; the roles are: {}", known.join(", "));
             Wrong::member(format!("#/roles/{place}"), detail)
         })
         .collect();
@@ -90,8 +90,10 @@ pub(super) async fn user(api: &Api, name: &str) -> Result<User, Problem> {
 fn gives(api: &Api, caller: &Caller, roles: &Roles) -> Result<(), Problem> {
     match covers(api, &caller.principal()?.user.roles, roles) {
         true => Ok(()),
-        false => Err(Problem::forbidden()
-            .detail("a role of these allows or shows more than your own roles do")),
+        false => {
+            Err(Problem::forbidden()
+                .detail("one of these roles allows or shows more than your own"))
+        }
     }
 }
 
@@ -100,8 +102,8 @@ pub(super) fn may_change(api: &Api, caller: &Caller, user: &User) -> Result<(), 
     match covers(api, &caller.principal()?.user.roles, &user.roles) {
         true => Ok(()),
         false => Err(Problem::forbidden().detail(
-            "this user's roles allow or show more than your own; somebody who has as much may, \
-             or `glovebox user` on the server",
+            "this user's roles allow or show more than your own; ask someone with these roles, or \
+            use `glovebox user` on the server",
         )),
     }
 }
@@ -210,8 +212,9 @@ impl Users {
         may_change(&api, &caller, &user)?;
         let itself = caller.principal()?.user.id == user.id;
         if itself && (disabled == Some(true) || wanted.is_some()) {
-            return Err(Problem::forbidden()
-                .detail("nobody disables themselves or changes their own roles"));
+            return Err(
+                Problem::forbidden().detail("you cannot disable yourself or change your own roles")
+            );
         }
         let wanted = wanted.map(|w| roles(&api, &w)).transpose()?;
         if let Some(roles) = &wanted {
@@ -285,7 +288,7 @@ impl Changed {
             api.catalog.set_roles(&name, &user.roles).await?;
             api.catalog.set_disabled(&name, user.disabled, now).await?;
             api.standings.forget();
-            return Err(Problem::conflict().detail("nobody would be left who may manage users"));
+            return Err(Problem::conflict().detail("nobody would be left who can manage users"));
         }
         if let Some(hash) = &self.password {
             api.catalog.set_password(&name, hash, now).await?;

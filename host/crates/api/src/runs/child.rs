@@ -24,9 +24,9 @@ const BEAT: Duration = Duration::from_secs(1);
 /// How often it is looked whether the process has ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// The longest text of a failure that is kept, in bytes.
-const LONGEST_PROBLEM: usize = 4 << 10;
+const MAX_PROBLEM_LEN: usize = 4 << 10;
 /// The longest line that is read.
-const LONGEST_LINE: u64 = 64 << 10;
+const MAX_LINE_LEN: u64 = 64 << 10;
 
 /// What a process is to run, and how.
 #[derive(Debug)]
@@ -99,7 +99,7 @@ pub(super) fn follow(
 ) -> Ended {
     let run = &claimed.run;
     if let Err(error) = runs.folder().make(&run.id) {
-        return Ended::Failed(format!("its folder cannot be made: {error}"));
+        return Ended::Failed(format!("its folder cannot be created: {error}"));
     }
     let earlier = run.of.as_deref().and_then(|of| {
         let report = runtime.block_on(runs.catalog.report(of)).ok()??;
@@ -148,7 +148,7 @@ pub(super) fn follow(
             Ended::Failed("its use of secrets could not be recorded in the audit log".into())
         }
         (Some(_), None) => Ended::Failed(problem(std::mem::take(&mut said.problem))),
-        (None, None) => Ended::Failed("its process was killed; was memory short?".into()),
+        (None, None) => Ended::Failed("its process was killed; perhaps memory ran out".into()),
     }
 }
 
@@ -278,7 +278,7 @@ fn listen(pipe: ChildStderr, said: &Mutex<ChildOutput>) {
         line.clear();
         match lines
             .by_ref()
-            .take(LONGEST_LINE)
+            .take(MAX_LINE_LEN)
             .read_until(b'\n', &mut line)
         {
             Ok(0) | Err(_) => return,
@@ -289,7 +289,7 @@ fn listen(pipe: ChildStderr, said: &Mutex<ChildOutput>) {
             said.told = Some(told);
         } else if let Ok(told) = serde_json::from_slice::<SecretsUsed>(&line) {
             said.secrets.extend(told.secrets);
-        } else if said.problem.len() < LONGEST_PROBLEM {
+        } else if said.problem.len() < MAX_PROBLEM_LEN {
             said.problem.push_str(&String::from_utf8_lossy(&line));
         }
     }
@@ -300,7 +300,7 @@ fn problem(said: String) -> String {
     let text = said.trim();
     let text = text.strip_prefix("error: ").unwrap_or(text);
     match text {
-        "" => "it failed and did not say why".into(),
+        "" => "it failed without giving a reason".into(),
         text => text
             .chars()
             .filter(|c| *c == '\n' || !(c.is_control() || is_invisible(*c)))
@@ -318,7 +318,7 @@ fn ended(report: Option<Result<String, String>>, how: fn(String) -> Ended) -> En
 
 fn report(runs: &Runs, run: &Run) -> Result<String, String> {
     std::fs::read_to_string(runs.folder().report(&run.id))
-        .map_err(|error| format!("its rows are stored, but its report is not there: {error}"))
+        .map_err(|error| format!("its rows are stored, but its report is missing: {error}"))
 }
 
 #[cfg(test)]
@@ -329,6 +329,6 @@ mod tests {
     fn a_failure_is_told_in_the_programs_words() {
         assert_eq!(problem("error: no such file\n".into()), "no such file");
         assert_eq!(problem("\u{1b}[31mred\n".into()), "[31mred");
-        assert_eq!(problem(" \n".into()), "it failed and did not say why");
+        assert_eq!(problem(" \n".into()), "it failed without giving a reason");
     }
 }

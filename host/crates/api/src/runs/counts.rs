@@ -72,10 +72,10 @@ impl Counts {
             let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
         };
         let name = "glovebox_runs_active";
-        head(&mut out, name, "gauge", "Runs that work on this server.");
+        head(&mut out, name, "gauge", "Runs in progress on this server.");
         let _ = writeln!(out, "{name} {active}");
         let name = "glovebox_runs_total";
-        head(&mut out, name, "counter", "Runs that ended, by how.");
+        head(&mut out, name, "counter", "Finished runs, by outcome.");
         for ((pipeline, state), runs) in &sums.runs {
             let pipeline = escape(pipeline);
             let _ = writeln!(
@@ -84,7 +84,7 @@ impl Counts {
             );
         }
         let name = "glovebox_run_rows_total";
-        head(&mut out, name, "counter", "Rows of runs, by their fate.");
+        head(&mut out, name, "counter", "Rows of runs, by outcome.");
         for ((pipeline, fate), rows) in &sums.rows {
             let pipeline = escape(pipeline);
             let _ = writeln!(
@@ -111,7 +111,7 @@ impl Counts {
             &mut out,
             name,
             "counter",
-            "Time in the steps of runs, over all workers.",
+            "Time spent in the steps of runs, over all workers.",
         );
         for ((pipeline, step), seconds) in &sums.seconds {
             let (pipeline, step) = (escape(pipeline), escape(step));

@@ -27,7 +27,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// heard every second.
 const SILENT: i64 = 20;
 /// A run that has been begun so often is what its servers die of.
-const MOST_STARTS: i64 = 3;
+const MAX_STARTS: i64 = 3;
 /// Files that may be on their way at once.
 const UPLOADS: usize = 4;
 /// How often old runs are forgotten.
@@ -119,7 +119,7 @@ impl Runs {
         let mut forgotten: Option<Instant> = None;
         while !self.stopping() {
             if let Err(error) = self.begin_what_waits().await {
-                tracing::error!(%error, "no run can be begun");
+                tracing::error!(%error, "runs cannot be started");
             }
             if forgotten.is_none_or(|at| at.elapsed() >= FORGET) {
                 forgotten = Some(Instant::now());
@@ -162,8 +162,8 @@ impl Runs {
         let problem = if run.cancelled {
             self.end(run, Ended::Cancelled).await;
             return;
-        } else if run.starts > MOST_STARTS {
-            Some("its server died each time it was begun; look at the server's log".to_owned())
+        } else if run.starts > MAX_STARTS {
+            Some("its server died each time it was started; see the server's log".to_owned())
         } else if run.upload && !self.folder().input(&run.id).is_file() {
             Some("its uploaded file is gone; upload it again".to_owned())
         } else {
@@ -172,7 +172,7 @@ impl Runs {
         let pipeline = self.pipelines.iter().find(|p| p.name == run.pipeline);
         let (problem, pipeline) = match (problem, pipeline) {
             (None, Some(pipeline)) => (None, Some(pipeline.clone())),
-            (None, None) => (Some("its pipeline is not configured any more".into()), None),
+            (None, None) => (Some("its pipeline is no longer configured".into()), None),
             (problem, _) => (problem, None),
         };
         let Some(pipeline) = pipeline else {
@@ -194,7 +194,7 @@ impl Runs {
         if spawned.is_err() {
             // What it would have dropped went with the closure, the slot did not begin.
             self.active.fetch_sub(1, Ordering::Relaxed);
-            tracing::error!("the system gives no thread for a run");
+            tracing::error!("the operating system provides no thread for a run");
         }
     }
 
@@ -231,7 +231,7 @@ impl Runs {
             // It is somebody else's now, and they will end it.
             Ok(false) => return,
             Err(error) => {
-                tracing::error!(run = run.id, %error, "the end of a run could not be written");
+                tracing::error!(run = run.id, %error, "the end of a run could not be stored");
                 return;
             }
         }
@@ -267,7 +267,7 @@ impl Runs {
         let before = super::now().saturating_sub(keep);
         match self.catalog.forget_runs(before).await {
             Ok(gone) => gone.iter().for_each(|run| self.folder().forget(run)),
-            Err(error) => tracing::error!(%error, "old runs could not be forgotten"),
+            Err(error) => tracing::error!(%error, "old runs could not be deleted"),
         }
     }
 }

@@ -103,7 +103,7 @@ impl<'de> Deserialize<'de> for Members {
                 let mut members = Map::new();
                 while let Some((name, value)) = map.next_entry()? {
                     if members.insert(name, value).is_some() {
-                        return Err(de::Error::custom("a member is there twice"));
+                        return Err(de::Error::custom("a member is given twice"));
                     }
                 }
                 Ok(Members(members))

@@ -10,7 +10,7 @@ use crate::chain::Head;
 use crate::error::AuditError;
 use crate::event::Action;
 use crate::lines::{Line, Lines};
-use crate::record::{LONGEST_LINE, Seen, split};
+use crate::record::{MAX_LINE_LEN, Seen, split};
 use crate::segment::{self, Family};
 use crate::time::Time;
 
@@ -54,7 +54,7 @@ pub(super) fn walk(
     };
     let last = numbers.last().copied();
     if last.is_none() {
-        findings.of_the_log("there is no segment of a log");
+        findings.of_the_log("there is no log segment");
     }
     let mut before: Option<u64> = None;
     for number in numbers {
@@ -97,7 +97,7 @@ impl Walked {
         let name = Family::Segments.name(number);
         let path = Family::Segments.path(folder, number);
         let file = segment::read(&path)?;
-        let mut lines = Lines::new(BufReader::with_capacity(1 << 16, file), LONGEST_LINE);
+        let mut lines = Lines::new(BufReader::with_capacity(1 << 16, file), MAX_LINE_LEN);
         let mut any = false;
         while let Some(line) = lines.next().map_err(AuditError::file("read", &path))? {
             if !line.whole {
@@ -110,7 +110,8 @@ impl Walked {
                     findings.of_a_line(
                         &name,
                         line.number,
-                        "is cut short: edited, or torn by a crash, and then the next start sets it aside",
+                        "is incomplete: edited, or interrupted by a crash (the next start then \
+                        sets it aside)",
                     );
                     self.lost = true;
                 }
@@ -127,13 +128,13 @@ impl Walked {
                         findings.of_a_line(
                             &name,
                             line.number,
-                            "begins a segment in the midst of one",
+                            "begins a segment in the middle of another",
                         );
                     }
                     if seen.action == Action::LogRestored.as_str() {
                         findings.note(format!(
-                            "{name}, line {}: somebody says that the log was restored from a backup; \
-                             records behind that are gone",
+                            "{name}, line {}: the log was declared restored from a backup here; \
+                            records after that point are gone",
                             line.number
                         ));
                     }
@@ -143,9 +144,9 @@ impl Walked {
                 }
                 None => {
                     let problem = match (line.overlong, line.bytes.is_empty()) {
-                        (true, _) => "is longer than a record can be",
+                        (true, _) => "is longer than any record",
                         (_, true) => "is empty",
-                        _ => "is no record: edited, or inserted",
+                        _ => "is not a record: edited or inserted",
                     };
                     findings.of_a_line(&name, line.number, problem);
                     self.lost = true;
@@ -185,7 +186,7 @@ impl Walked {
         let expected = self.last.map_or(seen.sequence, |last| last + 1);
         let problem = if self.lost || seen.sequence == expected {
             (!fits).then(|| {
-                "does not match its hash: edited, or what came before it was rewritten".to_owned()
+                "does not match its hash: it was edited, or an earlier record was".to_owned()
             })
         } else if seen.sequence > expected {
             Some(match seen.sequence - expected {
@@ -197,7 +198,7 @@ impl Walked {
             })
         } else {
             Some(format!(
-                "is record {} where {expected} belongs: inserted, repeated or moved",
+                "is record {} where {expected} is expected: inserted, repeated or moved",
                 seen.sequence
             ))
         };
@@ -232,7 +233,11 @@ impl Walked {
             return;
         };
         if seen.segment.as_deref() != Some(number.to_string().as_str()) {
-            findings.of_a_line(name, 1, "begins another segment than the file's name says");
+            findings.of_a_line(
+                name,
+                1,
+                "begins a different segment than the file's name says",
+            );
         }
         match &self.log {
             None => self.log = Some(log.clone()),
@@ -263,13 +268,15 @@ impl Walked {
         };
         if lowest > *segment {
             findings.of_the_log(format!(
-                "{by} the log begins with segment {segment}, but the first one there is {lowest}"
+                "{by} the log begins with segment {segment}, but the first one in the folder is \
+                {lowest}"
             ));
         } else if let Some((found, head)) = self.begins.get(segment)
             && (found != sequence || head.to_string() != *previous)
         {
             findings.of_the_log(format!(
-                "{by} segment {segment} begins with record {sequence} after another record than it does"
+                "{by} segment {segment} begins with record {sequence}, but follows a different \
+                record"
             ));
         }
     }

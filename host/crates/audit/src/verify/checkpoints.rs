@@ -28,10 +28,10 @@ pub(super) fn read(
 ) -> Result<Read, AuditError> {
     let (numbers, strange) = Family::Checkpoints.list(place)?;
     for name in strange {
-        findings.of_a_file(&name, "is not the name of checkpoints");
+        findings.of_a_file(&name, "is not the name of a checkpoint file");
     }
     if numbers.is_empty() {
-        findings.of_the_log("there are no checkpoints in the folder that was named");
+        findings.of_the_log("there are no checkpoints in the given folder");
     }
     let mut list: Vec<Statement> = Vec::new();
     let mut before: Option<Head> = None;
@@ -54,7 +54,8 @@ pub(super) fn read(
                     findings.of_a_line(
                         &name,
                         line.number,
-                        "is no checkpoint: edited, or torn by a crash, and then the next start cuts it off",
+                        "is not a checkpoint: edited, or left incomplete by a crash (the next \
+                        start then removes it)",
                     );
                     before = None;
                     continue;
@@ -64,7 +65,7 @@ pub(super) fn read(
                 findings.of_a_line(
                     &name,
                     line.number,
-                    "is not signed by a key that was given: edited, or made by somebody else",
+                    "is not signed by a given key: edited, or made by someone else",
                 );
             }
             let statement = signed.statement;
@@ -77,7 +78,8 @@ pub(super) fn read(
     }
     if keys.is_empty() {
         findings.note(
-            "no public key was given, so nobody looked at the checkpoints' signatures; --public-key",
+            "no public key was given, so the checkpoints' signatures were not checked; use \
+            --public-key",
         );
     }
     Ok(Read { list, asked: true })
@@ -91,37 +93,38 @@ fn follows(
     before: Option<Head>,
 ) -> Option<String> {
     if statement.segment != file {
-        return Some("is of another segment than the file's name says".into());
+        return Some("belongs to a different segment than the file's name says".into());
     }
     if Time::parse(&statement.time).is_none() || Head::parse(&statement.head).is_none() {
-        return Some("has a time or a hash that is none".into());
+        return Some("has an invalid time or hash".into());
     }
     let Some(last) = last else {
         let first = statement.checkpoint == 1;
         return (first && Head::parse(&statement.previous) != Some(Head::BEGINNING))
-            .then(|| "is the first checkpoint and names one before it".into());
+            .then(|| "is the first checkpoint but names an earlier one".into());
     };
     if statement.checkpoint != last.checkpoint + 1 {
         return Some(format!(
-            "is checkpoint {} where {} belongs: others were removed, added or moved",
+            "is checkpoint {} where {} is expected: others were removed, added or moved",
             statement.checkpoint,
             last.checkpoint + 1
         ));
     }
     if before.is_some_and(|before| Head::parse(&statement.previous) != Some(before)) {
-        return Some("does not follow the checkpoint before it, which was edited".into());
+        return Some("does not match the previous checkpoint, which was edited".into());
     }
     if statement.log != last.log {
-        return Some("is of another log than the checkpoint before it".into());
+        return Some("belongs to another log than the previous checkpoint".into());
     }
     (statement.sequence < last.sequence || statement.time < last.time)
-        .then(|| "goes back behind the checkpoint before it".into())
+        .then(|| "goes back before the previous checkpoint".into())
 }
 
 pub(super) fn compare(read: &Read, walked: &Walked, findings: &mut Findings) {
     if !read.asked {
         findings.note(
-            "without checkpoints nobody can see a tail that was cut or a chain that was written anew; --checkpoints",
+            "without checkpoints, a truncated tail or a rewritten chain cannot be detected; use \
+            --checkpoints",
         );
         return;
     }
@@ -129,7 +132,7 @@ pub(super) fn compare(read: &Read, walked: &Walked, findings: &mut Findings) {
         return;
     };
     if walked.log.as_ref().is_some_and(|log| *log != last.log) {
-        findings.of_the_log("the checkpoints are of another log");
+        findings.of_the_log("the checkpoints belong to another log");
         return;
     }
     walked.begins_with(&last.begin, "by its last checkpoint", findings);
@@ -137,14 +140,15 @@ pub(super) fn compare(read: &Read, walked: &Walked, findings: &mut Findings) {
         && noted > last.checkpoint
     {
         findings.of_the_log(format!(
-            "record {record} names checkpoint {noted}, but the last one there is {}",
+            "record {record} names checkpoint {noted}, but the last one in the folder is {}",
             last.checkpoint
         ));
     }
     let end = walked.last.unwrap_or(0);
     if last.sequence > end {
         findings.of_the_log(format!(
-            "the log ends with record {end}, but checkpoint {} names record {}: its tail was cut",
+            "the log ends with record {end}, but checkpoint {} names record {}: its tail was \
+            truncated",
             last.checkpoint, last.sequence
         ));
     }
@@ -158,7 +162,7 @@ pub(super) fn compare(read: &Read, walked: &Walked, findings: &mut Findings) {
                 statement.sequence, statement.checkpoint
             )),
             None => findings.of_the_log(format!(
-                "record {}, which checkpoint {} names, is not there",
+                "record {}, which checkpoint {} names, is missing",
                 statement.sequence, statement.checkpoint
             )),
         }

@@ -96,8 +96,8 @@ pub fn verify(folder: &Path, trust: &Trust<'_>) -> Result<Verification, AuditErr
         && Head::parse(hash).as_ref() != walked.heads.get(&sequence)
     {
         let problem = match walked.heads.contains_key(&sequence) {
-            true => format!("record {sequence} has another hash than was noted"),
-            false => format!("record {sequence}, whose hash was noted, is not there"),
+            true => format!("record {sequence} has a different hash than in --head"),
+            false => format!("record {sequence}, named by --head, is missing"),
         };
         findings.of_the_log(problem);
     }
@@ -134,13 +134,14 @@ fn anchored(
 ) -> Option<u64> {
     let Some(anchors) = trust.anchors else {
         findings.note(
-            "without the catalog nobody can see a log and checkpoints that were cut together; --config",
+            "without the catalog, a log and checkpoints that were truncated together cannot be \
+            detected; use --config",
         );
         return None;
     };
     let log = walked.log.as_deref();
     let Some(anchor) = anchor::of(log, anchors.place, anchors.known) else {
-        findings.note("the catalog knows no log here, and not this one");
+        findings.note("the catalog does not know this log, nor any other in this folder");
         return None;
     };
     let last = statements.list.last().map_or(0, |s| s.checkpoint);

@@ -118,11 +118,11 @@ fn both_tails_cut_alike_hold_by_themselves_and_not_against_the_third_place() {
 
         let found = third.verify(&place);
         assert!(
-            told(&found).contains("its tail was cut"),
+            told(&found).contains("its tail was truncated"),
             "{}",
             told(&found)
         );
-        assert!(third.refuses(&place).contains("its tail was cut"));
+        assert!(third.refuses(&place).contains("its tail was truncated"));
     }
     assert!(third.verify(&original).intact);
     assert_eq!(third.refuses(&original), "nothing");
@@ -151,10 +151,10 @@ fn a_log_that_is_gone_with_its_checkpoints_is_no_fresh_start() {
     // Another one in its place is no better.
     let other = Place::new();
     other.write(3);
-    assert!(third.refuses(&other).contains("removed or exchanged"));
+    assert!(third.refuses(&other).contains("removed or replaced"));
     let found = third.verify(&other);
     assert!(
-        told(&found).contains("removed or exchanged"),
+        told(&found).contains("removed or replaced"),
         "{}",
         told(&found)
     );
@@ -263,7 +263,7 @@ fn a_log_that_was_restored_goes_on_and_says_so() {
     let note = found
         .notes
         .iter()
-        .any(|n| n.contains("was restored from a backup"));
+        .any(|n| n.contains("was declared restored from a backup"));
     assert!(note, "{:?}", found.notes);
     third.write(&backup, 3);
 }

@@ -121,7 +121,7 @@ fn a_writer_does_not_go_on_over_damage() {
         let text = lines(&last(place));
         fs::write(last(place), text[..text.len() - 1].concat()).unwrap();
     });
-    assert!(told.contains("its tail was cut"), "{told}");
+    assert!(told.contains("its tail was truncated"), "{told}");
 
     let told = damaged(&|place| fs::remove_file(&place.segments()[0]).unwrap());
     assert!(told.contains("segment 1 is missing"), "{told}");
@@ -151,8 +151,8 @@ fn checkpoints_of_another_log_are_refused() {
     other.write(3);
     fs::remove_dir_all(one.checkpoints()).unwrap();
     fs::rename(other.checkpoints(), one.checkpoints()).unwrap();
-    assert!(refusal(&one).contains("the checkpoints are of another log"));
-    assert!(told(&one.verify()).contains("the checkpoints are of another log"));
+    assert!(refusal(&one).contains("the checkpoints belong to another log"));
+    assert!(told(&one.verify()).contains("the checkpoints belong to another log"));
 }
 
 #[test]
@@ -164,5 +164,5 @@ fn a_log_without_checkpoints_works_and_may_not_be_shortened() {
     let mut options = Options::new(place.log());
     options.keep_for = Some(std::time::Duration::from_secs(1));
     let told = Log::open(options).unwrap_err().to_string();
-    assert!(told.contains("only with checkpoints"), "{told}");
+    assert!(told.contains("needs checkpoints"), "{told}");
 }

@@ -25,7 +25,8 @@ fn an_edited_line_is_one_finding() {
     });
     assert_eq!(
         told,
-        "audit-0000000002.jsonl, line 4: does not match its hash: edited, or what came before it was rewritten"
+        "audit-0000000002.jsonl, line 4: does not match its hash: it was edited, or an earlier \
+        record was"
     );
 }
 
@@ -46,7 +47,7 @@ fn an_inserted_line_and_a_repeated_one_are_named() {
     let told = after(|text| text.insert(3, b"{\"event.action\":\"login\"}\n".to_vec()));
     assert_eq!(
         told,
-        "audit-0000000002.jsonl, line 4: is no record: edited, or inserted"
+        "audit-0000000002.jsonl, line 4: is not a record: edited or inserted"
     );
     let told = after(|text| text.insert(3, text[1].clone()));
     assert!(
@@ -64,14 +65,14 @@ fn a_tail_that_was_cut_is_seen_by_the_checkpoints_alone() {
     fs::write(segment, text[..text.len() - 1].concat()).unwrap();
     let found = place.verify();
     assert!(
-        told(&found).contains("its tail was cut"),
+        told(&found).contains("its tail was truncated"),
         "{}",
         told(&found)
     );
 
     let found = verify(&place.log(), &Trust::default()).unwrap();
     assert!(found.intact);
-    assert!(found.notes[0].contains("nobody can see a tail that was cut"));
+    assert!(found.notes[0].contains("a truncated tail"));
 }
 
 #[test]
@@ -91,14 +92,17 @@ fn a_tail_that_was_cut_is_seen_by_a_head_that_was_noted() {
     let found = verify(&place.log(), &trust).unwrap();
     assert_eq!(
         told(&found),
-        format!("record {last}, whose hash was noted, is not there")
+        format!("record {last}, named by --head, is missing")
     );
 }
 
 #[test]
 fn a_missing_segment_is_named_wherever_it_was() {
     for (index, says) in [
-        (0, "begins with segment 1, but the first one there is 2"),
+        (
+            0,
+            "begins with segment 1, but the first one in the folder is 2",
+        ),
         (1, "segment 2 is missing"),
     ] {
         let place = Place::new();
@@ -113,5 +117,5 @@ fn a_missing_segment_is_named_wherever_it_was() {
 fn a_log_in_a_folder_without_one_is_a_finding() {
     let empty = tempfile::tempdir().unwrap();
     let found = verify(empty.path(), &Trust::default()).unwrap();
-    assert_eq!(told(&found), "there is no segment of a log");
+    assert_eq!(told(&found), "there is no log segment");
 }

@@ -57,5 +57,5 @@ async fn a_probe_finds_out_what_an_opening_would_and_changes_nothing() {
     )
     .unwrap();
     let told = Catalog::probe(&Place::Sqlite(text)).await.unwrap_err();
-    assert!(told.to_string().contains("no database"), "{told}");
+    assert!(told.to_string().contains("not a SQLite database"), "{told}");
 }

@@ -39,7 +39,7 @@ pub(super) struct CsvDecoder {
 fn text_problem(options: &Options) -> String {
     match encoding::foreign(options.encoding) {
         Some(encoding) => format!("is not {}", encoding.name()),
-        None => "is not UTF-8; if the file is in another encoding, name it, like \
+        None => "is not UTF-8; if the file has another encoding, set it, like \
                  `encoding: windows-1252`"
             .into(),
     }
@@ -53,9 +53,9 @@ fn wrong_quotes(options: &Options) -> Violation {
         column: None,
         rule: "quote".into(),
         message: format!(
-            "a `{quote}` is left open or stands within a field, or the line may be part of such a \
-             record; where quotes are text write `quote: none`, and `quotes: lenient` reads it all \
-             the same"
+            "a `{quote}` is unclosed or misplaced, or the line may be part of such a record; if \
+            quotes are ordinary text write `quote: none`; `quotes: lenient` reads the \
+                 line anyway"
         )
         .into(),
     }
@@ -99,9 +99,9 @@ impl CsvDecoder {
         let help = match (found < expected, self.ragged.pads() || self.ragged.cuts()) {
             (_, true) => "",
             (true, false) => "; `ragged: pad` fills short records with nulls",
-            (false, false) => "; `ragged: cut` leaves out what is too much",
+            (false, false) => "; `ragged: cut` drops extra fields",
         };
-        let message = format!("the record has {found} fields and {expected} are expected{help}");
+        let message = format!("the record has {found} fields but {expected} are expected{help}");
         self.messages.of_row("ragged", message)
     }
 

@@ -3,7 +3,7 @@
 use memchr::{memchr, memchr2, memmem};
 
 /// Bytes of the longest delimiter.
-pub(super) const LONGEST_DELIMITER: usize = 16;
+pub(super) const MAX_DELIMITER_LEN: usize = 16;
 
 /// What ends a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,14 +34,14 @@ pub enum Quotes {
 /// The bytes between fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Delimiter {
-    bytes: [u8; LONGEST_DELIMITER],
+    bytes: [u8; MAX_DELIMITER_LEN],
     len: u8,
 }
 
 impl Delimiter {
     /// None if it is empty or too long.
     pub(super) fn new(text: &[u8]) -> Option<Self> {
-        let mut bytes = [0; LONGEST_DELIMITER];
+        let mut bytes = [0; MAX_DELIMITER_LEN];
         bytes.get_mut(..text.len())?.copy_from_slice(text);
         let len = u8::try_from(text.len()).ok().filter(|len| *len > 0)?;
         Some(Delimiter { bytes, len })

@@ -22,7 +22,7 @@ const BEFORE: usize = 50;
 /// Of a hundred records, how many have to agree in their number of fields.
 const AGREEMENT: usize = 80;
 /// A longer field of a first record is no name.
-const LONGEST_NAME: usize = 100;
+const MAX_NAME_LEN: usize = 100;
 /// Words that headers have, without case and signs.
 const WORDS: [&str; 62] = [
     "account",
@@ -298,7 +298,7 @@ fn is_header(names: &[Vec<u8>], below: &[Split]) -> bool {
     };
     let is_value = |name: &&str| {
         let digits = name.bytes().filter(u8::is_ascii_digit).count();
-        is_typed(name) || name.contains('@') || digits > 4 || name.len() > LONGEST_NAME
+        is_typed(name) || name.contains('@') || digits > 4 || name.len() > MAX_NAME_LEN
     };
     let named: Vec<&str> = names.iter().copied().filter(|n| !n.is_empty()).collect();
     let different: BTreeSet<&str> = named.iter().copied().collect();

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use glovebox_core::shown::LONGEST_NAME;
+use glovebox_core::shown::MAX_NAME_LEN;
 use glovebox_core::{Field, ReadFrom, Schema, SourceError};
 
 use super::dialect::{Delimiter, Dialect};
@@ -15,7 +15,7 @@ use crate::names::{self, Place};
 /// Lines that are looked through for what the header lacks.
 const LINES: usize = 100;
 /// Bytes of a line that are looked at for that.
-const LONGEST_LINE: usize = 64 << 10;
+const MAX_LINE_LEN: usize = 64 << 10;
 /// Columns that one message names.
 const LISTED: usize = 5;
 /// Delimiters that files have; of two that would do, the first is meant: a comma stands within
@@ -106,10 +106,10 @@ impl<'a> Start<'a> {
 
     pub(super) fn empty(&self) -> SourceError {
         self.error(match self.skipped {
-            0 => "is empty, not even a header line; check the path, or declare `header: false` \
-                  if a file without rows is right"
+            0 => "is empty and has no header line; check the path, or declare `header: false` if \
+                 a file without rows is expected"
                 .into(),
-            lines => format!("has no header behind the {lines} lines that `skip` passes over"),
+            lines => format!("has no header after the {lines} lines that `skip` skips"),
         })
     }
 
@@ -123,8 +123,8 @@ impl<'a> Start<'a> {
 
     pub(super) fn twice(&self, field: &Field, first: usize, second: usize) -> SourceError {
         self.error(format!(
-            "the header has two columns named {}, and it cannot be told which is meant; write \
-             `from: {}` or `from: {}`, or rename one in the file",
+            "the header has two columns named {}, so the name is ambiguous; write `from: {}` or \
+            `from: {}`, or rename one in the file",
             called(field),
             first + 1,
             second + 1
@@ -133,8 +133,8 @@ impl<'a> Start<'a> {
 
     pub(super) fn shared(&self, first: &Field, second: &Field, at: usize) -> SourceError {
         self.error(format!(
-            "`{}` and `{}` are both column {} of the file; what is declared of the one would not \
-             hold for the other, so remove one from `columns`, or correct `from`",
+            "`{}` and `{}` are both column {} of the file, so what is declared for one would not \
+            apply to the other; remove one from `columns`, or correct `from`",
             first.name,
             second.name,
             at + 1
@@ -201,9 +201,9 @@ impl<'a> Start<'a> {
         let trimmed: HashSet<_> = self.names.iter().map(|n| n.trim_ascii()).collect();
         let trimmed = |field: &&Field| trimmed.contains(field.source_name().as_bytes());
         let help = if missing.iter().all(trimmed) {
-            "its names have blanks around them: write `trim: true`"
+            "its names are surrounded by spaces: write `trim: true`"
         } else {
-            "correct the name in `columns`, write the file's with `from`, or remove the column"
+            "correct the name in `columns`, give the file's name with `from`, or remove the column"
         };
         self.error(format!(
             "the header has no column {}; it has {has}; {help}",
@@ -261,12 +261,12 @@ impl<'a> Start<'a> {
             };
         }
         if self.encoding.is_none() && std::str::from_utf8(self.record).is_err() {
-            return "it is not UTF-8: name its encoding, like `encoding: windows-1252`, and check \
+            return "it is not UTF-8: set its encoding, like `encoding: windows-1252`, and check \
                     the names in `columns`"
                 .into();
         }
-        "if the file has no header line declare `header: false`, else check `delimiter` and the \
-         names in `columns`"
+        "if the file has no header line declare `header: false`; otherwise check `delimiter` and \
+        the names in `columns`"
             .into()
     }
 
@@ -286,7 +286,7 @@ impl<'a> Start<'a> {
                 line
             })
             .position(|line| {
-                let line = line.get(..LONGEST_LINE).unwrap_or(line);
+                let line = line.get(..MAX_LINE_LEN).unwrap_or(line);
                 let names = fields_of(line, dialect);
                 let names: HashSet<_> = names.iter().map(Vec::as_slice).collect();
                 let has = |f: &&Field| names.contains(f.source_name().as_bytes());
@@ -327,7 +327,7 @@ fn text(name: &[u8]) -> Cow<'_, str> {
 fn called(field: &Field) -> String {
     match &field.from {
         Some(ReadFrom::Name(name)) => {
-            let short: String = name.chars().take(LONGEST_NAME).collect();
+            let short: String = name.chars().take(MAX_NAME_LEN).collect();
             format!("{short:?} (`{}`)", field.name)
         }
         _ => format!("`{}`", field.name),

@@ -47,7 +47,8 @@ fn message(file: &str, declared: &[&str]) -> String {
 
 #[test]
 fn a_missing_column_is_named_with_what_the_file_has() {
-    let help = "correct the name in `columns`, write the file's with `from`, or remove the column";
+    let help = "correct the name in `columns`, give the file's name with `from`, or remove the \
+               column";
     assert_eq!(
         message(
             "product,Price,quantity\na,1,2\n",
@@ -129,7 +130,7 @@ fn the_option_that_would_help_is_named() {
     let error = Layout::by_header(&start_at("x\nid,name\n", 4), &schema(&["id"])).unwrap_err();
     assert!(error.to_string().contains("`skip: 5`"), "{error}");
     let error = Layout::by_header(&start_at("", 4), &schema(&["id"])).unwrap_err();
-    assert!(error.to_string().contains("behind the 4 lines"), "{error}");
+    assert!(error.to_string().contains("after the 4 lines"), "{error}");
     let error = Layout::by_position(&start("1;2;3\n"), &schema(&["a", "b"])).unwrap_err();
     assert!(error.to_string().contains("`delimiter: \";\"`"), "{error}");
 }

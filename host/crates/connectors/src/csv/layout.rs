@@ -143,7 +143,7 @@ impl Layouts {
         match known.get(&part) {
             Some(before) if **before != layout => Err(SourceError::shape(
                 place,
-                "its columns changed since it was opened; run again",
+                "its columns have changed since it was opened; run again",
             )),
             Some(_) => Ok(()),
             None => {

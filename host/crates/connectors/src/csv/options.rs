@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use glovebox_core::{Formats, SourceError};
 
-use super::dialect::{Delimiter, Dialect, LONGEST_DELIMITER, LineEnd, Quotes};
+use super::dialect::{Delimiter, Dialect, LineEnd, MAX_DELIMITER_LEN, Quotes};
 use super::encoding::{self, Encoding};
 use crate::chunks::Sizes;
 use crate::input::Input;
 
 /// Why a record may be too long.
-pub(super) const OPEN_QUOTE: &str = "a quote may have been left open";
+pub(super) const OPEN_QUOTE: &str = "a quote may not be closed";
 
 /// What becomes of records with another number of fields than the file's first one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -174,7 +174,7 @@ impl Options {
             .filter(|d| !d.bytes().iter().any(|b| ends(*b)))
             .ok_or_else(|| {
                 format!(
-                    "`delimiter` must be 1 to {LONGEST_DELIMITER} bytes, without line ends and NUL"
+                    "`delimiter` must be 1 to {MAX_DELIMITER_LEN} bytes, without line ends and NUL"
                 )
             })?;
         let signs = [
@@ -186,7 +186,7 @@ impl Options {
             let Some(sign) = sign else { continue };
             if !sign.is_ascii() || ends(*sign) {
                 return Err(format!(
-                    "`{name}` must be one ASCII character, no line end and no NUL"
+                    "`{name}` must be one ASCII character other than a line end or NUL"
                 ));
             }
             let same = signs

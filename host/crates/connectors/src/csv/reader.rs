@@ -196,9 +196,8 @@ impl CsvChunks {
                 "its first record is longer than {} bytes (`max-record`); {}",
                 self.sizes.max_record, self.sizes.suspect
             ),
-            false => "its header has a quote that is left open, or stands within a name; correct \
-                      it, or write `quotes: lenient`, or `quote: none` if quotes mean nothing in \
-                      this file"
+            false => "its header has an unclosed or misplaced quote; correct it, or write \
+                     `quotes: lenient`, or `quote: none` if quotes are ordinary text in this file"
                 .into(),
         };
         SourceError::Shape {

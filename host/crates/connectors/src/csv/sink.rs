@@ -102,7 +102,7 @@ impl Format for SinkOptions {
             Some(_) => 3,
             None => 0,
         };
-        let delimiter = Delimiter::new(&[self.delimiter]).ok_or("its delimiter is none")?;
+        let delimiter = Delimiter::new(&[self.delimiter]).ok_or("it has no delimiter")?;
         let dialect = Dialect::new(delimiter, Some(b'"'));
         let mut spans = Vec::new();
         let bytes = bytes.get_mut(start..).unwrap_or_default();
@@ -116,7 +116,7 @@ impl Format for SinkOptions {
                 0 => Ok(()),
                 n if n == schema.fields.len() => Ok(()),
                 n => Err(format!(
-                    "its lines have {n} cells and the run has {} columns; use `mode: replace` or \
+                    "its lines have {n} cells but the run has {} columns; use `mode: replace` or \
                      another path",
                     schema.fields.len()
                 )),
@@ -132,7 +132,7 @@ impl Format for SinkOptions {
             .collect();
         Err(format!(
             "its first line is not the header {} that the run would write; change the sink's \
-             `columns` to those of the file, or use `mode: replace` or another path",
+            `columns` to match the file, or use `mode: replace` or another path",
             names.join(", ")
         ))
     }

@@ -129,7 +129,7 @@ pub(super) fn begin(
     let passed = chunks.pass_lines(options.skip)?;
     if passed < options.skip {
         let problem = format!(
-            "has {passed} lines, and `skip: {}` passes over more",
+            "has {passed} lines, but `skip: {}` skips more",
             options.skip
         );
         return Err(SourceError::shape(place, problem));
@@ -148,7 +148,7 @@ pub(super) fn begin(
     let layout = if options.header {
         if (1..rows).contains(&records.len()) {
             let problem = format!(
-                "has {} rows, and `header-rows: {rows}` asks for more",
+                "has {} rows, but `header-rows: {rows}` needs more",
                 records.len()
             );
             return Err(SourceError::shape(place, problem));

@@ -61,7 +61,7 @@ pub(crate) fn quote_all<'a>(names: impl IntoIterator<Item = &'a str>) -> String 
 pub(crate) fn shown(name: &str) -> String {
     match short_name(name) {
         Some(name) => format!("`{name}`"),
-        None => "of a name that is not shown".into(),
+        None => "with a name that is not shown".into(),
     }
 }
 
@@ -101,7 +101,8 @@ pub(crate) fn misfit(place: String, differences: &[String]) -> SinkError {
     SinkError::Shape {
         place,
         problem: format!(
-            "{count}:{list}\nchange the table or the manifest's `sink.columns`, or name another table"
+            "{count}:{list}\nchange the table or the manifest's `sink.columns`, or use another \
+            table"
         ),
     }
 }
@@ -114,7 +115,7 @@ pub(crate) fn unusable_names(schema: &Schema) -> Vec<String> {
     }
     for field in &schema.fields {
         if field.name.is_empty() || field.name.contains('\0') {
-            found.push("a column's name is empty or holds a NUL; rename it".into());
+            found.push("a column's name is empty or contains NUL; rename it".into());
         }
     }
     found
@@ -122,7 +123,7 @@ pub(crate) fn unusable_names(schema: &Schema) -> Vec<String> {
 
 /// What is said of a journal that only a run may bring up to date.
 pub(crate) const EARLIER_VERSION: &str =
-    "its journal is of an earlier version; the next run into it brings it up to date";
+    "its journal has an earlier version; the next run into it upgrades the journal";
 
 /// What becomes of a journal of the version before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

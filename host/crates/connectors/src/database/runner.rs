@@ -92,7 +92,7 @@ impl std::fmt::Display for Runner {
             .take(MAX_HOST_NAME)
             .collect();
         match host.as_str() {
-            "" => f.write_str("a process that is not named"),
+            "" => f.write_str("an unknown process"),
             host => write!(f, "process {} on host `{host}`", self.process),
         }
     }

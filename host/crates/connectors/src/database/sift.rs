@@ -8,7 +8,7 @@ use glovebox_core::{Origin, Reject, SinkError, Violation};
 
 /// Statements that a database may refuse in one run before the run ends. A row that is named by the
 /// server costs two, one that has to be looked for about twenty.
-pub(crate) const MOST_REFUSALS: usize = 40_000;
+pub(crate) const MAX_REFUSALS: usize = 40_000;
 /// The rule of a row that refers to one which is not there.
 pub(crate) const FOREIGN_KEY: &str = "foreign-key";
 /// The fewest rows that are sent behind a refused one.
@@ -40,7 +40,7 @@ pub(crate) struct Budget(AtomicUsize);
 
 impl Default for Budget {
     fn default() -> Self {
-        Budget(AtomicUsize::new(MOST_REFUSALS))
+        Budget(AtomicUsize::new(MAX_REFUSALS))
     }
 }
 
@@ -68,8 +68,8 @@ pub(crate) fn spent(place: &str, refusal: &Refusal) -> SinkError {
     SinkError::Refused {
         place: place.into(),
         problem: format!(
-            "it refuses so many rows that they cannot be looked for one by one ({MOST_REFUSALS} \
-             statements were refused); the last: {}",
+            "it refuses too many rows to search for them one by one ({MAX_REFUSALS} statements \
+            were refused); the last: {}",
             refusal.message
         ),
     }

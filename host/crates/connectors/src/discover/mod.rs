@@ -22,9 +22,9 @@ pub use types::{Doubt, Guess, guess};
 /// Bytes of a file that its format, its options and its names are found by.
 const BEGINNING: u64 = 1 << 20;
 /// Bytes that a name keeps; PostgreSQL cuts a longer one.
-const LONGEST_NAME: usize = 63;
+const MAX_NAME_LEN: usize = 63;
 /// The most columns that a file's manifest may be written for.
-const MOST_COLUMNS: usize = 2000;
+const MAX_COLUMNS: usize = 2000;
 
 /// How a file is read.
 #[derive(Debug, Clone)]
@@ -74,7 +74,7 @@ pub fn discover(path: &Path, header: Option<bool>) -> Result<Found, SourceError>
     if inputs.path(0)?.is_none() {
         return Err(SourceError::Shape {
             place,
-            problem: "can be read only once; save it to a file first, and name that".into(),
+            problem: "can be read only once; save it to a file first and name that file".into(),
         });
     }
     let mut beginning = Vec::new();
@@ -115,8 +115,8 @@ pub fn discover(path: &Path, header: Option<bool>) -> Result<Found, SourceError>
         }
     };
     let problem = match found.fields.len() {
-        0 => "has no column that could be declared; is it empty?",
-        n if n > MOST_COLUMNS => "has more than 2000 columns; write the manifest by hand",
+        0 => "has no column to declare; is it empty?",
+        n if n > MAX_COLUMNS => "has more than 2000 columns; write the manifest yourself",
         _ => return Ok(found),
     };
     Err(SourceError::Shape {
@@ -231,7 +231,7 @@ fn unique(raw: &str, otherwise: &str, taken: &mut BTreeSet<String>) -> String {
         .map(|c| if is_hidden(c) { ' ' } else { c })
         .collect();
     let mut name = shown.trim();
-    while name.len() > LONGEST_NAME - 4 {
+    while name.len() > MAX_NAME_LEN - 4 {
         let last = name.char_indices().next_back().map_or(0, |(at, _)| at);
         name = name.get(..last).unwrap_or_default().trim_end();
     }
@@ -281,7 +281,7 @@ mod tests {
         );
         let long = "\u{e9}".repeat(100);
         let found = header(&[&long]);
-        assert!(found[0].0.len() <= LONGEST_NAME, "{found:?}");
+        assert!(found[0].0.len() <= MAX_NAME_LEN, "{found:?}");
         assert_eq!(found[0].1, Some(ReadFrom::Name(long.into())));
     }
 

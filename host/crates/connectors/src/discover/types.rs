@@ -169,11 +169,11 @@ impl Candidate {
         let (this, other) = (self.written?, other.written?);
         let swapped = this.replace("%d/%m", "%m/%d").replace("%d-%m", "%m-%d");
         if swapped != this && swapped == other {
-            return Some("dates, or times, whose day and month cannot be told apart");
+            return Some("dates or times in which day and month are ambiguous");
         }
         let commas = ("{ decimal: \",\" }", "{ thousands: \",\" }");
         ((this, other) == commas)
-            .then_some("numbers whose comma may stand for a point or between thousands")
+            .then_some("numbers in which a comma may be a decimal or a thousands separator")
     }
 }
 

@@ -78,7 +78,7 @@ impl Read for Ahead {
                 return Ok(0);
             }
             let block = self.blocks.recv().map_err(|_| {
-                io::Error::other("internal error: unpacking it ended early; please report it")
+                io::Error::other("internal error: decompression ended early; please report it")
             })??;
             self.used.store(block.used, Ordering::Relaxed);
             self.ended = block.bytes.is_empty();

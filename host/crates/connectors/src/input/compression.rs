@@ -20,7 +20,8 @@ impl Compression {
     pub(super) fn of(start: &[u8]) -> io::Result<Compression> {
         let refused = |name: &str| {
             let problem = format!(
-                "it is {name}, which is not read; gzip and zstd are, so pack it anew or unpack it"
+                "it is {name}, which is not supported; decompress it, or compress it with gzip or \
+                zstd"
             );
             Err(io::Error::new(io::ErrorKind::Unsupported, problem))
         };
@@ -30,7 +31,7 @@ impl Compression {
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
                 Ok(Compression::Zstd)
             }
-            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => refused("packed by xz"),
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => refused("compressed with xz"),
             [
                 b'B',
                 b'Z',
@@ -43,9 +44,9 @@ impl Compression {
                 0x53,
                 0x59,
                 ..,
-            ] => refused("packed by bzip2"),
-            [b'P', b'K', 3, 4, ..] => refused("a ZIP archive (as spreadsheets are, too)"),
-            [0x04, 0x22, 0x4d, 0x18, ..] => refused("packed by LZ4"),
+            ] => refused("compressed with bzip2"),
+            [b'P', b'K', 3, 4, ..] => refused("a ZIP archive (spreadsheets are ZIP archives, too)"),
+            [0x04, 0x22, 0x4d, 0x18, ..] => refused("compressed with LZ4"),
             _ => Ok(Compression::None),
         }
     }
@@ -124,11 +125,17 @@ impl Unpacked {
         match error.kind() {
             io::ErrorKind::UnexpectedEof => io::Error::new(
                 io::ErrorKind::UnexpectedEof,
-                format!("the {name} stream is cut off at byte {used}; fetch or pack it anew"),
+                format!(
+                    "the {name} stream is truncated at byte {used}; download or compress the \
+                        file again"
+                ),
             ),
             _ => io::Error::new(
                 io::ErrorKind::InvalidData,
-                format!("the {name} stream is damaged near byte {used}; fetch or pack it anew"),
+                format!(
+                    "the {name} stream is damaged near byte {used}; download or compress the \
+                        file again"
+                ),
             ),
         }
     }

@@ -72,8 +72,8 @@ fn of_folder(folder: &Path, endings: &[&str]) -> Result<Vec<PathBuf>, SourceErro
         return Err(SourceError::Shape {
             place: place(),
             problem: format!(
-                "the folder has no file that ends in .{} (or that and .{}); files below it are \
-                 not read, nor hidden ones: name them, or a pattern",
+                "the folder has no file with the extension .{} (or that and .{}); subfolders and \
+                hidden files are not read: name the files, or a pattern",
                 endings.join(", ."),
                 PACKED.join(", .")
             ),
@@ -110,7 +110,7 @@ fn of_pattern(path: &Path) -> Result<Vec<PathBuf>, SourceError> {
         .to_str()
         .ok_or_else(|| shape("a pattern of files must be UTF-8".into()))?;
     let matches = glob::glob_with(pattern, RULES)
-        .map_err(|e| shape(format!("is no pattern of files: {}", e.msg)))?;
+        .map_err(|e| shape(format!("is not a valid file pattern: {}", e.msg)))?;
     let mut found = Vec::new();
     for path in matches {
         let path = path.map_err(|e| SourceError::Io {
@@ -123,7 +123,7 @@ fn of_pattern(path: &Path) -> Result<Vec<PathBuf>, SourceError> {
     }
     if found.is_empty() {
         return Err(shape(
-            "no file has such a name; `*` and `?` stop at `/`, and find no hidden file".into(),
+            "no file matches; `*` and `?` do not match `/` or hidden files".into(),
         ));
     }
     Ok(found)
@@ -145,10 +145,13 @@ fn once(files: &[InputFile]) -> Result<(), SourceError> {
         };
         if let Some(first) = seen.insert(real, file) {
             let problem = if first.name == file.name {
-                "`path` finds it twice, so its rows would come twice; correct the list".to_owned()
+                "`path` selects it twice, so its rows would be read twice; correct the \
+                list"
+                    .to_owned()
             } else {
                 format!(
-                    "is the same file as {}, so its rows would come twice; name one of them",
+                    "is the same file as {}, so its rows would be read twice; name only one of \
+                    them",
                     first.name
                 )
             };
@@ -213,7 +216,7 @@ mod tests {
         assert_eq!(found, expected);
         let empty = tempfile::tempdir().unwrap();
         let error = names(empty.path(), &[""]).unwrap_err();
-        assert!(error.contains("no file that ends in .csv"), "{error}");
+        assert!(error.contains("no file with the extension .csv"), "{error}");
     }
 
     #[test]
@@ -229,7 +232,7 @@ mod tests {
         );
         assert_eq!(names(dir.path(), &["a?.csv"]).unwrap(), ["a9.csv"]);
         let error = names(dir.path(), &["z*.csv"]).unwrap_err();
-        assert!(error.contains("z*.csv: no file has such a name"), "{error}");
+        assert!(error.contains("z*.csv: no file matches"), "{error}");
         assert!(names(dir.path(), &["a***"]).is_err());
     }
 
@@ -248,7 +251,7 @@ mod tests {
             ["b.csv", "a.csv"]
         );
         let error = names(dir.path(), &["a.csv", "*.csv"]).unwrap_err();
-        assert!(error.contains("finds it twice"), "{error}");
+        assert!(error.contains("selects it twice"), "{error}");
         std::os::unix::fs::symlink("a.csv", dir.path().join("link.csv")).unwrap();
         let error = names(dir.path(), &["a.csv", "link.csv"]).unwrap_err();
         assert!(error.contains("is the same file as"), "{error}");

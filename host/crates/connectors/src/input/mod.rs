@@ -175,7 +175,7 @@ impl Inputs {
             None if self.stdin_taken.swap(true, Ordering::Relaxed) => {
                 return Err(SourceError::Shape {
                     place,
-                    problem: "can be read only once; name a file to run it again".into(),
+                    problem: "can be read only once; to run again, use a file".into(),
                 });
             }
             None => Stream::of_stdin(),

@@ -179,7 +179,7 @@ mod tests {
             for cut in [MAGIC, 40, file.len() / 2, file.len() - 9, file.len() - 1] {
                 for ahead in [false, true] {
                     let error = read(&file[..cut], ahead).unwrap_err().to_string();
-                    let said = format!("the {name} stream is cut off at byte ");
+                    let said = format!("the {name} stream is truncated at byte ");
                     assert!(error.starts_with(&said), "{cut}: {error}");
                 }
             }

@@ -344,13 +344,15 @@ impl Bounds for Brackets {
 
     fn missing_end(&self) -> Option<&'static str> {
         (self.around > 0).then_some(
-            "the array that the file holds has no end, so there may have been more: the file may be cut off",
+            "the array in the file is not closed, so rows may be missing: the file may be \
+            truncated",
         )
     }
 
     fn endless(&self) -> Option<&'static str> {
         Some(
-            "a bracket was left open, and how many objects stand behind it cannot be told; nothing is stored of a file that is read so",
+            "a bracket is not closed, so the objects after it cannot be counted; rows of such a \
+            file are not stored",
         )
     }
 }

@@ -73,7 +73,7 @@ impl JsonDecoder {
         }
         let it = match layout {
             Layout::Lines => "the line",
-            Layout::Brackets => "what stands here",
+            Layout::Brackets => "the text here",
         };
         let text = std::str::from_utf8(record)
             .map_err(|_| self.messages.of_row("utf-8", format!("{it} is not UTF-8")))?;
@@ -86,7 +86,7 @@ impl JsonDecoder {
                     format!("line {}, column {column}", first_line + line as u64 - 1)
                 }
             };
-            let message = format!("{it} is no JSON object; see {place}");
+            let message = format!("{it} is not a JSON object; see {place}");
             self.messages.of_row("json", message)
         })
     }

@@ -11,10 +11,10 @@ use crate::discover::types::is_typed;
 /// Objects that are looked at.
 const OBJECTS: usize = 1000;
 /// Keys within one another that become a column; what is deeper stays JSON.
-const DEEPEST: usize = 4;
+const MAX_DEPTH: usize = 4;
 
 /// An object with more keys than that is a map.
-const MOST_KEYS: usize = 200;
+const MAX_KEYS: usize = 200;
 
 /// What values were met under a key.
 #[derive(Debug, Default)]
@@ -55,7 +55,7 @@ impl Seen {
         within.sort_by_key(|(_, (before, _))| *before);
         for (key, (_, seen)) in within {
             above.push(key.clone());
-            if seen.single || seen.is_map() || above.len() >= DEEPEST {
+            if seen.single || seen.is_map() || above.len() >= MAX_DEPTH {
                 found.push(above.clone());
             } else {
                 seen.paths(above, found);
@@ -67,7 +67,7 @@ impl Seen {
     /// Whether its keys are data, which no column may be called by.
     fn is_map(&self) -> bool {
         let is_value = |key: &String| key.contains('@') || is_typed(key);
-        self.within.is_empty() || self.within.len() > MOST_KEYS || self.within.keys().any(is_value)
+        self.within.is_empty() || self.within.len() > MAX_KEYS || self.within.keys().any(is_value)
     }
 
     fn under(&mut self, key: String) -> &mut Seen {

@@ -110,7 +110,7 @@ impl Encoder for JsonEncoder {
             self.batch(batch, &mut out)
                 .ok_or_else(|| SinkError::Internal {
                     place: self.place.clone(),
-                    problem: "a batch has other columns than the sink was opened with".into(),
+                    problem: "a batch has different columns than the sink was opened with".into(),
                 })?;
             rows += batch.rows() as u64;
         }

@@ -62,8 +62,8 @@ impl Layout {
     /// What may be the matter with a record that is too long.
     pub(super) fn suspect(self) -> &'static str {
         match self {
-            Layout::Lines => "each object has to stand on a line of its own",
-            Layout::Brackets => "a bracket may have been left open",
+            Layout::Lines => "each object must be on its own line",
+            Layout::Brackets => "a bracket may not be closed",
         }
     }
 

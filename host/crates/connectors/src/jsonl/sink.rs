@@ -56,8 +56,8 @@ impl Format for SinkOptions {
             return Ok(());
         }
         Err(format!(
-            "its first line has other keys than the columns {} of the run; change the sink's \
-             `columns` to those of the file, or {REMEDY}",
+            "its first line has different keys than the run's columns {}; change the sink's \
+            `columns` to match the file, or {REMEDY}",
             ours.iter()
                 .map(|n| format!("`{n}`"))
                 .collect::<Vec<_>>()

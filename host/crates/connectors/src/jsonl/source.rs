@@ -110,7 +110,7 @@ pub(super) fn paths(schema: &Schema) -> Result<Vec<Vec<String>>, SourceError> {
         .map(|field| {
             path(field).ok_or_else(|| SourceError::Shape {
                 place: "the JSON source".into(),
-                problem: format!("`from` of `{}` leads to no key", field.name),
+                problem: format!("`from` of `{}` is not a path to a key", field.name),
             })
         })
         .collect()
@@ -190,7 +190,8 @@ impl glovebox_core::Source for Source {
         Err(SourceError::Shape {
             place,
             problem: format!(
-                "none of its first objects has the key of: {}; if a value stands within another object, say where: `from: user.mail`",
+                "none of its first objects has the keys of: {}; if a value is nested in another \
+                object, give its path: `from: user.mail`",
                 names.join(", ")
             ),
         })

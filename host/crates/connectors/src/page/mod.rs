@@ -85,7 +85,7 @@ pub enum Comparison {
     Greater,
     /// More or the same.
     AtLeast,
-    /// Text that begins like this.
+    /// Text that starts with this.
     StartsWith,
 }
 
@@ -137,7 +137,7 @@ pub struct Query {
     pub sort: Vec<Sort>,
     /// The place after which the page begins: a row's [`Page::last`].
     pub after: Option<Vec<Cell>>,
-    /// Rows at most.
+    /// The most rows to return.
     pub limit: usize,
 }
 
@@ -174,7 +174,10 @@ pub enum PageError {
         place: String,
     },
     /// The table does not hold what is declared.
-    #[error("{place} does not fit: column `{column}` holds what is no {data_type}")]
+    #[error(
+        "{place} does not match its declaration: column `{column}` has a value that is not \
+            {data_type}"
+    )]
     Misfit {
         /// The table.
         place: String,

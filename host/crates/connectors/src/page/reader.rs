@@ -240,7 +240,7 @@ impl Reader {
     ) -> Result<SqlitePool, PageError> {
         let missing = || PageError::Unreadable {
             place: self.place.clone(),
-            problem: "the file is not there yet; `glovebox run` makes it".into(),
+            problem: "the file does not exist yet; `glovebox run` creates it".into(),
         };
         let meta = std::fs::metadata(path).map_err(|_| missing())?;
         let file = (meta.dev(), meta.ino());
@@ -314,7 +314,8 @@ impl Reader {
                     };
                 }
                 Some("42P01" | "42703") => {
-                    "the table or a column of it is not there; compare it with the configuration"
+                    "the table or one of its columns does not exist; compare it with the \
+                    configuration"
                         .into()
                 }
                 Some("42501") => "the user may not read the table; grant SELECT on it".into(),
@@ -325,8 +326,8 @@ impl Reader {
             },
             sqlx::Error::PoolTimedOut => "no connection was free in time".into(),
             sqlx::Error::Io(_) => "the server cannot be reached".into(),
-            sqlx::Error::Tls(_) => "the server's certificate is refused, or it has none".into(),
-            _ => "the connection broke, or answered what was not asked".into(),
+            sqlx::Error::Tls(_) => "the server's certificate is missing or not trusted".into(),
+            _ => "the connection broke, or the server sent an unexpected answer".into(),
         };
         PageError::Unreadable {
             place: self.place.clone(),
@@ -341,11 +342,11 @@ fn refused(error: &sqlx::Error, query: &Query) -> Option<PageError> {
     let code = error.as_database_error()?.code()?;
     let asks = !query.filters.is_empty() || !query.sort.is_empty();
     match code.as_ref() {
-        "22P02" | "22007" | "22008" if compares_text(query) => Some(PageError::Query(
-            "a value is none that the column's type has",
-        )),
+        "22P02" | "22007" | "22008" if compares_text(query) => {
+            Some(PageError::Query("a value is invalid for the column's type"))
+        }
         "42883" if asks => Some(PageError::Query(
-            "a column is of a type that can be neither compared nor sorted by",
+            "a column has a type that cannot be compared or sorted",
         )),
         _ => None,
     }

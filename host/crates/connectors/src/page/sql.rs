@@ -163,8 +163,8 @@ impl Build<'_> {
     fn ordered(&self, column: usize) -> Result<(), PageError> {
         match (self.dialect, self.column(column)?.data_type) {
             (Dialect::Sqlite, DataType::Decimal { .. }) => Err(PageError::Query(
-                "SQLite stores decimals as text: they can be compared with `=` and `!=`, and not \
-                 be sorted by",
+                "SQLite stores decimals as text: they can be compared with `=` and `!=` but not \
+                sorted",
             )),
             _ => Ok(()),
         }
@@ -281,7 +281,7 @@ impl Build<'_> {
     /// Rows behind a place: equal in the first columns and behind in the next. Nulls are last.
     fn after(&mut self, steps: &[Step], after: &[Cell]) -> Result<String, PageError> {
         if after.len() != steps.len() {
-            return Err(PageError::Query("the cursor is of another order"));
+            return Err(PageError::Query("the cursor belongs to another order"));
         }
         let mut ways = Vec::new();
         for (depth, (step, cell)) in steps.iter().zip(after).enumerate() {
@@ -311,7 +311,7 @@ impl Build<'_> {
             ways.push(format!("({})", all.join(" AND ")));
         }
         if ways.is_empty() {
-            return Err(PageError::Query("the cursor is of another order"));
+            return Err(PageError::Query("the cursor belongs to another order"));
         }
         Ok(format!("({})", ways.join(" OR ")))
     }

@@ -26,8 +26,8 @@ pub(super) fn fits(found: &ArrowField, declared: DataType) -> Result<(), String>
     let Some(natural) = natural else {
         let kind = kind(found.data_type());
         return Err(format!(
-            "holds values of a type that is not read ({kind}); remove it from `columns`, or write \
-             it as text"
+            "holds values of an unsupported type ({kind}); remove it from `columns`, or write it \
+            as text in the file"
         ));
     };
     let same = match (natural, declared) {

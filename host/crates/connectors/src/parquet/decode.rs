@@ -12,7 +12,7 @@ use super::chunks::Slice;
 use super::columns::convert;
 use super::file::{Opened, shape};
 use super::groups::Group;
-use super::nested::{LARGEST_CELL, LARGEST_TEXT, Trouble};
+use super::nested::{MAX_CELL_SIZE, MAX_TEXT_SIZE, Trouble};
 use super::pages::Refusals;
 use super::source::Files;
 use crate::contain::contained;
@@ -32,7 +32,7 @@ impl ParquetDecoder {
             files,
             schema: schema.clone(),
             arrow: schema.to_arrow(),
-            messages: Messages::new(schema, usize::MAX).of_nested(LARGEST_CELL),
+            messages: Messages::new(schema, usize::MAX).of_nested(MAX_CELL_SIZE),
         }
     }
 
@@ -83,7 +83,7 @@ impl Decoder for ParquetDecoder {
         let damaged = |what: &str| match refusals.first() {
             Some(refusal) => of_group(refusal.told()),
             None => of_group(format!(
-                "{what}; the file is damaged: write or fetch it anew"
+                "{what}; the file is damaged: write or download it again"
             )),
         };
         let (_, batch_rows) = opened.portions(meta);
@@ -125,13 +125,13 @@ impl Decoder for ParquetDecoder {
                 Some(Err(Trouble::TooMuch)) => {
                     return Err(of_group(format!(
                         "has lists, maps or structs that make more than {} MiB of JSON text in a \
-                         column of one batch; write the file anew with smaller row groups, or \
-                         remove that column from `columns`",
-                        LARGEST_TEXT >> 20
+                        column of one batch; write the file with smaller row groups, or remove \
+                        that column from `columns`",
+                        MAX_TEXT_SIZE >> 20
                     )));
                 }
                 Some(Err(Trouble::Arrow)) | None => {
-                    return Err(damaged("has values that its types do not have"));
+                    return Err(damaged("has values that are invalid for their types"));
                 }
             };
             decoded.batches.extend(batch);
@@ -146,7 +146,7 @@ impl Decoder for ParquetDecoder {
 
 fn what(error: &ParquetError) -> &'static str {
     match error {
-        ParquetError::NYI(_) => "is of a kind that is not read",
+        ParquetError::NYI(_) => "is of an unsupported kind",
         ParquetError::EOF(_) => "ends early",
         _ => "cannot be read",
     }

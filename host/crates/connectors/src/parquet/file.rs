@@ -16,7 +16,7 @@ use super::unpack::Codec;
 use crate::contain::contained;
 
 /// Bytes of a footer; one of a thousand row groups of a thousand columns has about 100 MB.
-const LARGEST_FOOTER: u64 = 128 << 20;
+const MAX_FOOTER_SIZE: u64 = 128 << 20;
 /// Bytes of a chunk's columns, unpacked, that are aimed at.
 pub(super) const CHUNK_BYTES: u64 = 4 << 20;
 /// Rows of a chunk, at most.
@@ -62,8 +62,8 @@ impl Opened {
         if !about.is_file() {
             return Err(shape(
                 &place,
-                "is no regular file, and a Parquet file is read from its end; save it to a file \
-                 first",
+                "is not a regular file, but a Parquet file is read from its end; save it to a \
+                file first",
             ));
         }
         let stamp = Stamp {
@@ -151,7 +151,8 @@ impl Opened {
             for leaf in &self.columns.leaves {
                 let codec = group.columns().get(*leaf).map(|c| c.compression());
                 if codec == Some(Compression::LZO) {
-                    let problem = "is compressed by LZO, which is not read; write it anew with zstd or snappy";
+                    let problem = "is compressed with LZO, which is not supported; write it with \
+                                  zstd or snappy";
                     return Err(shape(&self.place, problem));
                 }
             }
@@ -163,7 +164,7 @@ impl Opened {
     fn impossible(&self) -> SourceError {
         shape(
             &self.place,
-            "its footer speaks of rows or bytes that it does not have; the file is damaged",
+            "its footer refers to rows or bytes that it does not have; the file is damaged",
         )
     }
 }
@@ -175,7 +176,7 @@ pub(super) fn rows(group: &RowGroupMetaData) -> u64 {
 
 /// The footer's bytes, by the length that stands at the file's end.
 fn footer(file: &File, len: u64, place: &str) -> Result<Vec<u8>, SourceError> {
-    let no_parquet = || shape(place, "is no Parquet file: it does not end in PAR1");
+    let no_parquet = || shape(place, "is not a Parquet file: it does not end in PAR1");
     let io = |problem| SourceError::Io {
         place: place.to_owned(),
         problem,
@@ -194,12 +195,12 @@ fn footer(file: &File, len: u64, place: &str) -> Result<Vec<u8>, SourceError> {
         let problem = format!("its footer of {length} bytes is larger than the file");
         return Err(shape(place, &problem));
     }
-    if length > LARGEST_FOOTER {
+    if length > MAX_FOOTER_SIZE {
         let problem = format!(
-            "has a footer of {} MiB, and a footer may have {} MiB at most; write the file anew \
-             with fewer columns or larger row groups, or as several files",
+            "has a footer of {} MiB, but the limit is {} MiB; write the file with fewer columns \
+            or larger row groups, or as several files",
             length.div_ceil(1 << 20),
-            LARGEST_FOOTER >> 20
+            MAX_FOOTER_SIZE >> 20
         );
         return Err(shape(place, &problem));
     }
@@ -209,7 +210,7 @@ fn footer(file: &File, len: u64, place: &str) -> Result<Vec<u8>, SourceError> {
 }
 
 fn encrypted(place: &str) -> SourceError {
-    let problem = "is encrypted, which is not read; decrypt it first";
+    let problem = "is encrypted, which is not supported; decrypt it first";
     shape(place, problem)
 }
 

@@ -21,10 +21,10 @@ use crate::rows::{Flaw, Flawed};
 use crate::values::Values;
 
 /// Bytes of text that the nested values of one column may have in a batch.
-pub(super) const LARGEST_TEXT: usize = 256 << 20;
+pub(super) const MAX_TEXT_SIZE: usize = 256 << 20;
 
 /// Bytes of one such value.
-pub(super) const LARGEST_CELL: usize = 2 * LARGEST_TEXT;
+pub(super) const MAX_CELL_SIZE: usize = 2 * MAX_TEXT_SIZE;
 
 /// Whether a type is nested.
 pub(super) fn is_nested(of: &ArrowType) -> bool {
@@ -82,7 +82,7 @@ pub(super) fn texts(
                 flawed.push(Flawed { row, flaw });
             }
         }
-        if data.len() > LARGEST_TEXT {
+        if data.len() > MAX_TEXT_SIZE {
             return Err(Trouble::TooMuch);
         }
         ends.push(data.len());
@@ -269,7 +269,7 @@ fn separate(i: usize, out: &mut Vec<u8>) -> Result<(), Flaw> {
     if i > 0 {
         out.push(b',');
     }
-    if out.len() > LARGEST_CELL {
+    if out.len() > MAX_CELL_SIZE {
         return Err(Flaw::TooLong);
     }
     Ok(())

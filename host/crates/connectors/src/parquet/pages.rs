@@ -13,7 +13,7 @@ use super::thrift::Head;
 use super::unpack::Codec;
 
 /// The most that a page may unpack to; writers make pages of about 1 MiB.
-pub(super) const LARGEST_PAGE: u64 = 128 << 20;
+pub(super) const MAX_PAGE_SIZE: u64 = 128 << 20;
 /// Bytes that are read at once where headers of pages stand.
 const HEADER: usize = 4 << 10;
 
@@ -31,15 +31,15 @@ impl Refusal {
     pub(super) fn told(self) -> String {
         match self {
             Refusal::TooLarge(bytes) => format!(
-                "has a page of {} MiB, and a page may have {} MiB at most; write the file anew \
-                 with smaller pages (`data_page_size` of pyarrow, `parquet.page.size` of Spark), \
+                "has a page of {} MiB, but the limit is {} MiB; write the file with smaller pages \
+                (`data_page_size` of pyarrow, `parquet.page.size` of Spark), \
                  or without values of that size",
                 bytes.div_ceil(1 << 20).min(4096),
-                LARGEST_PAGE >> 20
+                MAX_PAGE_SIZE >> 20
             ),
             Refusal::Checksum => {
-                "has a page whose checksum is wrong; the file is damaged: write or \
-                                  fetch it anew"
+                "has a page whose checksum is wrong; the file is damaged: write or download it \
+                again"
                     .to_owned()
             }
         }
@@ -141,7 +141,7 @@ impl ChunkReader for Region {
         let bytes = self.bytes(start, length)?;
         // A page is read behind its head.
         let page = head.and_then(|head| self.page(&head, bytes));
-        let cannot = || ParquetError::General("a page cannot be unpacked".into());
+        let cannot = || ParquetError::General("a page cannot be decompressed".into());
         Ok(page.ok_or_else(cannot)?.into())
     }
 }
@@ -158,7 +158,7 @@ impl Read for Pages {
         if !self.checked {
             let head = Head::read(self.inner.fill_buf()?).ok_or(io::ErrorKind::InvalidData)?;
             let largest = head.unpacked.max(head.packed);
-            if largest > LARGEST_PAGE {
+            if largest > MAX_PAGE_SIZE {
                 self.region.refusals.add(Refusal::TooLarge(largest));
                 return Err(io::ErrorKind::FileTooLarge.into());
             }

@@ -21,7 +21,7 @@ use super::nested::has_spelling;
 use crate::names::{Place, nearest, told};
 
 /// Parts of the path to a leaf.
-const DEEPEST: usize = 64;
+const MAX_DEPTH: usize = 64;
 /// Numbers of fields by which a marked one is known again; what a file has there changes only how
 /// its own twelve or sixteen bytes are shown.
 const INT96: i32 = i32::MIN + 96;
@@ -72,15 +72,15 @@ pub(super) fn columns(
             (Some((at, root)), None) if is_unambiguous(root) => found.push(at),
             (Some(_), None) => {
                 let problem = format!(
-                    "the values of `{name}` have two fields of one name, and it cannot be told \
-                     which is which; rename one in the file, or remove `{name}` from `columns`"
+                    "the values of `{name}` have two fields with the same name, so the name is \
+                    ambiguous; rename one in the file, or remove `{name}` from `columns`"
                 );
                 return Err(shape(place, &problem));
             }
             (Some(_), Some(_)) => {
                 let problem = format!(
-                    "it has two columns named `{name}`, and it cannot be told which is meant; \
-                     rename one in the file"
+                    "it has two columns named `{name}`, so the name is ambiguous; rename one in \
+                    the file"
                 );
                 return Err(shape(place, &problem));
             }
@@ -99,9 +99,9 @@ pub(super) fn columns(
                 .is_ok()
         })
         .collect();
-    let deep = |leaf: &usize| described.column(*leaf).path().parts().len() > DEEPEST;
+    let deep = |leaf: &usize| described.column(*leaf).path().parts().len() > MAX_DEPTH;
     if leaves.iter().any(deep) {
-        let problem = format!("its values are nested deeper than {DEEPEST} levels");
+        let problem = format!("its values are nested deeper than {MAX_DEPTH} levels");
         return Err(shape(place, &problem));
     }
     let unreadable = |_| shape(place, "the types of its columns cannot be read");

@@ -396,7 +396,7 @@ impl Encoder for Columns {
         if !batches.iter().all(fits) {
             return Err(SinkError::Internal {
                 place: self.place.clone(),
-                problem: "a batch has other columns than the sink was opened with".into(),
+                problem: "a batch has different columns than the sink was opened with".into(),
             });
         }
         Ok(Encoded {

@@ -66,16 +66,13 @@ impl Files {
         let Some(path) = self.inputs.path(part)? else {
             return Err(shape(
                 "standard input",
-                "a Parquet file is read from its end; save it to a file first, and name that",
+                "a Parquet file is read from its end; save it to a file first and name that file",
             ));
         };
         let opened = Arc::new(Opened::open(path, &self.schema)?);
         let before = known.stamps.insert(part, opened.stamp);
         if before.is_some_and(|before| before != opened.stamp) {
-            return Err(shape(
-                &opened.place,
-                "has changed while it was read; run again",
-            ));
+            return Err(shape(&opened.place, "changed while it was read; run again"));
         }
         known.rows.insert(part, opened.rows());
         known.opened.push_back((part, Arc::clone(&opened)));

@@ -260,7 +260,7 @@ fn a_file_that_does_not_fit_is_refused_before_the_first_row() {
 
     fs::write(&path, "a,b\n1,2\n").unwrap();
     let said = error(&one("a", DataType::Text));
-    assert!(said.contains("is no Parquet file"), "{said}");
+    assert!(said.contains("is not a Parquet file"), "{said}");
     fs::write(&path, b"PAR1\xff\xff\xff\xffPAR1").unwrap();
     let said = error(&one("a", DataType::Text));
     assert!(said.contains("larger than the file"), "{said}");
@@ -321,7 +321,7 @@ fn no_damage_ends_the_process_or_lasts() {
 fn a_page_that_unpacks_to_too_much_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("in.parquet");
-    let zeros = "0".repeat(super::pages::LARGEST_PAGE as usize + 10);
+    let zeros = "0".repeat(super::pages::MAX_PAGE_SIZE as usize + 10);
     let rows = RecordBatch::try_from_iter([(
         "a",
         Arc::new(StringArray::from(vec![zeros.as_str()])) as ArrayRef,
@@ -335,7 +335,7 @@ fn a_page_that_unpacks_to_too_much_is_refused() {
         assert!(fs::metadata(&path).unwrap().len() < 1 << 20);
         let schema = Schema::new(vec![Field::new("a", DataType::Text)]);
         let said = read(&source(&path, &schema)).unwrap_err().to_string();
-        let due = "has a page of 129 MiB, and a page may have 128 MiB at most; write the file anew \
+        let due = "has a page of 129 MiB, but the limit is 128 MiB; write the file \
                    with smaller pages (`data_page_size`";
         assert!(said.contains(due), "{said}");
     }
@@ -402,7 +402,10 @@ fn a_name_that_is_there_twice_is_refused_if_it_is_declared() {
     write_by_hand(&path, within, &[int96(0, 2_440_588)]);
     let text = Schema::new(vec![Field::new("g", DataType::Text)]);
     let said = read(&source(&path, &text)).unwrap_err().to_string();
-    assert!(said.contains("`g` have two fields of one name"), "{said}");
+    assert!(
+        said.contains("`g` have two fields with the same name"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -501,7 +504,7 @@ fn more_files_than_are_kept_open_are_read() {
         source.files.opened(part).unwrap();
     }
     let error = decoder.unwrap().decode(first).unwrap_err().to_string();
-    assert!(error.contains("has changed while it was read"), "{error}");
+    assert!(error.contains("changed while it was read"), "{error}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! them: the head of a page, and whether a file is encrypted.
 
 /// Structures within structures that are followed; Parquet's own have seven.
-const DEEPEST: u32 = 16;
+const MAX_DEPTH: u32 = 16;
 /// The protocol's types.
 const TRUE: u8 = 1;
 const FALSE: u8 = 2;
@@ -148,7 +148,7 @@ impl Compact<'_> {
     }
 
     fn skip(&mut self, kind: u8, depth: u32) -> Option<()> {
-        (depth < DEEPEST).then_some(())?;
+        (depth < MAX_DEPTH).then_some(())?;
         match kind {
             TRUE | FALSE => Some(()),
             3 => self.bytes(1),

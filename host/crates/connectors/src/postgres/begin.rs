@@ -124,8 +124,8 @@ pub(super) async fn begin(
         // Else all that the journal calls stored would be missing, and nobody would notice.
         return Err(journal
             .misfit(format!(
-                "{} chunks of run {} are stored, but the table that they went to is gone; run \
-                 anew with `--again`",
+                "{} chunks of run {} are stored, but their table is gone; start over with \
+                `--again`",
                 chunks.len(),
                 job.run
             ))

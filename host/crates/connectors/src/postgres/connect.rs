@@ -91,13 +91,13 @@ fn prepare(
 ) -> Result<(PgConnectOptions, Option<Bridge>), String> {
     if login.host.is_empty() || login.host.starts_with('/') {
         return Err(
-            "connections are always verified by TLS, which a Unix socket does not have; \
-             give `host` the name that the server's certificate bears"
+            "connections are always verified by TLS, which a Unix socket does not have; set \
+            `host` to the name in the server's certificate"
                 .into(),
         );
     }
     let Some(password) = login.password.expose_str() else {
-        return Err("the password is not UTF-8 text; store it anew".into());
+        return Err("the password is not UTF-8 text; store it again".into());
     };
     // Without a file an empty one: else sqlx would trust whatever PGSSLROOTCERT names.
     let (roots, certificates) = match &login.tls.ca {
@@ -132,7 +132,7 @@ pub fn check_authorities(file: &Path) -> Result<(), String> {
 fn authorities(file: &Path) -> Result<(Vec<u8>, Vec<CertificateDer<'static>>), String> {
     let shown = file.display();
     let pem = std::fs::read(file)
-        .map_err(|e| format!("cannot read `tls.ca` {shown}: {e}; it names a PEM file"))?;
+        .map_err(|e| format!("cannot read `tls.ca` {shown}: {e}; it must be a PEM file"))?;
     let mut store = RootCertStore::empty();
     let mut certificates = Vec::new();
     for certificate in CertificateDer::pem_slice_iter(&pem) {
@@ -142,13 +142,13 @@ fn authorities(file: &Path) -> Result<(Vec<u8>, Vec<CertificateDer<'static>>), S
         });
         if !matches!(added, Ok(Ok(()))) {
             return Err(format!(
-                "`tls.ca` {shown} holds a certificate that cannot be read; export it again as PEM"
+                "`tls.ca` {shown} has a certificate that cannot be read; export it again as PEM"
             ));
         }
     }
     if store.is_empty() {
         return Err(format!(
-            "`tls.ca` {shown} holds no certificate; it must begin with -----BEGIN CERTIFICATE-----"
+            "`tls.ca` {shown} has no certificate; it must begin with -----BEGIN CERTIFICATE-----"
         ));
     }
     Ok((pem, certificates))
@@ -161,7 +161,7 @@ async fn resolve(login: &Login) -> Result<(), String> {
     match found.await {
         Ok(Ok(Some(_))) => Ok(()),
         _ => Err(format!(
-            "no address is known for `{}`; check `host`, or the machine's DNS",
+            "the name `{}` cannot be resolved; check `host`, or this machine's DNS",
             login.host
         )),
     }
@@ -175,16 +175,16 @@ fn problem(error: sqlx::Error, login: &Login) -> String {
         },
         sqlx::Error::Database(e) => denied(e.code().as_deref().unwrap_or("?"), login),
         sqlx::Error::Tls(e) if e.is::<rustls::pki_types::InvalidDnsNameError>() => {
-            "`host` is no name that a certificate could bear; give it a DNS name or an address"
+            "`host` is not a name that a certificate can have; use a DNS name or an IP address"
                 .into()
         }
         // The CA file has been read already, so what is left is a server that declines.
-        sqlx::Error::Tls(_) => "the server does not offer TLS, and passwords and rows do not go \
-             over a plain connection; set `ssl = on` in its postgresql.conf"
+        sqlx::Error::Tls(_) => "the server does not offer TLS, and passwords and rows are never \
+                               sent unencrypted; set `ssl = on` in its postgresql.conf"
             .into(),
         sqlx::Error::Protocol(_) | sqlx::Error::Configuration(_) => {
-            "it asks for an authentication other than a password, or does not speak PostgreSQL's \
-             protocol; use scram-sha-256 in its pg_hba.conf"
+            "it asks for another authentication than a password, or does not speak PostgreSQL's \
+            protocol; use scram-sha-256 in its pg_hba.conf"
                 .into()
         }
         _ => "the connection broke before it was ready; try again".into(),
@@ -198,22 +198,22 @@ fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
 fn untrusted(error: &rustls::Error, login: &Login) -> String {
     let rustls::Error::InvalidCertificate(certificate) = error else {
         let problem = match error {
-            rustls::Error::AlertReceived(_) => "the server broke the TLS handshake off",
-            rustls::Error::PeerIncompatible(_) => "the server speaks no TLS that is safe",
-            rustls::Error::NoCertificatesPresented => "the server has shown no certificate",
-            _ => "the server's answer is not TLS as it should be",
+            rustls::Error::AlertReceived(_) => "the server aborted the TLS handshake",
+            rustls::Error::PeerIncompatible(_) => "the server offers no safe version of TLS",
+            rustls::Error::NoCertificatesPresented => "the server sent no certificate",
+            _ => "the server's answer is not valid TLS",
         };
-        return format!("{problem}; it must speak TLS 1.2 or 1.3, and its log says more");
+        return format!("{problem}; it must support TLS 1.2 or 1.3; see its log");
     };
     match certificate {
         CertificateError::UnknownIssuer | CertificateError::BadSignature => match &login.tls.ca {
             Some(file) => format!(
-                "the server's certificate is not signed by an authority in `tls.ca` {}, nor by a \
-                 public one; name the file of the authority that signed it",
+                "the server's certificate is signed neither by an authority in `tls.ca` {} nor by \
+                a public one; set `tls.ca` to the authority that signed it",
                 file.display()
             ),
-            None => "the server's certificate is not signed by a public authority; name your \
-                     authority's certificate with `tls: { ca: FILE }`"
+            None => "the server's certificate is not signed by a public authority; give your \
+                    authority's certificate with `tls: { ca: FILE }`"
                 .into(),
         },
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
@@ -226,8 +226,8 @@ fn untrusted(error: &rustls::Error, login: &Login) -> String {
                 _ => String::new(),
             };
             format!(
-                "the server's certificate is not for `{}`{names}; connect by a name that it \
-                 bears, or have one issued for this name",
+                "the server's certificate is not for `{}`{names}; connect with a name in the \
+                certificate, or have one issued for this name",
                 login.host
             )
         }
@@ -244,13 +244,13 @@ fn untrusted(error: &rustls::Error, login: &Login) -> String {
             "the server's certificate has been revoked; have a new one issued".into()
         }
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-            "the server's certificate is not for servers; have one issued that is".into()
+            "the server's certificate is not for servers; have a server certificate issued".into()
         }
         // Of all else that an authority's own certificate meets: PostgreSQL's manual makes such.
         CertificateError::Other(_) => format!(
-            "the server's certificate is of a kind that proves no server, such as an authority's own \
-             (CA:TRUE); put this certificate into the file of `tls.ca` if it is for `{0}`, or have \
-             one issued for `{0}`, as \"Creating Certificates\" in PostgreSQL's manual shows",
+            "the server's certificate is not a server certificate but, for example, an authority's own \
+             (CA:TRUE); if it is for `{0}`, put this certificate into the file of `tls.ca`, or have one issued \
+             for `{0}`, as \"Creating Certificates\" in PostgreSQL's manual shows",
             login.host
         ),
         _ => "the server's certificate is refused; have a valid one issued for it".into(),
@@ -265,7 +265,7 @@ fn unreachable(error: &io::Error) -> String {
         io::ErrorKind::UnexpectedEof
         | io::ErrorKind::ConnectionReset
         | io::ErrorKind::ConnectionAborted
-        | io::ErrorKind::BrokenPipe => "the server closed the connection; its log says why".into(),
+        | io::ErrorKind::BrokenPipe => "the server closed the connection; see its log".into(),
         _ => format!("{error}; check `host` and `port`, the network and its firewalls"),
     }
 }
@@ -275,20 +275,20 @@ fn denied(sqlstate: &str, login: &Login) -> String {
     let meaning = match sqlstate {
         "28P01" => format!("the password of `{user}` is wrong; store the right one"),
         "28000" => format!(
-            "`{user}` may not log in like this; the role must exist with LOGIN, and pg_hba.conf \
-             must have a `hostssl` line for it with scram-sha-256"
+            "`{user}` may not log in this way; the role must exist with LOGIN, and pg_hba.conf \
+            needs a `hostssl` line for it with scram-sha-256"
         ),
         "3D000" => {
             format!("there is no such database; run: createdb {database}, or check `database`")
         }
         "42501" => format!(
-            "`{user}` may not enter the database; run: GRANT CONNECT ON DATABASE {} TO {}",
+            "`{user}` may not connect to the database; run: GRANT CONNECT ON DATABASE {} TO {}",
             crate::database::quote(database),
             crate::database::quote(user)
         ),
         "53300" => "the server has no connection left; try later, or raise max_connections".into(),
         "57P03" => "the server is starting up or shutting down; try again".into(),
-        _ => "the server refused; its log says why".into(),
+        _ => "the server refused; see its log".into(),
     };
     format!("{meaning} (SQLSTATE {sqlstate})")
 }

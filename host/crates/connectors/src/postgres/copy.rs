@@ -38,7 +38,7 @@ const ELEMENT_AT: usize = 8;
 /// Columns that say where a row stood.
 pub(super) const MARKS: usize = 3;
 /// What is told of a text that no text column takes.
-pub(super) const NUL: &str = "text with a NUL (U+0000), which PostgreSQL's text cannot hold";
+pub(super) const NUL: &str = "text with a NUL (U+0000), which PostgreSQL's text cannot store";
 
 /// A column as the table takes it.
 #[derive(Debug, Clone)]
@@ -87,7 +87,7 @@ impl CopyEncoder {
             .filter(|_| fits)
             .ok_or_else(|| SinkError::Internal {
                 place: self.place.clone(),
-                problem: "a batch has other columns than the sink was opened with".into(),
+                problem: "a batch has different columns than the sink was opened with".into(),
             })
     }
 }
@@ -227,7 +227,7 @@ impl<'a> Cells<'a> {
         } else if column.key {
             let cells = self.array();
             for row in (0..cells.len()).filter(|row| cells.is_null(*row)) {
-                aside.add(row, name, "not-null", "null in a key of the upsert");
+                aside.add(row, name, "not-null", "null in a key column of the upsert");
             }
         }
         match self {

@@ -100,7 +100,7 @@ impl Counted<'_> {
         }
         let kept = match i128::from(sent) + i128::from(held) - i128::from(rows) {
             kept @ 0.. => kept.to_string(),
-            lost => format!("none and lost {}", lost.unsigned_abs()),
+            lost => format!("none, and lost {}", lost.unsigned_abs()),
         };
         Err(self.differs(connection, sent, &kept).await?)
     }
@@ -129,14 +129,14 @@ impl Counted<'_> {
             .map_err(|e| fault(e, self.place))?;
         let suspects = match oid {
             Some(oid) => effects::suspects(connection, oid, self.place).await?,
-            None => "another session, which has dropped the table".into(),
+            None => "another session, which dropped the table".into(),
         };
         Ok(SinkError::Refused {
             place: self.place.into(),
             problem: format!(
-                "of {sent} rows that were sent, the table kept {kept}, by the database's own \
-                 count; what does that is {suspects}. None of these rows is stored: disable it \
-                 for the load, or drop such rows by a step before they are sent"
+                "{sent} rows were sent, but the table kept {kept}, by the database's own count; \
+                the cause is {suspects}. None of these rows is stored: disable it for the load, \
+                or filter such rows with a step before they are sent"
             ),
         }
         .into())

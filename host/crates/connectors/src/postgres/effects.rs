@@ -58,7 +58,7 @@ pub(super) async fn obstacles(
     }
     for other in references(connection, oid, options).await? {
         let name = format!(
-            "{} by its foreign key {}",
+            "{} (foreign key {})",
             shown(&other.table),
             shown(&other.constraint)
         );
@@ -93,11 +93,11 @@ async fn uncounted(
     .map_err(|e| fault(e, &place))?;
     Ok(match options.mode {
         Mode::Append if !counts => Some(
-            "it has triggers, and the server does not count what they do; set track_counts to on"
+            "it has triggers, but the server does not count their effects; set track_counts to on"
                 .into(),
         ),
         Mode::Replace if !select => Some(format!(
-            "it has triggers or rules, and the role may not count the rows that they leave; run: \
+            "it has triggers or rules, but the role may not count the remaining rows; run: \
              GRANT SELECT ON it TO {}",
             quote(&options.user)
         )),
@@ -121,8 +121,8 @@ async fn on_delete(
             let held = other.readable && has_rows(connection, other, options).await?;
             return Ok(held.then(|| {
                 format!(
-                    "rows of table {name} hold on to the rows that would be replaced, and the \
-                     database would refuse that in the end; use `mode: upsert`, or make the \
+                    "rows of table {name} reference the rows to be replaced, so the database \
+                    would refuse that in the end; use `mode: upsert`, or make the \
                      constraint DEFERRABLE INITIALLY DEFERRED with ON DELETE NO ACTION"
                 )
             }));
@@ -130,9 +130,9 @@ async fn on_delete(
     };
     Ok((!options.lenient.side_effects).then(|| {
         format!(
-            "replacing its rows would {effect}: table {name} refers to it with ON DELETE \
-             {action}; use `mode: upsert`, which leaves rows where they are, or write \
-             `side-effects: allow` in the sink to let that happen"
+            "replacing its rows would {effect}: table {name} references it with ON DELETE \
+            {action}; use `mode: upsert`, which deletes no rows, or write `side-effects: allow` \
+            in the sink to permit it"
         )
     }))
 }
@@ -149,9 +149,9 @@ fn on_update(other: &Reference, name: &str, schema: &Schema, options: &Options) 
     let touched = other.referenced.iter().any(is_updated);
     (touched && !options.lenient.side_effects).then(|| {
         format!(
-            "an upsert of its rows could {effect} of another table: table {name} refers with ON \
-             UPDATE {action} to columns that are not among `keys`; leave these columns out, or \
-             write `side-effects: allow` in the sink to let that happen"
+            "an upsert of its rows could {effect} of another table: table {name} references, with \
+            ON UPDATE {action}, columns that are not in `keys`; leave these columns out, or write \
+                `side-effects: allow` in the sink to permit it"
         )
     })
 }
@@ -216,13 +216,13 @@ async fn on_deletion(
     oid: i64,
     options: &Options,
 ) -> Result<Vec<String>, Fault> {
-    const REMEDY: &str = "use `mode: upsert`, or write `side-effects: allow` in the sink to let \
-                          that happen";
+    const REMEDY: &str = "use `mode: upsert`, or write `side-effects: allow` in the sink to \
+                         permit it";
     let mut found = Vec::new();
     let triggers = named(connection, oid, options, TRIGGERS_ON_DELETE).await?;
     if !triggers.is_empty() {
         found.push(format!(
-            "replacing its rows would set off what may change other tables: its DELETE trigger \
+            "replacing its rows would fire what may change other tables: its DELETE trigger \
              {triggers}; {REMEDY}"
         ));
     }
@@ -235,9 +235,8 @@ async fn on_deletion(
     let children = named(connection, oid, options, CHILDREN).await?;
     if !children.is_empty() {
         found.push(format!(
-            "replacing its rows would empty the table that inherits from it: {children}; name a \
-             table that none inherits from, or write `side-effects: allow` in the sink to let \
-             that happen"
+            "replacing its rows would empty the table that inherits from it: {children}; use a \
+            table without children, or write `side-effects: allow` in the sink to permit it"
         ));
     }
     Ok(found)
@@ -332,9 +331,7 @@ pub(super) async fn suspects(
         }
     }
     Ok(match found.is_empty() {
-        true => {
-            "something in the database that is neither a trigger nor a rule of the table".into()
-        }
+        true => "something in the database other than a trigger or rule of the table".into(),
         false => found.join(", or "),
     })
 }

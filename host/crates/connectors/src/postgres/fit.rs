@@ -17,7 +17,7 @@ use glovebox_core::DataType;
 use serde::de::IgnoredAny;
 
 use super::copy::{EPOCH_DAYS, EPOCH_MICROS, FIRST_MICRO};
-use super::name::LONGEST_NAME;
+use super::name::MAX_NAME_LEN;
 use super::numeric;
 use crate::database::decimal::{Digits, powered, shown, significant};
 use crate::database::set_aside::SetAside;
@@ -183,7 +183,7 @@ impl<'a> Fitted<'a> {
 }
 
 fn finer() -> Misfit {
-    Misfit::range("finer fractions of a second than the column keeps")
+    Misfit::range("more decimal places for seconds than the column keeps")
 }
 
 fn exact(value: i128, scale: u8, form: &Form, out: &mut Vec<u8>) -> Result<(), Misfit> {
@@ -191,9 +191,7 @@ fn exact(value: i128, scale: u8, form: &Form, out: &mut Vec<u8>) -> Result<(), M
         let unit = powered(u32::from(scale)).unwrap_or(i128::MAX);
         match value % unit {
             0 => Ok(value / unit),
-            _ => Err(Misfit::range(
-                "a fraction, and the column takes whole numbers",
-            )),
+            _ => Err(Misfit::range("a fraction, but the column takes integers")),
         }
     };
     match form {
@@ -218,7 +216,7 @@ fn exact(value: i128, scale: u8, form: &Form, out: &mut Vec<u8>) -> Result<(), M
         // Numbers of so many digits come back from the float as they went in.
         Form::Float8 if significant(value) <= 15 => match shown(value, scale).parse::<f64>() {
             Ok(value) => out.extend_from_slice(&value.to_be_bytes()),
-            Err(_) => return Err(Misfit::range("no number that the column holds")),
+            Err(_) => return Err(Misfit::range("a number that the column cannot store")),
         },
         Form::Float8 => {
             return Err(Misfit::range(
@@ -227,7 +225,7 @@ fn exact(value: i128, scale: u8, form: &Form, out: &mut Vec<u8>) -> Result<(), M
         }
         Form::Float4 if significant(value) <= 6 => match shown(value, scale).parse::<f32>() {
             Ok(value) if value.is_finite() => out.extend_from_slice(&value.to_be_bytes()),
-            _ => return Err(Misfit::range("no number that the column holds")),
+            _ => return Err(Misfit::range("a number that the column cannot store")),
         },
         Form::Float4 => return Err(Misfit::range("more than the 6 digits that real holds")),
         Form::Numeric(digits) => {
@@ -236,7 +234,7 @@ fn exact(value: i128, scale: u8, form: &Form, out: &mut Vec<u8>) -> Result<(), M
             }
             numeric::put(value, scale, out);
         }
-        _ => return Err(Misfit::type_("not of the column's type")),
+        _ => return Err(Misfit::type_("invalid for the column's type")),
     }
     Ok(())
 }
@@ -267,15 +265,15 @@ fn text(cell: &str, form: &Form, out: &mut Vec<u8>) -> Result<(), Misfit> {
             out.extend_from_slice(cell.as_bytes());
         }
         Form::Name => {
-            if cell.len() > LONGEST_NAME {
-                let message = format!("longer than the column's {LONGEST_NAME} bytes");
+            if cell.len() > MAX_NAME_LEN {
+                let message = format!("longer than the column's {MAX_NAME_LEN} bytes");
                 return Err(Misfit("too-long", message));
             }
             out.extend_from_slice(cell.as_bytes());
         }
         Form::Enum(labels) => {
             if !labels.contains(cell) {
-                return Err(Misfit::type_("none of the labels of the column's enum"));
+                return Err(Misfit::type_("not a label of the column's enum"));
             }
             out.extend_from_slice(cell.as_bytes());
         }
@@ -302,7 +300,7 @@ fn text(cell: &str, form: &Form, out: &mut Vec<u8>) -> Result<(), Misfit> {
             }
             out.extend_from_slice(&micros.to_be_bytes());
         }
-        _ => return Err(Misfit::type_("not of the column's type")),
+        _ => return Err(Misfit::type_("invalid for the column's type")),
     }
     Ok(())
 }
@@ -334,7 +332,7 @@ fn uuid(cell: &str) -> Option<[u8; 16]> {
 fn inet(cell: &str, network: bool, out: &mut Vec<u8>) -> Result<(), Misfit> {
     let not = || {
         Misfit::type_(match network {
-            true => "not a network such as 10.0.0.0/8, with zeros behind its bits",
+            true => "not a network such as 10.0.0.0/8, with zeros after its prefix",
             false => "not an address such as 192.0.2.7 or 2001:db8::/32",
         })
     };

@@ -4,7 +4,7 @@ use glovebox_core::{Secret, SinkError};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
-use super::name::LONGEST_NAME;
+use super::name::MAX_NAME_LEN;
 use super::refusal::{Fault, fault};
 use super::session::{contend, statement};
 use super::{Mode, Options};
@@ -100,8 +100,8 @@ impl Journal {
         connection: &mut PgConnection,
         options: &Options,
     ) -> Result<Found, Fault> {
-        if self.name.is_empty() || self.name.len() > LONGEST_NAME || self.name.contains('\0') {
-            let problem = format!("a schema's name has 1 to {LONGEST_NAME} bytes; write another");
+        if self.name.is_empty() || self.name.len() > MAX_NAME_LEN || self.name.contains('\0') {
+            let problem = format!("a schema's name has 1 to {MAX_NAME_LEN} bytes; choose another");
             return Err(self.misfit(problem).into());
         }
         let within = self.within(connection).await?;
@@ -122,8 +122,9 @@ impl Journal {
                 return Ok(Found::Nothing);
             }
             return Err(refuse(format!(
-                "the run's journal is kept there, it does not exist, and the role may not create \
-                 it; have the database's owner run: CREATE SCHEMA {} AUTHORIZATION {role}",
+                "the run's journal belongs there, but the schema does not exist and the role may \
+                not create it; have the database's owner run: CREATE SCHEMA {} AUTHORIZATION \
+                {role}",
                 self.schema
             )));
         };
@@ -170,8 +171,8 @@ impl Journal {
         };
         let Some(state) = state else {
             return Err(refuse(
-                "its tables run, chunk, reject and key are not a journal that this version of \
-                 glovebox keeps; use the version that made them, or name another schema in `journal`"
+                "its tables run, chunk, reject and key are not a journal of this version of \
+                glovebox; use the version that created them, or set `journal` to another schema"
                     .into(),
             ));
         };
@@ -233,7 +234,7 @@ impl Journal {
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|e| SinkError::Internal {
             place: options.place(),
-            problem: format!("the system gives no random numbers: {e}"),
+            problem: format!("the operating system provides no random numbers: {e}"),
         })?;
         let insert = format!("INSERT INTO {} (key) VALUES ($1)", self.key);
         sqlx::query(AssertSqlSafe(insert))
@@ -259,8 +260,8 @@ impl Journal {
         if !owner {
             return Err(self
                 .misfit(
-                    "its tables are a journal of an earlier version of glovebox, and the role may not \
-                     bring them up to date; run once as the role that owns them"
+                    "its tables are a journal of an earlier version of glovebox, and the role may \
+                    not upgrade them; run once as the role that owns them"
                         .into(),
                 )
                 .into());
@@ -299,8 +300,8 @@ impl Journal {
             Some(key) => Ok(Secret::new(key)),
             None => Err(self
                 .misfit(
-                    "its table key is empty, so inputs cannot be told apart by its digests; put \
-                     the key back, or name another schema in `journal`"
+                    "its table key is empty, so inputs cannot be recognised; restore the key, or \
+                    set `journal` to another schema"
                         .into(),
                 )
                 .into()),

@@ -15,14 +15,14 @@ pub(super) fn unusable(schema: &Schema, options: &Options) -> Vec<String> {
     let mut found = Vec::new();
     if options.keys.is_empty() {
         found.push(
-            "mode upsert tells rows apart by key columns, and none is named; list them in `keys`"
+            "mode upsert identifies rows by key columns, but none is named; list them in `keys`"
                 .into(),
         );
     }
     for (i, key) in options.keys.iter().enumerate() {
         if schema.position(key).is_none() {
             found.push(format!(
-                "key `{key}` is no column of the run; add it to `sink.columns`"
+                "key `{key}` is not a column of the run; add it to `sink.columns`"
             ));
         }
         let masked = schema.fields.iter().find(|field| *field.name == **key);
@@ -59,7 +59,7 @@ pub(super) async fn without_index(
     .map_err(|e| fault(e, &options.place()))?;
     Ok((!found && !keys.is_empty()).then(|| {
         format!(
-            "no unique index is on exactly the keys, by which a row could be found; run: CREATE \
+            "there is no unique index on exactly the keys; run: CREATE \
              UNIQUE INDEX ON {} ({})",
             table.name,
             quoted(options)

@@ -249,9 +249,9 @@ impl Sink {
             Err(SinkError::Io { .. } | SinkError::Connect { .. }) if attempt.sent => {
                 Err(SinkError::Unknown {
                     place: options.place(),
-                    problem: "the connection was lost during the last commit and could not be had \
-                              again; `glovebox run --resume` finds out what is stored, and goes on \
-                              if anything is missing"
+                    problem: "the connection was lost during the last commit and could not be \
+                             restored; `glovebox run --resume` finds out what is stored and \
+                             continues if anything is missing"
                         .into(),
                 })
             }
@@ -525,7 +525,7 @@ impl glovebox_core::Sink for Sink {
             publish::clear(connection, &ending).await
         });
         if let Err(error) = cleared {
-            tracing::warn!(%error, "what the run made could not be removed");
+            tracing::warn!(%error, "what the run created could not be removed");
         }
         stored.unwrap_or(0)
     }

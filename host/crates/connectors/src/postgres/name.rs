@@ -10,7 +10,7 @@ use super::table::find;
 use crate::database::{misfit, quote};
 
 /// The longest name that PostgreSQL does not cut, in bytes.
-pub(super) const LONGEST_NAME: usize = 63;
+pub(super) const MAX_NAME_LEN: usize = 63;
 
 /// A table's name, with its schema where one was given.
 pub(super) struct Name(TableName);
@@ -23,13 +23,13 @@ impl Name {
             Err(problem) => return refuse(problem.into()),
         };
         if name.schema.as_deref() == Some(&options.journal) {
-            let problem = "the journal of runs is kept in that schema; name a table of another";
+            let problem = "that schema holds the journal of runs; use a table in another schema";
             return refuse(problem.into());
         }
-        let long = |part: &String| part.len() > LONGEST_NAME;
+        let long = |part: &String| part.len() > MAX_NAME_LEN;
         if name.schema.iter().any(long) || long(&name.table) {
             return refuse(format!(
-                "a name has at most {LONGEST_NAME} bytes in PostgreSQL"
+                "a name has at most {MAX_NAME_LEN} bytes in PostgreSQL"
             ));
         }
         Ok(Name(name))

@@ -25,8 +25,8 @@ pub(super) async fn unknown(
             .map_err(|e| fault(e, &options.place()))?;
         if !known {
             unknown.push(format!(
-                "column `{}` is {} in the source, and this database has no such type; create it \
-                 here too, or write type: text",
+                "column `{}` is {} in the source, but this database has no such type; create it \
+                here, too, or write type: text",
                 field.name, native.sql
             ));
         }

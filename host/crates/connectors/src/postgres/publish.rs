@@ -355,8 +355,8 @@ impl MoveIn<'_> {
 
     fn changed(&self, staged: u64, stored: u64) -> Fault {
         let problem = format!(
-            "its staging table holds {staged} rows, but the journal says {stored}: another program \
-             has changed one of them; run anew with `--again`"
+            "its staging table holds {staged} rows, but the journal says {stored}: another \
+            program has changed one of them; start over with `--again`"
         );
         Journal::new(self.ending.options).misfit(problem).into()
     }

@@ -61,8 +61,8 @@ pub(super) fn contended(error: sqlx::Error, place: &str) -> Fault {
     }
     Fault::Passing(SinkError::Refused {
         place: place.into(),
-        problem: "another session is creating or removing it, or its schema, at this moment; run \
-                  again when that is done"
+        problem: "another session is creating or removing it or its schema right now; run again \
+                 when that is done"
             .into(),
     })
 }
@@ -101,7 +101,7 @@ fn refusal(error: sqlx::Error, place: &str) -> SinkError {
                 place: place.into(),
                 problem: match e.try_downcast_ref::<PgDatabaseError>() {
                     Some(e) => describe(e),
-                    None => "an error without SQLSTATE; the server's log says why".into(),
+                    None => "an error without SQLSTATE; see the server's log".into(),
                 },
             };
         }
@@ -109,7 +109,7 @@ fn refusal(error: sqlx::Error, place: &str) -> SinkError {
         other if of_ours(&other) => {
             return SinkError::Internal {
                 place: place.into(),
-                problem: "the server answered with other columns than were asked for".into(),
+                problem: "the server answered with different columns than requested".into(),
             };
         }
         _ => io::ErrorKind::Other,
@@ -118,8 +118,8 @@ fn refusal(error: sqlx::Error, place: &str) -> SinkError {
         place: place.into(),
         problem: io::Error::new(
             kind,
-            "the connection was lost; what is committed stays, and `glovebox run --resume` goes \
-             on from there",
+            "the connection was lost; what is committed stays, and `glovebox run --resume` \
+            continues from there",
         ),
     }
 }
@@ -228,44 +228,49 @@ fn describe(error: &PgDatabaseError) -> String {
 fn meaning(code: &str) -> &'static str {
     exactly(code)
         .or_else(|| class(code))
-        .unwrap_or("the server refused; its log says why")
+        .unwrap_or("the server refused; see its log")
 }
 
 /// Codes of PostgreSQL's appendix A that a load can meet.
 fn exactly(code: &str) -> Option<&'static str> {
     Some(match code {
-        "23502" => "a null where the table takes none; add a validator that requires the column",
+        "23502" => "a null where the table allows none; add a validator that requires the column",
         "23503" => {
-            "a row refers to one that does not exist, or is referred to by another table; load \
-             the other table first, or append instead of replacing"
+            "a row references one that does not exist, or is referenced by another table; load \
+            the other table first, or append instead of replacing"
         }
         "23505" => {
-            "a row with the same key exists already; remove duplicates, or use mode replace or upsert"
+            "a row with the same key already exists; remove duplicates, or use mode replace or \
+            upsert"
         }
-        "23514" => "a row breaks a check of the table; add a validator for the same rule",
+        "23514" => "a row violates a check of the table; add a validator for the same rule",
         "23P01" => "a row conflicts with another under an exclusion constraint",
-        "22001" => "text is longer than the column takes; add a `length` validator",
+        "22001" => "text is too long for the column; add a `length` validator",
         "22003" => "a number is outside the column's range; add a `range` validator",
         "22007" | "22008" => "a date or time is outside the column's range",
-        "22021" | "22P05" => "text has a character that the database's encoding does not; use UTF8",
-        "22P03" => "the table's types changed since they were checked; run again",
-        "25006" => "the server takes no writes; connect to the primary, not to a standby",
+        "22021" | "22P05" => "text has a character that the database's encoding lacks; use UTF8",
+        "22P03" => "the table's types have changed since they were checked; run again",
+        "25006" => "the server is read-only; connect to the primary, not to a standby",
         "25P03" => "the source was silent longer than idle_in_transaction_session_timeout allows",
-        "42501" => "the role lacks a privilege; `glovebox check --online` says which",
+        "42501" => "the role lacks a privilege; `glovebox check --connect` says which",
         "42P01" => "the table is gone; run again to have it created",
-        "42P07" | "42710" => "another session created the table at this moment; run again",
+        "42P07" | "42710" => "another session has just created the table; run again",
         "53100" => {
-            "the server's disk is full; free space there, then go on with `glovebox run --resume`"
+            "the server's disk is full; free space there, then continue with `glovebox run \
+            --resume`"
         }
         "53200" => "the server is out of memory",
         "54000" => "a row is larger than PostgreSQL allows",
-        "55P03" => "another session holds the table; end it (see pg_stat_activity), or run later",
+        "55P03" => {
+            "another session has locked the table; end it (see pg_stat_activity), or run \
+        later"
+        }
         "57014" => "the statement was cancelled, or took longer than statement_timeout allows",
         "57P01" | "57P02" => {
-            "the server is shutting down; when it is back, go on with `glovebox run --resume`"
+            "the server is shutting down; when it is back, continue with `glovebox run --resume`"
         }
         "40001" | "40P01" => {
-            "another session was in the way; when it is done, go on with `glovebox run --resume`"
+            "another session was in the way; when it is done, continue with `glovebox run --resume`"
         }
         "53300" => "the server has no connection left; try later, or raise max_connections",
         "P0001" => "a trigger of the table refused a row",
@@ -278,10 +283,10 @@ fn class(code: &str) -> Option<&'static str> {
     Some(match code.get(..2)? {
         "08" => "the connection failed; run again",
         "22" => "a cell does not fit its column",
-        "23" => "a row breaks a constraint of the table",
-        "42" => "the table is not what it was when it was checked; run again",
+        "23" => "a row violates a constraint of the table",
+        "42" => "the table has changed since it was checked; run again",
         "53" => "the server is out of resources",
-        "58" | "XX" => "the server met an error of its own; its log says which",
+        "58" | "XX" => "the server had an internal error; see its log",
         _ => return None,
     })
 }
@@ -293,7 +298,7 @@ mod tests {
     #[test]
     fn an_unknown_code_still_gets_its_class() {
         assert_eq!(meaning("22ZZZ"), "a cell does not fit its column");
-        assert_eq!(meaning("99999"), "the server refused; its log says why");
+        assert_eq!(meaning("99999"), "the server refused; see its log");
     }
 
     #[test]

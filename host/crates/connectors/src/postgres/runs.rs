@@ -16,9 +16,9 @@ use crate::database::runner::Runner;
 /// How long a runner that was told to end may hold its run before it is told again.
 const HANDOVER: Duration = Duration::from_secs(2);
 /// The longest name of a run: that of its staging table may have 63 bytes.
-const LONGEST_RUN: usize = 57;
+const MAX_RUN_LEN: usize = 57;
 /// The longest name of a session.
-const LONGEST_SESSION: usize = 63;
+const MAX_SESSION_LEN: usize = 63;
 
 /// What sessions of a run are called, so that they can be ended by name.
 pub(super) fn session_name(run: &str) -> String {
@@ -26,7 +26,7 @@ pub(super) fn session_name(run: &str) -> String {
     let printable = |c: char| if c.is_ascii_graphic() { c } else { '?' };
     let name: String = run.chars().map(printable).collect();
     let mut name = format!("{NAME} {name}");
-    name.truncate(LONGEST_SESSION);
+    name.truncate(MAX_SESSION_LEN);
     name
 }
 
@@ -51,7 +51,7 @@ pub(super) async fn fresh(
 ) -> Result<Lease, Fault> {
     let place = options.place();
     let failed = |e| fault(e, &place);
-    if job.run.is_empty() || job.run.len() > LONGEST_RUN || job.run.contains('\0') {
+    if job.run.is_empty() || job.run.len() > MAX_RUN_LEN || job.run.contains('\0') {
         return Err(internal(options, "a run's name has 1 to 57 bytes").into());
     }
     unless_overtaken(connection, journal, options, job, target, asked_before).await?;
@@ -104,7 +104,7 @@ pub(super) async fn fresh(
     if inserted.rows_affected() == 0 && !asked_before {
         return Err(journal
             .misfit(format!(
-                "it knows a run {} already; start another, or go on with that one by `--resume`",
+                "it already has a run {}; start another, or continue that one with `--resume`",
                 job.run
             ))
             .into());
@@ -171,20 +171,20 @@ pub(super) async fn take_over(
     let refuse = |problem: String| Fault::Lasting(journal.misfit(problem));
     let Some((state, mode, into)) = run else {
         return Err(refuse(format!(
-            "it knows no run {}; run without `--resume`",
+            "it has no run {}; run without `--resume`",
             job.run
         )));
     };
     if state != "running" {
         return Err(refuse(format!(
-            "run {} is {state}, so there is nothing to go on with; run without `--resume`",
+            "run {} is {state}, so there is nothing to resume; run without `--resume`",
             job.run
         )));
     }
     if mode != options.mode.name() || into != target {
         return Err(refuse(format!(
-            "run {} was begun in mode {mode} into {into}; go on with the manifest that it was \
-             begun with, or run anew with `--again`",
+            "run {} began in mode {mode} into {into}; resume it with the same manifest, or start \
+            over with `--again`",
             job.run
         )));
     }
@@ -216,7 +216,7 @@ pub(super) async fn take_over(
             key,
         }),
         None => Err(refuse(format!(
-            "run {} was ended by another process at this moment",
+            "run {} has just been ended by another process",
             job.run
         ))),
     }

@@ -97,8 +97,8 @@ pub(super) async fn forbidden(
     Ok(lacking
         .map(|Sequence { column, lacking, .. }| {
             format!(
-                "the run fills column {column}, whose sequence has to be set behind the numbers \
-                 that it brings, which the role may not do; run: {}, or leave the column out",
+                "the run fills column {column}, so its sequence must be advanced, which the role \
+                may not do; run: {}, or leave the column out",
                 lacking.join("; ")
             )
         })

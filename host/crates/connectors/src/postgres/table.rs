@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::copy::{Column, MARKS};
 use super::fit::Form;
-use super::name::{LONGEST_NAME, Name, PATH, resolve_schema};
+use super::name::{MAX_NAME_LEN, Name, PATH, resolve_schema};
 use super::qualified::qualified;
 use super::refusal::{Fault, fault};
 use super::types::{Kind, accepted, form, sql_type};
@@ -16,7 +16,7 @@ use super::{Mode, Options, effects, keys, opaque, sequences};
 use crate::database::{misfit, quote, unusable_names};
 
 /// The columns that a table can have: `MaxHeapAttributeNumber`.
-const MOST_COLUMNS: usize = 1600;
+const MAX_COLUMNS: usize = 1600;
 
 /// An existing table.
 pub(super) struct Found {
@@ -37,12 +37,16 @@ impl Found {
     pub(super) fn permits(&self, options: &Options) -> Result<(), SinkError> {
         let mut differences = Vec::new();
         if !matches!(self.kind.as_str(), "r" | "p") || self.schema == "pg_catalog" {
-            differences.push("it is not an ordinary table (a view, say); name a table".into());
+            differences.push(
+                "it is not an ordinary table but, for example, a view; use a \
+                             table"
+                    .into(),
+            );
         }
         let role = quote(&options.user);
         if !self.usage {
             differences.push(format!(
-                "the role may not enter its schema; run: GRANT USAGE ON SCHEMA {} TO {role}",
+                "the role may not use its schema; run: GRANT USAGE ON SCHEMA {} TO {role}",
                 quote(&self.schema)
             ));
         }
@@ -67,8 +71,8 @@ impl Found {
         }
         if self.row_security {
             differences.push(format!(
-                "row-level security applies to the role, which COPY does not support; use the \
-                 table's owner, or run: ALTER ROLE {role} BYPASSRLS"
+                "row-level security applies to the role, but COPY does not support it; use the \
+                table's owner, or run: ALTER ROLE {role} BYPASSRLS"
             ));
         }
         if differences.is_empty() {
@@ -258,8 +262,8 @@ pub(super) async fn check(
         let ours = ours.contains(&*column.name);
         if !ours && column.not_null && !column.filled && !column.generated {
             differences.push(format!(
-                "column `{}` is NOT NULL without a default, and the run does not fill it; fill it, \
-                 or give it a default",
+                "column `{}` is NOT NULL without a default, but the run does not fill it; fill \
+                it, or give it a default",
                 column.name
             ));
         }
@@ -329,9 +333,9 @@ pub(super) async fn creatable(
     differences.extend(too_many(schema, options));
     differences.extend(opaque::unknown(connection, schema, options).await?);
     for field in &schema.fields {
-        if field.name.len() > LONGEST_NAME {
+        if field.name.len() > MAX_NAME_LEN {
             differences.push(format!(
-                "column `{}` has a name of more than {LONGEST_NAME} bytes; rename it",
+                "column `{}` has a name of more than {MAX_NAME_LEN} bytes; rename it",
                 field.name
             ));
         }
@@ -346,14 +350,14 @@ pub(super) async fn creatable(
 /// More columns than a table, or the one that the rows are staged in, can have.
 fn too_many(schema: &Schema, options: &Options) -> Option<String> {
     let most = match options.mode {
-        Mode::Append => MOST_COLUMNS,
-        Mode::Replace | Mode::Upsert => MOST_COLUMNS - MARKS,
+        Mode::Append => MAX_COLUMNS,
+        Mode::Replace | Mode::Upsert => MAX_COLUMNS - MARKS,
     };
     let count = schema.fields.len();
     (count > most).then(|| {
         format!(
-            "the run has {count} columns, and a table of PostgreSQL's takes {most} of them; name \
-             those to store in `sink.columns`"
+            "the run has {count} columns, but a PostgreSQL table takes at most {most} of them; \
+            list those to store in `sink.columns`"
         )
     })
 }
@@ -370,13 +374,14 @@ async fn encoding(connection: &mut PgConnection, options: &Options) -> Result<Ve
     let mut differences = Vec::new();
     if encoding != "UTF8" {
         differences.push(format!(
-            "the database's encoding is {encoding}, which cannot hold all text; use one in UTF8"
+            "the database's encoding is {encoding}, which cannot store all text; use a UTF8 \
+            database"
         ));
     }
     if read_only == "on" {
         differences.push(
-            "the server takes no writes (transaction_read_only is on); connect to the primary, or \
-             have it turned off"
+            "the server is read-only (transaction_read_only is on); connect to the primary, or \
+            have it turned off"
                 .into(),
         );
     }

@@ -26,7 +26,7 @@ fn of(data_type: DataType) -> String {
         DataType::Bytes => "bytea".into(),
         DataType::Date => "date".into(),
         DataType::Timestamp => "timestamp with time zone".into(),
-        DataType::Opaque => "unknown, since its source did not tell".into(),
+        DataType::Opaque => "unknown, because its source did not say".into(),
     }
 }
 

@@ -85,14 +85,14 @@ impl Effects {
         };
         let kept = match kept {
             0.. => kept.to_string(),
-            lost => format!("none and lost {}", lost.unsigned_abs()),
+            lost => format!("none, and lost {}", lost.unsigned_abs()),
         };
         SinkError::Refused {
             place: options.place(),
             problem: format!(
-                "of {sent} rows that were sent, the table kept {kept}, by SQLite's own count; what \
-                 does that is {suspects}. None of these rows is stored: take it away for the load, \
-                 or drop such rows by a step before they are sent"
+                "{sent} rows were sent, but the table kept {kept}, by SQLite's own count; the \
+                cause is {suspects}. None of these rows is stored: remove it for the load, or \
+                filter such rows with a step before they are sent"
             ),
         }
     }
@@ -162,9 +162,9 @@ pub(super) async fn obstacles(
         };
         if !allowed {
             found.push(format!(
-                "replacing its rows would {effect}: table {name} refers to it by a foreign key on \
-                 ({}) with ON DELETE {}; use `mode: upsert`, which leaves rows where they are, or \
-                 write `side-effects: allow` in the sink to let that happen",
+                "replacing its rows would {effect}: table {name} references it by a foreign key \
+                on ({}) with ON DELETE {}; use `mode: upsert`, which deletes no rows, or write \
+                `side-effects: allow` in the sink to permit it",
                 enumerated(other.referring.iter().map(|c| shown(c)).collect()),
                 other.on_delete
             ));
@@ -176,9 +176,9 @@ pub(super) async fn obstacles(
         let deleting = enumerated(deleting.map(|(name, _)| shown(name)).collect());
         if !deleting.is_empty() {
             found.push(format!(
-                "replacing its rows would set off what may change other tables: its DELETE trigger \
-                 {deleting}; use `mode: upsert`, or write `side-effects: allow` in the sink to let \
-                 that happen"
+                "replacing its rows would fire what may change other tables: its DELETE trigger \
+                 {deleting}; use `mode: upsert`, or write `side-effects: allow` in the sink to \
+                     permit it"
             ));
         }
     }
@@ -198,9 +198,9 @@ fn on_update(other: &Reference, name: &str, schema: &Schema, options: &Options) 
     };
     other.referenced.iter().any(is_updated).then(|| {
         format!(
-            "an upsert of its rows could {effect} of another table: table {name} refers with ON \
-             UPDATE {} to columns that are not among `keys`; leave these columns out, or write \
-             `side-effects: allow` in the sink to let that happen",
+            "an upsert of its rows could {effect} of another table: table {name} references, with \
+            ON UPDATE {}, columns that are not in `keys`; leave these columns out, or write \
+             `side-effects: allow` in the sink to permit it",
             other.on_update
         )
     })
@@ -226,8 +226,8 @@ async fn holds_on(
     let held = number(connection, &held, &options.place()).await? > 0;
     Ok(held.then(|| {
         format!(
-            "rows of table {name} hold on to the rows that would be replaced by a foreign key on \
-             ({}), and SQLite would refuse that in the end; use `mode: upsert`",
+            "rows of table {name} reference the rows to be replaced by a foreign key on ({}), so \
+            SQLite would refuse that in the end; use `mode: upsert`",
             enumerated(other.referring.iter().map(|c| shown(c)).collect())
         )
     }))

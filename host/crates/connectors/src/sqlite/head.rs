@@ -29,7 +29,7 @@ pub fn head(
     if !options.path.is_file() {
         return Err(SinkError::Connect {
             place: options.place(),
-            problem: "the file is not there yet; `glovebox run` makes it".into(),
+            problem: "the file does not exist yet; `glovebox run` creates it".into(),
         });
     }
     runtime(options)?.block_on(async {

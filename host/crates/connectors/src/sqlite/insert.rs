@@ -105,9 +105,9 @@ pub(super) async fn still_open(
     statement(connection, "ROLLBACK", place).await?;
     Err(SinkError::Refused {
         place: place.into(),
-        problem: "a constraint or trigger of the table rolls the whole transaction back for one \
-                  row (ON CONFLICT ROLLBACK, RAISE(ROLLBACK)), so no row can be told from the \
-                  others; have it abort the statement instead"
+        problem: "a constraint or trigger of the table rolls back the whole transaction for one \
+                 row (ON CONFLICT ROLLBACK, RAISE(ROLLBACK)), so the row cannot be found; change \
+                 it to abort only the statement"
             .into(),
     })
 }

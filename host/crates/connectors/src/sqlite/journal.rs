@@ -231,8 +231,8 @@ pub(super) async fn resume(
         return Err(SinkError::Shape {
             place,
             problem: format!(
-                "run {} cannot go on: it has finished, or was begun in another mode; run again \
-                 with `--again`",
+                "run {} cannot be resumed: it has finished, or began in another mode; run again \
+                with `--again`",
                 job.run
             ),
         });

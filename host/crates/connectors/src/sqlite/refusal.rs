@@ -74,25 +74,25 @@ fn code(error: &dyn sqlx::error::DatabaseError) -> i32 {
 /// Result codes of SQLite that a load can meet: extended ones first, then their low byte.
 fn meaning(code: i32) -> &'static str {
     match code {
-        275 => "a row breaks a check of the table; add a validator for the same rule",
-        787 => "a row refers to one that does not exist, or is referred to by another table",
-        1299 => "a null where the table takes none; add a validator that requires the column",
+        275 => "a row violates a check of the table; add a validator for the same rule",
+        787 => "a row references one that does not exist, or is referenced by another table",
+        1299 => "a null where the table allows none; add a validator that requires the column",
         1555 | 2067 | 2579 => {
-            "a row with the same key exists already; remove duplicates, or use mode replace"
+            "a row with the same key already exists; remove duplicates, or use mode replace"
         }
         1811 => "a trigger of the table refused a row",
-        3091 => "a cell is not of its column's type",
+        3091 => "a cell does not fit its column's type",
         _ => match code & 0xff {
             5 | 6 => "another program is writing to the file; try again when it is done",
             8 => "the file or its folder is read-only; change its permissions",
-            10 => "the disk failed; its system log says more",
+            10 => "the disk failed; see the system log",
             11 => "the file is damaged; restore it from a backup",
-            13 => "the disk is full; make room",
+            13 => "the disk is full; free some space",
             14 => "the file cannot be opened; check its permissions and its folder's",
             18 => "a cell or a row is larger than SQLite allows",
-            19 => "a row breaks a constraint of the table",
-            20 => "a cell is not of its column's type",
-            26 => "the file is not an SQLite database; name another",
+            19 => "a row violates a constraint of the table",
+            20 => "a cell does not fit its column's type",
+            26 => "the file is not a SQLite database; name another file",
             _ => "SQLite refused",
         },
     }

@@ -75,7 +75,7 @@ impl RowEncoder {
         if all {
             Ok(aside)
         } else {
-            Err(self.internal("a batch has other columns than the sink was opened with".into()))
+            Err(self.internal("a batch has different columns than the sink was opened with".into()))
         }
     }
 
@@ -150,7 +150,7 @@ fn check(column: &Column, cells: &ArrayRef, aside: &mut SetAside) -> Option<()> 
         DataType::Text => aside.nuls(
             cells.as_string_opt()?,
             name,
-            "text with a NUL (U+0000), after which SQLite's functions do not look",
+            "text with a NUL (U+0000), which SQLite's functions ignore from there on",
         ),
         DataType::Float64 => {
             let values = cells.as_primitive_opt::<Float64Type>()?.values();
@@ -162,14 +162,14 @@ fn check(column: &Column, cells: &ArrayRef, aside: &mut SetAside) -> Option<()> 
         }
         DataType::Date => {
             let values = cells.as_primitive_opt::<Date32Type>()?.values();
-            let message = "outside the years 0001 to 9999, which ISO dates can show";
+            let message = "outside the years 0001 to 9999, which ISO dates can represent";
             aside.range(cells, values, name, message, |day| DAYS.contains(&day));
         }
         DataType::Timestamp => {
             let values = cells
                 .as_primitive_opt::<TimestampMicrosecondType>()?
                 .values();
-            let message = "outside the years 0001 to 9999, which ISO times can show";
+            let message = "outside the years 0001 to 9999, which ISO times can represent";
             aside.range(cells, values, name, message, |micro| {
                 MICROS.contains(&micro)
             });

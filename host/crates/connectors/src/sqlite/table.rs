@@ -38,7 +38,7 @@ pub(super) struct Found {
 }
 
 /// `SQLITE_MAX_COLUMN`.
-const MOST_COLUMNS: usize = 2000;
+const MAX_COLUMNS: usize = 2000;
 
 struct Existing {
     name: String,
@@ -192,11 +192,15 @@ pub(super) fn check(
     differences.extend(too_many(schema, options));
     differences.extend(missing_keys(schema, options));
     if table.kind != "table" {
-        differences.push("it is not an ordinary table (a view, say); name a table".into());
+        differences.push(
+            "it is not an ordinary table but, for example, a view; use a \
+                         table"
+                .into(),
+        );
     }
     if options.mode == Mode::Upsert && !table.keyed {
         differences.push(format!(
-            "no unique index is on the keys; run: CREATE UNIQUE INDEX {} ON {} ({})",
+            "there is no unique index on the keys; run: CREATE UNIQUE INDEX {} ON {} ({})",
             quote(&format!("{}_keys", options.table)),
             quote(&options.table),
             quote_all(options.keys.iter().map(String::as_str))
@@ -253,8 +257,8 @@ pub(super) fn check(
         let row_id = key_columns == 1 && column.key == 1 && column.sql_type == "INTEGER";
         if !ours && column.not_null && !column.default && !column.generated && !row_id {
             differences.push(format!(
-                "column `{}` is NOT NULL without a default, and the run does not fill it; fill it, \
-                 or give it a default",
+                "column `{}` is NOT NULL without a default, but the run does not fill it; fill \
+                it, or give it a default",
                 column.name
             ));
         }
@@ -306,7 +310,8 @@ fn twins(schema: &Schema) -> Vec<String> {
     for field in &schema.fields {
         if let Some(other) = earlier.insert(field.name.to_ascii_lowercase(), &field.name) {
             found.push(format!(
-                "columns `{other}` and `{}` are one to SQLite, which ignores case; rename one",
+                "columns `{other}` and `{}` are the same for SQLite, which ignores case; rename \
+                one",
                 field.name
             ));
         }
@@ -317,14 +322,14 @@ fn twins(schema: &Schema) -> Vec<String> {
 /// More columns than a table, or the one that the rows are staged in, can have.
 fn too_many(schema: &Schema, options: &Options) -> Option<String> {
     let most = match options.mode {
-        Mode::Append => MOST_COLUMNS,
-        Mode::Replace | Mode::Upsert => MOST_COLUMNS - MARKS,
+        Mode::Append => MAX_COLUMNS,
+        Mode::Replace | Mode::Upsert => MAX_COLUMNS - MARKS,
     };
     let count = schema.fields.len();
     (count > most).then(|| {
         format!(
-            "the run has {count} columns, and a table of SQLite's takes {most} of them; name those \
-             to store in `sink.columns`"
+            "the run has {count} columns, but a SQLite table takes at most {most} of them; list \
+            those to store in `sink.columns`"
         )
     })
 }

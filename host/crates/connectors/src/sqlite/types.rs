@@ -106,7 +106,7 @@ pub(super) fn accepted(data_type: DataType) -> &'static str {
         DataType::Text => "TEXT, or another of text affinity, such as VARCHAR(100)",
         DataType::Date | DataType::Timestamp => "TEXT, or DATE, DATETIME or TIMESTAMP",
         DataType::Bytes => "BLOB",
-        DataType::Opaque => "another sink, since only PostgreSQL takes what is opaque",
+        DataType::Opaque => "another sink, since only PostgreSQL accepts opaque columns",
     }
 }
 
@@ -164,12 +164,12 @@ impl Form {
             }
             Form::Words => {
                 let a = cells.as_string_opt::<i32>()?;
-                let message = "text that looks like a number, which the column would make one";
+                let message = "text that looks like a number, which the column would convert";
                 look("type", message, &|row| !looks_like_a_number(a.value(row)));
             }
             Form::Whole => {
                 let a = cells.as_primitive_opt::<Int64Type>()?;
-                let message = "a whole number that the column's floats do not hold";
+                let message = "an integer that the column's floats cannot represent";
                 look("range", message, &|row| {
                     i128::from(a.value(row)) == (a.value(row) as f64) as i128
                 });
@@ -187,8 +187,8 @@ impl Form {
                 };
                 let message = match digits {
                     Some(digits) => format!("more digits than {digits} holds"),
-                    None if integer => "no whole number of 64 bits".into(),
-                    None => "more than the 15 digits that SQLite's numbers hold".into(),
+                    None if integer => "not a 64-bit integer".into(),
+                    None => "more than the 15 digits that SQLite's numbers can represent".into(),
                 };
                 look("range", &message, &|row| {
                     let value = a.value(row);

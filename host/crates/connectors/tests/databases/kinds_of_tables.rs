@@ -370,7 +370,7 @@ fn more_columns_than_a_table_can_have_are_told_before_the_first_row() {
         postgres::Sink::new(options).probe(&fields(count))
     };
     let refused = probe(postgres::Mode::Append, 1601).unwrap_err().to_string();
-    let said = "the run has 1601 columns, and a table of PostgreSQL's takes 1600 of them";
+    let said = "the run has 1601 columns, but a PostgreSQL table takes at most 1600 of them";
     assert!(refused.contains(said), "{refused}");
     probe(postgres::Mode::Append, 1600).unwrap();
     probe(postgres::Mode::Replace, 1600).unwrap_err();

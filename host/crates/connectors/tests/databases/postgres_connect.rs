@@ -44,8 +44,8 @@ fn an_authority_that_did_not_sign() {
         complaint(options.clone()),
         server()
             + &format!(
-                "the server's certificate is not signed by an authority in `tls.ca` {}, nor by a \
-                 public one; name the file of the authority that signed it",
+                "the server's certificate is signed neither by an authority in `tls.ca` {} nor by \
+                a public one; set `tls.ca` to the authority that signed it",
                 wrong.display()
             )
     );
@@ -53,8 +53,8 @@ fn an_authority_that_did_not_sign() {
     assert_eq!(
         complaint(options),
         server()
-            + "the server's certificate is not signed by a public authority; name your \
-               authority's certificate with `tls: { ca: FILE }`"
+            + "the server's certificate is not signed by a public authority; give your \
+              authority's certificate with `tls: { ca: FILE }`"
     );
 }
 
@@ -99,8 +99,8 @@ fn a_server_that_is_not_there() {
 
     options.host = "no-such-host.invalid".into();
     let text = complaint(options);
-    let expected = "no address is known for `no-such-host.invalid`; check `host`, or the machine's \
-                    DNS";
+    let expected =
+        "the name `no-such-host.invalid` cannot be resolved; check `host`, or this machine's DNS";
     assert!(text.ends_with(expected), "{text}");
 }
 
@@ -155,7 +155,7 @@ fn a_file_that_holds_no_authority() {
     std::fs::write(file.path(), "no certificate").unwrap();
     options.tls.ca = Some(file.path().into());
     let text = complaint(options);
-    assert!(text.contains("holds no certificate"), "{text}");
+    assert!(text.contains("has no certificate"), "{text}");
 }
 
 /// The options of a server of one's own.

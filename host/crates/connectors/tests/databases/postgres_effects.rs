@@ -95,8 +95,7 @@ fn rows_that_a_trigger_leaves_out_adds_or_takes_away_are_missed() {
             );
             let database = database(&format!("{name}_{late}"), &setup);
             let text = refusal(into(&database, Mode::Append));
-            let expected =
-                format!("of 3 rows that were sent, the table {kept}, by the database's own");
+            let expected = format!("3 rows were sent, but the table {kept}, by the database's own");
             assert!(text.contains(&expected), "{text}");
             assert!(text.contains("its trigger `watcher` ("), "{text}");
             assert_eq!(rows(&database, ALL), [""; 0]);
@@ -260,8 +259,7 @@ fn other_tables_that_replacing_would_change_are_named_before_the_first_row() {
         );
         let text = obstacle(into(&database, Mode::Replace));
         let expected = format!(
-            "replacing its rows would {effect}: table `visits` by its foreign key `visitor` refers \
-             to it with ON DELETE {action}"
+            "replacing its rows would {effect}: table `visits` (foreign key `visitor`) references it with ON DELETE {action}"
         );
         assert!(text.contains(&expected), "{text}");
         assert_eq!(rows(&database, "SELECT person FROM visits"), ["1"]);
@@ -286,7 +284,7 @@ fn a_key_that_holds_rows_back_is_named_where_it_would() {
     load_three(into(&database, Mode::Replace)).unwrap();
     Postgres::shared().query(&database, "INSERT INTO visits VALUES (1)");
     let text = obstacle(into(&database, Mode::Replace));
-    let expected = "rows of table `visits` by its foreign key `visitor` hold on to the rows";
+    let expected = "rows of table `visits` (foreign key `visitor`) reference the rows";
     assert!(text.contains(expected), "{text}");
     // Looked at in the end, the same ids are there again.
     Postgres::shared().query(
@@ -301,7 +299,7 @@ fn a_key_that_holds_rows_back_is_named_where_it_would() {
     let text = load_three(into(&database, Mode::Replace))
         .unwrap_err()
         .to_string();
-    assert!(text.contains("referred to by another table"), "{text}");
+    assert!(text.contains("referenced by another table"), "{text}");
     assert_eq!(rows(&database, "SELECT count(*) FROM people"), ["4"]);
 }
 
@@ -363,7 +361,7 @@ fn an_upsert_that_would_change_another_tables_keys_is_refused() {
     );
     let text = obstacle(into(&database, Mode::Upsert));
     assert!(
-        text.contains("table `visits` by its foreign key `visitor` refers with ON UPDATE SET NULL"),
+        text.contains("table `visits` (foreign key `visitor`) references, with ON UPDATE SET NULL"),
         "{text}"
     );
     assert_eq!(rows(&database, "SELECT who FROM visits"), ["old"]);

@@ -92,8 +92,8 @@ fn what_passes_is_tried_again_and_what_does_not_is_told() {
     sink.open(&job(), &people()).unwrap();
     send(&mut sink, 0..1).unwrap();
     let full = sink.commit(&Totals::default()).unwrap_err();
-    let expected = "the server's disk is full; free space there, then go on with `glovebox run \
-                    --resume` (SQLSTATE 53100)";
+    let expected = "the server's disk is full; free space there, then continue with `glovebox run \
+                   --resume` (SQLSTATE 53100)";
     assert!(full.to_string().ends_with(expected), "{full}");
     assert_eq!(sink.abort(), 0);
     assert_eq!(rows(&database, "SELECT count(*) FROM glovebox.run"), ["0"]);

@@ -83,10 +83,10 @@ fn an_upsert_needs_a_unique_index_on_exactly_its_keys() {
         opened.to_string()
     };
     let text = complaint(&["id"]);
-    let expected = "no unique index is on exactly the keys, by which a row could be found; run: \
+    let expected = "there is no unique index on exactly the keys; run: \
                     CREATE UNIQUE INDEX ON \"people\" (\"id\")\n";
     assert!(text.contains(expected), "{text}");
-    assert!(complaint(&["zip"]).contains("key `zip` is no column of the run"));
+    assert!(complaint(&["zip"]).contains("key `zip` is not a column of the run"));
     assert!(complaint(&[]).contains("none is named"));
     assert!(complaint(&["id", "id"]).contains("listed twice"));
     Sink::new(upsert(&database, &["name", "id"]))

@@ -370,7 +370,7 @@ fn a_refused_row_is_told_without_its_cells() {
     assert!(!shown.contains(canary), "{shown}");
     assert_eq!(
         &*rejects[0].violations[0].message,
-        "a row with the same key exists already; remove duplicates, or use mode replace or upsert \
+        "a row with the same key already exists; remove duplicates, or use mode replace or upsert \
          (SQLSTATE 23505, constraint `one_of_a_name`, table `people`)"
     );
     assert_eq!((stored, rejects.len()), (1, 1));
@@ -405,7 +405,7 @@ fn a_trigger_that_names_a_cell_as_code_column_or_constraint_is_not_quoted() {
     for (raise, meant) in [
         (
             "ERRCODE = '23505', COLUMN = NEW.name, CONSTRAINT = NEW.name, TABLE = NEW.name",
-            "a row with the same key exists already",
+            "a row with the same key already exists",
         ),
         // Five characters, as a ZIP code has them, of a class that is known and of one that is not.
         ("ERRCODE = '22' || '7AA'", "a cell does not fit its column"),

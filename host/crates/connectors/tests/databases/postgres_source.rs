@@ -458,10 +458,10 @@ fn what_is_not_as_declared_is_said_at_once_before_the_first_row() {
         format!(
             "table `shapes` in PostgreSQL database `{database}` at localhost:{}: it does not have the \
              declared columns:\n  \
-             - column `price` is numeric(12,2), and not int64; write type: \"decimal(12,2)\"\n  \
-             - column `span` is interval, and not date; write type: text, or type: opaque, which no \
+             - column `price` is numeric(12,2), not int64; write type: \"decimal(12,2)\"\n  \
+             - column `span` is interval, not date; write type: text, or type: opaque, which no \
              plugin sees\n  \
-             - column `tag` is regclass, which is a number that only its own database can read, so it \
+             - column `tag` is regclass, which is a number with a meaning only in its own database, so it \
              cannot be opaque; write type: text\n  \
              - there is no column `prise`; did you mean `price`?",
             server.port()
@@ -472,15 +472,12 @@ fn what_is_not_as_declared_is_said_at_once_before_the_first_row() {
     for (sql, expected) in [
         (
             "SELECT id,, id FROM public.shapes",
-            "not SQL that the server understands (SQLSTATE 42601, at character 11)",
+            "not valid SQL for this server (SQLSTATE 42601, at character 11)",
         ),
-        (
-            "SELECT id FROM shapes2",
-            "no table of a name that the query uses",
-        ),
+        ("SELECT id FROM shapes2", "a table that does not exist"),
         (
             "SELECT no FROM public.shapes",
-            "no column of a name that the query uses",
+            "a column that does not exist",
         ),
         ("SELECT 1 AS id; SELECT 2 AS id", "SQLSTATE 42601"),
         (
@@ -510,7 +507,7 @@ fn a_query_that_writes_or_fails_on_a_row_ends_without_a_cell() {
          $$BEGIN RAISE EXCEPTION USING ERRCODE = '90210', MESSAGE = 'canary-5e1'; END$$",
     );
     for (sql, expected) in [
-        ("SELECT public.add() AS id", "a source is only read"),
+        ("SELECT public.add() AS id", "a source is read-only"),
         ("SELECT name::int AS id FROM public.t", "fails on a row"),
         ("SELECT public.shout() AS id", "SQLSTATE unknown"),
     ] {

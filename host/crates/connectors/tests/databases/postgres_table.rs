@@ -59,15 +59,13 @@ fn every_difference_is_listed_at_once() {
             "column `raw` is missing; run: ALTER TABLE \"people\" ADD COLUMN \"raw\" bytea",
             "column `day` is integer, but date needs date or timestamp without time zone",
             "column `at` is date, but timestamp needs timestamp with or without time zone",
-            "column `extra` is NOT NULL without a default, and the run does not fill it; fill it, \
-             or give it a default",
+            "column `extra` is NOT NULL without a default, but the run does not fill it; fill it, \
+            or give it a default",
         ]
     );
     let text = complaint(&options, &every_type());
     assert!(
-        text.ends_with(
-            "\nchange the table or the manifest's `sink.columns`, or name another table"
-        ),
+        text.ends_with("\nchange the table or the manifest's `sink.columns`, or use another table"),
         "{text}"
     );
     assert_eq!(rows(&database, "SELECT count(*) FROM people"), ["0"]);
@@ -134,7 +132,7 @@ fn a_view_is_not_a_table() {
     );
     assert_eq!(
         differences(&options(&database, Mode::Append), &people()),
-        ["it is not an ordinary table (a view, say); name a table"]
+        ["it is not an ordinary table but, for example, a view; use a table"]
     );
 }
 
@@ -150,14 +148,14 @@ fn a_schema_that_is_missing_is_named() {
     options.table = "glovebox.run".into();
     assert_eq!(
         differences(&options, &people()),
-        ["the journal of runs is kept in that schema; name a table of another"]
+        ["that schema holds the journal of runs; use a table in another schema"]
     );
     options.table = "a.b.c".into();
     assert_eq!(
         differences(&options, &people()),
         [
-            "write `table` or `schema.table`; a part whose name has a dot stands in double quotes, \
-             like 'shop.\"order.items\"'"
+            "write `table` or `schema.table`; put a part that contains a dot in double quotes, \
+            like 'shop.\"order.items\"'"
         ]
     );
 }
@@ -195,8 +193,8 @@ fn a_role_without_privileges_is_told_what_to_grant() {
     assert_eq!(
         differences(&options, &people()),
         [
-            "row-level security applies to the role, which COPY does not support; use the table's \
-             owner, or run: ALTER ROLE \"clerk\" BYPASSRLS"
+            "row-level security applies to the role, but COPY does not support it; use the \
+            table's owner, or run: ALTER ROLE \"clerk\" BYPASSRLS"
         ]
     );
     server.query(&database, "ALTER TABLE people DISABLE ROW LEVEL SECURITY");
@@ -214,7 +212,7 @@ fn a_database_in_another_encoding_is_refused() {
     );
     assert_eq!(
         differences(&options("latin", Mode::Append), &people()),
-        ["the database's encoding is LATIN1, which cannot hold all text; use one in UTF8"]
+        ["the database's encoding is LATIN1, which cannot store all text; use a UTF8 database"]
     );
 }
 
@@ -228,8 +226,8 @@ fn a_database_that_takes_no_writes_is_refused() {
     assert_eq!(
         differences(&options(&database, Mode::Append), &people()),
         [
-            "the server takes no writes (transaction_read_only is on); connect to the primary, or \
-             have it turned off"
+            "the server is read-only (transaction_read_only is on); connect to the primary, or \
+            have it turned off"
         ]
     );
 }
@@ -255,7 +253,8 @@ fn a_table_that_another_session_holds_is_waited_for_no_longer_than_said() {
     let refused = Sink::new(options.clone())
         .open(&job(), &people())
         .unwrap_err();
-    let expected = "another session holds the table; end it (see pg_stat_activity), or run later \
+    let expected = "another session has locked the table; end it (see pg_stat_activity), or run \
+                   later \
                     (SQLSTATE 55P03)";
     assert!(refused.to_string().ends_with(expected), "{refused}");
     holder.join().unwrap();
@@ -281,8 +280,9 @@ fn a_role_that_cannot_keep_a_journal_is_told_what_to_run() {
     assert_eq!(
         complaint(&options, &people()),
         place.clone()
-            + "the run's journal is kept there, it does not exist, and the role may not create \
-               it; have the database's owner run: CREATE SCHEMA \"glovebox\" AUTHORIZATION \
+            + "the run's journal belongs there, but the schema does not exist and the role may \
+              not create it; have the database's owner run: CREATE SCHEMA \"glovebox\" \
+              AUTHORIZATION \
                \"porter\""
     );
     server.query(&database, "CREATE SCHEMA glovebox");
@@ -309,7 +309,7 @@ fn a_role_that_cannot_keep_a_journal_is_told_what_to_run() {
     );
     let other = complaint(&options, &people());
     assert!(
-        other.contains("are not a journal that this version"),
+        other.contains("are not a journal of this version"),
         "{other}"
     );
 }

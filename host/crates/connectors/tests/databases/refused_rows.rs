@@ -236,7 +236,7 @@ fn a_table_that_rolls_everything_back_ends_the_run_and_nothing_is_stored() {
     let options = files::options(&file, sqlite::Mode::Append);
     let refused = load(&mut sqlite::Sink::new(options), &people(), &[doubled()]).unwrap_err();
     let said = refused.to_string();
-    assert!(said.contains("rolls the whole transaction back"), "{said}");
+    assert!(said.contains("rolls back the whole transaction"), "{said}");
     let count = "SELECT count(*) FROM people";
     assert_eq!(files::rows(&file.path, count), ["0"]);
 }

@@ -285,9 +285,8 @@ fn every_difference_is_listed_at_once() {
              \x20 - column `day` is NUMERIC, but date needs TEXT, or DATE, DATETIME or TIMESTAMP\n\
              \x20 - column `at` is VARCHAR(20), but timestamp needs TEXT, or DATE, DATETIME or \
              TIMESTAMP\n\
-             \x20 - column `extra` is NOT NULL without a default, and the run does not fill it; \
-             fill it, or give it a default\n\
-             change the table or the manifest's `sink.columns`, or name another table",
+             \x20 - column `extra` is NOT NULL without a default, but the run does not fill it; fill it, or give it a default\n\
+             change the table or the manifest's `sink.columns`, or use another table",
             file.path.display()
         )
     );
@@ -320,7 +319,8 @@ fn columns_that_differ_in_case_only_are_refused() {
     let refused = Sink::new(options(&file, Mode::Append))
         .open(&job(), &schema)
         .unwrap_err();
-    let expected = "columns `Name` and `name` are one to SQLite, which ignores case; rename one";
+    let expected =
+        "columns `Name` and `name` are the same for SQLite, which ignores case; rename one";
     assert!(refused.to_string().contains(expected), "{refused}");
     assert!(!file.path.exists());
 }
@@ -340,7 +340,7 @@ fn a_refused_row_is_told_without_its_cells() {
     let (stored, rejects) = load(&mut sink, &people(), &[sent]).unwrap();
     assert_eq!(
         &*rejects[0].violations[0].message,
-        "a row with the same key exists already; remove duplicates, or use mode replace (SQLite \
+        "a row with the same key already exists; remove duplicates, or use mode replace (SQLite \
          result 2067: UNIQUE constraint failed: people.name)"
     );
     assert!(!format!("{rejects:?}").contains("canary"));
@@ -389,7 +389,7 @@ fn what_is_not_a_database_is_left_alone() {
     let refused = Sink::new(options(&file, Mode::Append))
         .open(&job(), &people())
         .unwrap_err();
-    let expected = "the file is not an SQLite database; name another";
+    let expected = "the file is not a SQLite database; name another file";
     assert!(refused.to_string().contains(expected), "{refused}");
     assert!(std::fs::read(&file.path).unwrap().starts_with(b"id,name"));
 

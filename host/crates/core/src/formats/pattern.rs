@@ -72,8 +72,9 @@ pub struct PatternError {
 }
 
 /// The items that there are, for messages.
-const ITEMS: &str = "the items are: %Y %m %d %b %B %y, and of a time %H %I %p %M %S %f %.f %z; \
-                         %F, %T and %R for several of them";
+const ITEMS: &str = "the known items are: %Y %m %d %b %B %y, and of a time %H %I %p %M %S %f %.f \
+                    %z; \
+                         %F, %T and %R stand for several of them";
 
 /// The parts of a moment that an item may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +100,8 @@ impl Pattern {
         if pattern.items.iter().any(is_of_time) {
             return Err(whole(
                 "a date has no time",
-                "declare the column as `timestamp`; where all times are midnight, write the zeros as they stand: \"%d.%m.%Y 00:00:00\"",
+                "declare the column as `timestamp`; if all times are midnight, write the zeros in \
+                the pattern: \"%d.%m.%Y 00:00:00\"",
             ));
         }
         Ok(pattern)
@@ -139,11 +141,11 @@ impl Pattern {
         }
         match (twelve, half) {
             (true, false) => Err(whole(
-                "hours of a half day may be of either half",
+                "hours from 1 to 12 need am or pm",
                 "add %p for am and pm, or write %H for hours from 0 to 23",
             )),
             (false, true) => Err(whole(
-                "%p is for hours of a half day",
+                "%p is for hours from 1 to 12",
                 "write %I instead of %H",
             )),
             _ => Ok(pattern),
@@ -224,14 +226,19 @@ impl Pattern {
                 (false, Some('R')) => {
                     vec![number(NumberOf::Hour), sign(":"), number(NumberOf::Minute)]
                 }
-                _ => return Err(wrong(format!("`{written}` is no item"), &help_for(written))),
+                _ => {
+                    return Err(wrong(
+                        format!("`{written}` is not a known item"),
+                        &help_for(written),
+                    ));
+                }
             };
             for item in found {
                 if let Some(part) = part(&item) {
                     if seen.contains(&part) {
                         return Err(wrong(
-                            format!("`{written}` names a part that is there already"),
-                            "name each part once",
+                            format!("`{written}` repeats a part"),
+                            "use each part once",
                         ));
                     }
                     seen.push(part);
@@ -260,8 +267,8 @@ impl Pattern {
         let mut pairs = items.iter().zip(items.iter().skip(1));
         if pairs.any(|(a, b)| matches!(a, Item::Fraction | Item::PointFraction) && digits(b).0) {
             return Err(whole(
-                "digits follow a fraction, whose end could not be told",
-                "have a sign stand between, like \"%S.%f %d\"",
+                "digits follow a fraction, so its end is ambiguous",
+                "put a character in between, like \"%S.%f %d\"",
             ));
         }
         fix_lengths(&mut items);
@@ -369,12 +376,11 @@ fn is_of_time(item: &Item) -> bool {
 /// What to write instead of something that is no item.
 fn help_for(written: &str) -> String {
     match written {
-        "%e" | "%-d" | "%-" => {
-            "numbers may have one digit or two as it is: write %d, %m, %H".into()
-        }
-        "%s" => "write `epoch-seconds` in place of the pattern".into(),
+        "%e" | "%-d" | "%-" => "%d, %m and %H already accept one or two digits".into(),
+        "%s" => "write `epoch-seconds` instead of the pattern".into(),
         "%Z" => {
-            "names of zones are not read: write the name itself, and `zone:` beside the pattern"
+            "zone names are not supported: write the name as text in the pattern, and its offset \
+            in `zone:`"
                 .into()
         }
         "%D" => "write %m/%d/%y, with `pivot:` for the century".into(),

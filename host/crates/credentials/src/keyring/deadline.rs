@@ -10,7 +10,7 @@ use std::time::Duration;
 pub(super) enum NoAnswer {
     /// It took too long.
     #[error(
-        "no answer within {} s; it may be waiting to be unlocked on a screen", .0.as_secs_f32()
+        "no answer within {} s; it may be waiting to be unlocked on the desktop", .0.as_secs_f32()
     )]
     Late(Duration),
     /// It ended without an answer.

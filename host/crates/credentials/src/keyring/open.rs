@@ -136,7 +136,7 @@ fn keyutils() -> Result<Arc<CredentialStore>, String> {
     match store.build(super::SERVICE, "probe", None) {
         Ok(_) => Ok(store),
         Err(Error::NoStorageAccess(said)) => Err(format!(
-            "the kernel does not permit it here, as in many containers ({said})"
+            "the kernel does not permit it here, as is usual in containers ({said})"
         )),
         Err(error) => Err(sentence(&error)),
     }
@@ -153,12 +153,12 @@ pub(super) fn sentence(error: &Error) -> String {
         Error::TooLong(what, most) => format!("its {what} is longer than {most}"),
         Error::Invalid(what, why) => format!("its {what} is invalid: {why}"),
         Error::Ambiguous(entries) => format!(
-            "{} entries have that name; delete all but one with the desktop's keyring program",
+            "{} entries have that name; delete all but one with the desktop's keyring application",
             entries.len()
         ),
         Error::NoDefaultStore => "no store was chosen".into(),
         Error::NotSupportedByStore(what) => format!("not supported: {what}"),
-        _ => "it failed for a reason it does not name".into(),
+        _ => "it failed without giving a reason".into(),
     }
 }
 

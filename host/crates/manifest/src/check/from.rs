@@ -37,7 +37,10 @@ pub(super) fn uses(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
                 )
                 .label("again here")
                 .context(span(first), "first here")
-                .help("delete one of them: what holds for the one, such as `personal`, would not hold for the other"),
+                .help(
+                    "delete one of them: what is declared for one, such as `personal`, would \
+                      not apply to the other",
+                ),
             );
         }
     }
@@ -46,7 +49,7 @@ pub(super) fn uses(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
             problems.push(
                 Diagnostic::error(
                     from.span.clone(),
-                    "a column that a step adds comes from its plugin",
+                    "a column added by a step comes from its plugin",
                 )
                 .help("delete `from`"),
             );
@@ -58,17 +61,18 @@ pub(super) fn uses(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
 fn misplaced(source: &Source, from: &ReadFrom) -> Option<(&'static str, &'static str)> {
     match (source, from) {
         (Source::Csv(csv), ReadFrom::Name(_)) if !csv.header => Some((
-            "without a header, columns have no names in the file",
+            "a file without a header has no column names",
             "write its position, counted from 1, like from: 3",
         )),
         (Source::Jsonl(_), ReadFrom::Name(name)) if path::parse(name).is_none() => Some((
-            "this leads to no key",
-            "write keys with dots between them, like from: user.mail; a dot in a key is \\., a backslash \\\\",
+            "this is not a path to a key",
+            "write keys joined by dots, like from: user.mail; write a dot in a key as \\., a \
+            backslash as \\\\",
         )),
         (Source::Csv(_), _) | (Source::Jsonl(_), ReadFrom::Name(_)) => None,
         (Source::Jsonl(_), ReadFrom::Position(_)) => Some((
-            "an object's values have no positions",
-            "write the key that the value has, like from: unitPrice",
+            "values of an object have no positions",
+            "write the key of the value, like from: unitPrice",
         )),
         (Source::Parquet(_), _) => Some((
             "columns of Parquet files are read by their own names",
@@ -95,12 +99,12 @@ fn within(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
                 Diagnostic::error(
                     span(outer),
                     format!(
-                        "`{}` holds `{}`, which is personal",
+                        "`{}` contains `{}`, which is personal",
                         short(&outer.name),
                         short(&inner.name)
                     ),
                 )
-                .label("the whole of it")
+                .label("the whole object")
                 .context(span(inner), "a part of it")
                 .help("add `personal: true`, or delete one of them"),
             );

@@ -6,7 +6,7 @@ use crate::model::{Column, Manifest, Spanned};
 
 use super::{Flow, declared};
 
-/// Columns whose names differ in case only: SQLite takes them for one.
+/// Columns whose names differ only in case: SQLite takes them for one.
 pub(super) fn collisions(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
     let mut seen: Vec<&Column> = Vec::new();
     let added = manifest.steps.iter().flat_map(|s| &s.adds);
@@ -20,14 +20,17 @@ pub(super) fn collisions(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
                 Diagnostic::error(
                     declared(column),
                     format!(
-                        "`{}` and `{}` differ in case only",
+                        "`{}` and `{}` differ only in case",
                         short(&first.name),
                         short(&column.name)
                     ),
                 )
                 .label("again here")
                 .context(declared(first), "first here")
-                .help("rename one, or write both alike if the step is to replace the column; databases take them for one"),
+                .help(
+                    "rename one, or write both the same way if the step should replace the \
+                      column; databases treat them as one",
+                ),
             );
         }
         seen.push(column);

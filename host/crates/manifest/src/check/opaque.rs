@@ -33,7 +33,10 @@ pub(super) fn uses(manifest: &Manifest, sink: bool, problems: &mut Vec<Diagnosti
                 )
                 .label("granted here")
                 .context(live.column.data_type.span.clone(), "declared opaque here")
-                .help("declare the type that the plugin is to see; PostgreSQL gives any column as type: text"),
+                .help(
+                    "declare the type that the plugin should see; any PostgreSQL column can be \
+                      read as type: text",
+                ),
             );
         }
         for column in step.adds.iter().filter(|c| is_opaque(c)) {
@@ -52,7 +55,7 @@ pub(super) fn uses(manifest: &Manifest, sink: bool, problems: &mut Vec<Diagnosti
         let column = live.column;
         if is_opaque(column) && stored(column) {
             problems.push(
-                misplaced(column, "only a PostgreSQL sink takes opaque columns")
+                misplaced(column, "only a PostgreSQL sink accepts opaque columns")
                     .context(manifest.sink.span.clone(), "stored elsewhere"),
             );
         }
@@ -66,5 +69,5 @@ fn is_opaque(column: &Column) -> bool {
 fn misplaced(column: &Column, message: &str) -> Diagnostic {
     Diagnostic::error(column.data_type.span.clone(), message)
         .label("opaque")
-        .help("write a type that can be looked into: PostgreSQL gives any column as type: text")
+        .help("use a type that plugins can see: any PostgreSQL column can be read as type: text")
 }

@@ -24,18 +24,9 @@ pub(super) fn distinct(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
         files.push(("the sink", path, path.span.clone()));
     }
     let rejects = &manifest.rejects.path;
-    clash(
-        &files,
-        "the list of rejects",
-        rejects,
-        &rejects.span,
-        problems,
-    );
+    clash(&files, "the rejects file", rejects, &rejects.span, problems);
     let written = sink.map(|path| ("the sink", path));
-    for (what, path) in written
-        .into_iter()
-        .chain([("the list of rejects", rejects)])
-    {
+    for (what, path) in written.into_iter().chain([("the rejects file", rejects)]) {
         let plain = normal(path);
         let reads = |input: &&Spanned<Input>| match &input.value {
             Input::Path(given) => would_read(given, &plain, endings),
@@ -47,7 +38,7 @@ pub(super) fn distinct(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
                     path.span.clone(),
                     format!("the source would read what {what} wrote"),
                 )
-                .context(input.span.clone(), "these files would be among it")
+                .context(input.span.clone(), "these files would be included")
                 .help(format!("choose another folder for {what}")),
             );
         }

@@ -16,12 +16,12 @@ pub fn unpinned(manifest: &Manifest) -> Vec<Diagnostic> {
                 step.plugin.span.clone(),
                 format!("step `{}`: its plugin is not pinned", step.name.value),
             )
-            .label("any content would be run")
+            .label("any content would be accepted")
             .help(format!(
-                "look at what it is, then write the pins with: glovebox plugin pin {}",
+                "check the file, then write the pins with: glovebox plugin pin {}",
                 printable(&manifest.file.display().to_string())
             ))
-            .note("--locked takes plugins that are pinned by `sha256`, and those that are built in")
+            .note("--locked accepts only plugins that are pinned with `sha256` or built in")
         })
         .collect()
 }

@@ -89,7 +89,7 @@ pub(super) fn releases(manifest: &Manifest, today: Date, problems: &mut Vec<Diag
             problems.push(
                 Diagnostic::error(
                     release.span.clone(),
-                    format!("`{name}` is released, but it is not personal"),
+                    format!("`{name}` is released but not personal"),
                 )
                 .help("if it holds personal data, add `personal: true`; if not, delete `release:`"),
             );
@@ -103,7 +103,7 @@ pub(super) fn releases(manifest: &Manifest, today: Date, problems: &mut Vec<Diag
                 )
                 .label(format!("today is {today}"))
                 .help(format!(
-                    "add a step that masks it, or have {} sign for a later day",
+                    "add a step that masks it, or have {} extend the release",
                     short(&release.owner)
                 )),
             );
@@ -127,12 +127,12 @@ pub(super) fn derived(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
                     Diagnostic::error(
                         declared(added),
                         format!(
-                            "`{}` may hold personal data: its step reads `{}`",
+                            "`{}` may contain personal data: its step reads `{}`",
                             short(&added.name),
                             short(read)
                         ),
                     )
-                    .label("say whether it does")
+                    .label("declare whether it does")
                     .context(read.span.clone(), "read here, not masked yet")
                     .context(declared(column), "declared personal here")
                     .help("add `personal: true`, or `personal: false` if nothing of the personal column is left in it"),
@@ -195,7 +195,8 @@ fn unmasked(column: &Column, sink: Span, listed: bool) -> Diagnostic {
         })
         .note(format!("or do not store it: {out}"))
         .note(format!(
-            "or let it out, signed: {name}: {{ type: {}, personal: true, release: {{ reason: WHY, owner: WHO, until: YYYY-MM-DD }} }}",
+            "or release it: {name}: {{ type: {}, personal: true, release: {{ reason: WHY, owner: \
+            WHO, until: YYYY-MM-DD }} }}",
             column.data_type.value
         ))
 }

@@ -85,7 +85,7 @@ impl Kind for Size {
     fn schema(&self, schema: &mut Schema) -> Value {
         schema.define("Size", |_| {
             json!({
-                "description": "A size: a whole number and its unit.",
+                "description": "A size: an integer with its unit.",
                 "type": "string", "pattern": "^[0-9]+ *(B|KiB|MiB|GiB)$",
             })
         })
@@ -120,7 +120,7 @@ impl Kind for Time {
     fn schema(&self, schema: &mut Schema) -> Value {
         schema.define("Time", |_| {
             json!({
-                "description": "A duration: a whole number and its unit.",
+                "description": "A duration: an integer with its unit.",
                 "type": "string", "pattern": "^[0-9]+ *(ms|s|min|h|d)$",
             })
         })
@@ -149,14 +149,14 @@ fn quantity<T>(
             _ => "",
         };
         let span = reader.first_line(&at.node.span);
-        let problem = format!("`{}` is not a quantity with a unit", at.key);
+        let problem = format!("`{}` needs a number with a unit", at.key);
         reader.say(Diagnostic::error(span, problem).label(label).help(help));
     }
     value
 }
 
 fn out_of_bounds(reader: &mut Reader<'_>, at: &At<'_>, low: &str, high: &str) {
-    let problem = format!("`{}` is out of bounds", at.key);
+    let problem = format!("`{}` is out of range", at.key);
     reader.say(
         Diagnostic::error(at.node.span.clone(), problem)
             .help(format!("write a value from {low} to {high}")),

@@ -24,8 +24,8 @@ section! {
         /// Whether it holds personal data. Such a column does not reach a sink [unless it was
         /// masked](#personal-data). Required for a column added by a step that reads personal ones.
         personal: Option<Spanned<bool>> => open "false", Bool;
-        /// What a personal column holds, where it is one of these: `check` then knows how many values there
-        /// can be, and [what undoing its mask costs](masking.md#what-an-attacker-pays).
+        /// What a personal column contains, if it is one of these. `check` then knows the number of
+        /// possible values, and [the cost of reversing its mask](masking.md#what-an-attacker-pays).
         kind: Option<Spanned<PersonalKind>> => optional, word::<PersonalKind>();
         /// Lets a personal column out [unmasked, on someone's responsibility](#personal-data).
         release: Option<Spanned<Release>> => optional, nested::<ReleaseKeys>();
@@ -42,13 +42,14 @@ section! {
         formats: Option<FormatKeys> => optional "the source's", nested::<FormatKeys>();
     }
     hints {
-        "required" => "that is a validator's work: add a step with `validate: required` and `reads: [COLUMN]`",
+        "required" => "use a validator for that: add a step with `validate: required` and `reads: \
+        [COLUMN]`",
         "nullable" => "any column may be null; to forbid it add a step with `validate: required`",
         "format" => "write `formats:`, like formats: { date: \"%d.%m.%Y\" }",
         "pii" => "write `personal: true`",
         "sensitive" => "write `personal: true`",
         "mask" => "add a step with `mask: PLUGIN` and `masks: [COLUMN]`",
-        "name" => "the name stands before the colon: price: { type: float64 }",
+        "name" => "the name goes before the colon: price: { type: float64 }",
     }
 }
 
@@ -97,14 +98,14 @@ section! {
 }
 
 /// The longest name that PostgreSQL keeps whole.
-pub(super) const LONGEST_NAME: usize = 63;
+pub(super) const MAX_NAME_LEN: usize = 63;
 
 /// The manifest's `columns:`.
 pub(super) const COLUMNS: Own<Vec<Column>> = Own {
     read: |reader, at| {
         let entries = reader.map(at.node, at.key, &at.example)?;
         if entries.is_empty() {
-            let problem = "`columns` declares no column, so nothing may enter";
+            let problem = "`columns` declares no column, so there is nothing to read";
             reader.say(Diagnostic::error(at.head.clone(), problem).help(format!(
                 "declare what may enter, like {}",
                 ColumnKeys::EXAMPLE
@@ -154,7 +155,7 @@ fn column(reader: &mut Reader<'_>, entry: &Entry) -> Column {
         };
         let span = entry.value.span.clone();
         reader.say(
-            Diagnostic::error(span, "a column should be a block of keys")
+            Diagnostic::error(span, "a column must be a block of keys")
                 .label("this is text")
                 .help(format!(
                     "write: {}: {{ type: {wanted} }}",
@@ -201,7 +202,7 @@ fn rejoined<'n>(reader: &mut Reader<'_>, node: &'n Node) -> Cow<'n, Node> {
         entry.value.span.end = tail.key.span.end.max(entry.value.span.start);
         let problem = Diagnostic::error(
             entry.value.span.clone(),
-            "within braces, YAML ends a value at the comma",
+            "inside braces, YAML ends a value at the comma",
         );
         reader.say(problem.help(format!("put it in quotes: type: \"{}\"", short(text))));
     }
@@ -214,7 +215,7 @@ fn rejoined<'n>(reader: &mut Reader<'_>, node: &'n Node) -> Cow<'n, Node> {
 /// The last column that a file may be asked for by position.
 const LAST_POSITION: u64 = 1 << 20;
 /// The longest name in a source.
-const LONGEST_SOURCE_NAME: usize = 4096;
+const MAX_SOURCE_NAME_LEN: usize = 4096;
 
 /// Another name, or a position.
 const FROM: Own<ReadFrom> = Own {
@@ -222,7 +223,7 @@ const FROM: Own<ReadFrom> = Own {
     words: "text or number",
     schema: |_| {
         json!({ "anyOf": [
-            { "type": "string", "minLength": 1, "maxLength": LONGEST_SOURCE_NAME },
+            { "type": "string", "minLength": 1, "maxLength": MAX_SOURCE_NAME_LEN },
             { "type": "integer", "minimum": 1, "maximum": LAST_POSITION },
         ]})
     },
@@ -237,15 +238,15 @@ fn from(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<ReadFrom>> {
     let name = reader.any_text(at.node, at.key, &at.example)?;
     let problem = if name.value.is_empty() {
         "`from` is empty"
-    } else if name.value.len() > LONGEST_SOURCE_NAME {
+    } else if name.value.len() > MAX_SOURCE_NAME_LEN {
         "`from` is too long"
     } else {
         return Some(Spanned::new(ReadFrom::Name(name.value.into()), name.span));
     };
-    reader.say(
-        Diagnostic::error(name.span, problem)
-            .help("write the name that the column has in the source, or its position as a number, like from: 3"),
-    );
+    reader.say(Diagnostic::error(name.span, problem).help(
+        "write the column's name in the source, or its position as a number, like from: \
+                  3",
+    ));
     None
 }
 
@@ -253,8 +254,8 @@ fn check_name(reader: &mut Reader<'_>, name: &Spanned<String>) {
     let text = name.value.as_str();
     let problem = if text.is_empty() {
         "is empty"
-    } else if text.len() > LONGEST_NAME {
-        "is longer than 63 bytes, where PostgreSQL cuts it"
+    } else if text.len() > MAX_NAME_LEN {
+        "is longer than 63 bytes, PostgreSQL's limit"
     } else if text.trim() != text {
         "begins or ends with a space"
     } else if text.chars().any(char::is_control) {
@@ -299,8 +300,9 @@ fn data_type(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<DataType>> 
         Ok(data_type) => Some(Spanned::new(data_type, text.span)),
         Err(NotAType::Decimal) => {
             reader.say(
-                Diagnostic::error(text.span, "`decimal` needs its digits").help(
-                    "write the digits in all (1 to 38) and those after the point, like \"decimal(12,2)\", in quotes",
+                Diagnostic::error(text.span, "`decimal` needs its numbers of digits").help(
+                    "write the total number of digits (1 to 38) and those after the decimal \
+                    point, like \"decimal(12,2)\", in quotes",
                 ),
             );
             None

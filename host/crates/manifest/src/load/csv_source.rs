@@ -15,7 +15,7 @@ use crate::units;
 use crate::yaml::Kind;
 
 /// The most that a field or a record of text may be allowed to have.
-pub(super) const MOST_BYTES: u64 = 256 << 20;
+pub(super) const MAX_BYTES: u64 = 256 << 20;
 
 section! {
     /// CSV files, plain or compressed with gzip or zstd.
@@ -66,17 +66,17 @@ section! {
         /// [How dates, times, numbers and booleans are written](#formats), for all columns.
         formats: SourceFormats => empty, nested::<FormatKeys>();
         /// A longer field rejects its row.
-        max_field: usize => default "1MiB", Size(1..=MOST_BYTES);
+        max_field: usize => default "1MiB", Size(1..=MAX_BYTES);
         /// A longer record is rejected without being kept in memory; at least `max-field`.
-        max_record: usize => default "8MiB", Size(1..=MOST_BYTES);
+        max_record: usize => default "8MiB", Size(1..=MAX_BYTES);
     }
     hints {
         "file" => "write `path:`",
         "files" => "write `path:`, with one path or a list of them",
-        "compression" => "delete it: gzip and zstd are found by what the file holds",
+        "compression" => "delete it: gzip and zstd are detected from the content",
         "separator" => "write `delimiter:`",
         "sep" => "write `delimiter:`",
-        "columns" => "`columns:` stands beside `source:`, not in it",
+        "columns" => "`columns:` belongs next to `source:`, not inside it",
         "charset" => "write `encoding:`",
         "skip-rows" => "write `skip:`, with the number of lines before the header",
         "skiprows" => "write `skip:`, with the number of lines before the header",
@@ -136,7 +136,7 @@ fn settle(mut csv: CsvSource, reader: &mut Reader<'_>, block: &Block<'_>) -> Opt
         let span = place.map_or(block.head.clone(), |(n, _)| n.span.clone());
         reader.say(
             Diagnostic::error(span, "`max-record` is less than `max-field`").help(format!(
-                "a record holds its fields: write at least max-record: {}",
+                "a record contains its fields: write at least max-record: {}",
                 units::show_size(csv.max_field as u64)
             )),
         );
@@ -174,11 +174,18 @@ fn distinct_signs(reader: &mut Reader<'_>, block: &Block<'_>, csv: &CsvSource) {
         let span = place.map_or(block.head.clone(), |(node, _)| node.span.clone());
         let help = match *name {
             "quote" => "write two different ones, like delimiter: \";\" and quote: '\"'",
-            "escape" => "write another; quotes that are doubled need no `escape`",
+            "escape" => "write another; doubled quotes need no `escape`",
             _ => "write another, like comment: \"#\"",
         };
         reader.say(
-            Diagnostic::error(span, format!("`{other}` and `{name}` are the same sign")).help(help),
+            Diagnostic::error(
+                span,
+                format!(
+                    "`{other}` and `{name}` are the same \
+                                            character"
+                ),
+            )
+            .help(help),
         );
     }
 }
@@ -190,13 +197,13 @@ fn without_meaning(reader: &mut Reader<'_>, block: &Block<'_>, csv: &CsvSource) 
         useless.push(("header-rows", "there is no header"));
     }
     if csv.quote.is_none() {
-        let why = "with `quote: none`, quotes have no meaning";
+        let why = "with `quote: none`, quotes are ordinary text";
         useless.extend([("quotes", why), ("escape", why), ("null-quoted", why)]);
     }
     for (key, why) in useless {
         if let Some((_, span)) = block.get(key) {
             reader.say(
-                Diagnostic::error(span, format!("`{key}` has nothing to say here: {why}"))
+                Diagnostic::error(span, format!("`{key}` has no effect here: {why}"))
                     .help("delete one of the two"),
             );
         }
@@ -229,25 +236,33 @@ fn encoding(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>> {
 const DELIMITER: Own<String> = Own {
     read: delimiter,
     words: "one character or a few",
-    schema: |_| json!({ "type": "string", "minLength": 1, "maxLength": LONGEST_DELIMITER }),
+    schema: |_| json!({ "type": "string", "minLength": 1, "maxLength": MAX_DELIMITER_LEN }),
 };
-const LONGEST_DELIMITER: usize = 16;
+const MAX_DELIMITER_LEN: usize = 16;
 
 fn delimiter(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>> {
     let text = reader.any_text(at.node, at.key, &at.example)?;
     let usable = |c: char| !c.is_alphanumeric() && (c == '\t' || !c.is_control());
     let named = is_named_tab(&text.value);
-    if !named && (1..=LONGEST_DELIMITER).contains(&text.len()) && text.chars().all(usable) {
+    if !named && (1..=MAX_DELIMITER_LEN).contains(&text.len()) && text.chars().all(usable) {
         return Some(text);
     }
     let help = match named {
         true => tab_help(at.key),
         false => format!(
-            "write a sign, or a few (16 bytes at the most), none of them a letter, digit or line break: {}",
+            "write one or more characters (at most 16 bytes) other than letters, digits and line \
+            breaks: {}",
             at.example
         ),
     };
-    reader.say(Diagnostic::error(text.span, "`delimiter` has to be a sign, or a few").help(help));
+    reader.say(
+        Diagnostic::error(
+            text.span,
+            "`delimiter` must be one or more \
+                                            characters",
+        )
+        .help(help),
+    );
     None
 }
 

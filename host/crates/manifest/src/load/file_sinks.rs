@@ -27,7 +27,7 @@ section! {
     }
     hints {
         "file" => "write `path:`",
-        "columns" => "`columns:` stands beside `csv:`, not in it",
+        "columns" => "`columns:` belongs next to `csv:`, not inside it",
         "separator" => "write `delimiter:`",
         "quote" => "delete it: the sink quotes with `\"` where it has to",
         "null" => "delete it: null is written as an empty field",
@@ -62,7 +62,7 @@ section! {
     }
     hints {
         "file" => "write `path:`",
-        "columns" => "`columns:` stands beside `jsonl:`, not in it",
+        "columns" => "`columns:` belongs next to `jsonl:`, not inside it",
     }
     check removals[mode];
 }
@@ -81,7 +81,7 @@ section! {
     }
     hints {
         "file" => "write `path:`",
-        "columns" => "`columns:` stands beside `parquet:`, not in it",
+        "columns" => "`columns:` belongs next to `parquet:`, not inside it",
         "codec" => "write `compression:`",
     }
 }

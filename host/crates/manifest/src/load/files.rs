@@ -3,7 +3,7 @@
 use glovebox_core::Input;
 use serde_json::{Value, json};
 
-use super::csv_source::MOST_BYTES;
+use super::csv_source::MAX_BYTES;
 use super::formats::SourceFormats;
 use crate::block::{Block, Reader};
 use crate::declare::{self, At, section};
@@ -23,16 +23,17 @@ section! {
         /// columns.
         formats: SourceFormats => empty, nested::<FormatKeys>();
         /// A longer line or object is rejected without being kept in memory.
-        max_record: usize => default "8MiB", Size(1..=MOST_BYTES);
+        max_record: usize => default "8MiB", Size(1..=MAX_BYTES);
     }
     hints {
         "file" => "write `path:`",
         "files" => "write `path:`, with one path or a list of them",
-        "columns" => "`columns:` stands beside `source:`, not in it",
-        "compression" => "delete it: gzip and zstd are found by what the file holds",
+        "columns" => "`columns:` belongs next to `source:`, not inside it",
+        "compression" => "delete it: gzip and zstd are detected from the content",
         "max-field" => "write `max-record:`, the bytes of an object",
         "encoding" => "delete it: JSON is UTF-8; convert another file first, for example with iconv",
-        "layout" => "delete it: lines, arrays and objects over lines are told apart by how the file begins",
+        "layout" => "delete it: lines, arrays and multi-line objects are detected from the start \
+        of the file",
     }
 }
 
@@ -45,8 +46,8 @@ section! {
     hints {
         "file" => "write `path:`",
         "files" => "write `path:`, with one path or a list of them",
-        "columns" => "`columns:` stands beside `source:`, not in it",
-        "compression" => "delete it: the file says how it is compressed",
+        "columns" => "`columns:` belongs next to `source:`, not inside it",
+        "compression" => "delete it: compression is detected from the file",
     }
     check no_stdin[paths];
 }
@@ -59,8 +60,8 @@ fn no_stdin(reader: &mut Reader<'_>, _: &Block<'_>, paths: Option<&Vec<Spanned<I
                 stdin.span.clone(),
                 "a Parquet file cannot be read from standard input",
             )
-            .help("save it to a file first, and name that: path: sales.parquet")
-            .note("what is in it, and where, stands at its end"),
+            .help("save it to a file first and name that file: path: sales.parquet")
+            .note("its footer, at the end of the file, says what is where"),
         );
     }
 }
@@ -111,10 +112,10 @@ fn inputs(reader: &mut Reader<'_>, node: &Node, example: &str) -> Option<Vec<Spa
         if let Some(first) = inputs.iter().find(|i| i.value == read.value) {
             let first = first.span.clone();
             reader.say(
-                Diagnostic::error(read.span.clone(), "this path is in the list twice")
+                Diagnostic::error(read.span.clone(), "this path is listed twice")
                     .label("again here")
                     .context(first, "first here")
-                    .help("delete one of them: its rows would come twice"),
+                    .help("delete one of them: its rows would be read twice"),
             );
         }
         inputs.push(read);
@@ -127,7 +128,7 @@ fn inputs(reader: &mut Reader<'_>, node: &Node, example: &str) -> Option<Vec<Spa
                 stdin.span.clone(),
                 "standard input cannot be one of several inputs",
             )
-            .help("write path: \"-\" alone, or name files only"),
+            .help("write only path: \"-\", or name only files"),
         );
     }
     Some(inputs)

@@ -56,7 +56,7 @@ section! {
         "no" => "write `false:`",
         "century" => "write `pivot:`",
         "nanoseconds" => "write `fraction: cut` or `fraction: reject`",
-        "null" => "it stands beside `formats:`, in the source",
+        "null" => "it belongs next to `formats:`, in the source",
     }
 }
 
@@ -111,7 +111,7 @@ const DECIMAL: Own<char> = Own {
 
 const THOUSANDS: Own<char> = Own {
     read: |reader, at| {
-        let signs = "\".\", \",\", \"'\", \"_\", or a space, also one that does not break";
+        let signs = "\".\", \",\", \"'\", \"_\", or a space (also a no-break space)";
         sign(reader, at, &Numbers::THOUSANDS, signs)
     },
     words: "one character",
@@ -196,11 +196,11 @@ fn zone(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<Zone>> {
     let text = reader.text(at.node, at.key, &at.example)?;
     let zone = Zone::parse(&text);
     if zone.is_none() {
-        let problem = format!("`{}` is no offset from UTC", short(&text));
-        reader.say(
-            Diagnostic::error(text.span.clone(), problem)
-                .help("write hours and minutes, like \"+01:00\"; names of zones are not known, since their offset depends on the day"),
-        );
+        let problem = format!("`{}` is not an offset from UTC", short(&text));
+        reader.say(Diagnostic::error(text.span.clone(), problem).help(
+            "write hours and minutes, like \"+01:00\"; zone names are not supported, \
+                      since their offset depends on the day",
+        ));
     }
     Some(Spanned::new(zone?, text.span))
 }
@@ -212,11 +212,10 @@ fn fraction(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<Fraction>> {
         "cut" => Fraction::Cut,
         other => {
             let problem = format!("there is no `fraction: {}`", short(other));
-            reader.say(
-                Diagnostic::error(text.span, problem).help(
-                    "write `reject` for rows with digits finer than microseconds to be rejected, or `cut` for these digits to be dropped",
-                ),
-            );
+            reader.say(Diagnostic::error(text.span, problem).help(
+                "write `reject` to reject rows with times finer than microseconds, or `cut` \
+                    to drop the extra digits",
+            ));
             return None;
         }
     };
@@ -232,7 +231,7 @@ fn sign(reader: &mut Reader<'_>, at: &At<'_>, of: &[char], signs: &str) -> Optio
             reader.say(
                 Diagnostic::error(
                     text.span,
-                    format!("this sign cannot stand for `{}`", at.key),
+                    format!("this character cannot be used for `{}`", at.key),
                 )
                 .help(format!("write one of {signs}")),
             );

@@ -21,11 +21,11 @@ pub(super) fn fitting_grants(
         World::Validator => &[
             (
                 "masks",
-                "a validator only judges; delete it, or make this a `mask:` step",
+                "a validator only reports; delete it, or make this a `mask:` step",
             ),
             (
                 "adds",
-                "a validator only judges; delete it, or make this a `transform:` step",
+                "a validator only reports; delete it, or make this a `transform:` step",
             ),
             ("keys", "keys are for `mask:` steps; delete it"),
             ("domain", "domains are for `mask:` steps; delete it"),
@@ -35,11 +35,11 @@ pub(super) fn fitting_grants(
             ),
             (
                 "keeps",
-                "only `mask:` steps keep something of a cell; delete it",
+                "only `mask:` steps can keep parts of a cell; delete it",
             ),
             (
                 "leak-guard",
-                "it looks at masks, and only `mask:` steps make them; delete it",
+                "it checks masks, which only `mask:` steps make; delete it",
             ),
         ],
         World::Transformer => &[
@@ -55,11 +55,11 @@ pub(super) fn fitting_grants(
             ),
             (
                 "keeps",
-                "only `mask:` steps keep something of a cell; delete it",
+                "only `mask:` steps can keep parts of a cell; delete it",
             ),
             (
                 "leak-guard",
-                "it looks at masks, and only `mask:` steps make them; delete it",
+                "it checks masks, which only `mask:` steps make; delete it",
             ),
         ],
         World::Masker => &[(
@@ -83,8 +83,8 @@ pub(super) fn fitting_grants(
                 .get("masks")
                 .map_or(step.span.clone(), |(_, span)| span);
             reader.say(
-                Diagnostic::error(span, "the masker may not mask anything")
-                    .help("name the columns that it is to mask, like masks: [customer_id]"),
+                Diagnostic::error(span, "the masker has no columns to mask")
+                    .help("name the columns to mask, like masks: [customer_id]"),
             );
         }
     }
@@ -95,8 +95,8 @@ pub(super) fn fitting_grants(
                 .get("reads")
                 .map_or(step.span.clone(), |(_, span)| span);
             reader.say(
-                Diagnostic::error(span, "the validator does not see anything")
-                    .help("name the columns that it is to judge, like reads: [product, price]"),
+                Diagnostic::error(span, "the validator has no columns to read")
+                    .help("name the columns to validate, like reads: [product, price]"),
             );
         }
     }

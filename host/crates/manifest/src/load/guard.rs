@@ -44,7 +44,7 @@ pub(super) const KEEPS: Own<Vec<KeepGrant>> = Own {
                     { "const": "nothing", "description": "None." },
                     { "const": "cells", "description": "Any." },
                     {
-                        "description": "Those with at most so many letters and digits.",
+                        "description": "Those with at most that many letters and digits.",
                         "type": "integer", "minimum": 0, "maximum": u32::MAX,
                     },
                 ],
@@ -102,8 +102,14 @@ fn kept(reader: &mut Reader<'_>, node: &Node) -> Option<Kept> {
     if kept.is_none() {
         let span = reader.first_line(&node.span);
         reader.say(
-            Diagnostic::error(span, "this is nothing that a step can keep of a column")
-                .help("write `nothing`, `cells`, or the most letters and digits of a cell that may stay whole, like 2"),
+            Diagnostic::error(
+                span,
+                "this is not something that a step can keep of a column",
+            )
+            .help(
+                "write `nothing`, `cells`, or the largest number of letters and digits of a \
+                      cell that may stay whole, like 2",
+            ),
         );
     }
     kept

@@ -10,18 +10,18 @@ use crate::kinds::{Size, Time, Whole};
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 /// All that a 32-bit memory can address.
-const MOST_MEMORY: u64 = 4 << 30;
-const LEAST_TIME: Duration = Duration::from_millis(1);
+const MAX_MEMORY: u64 = 4 << 30;
+const MIN_TIME: Duration = Duration::from_millis(1);
 
 section! {
     /// Limits of a plugin.
     pub(crate) struct LimitKeys("Limits"): "the limits", "limits: { memory: 64MiB, time: 1s }" {
         /// Linear memory of an instance of the plugin.
-        memory: Option<usize> => open "64MiB", Size(MIB..=MOST_MEMORY);
+        memory: Option<usize> => open "64MiB", Size(MIB..=MAX_MEMORY);
         /// Wall time of one call.
-        time: Option<Duration> => open "1s", Time(LEAST_TIME..=Duration::from_secs(3_600));
+        time: Option<Duration> => open "1s", Time(MIN_TIME..=Duration::from_secs(3_600));
         /// How much one call may return.
-        returned: Option<usize> => open "32MiB", Size(KIB..=MOST_MEMORY);
+        returned: Option<usize> => open "32MiB", Size(KIB..=MAX_MEMORY);
         /// Rows that the findings of one call may name, in total.
         findings: Option<usize> => open "1048576", Whole(1..=67_108_864usize);
         /// Elements of an instance's tables.
@@ -29,7 +29,7 @@ section! {
         /// Core instances of a component; the same limit applies to its memories and to its tables.
         instances: Option<usize> => open "64", Whole(1..=10_000usize);
         /// Time that failed calls may cost a run, summed over all workers, before the run fails.
-        lost_time: Option<Duration> => open "60s", Time(LEAST_TIME..=Duration::from_secs(86_400));
+        lost_time: Option<Duration> => open "60s", Time(MIN_TIME..=Duration::from_secs(86_400));
     }
     hints {
         "timeout" => "write `time:`",

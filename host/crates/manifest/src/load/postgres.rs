@@ -6,7 +6,7 @@ use std::time::Duration;
 use glovebox_core::SecretName;
 use serde_json::json;
 
-use super::columns::LONGEST_NAME;
+use super::columns::MAX_NAME_LEN;
 use super::sink::{
     Mode, Order, SIDE_EFFECTS, TABLE_MODE, TABLE_OR_SCHEMA_TABLE, removals, upserts,
 };
@@ -81,7 +81,7 @@ section! {
             => default "60s", Time(Duration::ZERO..=Duration::from_secs(24 * 3600));
     }
     hints {
-        "columns" => "`columns:` stands beside `postgres:`, not in it",
+        "columns" => "`columns:` belongs next to `postgres:`, not inside it",
     }
     check upserts[mode, keys];
     check removals[mode];
@@ -132,7 +132,7 @@ pub const PASSWORD: Own<SecretName> = Own {
                     "a password does not belong in this file",
                 )
                 .help("name the secret that holds it: password: { secret: sales-db/loader }, and store it with: glovebox secret set sales-db/loader")
-                .note("if this is a real password, treat it as known to others, and change it"),
+                .note("if this is a real password, treat it as compromised and change it"),
             );
             return None;
         }
@@ -178,7 +178,8 @@ fn host(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>> {
     if !ok || host.value.contains("//") {
         reader.say(
             Diagnostic::error(host.span, "`host` is not the name or address of a server").help(
-                "write the bare name, like db.internal; port, database and user have keys of their own",
+                "write the bare name, like db.internal; port, database and user have their own \
+                keys",
             ),
         );
         return None;
@@ -190,12 +191,12 @@ fn host(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>> {
 pub const NAME: Own<String> = Own {
     read: name,
     words: "text",
-    schema: |_| json!({ "type": "string", "minLength": 1, "maxLength": LONGEST_NAME }),
+    schema: |_| json!({ "type": "string", "minLength": 1, "maxLength": MAX_NAME_LEN }),
 };
 
 fn name(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>> {
     let word = reader.text(at.node, at.key, &at.example)?;
-    if word.value.len() > LONGEST_NAME {
+    if word.value.len() > MAX_NAME_LEN {
         reader.say(
             Diagnostic::error(
                 word.span,

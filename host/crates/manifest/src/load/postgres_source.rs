@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::csv_source::MOST_BYTES;
+use super::csv_source::MAX_BYTES;
 use super::postgres::Server;
 use super::sink::TABLE_OR_SCHEMA_TABLE;
 use crate::block::{Block, Reader};
@@ -26,10 +26,10 @@ section! {
         /// The number of parallel connections that read.
         connections: Option<usize> => optional "chosen automatically", Whole(1..=64usize);
         /// A row whose binary form is larger is rejected.
-        max_record: usize => default "8MiB", Size(1..=MOST_BYTES);
+        max_record: usize => default "8MiB", Size(1..=MAX_BYTES);
     }
     hints {
-        "columns" => "`columns:` stands beside `source:`, not in it",
+        "columns" => "`columns:` belongs next to `source:`, not inside it",
         "sql" => "write `query:`",
         "schema" => "write it before the table: table: schema.table",
         "where" => "write a query: query: SELECT product, price FROM sales WHERE sold > '2026-01-01'",
@@ -67,7 +67,7 @@ pub enum PostgresRows {
 fn table_or_query(reader: &mut Reader<'_>, block: &Block<'_>) {
     match (block.get("table"), block.get("query")) {
         (Some((_, table)), Some((_, query))) => reader.say(
-            Diagnostic::error(query, "rows come from a table or from a query")
+            Diagnostic::error(query, "rows come either from a table or from a query")
                 .label("a query too")
                 .context(table, "a table")
                 .help("delete one of them"),
@@ -75,7 +75,7 @@ fn table_or_query(reader: &mut Reader<'_>, block: &Block<'_>) {
         (None, None) if !block.hinted(&["sql", "where"]) => reader.say(
             Diagnostic::error(
                 block.head.clone(),
-                "the PostgreSQL source does not say what is read",
+                "the PostgreSQL source needs a table or a query",
             )
             .help("add: table: sales, or query: SELECT product, price FROM sales"),
         ),
@@ -102,20 +102,20 @@ fn settle(keys: PostgresSourceKeys, _: &mut Reader<'_>, _: &Block<'_>) -> Option
 const QUERY: Own<String> = Own {
     read: query,
     words: "text",
-    schema: |_| json!({ "type": "string", "minLength": 1, "maxLength": LONGEST_QUERY }),
+    schema: |_| json!({ "type": "string", "minLength": 1, "maxLength": MAX_QUERY_LEN }),
 };
 /// A query longer than this is none.
-const LONGEST_QUERY: usize = 64 << 10;
+const MAX_QUERY_LEN: usize = 64 << 10;
 
 fn query(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>> {
     let text = reader.any_text(at.node, at.key, &at.example)?;
     // What ends a statement in psql is not part of it.
     let query = text.value.trim().trim_end_matches(';').trim_end();
-    if query.is_empty() || query.len() > LONGEST_QUERY || query.contains('\0') {
+    if query.is_empty() || query.len() > MAX_QUERY_LEN || query.contains('\0') {
         reader.say(
             Diagnostic::error(
                 reader.first_line(&text.span),
-                format!("`query` is no query of 1 to {LONGEST_QUERY} bytes"),
+                format!("`query` must have 1 to {MAX_QUERY_LEN} bytes"),
             )
             .help(format!("write: {}", at.example)),
         );

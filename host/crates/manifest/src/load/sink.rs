@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use glovebox_core::{SecretName, TableName};
 use serde_json::{Value, json};
 
-use super::columns::LONGEST_NAME;
+use super::columns::MAX_NAME_LEN;
 use super::file_sinks::{CsvSink, JsonlSink, ParquetSink};
 use super::postgres::{IDENTITY_KEY, PostgresSink};
 use crate::block::{Block, Reader, short};
@@ -71,7 +71,7 @@ section! {
     }
     hints {
         "file" => "write `path:`",
-        "columns" => "`columns:` stands beside `sqlite:`, not in it",
+        "columns" => "`columns:` belongs next to `sqlite:`, not inside it",
     }
     check sqlite_name[table];
     check upserts[mode, keys];
@@ -130,7 +130,7 @@ pub(super) const SIDE_EFFECTS: OneOf<SideEffects> = word::<SideEffects>().help(
 /// A file of rows.
 pub(super) const ROWS: Output = Output {
     what: "rows",
-    note: Some("standard output is where the run's report goes"),
+    note: Some("standard output is for the run's report"),
 };
 
 fn settle(keys: SinkKeys, reader: &mut Reader<'_>, block: &Block<'_>) -> Option<Sink> {
@@ -158,11 +158,7 @@ fn target(keys: SinkKeys, reader: &mut Reader<'_>, block: &Block<'_>) -> Option<
     let Some(key) = present.first().copied() else {
         if !block.hinted(&["postgresql", "json", "path", "table"]) {
             reader.say(
-                Diagnostic::error(
-                    block.head.clone(),
-                    "the sink does not say where the rows go",
-                )
-                .help(format!(
+                Diagnostic::error(block.head.clone(), "the sink has no target").help(format!(
                     "add one of: {}; like {}",
                     targets.join(", "),
                     SqliteSink::EXAMPLE
@@ -176,7 +172,7 @@ fn target(keys: SinkKeys, reader: &mut Reader<'_>, block: &Block<'_>) -> Option<
         reader.say(
             Diagnostic::error(
                 place(other),
-                format!("rows go to one place: `{key}` or `{other}`"),
+                format!("there can be only one sink: `{key}` or `{other}`"),
             )
             .label("a second target")
             .context(place(key), "the first one")
@@ -212,7 +208,7 @@ fn sqlite_name(reader: &mut Reader<'_>, block: &Block<'_>, table: Option<&String
         reader.say(
             Diagnostic::error(
                 node.span.clone(),
-                "SQLite keeps names that start with `sqlite_` for itself",
+                "SQLite reserves names that start with `sqlite_`",
             )
             .help("choose another, like table: sales"),
         );
@@ -223,7 +219,7 @@ fn sqlite_name(reader: &mut Reader<'_>, block: &Block<'_>, table: Option<&String
 fn table_name(reader: &mut Reader<'_>, table: Spanned<String>) -> Option<Spanned<TableName>> {
     let problem = match TableName::parse(&table.value) {
         Ok(name) => {
-            let long = |part: &String| part.len() > LONGEST_NAME;
+            let long = |part: &String| part.len() > MAX_NAME_LEN;
             if !name.schema.iter().any(long) && !long(&name.table) {
                 return Some(Spanned::new(name, table.span));
             }
@@ -253,26 +249,28 @@ pub(super) const TABLE_OR_SCHEMA_TABLE: Own<String> = Own {
 };
 
 /// A table's bare name, for SQLite, which has no schemas.
-const TABLE: Own<String> = Own {
-    read: |reader, at| {
-        let table = reader.text(at.node, at.key, &at.example)?;
-        let name = table_name(reader, table)?;
-        if name.value.schema.is_none() {
-            return Some(Spanned::new(name.value.table, name.span));
-        }
-        let written = name.value.to_string();
-        reader.say(
+const TABLE: Own<String> =
+    Own {
+        read: |reader, at| {
+            let table = reader.text(at.node, at.key, &at.example)?;
+            let name = table_name(reader, table)?;
+            if name.value.schema.is_none() {
+                return Some(Spanned::new(name.value.table, name.span));
+            }
+            let written = name.value.to_string();
+            reader.say(
             Diagnostic::error(
                 name.span,
                 format!("`{}` cannot be the name of a table", short(&written)),
             )
-            .help("write the bare name, like table: sales; SQLite has no schemas, and a name with a dot stands in double quotes: table: '\"eu.sales\"'"),
+            .help("write the bare name, like table: sales; SQLite has no schemas, and a name with \
+                  a dot needs double quotes: table: '\"eu.sales\"'"),
         );
-        None
-    },
-    words: "text",
-    schema: table_schema,
-};
+            None
+        },
+        words: "text",
+        schema: table_schema,
+    };
 
 fn table_schema(schema: &mut Schema) -> Value {
     schema.define("Table", |_| {
@@ -296,13 +294,14 @@ pub(super) const TABLE_MODE: Modes = Modes {
 pub(super) const FILE_MODE: Modes = Modes {
     name: "FileMode",
     of: &[Mode::Append, Mode::Replace],
-    help: "write mode: append to keep the rows that are there, or mode: replace to exchange them all",
+    help: "write mode: append to keep the existing rows, or mode: replace to replace them all",
 };
 
 pub(super) const PARQUET_MODE: Modes = Modes {
     name: "ParquetMode",
     of: &[Mode::Replace],
-    help: "write mode: replace, or write each run's rows to a file of its own: readers take a folder of them as one table",
+    help: "write mode: replace, or write each run's rows to a separate file: many readers treat a \
+          folder of them as one table",
 };
 
 impl Modes {
@@ -322,8 +321,10 @@ impl declare::Kind for Modes {
             Some((_, mode, _)) if self.of.contains(mode) => {
                 return Some(Spanned::new(*mode, text.span));
             }
-            Some((_, Mode::Upsert, _)) => "rows of a file have no keys to be found by".to_owned(),
-            Some(_) => "a Parquet file cannot be added to".to_owned(),
+            Some((_, Mode::Upsert, _)) => "mode upsert needs a database: rows of a file cannot be \
+                                          found by key"
+                .to_owned(),
+            Some(_) => "a Parquet file cannot be appended to".to_owned(),
             None => format!("unknown `mode`: `{}`", short(&text.value)),
         };
         reader.say(Diagnostic::error(text.span, problem).help(self.help));
@@ -377,9 +378,9 @@ pub(super) fn upserts(
             reader.say(
                 Diagnostic::error(
                     block.head.clone(),
-                    "mode upsert has no keys by which to recognise a row",
+                    "mode upsert needs keys to identify a row",
                 )
-                .help(format!("name the columns that identify one: {EXAMPLE}")),
+                .help(format!("name the columns that identify a row: {EXAMPLE}")),
             );
         }
         (Some((node, _)), Some(Mode::Upsert)) if keys.is_none_or(Vec::is_empty) => {
@@ -390,7 +391,7 @@ pub(super) fn upserts(
         }
         (Some((_, span)), Some(Mode::Append | Mode::Replace)) => {
             reader.say(
-                Diagnostic::error(span, "`keys` belongs to mode upsert")
+                Diagnostic::error(span, "`keys` is only for mode upsert")
                     .help("delete it, or write mode: upsert"),
             );
         }

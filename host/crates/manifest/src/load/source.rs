@@ -27,7 +27,7 @@ section! {
     }
     hints {
         "path" => "put it under the format: csv: { path: sales.csv }",
-        "columns" => "`columns:` stands beside `source:`, not in it",
+        "columns" => "`columns:` belongs next to `source:`, not inside it",
         "postgresql" => "write `postgres:`",
         "table" => "put it under the format: postgres: { host: db.internal, …, table: sales }",
         "json" => "write `jsonl:`, for an object a line and for arrays",
@@ -123,11 +123,7 @@ fn one(keys: SourceKeys, reader: &mut Reader<'_>, block: &Block<'_>) -> Option<S
         // What was said about strangers says this too.
         if !block.has_strangers() {
             reader.say(
-                Diagnostic::error(
-                    block.head.clone(),
-                    "the source does not say where the rows come from",
-                )
-                .help(format!(
+                Diagnostic::error(block.head.clone(), "the source has no format").help(format!(
                     "add one of: {}; like {}",
                     names.join(", "),
                     CsvSource::EXAMPLE
@@ -141,7 +137,7 @@ fn one(keys: SourceKeys, reader: &mut Reader<'_>, block: &Block<'_>) -> Option<S
         reader.say(
             Diagnostic::error(
                 place(other),
-                format!("rows come from one place: `{key}` or `{other}`"),
+                format!("there can be only one source: `{key}` or `{other}`"),
             )
             .label("a second source")
             .context(place(key), "the first one")

@@ -192,7 +192,7 @@ fn kind(
     let Some(key) = present.first().copied() else {
         if !block.hinted(&["plugin", "filter"]) {
             reader.say(
-                Diagnostic::error(block.head.clone(), "the step does not say what it does")
+                Diagnostic::error(block.head.clone(), "the step has no kind")
                     .help(format!("add one of: {KIND_EXAMPLE}")),
             );
         }
@@ -202,7 +202,7 @@ fn kind(
     if let Some(other) = present.get(1) {
         let second = block.get(other).map_or(span.clone(), |(_, span)| span);
         reader.say(
-            Diagnostic::error(second, format!("a step is one thing: `{key}` or `{other}`"))
+            Diagnostic::error(second, format!("a step has one kind: `{key}` or `{other}`"))
                 .label("a second kind")
                 .context(span, "the first one")
                 .help("make it two steps"),
@@ -217,18 +217,18 @@ fn kind(
 }
 
 /// Long enough for a sentence, short enough for a tweak.
-const LONGEST_DOMAIN: usize = 128;
+const MAX_DOMAIN_LEN: usize = 128;
 
 const DOMAIN: Own<String> = Own {
     read: domain,
     words: "text",
-    schema: |_| json!({ "type": "string", "minLength": 1, "maxLength": LONGEST_DOMAIN }),
+    schema: |_| json!({ "type": "string", "minLength": 1, "maxLength": MAX_DOMAIN_LEN }),
 };
 
 fn domain(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>> {
     let domain = reader.text(at.node, at.key, &at.example)?;
-    if domain.value.is_empty() || domain.value.len() > LONGEST_DOMAIN {
-        let help = format!("write 1 to {LONGEST_DOMAIN} bytes, like domain: customer-id");
+    if domain.value.is_empty() || domain.value.len() > MAX_DOMAIN_LEN {
+        let help = format!("write 1 to {MAX_DOMAIN_LEN} bytes, like domain: customer-id");
         reader.say(Diagnostic::error(domain.span, "this cannot be a domain").help(help));
         return None;
     }
@@ -246,7 +246,7 @@ fn name(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>> {
     if name.value.chars().count() > 64 || name.value.trim() != name.value {
         reader.say(
             Diagnostic::error(name.span, "this cannot be the name of a step")
-                .help("write at most 64 characters, without a space at either end"),
+                .help("use at most 64 characters, without a space at either end"),
         );
         return None;
     }
@@ -255,9 +255,9 @@ fn name(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>> {
         reader.say(
             Diagnostic::error(
                 name.span.clone(),
-                format!("no step may be called `{}`", name.value),
+                format!("a step may not be named `{}`", name.value),
             )
-            .help("reports use that name for the pipeline's own end; choose another"),
+            .help("reports use that name for the pipeline's own source or sink; choose another"),
         );
     }
     Some(name)

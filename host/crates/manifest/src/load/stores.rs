@@ -51,7 +51,7 @@ fn stores(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<Vec<Spanned<St
                 reader.say(
                     Diagnostic::error(
                         reader.first_line(&item.span),
-                        "this credential store is in the list twice",
+                        "this credential store is listed twice",
                     )
                     .label("again here")
                     .context(first, "first here")
@@ -83,7 +83,7 @@ fn store(reader: &mut Reader<'_>, node: &Node) -> Option<Store> {
                 _ => "write one of: keyring, env, files: FOLDER",
             };
             let span = reader.first_line(&node.span);
-            reader.say(Diagnostic::error(span, "this is no credential store").help(help));
+            reader.say(Diagnostic::error(span, "this is not a credential store").help(help));
             None
         }
     }

@@ -46,8 +46,9 @@ fn trusted_keys(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<Vec<Span
     if items.is_empty() {
         // It could be meant as "trust nobody" or as "ask for no signature".
         reader.say(
-            Diagnostic::error(at.head.clone(), "`trusted-keys` has no key in it").help(
-                "add the public key of whoever signs your plugins, or delete `trusted-keys` to take plugins without a signature",
+            Diagnostic::error(at.head.clone(), "`trusted-keys` lists no key").help(
+                "add the public key of whoever signs your plugins, or delete `trusted-keys` to \
+                accept unsigned plugins",
             ),
         );
     }
@@ -60,13 +61,10 @@ fn trusted_keys(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<Vec<Span
             Some(first) => {
                 let first = reader.first_line(&first.span);
                 reader.say(
-                    Diagnostic::error(
-                        reader.first_line(&item.span),
-                        "this key is in the list twice",
-                    )
-                    .label("again here")
-                    .context(first, "first here")
-                    .help("delete one of them"),
+                    Diagnostic::error(reader.first_line(&item.span), "this key is listed twice")
+                        .label("again here")
+                        .context(first, "first here")
+                        .help("delete one of them"),
                 );
             }
             None => keys.push(Spanned::new(key, item.span.clone())),
@@ -92,14 +90,18 @@ fn trusted_key(reader: &mut Reader<'_>, node: &Node) -> Option<TrustedKey> {
             reader.say(
                 Diagnostic::error(span, "this is a secret key, not a public one")
                     .help("write the public key: the second line of `minisign.pub`")
-                    .note("take the secret key out of the file, treat it as known to others, and sign with a new one"),
+                    .note(
+                        "remove the secret key from the file, treat it as compromised, and sign \
+                          with a new one",
+                    ),
             );
             None
         }
         _ => {
             reader.say(
-                Diagnostic::error(span, "this is no public key of minisign's").help(
-                    "write the second line of `minisign.pub`, 56 signs that begin with RW, or the file: - file: keys/acme.pub",
+                Diagnostic::error(span, "this is not a minisign public key").help(
+                    "write the second line of `minisign.pub`, 56 characters that begin with RW, \
+                    or the file: - file: keys/acme.pub",
                 ),
             );
             None

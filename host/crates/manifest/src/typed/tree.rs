@@ -177,7 +177,7 @@ impl<'n> At<'n> {
             let help = match (near, near.is_none().then(taken).flatten()) {
                 (Some(near), _) => format!("did you mean `{near}`?"),
                 (None, Some(taken)) => {
-                    format!("did you mean `{taken}`? It is there already; delete one of them")
+                    format!("did you mean `{taken}`? That key is already here; delete one of them")
                 }
                 (None, None) => format!("the keys here are: {}", fields.join(", ")),
             };
@@ -271,7 +271,7 @@ impl<'de> Deserializer<'de> for At<'_> {
         let Kind::Text(text) = &self.node.kind else {
             let found = self.node.describe();
             return Err(de::Error::custom(format_args!(
-                "a word is due, not {found}"
+                "expected a word, not {found}"
             )))
             .map_err(|wrong: Wrong| wrong.at(&self.node.span));
         };

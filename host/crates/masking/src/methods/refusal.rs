@@ -26,7 +26,10 @@ pub enum ParameterError {
         takes: &'static str,
     },
     /// The system gave no random bytes.
-    #[error("the system gave no random bytes, without which nothing can be encrypted")]
+    #[error(
+        "the operating system provided no random bytes, without which nothing can be \
+            encrypted"
+    )]
     Randomness,
     /// A shift of no days, or of too many.
     #[error("dates are shifted by 1 to 36525 days")]
@@ -35,10 +38,10 @@ pub enum ParameterError {
     #[error("FF1 takes a radix of 2 to 65536")]
     Radix,
     /// An alphabet of too few or too many signs.
-    #[error("an alphabet has 2 to 65536 signs")]
+    #[error("an alphabet has 2 to 65536 characters")]
     AlphabetLength,
     /// An alphabet with a sign twice.
-    #[error("a sign stands twice in the alphabet; name each once")]
+    #[error("a character is listed twice in the alphabet; name each once")]
     AlphabetTwice,
     /// A check digit in another alphabet than that of digits.
     #[error("a Luhn check digit needs the alphabet 0123456789")]

@@ -46,12 +46,12 @@ impl Address {
         if text.contains('#') {
             return Err("it has a fragment (`#…`), which is not sent");
         }
-        let uri: Uri = text.parse().map_err(|_| "it is no URL")?;
+        let uri: Uri = text.parse().map_err(|_| "it is not a valid URL")?;
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return Err("it does not begin with https://");
         };
         if authority.as_str().contains('@') {
-            return Err("it names a user before the host, where a password may stand");
+            return Err("it has user information before the host, which may include a password");
         }
         let host = authority.host();
         let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
@@ -62,7 +62,7 @@ impl Address {
         let secure = match scheme {
             "https" => true,
             "http" if plain == Plain::Loopback && is_loopback(&host) => false,
-            "http" => return Err("plain http could be read and changed on its way"),
+            "http" => return Err("plain http can be read and changed in transit"),
             _ => return Err("it does not begin with https://"),
         };
         let written = authority.as_str().strip_prefix(authority.host());
@@ -70,7 +70,7 @@ impl Address {
             (None, Some("")) if secure => 443,
             (None, Some("")) => 80,
             (Some(port), _) if port > 0 => port,
-            _ => return Err("its port is none"),
+            _ => return Err("its port is invalid"),
         };
         Ok(Address {
             secure,

@@ -22,7 +22,7 @@ use tokio_rustls::TlsConnector;
 pub use address::{Address, Plain};
 
 /// Status and headers of an answer may be about so large.
-const LARGEST_HEAD: usize = 64 << 10;
+const MAX_HEAD_SIZE: usize = 64 << 10;
 
 /// How much another server may ask for.
 #[derive(Debug, Clone, Copy)]
@@ -51,22 +51,22 @@ pub enum Failure {
     #[error("it cannot be reached: {0}")]
     Unreachable(io::ErrorKind),
     /// The name has no address.
-    #[error("its name cannot be found")]
+    #[error("its name cannot be resolved")]
     Unknown,
     /// Its certificate is not one to trust.
     #[error("{0}")]
     Untrusted(&'static str),
     /// What it sent is not an answer.
-    #[error("it does not speak HTTP/1.1 as it should, or hung up")]
+    #[error("it did not answer with valid HTTP/1.1, or closed the connection")]
     Protocol,
     /// It took longer than it may.
-    #[error("there was no whole answer within {0:?}")]
+    #[error("there was no complete answer within {0:?}")]
     TooSlow(Duration),
     /// It is larger than it may be.
     #[error("its answer is larger than {0} bytes")]
     TooLarge(usize),
     /// It points elsewhere.
-    #[error("it redirects ({0}), which is not followed; write the address that it leads to")]
+    #[error("it redirects ({0}), which is not followed; use the target address")]
     Redirect(u16),
     /// It is not 200.
     #[error("it answered {0}")]
@@ -75,7 +75,7 @@ pub enum Failure {
 
 /// Certificates of `tls: { ca: FILE }` that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("it holds no certificate of an authority that can be read; it is PEM")]
+#[error("it has no readable certificate of an authority; it must be a PEM file")]
 pub struct NoAuthority;
 
 /// Asks other servers.
@@ -195,7 +195,7 @@ async fn talk(
     size: usize,
 ) -> Result<Reply, Failure> {
     let (mut sender, connection) = http1::Builder::new()
-        .max_buf_size(LARGEST_HEAD)
+        .max_buf_size(MAX_HEAD_SIZE)
         .handshake(TokioIo::new(stream))
         .await
         .map_err(|_| Failure::Protocol)?;
@@ -231,7 +231,8 @@ fn distrust(error: &io::Error) -> Failure {
     Failure::Untrusted(match inner {
         Some(rustls::Error::InvalidCertificate(why)) => match why {
             CertificateError::UnknownIssuer => {
-                "its certificate is of no authority that is trusted; name yours: tls: { ca: FILE }"
+                "its certificate is not signed by a trusted authority; name yours: tls: { ca: \
+                FILE }"
             }
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 "its certificate is for another host"
@@ -242,9 +243,9 @@ fn distrust(error: &io::Error) -> Failure {
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                 "its certificate is not valid yet; is the clock right?"
             }
-            _ => "its certificate is refused",
+            _ => "its certificate is not accepted",
         },
-        _ => "it does not speak TLS as it should",
+        _ => "it does not answer with valid TLS",
     })
 }
 

@@ -60,10 +60,10 @@ fn what_is_too_much_or_nonsense_is_refused() {
     );
     let just = format!("HTTP/1.1 200 OK\r\n\r\n{}", "x".repeat(1000));
     assert!(ask(just.as_bytes(), true, QUICK).is_ok());
-    let nonsense = "it does not speak HTTP/1.1 as it should, or hung up";
+    let nonsense = "it did not answer with valid HTTP/1.1, or closed the connection";
     let head = format!(
         "HTTP/1.1 200 OK\r\nX: {}\r\n\r\n{{}}",
-        "x".repeat(3 * LARGEST_HEAD)
+        "x".repeat(3 * MAX_HEAD_SIZE)
     );
     assert_eq!(told(head.as_bytes(), false), nonsense);
     for says in [

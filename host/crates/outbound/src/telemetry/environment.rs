@@ -11,7 +11,7 @@ use super::Collector;
 use crate::https::{Address, Client, Plain};
 
 /// A file of certificates larger than this is not read.
-const LARGEST: u64 = 1 << 20;
+const MAX_SIZE: u64 = 1 << 20;
 
 /// Begins to export if `OTEL_EXPORTER_OTLP_ENDPOINT` or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` is
 /// set.
@@ -57,19 +57,19 @@ fn collector(variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<Collect
         && protocol != "http/protobuf"
     {
         return Err(format!(
-            "{name}: only http/protobuf is spoken, usually on port 4318"
+            "{name}: only http/protobuf is supported, usually on port 4318"
         ));
     }
     let headers = match of_traces("HEADERS") {
         Some((list, name)) => headers(&list).ok_or(format!(
-            "{name}: it is no list of headers: name=value,name=value"
+            "{name}: it is not a list of headers: name=value,name=value"
         ))?,
         None => HeaderMap::new(),
     };
     let authorities = match of_traces("CERTIFICATE") {
         None => None,
         Some((file, name)) => {
-            let small = std::fs::metadata(&file).is_ok_and(|m| m.len() <= LARGEST);
+            let small = std::fs::metadata(&file).is_ok_and(|m| m.len() <= MAX_SIZE);
             let read = std::fs::read(&file).ok().filter(|_| small);
             Some(read.ok_or(format!("{name}: the file cannot be read"))?)
         }

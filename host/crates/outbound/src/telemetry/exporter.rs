@@ -90,7 +90,7 @@ impl Exporter {
             Fate::Taken(refused) => {
                 if state.told.take().is_some() {
                     let lost = std::mem::take(&mut state.lost);
-                    tracing::info!(lost, "the collector takes spans again");
+                    tracing::info!(lost, "the collector accepts spans again");
                 }
                 if refused > 0 {
                     tracing::warn!(refused, "the collector refused some spans");
@@ -153,7 +153,7 @@ impl Exporter {
         tracing::warn!(
             waiting,
             lost,
-            "no spans are delivered to {address}: {problem}"
+            "spans cannot be delivered to {address}: {problem}"
         );
     }
 }

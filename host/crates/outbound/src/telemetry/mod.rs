@@ -48,7 +48,7 @@ pub struct Collector {
 /// Begins to export.
 ///
 /// # Errors
-/// When the system gives no thread for it.
+/// When the operating system provides no thread for it.
 pub fn start(collector: Collector) -> std::io::Result<()> {
     let sample = collector.sample;
     let named = std::env::var_os("OTEL_SERVICE_NAME").is_some_and(|n| !n.is_empty());

@@ -23,17 +23,19 @@ fn a_transformer_adds_what_it_was_granted() {
     for (act, what) in [
         (
             "more",
-            "it announced a column that is not in the step's `adds:`; grant it there if it is wanted",
+            "it announced a column that is not in the step's `adds:`; grant it there if you want \
+            that",
         ),
         ("less", "it does not add column `new` of the step's `adds:`"),
         ("twice", "it announced a column twice"),
         (
             "type",
-            "it announced column `new` as bytes, and the step's `adds:` says int64",
+            "it announced column `new` as bytes, but the step's `adds:` says int64",
         ),
         (
             "nulls",
-            "it announced that column `new` may be null, and the step's `adds:` says that it may not",
+            "it announced that column `new` may be null, but the step's `adds:` says that it may \
+            not",
         ),
         (
             "wide",
@@ -54,7 +56,7 @@ fn a_transformer_adds_what_it_was_granted() {
 
 #[test]
 fn a_masker_changes_what_it_was_granted() {
-    let others = "its fields are not the granted ones, in their order";
+    let others = "its fields are not the granted ones in their order";
     let outside = "it announced a change to column `number`, which is not in the step's `masks:`";
     for (act, what) in [
         ("renamed", others),
@@ -70,8 +72,7 @@ fn a_masker_changes_what_it_was_granted() {
 
 #[test]
 fn a_masker_says_once_what_it_keeps_of_each_column() {
-    let count =
-        "it did not say what it keeps of each of the 1 columns of the step's `masks:`, once";
+    let count = "it did not declare exactly once what it keeps of each of the 1 columns in the step's `masks:`";
     for (act, what) in [
         ("few", count),
         ("many", count),
@@ -85,7 +86,7 @@ fn a_masker_says_once_what_it_keeps_of_each_column() {
 fn rules_that_cannot_be_are_refused() {
     for (act, what) in [
         ("column", "a rule is about a column that was not granted"),
-        ("many", "it announced 20000 rules; the most is 10000"),
+        ("many", "it announced 20000 rules; the limit is 10000"),
         ("long-id", "a text of more than 1024 bytes"),
         ("long-message", "a text of more than 1024 bytes"),
     ] {
@@ -97,7 +98,7 @@ fn rules_that_cannot_be_are_refused() {
         let text = room.refused().in_full();
         assert!(
             text.starts_with(
-                "plugin announces_bad_rules did in `rules` what the host does not allow"
+                "plugin announces_bad_rules did something in `rules` that the host does not allow"
             ),
             "{text}"
         );

@@ -29,7 +29,7 @@ fn a_wrong_number_of_cells_is_refused() {
                 .act(act)
                 .adds("new", data_type)
                 .breaks(&format!(
-                    "column `new` has {found} offsets for 20 rows; 21 are due"
+                    "column `new` has {found} offsets for 20 rows; expected 21"
                 ));
         }
     }
@@ -71,7 +71,7 @@ fn bad_offsets_are_refused() {
     }
     for (act, found) in [("none", "too few"), ("one-more", "too many")] {
         Room::of("returns_bad_offsets").act(act).breaks(&format!(
-            "column `city` has {found} offsets for 20 rows; 21 are due"
+            "column `city` has {found} offsets for 20 rows; expected 21"
         ));
     }
 }
@@ -100,7 +100,7 @@ fn another_type_than_announced_is_refused() {
         Room::of("returns_another_type")
             .adds("new", announced)
             .breaks(&format!(
-                "column `new` came back as {found}, and it had announced {name}"
+                "column `new` came back as {found}, but it had announced {name}"
             ));
     }
 }
@@ -109,7 +109,7 @@ fn another_type_than_announced_is_refused() {
 fn nulls_that_were_not_announced_are_refused() {
     Room::of("returns_unannounced_nulls")
         .adds("new", DataType::Int64)
-        .breaks("column `new` has nulls, and it had announced none");
+        .breaks("column `new` has nulls, but it had announced none");
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn a_column_too_few_or_too_many_is_refused() {
         Room::of("returns_other_columns")
             .act(act)
             .adds("new", DataType::Int64)
-            .breaks("it returned another number of columns than the 1 that it had announced");
+            .breaks("it did not return the 1 columns that it had announced");
     }
 }
 

@@ -7,10 +7,10 @@ fn findings_of_what_is_not_there_are_refused() {
     for (act, what) in [
         (
             "rule",
-            "a finding of a rule past the 1 that it had announced",
+            "a finding for a rule beyond the 1 that it announced",
         ),
-        ("row", "the rows of a finding go past the batch's 20"),
-        ("last-row", "the rows of a finding go past the batch's 20"),
+        ("row", "the rows of a finding exceed the batch's 20"),
+        ("last-row", "the rows of a finding exceed the batch's 20"),
         (
             "falling",
             "the rows of a finding are not in ascending order",

@@ -25,7 +25,7 @@ fn what_is_no_component_is_refused() {
             b"\0asm" => {
                 "is a core WebAssembly module, not a component; build it with `cargo build --target wasm32-wasip2`"
             }
-            _ => "is no WebAssembly component",
+            _ => "is not a WebAssembly component",
         };
         assert_eq!(refusal(bytes), due);
     }
@@ -41,7 +41,7 @@ fn a_component_of_100_mib_is_refused() {
     bytes.resize(100 << 20, 0);
     assert_eq!(
         refusal(&bytes),
-        "is larger than 64 MiB, which no plugin needs"
+        "is larger than 64 MiB, the limit for a plugin"
     );
 }
 
@@ -54,7 +54,7 @@ fn an_import_that_is_not_given_is_refused_by_name() {
         assert_eq!(
             refusal(&guest(name)),
             format!(
-                "imports `{import}`, which no plugin is given; a plugin may import glovebox:plugin/log and an empty WASI 0.2 only"
+                "imports `{import}`, which plugins do not get; a plugin may only import glovebox:plugin/log and an empty WASI 0.2"
             )
         );
     }
@@ -62,7 +62,7 @@ fn an_import_that_is_not_given_is_refused_by_name() {
     assert_eq!(
         refusal(&guest("imports_invented_wasi")),
         format!(
-            "does not fit contract 0.1.0, whose version it names (`glovebox plugin check` says where); {REBUILD}"
+            "does not match contract 0.1.0, whose version it names (`glovebox plugin check` says where); {REBUILD}"
         )
     );
 }
@@ -72,7 +72,7 @@ fn another_version_of_the_contract_is_told_what_to_rebuild_with() {
     for name in ["speaks_another_version", "imports_newer_log"] {
         assert_eq!(
             refusal(&guest(name)),
-            format!("was built for contract 0.9.0, and this host speaks 0.1.0; {REBUILD}")
+            format!("was built for contract 0.9.0; this host supports 0.1.0; {REBUILD}")
         );
     }
 }
@@ -92,7 +92,7 @@ fn no_world_two_worlds_and_half_a_world_are_refused() {
     assert_eq!(
         refusal(&guest("is_half_a_world")),
         format!(
-            "does not fit contract 0.1.0, whose version it names (`glovebox plugin check` says where); {REBUILD}"
+            "does not match contract 0.1.0, whose version it names (`glovebox plugin check` says where); {REBUILD}"
         )
     );
 }

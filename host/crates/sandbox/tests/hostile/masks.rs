@@ -7,7 +7,7 @@ use crate::room::{CANARIES, Room, clean, poisonous};
 #[test]
 fn a_column_outside_of_the_grant_is_not_masked() {
     let outside =
-        "it masked a column that is not in the step's `masks:`; grant it there if it is wanted";
+        "it masked a column that is not in the step's `masks:`; grant it there if you want that";
     Room::of("masks_ungranted").act("read-only").breaks(outside);
     Room::of("masks_ungranted").act("absent").breaks(outside);
     Room::of("masks_ungranted")
@@ -32,7 +32,7 @@ fn spans_that_cannot_be_are_refused() {
         ("falling-rows", order),
         (
             "no-such-row",
-            "a span in a row that is not there, or is null",
+            "a span in a row that does not exist or is null",
         ),
         (
             "unequal",
@@ -77,7 +77,7 @@ fn spans_of_a_column_that_is_not_text_are_refused() {
     let fault = instance.apply(&clean()).unwrap_err();
     assert_eq!(
         fault.what,
-        "broke the contract in `apply`: hmac-sha256 gives text cells that may be null, and it had announced otherwise for column `number`"
+        "broke the contract in `apply`: hmac-sha256 gives text cells that may be null, but it had announced something else for column `number`"
     );
 }
 
@@ -94,7 +94,7 @@ fn rows_by_a_bitmap_of_a_wrong_length_are_refused() {
 fn what_may_not_be_null_is_not_nullified() {
     Room::of("nullifies_the_not_null")
         .act("cells")
-        .breaks("it nullified cells of column `city`, and it had announced no nulls");
+        .breaks("it nullified cells of column `city`, but had announced no nulls");
     Room::of("nullifies_the_not_null")
         .act("spans")
         .breaks("it nullified spans; only cells and rows can be null");
@@ -104,7 +104,7 @@ fn what_may_not_be_null_is_not_nullified() {
 fn what_was_announced_as_masked_is_not_left() {
     for act in ["type", "nulls"] {
         Room::of("leaves_cells_as_they_are").act(act).breaks(
-            "it announced another type for column `city`, or no nulls in it, and then did not mask it",
+            "it announced another type for column `city`, or that it has no nulls, and then did not mask it",
         );
     }
 }

@@ -5,8 +5,8 @@ use glovebox_core::FaultKind;
 use crate::room::{Room, clean};
 
 const REPORT_OR_RAISE: &str =
-    "report it to the plugin's author, or raise the step's `limits: { returned: … }`";
-const NOT_ALLOWED: &str = "did in `apply` what the host does not allow: return what is outside its memory, not UTF-8 where text is due or over its 4 MiB, hold more than 10000 handles, or ask WASI for too much";
+    "report this to the plugin's author, or raise the step's `limits: { returned: … }`";
+const NOT_ALLOWED: &str = "did something in `apply` that the host does not allow: it returned data outside its memory, invalid UTF-8 or more than its 4 MiB, held more than 10000 handles, or requested too much from WASI";
 
 #[track_caller]
 fn is_not_allowed(room: &Room) {
@@ -17,7 +17,7 @@ fn is_not_allowed(room: &Room) {
 fn growth_ends_at_the_limit() {
     Room::of("grows_memory").is_stopped(
         FaultKind::Memory,
-        "wanted more than its 16 MiB of memory in `apply`",
+        "exceeded its 16 MiB of memory in `apply`",
         "raise the step's `limits: { memory: … }` if the plugin is trusted to need it",
     );
 }
@@ -27,7 +27,7 @@ fn a_memory_that_starts_too_large_is_refused() {
     let refused = Room::of("starts_too_large").load().err().unwrap();
     assert_eq!(
         refused.in_full(),
-        "plugin starts_too_large wanted more than its 16 MiB of memory in `describe`; raise the step's `limits: { memory: … }` if the plugin is trusted to need it"
+        "plugin starts_too_large exceeded its 16 MiB of memory in `describe`; raise the step's `limits: { memory: … }` if the plugin is trusted to need it"
     );
 }
 
@@ -96,7 +96,7 @@ fn tables_have_a_limit() {
     room.limits.table_elements = 2;
     assert_eq!(
         room.load().err().unwrap().in_full(),
-        "plugin is_honest wanted more than its 2 table elements in `describe`; raise the step's `limits: { table-elements: … }` if the plugin is trusted to need it"
+        "plugin is_honest exceeded its 2 table elements in `describe`; raise the step's `limits: { table-elements: … }` if the plugin is trusted to need it"
     );
 }
 

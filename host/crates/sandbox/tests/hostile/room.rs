@@ -17,7 +17,7 @@ pub(crate) const CANARIES: [&str; 2] = ["canary-4711-rhubarb", "4711471147114711
 const HANG: Duration = Duration::from_secs(20);
 /// What follows a breach.
 pub(crate) const USED_NOTHING: &str =
-    "nothing that it returned was used; report it to the plugin's author";
+    "its answer was discarded; report this to the plugin's author";
 
 /// The component of a guest in `tests/guests/examples`.
 pub(crate) fn guest(name: &str) -> Vec<u8> {

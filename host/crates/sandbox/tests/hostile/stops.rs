@@ -8,14 +8,14 @@ use crate::room::{Room, clean};
 
 const RAISE_TIME: &str =
     "raise the step's `limits: { time: … }` if the plugin is trusted to need it";
-const REPORT: &str = "report it to the plugin's author";
+const REPORT: &str = "report this to the plugin's author";
 
 #[track_caller]
 fn is_late(name: &'static str) {
     let room = Room::of(name).hasty();
     room.is_stopped(
         FaultKind::Time,
-        "ran past its 300 ms in `apply`",
+        "exceeded its 300 ms in `apply`",
         RAISE_TIME,
     );
 }
@@ -31,7 +31,7 @@ fn bulk_memory_operations_are_stopped() {
     room.limits.memory = 64 << 20;
     room.is_stopped(
         FaultKind::Time,
-        "ran past its 300 ms in `apply`",
+        "exceeded its 300 ms in `apply`",
         RAISE_TIME,
     );
 }
@@ -57,7 +57,7 @@ fn a_loop_in_the_allocator_is_stopped() {
     let fault = instance.apply(&clean()).unwrap_err();
     assert_eq!(
         fault.in_full(),
-        format!("plugin loops_in_allocator ran past its 300 ms in `apply`; {RAISE_TIME}")
+        format!("plugin loops_in_allocator exceeded its 300 ms in `apply`; {RAISE_TIME}")
     );
 }
 
@@ -72,7 +72,7 @@ fn a_loop_before_the_first_row_is_stopped() {
         let refused = Room::of(name).hasty().refused();
         assert_eq!(
             refused.in_full(),
-            format!("plugin {name} ran past its 300 ms in `{call}`; {RAISE_TIME}")
+            format!("plugin {name} exceeded its 300 ms in `{call}`; {RAISE_TIME}")
         );
     }
 }
@@ -83,7 +83,7 @@ fn a_loop_while_loading_is_stopped() {
         let refused = Room::of(name).hasty().load().err().unwrap();
         assert_eq!(
             refused.in_full(),
-            format!("plugin {name} ran past its 300 ms in `describe`; {RAISE_TIME}")
+            format!("plugin {name} exceeded its 300 ms in `describe`; {RAISE_TIME}")
         );
     }
 }
@@ -101,7 +101,7 @@ fn a_destructor_is_not_waited_for() {
 fn recursion_ends_at_the_guests_own_stack() {
     Room::of("recurses").is_stopped(
         FaultKind::Trap,
-        "ran out of stack in `apply`: it recurses too deeply",
+        "overflowed its stack in `apply`: it recurses too deeply",
         REPORT,
     );
     // Rust keeps large frames in the guest's memory.
@@ -117,7 +117,7 @@ fn a_panic_keeps_its_message() {
     Room::of("panics").is_stopped(
         FaultKind::Trap,
         "panicked in `apply`",
-        "try the rows that it rejected in the plugin's own tests",
+        "try the rejected rows in the plugin's own tests",
     );
 }
 
@@ -135,7 +135,7 @@ fn exit_ends_the_guest_only() {
     Room::of("exits").is_stopped(
         FaultKind::Trap,
         "called exit in `apply`",
-        "a plugin returns; report it to the plugin's author",
+        "a plugin must return instead; report this to the plugin's author",
     );
 }
 

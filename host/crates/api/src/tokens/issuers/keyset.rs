@@ -21,9 +21,9 @@ impl KeySet {
     /// A sentence: when it is no key set, or none of its keys can be used.
     pub(super) fn parse(jwks: &[u8]) -> Result<Self, String> {
         let set: Value =
-            serde_json::from_slice(jwks).map_err(|_| "it is no JSON Web Key Set".to_owned())?;
+            serde_json::from_slice(jwks).map_err(|_| "it is not a JSON Web Key Set".to_owned())?;
         let list = set.get("keys").and_then(Value::as_array);
-        let list = list.ok_or("it has no `keys`, which a JSON Web Key Set has")?;
+        let list = list.ok_or("it has no `keys`, so it is not a JSON Web Key Set")?;
         if list.len() > MAX_KEYS {
             return Err(format!("it has more than {MAX_KEYS} keys"));
         }

@@ -44,11 +44,11 @@ impl Published {
     async fn discover(&self, address: &Address) -> Result<Address, String> {
         let (_, body) = self.body(address).await?;
         let document: Value = serde_json::from_slice(&body)
-            .map_err(|_| format!("{address}: it is no discovery document"))?;
+            .map_err(|_| format!("{address}: it is not a discovery document"))?;
         let text = |name: &str| document.get(name).and_then(Value::as_str);
         if text("issuer") != Some(&self.issuer) {
             return Err(format!(
-                "{address}: it speaks for another issuer; `url` has to be its `issuer` to the letter"
+                "{address}: it is for another issuer; `url` must equal its `issuer` exactly"
             ));
         }
         let keys = text("jwks_uri").ok_or_else(|| format!("{address}: it names no `jwks_uri`"))?;

@@ -194,7 +194,7 @@ impl Remote {
             state.learned = None;
             tracing::error!(
                 issuer = self.issuer,
-                "the issuer's keys are too old and no token of its is accepted"
+                "the issuer's keys are too old, so none of its tokens is accepted"
             );
         }
         if state.told.is_none_or(|at| at.elapsed() >= TOLD_EVERY) {
@@ -235,11 +235,11 @@ impl Remote {
 }
 
 const FAMILIES: [&str; 3] = [
-    "# HELP glovebox_issuer_keys Keys of an issuer that are believed.\n\
+    "# HELP glovebox_issuer_keys Keys of an issuer that are accepted.\n\
      # TYPE glovebox_issuer_keys gauge\n",
-    "# HELP glovebox_issuer_keys_age_seconds Time since an issuer has answered.\n\
+    "# HELP glovebox_issuer_keys_age_seconds Time since an issuer last responded.\n\
      # TYPE glovebox_issuer_keys_age_seconds gauge\n",
-    "# HELP glovebox_issuer_fetches_total Requests to issuers, by how they ended.\n\
+    "# HELP glovebox_issuer_fetches_total Requests to issuers, by outcome.\n\
      # TYPE glovebox_issuer_fetches_total counter\n",
 ];
 

@@ -50,7 +50,7 @@ fn all_that_is_wrong_with_a_row_is_said_at_once_and_never_a_value() {
     );
     assert!(messages.contains("`price` is not a float64"), "{messages}");
     assert!(
-        messages.contains("has 2 fields and 4 are expected"),
+        messages.contains("has 2 fields but 4 are expected"),
         "{messages}"
     );
     assert!(

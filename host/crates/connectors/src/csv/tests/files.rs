@@ -40,7 +40,7 @@ fn what_cannot_be_read_is_said_before_the_first_row() {
     assert!(error(b"\xff\xfea\0\n\0").contains("UTF-16"));
     assert!(error(b"A\n1\n").contains("did you mean `A`"));
     let open = [b"\"".as_slice(), &vec![b'x'; 9 << 20]].concat();
-    assert!(error(&open).contains("a quote that is left open"));
+    assert!(error(&open).contains("an unclosed or misplaced quote"));
 
     let missing = Source::new(Options::new(dir.path().join("none.csv")), text(&["a"]));
     assert!(matches!(missing.chunks(), Err(SourceError::Io { .. })));

@@ -29,7 +29,7 @@ const CHUNK_ROWS: u64 = 1 << 16;
 /// How often it is looked whether anybody still fetches.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// The largest row that may be asked for.
-const MOST_BYTES: usize = 256 << 20;
+const MAX_BYTES: usize = 256 << 20;
 
 /// Reads a source that is open.
 pub(super) struct Chunks {
@@ -68,9 +68,9 @@ impl Chunks {
 
     fn bounds(&self) -> Bounds {
         Bounds {
-            bytes: self.options.chunk_bytes.clamp(1, MOST_BYTES),
+            bytes: self.options.chunk_bytes.clamp(1, MAX_BYTES),
             rows: CHUNK_ROWS,
-            record: self.options.max_record.clamp(1, MOST_BYTES),
+            record: self.options.max_record.clamp(1, MAX_BYTES),
         }
     }
 
@@ -208,8 +208,8 @@ impl Chunks {
         SourceError::Shape {
             place: self.options.place(),
             problem:
-                "a connection ended unexpectedly; the server broke the protocol, or this is a \
-                      fault of Glovebox's"
+                "a connection ended unexpectedly; either the server broke the protocol, or this \
+                is a bug in Glovebox"
                     .into(),
         }
     }

@@ -305,7 +305,7 @@ impl<'f> Column<'f> {
                     format!("`{name}` does not fit {}", self.field.data_type),
                 ),
                 Flaw::Utf8 => ("utf-8", format!("`{name}` is not UTF-8")),
-                Flaw::Null => ("null", format!("`{name}` is null and must not be")),
+                Flaw::Null => ("null", format!("`{name}` is null, which is not allowed")),
             };
             let of_row = found.entry(row).or_default();
             of_row.push(violation(Some(name), rule, message));

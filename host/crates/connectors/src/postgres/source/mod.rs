@@ -179,7 +179,7 @@ impl glovebox_core::Source for Source {
         if self.layout.get_or_init(|| opened.layout.clone()) != &opened.layout {
             return Err(SourceError::Shape {
                 place: options.place(),
-                problem: "its columns changed since it was opened; run again".into(),
+                problem: "its columns have changed since it was opened; run again".into(),
             });
         }
         Ok(Box::new(Chunks::new(Arc::clone(options), lead, opened)))

@@ -205,7 +205,7 @@ async fn open_query(
         if found.iter().any(|f| f.name == name) && schema.position(&name).is_some() {
             return Err(SourceError::Shape {
                 place,
-                problem: format!("it returns two columns `{name}`; name one of them with AS"),
+                problem: format!("it returns two columns `{name}`; rename one with AS"),
             });
         }
         found.push(Found {
@@ -439,11 +439,11 @@ async fn find(
     found.ok_or_else(|| SourceError::Shape {
         place,
         problem: match name.schema {
-            Some(_) => "there is no such table or view; names are taken to the letter, upper case \
-                        and lower case too"
-                .into(),
-            None => "there is no such table or view on the role's search_path; write it with its \
-                     schema, upper and lower case to the letter"
+            Some(_) => {
+                "there is no such table or view; names must match exactly, including case".into()
+            }
+            None => "there is no such table or view on the role's search_path; give its schema, \
+                    too; names must match exactly, including case"
                 .into(),
         },
     })

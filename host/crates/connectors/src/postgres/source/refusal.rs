@@ -37,7 +37,7 @@ fn refused_at(error: sqlx::Error, place: &str, before: Option<usize>) -> SourceE
                 }
                 _ => String::new(),
             };
-            let known = known.unwrap_or("the server refused; its log says why");
+            let known = known.unwrap_or("the server refused; see its log");
             return SourceError::Refused {
                 place,
                 problem: format!("{known} (SQLSTATE {code}{at})"),
@@ -47,7 +47,7 @@ fn refused_at(error: sqlx::Error, place: &str, before: Option<usize>) -> SourceE
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::RowNotFound => {
             return SourceError::Shape {
                 place,
-                problem: "the server's catalogue answers in another form than PostgreSQL's".into(),
+                problem: "the server's catalogue differs from PostgreSQL's".into(),
             };
         }
         _ => io::ErrorKind::Other,
@@ -56,8 +56,7 @@ fn refused_at(error: sqlx::Error, place: &str, before: Option<usize>) -> SourceE
         place,
         problem: io::Error::new(
             kind,
-            "the connection was lost, and with it the snapshot that is read; `glovebox run \
-             --resume` goes on",
+            "the connection was lost, and with it the snapshot; `glovebox run --resume` continues",
         ),
     }
 }
@@ -66,8 +65,8 @@ fn refused_at(error: sqlx::Error, place: &str, before: Option<usize>) -> SourceE
 pub(super) fn malformed(place: &str) -> SourceError {
     SourceError::Shape {
         place: place.to_owned(),
-        problem: "the server sent what is no binary COPY of the declared columns; if it is \
-                  PostgreSQL and nothing stands between, please report it"
+        problem: "the server did not send a valid binary COPY of the declared columns; if it is \
+                 PostgreSQL, without a proxy in between, please report it"
             .into(),
     }
 }
@@ -88,34 +87,39 @@ pub(super) fn unconnected(fault: Fault) -> SourceError {
 /// Codes of PostgreSQL's appendix A that a reader can meet, and then their classes.
 fn meaning(code: &str) -> Option<&'static str> {
     Some(match code {
-        "25006" => "the query writes, and a source is only read; write one that reads",
+        "25006" => "the query writes, but a source is read-only; use a query that only reads",
         "40001" => {
-            "the standby had to give way to its primary; run again, or see hot_standby_feedback"
+            "the standby cancelled the query because of a conflict with its primary; run again, \
+            or see hot_standby_feedback"
         }
         "42501" => "the role lacks a privilege on what is read; run: GRANT SELECT ON … TO …",
-        "42601" => "the query is not SQL that the server understands",
-        "42703" => "there is no column of a name that the query uses",
-        "42P01" => "there is no table of a name that the query uses; write it with its schema",
-        "42883" => "there is no function or operator that the query uses, for these types",
+        "42601" => "the query is not valid SQL for this server",
+        "42703" => "the query uses a column that does not exist",
+        "42P01" => "the query uses a table that does not exist; give its schema, too",
+        "42883" => "the query uses a function or operator that does not exist for these types",
         "53100" => "the server's disk is full",
         "53200" => "the server is out of memory",
         "53300" => "the server has no connection left; try later, or raise max_connections",
-        "55P03" => "another session holds the table; end it (see pg_stat_activity), or run later",
-        "57014" => "the statement was cancelled by somebody",
+        "55P03" => {
+            "another session has locked the table; end it (see pg_stat_activity), or run \
+        later"
+        }
+        "57014" => "someone cancelled the statement",
         "57P01" | "57P02" | "57P03" => {
-            "the server is shutting down or starting; `glovebox run --resume` goes on"
+            "the server is shutting down or starting; `glovebox run --resume` continues"
         }
         "25P03" | "25P04" => {
-            "the server ends transactions that take this long; raise transaction_timeout for the role"
+            "the transaction took longer than the server allows; raise transaction_timeout for \
+            the role"
         }
         _ => match code.get(..2)? {
             "08" => "the connection failed; run again",
-            "21" | "22" => "the query fails on a row; cast and divide only what allows it",
-            "42" => "the query cannot be run as it is",
+            "21" | "22" => "the query fails on a row; check its casts and divisions",
+            "42" => "the query cannot be run",
             "53" => "the server is out of resources",
-            "54" => "the query is beyond one of the server's limits",
-            "57" => "somebody ended the session",
-            "58" | "XX" => "the server met an error of its own; its log says which",
+            "54" => "the query exceeds a limit of the server",
+            "57" => "someone ended the session",
+            "58" | "XX" => "the server had an internal error; see its log",
             _ => return None,
         },
     })

@@ -152,7 +152,7 @@ impl Kinds {
             }
             (declared, _) => {
                 return Err(format!(
-                    "column `{}` is {}, and not {declared}; write type: {}",
+                    "column `{}` is {}, not {declared}; write type: {}",
                     found.name,
                     told(&found.sql),
                     self.fitting(found, base)
@@ -207,8 +207,8 @@ impl Kinds {
     /// Whether the binary form of a type names its element type by a number of this database; an
     /// error if the form means nothing elsewhere for other reasons.
     fn numbered(&self, oid: u32, depth: u8) -> Result<bool, &'static str> {
-        const NESTED: &str = "holds types of its own database deep inside";
-        const NONE: &str = "has no form that another database could read";
+        const NESTED: &str = "contains types that only its own database knows";
+        const NONE: &str = "has no binary form that another database can read";
         let kind = self.0.get(&oid).ok_or(NONE)?;
         if !kind.sends || depth > 8 {
             return Err(NONE);
@@ -244,7 +244,7 @@ impl Kinds {
             }
             // The numbers of objects: regclass, regproc and their like.
             'b' if matches!(oid, 24 | 2202..=2206 | 3734 | 3769 | 4089 | 4096 | 4191) => {
-                Err("is a number that only its own database can read")
+                Err("is a number with a meaning only in its own database")
             }
             'b' => Ok(false),
             _ => Err(NONE),
@@ -264,7 +264,7 @@ fn digits(sql: &str) -> Option<(u8, u8)> {
 
 /// A type's name, which whoever made the type has chosen.
 fn told(sql: &str) -> &str {
-    shown_name(sql).unwrap_or("of a type whose name is not shown")
+    shown_name(sql).unwrap_or("of a type with a name that is not shown")
 }
 
 #[cfg(test)]
@@ -338,11 +338,11 @@ mod tests {
         };
         assert_eq!(
             said(1700, "numeric(12,2)", DataType::Int64),
-            "column `c` is numeric(12,2), and not int64; write type: \"decimal(12,2)\""
+            "column `c` is numeric(12,2), not int64; write type: \"decimal(12,2)\""
         );
         assert_eq!(
             said(20_002, "public.counter", DataType::Bytes),
-            "column `c` is public.counter, and not bytes; write type: int64"
+            "column `c` is public.counter, not bytes; write type: int64"
         );
         assert!(said(1007, "integer[]", DataType::Date).ends_with("opaque, which no plugin sees"));
         assert!(said(2205, "regclass", DataType::Opaque).ends_with("write type: text"));

@@ -17,12 +17,12 @@ use super::lift;
 use crate::fault::During;
 
 /// The longest key name, FF1 alphabet and constant mask.
-const LONGEST_NAME: usize = 1 << 10;
+const MAX_NAME_LEN: usize = 1 << 10;
 
 /// The longest list of values to choose among, and the most pieces and digits of a made-up value.
-const LONGEST_LIST: usize = 1 << 20;
-const MOST_PIECES: usize = 64;
-const MOST_DIGITS: u32 = 64;
+const MAX_LIST_LEN: usize = 1 << 20;
+const MAX_PIECES: usize = 64;
+const MAX_DIGITS: u32 = 64;
 
 /// Refuses a text of more than `longest` bytes.
 pub(super) fn length(text: &str, longest: usize, during: &During<'_>) -> Result<(), Fault> {
@@ -44,7 +44,7 @@ pub(super) fn masked_fields(
             .zip(&grants.fields)
             .all(|(after, before)| after.name == before.name);
     if !same_names {
-        return Err(during.breach("its fields are not the granted ones, in their order"));
+        return Err(during.breach("its fields are not the granted ones in their order"));
     }
     let touched = fields
         .iter()
@@ -71,7 +71,8 @@ pub(super) fn keeps(
 ) -> Result<Vec<Kept>, Fault> {
     if keeps.len() != grants.masks.len() {
         return Err(during.breach(format_args!(
-            "it did not say what it keeps of each of the {} columns of the step's `masks:`, once",
+            "it did not declare exactly once what it keeps of each of the {} columns in the \
+            step's `masks:`",
             grants.masks.len()
         )));
     }
@@ -81,7 +82,7 @@ pub(super) fn keeps(
             Ok(match kept {
                 masker::Kept::Nothing => Kept::Nothing,
                 masker::Kept::Constant(text) => {
-                    length(&text, LONGEST_NAME, during)?;
+                    length(&text, MAX_NAME_LEN, during)?;
                     Kept::Constant(text)
                 }
                 masker::Kept::Characters(most) => Kept::Characters(most),
@@ -104,18 +105,20 @@ pub(super) fn added_fields(
         match granted(field) {
             None => {
                 return Err(during.breach(
-                    "it announced a column that is not in the step's `adds:`; grant it there if it is wanted",
+                    "it announced a column that is not in the step's `adds:`; grant it there if \
+                    you want that",
                 ));
             }
             Some(due) if field.nullable && !due.nullable => {
                 return Err(during.breach(format_args!(
-                    "it announced that column `{}` may be null, and the step's `adds:` says that it may not",
+                    "it announced that column `{}` may be null, but the step's `adds:` says that \
+                    it may not",
                     due.name
                 )));
             }
             Some(due) if due.data_type != field.data_type => {
                 return Err(during.breach(format_args!(
-                    "it announced column `{}` as {}, and the step's `adds:` says {}",
+                    "it announced column `{}` as {}, but the step's `adds:` says {}",
                     due.name, field.data_type, due.data_type
                 )));
             }
@@ -154,7 +157,7 @@ pub(super) fn findings(
             let rule = finding.rule as usize;
             if rule >= rules {
                 return Err(during.breach(format_args!(
-                    "a finding of a rule past the {rules} that it had announced"
+                    "a finding for a rule beyond the {rules} that it announced"
                 )));
             }
             ascending(&finding.rows, rows, "the rows of a finding", during)?;
@@ -172,7 +175,7 @@ fn ascending(list: &[u32], rows: usize, what: &str, during: &During<'_>) -> Resu
         return Err(during.breach(format_args!("{what} are not in ascending order")));
     }
     if list.last().is_some_and(|&last| last as usize >= rows) {
-        return Err(during.breach(format_args!("{what} go past the batch's {rows}")));
+        return Err(during.breach(format_args!("{what} exceed the batch's {rows}")));
     }
     Ok(())
 }
@@ -198,7 +201,8 @@ pub(super) fn masked(
             .filter(|_| grants.masks.contains(&column))
         else {
             return Err(during.breach(
-                "it masked a column that is not in the step's `masks:`; grant it there if it is wanted",
+                "it masked a column that is not in the step's `masks:`; grant it there if you \
+                want that",
             ));
         };
         if checked.iter().any(|m| m.column == column) {
@@ -215,7 +219,8 @@ pub(super) fn masked(
         let stricter = before.nullable && !after.nullable;
         if left && (after.data_type != before.data_type || stricter) {
             return Err(during.breach(format_args!(
-                "it announced another type for column `{}`, or no nulls in it, and then did not mask it",
+                "it announced another type for column `{}`, or that it has no nulls, and then did \
+                not mask it",
                 after.name
             )));
         }
@@ -247,26 +252,27 @@ fn action(
             }
             if !field.nullable {
                 return Err(during.breach(format_args!(
-                    "it nullified cells of column `{}`, and it had announced no nulls",
+                    "it nullified cells of column `{}`, but had announced no nulls",
                     field.name
                 )));
             }
             if retyped && target != Target::Cells {
                 return Err(during.breach(format_args!(
-                    "it left cells of column `{}` as they were, and it had announced another type",
+                    "it left cells of column `{}` unchanged, but had announced another type",
                     field.name
                 )));
             }
             Action::Nullify(target)
         }
         masker::Action::Keyed(keyed) => {
-            length(&keyed.key, LONGEST_NAME, during)?;
+            length(&keyed.key, MAX_NAME_LEN, during)?;
             let method = method(keyed.method, grants, during)?;
             let cells = grants.fields.get(column).map(|before| before.data_type);
             let gives = cells.and_then(|cells| method.output(cells));
             if gives.is_some_and(|gives| gives != field.data_type) || !field.nullable {
                 return Err(during.breach(format_args!(
-                    "{} gives {} cells that may be null, and it had announced otherwise for column `{}`",
+                    "{} gives {} cells that may be null, but it had announced something else for \
+                    column `{}`",
                     method.name(),
                     gives.unwrap_or(DataType::Text),
                     field.name
@@ -275,7 +281,7 @@ fn action(
             let target = self::target(keyed.target, column, field, batch, during)?;
             if retyped && target != Target::Cells {
                 return Err(during.breach(format_args!(
-                    "it left cells of column `{}` as they were, and it had announced another type",
+                    "it left cells of column `{}` unchanged, but had announced another type",
                     field.name
                 )));
             }
@@ -294,7 +300,7 @@ fn method(method: masker::Method, grants: &Grants, during: &During<'_>) -> Resul
         masker::Method::Pbkdf2Sha256(iterations) => Method::Pbkdf2Sha256 { iterations },
         masker::Method::AesSiv => Method::AesSiv,
         masker::Method::Ff1(form) => {
-            length(&form.alphabet, LONGEST_NAME, during)?;
+            length(&form.alphabet, MAX_NAME_LEN, during)?;
             Method::Ff1(Form {
                 alphabet: form.alphabet.into(),
                 keep_first: form.keep_first,
@@ -319,23 +325,21 @@ fn method(method: masker::Method, grants: &Grants, during: &During<'_>) -> Resul
 }
 
 fn pieces(pieces: Vec<masker::Piece>, during: &During<'_>) -> Result<Arc<[Piece]>, Fault> {
-    if pieces.len() > MOST_PIECES {
-        return Err(during.breach(format_args!("a value of more than {MOST_PIECES} pieces")));
+    if pieces.len() > MAX_PIECES {
+        return Err(during.breach(format_args!("a value of more than {MAX_PIECES} pieces")));
     }
     let pieces = pieces.into_iter().map(|piece| {
         Ok(match piece {
             masker::Piece::Text(text) => {
-                length(&text, LONGEST_NAME, during)?;
+                length(&text, MAX_NAME_LEN, during)?;
                 Piece::Text(text.into())
             }
             masker::Piece::Choice(lines) => {
-                length(&lines, LONGEST_LIST, during)?;
+                length(&lines, MAX_LIST_LEN, during)?;
                 Piece::Choice(lines.into())
             }
-            masker::Piece::Digits(digits) if digits > MOST_DIGITS => {
-                return Err(
-                    during.breach(format_args!("a piece of more than {MOST_DIGITS} digits"))
-                );
+            masker::Piece::Digits(digits) if digits > MAX_DIGITS => {
+                return Err(during.breach(format_args!("a piece of more than {MAX_DIGITS} digits")));
             }
             masker::Piece::Digits(digits) => Piece::Digits(digits),
             masker::Piece::Luhn => Piece::Luhn,
@@ -382,7 +386,7 @@ fn spans(
     for ((&row, &start), &end) in rows.iter().zip(starts).zip(ends) {
         let here = row as usize;
         if here >= text.len() || text.is_null(here) {
-            return Err(during.breach("a span in a row that is not there, or is null"));
+            return Err(during.breach("a span in a row that does not exist or is null"));
         }
         // `str::get` refuses ends past the cell and inside a character.
         if start >= end || text.value(here).get(start as usize..end as usize).is_none() {
@@ -408,7 +412,7 @@ pub(super) fn transformed(
 ) -> Result<Answer, Fault> {
     if result.columns.len() != fields.len() {
         return Err(during.breach(format_args!(
-            "it returned another number of columns than the {} that it had announced",
+            "it did not return the {} columns that it had announced",
             fields.len()
         )));
     }

@@ -47,7 +47,7 @@ pub(super) fn column(
         .filter(|nulls| nulls.null_count() > 0);
     if nulls.is_some() && !field.nullable {
         return Err(during.breach(format_args!(
-            "column `{name}` has nulls, and it had announced none"
+            "column `{name}` has nulls, but it had announced none"
         )));
     }
     let counted = |found: usize| {
@@ -120,7 +120,7 @@ pub(super) fn column(
         }
         (found, announced) => {
             return Err(during.breach(format_args!(
-                "column `{name}` came back as {}, and it had announced {announced}",
+                "column `{name}` came back as {}, but it had announced {announced}",
                 kind(&found)
             )));
         }
@@ -153,7 +153,7 @@ fn variable(
     let offsets = values.offsets;
     if offsets.len() != rows + 1 {
         return Err(during.breach(format_args!(
-            "column `{name}` has {} offsets for {rows} rows; {} are due",
+            "column `{name}` has {} offsets for {rows} rows; expected {}",
             too(offsets.len(), rows + 1),
             rows + 1
         )));

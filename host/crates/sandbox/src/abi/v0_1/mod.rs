@@ -5,7 +5,7 @@ mod check;
 mod lift;
 mod lower;
 
-use glovebox_core::shown::{LONGEST_NAME, printable, printable_lines};
+use glovebox_core::shown::{MAX_NAME_LEN, printable, printable_lines};
 use glovebox_core::{
     About, Announced, Answer, Batch, DataType, Fault, Field, Grants, PluginError, Rule, World,
 };
@@ -19,11 +19,11 @@ use crate::state::State;
 use crate::words::Channel;
 
 /// The longest text that a plugin may say of itself: its documentation or its schema.
-const LONGEST_TEXT: usize = 256 << 10;
+const MAX_TEXT_LEN: usize = 256 << 10;
 /// The longest name or message of a rule, or line that a plugin says of itself.
-const LONGEST_LINE: usize = 1 << 10;
+const MAX_LINE_LEN: usize = 1 << 10;
 /// The most rules that a validator may announce.
-const MOST_RULES: usize = 10_000;
+const MAX_RULES: usize = 10_000;
 
 /// An opened resource of a plugin, of one of the three worlds.
 pub(crate) enum Session {
@@ -80,10 +80,10 @@ pub(crate) fn describe(guest: &mut Guest) -> Result<About, PluginError> {
     })?;
     let during = guest.during("describe");
     for text in [&about.documentation, &about.config_schema] {
-        check::length(text, LONGEST_TEXT, &during)?;
+        check::length(text, MAX_TEXT_LEN, &during)?;
     }
     for line in [&about.name, &about.version, &about.summary] {
-        check::length(line, LONGEST_LINE, &during)?;
+        check::length(line, MAX_LINE_LEN, &during)?;
     }
     Ok(About {
         name: printable(&about.name),
@@ -126,7 +126,7 @@ pub(crate) fn open(
         return Err(PluginError::Refused {
             plugin: guest.plugin().name.clone(),
             problem: format!(
-                "column `{}` is opaque, and the contract has no way to show it; declare another type",
+                "column `{}` is opaque, which the contract cannot represent; declare another type",
                 field.name
             ),
         });
@@ -242,13 +242,13 @@ pub(crate) fn apply(
         }
         _ => Err(guest
             .during("apply")
-            .breach("the host mixed up its worlds, which is a fault of Glovebox's")),
+            .breach("internal error: the host mixed up its worlds; please report it")),
     }
 }
 
 fn refused(guest: &Guest, error: &plugin::ConfigError) -> PluginError {
     // Cut first: no deadline runs while the host reads what may be megabytes.
-    let cut = |text: &str| printable(&text.chars().take(LONGEST_LINE).collect::<String>());
+    let cut = |text: &str| printable(&text.chars().take(MAX_LINE_LEN).collect::<String>());
     PluginError::Config {
         plugin: guest.plugin().name.clone(),
         path: cut(&error.path),
@@ -262,17 +262,17 @@ fn announced_rules(
     rules: Vec<validator::Rule>,
 ) -> Result<Vec<Rule>, Fault> {
     let during = guest.during("rules");
-    if rules.len() > MOST_RULES {
+    if rules.len() > MAX_RULES {
         return Err(during.breach(format_args!(
-            "it announced {} rules; the most is {MOST_RULES}",
+            "it announced {} rules; the limit is {MAX_RULES}",
             rules.len()
         )));
     }
     rules
         .into_iter()
         .map(|rule| {
-            check::length(&rule.id, LONGEST_LINE, &during)?;
-            check::length(&rule.message, LONGEST_LINE, &during)?;
+            check::length(&rule.id, MAX_LINE_LEN, &during)?;
+            check::length(&rule.message, MAX_LINE_LEN, &during)?;
             let column = rule.column.map(|c| c as usize);
             if column.is_some_and(|c| c >= grants.fields.len()) {
                 return Err(during.breach("a rule is about a column that was not granted"));
@@ -288,10 +288,10 @@ fn announced_rules(
 
 /// A name that stands in every reject of a rule, and in metrics.
 fn shortened(name: &str) -> String {
-    match name.char_indices().nth(LONGEST_NAME) {
+    match name.char_indices().nth(MAX_NAME_LEN) {
         None => name.to_owned(),
         Some(_) => {
-            let start: String = name.chars().take(LONGEST_NAME - 1).collect();
+            let start: String = name.chars().take(MAX_NAME_LEN - 1).collect();
             format!("{start}…")
         }
     }
