@@ -188,7 +188,7 @@ fn verify_says_file_line_and_what_is_wrong() {
     pipeline
         .call(&call)
         .ends_with(0)
-        .prints("signatures looked at");
+        .prints("signatures checked");
 
     let edited = text.replacen("\"success\"", "\"failure\"", 1);
     pipeline.write(path, edited);

@@ -252,7 +252,7 @@ fn the_run_that_left_a_list_may_be_named_where_corrected_files_have_the_same_row
         &pipeline,
         &["--input", "in.csv", "--of-run", "x", "--again"],
     );
-    let _ = strange.ends_with(0).says("has no runs that rejected");
+    let _ = strange.ends_with(0).says("has no run that rejected");
     let _ = pipeline
         .run_with(&["--of-run", "x"])
         .ends_with(2)
@@ -287,8 +287,7 @@ fn rows_that_were_not_rejected_are_not_stored_twice() {
         .says("names rows that no run of this input rejected");
     assert_eq!(stored(&pipeline).len(), 3);
     let asked = again(&pipeline, &["--again"]).ends_with(0);
-    let _ =
-        asked.says("note: the sink's journal has no runs that rejected the rows of first.jsonl");
+    let _ = asked.says("note: the sink's journal has no run that rejected the rows of first.jsonl");
     assert_eq!(stored(&pipeline).len(), 4);
 }
 

@@ -112,7 +112,7 @@ fn weakness(secret: &Secret) -> Option<Weakness> {
     let known = plain && KNOWN.iter().any(|known| known.as_bytes() == word);
     let short = bytes.len() < MIN_KEY_LEN;
     let distinct: std::collections::BTreeSet<u8> = bytes.iter().copied().collect();
-    match (known || distinct.len() < FEWEST_BYTES, short) {
+    match (known || !short && distinct.len() < FEWEST_BYTES, short) {
         (true, _) => Some(Weakness::Known),
         (false, true) => Some(Weakness::Short),
         (false, false) => None,

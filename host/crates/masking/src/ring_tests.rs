@@ -270,7 +270,7 @@ fn an_empty_key_and_a_doubled_name_are_refused() {
         KeyError::Parameters("key `b` is empty, which would mask nothing; set its secret".into())
     );
     let doubled = Ring::new(keys(&[("a", CANARY.as_bytes()), ("a", b"y")])).unwrap_err();
-    assert_eq!(doubled.to_string(), "key `a` stands twice");
+    assert_eq!(doubled.to_string(), "key `a` is named twice");
     assert!(!format!("{doubled:?}").contains(CANARY));
 }
 

@@ -167,10 +167,9 @@ fn options_of(server: &Postgres) -> Options {
     options
 }
 
-const NO_SERVER: &str = "the server's certificate is of a kind that proves no server, such as an \
-                         authority's own (CA:TRUE); put this certificate into the file of `tls.ca` if it \
-                         is for `localhost`, or have one issued for `localhost`, as \"Creating \
-                         Certificates\" in PostgreSQL's manual shows";
+const NO_SERVER: &str = "the server's certificate is not a server certificate but, for example, an authority's own \
+    (CA:TRUE); if it is for `localhost`, put this certificate into the file of `tls.ca`, or have one issued for \
+    `localhost`, as \"Creating Certificates\" in PostgreSQL's manual shows";
 
 #[test]
 fn a_certificate_that_is_its_own_authority_is_as_good_as_psql_finds_it() {
