@@ -3,6 +3,7 @@
 //! A plan has no secrets, so it can be shown, stored and sent.
 
 use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -265,11 +266,14 @@ fn refused(step: &model::Step, path: &str, message: &str) -> Diagnostic {
 fn grants(step: &model::Step, input: &Schema) -> Result<(Grants, Vec<usize>), Box<Diagnostic>> {
     let mut fields = Vec::new();
     let mut inputs = Vec::new();
+    let places: HashMap<&str, (usize, &Field)> = input
+        .fields
+        .iter()
+        .enumerate()
+        .map(|(place, field)| (&*field.name, (place, field)))
+        .collect();
     for name in step.granted() {
-        let found = input
-            .position(name)
-            .and_then(|i| input.fields.get(i).map(|f| (i, f)));
-        let Some((position, field)) = found else {
+        let Some(&(position, field)) = places.get(name.as_str()) else {
             return Err(Box::new(Diagnostic::error(
                 name.span.clone(),
                 format!("no column `{}` reaches this step", name.value),

@@ -8,6 +8,8 @@ mod paths;
 mod pins;
 mod privacy;
 
+use std::collections::HashMap;
+
 use super::block::{closest, short};
 use super::diagnostic::Diagnostic;
 use super::load::Draft;
@@ -123,11 +125,16 @@ impl Live<'_> {
 #[derive(Debug)]
 struct Flow<'m> {
     live: Vec<Live<'m>>,
+    /// Where each name is among them.
+    places: HashMap<&'m str, usize>,
 }
 
 impl<'m> Flow<'m> {
     fn from_source(manifest: &'m Manifest) -> Self {
-        let mut flow = Flow { live: Vec::new() };
+        let mut flow = Flow {
+            live: Vec::new(),
+            places: HashMap::new(),
+        };
         for column in &manifest.columns {
             flow.add(column);
         }
@@ -135,7 +142,9 @@ impl<'m> Flow<'m> {
     }
 
     fn find(&self, name: &str) -> Option<&Live<'m>> {
-        self.live.iter().find(|l| l.column.name.value == name)
+        self.places
+            .get(name)
+            .and_then(|place| self.live.get(*place))
     }
 
     fn add(&mut self, column: &'m Column) {
@@ -143,20 +152,20 @@ impl<'m> Flow<'m> {
             column,
             masked: false,
         };
-        let old = self
-            .live
-            .iter_mut()
-            .find(|l| l.column.name.value == column.name.value);
-        match old {
+        let place = self.places.entry(&column.name.value);
+        let place = *place.or_insert(self.live.len());
+        match self.live.get_mut(place) {
             Some(old) => *old = fresh,
             None => self.live.push(fresh),
         }
     }
 
     fn apply(&mut self, step: &'m Step) {
-        for live in &mut self.live {
-            let masked = step.masks.iter().any(|m| m.value == live.column.name.value);
-            live.masked |= masked;
+        for masked in &step.masks {
+            let place = self.places.get(masked.value.as_str());
+            if let Some(live) = place.and_then(|place| self.live.get_mut(*place)) {
+                live.masked = true;
+            }
         }
         for column in &step.adds {
             self.add(column);

@@ -1,6 +1,9 @@
 //! Checks `from`: where columns are read from in their source. Two columns may not have the same
 //! origin: the second would bypass what is declared for the first.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use glovebox_core::{ReadFrom, path};
 
 use crate::block::short;
@@ -21,11 +24,16 @@ pub(super) fn uses(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
     if json {
         within(manifest, problems);
     }
-    for (i, column) in manifest.columns.iter().enumerate() {
-        let mut earlier = manifest.columns.iter().take(i);
-        if let Some(first) = earlier.find(|c| place(c) == place(column))
-            && (first.from.is_some() || column.from.is_some())
-        {
+    let mut firsts: HashMap<_, &Column> = HashMap::new();
+    for column in &manifest.columns {
+        let first = match firsts.entry(place(column)) {
+            Entry::Occupied(first) => *first.get(),
+            Entry::Vacant(place) => {
+                place.insert(column);
+                continue;
+            }
+        };
+        if first.from.is_some() || column.from.is_some() {
             problems.push(
                 Diagnostic::error(
                     span(column),
@@ -88,13 +96,17 @@ fn misplaced(source: &Source, from: &ReadFrom) -> Option<(&'static str, &'static
 /// Personal values within an object that another column holds whole, and is not said to be
 /// personal.
 fn within(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
+    // Of each object the first personal column that is within it.
+    let mut objects: HashMap<Vec<String>, &Column> = HashMap::new();
+    for inner in manifest.columns.iter().filter(|c| c.is_personal()) {
+        let (mut keys, _) = place(inner, true);
+        while keys.pop().is_some() {
+            objects.entry(keys.clone()).or_insert(inner);
+        }
+    }
     for outer in manifest.columns.iter().filter(|c| !c.is_personal()) {
         let (keys, _) = place(outer, true);
-        let inner = manifest.columns.iter().find(|inner| {
-            let (within, _) = place(inner, true);
-            inner.is_personal() && within.len() > keys.len() && within.starts_with(&keys)
-        });
-        if let Some(inner) = inner {
+        if let Some(inner) = objects.get(&keys) {
             problems.push(
                 Diagnostic::error(
                     span(outer),

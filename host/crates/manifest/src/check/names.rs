@@ -1,5 +1,7 @@
 //! Follows the names of columns from the source through all steps to the sink.
 
+use std::collections::HashMap;
+
 use crate::block::short;
 use crate::diagnostic::Diagnostic;
 use crate::model::{Column, Manifest, Spanned};
@@ -8,14 +10,12 @@ use super::{Flow, declared};
 
 /// Columns whose names differ only in case: SQLite takes them for one.
 pub(super) fn collisions(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
-    let mut seen: Vec<&Column> = Vec::new();
+    let mut seen: HashMap<String, Vec<&Column>> = HashMap::new();
     let added = manifest.steps.iter().flat_map(|s| &s.adds);
     for column in manifest.columns.iter().chain(added) {
-        let folded = column.name.to_lowercase();
-        let clash = seen
-            .iter()
-            .find(|c| c.name.value != column.name.value && c.name.to_lowercase() == folded);
-        if let Some(first) = clash {
+        let alike = seen.entry(column.name.to_lowercase()).or_default();
+        let mut others = alike.iter().filter(|c| c.name.value != column.name.value);
+        if let Some(first) = others.next() {
             problems.push(
                 Diagnostic::error(
                     declared(column),
@@ -33,7 +33,7 @@ pub(super) fn collisions(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
                 ),
             );
         }
-        seen.push(column);
+        alike.push(column);
     }
 }
 
