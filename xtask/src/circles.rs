@@ -58,19 +58,7 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("host/crates/credentials/src", &["keyring", "keyring::open"]),
     (
         "host/crates/engine/src",
-        &[
-            "arm",
-            "attack",
-            "error",
-            "inside",
-            "parts",
-            "plan",
-            "recognise",
-            "rerun",
-            "resolve",
-            "selection",
-            "start",
-        ],
+        &["error", "recognise", "rerun", "selection", "start"],
     ),
     (
         "host/crates/manifest/src",
@@ -104,16 +92,7 @@ const KNOWN: &[(&str, &[&str])] = &[
         "host/crates/sandbox/src",
         &["abi::v0_1", "component", "instance", "sandbox"],
     ),
-    (
-        "host/src",
-        &[
-            "cli::reveal",
-            "cli::serve",
-            "cli::user",
-            "compose",
-            "compose::postgres",
-        ],
-    ),
+    ("host/src", &["compose", "compose::postgres"]),
 ];
 
 /// A module's path within its crate; empty is the crate's root.

@@ -1,7 +1,5 @@
 //! `glovebox key`: keys of masks and their versions.
-//!
-//! Owns how a key gets a version and loses one; refuses to show a key, but for the public half of a
-//! pair, and to replace a version that is there.
+//! A key is never shown, but for the public half of a pair, and a version that is there is never replaced.
 
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -188,8 +186,14 @@ impl Place for Folder<'_> {
         let mut options = fs::OpenOptions::new();
         let opened = options.write(true).create_new(true).mode(0o600).open(&file);
         let mut opened = opened.with_context(at)?;
-        opened.write_all(key.expose()).with_context(at)?;
-        opened.sync_all().with_context(at)?;
+        let written = opened
+            .write_all(key.expose())
+            .and_then(|()| opened.sync_all());
+        if let Err(error) = written {
+            // Half a key would stand in the way of a whole one.
+            let _ = fs::remove_file(&file);
+            return Err(error).with_context(at);
+        }
         Ok(self.0.display().to_string())
     }
 

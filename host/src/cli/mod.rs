@@ -5,6 +5,8 @@
 mod absent;
 #[cfg(feature = "api")]
 mod audit;
+#[cfg(feature = "api")]
+mod caller;
 mod check;
 mod completions;
 #[cfg(feature = "api")]

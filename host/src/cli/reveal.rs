@@ -1,7 +1,6 @@
 //! `glovebox reveal`: encrypted values back to their cells, for whoever has the keys and says why.
-//!
-//! Owns that the audit record is on the disk before a cell is shown; refuses values as arguments,
-//! which stand in the shell's history and in every process list.
+//! The audit record is on the disk before a cell is shown. Values are never arguments, which stand in the
+//! shell's history and in every process list.
 
 use std::io::{IsTerminal, Read, Write};
 use std::path::PathBuf;
@@ -14,8 +13,9 @@ use glovebox_core::{InvalidSecretName, Secret, SecretName, shown};
 use glovebox_engine::{RevealError, Revealer, Toolbox, arm};
 use glovebox_manifest::Manifest;
 
+use super::caller::caller;
 use super::manifest::Text;
-use super::{Exit, say, user};
+use super::{Exit, say};
 use crate::compose::Composed;
 
 /// The most that is read of values, in bytes.
@@ -200,7 +200,7 @@ fn record(
     };
     let event = Event::new(Action::Revealed, outcome)
         .user("command line")
-        .user_id(&user::caller())
+        .user_id(&caller())
         .pipeline(pipeline)
         .columns([args.column.as_str()])
         .key(key)
@@ -214,16 +214,17 @@ fn record(
 }
 
 /// Undoes masks for the server, which keeps the record.
-pub(super) fn for_server() -> Reveals {
-    Arc::new(|request| given_back(request).map_err(|problem| format!("{problem:#}")))
+pub(super) fn for_server(composed: Arc<Composed>) -> Reveals {
+    Arc::new(move |request| {
+        given_back(request, &composed).map_err(|problem| format!("{problem:#}"))
+    })
 }
 
-fn given_back(request: &Request) -> anyhow::Result<Answer> {
-    let composed = Composed::new()?;
-    let planned = super::manifest::planned(&request.manifest, &composed);
+fn given_back(request: &Request, composed: &Composed) -> anyhow::Result<Answer> {
+    let planned = super::manifest::planned(&request.manifest, composed);
     let (manifest, plan) =
         planned.context("the pipeline's manifest is not in order; `glovebox check` says why")?;
-    let steps = arm(&manifest, &plan, &composed).map_err(|_| {
+    let steps = arm(&manifest, &plan, composed).map_err(|_| {
         anyhow!("a key of the pipeline cannot be had or used; `glovebox check` says why")
     })?;
     let revealer = Revealer::find(&steps, &request.column, request.step.as_deref())

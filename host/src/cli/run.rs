@@ -7,8 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use glovebox_core::{RunOutcome, RunReport, Source};
-use glovebox_engine::arm::{MIN_KEY_LEN, Weakness};
-use glovebox_engine::{ArmedStep, Progress, RerunError, Run, Selection, Start, arm, can_rerun};
+use glovebox_engine::{
+    ArmedStep, MIN_KEY_LEN, Progress, RerunError, Run, Selection, Start, Weakness, arm, can_rerun,
+};
 use glovebox_manifest::Manifest;
 use indicatif::{ProgressBar, ProgressStyle};
 

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use anyhow::Context;
 use glovebox_api as api;
@@ -72,7 +73,7 @@ pub(super) fn serve(args: &Args) -> anyhow::Result<Exit> {
     let Some((config, text)) = read_with_text(&args.config) else {
         return Ok(Exit::Usage);
     };
-    let composed = Composed::new()?;
+    let composed = Arc::new(Composed::new()?);
     let stores = config.credentials.clone();
     let secrets = |name: &SecretName| Ok(composed.secret(&stores, name)?);
     let datasets: Vec<String> = config.datasets.iter().map(|d| d.name.clone()).collect();
@@ -112,7 +113,8 @@ pub(super) fn serve(args: &Args) -> anyhow::Result<Exit> {
             }
         };
         let stop = stop()?;
-        api::serve(config, &secrets, command, reveal::for_server(), ready, stop).await
+        let reveals = reveal::for_server(Arc::clone(&composed));
+        api::serve(config, &secrets, command, reveals, ready, stop).await
     })?;
     Ok(Exit::Done)
 }

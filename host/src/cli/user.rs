@@ -21,7 +21,6 @@ use crate::compose::Composed;
 mod record;
 
 use record::Record;
-pub(super) use record::caller;
 
 const DAY: i64 = 24 * 60 * 60;
 

@@ -2,136 +2,19 @@
 //! empty batch, so that a key that was not granted or a method that takes hours is known before the
 //! first row.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use arrow_array::{ArrayRef, RecordBatch};
+use arrow_array::RecordBatch;
 use glovebox_core::{
-    Action, Answer, Batch, KeyRing, Masking, Method, Origin, Schema, Secret, StepKey, StepKeys,
-    World,
+    Action, Answer, Batch, KeyRing, Masking, Origin, Schema, Secret, StepKey, StepKeys, World,
 };
 
+use crate::armed::{ArmedStep, Order, entity_of, name_of};
 use crate::attack;
 use crate::plan::{Plan, PlannedStep};
 use crate::toolbox::Toolbox;
+use crate::weak::{MIN_KEY_LEN, WeakKey, weakness};
 use glovebox_manifest::Manifest;
 use glovebox_manifest::diagnostic::Diagnostic;
 use glovebox_manifest::model;
-
-/// A step and its keys.
-pub struct ArmedStep<'p> {
-    /// The step.
-    pub planned: &'p PlannedStep,
-    /// Its keys.
-    pub keys: Arc<dyn KeyRing>,
-    /// The keyed masks that its plugin orders, fixed before it has seen a row.
-    pub keyed: Vec<Order>,
-    /// Those that cost enough a value to be worth a warning.
-    pub costly: Vec<(Method, Duration)>,
-    /// The secrets that hold its keys, of each key the newest version, by name.
-    pub secrets: Vec<String>,
-    /// Its keys that can be found by trying.
-    pub weak: Vec<WeakKey>,
-}
-
-/// A key that can be found by trying.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WeakKey {
-    /// The plugin's name for it.
-    pub key: String,
-    /// The secret's name.
-    pub secret: String,
-    /// How.
-    pub weakness: Weakness,
-    /// Whether it is the version that masks.
-    pub masks: bool,
-}
-
-/// How a key is found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Weakness {
-    /// It is short enough to be tried out.
-    Short,
-    /// It is a word that is tried first.
-    Known,
-}
-
-/// Words that people take for keys, in lower case and without digits at their end.
-const KNOWN: [&str; 40] = [
-    "",
-    "abc",
-    "admin",
-    "changeit",
-    "changeme",
-    "customer",
-    "default",
-    "demo",
-    "dev",
-    "dummy",
-    "example",
-    "glovebox",
-    "hash",
-    "hmac",
-    "key",
-    "letmein",
-    "mask",
-    "masking",
-    "mysalt",
-    "mysecret",
-    "mysecretkey",
-    "none",
-    "passw",
-    "passwd",
-    "password",
-    "pepper",
-    "placeholder",
-    "prod",
-    "production",
-    "pseudonym",
-    "qwerty",
-    "salt",
-    "saltsalt",
-    "sample",
-    "secret",
-    "secretkey",
-    "staging",
-    "supersecret",
-    "test",
-    "welcome",
-];
-
-/// Different bytes of a key that anybody has taken at random, and not typed with one finger.
-const FEWEST_BYTES: usize = 6;
-
-fn weakness(secret: &Secret) -> Option<Weakness> {
-    let bytes = secret.expose();
-    let word = bytes.iter().filter(|b| b.is_ascii_alphabetic());
-    let word: Vec<u8> = word.map(u8::to_ascii_lowercase).collect();
-    // What has anything beside letters, digits and signs between them is no word.
-    let plain = bytes.is_ascii() && bytes.len() < 2 * MIN_KEY_LEN;
-    let known = plain && KNOWN.iter().any(|known| known.as_bytes() == word);
-    let short = bytes.len() < MIN_KEY_LEN;
-    let distinct: std::collections::BTreeSet<u8> = bytes.iter().copied().collect();
-    match (known || !short && distinct.len() < FEWEST_BYTES, short) {
-        (true, _) => Some(Weakness::Known),
-        (false, true) => Some(Weakness::Short),
-        (false, false) => None,
-    }
-}
-
-/// Bytes of a key that nobody can try out: 128 bits, if they are random.
-pub const MIN_KEY_LEN: usize = 16;
-
-/// A keyed mask that a plugin may order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Order {
-    /// Index into the granted fields.
-    pub column: usize,
-    /// The method.
-    pub method: Method,
-    /// The plugin's name for the key.
-    pub key: String,
-}
 
 /// Fetches the keys of every step.
 ///
@@ -307,24 +190,6 @@ fn arm_step<'p>(
         secrets: newest.map(|name| name.value.to_string()).collect(),
         weak,
     })
-}
-
-/// The name of a granted column.
-pub(crate) fn name_of(step: &PlannedStep, column: usize) -> &str {
-    let field = step.grants.fields.get(column);
-    field.map_or("", |field| &*field.name)
-}
-
-/// The entities by which a method moves cells, among the columns that were granted.
-pub(crate) fn entity_of<'a>(
-    step: &'a PlannedStep,
-    method: &Method,
-    granted: &'a [ArrayRef],
-) -> Option<(&'a ArrayRef, &'a str)> {
-    match method {
-        Method::Shift { entity, .. } => Some((granted.get(*entity)?, name_of(step, *entity))),
-        _ => None,
-    }
 }
 
 /// Calls a masker with no rows, to see which keys and methods it points at. In the run it may

@@ -11,7 +11,8 @@ use glovebox_manifest::Manifest;
 use glovebox_manifest::diagnostic::Diagnostic;
 use glovebox_manifest::model::PersonalKind;
 
-use crate::arm::{ArmedStep, Weakness, name_of};
+use crate::armed::{ArmedStep, name_of};
+use crate::weak::Weakness;
 
 const SHA256_A_SECOND: f64 = 21_975.5e6;
 const ITERATIONS_A_SECOND: f64 = 8.857e9;

@@ -12,27 +12,20 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, StringArray};
+use arrow_schema::ArrowError;
 use glovebox_core::{Batch, Reject, Violation};
 use glovebox_manifest::model::{JsonPath, Segment};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::error::{RunError, StepError};
+use crate::plan::InsideColumn;
 use crate::resolve::Resolved;
 
 /// The rule of rows whose document cannot be masked.
 const RULE: &str = "inside-json";
 /// The most values that a path may lead to in a row.
 const MAX_VALUES: usize = 1_000;
-
-/// A column whose documents are masked inside.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InsideColumn {
-    /// Its place among the batch's columns.
-    pub place: usize,
-    /// Where its values are.
-    pub path: JsonPath,
-}
 
 /// Masks what a path leads to in a column; `apply` masks a batch in which the column holds those values.
 pub(crate) fn mask(
@@ -45,10 +38,6 @@ pub(crate) fn mask(
     // Every value of every row is looked at before the first is masked, so that a row is either masked once
     // in all its places or not at all.
     let (batch, mut rows) = read(step, inside, batch, &mut rejects)?;
-    if rows.len() != batch.rows() {
-        // The manifest's check has refused columns that are not text.
-        return Ok(Resolved::unchanged(batch));
-    }
     let passes = rows.iter().map(|row| row.found.len()).max().unwrap_or(0);
     for pass in 0..passes {
         let has = |row: &Row| !row.gone && row.found.len() > pass;
@@ -114,9 +103,13 @@ fn read(
     rejects: &mut Vec<Reject>,
 ) -> Result<(Batch, Vec<Row>), StepError> {
     let documents = batch.columns.columns().get(inside.place);
-    let Some(documents) = documents.and_then(|column| column.as_string_opt::<i32>()) else {
-        return Ok((batch, Vec::new()));
-    };
+    // The plan has refused other columns. Rows may not pass unmasked if it has not.
+    let documents = documents.and_then(|column| column.as_string_opt::<i32>());
+    let documents = documents.ok_or_else(|| {
+        RunError::from(ArrowError::SchemaError(
+            "a column that is masked inside of its documents is not text".into(),
+        ))
+    })?;
     let fields = batch.columns.schema();
     let column = fields.fields().get(inside.place).map(|f| f.name().clone());
     let column: Arc<str> = column.unwrap_or_default().into();
@@ -352,5 +345,23 @@ mod tests {
         assert!(values(&many, "$[*]").is_err());
         // Twice elsewhere is none of this path's business.
         assert_eq!(values(r#"{"b": 1, "b": 2, "a": 3}"#, "$.a"), texts(&["3"]));
+    }
+
+    /// An earlier step may have changed a column's type, whatever the manifest says of it.
+    #[test]
+    fn a_column_that_is_not_text_does_not_pass_unmasked() {
+        let field = glovebox_core::Field::new("profile", glovebox_core::DataType::Int64);
+        let schema = glovebox_core::Schema::new(vec![field]).to_arrow();
+        let numbers: ArrayRef = Arc::new(arrow_array::Int64Array::from(vec![1]));
+        let columns = RecordBatch::try_new(schema, vec![numbers]).unwrap();
+        let batch = Batch::new(columns, glovebox_core::Origin::contiguous(0));
+        let inside = InsideColumn {
+            place: 0,
+            path: JsonPath::parse("$.a").unwrap(),
+        };
+        let masked = mask(&"step".into(), &inside, batch, |_| {
+            panic!("it is not called")
+        });
+        assert!(matches!(masked, Err(StepError::Run(_))));
     }
 }

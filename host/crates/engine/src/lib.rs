@@ -4,6 +4,7 @@
 //! wasmtime, sqlx or any store of secrets.
 
 pub mod arm;
+mod armed;
 pub mod attack;
 mod error;
 pub mod guard;
@@ -27,9 +28,11 @@ mod summary;
 mod toolbox;
 mod transfer;
 mod unique;
+mod weak;
 mod worker;
 
-pub use arm::{ArmedStep, arm};
+pub use arm::arm;
+pub use armed::ArmedStep;
 pub use error::{Known, RunError};
 pub use plan::{Plan, PlannedStep, plan};
 pub use preview::{Preview, preview};
@@ -42,3 +45,4 @@ pub use selection::Selection;
 pub use start::Start;
 pub use toolbox::{PublicKey, SignedBy, Toolbox};
 pub use unique::sink_schema;
+pub use weak::{MIN_KEY_LEN, Weakness};

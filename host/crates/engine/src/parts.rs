@@ -7,7 +7,7 @@ use glovebox_core::shown::printable;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::arm::ArmedStep;
+use crate::armed::ArmedStep;
 use crate::plan::{Plan, PlannedStep};
 
 /// Bytes of a part's digest that are kept: enough to tell two plans apart.

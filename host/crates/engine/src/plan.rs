@@ -12,7 +12,6 @@ use glovebox_core::{Announced, DataType, Field, Grants, Kept, Plugin, PluginErro
 
 use crate::guard::Guarded;
 use crate::guard::text::SHORTEST;
-use crate::inside::InsideColumn;
 use crate::toolbox::{PublicKey, SignedBy, Toolbox};
 use glovebox_manifest::Manifest;
 use glovebox_manifest::diagnostic::Diagnostic;
@@ -28,6 +27,15 @@ pub struct Plan {
     pub sink: Schema,
     /// Where each of them stands after the last step.
     pub sink_columns: Vec<usize>,
+}
+
+/// A column whose documents are masked inside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InsideColumn {
+    /// Its place among the batch's columns.
+    pub place: usize,
+    /// Where its values are.
+    pub path: model::JsonPath,
 }
 
 /// A step whose plugin has accepted its configuration and grants.
@@ -312,6 +320,14 @@ fn inside(
     let (Some(&column), false) = (masks, step.inside.is_empty()) else {
         return Ok(Vec::new());
     };
+    let Some(&place) = inputs.get(column) else {
+        return Err("the column of `inside:` does not reach this step".into());
+    };
+    // As it comes: an earlier step may have changed its type.
+    let comes = grants.fields.get(column).map(|field| field.data_type);
+    if comes != Some(DataType::Text) {
+        return Err("the column of `inside:` does not reach this step as text".into());
+    }
     if let Announced::Masked { fields, .. } = announced
         && let Some(field) = fields.get(column)
         && field.data_type != DataType::Text
@@ -321,9 +337,6 @@ fn inside(
             field.name, field.data_type
         ));
     }
-    let Some(&place) = inputs.get(column) else {
-        return Ok(Vec::new());
-    };
     let of = |path: &model::Spanned<model::JsonPath>| InsideColumn {
         place,
         path: path.value.clone(),

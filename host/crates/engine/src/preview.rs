@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 use arrow_array::RecordBatch;
 use glovebox_core::{Reject, Source};
 
-use crate::arm::ArmedStep;
+use crate::armed::ArmedStep;
 use crate::error::RunError;
 use crate::plan::Plan;
 use crate::stage::{Stage, Tally, through};

@@ -256,7 +256,7 @@ pub(crate) fn look(
 /// The run over a whole input from which, by rejects of rejects, a run has its rows.
 fn root<'r>(past: &'r [Earlier], of: &'r Earlier) -> &'r str {
     let mut run = of;
-    // A base is older than what was made of it, so there is no circle; the the the journal may be edited.
+    // A base is older than what was made of it, so there is no circle; but the journal may be edited.
     for _ in past {
         let base = run.plan.rejects_of();
         match past.iter().find(|other| Some(&*other.run) == base) {

@@ -14,7 +14,7 @@ use glovebox_core::{
     Refusal, Reject, Target, Violation,
 };
 
-use crate::arm::{ArmedStep, Order, entity_of};
+use crate::armed::{ArmedStep, Order, entity_of};
 use crate::error::{RunError, StepError};
 use crate::guard::{self, Mask};
 use crate::plan::PlannedStep;

@@ -4,7 +4,7 @@
 
 use glovebox_core::{DataType, KeyError, Method, Refusal, Revealing, Secret};
 
-use crate::arm::{ArmedStep, Order, name_of};
+use crate::armed::{ArmedStep, Order, name_of};
 
 /// A step that encrypts a column.
 #[derive(Clone, Copy)]

@@ -15,7 +15,7 @@ use glovebox_core::{
     Published, Rerun, Revise, RunReport, Sink, SinkError, Source, StepReport, Totals,
 };
 
-use crate::arm::ArmedStep;
+use crate::armed::ArmedStep;
 use crate::error::RunError;
 use crate::identity::{Input, Key, new_run, serves};
 use crate::parts::{Parts, plan_digest};

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use arrow_array::RecordBatch;
 use glovebox_core::{Batch, Fault, Instance, PluginError, Reject, Violation};
 
-use crate::arm::ArmedStep;
+use crate::armed::ArmedStep;
 use crate::error::{RunError, StepError};
 use crate::inside;
 use crate::resolve::{Resolved, resolve};

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use glovebox_core::{Chunk, ChunkReader, Decoder, Encoder, Mark, Sink};
 
-use crate::arm::ArmedStep;
+use crate::armed::ArmedStep;
 use crate::error::RunError;
 use crate::identity::{Input, Key};
 use crate::rejects::RejectsFile;

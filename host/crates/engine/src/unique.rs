@@ -3,7 +3,7 @@
 
 use glovebox_core::{Announced, Equality, Kept, Method, Schema};
 
-use crate::arm::{ArmedStep, name_of};
+use crate::armed::{ArmedStep, name_of};
 use crate::plan::Plan;
 
 /// The sink's columns, with what is known of their masks.

@@ -9,7 +9,7 @@ use glovebox_core::{
     Batch, Chunk, ChunkRecord, Decoded, Decoder, Digest, Encoder, FinishedChunk, RowCounts,
 };
 
-use crate::arm::ArmedStep;
+use crate::armed::ArmedStep;
 use crate::error::RunError;
 use crate::identity::{Key, Lines};
 use crate::selection::{RowSelection, pick};

@@ -11,7 +11,8 @@ use glovebox_catalog::Catalog;
 use glovebox_core::SecretName;
 use glovebox_engine::Toolbox;
 
-use crate::cli::{Exit, serve, user};
+use crate::cli::caller::caller;
+use crate::cli::{Exit, serve};
 use crate::compose::Composed;
 
 /// The longest reason, in characters.
@@ -77,7 +78,7 @@ async fn restore(
     }
     let said = glovebox_audit::Restored {
         because: because.to_owned(),
-        user: user::caller(),
+        user: caller(),
     };
     let audit = match Audit::open_as(options, catalog, Some(said)).await {
         Ok(audit) => audit,

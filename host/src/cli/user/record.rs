@@ -1,7 +1,5 @@
 //! What a command about users leaves in the audit log.
 
-use std::os::unix::fs::MetadataExt;
-
 use anyhow::ensure;
 use glovebox_api as api;
 use glovebox_api::audit::{self, Audit};
@@ -10,14 +8,7 @@ use glovebox_audit::{Action as What, Event, Outcome};
 use glovebox_catalog::{Catalog, Name};
 
 use super::Action;
-
-/// The system's user: the one who called cannot choose it.
-pub(in crate::cli) fn caller() -> String {
-    match std::fs::metadata("/proc/self") {
-        Ok(process) => format!("uid:{}", process.uid()),
-        Err(_) => "uid:unknown".into(),
-    }
-}
+use crate::cli::caller::caller;
 
 /// What a command does, for the audit log; opened before it is done.
 pub(super) struct Record(Option<(Audit, Event)>);
