@@ -1,7 +1,7 @@
 //! A method under the versions of a key, for the columns of one domain: what is made ready once, and
 //! what each batch needs beside it.
 //!
-//! Owns how an encrypted value says which version of its key has made it: `v3.` stands before the
+//! An encrypted value says which version of its key has made it: `v3.` stands before the
 //! text of `aes-siv` and `seal` under version 3, nothing under a key without versions.
 
 use std::io::Write;

@@ -8,6 +8,7 @@ mod column;
 mod estimate;
 mod hmac;
 mod lanes;
+mod luhn;
 mod made;
 mod memo;
 pub mod methods;

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use glovebox_core::Piece;
 
+use crate::luhn;
 use crate::methods::{Choice, Draws};
 
 /// The pieces of a value, ready to be chosen.
@@ -103,18 +104,11 @@ fn digits(draws: &mut Draws<'_>, mut count: u32, out: &mut Vec<u8>) {
     }
 }
 
-/// The check digit, by Luhn's formula (ISO/IEC 7812-1), of the digits in a text.
+/// The check digit of the digits in a text.
 fn luhn(text: &[u8]) -> u8 {
     let digits = text.iter().rev().filter(|byte| byte.is_ascii_digit());
-    let sum = digits.enumerate().fold(0, |sum: u32, (place, byte)| {
-        let digit = u32::from(byte - b'0');
-        sum + match place % 2 {
-            0 if digit > 4 => 2 * digit - 9,
-            0 => 2 * digit,
-            _ => digit,
-        }
-    });
-    b'0' + ((10 - sum % 10) % 10) as u8
+    let check = luhn::check_digit(digits.map(|byte| u16::from(byte - b'0')));
+    b'0' + check as u8
 }
 
 #[cfg(test)]

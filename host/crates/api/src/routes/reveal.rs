@@ -1,6 +1,5 @@
 //! `/pipelines/{name}/reveal`: encrypted values back to their cells.
-//!
-//! Owns that the record is on the disk before a cell is sent; refuses more values than a page has rows.
+//! The record is on the disk before a cell is sent.
 
 use std::sync::Arc;
 

@@ -11,6 +11,7 @@ use std::collections::HashMap;
 
 use super::ff1::MIN_DOMAIN;
 use super::{Ff1, ParameterError, Refusal, Way};
+use crate::luhn;
 
 /// The most signs of a cell. FF1 works with numbers as long as the cell, at a cost that grows with their square;
 /// what keeps a form is short.
@@ -265,34 +266,13 @@ impl FormCipher {
     }
 }
 
-/// The sum of Luhn's formula, with digits doubled by turns from the last but one on.
-fn luhn_sum(digits: &[u16]) -> u16 {
-    let doubled = |digit: u16| digit * 2 - if digit > 4 { 9 } else { 0 };
-    digits
-        .iter()
-        .rev()
-        .enumerate()
-        .map(|(place, digit)| {
-            if place % 2 == 1 {
-                doubled(*digit)
-            } else {
-                *digit
-            }
-        })
-        .fold(0, |sum, digit| (sum + digit) % 10)
-}
-
 fn luhn_holds(digits: &[u16]) -> bool {
-    luhn_sum(digits) == 0
+    luhn::sum(digits.iter().rev().copied()) == 0
 }
 
 fn set_check_digit(digits: &mut [u16]) {
-    if let Some(last) = digits.last_mut() {
-        *last = 0;
-    }
-    let check = (10 - luhn_sum(digits)) % 10;
-    if let Some(last) = digits.last_mut() {
-        *last = check;
+    if let Some((last, others)) = digits.split_last_mut() {
+        *last = luhn::check_digit(others.iter().rev().copied());
     }
 }
 
