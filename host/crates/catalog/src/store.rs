@@ -3,7 +3,7 @@
 //! Owns the pool; refuses a file that others may read, and a PostgreSQL without verified TLS.
 
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
@@ -84,6 +84,58 @@ macro_rules! on {
 }
 pub(crate) use on;
 
+async fn sqlite(path: &Path, refuse: &dyn Fn(String) -> Error) -> Result<SqlitePool> {
+    // Made here, so that nobody else may read it at any moment.
+    std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(|e| refuse(e.to_string()))?;
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(WAIT_TIMEOUT)
+        .disable_statement_logging();
+    SqlitePoolOptions::new()
+        .max_connections(4)
+        .acquire_timeout(WAIT_TIMEOUT)
+        .connect_with(options)
+        .await
+        .map_err(|e| refuse(Error::from(e).to_string()))
+}
+
+async fn postgres(
+    options: &PgConnectOptions,
+    connections: u32,
+    refuse: &dyn Fn(String) -> Error,
+) -> Result<PgPool> {
+    let options = options
+        .clone()
+        .application_name("glovebox catalog")
+        .options([("search_path", SCHEMA)])
+        .disable_statement_logging();
+    let pool = PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(WAIT_TIMEOUT)
+        .connect_with(options)
+        .await
+        .map_err(|e| refuse(Error::from(e).to_string()))?;
+    let there: Option<(i32,)> = sqlx::query_as("SELECT 1 FROM pg_namespace WHERE nspname = $1")
+        .bind(SCHEMA)
+        .fetch_optional(&pool)
+        .await?;
+    if there.is_none() {
+        sqlx::query("CREATE SCHEMA IF NOT EXISTS glovebox_catalog")
+            .execute(&pool)
+            .await
+            .map_err(|_| refuse(NO_SCHEMA.into()))?;
+    }
+    Ok(pool)
+}
+
 impl Catalog {
     /// Opens it, and brings its tables up to date.
     ///
@@ -95,59 +147,12 @@ impl Catalog {
             problem,
         };
         let pool = match place {
-            Place::Sqlite(path) => {
-                // Made here, so that nobody else may read it at any moment.
-                std::fs::OpenOptions::new()
-                    .create(true)
-                    .append(true)
-                    .mode(0o600)
-                    .open(path)
-                    .map_err(|e| refuse(e.to_string()))?;
-                let options = SqliteConnectOptions::new()
-                    .filename(path)
-                    .journal_mode(SqliteJournalMode::Wal)
-                    .synchronous(SqliteSynchronous::Full)
-                    .foreign_keys(true)
-                    .busy_timeout(WAIT_TIMEOUT)
-                    .disable_statement_logging();
-                let pool = SqlitePoolOptions::new()
-                    .max_connections(4)
-                    .acquire_timeout(WAIT_TIMEOUT)
-                    .connect_with(options)
-                    .await
-                    .map_err(|e| refuse(Error::from(e).to_string()))?;
-                Pool::Sqlite(pool)
-            }
+            Place::Sqlite(path) => Pool::Sqlite(sqlite(path, &refuse).await?),
             Place::Postgres {
                 options,
                 connections,
                 ..
-            } => {
-                let options = options
-                    .as_ref()
-                    .clone()
-                    .application_name("glovebox catalog")
-                    .options([("search_path", SCHEMA)])
-                    .disable_statement_logging();
-                let pool = PgPoolOptions::new()
-                    .max_connections(*connections)
-                    .acquire_timeout(WAIT_TIMEOUT)
-                    .connect_with(options)
-                    .await
-                    .map_err(|e| refuse(Error::from(e).to_string()))?;
-                let there: Option<(i32,)> =
-                    sqlx::query_as("SELECT 1 FROM pg_namespace WHERE nspname = $1")
-                        .bind(SCHEMA)
-                        .fetch_optional(&pool)
-                        .await?;
-                if there.is_none() {
-                    sqlx::query("CREATE SCHEMA IF NOT EXISTS glovebox_catalog")
-                        .execute(&pool)
-                        .await
-                        .map_err(|_| refuse(NO_SCHEMA.into()))?;
-                }
-                Pool::Postgres(pool)
-            }
+            } => Pool::Postgres(postgres(options, *connections, &refuse).await?),
         };
         let migrations = MIGRATIONS
             .iter()
