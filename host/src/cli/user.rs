@@ -124,7 +124,7 @@ pub(super) fn user(args: Args) -> anyhow::Result<Exit> {
         .build()
         .context("cannot start")?;
     runtime.block_on(async {
-        let place = api::catalog_place(&config.catalog, &secrets)?;
+        let place = api::database_place(&config.catalog, &secrets)?;
         let catalog = Catalog::open(&place).await?;
         let record = Record::open(&config, &secrets, &args.action, &catalog).await?;
         let done = act(&catalog, &config, args.action).await;

@@ -3,9 +3,10 @@
 //! Owns the pool; refuses a file that others may read, and a PostgreSQL without verified TLS.
 
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
+use glovebox_core::DatabasePlace;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -36,28 +37,14 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
 /// The newest version that this program knows.
 pub(crate) const NEWEST: i64 = 5;
 
-/// Where the catalog is.
-#[derive(Debug, Clone)]
-pub enum Place {
-    /// A file of SQLite's, made if it is missing.
-    Sqlite(PathBuf),
-    /// A PostgreSQL database, for more than one server; verified TLS is the maker's duty.
-    Postgres {
-        /// How it is reached.
-        options: Box<PgConnectOptions>,
-        /// How it is named in messages.
-        shown: String,
-        /// Connections at most.
-        connections: u32,
-    },
-}
+/// Where the catalog is: a file that is made if it is missing, or a server, for more than one of ours.
+pub type Place = DatabasePlace<Box<PgConnectOptions>>;
 
-impl Place {
-    pub(crate) fn shown(&self) -> String {
-        match self {
-            Place::Sqlite(path) => path.display().to_string(),
-            Place::Postgres { shown, .. } => shown.clone(),
-        }
+/// For people.
+pub(crate) fn shown(place: &Place) -> String {
+    match place {
+        Place::Sqlite(path) => path.display().to_string(),
+        Place::Postgres { shown, .. } => shown.clone(),
     }
 }
 
@@ -143,16 +130,16 @@ impl Catalog {
     /// When it cannot be reached or made, or a newer program has changed its tables.
     pub async fn open(place: &Place) -> Result<Self> {
         let refuse = |problem: String| Error::Place {
-            place: place.shown(),
+            place: shown(place),
             problem,
         };
         let pool = match place {
             Place::Sqlite(path) => Pool::Sqlite(sqlite(path, &refuse).await?),
             Place::Postgres {
-                options,
+                connect,
                 connections,
                 ..
-            } => Pool::Postgres(postgres(options, *connections, &refuse).await?),
+            } => Pool::Postgres(postgres(connect, *connections, &refuse).await?),
         };
         let migrations = MIGRATIONS
             .iter()

@@ -6,6 +6,7 @@
 
 pub mod batch;
 pub mod credential;
+pub mod database;
 pub mod finding;
 pub mod formats;
 pub mod input;
@@ -25,6 +26,7 @@ pub mod table_name;
 
 pub use batch::{Batch, Origin};
 pub use credential::{CredentialError, CredentialStore, InvalidSecretName, SecretName};
+pub use database::{DatabasePlace, Login};
 pub use finding::{Finding, Reject, Rule, Violation};
 pub use formats::Formats;
 pub use input::{Input, endings};

@@ -117,12 +117,17 @@ pub(super) async fn begin(
     let journal = Journal::new(options);
     let name = Name::parse(options)?;
     statement(connection, BEGIN, &place).await?;
-    statement(connection, &lock_timeout(options.connect_timeout), &place).await?;
+    statement(
+        connection,
+        &lock_timeout(options.login.connect_timeout),
+        &place,
+    )
+    .await?;
     // A process that falls asleep in here holds locks, and its run is not in the journal yet, by
     // which another could end its sessions: the server does, before the other gives up.
     statement(
         connection,
-        &idle_timeout(options.connect_timeout / 2),
+        &idle_timeout(options.login.connect_timeout / 2),
         &place,
     )
     .await?;

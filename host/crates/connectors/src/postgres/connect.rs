@@ -13,20 +13,19 @@ use std::io;
 use std::net::ToSocketAddrs;
 use std::path::Path;
 
-use glovebox_core::SinkError;
+use glovebox_core::{Login, SinkError};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{CertificateError, RootCertStore};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{ConnectOptions, Connection};
 
-use super::login::Login;
 use super::refusal::{Fault, passes};
 
 /// Connects under that name, within the time that the login allows.
 pub(super) async fn connect(login: &Login, name: &str) -> Result<PgConnection, Fault> {
     let refuse = |problem: String| SinkError::Connect {
-        place: login.place(),
+        place: login.to_string(),
         problem,
     };
     let prepared = prepare(login).map_err(refuse)?.application_name(name);
@@ -80,7 +79,7 @@ fn prepare(login: &Login) -> Result<PgConnectOptions, String> {
         return Err("the password is not UTF-8 text; store it anew".into());
     };
     // Without a file an empty one: else sqlx would trust whatever PGSSLROOTCERT names.
-    let roots = match &login.tls.ca {
+    let roots = match &login.ca {
         Some(file) => authorities(file)?,
         None => Vec::new(),
     };
@@ -177,7 +176,7 @@ fn untrusted(error: &rustls::Error, login: &Login) -> String {
         return format!("{problem}; it must speak TLS 1.2 or 1.3, and its log says more");
     };
     match certificate {
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => match &login.tls.ca {
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => match &login.ca {
             Some(file) => format!(
                 "the server's certificate is not signed by an authority in `tls.ca` {}, nor by a \
                  public one; name the file of the authority that signed it",

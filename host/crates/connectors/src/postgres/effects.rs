@@ -101,7 +101,7 @@ async fn uncounted(
         Mode::Replace if !select => Some(format!(
             "it has triggers or rules, and the role may not count the rows that they leave; run: \
              GRANT SELECT ON it TO {}",
-            quote(&options.user)
+            quote(&options.login.user)
         )),
         _ => None,
     })

@@ -82,7 +82,7 @@ impl Journal {
     pub(super) fn new(options: &Options) -> Self {
         let schema = quote(&options.journal);
         Journal {
-            place: format!("schema `{}` in {}", options.journal, options.server()),
+            place: format!("schema `{}` in {}", options.journal, options.login),
             name: options.journal.clone(),
             run: format!("{schema}.run"),
             chunk: format!("{schema}.chunk"),
@@ -112,7 +112,7 @@ impl Journal {
             Some(schema) if schema.usage => self.tables(connection).await?,
             _ => Vec::new(),
         };
-        let role = quote(&options.user);
+        let role = quote(&options.login.user);
         let refuse = |problem: String| Fault::Lasting(self.misfit(problem));
         let Some(schema) = within else {
             let may = self.may_create(connection).await?;

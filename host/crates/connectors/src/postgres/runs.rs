@@ -242,7 +242,12 @@ async fn handover<T>(
             other => other,
         }
     })?;
-    statement(connection, &lock_timeout(options.connect_timeout), &place).await?;
+    statement(
+        connection,
+        &lock_timeout(options.login.connect_timeout),
+        &place,
+    )
+    .await?;
     Ok(updated)
 }
 

@@ -41,7 +41,7 @@ impl Found {
         if !matches!(self.kind.as_str(), "r" | "p") || self.schema == "pg_catalog" {
             differences.push("it is not an ordinary table (a view, say); name a table".into());
         }
-        let role = quote(&options.user);
+        let role = quote(&options.login.user);
         if !self.usage {
             differences.push(format!(
                 "the role may not enter its schema; run: GRANT USAGE ON SCHEMA {} TO {role}",
@@ -301,7 +301,7 @@ pub(super) async fn creatable(
     if options.mode == Mode::Upsert {
         differences.extend(keys::unusable(schema, options));
     }
-    let role = quote(&options.user);
+    let role = quote(&options.login.user);
     let mut target_schema = String::new();
     match row {
         None => differences.push(match name.schema() {
