@@ -2,6 +2,7 @@
 //!
 //! Owns what has to happen around cargo; refuses dependencies, so that it starts at once.
 
+mod circles;
 mod demo;
 mod fuzz;
 mod hostile;

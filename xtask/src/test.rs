@@ -1,11 +1,12 @@
 //! `cargo xtask test`: exactly what CI runs.
 
 use crate::run::{Outcome, run_cargo, succeeds};
-use crate::{plugins, postgres, tools};
+use crate::{circles, plugins, postgres, tools};
 
 /// Runs every check; `filter` is handed to the tests.
 pub(crate) fn test(filter: &[String]) -> Outcome {
     run_cargo(&["fmt", "--all", "--check"])?;
+    circles::circles()?;
     if succeeds("cargo", &["deny", "--version"]) {
         run_cargo(&["deny", "check", "bans", "licenses", "sources"])?;
         if succeeds("cargo", &["deny", "fetch", "db"]) {

@@ -9,7 +9,7 @@ use glovebox_core::{Login, Schema, Secret, Sink, SinkError, Source};
 use glovebox_manifest::Manifest;
 use glovebox_manifest::model::{PostgresRows, PostgresSink, PostgresSource, Server, Spanned};
 
-use super::{names, table_mode};
+use super::tables::{names, table_mode};
 
 pub(super) fn source(
     spec: &PostgresSource,

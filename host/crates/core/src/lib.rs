@@ -31,8 +31,8 @@ pub use finding::{Finding, Reject, Rule, Violation};
 pub use formats::Formats;
 pub use input::{Input, endings};
 pub use journal::{
-    ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, Known, Listed, Mark,
-    Revise, RunState, Seen, Totals,
+    ChunkRecord, Digest, Earlier, History, Job, KeptReject, Known, Listed, Mark, Revise, RunState,
+    Seen, Totals,
 };
 pub use keys::{KeyError, KeyRing, Method, Spans, Target};
 pub use plan_identity::{PlanIdentity, PlanRows};
@@ -43,6 +43,6 @@ pub use plugin::{
 pub use report::{OnlyNew, RejectCount, Rerun, RowCounts, RunOutcome, RunReport, StepReport};
 pub use schema::{DataType, Field, Native, ReadFrom, Schema};
 pub use secret::Secret;
-pub use sink::{Encoded, Encoder, Payload, Published, Sink, SinkError};
+pub use sink::{Encoded, Encoder, FinishedChunk, Payload, Published, Sink, SinkError};
 pub use source::{Chunk, ChunkReader, Decoded, Decoder, Identity, Source, SourceError};
 pub use table_name::TableName;

@@ -2,6 +2,7 @@
 //!
 //! Owns which endpoint answers which path; refuses to know who may call: [`super::rules`] does.
 
+mod begin;
 mod body;
 pub(crate) mod datasets;
 mod follow;
@@ -11,6 +12,7 @@ pub(crate) mod me;
 pub(crate) mod pipelines;
 pub(crate) mod plain;
 pub(crate) mod reruns;
+mod run_info;
 pub(crate) mod runs;
 mod sent;
 mod sight;

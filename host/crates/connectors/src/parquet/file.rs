@@ -63,7 +63,7 @@ impl Opened {
         let file = File::open(path).map_err(io)?;
         let about = file.metadata().map_err(io)?;
         if !about.is_file() {
-            return Err(shape(
+            return Err(SourceError::shape(
                 &place,
                 "is no regular file, and a Parquet file is read from its end; save it to a file \
                  first",
@@ -79,11 +79,12 @@ impl Opened {
             return Err(encrypted(&place));
         }
         let metadata = contained(|| ParquetMetaDataReader::decode_metadata(&footer));
-        let metadata = metadata
-            .and_then(Result::ok)
-            .ok_or_else(|| shape(&place, "its footer cannot be read; the file is damaged"))?;
+        let metadata = metadata.and_then(Result::ok).ok_or_else(|| {
+            SourceError::shape(&place, "its footer cannot be read; the file is damaged")
+        })?;
         let found = contained(|| columns(&metadata, schema, &place));
-        let found = found.unwrap_or_else(|| Err(shape(&place, "its schema cannot be read")));
+        let found =
+            found.unwrap_or_else(|| Err(SourceError::shape(&place, "its schema cannot be read")));
         let columns = found?;
         let opened = Opened {
             place,
@@ -155,7 +156,7 @@ impl Opened {
                 let codec = group.columns().get(*leaf).map(|c| c.compression());
                 if codec == Some(Compression::LZO) {
                     let problem = "is compressed by LZO, which is not read; write it anew with zstd or snappy";
-                    return Err(shape(&self.place, problem));
+                    return Err(SourceError::shape(&self.place, problem));
                 }
             }
         }
@@ -164,7 +165,7 @@ impl Opened {
     }
 
     fn impossible(&self) -> SourceError {
-        shape(
+        SourceError::shape(
             &self.place,
             "its footer speaks of rows or bytes that it does not have; the file is damaged",
         )
@@ -178,7 +179,7 @@ pub(super) fn rows(group: &RowGroupMetaData) -> u64 {
 
 /// The footer's bytes, by the length that stands at the file's end.
 fn footer(file: &File, len: u64, place: &str) -> Result<Vec<u8>, SourceError> {
-    let no_parquet = || shape(place, "is no Parquet file: it does not end in PAR1");
+    let no_parquet = || SourceError::shape(place, "is no Parquet file: it does not end in PAR1");
     let io = |problem| SourceError::Io {
         place: place.to_owned(),
         problem,
@@ -195,7 +196,7 @@ fn footer(file: &File, len: u64, place: &str) -> Result<Vec<u8>, SourceError> {
     let length = u64::from(u32::from_le_bytes([a, b, c, d]));
     if length > end {
         let problem = format!("its footer of {length} bytes is larger than the file");
-        return Err(shape(place, &problem));
+        return Err(SourceError::shape(place, &problem));
     }
     if length > LARGEST_FOOTER {
         let problem = format!(
@@ -204,7 +205,7 @@ fn footer(file: &File, len: u64, place: &str) -> Result<Vec<u8>, SourceError> {
             length.div_ceil(1 << 20),
             LARGEST_FOOTER >> 20
         );
-        return Err(shape(place, &problem));
+        return Err(SourceError::shape(place, &problem));
     }
     let mut footer = vec![0; usize::try_from(length).unwrap_or(0)];
     file.read_exact_at(&mut footer, end - length).map_err(io)?;
@@ -213,12 +214,5 @@ fn footer(file: &File, len: u64, place: &str) -> Result<Vec<u8>, SourceError> {
 
 fn encrypted(place: &str) -> SourceError {
     let problem = "is encrypted, which is not read; decrypt it first";
-    shape(place, problem)
-}
-
-pub(super) fn shape(place: &str, problem: &str) -> SourceError {
-    SourceError::Shape {
-        place: place.to_owned(),
-        problem: problem.to_owned(),
-    }
+    SourceError::shape(place, problem)
 }

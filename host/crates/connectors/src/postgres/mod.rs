@@ -259,7 +259,7 @@ impl Sink {
                     }
                     Found::Ready => {}
                 }
-                let target_schema = name::resolve_schema(connection, &name, options).await?;
+                let target_schema = table::resolve_schema(connection, &name, options).await?;
                 let target = format!("{}.{}", target_schema.unwrap_or_default(), name.table());
                 read(connection, &journal, &target).await
             })
