@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use arrow_array::{ArrayRef, StringArray};
-use glovebox_core::{KeyRing, Method, Secret, Target};
+use glovebox_core::{KeyRing, Masking, Method, Secret, StepKey, StepKeys, Target};
 use glovebox_masking::{Path, Ring};
 
 use crate::median;
@@ -46,13 +46,24 @@ pub(crate) fn measure() -> anyhow::Result<Vec<String>> {
             });
         }));
         // A new ring each time: one that has seen the values would remember them.
-        let keys = Ring::new(vec![("key".into(), Secret::new(SALT.into()))])?;
+        let keys = Ring::new(StepKeys {
+            keys: vec![StepKey::new("key", Secret::new(SALT.into()))],
+            domain: None,
+        })?;
         let method = Method::Pbkdf2Sha256 {
             iterations: ITERATIONS,
         };
         let mut masked = Ok(Arc::clone(&column));
         ring.push(rate(values.len(), || {
-            masked = keys.mask("key", &method, &Target::Cells, &column);
+            let masking = Masking {
+                key: "key",
+                method: &method,
+                target: &Target::Cells,
+                column: &column,
+                name: "column",
+                entity: None,
+            };
+            masked = keys.mask(&masking).map(|computed| computed.column);
         }));
         masked?;
     }

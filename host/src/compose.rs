@@ -11,7 +11,7 @@ use glovebox_connectors::database::{Lenient, TextRow};
 use glovebox_connectors::{csv, jsonl, sqlite};
 use glovebox_core::{
     CredentialError, CredentialStore, Input, KeyError, KeyRing, Limits, Plugin, PluginError,
-    Schema, Secret, SecretName, Sink, Source,
+    Schema, Secret, SecretName, Sink, Source, StepKeys,
 };
 use glovebox_credentials::{Chain, Environment, Files, Keyring};
 use glovebox_engine::{PublicKey, SignedBy, Toolbox};
@@ -277,7 +277,7 @@ impl Toolbox for Composed {
         Ok(secret)
     }
 
-    fn key_ring(&self, keys: Vec<(String, Secret)>) -> Result<Arc<dyn KeyRing>, KeyError> {
+    fn key_ring(&self, keys: StepKeys) -> Result<Arc<dyn KeyRing>, KeyError> {
         Ok(Arc::new(Ring::new(keys)?))
     }
 }

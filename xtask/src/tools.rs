@@ -1,26 +1,34 @@
-//! Installs what makes components of Python and JavaScript, in the versions of the templates.
+//! Installs what makes components of Python and JavaScript, in the versions of the templates, and the
+//! Python that masks are compared with.
 //!
 //! Owns `tools/` in the target folder; refuses to fail where a language or its registry is not
-//! there: the tests of that language then say that they did not run.
+//! there: the tests that need it then say that they did not run.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::run::{Outcome, finish, root, succeeds, target};
 
 /// Installs what is missing or of another version.
 pub(crate) fn ensure() -> Outcome {
-    tool("python", "python3", "requirements.txt", |folder, pins| {
-        let venv = folder.join("venv");
-        finish(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
-        finish(
-            Command::new(venv.join("bin/pip"))
-                .args(["install", "--quiet", "--requirement"])
-                .arg(pins.join("requirements.txt")),
-        )
-    })?;
-    tool("js", "npm", "package-lock.json", |folder, pins| {
+    masks()?;
+    let python = Tool {
+        name: "python",
+        program: "python3",
+        pins: root().join("templates/python/all"),
+        pinned: "requirements.txt",
+        without: "templates in python are not tested",
+    };
+    python.ensure(|folder, pins| packages(&folder.join("venv"), pins))?;
+    let js = Tool {
+        name: "js",
+        program: "npm",
+        pins: root().join("templates/js/all"),
+        pinned: "package-lock.json",
+        without: "templates in js are not tested",
+    };
+    js.ensure(|folder, pins| {
         for file in ["package.json", "package-lock.json"] {
             // npm refuses the name of a template, which is a placeholder.
             let text = read(&pins.join(file))?.replace("{{name}}", "tools");
@@ -35,34 +43,65 @@ pub(crate) fn ensure() -> Outcome {
     })
 }
 
-/// Installs a language's tool by `install`, unless its folder says that these pins are there.
-fn tool(
-    language: &str,
-    program: &str,
-    pins: &str,
-    install: impl Fn(&Path, &Path) -> Outcome,
-) -> Outcome {
-    if !succeeds(program, &["--version"]) {
-        eprintln!("{program} is not installed: templates in {language} are not tested");
-        return Ok(());
-    }
-    let template = root().join("templates").join(language).join("all");
-    let wanted = read(&template.join(pins))?;
-    let folder = target().join("tools").join(language);
-    let mark = folder.join("installed");
-    if fs::read_to_string(&mark).is_ok_and(|installed| installed == wanted) {
-        return Ok(());
-    }
-    if folder.exists() {
-        fs::remove_dir_all(&folder)
-            .map_err(|e| format!("cannot remove {}: {e}", folder.display()))?;
-    }
-    fs::create_dir_all(&folder).map_err(|e| format!("cannot make {}: {e}", folder.display()))?;
-    match install(&folder, &template) {
-        Ok(()) => write(&mark, &wanted),
-        Err(problem) => {
-            eprintln!("{problem}: templates in {language} are not tested");
-            Ok(())
+/// Installs the Python packages that masks are compared with.
+pub(crate) fn masks() -> Outcome {
+    let masks = Tool {
+        name: "masks",
+        program: "python3",
+        pins: root().join("host/crates/masking/tests/python"),
+        pinned: "requirements.txt",
+        without: "masks are not compared with Python's",
+    };
+    masks.ensure(packages)
+}
+
+/// Python in this folder, with the packages that are pinned.
+fn packages(venv: &Path, pins: &Path) -> Outcome {
+    finish(Command::new("python3").args(["-m", "venv"]).arg(venv))?;
+    finish(
+        Command::new(venv.join("bin/pip"))
+            .args(["install", "--quiet", "--requirement"])
+            .arg(pins.join("requirements.txt")),
+    )
+}
+
+/// What is installed into a folder of that name.
+struct Tool {
+    name: &'static str,
+    /// The program that installs it.
+    program: &'static str,
+    /// Where its versions are pinned, and in which file.
+    pins: PathBuf,
+    pinned: &'static str,
+    /// What is missed without it.
+    without: &'static str,
+}
+
+impl Tool {
+    /// Installs it, unless its folder says that these pins are there.
+    fn ensure(&self, install: impl Fn(&Path, &Path) -> Outcome) -> Outcome {
+        if !succeeds(self.program, &["--version"]) {
+            eprintln!("{} is not installed: {}", self.program, self.without);
+            return Ok(());
+        }
+        let wanted = read(&self.pins.join(self.pinned))?;
+        let folder = target().join("tools").join(self.name);
+        let mark = folder.join("installed");
+        if fs::read_to_string(&mark).is_ok_and(|installed| installed == wanted) {
+            return Ok(());
+        }
+        if folder.exists() {
+            fs::remove_dir_all(&folder)
+                .map_err(|e| format!("cannot remove {}: {e}", folder.display()))?;
+        }
+        fs::create_dir_all(&folder)
+            .map_err(|e| format!("cannot make {}: {e}", folder.display()))?;
+        match install(&folder, &self.pins) {
+            Ok(()) => write(&mark, &wanted),
+            Err(problem) => {
+                eprintln!("{problem}: {}", self.without);
+                Ok(())
+            }
         }
     }
 }

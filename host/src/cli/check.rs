@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use glovebox_core::{Announced, Source};
-use glovebox_engine::{PlannedStep, SignedBy, arm};
+use glovebox_engine::{ArmedStep, PlannedStep, SignedBy, arm, attack, sink_schema};
 use glovebox_manifest::Manifest;
 use glovebox_manifest::model::PluginRef;
 
 use super::manifest::Text;
 use super::run::announce_short_keys;
+use super::table::Table;
 use super::{Exit, say};
 use crate::compose::Composed;
 
@@ -19,6 +20,9 @@ pub(super) struct Args {
     /// Also open the source, connect to the sink and try the rejects' folder; nothing is changed.
     #[arg(long)]
     connect: bool,
+    /// Also show what undoing each mask costs an attacker.
+    #[arg(long)]
+    explain: bool,
     /// Refuse plugins that are files without a pin; `glovebox plugin pin` writes pins.
     #[arg(long)]
     locked: bool,
@@ -68,7 +72,7 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
             println!("source  {}: has the declared columns", source.describe());
         }
         if let Some(mut sink) = sink {
-            sink.probe(&plan.sink.with_natives(&natives))?;
+            sink.probe(&sink_schema(&plan, &steps).with_natives(&natives))?;
             println!("sink    {}: takes the rows", sink.describe());
         }
         glovebox_engine::probe_rejects(&manifest.rejects.path)?;
@@ -86,6 +90,9 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
             provenance(&written.plugin, step.signed_by.as_ref())
         );
         masks(step);
+    }
+    if args.explain {
+        print!("\n{}\n", costs(&manifest, &steps));
     }
     let columns: Vec<String> = plan
         .sink
@@ -122,6 +129,19 @@ fn on_disk(manifest: &Manifest, source: Option<&dyn Source>) -> Vec<String> {
     let rejects = glovebox_engine::probe_rejects(&manifest.rejects.path);
     look(rejects.map_err(|e| e.to_string()));
     missing
+}
+
+/// What undoing each mask costs.
+fn costs(manifest: &Manifest, steps: &[ArmedStep<'_>]) -> Table {
+    let head = ["column", "kind", "step", "mask", "undone by"];
+    let mut table = Table::new(head.map(str::to_owned));
+    for cost in attack::costs(manifest, steps) {
+        let kind = cost
+            .kind
+            .map_or_else(|| "-".into(), |kind| kind.to_string());
+        table.words([cost.column, kind, cost.step, cost.mask, cost.undone_by]);
+    }
+    table
 }
 
 /// What is known of where a plugin comes from.

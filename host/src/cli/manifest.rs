@@ -130,6 +130,13 @@ impl Text {
     }
 }
 
+/// A manifest and its plan; none if it is not in order.
+#[cfg(feature = "api")]
+pub(super) fn planned(path: &Path, composed: &Composed) -> Option<(Manifest, Plan)> {
+    let text = Text::load(path).ok()?;
+    text.try_plan(composed, false).ok()
+}
+
 /// Whether a manifest can be run, as far as can be found out before a row is read.
 #[cfg(feature = "api")]
 pub(super) fn loads(path: &Path, composed: &Composed) -> Result<(), String> {

@@ -13,12 +13,16 @@ mod completions;
 mod demo;
 #[cfg(feature = "init")]
 mod init;
+#[cfg(feature = "keyring")]
+mod key;
 mod logs;
 mod man;
 mod manifest;
 mod plugin;
 mod preview;
 mod report;
+#[cfg(feature = "api")]
+mod reveal;
 mod rows;
 mod run;
 mod runs;
@@ -95,6 +99,11 @@ enum Command {
     Check(check::Args),
     /// Show the first rows as the last step leaves them, and store nothing.
     Preview(preview::Args),
+    /// Give encrypted values back as the cells that they were made from.
+    Reveal(
+        #[cfg(feature = "api")] reveal::Args,
+        #[cfg(not(feature = "api"))] absent::Args,
+    ),
     /// Show the first rows of the sink's table, read back from the database.
     Rows(rows::Args),
     /// List the runs into a sink: living, dead, finished, given up.
@@ -102,6 +111,11 @@ enum Command {
     /// Keep secrets in the operating system's store.
     Secret(
         #[cfg(feature = "keyring")] secret::Args,
+        #[cfg(not(feature = "keyring"))] absent::Args,
+    ),
+    /// Keep keys of masks: make, list, rotate and retire their versions.
+    Key(
+        #[cfg(feature = "keyring")] key::Args,
         #[cfg(not(feature = "keyring"))] absent::Args,
     ),
     /// Verify and read the audit log.
@@ -147,15 +161,21 @@ pub(crate) fn main() -> ExitCode {
         Command::Audit(args) => audit::audit(&args),
         #[cfg(feature = "keyring")]
         Command::Secret(args) => secret::secret(args),
+        #[cfg(feature = "keyring")]
+        Command::Key(args) => key::key(&args),
         #[cfg(not(feature = "keyring"))]
-        Command::Secret(_) => absent::refuse(&without::KEYRING),
+        Command::Key(_) | Command::Secret(_) => absent::refuse(&without::KEYRING),
         Command::Plugin(args) => plugin::plugin(&args),
+        #[cfg(feature = "api")]
+        Command::Reveal(args) => reveal::reveal(&args),
         #[cfg(feature = "api")]
         Command::Serve(args) => serve::serve(&args),
         #[cfg(feature = "api")]
         Command::User(args) => user::user(args),
         #[cfg(not(feature = "api"))]
-        Command::Audit(_) | Command::Serve(_) | Command::User(_) => absent::refuse(&without::API),
+        Command::Audit(_) | Command::Reveal(_) | Command::Serve(_) | Command::User(_) => {
+            absent::refuse(&without::API)
+        }
         Command::Schema => {
             println!("{:#}", glovebox_manifest::json_schema());
             Ok(Exit::Done)

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use glovebox_core::{RunOutcome, RunReport, Sink, Source};
-use glovebox_engine::arm::LONG_ENOUGH;
+use glovebox_engine::arm::{LONG_ENOUGH, Weakness};
 use glovebox_engine::{
     ArmedStep, Plan, Progress, RerunError, Run, Selection, Start, arm, can_rerun,
 };
@@ -292,12 +292,19 @@ fn cores() -> usize {
 /// Says which keys whoever has the masks could find by trying.
 pub(super) fn announce_short_keys(steps: &[ArmedStep<'_>]) {
     let mut said = std::collections::BTreeSet::new();
-    for secret in steps.iter().flat_map(|step| &step.short) {
-        if said.insert(secret) {
-            say::note(&format!(
-                "the mask key `{secret}` has fewer than {LONG_ENOUGH} bytes, so whoever has the masks may find it by trying; `glovebox secret set NAME --generate` makes one that nobody finds, and other masks"
-            ));
+    for weak in steps.iter().flat_map(|step| &step.weak) {
+        let secret = &weak.secret;
+        if !said.insert(secret) {
+            continue;
         }
+        say::note(&match weak.weakness {
+            Weakness::Short => format!(
+                "the mask key `{secret}` has fewer than {LONG_ENOUGH} bytes, so whoever has the masks may find it by trying; `glovebox secret set NAME --generate` makes one that nobody finds, and other masks"
+            ),
+            Weakness::Known => format!(
+                "the mask key `{secret}` is a word that attackers try first, good for a demonstration and for nothing else; `glovebox secret set NAME --generate` makes one that nobody finds, and other masks"
+            ),
+        });
     }
 }
 

@@ -16,7 +16,7 @@ use glovebox_core::SecretName;
 use glovebox_engine::Toolbox;
 use glovebox_manifest::Diagnostic;
 
-use super::{Exit, demo, manifest};
+use super::{Exit, demo, manifest, reveal};
 use crate::compose::Composed;
 
 /// A configuration larger than this is refused by the reader; no more of it is read.
@@ -115,7 +115,7 @@ pub(super) fn serve(args: &Args) -> anyhow::Result<Exit> {
             }
         };
         let stop = stop()?;
-        api::serve(config, &secrets, command, ready, stop).await
+        api::serve(config, &secrets, command, reveal::for_server(), ready, stop).await
     })?;
     Ok(Exit::Done)
 }

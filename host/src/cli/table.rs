@@ -23,6 +23,12 @@ impl Table {
         }
     }
 
+    /// Adds a row of our own words, which are not cut.
+    pub(super) fn words(&mut self, row: impl IntoIterator<Item = String>) {
+        let row = row.into_iter().map(|words| shown::printable(&words));
+        self.rows.push(row.collect());
+    }
+
     /// Adds a row; a cell of none is null.
     pub(super) fn row(&mut self, cells: Vec<Option<String>>) {
         let shown = |cell: Option<String>| cell.map_or_else(|| "null".into(), |c| printable(&c));

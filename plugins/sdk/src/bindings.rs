@@ -1381,14 +1381,98 @@ pub mod exports {
                 pub type Column = super::super::super::super::glovebox::plugin::columns::Column;
                 pub type RowMask = super::super::super::super::glovebox::plugin::columns::RowMask;
                 pub type ConfigError = super::super::super::super::exports::glovebox::plugin::plugin::ConfigError;
+                /// Text of which the characters of an alphabet are encrypted, and others stay where they are.
+                #[derive(Clone, PartialEq)]
+                pub struct Form {
+                    /// each character once, in the order that gives them their numbers
+                    pub alphabet: _rt::String,
+                    /// characters of the alphabet that stay at the beginning and at the end
+                    pub keep_first: u32,
+                    pub keep_last: u32,
+                    /// whether the last digit is a check digit by Luhn's formula, and stays right
+                    pub luhn: bool,
+                }
+                impl ::core::fmt::Debug for Form {
+                    fn fmt(
+                        &self,
+                        f: &mut ::core::fmt::Formatter<'_>,
+                    ) -> ::core::fmt::Result {
+                        f.debug_struct("Form")
+                            .field("alphabet", &self.alphabet)
+                            .field("keep-first", &self.keep_first)
+                            .field("keep-last", &self.keep_last)
+                            .field("luhn", &self.luhn)
+                            .finish()
+                    }
+                }
+                /// A piece of a value that is made up.
+                #[derive(Clone, PartialEq)]
+                pub enum Piece {
+                    Text(_rt::String),
+                    /// one line of this text
+                    Choice(_rt::String),
+                    /// so many decimal digits
+                    Digits(u32),
+                    /// the check digit, by Luhn's formula, of all digits before it
+                    Luhn,
+                }
+                impl ::core::fmt::Debug for Piece {
+                    fn fmt(
+                        &self,
+                        f: &mut ::core::fmt::Formatter<'_>,
+                    ) -> ::core::fmt::Result {
+                        match self {
+                            Piece::Text(e) => {
+                                f.debug_tuple("Piece::Text").field(e).finish()
+                            }
+                            Piece::Choice(e) => {
+                                f.debug_tuple("Piece::Choice").field(e).finish()
+                            }
+                            Piece::Digits(e) => {
+                                f.debug_tuple("Piece::Digits").field(e).finish()
+                            }
+                            Piece::Luhn => f.debug_tuple("Piece::Luhn").finish(),
+                        }
+                    }
+                }
+                #[repr(C)]
+                #[derive(Clone, Copy, PartialEq)]
+                pub struct Shift {
+                    /// index into the fields given to `open`: cells that are equal there are moved by
+                    /// the same number of days
+                    pub entity: u32,
+                    /// the most days, 1 or more; cells are moved by at least one, either way
+                    pub days: u32,
+                }
+                impl ::core::fmt::Debug for Shift {
+                    fn fmt(
+                        &self,
+                        f: &mut ::core::fmt::Formatter<'_>,
+                    ) -> ::core::fmt::Result {
+                        f.debug_struct("Shift")
+                            .field("entity", &self.entity)
+                            .field("days", &self.days)
+                            .finish()
+                    }
+                }
                 #[derive(Clone, PartialEq)]
                 pub enum Method {
+                    /// one-way: 44 characters of base64
                     HmacSha256,
-                    /// iterations
+                    /// one-way and slow: iterations
                     Pbkdf2Sha256(u32),
+                    /// undone by the key's owner: the same cell gives the same text
                     AesSiv,
-                    /// alphabet
-                    Ff1(_rt::String),
+                    /// undone by the key's owner: text keeps its form, int64 its number of digits
+                    Ff1(Form),
+                    /// undone by the key's owner: a Fernet token, another one each time
+                    Fernet,
+                    /// undone by the owner of the private key only; the step's key is the public one
+                    Seal,
+                    /// one-way: a value that is made up of pieces, the same one for the same cell
+                    Pick(_rt::Vec<Piece>),
+                    /// dates and timestamps
+                    Shift(Shift),
                 }
                 impl ::core::fmt::Debug for Method {
                     fn fmt(
@@ -1405,6 +1489,14 @@ pub mod exports {
                             Method::AesSiv => f.debug_tuple("Method::AesSiv").finish(),
                             Method::Ff1(e) => {
                                 f.debug_tuple("Method::Ff1").field(e).finish()
+                            }
+                            Method::Fernet => f.debug_tuple("Method::Fernet").finish(),
+                            Method::Seal => f.debug_tuple("Method::Seal").finish(),
+                            Method::Pick(e) => {
+                                f.debug_tuple("Method::Pick").field(e).finish()
+                            }
+                            Method::Shift(e) => {
+                                f.debug_tuple("Method::Shift").field(e).finish()
                             }
                         }
                     }
@@ -2333,22 +2425,23 @@ pub mod exports {
                             )
                         };
                         let ptr39 = (&raw mut _RET_AREA.0).cast::<u8>();
-                        let vec69 = result38;
-                        let len69 = vec69.len();
-                        let layout69 = _rt::alloc::Layout::from_size_align(
-                                vec69.len() * (14 * ::core::mem::size_of::<*const u8>()),
+                        let vec74 = result38;
+                        let len74 = vec74.len();
+                        let layout74 = _rt::alloc::Layout::from_size_align(
+                                vec74.len()
+                                    * (8 + 15 * ::core::mem::size_of::<*const u8>()),
                                 ::core::mem::size_of::<*const u8>(),
                             )
                             .unwrap();
-                        let (result69, _cleanup69) = wit_bindgen::rt::Cleanup::new(
-                            layout69,
+                        let (result74, _cleanup74) = wit_bindgen::rt::Cleanup::new(
+                            layout74,
                         );
-                        if let Some(cleanup) = _cleanup69 {
+                        if let Some(cleanup) = _cleanup74 {
                             cleanup.forget();
                         }
-                        for (i, e) in vec69.into_iter().enumerate() {
-                            let base = result69
-                                .add(i * (14 * ::core::mem::size_of::<*const u8>()));
+                        for (i, e) in vec74.into_iter().enumerate() {
+                            let base = result74
+                                .add(i * (8 + 15 * ::core::mem::size_of::<*const u8>()));
                             {
                                 let Masked { column: column40, action: action40 } = e;
                                 *base.add(0).cast::<i32>() = _rt::as_i32(column40);
@@ -2578,92 +2671,199 @@ pub mod exports {
                                                 *base
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<u8>() = (3i32) as u8;
-                                                let vec57 = (e.into_bytes()).into_boxed_slice();
-                                                let ptr57 = vec57.as_ptr().cast::<u8>();
-                                                let len57 = vec57.len();
-                                                ::core::mem::forget(vec57);
+                                                let Form {
+                                                    alphabet: alphabet57,
+                                                    keep_first: keep_first57,
+                                                    keep_last: keep_last57,
+                                                    luhn: luhn57,
+                                                } = e;
+                                                let vec58 = (alphabet57.into_bytes()).into_boxed_slice();
+                                                let ptr58 = vec58.as_ptr().cast::<u8>();
+                                                let len58 = vec58.len();
+                                                ::core::mem::forget(vec58);
                                                 *base
                                                     .add(4 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>() = len57;
+                                                    .cast::<usize>() = len58;
                                                 *base
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>() = ptr57.cast_mut();
+                                                    .cast::<*mut u8>() = ptr58.cast_mut();
+                                                *base
+                                                    .add(5 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<i32>() = _rt::as_i32(keep_first57);
+                                                *base
+                                                    .add(4 + 5 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<i32>() = _rt::as_i32(keep_last57);
+                                                *base
+                                                    .add(8 + 5 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>() = (match luhn57 {
+                                                    true => 1,
+                                                    false => 0,
+                                                }) as u8;
+                                            }
+                                            Method::Fernet => {
+                                                *base
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>() = (4i32) as u8;
+                                            }
+                                            Method::Seal => {
+                                                *base
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>() = (5i32) as u8;
+                                            }
+                                            Method::Pick(e) => {
+                                                *base
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>() = (6i32) as u8;
+                                                let vec61 = e;
+                                                let len61 = vec61.len();
+                                                let layout61 = _rt::alloc::Layout::from_size_align(
+                                                        vec61.len() * (3 * ::core::mem::size_of::<*const u8>()),
+                                                        ::core::mem::size_of::<*const u8>(),
+                                                    )
+                                                    .unwrap();
+                                                let (result61, _cleanup61) = wit_bindgen::rt::Cleanup::new(
+                                                    layout61,
+                                                );
+                                                if let Some(cleanup) = _cleanup61 {
+                                                    cleanup.forget();
+                                                }
+                                                for (i, e) in vec61.into_iter().enumerate() {
+                                                    let base = result61
+                                                        .add(i * (3 * ::core::mem::size_of::<*const u8>()));
+                                                    {
+                                                        match e {
+                                                            Piece::Text(e) => {
+                                                                *base.add(0).cast::<u8>() = (0i32) as u8;
+                                                                let vec59 = (e.into_bytes()).into_boxed_slice();
+                                                                let ptr59 = vec59.as_ptr().cast::<u8>();
+                                                                let len59 = vec59.len();
+                                                                ::core::mem::forget(vec59);
+                                                                *base
+                                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<usize>() = len59;
+                                                                *base
+                                                                    .add(::core::mem::size_of::<*const u8>())
+                                                                    .cast::<*mut u8>() = ptr59.cast_mut();
+                                                            }
+                                                            Piece::Choice(e) => {
+                                                                *base.add(0).cast::<u8>() = (1i32) as u8;
+                                                                let vec60 = (e.into_bytes()).into_boxed_slice();
+                                                                let ptr60 = vec60.as_ptr().cast::<u8>();
+                                                                let len60 = vec60.len();
+                                                                ::core::mem::forget(vec60);
+                                                                *base
+                                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<usize>() = len60;
+                                                                *base
+                                                                    .add(::core::mem::size_of::<*const u8>())
+                                                                    .cast::<*mut u8>() = ptr60.cast_mut();
+                                                            }
+                                                            Piece::Digits(e) => {
+                                                                *base.add(0).cast::<u8>() = (2i32) as u8;
+                                                                *base
+                                                                    .add(::core::mem::size_of::<*const u8>())
+                                                                    .cast::<i32>() = _rt::as_i32(e);
+                                                            }
+                                                            Piece::Luhn => {
+                                                                *base.add(0).cast::<u8>() = (3i32) as u8;
+                                                            }
+                                                        }
+                                                    }
+                                                }
+                                                *base
+                                                    .add(4 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>() = len61;
+                                                *base
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>() = result61;
+                                            }
+                                            Method::Shift(e) => {
+                                                *base
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>() = (7i32) as u8;
+                                                let Shift { entity: entity62, days: days62 } = e;
+                                                *base
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<i32>() = _rt::as_i32(entity62);
+                                                *base
+                                                    .add(4 + 3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<i32>() = _rt::as_i32(days62);
                                             }
                                         }
-                                        let vec58 = (key56.into_bytes()).into_boxed_slice();
-                                        let ptr58 = vec58.as_ptr().cast::<u8>();
-                                        let len58 = vec58.len();
-                                        ::core::mem::forget(vec58);
+                                        let vec63 = (key56.into_bytes()).into_boxed_slice();
+                                        let ptr63 = vec63.as_ptr().cast::<u8>();
+                                        let len63 = vec63.len();
+                                        ::core::mem::forget(vec63);
                                         *base
-                                            .add(6 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<usize>() = len58;
+                                            .add(8 + 7 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>() = len63;
                                         *base
-                                            .add(5 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<*mut u8>() = ptr58.cast_mut();
+                                            .add(8 + 6 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>() = ptr63.cast_mut();
                                         match target56 {
                                             Target::Cells => {
                                                 *base
-                                                    .add(7 * ::core::mem::size_of::<*const u8>())
+                                                    .add(8 + 8 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<u8>() = (0i32) as u8;
                                             }
                                             Target::Rows(e) => {
                                                 *base
-                                                    .add(7 * ::core::mem::size_of::<*const u8>())
+                                                    .add(8 + 8 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<u8>() = (1i32) as u8;
-                                                let vec59 = <_ as Into<_rt::Vec<_>>>::into(e)
+                                                let vec64 = <_ as Into<_rt::Vec<_>>>::into(e)
                                                     .into_boxed_slice();
-                                                let ptr59 = vec59.as_ptr().cast::<u8>();
-                                                let len59 = vec59.len();
-                                                ::core::mem::forget(vec59);
+                                                let ptr64 = vec64.as_ptr().cast::<u8>();
+                                                let len64 = vec64.len();
+                                                ::core::mem::forget(vec64);
                                                 *base
-                                                    .add(9 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>() = len59;
+                                                    .add(8 + 10 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>() = len64;
                                                 *base
-                                                    .add(8 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>() = ptr59.cast_mut();
+                                                    .add(8 + 9 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>() = ptr64.cast_mut();
                                             }
                                             Target::Spans(e) => {
                                                 *base
-                                                    .add(7 * ::core::mem::size_of::<*const u8>())
+                                                    .add(8 + 8 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<u8>() = (2i32) as u8;
                                                 let Spans {
-                                                    rows: rows60,
-                                                    starts: starts60,
-                                                    ends: ends60,
+                                                    rows: rows65,
+                                                    starts: starts65,
+                                                    ends: ends65,
                                                 } = e;
-                                                let vec61 = <_ as Into<_rt::Vec<_>>>::into(rows60)
+                                                let vec66 = <_ as Into<_rt::Vec<_>>>::into(rows65)
                                                     .into_boxed_slice();
-                                                let ptr61 = vec61.as_ptr().cast::<u8>();
-                                                let len61 = vec61.len();
-                                                ::core::mem::forget(vec61);
+                                                let ptr66 = vec66.as_ptr().cast::<u8>();
+                                                let len66 = vec66.len();
+                                                ::core::mem::forget(vec66);
                                                 *base
-                                                    .add(9 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>() = len61;
+                                                    .add(8 + 10 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>() = len66;
                                                 *base
-                                                    .add(8 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>() = ptr61.cast_mut();
-                                                let vec62 = <_ as Into<_rt::Vec<_>>>::into(starts60)
+                                                    .add(8 + 9 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>() = ptr66.cast_mut();
+                                                let vec67 = <_ as Into<_rt::Vec<_>>>::into(starts65)
                                                     .into_boxed_slice();
-                                                let ptr62 = vec62.as_ptr().cast::<u8>();
-                                                let len62 = vec62.len();
-                                                ::core::mem::forget(vec62);
+                                                let ptr67 = vec67.as_ptr().cast::<u8>();
+                                                let len67 = vec67.len();
+                                                ::core::mem::forget(vec67);
                                                 *base
-                                                    .add(11 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>() = len62;
+                                                    .add(8 + 12 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>() = len67;
                                                 *base
-                                                    .add(10 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>() = ptr62.cast_mut();
-                                                let vec63 = <_ as Into<_rt::Vec<_>>>::into(ends60)
+                                                    .add(8 + 11 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>() = ptr67.cast_mut();
+                                                let vec68 = <_ as Into<_rt::Vec<_>>>::into(ends65)
                                                     .into_boxed_slice();
-                                                let ptr63 = vec63.as_ptr().cast::<u8>();
-                                                let len63 = vec63.len();
-                                                ::core::mem::forget(vec63);
+                                                let ptr68 = vec68.as_ptr().cast::<u8>();
+                                                let len68 = vec68.len();
+                                                ::core::mem::forget(vec68);
                                                 *base
-                                                    .add(13 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>() = len63;
+                                                    .add(8 + 14 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>() = len68;
                                                 *base
-                                                    .add(12 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>() = ptr63.cast_mut();
+                                                    .add(8 + 13 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>() = ptr68.cast_mut();
                                             }
                                         }
                                     }
@@ -2681,60 +2881,60 @@ pub mod exports {
                                                 *base
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<u8>() = (1i32) as u8;
-                                                let vec64 = <_ as Into<_rt::Vec<_>>>::into(e)
+                                                let vec69 = <_ as Into<_rt::Vec<_>>>::into(e)
                                                     .into_boxed_slice();
-                                                let ptr64 = vec64.as_ptr().cast::<u8>();
-                                                let len64 = vec64.len();
-                                                ::core::mem::forget(vec64);
+                                                let ptr69 = vec69.as_ptr().cast::<u8>();
+                                                let len69 = vec69.len();
+                                                ::core::mem::forget(vec69);
                                                 *base
                                                     .add(4 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>() = len64;
+                                                    .cast::<usize>() = len69;
                                                 *base
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>() = ptr64.cast_mut();
+                                                    .cast::<*mut u8>() = ptr69.cast_mut();
                                             }
                                             Target::Spans(e) => {
                                                 *base
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<u8>() = (2i32) as u8;
                                                 let Spans {
-                                                    rows: rows65,
-                                                    starts: starts65,
-                                                    ends: ends65,
+                                                    rows: rows70,
+                                                    starts: starts70,
+                                                    ends: ends70,
                                                 } = e;
-                                                let vec66 = <_ as Into<_rt::Vec<_>>>::into(rows65)
+                                                let vec71 = <_ as Into<_rt::Vec<_>>>::into(rows70)
                                                     .into_boxed_slice();
-                                                let ptr66 = vec66.as_ptr().cast::<u8>();
-                                                let len66 = vec66.len();
-                                                ::core::mem::forget(vec66);
+                                                let ptr71 = vec71.as_ptr().cast::<u8>();
+                                                let len71 = vec71.len();
+                                                ::core::mem::forget(vec71);
                                                 *base
                                                     .add(4 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>() = len66;
+                                                    .cast::<usize>() = len71;
                                                 *base
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>() = ptr66.cast_mut();
-                                                let vec67 = <_ as Into<_rt::Vec<_>>>::into(starts65)
+                                                    .cast::<*mut u8>() = ptr71.cast_mut();
+                                                let vec72 = <_ as Into<_rt::Vec<_>>>::into(starts70)
                                                     .into_boxed_slice();
-                                                let ptr67 = vec67.as_ptr().cast::<u8>();
-                                                let len67 = vec67.len();
-                                                ::core::mem::forget(vec67);
+                                                let ptr72 = vec72.as_ptr().cast::<u8>();
+                                                let len72 = vec72.len();
+                                                ::core::mem::forget(vec72);
                                                 *base
                                                     .add(6 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>() = len67;
+                                                    .cast::<usize>() = len72;
                                                 *base
                                                     .add(5 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>() = ptr67.cast_mut();
-                                                let vec68 = <_ as Into<_rt::Vec<_>>>::into(ends65)
+                                                    .cast::<*mut u8>() = ptr72.cast_mut();
+                                                let vec73 = <_ as Into<_rt::Vec<_>>>::into(ends70)
                                                     .into_boxed_slice();
-                                                let ptr68 = vec68.as_ptr().cast::<u8>();
-                                                let len68 = vec68.len();
-                                                ::core::mem::forget(vec68);
+                                                let ptr73 = vec73.as_ptr().cast::<u8>();
+                                                let len73 = vec73.len();
+                                                ::core::mem::forget(vec73);
                                                 *base
                                                     .add(8 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>() = len68;
+                                                    .cast::<usize>() = len73;
                                                 *base
                                                     .add(7 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>() = ptr68.cast_mut();
+                                                    .cast::<*mut u8>() = ptr73.cast_mut();
                                             }
                                         }
                                     }
@@ -2743,8 +2943,8 @@ pub mod exports {
                         }
                         *ptr39
                             .add(::core::mem::size_of::<*const u8>())
-                            .cast::<usize>() = len69;
-                        *ptr39.add(0).cast::<*mut u8>() = result69;
+                            .cast::<usize>() = len74;
+                        *ptr39.add(0).cast::<*mut u8>() = result74;
                         ptr39
                     }
                 }
@@ -2758,11 +2958,11 @@ pub mod exports {
                         let l1 = *arg0
                             .add(::core::mem::size_of::<*const u8>())
                             .cast::<usize>();
-                        let base69 = l0;
-                        let len69 = l1;
-                        for i in 0..len69 {
-                            let base = base69
-                                .add(i * (14 * ::core::mem::size_of::<*const u8>()));
+                        let base77 = l0;
+                        let len77 = l1;
+                        for i in 0..len77 {
+                            let base = base77
+                                .add(i * (8 + 15 * ::core::mem::size_of::<*const u8>()));
                             {
                                 let l2 = i32::from(
                                     *base.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
@@ -2912,7 +3112,7 @@ pub mod exports {
                                             0 => {}
                                             1 => {}
                                             2 => {}
-                                            _ => {
+                                            3 => {
                                                 let l39 = *base
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
@@ -2921,110 +3121,157 @@ pub mod exports {
                                                     .cast::<usize>();
                                                 _rt::cabi_dealloc(l39, l40, 1);
                                             }
+                                            4 => {}
+                                            5 => {}
+                                            6 => {
+                                                let l41 = *base
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l42 = *base
+                                                    .add(4 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let base48 = l41;
+                                                let len48 = l42;
+                                                for i in 0..len48 {
+                                                    let base = base48
+                                                        .add(i * (3 * ::core::mem::size_of::<*const u8>()));
+                                                    {
+                                                        let l43 = i32::from(*base.add(0).cast::<u8>());
+                                                        match l43 {
+                                                            0 => {
+                                                                let l44 = *base
+                                                                    .add(::core::mem::size_of::<*const u8>())
+                                                                    .cast::<*mut u8>();
+                                                                let l45 = *base
+                                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<usize>();
+                                                                _rt::cabi_dealloc(l44, l45, 1);
+                                                            }
+                                                            1 => {
+                                                                let l46 = *base
+                                                                    .add(::core::mem::size_of::<*const u8>())
+                                                                    .cast::<*mut u8>();
+                                                                let l47 = *base
+                                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<usize>();
+                                                                _rt::cabi_dealloc(l46, l47, 1);
+                                                            }
+                                                            2 => {}
+                                                            _ => {}
+                                                        }
+                                                    }
+                                                }
+                                                _rt::cabi_dealloc(
+                                                    base48,
+                                                    len48 * (3 * ::core::mem::size_of::<*const u8>()),
+                                                    ::core::mem::size_of::<*const u8>(),
+                                                );
+                                            }
+                                            _ => {}
                                         }
-                                        let l41 = *base
-                                            .add(5 * ::core::mem::size_of::<*const u8>())
+                                        let l49 = *base
+                                            .add(8 + 6 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>();
-                                        let l42 = *base
-                                            .add(6 * ::core::mem::size_of::<*const u8>())
+                                        let l50 = *base
+                                            .add(8 + 7 * ::core::mem::size_of::<*const u8>())
                                             .cast::<usize>();
-                                        _rt::cabi_dealloc(l41, l42, 1);
-                                        let l43 = i32::from(
+                                        _rt::cabi_dealloc(l49, l50, 1);
+                                        let l51 = i32::from(
                                             *base
-                                                .add(7 * ::core::mem::size_of::<*const u8>())
+                                                .add(8 + 8 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
                                         );
-                                        match l43 {
+                                        match l51 {
                                             0 => {}
                                             1 => {
-                                                let l44 = *base
-                                                    .add(8 * ::core::mem::size_of::<*const u8>())
+                                                let l52 = *base
+                                                    .add(8 + 9 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l45 = *base
-                                                    .add(9 * ::core::mem::size_of::<*const u8>())
+                                                let l53 = *base
+                                                    .add(8 + 10 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let base46 = l44;
-                                                let len46 = l45;
-                                                _rt::cabi_dealloc(base46, len46 * 1, 1);
+                                                let base54 = l52;
+                                                let len54 = l53;
+                                                _rt::cabi_dealloc(base54, len54 * 1, 1);
                                             }
                                             _ => {
-                                                let l47 = *base
-                                                    .add(8 * ::core::mem::size_of::<*const u8>())
+                                                let l55 = *base
+                                                    .add(8 + 9 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l48 = *base
-                                                    .add(9 * ::core::mem::size_of::<*const u8>())
+                                                let l56 = *base
+                                                    .add(8 + 10 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let base49 = l47;
-                                                let len49 = l48;
-                                                _rt::cabi_dealloc(base49, len49 * 4, 4);
-                                                let l50 = *base
-                                                    .add(10 * ::core::mem::size_of::<*const u8>())
+                                                let base57 = l55;
+                                                let len57 = l56;
+                                                _rt::cabi_dealloc(base57, len57 * 4, 4);
+                                                let l58 = *base
+                                                    .add(8 + 11 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l51 = *base
-                                                    .add(11 * ::core::mem::size_of::<*const u8>())
+                                                let l59 = *base
+                                                    .add(8 + 12 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let base52 = l50;
-                                                let len52 = l51;
-                                                _rt::cabi_dealloc(base52, len52 * 4, 4);
-                                                let l53 = *base
-                                                    .add(12 * ::core::mem::size_of::<*const u8>())
+                                                let base60 = l58;
+                                                let len60 = l59;
+                                                _rt::cabi_dealloc(base60, len60 * 4, 4);
+                                                let l61 = *base
+                                                    .add(8 + 13 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l54 = *base
-                                                    .add(13 * ::core::mem::size_of::<*const u8>())
+                                                let l62 = *base
+                                                    .add(8 + 14 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let base55 = l53;
-                                                let len55 = l54;
-                                                _rt::cabi_dealloc(base55, len55 * 4, 4);
+                                                let base63 = l61;
+                                                let len63 = l62;
+                                                _rt::cabi_dealloc(base63, len63 * 4, 4);
                                             }
                                         }
                                     }
                                     _ => {
-                                        let l56 = i32::from(
+                                        let l64 = i32::from(
                                             *base
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
                                         );
-                                        match l56 {
+                                        match l64 {
                                             0 => {}
                                             1 => {
-                                                let l57 = *base
+                                                let l65 = *base
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l58 = *base
+                                                let l66 = *base
                                                     .add(4 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let base59 = l57;
-                                                let len59 = l58;
-                                                _rt::cabi_dealloc(base59, len59 * 1, 1);
+                                                let base67 = l65;
+                                                let len67 = l66;
+                                                _rt::cabi_dealloc(base67, len67 * 1, 1);
                                             }
                                             _ => {
-                                                let l60 = *base
+                                                let l68 = *base
                                                     .add(3 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l61 = *base
+                                                let l69 = *base
                                                     .add(4 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let base62 = l60;
-                                                let len62 = l61;
-                                                _rt::cabi_dealloc(base62, len62 * 4, 4);
-                                                let l63 = *base
+                                                let base70 = l68;
+                                                let len70 = l69;
+                                                _rt::cabi_dealloc(base70, len70 * 4, 4);
+                                                let l71 = *base
                                                     .add(5 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l64 = *base
+                                                let l72 = *base
                                                     .add(6 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let base65 = l63;
-                                                let len65 = l64;
-                                                _rt::cabi_dealloc(base65, len65 * 4, 4);
-                                                let l66 = *base
+                                                let base73 = l71;
+                                                let len73 = l72;
+                                                _rt::cabi_dealloc(base73, len73 * 4, 4);
+                                                let l74 = *base
                                                     .add(7 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l67 = *base
+                                                let l75 = *base
                                                     .add(8 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let base68 = l66;
-                                                let len68 = l67;
-                                                _rt::cabi_dealloc(base68, len68 * 4, 4);
+                                                let base76 = l74;
+                                                let len76 = l75;
+                                                _rt::cabi_dealloc(base76, len76 * 4, 4);
                                             }
                                         }
                                     }
@@ -3032,8 +3279,8 @@ pub mod exports {
                             }
                         }
                         _rt::cabi_dealloc(
-                            base69,
-                            len69 * (14 * ::core::mem::size_of::<*const u8>()),
+                            base77,
+                            len77 * (8 + 15 * ::core::mem::size_of::<*const u8>()),
                             ::core::mem::size_of::<*const u8>(),
                         );
                     }
@@ -4755,9 +5002,9 @@ macro_rules! __export_every_plugin_impl {
         (link_section =
         "component-type:wit-bindgen:0.61.1:glovebox:sdk:every-plugin:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 2235] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 2400] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xb8\x10\x01A\x02\x01\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xdd\x11\x01A\x02\x01\
 A\x11\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\
 \x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\x01\x02\x03\0\x19glovebox:\
 plugin/log@0.1.0\x05\0\x01B\x19\x01r\x02\x09precision}\x05scale}\x04\0\x0cdecima\
@@ -4783,33 +5030,37 @@ i\x0c\x01j\x01\x0e\x01\x05\x01@\x02\x06configs\x06fields\x0d\0\x0f\x04\0\x12[sta
 tic]check.open\x01\x10\x01h\x0c\x01p\x08\x01@\x01\x04self\x11\0\x12\x04\0\x13[me\
 thod]check.rules\x01\x13\x01p\x0b\x01@\x02\x04self\x11\x05batch\x03\0\x14\x04\0\x13\
 [method]check.apply\x01\x15\x04\0\x1fglovebox:plugin/validator@0.1.0\x05\x06\x02\
-\x03\0\x01\x06column\x02\x03\0\x01\x08row-mask\x01B(\x02\x03\x02\x01\x03\x04\0\x05\
+\x03\0\x01\x06column\x02\x03\0\x01\x08row-mask\x01B/\x02\x03\x02\x01\x03\x04\0\x05\
 field\x03\0\0\x02\x03\x02\x01\x04\x04\0\x05batch\x03\0\x02\x02\x03\x02\x01\x07\x04\
 \0\x06column\x03\0\x04\x02\x03\x02\x01\x08\x04\0\x08row-mask\x03\0\x06\x02\x03\x02\
-\x01\x05\x04\0\x0cconfig-error\x03\0\x08\x01q\x04\x0bhmac-sha256\0\0\x0dpbkdf2-s\
-ha256\x01y\0\x07aes-siv\0\0\x03ff1\x01s\0\x04\0\x06method\x03\0\x0a\x01py\x01r\x03\
-\x04rows\x0c\x06starts\x0c\x04ends\x0c\x04\0\x05spans\x03\0\x0d\x01q\x03\x05cell\
-s\0\0\x04rows\x01\x07\0\x05spans\x01\x0e\0\x04\0\x06target\x03\0\x0f\x01r\x03\x06\
-method\x0b\x03keys\x06target\x10\x04\0\x05keyed\x03\0\x11\x01q\x03\x07replace\x01\
-\x05\0\x05keyed\x01\x12\0\x07nullify\x01\x10\0\x04\0\x06action\x03\0\x13\x01r\x02\
-\x06columny\x06action\x14\x04\0\x06masked\x03\0\x15\x01q\x04\x07nothing\0\0\x08c\
-onstant\x01s\0\x0acharacters\x01y\0\x05cells\0\0\x04\0\x04kept\x03\0\x17\x04\0\x04\
-mask\x03\x01\x01p\x01\x01i\x19\x01j\x01\x1b\x01\x09\x01@\x03\x06configs\x06field\
-s\x1a\x05masks\x0c\0\x1c\x04\0\x11[static]mask.open\x01\x1d\x01h\x19\x01@\x01\x04\
-self\x1e\0\x1a\x04\0\x13[method]mask.fields\x01\x1f\x01p\x18\x01@\x01\x04self\x1e\
-\0\x20\x04\0\x12[method]mask.keeps\x01!\x01p\x16\x01@\x02\x04self\x1e\x05batch\x03\
-\0\"\x04\0\x12[method]mask.apply\x01#\x04\0\x1cglovebox:plugin/masker@0.1.0\x05\x09\
-\x01B\x19\x02\x03\x02\x01\x03\x04\0\x05field\x03\0\0\x02\x03\x02\x01\x04\x04\0\x05\
-batch\x03\0\x02\x02\x03\x02\x01\x07\x04\0\x06column\x03\0\x04\x02\x03\x02\x01\x08\
-\x04\0\x08row-mask\x03\0\x06\x02\x03\x02\x01\x05\x04\0\x0cconfig-error\x03\0\x08\
-\x01p\x05\x01k\x07\x01r\x02\x07columns\x0a\x04keep\x0b\x04\0\x0btransformed\x03\0\
-\x0c\x04\0\x09transform\x03\x01\x01p\x01\x01i\x0e\x01j\x01\x10\x01\x09\x01@\x03\x06\
-configs\x06fields\x0f\x04adds\x0f\0\x11\x04\0\x16[static]transform.open\x01\x12\x01\
-h\x0e\x01@\x01\x04self\x13\0\x0f\x04\0\x18[method]transform.fields\x01\x14\x01@\x02\
-\x04self\x13\x05batch\x03\0\x0d\x04\0\x17[method]transform.apply\x01\x15\x04\0!g\
-lovebox:plugin/transformer@0.1.0\x05\x0a\x04\0\x19glovebox:sdk/every-plugin\x04\0\
-\x0b\x12\x01\0\x0cevery-plugin\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0d\
-wit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
+\x01\x05\x04\0\x0cconfig-error\x03\0\x08\x01r\x04\x08alphabets\x0akeep-firsty\x09\
+keep-lasty\x04luhn\x7f\x04\0\x04form\x03\0\x0a\x01q\x04\x04text\x01s\0\x06choice\
+\x01s\0\x06digits\x01y\0\x04luhn\0\0\x04\0\x05piece\x03\0\x0c\x01r\x02\x06entity\
+y\x04daysy\x04\0\x05shift\x03\0\x0e\x01p\x0d\x01q\x08\x0bhmac-sha256\0\0\x0dpbkd\
+f2-sha256\x01y\0\x07aes-siv\0\0\x03ff1\x01\x0b\0\x06fernet\0\0\x04seal\0\0\x04pi\
+ck\x01\x10\0\x05shift\x01\x0f\0\x04\0\x06method\x03\0\x11\x01py\x01r\x03\x04rows\
+\x13\x06starts\x13\x04ends\x13\x04\0\x05spans\x03\0\x14\x01q\x03\x05cells\0\0\x04\
+rows\x01\x07\0\x05spans\x01\x15\0\x04\0\x06target\x03\0\x16\x01r\x03\x06method\x12\
+\x03keys\x06target\x17\x04\0\x05keyed\x03\0\x18\x01q\x03\x07replace\x01\x05\0\x05\
+keyed\x01\x19\0\x07nullify\x01\x17\0\x04\0\x06action\x03\0\x1a\x01r\x02\x06colum\
+ny\x06action\x1b\x04\0\x06masked\x03\0\x1c\x01q\x04\x07nothing\0\0\x08constant\x01\
+s\0\x0acharacters\x01y\0\x05cells\0\0\x04\0\x04kept\x03\0\x1e\x04\0\x04mask\x03\x01\
+\x01p\x01\x01i\x20\x01j\x01\"\x01\x09\x01@\x03\x06configs\x06fields!\x05masks\x13\
+\0#\x04\0\x11[static]mask.open\x01$\x01h\x20\x01@\x01\x04self%\0!\x04\0\x13[meth\
+od]mask.fields\x01&\x01p\x1f\x01@\x01\x04self%\0'\x04\0\x12[method]mask.keeps\x01\
+(\x01p\x1d\x01@\x02\x04self%\x05batch\x03\0)\x04\0\x12[method]mask.apply\x01*\x04\
+\0\x1cglovebox:plugin/masker@0.1.0\x05\x09\x01B\x19\x02\x03\x02\x01\x03\x04\0\x05\
+field\x03\0\0\x02\x03\x02\x01\x04\x04\0\x05batch\x03\0\x02\x02\x03\x02\x01\x07\x04\
+\0\x06column\x03\0\x04\x02\x03\x02\x01\x08\x04\0\x08row-mask\x03\0\x06\x02\x03\x02\
+\x01\x05\x04\0\x0cconfig-error\x03\0\x08\x01p\x05\x01k\x07\x01r\x02\x07columns\x0a\
+\x04keep\x0b\x04\0\x0btransformed\x03\0\x0c\x04\0\x09transform\x03\x01\x01p\x01\x01\
+i\x0e\x01j\x01\x10\x01\x09\x01@\x03\x06configs\x06fields\x0f\x04adds\x0f\0\x11\x04\
+\0\x16[static]transform.open\x01\x12\x01h\x0e\x01@\x01\x04self\x13\0\x0f\x04\0\x18\
+[method]transform.fields\x01\x14\x01@\x02\x04self\x13\x05batch\x03\0\x0d\x04\0\x17\
+[method]transform.apply\x01\x15\x04\0!glovebox:plugin/transformer@0.1.0\x05\x0a\x04\
+\0\x19glovebox:sdk/every-plugin\x04\0\x0b\x12\x01\0\x0cevery-plugin\x03\0\0\0G\x09\
+producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rus\
+t\x060.61.1";
         };
     };
 }
@@ -4849,6 +5100,6 @@ pub fn __link_custom_section_describing_imports() {
 #[cfg(target_arch = "wasm32")]
 pub const VALIDATOR: [u8; 1236] = *b"\x00asm\r\x00\x01\x00\x00\x19\x16wit-component-encoding\x04\x00\x07\xe5\x08\x01A\x02\x01A\x0b\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05error\x04\x00\x05level\x03\x00\x00\x01@\x02\x05level\x01\x07messages\x01\x00\x04\x00\x03log\x01\x02\x03\x00\x19glovebox:plugin/log@0.1.0\x05\x00\x01B\x19\x01r\x02\tprecision}\x05scale}\x04\x00\x0cdecimal-type\x03\x00\x00\x01q\x08\x07boolean\x00\x00\x05int64\x00\x00\x07float64\x00\x00\x07decimal\x01\x01\x00\x04text\x00\x00\x05bytes\x00\x00\x04date\x00\x00\ttimestamp\x00\x00\x04\x00\tdata-type\x03\x00\x02\x01r\x03\x04names\tdata-type\x03\x08nullable\x7f\x04\x00\x05field\x03\x00\x04\x01pz\x01p}\x01r\x02\x07offsets\x06\x04data\x07\x04\x00\x0evariable-width\x03\x00\x08\x01px\x01pu\x01pw\x01q\x08\x07boolean\x01\x07\x00\x05int64\x01\n\x00\x07float64\x01\x0b\x00\x07decimal\x01\x0c\x00\x04text\x01\t\x00\x05bytes\x01\t\x00\x04date\x01\x06\x00\ttimestamp\x01\n\x00\x04\x00\x06values\x03\x00\r\x01k\x07\x01r\x02\x06values\x0e\x08validity\x0f\x04\x00\x06column\x03\x00\x10\x01p}\x04\x00\x08row-mask\x03\x00\x12\x01py\x01k\x14\x01p\x11\x01r\x04\x04rowsy\tfirst-roww\tpositions\x15\x07columns\x16\x04\x00\x05batch\x03\x00\x17\x03\x00\x1dglovebox:plugin/columns@0.1.0\x05\x01\x01B\x06\x01r\x05\x04names\x07versions\x07summarys\rdocumentations\rconfig-schemas\x04\x00\x05about\x03\x00\x00\x01r\x02\x04paths\x07messages\x04\x00\x0cconfig-error\x03\x00\x02\x01@\x00\x00\x01\x04\x00\x08describe\x01\x04\x04\x00\x1cglovebox:plugin/plugin@0.1.0\x05\x02\x02\x03\x00\x01\x05field\x02\x03\x00\x01\x05batch\x02\x03\x00\x02\x0cconfig-error\x01B\x19\x02\x03\x02\x01\x03\x04\x00\x05field\x03\x00\x00\x02\x03\x02\x01\x04\x04\x00\x05batch\x03\x00\x02\x02\x03\x02\x01\x05\x04\x00\x0cconfig-error\x03\x00\x04\x01ky\x01r\x03\x02ids\x06column\x06\x07messages\x04\x00\x04rule\x03\x00\x07\x01py\x01r\x02\x04ruley\x04rows\t\x04\x00\x07finding\x03\x00\n\x04\x00\x05check\x03\x01\x01p\x01\x01i\x0c\x01j\x01\x0e\x01\x05\x01@\x02\x06configs\x06fields\r\x00\x0f\x04\x00\x12[static]check.open\x01\x10\x01h\x0c\x01p\x08\x01@\x01\x04self\x11\x00\x12\x04\x00\x13[method]check.rules\x01\x13\x01p\x0b\x01@\x02\x04self\x11\x05batch\x03\x00\x14\x04\x00\x13[method]check.apply\x01\x15\x04\x00\x1fglovebox:plugin/validator@0.1.0\x05\x06\x04\x00&glovebox:plugin/validator-plugin@0.1.0\x04\x00\x0b\x16\x01\x00\x10validator-plugin\x03\x00\x00\x00/\tproducers\x01\x0cprocessed-by\x01\rwit-component\x070.258.3";
 #[cfg(target_arch = "wasm32")]
-pub const MASKER: [u8; 1566] = *b"\x00asm\r\x00\x01\x00\x00\x19\x16wit-component-encoding\x04\x00\x07\xb2\x0b\x01A\x02\x01A\r\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05error\x04\x00\x05level\x03\x00\x00\x01@\x02\x05level\x01\x07messages\x01\x00\x04\x00\x03log\x01\x02\x03\x00\x19glovebox:plugin/log@0.1.0\x05\x00\x01B\x19\x01r\x02\tprecision}\x05scale}\x04\x00\x0cdecimal-type\x03\x00\x00\x01q\x08\x07boolean\x00\x00\x05int64\x00\x00\x07float64\x00\x00\x07decimal\x01\x01\x00\x04text\x00\x00\x05bytes\x00\x00\x04date\x00\x00\ttimestamp\x00\x00\x04\x00\tdata-type\x03\x00\x02\x01r\x03\x04names\tdata-type\x03\x08nullable\x7f\x04\x00\x05field\x03\x00\x04\x01pz\x01p}\x01r\x02\x07offsets\x06\x04data\x07\x04\x00\x0evariable-width\x03\x00\x08\x01px\x01pu\x01pw\x01q\x08\x07boolean\x01\x07\x00\x05int64\x01\n\x00\x07float64\x01\x0b\x00\x07decimal\x01\x0c\x00\x04text\x01\t\x00\x05bytes\x01\t\x00\x04date\x01\x06\x00\ttimestamp\x01\n\x00\x04\x00\x06values\x03\x00\r\x01k\x07\x01r\x02\x06values\x0e\x08validity\x0f\x04\x00\x06column\x03\x00\x10\x01p}\x04\x00\x08row-mask\x03\x00\x12\x01py\x01k\x14\x01p\x11\x01r\x04\x04rowsy\tfirst-roww\tpositions\x15\x07columns\x16\x04\x00\x05batch\x03\x00\x17\x03\x00\x1dglovebox:plugin/columns@0.1.0\x05\x01\x01B\x06\x01r\x05\x04names\x07versions\x07summarys\rdocumentations\rconfig-schemas\x04\x00\x05about\x03\x00\x00\x01r\x02\x04paths\x07messages\x04\x00\x0cconfig-error\x03\x00\x02\x01@\x00\x00\x01\x04\x00\x08describe\x01\x04\x04\x00\x1cglovebox:plugin/plugin@0.1.0\x05\x02\x02\x03\x00\x01\x05field\x02\x03\x00\x01\x05batch\x02\x03\x00\x01\x06column\x02\x03\x00\x01\x08row-mask\x02\x03\x00\x02\x0cconfig-error\x01B(\x02\x03\x02\x01\x03\x04\x00\x05field\x03\x00\x00\x02\x03\x02\x01\x04\x04\x00\x05batch\x03\x00\x02\x02\x03\x02\x01\x05\x04\x00\x06column\x03\x00\x04\x02\x03\x02\x01\x06\x04\x00\x08row-mask\x03\x00\x06\x02\x03\x02\x01\x07\x04\x00\x0cconfig-error\x03\x00\x08\x01q\x04\x0bhmac-sha256\x00\x00\rpbkdf2-sha256\x01y\x00\x07aes-siv\x00\x00\x03ff1\x01s\x00\x04\x00\x06method\x03\x00\n\x01py\x01r\x03\x04rows\x0c\x06starts\x0c\x04ends\x0c\x04\x00\x05spans\x03\x00\r\x01q\x03\x05cells\x00\x00\x04rows\x01\x07\x00\x05spans\x01\x0e\x00\x04\x00\x06target\x03\x00\x0f\x01r\x03\x06method\x0b\x03keys\x06target\x10\x04\x00\x05keyed\x03\x00\x11\x01q\x03\x07replace\x01\x05\x00\x05keyed\x01\x12\x00\x07nullify\x01\x10\x00\x04\x00\x06action\x03\x00\x13\x01r\x02\x06columny\x06action\x14\x04\x00\x06masked\x03\x00\x15\x01q\x04\x07nothing\x00\x00\x08constant\x01s\x00\ncharacters\x01y\x00\x05cells\x00\x00\x04\x00\x04kept\x03\x00\x17\x04\x00\x04mask\x03\x01\x01p\x01\x01i\x19\x01j\x01\x1b\x01\t\x01@\x03\x06configs\x06fields\x1a\x05masks\x0c\x00\x1c\x04\x00\x11[static]mask.open\x01\x1d\x01h\x19\x01@\x01\x04self\x1e\x00\x1a\x04\x00\x13[method]mask.fields\x01\x1f\x01p\x18\x01@\x01\x04self\x1e\x00 \x04\x00\x12[method]mask.keeps\x01!\x01p\x16\x01@\x02\x04self\x1e\x05batch\x03\x00\"\x04\x00\x12[method]mask.apply\x01#\x04\x00\x1cglovebox:plugin/masker@0.1.0\x05\x08\x04\x00#glovebox:plugin/masker-plugin@0.1.0\x04\x00\x0b\x13\x01\x00\rmasker-plugin\x03\x00\x00\x00/\tproducers\x01\x0cprocessed-by\x01\rwit-component\x070.258.3";
+pub const MASKER: [u8; 1731] = *b"\x00asm\r\x00\x01\x00\x00\x19\x16wit-component-encoding\x04\x00\x07\xd7\x0c\x01A\x02\x01A\r\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05error\x04\x00\x05level\x03\x00\x00\x01@\x02\x05level\x01\x07messages\x01\x00\x04\x00\x03log\x01\x02\x03\x00\x19glovebox:plugin/log@0.1.0\x05\x00\x01B\x19\x01r\x02\tprecision}\x05scale}\x04\x00\x0cdecimal-type\x03\x00\x00\x01q\x08\x07boolean\x00\x00\x05int64\x00\x00\x07float64\x00\x00\x07decimal\x01\x01\x00\x04text\x00\x00\x05bytes\x00\x00\x04date\x00\x00\ttimestamp\x00\x00\x04\x00\tdata-type\x03\x00\x02\x01r\x03\x04names\tdata-type\x03\x08nullable\x7f\x04\x00\x05field\x03\x00\x04\x01pz\x01p}\x01r\x02\x07offsets\x06\x04data\x07\x04\x00\x0evariable-width\x03\x00\x08\x01px\x01pu\x01pw\x01q\x08\x07boolean\x01\x07\x00\x05int64\x01\n\x00\x07float64\x01\x0b\x00\x07decimal\x01\x0c\x00\x04text\x01\t\x00\x05bytes\x01\t\x00\x04date\x01\x06\x00\ttimestamp\x01\n\x00\x04\x00\x06values\x03\x00\r\x01k\x07\x01r\x02\x06values\x0e\x08validity\x0f\x04\x00\x06column\x03\x00\x10\x01p}\x04\x00\x08row-mask\x03\x00\x12\x01py\x01k\x14\x01p\x11\x01r\x04\x04rowsy\tfirst-roww\tpositions\x15\x07columns\x16\x04\x00\x05batch\x03\x00\x17\x03\x00\x1dglovebox:plugin/columns@0.1.0\x05\x01\x01B\x06\x01r\x05\x04names\x07versions\x07summarys\rdocumentations\rconfig-schemas\x04\x00\x05about\x03\x00\x00\x01r\x02\x04paths\x07messages\x04\x00\x0cconfig-error\x03\x00\x02\x01@\x00\x00\x01\x04\x00\x08describe\x01\x04\x04\x00\x1cglovebox:plugin/plugin@0.1.0\x05\x02\x02\x03\x00\x01\x05field\x02\x03\x00\x01\x05batch\x02\x03\x00\x01\x06column\x02\x03\x00\x01\x08row-mask\x02\x03\x00\x02\x0cconfig-error\x01B/\x02\x03\x02\x01\x03\x04\x00\x05field\x03\x00\x00\x02\x03\x02\x01\x04\x04\x00\x05batch\x03\x00\x02\x02\x03\x02\x01\x05\x04\x00\x06column\x03\x00\x04\x02\x03\x02\x01\x06\x04\x00\x08row-mask\x03\x00\x06\x02\x03\x02\x01\x07\x04\x00\x0cconfig-error\x03\x00\x08\x01r\x04\x08alphabets\nkeep-firsty\tkeep-lasty\x04luhn\x7f\x04\x00\x04form\x03\x00\n\x01q\x04\x04text\x01s\x00\x06choice\x01s\x00\x06digits\x01y\x00\x04luhn\x00\x00\x04\x00\x05piece\x03\x00\x0c\x01r\x02\x06entityy\x04daysy\x04\x00\x05shift\x03\x00\x0e\x01p\r\x01q\x08\x0bhmac-sha256\x00\x00\rpbkdf2-sha256\x01y\x00\x07aes-siv\x00\x00\x03ff1\x01\x0b\x00\x06fernet\x00\x00\x04seal\x00\x00\x04pick\x01\x10\x00\x05shift\x01\x0f\x00\x04\x00\x06method\x03\x00\x11\x01py\x01r\x03\x04rows\x13\x06starts\x13\x04ends\x13\x04\x00\x05spans\x03\x00\x14\x01q\x03\x05cells\x00\x00\x04rows\x01\x07\x00\x05spans\x01\x15\x00\x04\x00\x06target\x03\x00\x16\x01r\x03\x06method\x12\x03keys\x06target\x17\x04\x00\x05keyed\x03\x00\x18\x01q\x03\x07replace\x01\x05\x00\x05keyed\x01\x19\x00\x07nullify\x01\x17\x00\x04\x00\x06action\x03\x00\x1a\x01r\x02\x06columny\x06action\x1b\x04\x00\x06masked\x03\x00\x1c\x01q\x04\x07nothing\x00\x00\x08constant\x01s\x00\ncharacters\x01y\x00\x05cells\x00\x00\x04\x00\x04kept\x03\x00\x1e\x04\x00\x04mask\x03\x01\x01p\x01\x01i \x01j\x01\"\x01\t\x01@\x03\x06configs\x06fields!\x05masks\x13\x00#\x04\x00\x11[static]mask.open\x01$\x01h \x01@\x01\x04self%\x00!\x04\x00\x13[method]mask.fields\x01&\x01p\x1f\x01@\x01\x04self%\x00\'\x04\x00\x12[method]mask.keeps\x01(\x01p\x1d\x01@\x02\x04self%\x05batch\x03\x00)\x04\x00\x12[method]mask.apply\x01*\x04\x00\x1cglovebox:plugin/masker@0.1.0\x05\x08\x04\x00#glovebox:plugin/masker-plugin@0.1.0\x04\x00\x0b\x13\x01\x00\rmasker-plugin\x03\x00\x00\x00/\tproducers\x01\x0cprocessed-by\x01\rwit-component\x070.258.3";
 #[cfg(target_arch = "wasm32")]
 pub const TRANSFORMER: [u8; 1292] = *b"\x00asm\r\x00\x01\x00\x00\x19\x16wit-component-encoding\x04\x00\x07\x9b\t\x01A\x02\x01A\r\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05error\x04\x00\x05level\x03\x00\x00\x01@\x02\x05level\x01\x07messages\x01\x00\x04\x00\x03log\x01\x02\x03\x00\x19glovebox:plugin/log@0.1.0\x05\x00\x01B\x19\x01r\x02\tprecision}\x05scale}\x04\x00\x0cdecimal-type\x03\x00\x00\x01q\x08\x07boolean\x00\x00\x05int64\x00\x00\x07float64\x00\x00\x07decimal\x01\x01\x00\x04text\x00\x00\x05bytes\x00\x00\x04date\x00\x00\ttimestamp\x00\x00\x04\x00\tdata-type\x03\x00\x02\x01r\x03\x04names\tdata-type\x03\x08nullable\x7f\x04\x00\x05field\x03\x00\x04\x01pz\x01p}\x01r\x02\x07offsets\x06\x04data\x07\x04\x00\x0evariable-width\x03\x00\x08\x01px\x01pu\x01pw\x01q\x08\x07boolean\x01\x07\x00\x05int64\x01\n\x00\x07float64\x01\x0b\x00\x07decimal\x01\x0c\x00\x04text\x01\t\x00\x05bytes\x01\t\x00\x04date\x01\x06\x00\ttimestamp\x01\n\x00\x04\x00\x06values\x03\x00\r\x01k\x07\x01r\x02\x06values\x0e\x08validity\x0f\x04\x00\x06column\x03\x00\x10\x01p}\x04\x00\x08row-mask\x03\x00\x12\x01py\x01k\x14\x01p\x11\x01r\x04\x04rowsy\tfirst-roww\tpositions\x15\x07columns\x16\x04\x00\x05batch\x03\x00\x17\x03\x00\x1dglovebox:plugin/columns@0.1.0\x05\x01\x01B\x06\x01r\x05\x04names\x07versions\x07summarys\rdocumentations\rconfig-schemas\x04\x00\x05about\x03\x00\x00\x01r\x02\x04paths\x07messages\x04\x00\x0cconfig-error\x03\x00\x02\x01@\x00\x00\x01\x04\x00\x08describe\x01\x04\x04\x00\x1cglovebox:plugin/plugin@0.1.0\x05\x02\x02\x03\x00\x01\x05field\x02\x03\x00\x01\x05batch\x02\x03\x00\x01\x06column\x02\x03\x00\x01\x08row-mask\x02\x03\x00\x02\x0cconfig-error\x01B\x19\x02\x03\x02\x01\x03\x04\x00\x05field\x03\x00\x00\x02\x03\x02\x01\x04\x04\x00\x05batch\x03\x00\x02\x02\x03\x02\x01\x05\x04\x00\x06column\x03\x00\x04\x02\x03\x02\x01\x06\x04\x00\x08row-mask\x03\x00\x06\x02\x03\x02\x01\x07\x04\x00\x0cconfig-error\x03\x00\x08\x01p\x05\x01k\x07\x01r\x02\x07columns\n\x04keep\x0b\x04\x00\x0btransformed\x03\x00\x0c\x04\x00\ttransform\x03\x01\x01p\x01\x01i\x0e\x01j\x01\x10\x01\t\x01@\x03\x06configs\x06fields\x0f\x04adds\x0f\x00\x11\x04\x00\x16[static]transform.open\x01\x12\x01h\x0e\x01@\x01\x04self\x13\x00\x0f\x04\x00\x18[method]transform.fields\x01\x14\x01@\x02\x04self\x13\x05batch\x03\x00\r\x04\x00\x17[method]transform.apply\x01\x15\x04\x00!glovebox:plugin/transformer@0.1.0\x05\x08\x04\x00(glovebox:plugin/transformer-plugin@0.1.0\x04\x00\x0b\x18\x01\x00\x12transformer-plugin\x03\x00\x00\x00/\tproducers\x01\x0cprocessed-by\x01\rwit-component\x070.258.3";

@@ -58,7 +58,7 @@ pub use cells::{Cell, Cells, Value};
 pub use columns::{NewColumn, TextBuilder};
 pub use config::{ConfigError, expect_types};
 pub use literal::Literal;
-pub use masker::{Action, Kept, Keyed, Masker, Method, Spans, Target};
+pub use masker::{Action, Form, Kept, Keyed, Masker, Method, Piece, Spans, Target};
 pub use transformer::{Transformed, Transformer};
 pub use validator::{Findings, Rule, Validator};
 pub use views::{Booleans, Bytes, Decimals, Numbers, Text};
@@ -73,9 +73,9 @@ pub use validator::OpenValidator;
 /// What most plugins import, with the derives that a configuration type needs.
 pub mod prelude {
     pub use crate::{
-        About, Action, Batch, Column, ConfigError, DataType, DecimalType, Field, Findings, Kept,
-        Keyed, Literal, Masker, Method, NewColumn, RowMask, Rule, Spans, Target, TextBuilder,
-        Transformed, Transformer, Validator, expect_types, export,
+        About, Action, Batch, Column, ConfigError, DataType, DecimalType, Field, Findings, Form,
+        Kept, Keyed, Literal, Masker, Method, NewColumn, Piece, RowMask, Rule, Spans, Target,
+        TextBuilder, Transformed, Transformer, Validator, expect_types, export,
     };
     pub use schemars::JsonSchema;
     pub use serde::Deserialize;

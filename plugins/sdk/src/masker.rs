@@ -78,7 +78,7 @@ pub struct Keyed {
 }
 
 /// A keyed method, computed by the host. HMAC and PBKDF2 answer with 32 bytes as URL-safe base64 with
-/// padding: text of 44 characters.
+/// padding: text of 44 characters. All but [`Method::Shift`] and [`Method::Ff1`] give text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Method {
     /// HMAC-SHA-256 under the key: the fast pseudonym.
@@ -90,11 +90,48 @@ pub enum Method {
     },
     /// AES-SIV: a pseudonym that the key's owner can reverse.
     AesSiv,
-    /// FF1 of NIST SP 800-38G: keeps length and alphabet, reversible by the key's owner.
-    Ff1 {
-        /// The characters that cells are made of, each once.
-        alphabet: String,
+    /// FF1 of NIST SP 800-38G, reversible by the key's owner: text keeps its form, int64 its number
+    /// of digits.
+    Ff1(Form),
+    /// A Fernet token, another one each time, reversible by the key's owner.
+    Fernet,
+    /// Encryption to the public key that is the step's key; only the private key undoes it.
+    Seal,
+    /// A value that is made up of pieces, the same one for the same cell.
+    Pick(Vec<Piece>),
+    /// Dates and timestamps, moved by at least one day; stays of their type.
+    Shift {
+        /// The index among all granted fields of the entity: what is equal there is moved alike.
+        entity: usize,
+        /// The most days, either way.
+        days: u32,
     },
+}
+
+/// Text of which the characters of an alphabet are encrypted, and others stay where they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Form {
+    /// The characters, each once, in the order that gives them their numbers.
+    pub alphabet: String,
+    /// Characters of the alphabet that stay at the beginning.
+    pub keep_first: u32,
+    /// Those that stay at the end.
+    pub keep_last: u32,
+    /// Whether the last digit is a check digit by Luhn's formula, and stays right.
+    pub luhn: bool,
+}
+
+/// A piece of a value that is made up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// This text, of at most 1,024 bytes.
+    Text(String),
+    /// One line of this text, of at most 1 MiB.
+    Choice(String),
+    /// So many decimal digits, at most 64.
+    Digits(u32),
+    /// The check digit, by Luhn's formula, of all digits before it.
+    Luhn,
 }
 
 /// Which cells of a column are meant.
@@ -279,7 +316,31 @@ impl From<Method> for masker::Method {
             Method::HmacSha256 => Self::HmacSha256,
             Method::Pbkdf2Sha256 { iterations } => Self::Pbkdf2Sha256(iterations),
             Method::AesSiv => Self::AesSiv,
-            Method::Ff1 { alphabet } => Self::Ff1(alphabet),
+            Method::Ff1(form) => Self::Ff1(masker::Form {
+                alphabet: form.alphabet,
+                keep_first: form.keep_first,
+                keep_last: form.keep_last,
+                luhn: form.luhn,
+            }),
+            Method::Fernet => Self::Fernet,
+            Method::Seal => Self::Seal,
+            Method::Pick(pieces) => Self::Pick(pieces.into_iter().map(Into::into).collect()),
+            Method::Shift { entity, days } => Self::Shift(masker::Shift {
+                // The host refuses an index that no field has.
+                entity: u32::try_from(entity).unwrap_or(u32::MAX),
+                days,
+            }),
+        }
+    }
+}
+
+impl From<Piece> for masker::Piece {
+    fn from(piece: Piece) -> Self {
+        match piece {
+            Piece::Text(text) => Self::Text(text),
+            Piece::Choice(lines) => Self::Choice(lines),
+            Piece::Digits(digits) => Self::Digits(digits),
+            Piece::Luhn => Self::Luhn,
         }
     }
 }

@@ -3,10 +3,19 @@
 //! refuse, and repeat no cell.
 
 use glovebox_guests::{
-    Action, Batch, Grant, Keyed, Masked, Masker, Method, Target, has_poison, text_cells,
+    Action, Batch, Form, Grant, Keyed, Masked, Masker, Method, Target, has_poison, text_cells,
 };
 
 struct Act;
+
+fn ff1(alphabet: String) -> Method {
+    Method::Ff1(Form {
+        alphabet,
+        keep_first: 0,
+        keep_last: 0,
+        luhn: false,
+    })
+}
 
 impl Masker for Act {
     fn apply(grant: &Grant, batch: Batch) -> Vec<Masked> {
@@ -14,9 +23,9 @@ impl Masker for Act {
             true if grant.says("hours") => Method::Pbkdf2Sha256(u32::MAX),
             true if grant.says("nothing") => Method::Pbkdf2Sha256(0),
             true if grant.says("alphabet") => {
-                Method::Ff1(batch.columns.iter().flat_map(text_cells).collect())
+                ff1(batch.columns.iter().flat_map(text_cells).collect())
             }
-            true => Method::Ff1("x".repeat(1 << 20)),
+            true => ff1("x".repeat(1 << 20)),
             false => Method::HmacSha256,
         };
         let keyed = |&column: &u32| Masked {

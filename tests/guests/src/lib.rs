@@ -11,7 +11,7 @@ mod export;
 mod honest;
 
 pub use bindings::exports::glovebox::plugin::masker::{
-    Action, Kept, Keyed, Masked, Method, Spans, Target,
+    Action, Form, Kept, Keyed, Masked, Method, Piece, Shift, Spans, Target,
 };
 pub use bindings::exports::glovebox::plugin::plugin::{About, ConfigError};
 pub use bindings::exports::glovebox::plugin::transformer::Transformed;

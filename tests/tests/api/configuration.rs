@@ -85,7 +85,7 @@ fn each_mistake_is_shown_at_its_line_with_what_to_write() {
         ),
         (
             &format!("{DATASET}    roles: {{ nobody: {{}} }}\n"),
-            "the roles are: admin, analyst, auditor, operator",
+            "the roles are: admin, analyst, auditor, officer, operator",
         ),
         (
             &format!("{DATASET}    roles: {{ auditor: {{}} }}\n"),

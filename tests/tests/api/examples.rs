@@ -32,7 +32,7 @@ fn server() -> Server {
          sum TEXT, day TEXT, at TEXT, raw BLOB)",
     );
     let server = Server::start_in(folder);
-    server.user("ada", &["admin"]);
+    server.user("ada", &["admin", "officer"]);
     server
 }
 

@@ -15,6 +15,7 @@ mod issuers;
 mod newcomer;
 mod pages;
 mod reruns;
+mod reveal;
 mod rules;
 mod runs;
 mod secure;

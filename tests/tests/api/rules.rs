@@ -21,8 +21,8 @@ datasets:
 ";
 
 /// Everybody: nobody, users by role, and an administrator's API key.
-const ALL: [&str; 8] = [
-    "nobody", "admin", "operator", "analyst", "auditor", "partner", "scraper", "key",
+const ALL: [&str; 9] = [
+    "nobody", "admin", "operator", "analyst", "auditor", "officer", "partner", "scraper", "key",
 ];
 
 /// Who gets past the gate of each route; a row for each, or the test fails.
@@ -31,31 +31,31 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "POST /logout",
         &[
-            "admin", "operator", "analyst", "auditor", "partner", "scraper",
+            "admin", "operator", "analyst", "auditor", "officer", "partner", "scraper",
         ],
     ),
     (
         "GET /me",
         &[
-            "admin", "operator", "analyst", "auditor", "partner", "scraper", "key",
+            "admin", "operator", "analyst", "auditor", "officer", "partner", "scraper", "key",
         ],
     ),
     (
         "GET /keys",
         &[
-            "admin", "operator", "analyst", "auditor", "partner", "scraper", "key",
+            "admin", "operator", "analyst", "auditor", "officer", "partner", "scraper", "key",
         ],
     ),
     (
         "POST /keys",
         &[
-            "admin", "operator", "analyst", "auditor", "partner", "scraper",
+            "admin", "operator", "analyst", "auditor", "officer", "partner", "scraper",
         ],
     ),
     (
         "DELETE /keys/{id}",
         &[
-            "admin", "operator", "analyst", "auditor", "partner", "scraper",
+            "admin", "operator", "analyst", "auditor", "officer", "partner", "scraper",
         ],
     ),
     ("GET /users", &["admin", "key"]),
@@ -71,33 +71,34 @@ const TABLE: &[(&str, &[&str])] = &[
     ("GET /inner", &["admin", "analyst", "key"]),
     (
         "GET /pipelines",
-        &["admin", "operator", "analyst", "auditor", "key"],
+        &["admin", "operator", "analyst", "auditor", "officer", "key"],
     ),
     ("POST /pipelines/{name}/runs", &["admin", "operator", "key"]),
     (
         "POST /pipelines/{name}/uploads",
         &["admin", "operator", "key"],
     ),
+    ("POST /pipelines/{name}/reveal", &["officer"]),
     (
         "GET /runs",
-        &["admin", "operator", "analyst", "auditor", "key"],
+        &["admin", "operator", "analyst", "auditor", "officer", "key"],
     ),
     (
         "GET /runs/{id}",
-        &["admin", "operator", "analyst", "auditor", "key"],
+        &["admin", "operator", "analyst", "auditor", "officer", "key"],
     ),
     (
         "GET /runs/{id}/events",
-        &["admin", "operator", "analyst", "auditor", "key"],
+        &["admin", "operator", "analyst", "auditor", "officer", "key"],
     ),
     ("POST /runs/{id}/cancel", &["admin", "operator", "key"]),
     (
         "GET /runs/{id}/report",
-        &["admin", "operator", "analyst", "auditor", "key"],
+        &["admin", "operator", "analyst", "auditor", "officer", "key"],
     ),
     (
         "GET /runs/{id}/rejects",
-        &["admin", "operator", "analyst", "auditor", "key"],
+        &["admin", "operator", "analyst", "auditor", "officer", "key"],
     ),
     (
         "POST /runs/{id}/rejects/runs",
@@ -126,7 +127,10 @@ fn every_cell_of_the_table_is_as_it_says() {
     let made = server.send("POST", "/keys", &admin, &json!({ "label": "k", "days": 1 }));
     let key = made.is(201).json()["token"].as_str().unwrap().to_owned();
 
-    let document = server.get("/openapi.json", &admin).is(200).json();
+    // No role has all permissions, and a description has what its reader may call.
+    server.user("both", &["admin", "officer"]);
+    let (both, _) = server.log_in("both");
+    let document = server.get("/openapi.json", &both).is(200).json();
     let mut table: BTreeMap<&str, &[&str]> = TABLE.iter().copied().collect();
     let mut cells = 0;
     for (path, item) in document["paths"].as_object().unwrap() {

@@ -187,6 +187,14 @@ fn a_masker_cannot_order_work_without_end() {
 }
 
 #[test]
+fn a_masker_cannot_have_made_up_what_it_had_not_ordered() {
+    for variant in ["list", "text", "pieces", "digits", "entity", "other-list"] {
+        let pipeline = act("makes_values_up", World::Masker, variant).pipeline();
+        is_keyed_alone(&pipeline, variant);
+    }
+}
+
+#[test]
 fn a_guest_that_cannot_be_opened_stops_the_run_before_the_first_row() {
     let (validator, masker, transformer) = (World::Validator, World::Masker, World::Transformer);
     let hasty = |guest, world| Act {

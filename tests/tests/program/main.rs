@@ -13,6 +13,7 @@ mod identity;
 mod init;
 mod interruptions;
 mod manuals;
+mod masks;
 mod pins;
 mod places;
 mod plugin_commands;

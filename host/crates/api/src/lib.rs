@@ -1,7 +1,7 @@
 //! The API behind `glovebox serve`: masked rows, runs and users, behind tokens.
 //!
 //! It knows neither plugins nor the engine: a run is a process that the program begins for it
-//! ([`Launch`]), and whether a manifest can be run is for the program to say ([`Loads`]).
+//! ([`Launch`]), how masks are undone ([`Reveals`]), and whether a manifest can be run is for the program to say ([`Loads`]).
 //!
 //! A tour: [`serve`] opens everything and listens; `listener`, `connections` and `connection` take a
 //! connection; `gate` is before all routes and asks `rules` who may call what, `access` and `tokens`
@@ -29,6 +29,7 @@ mod openapi;
 mod pace;
 mod places;
 mod problem;
+mod reveal;
 mod routes;
 mod rules;
 mod runs;
@@ -43,6 +44,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use examine::{Loads, examine};
 pub use places::{Secrets, database_place};
+pub use reveal::{Answer, Request, Reveals};
 pub use runs::{ChildRun, Launch};
 pub use serve::serve;
 

@@ -15,6 +15,8 @@ pub(crate) enum Permission {
     Watch,
     /// Start, cancel and re-run.
     Run,
+    /// Have encrypted values given back.
+    Reveal,
     /// Manage users.
     Users,
     /// Read the audit log.
@@ -24,10 +26,11 @@ pub(crate) enum Permission {
 }
 
 impl Permission {
-    const ALL: [(Permission, &'static str); 6] = [
+    const ALL: [(Permission, &'static str); 7] = [
         (Permission::Data, "data"),
         (Permission::Watch, "watch"),
         (Permission::Run, "run"),
+        (Permission::Reveal, "reveal"),
         (Permission::Users, "users"),
         (Permission::Audit, "audit"),
         (Permission::Metrics, "metrics"),
@@ -51,12 +54,13 @@ impl Permission {
 
 /// The roles that are there without a configuration.
 pub(crate) fn built_in() -> BTreeMap<String, Vec<Permission>> {
-    use Permission::{Audit, Data, Metrics, Run, Users, Watch};
+    use Permission::{Audit, Data, Metrics, Reveal, Run, Users, Watch};
     [
         ("admin", vec![Data, Watch, Run, Users, Audit, Metrics]),
         ("operator", vec![Watch, Run, Metrics]),
         ("analyst", vec![Data, Watch]),
         ("auditor", vec![Watch, Audit]),
+        ("officer", vec![Watch, Reveal]),
     ]
     .map(|(role, may)| (role.to_owned(), may))
     .into()
@@ -137,6 +141,11 @@ pub(crate) const ROUTES: &[Route] = &[
     )
     .errors(&[422]),
     route("POST", UPLOADS, Rule::Needs(Permission::Run)).errors(&[409]),
+    route(
+        "POST",
+        "/pipelines/{name}/reveal",
+        Rule::JustLoggedIn(Some(Permission::Reveal)),
+    ),
     route("GET", "/runs", Rule::Needs(Permission::Watch)),
     route("GET", "/runs/{id}", Rule::Needs(Permission::Watch)),
     route("GET", "/runs/{id}/events", Rule::Needs(Permission::Watch)),

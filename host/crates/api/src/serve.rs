@@ -23,6 +23,7 @@ use super::limits::Limits;
 use super::listener::{self, Listener};
 use super::metrics::Metrics;
 use super::places::{self, Secrets};
+use super::reveal::Reveals;
 use super::runs::{Launch, Runs};
 use super::state::Api;
 use super::tokens::{Key, Tokens};
@@ -35,7 +36,7 @@ const ATTEMPTS: i64 = 24 * 60 * 60;
 /// Connections of those who read metrics.
 const READERS: usize = 16;
 
-/// Serves until `stop` is done; `launch` begins a run, and `ready` hears the address once requests
+/// Serves until `stop` is done; `launch` begins a run, `reveals` undoes masks, and `ready` hears the address once requests
 /// are taken.
 ///
 /// # Errors
@@ -44,6 +45,7 @@ pub async fn serve(
     config: Config,
     secrets: Secrets<'_>,
     launch: Launch,
+    reveals: Reveals,
     ready: impl FnOnce(&str),
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
@@ -55,7 +57,7 @@ pub async fn serve(
         Some(url) => url.clone(),
         None => format!("{scheme}://{}", tcp.local_addr()?),
     };
-    let (api, refreshes) = open(config, url.clone(), secrets, launch).await?;
+    let (api, refreshes) = open(config, url.clone(), secrets, (launch, reveals)).await?;
     let api = Arc::new(api);
     let limits = &api.config.limits;
     let connections = Connections::new(
@@ -151,7 +153,7 @@ async fn open(
     config: Config,
     url: String,
     secrets: Secrets<'_>,
-    launch: Launch,
+    (launch, reveals): (Launch, Reveals),
 ) -> anyhow::Result<(Api, Vec<issuers::KeyRefresh>)> {
     let catalog = Catalog::open(&places::database_place(&config.catalog, secrets)?).await?;
     let options = audit::options(&config.audit, secrets, Writer::Server)?;
@@ -199,6 +201,7 @@ async fn open(
     }
     let api = Api {
         runs,
+        reveals,
         catalog,
         hasher: Hasher::new(Hashing::default())?,
         lockout: Lockout::default(),

@@ -15,6 +15,7 @@ use super::datasets::Dataset;
 use super::limits::Limits;
 use super::metrics::Metrics;
 use super::problem::Problem;
+use super::reveal::Reveals;
 use super::runs::Runs;
 use super::tally::Tally;
 use super::tokens::Tokens;
@@ -33,6 +34,7 @@ pub(crate) struct Api {
     pub(crate) standings: Standings,
     pub(crate) datasets: Vec<Dataset>,
     pub(crate) runs: Arc<Runs>,
+    pub(crate) reveals: Reveals,
     /// The datasets' paths, for the rules.
     pub(crate) paths: Vec<String>,
     /// The API's description, by what one may see of it.

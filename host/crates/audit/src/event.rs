@@ -58,6 +58,8 @@ actions! {
     TokenRevoked = "token-revoked", "authentication", "end";
     /// Rows of a dataset were read.
     DataRead = "data-read", "database", "access";
+    /// Encrypted values were given back as the cells that they were made from.
+    Revealed = "revealed", "database", "access";
     /// What is there was looked at: pipelines, datasets, runs, reports, rejects.
     Viewed = "viewed", "web", "access";
     /// A run was started.
@@ -179,6 +181,8 @@ pub struct Event {
     key: Option<String>,
     #[serde(rename = "labels.rows", skip_serializing_if = "Option::is_none")]
     rows: Option<u64>,
+    #[serde(rename = "labels.because", skip_serializing_if = "Option::is_none")]
+    because: Option<String>,
     #[serde(rename = "labels.columns", skip_serializing_if = "Vec::is_empty")]
     columns: Vec<String>,
     #[serde(rename = "labels.count", skip_serializing_if = "Option::is_none")]
@@ -209,6 +213,7 @@ impl Event {
             run: None,
             key: None,
             rows: None,
+            because: None,
             columns: Vec::new(),
             count: None,
         }
@@ -304,6 +309,12 @@ impl Event {
     /// How many rows.
     pub fn rows(mut self, rows: impl Into<Option<u64>>) -> Self {
         self.rows = rows.into();
+        self
+    }
+
+    /// Why, in the words of whoever asked.
+    pub fn because(mut self, reason: &str) -> Self {
+        self.because = Some(short(reason));
         self
     }
 

@@ -197,16 +197,6 @@ pub(crate) fn covered(before: &dyn Array, row: u32, start: u32, end: u32) -> Opt
         .map(str::to_owned)
 }
 
-/// A method by its name in cases.
-pub(crate) fn method_name(method: &Method) -> &'static str {
-    match method {
-        Method::HmacSha256 => "hmac-sha256",
-        Method::Pbkdf2Sha256 { .. } => "pbkdf2-sha256",
-        Method::AesSiv => "aes-siv",
-        Method::Ff1 { .. } => "ff1",
-    }
-}
-
 /// Columns and their types, as a message names a batch.
 pub(crate) fn shape(fields: &[Field], rows: usize) -> String {
     let columns: Vec<String> = fields

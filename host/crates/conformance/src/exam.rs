@@ -105,7 +105,7 @@ pub fn examine(plugin: &Watched, setting: &Setting) -> anyhow::Result<Findings> 
                 {
                     let orders = effect::orders(masked, &setting.grants);
                     findings.announced.extend(orders.iter().map(|o| {
-                        let method = effect::method_name(&o.method);
+                        let method = o.method.name();
                         format!("points at key {} for {} ({method})", o.key, o.column)
                     }));
                 }

@@ -4,7 +4,7 @@
 //! is none here, only its name.
 
 use arrow_array::{Array, RecordBatch};
-use glovebox_core::{Answer, Batch, Fault, Method, Origin, PluginError, Schema, Target};
+use glovebox_core::{Answer, Batch, Fault, Form, Method, Origin, PluginError, Schema, Target};
 use glovebox_manifest::typed::Ordered;
 use glovebox_sandbox::{Frame, GuestOutput, Watched};
 
@@ -46,7 +46,7 @@ pub(super) fn unordered(case: &Case, before: &[Order], orders: &[Order]) -> Vec<
         if !before.iter().any(same) {
             wrong.push(format!(
                 "it orders {} with key `{key}` for column `{column}`, and did not order that of a batch without rows; a run refuses it",
-                effect::method_name(method)
+                method.name()
             ));
         }
     }
@@ -81,7 +81,7 @@ pub(super) fn keyed(case: &Case, effect: &Effect, wrong: &mut Vec<String>) {
             wrong.push(format!(
                 "keyed, {}: expected no order, got {} with key `{}`",
                 got.column,
-                effect::method_name(&got.method),
+                got.method.name(),
                 got.key
             ));
         }
@@ -96,22 +96,23 @@ fn order(case: &Case, column: &str, due: &Keyed, got: &Order, wrong: &mut Vec<St
             ));
         }
     };
-    compare(
-        "method",
-        due.method.clone(),
-        effect::method_name(&got.method).into(),
-    );
+    compare("method", due.method.clone(), got.method.name().into());
     compare("key", due.key.clone(), got.key.clone());
     match &got.method {
         Method::Pbkdf2Sha256 { iterations } => {
             let due = due.iterations.unwrap_or(*iterations);
             compare("iterations", due.to_string(), iterations.to_string());
         }
-        Method::Ff1 { alphabet } => {
+        Method::Ff1(Form { alphabet, .. }) => {
             let due = due.alphabet.as_deref().unwrap_or(alphabet);
             compare("alphabet", format!("{due:?}"), format!("{alphabet:?}"));
         }
-        Method::HmacSha256 | Method::AesSiv => {}
+        Method::HmacSha256
+        | Method::AesSiv
+        | Method::Fernet
+        | Method::Seal
+        | Method::Pick(_)
+        | Method::Shift { .. } => {}
     }
     let place = match (&due.cells, &due.rows, &due.spans) {
         (None, None, None) => return,

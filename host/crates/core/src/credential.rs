@@ -13,7 +13,7 @@ pub struct SecretName(Arc<str>);
 
 impl SecretName {
     /// Checks a name: 1 to 128 of `a-z A-Z 0-9 . _ - /`, in parts that are neither empty nor
-    /// begin with a dot or a dash.
+    /// begin with a dot or a dash; at the end a version may stand, like `@3`.
     ///
     /// # Errors
     /// A sentence that says what a name may look like.
@@ -25,7 +25,12 @@ impl SecretName {
                     .bytes()
                     .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
         };
-        if name.len() <= 128 && name.split('/').all(part_ok) {
+        let (base, version) = name.split_once('@').unwrap_or((name, "1"));
+        let is_version = version.len() <= 6
+            && version.bytes().all(|b| b.is_ascii_digit())
+            && !version.starts_with('0')
+            && !version.is_empty();
+        if name.len() <= 128 && is_version && base.split('/').all(part_ok) {
             Ok(SecretName(name.into()))
         } else {
             Err(InvalidSecretName)
@@ -35,6 +40,23 @@ impl SecretName {
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The name without a version.
+    pub fn base(&self) -> &str {
+        self.0.split_once('@').map_or(&*self.0, |(base, _)| base)
+    }
+
+    /// The version that it ends with; 0 if it has none.
+    pub fn version(&self) -> u32 {
+        let version = self.0.split_once('@').map(|(_, version)| version);
+        version.and_then(|v| v.parse().ok()).unwrap_or(0)
+    }
+
+    /// The same name with another version.
+    #[must_use]
+    pub fn at(&self, version: u32) -> Self {
+        SecretName(format!("{}@{version}", self.base()).into())
     }
 }
 
@@ -47,7 +69,7 @@ impl fmt::Display for SecretName {
 /// Not the name of a secret. It does not repeat the name, which may be the secret, mistyped.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a secret's name is 1 to 128 letters, digits, `.`, `_`, `-`, in parts joined by `/`, like `sales/customer-salt`"
+    "a secret's name is 1 to 128 letters, digits, `.`, `_`, `-`, in parts joined by `/`, like `sales/customer-salt`, and may end with a version, like `@2`"
 )]
 pub struct InvalidSecretName;
 

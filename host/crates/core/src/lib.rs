@@ -34,14 +34,17 @@ pub use journal::{
     ChunkRecord, Digest, Earlier, History, Job, KeptReject, Known, Listed, Mark, Revise, RunState,
     Seen, Totals,
 };
-pub use keys::{KeyError, KeyRing, Method, Spans, Target};
+pub use keys::{
+    Computed, Form, KeyError, KeyRing, Masking, Method, Piece, Refusal, Revealing, Spans, StepKey,
+    StepKeys, Target,
+};
 pub use plan_identity::{PlanIdentity, PlanRows};
 pub use plugin::{
     About, Action, Announced, Answer, Fault, FaultKind, Grants, Instance, Kept, Limits, Masked,
     Plugin, PluginError, World,
 };
 pub use report::{OnlyNew, RejectCount, Rerun, RowCounts, RunOutcome, RunReport, StepReport};
-pub use schema::{DataType, Field, Native, ReadFrom, Schema};
+pub use schema::{DataType, Equality, Field, Native, ReadFrom, Schema};
 pub use secret::Secret;
 pub use sink::{Encoded, Encoder, FinishedChunk, Payload, Published, Sink, SinkError};
 pub use source::{Chunk, ChunkReader, Decoded, Decoder, Identity, Source, SourceError};

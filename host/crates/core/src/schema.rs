@@ -92,7 +92,7 @@ pub enum ReadFrom {
 }
 
 /// A named column.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Field {
     /// The column's name, unique in its schema.
     pub name: Arc<str>,
@@ -106,6 +106,35 @@ pub struct Field {
     pub native: Option<Arc<Native>>,
     /// Where its source has it; none is under its own name.
     pub from: Option<ReadFrom>,
+    /// What a mask has made of cells that were equal, and of those that were not.
+    pub equality: Equality,
+}
+
+/// What a mask makes of equal and of different cells.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Equality {
+    /// Equal cells are equal still, and different ones different; or there is no mask, or nothing is known of it.
+    #[default]
+    Kept,
+    /// Different cells may become the same.
+    Merges,
+    /// Equal cells become different ones, at each run others.
+    Splits,
+}
+
+/// As it is written, it stands in the digests of plans, by which a run that goes on knows its own: what says
+/// nothing about what a row becomes is left out.
+impl fmt::Debug for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Field")
+            .field("name", &self.name)
+            .field("data_type", &self.data_type)
+            .field("nullable", &self.nullable)
+            .field("personal", &self.personal)
+            .field("native", &self.native)
+            .field("from", &self.from)
+            .finish()
+    }
 }
 
 impl Field {
@@ -118,6 +147,7 @@ impl Field {
             personal: false,
             native: None,
             from: None,
+            equality: Equality::Kept,
         }
     }
 

@@ -7,9 +7,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow_array::RecordBatch;
-use glovebox_core::{Action, Answer, Batch, KeyRing, Method, Origin, Schema, Secret, World};
+use arrow_array::{ArrayRef, RecordBatch};
+use glovebox_core::{
+    Action, Answer, Batch, KeyRing, Masking, Method, Origin, Schema, Secret, StepKey, StepKeys,
+    World,
+};
 
+use crate::attack;
 use crate::plan::{Plan, PlannedStep};
 use crate::toolbox::Toolbox;
 use glovebox_manifest::Manifest;
@@ -26,8 +30,87 @@ pub struct ArmedStep<'p> {
     pub keyed: Vec<Order>,
     /// Those that cost enough a value to be worth a warning.
     pub costly: Vec<(Method, Duration)>,
-    /// The secrets of its keys that are short enough to be tried out, by their names.
-    pub short: Vec<String>,
+    /// Its keys that can be found by trying.
+    pub weak: Vec<WeakKey>,
+}
+
+/// A key that can be found by trying.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WeakKey {
+    /// The plugin's name for it.
+    pub key: String,
+    /// The secret's name.
+    pub secret: String,
+    /// How.
+    pub weakness: Weakness,
+}
+
+/// How a key is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weakness {
+    /// It is short enough to be tried out.
+    Short,
+    /// It is a word that is tried first.
+    Known,
+}
+
+/// Words that people take for keys, in lower case and without digits at their end.
+const KNOWN: [&str; 40] = [
+    "",
+    "abc",
+    "admin",
+    "changeit",
+    "changeme",
+    "customer",
+    "default",
+    "demo",
+    "dev",
+    "dummy",
+    "example",
+    "glovebox",
+    "hash",
+    "hmac",
+    "key",
+    "letmein",
+    "mask",
+    "masking",
+    "mysalt",
+    "mysecret",
+    "mysecretkey",
+    "none",
+    "passw",
+    "passwd",
+    "password",
+    "pepper",
+    "placeholder",
+    "prod",
+    "production",
+    "pseudonym",
+    "qwerty",
+    "salt",
+    "saltsalt",
+    "sample",
+    "secret",
+    "secretkey",
+    "staging",
+    "supersecret",
+    "test",
+    "welcome",
+];
+
+fn weakness(secret: &Secret) -> Option<Weakness> {
+    let bytes = secret.expose();
+    let word = bytes.iter().filter(|b| b.is_ascii_alphabetic());
+    let word: Vec<u8> = word.map(u8::to_ascii_lowercase).collect();
+    // What has anything beside letters, digits and signs between them is no word.
+    let plain = bytes.is_ascii() && bytes.len() < 2 * LONG_ENOUGH;
+    let known = plain && KNOWN.iter().any(|known| known.as_bytes() == word);
+    let short = bytes.len() < LONG_ENOUGH;
+    match (known, short) {
+        (true, _) => Some(Weakness::Known),
+        (false, true) => Some(Weakness::Short),
+        (false, false) => None,
+    }
 }
 
 /// Bytes of a key that nobody can try out: 128 bits, if they are random.
@@ -60,6 +143,9 @@ pub fn arm<'p>(
             Ok(step) => armed.push(step),
             Err(found) => problems.extend(found),
         }
+    }
+    if problems.is_empty() {
+        problems = attack::refused(manifest, &armed);
     }
     if problems.is_empty() {
         Ok(armed)
@@ -169,24 +255,34 @@ fn arm_step<'p>(
     toolbox: &dyn Toolbox,
 ) -> Result<ArmedStep<'p>, Vec<Diagnostic>> {
     let mut problems = Vec::new();
-    let (mut secrets, mut short) = (Vec::new(), Vec::new());
+    let (mut keys, mut weak) = (Vec::new(), Vec::new());
     for key in &step.keys {
-        match toolbox.secret(&stores(manifest), &key.secret) {
-            Ok(secret) => {
-                if secret.expose().len() < LONG_ENOUGH {
-                    short.push(key.secret.value.to_string());
+        let mut versions = Vec::with_capacity(key.secrets.len());
+        for name in &key.secrets {
+            match toolbox.secret(&stores(manifest), name) {
+                Ok(secret) => {
+                    if let Some(weakness) = weakness(&secret) {
+                        weak.push(WeakKey {
+                            key: key.name.value.clone(),
+                            secret: name.value.to_string(),
+                            weakness,
+                        });
+                    }
+                    versions.push((name.value.version(), secret));
                 }
-                secrets.push((key.name.value.clone(), secret));
+                Err(error) => problems.push(missing(name.span.clone(), &error)),
             }
-            Err(error) => problems.push(missing(key.secret.span.clone(), &error)),
         }
+        let name = key.name.value.clone();
+        keys.push(StepKey { name, versions });
     }
     if !problems.is_empty() {
         return Err(problems);
     }
+    let domain = step.domain.as_ref().map(|d| d.value.as_str().into());
     let at_step = |message: String| vec![Diagnostic::error(step.span.clone(), message)];
     let keys = toolbox
-        .key_ring(secrets)
+        .key_ring(StepKeys { keys, domain })
         .map_err(|e| at_step(e.to_string()))?;
     let keyed = if planned.plugin.world() == World::Masker {
         rehearse(planned, keys.as_ref()).map_err(at_step)?
@@ -202,8 +298,26 @@ fn arm_step<'p>(
         keys,
         keyed,
         costly,
-        short,
+        weak,
     })
+}
+
+/// The name of a granted column.
+pub(crate) fn name_of(step: &PlannedStep, column: usize) -> &str {
+    let field = step.grants.fields.get(column);
+    field.map_or("", |field| &*field.name)
+}
+
+/// The entities by which a method moves cells, among the columns that were granted.
+pub(crate) fn entity_of<'a>(
+    step: &'a PlannedStep,
+    method: &Method,
+    granted: &'a [ArrayRef],
+) -> Option<(&'a ArrayRef, &'a str)> {
+    match method {
+        Method::Shift { entity, .. } => Some((granted.get(*entity)?, name_of(step, *entity))),
+        _ => None,
+    }
 }
 
 /// Calls a masker with no rows, to see which keys and methods it points at. In the run it may
@@ -233,8 +347,15 @@ fn rehearse(step: &PlannedStep, keys: &dyn KeyRing) -> Result<Vec<Order>, String
             let Some(column) = empty.columns.columns().get(entry.column) else {
                 continue;
             };
-            keys.mask(&key, &method, &target, column)
-                .map_err(|e| e.to_string())?;
+            let masking = Masking {
+                key: &key,
+                method: &method,
+                target: &target,
+                column,
+                name: name_of(step, entry.column),
+                entity: entity_of(step, &method, empty.columns.columns()),
+            };
+            keys.mask(&masking).map_err(|e| e.to_string())?;
             orders.push(Order {
                 column: entry.column,
                 method,

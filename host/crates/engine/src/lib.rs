@@ -4,9 +4,11 @@
 //! wasmtime, sqlx or any store of secrets.
 
 pub mod arm;
+pub mod attack;
 mod error;
 pub mod guard;
 mod identity;
+mod inside;
 mod options;
 mod parts;
 pub mod plan;
@@ -16,6 +18,7 @@ mod rejects;
 mod report;
 mod rerun;
 mod resolve;
+mod reveal;
 pub mod run;
 mod selection;
 mod stage;
@@ -23,6 +26,7 @@ mod start;
 mod summary;
 mod toolbox;
 mod transfer;
+mod unique;
 mod worker;
 
 pub use arm::{ArmedStep, arm};
@@ -32,7 +36,9 @@ pub use preview::{Preview, preview};
 pub use rejects::probe as probe_rejects;
 pub use report::Progress;
 pub use rerun::can_rerun;
+pub use reveal::{RevealError, Revealer};
 pub use run::Run;
 pub use selection::Selection;
 pub use start::Start;
 pub use toolbox::{PublicKey, SignedBy, Toolbox};
+pub use unique::sink_schema;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::arm::ArmedStep;
-use crate::plan::Plan;
+use crate::plan::{Plan, PlannedStep};
 
 /// Bytes of a part's digest that are kept: enough to tell two plans apart.
 const KEPT: usize = 8;
@@ -58,7 +58,7 @@ impl Parts {
                     StepParts {
                         name: planned.name.to_string(),
                         plugin: digest(planned.plugin.sha256()),
-                        with: digest(&planned.config),
+                        with: digest(&options(planned)),
                         grants: digest(&format!("{:?}", planned.grants)),
                         keyed: digest(&format!("{:?}", step.keyed)),
                         keys: step.keys.check_value().to_string(),
@@ -164,13 +164,22 @@ pub(crate) fn plan_digest(plan: &Plan, steps: &[ArmedStep<'_>], source: &dyn Sou
         let planned = step.planned;
         say("step", &planned.name);
         say("plugin", planned.plugin.sha256());
-        say("with", &planned.config);
+        say("with", &options(planned));
         say("grants", &format!("{:?}", planned.grants));
         say("keyed", &format!("{:?}", step.keyed));
         say("keys", &step.keys.check_value().to_string());
     }
     say("sink", &format!("{:?}", plan.sink));
     hex(&hash.finalize(), 32)
+}
+
+/// What a step was told beside its grants: its `with:` block, and the paths where it masks.
+fn options(planned: &PlannedStep) -> String {
+    let paths = planned.inside.iter();
+    let paths: String = paths
+        .map(|inside| format!("\ninside {}", inside.path))
+        .collect();
+    format!("{}{paths}", planned.config)
 }
 
 /// A name out of the journal, which others may have edited, for a terminal.

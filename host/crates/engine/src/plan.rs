@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_schema::SchemaRef;
-use glovebox_core::{Announced, Field, Grants, Kept, Plugin, PluginError, Schema, World};
+use glovebox_core::{Announced, DataType, Field, Grants, Kept, Plugin, PluginError, Schema, World};
 
 use crate::guard::Guarded;
 use crate::guard::text::SHORTEST;
+use crate::inside::InsideColumn;
 use crate::toolbox::{PublicKey, SignedBy, Toolbox};
 use glovebox_manifest::Manifest;
 use glovebox_manifest::diagnostic::Diagnostic;
@@ -43,6 +44,8 @@ pub struct PlannedStep {
     pub grants: Grants,
     /// Where the granted columns stand in the step's input.
     pub inputs: Vec<usize>,
+    /// Where it masks inside of the JSON text of its column.
+    pub inside: Vec<InsideColumn>,
     /// What it announced.
     pub announced: Announced,
     /// The columns of a masker that the leak guard looks at.
@@ -214,6 +217,8 @@ fn plan_step(
         other => at_plugin(other.in_full()),
     })?;
     let announced = instance.announced().clone();
+    let inside = inside(step, &grants, &inputs, &announced)
+        .map_err(|problem| Box::new(Diagnostic::error(step.span.clone(), problem)))?;
     let (guarded, unguarded) = guards(step, &grants, &announced, released)?;
     let (output, places) = after(step, input, &grants, &inputs, &announced);
     Ok(PlannedStep {
@@ -223,6 +228,7 @@ fn plan_step(
         config,
         grants,
         inputs,
+        inside,
         announced,
         guarded,
         unguarded,
@@ -291,6 +297,36 @@ fn grants(step: &model::Step, input: &Schema) -> Result<(Grants, Vec<usize>), Bo
 
 /// Columns that the leak guard looks at, and those that it was told not to look at.
 type Guards = (Vec<Guarded>, Vec<Arc<str>>);
+
+/// The paths of a step into its column, whose masks have to be text to stand in a document.
+fn inside(
+    step: &model::Step,
+    grants: &Grants,
+    inputs: &[usize],
+    announced: &Announced,
+) -> Result<Vec<InsideColumn>, String> {
+    let masks = grants.masks.first();
+    let (Some(&column), false) = (masks, step.inside.is_empty()) else {
+        return Ok(Vec::new());
+    };
+    if let Announced::Masked { fields, .. } = announced
+        && let Some(field) = fields.get(column)
+        && field.data_type != DataType::Text
+    {
+        return Err(format!(
+            "the masks of `{}` are {}, and inside of JSON text they have to be text",
+            field.name, field.data_type
+        ));
+    }
+    let Some(&place) = inputs.get(column) else {
+        return Ok(Vec::new());
+    };
+    let of = |path: &model::Spanned<model::JsonPath>| InsideColumn {
+        place,
+        path: path.value.clone(),
+    };
+    Ok(step.inside.iter().map(of).collect())
+}
 
 /// The columns that the leak guard looks at, with what may be kept of each, and the personal ones
 /// that it was told not to look at.

@@ -12,13 +12,14 @@ use arrow_array::{
 use arrow_buffer::BooleanBufferBuilder;
 use arrow_select::zip::zip;
 use glovebox_core::{
-    Action, Announced, Answer, Batch, Fault, FaultKind, Finding, KeyError, Masked, Reject, Target,
-    Violation,
+    Action, Announced, Answer, Batch, Fault, FaultKind, Finding, KeyError, Masked, Masking, Method,
+    Refusal, Reject, Target, Violation,
 };
 
-use crate::arm::{ArmedStep, Order};
+use crate::arm::{ArmedStep, Order, entity_of};
 use crate::error::{RunError, StepError};
 use crate::guard::{self, Mask};
+use crate::plan::PlannedStep;
 
 /// The rule of rows whose mask holds the raw cell.
 const LEAK: &str = "leak";
@@ -28,6 +29,17 @@ pub(crate) struct Resolved {
     pub(crate) batch: Batch,
     pub(crate) filtered: u64,
     pub(crate) rejects: Vec<Reject>,
+}
+
+impl Resolved {
+    /// A batch to which nothing was done.
+    pub(crate) fn unchanged(batch: Batch) -> Self {
+        Resolved {
+            batch,
+            filtered: 0,
+            rejects: Vec::new(),
+        }
+    }
 }
 
 pub(crate) fn resolve(
@@ -52,11 +64,7 @@ fn findings_resolved(
     findings: &[Finding],
     batch: &Batch,
 ) -> Result<Resolved, RunError> {
-    let unchanged = |batch: &Batch| Resolved {
-        batch: batch.clone(),
-        filtered: 0,
-        rejects: Vec::new(),
-    };
+    let unchanged = |batch: &Batch| Resolved::unchanged(batch.clone());
     let Announced::Rules(rules) = &step.planned.announced else {
         return Ok(unchanged(batch));
     };
@@ -149,9 +157,9 @@ fn not_keyed(step: &ArmedStep<'_>, column: &str, what: &str) -> Fault {
 fn no_mask(error: &KeyError) -> &'static str {
     match error {
         KeyError::NotGranted(_) => "with a key that is not in the step's `keys:`",
-        KeyError::NotBuiltIn(_) => "by a method that is not built into this version",
-        KeyError::Parameters(_) => "with parameters that are out of bounds",
-        KeyError::Type(_) | KeyError::Arrow(_) => "which is of a type that no key can mask",
+        KeyError::Key(_) => "with a key that does not fit the method",
+        KeyError::Parameters(_) | KeyError::OneWay(_) => "with parameters that are out of bounds",
+        KeyError::Type { .. } | KeyError::Arrow(_) => "which is of a type that no key can mask",
     }
 }
 
@@ -162,7 +170,7 @@ fn masked_resolved(
 ) -> Result<Resolved, StepError> {
     let planned = step.planned;
     let mut columns = batch.columns.columns().to_vec();
-    let leaks = leaked(step, &masked, batch)?;
+    let mut aside = leaked(step, &masked, batch)?;
     for entry in masked {
         let Some(&place) = planned.inputs.get(entry.column) else {
             continue;
@@ -194,20 +202,60 @@ fn masked_resolved(
                     let what = "that it had not ordered of a batch without rows";
                     return Err(not_keyed(step, &field.name, what).into());
                 }
-                let keyed = step.keys.mask(&order.key, &order.method, &target, column);
-                keyed.map_err(|error| not_keyed(step, &field.name, no_mask(&error)))?
+                let granted = granted(planned, &order.method, batch);
+                let masking = Masking {
+                    key: &order.key,
+                    method: &order.method,
+                    target: &target,
+                    column,
+                    name: &field.name,
+                    entity: entity_of(planned, &order.method, &granted),
+                };
+                let computed = step.keys.mask(&masking);
+                let computed =
+                    computed.map_err(|error| not_keyed(step, &field.name, no_mask(&error)))?;
+                for (row, refusal) in computed.refused {
+                    let violation = refused(step, &field.name, refusal);
+                    aside.entry(row).or_default().push(violation);
+                }
+                computed.column
             }
         };
     }
     let batch = rebuilt(step, columns, batch)?;
-    if leaks.is_empty() {
+    if aside.is_empty() {
         return Ok(Resolved {
             batch,
             filtered: 0,
             rejects: Vec::new(),
         });
     }
-    Ok(set_aside(&batch, leaks)?)
+    Ok(set_aside(&batch, aside)?)
+}
+
+/// The columns that the step was granted, as they came, for a method that looks at others than its own.
+fn granted(planned: &PlannedStep, method: &Method, batch: &Batch) -> Vec<ArrayRef> {
+    match method {
+        Method::Shift { .. } => {
+            let columns = batch.columns.columns();
+            let granted = planned
+                .inputs
+                .iter()
+                .filter_map(|&place| columns.get(place));
+            granted.map(Arc::clone).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// A cell that the method cannot mask.
+fn refused(step: &ArmedStep<'_>, column: &Arc<str>, refusal: Refusal) -> Violation {
+    Violation {
+        step: Arc::clone(&step.planned.name),
+        column: Some(Arc::clone(column)),
+        rule: refusal.rule().into(),
+        message: format!("`{column}` {}", refusal.message()).into(),
+    }
 }
 
 /// The rows in which a guarded column's mask holds the raw cell.

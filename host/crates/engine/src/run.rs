@@ -29,6 +29,7 @@ use glovebox_manifest::model::AtMost;
 
 use crate::summary::Summary;
 use crate::transfer::{Transfer, Writer};
+use crate::unique::sink_schema;
 use crate::worker::{HEARTBEAT, Stored};
 
 /// How often the journal may change between the look into it and the beginning.
@@ -228,7 +229,7 @@ impl Run<'_> {
                 Beginning::Finished(earlier) => return Ok(TakenUp::Finished(earlier)),
             };
             let rejects = RejectsFile::create(self.rejects, job.resume || self.take_over)?;
-            let columns = self.plan.sink.with_natives(&self.source.natives());
+            let columns = sink_schema(self.plan, self.steps).with_natives(&self.source.natives());
             match self.sink.open(&job, &columns) {
                 Ok(stored) => {
                     break Begun {

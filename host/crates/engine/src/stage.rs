@@ -12,6 +12,7 @@ use glovebox_core::{Batch, Fault, Instance, PluginError, Reject, Violation};
 
 use crate::arm::ArmedStep;
 use crate::error::{RunError, StepError};
+use crate::inside;
 use crate::resolve::{Resolved, resolve};
 
 /// A step in one worker.
@@ -89,9 +90,24 @@ impl<'p> Stage<'p> {
             Some(instance) => instance,
             None => self.fresh()?,
         };
-        let granted = project(batch, &self.step.planned.inputs)?;
-        let answer = instance.apply(&granted)?;
-        let resolved = resolve(self.step, answer, batch)?;
+        let step = self.step;
+        let mut apply = |batch: &Batch| {
+            let granted = project(batch, &step.planned.inputs)?;
+            let answer = instance.apply(&granted)?;
+            resolve(step, answer, batch)
+        };
+        let mut resolved = None;
+        for inside in &step.planned.inside {
+            let before = resolved.unwrap_or_else(|| Resolved::unchanged(batch.clone()));
+            let mut after = inside::mask(&step.planned.name, inside, before.batch, &mut apply)?;
+            after.filtered += before.filtered;
+            after.rejects.extend(before.rejects);
+            resolved = Some(after);
+        }
+        let resolved = match resolved {
+            Some(resolved) => resolved,
+            None => apply(batch)?,
+        };
         self.instance = Some(instance);
         Ok(resolved)
     }

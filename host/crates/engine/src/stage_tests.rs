@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch};
 use glovebox_core::{
-    About, Action, Announced, Answer, Batch, DataType, Fault, FaultKind, Field, Finding, Grants,
-    Instance, Kept, KeyError, KeyRing, Masked, Method, Origin, Plugin, PluginError, Rule, Schema,
-    Target, World,
+    About, Action, Announced, Answer, Batch, Computed, DataType, Fault, FaultKind, Field, Finding,
+    Grants, Instance, Kept, KeyError, KeyRing, Masked, Masking, Method, Origin, Plugin,
+    PluginError, Refusal, Revealing, Rule, Schema, Secret, World,
 };
 
 use super::*;
@@ -93,8 +93,15 @@ impl KeyRing for NoKeys {
     fn has(&self, _: &str) -> bool {
         false
     }
-    fn mask(&self, key: &str, _: &Method, _: &Target, _: &ArrayRef) -> Result<ArrayRef, KeyError> {
-        Err(KeyError::NotGranted(key.to_owned()))
+    fn mask(&self, masking: &Masking<'_>) -> Result<Computed, KeyError> {
+        Err(KeyError::NotGranted(masking.key.to_owned()))
+    }
+    fn reveal(
+        &self,
+        revealing: &Revealing<'_>,
+        _: &[&str],
+    ) -> Result<Vec<Result<Secret, Refusal>>, KeyError> {
+        Err(KeyError::NotGranted(revealing.key.to_owned()))
     }
     fn cost_of_one(&self, _: &Method) -> Option<Duration> {
         None
@@ -108,6 +115,7 @@ fn planned(judge: Judge, steady: bool, lost_time: Duration) -> PlannedStep {
     let fields = vec![Field::new("n", DataType::Int64)];
     let output = Schema::new(fields.clone());
     PlannedStep {
+        inside: Vec::new(),
         name: "step".into(),
         plugin: Arc::new(Closure {
             about: About {
@@ -147,7 +155,7 @@ fn armed(planned: &PlannedStep) -> ArmedStep<'_> {
         keys: Arc::new(NoKeys),
         keyed: Vec::new(),
         costly: Vec::new(),
-        short: Vec::new(),
+        weak: Vec::new(),
     }
 }
 

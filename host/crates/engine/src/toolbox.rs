@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use glovebox_core::{
     CredentialError, KeyError, KeyRing, Limits, Plugin, PluginError, Schema, Secret, SecretName,
-    Sink, Source,
+    Sink, Source, StepKeys,
 };
 
 use glovebox_manifest::model::{self, PluginRef, TrustedKey};
@@ -87,5 +87,5 @@ pub trait Toolbox: Send + Sync {
     ///
     /// # Errors
     /// When a key cannot be used, for example because it is empty.
-    fn key_ring(&self, keys: Vec<(String, Secret)>) -> Result<Arc<dyn KeyRing>, KeyError>;
+    fn key_ring(&self, keys: StepKeys) -> Result<Arc<dyn KeyRing>, KeyError>;
 }

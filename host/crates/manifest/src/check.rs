@@ -49,6 +49,8 @@ fn problems(manifest: &Manifest, known: &Known<'_>, names: bool, sink: bool) -> 
     }
     from::uses(manifest, &mut problems);
     opaque::uses(manifest, sink, &mut problems);
+    privacy::kinds(manifest, &mut problems);
+    privacy::inside(manifest, &mut problems);
     privacy::releases(manifest, today, &mut problems);
     privacy::derived(manifest, &mut problems);
     if sink {

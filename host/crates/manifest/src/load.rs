@@ -11,6 +11,7 @@ pub(crate) mod files;
 pub(crate) mod formats;
 mod grants;
 pub(crate) mod guard;
+pub(crate) mod inside;
 pub(crate) mod limits;
 mod plugin;
 pub(crate) mod postgres;

@@ -75,7 +75,7 @@ fn the_reference_manifest_is_read_as_written() {
     assert!(m.steps[2].adds[0].is_personal());
     assert_eq!(m.steps[3].keys[0].name.value, "pseudonym");
     assert_eq!(
-        m.steps[3].keys[0].secret.value.as_str(),
+        m.steps[3].keys[0].secrets[0].value.as_str(),
         "sales/customer-salt"
     );
     assert_eq!(m.steps[3].granted()[0].value, "customer_id");

@@ -11,11 +11,13 @@ use std::path::PathBuf;
 
 use glovebox_core::{DataType, Field, Kept, Limits, ReadFrom, SecretName, World};
 
+pub use super::load::columns::PersonalKind;
 pub use super::load::csv_source::{CsvSource, LineEnd, Quotes, Ragged};
 pub use super::load::file_sinks::{Compression, CsvSink, JsonlSink, ParquetSink};
 pub use super::load::files::{JsonlSource, ParquetSource};
 pub use super::load::formats::{FormatKeys, SourceFormats};
 pub use super::load::guard::LeakGuard;
+pub use super::load::inside::{JsonPath, Segment};
 pub use super::load::postgres::{PostgresSink, Server};
 pub use super::load::postgres_source::{PostgresRows, PostgresSource};
 pub use super::load::sink::{Mode, SqliteSink};
@@ -82,6 +84,8 @@ pub struct Column {
     pub data_type: Spanned<DataType>,
     /// Whether it holds personal data; none where the manifest does not say.
     pub personal: Option<Spanned<bool>>,
+    /// What it holds.
+    pub kind: Option<Spanned<PersonalKind>>,
     /// Who lets it out unmasked, why and until when.
     pub release: Option<Spanned<Release>>,
     /// Where the source has it; none is under its own name.
@@ -98,6 +102,7 @@ impl Column {
             data_type: data_type.unwrap_or_else(unknown),
             name,
             personal: None,
+            kind: None,
             release: None,
             from: None,
             formats: None,
@@ -190,6 +195,10 @@ pub struct Step {
     pub with: With,
     /// The keys that it may point at.
     pub keys: Vec<KeyGrant>,
+    /// Where in the JSON text of its column it masks; nowhere in particular if there is no path.
+    pub inside: Vec<Spanned<JsonPath>>,
+    /// Which steps mask alike under the same key.
+    pub domain: Option<Spanned<String>>,
     /// What bounds it.
     pub limits: Limits,
     /// The step as a whole: where an error without a better place is shown.
@@ -238,13 +247,13 @@ pub struct KeepGrant {
     pub kept: Kept,
 }
 
-/// The plugin's name for a key, and the secret that holds it.
+/// The plugin's name for a key, and the secrets that hold it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyGrant {
     /// What the plugin calls it.
     pub name: Spanned<String>,
-    /// The secret.
-    pub secret: Spanned<SecretName>,
+    /// Its versions, the newest first.
+    pub secrets: Vec<Spanned<SecretName>>,
 }
 
 /// A step's `with:` block: JSON for the plugin, and where each part of it was written.

@@ -6,9 +6,12 @@
 //! A method is a file: `hmac`, `pbkdf2` with its `lanes`, and in `methods` those that can be undone,
 //! that keep a value's form, or that choose.
 
+mod cipher;
+mod column;
 mod estimate;
 mod hmac;
 mod lanes;
+mod made;
 mod memo;
 pub mod methods;
 mod pbkdf2;

@@ -6,18 +6,48 @@ use std::thread;
 
 use ::hmac::{Hmac, KeyInit, Mac};
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, BooleanArray, Int64Array, StringArray};
+use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, StringArray};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
-use glovebox_core::{DataType, Spans};
+use glovebox_core::{Form, Spans, StepKey, Target};
 use sha2::Sha256;
 
 use super::*;
 
 const CANARY: &str = "canary-0d4e";
 
+fn keys(keys: &[(&str, &[u8])]) -> StepKeys {
+    let keys = keys
+        .iter()
+        .map(|(name, key)| StepKey::new(*name, Secret::new(key.to_vec())));
+    StepKeys {
+        keys: keys.collect(),
+        domain: None,
+    }
+}
+
 fn ring(key: &str) -> Ring {
-    Ring::new(vec![("pseudonym".into(), Secret::new(key.into()))]).unwrap()
+    Ring::new(keys(&[("pseudonym", key.as_bytes())])).unwrap()
+}
+
+fn mask(
+    ring: &Ring,
+    key: &str,
+    method: &Method,
+    target: &Target,
+    column: &ArrayRef,
+) -> Result<ArrayRef, KeyError> {
+    let masking = Masking {
+        key,
+        method,
+        target,
+        column,
+        name: "column",
+        entity: None,
+    };
+    let computed = ring.mask(&masking)?;
+    assert_eq!(computed.refused, []);
+    Ok(computed.column)
 }
 
 fn text(cells: &[&str]) -> ArrayRef {
@@ -39,9 +69,14 @@ const fn pbkdf2(iterations: u32) -> Method {
 #[test]
 fn the_reference_values_are_met() {
     let column = text(&["cust0", "cust1", "cust2", "customer123", "cust1"]);
-    let masked = ring("salt")
-        .mask("pseudonym", &pbkdf2(100_000), &Target::Cells, &column)
-        .unwrap();
+    let masked = mask(
+        &ring("salt"),
+        "pseudonym",
+        &pbkdf2(100_000),
+        &Target::Cells,
+        &column,
+    )
+    .unwrap();
     assert_eq!(
         cells(&masked),
         [
@@ -64,9 +99,14 @@ fn a_hundred_thousand_codes_equal_the_plain_computation() {
         })
         .collect();
     let column: ArrayRef = Arc::new(StringArray::from(values.clone()));
-    let masked = ring("pepper")
-        .mask("pseudonym", &Method::HmacSha256, &Target::Cells, &column)
-        .unwrap();
+    let masked = mask(
+        &ring("pepper"),
+        "pseudonym",
+        &Method::HmacSha256,
+        &Target::Cells,
+        &column,
+    )
+    .unwrap();
     assert_eq!(masked.len(), values.len());
     for (masked, value) in masked.as_string::<i32>().iter().zip(&values) {
         let mut plain = Hmac::<Sha256>::new_from_slice(b"pepper").unwrap();
@@ -87,9 +127,8 @@ fn pbkdf2_through_workers_and_memo_equals_the_plain_computation() {
         for _ in 0..WORKERS {
             scope.spawn(|| {
                 start.wait();
-                let masked = ring
-                    .mask("pseudonym", &pbkdf2(20), &Target::Cells, &column)
-                    .unwrap();
+                let masked =
+                    mask(&ring, "pseudonym", &pbkdf2(20), &Target::Cells, &column).unwrap();
                 for (masked, value) in cells(&masked).into_iter().zip(&values) {
                     let plain =
                         ::pbkdf2::pbkdf2_hmac_array::<Sha256, 32>(value.as_bytes(), b"salt", 20);
@@ -103,17 +142,13 @@ fn pbkdf2_through_workers_and_memo_equals_the_plain_computation() {
 /// HMAC takes a key and the same key with a NUL behind it for one; PBKDF2 does not.
 #[test]
 fn keys_that_hmac_takes_for_one_do_not_share_a_remembered_result() {
-    let two = Ring::new(vec![
-        ("a".into(), Secret::new(b"one".to_vec())),
-        ("b".into(), Secret::new(b"one\0".to_vec())),
-    ])
-    .unwrap();
+    let two = Ring::new(keys(&[("a", b"one"), ("b", b"one\0")])).unwrap();
     let column = text(&["value"]);
     let masked = |ring: &Ring, key: &str| {
-        let masked = ring.mask(key, &pbkdf2(3), &Target::Cells, &column);
+        let masked = mask(ring, key, &pbkdf2(3), &Target::Cells, &column);
         cells(&masked.unwrap())[0].to_owned()
     };
-    let alone = Ring::new(vec![("b".into(), Secret::new(b"one\0".to_vec()))]).unwrap();
+    let alone = Ring::new(keys(&[("b", b"one\0")])).unwrap();
     let first = masked(&two, "a");
     assert_eq!(masked(&two, "b"), masked(&alone, "b"));
     assert_ne!(first, masked(&two, "b"));
@@ -121,17 +156,13 @@ fn keys_that_hmac_takes_for_one_do_not_share_a_remembered_result() {
 
 #[test]
 fn keys_iterations_and_methods_never_share_a_remembered_result() {
-    let ring = Ring::new(vec![
-        ("a".into(), Secret::new(b"one".to_vec())),
-        ("b".into(), Secret::new(b"two".to_vec())),
-    ])
-    .unwrap();
+    let ring = Ring::new(keys(&[("a", b"one"), ("b", b"two")])).unwrap();
     let column = text(&["value"]);
     let mut results = HashSet::new();
     for key in ["a", "b"] {
         for method in [pbkdf2(1), pbkdf2(2), pbkdf2(256), Method::HmacSha256] {
             for _ in 0..2 {
-                let masked = ring.mask(key, &method, &Target::Cells, &column).unwrap();
+                let masked = mask(&ring, key, &method, &Target::Cells, &column).unwrap();
                 results.insert((key, method.clone(), cells(&masked)[0].to_owned()));
             }
         }
@@ -142,13 +173,10 @@ fn keys_iterations_and_methods_never_share_a_remembered_result() {
 
 #[test]
 fn a_ring_that_may_remember_nothing_still_masks() {
-    let keys = vec![("pseudonym".into(), Secret::new(b"salt".to_vec()))];
-    let forgetful = Ring::with_memo(keys, 0).unwrap();
+    let forgetful = Ring::with_memo(keys(&[("pseudonym", b"salt")]), 0).unwrap();
     let column = text(&["a", "b", "a"]);
-    let masked = |ring: &Ring| {
-        ring.mask("pseudonym", &pbkdf2(3), &Target::Cells, &column)
-            .unwrap()
-    };
+    let masked =
+        |ring: &Ring| mask(ring, "pseudonym", &pbkdf2(3), &Target::Cells, &column).unwrap();
     assert_eq!(&masked(&forgetful), &masked(&ring("salt")));
 }
 
@@ -157,7 +185,7 @@ fn rows_and_spans_get_the_same_mask_as_a_whole_cell() {
     let ring = ring("salt");
     for method in [Method::HmacSha256, pbkdf2(5)] {
         let mask = |target: Target, column: ArrayRef| {
-            ring.mask("pseudonym", &method, &target, &column).unwrap()
+            super::tests::mask(&ring, "pseudonym", &method, &target, &column).unwrap()
         };
         let whole = mask(Target::Cells, text(&["42"]));
         let whole = cells(&whole)[0];
@@ -181,7 +209,7 @@ fn what_does_not_fit_is_refused_in_words() {
     let ring = ring("salt");
     let column = text(&["a"]);
     let told = |key: &str, method: &Method, column: &ArrayRef| {
-        ring.mask(key, method, &Target::Cells, column)
+        mask(&ring, key, method, &Target::Cells, column)
             .unwrap_err()
             .to_string()
     };
@@ -190,16 +218,35 @@ fn what_does_not_fit_is_refused_in_words() {
         "key `other` is not in the step's `keys:` block; grant it with: keys: { other: \
          NAME-OF-SECRET }"
     );
-    assert_eq!(
-        told("pseudonym", &Method::AesSiv, &column),
-        "method `aes-siv` is not built into this version; use hmac-sha256 or pbkdf2-sha256"
-    );
-    let ff1 = Method::Ff1 {
-        alphabet: "0123456789".into(),
+    let ff1 = |alphabet: &str| {
+        Method::Ff1(Form {
+            alphabet: alphabet.into(),
+            keep_first: 0,
+            keep_last: 0,
+            luhn: false,
+        })
     };
+    let words = super::tests::ring("a salt");
     assert_eq!(
-        told("pseudonym", &ff1, &column),
-        "method `ff1` is not built into this version; use hmac-sha256 or pbkdf2-sha256"
+        mask(
+            &words,
+            "pseudonym",
+            &ff1("0123456789"),
+            &Target::Cells,
+            &column
+        )
+        .unwrap_err()
+        .to_string(),
+        "key `pseudonym`: ff1 takes a key of 16, 24 or 32 bytes, or the URL-safe base64 that `glovebox \
+         secret set --generate` makes"
+    );
+    let key = URL_SAFE.encode([7; 32]);
+    let good = super::tests::ring(&key);
+    assert_eq!(
+        mask(&good, "pseudonym", &ff1("00"), &Target::Cells, &column)
+            .unwrap_err()
+            .to_string(),
+        "key `pseudonym`: a sign stands twice in the alphabet; name each once"
     );
     for iterations in [0, 10_000_001] {
         assert_eq!(
@@ -212,18 +259,17 @@ fn what_does_not_fit_is_refused_in_words() {
     let flags: ArrayRef = Arc::new(BooleanArray::from(vec![true]));
     assert_eq!(
         told("pseudonym", &Method::HmacSha256, &flags),
-        KeyError::Type(DataType::Boolean).to_string()
+        "hmac-sha256 cannot mask boolean cells"
     );
 }
 
 #[test]
 fn an_empty_key_and_a_doubled_name_are_refused() {
-    let key = |name: &str, key: &str| (name.to_owned(), Secret::new(key.into()));
     assert_eq!(
-        Ring::new(vec![key("a", "x"), key("b", "")]).unwrap_err(),
+        Ring::new(keys(&[("a", b"x"), ("b", b"")])).unwrap_err(),
         KeyError::Parameters("key `b` is empty, which would mask nothing; set its secret".into())
     );
-    let doubled = Ring::new(vec![key("a", CANARY), key("a", "y")]).unwrap_err();
+    let doubled = Ring::new(keys(&[("a", CANARY.as_bytes()), ("a", b"y")])).unwrap_err();
     assert_eq!(doubled.to_string(), "key `a` stands twice");
     assert!(!format!("{doubled:?}").contains(CANARY));
 }
@@ -244,14 +290,87 @@ fn only_slow_methods_have_a_cost() {
 
 #[test]
 fn a_check_value_tells_keys_and_their_names_apart() {
-    let check = |name: &str, key: &[u8]| {
-        let secret = Secret::new(key.to_vec());
-        Ring::new(vec![(name.into(), secret)])
-            .unwrap()
-            .check_value()
-    };
+    let check = |name: &str, key: &[u8]| Ring::new(keys(&[(name, key)])).unwrap().check_value();
     assert_eq!(check("a", b"key"), check("a", b"key"));
     let values: HashSet<_> = (0_u8..50).map(|i| check("a", &[i])).collect();
     assert!(values.len() > 45, "{}", values.len());
     assert_ne!(check("a", b"key"), check("b", b"key"));
+}
+
+#[test]
+fn masks_are_alike_within_a_domain_and_nowhere_else() {
+    let of = |domain: Option<&str>| {
+        let domain = domain.map(Into::into);
+        let key = URL_SAFE.encode([7; 32]);
+        let keys = keys(&[("k", key.as_bytes())]).keys;
+        Ring::new(StepKeys { keys, domain }).unwrap()
+    };
+    let ff1 = Method::Ff1(Form {
+        alphabet: "0123456789".into(),
+        keep_first: 0,
+        keep_last: 0,
+        luhn: false,
+    });
+    for method in [Method::HmacSha256, pbkdf2(2), ff1] {
+        let masked = |domain: Option<&str>, name: &str| {
+            let masking = Masking {
+                key: "k",
+                method: &method,
+                target: &Target::Cells,
+                column: &text(&["123456789"]),
+                name,
+                entity: None,
+            };
+            cells(&of(domain).mask(&masking).unwrap().column)[0].to_owned()
+        };
+        assert_eq!(masked(Some("ids"), "a"), masked(Some("ids"), "b"));
+        assert_ne!(masked(Some("ids"), "a"), masked(Some("id"), "a"));
+        assert_ne!(masked(Some("ids"), "a"), masked(None, "a"));
+        let by_name = masked(None, "a") != masked(None, "b");
+        assert_eq!(by_name, method.is_undone(), "{}", method.name());
+    }
+}
+
+#[test]
+fn a_cell_that_cannot_be_masked_is_refused_alone() {
+    let key = URL_SAFE.encode([7; 32]);
+    let ring = ring(&key);
+    let method = Method::Ff1(Form {
+        alphabet: "0123456789".into(),
+        keep_first: 0,
+        keep_last: 0,
+        luhn: false,
+    });
+    let column = text(&["123-45-6789", "12345", "", "1234567x"]);
+    let masking = Masking {
+        key: "pseudonym",
+        method: &method,
+        target: &Target::Cells,
+        column: &column,
+        name: "ssn",
+        entity: None,
+    };
+    let computed = ring.mask(&masking).unwrap();
+    assert_eq!(
+        computed.refused,
+        [(1, Refusal::Domain), (3, Refusal::Alphabet)]
+    );
+    let masked: Vec<_> = computed.column.as_string::<i32>().iter().collect();
+    assert_eq!(masked.get(1..), Some(&[None, None, None][..]));
+    let revealing = Revealing {
+        key: "pseudonym",
+        method: &method,
+        name: "ssn",
+        cells: DataType::Text,
+    };
+    let revealed = ring.reveal(&revealing, &[masked[0].unwrap()]).unwrap();
+    assert_eq!(revealed[0].as_ref().unwrap().expose(), b"123-45-6789");
+    let revealing = Revealing {
+        method: &Method::HmacSha256,
+        ..revealing
+    };
+    assert_eq!(
+        ring.reveal(&revealing, &["x"]).err(),
+        Some(KeyError::OneWay("hmac-sha256"))
+    );
 }

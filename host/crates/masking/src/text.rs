@@ -13,12 +13,12 @@ use arrow_buffer::{BooleanBufferBuilder, NullBuffer, OffsetBuffer, ScalarBuffer}
 use arrow_schema::{DataType as ArrowType, TimeUnit};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
-use glovebox_core::{DataType, KeyError, Spans, Target};
+use glovebox_core::{Computed, DataType, KeyError, Refusal, Spans, Target};
 
 use crate::Mask;
 
-/// Characters of a mask.
-const WIDTH: usize = 44;
+/// Characters of a mask of 32 bytes.
+pub(crate) const MASK_WIDTH: usize = 44;
 
 /// A column as the bytes that are masked: text and bytes as they are, numbers in decimal.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(crate) struct Cells {
 }
 
 impl Cells {
-    /// The cells of a column, without copying text or bytes.
+    /// The cells of a column, without copying text or bytes, of a type that was looked at before.
     pub(crate) fn read(column: &ArrayRef) -> Result<Self, KeyError> {
         let (bytes, data_type) = match column.data_type() {
             ArrowType::Utf8 => (
@@ -37,7 +37,7 @@ impl Cells {
             ),
             ArrowType::Binary => (column.as_binary::<i32>().clone(), DataType::Bytes),
             ArrowType::Int64 => (decimal(column)?, DataType::Int64),
-            other => return Err(unfit(other)),
+            other => return Err(KeyError::Arrow(other.to_string())),
         };
         Ok(Cells { bytes, data_type })
     }
@@ -92,7 +92,7 @@ impl Cells {
         Ok(())
     }
 
-    fn cell(&self, row: usize) -> Option<&[u8]> {
+    pub(crate) fn cell(&self, row: usize) -> Option<&[u8]> {
         (row < self.bytes.len() && self.bytes.is_valid(row)).then(|| self.bytes.value(row))
     }
 
@@ -119,32 +119,30 @@ impl Cells {
         }
     }
 
-    /// The column with the values of a checked target masked.
+    /// The column with the values of a checked target masked; `mask` writes what stands for a value,
+    /// about `width` bytes, or refuses it.
     pub(crate) fn masked(
         &self,
         target: &Target,
-        mask: impl FnMut(&[u8]) -> Mask,
-    ) -> Result<ArrayRef, KeyError> {
-        let column = match target {
-            Target::Cells => self.all_masked(mask),
+        width: usize,
+        mask: impl FnMut(&[u8], &mut Vec<u8>) -> Result<(), Refusal>,
+    ) -> Result<Computed, KeyError> {
+        let out = Column::with_rows(self.bytes.len(), width);
+        match target {
+            Target::Cells => self.some_masked(out, |_| true, mask),
             Target::Rows(marks) => {
-                self.some_masked(|row| marks.is_valid(row) && marks.value(row), mask)
+                self.some_masked(out, |row| marks.is_valid(row) && marks.value(row), mask)
             }
-            Target::Spans(spans) => self.spans_masked(spans, mask),
-        }?;
-        Ok(Arc::new(column))
-    }
-
-    fn all_masked(&self, mask: impl FnMut(&[u8]) -> Mask) -> Result<StringArray, KeyError> {
-        self.some_masked(|_| true, mask)
+            Target::Spans(spans) => self.spans_masked(out, spans, mask),
+        }
     }
 
     fn some_masked(
         &self,
+        mut out: Column,
         marked: impl Fn(usize) -> bool,
-        mut mask: impl FnMut(&[u8]) -> Mask,
-    ) -> Result<StringArray, KeyError> {
-        let mut out = Column::with_rows(self.bytes.len(), WIDTH);
+        mut mask: impl FnMut(&[u8], &mut Vec<u8>) -> Result<(), Refusal>,
+    ) -> Result<Computed, KeyError> {
         for (row, cell) in self.bytes.iter().enumerate() {
             match cell {
                 Some(value) if !marked(row) => {
@@ -152,42 +150,58 @@ impl Cells {
                     out.end(true)?;
                 }
                 Some(value) if !value.is_empty() => {
-                    out.push(&mask(value))?;
-                    out.end(true)?;
+                    let start = out.data.len();
+                    match mask(value, &mut out.data) {
+                        Ok(()) => out.end(true)?,
+                        Err(refusal) => out.refuse(row, start, refusal)?,
+                    }
                 }
                 _ => out.end(false)?,
             }
         }
-        out.finish()
+        out.computed()
     }
 
     fn spans_masked(
         &self,
+        mut out: Column,
         spans: &Spans,
-        mut mask: impl FnMut(&[u8]) -> Mask,
-    ) -> Result<StringArray, KeyError> {
-        let mut out = Column::with_rows(self.bytes.len(), WIDTH);
+        mut mask: impl FnMut(&[u8], &mut Vec<u8>) -> Result<(), Refusal>,
+    ) -> Result<Computed, KeyError> {
         let mut spans = triples(spans).peekable();
         for (row, cell) in self.bytes.iter().enumerate() {
             let Some(cell) = cell else {
                 out.end(false)?;
                 continue;
             };
-            let mut kept = 0;
+            let (begin, mut kept, mut refused) = (out.data.len(), 0, None);
             while let Some((_, start, end)) = spans.next_if(|(at, ..)| *at == row) {
                 let value = cell.get(start..end).unwrap_or_default();
                 if !value.is_empty() {
                     out.data
                         .extend_from_slice(cell.get(kept..start).unwrap_or_default());
-                    out.push(&mask(value))?;
+                    refused = refused.or(mask(value, &mut out.data).err());
                     kept = end;
                 }
             }
             out.data
                 .extend_from_slice(cell.get(kept..).unwrap_or_default());
-            out.end(true)?;
+            match refused {
+                None => out.end(true)?,
+                Some(refusal) => out.refuse(row, begin, refusal)?,
+            }
         }
-        out.finish()
+        out.computed()
+    }
+}
+
+/// Writes a mask of fixed size as text.
+pub(crate) fn write_mask(mask: &Mask, out: &mut Vec<u8>) {
+    let start = out.len();
+    out.resize(start + MASK_WIDTH, 0);
+    if let Some(text) = out.get_mut(start..) {
+        // The width is that of 32 bytes, so it always fits.
+        let _ = URL_SAFE.encode_slice(mask, text);
     }
 }
 
@@ -196,6 +210,7 @@ struct Column {
     data: Vec<u8>,
     offsets: Vec<i32>,
     valid: BooleanBufferBuilder,
+    refused: Vec<(u32, Refusal)>,
 }
 
 impl Column {
@@ -206,16 +221,22 @@ impl Column {
             data: Vec::with_capacity(rows.saturating_mul(width)),
             offsets,
             valid: BooleanBufferBuilder::new(rows),
+            refused: Vec::new(),
         }
     }
 
-    fn push(&mut self, mask: &Mask) -> Result<(), KeyError> {
-        let mut text = [0; WIDTH];
-        URL_SAFE
-            .encode_slice(mask, &mut text)
-            .map_err(|_| parameters("a mask does not fit its 44 characters"))?;
-        self.data.extend_from_slice(&text);
-        Ok(())
+    /// A row whose cell is not masked: nothing of what was written of it from `start` on stays.
+    fn refuse(&mut self, row: usize, start: usize, refusal: Refusal) -> Result<(), KeyError> {
+        self.data.truncate(start);
+        let row = u32::try_from(row).map_err(|_| parameters("a batch has too many rows"))?;
+        self.refused.push((row, refusal));
+        self.end(false)
+    }
+
+    fn computed(mut self) -> Result<Computed, KeyError> {
+        let refused = std::mem::take(&mut self.refused);
+        let column: ArrayRef = Arc::new(self.finish()?);
+        Ok(Computed { column, refused })
     }
 
     fn end(&mut self, valid: bool) -> Result<(), KeyError> {
@@ -267,22 +288,22 @@ fn decimal(column: &ArrayRef) -> Result<BinaryArray, KeyError> {
     out.finish().map(BinaryArray::from)
 }
 
-fn unfit(arrow: &ArrowType) -> KeyError {
-    let data_type = match arrow {
+/// The contract's type of a column's cells.
+pub(crate) fn type_of(column: &ArrayRef) -> Result<DataType, KeyError> {
+    Ok(match column.data_type() {
+        ArrowType::Utf8 => DataType::Text,
+        ArrowType::Binary => DataType::Bytes,
+        ArrowType::Int64 => DataType::Int64,
         ArrowType::Boolean => DataType::Boolean,
         ArrowType::Float64 => DataType::Float64,
         ArrowType::Date32 => DataType::Date,
         ArrowType::Timestamp(TimeUnit::Microsecond, _) => DataType::Timestamp,
-        ArrowType::Decimal128(precision, scale) => match u8::try_from(*scale) {
-            Ok(scale) => DataType::Decimal {
-                precision: *precision,
-                scale,
-            },
-            Err(_) => return KeyError::Arrow(arrow.to_string()),
+        ArrowType::Decimal128(precision, scale) if *scale >= 0 => DataType::Decimal {
+            precision: *precision,
+            scale: scale.unsigned_abs(),
         },
-        _ => return KeyError::Arrow(arrow.to_string()),
-    };
-    KeyError::Type(data_type)
+        other => return Err(KeyError::Arrow(other.to_string())),
+    })
 }
 
 fn parameters(what: &str) -> KeyError {

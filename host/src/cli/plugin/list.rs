@@ -42,7 +42,7 @@ fn all(composed: &Composed) -> anyhow::Result<Exit> {
     for plugin in plugins {
         let about = plugin.about();
         println!(
-            "{:12} {:16} {:7} {}",
+            "{:12} {:18} {:7} {}",
             plugin.world(),
             about.name,
             about.version,

@@ -192,6 +192,13 @@ pub(super) fn masked() -> Vec<Attack> {
         acts("names_another_key", Harmless, &["another", "cell"]),
         acts("orders_endless_work", breach, &["long"]),
         acts(
+            "makes_values_up",
+            breach,
+            &["list", "text", "pieces", "digits", "entity"],
+        ),
+        // Which lists it may order is for the engine to say, and is tested there.
+        acts("makes_values_up", Harmless, &["other-list"]),
+        acts(
             "orders_endless_work",
             Harmless,
             &["hours", "nothing", "alphabet"],

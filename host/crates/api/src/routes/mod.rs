@@ -12,6 +12,7 @@ pub(crate) mod me;
 pub(crate) mod pipelines;
 pub(crate) mod plain;
 pub(crate) mod reruns;
+pub(crate) mod reveal;
 mod run_info;
 pub(crate) mod runs;
 mod sent;
@@ -52,6 +53,7 @@ pub(crate) fn described() -> OpenApiService<impl OpenApi + use<>, ()> {
         pipelines::Pipelines,
         runs::Runs,
         reruns::Reruns,
+        reveal::Reveal,
     );
     OpenApiService::new(routes, "Glovebox", env!("CARGO_PKG_VERSION"))
 }

@@ -9,7 +9,7 @@ pub(crate) mod set_aside;
 pub(crate) mod sift;
 
 use glovebox_core::shown::short_name;
-use glovebox_core::{Schema, SinkError};
+use glovebox_core::{Equality, Schema, SinkError};
 
 /// What happens to the rows that a table already holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -65,6 +65,32 @@ pub(crate) fn shown(name: &str) -> String {
         Some(name) => format!("`{name}`"),
         None => "of a name that is not shown".into(),
     }
+}
+
+/// A unique index that would refuse rows for what a mask has made of them.
+pub(crate) fn collision(column: &str, index: &str) -> String {
+    format!(
+        "column `{column}` is masked so that different cells may become the same, and the unique index \
+         {index} would refuse the second; mask it by `format-preserving`, `encrypt` or `pseudonym`, or \
+         drop the index"
+    )
+}
+
+/// Why a masked column is no key by which an upsert finds a row again.
+pub(crate) fn unfit_key(key: &str, equality: Equality) -> Option<String> {
+    let would = match equality {
+        Equality::Kept => return None,
+        Equality::Merges => {
+            "different cells may become the same, and an upsert would merge their rows"
+        }
+        Equality::Splits => {
+            "equal cells become different at each run, and an upsert would add their rows again"
+        }
+    };
+    Some(format!(
+        "key `{key}` is masked so that {would}; mask it by `format-preserving`, `pseudonym` or `encrypt` \
+         with `method: aes-siv`, or choose another key"
+    ))
 }
 
 /// A table that differs from the run's columns, all differences at once.

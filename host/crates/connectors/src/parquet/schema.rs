@@ -67,10 +67,7 @@ pub(super) fn columns(
     }
     if !missing.is_empty() {
         let there: Vec<&str> = roots.iter().map(|root| root.name()).collect();
-        return Err(SourceError::shape(
-            place,
-            &lacking(&missing, &there, schema),
-        ));
+        return Err(SourceError::shape(place, lacking(&missing, &there, schema)));
     }
     let mut sorted = found.clone();
     sorted.sort_unstable();
@@ -107,7 +104,7 @@ pub(super) fn columns(
         declared.push((at, Arc::clone(there)));
     }
     if !misfits.is_empty() {
-        return Err(SourceError::shape(place, &misfits.join("; ")));
+        return Err(SourceError::shape(place, misfits.join("; ")));
     }
     let levels = parquet_to_arrow_field_levels(&marked, mask(), None).map_err(unreadable)?;
     Ok(Columns {

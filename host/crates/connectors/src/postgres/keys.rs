@@ -2,13 +2,13 @@
 //!
 //! Refuses an index of other columns, of some rows or of expressions, since ON CONFLICT would too.
 
-use glovebox_core::Schema;
+use glovebox_core::{Equality, Schema};
 use sqlx::postgres::PgConnection;
 
 use super::Options;
 use super::refusal::{Fault, fault};
 use super::table::Found;
-use crate::database::{quote, quote_all};
+use crate::database::{collision, quote, quote_all, unfit_key};
 
 /// What is wrong with the keys, whatever the table.
 pub(super) fn unusable(schema: &Schema, options: &Options) -> Vec<String> {
@@ -25,6 +25,8 @@ pub(super) fn unusable(schema: &Schema, options: &Options) -> Vec<String> {
                 "key `{key}` is no column of the run; add it to `sink.columns`"
             ));
         }
+        let masked = schema.fields.iter().find(|field| *field.name == **key);
+        found.extend(masked.and_then(|field| unfit_key(key, field.equality)));
         if options.keys.iter().take(i).any(|earlier| earlier == key) {
             found.push(format!("key `{key}` is listed twice; list it once"));
         }
@@ -63,6 +65,36 @@ pub(super) async fn without_index(
             quoted(options)
         )
     }))
+}
+
+/// Unique indexes over a column whose mask may be the same for different cells.
+pub(super) async fn colliding(
+    connection: &mut PgConnection,
+    table: &Found,
+    schema: &Schema,
+    options: &Options,
+) -> Result<Vec<String>, Fault> {
+    let masked = schema
+        .fields
+        .iter()
+        .filter(|field| field.equality == Equality::Merges);
+    let masked: Vec<String> = masked.map(|field| field.name.to_string()).collect();
+    if masked.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found: Vec<(String, String)> = sqlx::query_as(
+        "SELECT DISTINCT i.indexrelid::regclass::text, a.attname::text \
+         FROM pg_catalog.pg_index i \
+         JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::int2[]) \
+         WHERE i.indrelid = $1::int8::oid AND i.indisunique AND a.attname = ANY ($2) ORDER BY 1, 2",
+    )
+    .bind(table.oid)
+    .bind(&masked)
+    .fetch_all(connection)
+    .await
+    .map_err(|e| fault(e, &options.place()))?;
+    let told = found.iter().map(|(index, column)| collision(column, index));
+    Ok(told.collect())
 }
 
 /// The constraint of a table that the sink creates.

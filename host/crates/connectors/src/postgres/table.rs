@@ -217,6 +217,7 @@ pub(super) async fn check(
     let mut differences = unusable_names(schema);
     differences.extend(too_many(schema, options));
     differences.extend(encoding(connection, options).await?);
+    differences.extend(keys::colliding(connection, table, schema, options).await?);
     let mut taken = Vec::new();
     for field in &schema.fields {
         let Some(column) = by_name.get(&*field.name) else {

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use glovebox_core::{DataType, Schema, SinkError};
+use glovebox_core::{DataType, Equality, Schema, SinkError};
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
@@ -12,7 +12,7 @@ use super::refusal::refusal;
 use super::rows::{Column, MARKS};
 use super::types::{Form, accepted, form};
 use super::{Mode, Options};
-use crate::database::{misfit, quote, quote_all, unusable_names};
+use crate::database::{collision, misfit, quote, quote_all, unfit_key, unusable_names};
 
 /// Checks the table's name.
 pub(super) fn name(options: &Options) -> Result<(), SinkError> {
@@ -30,6 +30,8 @@ pub(super) struct Found {
     columns: Vec<Existing>,
     /// Whether a unique index or primary key is on the keys of an upsert, and on no more.
     keyed: bool,
+    /// The unique indexes: their names and columns.
+    unique: BTreeMap<String, Vec<String>>,
     strict: bool,
     /// Whether it may refuse rows that the types of its columns take.
     pub(super) refuses: bool,
@@ -87,7 +89,7 @@ pub(super) async fn find(
             .into_iter()
             .map(existing)
             .collect::<sqlx::Result<Vec<_>>>()?;
-        let keyed = is_keyed(connection, options, &columns).await?;
+        let unique = unique_indexes(connection, options, &columns).await?;
         let ruled: bool = sqlx::query_scalar(
             "SELECT EXISTS (SELECT 1 FROM pragma_index_list(?1) WHERE \"unique\" = 1) \
              OR EXISTS (SELECT 1 FROM pragma_foreign_key_list(?1))",
@@ -111,8 +113,9 @@ pub(super) async fn find(
         let halves = made.iter().any(|(_, sql)| sql.contains("FAIL"));
         Ok(Some(Found {
             kind,
+            keyed: is_keyed(&unique, options),
+            unique,
             columns,
-            keyed,
             strict,
             refuses,
             halves,
@@ -121,18 +124,19 @@ pub(super) async fn find(
     read.await.map_err(|e| refusal(e, &options.place()))
 }
 
-async fn is_keyed(
+/// The unique indexes that hold for all rows, the primary key among them: their names and columns.
+async fn unique_indexes(
     connection: &mut SqliteConnection,
     options: &Options,
     columns: &[Existing],
-) -> sqlx::Result<bool> {
+) -> sqlx::Result<BTreeMap<String, Vec<String>>> {
     let mut indexes: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let row_id: Vec<String> = columns
         .iter()
         .filter(|c| c.key > 0)
         .map(|c| c.name.clone())
         .collect();
-    indexes.insert(String::new(), row_id);
+    indexes.insert("PRIMARY KEY".into(), row_id);
     let found: Vec<(String, Option<String>)> = sqlx::query_as(
         "SELECT l.name, i.name FROM pragma_index_list(?) l, pragma_index_info(l.name) i \
          WHERE l.\"unique\" = 1 AND l.partial = 0",
@@ -146,9 +150,35 @@ async fn is_keyed(
             .or_default()
             .push(column.unwrap_or_default());
     }
-    Ok(indexes.values().any(|columns| {
+    Ok(indexes)
+}
+
+/// Whether one of them is on exactly the keys.
+fn is_keyed(indexes: &BTreeMap<String, Vec<String>>, options: &Options) -> bool {
+    indexes.values().any(|columns| {
         columns.len() == options.keys.len() && columns.iter().all(|c| is_key(c, &options.keys))
-    }))
+    })
+}
+
+/// Unique indexes over a column whose mask may be the same for different cells.
+fn colliding(table: &Found, schema: &Schema) -> Vec<String> {
+    let masked = schema
+        .fields
+        .iter()
+        .filter(|field| field.equality == Equality::Merges);
+    masked
+        .flat_map(|field| {
+            let over = |columns: &Vec<String>| {
+                let mut columns = columns.iter();
+                columns.any(|column| column.eq_ignore_ascii_case(&field.name))
+            };
+            let indexes = table
+                .unique
+                .iter()
+                .filter(move |(_, columns)| over(columns));
+            indexes.map(move |(index, _)| collision(&field.name, index))
+        })
+        .collect()
 }
 
 /// Compares the table with the run's columns, and returns these as the table takes them; with what
@@ -214,6 +244,7 @@ pub(super) fn check(
         });
     }
     differences.extend(unfilled(table, schema));
+    differences.extend(colliding(table, schema));
     differences.extend(others);
     if differences.is_empty() {
         Ok(taken)
@@ -266,9 +297,15 @@ fn missing_keys(schema: &Schema, options: &Options) -> Vec<String> {
         !fields.any(|f| f.name.eq_ignore_ascii_case(key))
     };
     let missing = options.keys.iter().filter(filled);
-    missing
-        .map(|key| format!("column `{key}` of `keys:` is not stored; add it to the sink's columns"))
-        .collect()
+    let missing = missing.map(|key| {
+        format!("column `{key}` of `keys:` is not stored; add it to the sink's columns")
+    });
+    let masked = options.keys.iter().filter_map(|key| {
+        let mut fields = schema.fields.iter();
+        let field = fields.find(|field| field.name.eq_ignore_ascii_case(key))?;
+        unfit_key(key, field.equality)
+    });
+    missing.chain(masked).collect()
 }
 
 /// Columns that SQLite cannot tell apart.

@@ -10,6 +10,61 @@ use crate::model::{Column, Date, Manifest, Span};
 
 use super::{Flow, declared};
 
+/// Columns that say what of a person they hold, and not that they hold it.
+pub(super) fn kinds(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
+    let added = manifest.steps.iter().flat_map(|s| &s.adds);
+    for column in manifest.columns.iter().chain(added) {
+        if let Some(kind) = column.kind.as_ref().filter(|_| !column.is_personal()) {
+            let name = short(&column.name);
+            problems.push(
+                Diagnostic::error(
+                    kind.span.clone(),
+                    format!("`{name}` holds {}, but it is not personal", kind.value),
+                )
+                .help("add `personal: true`; if it holds no personal data, delete `kind:`"),
+            );
+        }
+    }
+}
+
+/// Paths into JSON of a step that masks more than one column, or one that is not text.
+pub(super) fn inside(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
+    let mut flow = Flow::from_source(manifest);
+    for step in &manifest.steps {
+        if let Some(path) = step.inside.first() {
+            let one = match step.masks.as_slice() {
+                [one] => Some(one),
+                _ => None,
+            };
+            let column = one.and_then(|name| flow.find(name)).map(|live| live.column);
+            if one.is_none() && !step.masks.is_empty() {
+                problems.push(
+                    Diagnostic::error(
+                        path.span.clone(),
+                        "a step masks inside of one column at a time",
+                    )
+                    .help("make a step of each column; `inside:` may list several paths"),
+                );
+            }
+            if let Some(column) = column.filter(|c| c.data_type.value != DataType::Text) {
+                problems.push(
+                    Diagnostic::error(
+                        path.span.clone(),
+                        format!(
+                            "`{}` is {}, and JSON is text",
+                            short(&column.name),
+                            column.data_type.value
+                        ),
+                    )
+                    .context(declared(column), "declared here")
+                    .help("delete `inside:` to mask whole cells, or declare the column `type: text` if it holds JSON"),
+                );
+            }
+        }
+        flow.apply(step);
+    }
+}
+
 /// Releases that have passed, or that release nothing.
 pub(super) fn releases(manifest: &Manifest, today: Date, problems: &mut Vec<Diagnostic>) {
     let added = manifest.steps.iter().flat_map(|s| &s.adds);

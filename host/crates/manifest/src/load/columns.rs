@@ -3,15 +3,16 @@
 //! Refuses names that a database would cut, and types that it would have to guess.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use glovebox_core::{DataType, ReadFrom};
 use serde_json::{Value, json};
 
 use super::formats::FormatKeys;
 use crate::block::{Block, Reader, short};
-use crate::declare::{At, Section, section};
+use crate::declare::{At, Section, Words, section, words};
 use crate::diagnostic::Diagnostic;
-use crate::kinds::{Bool, Own, Text, Whole, nested};
+use crate::kinds::{Bool, Own, Text, Whole, nested, word};
 use crate::model::{Column, Date, Release, Spanned};
 use crate::schema::Schema;
 use crate::units::{self, NotAType, TYPES};
@@ -25,6 +26,9 @@ section! {
         /// Whether it holds personal data. Such a column does not reach a sink [unless it was
         /// masked](#personal-data). Required for a column added by a step that reads personal ones.
         personal: Option<Spanned<bool>> => open "false", Bool;
+        /// What a personal column holds, where it is one of these: `check` then knows how many values there
+        /// can be, and [what undoing its mask costs](masking.md#what-an-attacker-pays).
+        kind: Option<Spanned<PersonalKind>> => optional, word::<PersonalKind>();
         /// Lets a personal column out [unmasked, on someone's responsibility](#personal-data).
         release: Option<Spanned<Release>> => optional, nested::<ReleaseKeys>();
         /// Its name in the source if that differs, or in a CSV file its position, counted
@@ -47,6 +51,31 @@ section! {
         "sensitive" => "write `personal: true`",
         "mask" => "add a step with `mask: PLUGIN` and `masks: [COLUMN]`",
         "name" => "the name stands before the colon: price: { type: float64 }",
+    }
+}
+
+words! {
+    /// What a personal column holds.
+    pub enum PersonalKind {
+        /// A social security number of the USA.
+        UsSsn = "us-ssn",
+        /// A telephone number.
+        Phone = "phone",
+        /// A date of birth.
+        BirthDate = "birth-date",
+        /// A postal code of five digits.
+        Postcode = "postcode",
+        /// An IPv4 address.
+        Ipv4 = "ipv4",
+        /// A payment card's number.
+        Card = "card",
+    }
+}
+
+impl fmt::Display for PersonalKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = PersonalKind::ALL.iter().find(|(_, kind, _)| kind == self);
+        f.write_str(word.map_or("", |(word, ..)| *word))
     }
 }
 
@@ -141,6 +170,7 @@ fn column(reader: &mut Reader<'_>, entry: &Entry) -> Column {
         None => Column::new(name, None),
         Some(keys) => Column {
             personal: keys.personal,
+            kind: keys.kind,
             release: keys.release,
             from: keys.from,
             formats: keys.formats.map(Box::new),

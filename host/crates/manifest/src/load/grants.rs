@@ -1,6 +1,6 @@
 //! What a step may: the keys that its plugin may point at, and which grants its kind can use.
 
-use glovebox_core::World;
+use glovebox_core::{SecretName, World};
 use serde_json::json;
 
 use crate::block::{Block, Reader};
@@ -28,6 +28,11 @@ pub(super) fn fitting_grants(
                 "a validator only judges; delete it, or make this a `transform:` step",
             ),
             ("keys", "keys are for `mask:` steps; delete it"),
+            ("domain", "domains are for `mask:` steps; delete it"),
+            (
+                "inside",
+                "masking inside JSON is for `mask:` steps; delete it",
+            ),
             (
                 "keeps",
                 "only `mask:` steps keep something of a cell; delete it",
@@ -43,6 +48,11 @@ pub(super) fn fitting_grants(
                 "a transformer does not mask; delete it, or make this a `mask:` step",
             ),
             ("keys", "keys are for `mask:` steps; delete it"),
+            ("domain", "domains are for `mask:` steps; delete it"),
+            (
+                "inside",
+                "masking inside JSON is for `mask:` steps; delete it",
+            ),
             (
                 "keeps",
                 "only `mask:` steps keep something of a cell; delete it",
@@ -92,10 +102,34 @@ pub(super) fn fitting_grants(
     }
 }
 
+/// Versions that are not of one key, or of which two are the same.
+fn unlike(secrets: &[Spanned<SecretName>]) -> Option<Diagnostic> {
+    let (first, others) = secrets.split_first()?;
+    let other = others
+        .iter()
+        .find(|s| s.value.base() != first.value.base())
+        .map(|other| (other, "these are not versions of one key"));
+    let pairs = secrets.iter().zip(others);
+    let twice = pairs
+        .filter(|(a, b)| a.value.version() == b.value.version())
+        .map(|(_, b)| (b, "this version of the key is listed twice"))
+        .next();
+    let (at, problem) = other.or(twice)?;
+    Some(
+        Diagnostic::error(at.span.clone(), problem)
+            .help("list each version of one key once, like [sales/key@2, sales/key@1]"),
+    )
+}
+
 pub(super) const KEYS: Own<Vec<KeyGrant>> = Own {
     read: keys,
     words: "block",
-    schema: |schema| json!({ "type": "object", "additionalProperties": Kind::schema(&Secret, schema) }),
+    schema: |schema| {
+        json!({ "type": "object", "additionalProperties": { "anyOf": [
+        Kind::schema(&Secret, schema),
+        { "type": "array", "minItems": 1, "items": Kind::schema(&Secret, schema) },
+    ] } })
+    },
 };
 
 fn keys(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<Vec<KeyGrant>>> {
@@ -119,10 +153,21 @@ fn keys(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<Vec<KeyGrant>>> 
             true => format!("`{name}` in `keys`"),
             false => "a value in `keys`".to_owned(),
         };
-        if let Some(secret) = reader.secret(&entry.value, &what) {
+        let one = std::slice::from_ref(&entry.value);
+        let versions = match &entry.value.kind {
+            Yaml::List(versions) if !versions.is_empty() => versions.as_slice(),
+            _ => one,
+        };
+        let read = versions.iter().filter_map(|v| reader.secret(v, &what));
+        let mut secrets: Vec<_> = read.collect();
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.value.version()));
+        if let Some(problem) = unlike(&secrets) {
+            reader.say(problem);
+        }
+        if !secrets.is_empty() {
             keys.push(KeyGrant {
                 name: entry.key.clone(),
-                secret,
+                secrets,
             });
         }
     }

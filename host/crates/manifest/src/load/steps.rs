@@ -10,6 +10,7 @@ use serde_json::json;
 use super::columns::ADDED;
 use super::grants::{KEYS, fitting_grants};
 use super::guard::{KEEPS, fitting_keeps};
+use super::inside::INSIDE;
 use super::limits::LimitKeys;
 use super::plugin::{PLUGIN, default_name};
 use super::with::WITH;
@@ -18,7 +19,9 @@ use crate::declare::{At, Section, section};
 use crate::diagnostic::Diagnostic;
 use crate::formats;
 use crate::kinds::{Names, Own, first_key, nested, word};
-use crate::model::{Column, KeepGrant, KeyGrant, LeakGuard, PluginRef, Spanned, Step, With};
+use crate::model::{
+    Column, JsonPath, KeepGrant, KeyGrant, LeakGuard, PluginRef, Spanned, Step, With,
+};
 
 section! {
     /// One plugin at work on the rows: exactly one of `validate`, `transform` and `mask`.
@@ -45,8 +48,16 @@ section! {
         /// The plugin's configuration: see `glovebox plugin list NAME`.
         with: Option<With> => open "{}", WITH, "with: { prefix: cust }";
         /// For maskers: the plugin's name for a key, and the name of the secret that holds it; the
-        /// plugin never sees the key.
+        /// plugin never sees the key. Of several versions, like `[sales/key@3, sales/key@2]`, the newest
+        /// masks, and `glovebox reveal` undoes the masks of all of them.
         keys: Vec<KeyGrant> => empty, KEYS, "keys: { pseudonym: sales/customer-salt }";
+        /// For maskers of one column of JSON text: [only what this path leads to](masking.md#inside-json), or each of
+        /// a list of paths, is masked.
+        inside: Vec<Spanned<JsonPath>> => empty, INSIDE, "inside: $.customer.email";
+        /// For maskers: equal cells have the same mask wherever method, key and domain are the same, so
+        /// that tables still join. For `hmac-sha256` and
+        /// `pbkdf2-sha256` the default is no domain, for other methods the column's name.
+        domain: Option<Spanned<String>> => optional, DOMAIN, "domain: customer-id";
         /// For maskers: [which columns are guarded](#the-leak-guard).
         leak_guard: Option<LeakGuard> => optional "the manifest's", word::<LeakGuard>();
         /// [The limits of this step](#limits).
@@ -62,8 +73,8 @@ section! {
     }
     rules {
         "oneOf": [
-            { "required": ["validate"], "properties": { "masks": false, "adds": false, "keys": false, "keeps": false, "leak-guard": false } },
-            { "required": ["transform"], "properties": { "masks": false, "keys": false, "keeps": false, "leak-guard": false } },
+            { "required": ["validate"], "properties": { "masks": false, "adds": false, "keys": false, "domain": false, "inside": false, "keeps": false, "leak-guard": false } },
+            { "required": ["transform"], "properties": { "masks": false, "keys": false, "domain": false, "inside": false, "keeps": false, "leak-guard": false } },
             { "required": ["mask", "masks"], "properties": { "adds": false } },
         ]
     }
@@ -153,6 +164,8 @@ fn settle(keys: StepKeys, reader: &mut Reader<'_>, block: &Block<'_>) -> Option<
         leak_guard: LeakGuard::Personal,
         with: keys.with.unwrap_or_else(nothing),
         keys: keys.keys,
+        domain: keys.domain,
+        inside: keys.inside,
         limits: Limits::default(),
         span: head.clone(),
         plugin,
@@ -202,6 +215,25 @@ fn kind(
         _ => (World::Transformer, &keys.transform),
     };
     Some((world, plugin.clone()))
+}
+
+/// Long enough for a sentence, short enough for a tweak.
+const LONGEST_DOMAIN: usize = 128;
+
+const DOMAIN: Own<String> = Own {
+    read: domain,
+    words: "text",
+    schema: |_| json!({ "type": "string", "minLength": 1, "maxLength": LONGEST_DOMAIN }),
+};
+
+fn domain(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>> {
+    let domain = reader.text(at.node, at.key, &at.example)?;
+    if domain.value.is_empty() || domain.value.len() > LONGEST_DOMAIN {
+        let help = format!("write 1 to {LONGEST_DOMAIN} bytes, like domain: customer-id");
+        reader.say(Diagnostic::error(domain.span, "this cannot be a domain").help(help));
+        return None;
+    }
+    Some(domain)
 }
 
 const NAME: Own<String> = Own {

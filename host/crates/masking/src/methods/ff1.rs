@@ -25,17 +25,6 @@ const KEY: ParameterError = ParameterError::KeyLength {
 const ROUNDS: u8 = 10;
 const RADIXES: std::ops::RangeInclusive<u32> = 2..=65_536;
 
-/// A tweak of a masking domain and a column, each after its length, so that no two pairs have the
-/// same.
-pub fn tweak(domain: &str, column: &str) -> Vec<u8> {
-    let mut tweak = Vec::with_capacity(domain.len() + column.len() + 16);
-    for part in [domain, column] {
-        tweak.extend_from_slice(&(part.len() as u64).to_be_bytes());
-        tweak.extend_from_slice(part.as_bytes());
-    }
-    tweak
-}
-
 /// FF1 under one key, for numerals of one radix.
 ///
 /// ```

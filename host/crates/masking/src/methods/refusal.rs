@@ -1,53 +1,7 @@
-//! What methods refuse.
-//!
-//! Owns two kinds: a cell that cannot be masked or given back, and a key or parameter that cannot
-//! be used; refuses to carry any part of a cell or of a key.
+//! Keys and parameters that methods do not take. Why a cell is not masked stands in
+//! [`glovebox_core::Refusal`]. Neither carries any part of a cell or of a key.
 
 use glovebox_core::KeyError;
-
-/// Why a cell is not masked, or not given back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// The cell's length gives fewer values than FF1 may permute.
-    #[error(
-        "too short: FF1 takes cells that have at least 1,000,000 possible values besides what is kept"
-    )]
-    Domain,
-    /// A letter or digit that would stand readable in the mask.
-    #[error("a letter or digit is not in the alphabet, and would stay readable")]
-    Alphabet,
-    /// A check digit that could not be given back, since it is computed anew.
-    #[error("the check digit is wrong, so that it could not be given back")]
-    CheckDigit,
-    /// Longer than the method takes.
-    #[error("longer than the method takes")]
-    Length,
-    /// A context that has sealed all that it may.
-    #[error("2^32 values are sealed in one context; another must be begun")]
-    Spent,
-    /// One refusal for a wrong key, a wrong domain, an altered and an expired value, so that
-    /// nobody learns which of them it is.
-    #[error("does not open: another key or domain, altered, or expired")]
-    Closed,
-    /// A date or time that would leave its type's range.
-    #[error("the shifted date is out of range")]
-    Range,
-}
-
-impl Refusal {
-    /// The name of the rule that a rejected cell is listed under.
-    pub fn rule(self) -> &'static str {
-        match self {
-            Refusal::Domain => "ff1-domain",
-            Refusal::Alphabet => "ff1-alphabet",
-            Refusal::CheckDigit => "check-digit",
-            Refusal::Length => "method-length",
-            Refusal::Spent => "seal-context",
-            Refusal::Closed => "not-opened",
-            Refusal::Range => "shift-range",
-        }
-    }
-}
 
 /// A key or a parameter that a method does not take, in words for operators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -100,23 +54,6 @@ impl From<ParameterError> for KeyError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn rules_have_short_printable_names_of_their_own() {
-        let all = [
-            Refusal::Domain,
-            Refusal::Alphabet,
-            Refusal::CheckDigit,
-            Refusal::Length,
-            Refusal::Spent,
-            Refusal::Closed,
-            Refusal::Range,
-        ];
-        let names: std::collections::HashSet<_> = all.map(Refusal::rule).into();
-        assert_eq!(names.len(), all.len());
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        assert!(names.iter().all(|name| name.chars().all(plain)));
-    }
 
     #[test]
     fn an_unfit_parameter_reaches_operators_in_its_words() {

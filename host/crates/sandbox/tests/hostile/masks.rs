@@ -77,7 +77,7 @@ fn spans_of_a_column_that_is_not_text_are_refused() {
     let fault = instance.apply(&clean()).unwrap_err();
     assert_eq!(
         fault.what,
-        "broke the contract in `apply`: a keyed mask gives text that may be null, and it had announced otherwise for column `number`"
+        "broke the contract in `apply`: hmac-sha256 gives text cells that may be null, and it had announced otherwise for column `number`"
     );
 }
 
@@ -114,6 +114,19 @@ fn a_long_name_of_a_key_or_alphabet_is_refused() {
     let long = "a text of more than 1024 bytes";
     Room::of("names_another_key").act("long").breaks(long);
     Room::of("orders_endless_work").act("long").breaks(long);
+}
+
+#[test]
+fn values_made_up_of_too_much_are_refused() {
+    for (act, told) in [
+        ("list", "a text of more than 1048576 bytes"),
+        ("text", "a text of more than 1024 bytes"),
+        ("pieces", "a value of more than 64 pieces"),
+        ("digits", "a piece of more than 64 digits"),
+        ("entity", "it named an entity that is not among its columns"),
+    ] {
+        Room::of("makes_values_up").act(act).breaks(told);
+    }
 }
 
 #[test]

@@ -3,13 +3,15 @@
 //! Refuses everything that is wrong in one thing; the batch is then as if the call had not been.
 //! What it says of it never repeats a number or text that the guest chose: it could be a cell.
 
+use std::sync::Arc;
+
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, BooleanArray};
 use arrow_schema::DataType as ArrowType;
 use glovebox_core::shown::printable;
 use glovebox_core::{
-    Action, Answer, Batch, DataType, Fault, Field, Finding, Grants, Kept, Masked, Method, Spans,
-    Target,
+    Action, Answer, Batch, DataType, Fault, Field, Finding, Form, Grants, Kept, Masked, Method,
+    Piece, Spans, Target,
 };
 
 use super::bindings::exports::glovebox::plugin::{masker, transformer, validator};
@@ -18,6 +20,11 @@ use crate::fault::During;
 
 /// The longest key name, FF1 alphabet and constant mask.
 const LONGEST_NAME: usize = 1 << 10;
+
+/// The longest list of values to choose among, and the most pieces and digits of a made-up value.
+const LONGEST_LIST: usize = 1 << 20;
+const MOST_PIECES: usize = 64;
+const MOST_DIGITS: u32 = 64;
 
 /// Refuses a text of more than `longest` bytes.
 pub(super) fn length(text: &str, longest: usize, during: &During<'_>) -> Result<(), Fault> {
@@ -255,13 +262,18 @@ fn action(
             Action::Nullify(target)
         }
         masker::Action::Keyed(keyed) => {
-            if field.data_type != DataType::Text || !field.nullable {
+            length(&keyed.key, LONGEST_NAME, during)?;
+            let method = method(keyed.method, grants, during)?;
+            let cells = grants.fields.get(column).map(|before| before.data_type);
+            let gives = cells.and_then(|cells| method.output(cells));
+            if gives.is_some_and(|gives| gives != field.data_type) || !field.nullable {
                 return Err(during.breach(format_args!(
-                    "a keyed mask gives text that may be null, and it had announced otherwise for column `{}`",
+                    "{} gives {} cells that may be null, and it had announced otherwise for column `{}`",
+                    method.name(),
+                    gives.unwrap_or(DataType::Text),
                     field.name
                 )));
             }
-            length(&keyed.key, LONGEST_NAME, during)?;
             let target = self::target(keyed.target, column, field, batch, during)?;
             if retyped && target != Target::Cells {
                 return Err(during.breach(format_args!(
@@ -270,7 +282,7 @@ fn action(
                 )));
             }
             Action::Keyed {
-                method: method(keyed.method, during)?,
+                method,
                 key: printable(&keyed.key),
                 target,
             }
@@ -278,18 +290,60 @@ fn action(
     })
 }
 
-fn method(method: masker::Method, during: &During<'_>) -> Result<Method, Fault> {
+fn method(method: masker::Method, grants: &Grants, during: &During<'_>) -> Result<Method, Fault> {
     Ok(match method {
         masker::Method::HmacSha256 => Method::HmacSha256,
         masker::Method::Pbkdf2Sha256(iterations) => Method::Pbkdf2Sha256 { iterations },
         masker::Method::AesSiv => Method::AesSiv,
-        masker::Method::Ff1(alphabet) => {
-            length(&alphabet, LONGEST_NAME, during)?;
-            Method::Ff1 {
-                alphabet: alphabet.into(),
+        masker::Method::Ff1(form) => {
+            length(&form.alphabet, LONGEST_NAME, during)?;
+            Method::Ff1(Form {
+                alphabet: form.alphabet.into(),
+                keep_first: form.keep_first,
+                keep_last: form.keep_last,
+                luhn: form.luhn,
+            })
+        }
+        masker::Method::Fernet => Method::Fernet,
+        masker::Method::Seal => Method::Seal,
+        masker::Method::Pick(pieces) => Method::Pick(self::pieces(pieces, during)?),
+        masker::Method::Shift(shift) => {
+            let entity = shift.entity as usize;
+            if entity >= grants.fields.len() {
+                return Err(during.breach("it named an entity that is not among its columns"));
+            }
+            Method::Shift {
+                entity,
+                days: shift.days,
             }
         }
     })
+}
+
+fn pieces(pieces: Vec<masker::Piece>, during: &During<'_>) -> Result<Arc<[Piece]>, Fault> {
+    if pieces.len() > MOST_PIECES {
+        return Err(during.breach(format_args!("a value of more than {MOST_PIECES} pieces")));
+    }
+    let pieces = pieces.into_iter().map(|piece| {
+        Ok(match piece {
+            masker::Piece::Text(text) => {
+                length(&text, LONGEST_NAME, during)?;
+                Piece::Text(text.into())
+            }
+            masker::Piece::Choice(lines) => {
+                length(&lines, LONGEST_LIST, during)?;
+                Piece::Choice(lines.into())
+            }
+            masker::Piece::Digits(digits) if digits > MOST_DIGITS => {
+                return Err(
+                    during.breach(format_args!("a piece of more than {MOST_DIGITS} digits"))
+                );
+            }
+            masker::Piece::Digits(digits) => Piece::Digits(digits),
+            masker::Piece::Luhn => Piece::Luhn,
+        })
+    });
+    pieces.collect()
 }
 
 fn target(
