@@ -17,6 +17,7 @@ use glovebox_masking::Ring;
 use glovebox_sandbox::{Sandbox, SandboxError, Workbench, is_component};
 use sha2::{Digest, Sha256};
 
+use self::tables::{names, table_mode};
 use crate::signature;
 #[cfg(not(all(feature = "parquet", feature = "postgres")))]
 use crate::without;
@@ -25,6 +26,7 @@ use crate::without;
 mod parquet;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod tables;
 #[cfg(feature = "postgres")]
 pub(crate) use self::postgres::authorities;
 
@@ -305,18 +307,6 @@ fn sqlite_options(spec: &model::SqliteSink) -> sqlite::Options {
             replace_with_nothing: spec.replace_with_nothing,
             side_effects: spec.side_effects,
         },
-    }
-}
-
-fn names(columns: &[model::Spanned<String>]) -> Vec<String> {
-    columns.iter().map(|c| c.value.clone()).collect()
-}
-
-fn table_mode(mode: Mode) -> glovebox_connectors::database::Mode {
-    match mode {
-        Mode::Append => glovebox_connectors::database::Mode::Append,
-        Mode::Replace => glovebox_connectors::database::Mode::Replace,
-        Mode::Upsert => glovebox_connectors::database::Mode::Upsert,
     }
 }
 

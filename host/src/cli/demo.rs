@@ -74,7 +74,7 @@ pub(super) async fn admin(
     config: &Config,
     secrets: &dyn Fn(&SecretName) -> anyhow::Result<Secret>,
 ) -> anyhow::Result<Token> {
-    let catalog = Catalog::open(&api::catalog_place(&config.catalog, secrets)?).await?;
+    let catalog = Catalog::open(&api::database_place(&config.catalog, secrets)?).await?;
     let (name, roles) = (Name::parse("admin")?, Roles::parse(["admin"])?);
     let password = token("")?;
     let hash = Hasher::new(Hashing::default())?

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use glovebox_core::{Input, RunReport};
+use glovebox_core::{Input, RunReport, StepReport};
 use glovebox_files::Staged;
 use glovebox_manifest::{Manifest, model};
 
@@ -113,6 +113,35 @@ fn write_report(report: &RunReport, out: &mut impl Write) -> std::io::Result<()>
             .unwrap_or_default(),
         say::DEBUG_BUILD
     )?;
+    write_reservations(report, out)?;
+    for step in &report.steps {
+        write_step(step, out)?;
+    }
+    for reject in &report.rejects {
+        let column = reject.column.as_deref().unwrap_or("the row");
+        writeln!(
+            out,
+            "  rejected by {}: {} {column} ({} row{})",
+            reject.step,
+            reject.rule,
+            reject.rows,
+            if reject.rows == 1 { "" } else { "s" }
+        )?;
+    }
+    for (fault, times) in &report.faults {
+        writeln!(out, "  fault ({times} times): {fault}")?;
+    }
+    for note in &report.notes {
+        writeln!(out, "  note: {note}")?;
+    }
+    if let Some(path) = report.rejects_path.as_ref().filter(|_| rows.rejected > 0) {
+        writeln!(out, "  rejects: {path}")?;
+    }
+    Ok(())
+}
+
+/// Which of the rows are not simply those of this run.
+fn write_reservations(report: &RunReport, out: &mut impl Write) -> std::io::Result<()> {
     if report.withheld_rows > 0 {
         writeln!(
             out,
@@ -151,46 +180,28 @@ fn write_report(report: &RunReport, out: &mut impl Write) -> std::io::Result<()>
             None => writeln!(out, "  none of its rows had been added before")?,
         }
     }
-    for step in &report.steps {
-        let mut fate = String::new();
-        if step.filtered > 0 {
-            fate += &format!(", {} filtered", step.filtered);
-        }
-        if step.rejected > 0 {
-            fate += &format!(", {} rejected", step.rejected);
-        }
-        if let Some(key) = &step.signed_by {
-            fate += &format!(", signed by {key}");
-        }
-        writeln!(
-            out,
-            "  step {:24} {:18} {} rows in{fate}, {:.3} s",
-            step.name, step.plugin, step.rows_in, step.seconds
-        )?;
-        if !step.unguarded.is_empty() {
-            let columns = step.unguarded.join(", ");
-            writeln!(out, "       the leak guard was off for: {columns}")?;
-        }
+    Ok(())
+}
+
+fn write_step(step: &StepReport, out: &mut impl Write) -> std::io::Result<()> {
+    let mut fate = String::new();
+    if step.filtered > 0 {
+        fate += &format!(", {} filtered", step.filtered);
     }
-    for reject in &report.rejects {
-        let column = reject.column.as_deref().unwrap_or("the row");
-        writeln!(
-            out,
-            "  rejected by {}: {} {column} ({} row{})",
-            reject.step,
-            reject.rule,
-            reject.rows,
-            if reject.rows == 1 { "" } else { "s" }
-        )?;
+    if step.rejected > 0 {
+        fate += &format!(", {} rejected", step.rejected);
     }
-    for (fault, times) in &report.faults {
-        writeln!(out, "  fault ({times} times): {fault}")?;
+    if let Some(key) = &step.signed_by {
+        fate += &format!(", signed by {key}");
     }
-    for note in &report.notes {
-        writeln!(out, "  note: {note}")?;
-    }
-    if let Some(path) = report.rejects_path.as_ref().filter(|_| rows.rejected > 0) {
-        writeln!(out, "  rejects: {path}")?;
+    writeln!(
+        out,
+        "  step {:24} {:18} {} rows in{fate}, {:.3} s",
+        step.name, step.plugin, step.rows_in, step.seconds
+    )?;
+    if !step.unguarded.is_empty() {
+        let columns = step.unguarded.join(", ");
+        writeln!(out, "       the leak guard was off for: {columns}")?;
     }
     Ok(())
 }

@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
-use glovebox_core::{RunOutcome, RunReport, Source};
+use glovebox_core::{RunOutcome, RunReport, Sink, Source};
 use glovebox_engine::{
-    ArmedStep, MIN_KEY_LEN, Progress, RerunError, Run, Selection, Start, Weakness, arm, can_rerun,
+    ArmedStep, MIN_KEY_LEN, Plan, Progress, RerunError, Run, Selection, Start, Weakness, arm,
+    can_rerun,
 };
-use glovebox_manifest::Manifest;
+use glovebox_manifest::{Diagnostic, Manifest};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::manifest::Text;
@@ -93,9 +94,9 @@ fn request(name: &str) -> Result<String, String> {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     if args.take_over && !args.resume && !args.again && args.request.is_none() {
-        eprintln!(
-            "error: `--take-over` takes a run over from another process; use `--resume \
-            --take-over` to continue it, or `--again --take-over` to start over"
+        say::error(
+            "`--take-over` takes a run over from another process; use `--resume --take-over` to \
+            continue it, or `--again --take-over` to start over",
         );
         return Ok(Exit::Usage);
     }
@@ -106,42 +107,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let Some((mut manifest, plan)) = text.plan_locked(&composed, args.locked) else {
         return Ok(Exit::Usage);
     };
-    if let Some(input) = &args.input
-        && let Err(problem) = supervised::read_instead(&mut manifest, input.clone())
-    {
-        say::error(problem);
-        return Ok(Exit::Usage);
-    }
-    if let Some(rejects) = &args.rejects {
-        manifest.rejects.path.value.clone_from(rejects);
-    }
-    if args.supervised && manifest.source.reads_stdin() {
-        say::error("a supervised run cannot read rows from standard input; name a file");
-        return Ok(Exit::Usage);
-    }
-    let only = match only(args, &manifest) {
+    let only = match adjust(args, &mut manifest) {
         Ok(only) => only,
         Err(problem) => {
-            say::error(&format!("`--rejects-of`: {problem}"));
+            say::error(&problem);
             return Ok(Exit::Usage);
         }
     };
-    if args.rejects_of.is_some() && args.report == args.rejects_of {
-        say::error("`--report` names the rejects file; use another file for the report");
-        return Ok(Exit::Usage);
-    }
-    if let Some(taken) = args.report.as_deref().and_then(|r| role_of(r, &manifest)) {
-        say::error(&format!(
-            "`--report` names {taken} of this pipeline; use another file for the report"
-        ));
-        return Ok(Exit::Usage);
-    }
-    let armed = arm(&manifest, &plan, &composed).and_then(|steps| {
-        let source = glovebox_engine::arm::source(&manifest, plan.source.clone(), &composed)?;
-        let sink = glovebox_engine::arm::sink(&manifest, &composed)?;
-        Ok((steps, source, sink))
-    });
-    let (steps, source, mut sink) = match armed {
+    let (steps, source, mut sink) = match armed(&manifest, &plan, &composed) {
         Ok(armed) => armed,
         Err(problems) => {
             text.show(&problems);
@@ -149,22 +122,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         }
     };
     let report_file = args.report.as_deref();
-    let report_file = report_file
-        .map(|path| Destination::open(path, args.resume || args.take_over))
-        .transpose()?;
+    let report_file =
+        report_file.map(|path| Destination::open(path, args.resume || args.take_over));
+    let report_file = report_file.transpose()?;
     let workers = args.workers.map_or_else(cores, usize::from);
     announce_short_keys(&steps);
     announce_cost(&steps, source.as_ref(), only.as_ref());
 
-    let stop = stop_on_ctrl_c()?;
-    if args.supervised {
-        supervised::stop_with_standard_input(&stop).context("cannot watch standard input")?;
-        supervised::tell_secrets(&composed.fetched());
-    }
-    if !args.supervised {
-        // What a server has started, it tells itself.
-        traces::start();
-    }
+    let stop = listen(args, &composed)?;
     let began = SystemTime::now();
     let mut teller = args
         .supervised
@@ -205,16 +170,71 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         report => report?,
     };
     report.peak_memory = peak_memory();
-    say::ended(&report);
+    hand_over(&report, report_file)?;
+    Ok(exit(&report, &manifest))
+}
 
-    let on_stdout = matches!(report_file, Some(Destination::Stdout));
-    if let Some(destination) = report_file {
-        destination.write(&report)?;
+/// What asks the run to end early: a signal, or the server that supervises it.
+fn listen(args: &Args, composed: &Composed) -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = stop_on_ctrl_c()?;
+    if args.supervised {
+        supervised::stop_with_standard_input(&stop).context("cannot watch standard input")?;
+        supervised::tell_secrets(&composed.fetched());
+    } else {
+        // What a server has started, it tells itself.
+        traces::start();
+    }
+    Ok(stop)
+}
+
+/// A pipeline with its secrets: what it masks with, reads and writes.
+type Armed<'p> = (Vec<ArmedStep<'p>>, Box<dyn Source>, Box<dyn Sink>);
+
+fn armed<'p>(
+    manifest: &Manifest,
+    plan: &'p Plan,
+    composed: &Composed,
+) -> Result<Armed<'p>, Vec<Diagnostic>> {
+    let steps = arm(manifest, plan, composed)?;
+    let source = glovebox_engine::arm::source(manifest, plan.source.clone(), composed)?;
+    let sink = glovebox_engine::arm::sink(manifest, composed)?;
+    Ok((steps, source, sink))
+}
+
+/// What the call has otherwise than the manifest; the rows that are to be run, if not all are.
+fn adjust(args: &Args, manifest: &mut Manifest) -> Result<Option<Selection>, String> {
+    if let Some(input) = &args.input {
+        supervised::read_instead(manifest, input.clone())?;
+    }
+    if let Some(rejects) = &args.rejects {
+        manifest.rejects.path.value.clone_from(rejects);
+    }
+    if args.supervised && manifest.source.reads_stdin() {
+        return Err("a supervised run cannot read rows from standard input; name a file".into());
+    }
+    let only = only(args, manifest).map_err(|problem| format!("`--rejects-of`: {problem}"))?;
+    if args.rejects_of.is_some() && args.report == args.rejects_of {
+        return Err("`--report` names the rejects file; use another file for the report".into());
+    }
+    let report = args.report.as_deref();
+    match report.and_then(|report| role_of(report, manifest)) {
+        None => Ok(only),
+        Some(taken) => Err(format!(
+            "`--report` names {taken} of this pipeline; use another file for the report"
+        )),
+    }
+}
+
+fn hand_over(report: &RunReport, to: Option<Destination>) -> anyhow::Result<()> {
+    say::ended(report);
+    let on_stdout = matches!(to, Some(Destination::Stdout));
+    if let Some(destination) = to {
+        destination.write(report)?;
     }
     if !on_stdout {
-        print(&report);
+        print(report);
     }
-    Ok(exit(&report, &manifest))
+    Ok(())
 }
 
 /// The rows that are to be run, if not all are.

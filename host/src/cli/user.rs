@@ -123,7 +123,7 @@ pub(super) fn user(args: Args) -> anyhow::Result<Exit> {
         .build()
         .context("cannot start")?;
     runtime.block_on(async {
-        let place = api::catalog_place(&config.catalog, &secrets)?;
+        let place = api::database_place(&config.catalog, &secrets)?;
         let catalog = Catalog::open(&place).await?;
         let record = Record::open(&config, &secrets, &args.action, &catalog).await?;
         let done = act(&catalog, &config, args.action).await;
@@ -156,32 +156,9 @@ async fn act(catalog: &Catalog, config: &Config, action: Action) -> anyhow::Resu
             println!("added `{name}` with the roles: {roles}");
             password.shown.print();
         }
-        Action::List => {
-            let mut after = String::new();
-            loop {
-                let users = catalog.users(&after, 500).await?;
-                let Some(last) = users.last() else { break };
-                after = last.name.clone();
-                for user in &users {
-                    let state = if user.disabled { "  disabled" } else { "" };
-                    println!("{}  {}{state}", user.name, user.roles);
-                }
-            }
-        }
-        Action::Disable { name } => {
-            let user = found(catalog, &name).await?;
-            catalog
-                .set_disabled(&Name::parse(&name)?, true, now)
-                .await?;
-            println!("disabled `{}`", user.name);
-        }
-        Action::Enable { name } => {
-            let user = found(catalog, &name).await?;
-            catalog
-                .set_disabled(&Name::parse(&name)?, false, now)
-                .await?;
-            println!("enabled `{}`", user.name);
-        }
+        Action::List => list(catalog).await?,
+        Action::Disable { name } => switch(catalog, &name, true).await?,
+        Action::Enable { name } => switch(catalog, &name, false).await?,
         Action::Roles { name, roles } => {
             let user = found(catalog, &name).await?;
             let roles = configured(config, &roles)?;
@@ -213,26 +190,9 @@ async fn act(catalog: &Catalog, config: &Config, action: Action) -> anyhow::Resu
                 true => user.roles.clone(),
                 false => configured(config, &roles)?,
             };
-            ensure!(
-                roles.iter().all(|r| user.roles.contains(r)),
-                "a key can only have its owner's roles; `{}` has: {}",
-                user.name,
-                user.roles
-            );
-            let new = NewKey {
-                user_id: &user.id,
-                label: &label,
-                roles: &roles,
-                expires: now + i64::from(days) * DAY,
-                session: None,
-            };
-            let (key, token) = catalog.add_key(new, now).await?;
-            eprintln!(
-                "{} is valid for {days} days, with the roles: {roles}; it is shown only once:",
-                key.id
-            );
-            println!("{}", token.expose());
-            return Ok(Some(key.id));
+            return add_key(catalog, &user, &label, &roles, days)
+                .await
+                .map(Some);
         }
         Action::Keys { name } => {
             let user = found(catalog, &name).await?;
@@ -248,28 +208,87 @@ async fn act(catalog: &Catalog, config: &Config, action: Action) -> anyhow::Resu
         }
         Action::Revoke { name, key, .. } => {
             let user = found(catalog, &name).await?;
-            match key {
-                Some(key) => {
-                    ensure!(
-                        catalog.revoke_key(&user.id, &key, now).await?,
-                        "`{}` has no valid key with that id; `glovebox user keys {}` shows all",
-                        user.name,
-                        user.name
-                    );
-                    println!("{key} is revoked");
-                }
-                None => {
-                    let keys = catalog.revoke_keys_of(&user.id, now).await?;
-                    let sessions = catalog.close_sessions_of(&user.id, now).await?;
-                    println!(
-                        "ended what `{}` had: API keys: {keys}, sessions: {sessions}",
-                        user.name
-                    );
-                }
-            }
+            revoke(catalog, &user, key.as_deref()).await?;
         }
     }
     Ok(None)
+}
+
+async fn list(catalog: &Catalog) -> anyhow::Result<()> {
+    let mut after = String::new();
+    loop {
+        let users = catalog.users(&after, 500).await?;
+        let Some(last) = users.last() else {
+            return Ok(());
+        };
+        after = last.name.clone();
+        for user in &users {
+            let state = if user.disabled { "  disabled" } else { "" };
+            println!("{}  {}{state}", user.name, user.roles);
+        }
+    }
+}
+
+async fn switch(catalog: &Catalog, name: &str, disabled: bool) -> anyhow::Result<()> {
+    let user = found(catalog, name).await?;
+    let name = Name::parse(name)?;
+    catalog.set_disabled(&name, disabled, api::now()).await?;
+    let done = if disabled { "disabled" } else { "enabled" };
+    println!("{done} `{}`", user.name);
+    Ok(())
+}
+
+/// Makes a key, and returns its id.
+async fn add_key(
+    catalog: &Catalog,
+    user: &User,
+    label: &str,
+    roles: &Roles,
+    days: u16,
+) -> anyhow::Result<String> {
+    ensure!(
+        roles.iter().all(|r| user.roles.contains(r)),
+        "a key can only have its owner's roles; `{}` has: {}",
+        user.name,
+        user.roles
+    );
+    let now = api::now();
+    let new = NewKey {
+        user_id: &user.id,
+        label,
+        roles,
+        expires: now + i64::from(days) * DAY,
+        session: None,
+    };
+    let (key, token) = catalog.add_key(new, now).await?;
+    eprintln!(
+        "{} is valid for {days} days, with the roles: {roles}; it is shown only once:",
+        key.id
+    );
+    println!("{}", token.expose());
+    Ok(key.id)
+}
+
+/// Ends one key, or all that a user has.
+async fn revoke(catalog: &Catalog, user: &User, key: Option<&str>) -> anyhow::Result<()> {
+    let now = api::now();
+    if let Some(key) = key {
+        ensure!(
+            catalog.revoke_key(&user.id, key, now).await?,
+            "`{}` has no valid key with that id; `glovebox user keys {}` shows all",
+            user.name,
+            user.name
+        );
+        println!("{key} is revoked");
+        return Ok(());
+    }
+    let keys = catalog.revoke_keys_of(&user.id, now).await?;
+    let sessions = catalog.close_sessions_of(&user.id, now).await?;
+    println!(
+        "ended what `{}` had: API keys: {keys}, sessions: {sessions}",
+        user.name
+    );
+    Ok(())
 }
 
 fn configured(config: &Config, names: &[String]) -> anyhow::Result<Roles> {

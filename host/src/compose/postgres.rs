@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use glovebox_connectors::database::{Lenient, TextRow};
 use glovebox_connectors::postgres;
-use glovebox_core::{Schema, Secret, Sink, SinkError, Source};
+use glovebox_core::{Login, Schema, Secret, Sink, SinkError, Source};
 use glovebox_manifest::Manifest;
-use glovebox_manifest::model::{PostgresRows, PostgresSink, PostgresSource, Spanned};
+use glovebox_manifest::model::{PostgresRows, PostgresSink, PostgresSource, Server, Spanned};
 
-use super::{names, table_mode};
+use super::tables::{names, table_mode};
 
 pub(super) fn source(
     spec: &PostgresSource,
@@ -48,14 +48,7 @@ pub(crate) fn authorities(manifest: &Manifest) -> impl Iterator<Item = &Spanned<
 
 fn options(spec: &PostgresSink, secret: Option<Secret>) -> postgres::Options {
     postgres::Options {
-        host: spec.server.host.value.clone(),
-        port: spec.server.port,
-        database: spec.server.database.value.clone(),
-        user: spec.server.user.value.clone(),
-        password: secret.unwrap_or_else(|| Secret::new(Vec::new())),
-        tls: postgres::Tls {
-            ca: spec.server.ca.as_ref().map(|ca| ca.value.clone()),
-        },
+        login: login(&spec.server, secret),
         table: spec.table.value.clone(),
         mode: table_mode(spec.mode),
         keys: names(&spec.keys),
@@ -67,29 +60,20 @@ fn options(spec: &PostgresSink, secret: Option<Secret>) -> postgres::Options {
         identity_key: None,
         connections: spec.connections.and_then(NonZeroUsize::new),
         ordered: spec.ordered,
-        connect_timeout: spec.server.connect_timeout,
         retry_for: spec.retry_for,
     }
 }
 
+fn login(server: &Server, password: Option<Secret>) -> Login {
+    server.login(password.unwrap_or_else(|| Secret::new(Vec::new())))
+}
+
 fn source_options(spec: &PostgresSource, secret: Option<Secret>) -> postgres::SourceOptions {
-    let server = &spec.server;
     let rows = match &spec.rows.value {
         PostgresRows::Table(table) => postgres::Rows::Table(table.clone()),
         PostgresRows::Query(query) => postgres::Rows::Query(query.clone()),
     };
-    let login = postgres::Login {
-        host: server.host.value.clone(),
-        port: server.port,
-        database: server.database.value.clone(),
-        user: server.user.value.clone(),
-        password: secret.unwrap_or_else(|| Secret::new(Vec::new())),
-        tls: postgres::Tls {
-            ca: server.ca.as_ref().map(|ca| ca.value.clone()),
-        },
-        connect_timeout: server.connect_timeout,
-    };
-    let mut options = postgres::SourceOptions::new(login, rows);
+    let mut options = postgres::SourceOptions::new(login(&spec.server, secret), rows);
     options.connections = spec.connections.and_then(NonZeroUsize::new);
     options.max_record = spec.max_record;
     options

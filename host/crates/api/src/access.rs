@@ -11,6 +11,7 @@ use glovebox_audit::Event;
 use glovebox_catalog::{KEY_PREFIX, Roles, Standing, User};
 use poem::http::{HeaderMap, header};
 
+use super::config::Pipeline;
 use super::problem::Problem;
 use super::rules::{Permission, Rule};
 use super::slots::Slot;
@@ -82,6 +83,12 @@ impl Refusal {
 }
 
 impl Principal {
+    /// Whether a pipeline is shown to them.
+    pub(crate) fn may_see(&self, pipeline: &Pipeline) -> bool {
+        let roles = &pipeline.roles;
+        roles.is_empty() || roles.iter().any(|r| self.user.roles.contains(r))
+    }
+
     /// Says in a record who it was.
     pub(crate) fn did(&self, event: Event) -> Event {
         let (Via::Session(by) | Via::Key(by) | Via::Issuer(by)) = &self.via;

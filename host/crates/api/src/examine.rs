@@ -142,7 +142,7 @@ impl Look<'_> {
             Database::Sqlite(_) => &["catalog", "sqlite"],
             Database::Postgres(_) => &["catalog", "postgres"],
         };
-        let place = match places::catalog_place(&config.catalog, self.secrets) {
+        let place = match places::database_place(&config.catalog, self.secrets) {
             Ok(place) => place,
             Err(error) => {
                 self.say(path, format!("{error:#}"), "");
@@ -189,7 +189,7 @@ impl Look<'_> {
         };
         let name = dataset.name.as_str();
         let path = ["datasets", name, database];
-        let place = match places::page_place(&dataset.database, self.secrets) {
+        let place = match places::database_place(&dataset.database, self.secrets) {
             Ok(place) => place,
             Err(error) => return self.say(&path, format!("{error:#}"), ""),
         };

@@ -43,7 +43,7 @@ mod traces;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use examine::{Loads, examine};
-pub use places::{Secrets, catalog_place};
+pub use places::{Secrets, database_place};
 pub use reveal::{Answer, Request, Reveals};
 pub use runs::{ChildRun, Launch};
 pub use serve::serve;

@@ -103,9 +103,6 @@ impl Metrics {
             false => HIDDEN.to_owned(),
         });
         let mut out = String::with_capacity(4096);
-        let head = |out: &mut String, name: &str, kind: &str, help: &str| {
-            let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
-        };
         head(
             &mut out,
             "glovebox_http_requests_total",
@@ -126,27 +123,20 @@ impl Metrics {
             "Time from a request's headers to its response.",
         );
         for (method, times) in &inner.times {
-            for (bound, count) in BOUNDS.iter().zip(times.buckets) {
-                let _ = writeln!(
-                    out,
-                    "glovebox_http_request_seconds_bucket{{method=\"{method}\",le=\"{bound}\"}} {count}"
-                );
-            }
-            let Times { count, sum, .. } = times;
-            let _ = writeln!(
-                out,
-                "glovebox_http_request_seconds_bucket{{method=\"{method}\",le=\"+Inf\"}} {count}\n\
-                 glovebox_http_request_seconds_sum{{method=\"{method}\"}} {sum}\n\
-                 glovebox_http_request_seconds_count{{method=\"{method}\"}} {count}"
-            );
+            times.write(&mut out, method);
         }
-        head(
+        let gauge = |out: &mut String, name: &str, help: &str, value: u64| {
+            head(out, name, "gauge", help);
+            let _ = writeln!(out, "{name} {value}");
+        };
+        let in_flight = inner.in_flight;
+        let help = "Requests being answered.";
+        gauge(
             &mut out,
             "glovebox_http_requests_in_flight",
-            "gauge",
-            "Requests being answered.",
+            help,
+            in_flight,
         );
-        let _ = writeln!(out, "glovebox_http_requests_in_flight {}", inner.in_flight);
         head(
             &mut out,
             "glovebox_dataset_rows_total",
@@ -172,19 +162,33 @@ impl Metrics {
                 "glovebox_logins_total{{outcome=\"{outcome}\"}} {count}"
             );
         }
-        head(
-            &mut out,
-            "glovebox_up_seconds",
-            "gauge",
-            "Time since the server started.",
-        );
-        let _ = writeln!(
-            out,
-            "glovebox_up_seconds {}",
-            self.since.elapsed().as_secs()
-        );
+        let up = self.since.elapsed().as_secs();
+        let help = "Time since the server started.";
+        gauge(&mut out, "glovebox_up_seconds", help, up);
         out
     }
+}
+
+impl Times {
+    fn write(&self, out: &mut String, method: &str) {
+        for (bound, count) in BOUNDS.iter().zip(self.buckets) {
+            let _ = writeln!(
+                out,
+                "glovebox_http_request_seconds_bucket{{method=\"{method}\",le=\"{bound}\"}} {count}"
+            );
+        }
+        let Times { count, sum, .. } = self;
+        let _ = writeln!(
+            out,
+            "glovebox_http_request_seconds_bucket{{method=\"{method}\",le=\"+Inf\"}} {count}\n\
+             glovebox_http_request_seconds_sum{{method=\"{method}\"}} {sum}\n\
+             glovebox_http_request_seconds_count{{method=\"{method}\"}} {count}"
+        );
+    }
+}
+
+fn head(out: &mut String, name: &str, kind: &str, help: &str) {
+    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
 }
 
 /// A method as a label: there are as many as there are words.

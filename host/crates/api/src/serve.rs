@@ -154,7 +154,7 @@ async fn open(
     secrets: Secrets<'_>,
     (launch, reveals): (Launch, Reveals),
 ) -> anyhow::Result<(Api, Vec<issuers::KeyRefresh>)> {
-    let catalog = Catalog::open(&places::catalog_place(&config.catalog, secrets)?).await?;
+    let catalog = Catalog::open(&places::database_place(&config.catalog, secrets)?).await?;
     let options = audit::options(&config.audit, secrets, Writer::Server)?;
     let audit = Audit::open(options, &catalog).await?;
     if let Some((_, key, _)) = &config.audit.checkpoints {
@@ -179,7 +179,7 @@ async fn open(
     let (externals, refreshes) = issuers::open(&config.tokens.issuers)?;
     let mut datasets = Vec::new();
     for dataset in &config.datasets {
-        let place = places::page_place(&dataset.database, secrets)
+        let place = places::database_place(&dataset.database, secrets)
             .with_context(|| format!("the dataset `{}`", dataset.name))?;
         datasets.push(Dataset::new(dataset.clone(), Reader::new(&place)));
     }

@@ -51,6 +51,18 @@ pub(crate) struct Writer {
     syncs: u64,
 }
 
+/// Of a log that begins now.
+fn beginning() -> Result<Standing, AuditError> {
+    Ok(Standing {
+        log: random_name()?,
+        begins: Vec::new(),
+        sequence: 0,
+        head: Head::BEGINNING,
+        time: Time::default(),
+        size: 0,
+    })
+}
+
 impl Writer {
     pub(crate) fn open(options: Options) -> Result<Writer, AuditError> {
         if options.keep_for.is_some() && options.checkpoints.is_none() {
@@ -83,14 +95,7 @@ impl Writer {
         let fresh = found.is_none();
         let standing = match found {
             Some(standing) => standing,
-            None => Standing {
-                log: random_name()?,
-                begins: Vec::new(),
-                sequence: 0,
-                head: Head::BEGINNING,
-                time: Time::default(),
-                size: 0,
-            },
+            None => beginning()?,
         };
         let segment = standing.begins.last().map_or(1, |b| b.segment);
         let path = Family::Segments.path(&options.folder, segment);
@@ -122,17 +127,7 @@ impl Writer {
             writer.begin_segment(segment)?;
             sync_folder(&writer.folder)?;
         }
-        let mut opened = writer.own(Action::LogOpened);
-        opened.torn = torn;
-        writer.push(&opened)?;
-        if let Some((anchor, said)) = restored {
-            let mut own = writer.own(Action::LogRestored);
-            own.event = own.event.user_id(&said.user);
-            own.because = Some(short(&said.because));
-            own.anchored = Some([anchor.log, anchor.sequence.to_string(), anchor.head]);
-            writer.push(&own)?;
-        }
-        writer.flush()?;
+        writer.say_opened(torn, restored)?;
         // A crash may have come between the statement of a new beginning and the deletion.
         if let Some(last) = last {
             let old = writer.forget_before(last.begin.0);
@@ -141,6 +136,25 @@ impl Writer {
         writer.checkpoint()?;
         writer.retire()?;
         Ok(writer)
+    }
+
+    /// Records that the log was opened, and what was found and restored.
+    fn say_opened(
+        &mut self,
+        torn: Option<[String; 2]>,
+        restored: Option<(Anchor, Restored)>,
+    ) -> Result<(), AuditError> {
+        let mut opened = self.own(Action::LogOpened);
+        opened.torn = torn;
+        self.push(&opened)?;
+        if let Some((anchor, said)) = restored {
+            let mut own = self.own(Action::LogRestored);
+            own.event = own.event.user_id(&said.user);
+            own.because = Some(short(&said.because));
+            own.anchored = Some([anchor.log, anchor.sequence.to_string(), anchor.head]);
+            self.push(&own)?;
+        }
+        self.flush()
     }
 
     /// Records all of them with one sync, or as many as there are segments. An error is of the

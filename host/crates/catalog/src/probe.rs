@@ -8,7 +8,7 @@ use sqlx::{ConnectOptions, Connection};
 
 use crate::anchors::ANCHORS;
 use crate::random::id;
-use crate::store::{NEWEST, NO_SCHEMA, Place, SCHEMA};
+use crate::store::{NEWEST, NO_SCHEMA, Place, SCHEMA, shown};
 use crate::{Catalog, Error, LogAnchor, Result};
 
 const NEWER: &str = "its tables belong to a newer version of Glovebox";
@@ -21,7 +21,7 @@ impl Catalog {
     /// Why it could not.
     pub async fn probe(place: &Place) -> Result<Vec<LogAnchor>> {
         let refuse = |problem: String| Error::Place {
-            place: place.shown(),
+            place: shown(place),
             problem,
         };
         match place {
@@ -62,7 +62,9 @@ impl Catalog {
                 Ok(known.into_iter().map(LogAnchor::read).collect())
             }
             Place::Sqlite(path) => makeable(path).map(|()| Vec::new()).map_err(refuse),
-            Place::Postgres { options, .. } => {
+            Place::Postgres {
+                connect: options, ..
+            } => {
                 let options = options
                     .as_ref()
                     .clone()

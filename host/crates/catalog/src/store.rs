@@ -1,9 +1,10 @@
 //! The database: where it is, how it is opened, and its tables brought up to date.
 
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
+use glovebox_core::DatabasePlace;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -35,28 +36,14 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
 /// The newest version that this program knows.
 pub(crate) const NEWEST: i64 = 5;
 
-/// Where the catalog is.
-#[derive(Debug, Clone)]
-pub enum Place {
-    /// A file of SQLite's, made if it is missing.
-    Sqlite(PathBuf),
-    /// A PostgreSQL database, for more than one server; verified TLS is the maker's duty.
-    Postgres {
-        /// How it is reached.
-        options: Box<PgConnectOptions>,
-        /// How it is named in messages.
-        shown: String,
-        /// Connections at most.
-        connections: u32,
-    },
-}
+/// Where the catalog is: a file that is made if it is missing, or a server, for more than one of ours.
+pub type Place = DatabasePlace<Box<PgConnectOptions>>;
 
-impl Place {
-    pub(crate) fn shown(&self) -> String {
-        match self {
-            Place::Sqlite(path) => path.display().to_string(),
-            Place::Postgres { shown, .. } => shown.clone(),
-        }
+/// For people.
+pub(crate) fn shown(place: &Place) -> String {
+    match place {
+        Place::Sqlite(path) => path.display().to_string(),
+        Place::Postgres { shown, .. } => shown.clone(),
     }
 }
 
@@ -83,6 +70,58 @@ macro_rules! on {
 }
 pub(crate) use on;
 
+async fn sqlite(path: &Path, refuse: &dyn Fn(String) -> Error) -> Result<SqlitePool> {
+    // Made here, so that nobody else may read it at any moment.
+    std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(|e| refuse(e.to_string()))?;
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(WAIT_TIMEOUT)
+        .disable_statement_logging();
+    SqlitePoolOptions::new()
+        .max_connections(4)
+        .acquire_timeout(WAIT_TIMEOUT)
+        .connect_with(options)
+        .await
+        .map_err(|e| refuse(Error::from(e).to_string()))
+}
+
+async fn postgres(
+    options: &PgConnectOptions,
+    connections: u32,
+    refuse: &dyn Fn(String) -> Error,
+) -> Result<PgPool> {
+    let options = options
+        .clone()
+        .application_name("glovebox catalog")
+        .options([("search_path", SCHEMA)])
+        .disable_statement_logging();
+    let pool = PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(WAIT_TIMEOUT)
+        .connect_with(options)
+        .await
+        .map_err(|e| refuse(Error::from(e).to_string()))?;
+    let there: Option<(i32,)> = sqlx::query_as("SELECT 1 FROM pg_namespace WHERE nspname = $1")
+        .bind(SCHEMA)
+        .fetch_optional(&pool)
+        .await?;
+    if there.is_none() {
+        sqlx::query("CREATE SCHEMA IF NOT EXISTS glovebox_catalog")
+            .execute(&pool)
+            .await
+            .map_err(|_| refuse(NO_SCHEMA.into()))?;
+    }
+    Ok(pool)
+}
+
 impl Catalog {
     /// Opens it, and brings its tables up to date.
     ///
@@ -90,63 +129,16 @@ impl Catalog {
     /// When it cannot be reached or made, or a newer program has changed its tables.
     pub async fn open(place: &Place) -> Result<Self> {
         let refuse = |problem: String| Error::Place {
-            place: place.shown(),
+            place: shown(place),
             problem,
         };
         let pool = match place {
-            Place::Sqlite(path) => {
-                // Made here, so that nobody else may read it at any moment.
-                std::fs::OpenOptions::new()
-                    .create(true)
-                    .append(true)
-                    .mode(0o600)
-                    .open(path)
-                    .map_err(|e| refuse(e.to_string()))?;
-                let options = SqliteConnectOptions::new()
-                    .filename(path)
-                    .journal_mode(SqliteJournalMode::Wal)
-                    .synchronous(SqliteSynchronous::Full)
-                    .foreign_keys(true)
-                    .busy_timeout(WAIT_TIMEOUT)
-                    .disable_statement_logging();
-                let pool = SqlitePoolOptions::new()
-                    .max_connections(4)
-                    .acquire_timeout(WAIT_TIMEOUT)
-                    .connect_with(options)
-                    .await
-                    .map_err(|e| refuse(Error::from(e).to_string()))?;
-                Pool::Sqlite(pool)
-            }
+            Place::Sqlite(path) => Pool::Sqlite(sqlite(path, &refuse).await?),
             Place::Postgres {
-                options,
+                connect,
                 connections,
                 ..
-            } => {
-                let options = options
-                    .as_ref()
-                    .clone()
-                    .application_name("glovebox catalog")
-                    .options([("search_path", SCHEMA)])
-                    .disable_statement_logging();
-                let pool = PgPoolOptions::new()
-                    .max_connections(*connections)
-                    .acquire_timeout(WAIT_TIMEOUT)
-                    .connect_with(options)
-                    .await
-                    .map_err(|e| refuse(Error::from(e).to_string()))?;
-                let there: Option<(i32,)> =
-                    sqlx::query_as("SELECT 1 FROM pg_namespace WHERE nspname = $1")
-                        .bind(SCHEMA)
-                        .fetch_optional(&pool)
-                        .await?;
-                if there.is_none() {
-                    sqlx::query("CREATE SCHEMA IF NOT EXISTS glovebox_catalog")
-                        .execute(&pool)
-                        .await
-                        .map_err(|_| refuse(NO_SCHEMA.into()))?;
-                }
-                Pool::Postgres(pool)
-            }
+            } => Pool::Postgres(postgres(connect, *connections, &refuse).await?),
         };
         let migrations = MIGRATIONS
             .iter()

@@ -9,7 +9,6 @@ use crate::finding::Reject;
 use crate::plan_identity::PlanIdentity;
 use crate::report::RowCounts;
 use crate::secret::Secret;
-use crate::sink::Encoded;
 
 /// HMAC-SHA-256 under the journal's key.
 pub type Digest = [u8; 32];
@@ -181,17 +180,6 @@ impl ChunkRecord {
         self.rows.rejected += count;
         self.summary = (revise.0)(&self.summary, refused);
     }
-}
-
-/// A chunk that has been through the steps: its rows, its rejects, its line in the journal.
-#[derive(Debug, Default)]
-pub struct FinishedChunk {
-    /// The journal's line.
-    pub record: ChunkRecord,
-    /// The rows.
-    pub encoded: Encoded,
-    /// All rejects of the chunk, in the order of their rows.
-    pub rejects: Vec<Reject>,
 }
 
 /// What the journal says of a whole run.

@@ -6,6 +6,7 @@
 
 pub mod batch;
 pub mod credential;
+pub mod database;
 pub mod finding;
 pub mod formats;
 pub mod input;
@@ -25,12 +26,13 @@ pub mod table_name;
 
 pub use batch::{Batch, Origin};
 pub use credential::{CredentialError, CredentialStore, InvalidSecretName, SecretName};
+pub use database::{DatabasePlace, Login};
 pub use finding::{Finding, Reject, Rule, Violation};
 pub use formats::Formats;
 pub use input::{Input, endings};
 pub use journal::{
-    ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, Known, Listed, Mark,
-    Revise, RunState, Seen, Totals,
+    ChunkRecord, Digest, Earlier, History, Job, KeptReject, Known, Listed, Mark, Revise, RunState,
+    Seen, Totals,
 };
 pub use keys::{
     Computed, Form, KeyError, KeyRing, Masking, Method, Piece, Refusal, Revealing, Spans, StepKey,
@@ -44,6 +46,6 @@ pub use plugin::{
 pub use report::{OnlyNew, RejectCount, Rerun, RowCounts, RunOutcome, RunReport, StepReport};
 pub use schema::{DataType, Equality, Field, Native, ReadFrom, Schema};
 pub use secret::Secret;
-pub use sink::{Encoded, Encoder, Payload, Published, Sink, SinkError};
+pub use sink::{Encoded, Encoder, FinishedChunk, Payload, Published, Sink, SinkError};
 pub use source::{Chunk, ChunkReader, Decoded, Decoder, Identity, Source, SourceError};
 pub use table_name::TableName;

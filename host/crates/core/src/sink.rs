@@ -7,8 +7,7 @@ use arrow_array::RecordBatch;
 use crate::batch::{Batch, Origin};
 use crate::finding::Reject;
 use crate::journal::{
-    ChunkRecord, Digest, Earlier, FinishedChunk, History, Job, KeptReject, Known, Listed, Mark,
-    Totals,
+    ChunkRecord, Digest, Earlier, History, Job, KeptReject, Known, Listed, Mark, Totals,
 };
 use crate::schema::Schema;
 use crate::secret::Secret;
@@ -175,6 +174,17 @@ pub struct Encoded {
     /// may refuse a row by a rule of its own.
     pub origins: Vec<(Origin, usize)>,
     /// Rows that this sink cannot store, such as text with a NUL for PostgreSQL.
+    pub rejects: Vec<Reject>,
+}
+
+/// A chunk that has been through the steps: its rows, its rejects, its line in the journal.
+#[derive(Debug, Default)]
+pub struct FinishedChunk {
+    /// The journal's line.
+    pub record: ChunkRecord,
+    /// The rows.
+    pub encoded: Encoded,
+    /// All rejects of the chunk, in the order of their rows.
     pub rejects: Vec<Reject>,
 }
 

@@ -21,9 +21,7 @@ use keyring_core::Error as StoreError;
 
 use self::deadline::{NoAnswer, within};
 use self::open::Opened;
-
-/// The service under which entries are kept.
-pub const SERVICE: &str = "glovebox";
+pub use self::open::SERVICE;
 
 /// How long the keyring is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,9 @@
 
 use glovebox_core::{Fault, RowCounts, SinkError, SourceError};
 
-use crate::rerun::RerunError;
+mod rerun;
+
+pub use self::rerun::RerunError;
 
 /// An earlier run, as messages name it: no word that a guest or a file chose.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

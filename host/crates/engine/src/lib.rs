@@ -33,12 +33,12 @@ mod worker;
 
 pub use arm::arm;
 pub use armed::ArmedStep;
-pub use error::{Known, RunError};
+pub use error::{Known, RerunError, RunError};
 pub use plan::{Plan, PlannedStep, plan};
 pub use preview::{Preview, preview};
 pub use rejects::probe as probe_rejects;
 pub use report::Progress;
-pub use rerun::{RerunError, can_rerun};
+pub use rerun::can_rerun;
 pub use reveal::{RevealError, Revealer};
 pub use run::Run;
 pub use selection::Selection;

@@ -15,9 +15,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use sha2::{Digest as _, Sha256};
 
-use crate::error::RunError;
+use crate::error::{RerunError, RunError};
 use crate::identity::{Input, Key};
-use crate::rerun::RerunError;
 
 /// Rows that a run over rejects may have: eight bytes are kept of each.
 const MAX_ROWS: usize = 10_000_000;

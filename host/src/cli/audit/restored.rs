@@ -46,7 +46,7 @@ impl Restored {
             .build()
             .context("cannot start")?;
         runtime.block_on(async {
-            let catalog = Catalog::open(&api::catalog_place(&config.catalog, &secrets)?).await?;
+            let catalog = Catalog::open(&api::database_place(&config.catalog, &secrets)?).await?;
             let mut any = false;
             for writer in [Writer::Server, Writer::Commands] {
                 any |= restore(&catalog, &config, &secrets, writer, because).await?;

@@ -165,7 +165,7 @@ fn anchors(config: &Path) -> anyhow::Result<Option<Vec<Anchor>>> {
         .build()
         .context("cannot start")?;
     runtime.block_on(async {
-        let catalog = Catalog::open(&api::catalog_place(&config.catalog, &secrets)?).await?;
+        let catalog = Catalog::open(&api::database_place(&config.catalog, &secrets)?).await?;
         let known = api::anchors::known(&catalog).await?;
         catalog.close().await;
         Ok(Some(known))

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use glovebox_core::SecretName;
+use glovebox_core::{Login, Secret, SecretName};
 use glovebox_manifest::declare::{Block, Reader, section};
 use glovebox_manifest::kinds::{File, HOST, NAME, PASSWORD, Text, Tls, Whole, nested};
 use glovebox_manifest::model::Spanned;
 
+use super::Database;
 use super::values::wrong;
-use super::{Database, Server};
 
 section! {
     /// Where users, sessions, keys, failed logins and runs are kept: one of these.
@@ -16,7 +16,7 @@ section! {
         /// A SQLite file.
         sqlite: Option<CatalogFile> => optional, nested::<CatalogFile>();
         /// A PostgreSQL database, for more than one server.
-        postgres: Option<Server> => optional, nested::<ServerKeys>();
+        postgres: Option<Server> => optional, nested::<Server>();
     }
     rules {
         "oneOf": [{ "required": ["sqlite"] }, { "required": ["postgres"] }]
@@ -38,7 +38,7 @@ section! {
 
 section! {
     /// A PostgreSQL server. TLS is always verified, chain and host name.
-    pub(super) struct ServerKeys("Server"): "the PostgreSQL server",
+    pub struct Server("Server"): "the PostgreSQL server",
         "postgres: { host: db.internal, database: glovebox, user: api, password: { secret: api/db } }"
     {
         /// The server's name or address; its certificate must be valid for it.
@@ -59,7 +59,6 @@ section! {
     hints {
         "table" => "delete it: the catalog creates its own tables",
     }
-    settle Server: server;
 }
 
 section! {
@@ -79,28 +78,24 @@ section! {
     pub(super) struct DatasetServer("DatasetServer"): "the dataset's PostgreSQL server",
         "postgres: { host: db.internal, database: shop, user: api, password: { secret: api/db }, table: sales }"
     {
-        ..server: ServerKeys;
+        ..server: Server;
         /// `table` or `schema.table`, its [name](manifest.md#names-of-tables).
         table: Spanned<String> => needed, Text, "table: sales";
     }
 }
 
-impl ServerKeys {
-    pub(super) fn server(self) -> Server {
-        Server {
-            host: self.host,
+impl Server {
+    pub(crate) fn login(&self, password: Secret) -> Login {
+        Login {
+            host: self.host.clone(),
             port: self.port,
-            database: self.database,
-            user: self.user,
-            password: self.password,
-            ca: self.ca.map(|ca| ca.value),
-            connections: self.connections,
+            database: self.database.clone(),
+            user: self.user.clone(),
+            password,
+            ca: self.ca.as_ref().map(|ca| ca.value.clone()),
+            connect_timeout: Login::CONNECT_TIMEOUT,
         }
     }
-}
-
-fn server(keys: ServerKeys, _: &mut Reader<'_>, _: &Block<'_>) -> Option<Server> {
-    Some(keys.server())
 }
 
 fn catalog(keys: CatalogKeys, _: &mut Reader<'_>, _: &Block<'_>) -> Option<Database> {

@@ -92,7 +92,7 @@ pub(super) fn dataset(
         (Some(file), _) => (Database::Sqlite(file.path), file.table),
         (None, server) => {
             let DatasetServer { server, table } = server?;
-            (Database::Postgres(server.server()), table)
+            (Database::Postgres(server), table)
         }
     };
     let key = match (&database, key.is_empty()) {

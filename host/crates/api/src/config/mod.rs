@@ -9,6 +9,8 @@ mod tokens;
 mod values;
 mod work;
 
+pub use databases::Server;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -98,24 +100,12 @@ pub(crate) struct Tls {
 }
 
 /// A database, without its password.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Database {
     /// A file.
     Sqlite(PathBuf),
     /// A server.
     Postgres(Server),
-}
-
-/// A PostgreSQL server and what is used there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Server {
-    pub(crate) host: String,
-    pub(crate) port: u16,
-    pub(crate) database: String,
-    pub(crate) user: String,
-    pub(crate) password: SecretName,
-    pub(crate) ca: Option<PathBuf>,
-    pub(crate) connections: u32,
 }
 
 /// How tokens are made and for how long.

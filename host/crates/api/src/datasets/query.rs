@@ -32,49 +32,20 @@ pub(crate) fn read(
     table: &Table,
     view: &View,
 ) -> Result<Asked, Problem> {
-    let visible = |name: &str| {
-        let mut columns = view.columns.iter().copied();
-        columns.find(|c| table.columns.get(*c).is_some_and(|d| d.name == name))
+    let mut said = Said {
+        table,
+        view,
+        columns: None,
+        sort: None,
+        filters: Vec::new(),
+        one_of: Vec::new(),
     };
-    let column = |name: &str| visible(name).ok_or_else(|| unknown(table, view));
-    let mut columns: Option<Vec<usize>> = None;
-    let mut sort: Option<Vec<Sort>> = None;
-    let mut steps = 0;
     let mut limit = None;
     let mut cursor = None;
-    let mut filters: Vec<Filter> = Vec::new();
-    let mut one_of: Vec<(usize, Vec<Cell>)> = Vec::new();
     for (name, value) in parameters {
         match name.as_str() {
-            "columns" => {
-                let list = columns.get_or_insert_default();
-                for part in value.split(',') {
-                    let column = column(part)?;
-                    if list.contains(&column) {
-                        return Err(bad("`columns` names a column twice."));
-                    }
-                    list.push(column);
-                }
-            }
-            "sort" => {
-                let list = sort.get_or_insert_default();
-                for part in value.split(',') {
-                    steps += 1;
-                    if steps > MAX_SORTS {
-                        return Err(bad(format!("`sort` takes at most {MAX_SORTS} columns.")));
-                    }
-                    let (name, descending) = match part.strip_prefix('-') {
-                        Some(name) => (name, true),
-                        None => (part, false),
-                    };
-                    let column = column(name)?;
-                    // Again by the same column changes nothing.
-                    if list.iter().any(|s| s.column == column) {
-                        continue;
-                    }
-                    list.push(Sort { column, descending });
-                }
-            }
+            "columns" => said.columns(value)?,
+            "sort" => said.sort(value)?,
             "limit" => {
                 let rows = value
                     .parse::<usize>()
@@ -84,69 +55,16 @@ pub(crate) fn read(
                 set(&mut limit, rows, "limit")?;
             }
             "cursor" => set(&mut cursor, value.clone(), "cursor")?,
-            filter => {
-                let (name, operator) = match filter.split_once('[') {
-                    None => (filter, "eq"),
-                    Some((name, operator)) => {
-                        (name, operator.strip_suffix(']').unwrap_or_default())
-                    }
-                };
-                let column = column(name)?;
-                let place = table.columns.get(column).ok_or_else(Problem::internal)?;
-                let cell = || {
-                    Cell::parse(value, place.data_type).ok_or_else(|| {
-                        bad(format!(
-                            "the value for `{}` is not a valid {}.",
-                            place.name, place.data_type
-                        ))
-                    })
-                };
-                let comparison = match operator {
-                    "eq" => Comparison::Equal,
-                    "ne" => Comparison::NotEqual,
-                    "lt" => Comparison::Less,
-                    "lte" => Comparison::AtMost,
-                    "gt" => Comparison::Greater,
-                    "gte" => Comparison::AtLeast,
-                    "starts-with" => {
-                        if place.data_type != glovebox_core::DataType::Text {
-                            return Err(bad("`starts-with` is for text."));
-                        }
-                        Comparison::StartsWith
-                    }
-                    "in" => {
-                        let cell = cell()?;
-                        match one_of.iter_mut().find(|(c, _)| *c == column) {
-                            Some((_, values)) if values.len() < 100 => values.push(cell),
-                            Some(_) => return Err(bad("`in` takes at most 100 values.")),
-                            None => one_of.push((column, vec![cell])),
-                        }
-                        continue;
-                    }
-                    "null" => {
-                        let is = match value.as_str() {
-                            "true" => true,
-                            "false" => false,
-                            _ => return Err(bad("`null` is true or false.")),
-                        };
-                        filters.push(Filter::Null { column, is });
-                        continue;
-                    }
-                    _ => {
-                        return Err(bad(
-                            "a filter is NAME=VALUE or NAME[OPERATOR]=VALUE; the operators are \
-                             eq, ne, lt, lte, gt, gte, in, starts-with, null.",
-                        ));
-                    }
-                };
-                filters.push(Filter::Compare {
-                    column,
-                    comparison,
-                    value: cell()?,
-                });
-            }
+            filter => said.filter(filter, value)?,
         }
     }
+    let Said {
+        columns,
+        sort,
+        mut filters,
+        one_of,
+        ..
+    } = said;
     let one_of = one_of
         .into_iter()
         .map(|(column, values)| Filter::OneOf { column, values });
@@ -158,12 +76,128 @@ pub(crate) fn read(
         query: Query {
             columns: columns.unwrap_or_else(|| view.columns.clone()),
             filters,
-            sort: sort.unwrap_or_default(),
+            sort: sort.map(|(sort, _)| sort).unwrap_or_default(),
             after: None,
             limit: limit.unwrap_or(ROWS.min(view.rows_at_most)),
         },
         cursor,
     })
+}
+
+/// What the parameters so far say of a table.
+struct Said<'t> {
+    table: &'t Table,
+    view: &'t View,
+    columns: Option<Vec<usize>>,
+    /// With how many were named.
+    sort: Option<(Vec<Sort>, usize)>,
+    filters: Vec<Filter>,
+    one_of: Vec<(usize, Vec<Cell>)>,
+}
+
+impl Said<'_> {
+    fn column(&self, name: &str) -> Result<usize, Problem> {
+        let is_named = |c: &usize| self.table.columns.get(*c).is_some_and(|d| d.name == name);
+        let mut visible = self.view.columns.iter().copied();
+        visible
+            .find(is_named)
+            .ok_or_else(|| unknown(self.table, self.view))
+    }
+
+    fn columns(&mut self, value: &str) -> Result<(), Problem> {
+        for part in value.split(',') {
+            let column = self.column(part)?;
+            let list = self.columns.get_or_insert_default();
+            if list.contains(&column) {
+                return Err(bad("`columns` names a column twice."));
+            }
+            list.push(column);
+        }
+        Ok(())
+    }
+
+    fn sort(&mut self, value: &str) -> Result<(), Problem> {
+        for part in value.split(',') {
+            let (name, descending) = match part.strip_prefix('-') {
+                Some(name) => (name, true),
+                None => (part, false),
+            };
+            let (_, named) = self.sort.get_or_insert_default();
+            *named += 1;
+            if *named > MAX_SORTS {
+                return Err(bad(format!("`sort` takes at most {MAX_SORTS} columns.")));
+            }
+            let column = self.column(name)?;
+            let (list, _) = self.sort.get_or_insert_default();
+            // Again by the same column changes nothing.
+            if list.iter().all(|s| s.column != column) {
+                list.push(Sort { column, descending });
+            }
+        }
+        Ok(())
+    }
+
+    fn filter(&mut self, filter: &str, value: &str) -> Result<(), Problem> {
+        let (name, operator) = match filter.split_once('[') {
+            None => (filter, "eq"),
+            Some((name, operator)) => (name, operator.strip_suffix(']').unwrap_or_default()),
+        };
+        let column = self.column(name)?;
+        let place = self.table.columns.get(column);
+        let place = place.ok_or_else(Problem::internal)?;
+        let cell = || {
+            Cell::parse(value, place.data_type).ok_or_else(|| {
+                bad(format!(
+                    "the value for `{}` is not a valid {}.",
+                    place.name, place.data_type
+                ))
+            })
+        };
+        let comparison = match operator {
+            "eq" => Comparison::Equal,
+            "ne" => Comparison::NotEqual,
+            "lt" => Comparison::Less,
+            "lte" => Comparison::AtMost,
+            "gt" => Comparison::Greater,
+            "gte" => Comparison::AtLeast,
+            "starts-with" => {
+                if place.data_type != glovebox_core::DataType::Text {
+                    return Err(bad("`starts-with` is for text."));
+                }
+                Comparison::StartsWith
+            }
+            "in" => {
+                let cell = cell()?;
+                match self.one_of.iter_mut().find(|(c, _)| *c == column) {
+                    Some((_, values)) if values.len() < 100 => values.push(cell),
+                    Some(_) => return Err(bad("`in` takes at most 100 values.")),
+                    None => self.one_of.push((column, vec![cell])),
+                }
+                return Ok(());
+            }
+            "null" => {
+                let is = match value {
+                    "true" => true,
+                    "false" => false,
+                    _ => return Err(bad("`null` is true or false.")),
+                };
+                self.filters.push(Filter::Null { column, is });
+                return Ok(());
+            }
+            _ => {
+                return Err(bad(
+                    "a filter is NAME=VALUE or NAME[OPERATOR]=VALUE; the operators are \
+                     eq, ne, lt, lte, gt, gte, in, starts-with, null.",
+                ));
+            }
+        };
+        self.filters.push(Filter::Compare {
+            column,
+            comparison,
+            value: cell()?,
+        });
+        Ok(())
+    }
 }
 
 fn set<T>(place: &mut Option<T>, value: T, name: &str) -> Result<(), Problem> {

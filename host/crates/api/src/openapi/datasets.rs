@@ -19,53 +19,11 @@ fn item(dataset: &Dataset, view: &View) -> Value {
     let columns: Vec<_> = columns
         .filter_map(|c| config.table.columns.get(*c))
         .collect();
-    let most = view.rows_at_most;
-    let names: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
     // SQLite has decimals as text, whose order is not that of numbers.
     let sqlite = matches!(config.database, Database::Sqlite(_));
     let ordered =
         |column: &Column| !(sqlite && matches!(column.data_type, DataType::Decimal { .. }));
-    let sortable = columns.iter().filter(|c| ordered(c));
-    let sortable: Vec<&str> = sortable.map(|c| c.name.as_str()).collect();
-    let parameter = |name: &str, about: String, schema: Value| json!({ "name": name, "in": "query", "description": about, "schema": schema });
-    let list = |name: &str, about: &str, words: Value, most: usize, once: bool| {
-        json!({
-            "name": name, "in": "query", "description": about, "style": "form", "explode": false,
-            "schema": { "type": "array", "items": { "type": "string", "enum": words },
-                "minItems": 1, "maxItems": most, "uniqueItems": once },
-        })
-    };
-    let mut parameters = vec![
-        list(
-            "columns",
-            "The columns to return, separated by commas.",
-            json!(names),
-            names.len(),
-            true,
-        ),
-        list(
-            "sort",
-            "The columns to sort by, separated by commas; `-` in front sorts in descending order.",
-            json!(
-                sortable
-                    .iter()
-                    .flat_map(|n| [(*n).to_owned(), format!("-{n}")])
-                    .collect::<Vec<_>>()
-            ),
-            8,
-            false,
-        ),
-        parameter(
-            "limit",
-            "The most rows to return.".into(),
-            json!({ "type": "integer", "minimum": 1, "maximum": most, "default": ROWS.min(most) }),
-        ),
-        parameter(
-            "cursor",
-            "Where the page begins: `X-Next-Cursor` of the previous page.".into(),
-            json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]+$", "maxLength": 4096 }),
-        ),
-    ];
+    let mut parameters = parameters(&columns, view.rows_at_most, &ordered);
     let mut properties = Map::new();
     for column in &columns {
         let schema = schema(column.data_type);
@@ -100,6 +58,52 @@ fn item(dataset: &Dataset, view: &View) -> Value {
             "304": { "description": "Nothing has changed since `If-None-Match`.", "headers": headers },
         },
     } })
+}
+
+/// The parameters that every dataset has.
+fn parameters(columns: &[&Column], most: usize, ordered: &dyn Fn(&Column) -> bool) -> Vec<Value> {
+    let names: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
+    let sortable = columns.iter().filter(|c| ordered(c));
+    let sortable: Vec<&str> = sortable.map(|c| c.name.as_str()).collect();
+    let parameter = |name: &str, about: String, schema: Value| json!({ "name": name, "in": "query", "description": about, "schema": schema });
+    let list = |name: &str, about: &str, words: Value, most: usize, once: bool| {
+        json!({
+            "name": name, "in": "query", "description": about, "style": "form", "explode": false,
+            "schema": { "type": "array", "items": { "type": "string", "enum": words },
+                "minItems": 1, "maxItems": most, "uniqueItems": once },
+        })
+    };
+    vec![
+        list(
+            "columns",
+            "The columns to return, separated by commas.",
+            json!(names),
+            names.len(),
+            true,
+        ),
+        list(
+            "sort",
+            "The columns to sort by, separated by commas; `-` in front sorts in descending order.",
+            json!(
+                sortable
+                    .iter()
+                    .flat_map(|n| [(*n).to_owned(), format!("-{n}")])
+                    .collect::<Vec<_>>()
+            ),
+            8,
+            false,
+        ),
+        parameter(
+            "limit",
+            "The most rows to return.".into(),
+            json!({ "type": "integer", "minimum": 1, "maximum": most, "default": ROWS.min(most) }),
+        ),
+        parameter(
+            "cursor",
+            "Where the page begins: `X-Next-Cursor` of the previous page.".into(),
+            json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]+$", "maxLength": 4096 }),
+        ),
+    ]
 }
 
 /// Every filter of a column, under the name that it has in a query.

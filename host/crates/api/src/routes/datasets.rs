@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use glovebox_audit::{Action, Event, Outcome};
-use glovebox_connectors::page::PageError;
+use glovebox_connectors::page::{Page, PageError};
 use poem::http::{StatusCode, header};
 use poem::{Endpoint, Request, Response, Result};
 use serde_json::json;
@@ -74,12 +74,7 @@ impl Rows {
             // As if it were not there, which the gate records in the same way.
             return Err(Problem::not_found());
         };
-        let accept = request.headers().get_all(header::ACCEPT).iter();
-        let accept: Vec<&str> = accept.filter_map(|a| a.to_str().ok()).collect();
-        let format = Format::accepted(&accept.join(",")).ok_or_else(|| {
-            let types: Vec<_> = Format::ALL.iter().map(|f| f.media_type()).collect();
-            Problem::not_acceptable().detail(format!("There is: {}.", types.join(", ")))
-        })?;
+        let format = accepted(request)?;
         let parameters: Vec<(String, String)> = request
             .params()
             .map_err(|_| Problem::bad_query().detail("the query string is not valid."))?;
@@ -102,15 +97,7 @@ impl Rows {
             query: &query,
         };
         let page = dataset.reader.page(table, &query).await.map_err(told)?;
-        let next = page.last.as_ref().and_then(|place| {
-            let key = api.tokens.cursor_keys().next()?;
-            cursor::seal(key, bound, place)
-        });
-        if page.last.is_some() && next.is_none() {
-            return Err(
-                Problem::internal().detail("The key of the last row is too long to page by.")
-            );
-        }
+        let next = self.next(bound, &page)?;
         let columns: Vec<_> = query
             .columns
             .iter()
@@ -128,10 +115,7 @@ impl Rows {
         };
         let key = api.tokens.etag_key().ok_or_else(Problem::internal)?;
         let etag = etag::of(key, shown, &body);
-        let known = request.headers().get_all(header::IF_NONE_MATCH).iter();
-        let same = known
-            .filter_map(|v| v.to_str().ok())
-            .any(|v| etag::matches(v, &etag));
+        let same = is_known(request, &etag);
         // That rows are what they were is as much as reading them.
         let event = Event::new(Action::DataRead, Outcome::Success)
             .dataset(&dataset.config.name)
@@ -155,6 +139,35 @@ impl Rows {
         }
         Ok(response.content_type(format.content_type()).body(body))
     }
+
+    /// The cursor of the page behind this one, if there is one.
+    fn next(&self, bound: Bound<'_>, page: &Page) -> Result<Option<String>, Problem> {
+        let Some(place) = &page.last else {
+            return Ok(None);
+        };
+        let key = self.api.tokens.cursor_keys().next();
+        let next = key.and_then(|key| cursor::seal(key, bound, place));
+        let too_long = "The key of the last row is too long to page by.";
+        next.map(Some)
+            .ok_or_else(|| Problem::internal().detail(too_long))
+    }
+}
+
+/// The first format that the caller accepts and that there is.
+fn accepted(request: &Request) -> Result<Format, Problem> {
+    let accept = request.headers().get_all(header::ACCEPT).iter();
+    let accept: Vec<&str> = accept.filter_map(|a| a.to_str().ok()).collect();
+    Format::accepted(&accept.join(",")).ok_or_else(|| {
+        let types: Vec<_> = Format::ALL.iter().map(|f| f.media_type()).collect();
+        Problem::not_acceptable().detail(format!("There is: {}.", types.join(", ")))
+    })
+}
+
+/// Whether the caller has these rows.
+fn is_known(request: &Request, etag: &str) -> bool {
+    let known = request.headers().get_all(header::IF_NONE_MATCH).iter();
+    let mut known = known.filter_map(|v| v.to_str().ok());
+    known.any(|v| etag::matches(v, etag))
 }
 
 /// What is told of a page that could not be read; the log has the rest.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use glovebox_catalog::Run;
 use poem::http::HeaderMap;
 
-use super::runs::{RunInfo, run};
+use super::run_info::{RunInfo, run};
 use crate::access::{Caller, authenticate};
 use crate::problem::Problem;
 use crate::rules::{Permission, Rule};

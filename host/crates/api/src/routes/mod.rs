@@ -1,6 +1,7 @@
 //! The routes, a file each, put together.
 //! Who may call them is decided in [`super::rules`].
 
+mod begin;
 mod body;
 pub(crate) mod datasets;
 mod follow;
@@ -11,6 +12,7 @@ pub(crate) mod pipelines;
 pub(crate) mod plain;
 pub(crate) mod reruns;
 pub(crate) mod reveal;
+mod run_info;
 pub(crate) mod runs;
 mod sent;
 mod sight;

@@ -3,20 +3,19 @@
 
 use std::sync::Arc;
 
-use glovebox_audit::{Action, Event, Outcome};
-use glovebox_catalog::{Added, NewRun, RunMode, new_run_id};
+use glovebox_catalog::new_run_id;
 use poem::Body;
 use poem::web::Data;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
-use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
+use poem_openapi::{Object, OpenApi};
 
+use super::begin::{Asked, Started, add, found};
 use super::idempotency::IdempotencyKey;
-use super::runs::RunInfo;
+use super::run_info::Mode;
 use super::sent::File;
 use super::{Tag, reruns};
-use crate::access::{Caller, Principal, still};
-use crate::config::Pipeline;
+use crate::access::{Caller, still};
 use crate::pace::Arriving;
 use crate::problem::Problem;
 use crate::rules::{Permission, Rule};
@@ -35,70 +34,6 @@ struct PipelineInfo {
     upload_at_most: Option<u64>,
 }
 
-/// How a run begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[oai(rename_all = "lowercase")]
-pub(crate) enum Mode {
-    /// The same input is not added twice, and a run that did not finish is in the way.
-    Fresh,
-    /// It goes on with a run that did not finish.
-    Resume,
-    /// It begins anew, whatever was added before.
-    Again,
-    /// It passes over the rows at its input's beginning that were added before, and adds the others.
-    #[oai(rename = "only-new")]
-    OnlyNew,
-}
-
-impl From<Mode> for RunMode {
-    fn from(mode: Mode) -> Self {
-        match mode {
-            Mode::Fresh => RunMode::Fresh,
-            Mode::Resume => RunMode::Resume,
-            Mode::Again => RunMode::Again,
-            Mode::OnlyNew => RunMode::OnlyNew,
-        }
-    }
-}
-
-#[derive(ApiResponse)]
-pub(super) enum Started {
-    /// A new run, which waits for its turn.
-    #[oai(status = 202)]
-    New(
-        Json<RunInfo>,
-        /// Where the run is.
-        #[oai(header = "Location")]
-        String,
-    ),
-    /// The run that the same request began before.
-    #[oai(status = 200)]
-    Same(
-        Json<RunInfo>,
-        /// Where the run is.
-        #[oai(header = "Location")]
-        String,
-    ),
-}
-
-/// Whether somebody may see and run a pipeline.
-pub(super) fn may(principal: &Principal, pipeline: &Pipeline) -> bool {
-    pipeline.roles.is_empty()
-        || pipeline
-            .roles
-            .iter()
-            .any(|r| principal.user.roles.contains(r))
-}
-
-/// What a request for a run says.
-pub(super) struct Asked<'a> {
-    pub(super) name: &'a str,
-    pub(super) mode: Option<Mode>,
-    pub(super) key: Option<&'a str>,
-    /// The run whose rejects are meant.
-    pub(super) of: Option<&'a str>,
-}
-
 pub(crate) struct Pipelines;
 
 #[OpenApi(tag = "Tag::Runs")]
@@ -113,7 +48,7 @@ impl Pipelines {
         caller: Data<&Caller>,
     ) -> Result<Json<Vec<PipelineInfo>>, Problem> {
         let principal = caller.principal()?;
-        let seen = api.config.pipelines.iter().filter(|p| may(principal, p));
+        let seen = api.config.pipelines.iter().filter(|p| principal.may_see(p));
         let list: Vec<_> = seen
             .map(|p| PipelineInfo {
                 name: p.name.clone(),
@@ -218,82 +153,6 @@ impl Pipelines {
         }
         started
     }
-}
-
-/// The pipeline, if there is one of that name for this caller.
-pub(super) fn found<'a>(
-    api: &'a Api,
-    caller: &Caller,
-    asked: &Asked<'_>,
-) -> Result<&'a Pipeline, Problem> {
-    let pipeline = api.config.pipelines.iter().find(|p| p.name == asked.name);
-    let pipeline = pipeline.ok_or_else(Problem::not_found)?;
-    if !may(caller.principal()?, pipeline) {
-        // To somebody who may not see it there is none.
-        return Err(Problem::not_found());
-    }
-    if asked.of.is_some() && asked.mode == Some(Mode::OnlyNew) {
-        return Err(Problem::bad_request()
-            .detail("a run over rejects selects its own rows; `only-new` is for whole inputs"));
-    }
-    Ok(pipeline)
-}
-
-/// Puts a run into the queue, once for each key, and records it.
-pub(super) async fn add(
-    api: &Api,
-    caller: &Caller,
-    pipeline: &Pipeline,
-    asked: &Asked<'_>,
-    upload: Option<(&str, &str)>,
-) -> Result<Started, Problem> {
-    api.recordable()?;
-    let principal = caller.principal()?;
-    let id = match upload {
-        Some((id, _)) => id.to_owned(),
-        None => new_run_id()?,
-    };
-    let new = NewRun {
-        id: &id,
-        pipeline: &pipeline.name,
-        user_id: &principal.user.id,
-        user_name: &principal.user.name,
-        request: asked.key,
-        mode: asked.mode.unwrap_or(Mode::Fresh).into(),
-        upload: upload.map(|(_, digest)| (api.runs.machine(), digest)),
-        of: asked.of,
-    };
-    let now = crate::now();
-    let (run, is_new) = match api.catalog.add_run(&new, now).await? {
-        Added::New(run) => (run, true),
-        Added::Same(run) => (run, false),
-        Added::Other => {
-            return Err(Problem::unprocessable()
-                .detail("this Idempotency-Key was used for another request; choose a new one"));
-        }
-    };
-    if is_new {
-        let action = match upload {
-            Some(_) => Action::Uploaded,
-            None => Action::RunStarted,
-        };
-        let event = Event::new(action, Outcome::Success)
-            .pipeline(&pipeline.name)
-            .run(&run.id)
-            .reason(asked.of.map(|_| "rejects"));
-        if let Err(problem) = api.record(caller, event).await {
-            // What is not recorded does not happen.
-            api.catalog.cancel_run(&run.id, now).await?;
-            return Err(problem);
-        }
-        api.runs.wake();
-    }
-    let place = format!("/runs/{}", run.id);
-    let info = Json(RunInfo::seen_by(principal, run));
-    Ok(match is_new {
-        true => Started::New(info, place),
-        false => Started::Same(info, place),
-    })
 }
 
 /// The body as a private file.

@@ -9,9 +9,9 @@ use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
 
 use super::Tag;
+use super::begin::{Asked, Started, add, found};
 use super::idempotency::IdempotencyKey;
-use super::pipelines::{Asked, Mode, Started, add, found};
-use super::runs::run;
+use super::run_info::{Mode, run};
 use crate::access::Caller;
 use crate::config::Pipeline;
 use crate::problem::Problem;

@@ -10,8 +10,8 @@ use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 
 use super::Tag;
+use super::begin::{Asked, found};
 use super::body::{Text, Whole};
-use super::pipelines::{Asked, found};
 use super::sent::Sent;
 use crate::access::Caller;
 use crate::problem::Problem;

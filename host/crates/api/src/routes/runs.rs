@@ -6,23 +6,21 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use glovebox_audit::{Action, Event, Outcome};
-use glovebox_catalog::{Run, RunFilter, RunMode, RunState};
+use glovebox_catalog::{Run, RunFilter, RunState};
 use poem::Request;
 use poem::web::Data;
 use poem::web::sse;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::{EventStream, Json};
 use poem_openapi::types::{Any, ToJSON};
-use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
+use poem_openapi::{ApiResponse, OpenApi};
 
 use super::Tag;
 use super::follow::Follower;
-use super::pipelines::{Mode, may};
+use super::run_info::{RunInfo, State, run};
 use super::sight::Sight;
-use super::time::Moment;
-use crate::access::{Caller, Principal};
+use crate::access::Caller;
 use crate::problem::Problem;
-use crate::rules::Permission;
 use crate::runs::{Page, rejects_page};
 use crate::state::Api;
 
@@ -30,136 +28,6 @@ use crate::state::Api;
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Items of a page when a request does not say.
 const ITEMS: u32 = 100;
-
-/// How far a run is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[oai(rename_all = "lowercase")]
-pub(crate) enum State {
-    /// It waits for its turn.
-    Queued,
-    /// It is under way.
-    Running,
-    /// Every row has its fate.
-    Done,
-    /// More rows were rejected than the pipeline allows, or none was left to replace those that are
-    /// there; the report says whether the rest is stored or withheld.
-    Rejected,
-    /// It failed.
-    Failed,
-    /// Somebody stopped it.
-    Cancelled,
-}
-
-impl From<RunState> for State {
-    fn from(state: RunState) -> Self {
-        match state {
-            RunState::Queued => State::Queued,
-            RunState::Running => State::Running,
-            RunState::Done => State::Done,
-            RunState::Rejected => State::Rejected,
-            RunState::Failed => State::Failed,
-            RunState::Cancelled => State::Cancelled,
-        }
-    }
-}
-
-impl From<State> for RunState {
-    fn from(state: State) -> Self {
-        match state {
-            State::Queued => RunState::Queued,
-            State::Running => RunState::Running,
-            State::Done => RunState::Done,
-            State::Rejected => RunState::Rejected,
-            State::Failed => RunState::Failed,
-            State::Cancelled => RunState::Cancelled,
-        }
-    }
-}
-
-/// A run.
-#[derive(Debug, Clone, PartialEq, Object)]
-pub(crate) struct RunInfo {
-    /// What it is called in paths.
-    id: String,
-    /// The pipeline's name.
-    pipeline: String,
-    /// Who asked for it.
-    user: String,
-    /// How it begins.
-    mode: Mode,
-    /// Whether its rows were uploaded.
-    upload: bool,
-    /// The run whose rejects it goes over, and over no other rows; absent of a whole input.
-    #[oai(skip_serializing_if_is_none)]
-    of: Option<String>,
-    /// How far it is.
-    state: State,
-    /// Whether somebody has asked for its end.
-    cancelled: bool,
-    /// How often a server has begun it; more than once if one died meanwhile.
-    starts: i64,
-    /// When it was asked for.
-    created: Moment,
-    /// When it was first begun.
-    #[oai(skip_serializing_if_is_none)]
-    started: Option<Moment>,
-    /// When it was over.
-    #[oai(skip_serializing_if_is_none)]
-    ended: Option<Moment>,
-    /// Rows that have been through the steps.
-    rows: i64,
-    /// Those, divided by the seconds since it was begun.
-    #[oai(skip_serializing_if_is_none)]
-    rows_per_second: Option<f64>,
-    /// How much of the source was read, 0 to 1, where its length is known.
-    #[oai(skip_serializing_if_is_none)]
-    share: Option<f64>,
-    /// Why it failed; for those who may start runs.
-    #[oai(skip_serializing_if_is_none)]
-    problem: Option<String>,
-}
-
-impl RunInfo {
-    pub(super) fn seen_by(principal: &Principal, run: Run) -> Self {
-        let until = run.ended.unwrap_or_else(crate::now);
-        let seconds = run.started.map(|started| (until - started).max(1));
-        let share = match run.state {
-            RunState::Done | RunState::Rejected => Some(1.0),
-            _ => run
-                .bytes_all
-                .filter(|all| *all > 0)
-                .map(|all| (run.bytes as f64 / all as f64).min(1.0)),
-        };
-        let told = principal.may.contains(&Permission::Run);
-        RunInfo {
-            id: run.id,
-            pipeline: run.pipeline,
-            user: run.user_name,
-            mode: match run.mode {
-                RunMode::Fresh => Mode::Fresh,
-                RunMode::Resume => Mode::Resume,
-                RunMode::Again => Mode::Again,
-                RunMode::OnlyNew => Mode::OnlyNew,
-            },
-            upload: run.upload,
-            of: run.of,
-            state: run.state.into(),
-            cancelled: run.cancelled,
-            starts: run.starts,
-            created: Moment(run.created),
-            started: run.started.map(Moment),
-            ended: run.ended.map(Moment),
-            rows: run.rows,
-            rows_per_second: seconds.map(|seconds| run.rows as f64 / seconds as f64),
-            share,
-            problem: run.problem.filter(|_| told),
-        }
-    }
-
-    pub(super) fn is_over(&self) -> bool {
-        RunState::from(self.state).is_over()
-    }
-}
 
 #[derive(ApiResponse)]
 enum Cancelled {
@@ -194,7 +62,7 @@ impl Runs {
     ) -> Result<Json<Vec<RunInfo>>, Problem> {
         let principal = caller.principal()?;
         let seen = api.config.pipelines.iter().filter(|p| {
-            may(principal, p) && pipeline.as_ref().is_none_or(|wanted| *wanted == p.name)
+            principal.may_see(p) && pipeline.as_ref().is_none_or(|wanted| *wanted == p.name)
         });
         let seen: Vec<&str> = seen.map(|p| p.name.as_str()).collect();
         let filter = RunFilter {
@@ -336,21 +204,6 @@ impl Runs {
         })?;
         viewed(&api, &caller, &found, Some(page.rejects.len() as u64)).await?;
         Ok(Json(Sight::of(&api, caller.principal()?).rejects(page)))
-    }
-}
-
-/// A run of a pipeline that the caller may see.
-pub(super) async fn run(api: &Api, caller: &Caller, id: &str) -> Result<Run, Problem> {
-    if id.len() > 64 || !id.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err(Problem::not_found());
-    }
-    let run = api.catalog.run(id).await?.ok_or_else(Problem::not_found)?;
-    let principal = caller.principal()?;
-    let pipeline = api.config.pipelines.iter().find(|p| p.name == run.pipeline);
-    match pipeline {
-        Some(pipeline) if may(principal, pipeline) => Ok(run),
-        // To somebody who may not see its pipeline there is no such run.
-        _ => Err(Problem::not_found()),
     }
 }
 

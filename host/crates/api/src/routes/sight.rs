@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::pipelines::may;
 use crate::access::Principal;
 use crate::rules::Permission;
 use crate::runs::Page;
@@ -49,7 +48,7 @@ impl<'a> Sight<'a> {
     /// Whether a pipeline is shown.
     pub(super) fn pipeline(&self, name: &str) -> bool {
         let mut pipelines = self.api.config.pipelines.iter();
-        pipelines.any(|p| p.name == name && may(self.principal, p))
+        pipelines.any(|p| p.name == name && self.principal.may_see(p))
     }
 
     fn column(&self, name: &str) -> bool {

@@ -221,11 +221,16 @@ async fn a_place_that_cannot_be_opened_says_which_and_why() {
     )
     .unwrap();
     assert!(Catalog::open(&Place::Sqlite(file)).await.is_err());
-    let Place::Postgres { options, shown, .. } = postgres("catalog_refused") else {
+    let Place::Postgres {
+        connect: options,
+        shown,
+        ..
+    } = postgres("catalog_refused")
+    else {
         unreachable!();
     };
     let wrong = Place::Postgres {
-        options: Box::new(options.password("wrong-canary")),
+        connect: Box::new(options.password("wrong-canary")),
         shown,
         connections: 1,
     };

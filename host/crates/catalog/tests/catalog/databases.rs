@@ -37,7 +37,7 @@ pub(crate) fn postgres(test: &str) -> Place {
         .ssl_mode(PgSslMode::VerifyFull)
         .ssl_root_cert(server.ca_path());
     Place::Postgres {
-        options: Box::new(options),
+        connect: Box::new(options),
         shown: database,
         connections: 8,
     }

@@ -146,6 +146,16 @@ impl CsvDecoder {
     }
 }
 
+impl CsvDecoder {
+    fn known(&self, bytes: &[u8]) -> Known {
+        Known {
+            harmless: bytes.len() <= self.limits.max_field
+                && memchr::memchr(0, bytes).is_none()
+                && std::str::from_utf8(bytes).is_ok(),
+        }
+    }
+}
+
 impl Decoder for CsvDecoder {
     fn decode(&mut self, mut chunk: Chunk) -> Result<Decoded, SourceError> {
         let internal = |problem: String| {
@@ -158,11 +168,7 @@ impl Decoder for CsvDecoder {
             ));
         };
         let mut decoded = Decoded::default();
-        let known = Known {
-            harmless: chunk.bytes.len() <= self.limits.max_field
-                && memchr::memchr(0, &chunk.bytes).is_none()
-                && std::str::from_utf8(&chunk.bytes).is_ok(),
-        };
+        let known = self.known(&chunk.bytes);
         let first_line = chunk.first_line.unwrap_or(1);
         let most = self.options.sizes.max_record;
         let dialect = Dialect {

@@ -10,7 +10,7 @@ use glovebox_core::{
 use super::columns::Column;
 use super::layout::{Layout, Shared};
 use super::objects::{Broken, Columns, Value};
-use super::source::{Options, paths};
+use super::options::{Options, paths};
 use crate::chunks::too_long;
 use crate::formats::spelling;
 use crate::input::Inputs;

@@ -11,6 +11,7 @@ mod encode;
 mod layout;
 mod lines;
 mod objects;
+mod options;
 mod sink;
 mod source;
 #[cfg(test)]
@@ -19,8 +20,9 @@ mod tests;
 #[cfg(feature = "parquet")]
 pub(crate) use discover::keys;
 pub(crate) use encode::{write_text, write_value};
+pub use options::Options;
 pub use sink::{Sink, SinkOptions};
-pub use source::{Options, Source};
+pub use source::Source;
 
 use std::sync::Arc;
 

@@ -1,64 +1,18 @@
 //! The JSON source: opens the files, and returns chunk reader and decoder.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use glovebox_core::{ChunkReader, Decoder, Field, Formats, ReadFrom, Schema, SourceError, endings};
+use glovebox_core::{ChunkReader, Decoder, Schema, SourceError, endings};
 
 use super::decode::JsonDecoder;
 use super::layout::{Framing, Layout, SNIFFED_BYTES, Shared};
-use crate::chunks::{Bounds as _, Chunks, Sizes};
-use crate::input::{Input, Inputs, Stream};
+use super::options::Options;
+use crate::chunks::{Bounds as _, Chunks};
+use crate::input::{Inputs, Stream};
 use crate::parts::Parts;
 
 /// How much of a file is looked at to estimate its rows.
 const SAMPLE: u64 = 1 << 20;
-
-/// How a JSON lines source is read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Options {
-    /// Where the bytes come from: files one after the other.
-    pub inputs: Vec<Input>,
-    /// How strings of each column are spelled, in the order of the columns; where one has none, as
-    /// the source's table says.
-    pub formats: Vec<Formats>,
-    /// Bytes of a line; a longer one is rejected, and skipped without being held if it is larger
-    /// than a chunk, too. 8 MiB, 256 MiB at most.
-    pub max_record: usize,
-    /// Bytes of a chunk, the unit of work; 1 MiB, 256 MiB at most.
-    pub chunk_bytes: usize,
-    /// Rows after which a chunk ends early; about 65,536.
-    pub chunk_rows: u64,
-    /// Rows of a batch; 8,192.
-    pub batch_rows: usize,
-    /// Bytes of the file that go into a batch, give or take a row; 1 MiB.
-    pub batch_bytes: usize,
-}
-
-impl Options {
-    /// The defaults for this path; `-` is standard input.
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        Options {
-            inputs: vec![Input::from(path.into())],
-            formats: Vec::new(),
-            max_record: 8 << 20,
-            chunk_bytes: 1 << 20,
-            chunk_rows: 1 << 16,
-            batch_rows: 8192,
-            batch_bytes: 1 << 20,
-        }
-    }
-
-    pub(super) fn sizes(&self, layout: Layout) -> Sizes {
-        const MAX_CHUNK_BYTES: usize = 256 << 20;
-        Sizes {
-            chunk_bytes: self.chunk_bytes.clamp(1, MAX_CHUNK_BYTES),
-            chunk_rows: self.chunk_rows.max(1),
-            max_record: self.max_record.clamp(1, MAX_CHUNK_BYTES),
-            suspect: layout.suspect(),
-        }
-    }
-}
 
 /// Rows of JSON files, one after the other, or of standard input.
 ///
@@ -96,24 +50,6 @@ impl Source {
             schema,
         }
     }
-}
-
-/// The way to each column.
-pub(super) fn paths(schema: &Schema) -> Result<Vec<Vec<String>>, SourceError> {
-    let path = |field: &Field| match &field.from {
-        None => Some(vec![field.name.to_string()]),
-        Some(ReadFrom::Name(name)) => glovebox_core::path::parse(name),
-        Some(ReadFrom::Position(_)) => None,
-    };
-    let fields = schema.fields.iter();
-    fields
-        .map(|field| {
-            path(field).ok_or_else(|| SourceError::Shape {
-                place: "the JSON source".into(),
-                problem: format!("`from` of `{}` is not a path to a key", field.name),
-            })
-        })
-        .collect()
 }
 
 /// A file's objects, and how they stand in it.

@@ -17,23 +17,10 @@ use super::rows::{Cells, batch};
 use super::sql::{Casts, Dialect, Statement, compares_text, statement};
 use super::{Cell, Column, Page, PageError, Query, STATEMENT_TIMEOUT, Table};
 use crate::database::quote;
-use glovebox_core::DataType;
+use glovebox_core::{DataType, DatabasePlace};
 
-/// Where a table is read.
-#[derive(Debug, Clone)]
-pub enum Place {
-    /// A file of SQLite's.
-    Sqlite(PathBuf),
-    /// A PostgreSQL database.
-    Postgres {
-        /// How it is reached; [`crate::postgres::verified`] makes them.
-        options: Box<PgConnectOptions>,
-        /// How it is named in messages.
-        shown: String,
-        /// Connections at most.
-        connections: u32,
-    },
-}
+/// Where a table is read; [`crate::postgres::verified`] makes how it is reached.
+pub type Place = DatabasePlace<Box<PgConnectOptions>>;
 
 /// Reads pages.
 pub struct Reader {
@@ -66,12 +53,12 @@ impl Reader {
                 },
             },
             Place::Postgres {
-                options,
+                connect,
                 shown,
                 connections,
             } => {
                 let timeout = STATEMENT_TIMEOUT.as_millis().to_string();
-                let options = options
+                let options = connect
                     .as_ref()
                     .clone()
                     .application_name("glovebox api")

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use glovebox_core::{Chunk, ChunkReader, SourceError};
 use sha2::{Digest, Sha256};
 
-use super::file::{Opened, rows, shape};
+use super::file::{Opened, rows};
 use super::pages::Refusals;
 
 /// Bytes that are digested at once.
@@ -132,7 +132,10 @@ impl ChunkReader for Chunks {
             return Ok(Some(chunk));
         }
         if self.row != opened.rows() {
-            return Err(shape(&opened.place, "internal error: rows were left out"));
+            return Err(SourceError::shape(
+                &opened.place,
+                "internal error: rows were left out",
+            ));
         }
         Ok(None)
     }

@@ -12,8 +12,8 @@ use arrow_array::{Array, ArrayRef, PrimitiveArray, StringArray, new_null_array};
 use arrow_schema::{ArrowError, DataType as ArrowType, Field as ArrowField, TimeUnit};
 use glovebox_core::{DataType, Field};
 
+use super::marks::Mark;
 use super::nested::{Trouble, has_spelling, is_nested, texts};
-use super::schema::Mark;
 use crate::rows::{Flaw, Flawed};
 
 /// Whether a column of the file can be one of that type; if not, what to declare.

@@ -10,11 +10,11 @@ use parquet::errors::ParquetError;
 
 use super::chunks::Slice;
 use super::columns::convert;
-use super::file::{Opened, shape};
+use super::file::Opened;
+use super::files::Files;
 use super::groups::Group;
 use super::nested::{MAX_CELL_SIZE, MAX_TEXT_SIZE, Trouble};
 use super::pages::Refusals;
-use super::source::Files;
 use crate::contain::contained;
 use crate::rows::{Messages, keep_whole_rows};
 
@@ -72,13 +72,16 @@ impl Decoder for ParquetDecoder {
         let slice = Slice::from_bytes(&chunk.bytes);
         let group = slice.and_then(|s| opened.groups().get(usize::try_from(s.group).ok()?));
         let (Some(slice), Some(meta)) = (slice, group) else {
-            return Err(shape(&opened.place, "internal error: a chunk of no group"));
+            return Err(SourceError::shape(
+                &opened.place,
+                "internal error: a chunk of no group",
+            ));
         };
         let refusals = Refusals::default();
         let of_group = |what: String| {
             let group = slice.group;
             let problem = format!("row group {group} (counted from 0) {what}");
-            shape(&opened.place, &problem)
+            SourceError::shape(&opened.place, &problem)
         };
         let damaged = |what: &str| match refusals.first() {
             Some(refusal) => of_group(refusal.told()),

@@ -60,7 +60,7 @@ impl Opened {
         let file = File::open(path).map_err(io)?;
         let about = file.metadata().map_err(io)?;
         if !about.is_file() {
-            return Err(shape(
+            return Err(SourceError::shape(
                 &place,
                 "is not a regular file, but a Parquet file is read from its end; save it to a \
                 file first",
@@ -76,11 +76,12 @@ impl Opened {
             return Err(encrypted(&place));
         }
         let metadata = contained(|| ParquetMetaDataReader::decode_metadata(&footer));
-        let metadata = metadata
-            .and_then(Result::ok)
-            .ok_or_else(|| shape(&place, "its footer cannot be read; the file is damaged"))?;
+        let metadata = metadata.and_then(Result::ok).ok_or_else(|| {
+            SourceError::shape(&place, "its footer cannot be read; the file is damaged")
+        })?;
         let found = contained(|| columns(&metadata, schema, &place));
-        let found = found.unwrap_or_else(|| Err(shape(&place, "its schema cannot be read")));
+        let found =
+            found.unwrap_or_else(|| Err(SourceError::shape(&place, "its schema cannot be read")));
         let columns = found?;
         let opened = Opened {
             place,
@@ -153,7 +154,7 @@ impl Opened {
                 if codec == Some(Compression::LZO) {
                     let problem = "is compressed with LZO, which is not supported; write it with \
                                   zstd or snappy";
-                    return Err(shape(&self.place, problem));
+                    return Err(SourceError::shape(&self.place, problem));
                 }
             }
         }
@@ -162,7 +163,7 @@ impl Opened {
     }
 
     fn impossible(&self) -> SourceError {
-        shape(
+        SourceError::shape(
             &self.place,
             "its footer refers to rows or bytes that it does not have; the file is damaged",
         )
@@ -176,7 +177,7 @@ pub(super) fn rows(group: &RowGroupMetaData) -> u64 {
 
 /// The footer's bytes, by the length that stands at the file's end.
 fn footer(file: &File, len: u64, place: &str) -> Result<Vec<u8>, SourceError> {
-    let no_parquet = || shape(place, "is not a Parquet file: it does not end in PAR1");
+    let no_parquet = || SourceError::shape(place, "is not a Parquet file: it does not end in PAR1");
     let io = |problem| SourceError::Io {
         place: place.to_owned(),
         problem,
@@ -193,7 +194,7 @@ fn footer(file: &File, len: u64, place: &str) -> Result<Vec<u8>, SourceError> {
     let length = u64::from(u32::from_le_bytes([a, b, c, d]));
     if length > end {
         let problem = format!("its footer of {length} bytes is larger than the file");
-        return Err(shape(place, &problem));
+        return Err(SourceError::shape(place, &problem));
     }
     if length > MAX_FOOTER_SIZE {
         let problem = format!(
@@ -202,7 +203,7 @@ fn footer(file: &File, len: u64, place: &str) -> Result<Vec<u8>, SourceError> {
             length.div_ceil(1 << 20),
             MAX_FOOTER_SIZE >> 20
         );
-        return Err(shape(place, &problem));
+        return Err(SourceError::shape(place, &problem));
     }
     let mut footer = vec![0; usize::try_from(length).unwrap_or(0)];
     file.read_exact_at(&mut footer, end - length).map_err(io)?;
@@ -211,12 +212,5 @@ fn footer(file: &File, len: u64, place: &str) -> Result<Vec<u8>, SourceError> {
 
 fn encrypted(place: &str) -> SourceError {
     let problem = "is encrypted, which is not supported; decrypt it first";
-    shape(place, problem)
-}
-
-pub(super) fn shape(place: &str, problem: &str) -> SourceError {
-    SourceError::Shape {
-        place: place.to_owned(),
-        problem: problem.to_owned(),
-    }
+    SourceError::shape(place, problem)
 }

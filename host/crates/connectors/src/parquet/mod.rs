@@ -5,7 +5,9 @@ mod chunks;
 mod columns;
 mod decode;
 mod file;
+mod files;
 mod groups;
+mod marks;
 mod nested;
 mod pages;
 mod schema;
@@ -31,5 +33,5 @@ pub(crate) fn fields(inputs: &Inputs) -> Result<(Vec<Field>, usize), SourceError
     let opened = file::Opened::open(path, &Schema::default())?;
     crate::contain::contained(|| schema::declarable(&opened.metadata))
         .flatten()
-        .ok_or_else(|| file::shape(&opened.place, "its schema cannot be read"))
+        .ok_or_else(|| SourceError::shape(&opened.place, "its schema cannot be read"))
 }

@@ -5,27 +5,22 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow_schema::{Field as ArrowField, FieldRef};
+use arrow_schema::FieldRef;
 use glovebox_core::{DataType, Field, Schema, SourceError};
 use parquet::arrow::{
-    FieldLevels, PARQUET_FIELD_ID_META_KEY, ProjectionMask, parquet_to_arrow_field_levels,
-    parquet_to_arrow_schema_by_columns,
+    FieldLevels, ProjectionMask, parquet_to_arrow_field_levels, parquet_to_arrow_schema_by_columns,
 };
 use parquet::basic::{LogicalType, Type as Physical};
 use parquet::file::metadata::ParquetMetaData;
 use parquet::schema::types::{SchemaDescriptor, Type, TypePtr};
 
 use super::columns::{fits, natural};
-use super::file::shape;
+use super::marks::{INT96, UUID};
 use super::nested::has_spelling;
 use crate::names::{Place, nearest, told};
 
 /// Parts of the path to a leaf.
 const MAX_DEPTH: usize = 64;
-/// Numbers of fields by which a marked one is known again; what a file has there changes only how
-/// its own twelve or sixteen bytes are shown.
-const INT96: i32 = i32::MIN + 96;
-const UUID: i32 = i32::MIN + 16;
 
 /// How the declared columns are read.
 pub(super) struct Columns {
@@ -35,24 +30,6 @@ pub(super) struct Columns {
     pub(super) leaves: Vec<usize>,
     /// All that is read, as the crate reads it.
     pub(super) levels: FieldLevels,
-}
-
-/// What the crate does not tell of twelve or sixteen bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mark {
-    Int96,
-    Uuid,
-}
-
-impl Mark {
-    pub(super) fn of(field: &ArrowField) -> Option<Mark> {
-        let number = field.metadata().get(PARQUET_FIELD_ID_META_KEY)?;
-        match number.parse() {
-            Ok(INT96) => Some(Mark::Int96),
-            Ok(UUID) => Some(Mark::Uuid),
-            _ => None,
-        }
-    }
 }
 
 /// Finds the declared columns.
@@ -75,20 +52,20 @@ pub(super) fn columns(
                     "the values of `{name}` have two fields with the same name, so the name is \
                     ambiguous; rename one in the file, or remove `{name}` from `columns`"
                 );
-                return Err(shape(place, &problem));
+                return Err(SourceError::shape(place, &problem));
             }
             (Some(_), Some(_)) => {
                 let problem = format!(
                     "it has two columns named `{name}`, so the name is ambiguous; rename one in \
                     the file"
                 );
-                return Err(shape(place, &problem));
+                return Err(SourceError::shape(place, &problem));
             }
         }
     }
     if !missing.is_empty() {
         let there: Vec<&str> = roots.iter().map(|root| root.name()).collect();
-        return Err(shape(place, &lacking(&missing, &there, schema)));
+        return Err(SourceError::shape(place, lacking(&missing, &there, schema)));
     }
     let mut sorted = found.clone();
     sorted.sort_unstable();
@@ -102,9 +79,9 @@ pub(super) fn columns(
     let deep = |leaf: &usize| described.column(*leaf).path().parts().len() > MAX_DEPTH;
     if leaves.iter().any(deep) {
         let problem = format!("its values are nested deeper than {MAX_DEPTH} levels");
-        return Err(shape(place, &problem));
+        return Err(SourceError::shape(place, &problem));
     }
-    let unreadable = |_| shape(place, "the types of its columns cannot be read");
+    let unreadable = |_| SourceError::shape(place, "the types of its columns cannot be read");
     let marked = marked(described.root_schema_ptr()).map_err(unreadable)?;
     let marked = SchemaDescriptor::new(marked);
     let mask = || ProjectionMask::leaves(&marked, leaves.iter().copied());
@@ -114,7 +91,10 @@ pub(super) fn columns(
     for (field, root) in schema.fields.iter().zip(&found) {
         let at = sorted.partition_point(|other| other < root);
         let Some(there) = types.fields().get(at) else {
-            return Err(shape(place, "the types of its columns cannot be read"));
+            return Err(SourceError::shape(
+                place,
+                "the types of its columns cannot be read",
+            ));
         };
         if let Err(advice) = fits(there, field.data_type) {
             misfits.push(format!("`{}` {advice}", field.name));
@@ -122,7 +102,7 @@ pub(super) fn columns(
         declared.push((at, Arc::clone(there)));
     }
     if !misfits.is_empty() {
-        return Err(shape(place, &misfits.join("; ")));
+        return Err(SourceError::shape(place, misfits.join("; ")));
     }
     let levels = parquet_to_arrow_field_levels(&marked, mask(), None).map_err(unreadable)?;
     Ok(Columns {

@@ -1,19 +1,16 @@
 //! The Parquet source: opens the files, checks each against the declared columns, and returns chunk
 //! reader and decoder.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use glovebox_core::{ChunkReader, Decoder, Schema, SourceError, endings};
+use glovebox_core::{ChunkReader, Decoder, Schema, SourceError};
 
 use super::chunks::Chunks;
 use super::decode::ParquetDecoder;
-use super::file::{CHUNK_BYTES, CHUNK_ROWS, Opened, Stamp, shape};
-use crate::input::{Input, Inputs};
+use super::file::{CHUNK_BYTES, CHUNK_ROWS};
+use super::files::Files;
+use crate::input::Input;
 use crate::parts::Parts;
-
-/// Files that are kept open; those in flight are among the last.
-const KEPT_OPEN: usize = 64;
 
 /// Rows of Parquet files, one after the other.
 ///
@@ -41,77 +38,12 @@ pub struct Source {
     pub(super) files: Arc<Files>,
 }
 
-/// The files, opened when they are needed.
-pub(super) struct Files {
-    inputs: Arc<Inputs>,
-    schema: Schema,
-    known: Mutex<Known>,
-}
-
-#[derive(Default)]
-struct Known {
-    /// The last that were opened.
-    opened: VecDeque<(usize, Arc<Opened>)>,
-    stamps: BTreeMap<usize, Stamp>,
-    rows: BTreeMap<usize, u64>,
-}
-
-impl Files {
-    /// A file, opened and in order.
-    pub(super) fn opened(&self, part: usize) -> Result<Arc<Opened>, SourceError> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, opened)) = known.opened.iter().find(|(p, _)| *p == part) {
-            return Ok(Arc::clone(opened));
-        }
-        let Some(path) = self.inputs.path(part)? else {
-            return Err(shape(
-                "standard input",
-                "a Parquet file is read from its end; save it to a file first and name that file",
-            ));
-        };
-        let opened = Arc::new(Opened::open(path, &self.schema)?);
-        let before = known.stamps.insert(part, opened.stamp);
-        if before.is_some_and(|before| before != opened.stamp) {
-            return Err(shape(&opened.place, "changed while it was read; run again"));
-        }
-        known.rows.insert(part, opened.rows());
-        known.opened.push_back((part, Arc::clone(&opened)));
-        if known.opened.len() > KEPT_OPEN {
-            known.opened.pop_front();
-        }
-        Ok(opened)
-    }
-
-    /// A file's name, if there are several.
-    pub(super) fn name(&self, part: usize) -> Option<Arc<str>> {
-        self.inputs.name(part)
-    }
-
-    /// Opens each file, so that one that does not fit is found before the first row.
-    fn look_ahead(&self) -> Result<(), SourceError> {
-        for part in 0..self.inputs.count()? {
-            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            let seen = known.stamps.contains_key(&part);
-            drop(known);
-            if !seen {
-                self.opened(part)?;
-            }
-        }
-        Ok(())
-    }
-}
-
 impl Source {
     /// A source of these columns; nothing is opened yet.
     pub fn new(inputs: Vec<Input>, schema: Schema) -> Self {
-        let files = Files {
-            inputs: Arc::new(Inputs::new(&inputs, endings::PARQUET)),
-            schema: schema.clone(),
-            known: Mutex::default(),
-        };
         Source {
+            files: Arc::new(Files::new(&inputs, schema.clone())),
             schema,
-            files: Arc::new(files),
         }
     }
 }
@@ -139,12 +71,7 @@ impl glovebox_core::Source for Source {
 
     fn estimate_rows(&self) -> Option<u64> {
         self.files.look_ahead().ok()?;
-        let known = self.files.known.lock();
-        let known = known.unwrap_or_else(PoisonError::into_inner);
-        known
-            .rows
-            .values()
-            .try_fold(0, |sum: u64, rows| sum.checked_add(*rows))
+        self.files.rows()
     }
 
     fn is_there(&self) -> Result<(), SourceError> {

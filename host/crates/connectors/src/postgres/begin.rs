@@ -52,6 +52,57 @@ pub(super) async fn probe(
     statement(connection, "ROLLBACK", &place).await
 }
 
+/// The table that a run's rows are for.
+struct Target {
+    /// The schema that it is in, or is to be in.
+    schema: String,
+    columns: Vec<Column>,
+    /// Whether it was made now.
+    created: bool,
+    /// Whether it may refuse a row by a rule of its own.
+    refuses: bool,
+}
+
+/// Finds the run's table, holds it, and sees that it fits; makes it where rows are added to it at
+/// once.
+async fn target(
+    connection: &mut PgConnection,
+    name: &Name,
+    schema: &Schema,
+    options: &Options,
+) -> Result<Target, Fault> {
+    let place = options.place();
+    let found = match options.mode {
+        Mode::Append => table::find_or_claim(connection, name, options).await?,
+        Mode::Replace | Mode::Upsert => table::find(connection, name, options).await?,
+    };
+    let Some(found) = found else {
+        let target = table::creatable(connection, name, schema, options).await?;
+        let created = options.mode == Mode::Append;
+        if created {
+            let create = table::create(&name.within(&target), schema, options);
+            contend(connection, &create, &place).await?;
+        }
+        return Ok(Target {
+            schema: target,
+            columns: table::columns(schema, options),
+            created,
+            refuses: false,
+        });
+    };
+    found.permits(options)?;
+    // To learn now, and not from the first chunk, that another session holds the table.
+    let table = name.within(&found.schema);
+    let lock = format!("LOCK TABLE {table} IN ROW EXCLUSIVE MODE");
+    contend(connection, &lock, &place).await?;
+    Ok(Target {
+        columns: table::check(connection, &found, schema, options).await?,
+        created: false,
+        refuses: stage::may_refuse(connection, found.oid, options).await?,
+        schema: found.schema,
+    })
+}
+
 /// Begins `job`. `sent` is set once the COMMIT is on its way, and tells a second attempt of it.
 pub(super) async fn begin(
     connection: &mut PgConnection,
@@ -64,41 +115,26 @@ pub(super) async fn begin(
     let journal = Journal::new(options);
     let name = Name::parse(options)?;
     statement(connection, BEGIN, &place).await?;
-    statement(connection, &lock_timeout(options.connect_timeout), &place).await?;
+    statement(
+        connection,
+        &lock_timeout(options.login.connect_timeout),
+        &place,
+    )
+    .await?;
     // A process that falls asleep in here holds locks, and its run is not in the journal yet, by
     // which another could end its sessions: the server does, before the other gives up.
     statement(
         connection,
-        &idle_timeout(options.connect_timeout / 2),
+        &idle_timeout(options.login.connect_timeout / 2),
         &place,
     )
     .await?;
-    let mut refuses = false;
-    let found = match options.mode {
-        Mode::Append => table::find_or_claim(connection, &name, options).await?,
-        Mode::Replace | Mode::Upsert => table::find(connection, &name, options).await?,
-    };
-    let (columns, target_schema, created) = match found {
-        Some(found) => {
-            found.permits(options)?;
-            // To learn now, and not from the first chunk, that another session holds the table.
-            let table = name.within(&found.schema);
-            let lock = format!("LOCK TABLE {table} IN ROW EXCLUSIVE MODE");
-            contend(connection, &lock, &place).await?;
-            let columns = table::check(connection, &found, schema, options).await?;
-            refuses = stage::may_refuse(connection, found.oid, options).await?;
-            (columns, found.schema, false)
-        }
-        None => {
-            let target_schema = table::creatable(connection, &name, schema, options).await?;
-            let append = options.mode == Mode::Append;
-            if append {
-                let create = table::create(&name.within(&target_schema), schema, options);
-                contend(connection, &create, &place).await?;
-            }
-            (table::columns(schema, options), target_schema, append)
-        }
-    };
+    let Target {
+        schema: target_schema,
+        columns,
+        created,
+        refuses,
+    } = target(connection, &name, schema, options).await?;
     let columns = opaque::numbered(connection, columns, schema, options).await?;
     journal.ready(connection, options).await?;
     let target = format!("{target_schema}.{}", name.table());

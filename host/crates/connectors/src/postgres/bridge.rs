@@ -11,6 +11,7 @@ use std::os::unix::net::{SocketAddr, UnixListener as StdListener};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use glovebox_core::Login;
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -23,7 +24,6 @@ use tokio::task::AbortHandle;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::login::Login;
 use super::own_certificate::{OwnCertificate, Verifier};
 
 /// PostgreSQL's SSLRequest: its length, and 1234 and 5679 in place of a version.

@@ -10,7 +10,7 @@ use std::net::ToSocketAddrs;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use glovebox_core::SinkError;
+use glovebox_core::{Login, SinkError};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{CertificateError, RootCertStore};
@@ -18,13 +18,12 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{ConnectOptions, Connection};
 
 use super::bridge::Bridge;
-use super::login::Login;
 use super::refusal::{Fault, passes};
 
 /// Connects under that name, within the time that the login allows.
 pub(super) async fn connect(login: &Login, name: &str) -> Result<PgConnection, Fault> {
     let refuse = |problem: String| SinkError::Connect {
-        place: login.place(),
+        place: login.to_string(),
         problem,
     };
     let broken = Arc::new(Mutex::new(None));
@@ -73,7 +72,7 @@ fn passing(error: &sqlx::Error) -> bool {
 pub fn verified(login: &Login) -> Result<PgConnectOptions, String> {
     let known = login.clone();
     let failed = move |error| {
-        let (place, problem) = (known.place(), problem(error, &known));
+        let (place, problem) = (known.to_string(), problem(error, &known));
         tracing::warn!("cannot connect to {place}: {problem}");
     };
     let (options, bridge) = prepare(login, failed)?;
@@ -100,7 +99,7 @@ fn prepare(
         return Err("the password is not UTF-8 text; store it again".into());
     };
     // Without a file an empty one: else sqlx would trust whatever PGSSLROOTCERT names.
-    let (roots, certificates) = match &login.tls.ca {
+    let (roots, certificates) = match &login.ca {
         Some(file) => authorities(file)?,
         None => Default::default(),
     };
@@ -206,7 +205,7 @@ fn untrusted(error: &rustls::Error, login: &Login) -> String {
         return format!("{problem}; it must support TLS 1.2 or 1.3; see its log");
     };
     match certificate {
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => match &login.tls.ca {
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => match &login.ca {
             Some(file) => format!(
                 "the server's certificate is signed neither by an authority in `tls.ca` {} nor by \
                 a public one; set `tls.ca` to the authority that signed it",

@@ -12,7 +12,7 @@ use arrow_array::{
 };
 use glovebox_core::{Batch, DataType, Encoded, Encoder, Origin, Payload, SinkError};
 
-use super::fit::{Fitted, Form};
+use super::fit::{EPOCH_DAYS, EPOCH_MICROS, FIRST_DAY, FIRST_MICRO, Fitted, Form, LAST_DAY, NUL};
 use super::numeric;
 use crate::database::set_aside::SetAside;
 
@@ -21,24 +21,11 @@ pub(super) const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// What it ends with.
 pub(super) const TRAILER: &[u8] = &(-1_i16).to_be_bytes();
 
-/// 2000-01-01, from which PostgreSQL counts, in days since 1970-01-01.
-pub(super) const EPOCH_DAYS: i32 = 10_957;
-/// The same in microseconds.
-pub(super) const EPOCH_MICROS: i64 = 946_684_800_000_000;
-/// 4714-11-24 BC, PostgreSQL's first day (Julian day 0), in days since 1970-01-01.
-const FIRST_DAY: i32 = -2_440_588;
-/// 5874897-12-31, PostgreSQL's last day.
-const LAST_DAY: i32 = 2_145_042_905;
-/// Midnight of the first day, PostgreSQL's first timestamp, in microseconds since 1970-01-01. Its
-/// last, at the end of the year 294276, is past what 64 bits of microseconds since 1970 reach.
-pub(super) const FIRST_MICRO: i64 = FIRST_DAY as i64 * 86_400_000_000;
 /// Where `array_send` writes the number of the element type: behind the count of dimensions and
 /// the flags.
 const ELEMENT_AT: usize = 8;
 /// Columns that say where a row stood.
 pub(super) const MARKS: usize = 3;
-/// What is told of a text that no text column takes.
-pub(super) const NUL: &str = "text with a NUL (U+0000), which PostgreSQL's text cannot store";
 
 /// A column as the table takes it.
 #[derive(Debug, Clone)]

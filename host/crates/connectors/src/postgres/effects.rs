@@ -99,7 +99,7 @@ async fn uncounted(
         Mode::Replace if !select => Some(format!(
             "it has triggers or rules, but the role may not count the remaining rows; run: \
              GRANT SELECT ON it TO {}",
-            quote(&options.user)
+            quote(&options.login.user)
         )),
         _ => None,
     })

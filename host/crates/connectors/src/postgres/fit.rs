@@ -16,11 +16,24 @@ use arrow_array::{
 use glovebox_core::DataType;
 use serde::de::IgnoredAny;
 
-use super::copy::{EPOCH_DAYS, EPOCH_MICROS, FIRST_MICRO};
 use super::name::MAX_NAME_LEN;
 use super::numeric;
 use crate::database::decimal::{Digits, powered, shown, significant};
 use crate::database::set_aside::SetAside;
+
+/// 2000-01-01, from which PostgreSQL counts, in days since 1970-01-01.
+pub(super) const EPOCH_DAYS: i32 = 10_957;
+/// The same in microseconds.
+pub(super) const EPOCH_MICROS: i64 = 946_684_800_000_000;
+/// 4714-11-24 BC, PostgreSQL's first day (Julian day 0), in days since 1970-01-01.
+pub(super) const FIRST_DAY: i32 = -2_440_588;
+/// 5874897-12-31, PostgreSQL's last day.
+pub(super) const LAST_DAY: i32 = 2_145_042_905;
+/// Midnight of the first day, PostgreSQL's first timestamp, in microseconds since 1970-01-01. Its
+/// last, at the end of the year 294276, is past what 64 bits of microseconds since 1970 reach.
+pub(super) const FIRST_MICRO: i64 = FIRST_DAY as i64 * 86_400_000_000;
+/// What is told of a text that no text column takes.
+pub(super) const NUL: &str = "text with a NUL (U+0000), which PostgreSQL's text cannot hold";
 
 /// In which form a column takes cells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -251,7 +264,7 @@ fn real(value: f64, out: &mut Vec<u8>) -> Result<(), Misfit> {
 
 fn text(cell: &str, form: &Form, out: &mut Vec<u8>) -> Result<(), Misfit> {
     if cell.as_bytes().contains(&0) {
-        return Err(Misfit("nul", super::copy::NUL.into()));
+        return Err(Misfit("nul", NUL.into()));
     }
     match form {
         Form::Characters(most) => {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use glovebox_core::SinkError;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::name::{self, Name};
+use super::name::Name;
 use super::output;
 use super::refusal::fault;
 use super::retry::RetryBudget;
 use super::session::Session;
-use super::{NAME, Options};
+use super::{NAME, Options, table};
 use crate::database::{self, quote};
 
 /// Up to `rows` rows of the table, each column as text; null stays null.
@@ -26,7 +26,7 @@ pub fn head(
     let name = Name::parse(options)?;
     let mut session = Session::new(Arc::new(options.clone()), NAME.into(), Arc::default())?;
     session.attempt(&mut RetryBudget::none(), async |connection| {
-        let target_schema = name::resolve_schema(connection, &name, options).await?;
+        let target_schema = table::resolve_schema(connection, &name, options).await?;
         let table = name.within(&target_schema.unwrap_or_default());
         // Safe by construction: names through `quote`, and a number.
         let sql = format!("SELECT {} FROM {table} LIMIT {rows}", texts.join(", "));

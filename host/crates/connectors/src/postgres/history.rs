@@ -1,12 +1,12 @@
 //! Earlier runs into a target, read from the journal to decide about a new one.
 
-use glovebox_core::{Digest, Earlier, History, Known, Listed, Mark, RunState, Seen};
+use glovebox_core::{Digest, Earlier, History, Known, Listed, Mark, RunState};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Row};
 
 use super::journal::Journal;
 use super::refusal::{Fault, fault};
-use super::runs::{counts, digest, session_name, unsigned};
+use super::runs::{counts, digest, seen, session_name, unsigned};
 use super::{Mode, Options};
 use crate::database::runner::{Life, Runner};
 
@@ -199,30 +199,6 @@ pub(super) async fn known(
         .await
         .and_then(|rows| rows.iter().map(known).collect())
         .map_err(|e| fault(e, &options.place()))
-}
-
-/// How far the target's journal is.
-pub(super) async fn seen(
-    connection: &mut PgConnection,
-    journal: &Journal,
-    place: &str,
-    target: &str,
-) -> Result<Seen, Fault> {
-    let counts = format!(
-        "SELECT count(*), count(*) FILTER (WHERE state <> 'running'), \
-         coalesce(sum(epoch), 0)::int8 FROM {} WHERE target = $1",
-        journal.run
-    );
-    let (begun, ended, turns) = sqlx::query_as(AssertSqlSafe(counts))
-        .bind(target)
-        .fetch_one(connection)
-        .await
-        .map_err(|e| fault(e, place))?;
-    Ok(Seen {
-        begun: unsigned(begun),
-        ended: unsigned(ended),
-        turns: unsigned(turns),
-    })
 }
 
 /// Whether a run has a session on the server.

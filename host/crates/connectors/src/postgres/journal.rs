@@ -79,7 +79,7 @@ impl Journal {
     pub(super) fn new(options: &Options) -> Self {
         let schema = quote(&options.journal);
         Journal {
-            place: format!("schema `{}` in {}", options.journal, options.server()),
+            place: format!("schema `{}` in {}", options.journal, options.login),
             name: options.journal.clone(),
             run: format!("{schema}.run"),
             chunk: format!("{schema}.chunk"),
@@ -109,15 +109,10 @@ impl Journal {
             Some(schema) if schema.usage => self.tables(connection).await?,
             _ => Vec::new(),
         };
-        let role = quote(&options.user);
+        let role = quote(&options.login.user);
         let refuse = |problem: String| Fault::Lasting(self.misfit(problem));
         let Some(schema) = within else {
-            let may: bool = sqlx::query_scalar(
-                "SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')",
-            )
-            .fetch_one(connection)
-            .await
-            .map_err(|e| fault(e, &self.place))?;
+            let may = self.may_create(connection).await?;
             if may {
                 return Ok(Found::Nothing);
             }
@@ -140,35 +135,7 @@ impl Journal {
         if found.is_empty() {
             return Ok(Found::Nothing);
         }
-        let shapes: Vec<_> = found
-            .iter()
-            .map(|table| (table.name.as_str(), table.columns.clone()))
-            .collect();
-        let due = |before: bool| -> Vec<_> {
-            let names = TABLES.iter().map(|(name, _)| *name);
-            names
-                .filter(|name| !before || *name != KEY)
-                .map(|name| {
-                    (
-                        name,
-                        if before {
-                            shape_before(name)
-                        } else {
-                            shape(name)
-                        },
-                    )
-                })
-                .collect()
-        };
-        let version = found
-            .iter()
-            .find(|table| table.name == "run")
-            .and_then(|table| table.comment.as_deref());
-        let state = match version {
-            Some(VERSION) if shapes == due(false) => Some(Found::Ready),
-            Some(BEFORE) if shapes == due(true) => Some(Found::Before),
-            _ => None,
-        };
+        let state = state(&found);
         let Some(state) = state else {
             return Err(refuse(
                 "its tables run, chunk, reject and key are not a journal of this version of \
@@ -184,6 +151,16 @@ impl Journal {
             )));
         }
         Ok(state)
+    }
+
+    /// Whether the role may make a schema.
+    async fn may_create(&self, connection: &mut PgConnection) -> Result<bool, Fault> {
+        sqlx::query_scalar(
+            "SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')",
+        )
+        .fetch_one(connection)
+        .await
+        .map_err(|e| fault(e, &self.place))
     }
 
     /// As [`Journal::look`]; creates them where they are missing.
@@ -374,6 +351,25 @@ struct Table {
     columns: Vec<String>,
     comment: Option<String>,
     writable: bool,
+}
+
+/// What these tables are; none if they are no journal that this version keeps.
+fn state(found: &[Table]) -> Option<Found> {
+    let is = |due: &dyn Fn(&str) -> Option<Vec<String>>| {
+        let due = TABLES
+            .iter()
+            .filter_map(|(name, _)| Some((*name, due(name)?)));
+        let found = found.iter().map(|t| (t.name.as_str(), t.columns.clone()));
+        found.eq(due)
+    };
+    let run = found.iter().find(|table| table.name == "run");
+    match run.and_then(|table| table.comment.as_deref()) {
+        Some(VERSION) if is(&|name| Some(shape(name))) => Some(Found::Ready),
+        Some(BEFORE) if is(&|name| (name != KEY).then(|| shape_before(name))) => {
+            Some(Found::Before)
+        }
+        _ => None,
+    }
 }
 
 /// Name and type of each column, as the catalogue writes them.

@@ -12,7 +12,6 @@ mod head;
 mod history;
 mod journal;
 mod keys;
-mod login;
 mod name;
 mod numeric;
 mod opaque;
@@ -60,8 +59,8 @@ use crate::database::{Before, EARLIER_VERSION};
 
 pub use crate::database::{Lenient, Mode};
 pub use connect::{check_authorities, verified};
+pub use glovebox_core::Login;
 pub use head::head;
-pub use login::{Login, Tls};
 pub use source::{Options as SourceOptions, Rows, Source};
 
 /// What sessions are called that belong to no run.
@@ -72,18 +71,9 @@ const LAST_PATIENCE: Duration = Duration::from_secs(3);
 /// Where the rows go, and as whom.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// A host name or an IP address; the server's certificate must bear it.
-    pub host: String,
-    /// The TCP port, [`Options::PORT`] unless said otherwise.
-    pub port: u16,
-    /// The database.
-    pub database: String,
-    /// The role.
-    pub user: String,
-    /// Its password.
-    pub password: Secret,
-    /// How the server proves who it is.
-    pub tls: Tls,
+    /// The server and its role. Its wait for a connection is also the longest wait at the beginning
+    /// for a server that does not take any, and for a table that another session holds.
+    pub login: Login,
     /// The table, or `schema.table`, taken to the letter: names are always quoted.
     pub table: String,
     /// What happens to the rows that the table already holds.
@@ -103,43 +93,19 @@ pub struct Options {
     pub connections: Option<NonZero<usize>>,
     /// Whether rows arrive in the order of their source, which takes a single connection.
     pub ordered: bool,
-    /// The longest wait for a connection, from the name's resolution to the password's check; the
-    /// longest wait at the beginning for a server that does not take any; and the longest wait for
-    /// a table that another session holds.
-    pub connect_timeout: Duration,
     /// How long what passes is tried again once the run has begun, since the last time that it
     /// went well: lost connections, restarts of the server, other sessions in the way.
     pub retry_for: Duration,
 }
 
 impl Options {
-    /// PostgreSQL's port.
-    pub const PORT: u16 = 5432;
-    /// A wait that spans a slow network and a busy server.
-    pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
     /// A wait that spans the restart of a server.
     pub const RETRY_FOR: Duration = Duration::from_secs(60);
     /// The schema of the journal.
     pub const JOURNAL: &str = "glovebox";
 
-    fn login(&self) -> Login {
-        Login {
-            host: self.host.clone(),
-            port: self.port,
-            database: self.database.clone(),
-            user: self.user.clone(),
-            password: self.password.clone(),
-            tls: self.tls.clone(),
-            connect_timeout: self.connect_timeout,
-        }
-    }
-
-    fn server(&self) -> String {
-        login::place(&self.host, self.port, &self.database)
-    }
-
     fn place(&self) -> String {
-        format!("table `{}` in {}", self.table, self.server())
+        format!("table `{}` in {}", self.table, self.login)
     }
 }
 
@@ -277,7 +243,7 @@ impl Sink {
         let options = &self.options;
         let name = Name::parse(options)?;
         let journal = Journal::new(options);
-        let mut budget = RetryBudget::new(options.connect_timeout);
+        let mut budget = RetryBudget::new(options.login.connect_timeout);
         self.session(NAME.into())?
             .attempt(&mut budget, async |connection| {
                 match journal.look(connection, options).await? {
@@ -292,7 +258,7 @@ impl Sink {
                     }
                     Found::Ready => {}
                 }
-                let target_schema = name::resolve_schema(connection, &name, options).await?;
+                let target_schema = table::resolve_schema(connection, &name, options).await?;
                 let target = format!("{}.{}", target_schema.unwrap_or_default(), name.table());
                 read(connection, &journal, &target).await
             })
@@ -394,7 +360,7 @@ impl glovebox_core::Sink for Sink {
         let mut session = Session::new(options.clone(), name, stop.clone())?;
         let mut sent = false;
         let mut begun = session.attempt(
-            &mut RetryBudget::new(options.connect_timeout),
+            &mut RetryBudget::new(options.login.connect_timeout),
             async |connection| begin::begin(connection, &options, schema, job, &mut sent).await,
         )?;
         let stage = begun.stage.as_ref();
@@ -507,10 +473,9 @@ impl glovebox_core::Sink for Sink {
         writers.end();
         // Dropped here, with their sessions, of which the server may have no other.
         drop(writers);
-        let hurried = Options {
-            connect_timeout: options.connect_timeout.min(LAST_PATIENCE),
-            ..(**options).clone()
-        };
+        let mut hurried = (**options).clone();
+        let timeout = &mut hurried.login.connect_timeout;
+        *timeout = LAST_PATIENCE.min(*timeout);
         let name = runs::session_name(&begun.lease.run);
         let Ok(mut session) = Session::new(Arc::new(hurried), name, Arc::default()) else {
             return 0;

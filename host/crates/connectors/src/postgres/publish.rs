@@ -115,7 +115,7 @@ async fn publish_all(
     if let Some(stage) = ending.stage {
         statement(
             connection,
-            &lock_timeout(options.retry_for.max(options.connect_timeout)),
+            &lock_timeout(options.retry_for.max(options.login.connect_timeout)),
             &place,
         )
         .await?;
@@ -457,7 +457,12 @@ pub(super) async fn clear(connection: &mut PgConnection, ending: &Ending<'_>) ->
     let place = options.place();
     let journal = Journal::new(options);
     statement(connection, BEGIN, &place).await?;
-    statement(connection, &lock_timeout(options.connect_timeout), &place).await?;
+    statement(
+        connection,
+        &lock_timeout(options.login.connect_timeout),
+        &place,
+    )
+    .await?;
     let removed = sqlx::query(AssertSqlSafe(format!(
         "DELETE FROM {} r WHERE run = $1 AND epoch = $2 AND state = 'running' \
          AND NOT EXISTS (SELECT FROM {} c WHERE c.run = r.run)",

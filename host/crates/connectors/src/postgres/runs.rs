@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use glovebox_core::{ChunkRecord, Digest, Job, Mark, RowCounts, Secret, SinkError};
+use glovebox_core::{ChunkRecord, Digest, Job, Mark, RowCounts, Secret, Seen, SinkError};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Row};
 
-use super::history::seen;
 use super::journal::{Journal, stage_name};
 use super::refusal::{Fault, fault, is_locked_out};
 use super::session::{lock_timeout, statement};
@@ -239,7 +238,12 @@ async fn handover<T>(
             other => other,
         }
     })?;
-    statement(connection, &lock_timeout(options.connect_timeout), &place).await?;
+    statement(
+        connection,
+        &lock_timeout(options.login.connect_timeout),
+        &place,
+    )
+    .await?;
     Ok(updated)
 }
 
@@ -427,4 +431,28 @@ fn internal(options: &Options, problem: &str) -> SinkError {
         place: options.place(),
         problem: problem.into(),
     }
+}
+
+/// How far the target's journal is.
+pub(super) async fn seen(
+    connection: &mut PgConnection,
+    journal: &Journal,
+    place: &str,
+    target: &str,
+) -> Result<Seen, Fault> {
+    let counts = format!(
+        "SELECT count(*), count(*) FILTER (WHERE state <> 'running'), \
+         coalesce(sum(epoch), 0)::int8 FROM {} WHERE target = $1",
+        journal.run
+    );
+    let (begun, ended, turns) = sqlx::query_as(AssertSqlSafe(counts))
+        .bind(target)
+        .fetch_one(connection)
+        .await
+        .map_err(|e| fault(e, place))?;
+    Ok(Seen {
+        begun: unsigned(begun),
+        ended: unsigned(ended),
+        turns: unsigned(turns),
+    })
 }

@@ -57,7 +57,7 @@ async fn of_columns(
     .fetch_all(connection)
     .await
     .map_err(|e| fault(e, &options.place()))?;
-    let role = quote(&options.user);
+    let role = quote(&options.login.user);
     let mut sequences = Vec::with_capacity(rows.len());
     for (column, schema, name, upward, settable, readable) in rows {
         let (column, schema) = (quote(&column), quote(&schema));

@@ -131,7 +131,7 @@ impl Session {
                 let connection = match connection {
                     Some(connection) => connection,
                     none => {
-                        let mut new = connect::connect(&options.login(), name).await?;
+                        let mut new = connect::connect(&options.login, name).await?;
                         *backend = Some(succeed(&mut new, backend.take(), options).await?);
                         none.insert(new)
                     }
@@ -202,7 +202,7 @@ async fn succeed(
     .bind(since)
     .fetch_one(connection)
     .await
-    .map_err(|e| fault(e, &options.server()))
+    .map_err(|e| fault(e, &options.login.to_string()))
 }
 
 /// Executes statements without arguments: literals, and names through `quote`.

@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::copy::{Column, MARKS};
 use super::fit::Form;
-use super::name::{MAX_NAME_LEN, Name, PATH, resolve_schema};
+use super::name::{MAX_NAME_LEN, Name};
 use super::qualified::qualified;
 use super::refusal::{Fault, fault};
 use super::types::{Kind, accepted, form, sql_type};
@@ -43,7 +43,7 @@ impl Found {
                     .into(),
             );
         }
-        let role = quote(&options.user);
+        let role = quote(&options.login.user);
         if !self.usage {
             differences.push(format!(
                 "the role may not use its schema; run: GRANT USAGE ON SCHEMA {} TO {role}",
@@ -304,7 +304,7 @@ pub(super) async fn creatable(
     if options.mode == Mode::Upsert {
         differences.extend(keys::unusable(schema, options));
     }
-    let role = quote(&options.user);
+    let role = quote(&options.login.user);
     let mut target_schema = String::new();
     match row {
         None => differences.push(match name.schema() {
@@ -420,4 +420,32 @@ pub(super) fn columns(schema: &Schema, options: &Options) -> Vec<Column> {
 
 fn is_key(options: &Options, name: &str) -> bool {
     options.mode == Mode::Upsert && options.keys.iter().any(|key| key == name)
+}
+
+/// Where a name without a schema leads to: the schemas of search_path without that of the journal,
+/// which would come first for a role of the same name.
+const PATH: &str = "SELECT schema, place \
+     FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) \
+     WITH ORDINALITY path (schema, place) WHERE schema <> $2";
+
+/// The schema that a table is in, or would be created in; none if search_path leads nowhere.
+pub(super) async fn resolve_schema(
+    connection: &mut PgConnection,
+    name: &Name,
+    options: &Options,
+) -> Result<Option<String>, Fault> {
+    if let Some(schema) = name.schema() {
+        return Ok(Some(schema.to_owned()));
+    }
+    if let Some(found) = find(connection, name, options).await? {
+        return Ok(Some(found.schema));
+    }
+    sqlx::query_scalar(AssertSqlSafe(format!(
+        "SELECT schema::text FROM ({PATH}) path WHERE $1 IS NOT NULL ORDER BY place LIMIT 1"
+    )))
+    .bind(name.table())
+    .bind(&options.journal)
+    .fetch_optional(connection)
+    .await
+    .map_err(|e| fault(e, &options.place()))
 }

@@ -245,6 +245,19 @@ pub(super) fn check(
             not_null: column.not_null || !field.nullable || is_key(&field.name, &options.keys),
         });
     }
+    differences.extend(unfilled(table, schema));
+    differences.extend(colliding(table, schema));
+    differences.extend(others);
+    if differences.is_empty() {
+        Ok(taken)
+    } else {
+        Err(misfit(options.place(), &differences))
+    }
+}
+
+/// Columns of the table that need a value, and get none from the run.
+fn unfilled(table: &Found, schema: &Schema) -> Vec<String> {
+    let mut differences = Vec::new();
     let ours: HashSet<String> = schema
         .fields
         .iter()
@@ -263,13 +276,7 @@ pub(super) fn check(
             ));
         }
     }
-    differences.extend(colliding(table, schema));
-    differences.extend(others);
-    if differences.is_empty() {
-        Ok(taken)
-    } else {
-        Err(misfit(options.place(), &differences))
-    }
+    differences
 }
 
 /// Whether the table can be created.

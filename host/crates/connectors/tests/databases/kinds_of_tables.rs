@@ -308,8 +308,8 @@ fn a_role_that_may_not_set_the_sequence_is_told_before_the_first_row() {
          CREATE SCHEMA glovebox AUTHORIZATION counter",
     );
     let mut options = postgres_rows::options(&database, postgres::Mode::Append);
-    options.user = "counter".into();
-    options.password = glovebox_core::Secret::new(b"counter".to_vec());
+    options.login.user = "counter".into();
+    options.login.password = glovebox_core::Secret::new(b"counter".to_vec());
     let refused = postgres::Sink::new(options.clone())
         .probe(&people())
         .unwrap_err()

@@ -28,7 +28,7 @@ fn server() -> String {
 #[test]
 fn a_wrong_password() {
     let mut options = options("postgres", Mode::Append);
-    options.password = Secret::new(b"canary-password".to_vec());
+    options.login.password = Secret::new(b"canary-password".to_vec());
     assert_eq!(
         complaint(options),
         server() + "the password of `glovebox` is wrong; store the right one (SQLSTATE 28P01)"
@@ -39,7 +39,7 @@ fn a_wrong_password() {
 fn an_authority_that_did_not_sign() {
     let mut options = options("postgres", Mode::Append);
     let wrong = Postgres::shared().wrong_ca_path();
-    options.tls.ca = Some(wrong.clone());
+    options.login.ca = Some(wrong.clone());
     assert_eq!(
         complaint(options.clone()),
         server()
@@ -49,7 +49,7 @@ fn an_authority_that_did_not_sign() {
                 wrong.display()
             )
     );
-    options.tls.ca = None;
+    options.login.ca = None;
     assert_eq!(
         complaint(options),
         server()
@@ -61,7 +61,7 @@ fn an_authority_that_did_not_sign() {
 #[test]
 fn a_name_that_the_certificate_does_not_bear() {
     let mut options = options("postgres", Mode::Append);
-    options.host = "127.0.0.2".into();
+    options.login.host = "127.0.0.2".into();
     let text = complaint(options);
     let expected = "the server's certificate is not for `127.0.0.2`; it is for ";
     assert!(text.contains(expected), "{text}");
@@ -72,7 +72,7 @@ fn a_name_that_the_certificate_does_not_bear() {
 #[test]
 fn an_address_that_the_certificate_bears_is_as_good_as_a_name() {
     let mut options = options("postgres", Mode::Append);
-    options.host = "127.0.0.1".into();
+    options.login.host = "127.0.0.1".into();
     Sink::new(options).probe(&people()).unwrap();
 }
 
@@ -88,7 +88,7 @@ fn a_database_that_is_missing() {
 #[test]
 fn a_server_that_is_not_there() {
     let mut options = options("postgres", Mode::Append);
-    options.port = TcpListener::bind("127.0.0.1:0")
+    options.login.port = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap()
@@ -97,7 +97,7 @@ fn a_server_that_is_not_there() {
     let expected = "nothing listens there; start the server, or check `host` and `port`";
     assert!(text.ends_with(expected), "{text}");
 
-    options.host = "no-such-host.invalid".into();
+    options.login.host = "no-such-host.invalid".into();
     let text = complaint(options);
     let expected =
         "the name `no-such-host.invalid` cannot be resolved; check `host`, or this machine's DNS";
@@ -108,7 +108,7 @@ fn a_server_that_is_not_there() {
 fn a_server_without_tls_gets_neither_password_nor_rows() {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut options = options("postgres", Mode::Append);
-    options.port = socket.local_addr().unwrap().port();
+    options.login.port = socket.local_addr().unwrap().port();
     let heard = thread::spawn(move || {
         let (mut client, _) = socket.accept().unwrap();
         let mut request = [0; 8];
@@ -127,8 +127,8 @@ fn a_server_without_tls_gets_neither_password_nor_rows() {
 fn a_server_that_does_not_answer_is_waited_for_no_longer_than_said() {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut options = options("postgres", Mode::Append);
-    options.port = socket.local_addr().unwrap().port();
-    options.connect_timeout = Duration::from_millis(300);
+    options.login.port = socket.local_addr().unwrap().port();
+    options.login.connect_timeout = Duration::from_millis(300);
     let started = Instant::now();
     let text = complaint(options);
     assert!(text.contains("no answer within 0.3 s"), "{text}");
@@ -138,14 +138,14 @@ fn a_server_that_does_not_answer_is_waited_for_no_longer_than_said() {
 #[test]
 fn a_unix_socket() {
     let mut options = options("postgres", Mode::Append);
-    options.host = "/var/run/postgresql".into();
+    options.login.host = "/var/run/postgresql".into();
     assert!(complaint(options).contains("a Unix socket does not have"));
 }
 
 #[test]
 fn a_file_that_holds_no_authority() {
     let mut options = options("postgres", Mode::Append);
-    options.tls.ca = Some(PathBuf::from("/nowhere/ca.pem"));
+    options.login.ca = Some(PathBuf::from("/nowhere/ca.pem"));
     let text = complaint(options.clone());
     assert!(
         text.contains("cannot read `tls.ca` /nowhere/ca.pem: "),
@@ -153,7 +153,7 @@ fn a_file_that_holds_no_authority() {
     );
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "no certificate").unwrap();
-    options.tls.ca = Some(file.path().into());
+    options.login.ca = Some(file.path().into());
     let text = complaint(options);
     assert!(text.contains("has no certificate"), "{text}");
 }
@@ -161,9 +161,9 @@ fn a_file_that_holds_no_authority() {
 /// The options of a server of one's own.
 fn options_of(server: &Postgres) -> Options {
     let mut options = options("postgres", Mode::Append);
-    options.port = server.port();
-    options.password = Secret::new(server.password().into());
-    options.tls.ca = Some(server.ca_path());
+    options.login.port = server.port();
+    options.login.password = Secret::new(server.password().into());
+    options.login.ca = Some(server.ca_path());
     options
 }
 
@@ -180,7 +180,7 @@ fn a_certificate_that_is_its_own_authority_is_as_good_as_psql_finds_it() {
     Sink::new(options_of(&server)).probe(&people()).unwrap();
 
     let mut wrong = options_of(&server);
-    wrong.password = Secret::new(b"canary-password".to_vec());
+    wrong.login.password = Secret::new(b"canary-password".to_vec());
     let text = complaint(wrong);
     assert!(
         text.contains("the password of `glovebox` is wrong"),
@@ -188,7 +188,7 @@ fn a_certificate_that_is_its_own_authority_is_as_good_as_psql_finds_it() {
     );
 
     let mut elsewhere = options_of(&server);
-    elsewhere.port = TcpListener::bind("127.0.0.1:0")
+    elsewhere.login.port = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap()
@@ -201,26 +201,7 @@ fn a_certificate_that_is_its_own_authority_is_as_good_as_psql_finds_it() {
 fn pools_connect_to_a_certificate_that_is_its_own_authority_again_and_again() {
     let server = Postgres::start();
     server.show_own_certificate("localhost", 2199).unwrap();
-    let Options {
-        host,
-        port,
-        database,
-        user,
-        password,
-        tls,
-        connect_timeout,
-        ..
-    } = options_of(&server);
-    let verified = postgres::verified(&Login {
-        host,
-        port,
-        database,
-        user,
-        password,
-        tls,
-        connect_timeout,
-    });
-    let verified = verified.unwrap();
+    let verified = postgres::verified(&options_of(&server).login).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -261,7 +242,7 @@ fn a_certificate_of_the_same_name_and_another_key_is_not_the_same() {
     std::fs::copy(server.ca_path(), known.path()).unwrap();
     server.show_own_certificate("localhost", 2199).unwrap();
     let mut options = options_of(&server);
-    options.tls.ca = Some(known.path().into());
+    options.login.ca = Some(known.path().into());
     let text = complaint(options);
     assert!(text.ends_with(NO_SERVER), "{text}");
 }

@@ -108,7 +108,7 @@ fn lose_a_reply(mode: Mode, name: &str) {
     );
     let cable = Cable::lay(Postgres::shared());
     let mut options = options(&database, mode);
-    options.port = cable.port;
+    options.login.port = cable.port;
     let mut sink = Sink::new(options);
     sink.open(&job(), &people()).unwrap();
     let run = thread::spawn(move || {
@@ -152,7 +152,7 @@ fn a_publication_that_can_never_be_looked_up_is_called_unknown() {
     at_commit(&database, "PERFORM pg_sleep(1)");
     let cable = Cable::lay(Postgres::shared());
     let mut options = options(&database, Mode::Replace);
-    options.port = cable.port;
+    options.login.port = cable.port;
     options.retry_for = Duration::ZERO;
     let mut sink = Sink::new(options);
     sink.open(&job(), &people()).unwrap();
@@ -179,9 +179,9 @@ fn a_server_that_crashes_and_recovers_loses_and_doubles_nothing() {
     let server = Postgres::start();
     server.query("postgres", "CREATE TABLE people (id bigint, name text)");
     let mut options = options("postgres", Mode::Append);
-    options.port = server.port();
-    options.password = glovebox_core::Secret::new(server.password().into());
-    options.tls.ca = Some(server.ca_path());
+    options.login.port = server.port();
+    options.login.password = glovebox_core::Secret::new(server.password().into());
+    options.login.ca = Some(server.ca_path());
     options.retry_for = Duration::from_secs(120);
     let mut sink = Sink::new(options);
     sink.open(&job(), &people()).unwrap();
@@ -223,8 +223,8 @@ fn a_role_that_may_have_one_connection_needs_no_more() {
          CREATE TABLE public.people (id bigint, name text); GRANT ALL ON public.people TO hermit",
     );
     let mut options = options(&database, Mode::Append);
-    options.user = "hermit".into();
-    options.password = glovebox_core::Secret::new(b"hermit".to_vec());
+    options.login.user = "hermit".into();
+    options.login.password = glovebox_core::Secret::new(b"hermit".to_vec());
     options.connections = std::num::NonZero::new(4);
     let mut sink = Sink::new(options);
     sink.history().unwrap();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::{ArrayRef, Date32Array, Decimal128Array, TimestampMicrosecondArray};
-use glovebox_connectors::postgres::{Mode, Options, Sink, Tls};
+use glovebox_connectors::postgres::{Login, Mode, Options, Sink};
 use glovebox_core::{DataType, Field, Schema, Secret, Sink as _, SinkError, Totals};
 use glovebox_tests::postgres::Postgres;
 
@@ -15,13 +15,14 @@ use crate::data::{
 pub(crate) fn options(database: &str, mode: Mode) -> Options {
     let server = Postgres::shared();
     Options {
-        host: server.host().into(),
-        port: server.port(),
-        database: database.into(),
-        user: server.user().into(),
-        password: Secret::new(server.password().into()),
-        tls: Tls {
+        login: Login {
+            host: server.host().into(),
+            port: server.port(),
+            database: database.into(),
+            user: server.user().into(),
+            password: Secret::new(server.password().into()),
             ca: Some(server.ca_path()),
+            connect_timeout: Duration::from_secs(20),
         },
         table: "people".into(),
         mode,
@@ -32,7 +33,6 @@ pub(crate) fn options(database: &str, mode: Mode) -> Options {
         connections: None,
         ordered: false,
         retry_for: Duration::from_secs(20),
-        connect_timeout: Duration::from_secs(20),
     }
 }
 

@@ -181,7 +181,7 @@ fn a_runner_that_stopped_in_a_transaction_neither_blocks_nor_comes_back() {
     let database = Postgres::shared().database("asleep");
     let cable = Cable::lay(Postgres::shared());
     let mut behind = options(&database, Mode::Append);
-    behind.port = cable.port;
+    behind.login.port = cable.port;
     let run = job();
     let mut elder = Sink::new(behind);
     elder.open(&run, &people()).unwrap();
@@ -327,7 +327,7 @@ fn rows_in_order_come_over_one_connection() {
 
     options.ordered = false;
     let database = Postgres::shared().database("parallel");
-    options.database = database.clone();
+    options.login.database = database.clone();
     let mut sink = Sink::new(options);
     sink.open(&job(), &people()).unwrap();
     send(&mut sink, 0..12).unwrap();

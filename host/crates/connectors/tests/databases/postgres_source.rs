@@ -10,7 +10,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType,
 };
-use glovebox_connectors::postgres::{Login, Rows, Source, SourceOptions, Tls};
+use glovebox_connectors::postgres::{Login, Rows, Source, SourceOptions};
 use glovebox_core::{Batch, Chunk, DataType, Decoded, Field, Schema, Secret, SourceError};
 use glovebox_core::{Identity, Source as _};
 use glovebox_tests::postgres::Postgres;
@@ -23,9 +23,7 @@ fn login(database: &str) -> Login {
         database: database.into(),
         user: server.user().into(),
         password: Secret::new(server.password().into()),
-        tls: Tls {
-            ca: Some(server.ca_path()),
-        },
+        ca: Some(server.ca_path()),
         connect_timeout: Duration::from_secs(15),
     }
 }

@@ -171,8 +171,8 @@ fn a_role_without_privileges_is_told_what_to_grant() {
          CREATE SCHEMA glovebox AUTHORIZATION clerk",
     );
     let mut options = options(&database, Mode::Replace);
-    options.user = "clerk".into();
-    options.password = Secret::new(b"clerk".to_vec());
+    options.login.user = "clerk".into();
+    options.login.password = Secret::new(b"clerk".to_vec());
     assert_eq!(
         differences(&options, &people()),
         ["the role lacks privileges; run: GRANT INSERT, DELETE ON \"people\" TO \"clerk\""]
@@ -249,7 +249,7 @@ fn a_table_that_another_session_holds_is_waited_for_no_longer_than_said() {
         thread::sleep(Duration::from_millis(20));
     }
 
-    options.connect_timeout = Duration::from_secs(1);
+    options.login.connect_timeout = Duration::from_secs(1);
     let refused = Sink::new(options.clone())
         .open(&job(), &people())
         .unwrap_err();
@@ -271,8 +271,8 @@ fn a_role_that_cannot_keep_a_journal_is_told_what_to_run() {
          CREATE TABLE people (id bigint, name text); GRANT INSERT, DELETE ON people TO porter",
     );
     let mut options = options(&database, Mode::Append);
-    options.user = "porter".into();
-    options.password = Secret::new(b"porter".to_vec());
+    options.login.user = "porter".into();
+    options.login.password = Secret::new(b"porter".to_vec());
     let place = format!(
         "schema `glovebox` in PostgreSQL database `{database}` at localhost:{} does not fit: ",
         server.port()

@@ -190,48 +190,15 @@ impl Pattern {
                 help: help.to_owned(),
             };
             let written = text.get(start..end).unwrap_or_default();
-            let found = match (point, letter.map(|(_, c)| c)) {
-                (true, Some('f')) => vec![Item::PointFraction],
-                (false, Some('%')) => {
-                    literal(&mut items, '%');
-                    continue;
-                }
-                (false, Some('Y')) => vec![Item::Year],
-                (false, Some('y')) => vec![Item::ShortYear],
-                (false, Some('m')) => vec![number(NumberOf::Month)],
-                (false, Some('b')) => vec![Item::ShortMonthName],
-                (false, Some('B')) => vec![Item::MonthName],
-                (false, Some('d')) => vec![number(NumberOf::Day)],
-                (false, Some('H')) => vec![number(NumberOf::Hour)],
-                (false, Some('I')) => vec![number(NumberOf::HalfHour)],
-                (false, Some('p')) => vec![Item::HalfDay],
-                (false, Some('M')) => vec![number(NumberOf::Minute)],
-                (false, Some('S')) => vec![number(NumberOf::Second)],
-                (false, Some('f')) => vec![Item::Fraction],
-                (false, Some('z')) => vec![Item::Offset],
-                (false, Some('F')) => vec![
-                    Item::Year,
-                    sign("-"),
-                    number(NumberOf::Month),
-                    sign("-"),
-                    number(NumberOf::Day),
-                ],
-                (false, Some('T')) => vec![
-                    number(NumberOf::Hour),
-                    sign(":"),
-                    number(NumberOf::Minute),
-                    sign(":"),
-                    number(NumberOf::Second),
-                ],
-                (false, Some('R')) => {
-                    vec![number(NumberOf::Hour), sign(":"), number(NumberOf::Minute)]
-                }
-                _ => {
-                    return Err(wrong(
-                        format!("`{written}` is not a known item"),
-                        &help_for(written),
-                    ));
-                }
+            if !point && matches!(letter, Some((_, '%'))) {
+                literal(&mut items, '%');
+                continue;
+            }
+            let Some(found) = named(point, letter.map(|(_, c)| c)) else {
+                return Err(wrong(
+                    format!("`{written}` is not a known item"),
+                    &help_for(written),
+                ));
             };
             for item in found {
                 if let Some(part) = part(&item) {
@@ -246,37 +213,79 @@ impl Pattern {
                 items.push(item);
             }
         }
-        if seen.is_empty() {
-            return Err(whole(
-                "there is no `%` in this pattern",
-                "write it like \"%d.%m.%Y\"",
-            ));
-        }
-        for (needed, name, item) in [
-            (Part::Year, "year", "%Y"),
-            (Part::Month, "month", "%m"),
-            (Part::Day, "day", "%d"),
-        ] {
-            if !seen.contains(&needed) {
-                return Err(whole(
-                    &format!("this pattern has no {name}"),
-                    &format!("add {item}"),
-                ));
-            }
-        }
-        let mut pairs = items.iter().zip(items.iter().skip(1));
-        if pairs.any(|(a, b)| matches!(a, Item::Fraction | Item::PointFraction) && digits(b).0) {
-            return Err(whole(
-                "digits follow a fraction, so its end is ambiguous",
-                "put a character in between, like \"%S.%f %d\"",
-            ));
-        }
+        complete(&items, &seen)?;
         fix_lengths(&mut items);
         Ok(Pattern {
             text: text.into(),
             items: items.into(),
         })
     }
+}
+
+/// What a letter behind a `%` stands for, which a point may stand between.
+fn named(point: bool, letter: Option<char>) -> Option<Vec<Item>> {
+    Some(match (point, letter?) {
+        (true, 'f') => vec![Item::PointFraction],
+        (false, 'Y') => vec![Item::Year],
+        (false, 'y') => vec![Item::ShortYear],
+        (false, 'm') => vec![number(NumberOf::Month)],
+        (false, 'b') => vec![Item::ShortMonthName],
+        (false, 'B') => vec![Item::MonthName],
+        (false, 'd') => vec![number(NumberOf::Day)],
+        (false, 'H') => vec![number(NumberOf::Hour)],
+        (false, 'I') => vec![number(NumberOf::HalfHour)],
+        (false, 'p') => vec![Item::HalfDay],
+        (false, 'M') => vec![number(NumberOf::Minute)],
+        (false, 'S') => vec![number(NumberOf::Second)],
+        (false, 'f') => vec![Item::Fraction],
+        (false, 'z') => vec![Item::Offset],
+        (false, 'F') => vec![
+            Item::Year,
+            sign("-"),
+            number(NumberOf::Month),
+            sign("-"),
+            number(NumberOf::Day),
+        ],
+        (false, 'T') => vec![
+            number(NumberOf::Hour),
+            sign(":"),
+            number(NumberOf::Minute),
+            sign(":"),
+            number(NumberOf::Second),
+        ],
+        (false, 'R') => vec![number(NumberOf::Hour), sign(":"), number(NumberOf::Minute)],
+        _ => return None,
+    })
+}
+
+/// Whether a pattern has a date, and an end to each of its numbers.
+fn complete(items: &[Item], seen: &[Part]) -> Result<(), PatternError> {
+    if seen.is_empty() {
+        return Err(whole(
+            "there is no `%` in this pattern",
+            "write it like \"%d.%m.%Y\"",
+        ));
+    }
+    for (needed, name, item) in [
+        (Part::Year, "year", "%Y"),
+        (Part::Month, "month", "%m"),
+        (Part::Day, "day", "%d"),
+    ] {
+        if !seen.contains(&needed) {
+            return Err(whole(
+                &format!("this pattern has no {name}"),
+                &format!("add {item}"),
+            ));
+        }
+    }
+    let mut pairs = items.iter().zip(items.iter().skip(1));
+    if pairs.any(|(a, b)| matches!(a, Item::Fraction | Item::PointFraction) && digits(b).0) {
+        return Err(whole(
+            "digits follow a fraction, so its end is ambiguous",
+            "put a character in between, like \"%S.%f %d\"",
+        ));
+    }
+    Ok(())
 }
 
 impl fmt::Display for Pattern {

@@ -8,6 +8,9 @@ use std::time::Duration;
 use glovebox_core::Secret;
 use keyring_core::{CredentialStore, Error};
 
+/// The service under which entries are kept.
+pub const SERVICE: &str = "glovebox";
+
 /// The most bytes that a key of the kernel's `user` type holds (keyrings(7)).
 const KERNEL_MAX_BYTES: usize = 32_767;
 
@@ -133,7 +136,7 @@ fn keyutils() -> Result<Arc<CredentialStore>, String> {
     let store: Arc<CredentialStore> =
         linux_keyutils_keyring_store::Store::new().map_err(|e| sentence(&e))?;
     // Building an entry looks the session's keyring up and changes nothing.
-    match store.build(super::SERVICE, "probe", None) {
+    match store.build(SERVICE, "probe", None) {
         Ok(_) => Ok(store),
         Err(Error::NoStorageAccess(said)) => Err(format!(
             "the kernel does not permit it here, as is usual in containers ({said})"

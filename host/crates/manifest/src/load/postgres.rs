@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use glovebox_core::SecretName;
+use glovebox_core::{Login, SecretName};
 use serde_json::json;
 
 use super::columns::MAX_NAME_LEN;
@@ -25,9 +25,9 @@ section! {
         /// Its port.
         port: u16 => default "5432", Whole(1..=65_535u16);
         /// The database.
-        database: Spanned<String> => needed, NAME, "database: sales_db";
+        database: String => needed, NAME, "database: sales_db";
         /// The role that logs in.
-        user: Spanned<String> => needed, NAME, "user: loader";
+        user: String => needed, NAME, "user: loader";
         /// The secret that holds the password; the password itself is refused.
         password: Spanned<SecretName>
             => needed, PASSWORD, "password: { secret: sales-db/loader }";
@@ -44,6 +44,21 @@ section! {
         "url" => "write it in parts: host, port, database, user, password: { secret: NAME }",
         "dbname" => "write `database:`",
         "timeout" => "write `connect-timeout:`",
+    }
+}
+
+impl Server {
+    /// The server, with the password.
+    pub fn login(&self, password: glovebox_core::Secret) -> Login {
+        Login {
+            host: self.host.value.clone(),
+            port: self.port,
+            database: self.database.clone(),
+            user: self.user.clone(),
+            password,
+            ca: self.ca.as_ref().map(|ca| ca.value.clone()),
+            connect_timeout: self.connect_timeout,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use arrow_array::cast::AsArray;
 use proptest::prelude::{any, prop, prop_assert_eq, proptest};
 
-use super::super::super::{Login, Tls};
+use super::super::super::Login;
 use super::super::Rows;
 use super::super::types::Incoming;
 use super::*;
@@ -56,7 +56,7 @@ fn decoder(columns: &[(DataType, Form)], batch_rows: usize) -> CopyDecoder {
         database: "d".into(),
         user: "u".into(),
         password: Secret::new(Vec::new()),
-        tls: Tls::default(),
+        ca: None,
         connect_timeout: std::time::Duration::from_secs(1),
     };
     let mut options = Options::new(login, Rows::Table("t".into()));

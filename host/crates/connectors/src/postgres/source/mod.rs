@@ -16,9 +16,9 @@ use std::sync::{Arc, OnceLock};
 
 use glovebox_core::{ChunkReader, Decoder, Identity, Native, Schema, SourceError};
 
-use super::login::Login;
 use chunks::Chunks;
 use decode::CopyDecoder;
+use glovebox_core::Login;
 use session::Session;
 use types::Layout;
 
@@ -66,7 +66,7 @@ impl Options {
     }
 
     fn place(&self) -> String {
-        let server = self.login.place();
+        let server = self.login.to_string();
         match &self.rows {
             Rows::Table(table) => format!("table `{table}` in {server}"),
             // Its text may hold what a row does.
