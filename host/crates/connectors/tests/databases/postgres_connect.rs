@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use glovebox_connectors::postgres::{self, Login, Mode, Options, Sink};
+use glovebox_connectors::postgres::{self, Mode, Options, Sink};
 use glovebox_core::{Secret, Sink as _, SinkError};
 use glovebox_tests::postgres::Postgres;
 use sqlx::{ConnectOptions, Connection};
