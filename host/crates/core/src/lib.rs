@@ -41,7 +41,9 @@ pub use plugin::{
     About, Action, Announced, Answer, Fault, FaultKind, Grants, Instance, Kept, Limits, Masked,
     Plugin, PluginError, World,
 };
-pub use report::{OnlyNew, RejectCount, Rerun, RowCounts, RunOutcome, RunReport, StepReport};
+pub use report::{
+    InsideReport, OnlyNew, RejectCount, Rerun, RowCounts, RunOutcome, RunReport, StepReport,
+};
 pub use schema::{DataType, Equality, Field, Native, ReadFrom, Schema};
 pub use secret::Secret;
 pub use sink::{Encoded, Encoder, Payload, Published, Sink, SinkError};
