@@ -17,7 +17,7 @@ use crate::compose::Composed;
 pub(super) struct Args {
     /// The pipeline's manifest.
     manifest: PathBuf,
-    /// Also open the source, connect to the sink and try the rejects' folder; nothing is changed.
+    /// Also connect to source and sink and try the rejects' folder; nothing is changed.
     #[arg(long)]
     connect: bool,
     /// Also show what undoing each mask costs an attacker.
@@ -103,7 +103,7 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
     println!("stores  {}", columns.join(", "));
     if !args.connect {
         println!(
-            "databases were not contacted, and files were read only at their start; \
+            "databases were not contacted, and of files only the beginning was read; \
                  --connect checks more"
         );
     }

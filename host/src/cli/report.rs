@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use glovebox_core::{Input, RunReport, StepReport};
+use glovebox_core::{Input, InsideReport, RunReport, StepReport};
 use glovebox_files::Staged;
 use glovebox_manifest::{Manifest, model};
 
@@ -199,6 +199,10 @@ fn write_step(step: &StepReport, out: &mut impl Write) -> std::io::Result<()> {
         "  step {:24} {:18} {} rows in{fate}, {:.3} s",
         step.name, step.plugin, step.rows_in, step.seconds
     )?;
+    for inside in &step.inside {
+        let InsideReport { path, rows } = inside;
+        writeln!(out, "       {path} led to values in {rows} rows")?;
+    }
     if !step.unguarded.is_empty() {
         let columns = step.unguarded.join(", ");
         writeln!(out, "       the leak guard was off for: {columns}")?;

@@ -114,13 +114,17 @@ fn every_manual_is_whole_and_its_example_is_a_step_that_check_accepts() {
                 .filter(|line| !(example.contains("adds:") && line.contains("customer_id")))
                 .map(|line| format!("{line}\n"))
                 .collect();
+            let header: Vec<&str> = columns
+                .lines()
+                .filter_map(|line| line.trim().split_once(": ").map(|(name, _)| name))
+                .collect();
             let steps: String = example.lines().map(|line| format!("  {line}\n")).collect();
             let manifest = format!(
                 "name: example\nsource: {{ csv: {{ path: in.csv }} }}\n{columns}credentials: \
                  [env]\nsteps:\n{steps}sink:\n  csv: {{ path: out.csv }}\n  columns: [state]\n"
             );
             let pipeline = Pipeline::new(&manifest)
-                .file("in.csv", "")
+                .file("in.csv", header.join(",") + "\n")
                 .env("GLOVEBOX_SECRET_SALES_CUSTOMER_SALT", "salt")
                 .env("GLOVEBOX_SECRET_SALES_EMAIL_KEY", KEY)
                 .env("GLOVEBOX_SECRET_SALES_CARD_KEY", KEY)

@@ -3,7 +3,7 @@
 use glovebox_tests::pipeline::{Pipeline, Ran};
 use glovebox_tests::postgres::Postgres;
 use glovebox_tests::sqlite;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const CANARY: &str = "canary-7c1d";
 
@@ -459,6 +459,52 @@ fn masks_that_may_be_the_same_are_refused_where_cells_have_to_be_unique() {
     }
 }
 
+/// New masks of all keys would be new rows, so each row would be there twice.
+#[test]
+fn an_upsert_by_masks_of_another_key_is_refused() {
+    let server = Postgres::shared();
+    let database = server.database("rotated");
+    for sink in [
+        "sqlite: { path: out.db, table: people, mode: upsert, keys: [email] }".to_owned(),
+        format!(
+            "postgres: {{ host: {}, port: {}, database: {database}, user: {}, password: {{ secret: \
+             password }}, tls: {{ ca: \"{}\" }}, table: public.people, mode: upsert, keys: [email] }}",
+            server.host(),
+            server.port(),
+            server.user(),
+            server.ca_path().display()
+        ),
+    ] {
+        let manifest = |keys: &str| {
+            format!(
+                "name: people\nsource: {{ csv: {{ path: in.csv }} }}\n\
+                 columns: {{ email: {{ type: text, personal: true }}, n: {{ type: int64 }} }}\n\
+                 credentials: [{{ files: keys }}, env]\n\
+                 steps: [{{ mask: encrypt, masks: [email], with: {{ method: aes-siv }}, keys: {{ encrypt: {keys} }} }}]\n\
+                 sink: {{ {sink} }}\nrejects: {{ path: rejects.jsonl }}\n"
+            )
+        };
+        let pipeline = Pipeline::new(&manifest("[app/key@1]"))
+            .file("in.csv", "email,n\na,1\nb,2\n")
+            .env("GLOVEBOX_SECRET_PASSWORD", server.password());
+        let _ = key(&pipeline, &["new", "app/key"]).ends_with(0);
+        let _ = key(&pipeline, &["rotate", "app/key"]).ends_with(0);
+        let _ = pipeline.run().ends_with(0);
+        pipeline.write("manifest.yaml", manifest("[app/key@2, app/key@1]"));
+        let _ = pipeline
+            .run()
+            .ends_with(2)
+            .says("masked `email`, by which mode upsert finds rows, with another key or method");
+        assert_eq!(
+            pipeline.run_with(&["--again"]).ends_with(0).rows("stored"),
+            2
+        );
+        // A version that only reads changes no mask.
+        pipeline.write("manifest.yaml", manifest("[app/key@2]"));
+        let _ = pipeline.run().ends_with(0);
+    }
+}
+
 const PROFILES: &str = r#"name: profiles
 source: { jsonl: { path: in.jsonl } }
 columns: { id: { type: int64 }, profile: { type: text, personal: true } }
@@ -501,6 +547,11 @@ fn values_inside_of_json_are_masked_and_nothing_else_of_it() {
         (ran.rows("read"), ran.rows("stored"), ran.rows("rejected")),
         (7, 4, 3)
     );
+    let led = |step: usize| ran.report["steps"][step]["inside"].clone();
+    let paths = json!([{ "path": "$.customer.email", "rows": 2 }, { "path": "$.others[*].mail", "rows": 1 }]);
+    assert_eq!(led(0), paths);
+    assert_eq!(led(1), json!([{ "path": "$.customer.name", "rows": 1 }]));
+    assert!(ran.report.get("notes").is_none(), "{}", ran.report);
     let rejects = pipeline.read("rejects.jsonl");
     for line in rejects.lines() {
         assert!(
@@ -532,6 +583,28 @@ fn values_inside_of_json_are_masked_and_nothing_else_of_it() {
         &["--step", "mails"],
     );
     assert_eq!(ran.ends_with(0).stdout, "ann@example.org\nb@example.org\n");
+}
+
+#[test]
+fn a_path_that_leads_nowhere_is_said() {
+    let manifest = PROFILES.replace("$.customer.name", "$.customer.nmae");
+    let pipeline = Pipeline::new(&manifest)
+        .file(
+            "in.jsonl",
+            "{\"id\":1,\"profile\":{\"customer\":{\"name\":\"ann\"}}}\n".repeat(3),
+        )
+        .file("keys/k", GOOD);
+    let ran = pipeline.run().ends_with(0);
+    let said =
+        "step names: the path $.customer.nmae led to no value in any row, so it masked nothing";
+    let notes = ran.report["notes"].as_array().unwrap();
+    assert_eq!(notes.len(), 3, "{notes:?}");
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.as_str().unwrap().starts_with(said))
+    );
+    assert!(ran.stdout.contains(said), "{}", ran.stdout);
 }
 
 /// A value that cannot be masked is seen before the first of its row or of any other is.

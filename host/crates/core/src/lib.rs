@@ -43,7 +43,9 @@ pub use plugin::{
     About, Action, Announced, Answer, Fault, FaultKind, Grants, Instance, Kept, Limits, Masked,
     Plugin, PluginError, World,
 };
-pub use report::{OnlyNew, RejectCount, Rerun, RowCounts, RunOutcome, RunReport, StepReport};
+pub use report::{
+    InsideReport, OnlyNew, RejectCount, Rerun, RowCounts, RunOutcome, RunReport, StepReport,
+};
 pub use schema::{DataType, Equality, Field, Native, ReadFrom, Schema};
 pub use secret::Secret;
 pub use sink::{Encoded, Encoder, FinishedChunk, Payload, Published, Sink, SinkError};

@@ -160,6 +160,18 @@ pub struct StepReport {
     /// Personal columns that it masked while the leak guard was off.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unguarded: Vec<String>,
+    /// Its paths into the documents of its column.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub inside: Vec<InsideReport>,
     /// Time spent in it, over all workers, in seconds.
     pub seconds: f64,
+}
+
+/// What a path into documents came upon.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct InsideReport {
+    /// The path, as the manifest writes it.
+    pub path: String,
+    /// Rows in which it led to a value.
+    pub rows: u64,
 }

@@ -69,11 +69,11 @@ pub trait Source: Send + Sync {
     /// About how many rows it has, where that can be told before reading.
     fn estimate_rows(&self) -> Option<u64>;
 
-    /// Whether what it would read is there, as far as that can be told without reading rows and
-    /// without connecting; a pipe is left alone.
+    /// Whether what it would read is there and has the declared columns, as far as that can be told
+    /// from how files begin and without connecting; a pipe is left alone.
     ///
     /// # Errors
-    /// When a file is not there or cannot be opened.
+    /// When a file is not there or cannot be opened; and as [`Source::probe`].
     fn is_there(&self) -> Result<(), SourceError> {
         Ok(())
     }

@@ -136,6 +136,18 @@ resume it with the `--rejects-of` that it began with, or without one if it had n
         stored = .0.stored, other = otherwise(.0)
     )]
     Already(Box<Known>),
+    /// An upsert would find none of the rows that are there.
+    #[error(
+        "{known} masked `{columns}`, by which mode upsert finds rows, with another key or method: this \
+        run would find none of its rows, and add each a second time
+mask with the key of that run (write its version in `keys`), or empty the table and load all rows with `--again`"
+    )]
+    FoundOtherwise {
+        /// The run that stored them.
+        known: Box<Known>,
+        /// The columns.
+        columns: String,
+    },
     /// The input of an earlier run is the beginning of this one.
     #[error(
         "the first {rows} rows of this input were already added: {known} has added them{}
@@ -274,6 +286,7 @@ impl RunError {
                 | RunError::GivenUp(_)
                 | RunError::Running { .. }
                 | RunError::Already(_)
+                | RunError::FoundOtherwise { .. }
                 | RunError::Grown { .. }
                 | RunError::Shared { .. }
                 | RunError::NothingKnown

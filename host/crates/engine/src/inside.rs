@@ -38,6 +38,7 @@ pub(crate) fn mask(
     // Every value of every row is looked at before the first is masked, so that a row is either masked once
     // in all its places or not at all.
     let (batch, mut rows) = read(step, inside, batch, &mut rejects)?;
+    let led = rows.iter().filter(|row| !row.found.is_empty()).count();
     let passes = rows.iter().map(|row| row.found.len()).max().unwrap_or(0);
     for pass in 0..passes {
         let has = |row: &Row| !row.gone && row.found.len() > pass;
@@ -74,9 +75,9 @@ pub(crate) fn mask(
     let documents = written(&batch, inside.place, &rows);
     let batch = batch.filter(&kept.into()).map_err(RunError::from)?;
     Ok(Resolved {
-        batch: with_column(&batch, inside.place, documents)?,
-        filtered: 0,
         rejects,
+        inside: vec![led as u64],
+        ..Resolved::unchanged(with_column(&batch, inside.place, documents)?)
     })
 }
 

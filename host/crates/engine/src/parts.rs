@@ -7,7 +7,7 @@ use glovebox_core::shown::printable;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::armed::ArmedStep;
+use crate::armed::{ArmedStep, name_of};
 use crate::plan::{Plan, PlannedStep};
 
 /// Bytes of a part's digest that are kept: enough to tell two plans apart.
@@ -25,6 +25,9 @@ pub(crate) struct Parts {
     columns: BTreeMap<String, String>,
     steps: Vec<StepParts>,
     sink: String,
+    /// How the columns are masked by which an upsert finds its rows: for each the methods and what
+    /// tells their keys from others.
+    found_by: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,7 +69,22 @@ impl Parts {
                 })
                 .collect(),
             sink: digest(&format!("{:?}", plan.sink)),
+            found_by: plan
+                .upsert_keys
+                .iter()
+                .map(|column| (column.clone(), masked_by(column, steps)))
+                .collect(),
         }
+    }
+
+    /// The columns by which both plans' upserts find their rows, and which are masked otherwise.
+    pub(crate) fn found_otherwise(&self, before: &Parts) -> Vec<String> {
+        let columns = self.found_by.iter();
+        let otherwise = columns.filter(|(column, masks)| {
+            let then = before.found_by.get(*column);
+            then.is_some_and(|then| then != *masks)
+        });
+        otherwise.map(|(column, _)| column.clone()).collect()
     }
 
     pub(crate) fn to_json(&self) -> String {
@@ -182,6 +200,18 @@ fn options(planned: &PlannedStep) -> String {
     format!("{}{paths}", planned.config)
 }
 
+/// The keyed masks of a column, in their order.
+fn masked_by(column: &str, steps: &[ArmedStep<'_>]) -> Vec<String> {
+    let orders = steps.iter().flat_map(|step| {
+        let orders = step
+            .keyed
+            .iter()
+            .filter(|order| name_of(step.planned, order.column) == column);
+        orders.map(|order| format!("{} {}", order.method.name(), step.keys.check_value()))
+    });
+    orders.collect()
+}
+
 /// A name out of the journal, which others may have edited, for a terminal.
 pub(crate) fn shown(name: &str) -> String {
     let cut: String = name.chars().take(MAX_NAME).collect();
@@ -220,6 +250,7 @@ mod tests {
                 })
                 .collect(),
             sink: "all".into(),
+            ..Parts::default()
         }
     }
 

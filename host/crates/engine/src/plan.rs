@@ -27,6 +27,8 @@ pub struct Plan {
     pub sink: Schema,
     /// Where each of them stands after the last step.
     pub sink_columns: Vec<usize>,
+    /// Those by which an upsert finds the row that is there.
+    pub upsert_keys: Vec<String>,
 }
 
 /// A column whose documents are masked inside.
@@ -149,11 +151,13 @@ pub fn plan(manifest: &Manifest, toolbox: &dyn Toolbox) -> Result<Plan, Vec<Diag
             .filter_map(|&i| schema.fields.get(i).cloned())
             .collect(),
     );
+    let upsert_keys = manifest.sink.target.upsert_keys().iter();
     Ok(Plan {
         source,
         steps,
         sink,
         sink_columns,
+        upsert_keys: upsert_keys.map(|key| key.value.clone()).collect(),
     })
 }
 

@@ -50,6 +50,9 @@ impl Ledger {
             step.filtered += counts.filtered;
             step.rejected += counts.rejected;
             step.seconds += Duration::from_nanos(counts.nanos).as_secs_f64();
+            for (inside, rows) in step.inside.iter_mut().zip(&counts.inside) {
+                inside.rows += rows;
+            }
         }
         for (fault, count) in &summary.faults {
             *self.report.faults.entry(fault.clone()).or_default() += count;
@@ -148,6 +151,16 @@ impl Ledger {
             let most = reject.step == "source" && reject.rule == "type" && reject.rows > read / 2;
             if let Some(column) = reject.column.as_deref().filter(|_| most) {
                 self.report.notes.extend(source.advice(column));
+            }
+        }
+        for step in self.report.steps.iter().filter(|step| step.rows_in > 0) {
+            for inside in step.inside.iter().filter(|inside| inside.rows == 0) {
+                let note = format!(
+                    "step {}: the path {} led to no value in any row, so it masked nothing; \
+                     compare it with the documents",
+                    step.name, inside.path
+                );
+                self.report.notes.push(note);
             }
         }
         // What an earlier process read is not known.

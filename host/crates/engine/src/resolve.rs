@@ -27,6 +27,8 @@ pub(crate) struct Resolved {
     pub(crate) batch: Batch,
     pub(crate) filtered: u64,
     pub(crate) rejects: Vec<Reject>,
+    /// For each path into documents, the rows in which it led to a value.
+    pub(crate) inside: Vec<u64>,
 }
 
 impl Resolved {
@@ -36,6 +38,7 @@ impl Resolved {
             batch,
             filtered: 0,
             rejects: Vec::new(),
+            inside: Vec::new(),
         }
     }
 }
@@ -114,10 +117,10 @@ fn set_aside(batch: &Batch, by_row: BTreeMap<u32, Vec<Violation>>) -> Result<Res
             violations,
         });
     }
+    let left = batch.filter(&BooleanArray::new(keep.finish(), None))?;
     Ok(Resolved {
-        batch: batch.filter(&BooleanArray::new(keep.finish(), None))?,
-        filtered: 0,
         rejects,
+        ..Resolved::unchanged(left)
     })
 }
 
@@ -222,11 +225,7 @@ fn masked_resolved(
     }
     let batch = rebuilt(step, columns, batch)?;
     if aside.is_empty() {
-        return Ok(Resolved {
-            batch,
-            filtered: 0,
-            rejects: Vec::new(),
-        });
+        return Ok(Resolved::unchanged(batch));
     }
     Ok(set_aside(&batch, aside)?)
 }
@@ -337,8 +336,7 @@ fn transformed_resolved(
     }
     Ok(Resolved {
         filtered: (before - batch.rows()) as u64,
-        batch,
-        rejects: Vec::new(),
+        ..Resolved::unchanged(batch)
     })
 }
 

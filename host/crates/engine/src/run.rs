@@ -11,8 +11,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use glovebox_core::{
-    ChunkRecord, Decoder, Earlier, History, Identity, Job, Mark, OnlyNew, PlanIdentity, PlanRows,
-    Published, Rerun, Revise, RunReport, Sink, SinkError, Source, StepReport, Totals,
+    ChunkRecord, Decoder, Earlier, History, Identity, InsideReport, Job, Mark, OnlyNew,
+    PlanIdentity, PlanRows, Published, Rerun, Revise, RunReport, Sink, SinkError, Source,
+    StepReport, Totals,
 };
 
 use crate::armed::ArmedStep;
@@ -412,6 +413,10 @@ fn key_of(history: Option<&History>) -> Key {
 /// A step that has not seen a row.
 fn step_report(step: &ArmedStep<'_>) -> StepReport {
     let planned = step.planned;
+    let inside = planned.inside.iter().map(|inside| InsideReport {
+        path: inside.path.to_string(),
+        rows: 0,
+    });
     StepReport {
         name: planned.name.to_string(),
         plugin: planned.title(),
@@ -419,6 +424,7 @@ fn step_report(step: &ArmedStep<'_>) -> StepReport {
         signed_by: planned.signed_by.as_ref().map(|s| s.key.clone()),
         keys: step.secrets.clone(),
         unguarded: planned.unguarded.iter().map(|c| c.to_string()).collect(),
+        inside: inside.collect(),
         ..StepReport::default()
     }
 }

@@ -279,6 +279,7 @@ fn run_within(
         steps: Vec::new(),
         sink: Schema::default(),
         sink_columns: Vec::new(),
+        upsert_keys: Vec::new(),
     };
     let ended = Run {
         name: "test",

@@ -30,6 +30,8 @@ pub(crate) struct Tally {
     pub(crate) rejects: Vec<Reject>,
     pub(crate) faults: BTreeMap<String, u64>,
     pub(crate) time: Duration,
+    /// For each path into documents, the rows in which it led to a value.
+    pub(crate) inside: Vec<u64>,
 }
 
 impl<'p> Stage<'p> {
@@ -49,6 +51,7 @@ impl<'p> Stage<'p> {
     ) -> Result<Vec<Batch>, RunError> {
         let started = Instant::now();
         tally.rows_in += batch.rows() as u64;
+        tally.inside.resize(self.step.planned.inside.len(), 0);
         let mut done = Vec::with_capacity(1);
         // A stack of pieces, the first on top: halves keep the order of rows.
         let mut pieces = vec![batch];
@@ -62,6 +65,9 @@ impl<'p> Stage<'p> {
                 Ok(resolved) => {
                     tally.filtered += resolved.filtered;
                     tally.rejects.extend(resolved.rejects);
+                    for (rows, more) in tally.inside.iter_mut().zip(resolved.inside) {
+                        *rows += more;
+                    }
                     if resolved.batch.rows() > 0 {
                         done.push(resolved.batch);
                     }
@@ -101,6 +107,7 @@ impl<'p> Stage<'p> {
             let mut after = inside::mask(&step.planned.name, inside, before.batch, &mut apply)?;
             after.filtered += before.filtered;
             after.rejects.extend(before.rejects);
+            after.inside.splice(0..0, before.inside);
             resolved = Some(after);
         }
         let resolved = match resolved {

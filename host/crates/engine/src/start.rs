@@ -85,7 +85,11 @@ pub(crate) fn begin(
             Start::Fresh | Start::Again => {}
         }
     }
-    if start == Start::Again || !history.appends {
+    if start == Start::Again {
+        return Ok(anew(job));
+    }
+    if !history.appends {
+        candidate.finds_its_rows(&job)?;
         return Ok(anew(job));
     }
     candidate.anew(history.held, job)
@@ -107,6 +111,25 @@ impl Candidate<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Refuses an upsert that would find none of the rows of the run before, since their keys are
+    /// masked otherwise.
+    fn finds_its_rows(&mut self, job: &Job) -> Result<(), RunError> {
+        let past = self.sink.past(&job.pipeline)?.unwrap_or_default();
+        let last = past.iter().find(|run| run.rows.stored > 0);
+        let before = last.and_then(|run| Some((run, Parts::from_json(&run.parts)?)));
+        let Some((last, before)) = before else {
+            return Ok(());
+        };
+        let columns = self.parts.found_otherwise(&before);
+        match columns.is_empty() {
+            true => Ok(()),
+            false => Err(RunError::FoundOtherwise {
+                known: self.known(last),
+                columns: columns.join("`, `"),
+            }),
+        }
     }
 
     /// A new run into rows that others have added.

@@ -23,7 +23,7 @@ pub(crate) struct Summary {
 }
 
 /// What one step did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StepCounts {
     #[serde(rename = "in")]
     pub(crate) rows_in: u64,
@@ -33,6 +33,9 @@ pub(crate) struct StepCounts {
     pub(crate) rejected: u64,
     #[serde(default)]
     pub(crate) nanos: u64,
+    /// For each of its paths into documents, the rows in which it led to a value.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) inside: Vec<u64>,
 }
 
 /// How many rows broke a rule.
@@ -76,6 +79,7 @@ impl Summary {
                 filtered: tally.filtered,
                 rejected: tally.rejects.len() as u64,
                 nanos: u64::try_from(tally.time.as_nanos()).unwrap_or(u64::MAX),
+                inside: tally.inside.clone(),
             })
             .collect();
         let mut faults = BTreeMap::new();

@@ -338,6 +338,15 @@ impl SinkTarget {
         }
     }
 
+    /// The columns by which rows of mode upsert are found; none of other modes.
+    pub fn upsert_keys(&self) -> &[Spanned<String>] {
+        match self {
+            SinkTarget::Sqlite(s) => &s.keys,
+            SinkTarget::Postgres(s) => &s.keys,
+            SinkTarget::Csv(_) | SinkTarget::Jsonl(_) | SinkTarget::Parquet(_) => &[],
+        }
+    }
+
     /// The server that is written to, where the target has one.
     pub fn server(&self) -> Option<&Server> {
         match self {

@@ -113,10 +113,12 @@ impl Inputs {
         Ok(self.files()?.get(part).and_then(|f| f.path.as_deref()))
     }
 
-    /// Whether each regular file can be opened; others may have something to be read once.
-    pub(crate) fn are_there(&self) -> Result<(), SourceError> {
+    /// Opens each regular file; whether all are, since others may have something to be read once.
+    pub(crate) fn are_there(&self) -> Result<bool, SourceError> {
+        let mut regular = true;
         for file in self.files()? {
             let Some(path) = file.path.as_deref() else {
+                regular = false;
                 continue;
             };
             let io = |problem| SourceError::Io {
@@ -125,9 +127,11 @@ impl Inputs {
             };
             if std::fs::metadata(path).map_err(io)?.is_file() {
                 std::fs::File::open(path).map_err(io)?;
+            } else {
+                regular = false;
             }
         }
-        Ok(())
+        Ok(regular)
     }
 
     /// The bytes of a file, decompressed ahead of who reads them.

@@ -154,7 +154,10 @@ impl glovebox_core::Source for Source {
     }
 
     fn is_there(&self) -> Result<(), SourceError> {
-        self.inputs.are_there()
+        if self.inputs.are_there()? {
+            self.probe()?;
+        }
+        Ok(())
     }
 
     fn chunks(&self) -> Result<Box<dyn ChunkReader>, SourceError> {
