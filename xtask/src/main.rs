@@ -1,6 +1,5 @@
-//! Project tasks, in plain Rust: `cargo xtask demo | test | bench | plugins | hostile | …`.
-//!
-//! Owns what has to happen around cargo; refuses dependencies, so that it starts at once.
+//! Project tasks, in plain Rust: `cargo xtask demo | test | bench | plugins | hostile | …`. There are
+//! no dependencies, so that it compiles at once.
 
 mod circles;
 mod demo;

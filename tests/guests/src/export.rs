@@ -1,5 +1,5 @@
-//! Owns `validator!`, `masker!` and `transformer!`, which make a component of a guest. Refuses to
-//! exist outside of WebAssembly, so that guests are linted natively.
+//! `validator!`, `masker!` and `transformer!`, which make a component of a guest. Outside of WebAssembly
+//! they make nothing, so that guests can be linted natively.
 
 /// Exports a guest as a validator.
 #[macro_export]

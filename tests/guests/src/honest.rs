@@ -1,5 +1,5 @@
-//! Three plugins that do as they should. A guest implements one of the traits and overrides the
-//! function in which it acts; refuses state, which a guest that needs it keeps in a static.
+//! Three plugins that behave. A guest implements one of the traits and overrides the function in which
+//! it attacks; a guest that needs state keeps it in a static.
 
 use std::marker::PhantomData;
 

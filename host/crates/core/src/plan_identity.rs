@@ -1,7 +1,7 @@
-//! What a run is known by beside its input: its plan, and which rows of the input it is for.
+//! What a run is known by in addition to its input: its plan, and which rows of the input it is for.
 //!
-//! Owns how that stands in a journal, as one text; refuses no text, since others may have edited
-//! it: what is not understood is the digest of a plan that nobody has.
+//! A journal stores it as one text. Others may have edited that, so every text can be read: one that is
+//! not understood is the digest of a plan that nobody has.
 
 use std::fmt;
 

@@ -1,8 +1,7 @@
-//! Rows on their way: one thread cuts the source into chunks, workers take them through the steps,
-//! the calling thread hands them to the sink in the source's order.
+//! Moves the rows: one thread cuts the source into chunks, workers take them through the steps, and
+//! the calling thread passes them to the sink in the source's order. Tokens bound the chunks in flight.
 //!
-//! Owns the threads between the first chunk and the commit, and the tokens that bound what is in
-//! flight; refuses a chunk that is not the one which the journal has in its place.
+//! A chunk that is already stored must be the one that the journal has in its place.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

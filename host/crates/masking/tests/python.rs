@@ -1,7 +1,5 @@
-//! Python's `cryptography` opens what is made here, and what it makes opens here.
-//!
-//! Owns the values and keys of the comparison; refuses to pass in silence where
-//! `cargo xtask tools` did not install Python's packages: it says that it did not run.
+//! Python's `cryptography` opens what is made here, and what it makes opens here. Where
+//! `cargo xtask tools` did not install Python's packages, the test says that it did not run.
 
 // clippy.toml lets tests fail loudly, but does not see that what they call is a test's too.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]

@@ -1,5 +1,5 @@
-//! Owns the check digits that many kinds share. Refuses anything but ASCII digits and, where a formula
-//! has them, capital letters.
+//! Check digits that several kinds share, over ASCII digits and, where a formula has them, capital
+//! letters.
 
 /// The values of a text that has digits only, and at least one.
 pub(crate) fn digits(text: &[u8]) -> Option<impl DoubleEndedIterator<Item = u32> + Clone + '_> {

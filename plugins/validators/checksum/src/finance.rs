@@ -1,4 +1,4 @@
-//! Owns the numbers of payment cards, American banks and securities.
+//! The numbers of payment cards, American banks and securities.
 
 use crate::digits::{base_36, digits, luhn, luhn_sum, number, weighted};
 

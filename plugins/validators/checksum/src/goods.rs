@@ -1,4 +1,4 @@
-//! Owns the numbers of goods: articles, books, devices, vehicles.
+//! The numbers of goods: articles, books, devices, vehicles.
 
 use crate::digits::{digits, luhn, weighted};
 

@@ -1,5 +1,5 @@
-//! Owns the numbers of bank accounts. Refuses countries that are not in SWIFT's registry; knows the
-//! national check digits of four.
+//! The numbers of bank accounts, for the countries in SWIFT's registry, and the national check digits
+//! of four of them.
 
 use crate::digits::{digits, luhn, mod_97, mod_97_of, number, weighted};
 

@@ -1,5 +1,5 @@
-//! Owns the table of kinds, from which the options, their schema and the manual are made. Refuses
-//! names that are not in it.
+//! The table of kinds, from which the options, their schema and the manual are made: a kind is added
+//! here.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! Owns the numbers that states give to persons. Refuses what a state never issues, where its rules
+//! The numbers that states give to persons, without those that a state never issues, where its rules
 //! say so.
 
 use glovebox_sdk::calendar::Civil;

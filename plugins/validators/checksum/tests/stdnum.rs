@@ -1,8 +1,6 @@
-//! `checksum` and Python's `python-stdnum` say the same of thousands of numbers, but for what is
-//! explained here.
-//!
-//! Refuses to pass in silence where `cargo xtask tools` did not install `python-stdnum`: it says that
-//! it did not run.
+//! `checksum` and Python's `python-stdnum` agree about thousands of numbers, except where this file
+//! explains why not. Where `cargo xtask tools` did not install `python-stdnum`, the test says that it
+//! did not run.
 
 #![allow(
     clippy::unwrap_used,

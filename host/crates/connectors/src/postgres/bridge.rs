@@ -1,9 +1,8 @@
-//! TLS of our own between sqlx and a server, where sqlx cannot verify the server's certificate: it takes
-//! no verifier.
+//! TLS of our own between sqlx and a server, where sqlx cannot verify the server's certificate: sqlx
+//! takes no verifier.
 //!
-//! Owns a Unix socket that sqlx connects to, and what carries its bytes over a verified connection.
-//! The socket has an abstract name, so there is no file to be left behind. Refuses other processes, and
-//! whatever the verifier refuses.
+//! sqlx connects to a Unix socket, and a task carries its bytes over a verified connection. The socket
+//! has an abstract name, so no file is left behind, and takes connections of this process only.
 
 use std::io;
 use std::os::linux::net::SocketAddrExt;

@@ -1,9 +1,8 @@
 //! Server certificates that are their own authority, as PostgreSQL's manual makes them.
 //!
-//! Owns when such a certificate proves a server: it is byte for byte one of `tls.ca`, bears the host's
-//! name, and its dates hold. Refuses to judge any other, which is left to webpki, and so is what
-//! webpki accepts by itself: it takes no authority's certificate (CA:TRUE) for a server's, and reads
-//! no common name.
+//! Such a certificate proves a server if it is byte for byte one of `tls.ca`, bears the host's name, and
+//! its dates hold. All others are left to webpki, which takes no authority's certificate (CA:TRUE) for
+//! a server's, and reads no common name.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,7 +1,7 @@
-//! AES-SIV (RFC 5297): the same value gives the same mask, and no other key opens it.
+//! AES-SIV (RFC 5297): the same value gives the same mask, and no other key opens it. A mask is the
+//! synthetic IV and the ciphertext, as in the RFC.
 //!
-//! Owns the form of a mask, which is the synthetic IV and the ciphertext as the RFC has them;
-//! refuses to tell a wrong key from other associated data or an altered mask.
+//! An error does not say whether the key, the associated data or the mask was wrong.
 
 use aes::cipher::KeyInit;
 use aes::{Aes128, Aes192, Aes256};

@@ -1,9 +1,8 @@
 //! A keyed choice: the same value gives the same place in a list, and nobody without the key
 //! knows which.
 //!
-//! Owns the draws, of 128 bits each, that HMAC-SHA-256 makes of a domain and a value; refuses to
-//! choose from nothing. A draw is reduced modulo the length of the list, by which a place is at
-//! most 2^−64 likelier than another.
+//! HMAC-SHA-256 of a domain and a value makes a draw of 128 bits, which is reduced modulo the length
+//! of the list: a place is at most 2^−64 likelier than another.
 
 use std::num::NonZeroU64;
 

@@ -1,10 +1,8 @@
 //! Fernet tokens, as the specification has them (github.com/fernet/spec) and every Fernet library
-//! opens them.
+//! opens them: version, time, IV, AES-128-CBC and HMAC-SHA-256, all as URL-safe base64.
 //!
-//! Owns a token's form: version, time, IV, AES-128-CBC, HMAC-SHA-256, all as URL-safe base64;
-//! refuses to decrypt before the code is verified, and to tell why a token does not open.
-//!
-//! A token names neither its key's version nor a domain: whoever has several keys tries them.
+//! The code is verified before anything is decrypted, and an error does not say why a token does not
+//! open. A token names neither its key's version nor a domain: with several keys, each is tried.
 
 use aes::cipher::block_padding::Pkcs7;
 use aes::cipher::{BlockModeDecrypt, BlockModeEncrypt, InnerIvInit, KeyInit};

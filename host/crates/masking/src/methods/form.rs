@@ -1,10 +1,10 @@
-//! Text that keeps its form: the signs of an alphabet are permuted by FF1, all others stay.
+//! Text that keeps its form: the characters of an alphabet are permuted by FF1, all others stay.
 //!
-//! Refuses cells with a letter or digit that is not in the alphabet, since it would stay readable,
+//! Cells with a letter or digit that is not in the alphabet are refused, since it would stay readable,
 //! and cells with a wrong check digit, since they could not be given back.
 //!
-//! Kept signs are part of the tweak, as SP 800-38G (appendix C) advises: two cells that differ in
-//! them alone have nothing else in common. Signs that merely stay in place are not, so that
+//! Kept characters are part of the tweak, as SP 800-38G (appendix C) advises: two cells that differ only
+//! in them have nothing else in common. Characters that merely stay in place are not, so that
 //! `123-45-6789` and `123456789` still have the same digits.
 
 use std::collections::HashMap;

@@ -1,7 +1,5 @@
-//! The forms in which a key may be handed over.
-//!
-//! Owns the one text form, URL-safe base64 of 32 or 64 bytes as `glovebox secret set --generate`
-//! makes them; refuses to guess: bytes of a length that a method takes are always the key itself.
+//! The forms in which a key may be passed: bytes of a length that the method takes, which are always
+//! the key itself, or URL-safe base64 of 32 or 64 bytes, as `glovebox secret set --generate` writes it.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;

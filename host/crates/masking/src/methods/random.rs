@@ -1,7 +1,6 @@
-//! Randomness for values that are encrypted to something else each time.
-//!
-//! Owns a generator (ChaCha, by the crate `rand`) seeded by the system once, since a system call
-//! for each value would cost more than the value; refuses to be copied, which would repeat it.
+//! Randomness for values that are encrypted differently each time: a generator (ChaCha, by the crate
+//! `rand`) that the system seeds once, since a system call for each value would cost more than the
+//! value. It cannot be copied, because a copy would repeat it.
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;

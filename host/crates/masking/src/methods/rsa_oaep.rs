@@ -1,9 +1,9 @@
-//! Values sealed to a recipient's RSA key by RSA-OAEP with SHA-256 (RFC 8017 §7.1), for those whose
-//! key stores know nothing else.
+//! Values sealed to a recipient's RSA key by RSA-OAEP with SHA-256 (RFC 8017 §7.1), for recipients
+//! whose key stores support nothing else.
 //!
-//! Owns encryption only, since private keys stay where they are; refuses keys below 2048 bits, and
-//! values longer than the padding leaves room for. No domain is bound to a value: key stores open
-//! with an empty label.
+//! Values are only encrypted here: private keys stay where they are. Keys below 2048 bits are refused,
+//! and values longer than the padding leaves room for. No domain is bound to a value: key stores
+//! open with an empty label.
 
 use rsa::pkcs8::DecodePublicKey;
 use rsa::traits::PublicKeyParts;

@@ -1,9 +1,8 @@
-//! Values sealed to a recipient's X25519 key by HPKE (RFC 9180), which the sealer cannot open.
+//! Values sealed to a recipient's X25519 key by HPKE (RFC 9180), which the sealer cannot open. A sealed
+//! value is the encapsulated key (32 bytes), the value's number (8 bytes, big-endian), ciphertext and
+//! tag; an error does not say why one does not open.
 //!
-//! Owns the form of a sealed value: the encapsulated key (32 bytes), the value's number (8 bytes,
-//! big-endian), ciphertext and tag; refuses to tell why a value does not open.
-//!
-//! Encapsulating costs a hundred times what encrypting does, so that a context does it once for all
+//! Encapsulating costs a hundred times what encrypting does, so a context does it once for all
 //! its values. HPKE's own messages open in their order only. Here each value opens by itself:
 //! base mode of DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, ChaCha20-Poly1305 with the info
 //! [`SEAL_INFO`] exports 32 bytes for [`SEAL_EXPORT`] (§5.3), and these are the key of

@@ -1,7 +1,6 @@
-//! A keyed shift of dates: an offset in days for each entity, the same for all its dates.
-//!
-//! Owns the offset, which is never 0, so that spans and order within an entity hold and no date
-//! stands as it was; refuses dates that would leave their type's range.
+//! A keyed shift of dates: an offset in days for each entity, the same for all its dates, so that
+//! spans and order within an entity hold. It is never 0, so no date stays as it was. Dates that would
+//! leave their type's range are refused.
 
 use std::num::NonZeroU64;
 
