@@ -116,8 +116,7 @@ pub(crate) fn digest(path: &Path, trusted: &[PublicKey]) -> Result<String, Plugi
             problem: "is not a WebAssembly component".into(),
         });
     }
-    let digest = Sha256::digest(&bytes);
-    Ok(digest.iter().map(|b| format!("{b:02x}")).collect())
+    Ok(glovebox_core::hex(Sha256::digest(&bytes)))
 }
 
 /// Where authors watch their plugins. A run has no part in it: [`Composed`] holds a [`Sandbox`].
@@ -360,23 +359,8 @@ fn display(path: &Path) -> String {
 }
 
 fn read_plugin(path: &Path) -> Result<Vec<u8>, PluginError> {
-    use std::io::Read;
-    let refuse = |problem: String| PluginError::Refused {
+    glovebox_files::bounded::read(path, MAX_PLUGIN_SIZE).map_err(|error| PluginError::Refused {
         plugin: display(path),
-        problem,
-    };
-    let too_large = || refuse(format!("is larger than {} MiB", MAX_PLUGIN_SIZE >> 20));
-    let file = std::fs::File::open(path).map_err(|e| refuse(format!("cannot be opened: {e}")))?;
-    // A file says its size before any of it is read; a device or a pipe has to be read to know.
-    if file.metadata().is_ok_and(|m| m.len() > MAX_PLUGIN_SIZE) {
-        return Err(too_large());
-    }
-    let mut bytes = Vec::new();
-    file.take(MAX_PLUGIN_SIZE + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|e| refuse(format!("cannot be read: {e}")))?;
-    if bytes.len() as u64 > MAX_PLUGIN_SIZE {
-        return Err(too_large());
-    }
-    Ok(bytes)
+        problem: format!("cannot be read: {error}"),
+    })
 }

@@ -1,7 +1,6 @@
 //! Signatures on plugins, in minisign's form: `x.wasm.minisig` beside `x.wasm`.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
@@ -9,6 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use glovebox_core::PluginError;
 use glovebox_core::shown::printable;
 use glovebox_engine::{PublicKey, SignedBy};
+use glovebox_files::bounded;
 use glovebox_manifest::model::TrustedKey;
 use minisign_verify::Signature;
 
@@ -134,17 +134,7 @@ fn parse(text: &str) -> Option<(Signature, String)> {
 }
 
 fn read(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(path)?
-        .take(MAX_SIZE + 1)
-        .read_to_string(&mut text)?;
-    if text.len() as u64 > MAX_SIZE {
-        return Err(io::Error::other(format!(
-            "it is larger than {} KiB",
-            MAX_SIZE >> 10
-        )));
-    }
-    Ok(text)
+    bounded::read_text(path, MAX_SIZE)
 }
 
 fn comment(text: &str) -> String {

@@ -1,17 +1,17 @@
 //! Loads a manifest, plans it and arms its steps, and shows every problem at its place.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use chrono::Datelike;
 use glovebox_engine::{Plan, Toolbox, plan};
+use glovebox_files::bounded;
 use glovebox_manifest::{Diagnostic, Known, Manifest};
 
 use super::say;
 use crate::compose::Composed;
 use crate::without;
 
-/// A manifest larger than this is refused by the reader; no more of it is read.
+/// The largest manifest that is read, in bytes; the parser refuses smaller ones with an excerpt.
 const MAX_SIZE: u64 = 2 << 20;
 
 /// A manifest's file and text, to show problems in.
@@ -30,14 +30,7 @@ impl Text {
 
     /// The same, for whoever says it themselves.
     fn load(path: &Path) -> Result<Text, String> {
-        let read = || -> std::io::Result<String> {
-            let mut text = String::new();
-            std::fs::File::open(path)?
-                .take(MAX_SIZE)
-                .read_to_string(&mut text)?;
-            Ok(text)
-        };
-        match read() {
+        match bounded::read_text(path, MAX_SIZE) {
             Ok(text) => Ok(Text {
                 path: path.to_owned(),
                 text,

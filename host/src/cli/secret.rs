@@ -4,19 +4,16 @@
 //! process list.
 
 use std::convert::Infallible;
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, ErrorKind, IsTerminal, Read};
 use std::str::FromStr;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, ensure};
 use clap::Subcommand;
 use glovebox_core::{InvalidSecretName, Secret as Bytes, SecretName};
-use glovebox_credentials::files::without_newline;
+use glovebox_credentials::files::{MAX_BYTES, read_secret};
 use glovebox_credentials::{Keyring, generate as generated};
 
 use super::Exit;
-
-/// The largest secret taken, in bytes, the same as for a secret file.
-const MAX_BYTES: u64 = glovebox_credentials::files::MAX_BYTES;
 
 /// Manage secrets in the operating system's keyring
 #[derive(Debug, clap::Args)]
@@ -149,19 +146,13 @@ fn prompt(text: &str) -> anyhow::Result<Bytes> {
         .context("cannot read from the terminal; pipe the secret in instead")
 }
 
-/// All of a pipe, without one newline at its end.
 fn piped(input: impl Read) -> anyhow::Result<Bytes> {
-    // Room for all of it at once: a growing buffer would leave copies behind unwiped.
-    let room = usize::try_from(MAX_BYTES).unwrap_or(usize::MAX);
-    let mut bytes = Vec::with_capacity(room.saturating_add(1));
-    let read = input.take(MAX_BYTES + 1).read_to_end(&mut bytes);
-    let whole = bytes.len() <= room;
-    let secret = Bytes::new(without_newline(bytes));
-    read.context("cannot read the secret from standard input")?;
-    if !whole {
-        bail!("standard input has more than {MAX_BYTES} bytes; a secret must be shorter");
-    }
-    Ok(secret)
+    read_secret(input).map_err(|error| match error.kind() {
+        ErrorKind::FileTooLarge => {
+            anyhow!("standard input has more than {MAX_BYTES} bytes; a secret must be shorter")
+        }
+        _ => anyhow!("cannot read the secret from standard input: {error}"),
+    })
 }
 
 #[cfg(test)]

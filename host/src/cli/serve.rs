@@ -12,12 +12,13 @@ use glovebox_api::ChildRun;
 use glovebox_api::config::Config;
 use glovebox_core::SecretName;
 use glovebox_engine::Toolbox;
+use glovebox_files::bounded;
 use glovebox_manifest::Diagnostic;
 
 use super::{Exit, demo, manifest, reveal};
 use crate::compose::Composed;
 
-/// A configuration larger than this is refused by the reader; no more of it is read.
+/// The largest configuration that is read, in bytes; the parser refuses smaller ones with an excerpt.
 const MAX_SIZE: u64 = 2 << 20;
 
 #[derive(Debug, clap::Args)]
@@ -42,15 +43,11 @@ pub(super) fn read(path: &Path) -> Option<Config> {
 
 /// The same, with its text.
 fn read_with_text(path: &Path) -> Option<(Config, String)> {
-    use std::io::Read;
     let shown = path.display().to_string();
-    let mut text = String::new();
-    let read = std::fs::File::open(path)
-        .and_then(|file| file.take(MAX_SIZE).read_to_string(&mut text).map(drop));
-    if let Err(error) = read {
-        eprintln!("error: cannot read the configuration {shown}: {error}");
-        return None;
-    }
+    let read = bounded::read_text(path, MAX_SIZE);
+    let text = read
+        .inspect_err(|error| eprintln!("error: cannot read the configuration {shown}: {error}"))
+        .ok()?;
     let folder = path.parent().unwrap_or(Path::new(""));
     match Config::read(folder, &text) {
         Ok(config) => Some((config, text)),

@@ -3,7 +3,7 @@
 //! Refuses one given as an argument, since arguments stand in the shell's history and in every
 //! process list.
 
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
@@ -12,7 +12,7 @@ use glovebox_api as api;
 use glovebox_api::config::Config;
 use glovebox_catalog::{Catalog, Hasher, Hashing, Name, NewKey, Roles, User, token};
 use glovebox_core::{Secret, SecretName};
-use glovebox_credentials::files::without_newline;
+use glovebox_credentials::files::read_secret;
 use glovebox_engine::Toolbox;
 
 use super::{Exit, serve};
@@ -345,10 +345,7 @@ fn password(name: &Name, generate: bool) -> anyhow::Result<Password> {
         );
         typed
     } else {
-        let mut bytes = Vec::with_capacity(2048);
-        let read = io::stdin().lock().take(2048).read_to_end(&mut bytes);
-        read.context("cannot read the password from standard input")?;
-        Secret::new(without_newline(bytes))
+        read_secret(io::stdin().lock()).context("cannot read the password from standard input")?
     };
     Ok(Password {
         secret,

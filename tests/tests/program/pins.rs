@@ -168,7 +168,7 @@ fn what_could_not_be_pinned_is_said_and_the_rest_is_pinned() {
 
     let ran = pin(&p).ends_with(1).says("step `gone` is not pinned");
     let ran = ran
-        .says("cannot be opened")
+        .says("cannot be read")
         .says("step `third` is not pinned");
     let ran = ran.says("is not a WebAssembly component");
     assert!(ran.stdout.ends_with("1 pin written to manifest.yaml\n"));

@@ -393,5 +393,5 @@ fn random_name() -> Result<String, AuditError> {
                                          log's name",
         )
     })?;
-    Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
+    Ok(glovebox_core::hex(bytes))
 }

@@ -44,13 +44,7 @@ pub(crate) fn shown(column: &dyn Array, row: usize) -> Option<String> {
         return None;
     }
     if let Some(bytes) = column.as_binary_opt::<i32>() {
-        return Some(
-            bytes
-                .value(row)
-                .iter()
-                .map(|b| format!("{b:02x}"))
-                .collect(),
-        );
+        return Some(glovebox_core::hex(bytes.value(row)));
     }
     if let Some(text) = column.as_string_opt::<i32>() {
         return Some(text.value(row).to_owned());

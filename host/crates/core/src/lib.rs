@@ -9,6 +9,7 @@ pub mod credential;
 pub mod database;
 pub mod finding;
 pub mod formats;
+pub mod hex;
 pub mod input;
 pub mod journal;
 pub mod keys;
@@ -29,6 +30,7 @@ pub use credential::{CredentialError, CredentialStore, InvalidSecretName, Secret
 pub use database::{DatabasePlace, Login};
 pub use finding::{Finding, Reject, Rule, Violation};
 pub use formats::Formats;
+pub use hex::hex;
 pub use input::{Input, endings};
 pub use journal::{
     ChunkRecord, Digest, Earlier, History, Job, KeptReject, Known, Listed, Mark, Revise, RunState,

@@ -99,7 +99,7 @@ fn read(folder: &Path, path: &Path) -> Result<Option<Secret>, String> {
     }
     // Before opening, because opening a pipe would wait for its other end.
     check(&fs::metadata(&real).map_err(told)?)?;
-    let mut file = File::open(&real).map_err(told)?;
+    let file = File::open(&real).map_err(told)?;
     let metadata = file.metadata().map_err(told)?;
     check(&metadata)?;
     if readable_by_anyone(&metadata) {
@@ -108,8 +108,7 @@ fn read(folder: &Path, path: &Path) -> Result<Option<Secret>, String> {
             "every user of this machine can read this secret file; `chmod o-r` is safer"
         );
     }
-    let bytes = read_at_most(&mut file)?;
-    let secret = Secret::new(without_newline(bytes));
+    let secret = read_secret(file).map_err(told)?;
     Ok((!secret.is_empty()).then_some(secret))
 }
 
@@ -126,6 +125,7 @@ fn told(error: io::Error) -> String {
         ErrorKind::PermissionDenied => {
             "permission denied; let the user that runs glovebox read it".into()
         }
+        ErrorKind::FileTooLarge => too_large(),
         _ => error.to_string(),
     }
 }
@@ -147,23 +147,26 @@ fn too_large() -> String {
     format!("it is larger than {MAX_BYTES} bytes; a secret file holds one secret")
 }
 
-fn read_at_most(file: &mut File) -> Result<Vec<u8>, String> {
+/// One secret out of a file or pipe, without one line end at its end.
+///
+/// # Errors
+/// What the system says; [`ErrorKind::FileTooLarge`] if there are more than [`MAX_BYTES`].
+pub fn read_secret(from: impl Read) -> io::Result<Secret> {
     // Room for all of it at once: a growing buffer would leave copies behind unwiped.
     let room = usize::try_from(MAX_BYTES).unwrap_or(usize::MAX);
     let mut bytes = Vec::with_capacity(room.saturating_add(1));
-    let read = file.take(MAX_BYTES + 1).read_to_end(&mut bytes);
-    let whole = bytes.len() <= room;
-    match read {
-        Ok(_) if whole => Ok(bytes),
-        outcome => {
-            drop(Secret::new(bytes));
-            Err(outcome.err().map_or_else(too_large, told))
-        }
+    let read = from.take(MAX_BYTES + 1).read_to_end(&mut bytes);
+    let is_whole = bytes.len() <= room;
+    let secret = Secret::new(without_newline(bytes));
+    read?;
+    match is_whole {
+        true => Ok(secret),
+        false => Err(ErrorKind::FileTooLarge.into()),
     }
 }
 
 /// The bytes without one line end at their end, in the same buffer.
-pub fn without_newline(mut bytes: Vec<u8>) -> Vec<u8> {
+fn without_newline(mut bytes: Vec<u8>) -> Vec<u8> {
     if bytes.last() == Some(&b'\n') {
         bytes.pop();
         if bytes.last() == Some(&b'\r') {

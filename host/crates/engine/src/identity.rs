@@ -273,7 +273,7 @@ pub(crate) fn new_run(request: Option<&str>) -> Result<String, getrandom::Error>
     let mut random = [0; 6];
     getrandom::fill(&mut random)?;
     let now = chrono::Utc::now().format("%Y%m%dT%H%M%S");
-    let random: String = random.iter().map(|b| format!("{b:02x}")).collect();
+    let random = glovebox_core::hex(random);
     let request = request.map(|name| format!("{name}{REQUEST_END}"));
     Ok(format!("{}{now}-{random}", request.unwrap_or_default()))
 }

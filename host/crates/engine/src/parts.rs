@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use glovebox_core::Source;
 use glovebox_core::shown::printable;
+use glovebox_core::{Source, hex};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -188,7 +188,7 @@ pub(crate) fn plan_digest(plan: &Plan, steps: &[ArmedStep<'_>], source: &dyn Sou
         say("keys", &step.keys.check_value().to_string());
     }
     say("sink", &format!("{:?}", plan.sink));
-    hex(&hash.finalize(), 32)
+    hex(hash.finalize())
 }
 
 /// What a step was told beside its grants: its `with:` block, and the paths where it masks.
@@ -219,15 +219,8 @@ pub(crate) fn shown(name: &str) -> String {
 }
 
 fn digest(text: &str) -> String {
-    hex(&Sha256::digest(text), KEPT)
-}
-
-fn hex(bytes: &[u8], most: usize) -> String {
-    bytes
-        .iter()
-        .take(most)
-        .map(|b| format!("{b:02x}"))
-        .collect()
+    let digest: [u8; 32] = Sha256::digest(text).into();
+    hex(&digest[..KEPT])
 }
 
 #[cfg(test)]

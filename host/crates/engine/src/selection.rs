@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arrow_array::BooleanArray;
 use arrow_schema::ArrowError;
 use glovebox_core::shown::printable;
-use glovebox_core::{Chunk, Decoded, Identity, Mark, PlanIdentity, PlanRows, Source};
+use glovebox_core::{Chunk, Decoded, Identity, Mark, PlanIdentity, PlanRows, Source, hex};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use sha2::{Digest as _, Sha256};
@@ -190,11 +190,8 @@ impl Selection {
         for row in &self.rows {
             hash.update(row.to_be_bytes());
         }
-        hash.finalize()
-            .iter()
-            .take(KEPT)
-            .map(|b| format!("{b:02x}"))
-            .collect()
+        let digest: [u8; 32] = hash.finalize().into();
+        hex(&digest[..KEPT])
     }
 
     /// What a run over these rows by this plan is known by; `of` has rejected them.

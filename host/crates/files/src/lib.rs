@@ -1,6 +1,7 @@
 //! How a file is replaced: locked by one run at a time, written to a temporary file, and renamed
-//! when it is complete and the target has not changed.
+//! when it is complete and the target has not changed; and how one is read up to a limit.
 
+pub mod bounded;
 mod claim;
 mod staged;
 

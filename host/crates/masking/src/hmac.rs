@@ -47,11 +47,9 @@ impl Keyed {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use glovebox_core::hex;
 
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
+    use super::*;
 
     /// RFC 4231 §4; case 5 is truncated there, and so it is here.
     #[test]
@@ -98,7 +96,7 @@ mod tests {
             ),
         ];
         for (case, (key, data, expected)) in cases.into_iter().enumerate() {
-            let code = hex(&Keyed::new(key).unwrap().mask(data));
+            let code = hex(Keyed::new(key).unwrap().mask(data));
             assert_eq!(&code[..expected.len()], expected, "case {}", case + 1);
         }
     }

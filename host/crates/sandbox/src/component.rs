@@ -148,8 +148,7 @@ pub(crate) fn digest(bytes: &[u8]) -> Result<([u8; 32], String), String> {
         ));
     }
     let digest: [u8; 32] = Sha256::digest(bytes).into();
-    let hex = digest.iter().map(|b| format!("{b:02x}")).collect();
-    Ok((digest, hex))
+    Ok((digest, glovebox_core::hex(digest)))
 }
 
 /// The component as machine code, from the cache if it is there.

@@ -1,17 +1,18 @@
 //! `glovebox plugin test`: runs an author's cases in the real sandbox.
 
-use std::io::{IsTerminal, Read};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use anyhow::Context;
 use glovebox_conformance::{case, case_file, fault};
+use glovebox_files::bounded;
 use glovebox_manifest::render;
 use glovebox_sandbox::GuestOutput;
 
 use super::super::Exit;
 use super::subject::{self, Subject};
 
-/// A file of cases larger than this is refused by the reader; no more of it is read.
+/// The largest file of cases that is read, in bytes; the parser refuses smaller ones with an excerpt.
 const MAX_SIZE: u64 = 2 << 20;
 
 #[derive(Debug, clap::Args)]
@@ -28,9 +29,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn test(args: &Args) -> anyhow::Result<Exit> {
-    let mut text = String::new();
-    std::fs::File::open(&args.cases)
-        .and_then(|file| file.take(MAX_SIZE).read_to_string(&mut text))
+    let text = bounded::read_text(&args.cases, MAX_SIZE)
         .with_context(|| format!("cannot read the cases {}", args.cases.display()))?;
     let cases = match case_file::read(&text) {
         Ok(cases) => cases,

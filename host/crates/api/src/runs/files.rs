@@ -108,8 +108,7 @@ impl Incoming {
 
     /// What the content is known by.
     pub(crate) fn digest(&self) -> String {
-        let digest = self.digest.clone().finalize();
-        digest.iter().map(|b| format!("{b:02x}")).collect()
+        glovebox_core::hex(self.digest.clone().finalize())
     }
 
     /// Becomes a run's input.
