@@ -121,10 +121,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
             return Ok(Exit::Usage);
         }
     };
-    let report_file = args.report.as_deref();
-    let report_file =
-        report_file.map(|path| Destination::open(path, args.resume || args.take_over));
-    let report_file = report_file.transpose()?;
+    let report_file = destination(args)?;
     let workers = args.workers.map_or_else(cores, usize::from);
     announce_short_keys(&steps);
     announce_cost(&steps, source.as_ref(), only.as_ref());
@@ -172,6 +169,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     report.peak_memory = peak_memory();
     hand_over(&report, report_file)?;
     Ok(exit(&report, &manifest))
+}
+
+/// Where the report goes, opened before the run so that it can be written afterwards.
+fn destination(args: &Args) -> anyhow::Result<Option<Destination>> {
+    let report = args.report.as_deref();
+    report
+        .map(|path| Destination::open(path, args.resume || args.take_over))
+        .transpose()
 }
 
 /// What asks the run to end early: a signal, or the server that supervises it.

@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use glovebox_tests::torture::{Fault, Place, Seeded, Target, at_one_place, markdown, torture};
+use glovebox_tests::torture::{
+    Fault, Line, Place, Seeded, Target, at_one_place, markdown, torture,
+};
 
 const HELP: &str = "\
 glovebox-torture [--seed N] [--rows N] [--kills N] [--commits N] [--calls N]
@@ -17,48 +19,67 @@ glovebox-torture [--seed N] [--rows N] [--kills N] [--commits N] [--calls N]
   COMMIT; --places starts of two or three programs at one place. The exit code is 1 if a row is lost, doubled or changed.
 ";
 
-fn main() -> ExitCode {
-    let mut seed = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(1, |d| d.as_secs());
-    let mut rows = 40_000_u64;
-    let mut times = [50, 17, 17, 20, 7, 7, 7, 7, 2, 300];
-    const NAMES: [&str; 10] = [
-        "--kills",
-        "--commits",
-        "--calls",
-        "--cuts",
-        "--crashes",
-        "--restarts",
-        "--takeovers",
-        "--wakes",
-        "--full",
-        "--places",
-    ];
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    for pair in arguments.chunks(2) {
-        let parsed = match pair {
-            [name, value] => value
-                .parse::<u64>()
-                .ok()
-                .map(|value| (name.as_str(), value)),
-            _ => None,
+/// How often each fault is tried on each sink that can meet it, in the order of `COUNTS`.
+type Counts = [u64; 10];
+
+const COUNTS: [(&str, u64); 10] = [
+    ("--kills", 50),
+    ("--commits", 17),
+    ("--calls", 17),
+    ("--cuts", 20),
+    ("--crashes", 7),
+    ("--restarts", 7),
+    ("--takeovers", 7),
+    ("--wakes", 7),
+    ("--full", 2),
+    ("--places", 300),
+];
+
+struct Arguments {
+    seed: u64,
+    rows: u64,
+    counts: Counts,
+}
+
+/// None if one is not known or has no number.
+fn arguments() -> Option<Arguments> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let mut arguments = Arguments {
+        seed: now.map_or(1, |since| since.as_secs()),
+        rows: 40_000,
+        counts: COUNTS.map(|(_, count)| count),
+    };
+    let given: Vec<String> = std::env::args().skip(1).collect();
+    for pair in given.chunks(2) {
+        let [name, value] = pair else { return None };
+        let slot = match name.as_str() {
+            "--seed" => &mut arguments.seed,
+            "--rows" => &mut arguments.rows,
+            name => {
+                let place = COUNTS.iter().position(|(known, _)| *known == name)?;
+                arguments.counts.get_mut(place)?
+            }
         };
-        let slot = match parsed {
-            Some(("--seed", _)) => Some(&mut seed),
-            Some(("--rows", _)) => Some(&mut rows),
-            Some((name, _)) => NAMES
-                .iter()
-                .position(|n| *n == name)
-                .and_then(|place| times.get_mut(place)),
-            None => None,
-        };
-        let (Some(slot), Some((_, value))) = (slot, parsed) else {
-            eprint!("{HELP}");
-            return ExitCode::from(2);
-        };
-        *slot = value;
+        *slot = value.parse().ok()?;
     }
+    Some(arguments)
+}
+
+fn main() -> ExitCode {
+    let Some(Arguments { seed, rows, counts }) = arguments() else {
+        eprint!("{HELP}");
+        return ExitCode::from(2);
+    };
+    println!("seed {seed}, {rows} rows\n");
+    let lines = lines(&mut Seeded::new(seed), rows, counts);
+    print!("{}", markdown(&lines));
+    match lines.iter().all(|line| line.wrong.is_empty()) {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
+}
+
+fn lines(random: &mut Seeded, rows: u64, counts: Counts) -> Vec<Line> {
     let [
         kills,
         commits,
@@ -70,9 +91,8 @@ fn main() -> ExitCode {
         wakes,
         full,
         places,
-    ] = times;
-    println!("seed {seed}, {rows} rows\n");
-    let mut random = Seeded::new(seed);
+    ] = counts.map(|count| u32::try_from(count).unwrap_or(u32::MAX));
+    let rows = usize::try_from(rows).unwrap_or(usize::MAX);
     let mut lines = Vec::new();
     for fault in Fault::ALL {
         let times = match fault {
@@ -86,13 +106,9 @@ fn main() -> ExitCode {
             Fault::TakeoverAtCommit => wakes,
             Fault::FullDisk => full,
         };
-        for target in Target::ALL {
-            if times == 0 || !fault.fits(target) {
-                continue;
-            }
-            let times = u32::try_from(times).unwrap_or(u32::MAX);
-            let rows = usize::try_from(rows).unwrap_or(usize::MAX);
-            let line = torture(target, fault, times, rows, &mut random);
+        let targets = Target::ALL.into_iter();
+        for target in targets.filter(|target| times > 0 && fault.fits(*target)) {
+            let line = torture(target, fault, times, rows, random);
             eprintln!(
                 "{}, {}: {} fired {}",
                 line.target,
@@ -100,26 +116,22 @@ fn main() -> ExitCode {
                 line.fired,
                 line.impossible.unwrap_or_default()
             );
-            for wrong in &line.wrong {
-                eprintln!("WRONG: {wrong}");
-            }
+            show_wrong(&line);
             lines.push(line);
         }
     }
     for place in Place::ALL.into_iter().filter(|_| places > 0) {
-        let starts = u32::try_from(places).unwrap_or(u32::MAX);
         // Of a tenth of the rows, so that starts are many.
-        let rows = usize::try_from(rows / 10).unwrap_or(usize::MAX).max(1);
-        let line = at_one_place(place, starts, rows, &mut random);
+        let line = at_one_place(place, places, (rows / 10).max(1), random);
         eprintln!("{}: {} starts", line.target, line.fired);
-        for wrong in &line.wrong {
-            eprintln!("WRONG: {wrong}");
-        }
+        show_wrong(&line);
         lines.push(line);
     }
-    print!("{}", markdown(&lines));
-    match lines.iter().all(|line| line.wrong.is_empty()) {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
+    lines
+}
+
+fn show_wrong(line: &Line) {
+    for wrong in &line.wrong {
+        eprintln!("WRONG: {wrong}");
     }
 }

@@ -50,17 +50,7 @@ pub(super) fn column(
             "column `{name}` has nulls, but it had announced none"
         )));
     }
-    let counted = |found: usize| {
-        if found == rows {
-            Ok(())
-        } else {
-            let fault = format_args!(
-                "column `{name}` has {} values for {rows} rows",
-                too(found, rows)
-            );
-            Err(during.breach(fault))
-        }
-    };
+    let counted = |found: usize| counted(found, rows, name, during);
     Ok(match (column.values, field.data_type) {
         (wit::ValuesResult::Boolean(bits), DataType::Boolean) => {
             Arc::new(BooleanArray::new(bitmap(bits, rows, name, during)?, nulls))
@@ -86,24 +76,7 @@ pub(super) fn column(
                 return Err(during.breach(format_args!("column `{name}` has half a decimal")));
             }
             counted(words.len() / 2)?;
-            let values: Vec<i128> = words
-                .chunks_exact(2)
-                .map(|pair| match pair {
-                    [low, high] => (u128::from(*high) << 64 | u128::from(*low)).cast_signed(),
-                    _ => 0,
-                })
-                .collect();
-            let array = Decimal128Array::new(values.into(), nulls)
-                .with_precision_and_scale(precision, i8::try_from(scale).unwrap_or(i8::MAX))
-                .map_err(|_| {
-                    during.breach(format_args!("column `{name}` has a bad decimal type"))
-                })?;
-            array.validate_decimal_precision(precision).map_err(|_| {
-                during.breach(format_args!(
-                    "column `{name}` has a decimal of more than {precision} digits"
-                ))
-            })?;
-            Arc::new(array)
+            Arc::new(decimals(&words, nulls, (precision, scale), name, during)?)
         }
         (wit::ValuesResult::Text(text), DataType::Text) => {
             let (offsets, data) = variable(text, rows, name, during)?;
@@ -125,6 +98,41 @@ pub(super) fn column(
             )));
         }
     })
+}
+
+fn counted(found: usize, rows: usize, name: &str, during: &During<'_>) -> Result<(), Fault> {
+    if found == rows {
+        return Ok(());
+    }
+    let found = too(found, rows);
+    let fault = format_args!("column `{name}` has {found} values for {rows} rows");
+    Err(during.breach(fault))
+}
+
+/// Decimals of two words each, the lower first.
+fn decimals(
+    words: &[u64],
+    nulls: Option<NullBuffer>,
+    (precision, scale): (u8, u8),
+    name: &str,
+    during: &During<'_>,
+) -> Result<Decimal128Array, Fault> {
+    let values: Vec<i128> = words
+        .chunks_exact(2)
+        .map(|pair| match pair {
+            [low, high] => (u128::from(*high) << 64 | u128::from(*low)).cast_signed(),
+            _ => 0,
+        })
+        .collect();
+    let array = Decimal128Array::new(values.into(), nulls)
+        .with_precision_and_scale(precision, i8::try_from(scale).unwrap_or(i8::MAX))
+        .map_err(|_| during.breach(format_args!("column `{name}` has a bad decimal type")))?;
+    array.validate_decimal_precision(precision).map_err(|_| {
+        during.breach(format_args!(
+            "column `{name}` has a decimal of more than {precision} digits"
+        ))
+    })?;
+    Ok(array)
 }
 
 /// A bitmap of exactly as many bytes as `rows` bits need.

@@ -120,7 +120,6 @@ pub(crate) fn open(
     config: &str,
     grants: &Grants,
 ) -> Result<(Session, Announced), PluginError> {
-    let pre = guest.plugin().pre.clone();
     let mut granted = grants.fields.iter().chain(&grants.adds);
     if let Some(field) = granted.find(|f| f.data_type == DataType::Opaque) {
         return Err(PluginError::Refused {
@@ -131,78 +130,98 @@ pub(crate) fn open(
             ),
         });
     }
-    let fields = lower::fields(&grants.fields);
     match guest.plugin().world {
-        World::Validator => {
-            let (world, opened) = guest.call("open", async |mut store| {
-                let indices = validator::GuestIndices::new(&pre)?;
-                let instance = start(&pre, store).await?;
-                let world = indices.load(&mut store, &instance)?;
-                let opened = world.check().call_open(&mut store, config, &fields).await?;
-                Ok((world, opened))
-            })?;
-            let check = opened.map_err(|e| refused(guest, &e))?;
-            let rules = guest.call("rules", async |store| {
-                world.check().call_rules(store, check).await
-            })?;
-            let rules = announced_rules(guest, grants, rules)?;
-            Ok((Session::Validator(world, check), Announced::Rules(rules)))
-        }
-        World::Masker => {
-            let masks: Vec<u32> = grants
-                .masks
-                .iter()
-                .filter_map(|&m| u32::try_from(m).ok())
-                .collect();
-            let (world, opened) = guest.call("open", async |mut store| {
-                let indices = masker::GuestIndices::new(&pre)?;
-                let instance = start(&pre, store).await?;
-                let world = indices.load(&mut store, &instance)?;
-                let opened = world
-                    .mask()
-                    .call_open(&mut store, config, &fields, &masks)
-                    .await?;
-                Ok((world, opened))
-            })?;
-            let mask = opened.map_err(|e| refused(guest, &e))?;
-            let fields = guest.call("fields", async |store| {
-                world.mask().call_fields(store, mask).await
-            })?;
-            let fields = lift::fields(fields, &guest.during("fields"))?;
-            check::masked_fields(&fields, grants, &guest.during("fields"))?;
-            let keeps = guest.call("keeps", async |store| {
-                world.mask().call_keeps(store, mask).await
-            })?;
-            let keeps = check::keeps(keeps, grants, &guest.during("keeps"))?;
-            Ok((
-                Session::Masker(world, mask),
-                Announced::Masked { fields, keeps },
-            ))
-        }
-        World::Transformer => {
-            let adds = lower::fields(&grants.adds);
-            let (world, opened) = guest.call("open", async |mut store| {
-                let indices = transformer::GuestIndices::new(&pre)?;
-                let instance = start(&pre, store).await?;
-                let world = indices.load(&mut store, &instance)?;
-                let opened = world
-                    .transform()
-                    .call_open(&mut store, config, &fields, &adds)
-                    .await?;
-                Ok((world, opened))
-            })?;
-            let transform = opened.map_err(|e| refused(guest, &e))?;
-            let fields = guest.call("fields", async |store| {
-                world.transform().call_fields(store, transform).await
-            })?;
-            let fields = lift::fields(fields, &guest.during("fields"))?;
-            check::added_fields(&fields, grants, &guest.during("fields"))?;
-            Ok((
-                Session::Transformer(world, transform),
-                Announced::Added(fields),
-            ))
-        }
+        World::Validator => open_validator(guest, config, grants),
+        World::Masker => open_masker(guest, config, grants),
+        World::Transformer => open_transformer(guest, config, grants),
     }
+}
+
+fn open_validator(
+    guest: &mut Guest,
+    config: &str,
+    grants: &Grants,
+) -> Result<(Session, Announced), PluginError> {
+    let pre = guest.plugin().pre.clone();
+    let fields = lower::fields(&grants.fields);
+    let (world, opened) = guest.call("open", async |mut store| {
+        let indices = validator::GuestIndices::new(&pre)?;
+        let instance = start(&pre, store).await?;
+        let world = indices.load(&mut store, &instance)?;
+        let opened = world.check().call_open(&mut store, config, &fields).await?;
+        Ok((world, opened))
+    })?;
+    let check = opened.map_err(|e| refused(guest, &e))?;
+    let rules = guest.call("rules", async |store| {
+        world.check().call_rules(store, check).await
+    })?;
+    let rules = announced_rules(guest, grants, rules)?;
+    Ok((Session::Validator(world, check), Announced::Rules(rules)))
+}
+
+fn open_masker(
+    guest: &mut Guest,
+    config: &str,
+    grants: &Grants,
+) -> Result<(Session, Announced), PluginError> {
+    let pre = guest.plugin().pre.clone();
+    let fields = lower::fields(&grants.fields);
+    let masks = grants.masks.iter();
+    let masks: Vec<u32> = masks.filter_map(|&m| u32::try_from(m).ok()).collect();
+    let (world, opened) = guest.call("open", async |mut store| {
+        let indices = masker::GuestIndices::new(&pre)?;
+        let instance = start(&pre, store).await?;
+        let world = indices.load(&mut store, &instance)?;
+        let opened = world
+            .mask()
+            .call_open(&mut store, config, &fields, &masks)
+            .await?;
+        Ok((world, opened))
+    })?;
+    let mask = opened.map_err(|e| refused(guest, &e))?;
+    let fields = guest.call("fields", async |store| {
+        world.mask().call_fields(store, mask).await
+    })?;
+    let fields = lift::fields(fields, &guest.during("fields"))?;
+    check::masked_fields(&fields, grants, &guest.during("fields"))?;
+    let keeps = guest.call("keeps", async |store| {
+        world.mask().call_keeps(store, mask).await
+    })?;
+    let keeps = check::keeps(keeps, grants, &guest.during("keeps"))?;
+    Ok((
+        Session::Masker(world, mask),
+        Announced::Masked { fields, keeps },
+    ))
+}
+
+fn open_transformer(
+    guest: &mut Guest,
+    config: &str,
+    grants: &Grants,
+) -> Result<(Session, Announced), PluginError> {
+    let pre = guest.plugin().pre.clone();
+    let fields = lower::fields(&grants.fields);
+    let adds = lower::fields(&grants.adds);
+    let (world, opened) = guest.call("open", async |mut store| {
+        let indices = transformer::GuestIndices::new(&pre)?;
+        let instance = start(&pre, store).await?;
+        let world = indices.load(&mut store, &instance)?;
+        let opened = world
+            .transform()
+            .call_open(&mut store, config, &fields, &adds)
+            .await?;
+        Ok((world, opened))
+    })?;
+    let transform = opened.map_err(|e| refused(guest, &e))?;
+    let fields = guest.call("fields", async |store| {
+        world.transform().call_fields(store, transform).await
+    })?;
+    let fields = lift::fields(fields, &guest.during("fields"))?;
+    check::added_fields(&fields, grants, &guest.during("fields"))?;
+    Ok((
+        Session::Transformer(world, transform),
+        Announced::Added(fields),
+    ))
 }
 
 pub(crate) fn apply(
