@@ -18,15 +18,7 @@ const KNOWN: &[(&str, &[&str])] = &[
     ),
     (
         "host/crates/connectors/src",
-        &[
-            "parquet::columns",
-            "parquet::nested",
-            "postgres::keys",
-            "postgres::publish",
-            "postgres::refused",
-            "postgres::sequences",
-            "postgres::table",
-        ],
+        &["parquet::columns", "parquet::nested"],
     ),
     (
         "host/crates/manifest/src",

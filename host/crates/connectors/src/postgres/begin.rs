@@ -5,6 +5,7 @@ use glovebox_core::{ChunkRecord, Job, Schema};
 use sqlx::postgres::PgConnection;
 
 use super::copy::Column;
+use super::existing;
 use super::journal::Journal;
 use super::name::Name;
 use super::opaque;
@@ -40,7 +41,7 @@ pub(super) async fn probe(
     let journal = Journal::new(options);
     let name = Name::parse(options)?;
     statement(connection, BEGIN, &place).await?;
-    match table::find(connection, &name, options).await? {
+    match existing::find(connection, &name, options).await? {
         Some(found) => {
             table::check(connection, &found, schema, options).await?;
         }
@@ -73,8 +74,8 @@ async fn target(
 ) -> Result<Target, Fault> {
     let place = options.place();
     let found = match options.mode {
-        Mode::Append => table::find_or_claim(connection, name, options).await?,
-        Mode::Replace | Mode::Upsert => table::find(connection, name, options).await?,
+        Mode::Append => existing::find_or_claim(connection, name, options).await?,
+        Mode::Replace | Mode::Upsert => existing::find(connection, name, options).await?,
     };
     let Some(found) = found else {
         let target = table::creatable(connection, name, schema, options).await?;

@@ -10,7 +10,7 @@ use super::output;
 use super::refusal::fault;
 use super::retry::RetryBudget;
 use super::session::Session;
-use super::{NAME, Options, table};
+use super::{NAME, Options, existing};
 use crate::database::{self, quote};
 
 /// Up to `rows` rows of the table, each column as text; null stays null.
@@ -26,7 +26,7 @@ pub fn head(
     let name = Name::parse(options)?;
     let mut session = Session::new(Arc::new(options.clone()), NAME.into(), Arc::default())?;
     session.attempt(&mut RetryBudget::none(), async |connection| {
-        let target_schema = table::resolve_schema(connection, &name, options).await?;
+        let target_schema = existing::resolve_schema(connection, &name, options).await?;
         let table = name.within(&target_schema.unwrap_or_default());
         // Safe by construction: names through `quote`, and a number.
         let sql = format!("SELECT {} FROM {table} LIMIT {rows}", texts.join(", "));

@@ -6,8 +6,8 @@ use glovebox_core::{Equality, Schema};
 use sqlx::postgres::PgConnection;
 
 use super::Options;
+use super::existing::Found;
 use super::refusal::{Fault, fault};
-use super::table::Found;
 use crate::database::{collision, quote, quote_all, unfit_key};
 
 /// What is wrong with the keys, whatever the table.

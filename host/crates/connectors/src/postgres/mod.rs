@@ -7,11 +7,14 @@ mod connect;
 mod copy;
 mod counted;
 mod effects;
+mod ending;
+mod existing;
 mod fit;
 mod head;
 mod history;
 mod journal;
 mod keys;
+mod move_in;
 mod name;
 mod numeric;
 mod opaque;
@@ -45,9 +48,10 @@ use glovebox_core::{
 use sqlx::{AssertSqlSafe, Row};
 
 use begin::Begun;
+use ending::Ending;
 use journal::{Found, Journal};
 use name::Name;
-use publish::{Attempt, Ending};
+use publish::Attempt;
 use refusal::fault;
 use retry::RetryBudget;
 use session::Session;
@@ -258,7 +262,7 @@ impl Sink {
                     }
                     Found::Ready => {}
                 }
-                let target_schema = table::resolve_schema(connection, &name, options).await?;
+                let target_schema = existing::resolve_schema(connection, &name, options).await?;
                 let target = format!("{}.{}", target_schema.unwrap_or_default(), name.table());
                 read(connection, &journal, &target).await
             })

@@ -1,43 +1,20 @@
 //! How a run ends on the server: staged rows are published and the journal is closed, in one
 //! transaction; or they are withheld; or the remains of a run without a chunk are removed.
 
-use glovebox_core::{Published, Revise, Schema, SinkError, Totals};
+use glovebox_core::{Published, SinkError, Totals};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
 use super::counted::Counted;
-use super::effects;
+use super::ending::Ending;
 use super::journal::Journal;
-use super::keys;
+use super::move_in::MoveIn;
 use super::name::Name;
-use super::refusal::{Fault, fault, of_row};
-use super::runs::{self, Lease, signed};
+use super::refusal::{Fault, fault};
+use super::runs::{self, signed};
 use super::session::{BEGIN, contend, lock_timeout, statement};
 use super::stage::Stage;
-use super::table;
-use super::{Mode, Options, refused, sequences};
-use crate::database::quote_all;
-use crate::database::sift::Budget;
-
-/// The savepoint before the rows are moved.
-const ROWS: &str = "glovebox_rows";
-
-/// What is to be published, and as what.
-pub(super) struct Ending<'a> {
-    pub(super) options: &'a Options,
-    pub(super) schema: &'a Schema,
-    pub(super) lease: &'a Lease,
-    /// The target's quoted name.
-    pub(super) target: &'a str,
-    /// What the journal calls it.
-    pub(super) known_as: &'a str,
-    pub(super) stage: Option<&'a Stage>,
-    pub(super) revise: Revise,
-    /// What the search for refused rows may still cost the run.
-    pub(super) budget: &'a Budget,
-    /// Whether the target was created by this run.
-    pub(super) created: bool,
-}
+use super::{Mode, effects, existing, refused, sequences, table};
 
 /// What is known of the attempts to publish.
 #[derive(Debug, Default)]
@@ -177,7 +154,7 @@ async fn publish(
     } = ending;
     let place = options.place();
     let name = Name::parse(options)?;
-    let hooked = match table::find_or_claim(connection, &name, options).await? {
+    let hooked = match existing::find_or_claim(connection, &name, options).await? {
         Some(found) => {
             found.permits(options)?;
             // Readers go on with the old rows; other writers wait.
@@ -208,214 +185,6 @@ async fn publish(
         Mode::Upsert => move_in.upsert(connection).await,
         Mode::Append | Mode::Replace => move_in.replace(connection).await,
     }
-}
-
-/// The way from the staging table into the target.
-struct MoveIn<'a> {
-    ending: &'a Ending<'a>,
-    stage: &'a Stage,
-    counted: Counted<'a>,
-    /// Whether triggers or rules may make other rows of them.
-    hooked: bool,
-}
-
-impl MoveIn<'_> {
-    async fn replace(&self, connection: &mut PgConnection) -> Result<Option<Published>, Fault> {
-        let Ending {
-            options, target, ..
-        } = self.ending;
-        // Not TRUNCATE: it would shut readers out until the commit. The price is that the old
-        // rows take up room until the next VACUUM.
-        let delete = format!("DELETE FROM {target}");
-        let replaced = self.execute(connection, delete).await?;
-        let stored = self.stored(connection).await?;
-        if stored == 0 && replaced > 0 && !options.lenient.replace_with_nothing {
-            return Ok(Some(Published::nothing()));
-        }
-        let Some(placed) = self.place(connection).await? else {
-            return Ok(None);
-        };
-        if placed != stored {
-            return Err(self.differs(connection, stored, placed).await?);
-        }
-        if self.hooked {
-            self.counted.holds(connection, stored, stored).await?;
-        }
-        Ok(Some(Published::default()))
-    }
-
-    async fn upsert(&self, connection: &mut PgConnection) -> Result<Option<Published>, Fault> {
-        let Ending {
-            options,
-            schema,
-            target,
-            ..
-        } = self.ending;
-        let stage = &self.stage.table;
-        let keys = keys::quoted(options);
-        let distinct = format!("SELECT DISTINCT {keys} FROM {stage}");
-        let staged = self
-            .count(connection, &format!("SELECT FROM {stage}"))
-            .await?;
-        let stored = self.stored(connection).await?;
-        if staged != stored {
-            return Err(self.changed(staged, stored));
-        }
-        let due = self.count(connection, &distinct).await?;
-        let updates = schema
-            .fields
-            .iter()
-            .any(|field| !options.keys.iter().any(|key| *key == *field.name));
-        let before = match self.hooked {
-            true => self.counted.rows(connection).await?,
-            false => 0,
-        };
-        // Rows with keys that the table does not have yet.
-        let new = match self.hooked || !updates {
-            true => {
-                let same = keys::same(options, "t", "s");
-                let new = format!(
-                    "SELECT FROM ({distinct}) s \
-                     WHERE NOT EXISTS (SELECT FROM {target} t WHERE {same})"
-                );
-                self.count(connection, &new).await?
-            }
-            false => 0,
-        };
-        let Some(placed) = self.place(connection).await? else {
-            return Ok(None);
-        };
-        let expected = if updates { due } else { new };
-        if placed != expected {
-            return Err(self.differs(connection, expected, placed).await?);
-        }
-        if self.hooked {
-            self.counted.holds(connection, before + new, due).await?;
-        }
-        Ok(Some(Published {
-            superseded: stored.saturating_sub(due),
-            ..Published::default()
-        }))
-    }
-
-    /// Moves all rows, and says how many went in; none if the target refused one.
-    async fn place(&self, connection: &mut PgConnection) -> Result<Option<u64>, Fault> {
-        let place = self.counted.place;
-        let marked = self.stage.marks.is_some();
-        if marked {
-            statement(connection, &format!("SAVEPOINT {ROWS}"), place).await?;
-        }
-        match move_rows(connection, self.ending, self.stage, "").await {
-            Ok(placed) => Ok(Some(placed)),
-            Err(error) if marked && of_row(&error).is_some() => {
-                let back = format!("ROLLBACK TO SAVEPOINT {ROWS}");
-                statement(connection, &back, place).await?;
-                Ok(None)
-            }
-            Err(error) => Err(fault(error, place)),
-        }
-    }
-
-    async fn execute(&self, connection: &mut PgConnection, sql: String) -> Result<u64, Fault> {
-        sqlx::raw_sql(AssertSqlSafe(sql))
-            .execute(connection)
-            .await
-            .map(|done| done.rows_affected())
-            .map_err(|e| fault(e, self.counted.place))
-    }
-
-    async fn count(&self, connection: &mut PgConnection, rows: &str) -> Result<u64, Fault> {
-        let sql = format!("SELECT count(*) FROM ({rows}) rows");
-        let count: i64 = sqlx::query_scalar(AssertSqlSafe(sql))
-            .fetch_one(connection)
-            .await
-            .map_err(|e| fault(e, self.counted.place))?;
-        Ok(runs::unsigned(count))
-    }
-
-    /// How many rows the journal says are staged.
-    async fn stored(&self, connection: &mut PgConnection) -> Result<u64, Fault> {
-        let Ending { options, lease, .. } = self.ending;
-        runs::stored(connection, &Journal::new(options), options, &lease.run).await
-    }
-
-    /// Why fewer or more rows went in than the journal has.
-    async fn differs(
-        &self,
-        connection: &mut PgConnection,
-        sent: u64,
-        placed: u64,
-    ) -> Result<Fault, Fault> {
-        if self.hooked {
-            let placed = placed.to_string();
-            return self.counted.differs(connection, sent, &placed).await;
-        }
-        Ok(self.changed(placed, sent))
-    }
-
-    fn changed(&self, staged: u64, stored: u64) -> Fault {
-        let problem = format!(
-            "its staging table holds {staged} rows, but the journal says {stored}: another \
-            program has changed one of them; start over with `--again`"
-        );
-        Journal::new(self.ending.options).misfit(problem).into()
-    }
-}
-
-/// Moves the staged rows, or those of them that the condition leaves, into the target, and has
-/// constraints looked at that would wait for the COMMIT.
-pub(super) async fn move_rows(
-    connection: &mut PgConnection,
-    ending: &Ending<'_>,
-    stage: &Stage,
-    within: &str,
-) -> sqlx::Result<u64> {
-    let Ending {
-        options,
-        schema,
-        target,
-        ..
-    } = ending;
-    let names = || schema.fields.iter().map(|field| &*field.name);
-    let columns = quote_all(names());
-    // COPY fills identity columns as it is told; so does this.
-    let insert = format!("INSERT INTO {target} ({columns}) OVERRIDING SYSTEM VALUE");
-    let sql = match &stage.marks {
-        Some(marks) if options.mode == Mode::Upsert => {
-            let keys = keys::quoted(options);
-            format!(
-                "{insert} SELECT DISTINCT ON ({keys}) {columns} FROM {} {within} \
-                 ORDER BY {keys}, {} DESC {}",
-                stage.table,
-                marks.row,
-                keys::on_conflict(options, names())
-            )
-        }
-        _ => format!("{insert} SELECT {columns} FROM {} {within}", stage.table),
-    };
-    let placed = sqlx::raw_sql(AssertSqlSafe(sql))
-        .execute(&mut *connection)
-        .await?
-        .rows_affected();
-    // Only the target's own: what other tables have against rows that went is nothing that one of
-    // these rows has done.
-    let waiting: Option<String> = sqlx::query_scalar(
-        "SELECT pg_catalog.string_agg(pg_catalog.quote_ident(n.nspname) || '.' \
-         || pg_catalog.quote_ident(k.conname), ', ') \
-         FROM pg_catalog.pg_constraint k \
-         JOIN pg_catalog.pg_namespace n ON n.oid = k.connamespace \
-         WHERE k.conrelid = pg_catalog.to_regclass($1) AND k.condeferrable",
-    )
-    .bind(*target)
-    .fetch_one(&mut *connection)
-    .await?;
-    if let Some(names) = waiting {
-        let checks = format!("SET CONSTRAINTS {names} IMMEDIATE; SET CONSTRAINTS {names} DEFERRED");
-        sqlx::raw_sql(AssertSqlSafe(checks))
-            .execute(connection)
-            .await?;
-    }
-    Ok(placed)
 }
 
 /// Gives the run up, with what was staged; what is there stays. Once: an earlier attempt of ours may

@@ -6,8 +6,9 @@ use glovebox_core::{Reject, SinkError};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
+use super::ending::Ending;
 use super::journal::Journal;
-use super::publish::{Ending, move_rows};
+use super::move_in::move_rows;
 use super::refusal::{Fault, fault, of_row};
 use super::runs::{self, signed, unsigned};
 use super::session::{BEGIN, statement};

@@ -4,9 +4,9 @@
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
-use super::publish::Ending;
+use super::ending::Ending;
+use super::existing::Found;
 use super::refusal::{Fault, fault};
-use super::table::Found;
 use super::{Name, Options};
 use crate::database::quote;
 
@@ -118,7 +118,7 @@ pub(super) async fn forward(
     } = ending;
     let place = options.place();
     let name = Name::parse(options)?;
-    let Some(found) = super::table::find(connection, &name, options).await? else {
+    let Some(found) = super::existing::find(connection, &name, options).await? else {
         return Ok(());
     };
     let columns: Vec<&str> = schema.fields.iter().map(|field| &*field.name).collect();
