@@ -8,12 +8,12 @@ use glovebox_connectors::database::{Lenient, TextRow};
 use glovebox_connectors::{csv, jsonl, sqlite};
 use glovebox_core::{
     CredentialError, CredentialStore, Input, KeyError, KeyRing, Limits, Plugin, PluginError,
-    Schema, Secret, SecretName, Sink, Source, StepKeys,
+    Schema, Seal, Secret, SecretName, Sink, Source, StepKeys,
 };
 use glovebox_credentials::{Chain, Environment, Files, Keyring};
 use glovebox_engine::{PublicKey, SignedBy, Toolbox};
 use glovebox_manifest::model::{self, Mode, PluginRef, SinkTarget, Store, TrustedKey};
-use glovebox_masking::Ring;
+use glovebox_masking::{Recipients, Ring};
 use glovebox_sandbox::{Sandbox, SandboxError, Workbench, is_component};
 use sha2::{Digest, Sha256};
 
@@ -275,6 +275,15 @@ impl Toolbox for Composed {
 
     fn key_ring(&self, keys: StepKeys) -> Result<Arc<dyn KeyRing>, KeyError> {
         Ok(Arc::new(Ring::new(keys)?))
+    }
+
+    fn recipients(&self, keys: &[Secret]) -> Result<Arc<dyn Seal>, (usize, String)> {
+        let mut recipients = Recipients::new();
+        for (place, key) in keys.iter().enumerate() {
+            let added = recipients.add(key.expose());
+            added.map_err(|problem| (place, problem))?;
+        }
+        Ok(Arc::new(recipients))
     }
 }
 

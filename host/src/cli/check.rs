@@ -48,6 +48,12 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
     let sink = glovebox_engine::arm::sink(&manifest, &composed)
         .map_err(|found| problems.extend(found))
         .ok();
+    problems.extend(
+        glovebox_engine::arm::recipients(&manifest, &composed)
+            .err()
+            .into_iter()
+            .flatten(),
+    );
     if !problems.is_empty() {
         text.show(&problems);
         return Ok(Exit::Usage);
@@ -80,6 +86,10 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
             "rejects {}: can be written",
             manifest.rejects.path.display()
         );
+        if let Some(sealed) = &manifest.rejects.sealed {
+            glovebox_engine::probe_rejects(&sealed.path)?;
+            println!("sealed  {}: can be written", sealed.path.display());
+        }
     }
     for (written, step) in manifest.steps.iter().zip(&plan.steps) {
         println!(
@@ -129,8 +139,11 @@ fn on_disk(manifest: &Manifest, source: Option<&dyn Source>) -> Vec<String> {
             "the sink's folder {folder} does not exist; create it, or correct the sink's `path`"
         )));
     }
-    let rejects = glovebox_engine::probe_rejects(&manifest.rejects.path);
-    look(rejects.map_err(|e| e.to_string()));
+    let sealed = manifest.rejects.sealed.as_ref().map(|sealed| &sealed.path);
+    for path in [&manifest.rejects.path].into_iter().chain(sealed) {
+        let rejects = glovebox_engine::probe_rejects(path);
+        look(rejects.map_err(|e| e.to_string()));
+    }
     missing
 }
 

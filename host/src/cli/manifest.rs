@@ -138,6 +138,7 @@ pub(super) fn loads(path: &Path, composed: &Composed) -> Result<(), String> {
         let (manifest, plan) = text.try_plan(composed, false)?;
         arm(&manifest, &plan, composed)?;
         arm::source(&manifest, plan.source.clone(), composed)?;
+        arm::recipients(&manifest, composed)?;
         arm::sink(&manifest, composed).map(drop)
     };
     armed().map_err(|problems: Vec<Diagnostic>| {

@@ -20,7 +20,10 @@ mod man;
 mod manifest;
 mod plugin;
 mod preview;
+#[cfg(feature = "api")]
+mod rejects;
 mod report;
+mod rerun;
 #[cfg(feature = "api")]
 mod reveal;
 mod rows;
@@ -106,6 +109,11 @@ enum Command {
         #[cfg(feature = "api")] reveal::Args,
         #[cfg(not(feature = "api"))] absent::Args,
     ),
+    /// Open the rejected rows that runs have kept encrypted.
+    Rejects(
+        #[cfg(feature = "api")] rejects::Args,
+        #[cfg(not(feature = "api"))] absent::Args,
+    ),
     /// Show the first rows of the sink's table, read back from the database.
     Rows(rows::Args),
     /// List the runs into a sink: living, dead, finished or given up.
@@ -171,13 +179,17 @@ pub(crate) fn main() -> ExitCode {
         #[cfg(feature = "api")]
         Command::Reveal(args) => reveal::reveal(&args),
         #[cfg(feature = "api")]
+        Command::Rejects(args) => rejects::rejects(&args),
+        #[cfg(feature = "api")]
         Command::Serve(args) => serve::serve(&args),
         #[cfg(feature = "api")]
         Command::User(args) => user::user(args),
         #[cfg(not(feature = "api"))]
-        Command::Audit(_) | Command::Reveal(_) | Command::Serve(_) | Command::User(_) => {
-            absent::refuse(&without::API)
-        }
+        Command::Audit(_)
+        | Command::Rejects(_)
+        | Command::Reveal(_)
+        | Command::Serve(_)
+        | Command::User(_) => absent::refuse(&without::API),
         Command::Schema => {
             println!("{:#}", glovebox_manifest::json_schema());
             Ok(Exit::Done)

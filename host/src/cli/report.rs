@@ -137,6 +137,20 @@ fn write_report(report: &RunReport, out: &mut impl Write) -> std::io::Result<()>
     if let Some(path) = report.rejects_path.as_ref().filter(|_| rows.rejected > 0) {
         writeln!(out, "  rejects: {path}")?;
     }
+    if let Some(sealed) = &report.sealed_rejects {
+        writeln!(
+            out,
+            "  sealed rejects: {} ({} rows)",
+            sealed.path, sealed.rows
+        )?;
+        let missing = rows.rejected.saturating_sub(sealed.rows);
+        if missing > 0 {
+            writeln!(
+                out,
+                "    without the cells of {missing} rows that the target refused when all were published"
+            )?;
+        }
+    }
     Ok(())
 }
 
@@ -222,10 +236,12 @@ pub(super) fn role_of(file: &Path, manifest: &Manifest) -> Option<&'static str> 
         model::PluginRef::Standard(_) => None,
     });
     let sink = manifest.sink.target.path().map(|p| &p.value);
+    let sealed = manifest.rejects.sealed.as_ref().map(|s| &s.path.value);
     let roles = [
         ("the manifest", Some(&manifest.file)),
         ("the sink", sink),
         ("the rejects", Some(&manifest.rejects.path.value)),
+        ("the sealed rejects", sealed),
     ];
     let roles = roles
         .into_iter()

@@ -8,21 +8,18 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow, ensure};
 use glovebox_api::{Answer, Request, Reveals};
-use glovebox_audit::{Action, Event, Log, Options, Outcome};
-use glovebox_core::{InvalidSecretName, Secret, SecretName, shown};
+use glovebox_audit::{Action, Event, Outcome};
+use glovebox_core::{Secret, SecretName, shown};
 use glovebox_engine::{RevealError, Revealer, Toolbox, arm};
 use glovebox_manifest::Manifest;
 
-use super::caller::caller;
+use super::caller::{Reason, caller, record_in, secret_name};
 use super::manifest::Text;
 use super::{Exit, say};
 use crate::compose::Composed;
 
 /// The most that is read of values, in bytes.
 const MAX_SIZE: u64 = 64 << 20;
-
-/// The longest reason, in bytes.
-const MAX_REASON_LEN: usize = 200;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -32,7 +29,7 @@ pub(super) struct Args {
     column: String,
     /// Why they are to be seen; recorded with who asked, and how many.
     #[arg(long, value_name = "TEXT")]
-    reason: String,
+    reason: Reason,
     /// The audit log's folder; begun if there is none.
     #[arg(long, value_name = "FOLDER")]
     audit: PathBuf,
@@ -56,18 +53,7 @@ pub(super) struct Args {
     locked: bool,
 }
 
-/// Refuses without repeating what was typed, which may be the key itself.
-fn secret_name(name: &str) -> Result<SecretName, InvalidSecretName> {
-    SecretName::parse(name)
-}
-
 pub(super) fn reveal(args: &Args) -> anyhow::Result<Exit> {
-    ensure!(
-        !args.reason.trim().is_empty()
-            && args.reason.len() <= MAX_REASON_LEN
-            && !args.reason.chars().any(char::is_control),
-        "`--reason` takes 1 to {MAX_REASON_LEN} bytes, without control characters"
-    );
     let composed = Composed::new()?;
     let Some(text) = Text::read(&args.manifest) else {
         return Ok(Exit::Usage);
@@ -206,11 +192,8 @@ fn record(
         .key(key)
         .rows(opened as u64)
         .count(asked as u64)
-        .because(&args.reason);
-    let log = Log::open(Options::new(&args.audit))?;
-    log.record_blocking(event)?;
-    log.close()?;
-    Ok(())
+        .because(&args.reason.0);
+    record_in(&args.audit, event)
 }
 
 /// Undoes masks for the server, which keeps the record.

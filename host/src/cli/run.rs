@@ -6,16 +6,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
-use glovebox_core::{RunOutcome, RunReport, Sink, Source};
+use glovebox_connectors::jsonl::KeptRows;
+use glovebox_core::{RunOutcome, RunReport, Seal, Sink, Source};
 use glovebox_engine::{
-    ArmedStep, MIN_KEY_LEN, Plan, Progress, RerunError, Run, Selection, Start, Weakness, arm,
-    can_rerun,
+    ArmedStep, MIN_KEY_LEN, Plan, Progress, Run, SealTo, Selection, Start, Weakness, arm,
 };
 use glovebox_manifest::{Diagnostic, Manifest};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::manifest::Text;
 use super::report::{Destination, peak_memory, print, role_of};
+use super::rerun::{self, Asked};
 use super::supervised::{self, ProgressWriter};
 use super::{Exit, say, traces};
 use crate::compose::Composed;
@@ -56,14 +57,8 @@ pub(super) struct Args {
     /// Write rejects here instead of where the manifest says.
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
-    /// Run only the rows listed in this rejects file of an earlier run; with `--input`, those rows
-    /// of a corrected file.
-    #[arg(long, value_name = "FILE")]
-    rejects_of: Option<PathBuf>,
-    /// If several runs rejected rows with these numbers: the run that wrote the list (`run` in its
-    /// report).
-    #[arg(long, value_name = "RUN", requires = "rejects_of")]
-    of_run: Option<String>,
+    #[command(flatten)]
+    rerun: rerun::RejectsOf,
     /// For programs: progress as JSON lines on standard error; the run stops when standard input
     /// ends.
     #[arg(long)]
@@ -107,14 +102,17 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let Some((mut manifest, plan)) = text.plan_locked(&composed, args.locked) else {
         return Ok(Exit::Usage);
     };
-    let only = match adjust(args, &mut manifest) {
-        Ok(only) => only,
+    let adjusted = adjust(args, &mut manifest, &plan, &composed);
+    let asked = match adjusted {
+        Ok(asked) => asked,
         Err(problem) => {
             say::error(&problem);
             return Ok(Exit::Usage);
         }
     };
-    let (steps, source, mut sink) = match armed(&manifest, &plan, &composed) {
+    let only = asked.only;
+    let (steps, source, mut sink, recipients) = match armed(&manifest, &plan, asked.rows, &composed)
+    {
         Ok(armed) => armed,
         Err(problems) => {
             text.show(&problems);
@@ -139,6 +137,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         source: source.as_ref(),
         sink: sink.as_mut(),
         rejects: &manifest.rejects.path,
+        sealed: seal_to(&manifest, recipients),
         at_most: manifest.rejects.at_most.as_ref().map(|a| a.value),
         workers,
         start: args.start(),
@@ -193,37 +192,58 @@ fn listen(args: &Args, composed: &Composed) -> anyhow::Result<Arc<AtomicBool>> {
 }
 
 /// A pipeline with its secrets: what it masks with, reads and writes.
-type Armed<'p> = (Vec<ArmedStep<'p>>, Box<dyn Source>, Box<dyn Sink>);
+type Armed<'p> = (
+    Vec<ArmedStep<'p>>,
+    Box<dyn Source>,
+    Box<dyn Sink>,
+    Option<Arc<dyn Seal>>,
+);
 
 fn armed<'p>(
     manifest: &Manifest,
     plan: &'p Plan,
+    rows: Option<KeptRows>,
     composed: &Composed,
 ) -> Result<Armed<'p>, Vec<Diagnostic>> {
     let steps = arm(manifest, plan, composed)?;
-    let source = glovebox_engine::arm::source(manifest, plan.source.clone(), composed)?;
+    let source: Box<dyn Source> = match rows {
+        Some(rows) => Box::new(rows),
+        None => glovebox_engine::arm::source(manifest, plan.source.clone(), composed)?,
+    };
     let sink = glovebox_engine::arm::sink(manifest, composed)?;
-    Ok((steps, source, sink))
+    let recipients = glovebox_engine::arm::recipients(manifest, composed)?;
+    Ok((steps, source, sink, recipients))
 }
 
 /// What the call has otherwise than the manifest; the rows that are to be run, if not all are.
-fn adjust(args: &Args, manifest: &mut Manifest) -> Result<Option<Selection>, String> {
+fn adjust(
+    args: &Args,
+    manifest: &mut Manifest,
+    plan: &Plan,
+    composed: &Composed,
+) -> Result<Asked, String> {
     if let Some(input) = &args.input {
         supervised::read_instead(manifest, input.clone())?;
     }
     if let Some(rejects) = &args.rejects {
         manifest.rejects.path.value.clone_from(rejects);
+        if let Some(sealed) = &mut manifest.rejects.sealed {
+            sealed.path.value = glovebox_manifest::sealed_beside(rejects);
+        }
     }
     if args.supervised && manifest.source.reads_stdin() {
         return Err("a supervised run cannot read rows from standard input; name a file".into());
     }
-    let only = only(args, manifest).map_err(|problem| format!("`--rejects-of`: {problem}"))?;
-    if args.rejects_of.is_some() && args.report == args.rejects_of {
+    let corrected = args.input.is_some();
+    let asked = args.rerun.asked(corrected, manifest, plan, composed);
+    let asked = asked.map_err(|problem| format!("`--rejects-of`: {problem:#}"))?;
+    let list = args.rerun.rejects_of.as_ref();
+    if list.is_some() && args.report.as_ref() == list {
         return Err("`--report` names the rejects file; use another file for the report".into());
     }
     let report = args.report.as_deref();
     match report.and_then(|report| role_of(report, manifest)) {
-        None => Ok(only),
+        None => Ok(asked),
         Some(taken) => Err(format!(
             "`--report` names {taken} of this pipeline; use another file for the report"
         )),
@@ -242,14 +262,12 @@ fn hand_over(report: &RunReport, to: Option<Destination>) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// The rows that are to be run, if not all are.
-fn only(args: &Args, manifest: &Manifest) -> Result<Option<Selection>, RerunError> {
-    let Some(list) = &args.rejects_of else {
-        return Ok(None);
-    };
-    can_rerun(manifest)?;
-    let only = Selection::read(list, args.input.is_some())?;
-    Ok(Some(only.of_run(args.of_run.clone())))
+fn seal_to(manifest: &Manifest, recipients: Option<Arc<dyn Seal>>) -> Option<SealTo<'_>> {
+    let sealed = manifest.rejects.sealed.as_ref().zip(recipients);
+    sealed.map(|(sealed, recipients)| SealTo {
+        path: &sealed.path,
+        recipients,
+    })
 }
 
 fn exit(report: &RunReport, manifest: &Manifest) -> Exit {

@@ -17,6 +17,8 @@ use search::{Left, forms, holds};
 
 const SALT: &str = "canary-salt-Qw7Zk1";
 const PASSWORD: &str = "canary-password-Hx4Rt9";
+const SEALED_TO: &str = ", sealed-to: [canary/public]";
+const PUBLIC_KEY: &str = "x25519:7V1SIyROmCLBHLS-cZbSBwXQPgS26rxBmY_HS0qxSDU=";
 
 /// Each stands in a cell that may not be stored, shown or logged.
 const CELLS: [&str; 18] = [
@@ -79,7 +81,7 @@ source: {{ csv: {{ path: in.csv, max-field: 100B }} }}
 {STEPS}sink:
   {sink}
   columns: [b, i, f, d, x, day, at, name, who, phone, note]
-rejects: {{ path: rejects.jsonl }}
+rejects: {{ path: rejects.jsonl{SEALED_TO} }}
 "
     )
 }
@@ -138,6 +140,8 @@ fn pipeline(manifest: &str) -> Pipeline {
     let pipeline = Pipeline::new(manifest)
         .file("in.csv", input())
         .file("secrets/canary/salt", SALT)
+        .file("secrets/canary/public", PUBLIC_KEY)
+        .env("GLOVEBOX_SECRET_CANARY_PUBLIC", PUBLIC_KEY)
         .file("tmp/.keep", "");
     let (cache, tmp) = (pipeline.path("cache"), pipeline.path("tmp"));
     pipeline.env("GLOVEBOX_CACHE", cache).env("TMPDIR", tmp)
@@ -160,6 +164,7 @@ fn through(left: &mut Left, pipeline: &Pipeline) {
         (&15.into(), &1.into(), &1.into()),
         "{report:#}"
     );
+    assert_eq!(report["sealed-rejects"]["rows"], 13, "{report:#}");
     left.files(pipeline.folder());
 }
 
@@ -217,6 +222,7 @@ fn a_salt_from_the_environment_or_the_keyring_stays_with_the_host() {
     // A name that no other test or user has.
     let name = format!("glovebox-tests/canary-{}", std::process::id());
     let keyring = manifest("[keyring]", csv).replace("canary/salt", &name);
+    let keyring = keyring.replace(SEALED_TO, "");
     pipeline.write("manifest.yaml", keyring);
     let set =
         pipeline.call_with_input(&["--log", "trace", "secret", "set", &name], SALT.as_bytes());

@@ -21,6 +21,7 @@ mod postgres;
 mod postgres_source;
 mod rerun;
 mod runs;
+mod sealed;
 mod sums;
 mod torture;
 mod whole_cells;

@@ -58,6 +58,8 @@ actions! {
     DataRead = "data-read", "database", "access";
     /// Encrypted values were given back as the cells that they were made from.
     Revealed = "revealed", "database", "access";
+    /// Rejected rows that a run had kept encrypted were opened.
+    RejectsOpened = "rejects-opened", "file", "access";
     /// What is there was looked at: pipelines, datasets, runs, reports, rejects.
     Viewed = "viewed", "web", "access";
     /// A run was started.

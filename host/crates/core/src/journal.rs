@@ -41,6 +41,8 @@ pub struct Job {
     pub source: String,
     /// Tells the journal's key from others; none if there is no journal yet.
     pub key: Option<u16>,
+    /// Whether its chunks have sealed blocks, for which there has to be a place.
+    pub seals: bool,
     /// How a chunk's summary is brought up to date when the sink sets more of its rows aside.
     pub revise: Revise,
     /// What was seen of the target's runs when this one was decided on. It is refused once that has

@@ -18,6 +18,7 @@ pub mod plan_identity;
 pub mod plugin;
 pub mod report;
 pub mod schema;
+pub mod seal;
 pub mod secret;
 pub mod shown;
 pub mod sink;
@@ -46,9 +47,11 @@ pub use plugin::{
     Plugin, PluginError, World,
 };
 pub use report::{
-    InsideReport, OnlyNew, RejectCount, Rerun, RowCounts, RunOutcome, RunReport, StepReport,
+    InsideReport, OnlyNew, RejectCount, Rerun, RowCounts, RunOutcome, RunReport, SealedRejects,
+    StepReport,
 };
 pub use schema::{DataType, Equality, Field, Native, ReadFrom, Schema};
+pub use seal::{Envelope, Late, Seal, SealLate, SealedBlock, Unseal};
 pub use secret::Secret;
 pub use sink::{Encoded, Encoder, FinishedChunk, Payload, Published, Sink, SinkError};
 pub use source::{Chunk, ChunkReader, Decoded, Decoder, Identity, Source, SourceError};

@@ -47,6 +47,9 @@ pub struct RunReport {
     /// Where the rejects are written down.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rejects_path: Option<String>,
+    /// Where their cells are kept, encrypted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sealed_rejects: Option<SealedRejects>,
     /// The steps, in order.
     pub steps: Vec<StepReport>,
     /// Plugin faults that were contained: one sentence a plugin and kind, and how often.
@@ -61,6 +64,16 @@ pub struct RunReport {
 
 fn is_zero(rows: &u64) -> bool {
     *rows == 0
+}
+
+/// The rejected rows with their cells, encrypted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct SealedRejects {
+    /// The file.
+    pub path: String,
+    /// Rows in it; fewer than were rejected where the target refused rows at the very end.
+    pub rows: u64,
 }
 
 /// A run over rows that an earlier one rejected, and over no others.

@@ -10,6 +10,7 @@ use crate::journal::{
     ChunkRecord, Digest, Earlier, History, Job, KeptReject, Known, Listed, Mark, Totals,
 };
 use crate::schema::Schema;
+use crate::seal::{Late, SealedBlock};
 use crate::secret::Secret;
 
 /// A target for rows.
@@ -128,6 +129,15 @@ pub trait Sink: Send {
     /// When they cannot be read back.
     fn rejects(&mut self, run: &str, each: &mut dyn FnMut(KeptReject)) -> Result<(), SinkError>;
 
+    /// The sealed blocks of all stored chunks of a run, by chunk and part; also when it is not open.
+    /// Nothing if it keeps no journal.
+    ///
+    /// # Errors
+    /// When they cannot be read back.
+    fn sealed(&mut self, _run: &str, _each: &mut dyn FnMut(SealedBlock)) -> Result<(), SinkError> {
+        Ok(())
+    }
+
     /// Ends a run that failed, and tells how many rows of it are stored and can be built upon:
     /// nothing of a chunk that was not stored whole remains.
     fn abort(&mut self) -> u64;
@@ -186,6 +196,10 @@ pub struct FinishedChunk {
     pub encoded: Encoded,
     /// All rejects of the chunk, in the order of their rows.
     pub rejects: Vec<Reject>,
+    /// The same with their cells, encrypted, if the manifest wants them.
+    pub sealed: Vec<SealedBlock>,
+    /// Encrypts the cells of rows that the target refuses.
+    pub late: Late,
 }
 
 /// The form in which a sink takes rows.

@@ -1,6 +1,7 @@
 //! A source of rows, read in two halves: one thread cuts it into chunks of bytes, many decode.
 //! No row is lost: everything in a chunk's bytes becomes a row of a batch or a reject.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::batch::Batch;
@@ -142,6 +143,12 @@ pub trait Decoder: Send {
     /// # Errors
     /// When the chunk breaks the source's format as a whole.
     fn decode(&mut self, chunk: Chunk) -> Result<Decoded, SourceError>;
+
+    /// The records of these rows of a chunk as they stand in the source, by row, as far as it can tell;
+    /// for rows of which there are no cells.
+    fn records(&self, _chunk: &Chunk, _rows: &[u64]) -> BTreeMap<u64, Vec<u8>> {
+        BTreeMap::new()
+    }
 }
 
 /// What a chunk held.

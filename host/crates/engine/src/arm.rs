@@ -2,9 +2,11 @@
 //! empty batch, so that a key that was not granted or a method that takes hours is known before the
 //! first row.
 
+use std::sync::Arc;
+
 use arrow_array::RecordBatch;
 use glovebox_core::{
-    Action, Answer, Batch, KeyRing, Masking, Origin, Schema, Secret, StepKey, StepKeys, World,
+    Action, Answer, Batch, KeyRing, Masking, Origin, Schema, Seal, Secret, StepKey, StepKeys, World,
 };
 
 use crate::armed::{ArmedStep, Order, entity_of, name_of};
@@ -121,6 +123,38 @@ pub fn source(
     let password = password(manifest.source.server(), manifest, toolbox)?;
     let source = toolbox.source(&manifest.source, columns, password);
     source.map_err(|problem| vec![Diagnostic::error(manifest.source.span(), problem)])
+}
+
+/// Who the rejects are sealed to, if anybody.
+///
+/// # Errors
+/// Each key that is missing, or is none.
+pub fn recipients(
+    manifest: &Manifest,
+    toolbox: &dyn Toolbox,
+) -> Result<Option<Arc<dyn Seal>>, Vec<Diagnostic>> {
+    let Some(sealed) = &manifest.rejects.sealed else {
+        return Ok(None);
+    };
+    let stores = stores(manifest);
+    let mut problems = Vec::new();
+    let mut keys = Vec::with_capacity(sealed.recipients.len());
+    for name in &sealed.recipients {
+        match toolbox.secret(&stores, name) {
+            Ok(key) => keys.push(key),
+            Err(error) => problems.push(missing(name.span.clone(), &error)),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let recipients = toolbox.recipients(&keys);
+    recipients.map(Some).map_err(|(place, problem)| {
+        let name = sealed.recipients.get(place);
+        let span = name.map_or(sealed.path.span.clone(), |name| name.span.clone());
+        let help = "store the public key that `glovebox key new NAME --pair` prints with: glovebox secret set NAME";
+        vec![Diagnostic::error(span, problem).help(help)]
+    })
 }
 
 fn stores(manifest: &Manifest) -> Vec<model::Store> {

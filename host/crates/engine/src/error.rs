@@ -1,6 +1,6 @@
 //! Why a run failed.
 
-use glovebox_core::{Fault, RowCounts, SinkError, SourceError};
+use glovebox_core::{Fault, KeyError, RowCounts, SinkError, SourceError};
 
 mod rerun;
 
@@ -65,6 +65,9 @@ pub enum RunError {
         /// The step.
         step: String,
     },
+    /// The rejected rows could not be encrypted.
+    #[error("cannot encrypt the rejected rows: {0}")]
+    Unsealed(#[from] KeyError),
     /// The rejects could not be written down.
     #[error("cannot write the rejects to {place}: {problem}")]
     Rejects {

@@ -15,7 +15,7 @@ pub(crate) struct RejectsFile {
 }
 
 /// A staged file as a writer.
-struct Aside(Staged);
+pub(crate) struct Aside(pub(crate) Staged);
 
 impl Write for Aside {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -31,15 +31,9 @@ impl RejectsFile {
     /// Claims the place, so that no other run's list is lost to this one's or the other way round.
     /// A run that is gone on with does not wait for the process that it is taken from.
     pub(crate) fn create(path: &Path, resumes: bool) -> Result<Self, RunError> {
-        let staged = match resumes {
-            true => Staged::succeed(path),
-            false => Staged::create(path),
-        };
-        let mut staged = staged.map_err(|e| failed(path, e))?;
-        staged.for_owner();
         Ok(RejectsFile {
             path: path.to_owned(),
-            staged: BufWriter::with_capacity(64 << 10, Aside(staged)),
+            staged: BufWriter::with_capacity(64 << 10, Aside(claim(path, resumes)?)),
         })
     }
 
@@ -95,6 +89,17 @@ impl RejectsFile {
             .map_err(|e| failed(&path, e.into_error()))?;
         staged.0.publish().map_err(|e| failed(&path, e))
     }
+}
+
+/// A place that this run alone writes to, and that nobody but its owner reads.
+pub(crate) fn claim(path: &Path, resumes: bool) -> Result<Staged, RunError> {
+    let staged = match resumes {
+        true => Staged::succeed(path),
+        false => Staged::create(path),
+    };
+    let mut staged = staged.map_err(|e| failed(path, e))?;
+    staged.for_owner();
+    Ok(staged)
 }
 
 /// Whether rejects could be written there; leaves nothing behind.

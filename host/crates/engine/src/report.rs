@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use glovebox_core::{
     ChunkRecord, Earlier, OnlyNew, Published, Reject, RejectCount, RowCounts, RunOutcome,
-    RunReport, Source,
+    RunReport, SealedRejects, Source,
 };
 
 use crate::error::RunError;
@@ -90,6 +90,11 @@ impl Ledger {
     /// The rows before those that it is for.
     pub(crate) fn only_new(&mut self, behind: OnlyNew) {
         self.report.only_new = Some(behind);
+    }
+
+    /// Where the cells of rejected rows are kept.
+    pub(crate) fn sealed(&mut self, sealed: SealedRejects) {
+        self.report.sealed_rejects = Some(sealed);
     }
 
     pub(crate) fn has_rows(&self) -> bool {

@@ -12,12 +12,12 @@ use glovebox_manifest::model::{Mode, SinkTarget};
 /// Whether a pipeline can run single rows of its input.
 ///
 /// # Errors
-/// When its source cannot find them, or its sink would lose the others.
-pub fn can_rerun(manifest: &Manifest) -> Result<(), RerunError> {
-    if manifest.source.server().is_some() {
+/// When its source cannot find them and the list does not hold them, or its sink would lose the others.
+pub fn can_rerun(manifest: &Manifest, only: &Selection) -> Result<(), RerunError> {
+    if !only.holds_rows() && manifest.source.server().is_some() {
         return Err(RerunError::Database);
     }
-    if manifest.source.reads_stdin() {
+    if !only.holds_rows() && manifest.source.reads_stdin() {
         return Err(RerunError::ReadOnce);
     }
     let target = &manifest.sink.target;

@@ -5,12 +5,20 @@ use std::path::Path;
 use super::*;
 use glovebox_manifest::load;
 
+const LISTED: &str = r#"{"row":1,"violations":[{}]}"#;
+const HELD: &str = r#"{"row":1,"violations":[{}],"cells":{}}"#;
+
 fn verdict(source: &str, sink: &str) -> Result<(), RerunError> {
+    verdict_on(LISTED, source, sink)
+}
+
+fn verdict_on(list: &str, source: &str, sink: &str) -> Result<(), RerunError> {
     let text = format!(
         "name: people\nsource: {{ {source} }}\ncolumns: {{ name: {{ type: text }} }}\nsink: {{ {sink} }}\n"
     );
     let manifest = load(Path::new("m.yaml"), &text);
-    can_rerun(&manifest.unwrap_or_else(|problems| panic!("{problems:?}")))
+    let manifest = manifest.unwrap_or_else(|problems| panic!("{problems:?}"));
+    can_rerun(&manifest, &Selection::of_text(list, Path::new("list"))?)
 }
 
 const FILE: &str = "csv: { path: in.csv }";
@@ -52,4 +60,8 @@ fn rows_can_be_run_again_where_they_are_found_by_their_number() {
         verdict(database, TABLE),
         Err(RerunError::Database)
     ));
+    // Rows that the list has itself need not be found.
+    for source in [database, "csv: { path: \"-\" }"] {
+        assert!(verdict_on(HELD, source, TABLE).is_ok(), "{source}");
+    }
 }

@@ -7,23 +7,26 @@
 //! A chunk in flight holds a token, so memory is bounded whatever the source's size.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use glovebox_core::{
     ChunkRecord, Decoder, Earlier, History, Identity, InsideReport, Job, Mark, OnlyNew,
-    PlanIdentity, PlanRows, Published, Rerun, Revise, RunReport, Sink, SinkError, Source,
-    StepReport, Totals,
+    PlanIdentity, PlanRows, Published, Rerun, Revise, RunReport, Seal, Secret, Sink, SinkError,
+    Source, StepReport, Totals,
 };
+use glovebox_files::Staged;
 
 use crate::armed::ArmedStep;
 use crate::error::RunError;
 use crate::identity::{Input, Key, new_run, serves};
 use crate::parts::{Parts, plan_digest};
 use crate::plan::Plan;
-use crate::rejects::RejectsFile;
+use crate::rejects::{RejectsFile, claim};
 use crate::report::{Ledger, Progress, exceeded};
 use crate::rerun::look;
+use crate::sealed::{RowSealer, SealedWriter, secret_of};
 use crate::selection::{RowSelection, Selection};
 use crate::start::{Beginning, Candidate, Peeked, Start, begin};
 use glovebox_manifest::model::AtMost;
@@ -51,6 +54,8 @@ pub struct Run<'a> {
     pub sink: &'a mut dyn Sink,
     /// Where rejects are written down.
     pub rejects: &'a Path,
+    /// Where their cells are kept, encrypted, and to whom.
+    pub sealed: Option<SealTo<'a>>,
     /// How many there may be.
     pub at_most: Option<AtMost>,
     /// Threads that work on chunks.
@@ -70,11 +75,20 @@ pub struct Run<'a> {
     pub note: &'a dyn Fn(&str),
 }
 
+/// A file for the cells of rejected rows, and who can open it.
+#[derive(Clone)]
+pub struct SealTo<'a> {
+    /// The file.
+    pub path: &'a Path,
+    /// The recipients.
+    pub recipients: Arc<dyn Seal>,
+}
+
 /// What became of a run that was to begin.
 enum TakenUp {
     Begun(Box<Begun>),
-    /// There is nothing to do: one that was to be gone on with has finished.
-    Finished(Box<Earlier>),
+    /// There is nothing to do: one that was to be gone on with has finished. With the journal's key.
+    Finished(Box<Earlier>, Option<Secret>),
 }
 
 /// A run that its sink has taken up.
@@ -84,6 +98,7 @@ struct Begun {
     after: Option<String>,
     key: Key,
     rejects: RejectsFile,
+    sealed: Option<SealedWriter>,
     /// The chunks that it has stored already.
     stored: Vec<ChunkRecord>,
 }
@@ -115,22 +130,25 @@ impl Run<'_> {
         }
         let mut begun = match self.begin(job, history, &parts, &mut chunks, stop)? {
             TakenUp::Begun(begun) => *begun,
-            TakenUp::Finished(earlier) => {
+            TakenUp::Finished(earlier, key) => {
+                let claimed = self.claim(true)?;
+                let mut sealed = self.seal(&earlier.run, claimed, key)?;
                 let mut rejects = RejectsFile::create(self.rejects, true)?;
-                self.rejects_from_journal(&earlier.run, &mut rejects)?;
-                rejects.publish()?;
-                return Ok(self.ledger(&earlier.run, rerun).finished(&earlier));
+                self.rejects_from_journal(&earlier.run, &mut rejects, sealed.as_mut())?;
+                let mut ledger = self.ledger(&earlier.run, rerun);
+                publish(rejects, sealed, &mut ledger)?;
+                return Ok(ledger.finished(&earlier));
             }
         };
         let mut ledger = self.ledger(&begun.job.run, rerun);
         ledger.resume(&begun.stored);
         let moved = self.transfer(&mut begun, chunks, decoders, &mut ledger, stop, show);
-        let published = moved.and_then(|input| self.commit(input, &mut begun.rejects, &mut ledger));
+        let published = moved.and_then(|input| self.commit(input, &mut begun, &mut ledger));
         let (published, refused) = match published {
             Ok(published) => published,
             Err(error @ RunError::Sink(SinkError::Unknown { .. })) => {
                 // If the rows are there after all, their rejects have to be.
-                begun.rejects.publish()?;
+                publish(begun.rejects, begun.sealed, &mut ledger)?;
                 self.sink.abort();
                 return Err(error);
             }
@@ -142,17 +160,20 @@ impl Run<'_> {
             }
         };
         let Begun {
-            job, mut rejects, ..
+            job,
+            mut rejects,
+            mut sealed,
+            ..
         } = begun;
         // Of a run that went on, and of rows that were refused late: in the order of the rows.
         if job.resume || refused {
-            self.rejects_from_journal(&job.run, &mut rejects)
+            self.rejects_from_journal(&job.run, &mut rejects, sealed.as_mut())
                 .map_err(RunError::after_commit)?;
         }
         // Without a new row there is nothing to say of rejects, and the list of the run before may
         // not have been worked off yet.
         if !self.only_new || ledger.has_rows() {
-            rejects.publish().map_err(RunError::after_commit)?;
+            publish(rejects, sealed, &mut ledger).map_err(RunError::after_commit)?;
         }
         Ok(ledger.close(self.source, self.at_most, published, started.elapsed()))
     }
@@ -168,6 +189,7 @@ impl Run<'_> {
             },
             parts: parts.to_json(),
             source: self.source.describe(),
+            seals: self.sealed.is_some(),
             revise: Revise(Summary::revised),
             ..Job::default()
         })
@@ -211,8 +233,8 @@ impl Run<'_> {
         let mut begun = loop {
             let key = key_of(history.as_ref());
             // Without a journal there is no key yet, and no run to compare with.
-            let journal = history.as_ref().and_then(|h| h.key.as_ref());
-            job.key = journal.map(|_| key.check());
+            let journal = history.as_ref().and_then(|h| h.key.clone());
+            job.key = journal.as_ref().map(|_| key.check());
             let mut candidate = Candidate {
                 start: self.start_by(history.as_ref()),
                 request: self.request,
@@ -227,17 +249,22 @@ impl Run<'_> {
             };
             let (job, after) = match begin(&mut candidate, history, job.clone())? {
                 Beginning::Job(job, after) => (*job, after),
-                Beginning::Finished(earlier) => return Ok(TakenUp::Finished(earlier)),
+                Beginning::Finished(earlier) => {
+                    return Ok(TakenUp::Finished(earlier, journal));
+                }
             };
+            let claimed = self.claim(job.resume || self.take_over)?;
             let rejects = RejectsFile::create(self.rejects, job.resume || self.take_over)?;
             let columns = sink_schema(self.plan, self.steps).with_natives(&self.source.natives());
             match self.sink.open(&job, &columns) {
                 Ok(stored) => {
+                    let sealed = self.seal(&job.run, claimed, self.sink.key())?;
                     break Begun {
                         job,
                         after,
                         key,
                         rejects,
+                        sealed,
                         stored,
                     };
                 }
@@ -272,20 +299,25 @@ impl Run<'_> {
     ) -> Result<Mark, RunError> {
         let from = begun.job.plan.first_row();
         let stored = Stored::new(&begun.job.run, &begun.stored, self.source.is_live());
+        let sealer = begun.sealed.as_ref().map(|file| file.sealer().clone());
         let transfer = Transfer {
             steps: self.steps,
             sink_columns: &self.plan.sink_columns,
             key: &begun.key,
             asked: match self.only {
-                Some(only) => RowSelection::Rejects(only),
+                // Held rows are all that their source has.
+                Some(only) if !only.holds_rows() => RowSelection::Rejects(only),
+                Some(_) => RowSelection::From(0),
                 None => RowSelection::From(from),
             },
             stored: &stored,
+            sealer: sealer.as_ref(),
         };
         let writer = Writer {
             begins: !self.can_look_ahead(),
             sink: &mut *self.sink,
             rejects: &mut begun.rejects,
+            sealed: begun.sealed.as_mut(),
             ledger: &mut *ledger,
             key: &begun.key,
             stored: &stored,
@@ -305,20 +337,23 @@ impl Run<'_> {
     fn commit(
         &mut self,
         input: Mark,
-        rejects: &mut RejectsFile,
+        begun: &mut Begun,
         ledger: &mut Ledger,
     ) -> Result<(Published, bool), RunError> {
         let mut any = false;
         loop {
             let rows = ledger.balance()?;
-            rejects.sync()?;
+            begun.rejects.sync()?;
+            if let Some(sealed) = &mut begun.sealed {
+                sealed.sync()?;
+            }
             let published = self.end(&Totals { rows, input })?;
             if published.refused.is_empty() {
                 return Ok((published, any));
             }
             any = true;
             ledger.refuse(&published.refused);
-            rejects.write(&published.refused)?;
+            begun.rejects.write(&published.refused)?;
         }
     }
 
@@ -391,6 +426,7 @@ impl Run<'_> {
         &mut self,
         run: &str,
         rejects: &mut RejectsFile,
+        sealed: Option<&mut SealedWriter>,
     ) -> Result<(), RunError> {
         rejects.clear()?;
         let mut written = Ok(());
@@ -400,8 +436,55 @@ impl Run<'_> {
             }
         })?;
         written?;
-        rejects.sync()
+        rejects.sync()?;
+        let Some(sealed) = sealed else {
+            return Ok(());
+        };
+        sealed.clear()?;
+        let mut written = Ok(());
+        self.sink.sealed(run, &mut |block| {
+            if written.is_ok() {
+                written = sealed.write(&block);
+            }
+        })?;
+        written?;
+        sealed.sync()
     }
+
+    /// Claims the place of the sealed file, if there is to be one.
+    fn claim(&self, resumes: bool) -> Result<Option<Staged>, RunError> {
+        let path = self.sealed.as_ref().map(|to| to.path);
+        path.map(|path| claim(path, resumes)).transpose()
+    }
+
+    /// Begins the sealed file of a run in the place that was claimed.
+    fn seal(
+        &self,
+        run: &str,
+        claimed: Option<Staged>,
+        journal: Option<Secret>,
+    ) -> Result<Option<SealedWriter>, RunError> {
+        let Some((to, staged)) = self.sealed.as_ref().zip(claimed) else {
+            return Ok(None);
+        };
+        let secret = secret_of(run, journal.as_ref()).map_err(RunError::Random)?;
+        let recipients = Arc::clone(&to.recipients);
+        let sealer = RowSealer::new(recipients, self.name, run, secret.expose());
+        SealedWriter::begin(to.path, staged, sealer, secret).map(Some)
+    }
+}
+
+/// Puts both files of rejects in their places.
+fn publish(
+    rejects: RejectsFile,
+    sealed: Option<SealedWriter>,
+    ledger: &mut Ledger,
+) -> Result<(), RunError> {
+    rejects.publish()?;
+    if let Some(sealed) = sealed {
+        ledger.sealed(sealed.publish()?);
+    }
+    Ok(())
 }
 
 /// The key of the journal that was looked into.

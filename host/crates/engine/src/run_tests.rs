@@ -288,6 +288,7 @@ fn run_within(
         source: &source,
         sink: &mut sink.clone(),
         rejects: &rejects,
+        sealed: None,
         at_most,
         workers: 2,
         start,

@@ -37,6 +37,8 @@ pub struct Selection {
     corrected: bool,
     /// The run that rejected them, where the caller knows it.
     of_run: Option<String>,
+    /// Whether the list has the rows themselves, so that they are not looked for in the input.
+    holds_rows: bool,
 }
 
 /// A line of a list of rejects, as far as it says which row.
@@ -45,6 +47,12 @@ struct Line {
     row: u64,
     file: Option<String>,
     violations: Vec<IgnoredAny>,
+    #[serde(default)]
+    cells: Option<IgnoredAny>,
+    #[serde(default)]
+    record: Option<IgnoredAny>,
+    #[serde(default, rename = "record-bytes")]
+    bytes: Option<IgnoredAny>,
 }
 
 /// What an input is, once all of it was read.
@@ -94,6 +102,15 @@ impl Selection {
         }
     }
 
+    /// The same of a list that is in memory.
+    ///
+    /// # Errors
+    /// As [`Selection::read`].
+    pub fn of_text(list: &str, place: &Path) -> Result<Self, RerunError> {
+        let place = place.display().to_string();
+        Self::of(list.as_bytes(), place, false, MAX_ROWS)
+    }
+
     fn of(
         list: impl Read,
         place: String,
@@ -103,6 +120,7 @@ impl Selection {
         let mut rows = Vec::new();
         let mut spans: BTreeMap<String, (u64, u64)> = BTreeMap::new();
         let mut in_files = 0;
+        let mut holds_rows = false;
         let mut lines = BufReader::new(list);
         let mut text = Vec::new();
         for number in 1.. {
@@ -125,6 +143,7 @@ impl Selection {
                 return Err(RerunError::TooMany { place, most });
             }
             rows.push(line.row);
+            holds_rows |= line.cells.is_some() || line.record.is_some() || line.bytes.is_some();
             if let Some(file) = line.file {
                 in_files += 1;
                 let (first, last) = spans.entry(file).or_insert((line.row, line.row));
@@ -155,6 +174,7 @@ impl Selection {
             files,
             corrected,
             of_run: None,
+            holds_rows,
         })
     }
 
@@ -180,8 +200,13 @@ impl Selection {
         self.of_run.as_deref()
     }
 
+    /// Whether the list has the rows themselves, as opened rejects do.
+    pub fn holds_rows(&self) -> bool {
+        self.holds_rows
+    }
+
     pub(crate) fn corrected(&self) -> bool {
-        self.corrected
+        self.corrected || self.holds_rows
     }
 
     /// Digest of the rows' numbers, in hexadecimal.
@@ -220,6 +245,7 @@ impl Selection {
         stop: &AtomicBool,
     ) -> Result<InputScan, RunError> {
         match source.identity() {
+            _ if self.holds_rows => return self.meet_held(source, key, stop),
             Identity::Lines => {}
             Identity::Beginning => return Err(RerunError::ReadOnce.into()),
             Identity::Place => return Err(RerunError::Database.into()),
@@ -247,6 +273,27 @@ impl Selection {
                 rows,
             }),
         }
+    }
+
+    /// The same of rows that the list has itself.
+    fn meet_held(
+        &self,
+        source: &dyn Source,
+        key: &Key,
+        stop: &AtomicBool,
+    ) -> Result<InputScan, RunError> {
+        let mut chunks = source.chunks()?;
+        let mut input = Input::default();
+        while let Some(chunk) = chunks.next_chunk()? {
+            if stop.load(Ordering::Relaxed) {
+                return Err(RunError::Cancelled);
+            }
+            input = input.with(&key.read(&chunk));
+        }
+        Ok(InputScan {
+            input: key.mark(&input),
+            rows: self.rows.len() as u64,
+        })
     }
 
     /// Row numbers go over all files, so one that came or went would make them mean other rows.

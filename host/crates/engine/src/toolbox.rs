@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use glovebox_core::{
-    CredentialError, KeyError, KeyRing, Limits, Plugin, PluginError, Schema, Secret, SecretName,
-    Sink, Source, StepKeys,
+    CredentialError, KeyError, KeyRing, Limits, Plugin, PluginError, Schema, Seal, Secret,
+    SecretName, Sink, Source, StepKeys,
 };
 
 use glovebox_manifest::model::{self, PluginRef, TrustedKey};
@@ -86,4 +86,10 @@ pub trait Toolbox: Send + Sync {
     /// # Errors
     /// When a key cannot be used, for example because it is empty.
     fn key_ring(&self, keys: StepKeys) -> Result<Arc<dyn KeyRing>, KeyError>;
+
+    /// Who rejects are sealed to, by their public keys.
+    ///
+    /// # Errors
+    /// The place of a key that is none, or there twice, and what is wrong with it.
+    fn recipients(&self, keys: &[Secret]) -> Result<Arc<dyn Seal>, (usize, String)>;
 }

@@ -15,6 +15,7 @@ use crate::error::RunError;
 use crate::identity::{Input, Key};
 use crate::rejects::RejectsFile;
 use crate::report::{Ledger, Progress};
+use crate::sealed::{RowSealer, SealedWriter};
 use crate::selection::RowSelection;
 use crate::stage::Stage;
 use crate::start::Peeked;
@@ -32,6 +33,7 @@ pub(crate) struct Transfer<'r> {
     /// The rows that are asked for.
     pub(crate) asked: RowSelection<'r>,
     pub(crate) stored: &'r Stored<'r>,
+    pub(crate) sealer: Option<&'r RowSealer>,
 }
 
 impl Transfer<'_> {
@@ -105,6 +107,7 @@ impl Transfer<'_> {
             encoder,
             batch_rows: batch_rows(self.steps),
             stored: self.stored,
+            sealer: self.sealer,
             asked: self.asked,
             key: self.key,
             rows,
@@ -143,6 +146,7 @@ fn read_chunks(
 pub(crate) struct Writer<'r> {
     pub(crate) sink: &'r mut dyn Sink,
     pub(crate) rejects: &'r mut RejectsFile,
+    pub(crate) sealed: Option<&'r mut SealedWriter>,
     pub(crate) ledger: &'r mut Ledger,
     pub(crate) key: &'r Key,
     pub(crate) stored: &'r Stored<'r>,
@@ -211,6 +215,12 @@ impl Writer<'_> {
                 chunk.record.upto = Some(mark);
                 self.ledger.add(chunk.record.rows, &summary);
                 self.rejects.write(&chunk.rejects)?;
+                if let Some(sealed) = &mut self.sealed {
+                    chunk
+                        .sealed
+                        .iter()
+                        .try_for_each(|block| sealed.write(block))?;
+                }
                 self.sink.write(chunk)?;
             }
             Fate::Stored => written.skipped += 1,

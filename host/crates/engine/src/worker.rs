@@ -1,6 +1,6 @@
 //! One worker: takes chunks and passes them through the steps.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use glovebox_core::{
 use crate::armed::ArmedStep;
 use crate::error::RunError;
 use crate::identity::{Key, Lines};
+use crate::sealed::RowSealer;
 use crate::selection::{RowSelection, pick};
 use crate::stage::{Stage, Tally, through};
 use crate::summary::Summary;
@@ -106,6 +107,8 @@ pub(crate) struct Worker<'a> {
     pub(crate) encoder: Box<dyn Encoder>,
     pub(crate) batch_rows: usize,
     pub(crate) stored: &'a Stored<'a>,
+    /// Keeps the cells of rejected rows, encrypted, if the manifest wants them.
+    pub(crate) sealer: Option<&'a RowSealer>,
     /// The rows that are asked for.
     pub(crate) asked: RowSelection<'a>,
     pub(crate) key: &'a Key,
@@ -149,13 +152,20 @@ impl Worker<'_> {
                 fate,
             });
         }
+        // Decoding takes the records apart.
+        let original = self.sealer.map(|_| chunk.clone());
         let mut decoded = self.decoder.decode(chunk)?;
         let mut read = all_read(&decoded, due)?;
         if wanted < due {
             pick(&mut decoded, &self.asked)?;
             read = all_read(&decoded, wanted)?;
         }
+        let raw = match self.sealer {
+            Some(_) => decoded.batches.clone(),
+            None => Vec::new(),
+        };
         let mut rejects = decoded.rejects;
+        let unread: Vec<u64> = rejects.iter().map(|reject| reject.row).collect();
         let mut tallies: Vec<Tally> = self.stages.iter().map(|_| Tally::default()).collect();
         let mut clean = Vec::with_capacity(decoded.batches.len());
         for batch in decoded.batches {
@@ -189,11 +199,21 @@ impl Worker<'_> {
             upto: None,
             summary: summary.to_json(),
         };
-        let chunk = FinishedChunk {
+        let mut chunk = FinishedChunk {
             record,
             encoded,
             rejects,
+            ..FinishedChunk::default()
         };
+        if let Some((sealer, original)) = self.sealer.zip(original) {
+            let records = match unread.is_empty() {
+                true => BTreeMap::new(),
+                false => self.decoder.records(&original, &unread),
+            };
+            let block = sealer.early(index, &chunk.rejects, &raw, &records)?;
+            chunk.sealed.extend(block);
+            chunk.late = sealer.late(index, raw);
+        }
         Ok(Done {
             index,
             position,

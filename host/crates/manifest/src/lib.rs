@@ -42,6 +42,7 @@ use std::path::Path;
 pub use block::closest;
 pub use check::{Known, check, unpinned};
 pub use diagnostic::{Diagnostic, Severity, render};
+pub use load::rejects::sealed_beside;
 pub use model::Manifest;
 
 /// The JSON Schema (2020-12) of a manifest.

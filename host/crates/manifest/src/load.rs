@@ -14,6 +14,7 @@ pub(crate) mod limits;
 mod plugin;
 pub(crate) mod postgres;
 pub(crate) mod postgres_source;
+pub(crate) mod rejects;
 pub(crate) mod sink;
 pub(crate) mod source;
 mod steps;
@@ -21,7 +22,7 @@ pub(crate) mod stores;
 mod trusted;
 mod with;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use glovebox_core::Limits;
 use serde_json::json;
@@ -30,15 +31,15 @@ use super::block::Reader;
 use super::declare::{At, Section, section};
 use super::diagnostic::Diagnostic;
 use super::formats::settle as formats_of;
-use super::kinds::{Output, Own, nested, word};
+use super::kinds::{Own, nested, word};
 use super::model::{
-    AtMost, Column, JsonlSink, LeakGuard, Manifest, Mode, Rejects, Sink, SinkTarget, Source, Span,
-    Spanned, Store, TrustedKey,
+    Column, JsonlSink, LeakGuard, Manifest, Mode, Sink, SinkTarget, Source, Span, Spanned, Store,
+    TrustedKey,
 };
-use super::units;
 use super::yaml::{self, Kind};
 use columns::COLUMNS;
 use limits::LimitKeys;
+use rejects::RejectKeys;
 use sink::SinkKeys;
 use source::SourceKeys;
 use steps::STEPS;
@@ -81,30 +82,6 @@ section! {
         "sources" => "a pipeline has one source: write `source:`",
     }
 }
-
-section! {
-    /// What happens to rejected rows.
-    pub(crate) struct RejectKeys("Rejects"): "the rejects", "rejects: { path: sales.rejects.jsonl, at-most: 50% }" {
-        /// One JSON object per rejected row: row, file (if the source has several), line (if it has
-        /// lines), and for each violation step, column, rule and message; never a value.
-        path: Option<Spanned<PathBuf>>
-            => optional "`NAME.rejects.jsonl`", REJECTS, "path: sales.rejects.jsonl";
-        /// `100`, or `2.5%` of the rows read. With more rejects the run ends with code 3. With
-        /// `replace` and `upsert` nothing is published then; with `append` the good rows are stored
-        /// anyway.
-        at_most: Option<Spanned<AtMost>> => optional "any number", AT_MOST;
-    }
-    hints {
-        "max" => "write `at-most:`",
-        "limit" => "write `at-most:`",
-        "file" => "write `path:`",
-    }
-}
-
-const REJECTS: Output = Output {
-    what: "rejects",
-    note: None,
-};
 
 /// What could be made of a text, and which parts of it are to be trusted by later checks.
 #[derive(Debug)]
@@ -174,10 +151,6 @@ fn manifest(reader: &mut Reader<'_>, root: &yaml::Node, file: &Path) -> Option<D
     let name = keys
         .name
         .unwrap_or_else(|| Spanned::new("pipeline".to_owned(), head.clone()));
-    let rejects = keys.rejects.unwrap_or(RejectKeys {
-        path: None,
-        at_most: None,
-    });
     let beside = || {
         let beside = folder.join(format!("{}.rejects.jsonl", name.value));
         Spanned::new(beside, head.clone())
@@ -191,10 +164,7 @@ fn manifest(reader: &mut Reader<'_>, root: &yaml::Node, file: &Path) -> Option<D
         names: names && steps_known && added,
         sink: keys.sink.is_some(),
         manifest: Manifest {
-            rejects: Rejects {
-                path: rejects.path.unwrap_or_else(beside),
-                at_most: rejects.at_most,
-            },
+            rejects: rejects::rejects(reader, keys.rejects, beside),
             name,
             file: file.to_owned(),
             folder,
@@ -245,37 +215,6 @@ fn pipeline_name(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>
         return None;
     }
     Some(name)
-}
-
-const AT_MOST: Own<AtMost> = Own {
-    read: at_most,
-    words: "rows or percentage",
-    schema: |_| {
-        json!({ "anyOf": [
-            { "type": "integer", "minimum": 0 },
-            { "type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? *%$" },
-        ]})
-    },
-};
-
-fn at_most(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<AtMost>> {
-    let node = at.node;
-    let value = match &node.kind {
-        Kind::Broken => return None,
-        Kind::Number(number) => number.as_u64().map(AtMost::Rows),
-        Kind::Text(text) => units::share(text),
-        _ => None,
-    };
-    if value.is_none() {
-        reader.say(
-            Diagnostic::error(
-                reader.first_line(&node.span),
-                "`at-most` is neither a number of rows nor a percentage",
-            )
-            .help("write a number of rows, like 100, or a percentage from 0% to 100%, like 2.5%"),
-        );
-    }
-    value.map(|value| Spanned::new(value, node.span.clone()))
 }
 
 #[cfg(test)]

@@ -396,6 +396,17 @@ pub struct Rejects {
     pub path: Spanned<PathBuf>,
     /// How many there may be; none is any number.
     pub at_most: Option<Spanned<AtMost>>,
+    /// Where their cells are kept, encrypted; none if they are not.
+    pub sealed: Option<SealedTo>,
+}
+
+/// Where the cells of rejected rows are kept, and who can open them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SealedTo {
+    /// The file.
+    pub path: Spanned<PathBuf>,
+    /// The secrets that hold the recipients' public keys; at least one.
+    pub recipients: Vec<Spanned<SecretName>>,
 }
 
 /// How many rows may be rejected before a run counts as failed.

@@ -1,5 +1,6 @@
 //! Turns a chunk's bytes into batches of the declared columns, and its flawed rows into rejects.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_schema::{ArrowError, SchemaRef};
@@ -147,6 +148,13 @@ impl CsvDecoder {
 }
 
 impl CsvDecoder {
+    fn dialect(&self, layout: &Layout) -> Dialect {
+        Dialect {
+            blank_rows: layout.fields == 1,
+            ..self.options.dialect
+        }
+    }
+
     fn known(&self, bytes: &[u8]) -> Known {
         Known {
             harmless: bytes.len() <= self.limits.max_field
@@ -157,6 +165,27 @@ impl CsvDecoder {
 }
 
 impl Decoder for CsvDecoder {
+    fn records(&self, chunk: &Chunk, rows: &[u64]) -> BTreeMap<u64, Vec<u8>> {
+        let Some(layout) = self.layouts.get(chunk.part) else {
+            return BTreeMap::new();
+        };
+        // Reading closes fields up in place.
+        let mut bytes = chunk.bytes.clone();
+        let most = self.options.sizes.max_record;
+        let mut records = Records::new(&mut bytes, self.dialect(&layout), most);
+        let mut found = BTreeMap::new();
+        let mut row = chunk.first_row;
+        while let Some(record) = records.next(|_, _| {}) {
+            if rows.binary_search(&row).is_ok() {
+                let bytes = chunk.bytes.get(record.start..record.end);
+                let bytes = bytes.unwrap_or_default().trim_ascii_end();
+                found.insert(row, bytes.to_vec());
+            }
+            row += 1;
+        }
+        found
+    }
+
     fn decode(&mut self, mut chunk: Chunk) -> Result<Decoded, SourceError> {
         let internal = |problem: String| {
             let place = self.inputs.place(chunk.part);
@@ -171,11 +200,7 @@ impl Decoder for CsvDecoder {
         let known = self.known(&chunk.bytes);
         let first_line = chunk.first_line.unwrap_or(1);
         let most = self.options.sizes.max_record;
-        let dialect = Dialect {
-            blank_rows: layout.fields == 1,
-            ..self.options.dialect
-        };
-        let mut records = Records::new(&mut chunk.bytes, dialect, most);
+        let mut records = Records::new(&mut chunk.bytes, self.dialect(&layout), most);
         let file = self.inputs.name(chunk.part);
         let mut places = Places::new(chunk.first_row, first_line, file);
         // The declared fields of all rows, row by row, in the file's order.

@@ -1,5 +1,6 @@
 //! Turns a chunk's objects into batches of the declared columns, and flawed ones into rejects.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_schema::{ArrowError, SchemaRef};
@@ -124,6 +125,17 @@ impl JsonDecoder {
 }
 
 impl Decoder for JsonDecoder {
+    fn records(&self, chunk: &Chunk, rows: &[u64]) -> BTreeMap<u64, Vec<u8>> {
+        let Some(layout) = self.shared.layout(chunk.part) else {
+            return BTreeMap::new();
+        };
+        let records = (chunk.first_row..).zip(layout.records(&chunk.bytes));
+        let wanted = records.filter(|(row, _)| rows.binary_search(row).is_ok());
+        wanted
+            .map(|(row, (_, record))| (row, record.to_vec()))
+            .collect()
+    }
+
     fn decode(&mut self, mut chunk: Chunk) -> Result<Decoded, SourceError> {
         let internal = |problem: String| SourceError::Shape {
             place: self.inputs.place(chunk.part),

@@ -8,6 +8,7 @@ mod decode;
 #[cfg(feature = "parquet")]
 mod discover;
 mod encode;
+mod kept;
 mod layout;
 mod lines;
 mod objects;
@@ -20,6 +21,7 @@ mod tests;
 #[cfg(feature = "parquet")]
 pub(crate) use discover::keys;
 pub(crate) use encode::{write_text, write_value};
+pub use kept::{KeptError, KeptRows};
 pub use options::Options;
 pub use sink::{Sink, SinkOptions};
 pub use source::Source;

@@ -11,6 +11,7 @@ use super::name::Name;
 use super::opaque;
 use super::refusal::Fault;
 use super::runs::{self, Lease};
+use super::sealed;
 use super::session::{BEGIN, contend, idle_timeout, lock_timeout, statement};
 use super::stage::{self, Marks, Stage};
 use super::table;
@@ -138,6 +139,9 @@ pub(super) async fn begin(
     } = target(connection, &name, schema, options).await?;
     let columns = opaque::numbered(connection, columns, schema, options).await?;
     journal.ready(connection, options).await?;
+    if job.seals {
+        sealed::ready(connection, &journal, options).await?;
+    }
     let target = format!("{target_schema}.{}", name.table());
     let lease = if job.resume {
         runs::take_over(connection, &journal, options, job, &target).await?

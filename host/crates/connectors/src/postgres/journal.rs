@@ -17,7 +17,7 @@ const BEFORE: &str = "Glovebox journal, version 2";
 /// Begins the names of staging tables, which stand beside the journal.
 const STAGE: &str = "stage_";
 /// Any number; whoever creates the journal holds this lock.
-const CREATION: i64 = 0x676c_6f76_6562_6f78;
+pub(super) const CREATION: i64 = 0x676c_6f76_6562_6f78;
 
 /// The key of all digests, which only those may read who load.
 const KEY: &str = "key";
@@ -61,6 +61,8 @@ pub(super) struct Journal {
     pub(super) run: String,
     pub(super) chunk: String,
     pub(super) reject: String,
+    /// Made once it is needed.
+    pub(super) sealed: String,
     pub(super) key: String,
 }
 
@@ -84,6 +86,7 @@ impl Journal {
             run: format!("{schema}.run"),
             chunk: format!("{schema}.chunk"),
             reject: format!("{schema}.reject"),
+            sealed: format!("{schema}.sealed"),
             key: format!("{schema}.{KEY}"),
             schema,
         }

@@ -26,6 +26,7 @@ mod refusal;
 mod refused;
 mod retry;
 mod runs;
+mod sealed;
 mod sequences;
 mod session;
 mod source;
@@ -43,7 +44,7 @@ use std::time::Duration;
 use futures_util::TryStreamExt;
 use glovebox_core::{
     ChunkRecord, Digest, Earlier, Encoder, FinishedChunk, History, Job, KeptReject, Known, Listed,
-    Mark, Published, Revise, Schema, Secret, SinkError, Totals,
+    Mark, Published, Revise, Schema, SealedBlock, Secret, SinkError, Totals,
 };
 use sqlx::{AssertSqlSafe, Row};
 
@@ -459,6 +460,17 @@ impl glovebox_core::Sink for Sink {
                     last = number;
                 }
                 Ok(())
+            })
+    }
+
+    fn sealed(&mut self, run: &str, each: &mut dyn FnMut(SealedBlock)) -> Result<(), SinkError> {
+        let options = &self.options;
+        let journal = Journal::new(options);
+        let mut last = (-1, -1);
+        let mut budget = RetryBudget::new(options.retry_for);
+        self.session(NAME.into())?
+            .attempt(&mut budget, async |connection| {
+                sealed::read(connection, &journal, options, (run, &mut last), each).await
             })
     }
 

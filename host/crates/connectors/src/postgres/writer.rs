@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use glovebox_core::{FinishedChunk, Origin, Payload, Reject, Revise, SinkError};
+use glovebox_core::{FinishedChunk, Late, Origin, Payload, Reject, Revise, SealedBlock, SinkError};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
@@ -13,6 +13,7 @@ use super::counted::Counted;
 use super::journal::Journal;
 use super::refusal::{Fault, fault, is_duplicate, named_row, of_row};
 use super::runs::{Lease, signed, unsigned};
+use super::sealed;
 use super::session::{BEGIN, statement};
 use crate::database::sift::{Budget, Ended, Places, Tried, sift, spent};
 
@@ -86,6 +87,9 @@ pub(super) struct Group {
     lines: Vec<Option<i64>>,
     upto: Vec<Option<Vec<u8>>>,
     rejects: Rejects,
+    sealed: Vec<SealedBlock>,
+    /// Of each chunk what encrypts the rows that the server refuses.
+    late: Vec<Late>,
 }
 
 /// Rejects, a column each.
@@ -131,6 +135,13 @@ impl Group {
             self.bytes += self.rejects.add(index, reject)?;
         }
         self.bytes += record.summary.len();
+        self.bytes += chunk
+            .sealed
+            .iter()
+            .map(|block| block.line.len())
+            .sum::<usize>();
+        self.sealed.extend(chunk.sealed);
+        self.late.push(chunk.late);
         self.index.push(index);
         self.first_row.push(signed(record.first_row));
         self.read.push(signed(record.rows.read));
@@ -187,9 +198,16 @@ pub(super) async fn store(
     rejects(connection, load, &group.rejects)
         .await
         .map_err(|e| fault(e, &load.place))?;
+    sealed::write(connection, &load.journal, &load.lease.run, &group.sealed)
+        .await
+        .map_err(|e| fault(e, &load.place))?;
     if !attempt.refused.is_empty() {
         let late = late(load, group, &attempt.refused)?;
         rejects(connection, load, &late)
+            .await
+            .map_err(|e| fault(e, &load.place))?;
+        let late = late_blocks(load, group, &attempt.refused)?;
+        sealed::write(connection, &load.journal, &load.lease.run, &late)
             .await
             .map_err(|e| fault(e, &load.place))?;
     }
@@ -228,6 +246,30 @@ fn late(load: &Load, group: &Group, refused: &[(usize, Reject)]) -> Result<Rejec
             .map_err(|problem| internal(load, problem))?;
     }
     Ok(late)
+}
+
+/// The cells of refused rows, encrypted, if the chunks keep them.
+fn late_blocks(
+    load: &Load,
+    group: &Group,
+    refused: &[(usize, Reject)],
+) -> Result<Vec<SealedBlock>, SinkError> {
+    let mut blocks = Vec::new();
+    for (chunk, rejects) in by_chunk(refused) {
+        let late = group.late.get(chunk).cloned().unwrap_or_default();
+        let block = late.seal(&rejects);
+        blocks.extend(block.map_err(|e| internal(load, &e.to_string()))?);
+    }
+    Ok(blocks)
+}
+
+/// Refused rows by their chunk's place in the group.
+fn by_chunk(refused: &[(usize, Reject)]) -> BTreeMap<usize, Vec<Reject>> {
+    let mut by_chunk: BTreeMap<usize, Vec<Reject>> = BTreeMap::new();
+    for (chunk, reject) in refused {
+        by_chunk.entry(*chunk).or_default().push(reject.clone());
+    }
+    by_chunk
 }
 
 fn internal(load: &Load, problem: &str) -> SinkError {
@@ -416,11 +458,7 @@ async fn journal(
     let mut stored = Cow::from(&group.stored);
     let mut rejected = Cow::from(&group.rejected);
     let mut summary = Cow::from(&group.summary);
-    let mut by_chunk: BTreeMap<usize, Vec<Reject>> = BTreeMap::new();
-    for (chunk, reject) in refused {
-        by_chunk.entry(*chunk).or_default().push(reject.clone());
-    }
-    for (chunk, late) in &by_chunk {
+    for (chunk, late) in &by_chunk(refused) {
         if let (Some(stored), Some(rejected), Some(summary)) = (
             stored.to_mut().get_mut(*chunk),
             rejected.to_mut().get_mut(*chunk),

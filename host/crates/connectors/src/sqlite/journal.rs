@@ -1,8 +1,9 @@
 //! The journal of runs, in tables beside the sink's own.
 
+use futures_util::TryStreamExt;
 use glovebox_core::{
-    ChunkRecord, Digest, FinishedChunk, Job, KeptReject, Mark, Reject, Revise, RowCounts, Secret,
-    Seen, SinkError, Totals,
+    ChunkRecord, Digest, FinishedChunk, Job, KeptReject, Mark, Reject, Revise, RowCounts,
+    SealedBlock, Secret, Seen, SinkError, Totals,
 };
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Row};
@@ -32,6 +33,10 @@ CREATE TABLE IF NOT EXISTS glovebox_reject (
     run TEXT NOT NULL, chunk INTEGER NOT NULL, \"row\" INTEGER NOT NULL, line INTEGER,
     violations TEXT NOT NULL, file TEXT,
     PRIMARY KEY (run, \"row\")
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS glovebox_sealed (
+    run TEXT NOT NULL, chunk INTEGER NOT NULL, part INTEGER NOT NULL, \"rows\" INTEGER NOT NULL,
+    block TEXT NOT NULL, PRIMARY KEY (run, chunk, part)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS glovebox_key (
     only_one INTEGER PRIMARY KEY CHECK (only_one = 1), key BLOB NOT NULL
@@ -355,9 +360,22 @@ pub(super) async fn add(
 ) -> Result<(), SinkError> {
     let added = async {
         for FinishedChunk {
-            record, rejects, ..
+            record,
+            rejects,
+            sealed,
+            ..
         } in chunks
         {
+            for block in sealed {
+                sqlx::query("INSERT INTO glovebox_sealed VALUES (?, ?, ?, ?, ?)")
+                    .bind(&lease.run)
+                    .bind(signed(block.chunk))
+                    .bind(block.part)
+                    .bind(signed(block.rows))
+                    .bind(&block.line)
+                    .execute(&mut *connection)
+                    .await?;
+            }
             sqlx::query("INSERT INTO glovebox_chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
                 .bind(&lease.run)
                 .bind(signed(record.index))
@@ -500,6 +518,36 @@ pub(super) async fn rejects(
             });
         }
     }
+}
+
+/// The sealed blocks of a run, by chunk and part; none of a journal from before there were any.
+pub(super) async fn sealed(
+    connection: &mut SqliteConnection,
+    run: &str,
+    each: &mut dyn FnMut(SealedBlock),
+) -> sqlx::Result<()> {
+    let there: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = 'glovebox_sealed'")
+            .fetch_one(&mut *connection)
+            .await?;
+    if there == 0 {
+        return Ok(());
+    }
+    let mut blocks = sqlx::query(
+        "SELECT chunk, part, \"rows\", block FROM glovebox_sealed WHERE run = ? \
+         ORDER BY chunk, part",
+    )
+    .bind(run)
+    .fetch(connection);
+    while let Some(row) = blocks.try_next().await? {
+        each(SealedBlock {
+            chunk: unsigned(row.try_get(0)?),
+            part: row.try_get(1)?,
+            rows: unsigned(row.try_get(2)?),
+            line: row.try_get(3)?,
+        });
+    }
+    Ok(())
 }
 
 fn record(row: &SqliteRow) -> sqlx::Result<ChunkRecord> {

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use crate::database::Before;
 use glovebox_core::{
     ChunkRecord, Digest, Earlier, Encoder, FinishedChunk, History, Job, KeptReject, Known, Listed,
-    Mark, Payload, Published, Reject, Schema, Secret, SinkError, Totals,
+    Mark, Payload, Published, Reject, Schema, SealedBlock, Secret, SinkError, Totals,
 };
 
 pub use crate::database::{Lenient, Mode};
@@ -230,6 +230,10 @@ impl glovebox_core::Sink for Sink {
 
     fn withhold(&mut self, totals: &Totals) -> Result<Published, SinkError> {
         self.end(|session| session.withhold(totals))
+    }
+
+    fn sealed(&mut self, run: &str, each: &mut dyn FnMut(SealedBlock)) -> Result<(), SinkError> {
+        session::sealed(&self.options, run, each)
     }
 
     fn rejects(&mut self, run: &str, each: &mut dyn FnMut(KeptReject)) -> Result<(), SinkError> {

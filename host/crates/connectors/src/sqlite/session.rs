@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use glovebox_core::{
     ChunkRecord, FinishedChunk, Job, KeptReject, Mark, Payload, Published, Reject, Revise, Schema,
-    Secret, SinkError, Totals,
+    SealedBlock, Secret, SinkError, Totals,
 };
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
@@ -88,6 +88,17 @@ pub(super) fn rejects(
 ) -> Result<(), SinkError> {
     read(options, async |connection| {
         journal::rejects(connection, run, each).await
+    })
+}
+
+/// The sealed blocks of a run.
+pub(super) fn sealed(
+    options: &Options,
+    run: &str,
+    each: &mut dyn FnMut(SealedBlock),
+) -> Result<(), SinkError> {
+    read(options, async |connection| {
+        journal::sealed(connection, run, each).await
     })
 }
 
@@ -187,6 +198,9 @@ impl Session {
             };
             if !late.is_empty() {
                 chunk.record.refuse(&late, self.revise);
+                let sealed = chunk.late.seal(&late);
+                let sealed = sealed.map_err(|e| self.internal(&e.to_string()))?;
+                chunk.sealed.extend(sealed);
                 chunk.rejects.extend(late.iter().cloned());
                 refused.extend(late);
             }

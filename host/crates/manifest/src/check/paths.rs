@@ -25,8 +25,26 @@ pub(super) fn distinct(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
     }
     let rejects = &manifest.rejects.path;
     clash(&files, "the rejects file", rejects, &rejects.span, problems);
-    let written = sink.map(|path| ("the sink", path));
-    for (what, path) in written.into_iter().chain([("the rejects file", rejects)]) {
+    let sealed = manifest.rejects.sealed.as_ref().map(|sealed| &sealed.path);
+    if let Some(path) = sealed {
+        files.push(("the rejects file", rejects, rejects.span.clone()));
+        clash(
+            &files,
+            "the file of sealed rejects",
+            path,
+            &path.span,
+            problems,
+        );
+    }
+    let written = [
+        ("the sink", sink),
+        ("the rejects file", Some(rejects)),
+        ("the file of sealed rejects", sealed),
+    ];
+    let written = written
+        .into_iter()
+        .filter_map(|(what, path)| Some((what, path?)));
+    for (what, path) in written {
         let plain = normal(path);
         let reads = |input: &&Spanned<Input>| match &input.value {
             Input::Path(given) => would_read(given, &plain, endings),
