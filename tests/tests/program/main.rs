@@ -22,6 +22,7 @@ mod postgres_source;
 mod rerun;
 mod runs;
 mod sums;
+mod tokens;
 mod torture;
 mod whole_cells;
 mod withheld;

@@ -58,6 +58,10 @@ actions! {
     DataRead = "data-read", "database", "access";
     /// Encrypted values were given back as the cells that they were made from.
     Revealed = "revealed", "database", "access";
+    /// An officer made a share of tokens for the other one.
+    TokensShared = "tokens-shared", "database", "access";
+    /// Tokens were erased, so that nobody gets their cells back.
+    TokensForgotten = "tokens-forgotten", "database", "deletion";
     /// What is there was looked at: pipelines, datasets, runs, reports, rejects.
     Viewed = "viewed", "web", "access";
     /// A run was started.

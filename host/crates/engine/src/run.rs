@@ -169,6 +169,7 @@ impl Run<'_> {
             parts: parts.to_json(),
             source: self.source.describe(),
             revise: Revise(Summary::revised),
+            tokens: self.steps.iter().any(ArmedStep::makes_tokens),
             ..Job::default()
         })
     }

@@ -15,6 +15,7 @@ use crate::identity::{Key, Lines};
 use crate::selection::{RowSelection, pick};
 use crate::stage::{Stage, Tally, through};
 use crate::summary::Summary;
+use crate::tokens;
 
 /// How often progress is shown and a request to stop is looked at.
 pub(crate) const HEARTBEAT: Duration = Duration::from_millis(100);
@@ -172,6 +173,10 @@ impl Worker<'_> {
             }
         }
         let mut encoded = self.encoder.encode(&clean)?;
+        let made = tallies
+            .iter_mut()
+            .flat_map(|t| std::mem::take(&mut t.tokens));
+        let tokens = tokens::kept(made.collect(), &clean, &encoded.rejects);
         rejects.append(&mut encoded.rejects);
         rejects.extend(tallies.iter_mut().flat_map(|t| t.rejects.iter().cloned()));
         rejects.sort_by_key(|reject| reject.row);
@@ -193,6 +198,7 @@ impl Worker<'_> {
             record,
             encoded,
             rejects,
+            tokens,
         };
         Ok(Done {
             index,

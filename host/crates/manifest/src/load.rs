@@ -18,6 +18,7 @@ pub(crate) mod sink;
 pub(crate) mod source;
 mod steps;
 pub(crate) mod stores;
+mod tokens;
 mod trusted;
 mod with;
 

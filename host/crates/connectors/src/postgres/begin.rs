@@ -14,6 +14,7 @@ use super::runs::{self, Lease};
 use super::session::{BEGIN, contend, idle_timeout, lock_timeout, statement};
 use super::stage::{self, Marks, Stage};
 use super::table;
+use super::tokens::Tables;
 use super::{Mode, Options};
 
 /// A run that has begun.
@@ -138,6 +139,9 @@ pub(super) async fn begin(
     } = target(connection, &name, schema, options).await?;
     let columns = opaque::numbered(connection, columns, schema, options).await?;
     journal.ready(connection, options).await?;
+    if job.tokens {
+        Tables::new(options).ready(connection).await?;
+    }
     let target = format!("{target_schema}.{}", name.table());
     let lease = if job.resume {
         runs::take_over(connection, &journal, options, job, &target).await?

@@ -14,6 +14,7 @@ use super::journal::Journal;
 use super::refusal::{Fault, fault, is_duplicate, named_row, of_row};
 use super::runs::{Lease, signed, unsigned};
 use super::session::{BEGIN, statement};
+use super::tokens::{self, Tokens};
 use crate::database::sift::{Budget, Ended, Places, Tried, sift, spent};
 
 /// Bytes of one message of a COPY; sqlx buffers a whole one.
@@ -41,6 +42,9 @@ pub(super) struct Load {
     pub(super) revise: Revise,
     /// What the search for refused rows may still cost the run.
     pub(super) budget: Arc<Budget>,
+    /// Where tokens are kept.
+    pub(super) tokens: tokens::Tables,
+    pub(super) stored_tokens: tokens::Stored,
 }
 
 impl Load {
@@ -86,6 +90,7 @@ pub(super) struct Group {
     lines: Vec<Option<i64>>,
     upto: Vec<Option<Vec<u8>>>,
     rejects: Rejects,
+    tokens: Tokens,
 }
 
 /// Rejects, a column each.
@@ -130,7 +135,7 @@ impl Group {
         for reject in &chunk.rejects {
             self.bytes += self.rejects.add(index, reject)?;
         }
-        self.bytes += record.summary.len();
+        self.bytes += record.summary.len() + self.tokens.add(chunk.tokens);
         self.index.push(index);
         self.first_row.push(signed(record.first_row));
         self.read.push(signed(record.rows.read));
@@ -184,6 +189,16 @@ pub(super) async fn store(
             return Err(unless_fenced(connection, load, error).await);
         }
     }
+    group
+        .tokens
+        .store(
+            connection,
+            &load.tokens,
+            &load.stored_tokens,
+            &load.lease.run,
+        )
+        .await
+        .map_err(|e| fault(e, &load.place))?;
     rejects(connection, load, &group.rejects)
         .await
         .map_err(|e| fault(e, &load.place))?;
@@ -217,7 +232,9 @@ pub(super) async fn store(
         Err(e) => return Err(fault(e, &load.place)),
     }
     attempt.sent = true;
-    statement(connection, "COMMIT", &load.place).await
+    statement(connection, "COMMIT", &load.place).await?;
+    load.stored_tokens.add(&group.tokens);
+    Ok(())
 }
 
 fn late(load: &Load, group: &Group, refused: &[(usize, Reject)]) -> Result<Rejects, SinkError> {

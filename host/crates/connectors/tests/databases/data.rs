@@ -207,6 +207,7 @@ pub(crate) fn chunk(
         record,
         encoded,
         rejects,
+        tokens: Vec::new(),
     })
 }
 

@@ -68,6 +68,11 @@ impl Sealer {
         key.map(Sealer).map_err(|_| PUBLIC)
     }
 
+    /// The public key.
+    pub fn public_key(&self) -> [u8; 32] {
+        self.0.to_bytes().into()
+    }
+
     /// Encapsulates a key for the values to come.
     ///
     /// # Errors
