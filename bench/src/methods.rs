@@ -8,9 +8,10 @@ use std::process::Command;
 use std::time::Instant;
 
 use anyhow::Context;
+use glovebox_core::TokenTerms;
 use glovebox_masking::methods::{
     AesSiv, Alphabet, Choice, Fernet, FernetBuffer, Form, FormBuffer, FormCipher, IntegerCipher,
-    Opener, Random, RsaSealer, SealContext, Sealer, Shift,
+    Opener, Random, RsaSealer, SealContext, Sealer, Shift, Tokenizer,
 };
 
 use crate::median;
@@ -18,6 +19,7 @@ use crate::median;
 const TURNS: usize = 7;
 const KEY: [u8; 32] = [7; 32];
 const DOMAIN: &str = "customer-id";
+const TOKENS_A_BATCH: usize = 8_192;
 
 /// What is measured, how many values a turn takes, and what it is compared with.
 struct Method {
@@ -32,7 +34,7 @@ struct Method {
 type Work = Box<dyn FnMut(&str) -> anyhow::Result<()>>;
 
 pub(crate) fn measure() -> anyhow::Result<Vec<String>> {
-    let mut methods = [undone()?, sealed()?, chosen()?]
+    let mut methods = [undone()?, sealed()?, tokens()?, chosen()?]
         .into_iter()
         .flatten()
         .collect::<Vec<_>>();
@@ -146,6 +148,43 @@ fn sealed() -> anyhow::Result<Vec<Method>> {
         ),
         method("seal, a context a value", 500, alone, Some("hpke"), ""),
         method("RSA-OAEP, 2048 bits", 500, rsa, Some("RSA-OAEP"), ""),
+    ])
+}
+
+/// Those that two officers undo, of values that are new, and of one that the batch has had before.
+fn tokens() -> anyhow::Result<Vec<Method>> {
+    let officer = |key: u8| Sealer::new(&Opener::new(&[key; 32])?.public_key());
+    let terms = TokenTerms {
+        officers: Default::default(),
+        expires: None,
+        uses: None,
+    };
+    // For as long as the program runs, as a ring is.
+    let tokenizer = Tokenizer::new(1, &KEY, DOMAIN, [officer(1)?, officer(2)?], &terms)?;
+    let tokenizer: &'static Tokenizer = Box::leak(Box::new(tokenizer));
+    let mut out = Vec::new();
+    let (mut session, mut taken) = (tokenizer.session()?, 0);
+    let new: Work = Box::new(move |value| {
+        if taken % TOKENS_A_BATCH == 0 {
+            let before = std::mem::replace(&mut session, tokenizer.session()?);
+            black_box(before.into_batch());
+        }
+        taken += 1;
+        out.clear();
+        session.mask(value.as_bytes(), &mut out)?;
+        black_box(&out);
+        Ok(())
+    });
+    let (mut session, mut out) = (tokenizer.session()?, Vec::new());
+    let known: Work = Box::new(move |value| {
+        out.clear();
+        session.mask(value.get(..1).unwrap_or(value).as_bytes(), &mut out)?;
+        black_box(&out);
+        Ok(())
+    });
+    Ok(vec![
+        method("token, new", 200_000, new, None, "50,000 into PostgreSQL"),
+        method("token, known in the batch", 500_000, known, None, "500,000"),
     ])
 }
 

@@ -49,6 +49,7 @@ pub(crate) fn measure() -> anyhow::Result<Vec<String>> {
         let keys = Ring::new(StepKeys {
             keys: vec![StepKey::new("key", Secret::new(SALT.into()))],
             domain: None,
+            tokens: None,
         })?;
         let method = Method::Pbkdf2Sha256 {
             iterations: ITERATIONS,

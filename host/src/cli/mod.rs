@@ -4,6 +4,8 @@
 #[cfg(not(all(feature = "api", feature = "init", feature = "keyring")))]
 mod absent;
 #[cfg(feature = "api")]
+mod asked;
+#[cfg(feature = "api")]
 mod audit;
 #[cfg(feature = "api")]
 mod caller;
@@ -11,6 +13,8 @@ mod check;
 mod completions;
 #[cfg(feature = "api")]
 mod demo;
+#[cfg(feature = "api")]
+mod forget;
 #[cfg(feature = "init")]
 mod init;
 #[cfg(feature = "keyring")]
@@ -114,6 +118,11 @@ enum Command {
         #[cfg(feature = "api")] rejects::Args,
         #[cfg(not(feature = "api"))] absent::Args,
     ),
+    /// Erase tokens, so that nobody gets their cells back.
+    Forget(
+        #[cfg(feature = "api")] forget::Args,
+        #[cfg(not(feature = "api"))] absent::Args,
+    ),
     /// Show the first rows of the sink's table, read back from the database.
     Rows(rows::Args),
     /// List the runs into a sink: living, dead, finished or given up.
@@ -181,12 +190,15 @@ pub(crate) fn main() -> ExitCode {
         #[cfg(feature = "api")]
         Command::Rejects(args) => rejects::rejects(&args),
         #[cfg(feature = "api")]
+        Command::Forget(args) => forget::forget(&args),
+        #[cfg(feature = "api")]
         Command::Serve(args) => serve::serve(&args),
         #[cfg(feature = "api")]
         Command::User(args) => user::user(args),
         #[cfg(not(feature = "api"))]
         Command::Audit(_)
         | Command::Rejects(_)
+        | Command::Forget(_)
         | Command::Reveal(_)
         | Command::Serve(_)
         | Command::User(_) => absent::refuse(&without::API),

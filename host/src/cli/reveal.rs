@@ -2,7 +2,12 @@
 //! The audit record is on the disk before a cell is shown. Values are never arguments, which stand in the
 //! shell's history and in every process list.
 
-use std::io::{IsTerminal, Read, Write};
+mod tokens;
+
+pub(super) use tokens::only_step;
+
+use std::fmt::Display;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,13 +18,11 @@ use glovebox_core::{Secret, SecretName, shown};
 use glovebox_engine::{RevealError, Revealer, Toolbox, arm};
 use glovebox_manifest::Manifest;
 
-use super::caller::{Reason, caller, record_in, secret_name};
+use super::asked::Asked;
+use super::caller::secret_name;
 use super::manifest::Text;
 use super::{Exit, say};
 use crate::compose::Composed;
-
-/// The most that is read of values, in bytes.
-const MAX_SIZE: u64 = 64 << 20;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -27,24 +30,25 @@ pub(super) struct Args {
     manifest: PathBuf,
     /// The column that they are from.
     column: String,
-    /// Why they are to be seen; recorded with who asked, and how many.
-    #[arg(long, value_name = "TEXT")]
-    reason: Reason,
-    /// The audit log's folder; begun if there is none.
-    #[arg(long, value_name = "FOLDER")]
-    audit: PathBuf,
-    /// The values, one a line; standard input if left out.
-    #[arg(long, value_name = "FILE")]
-    values: Option<PathBuf>,
+    #[command(flatten)]
+    asked: Asked,
     /// The step that has encrypted them, where several encrypt the column.
     #[arg(long, value_name = "NAME")]
     step: Option<String>,
     /// Use this version of the key only: an ff1 value does not say which one has made it.
     #[arg(long, value_name = "VERSION")]
     key_version: Option<u32>,
-    /// The secret that holds the recipient's private key, for values that were sealed.
+    /// The secret that holds the private key: the recipient's, for values that were sealed; an
+    /// officer's, for tokens.
     #[arg(long, value_name = "SECRET", value_parser = secret_name)]
     private_key: Option<SecretName>,
+    /// Of tokens, the first officer: write a share of them to this new file, for the other officer only,
+    /// and show no cell.
+    #[arg(long, value_name = "FILE", requires = "private_key")]
+    make_share: Option<PathBuf>,
+    /// Of tokens, the second officer: the file that the first one has made; it says which tokens.
+    #[arg(long, value_name = "FILE", requires = "private_key", conflicts_with_all = ["make_share", "values"])]
+    use_share: Option<PathBuf>,
     /// Print each cell as JSON, null for a value that does not open.
     #[arg(long)]
     json: bool,
@@ -58,6 +62,12 @@ pub(super) fn reveal(args: &Args) -> anyhow::Result<Exit> {
     let Some(text) = Text::read(&args.manifest) else {
         return Ok(Exit::Usage);
     };
+    let Some(manifest) = text.manifest(&composed) else {
+        return Ok(Exit::Usage);
+    };
+    if let Some(step) = only_step(&manifest, &args.column, args.step.as_deref()) {
+        return tokens::reveal(args, &composed, (&text, &manifest), step);
+    }
     let Some((manifest, plan)) = text.plan_locked(&composed, args.locked) else {
         return Ok(Exit::Usage);
     };
@@ -75,6 +85,16 @@ pub(super) fn reveal(args: &Args) -> anyhow::Result<Exit> {
             return Ok(Exit::Usage);
         }
     };
+    if revealer.is_token() {
+        let mut made_by = manifest.steps.iter();
+        let step = made_by.find(|step| step.name.value == revealer.step());
+        let step = step.context("the step that made the tokens is missing")?;
+        return tokens::reveal(args, &composed, (&text, &manifest), step);
+    }
+    ensure!(
+        args.make_share.is_none() && args.use_share.is_none(),
+        "the values are no tokens: leave --make-share and --use-share out"
+    );
     let private = match (revealer.is_sealed(), &args.private_key) {
         (true, Some(name)) => {
             let stores: Vec<_> = manifest
@@ -97,15 +117,35 @@ pub(super) fn reveal(args: &Args) -> anyhow::Result<Exit> {
         }
         (false, None) => None,
     };
-    let values = read(args)?;
+    let values = args.asked.lines()?;
     let values: Vec<&str> = values.lines().collect();
     let cells = revealer.reveal(&values, args.key_version, private.as_ref())?;
-    let opened = cells.iter().filter(|cell| cell.is_ok()).count();
     let key = secrets_of(&manifest, &revealer);
-    record(args, &manifest.name, &key, (cells.len(), opened))?;
+    given(args, &manifest, &key, &cells)
+}
+
+/// Shows the cells, once the record of them is on the disk.
+fn given<W: Display>(
+    args: &Args,
+    manifest: &Manifest,
+    key: &str,
+    cells: &[Result<Secret, W>],
+) -> anyhow::Result<Exit> {
+    let opened = cells.iter().filter(|cell| cell.is_ok()).count();
+    let outcome = match opened {
+        0 => Outcome::Failure,
+        _ => Outcome::Success,
+    };
+    let event = Event::new(Action::Revealed, outcome)
+        .pipeline(&manifest.name)
+        .columns([args.column.as_str()])
+        .key(key)
+        .rows(opened as u64)
+        .count(cells.len() as u64);
+    args.asked.record(event)?;
 
     let mut out = std::io::stdout().lock();
-    for cell in &cells {
+    for cell in cells {
         let cell = cell.as_ref().ok();
         match args.json {
             true => serde_json::to_writer(&mut out, &cell.and_then(|cell| cell.expose_str()))?,
@@ -138,27 +178,6 @@ fn line(cell: Option<&Secret>, terminal: bool) -> Vec<u8> {
     }
 }
 
-fn read(args: &Args) -> anyhow::Result<String> {
-    let mut values = String::new();
-    let most = MAX_SIZE + 1;
-    let read = match &args.values {
-        Some(path) => std::fs::File::open(path)
-            .and_then(|file| file.take(most).read_to_string(&mut values))
-            .with_context(|| format!("cannot read the values in {}", path.display())),
-        None => std::io::stdin()
-            .lock()
-            .take(most)
-            .read_to_string(&mut values)
-            .context("cannot read the values from standard input"),
-    }?;
-    ensure!(
-        read as u64 <= MAX_SIZE,
-        "there are more than {} MiB of values; reveal them in several calls",
-        MAX_SIZE >> 20
-    );
-    Ok(values)
-}
-
 /// The names of the secrets that the step has for the key.
 fn secrets_of(manifest: &Manifest, revealer: &Revealer<'_>) -> String {
     let step = manifest
@@ -171,29 +190,6 @@ fn secrets_of(manifest: &Manifest, revealer: &Revealer<'_>) -> String {
         .flat_map(|key| &key.secrets);
     let names: Vec<_> = secrets.map(|secret| secret.value.to_string()).collect();
     names.join(", ")
-}
-
-/// On the disk, or nothing is shown.
-fn record(
-    args: &Args,
-    pipeline: &str,
-    key: &str,
-    (asked, opened): (usize, usize),
-) -> anyhow::Result<()> {
-    let outcome = match opened {
-        0 => Outcome::Failure,
-        _ => Outcome::Success,
-    };
-    let event = Event::new(Action::Revealed, outcome)
-        .user("command line")
-        .user_id(&caller())
-        .pipeline(pipeline)
-        .columns([args.column.as_str()])
-        .key(key)
-        .rows(opened as u64)
-        .count(asked as u64)
-        .because(&args.reason.0);
-    record_in(&args.audit, event)
 }
 
 /// Undoes masks for the server, which keeps the record.
@@ -212,6 +208,10 @@ fn given_back(request: &Request, composed: &Composed) -> anyhow::Result<Answer> 
     })?;
     let revealer = Revealer::find(&steps, &request.column, request.step.as_deref())
         .map_err(|problem| anyhow!("{}", unquoted(&problem)))?;
+    ensure!(
+        !revealer.is_token(),
+        "these are tokens, which two officers open together, with `glovebox reveal`"
+    );
     ensure!(
         !revealer.is_sealed(),
         "the values were sealed to a recipient's key, which the server does not have"

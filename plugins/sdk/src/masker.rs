@@ -97,6 +97,8 @@ pub enum Method {
     Fernet,
     /// Encryption to the public key that is the step's key; only the private key undoes it.
     Seal,
+    /// A token, the same one for the same cell, which two officers can undo together.
+    Token,
     /// A value that is made up of pieces, the same one for the same cell.
     Pick(Vec<Piece>),
     /// Dates and timestamps, moved by at least one day; stays of their type.
@@ -324,6 +326,7 @@ impl From<Method> for masker::Method {
             }),
             Method::Fernet => Self::Fernet,
             Method::Seal => Self::Seal,
+            Method::Token => Self::Token,
             Method::Pick(pieces) => Self::Pick(pieces.into_iter().map(Into::into).collect()),
             Method::Shift { entity, days } => Self::Shift(masker::Shift {
                 // The host refuses an index that no field has.

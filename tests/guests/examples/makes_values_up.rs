@@ -1,6 +1,6 @@
 //! Orders values made of pieces that no host should make, or dates moved by an entity that is not
 //! there, when it sees the poison: a list of megabytes, a million pieces or digits, another list than it
-//! gave before the first row. The host must refuse, and make no value of it.
+//! gave before the first row, or a token, which it had not ordered before. The host must refuse, and make no value of it.
 
 use glovebox_guests::{
     Action, Batch, Grant, Keyed, Masked, Masker, Method, Piece, Shift, Target, has_poison,
@@ -24,6 +24,8 @@ impl Masker for Act {
             true if grant.says("other-list") => Method::Pick(vec![Piece::Choice(
                 batch.columns.iter().flat_map(text_cells).collect(),
             )]),
+            true if grant.says("token") => Method::Token,
+            _ if grant.says("token-at-once") => Method::Token,
             _ => honest(),
         };
         let keyed = |&column: &u32| Masked {

@@ -5,7 +5,7 @@
 ;; act action-255: WHAT=(i32.store8 (i32.const 8196) (i32.const 255))
 ;; act values: WHAT=(i32.store8 (i32.const 8200) (i32.const 8))
 ;; act validity: WHAT=(i32.store8 (i32.const 8220) (i32.const 2))
-;; act method: WHAT=(i32.store8 (i32.const 8196) (i32.const 1)) (i32.store8 (i32.const 8200) (i32.const 8))
+;; act method: WHAT=(i32.store8 (i32.const 8196) (i32.const 1)) (i32.store8 (i32.const 8200) (i32.const 9))
 ;; act target: WHAT=(i32.store8 (i32.const 8196) (i32.const 1)) (i32.store8 (i32.const 8232) (i32.const 3))
 ;; act nullified: WHAT=(i32.store8 (i32.const 8196) (i32.const 2)) (i32.store8 (i32.const 8200) (i32.const 3))
 ;; act key-not-utf8: WHAT=(i32.store8 (i32.const 8196) (i32.const 1)) (i32.store8 (i32.const 9000) (i32.const 255)) (i32.store (i32.const 8224) (i32.const 9000)) (i32.store (i32.const 8228) (i32.const 1))

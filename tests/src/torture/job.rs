@@ -94,14 +94,13 @@ steps:
     validate: required
     reads: [name]
   - name: alias
-    mask: pseudonym
     masks: [name]
-    with: {{ method: hmac-sha256 }}
-    keys: {{ pseudonym: salt }}
+    {}
 sink:
   {}
 rejects: {{ path: rejects.jsonl }}
 ",
+            target.mask(),
             target.sink(&database, port)
         );
         let files = [("manifest.yaml", manifest), ("in.csv", input(rows))];

@@ -6,6 +6,12 @@ use crate::pipeline::Pipeline;
 use crate::postgres::Postgres;
 use crate::sqlite;
 
+/// Public keys to which nobody has private ones.
+const OFFICERS: [&str; 2] = [
+    "x25519:q1oJpHIQo_HVJhNL6OVpTqV-s7RWardD1tMKfgGdWdk=",
+    "x25519:mDlLLmwiv0XLflYB8fTtIJmZ7OE81z2GjvVT9tfzdrk=",
+];
+
 /// A sink and its mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
@@ -35,6 +41,23 @@ impl Target {
             Target::Sqlite(mode) => format!("SQLite, {mode}"),
             Target::Postgres(mode) => format!("PostgreSQL, {mode}"),
             Target::Csv => "CSV".into(),
+        }
+    }
+
+    /// How the manifest masks names: by tokens, where they can be kept.
+    pub(super) fn mask(self) -> String {
+        match self {
+            Target::Csv => {
+                "mask: pseudonym\n    with: { method: hmac-sha256 }\n    keys: { pseudonym: salt }"
+                    .into()
+            }
+            Target::Sqlite(_) | Target::Postgres(_) => {
+                let [first, second] = OFFICERS;
+                format!(
+                    "mask: tokenize\n    keys: {{ tokenize: salt }}\n    \
+                     tokens: {{ officers: [{first}, {second}] }}"
+                )
+            }
         }
     }
 
@@ -89,20 +112,34 @@ impl Target {
         rows
     }
 
-    /// What is left beside the table that should not be: tables aside, runs that are not closed.
+    /// What is left beside the table that should not be: tables aside, runs that are not closed, tokens without
+    /// a row, rows without a token.
     pub(super) fn leftovers(self, pipeline: &Pipeline, database: &str) -> String {
         let found = match self {
             Target::Csv => return String::new(),
             Target::Sqlite(_) => sqlite::query(
                 &pipeline.path("out.db"),
                 "SELECT name FROM sqlite_schema WHERE name LIKE 'glovebox@_stage%' ESCAPE '@' \
-                     UNION ALL SELECT 'run ' || state FROM glovebox_run WHERE state <> 'finished'",
+                     UNION ALL SELECT 'run ' || state FROM glovebox_run WHERE state <> 'finished' \
+                     UNION ALL SELECT 'kept ' || token FROM glovebox_token WHERE token NOT IN \
+                     (SELECT name FROM things WHERE name IS NOT NULL) \
+                     UNION ALL SELECT 'lost ' || name FROM things WHERE name NOT IN \
+                     (SELECT token FROM glovebox_token) \
+                     UNION ALL SELECT 'closed ' || token FROM glovebox_token WHERE key NOT IN \
+                     (SELECT id FROM glovebox_token_key)",
             ),
+            Target::Postgres(_) if !there(database) => return "(there is no table)".into(),
             Target::Postgres(_) => Postgres::shared().query(
                 database,
                 "SELECT relname::text FROM pg_class WHERE relname LIKE 'stage%' AND relkind = \
                      'r' UNION ALL SELECT 'run ' || state FROM glovebox.run WHERE state <> \
-                     'finished'",
+                     'finished' \
+                     UNION ALL SELECT 'kept ' || token FROM glovebox.token WHERE token NOT IN \
+                     (SELECT name FROM things WHERE name IS NOT NULL) \
+                     UNION ALL SELECT 'lost ' || name FROM things WHERE name NOT IN \
+                     (SELECT token FROM glovebox.token) \
+                     UNION ALL SELECT 'closed ' || token FROM glovebox.token WHERE key NOT IN \
+                     (SELECT id FROM glovebox.token_key)",
             ),
         };
         let mut told = String::new();

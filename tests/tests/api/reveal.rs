@@ -18,11 +18,22 @@ runs: { folder: runs }
 const PEOPLE: &str = "\
 name: people
 source: { csv: { path: in.csv } }
-columns: { email: { type: text, personal: true }, hashed: { type: text, personal: true } }
+columns:
+  email: { type: text, personal: true }
+  hashed: { type: text, personal: true }
+  called: { type: text, personal: true }
 credentials: [{ files: secrets }]
 steps:
   - { name: siv, mask: encrypt, masks: [email], with: { method: aes-siv }, keys: { encrypt: app/key@1 } }
   - { name: hash, mask: pseudonym, masks: [hashed], with: { method: hmac-sha256 }, keys: { pseudonym: app/key@1 } }
+  - name: tokens
+    mask: tokenize
+    masks: [called]
+    keys: { tokenize: app/key@1 }
+    tokens:
+      officers:
+        - x25519:q1oJpHIQo_HVJhNL6OVpTqV-s7RWardD1tMKfgGdWdk=
+        - x25519:mDlLLmwiv0XLflYB8fTtIJmZ7OE81z2GjvVT9tfzdrk=
 sink: { sqlite: { path: out.db, table: people, mode: replace } }
 rejects: { path: rejects.jsonl }
 ";
@@ -30,7 +41,10 @@ rejects: { path: rejects.jsonl }
 fn server() -> (Server, String) {
     let folder = Server::folder(CONFIGURATION)
         .file("people.yaml", PEOPLE)
-        .file("in.csv", format!("email,hashed\n{CANARY}@example.org,x\n"));
+        .file(
+            "in.csv",
+            format!("email,hashed,called\n{CANARY}@example.org,x,y\n"),
+        );
     let key = ["key", "--files", "secrets", "new", "app/key"];
     let _ = folder.call(&key).ends_with(0);
     let _ = folder.call(&["run", "people.yaml"]).ends_with(0);
@@ -95,6 +109,9 @@ fn nobody_else_does_and_what_cannot_be_undone_is_said() {
         "{}",
         hashed.text()
     );
+    let tokens = send(&officer, "people", &ask("called")).is(422);
+    let told = "two officers open together, with `glovebox reveal`";
+    assert!(tokens.text().contains(told), "{}", tokens.text());
     let other = send(&officer, "people", &ask(CANARY)).is(422);
     assert!(!other.text().contains(CANARY), "{}", other.text());
     let broken = send(&officer, "broken", &ask("email")).is(422);
@@ -112,5 +129,5 @@ fn nobody_else_does_and_what_cannot_be_undone_is_said() {
     );
     assert_eq!(nothing.is(200).json(), json!({ "cells": [null] }));
     let failures = records(&server);
-    assert!(failures.len() >= 4 && failures.iter().all(|r| r["event.outcome"] == "failure"));
+    assert!(failures.len() >= 5 && failures.iter().all(|r| r["event.outcome"] == "failure"));
 }

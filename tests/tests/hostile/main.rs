@@ -188,10 +188,27 @@ fn a_masker_cannot_order_work_without_end() {
 
 #[test]
 fn a_masker_cannot_have_made_up_what_it_had_not_ordered() {
-    for variant in ["list", "text", "pieces", "digits", "entity", "other-list"] {
+    for variant in [
+        "list",
+        "text",
+        "pieces",
+        "digits",
+        "entity",
+        "other-list",
+        "token",
+    ] {
         let pipeline = act("makes_values_up", World::Masker, variant).pipeline();
         is_keyed_alone(&pipeline, variant);
     }
+}
+
+/// Nobody could have the cells back.
+#[test]
+fn a_masker_cannot_order_tokens_of_a_step_without_officers() {
+    let pipeline = act("makes_values_up", World::Masker, "token-at-once").pipeline();
+    let ran = pipeline.run().ends_with(2).says("tokens need two officers");
+    silent("token-at-once", &pipeline, &ran);
+    assert!(!pipeline.names().contains(&"out.csv".to_owned()));
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod rerun;
 mod runs;
 mod sealed;
 mod sums;
+mod tokens;
 mod torture;
 mod whole_cells;
 mod withheld;

@@ -25,6 +25,7 @@ const PLUGINS: [(&str, &[&str]); 3] = [
             "partial",
             "pseudonym",
             "redact",
+            "tokenize",
         ],
     ),
     ("transformer", &["keep", "row-id"]),
@@ -99,8 +100,9 @@ fn every_manual_is_whole_and_its_example_is_a_step_that_check_accepts() {
             .stdout;
         let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
         assert_eq!(schema["type"], "object", "{plugin}");
-        let (_, options) = manual.split_once("\nOptions of `with:`\n\n").unwrap();
-        for name in schema["properties"].as_object().unwrap().keys() {
+        let properties = schema["properties"].as_object();
+        for name in properties.iter().flat_map(|p| p.keys()) {
+            let (_, options) = manual.split_once("\nOptions of `with:`\n\n").unwrap();
             assert!(options.contains(&format!("  {name}: ")), "{plugin}: {name}");
         }
 
@@ -121,13 +123,14 @@ fn every_manual_is_whole_and_its_example_is_a_step_that_check_accepts() {
             let steps: String = example.lines().map(|line| format!("  {line}\n")).collect();
             let manifest = format!(
                 "name: example\nsource: {{ csv: {{ path: in.csv }} }}\n{columns}credentials: \
-                 [env]\nsteps:\n{steps}sink:\n  csv: {{ path: out.csv }}\n  columns: [state]\n"
+                 [env]\nsteps:\n{steps}sink:\n  sqlite: {{ path: out.db, table: rows }}\n  columns: [state]\n"
             );
             let pipeline = Pipeline::new(&manifest)
                 .file("in.csv", header.join(",") + "\n")
                 .env("GLOVEBOX_SECRET_SALES_CUSTOMER_SALT", "salt")
                 .env("GLOVEBOX_SECRET_SALES_EMAIL_KEY", KEY)
                 .env("GLOVEBOX_SECRET_SALES_CARD_KEY", KEY)
+                .env("GLOVEBOX_SECRET_SALES_TOKEN_KEY", KEY)
                 .env("GLOVEBOX_SECRET_SALES_FAKE_KEY", KEY)
                 .env("GLOVEBOX_SECRET_CLINIC_SHIFT_KEY", KEY);
             let checked = pipeline.call(&["check", "manifest.yaml"]).ends_with(0);

@@ -60,6 +60,10 @@ actions! {
     Revealed = "revealed", "database", "access";
     /// Rejected rows that a run had kept encrypted were opened.
     RejectsOpened = "rejects-opened", "file", "access";
+    /// An officer made a share of tokens for the other one.
+    TokensShared = "tokens-shared", "database", "access";
+    /// Tokens were erased, so that nobody gets their cells back.
+    TokensForgotten = "tokens-forgotten", "database", "deletion";
     /// What is there was looked at: pipelines, datasets, runs, reports, rejects.
     Viewed = "viewed", "web", "access";
     /// A run was started.

@@ -111,6 +111,7 @@ fn order(case: &Case, column: &str, due: &Keyed, got: &Order, wrong: &mut Vec<St
         | Method::AesSiv
         | Method::Fernet
         | Method::Seal
+        | Method::Token
         | Method::Pick(_)
         | Method::Shift { .. } => {}
     }

@@ -48,6 +48,8 @@ pub struct Job {
     /// What was seen of the target's runs when this one was decided on. It is refused once that has
     /// changed: the decision was made for other journal.
     pub seen: Option<Seen>,
+    /// Whether its chunks bring tokens to keep.
+    pub tokens: bool,
 }
 
 /// Makes a chunk's summary and the rejects that it does not count yet a new summary: the engine's

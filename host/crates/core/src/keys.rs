@@ -10,6 +10,7 @@ use arrow_array::{ArrayRef, BooleanArray};
 use crate::schema::DataType;
 use crate::secret::Secret;
 use crate::shown::short_name;
+use crate::tokens::{Token, TokenBatch, TokenTerms};
 
 /// A keyed method that a masker may point at.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -29,6 +30,8 @@ pub enum Method {
     Fernet,
     /// HPKE (RFC 9180), or RSA-OAEP, to a recipient's public key.
     Seal,
+    /// A token, whose cell is kept beside the rows, sealed to two officers.
+    Token,
     /// A value made up of pieces, chosen by the key and the cell.
     Pick(Arc<[Piece]>),
     /// A date or timestamp moved by a number of days that its entity has.
@@ -76,15 +79,16 @@ impl Method {
             Method::Ff1(_) => "ff1",
             Method::Fernet => "fernet",
             Method::Seal => "seal",
+            Method::Token => "token",
             Method::Pick(_) => "pick",
             Method::Shift { .. } => "shift",
         }
     }
 
-    /// Whether whoever has the right key gets the cell back from the mask.
+    /// Whether whoever has the right keys gets the cell back from the mask.
     pub fn is_undone(&self) -> bool {
         match self {
-            Method::AesSiv | Method::Ff1(_) | Method::Fernet | Method::Seal => true,
+            Method::AesSiv | Method::Ff1(_) | Method::Fernet | Method::Seal | Method::Token => true,
             Method::HmacSha256
             | Method::Pbkdf2Sha256 { .. }
             | Method::Pick(_)
@@ -135,6 +139,8 @@ pub struct StepKeys {
     pub keys: Vec<StepKey>,
     /// The step's domain; none has [`Method`]s that have a domain use the column's name.
     pub domain: Option<Arc<str>>,
+    /// What [`Method::Token`] needs beside a key.
+    pub tokens: Option<TokenTerms>,
 }
 
 /// A key under the plugin's name for it.
@@ -197,6 +203,8 @@ pub struct Computed {
     pub column: ArrayRef,
     /// The rows whose cells the method cannot mask, ascending.
     pub refused: Vec<(u32, Refusal)>,
+    /// What has to be stored with its rows, if tokens were made.
+    pub tokens: Option<TokenBatch>,
 }
 
 /// Why a method does not mask a cell, or give it back. It says nothing of the cell itself.
@@ -290,6 +298,12 @@ pub trait KeyRing: Send + Sync {
         revealing: &Revealing<'_>,
         values: &[&str],
     ) -> Result<Vec<Result<Secret, Refusal>>, KeyError>;
+
+    /// The tokens of these cells under every version of the key that is listed.
+    ///
+    /// # Errors
+    /// When the key is not granted, or the step has no officers.
+    fn tokens(&self, key: &str, name: &str, cells: &[&str]) -> Result<Vec<Token>, KeyError>;
 
     /// What one value costs on this machine, measured now; none where it is negligible.
     fn cost_of_one(&self, method: &Method) -> Option<Duration>;

@@ -25,6 +25,7 @@ pub mod sink;
 pub mod source;
 pub mod supervised;
 pub mod table_name;
+pub mod tokens;
 
 pub use batch::{Batch, Origin};
 pub use credential::{CredentialError, CredentialStore, InvalidSecretName, SecretName};
@@ -53,6 +54,7 @@ pub use report::{
 pub use schema::{DataType, Equality, Field, Native, ReadFrom, Schema};
 pub use seal::{Envelope, Late, Seal, SealLate, SealedBlock, Unseal};
 pub use secret::Secret;
-pub use sink::{Encoded, Encoder, FinishedChunk, Payload, Published, Sink, SinkError};
+pub use sink::{Encoded, Encoder, FinishedChunk, Payload, Published, Sink, SinkError, TokenStore};
 pub use source::{Chunk, ChunkReader, Decoded, Decoder, Identity, Source, SourceError};
 pub use table_name::TableName;
+pub use tokens::{NewToken, StoredToken, Token, TokenBatch, TokenKey, TokenTerms};

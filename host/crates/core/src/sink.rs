@@ -12,6 +12,7 @@ use crate::journal::{
 use crate::schema::Schema;
 use crate::seal::{Late, SealedBlock};
 use crate::secret::Secret;
+use crate::tokens::{StoredToken, Token, TokenBatch};
 
 /// A target for rows.
 ///
@@ -122,6 +123,11 @@ pub trait Sink: Send {
     /// When the journal cannot be closed.
     fn withhold(&mut self, totals: &Totals) -> Result<Published, SinkError>;
 
+    /// Where it keeps tokens; none if it cannot, or was not told to.
+    fn token_store(&mut self) -> Option<Box<dyn TokenStore + '_>> {
+        None
+    }
+
     /// The rejects of all stored chunks of a run, by row; also when it is not open. Nothing if it
     /// keeps no journal.
     ///
@@ -141,6 +147,28 @@ pub trait Sink: Send {
     /// Ends a run that failed, and tells how many rows of it are stored and can be built upon:
     /// nothing of a chunk that was not stored whole remains.
     fn abort(&mut self) -> u64;
+}
+
+/// Where tokens are kept.
+pub trait TokenStore {
+    /// Hands those of these tokens that are stored to `open`, in one transaction, and counts a use of
+    /// each that it names as opened. What it opened counts only once this has returned without an
+    /// error.
+    ///
+    /// # Errors
+    /// When the store cannot be reached or refuses.
+    fn open(
+        &mut self,
+        domain: &str,
+        tokens: &[Token],
+        open: &mut dyn FnMut(&[StoredToken]) -> Vec<Token>,
+    ) -> Result<(), SinkError>;
+
+    /// Erases these tokens, with the keys that no other token needs, and returns how many there were.
+    ///
+    /// # Errors
+    /// When the store cannot be reached or refuses. Nothing is erased then.
+    fn forget(&mut self, domain: &str, tokens: &[Token]) -> Result<u64, SinkError>;
 }
 
 /// What became public at a run's end.
@@ -200,6 +228,8 @@ pub struct FinishedChunk {
     pub sealed: Vec<SealedBlock>,
     /// Encrypts the cells of rows that the target refuses.
     pub late: Late,
+    /// The tokens that its rows hold.
+    pub tokens: Vec<TokenBatch>,
 }
 
 /// The form in which a sink takes rows.

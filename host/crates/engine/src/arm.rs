@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use glovebox_core::{
-    Action, Answer, Batch, KeyRing, Masking, Origin, Schema, Seal, Secret, StepKey, StepKeys, World,
+    Action, Answer, Batch, KeyRing, Masking, Method, Origin, Schema, Seal, Secret, StepKey,
+    StepKeys, World,
 };
 
 use crate::armed::{ArmedStep, Order, entity_of, name_of};
@@ -204,13 +205,26 @@ fn arm_step<'p>(
     let domain = step.domain.as_ref().map(|d| d.value.as_str().into());
     let at_step = |message: String| vec![Diagnostic::error(step.span.clone(), message)];
     let keys = toolbox
-        .key_ring(StepKeys { keys, domain })
+        .key_ring(StepKeys {
+            keys,
+            domain,
+            tokens: step.tokens.as_ref().map(|tokens| tokens.terms.clone()),
+        })
         .map_err(|e| at_step(e.to_string()))?;
     let keyed = if planned.plugin.world() == World::Masker {
         rehearse(planned, keys.as_ref()).map_err(at_step)?
     } else {
         Vec::new()
     };
+    if let Some(tokens) = &step.tokens
+        && !keyed.iter().any(|order| order.method == Method::Token)
+    {
+        let problem = "no mask of this step is a token";
+        let help = "use `mask: tokenize`, or delete `tokens:`";
+        return Err(vec![
+            Diagnostic::error(tokens.span.clone(), problem).help(help),
+        ]);
+    }
     let costly = keyed
         .iter()
         .filter_map(|order| Some((order.method.clone(), keys.cost_of_one(&order.method)?)))

@@ -25,6 +25,13 @@ pub struct ArmedStep<'p> {
     pub weak: Vec<WeakKey>,
 }
 
+impl ArmedStep<'_> {
+    /// Whether it brings tokens that the sink has to keep.
+    pub(crate) fn makes_tokens(&self) -> bool {
+        self.keyed.iter().any(|order| order.method == Method::Token)
+    }
+}
+
 /// A keyed mask that a plugin may order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {

@@ -162,6 +162,7 @@ fn seconds(method: &Method, kind: PersonalKind) -> Option<f64> {
             Some(values * f64::from(*iterations) / ITERATIONS_A_SECOND)
         }
         Method::Pick(_) => Some(values / SHA256_A_SECOND),
+        Method::Token => Some(values / SHA256_A_SECOND),
         Method::AesSiv | Method::Ff1(_) | Method::Fernet | Method::Seal | Method::Shift { .. } => {
             None
         }
@@ -191,6 +192,17 @@ fn undone_by(method: &Method, weakness: Option<Weakness>, kind: Option<PersonalK
         ),
         Method::AesSiv | Method::Ff1(_) | Method::Fernet => format!("{whoever}; at once"),
         Method::Seal => "whoever has the private key; at once".into(),
+        Method::Token => {
+            let two = "two officers together, at once";
+            match kind.and_then(|kind| Some((kind, seconds(method, kind)?))) {
+                Some((kind, time)) => format!(
+                    "{two}; {whoever}, by trying: all {} values in {} on one RTX 4090",
+                    grouped(values(kind)),
+                    spelt(time)
+                ),
+                None => format!("{two}; {whoever}, by trying likely values"),
+            }
+        }
         Method::Pick(_) => {
             format!("{whoever}, by trying likely values; where few fakes exist, several fit")
         }

@@ -34,7 +34,7 @@ pub(crate) fn mask(
     batch: Batch,
     mut apply: impl FnMut(&Batch) -> Result<Resolved, StepError>,
 ) -> Result<Resolved, StepError> {
-    let mut rejects = Vec::new();
+    let (mut rejects, mut tokens) = (Vec::new(), Vec::new());
     // Every value of every row is looked at before the first is masked, so that a row is either masked once
     // in all its places or not at all.
     let (batch, mut rows) = read(step, inside, batch, &mut rejects)?;
@@ -70,12 +70,14 @@ pub(crate) fn mask(
             done += 1;
         }
         rejects.extend(resolved.rejects);
+        tokens.extend(resolved.tokens);
     }
     let kept: Vec<bool> = rows.iter().map(|row| !row.gone).collect();
     let documents = written(&batch, inside.place, &rows);
     let batch = batch.filter(&kept.into()).map_err(RunError::from)?;
     Ok(Resolved {
         rejects,
+        tokens,
         inside: vec![led as u64],
         ..Resolved::unchanged(with_column(&batch, inside.place, documents)?)
     })

@@ -26,6 +26,7 @@ mod selection;
 mod stage;
 mod start;
 mod summary;
+mod tokens;
 mod toolbox;
 mod transfer;
 mod unique;

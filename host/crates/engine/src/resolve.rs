@@ -11,7 +11,7 @@ use arrow_buffer::BooleanBufferBuilder;
 use arrow_select::zip::zip;
 use glovebox_core::{
     Action, Announced, Answer, Batch, Fault, FaultKind, Finding, KeyError, Masked, Masking, Method,
-    Refusal, Reject, Target, Violation,
+    Refusal, Reject, Target, TokenBatch, Violation,
 };
 
 use crate::armed::{ArmedStep, Order, entity_of};
@@ -27,6 +27,7 @@ pub(crate) struct Resolved {
     pub(crate) batch: Batch,
     pub(crate) filtered: u64,
     pub(crate) rejects: Vec<Reject>,
+    pub(crate) tokens: Vec<TokenBatch>,
     /// For each path into documents, the rows in which it led to a value.
     pub(crate) inside: Vec<u64>,
 }
@@ -38,6 +39,7 @@ impl Resolved {
             batch,
             filtered: 0,
             rejects: Vec::new(),
+            tokens: Vec::new(),
             inside: Vec::new(),
         }
     }
@@ -172,6 +174,7 @@ fn masked_resolved(
     let planned = step.planned;
     let mut columns = batch.columns.columns().to_vec();
     let mut aside = leaked(step, &masked, batch)?;
+    let mut tokens = Vec::new();
     for entry in masked {
         let Some(&place) = planned.inputs.get(entry.column) else {
             continue;
@@ -219,15 +222,17 @@ fn masked_resolved(
                     let violation = refused(step, &field.name, refusal);
                     aside.entry(row).or_default().push(violation);
                 }
+                tokens.extend(computed.tokens);
                 computed.column
             }
         };
     }
     let batch = rebuilt(step, columns, batch)?;
-    if aside.is_empty() {
-        return Ok(Resolved::unchanged(batch));
-    }
-    Ok(set_aside(&batch, aside)?)
+    let resolved = match aside.is_empty() {
+        true => Resolved::unchanged(batch),
+        false => set_aside(&batch, aside)?,
+    };
+    Ok(Resolved { tokens, ..resolved })
 }
 
 /// The columns that the step was granted, as they came, for a method that looks at others than its own.

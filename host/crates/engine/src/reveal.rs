@@ -2,7 +2,7 @@
 //!
 //! Refuses a column that no step, or more than one, encrypts: values then have no one origin.
 
-use glovebox_core::{DataType, KeyError, Method, Refusal, Revealing, Secret};
+use glovebox_core::{DataType, KeyError, Method, Refusal, Revealing, Secret, Token};
 
 use crate::armed::{ArmedStep, Order, name_of};
 
@@ -96,6 +96,20 @@ impl<'a> Revealer<'a> {
     /// Whether another key opens the values than the one that has made them.
     pub fn is_sealed(&self) -> bool {
         self.order.method == Method::Seal
+    }
+
+    /// Whether they are tokens, which two officers open together.
+    pub fn is_token(&self) -> bool {
+        self.order.method == Method::Token
+    }
+
+    /// The tokens of these cells.
+    ///
+    /// # Errors
+    /// When the key does not fit the method.
+    pub fn tokens(&self, cells: &[&str]) -> Result<Vec<Token>, KeyError> {
+        let column = name_of(self.step.planned, self.order.column);
+        self.step.keys.tokens(&self.order.key, column, cells)
     }
 
     /// The cells from which these values were made, as text; by this version of the key alone, if it is named,

@@ -191,6 +191,7 @@ impl Run<'_> {
             source: self.source.describe(),
             seals: self.sealed.is_some(),
             revise: Revise(Summary::revised),
+            tokens: self.steps.iter().any(ArmedStep::makes_tokens),
             ..Job::default()
         })
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
-use glovebox_core::{Batch, Fault, Instance, PluginError, Reject, Violation};
+use glovebox_core::{Batch, Fault, Instance, PluginError, Reject, TokenBatch, Violation};
 
 use crate::armed::ArmedStep;
 use crate::error::{RunError, StepError};
@@ -28,6 +28,7 @@ pub(crate) struct Tally {
     pub(crate) rows_in: u64,
     pub(crate) filtered: u64,
     pub(crate) rejects: Vec<Reject>,
+    pub(crate) tokens: Vec<TokenBatch>,
     pub(crate) faults: BTreeMap<String, u64>,
     pub(crate) time: Duration,
     /// For each path into documents, the rows in which it led to a value.
@@ -65,6 +66,7 @@ impl<'p> Stage<'p> {
                 Ok(resolved) => {
                     tally.filtered += resolved.filtered;
                     tally.rejects.extend(resolved.rejects);
+                    tally.tokens.extend(resolved.tokens);
                     for (rows, more) in tally.inside.iter_mut().zip(resolved.inside) {
                         *rows += more;
                     }
@@ -107,6 +109,7 @@ impl<'p> Stage<'p> {
             let mut after = inside::mask(&step.planned.name, inside, before.batch, &mut apply)?;
             after.filtered += before.filtered;
             after.rejects.extend(before.rejects);
+            after.tokens.extend(before.tokens);
             after.inside.splice(0..0, before.inside);
             resolved = Some(after);
         }

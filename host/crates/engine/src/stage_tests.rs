@@ -8,7 +8,7 @@ use arrow_array::{ArrayRef, Int64Array, RecordBatch};
 use glovebox_core::{
     About, Action, Announced, Answer, Batch, Computed, DataType, Fault, FaultKind, Field, Finding,
     Grants, Instance, Kept, KeyError, KeyRing, Masked, Masking, Method, Origin, Plugin,
-    PluginError, Refusal, Revealing, Rule, Schema, Secret, World,
+    PluginError, Refusal, Revealing, Rule, Schema, Secret, Token, World,
 };
 
 use super::*;
@@ -103,6 +103,10 @@ impl KeyRing for NoKeys {
     ) -> Result<Vec<Result<Secret, Refusal>>, KeyError> {
         Err(KeyError::NotGranted(revealing.key.to_owned()))
     }
+    fn tokens(&self, _: &str, _: &str, _: &[&str]) -> Result<Vec<Token>, KeyError> {
+        Err(KeyError::OneWay("token"))
+    }
+
     fn cost_of_one(&self, _: &Method) -> Option<Duration> {
         None
     }

@@ -49,10 +49,14 @@ fn equality(step: &ArmedStep<'_>, column: usize) -> Equality {
     match (order.map(|order| &order.method), kept) {
         (Some(Method::Pick(_) | Method::Shift { .. }), _) => Equality::Merges,
         (Some(Method::Fernet | Method::Seal), _) => Equality::Splits,
-        // 256 bits do not meet by chance.
+        // 128 bits do not meet by chance.
         (
             Some(
-                Method::HmacSha256 | Method::Pbkdf2Sha256 { .. } | Method::AesSiv | Method::Ff1(_),
+                Method::HmacSha256
+                | Method::Pbkdf2Sha256 { .. }
+                | Method::AesSiv
+                | Method::Ff1(_)
+                | Method::Token,
             ),
             _,
         ) => Equality::Kept,

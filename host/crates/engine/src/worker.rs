@@ -16,6 +16,7 @@ use crate::sealed::RowSealer;
 use crate::selection::{RowSelection, pick};
 use crate::stage::{Stage, Tally, through};
 use crate::summary::Summary;
+use crate::tokens;
 
 /// How often progress is shown and a request to stop is looked at.
 pub(crate) const HEARTBEAT: Duration = Duration::from_millis(100);
@@ -182,6 +183,10 @@ impl Worker<'_> {
             }
         }
         let mut encoded = self.encoder.encode(&clean)?;
+        let made = tallies
+            .iter_mut()
+            .flat_map(|t| std::mem::take(&mut t.tokens));
+        let tokens = tokens::kept(made.collect(), &clean, &encoded.rejects);
         rejects.append(&mut encoded.rejects);
         rejects.extend(tallies.iter_mut().flat_map(|t| t.rejects.iter().cloned()));
         rejects.sort_by_key(|reject| reject.row);
@@ -203,6 +208,7 @@ impl Worker<'_> {
             record,
             encoded,
             rejects,
+            tokens,
             ..FinishedChunk::default()
         };
         if let Some((sealer, original)) = self.sealer.zip(original) {

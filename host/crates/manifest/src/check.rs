@@ -55,6 +55,7 @@ fn problems(manifest: &Manifest, known: &Known<'_>, names: bool, sink: bool) -> 
     privacy::derived(manifest, &mut problems);
     if sink {
         privacy::stored(manifest, &mut problems);
+        privacy::tokens(manifest, &mut problems);
         paths::distinct(manifest, &mut problems);
     }
     problems

@@ -12,6 +12,9 @@ const ALWAYS: &[&str] = &[
     "password", "passwd", "pwd", "pass", "token", "salt", "pepper", "api-key", "apikey",
 ];
 
+/// Names public keys.
+const OFFICERS: &str = "officers";
+
 /// The ranges to blank, ascending.
 pub(crate) fn spans(text: &str) -> Vec<Range<usize>> {
     let parsed = yaml::parse(text);
@@ -40,6 +43,8 @@ enum Guard {
     None,
     /// A name of a secret is expected: anything else may be the secret itself.
     Name,
+    /// A public key is expected: anything else may be the private one.
+    PublicKey,
     /// Whatever it is, it is not for showing.
     All,
 }
@@ -64,6 +69,7 @@ fn tree(node: &Node, guard: Guard, found: &mut Vec<Range<usize>>) {
         }
         Kind::Null => {}
         Kind::Text(text) if guard == Guard::Name && SecretName::parse(text).is_ok() => {}
+        Kind::Text(text) if guard == Guard::PublicKey && text.starts_with("x25519:") => {}
         Kind::Text(text) if is_signing_key(text) => found.push(node.span.clone()),
         _ if guard != Guard::None => found.push(node.span.clone()),
         _ => {}
@@ -80,6 +86,8 @@ fn guard_of(key: &str, value: &Node) -> Option<Guard> {
     let names = is_secret(&key) || (key == "keys" && matches!(value.kind, Kind::Map(_)));
     if names {
         Some(Guard::Name)
+    } else if key == OFFICERS {
+        Some(Guard::PublicKey)
     } else {
         looks_secret(&key).then_some(Guard::All)
     }
@@ -111,7 +119,7 @@ fn lines(text: &str, found: &mut Vec<Range<usize>>) {
                 .unwrap_or_default()
                 .to_ascii_lowercase()
                 .replace('_', "-");
-            if is_secret(&key) || key == "keys" || looks_secret(&key) {
+            if is_secret(&key) || key == "keys" || key == OFFICERS || looks_secret(&key) {
                 let rest = content.get(colon + 1..).unwrap_or_default();
                 let value = rest.trim_start();
                 if !value.is_empty() {

@@ -19,6 +19,7 @@ pub(crate) mod sink;
 pub(crate) mod source;
 mod steps;
 pub(crate) mod stores;
+mod tokens;
 mod trusted;
 mod with;
 

@@ -8,7 +8,7 @@ use std::fmt;
 use std::ops::{Deref, Range};
 use std::path::PathBuf;
 
-use glovebox_core::{DataType, Field, Kept, Limits, ReadFrom, SecretName, World};
+use glovebox_core::{DataType, Field, Kept, Limits, ReadFrom, SecretName, TokenTerms, World};
 
 pub use super::load::columns::PersonalKind;
 pub use super::load::csv_source::{CsvSource, LineEnd, Quotes, Ragged};
@@ -198,6 +198,8 @@ pub struct Step {
     pub inside: Vec<Spanned<JsonPath>>,
     /// Which steps mask alike under the same key.
     pub domain: Option<Spanned<String>>,
+    /// Who opens the tokens that it makes; none if it makes none.
+    pub tokens: Option<Tokens>,
     /// What bounds it.
     pub limits: Limits,
     /// The step as a whole: where an error without a better place is shown.
@@ -205,6 +207,11 @@ pub struct Step {
 }
 
 impl Step {
+    /// Whose masks of a column are alike.
+    pub fn domain_of<'a>(&'a self, column: &'a str) -> &'a str {
+        self.domain.as_ref().map_or(column, |domain| &domain.value)
+    }
+
     /// The columns that the plugin is shown: `reads`, then those of `masks` that it does not name.
     pub fn granted(&self) -> Vec<&Spanned<String>> {
         let masked = self.masks.iter().filter(|m| {
@@ -253,6 +260,15 @@ pub struct KeyGrant {
     pub name: Spanned<String>,
     /// Its versions, the newest first.
     pub secrets: Vec<Spanned<SecretName>>,
+}
+
+/// The tokens that a step makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tokens {
+    /// Who opens them, how long and how often.
+    pub terms: TokenTerms,
+    /// Where they were declared.
+    pub span: Span,
 }
 
 /// A step's `with:` block: JSON for the plugin, and where each part of it was written.
@@ -364,6 +380,14 @@ impl SinkTarget {
             SinkTarget::Postgres(s) => s.identity_key.as_ref(),
             SinkTarget::Sqlite(s) => s.identity_key.as_ref(),
             SinkTarget::Csv(_) | SinkTarget::Jsonl(_) | SinkTarget::Parquet(_) => None,
+        }
+    }
+
+    /// Whether it can keep tokens beside its rows.
+    pub fn keeps_tokens(&self) -> bool {
+        match self {
+            SinkTarget::Postgres(_) | SinkTarget::Sqlite(_) => true,
+            SinkTarget::Csv(_) | SinkTarget::Jsonl(_) | SinkTarget::Parquet(_) => false,
         }
     }
 

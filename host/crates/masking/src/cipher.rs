@@ -9,13 +9,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use glovebox_core::{DataType, Method, Refusal, Secret};
+use glovebox_core::{DataType, Method, Refusal, Secret, TokenBatch, TokenTerms};
 
 use crate::hmac::Keyed;
 use crate::made::Made;
 use crate::methods::{
     self, AesSiv, Alphabet, Fernet, FernetBuffer, FormBuffer, FormCipher, IntegerCipher,
-    ParameterError, Random, RsaSealer, SealContext, Sealer, Shift,
+    ParameterError, Random, RsaSealer, SealContext, Sealer, Shift, Tokenizer, Tokenizing,
 };
 
 /// A method that is ready, shared by workers.
@@ -33,6 +33,7 @@ pub(crate) enum Cipher {
     Rsa(u32, Box<RsaSealer>),
     Made(Box<Made>),
     Shift(Box<Shift>),
+    Token(Box<Tokenizer>),
 }
 
 impl Cipher {
@@ -42,6 +43,7 @@ impl Cipher {
         versions: &[(u32, Secret)],
         domain: &str,
         cells: DataType,
+        tokens: Option<&TokenTerms>,
     ) -> Result<Self, String> {
         let (version, key) = versions.first().ok_or("it has no version")?;
         let (version, key, domain) = (*version, key.expose(), domain);
@@ -69,6 +71,12 @@ impl Cipher {
             }
             Method::Shift { days, .. } => Shift::new(choosing(key)?.expose(), domain, *days)
                 .map(|shift| Cipher::Shift(Box::new(shift))),
+            Method::Token => {
+                let terms = tokens.ok_or(NO_OFFICERS)?;
+                let officers = [officer(&terms.officers[0])?, officer(&terms.officers[1])?];
+                Tokenizer::new(version, key, domain, officers, terms)
+                    .map(|tokenizer| Cipher::Token(Box::new(tokenizer)))
+            }
             Method::HmacSha256 | Method::Pbkdf2Sha256 { .. } => {
                 return Err("this method has no cipher".into());
             }
@@ -101,6 +109,7 @@ impl Cipher {
                 bytes: Vec::new(),
             },
             Cipher::Made(made) => Session::Made(made),
+            Cipher::Token(tokenizer) => Session::Token(Box::new(tokenizer.session()?)),
             Cipher::Integer(..) | Cipher::Shift(_) => Session::NoText,
         })
     }
@@ -137,6 +146,7 @@ pub(crate) enum Session<'c> {
         bytes: Vec<u8>,
     },
     Made(&'c Made),
+    Token(Box<Tokenizing<'c>>),
     /// A method that makes no text.
     NoText,
 }
@@ -189,7 +199,16 @@ impl Session<'_> {
                 made.write(value, out);
                 Ok(())
             }
+            Session::Token(tokenizing) => tokenizing.mask(value, out),
             Session::NoText => Err(Refusal::Alphabet),
+        }
+    }
+
+    /// What has to be stored of the texts, if they were replaced by tokens.
+    pub(crate) fn into_tokens(self) -> Option<TokenBatch> {
+        match self {
+            Session::Token(tokenizing) => tokenizing.into_batch(),
+            _ => None,
         }
     }
 }
@@ -275,6 +294,7 @@ impl<'k> Opened<'k> {
             }
             Method::HmacSha256
             | Method::Pbkdf2Sha256 { .. }
+            | Method::Token
             | Method::Pick(_)
             | Method::Shift { .. } => return Err(Refusal::Closed),
         }
@@ -301,6 +321,13 @@ fn choosing(key: &[u8]) -> Result<Secret, String> {
 /// What stands before an X25519 public key. A private key is as long, and whatever was sealed to one that was
 /// taken for a public key could never be opened.
 pub(crate) const PUBLIC_KEY: &str = "x25519:";
+
+const NO_OFFICERS: &str =
+    "tokens need two officers; add to the step: tokens: { officers: [x25519:…, x25519:…] }";
+
+fn officer(key: &str) -> Result<Sealer, String> {
+    Sealer::new(public_key(key.as_bytes())?).map_err(|error| error.to_string())
+}
 
 fn public_key(key: &[u8]) -> Result<&[u8], String> {
     key.strip_prefix(PUBLIC_KEY.as_bytes()).ok_or_else(|| {

@@ -20,7 +20,7 @@ fn digits() -> Method {
 }
 
 fn masked(method: &Method, versions: &[(u32, Secret)], domain: &str, cell: &str) -> String {
-    let cipher = Cipher::new(method, versions, domain, DataType::Text).unwrap();
+    let cipher = Cipher::new(method, versions, domain, DataType::Text, None).unwrap();
     let mut out = Vec::new();
     let mut session = cipher.session().unwrap();
     session.mask(cell.as_bytes(), &mut out).unwrap();
@@ -114,7 +114,7 @@ fn another_key_another_domain_or_another_bit_opens_nothing() {
 fn keys_that_do_not_fit_are_told_in_words_and_without_the_key() {
     let short = [(1, Secret::new(b"canary".to_vec()))];
     for method in [Method::AesSiv, Method::Fernet, digits(), Method::Seal] {
-        let told = Cipher::new(&method, &short, "d", DataType::Text)
+        let told = Cipher::new(&method, &short, "d", DataType::Text, None)
             .err()
             .unwrap();
         assert!(
@@ -124,7 +124,7 @@ fn keys_that_do_not_fit_are_told_in_words_and_without_the_key() {
         assert!(!told.contains("canary"), "{told}");
     }
     let pick = Method::Pick([Piece::Digits(3)].into());
-    assert!(Cipher::new(&pick, &short, "d", DataType::Text).is_ok());
+    assert!(Cipher::new(&pick, &short, "d", DataType::Text, None).is_ok());
 }
 
 /// A private key is 32 bytes as a public one is, and what is sealed to it is lost.
@@ -133,7 +133,7 @@ fn a_private_key_is_not_sealed_to() {
     let key = URL_SAFE.encode([7; 32]).into_bytes();
     for key in [key, vec![7; 32]] {
         let versions = [(1, Secret::new(key))];
-        let told = Cipher::new(&Method::Seal, &versions, "d", DataType::Text);
+        let told = Cipher::new(&Method::Seal, &versions, "d", DataType::Text, None);
         assert!(told.err().unwrap().contains("may be a private key"));
     }
 }

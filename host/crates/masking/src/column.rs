@@ -26,7 +26,11 @@ pub(crate) fn texts(
     let cells = Cells::read(column)?;
     cells.check(target)?;
     let mut session = cipher.session()?;
-    cells.masked(target, WIDTH, |value, out| session.mask(value, out))
+    let computed = cells.masked(target, WIDTH, |value, out| session.mask(value, out))?;
+    Ok(Computed {
+        tokens: session.into_tokens(),
+        ..computed
+    })
 }
 
 /// A column of numbers as numbers.
@@ -50,6 +54,7 @@ pub(crate) fn numbers(
     Ok(Computed {
         column: Arc::new(masked),
         refused,
+        tokens: None,
     })
 }
 
@@ -91,7 +96,11 @@ pub(crate) fn shifted(
             Arc::new(moved.with_timezone_opt(zone))
         }
     };
-    Ok(Computed { column, refused })
+    Ok(Computed {
+        column,
+        refused,
+        tokens: None,
+    })
 }
 
 fn moved<T>(

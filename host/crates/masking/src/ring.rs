@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use glovebox_core::{
     Computed, DataType, KeyError, KeyRing, Masking, Method, Refusal, Revealing, Secret, StepKeys,
+    Token, TokenTerms,
 };
 
 use crate::Mask;
@@ -27,6 +28,7 @@ const DOMAIN: &[u8] = b"glovebox domain";
 pub struct Ring {
     keys: Vec<(String, Key)>,
     domain: Option<Arc<str>>,
+    tokens: Option<TokenTerms>,
     memo: Memo,
     ciphers: Mutex<HashMap<Use, Arc<Cipher>>>,
 }
@@ -57,6 +59,7 @@ impl Ring {
     /// let of = |key: &[u8]| StepKeys {
     ///     keys: vec![StepKey::new("pseudonym", Secret::new(key.to_vec()))],
     ///     domain: None,
+    ///     tokens: None,
     /// };
     /// assert!(Ring::new(of(b"salt")).unwrap().has("pseudonym"));
     /// assert!(Ring::new(of(b"")).is_err());
@@ -70,7 +73,11 @@ impl Ring {
     /// # Errors
     /// As [`Ring::new`].
     pub fn with_memo(keys: StepKeys, entries: usize) -> Result<Self, KeyError> {
-        let StepKeys { keys, domain } = keys;
+        let StepKeys {
+            keys,
+            domain,
+            tokens,
+        } = keys;
         let mut names = HashSet::new();
         let keys = keys
             .into_iter()
@@ -87,6 +94,7 @@ impl Ring {
         Ok(Ring {
             keys,
             domain,
+            tokens,
             memo: Memo::new(entries),
             ciphers: Mutex::default(),
         })
@@ -115,8 +123,14 @@ impl Ring {
         if let Some(cipher) = ciphers.get(&wanted) {
             return Ok(Arc::clone(cipher));
         }
-        let cipher = Cipher::new(method, &granted.versions, domain, cells)
-            .map_err(|problem| KeyError::Key(format!("key `{key}`: {problem}")))?;
+        let cipher = Cipher::new(
+            method,
+            &granted.versions,
+            domain,
+            cells,
+            self.tokens.as_ref(),
+        )
+        .map_err(|problem| KeyError::Key(format!("key `{key}`: {problem}")))?;
         let cipher = Arc::new(cipher);
         ciphers.insert(wanted, Arc::clone(&cipher));
         Ok(cipher)
@@ -237,7 +251,12 @@ impl KeyRing for Ring {
                     _ => Err(KeyError::Parameters("this is not a valid shift".into())),
                 }
             }
-            Method::AesSiv | Method::Ff1(_) | Method::Fernet | Method::Seal | Method::Pick(_) => {
+            Method::AesSiv
+            | Method::Ff1(_)
+            | Method::Fernet
+            | Method::Seal
+            | Method::Token
+            | Method::Pick(_) => {
                 let cipher = self.cipher(masking.key, method, masking.name, cells)?;
                 match method.output(cells) {
                     Some(DataType::Int64) => column::numbers(&cipher, target, column),
@@ -269,6 +288,11 @@ impl KeyRing for Ring {
         let of_version =
             |(listed, _): &&(u32, Secret)| version.is_none_or(|wanted| wanted == *listed);
         let versions: Vec<_> = match (method, private) {
+            (Method::Token, _) => {
+                return Err(KeyError::Key(
+                    "tokens open with the keys of two officers only".into(),
+                ));
+            }
             (Method::Seal, Some(private)) => vec![(0, private.clone())],
             (Method::Seal, None) => {
                 return Err(KeyError::Key(
@@ -293,6 +317,21 @@ impl KeyRing for Ring {
         Ok(values.iter().map(|value| opened.reveal(value)).collect())
     }
 
+    fn tokens(&self, key: &str, name: &str, cells: &[&str]) -> Result<Vec<Token>, KeyError> {
+        let domain = self.domain.as_deref().unwrap_or(name);
+        let mut tokens = Vec::new();
+        for version in &self.key(key)?.versions {
+            let version = std::slice::from_ref(version);
+            let terms = self.tokens.as_ref();
+            let cipher = Cipher::new(&Method::Token, version, domain, DataType::Text, terms)
+                .map_err(|problem| KeyError::Key(format!("key `{key}`: {problem}")))?;
+            if let Cipher::Token(tokenizer) = cipher {
+                tokens.extend(cells.iter().map(|cell| tokenizer.token(cell.as_bytes())));
+            }
+        }
+        Ok(tokens)
+    }
+
     fn cost_of_one(&self, method: &Method) -> Option<Duration> {
         match method {
             Method::Pbkdf2Sha256 { iterations } => Some(pbkdf2::cost(*iterations)),
@@ -301,6 +340,7 @@ impl KeyRing for Ring {
             | Method::Ff1(_)
             | Method::Fernet
             | Method::Seal
+            | Method::Token
             | Method::Pick(_)
             | Method::Shift { .. } => None,
         }

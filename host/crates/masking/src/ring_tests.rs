@@ -23,6 +23,7 @@ fn keys(keys: &[(&str, &[u8])]) -> StepKeys {
     StepKeys {
         keys: keys.collect(),
         domain: None,
+        tokens: None,
     }
 }
 
@@ -303,7 +304,12 @@ fn masks_are_alike_within_a_domain_and_nowhere_else() {
         let domain = domain.map(Into::into);
         let key = URL_SAFE.encode([7; 32]);
         let keys = keys(&[("k", key.as_bytes())]).keys;
-        Ring::new(StepKeys { keys, domain }).unwrap()
+        Ring::new(StepKeys {
+            keys,
+            domain,
+            tokens: None,
+        })
+        .unwrap()
     };
     let ff1 = Method::Ff1(Form {
         alphabet: "0123456789".into(),

@@ -234,7 +234,11 @@ impl Column {
     fn computed(mut self) -> Result<Computed, KeyError> {
         let refused = std::mem::take(&mut self.refused);
         let column: ArrayRef = Arc::new(self.finish()?);
-        Ok(Computed { column, refused })
+        Ok(Computed {
+            column,
+            refused,
+            tokens: None,
+        })
     }
 
     fn end(&mut self, valid: bool) -> Result<(), KeyError> {

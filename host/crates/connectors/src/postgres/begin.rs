@@ -15,6 +15,7 @@ use super::sealed;
 use super::session::{BEGIN, contend, idle_timeout, lock_timeout, statement};
 use super::stage::{self, Marks, Stage};
 use super::table;
+use super::tokens::Tables;
 use super::{Mode, Options};
 
 /// A run that has begun.
@@ -141,6 +142,9 @@ pub(super) async fn begin(
     journal.ready(connection, options).await?;
     if job.seals {
         sealed::ready(connection, &journal, options).await?;
+    }
+    if job.tokens {
+        Tables::new(options).ready(connection).await?;
     }
     let target = format!("{target_schema}.{}", name.table());
     let lease = if job.resume {

@@ -32,6 +32,7 @@ mod session;
 mod source;
 mod stage;
 mod table;
+mod tokens;
 mod types;
 mod writer;
 mod writers;
@@ -44,7 +45,7 @@ use std::time::Duration;
 use futures_util::TryStreamExt;
 use glovebox_core::{
     ChunkRecord, Digest, Earlier, Encoder, FinishedChunk, History, Job, KeptReject, Known, Listed,
-    Mark, Published, Revise, Schema, SealedBlock, Secret, SinkError, Totals,
+    Mark, Published, Revise, Schema, SealedBlock, Secret, SinkError, TokenStore, Totals,
 };
 use sqlx::{AssertSqlSafe, Row};
 
@@ -393,6 +394,8 @@ impl glovebox_core::Sink for Sink {
             },
             revise: job.revise,
             budget: budget.clone(),
+            tokens: tokens::Tables::new(&options),
+            stored_tokens: tokens::Stored::default(),
         };
         self.marked = marks.is_some();
         self.columns = std::mem::take(&mut begun.columns);
@@ -432,6 +435,11 @@ impl glovebox_core::Sink for Sink {
 
     fn withhold(&mut self, totals: &Totals) -> Result<Published, SinkError> {
         self.end(totals, true)
+    }
+
+    fn token_store(&mut self) -> Option<Box<dyn TokenStore + '_>> {
+        let options = self.options.clone();
+        Some(Box::new(tokens::Store { options }))
     }
 
     fn rejects(&mut self, run: &str, each: &mut dyn FnMut(KeptReject)) -> Result<(), SinkError> {

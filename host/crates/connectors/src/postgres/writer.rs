@@ -15,6 +15,7 @@ use super::refusal::{Fault, fault, is_duplicate, named_row, of_row};
 use super::runs::{Lease, signed, unsigned};
 use super::sealed;
 use super::session::{BEGIN, statement};
+use super::tokens::{self, Tokens};
 use crate::database::sift::{Budget, Ended, Places, Tried, sift, spent};
 
 /// Bytes of one message of a COPY; sqlx buffers a whole one.
@@ -42,6 +43,9 @@ pub(super) struct Load {
     pub(super) revise: Revise,
     /// What the search for refused rows may still cost the run.
     pub(super) budget: Arc<Budget>,
+    /// Where tokens are kept.
+    pub(super) tokens: tokens::Tables,
+    pub(super) stored_tokens: tokens::Stored,
 }
 
 impl Load {
@@ -90,6 +94,7 @@ pub(super) struct Group {
     sealed: Vec<SealedBlock>,
     /// Of each chunk what encrypts the rows that the server refuses.
     late: Vec<Late>,
+    tokens: Tokens,
 }
 
 /// Rejects, a column each.
@@ -134,7 +139,7 @@ impl Group {
         for reject in &chunk.rejects {
             self.bytes += self.rejects.add(index, reject)?;
         }
-        self.bytes += record.summary.len();
+        self.bytes += record.summary.len() + self.tokens.add(chunk.tokens);
         self.bytes += chunk
             .sealed
             .iter()
@@ -195,6 +200,16 @@ pub(super) async fn store(
             return Err(unless_fenced(connection, load, error).await);
         }
     }
+    group
+        .tokens
+        .store(
+            connection,
+            &load.tokens,
+            &load.stored_tokens,
+            &load.lease.run,
+        )
+        .await
+        .map_err(|e| fault(e, &load.place))?;
     rejects(connection, load, &group.rejects)
         .await
         .map_err(|e| fault(e, &load.place))?;
@@ -235,7 +250,9 @@ pub(super) async fn store(
         Err(e) => return Err(fault(e, &load.place)),
     }
     attempt.sent = true;
-    statement(connection, "COMMIT", &load.place).await
+    statement(connection, "COMMIT", &load.place).await?;
+    load.stored_tokens.add(&group.tokens);
+    Ok(())
 }
 
 fn late(load: &Load, group: &Group, refused: &[(usize, Reject)]) -> Result<Rejects, SinkError> {

@@ -12,6 +12,7 @@ mod refusal;
 mod rows;
 mod session;
 mod table;
+mod tokens;
 mod types;
 
 use std::path::PathBuf;
@@ -20,7 +21,7 @@ use std::time::{Duration, Instant};
 use crate::database::Before;
 use glovebox_core::{
     ChunkRecord, Digest, Earlier, Encoder, FinishedChunk, History, Job, KeptReject, Known, Listed,
-    Mark, Payload, Published, Reject, Schema, SealedBlock, Secret, SinkError, Totals,
+    Mark, Payload, Published, Reject, Schema, SealedBlock, Secret, SinkError, TokenStore, Totals,
 };
 
 pub use crate::database::{Lenient, Mode};
@@ -234,6 +235,11 @@ impl glovebox_core::Sink for Sink {
 
     fn sealed(&mut self, run: &str, each: &mut dyn FnMut(SealedBlock)) -> Result<(), SinkError> {
         session::sealed(&self.options, run, each)
+    }
+
+    fn token_store(&mut self) -> Option<Box<dyn TokenStore + '_>> {
+        let options = &self.options;
+        Some(Box::new(tokens::Store { options }))
     }
 
     fn rejects(&mut self, run: &str, each: &mut dyn FnMut(KeptReject)) -> Result<(), SinkError> {

@@ -18,7 +18,7 @@ use super::insert::{Inserting, inserting, rows_per_insert, still_open};
 use super::journal::{self, Lease};
 use super::publish::{Marks, Staged};
 use super::refusal::{of_row, refusal};
-use super::{Mode, Options, publish, rows, table};
+use super::{Mode, Options, publish, rows, table, tokens};
 use crate::database::sift::{Budget, Places, Refusal};
 use crate::database::{quote, quote_all};
 
@@ -208,6 +208,7 @@ impl Session {
         self.once_each(sent, taken, before)?;
         let place = self.options.place();
         self.runtime.block_on(async {
+            tokens::add(&mut self.connection, &place, &self.lease.run, &chunks).await?;
             journal::add(&mut self.connection, &place, &self.lease, &chunks).await?;
             statement(&mut self.connection, "COMMIT", &place).await
         })?;
@@ -462,6 +463,9 @@ async fn prepare(options: &Options, job: &Job, schema: &Schema) -> Result<Prepar
                 table::columns(schema, options)
             }
         };
+        if job.tokens {
+            tokens::ready(connection, &place).await?;
+        }
         let staged = options.mode != Mode::Append;
         if job.resume {
             let (lease, chunks) = journal::resume(connection, options, job).await?;

@@ -19,3 +19,4 @@ mod refused_rows;
 mod sqlite;
 mod sqlite_effects;
 mod sqlite_journal;
+mod tokens;

@@ -77,6 +77,24 @@ pub(super) fn inside(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
     }
 }
 
+/// Tokens without a database to keep them in.
+pub(super) fn tokens(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
+    let tokens = manifest
+        .steps
+        .iter()
+        .filter_map(|step| step.tokens.as_ref());
+    for tokens in tokens.filter(|_| !manifest.sink.target.keeps_tokens()) {
+        problems.push(
+            Diagnostic::error(tokens.span.clone(), "a file cannot keep tokens")
+                .context(manifest.sink.span.clone(), "the sink")
+                .help(
+                    "write to `sqlite:` or `postgres:`, which keep them beside the rows; or mask by \
+                    `encrypt`, whose values need no database",
+                ),
+        );
+    }
+}
+
 /// Releases that have passed, or that release nothing.
 pub(super) fn releases(manifest: &Manifest, today: Date, problems: &mut Vec<Diagnostic>) {
     let added = manifest.steps.iter().flat_map(|s| &s.adds);

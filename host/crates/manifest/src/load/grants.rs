@@ -29,6 +29,7 @@ pub(super) fn fitting_grants(
             ),
             ("keys", "keys are for `mask:` steps; delete it"),
             ("domain", "domains are for `mask:` steps; delete it"),
+            ("tokens", "tokens are for `mask:` steps; delete it"),
             (
                 "inside",
                 "masking inside JSON is for `mask:` steps; delete it",
@@ -49,6 +50,7 @@ pub(super) fn fitting_grants(
             ),
             ("keys", "keys are for `mask:` steps; delete it"),
             ("domain", "domains are for `mask:` steps; delete it"),
+            ("tokens", "tokens are for `mask:` steps; delete it"),
             (
                 "inside",
                 "masking inside JSON is for `mask:` steps; delete it",

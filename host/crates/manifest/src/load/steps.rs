@@ -12,6 +12,7 @@ use super::guard::{KEEPS, fitting_keeps};
 use super::inside::INSIDE;
 use super::limits::LimitKeys;
 use super::plugin::{PLUGIN, default_name};
+use super::tokens::TokenKeys;
 use super::with::WITH;
 use crate::block::{Block, Reader};
 use crate::declare::{At, Section, section};
@@ -19,7 +20,7 @@ use crate::diagnostic::Diagnostic;
 use crate::formats;
 use crate::kinds::{Names, Own, first_key, nested, word};
 use crate::model::{
-    Column, JsonPath, KeepGrant, KeyGrant, LeakGuard, PluginRef, Spanned, Step, With,
+    Column, JsonPath, KeepGrant, KeyGrant, LeakGuard, PluginRef, Spanned, Step, Tokens, With,
 };
 
 section! {
@@ -57,6 +58,8 @@ section! {
         /// that tables still join. For `hmac-sha256` and
         /// `pbkdf2-sha256` the default is no domain, for other methods the column's name.
         domain: Option<Spanned<String>> => optional, DOMAIN, "domain: customer-id";
+        /// For maskers that make [tokens](masking.md#tokens), such as `tokenize`: who opens them.
+        tokens: Option<Tokens> => optional, nested::<TokenKeys>();
         /// For maskers: [which columns are guarded](#the-leak-guard).
         leak_guard: Option<LeakGuard> => optional "the manifest's", word::<LeakGuard>();
         /// [The limits of this step](#limits).
@@ -72,8 +75,8 @@ section! {
     }
     rules {
         "oneOf": [
-            { "required": ["validate"], "properties": { "masks": false, "adds": false, "keys": false, "domain": false, "inside": false, "keeps": false, "leak-guard": false } },
-            { "required": ["transform"], "properties": { "masks": false, "keys": false, "domain": false, "inside": false, "keeps": false, "leak-guard": false } },
+            { "required": ["validate"], "properties": { "masks": false, "adds": false, "keys": false, "domain": false, "tokens": false, "inside": false, "keeps": false, "leak-guard": false } },
+            { "required": ["transform"], "properties": { "masks": false, "keys": false, "domain": false, "tokens": false, "inside": false, "keeps": false, "leak-guard": false } },
             { "required": ["mask", "masks"], "properties": { "adds": false } },
         ]
     }
@@ -164,6 +167,7 @@ fn settle(keys: StepKeys, reader: &mut Reader<'_>, block: &Block<'_>) -> Option<
         with: keys.with.unwrap_or_else(nothing),
         keys: keys.keys,
         domain: keys.domain,
+        tokens: keys.tokens,
         inside: keys.inside,
         limits: Limits::default(),
         span: head.clone(),

@@ -13,6 +13,7 @@ mod refusal;
 mod rsa_oaep;
 mod seal;
 mod shift;
+mod token;
 #[cfg(test)]
 mod vectors;
 
@@ -28,6 +29,7 @@ pub use refusal::ParameterError;
 pub use rsa_oaep::RsaSealer;
 pub use seal::{Opener, SEAL_EXPORT, SEAL_INFO, SEAL_OVERHEAD, SealContext, Sealer};
 pub use shift::{MAX_SHIFT_DAYS, Offset, Shift};
+pub use token::{Half, Officer, Tokenizer, Tokenizing, open};
 
 /// Whether a method is done or undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -31,6 +31,9 @@ pub enum ParameterError {
             encrypted"
     )]
     Randomness,
+    /// Officers that are the same, of whom one alone could open tokens.
+    #[error("the two officers of tokens need different keys")]
+    Officers,
     /// A shift of no days, or of too many.
     #[error("dates are shifted by 1 to 36525 days")]
     Days,

@@ -310,6 +310,7 @@ fn method(method: masker::Method, grants: &Grants, during: &During<'_>) -> Resul
         }
         masker::Method::Fernet => Method::Fernet,
         masker::Method::Seal => Method::Seal,
+        masker::Method::Token => Method::Token,
         masker::Method::Pick(pieces) => Method::Pick(self::pieces(pieces, during)?),
         masker::Method::Shift(shift) => {
             let entity = shift.entity as usize;

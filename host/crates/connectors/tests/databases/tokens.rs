@@ -1,0 +1,154 @@
+//! Tokens that come with chunks: kept once, with their rows or not at all, whoever else brings them.
+
+use std::sync::Barrier;
+use std::thread;
+
+use glovebox_connectors::postgres::{Mode, Sink};
+use glovebox_core::{Job, NewToken, RowCounts, Sink as _, Token, TokenBatch, TokenKey, Totals};
+use glovebox_tests::postgres::Postgres;
+
+use crate::data::{chunk, job, mark, people, persons};
+use crate::postgres_rows::{options, rows};
+
+/// How often two runs meet. A thousand times by hand: GLOVEBOX_MEETINGS=1000.
+fn meetings() -> u64 {
+    let wanted = std::env::var("GLOVEBOX_MEETINGS").ok();
+    wanted.and_then(|n| n.parse().ok()).unwrap_or(20)
+}
+
+/// The tokens of these numbers, under a key of its own.
+fn tokens(numbers: impl Iterator<Item = u64>, key: u8) -> TokenBatch {
+    let new = |number: u64| {
+        let mut fingerprint = [0; 32];
+        // Scattered, as digests are.
+        let scattered = number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes();
+        fingerprint[..8].copy_from_slice(&scattered);
+        let mut token = Token([0; 16]);
+        token.0[..8].copy_from_slice(&scattered);
+        NewToken {
+            token,
+            fingerprint,
+            sealed: vec![key; 24],
+        }
+    };
+    TokenBatch {
+        domain: "email".into(),
+        version: 1,
+        key: TokenKey {
+            id: [key; 16],
+            halves: [vec![1], vec![2]],
+        },
+        expires: None,
+        uses: None,
+        tokens: numbers.map(new).collect(),
+    }
+}
+
+fn with_tokens() -> Job {
+    Job {
+        tokens: true,
+        ..job()
+    }
+}
+
+fn totals(rows: u64) -> Totals {
+    Totals {
+        rows: RowCounts {
+            read: rows,
+            stored: rows,
+            ..RowCounts::default()
+        },
+        input: mark(0),
+    }
+}
+
+/// Two runs into two tables bring the same tokens at the same time, in opposite order: each token is kept
+/// once, and no transaction waits for the other in a circle.
+#[test]
+fn runs_that_bring_the_same_tokens_do_not_deadlock() {
+    let database = Postgres::shared().database("deadlock");
+    let meetings = meetings();
+    let start = Barrier::new(2);
+    thread::scope(|scope| {
+        for (table, key) in [("one", 1), ("two", 2)] {
+            let (database, start) = (&database, &start);
+            scope.spawn(move || {
+                for meeting in 0..meetings {
+                    let mut options = options(database, Mode::Append);
+                    options.table = table.into();
+                    let mut sink = Sink::new(options);
+                    sink.open(&with_tokens(), &people()).unwrap();
+                    let batch = persons(&[(Some(1), None)]);
+                    let mut chunk = chunk(&sink, 0, &batch).unwrap();
+                    let numbers = meeting * 1000..meeting * 1000 + 500;
+                    let made = match key {
+                        1 => tokens(numbers, key),
+                        _ => tokens(numbers.rev(), key),
+                    };
+                    // A key of this meeting only.
+                    chunk.tokens.push(TokenBatch {
+                        key: TokenKey {
+                            id: [meeting.to_be_bytes(), [key; 8]]
+                                .concat()
+                                .try_into()
+                                .unwrap(),
+                            ..made.key.clone()
+                        },
+                        ..made
+                    });
+                    start.wait();
+                    sink.write(chunk).unwrap();
+                    let _ = sink.commit(&totals(1)).unwrap();
+                }
+            });
+        }
+    });
+    let told = rows(
+        &database,
+        "SELECT count(*), count(DISTINCT token), (SELECT count(*) FROM glovebox.token_key) \
+         FROM glovebox.token",
+    );
+    let kept = meetings * 500;
+    let [all, distinct, keys] = told[0].split('|').collect::<Vec<_>>()[..] else {
+        panic!("{told:?}");
+    };
+    assert_eq!(
+        (all, distinct),
+        (kept.to_string().as_str(), kept.to_string().as_str())
+    );
+    // Keys under which nothing was kept are not, and there is one for each token.
+    let keys: u64 = keys.parse().unwrap();
+    assert!((meetings..=2 * meetings).contains(&keys), "{keys}");
+    let closed = "SELECT count(*) FROM glovebox.token t LEFT JOIN glovebox.token_key k ON k.id = t.key WHERE k.id IS NULL";
+    assert_eq!(rows(&database, closed), ["0"]);
+    // A deadlock is tried again, and would not be noticed otherwise.
+    let deadlocks = "SELECT pg_stat_clear_snapshot(), deadlocks FROM pg_stat_database WHERE datname = current_database()";
+    assert_eq!(rows(&database, deadlocks), ["|0"]);
+}
+
+#[test]
+fn tokens_of_chunks_that_were_not_stored_are_not_kept() {
+    let database = Postgres::shared().database("unstored");
+    let mut sink = Sink::new(options(&database, Mode::Append));
+    let first = with_tokens();
+    sink.open(&first, &people()).unwrap();
+    // Another process takes the run over before the chunk is stored.
+    let mut other = Sink::new(options(&database, Mode::Append));
+    other
+        .open(
+            &Job {
+                resume: true,
+                ..first
+            },
+            &people(),
+        )
+        .unwrap();
+    let mut chunk = chunk(&sink, 0, &persons(&[(Some(1), None)])).unwrap();
+    chunk.tokens.push(tokens(0..3, 1));
+    let _ = sink.write(chunk);
+    assert!(sink.commit(&totals(1)).is_err());
+    assert_eq!(
+        rows(&database, "SELECT count(*) FROM glovebox.token"),
+        ["0"]
+    );
+}
