@@ -2,15 +2,15 @@
 //! record of it goes. Values are never arguments, which stand in the shell's history and in every process
 //! list.
 
-use std::io::Read;
 use std::path::PathBuf;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use glovebox_audit::Event;
+use glovebox_files::bounded;
 
 use super::caller::{Reason, caller, record_in};
 
-/// The most that is read of values, in bytes.
+/// The most that is read of values in one call, in bytes.
 const MAX_SIZE: u64 = 64 << 20;
 
 #[derive(Debug, clap::Args)]
@@ -29,24 +29,12 @@ pub(super) struct Asked {
 impl Asked {
     /// The values, one a line.
     pub(super) fn lines(&self) -> anyhow::Result<String> {
-        let mut values = String::new();
-        let most = MAX_SIZE + 1;
-        let read = match &self.values {
-            Some(path) => std::fs::File::open(path)
-                .and_then(|file| file.take(most).read_to_string(&mut values))
+        match &self.values {
+            Some(path) => bounded::read_text(path, MAX_SIZE)
                 .with_context(|| format!("cannot read the values in {}", path.display())),
-            None => std::io::stdin()
-                .lock()
-                .take(most)
-                .read_to_string(&mut values)
+            None => bounded::read_text_from(std::io::stdin().lock(), MAX_SIZE)
                 .context("cannot read the values from standard input"),
-        }?;
-        ensure!(
-            read as u64 <= MAX_SIZE,
-            "there are more than {} MiB of values; use several calls",
-            MAX_SIZE >> 20
-        );
-        Ok(values)
+        }
     }
 
     /// On the disk, or nothing is shown and nothing erased.

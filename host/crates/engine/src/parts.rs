@@ -77,6 +77,10 @@ impl Parts {
         }
     }
 
+    pub(crate) fn is_upsert(&self) -> bool {
+        !self.found_by.is_empty()
+    }
+
     /// The columns by which both plans' upserts find their rows, and which are masked otherwise.
     pub(crate) fn found_otherwise(&self, before: &Parts) -> Vec<String> {
         let columns = self.found_by.iter();

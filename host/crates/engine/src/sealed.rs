@@ -1,5 +1,5 @@
 //! The sealed file: the rejected rows with their cells, encrypted to the recipients that the manifest
-//! names. Owns its format, which docs/manifest.md describes; refuses to hold a cell that is not encrypted.
+//! names. docs/manifest.md describes its format.
 //!
 //! Every line is JSON. The first says which run it is of, the last how many blocks there are, and each
 //! line between is a block: the rows of a chunk in one piece, so that none can be taken out, moved or put

@@ -143,3 +143,22 @@ fn a_run_that_goes_on_has_the_same_secret_and_another_run_another() {
     assert_ne!(of("a", Some(&key)), of("a", Some(&other)));
     assert_ne!(of("a", None), of("a", None));
 }
+
+/// Nobody vouches for the first line before the blocks open, and its names go into the audit log.
+#[test]
+fn names_in_the_first_line_are_short_and_printable() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rejects.sealed");
+    let opened = |pipeline: &str, run: &str| {
+        let line = Header::new(pipeline, run, b"secret").line();
+        std::fs::write(&path, line + "\n").unwrap();
+        SealedFile::open(&path)
+    };
+    assert!(opened("sales", "r-1").is_ok());
+    for (pipeline, run) in [("a\u{1b}[2J", "r"), ("a", "r\n"), ("a", &*"r".repeat(300))] {
+        let refused = opened(pipeline, run);
+        assert!(matches!(refused, Err(SealedError::Foreign { .. })));
+    }
+    let long = opened("a", &"r".repeat(5_000));
+    assert!(matches!(long, Err(SealedError::Foreign { .. })));
+}

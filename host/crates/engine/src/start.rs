@@ -116,6 +116,9 @@ impl Candidate<'_> {
     /// Refuses an upsert that would find none of the rows of the run before, since their keys are
     /// masked otherwise.
     fn finds_its_rows(&mut self, job: &Job) -> Result<(), RunError> {
+        if !self.parts.is_upsert() {
+            return Ok(());
+        }
         let past = self.sink.past(&job.pipeline)?.unwrap_or_default();
         let last = past.iter().find(|run| run.rows.stored > 0);
         let before = last.and_then(|run| Some((run, Parts::from_json(&run.parts)?)));

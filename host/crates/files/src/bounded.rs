@@ -14,8 +14,12 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     if file.metadata().is_ok_and(|about| about.len() > most) {
         return Err(too_large(most));
     }
+    read_all(file, most)
+}
+
+fn read_all(from: impl Read, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    from.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
         return Err(too_large(most));
     }
@@ -27,8 +31,20 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 /// # Errors
 /// As of [`read`]; [`ErrorKind::InvalidData`] if it is not UTF-8.
 pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
+    text(read(path, most)?)
+}
+
+/// All text that comes from a pipe.
+///
+/// # Errors
+/// As of [`read_text`].
+pub fn read_text_from(pipe: impl Read, most: u64) -> io::Result<String> {
+    text(read_all(pipe, most)?)
+}
+
+fn text(bytes: Vec<u8>) -> io::Result<String> {
     let invalid = |_| io::Error::new(ErrorKind::InvalidData, "it is not UTF-8 text");
-    String::from_utf8(read(path, most)?).map_err(invalid)
+    String::from_utf8(bytes).map_err(invalid)
 }
 
 fn too_large(most: u64) -> io::Error {

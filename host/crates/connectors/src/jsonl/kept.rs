@@ -2,6 +2,7 @@
 //! Each has the number, line and file that it had when it was rejected.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use glovebox_core::{
@@ -42,7 +43,6 @@ struct Line<'a> {
 }
 
 /// A row: where it stood, and its cells as JSON.
-#[derive(Debug)]
 struct Row {
     row: u64,
     line: Option<u64>,
@@ -106,11 +106,17 @@ pub enum KeptError {
 ///
 /// A row whose `cells` are missing is rejected under the rule `json`, as any line that is no object. Cells
 /// are read as the source of JSON lines reads them, by no formats.
-#[derive(Debug)]
 pub struct KeptRows {
     place: String,
     schema: Schema,
     rows: Arc<[Row]>,
+}
+
+/// It holds cells.
+impl fmt::Debug for KeptRows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeptRows({} rows)", self.rows.len())
+    }
 }
 
 impl KeptRows {

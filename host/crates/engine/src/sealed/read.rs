@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use glovebox_core::hex;
-use glovebox_core::{Envelope, Secret, Unseal};
+use glovebox_core::shown::printable;
+use glovebox_core::{Envelope, Secret, Unseal, hex};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
@@ -15,6 +15,10 @@ use super::{Header, SECRET, VERSION, block_context, end_context};
 
 /// The longest line that is read: a chunk's rows are bounded by the source's `max-record`.
 const MAX_LINE_LEN: u64 = 1 << 30;
+/// The longest first line.
+const MAX_HEAD_LEN: u64 = 4 << 10;
+/// The longest name of a run or pipeline, in bytes.
+const MAX_NAME_LEN: usize = 256;
 
 /// Why a sealed file does not open.
 #[derive(Debug, thiserror::Error)]
@@ -130,12 +134,20 @@ impl SealedFile {
         let foreign = || SealedError::Foreign {
             place: path.display().to_string(),
         };
-        let head = next_line(&mut lines, &place)?.ok_or_else(foreign)?;
+        let head = next_line((&mut lines).take(MAX_HEAD_LEN), &place);
+        let head = head.map_err(|_| foreign())?.ok_or_else(foreign)?;
         let header: Header = serde_json::from_str(&head).map_err(|_| foreign())?;
         match header.version {
             VERSION => {}
             later if later > VERSION => return Err(SealedError::Later { place }),
             _ => return Err(foreign()),
+        }
+        // Both go into messages and the audit log, and nothing has vouched for them yet.
+        if ![&header.pipeline, &header.run]
+            .into_iter()
+            .all(|name| is_name(name))
+        {
+            return Err(foreign());
         }
         Ok(SealedFile {
             place,
@@ -228,6 +240,10 @@ impl SealedFile {
     }
 }
 
+fn is_name(name: &str) -> bool {
+    name.len() <= MAX_NAME_LEN && printable(name) == name
+}
+
 fn digest_of(mut digest: Sha256, line: &str) -> Sha256 {
     digest.update(line);
     digest.update(b"\n");
@@ -235,7 +251,7 @@ fn digest_of(mut digest: Sha256, line: &str) -> Sha256 {
 }
 
 /// A line without its end; none at the end of the file. A last line that has no end was cut.
-fn next_line(lines: &mut impl BufRead, place: &str) -> Result<Option<String>, SealedError> {
+fn next_line(lines: impl BufRead, place: &str) -> Result<Option<String>, SealedError> {
     let mut line = Vec::new();
     let mut bounded = lines.take(MAX_LINE_LEN);
     let unread = |problem| SealedError::Unread {
