@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use glovebox_core::{Announced, Source};
+use glovebox_core::{Announced, Schema, Sink, Source};
 use glovebox_engine::{ArmedStep, PlannedStep, SignedBy, arm, attack, sink_schema};
 use glovebox_manifest::Manifest;
 use glovebox_manifest::model::PluginRef;
@@ -71,25 +71,8 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
     }
     announce_short_keys(&steps);
     if args.connect {
-        let mut natives = Vec::new();
-        if let Some(source) = source.filter(|_| !piped) {
-            source.probe()?;
-            natives = source.natives();
-            println!("source  {}: has the declared columns", source.describe());
-        }
-        if let Some(mut sink) = sink {
-            sink.probe(&sink_schema(&plan, &steps).with_natives(&natives))?;
-            println!("sink    {}: accepts the rows", sink.describe());
-        }
-        glovebox_engine::probe_rejects(&manifest.rejects.path)?;
-        println!(
-            "rejects {}: can be written",
-            manifest.rejects.path.display()
-        );
-        if let Some(sealed) = &manifest.rejects.sealed {
-            glovebox_engine::probe_rejects(&sealed.path)?;
-            println!("sealed  {}: can be written", sealed.path.display());
-        }
+        let source = source.filter(|_| !piped);
+        connect(&manifest, &sink_schema(&plan, &steps), source, sink)?;
     }
     for (written, step) in manifest.steps.iter().zip(&plan.steps) {
         println!(
@@ -119,6 +102,33 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
     }
     println!("{} is valid", args.manifest.display());
     Ok(Exit::Done)
+}
+
+/// Asks source, sink and rejects' folder whether they are fit for a run.
+fn connect(
+    manifest: &Manifest,
+    stored: &Schema,
+    source: Option<Box<dyn Source>>,
+    sink: Option<Box<dyn Sink>>,
+) -> anyhow::Result<()> {
+    let mut natives = Vec::new();
+    if let Some(source) = source {
+        source.probe()?;
+        natives = source.natives();
+        println!("source  {}: has the declared columns", source.describe());
+    }
+    if let Some(mut sink) = sink {
+        sink.probe(&stored.clone().with_natives(&natives))?;
+        println!("sink    {}: accepts the rows", sink.describe());
+    }
+    let rejects = &manifest.rejects.path;
+    glovebox_engine::probe_rejects(rejects)?;
+    println!("rejects {}: can be written", rejects.display());
+    if let Some(sealed) = &manifest.rejects.sealed {
+        glovebox_engine::probe_rejects(&sealed.path)?;
+        println!("sealed  {}: can be written", sealed.path.display());
+    }
+    Ok(())
 }
 
 /// What a run needs and is not there, as far as files tell.

@@ -10,6 +10,25 @@ use crate::kinds::{Own, Secret};
 use crate::model::{KeyGrant, Spanned, Step};
 use crate::yaml::{Kind as Yaml, Node};
 
+/// Grants that only a masker can use, and what to write instead.
+const OF_MASKERS: &[(&str, &str)] = &[
+    ("keys", "keys are for `mask:` steps; delete it"),
+    ("domain", "domains are for `mask:` steps; delete it"),
+    ("tokens", "tokens are for `mask:` steps; delete it"),
+    (
+        "inside",
+        "masking inside JSON is for `mask:` steps; delete it",
+    ),
+    (
+        "keeps",
+        "only `mask:` steps can keep parts of a cell; delete it",
+    ),
+    (
+        "leak-guard",
+        "it checks masks, which only `mask:` steps make; delete it",
+    ),
+];
+
 /// Grants that a step of this kind needs, or cannot use.
 pub(super) fn fitting_grants(
     reader: &mut Reader<'_>,
@@ -17,91 +36,68 @@ pub(super) fn fitting_grants(
     world: World,
     step: &Step,
 ) {
-    let useless: &[(&'static str, &str)] = match world {
-        World::Validator => &[
-            (
-                "masks",
-                "a validator only reports; delete it, or make this a `mask:` step",
-            ),
-            (
-                "adds",
-                "a validator only reports; delete it, or make this a `transform:` step",
-            ),
-            ("keys", "keys are for `mask:` steps; delete it"),
-            ("domain", "domains are for `mask:` steps; delete it"),
-            ("tokens", "tokens are for `mask:` steps; delete it"),
-            (
-                "inside",
-                "masking inside JSON is for `mask:` steps; delete it",
-            ),
-            (
-                "keeps",
-                "only `mask:` steps can keep parts of a cell; delete it",
-            ),
-            (
-                "leak-guard",
-                "it checks masks, which only `mask:` steps make; delete it",
-            ),
-        ],
-        World::Transformer => &[
-            (
+    let (own, of_maskers): (&[(&str, &str)], _) = match world {
+        World::Validator => (
+            &[
+                (
+                    "masks",
+                    "a validator only reports; delete it, or make this a `mask:` step",
+                ),
+                (
+                    "adds",
+                    "a validator only reports; delete it, or make this a `transform:` step",
+                ),
+            ],
+            OF_MASKERS,
+        ),
+        World::Transformer => (
+            &[(
                 "masks",
                 "a transformer does not mask; delete it, or make this a `mask:` step",
-            ),
-            ("keys", "keys are for `mask:` steps; delete it"),
-            ("domain", "domains are for `mask:` steps; delete it"),
-            ("tokens", "tokens are for `mask:` steps; delete it"),
-            (
-                "inside",
-                "masking inside JSON is for `mask:` steps; delete it",
-            ),
-            (
-                "keeps",
-                "only `mask:` steps can keep parts of a cell; delete it",
-            ),
-            (
-                "leak-guard",
-                "it checks masks, which only `mask:` steps make; delete it",
-            ),
-        ],
-        World::Masker => &[(
-            "adds",
-            "a masker changes the columns in `masks:` and adds none; delete it, or make this a `transform:` step",
-        )],
+            )],
+            OF_MASKERS,
+        ),
+        World::Masker => (
+            &[(
+                "adds",
+                "a masker changes the columns in `masks:` and adds none; delete it, or make this a `transform:` step",
+            )],
+            &[][..],
+        ),
     };
-    for (key, help) in useless {
+    for (key, help) in own.iter().chain(of_maskers) {
         if let Some((_, span)) = block.get(key) {
             reader.say(
                 Diagnostic::error(span, format!("a {world} has no use for `{key}`")).help(*help),
             );
         }
     }
-    let written = |key| block.get(key).is_some();
-    if world == World::Masker && step.masks.is_empty() {
+    let (key, problem, help) = match world {
+        World::Masker if step.masks.is_empty() => (
+            "masks",
+            "the masker has no columns to mask",
+            "name the columns to mask, like masks: [customer_id]",
+        ),
+        World::Validator if step.reads.is_empty() => (
+            "reads",
+            "the validator has no columns to read",
+            "name the columns to validate, like reads: [product, price]",
+        ),
+        _ => return,
+    };
+    let span = match block.get(key) {
+        None => step.span.clone(),
+        Some((
+            Node {
+                kind: Yaml::List(items),
+                ..
+            },
+            span,
+        )) if items.is_empty() => span,
         // A list whose items were all wrong has been reported.
-        let empty = matches!(block.get("masks"), Some((Node { kind: Yaml::List(l), .. }, _)) if l.is_empty());
-        if empty || !written("masks") {
-            let span = block
-                .get("masks")
-                .map_or(step.span.clone(), |(_, span)| span);
-            reader.say(
-                Diagnostic::error(span, "the masker has no columns to mask")
-                    .help("name the columns to mask, like masks: [customer_id]"),
-            );
-        }
-    }
-    if world == World::Validator && step.reads.is_empty() {
-        let empty = matches!(block.get("reads"), Some((Node { kind: Yaml::List(l), .. }, _)) if l.is_empty());
-        if empty || !written("reads") {
-            let span = block
-                .get("reads")
-                .map_or(step.span.clone(), |(_, span)| span);
-            reader.say(
-                Diagnostic::error(span, "the validator has no columns to read")
-                    .help("name the columns to validate, like reads: [product, price]"),
-            );
-        }
-    }
+        Some(_) => return,
+    };
+    reader.say(Diagnostic::error(span, problem).help(help));
 }
 
 /// Versions that are not of one key, or of which two are the same.
