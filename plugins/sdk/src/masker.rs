@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use crate::bindings::exports::glovebox::plugin::{masker, plugin};
 use crate::bindings::glovebox::plugin::columns;
-use crate::{About, Batch, Column, ConfigError, Field, NewColumn, RowMask, config};
+use crate::{About, Batch, Column, ConfigError, DataType, Field, NewColumn, RowMask, config};
 
 /// Says how the cells of the columns in the step's `masks` grant are masked.
 pub trait Masker: Sized + 'static {
@@ -66,6 +66,19 @@ pub enum Action {
     Nullify(Target),
 }
 
+impl Action {
+    /// Has the host compute all cells of the column, with the key of that name in the step's `keys:`
+    /// block.
+    #[must_use]
+    pub fn keyed(method: Method, key: &str) -> Self {
+        Self::Keyed(Keyed {
+            method,
+            key: key.to_owned(),
+            target: Target::Cells,
+        })
+    }
+}
+
 /// A keyed method, the name of its key, and the cells to apply it to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Keyed {
@@ -108,6 +121,23 @@ pub enum Method {
         /// The most days, either way.
         days: u32,
     },
+}
+
+impl Method {
+    /// A field after all its cells were computed by this method: nullable, and of the type that the
+    /// method gives.
+    #[must_use]
+    pub fn field(&self, masked: &Field) -> Field {
+        let data_type = match self {
+            Self::Ff1(_) | Self::Shift { .. } => masked.data_type,
+            _ => DataType::Text,
+        };
+        Field {
+            data_type,
+            nullable: true,
+            ..masked.clone()
+        }
+    }
 }
 
 /// Text of which the characters of an alphabet are encrypted, and others stay where they are.

@@ -59,18 +59,11 @@ impl Masker for DateShift {
     }
 
     fn field(&self, masked: &Field) -> Field {
-        Field {
-            nullable: true,
-            ..masked.clone()
-        }
+        self.method.field(masked)
     }
 
     fn mask(&self, _column: &Column<'_>) -> Action {
-        Action::Keyed(Keyed {
-            method: self.method.clone(),
-            key: "shift".to_owned(),
-            target: Target::Cells,
-        })
+        Action::keyed(self.method.clone(), "shift")
     }
 }
 

@@ -55,19 +55,11 @@ impl Masker for Encrypt {
     }
 
     fn field(&self, masked: &Field) -> Field {
-        Field {
-            data_type: DataType::Text,
-            nullable: true,
-            ..masked.clone()
-        }
+        self.method.field(masked)
     }
 
     fn mask(&self, _column: &Column<'_>) -> Action {
-        Action::Keyed(Keyed {
-            method: self.method.clone(),
-            key: "encrypt".to_owned(),
-            target: Target::Cells,
-        })
+        Action::keyed(self.method.clone(), "encrypt")
     }
 }
 

@@ -65,10 +65,10 @@ pub enum Locale {
     Ja,
 }
 
-/// The pieces of a value, fit to be handed to the host.
+/// The method with the pieces of a value, fit to be handed to the host.
 #[derive(Debug)]
 pub struct Fake {
-    pieces: Vec<Piece>,
+    method: Method,
 }
 
 impl Masker for Fake {
@@ -89,24 +89,16 @@ impl Masker for Fake {
             )
         })?;
         Ok(Self {
-            pieces: pieces(config.kind, config.locale),
+            method: Method::Pick(pieces(config.kind, config.locale)),
         })
     }
 
     fn field(&self, masked: &Field) -> Field {
-        Field {
-            data_type: DataType::Text,
-            nullable: true,
-            ..masked.clone()
-        }
+        self.method.field(masked)
     }
 
     fn mask(&self, _column: &Column<'_>) -> Action {
-        Action::Keyed(Keyed {
-            method: Method::Pick(self.pieces.clone()),
-            key: "fake".to_owned(),
-            target: Target::Cells,
-        })
+        Action::keyed(self.method.clone(), "fake")
     }
 }
 

@@ -50,10 +50,10 @@ impl AlphabetName {
     }
 }
 
-/// The form, fit to be handed to the host.
+/// The method with its form, fit to be handed to the host.
 #[derive(Debug)]
 pub struct FormatPreserving {
-    form: Form,
+    method: Method,
 }
 
 impl Masker for FormatPreserving {
@@ -99,28 +99,21 @@ impl Masker for FormatPreserving {
             return Err(ConfigError::new("/luhn", "`luhn` needs `alphabet: digits`"));
         }
         Ok(Self {
-            form: Form {
+            method: Method::Ff1(Form {
                 alphabet,
                 keep_first: config.keep_first,
                 keep_last: config.keep_last,
                 luhn: config.luhn,
-            },
+            }),
         })
     }
 
     fn field(&self, masked: &Field) -> Field {
-        Field {
-            nullable: true,
-            ..masked.clone()
-        }
+        self.method.field(masked)
     }
 
     fn mask(&self, _column: &Column<'_>) -> Action {
-        Action::Keyed(Keyed {
-            method: Method::Ff1(self.form.clone()),
-            key: "encrypt".to_owned(),
-            target: Target::Cells,
-        })
+        Action::keyed(self.method.clone(), "encrypt")
     }
 }
 

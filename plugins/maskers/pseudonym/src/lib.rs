@@ -71,20 +71,11 @@ impl Masker for Pseudonym {
     }
 
     fn field(&self, masked: &Field) -> Field {
-        Field {
-            data_type: DataType::Text,
-            nullable: true,
-            ..masked.clone()
-        }
+        self.method.field(masked)
     }
 
     fn mask(&self, _column: &Column<'_>) -> Action {
-        let (method, key) = (self.method.clone(), "pseudonym".to_owned());
-        Action::Keyed(Keyed {
-            method,
-            key,
-            target: Target::Cells,
-        })
+        Action::keyed(self.method.clone(), "pseudonym")
     }
 }
 
