@@ -6,6 +6,7 @@ mod generate;
 mod glovebox;
 mod guard;
 mod load;
+mod masks;
 mod methods;
 mod pbkdf2;
 mod peers;
@@ -15,13 +16,15 @@ mod timed;
 use std::process::ExitCode;
 
 const HELP: &str = "\
-cargo xtask bench [WHAT ...]     all but csv-20m, methods and the peers by default
+cargo xtask bench [WHAT ...]     crossing, csv, guard, pbkdf2 and startup by default
 
   crossing   one masked text column: in the sandbox against the same code native
   csv        2 million rows, CSV to CSV: validate, mask; rows a second and memory
   csv-20m    the same with 20 million rows (1.5 GB of free disk twice)
   pbkdf2     distinct values: the `pbkdf2` crate's stream against lanes, one core and all
   methods    masks that can be undone or keep their form, one core: by us and by Python
+  masks      the job of `csv` with each masker: rows a second and memory
+  tokens     2 million cells as tokens into PostgreSQL over TLS: new ones, and known ones
   guard      the leak guard by itself, and what the job of `csv` loses to it
   startup    `glovebox run` on six rows, warm cache
   peers-csv  the job of `csv` by polars, DuckDB and pandas too, by turns
@@ -56,6 +59,8 @@ fn main() -> ExitCode {
             "csv-20m" => csv::measure(20_000_000),
             "pbkdf2" => pbkdf2::measure(),
             "methods" => methods::measure(),
+            "masks" => masks::files(),
+            "tokens" => masks::tokens(),
             "guard" => guard::measure(),
             "startup" => startup::measure(),
             "peers-csv" => peers::csv(),

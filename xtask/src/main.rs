@@ -31,7 +31,7 @@ cargo xtask TASK
   plugins   compile the standard plugins (target/plugins) and the tests' hostile guests
   torture   kill, cut off, crash and overtake runs, and compare what is stored (--seed N, --kills N, ...)
   hostile   run every hostile guest: outcome, time to its end, peak memory (--release, --json FILE)
-  tools     install what makes components of Python and JavaScript (target/tools)
+  tools     install what makes components of Python and JavaScript, and what masks are compared with (target/tools)
 ";
 
 fn main() -> ExitCode {
@@ -83,8 +83,18 @@ fn bench(args: &[String]) -> Outcome {
         "--package=glovebox-bench",
     ])?;
     let mut program = std::process::Command::new(run::target().join("release/glovebox-bench"));
-    if args.iter().any(|what| what.starts_with("peers")) {
+    let asked = |wanted: fn(&str) -> bool| args.iter().any(|what| wanted(what));
+    if asked(|what| what == "methods") {
+        tools::masks()?;
+        program.env(
+            "GLOVEBOX_MASKS",
+            run::target().join("tools/masks/bin/python"),
+        );
+    }
+    if asked(|what| what == "tokens" || what.starts_with("peers")) {
         postgres::ensure()?;
+    }
+    if asked(|what| what.starts_with("peers")) {
         program.env("GLOVEBOX_PEERS", peers::python()?);
     }
     run::finish(program.args(args))

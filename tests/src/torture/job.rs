@@ -15,14 +15,20 @@ pub(super) struct Job {
     pub(super) target: Target,
     pub(super) pipeline: Pipeline,
     pub(super) database: String,
-    files: [(&'static str, String); 2],
+    files: [(&'static str, String); 3],
 }
+
+/// A pair of nobody's, to which rejected rows are sealed.
+const READER: &str = "PWvdw3lG4dbXjIiaQJ9QczU_39dSHlGmRz6w5z6N1II=";
+const READER_PUBLIC: &str = "x25519:ycNustCCiDoAPGujuIyz2IFehtvHpuzAIq0lcuQzxgE=";
 
 /// What a run leaves behind.
 #[derive(Debug, PartialEq)]
 pub(super) struct Found {
     rows: Vec<String>,
     rejects: String,
+    /// The rejected rows, opened.
+    sealed: Vec<String>,
     leftovers: String,
 }
 
@@ -31,16 +37,14 @@ impl Found {
     pub(super) fn differs(&self, expected: &Found) -> String {
         let lost = missing(&expected.rows, &self.rows);
         let strange = missing(&self.rows, &expected.rows);
+        let told = |as_due| if as_due { "as due" } else { "differ" };
         format!(
-            "{} rows instead of {}: {lost} lost, {strange} doubled or changed; rejects {}; left \
-             over: {:?}",
+            "{} rows instead of {}: {lost} lost, {strange} doubled or changed; rejects {}; sealed \
+             rejects {}; left over: {:?}",
             self.rows.len(),
             expected.rows.len(),
-            if self.rejects == expected.rejects {
-                "as due"
-            } else {
-                "differ"
-            },
+            told(self.rejects == expected.rejects),
+            told(self.sealed == expected.sealed),
             self.leftovers
         )
     }
@@ -88,7 +92,7 @@ columns:
   id:   {{ type: int64 }}
   name: {{ type: text, personal: true }}
   note: {{ type: text }}
-credentials: [env]
+credentials: [{{ files: keys }}, env]
 steps:
   - name: present
     validate: required
@@ -98,13 +102,19 @@ steps:
     {}
 sink:
   {}
-rejects: {{ path: rejects.jsonl }}
+rejects: {{ path: rejects.jsonl, sealed-to: [reader] }}
 ",
             target.mask(),
             target.sink(&database, port)
         );
-        let files = [("manifest.yaml", manifest), ("in.csv", input(rows))];
-        let mut pipeline = Pipeline::empty().env("GLOVEBOX_SECRET_SALT", "a salt for torture");
+        let files = [
+            ("manifest.yaml", manifest),
+            ("in.csv", input(rows)),
+            ("keys/private", READER.into()),
+        ];
+        let mut pipeline = Pipeline::empty()
+            .env("GLOVEBOX_SECRET_SALT", "a salt for torture")
+            .env("GLOVEBOX_SECRET_READER", READER_PUBLIC);
         if let Target::Postgres(_) = target {
             pipeline = pipeline.env("GLOVEBOX_SECRET_PASSWORD", Postgres::shared().password());
         }
@@ -151,8 +161,23 @@ rejects: {{ path: rejects.jsonl }}
         Found {
             rows: self.target.rows(&self.pipeline, &self.database),
             rejects: self.pipeline.read("rejects.jsonl"),
+            sealed: self.sealed(),
             leftovers: self.target.leftovers(&self.pipeline, &self.database),
         }
+    }
+
+    fn sealed(&self) -> Vec<String> {
+        let open = "rejects open rejects.sealed --key private --files keys --reason torture --audit \
+                    audit --output -";
+        let opened = self.pipeline.call(&open.split(' ').collect::<Vec<_>>());
+        let mut rows: Vec<String> = opened
+            .ends_with(0)
+            .stdout
+            .lines()
+            .map(str::to_owned)
+            .collect();
+        rows.sort_unstable();
+        rows
     }
 }
 

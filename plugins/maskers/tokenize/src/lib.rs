@@ -33,19 +33,11 @@ impl Masker for Tokenize {
     }
 
     fn field(&self, masked: &Field) -> Field {
-        Field {
-            data_type: DataType::Text,
-            nullable: true,
-            ..masked.clone()
-        }
+        Method::Token.field(masked)
     }
 
     fn mask(&self, _column: &Column<'_>) -> Action {
-        Action::Keyed(Keyed {
-            method: Method::Token,
-            key: "tokenize".to_owned(),
-            target: Target::Cells,
-        })
+        Action::keyed(Method::Token, "tokenize")
     }
 }
 
@@ -59,11 +51,7 @@ mod tests {
 
     #[test]
     fn the_host_is_told_to_make_tokens_of_no_rows_too() {
-        let order = Action::Keyed(Keyed {
-            method: Method::Token,
-            key: "tokenize".to_owned(),
-            target: Target::Cells,
-        });
+        let order = Action::keyed(Method::Token, "tokenize");
         for rows in [&["ann@example.org"][..], &[]] {
             let table = Table::new().text("email", rows.iter().copied().map(Some));
             let masked = mask::<Tokenize>("{}", &["email"], &table).unwrap();
