@@ -2,57 +2,94 @@
 # Makes what a deployment needs and no repository may hold: an authority, a certificate for each
 # database, passwords and keys. Runs once; a second run changes nothing.
 #
-#   init.sh [FOLDER]      FOLDER is /out unless told
+#   init.sh [FOLDER]            FOLDER is /out unless told
+#   init.sh --renew [FOLDER]    new keys and certificates for the databases, by the same authority
 #
-# FOLDER/ca/ca.pem                  for everybody who connects
+# FOLDER/authority                  the authority's key, for nobody else
+# FOLDER/ca/ca.pem                  its certificate, for everybody who connects
 # FOLDER/source, FOLDER/destination a server's certificate, key and passwords, for its user
-# FOLDER/glovebox                   what the program may know, for its user
+# FOLDER/load, api, audit, admin    what runs, the API, its audit log and its first user may know,
+#                                   for the program's user
 #
 # POSTGRES_UID and GLOVEBOX_UID are the users of the images; without the right to give files away
 # (`chown`), as in a test, they stay with whoever runs this.
 set -eu
 umask 077
 
+renew=
+if [ "${1:-}" = "--renew" ]; then
+    renew=yes
+    shift
+fi
 out=${1:-/out}
 postgres=${POSTGRES_UID:-999}
 glovebox=${GLOVEBOX_UID:-10001}
+servers="source destination"
 
-if [ -e "$out/glovebox/made" ]; then
+made="$out/authority/made"
+if [ -z "$renew" ] && [ -e "$made" ]; then
     echo "init: $out already exists; nothing to do"
     exit 0
 fi
+if [ -n "$renew" ] && [ ! -e "$made" ]; then
+    echo "init: there is nothing to renew in $out; run init.sh without --renew first" >&2
+    exit 1
+fi
 
 work=$(mktemp -d)
-# The authority's key goes with it: what it has signed stays good, and nothing else ever will be.
 trap 'rm -rf "$work"' EXIT
 
-openssl ecparam -name prime256v1 -genkey -noout -out "$work/ca.key"
-openssl req -x509 -new -sha256 -days 3650 -key "$work/ca.key" -out "$work/ca.pem" \
-    -subj "/CN=glovebox deployment" \
-    -addext "basicConstraints=critical,CA:TRUE,pathlen:0" \
-    -addext "keyUsage=critical,keyCertSign,cRLSign"
-mkdir -p "$out/ca"
-cp "$work/ca.pem" "$out/ca/ca.pem"
-chmod 755 "$out/ca"
-chmod 644 "$out/ca/ca.pem"
+give() {
+    if [ "$(id -u)" = 0 ] && [ "${INIT_KEEP_OWNER:-}" = "" ]; then
+        chown -R "$1:$1" "$2"
+    fi
+}
+
+authority() {
+    mkdir -p "$out/authority" "$out/ca"
+    openssl ecparam -name prime256v1 -genkey -noout -out "$out/authority/ca.key"
+    openssl req -x509 -new -sha256 -days 3650 -key "$out/authority/ca.key" -out "$out/ca/ca.pem" \
+        -subj "/CN=glovebox deployment" \
+        -addext "basicConstraints=critical,CA:TRUE,pathlen:0" \
+        -addext "keyUsage=critical,keyCertSign,cRLSign"
+    chmod 755 "$out/ca"
+    chmod 644 "$out/ca/ca.pem"
+}
 
 # A certificate for a server's name in the compose network, and for this machine's own.
 certificate() {
     mkdir -p "$out/$1"
-    openssl ecparam -name prime256v1 -genkey -noout -out "$out/$1/server.key"
-    openssl req -new -sha256 -key "$out/$1/server.key" -subj "/CN=$1" -out "$work/$1.csr"
+    openssl ecparam -name prime256v1 -genkey -noout -out "$work/$1.key"
+    openssl req -new -sha256 -key "$work/$1.key" -subj "/CN=$1" -out "$work/$1.csr"
     {
         echo "subjectAltName=DNS:$1,DNS:localhost"
         echo "basicConstraints=critical,CA:FALSE"
         echo "keyUsage=critical,digitalSignature"
         echo "extendedKeyUsage=serverAuth"
     } > "$work/$1.ext"
-    openssl x509 -req -sha256 -days 825 -in "$work/$1.csr" -CA "$work/ca.pem" \
-        -CAkey "$work/ca.key" -CAcreateserial -extfile "$work/$1.ext" \
-        -out "$out/$1/server.pem" 2> /dev/null
+    openssl x509 -req -sha256 -days 825 -in "$work/$1.csr" -CA "$out/ca/ca.pem" \
+        -CAkey "$out/authority/ca.key" -CAserial "$work/serial" -CAcreateserial \
+        -extfile "$work/$1.ext" -out "$work/$1.pem" 2> /dev/null
+    # Whole or not at all, and with their owner; a server reads them when it is told to.
+    for file in key pem; do
+        cp "$work/$1.$file" "$out/$1/server.$file.new"
+        give "$postgres" "$out/$1/server.$file.new"
+        mv "$out/$1/server.$file.new" "$out/$1/server.$file"
+    done
 }
-certificate source
-certificate destination
+
+if [ -n "$renew" ]; then
+    for server in $servers; do
+        certificate "$server"
+    done
+    echo "init: renewed the certificates of: $servers; have the servers read them: SIGHUP"
+    exit 0
+fi
+
+authority
+for server in $servers; do
+    certificate "$server"
+done
 
 # 32 random bytes as URL-safe base64, without a line end.
 secret() {
@@ -66,22 +103,21 @@ secret "$out/destination/loader"
 secret "$out/destination/reader"
 
 # The program looks a secret up as a file of its name; `source/extractor` is one of them.
-mkdir -p "$out/glovebox/source" "$out/glovebox/destination"
-cp "$out/source/extractor" "$out/glovebox/source/"
-cp "$out/destination/loader" "$out/destination/reader" "$out/glovebox/destination/"
-secret "$out/glovebox/sales/customer-salt"
-secret "$out/glovebox/api/token-key"
-secret "$out/glovebox/audit/signing-key"
-secret "$out/glovebox/admin-password"
+mkdir -p "$out/load/source" "$out/load/destination" "$out/api/destination"
+cp "$out/source/extractor" "$out/load/source/"
+cp "$out/destination/loader" "$out/load/destination/"
+cp "$out/destination/reader" "$out/api/destination/"
+secret "$out/load/sales/customer-salt"
+secret "$out/api/api/token-key"
+secret "$out/audit/audit/signing-key"
+secret "$out/admin/first-password"
 
-give() {
-    if [ "$(id -u)" = 0 ] && [ "${INIT_KEEP_OWNER:-}" = "" ]; then
-        chown -R "$1:$1" "$2"
-    fi
-}
-give "$postgres" "$out/source"
-give "$postgres" "$out/destination"
+for server in $servers; do
+    give "$postgres" "$out/$server"
+done
+for service in load api audit admin; do
+    give "$glovebox" "$out/$service"
+done
 # Last: without it, the next run begins anew.
-touch "$out/glovebox/made"
-give "$glovebox" "$out/glovebox"
+touch "$made"
 echo "init: created certificates and secrets in $out"

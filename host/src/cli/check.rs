@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use glovebox_core::{Announced, Schema, Sink, Source};
+use glovebox_core::{Announced, Keeps, Schema, Sink, Source};
 use glovebox_engine::{ArmedStep, PlannedStep, SignedBy, arm, attack, sink_schema};
 use glovebox_manifest::Manifest;
 use glovebox_manifest::model::PluginRef;
@@ -72,7 +72,11 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
     announce_short_keys(&steps);
     if args.connect {
         let source = source.filter(|_| !piped);
-        connect(&manifest, &sink_schema(&plan, &steps), source, sink)?;
+        let keeps = Keeps {
+            sealed: manifest.rejects.sealed.is_some(),
+            tokens: steps.iter().any(ArmedStep::makes_tokens),
+        };
+        connect(&manifest, &sink_schema(&plan, &steps), keeps, source, sink)?;
     }
     for (written, step) in manifest.steps.iter().zip(&plan.steps) {
         println!(
@@ -108,6 +112,7 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
 fn connect(
     manifest: &Manifest,
     stored: &Schema,
+    keeps: Keeps,
     source: Option<Box<dyn Source>>,
     sink: Option<Box<dyn Sink>>,
 ) -> anyhow::Result<()> {
@@ -118,7 +123,7 @@ fn connect(
         println!("source  {}: has the declared columns", source.describe());
     }
     if let Some(mut sink) = sink {
-        sink.probe(&stored.clone().with_natives(&natives))?;
+        sink.probe(&stored.clone().with_natives(&natives), keeps)?;
         println!("sink    {}: accepts the rows", sink.describe());
     }
     let rejects = &manifest.rejects.path;

@@ -13,6 +13,8 @@ use glovebox_engine::{
 };
 use glovebox_manifest::{Diagnostic, Manifest};
 use indicatif::{ProgressBar, ProgressStyle};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use super::manifest::Text;
 use super::report::{Destination, peak_memory, print, role_of};
@@ -180,7 +182,7 @@ fn destination(args: &Args) -> anyhow::Result<Option<Destination>> {
 
 /// What asks the run to end early: a signal, or the server that supervises it.
 fn listen(args: &Args, composed: &Composed) -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = stop_on_ctrl_c()?;
+    let stop = stop_when_asked()?;
     if args.supervised {
         supervised::stop_with_standard_input(&stop).context("cannot watch standard input")?;
         supervised::tell_secrets(&composed.fetched());
@@ -359,17 +361,19 @@ fn announce_cost(steps: &[ArmedStep<'_>], source: &dyn Source, only: Option<&Sel
     }
 }
 
-/// The first Ctrl-C ends the run at the next batch; a second one at once.
-fn stop_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
+/// The first Ctrl-C or SIGTERM ends the run at the next batch; a second one at once.
+fn stop_when_asked() -> anyhow::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if asked.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
+    let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot listen for signals")?;
+    std::thread::spawn(move || {
+        for signal in signals.forever() {
+            if asked.swap(true, Ordering::Relaxed) {
+                std::process::exit(128 + signal);
+            }
+            eprintln!("stopping (Ctrl-C again to stop at once)");
         }
-        eprintln!("stopping (Ctrl-C again to stop at once)");
-    })
-    .context("cannot listen for Ctrl-C")?;
+    });
     Ok(stop)
 }
 

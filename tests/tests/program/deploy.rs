@@ -178,6 +178,26 @@ impl Database {
         )
     }
 
+    /// The certificate that it shows.
+    fn certificate(&self) -> String {
+        let shown = Command::new("openssl")
+            .args(["s_client", "-starttls", "postgres", "-connect"])
+            .arg(format!("localhost:{}", self.port))
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+        let (_, from) = shown.split_once("-----BEGIN CERTIFICATE-----").unwrap();
+        from.split_once("-----END").unwrap().0.to_owned()
+    }
+
+    fn reload(&self) {
+        let signal = Command::new("kill")
+            .args(["-HUP", &self.process.id().to_string()])
+            .status();
+        assert!(signal.unwrap().success());
+    }
+
     /// By the network.
     fn remote(&self, user: &str, password: &str, mode: &str, sql: &str) -> Output {
         self.psql(
@@ -203,14 +223,37 @@ impl Drop for Database {
 
 /// Certificates and secrets by `init.sh`, for the user that the servers run as here.
 fn init(made: &Path) {
+    let _ = init_with(made, &[]);
+}
+
+fn init_with(made: &Path, flags: &[&str]) -> String {
     let mut init = Command::new("sh");
-    init.arg(repository().join("deploy/init.sh")).arg(made);
+    init.arg(repository().join("deploy/init.sh"))
+        .args(flags)
+        .arg(made);
     let us = succeeded(&Command::new("id").arg("-u").output().unwrap());
     init.env("GLOVEBOX_UID", us.trim());
     if let Some((user, _)) = machine::owner().unwrap() {
         init.env("POSTGRES_UID", user.to_string());
     }
-    succeeded(&init.output().unwrap());
+    succeeded(&init.output().unwrap())
+}
+
+/// Does something while the secrets of these services alone are there, as in a container.
+fn seeing<T>(made: &Path, services: &[&str], work: impl FnOnce() -> T) -> T {
+    let hidden: Vec<_> = ["load", "api", "audit", "admin", "authority"]
+        .into_iter()
+        .filter(|name| !services.contains(name))
+        .collect();
+    let away = |name: &str| made.join(format!("{name}.hidden"));
+    for name in &hidden {
+        fs::rename(made.join(name), away(name)).unwrap();
+    }
+    let done = work();
+    for name in &hidden {
+        fs::rename(away(name), made.join(name)).unwrap();
+    }
+    done
 }
 
 /// A folder that the servers' user may look into.
@@ -256,10 +299,7 @@ fn what_compose_puts_together_works_together() {
     let here = |text: String, from: &[(&str, u16)]| {
         let mut text = text
             .replace("/tls/ca/", &format!("{}/", made.join("ca").display()))
-            .replace(
-                "/run/glovebox",
-                &made.join("glovebox").display().to_string(),
-            )
+            .replace("/run/glovebox", &made.display().to_string())
             .replace(
                 "/var/lib/glovebox-checkpoints",
                 &pipeline.path("checkpoints").display().to_string(),
@@ -282,9 +322,9 @@ fn what_compose_puts_together_works_together() {
     fs::create_dir(pipeline.path("state")).unwrap();
     pipeline.write("sales.yaml", here(shipped("deploy/sales.yaml"), &ports));
     for _ in 0..2 {
-        let _ = pipeline
-            .call(&["run", "sales.yaml", "--resume"])
-            .ends_with(0);
+        let call = ["run", "sales.yaml", "--resume"];
+        let ran = seeing(&made, &["load"], || pipeline.call(&call));
+        let _ = ran.ends_with(0);
     }
     let reader = destination.password("reader");
     let count = "SELECT count(*) FROM public.sales";
@@ -305,20 +345,22 @@ fn what_compose_puts_together_works_together() {
     let (from, to) = indented("destination", destination.port);
     let config = here(shipped("deploy/glovebox.yaml"), &[]).replace(&from, &to);
     pipeline.write("glovebox.yaml", config);
-    let password = made.join("glovebox/admin-password");
+    let password = made.join("admin/first-password");
     for said in ["", "admin: the user already exists\n"] {
         let bin = program().parent().unwrap().display().to_string();
         let path = std::env::var("PATH").unwrap();
-        let admin = Command::new("sh")
+        let mut admin = Command::new("sh");
+        admin
             .arg(repository().join("deploy/admin.sh"))
             .arg(pipeline.path("glovebox.yaml"))
             .arg(&password)
-            .env("PATH", format!("{bin}:{path}"))
-            .output()
-            .unwrap();
+            .env("PATH", format!("{bin}:{path}"));
+        let admin = seeing(&made, &["audit", "admin"], || admin.output().unwrap());
         let told = succeeded(&admin);
         assert!(told.ends_with(said), "{told}");
     }
+    let password_text = fs::read_to_string(&password).unwrap();
+    fs::remove_file(&password).unwrap();
     let mut serving = pipeline.start(&["serve", "--config", "glovebox.yaml"]);
     // The port is not in the URL, which the configuration has fixed.
     let mut port = None;
@@ -337,10 +379,7 @@ fn what_compose_puts_together_works_together() {
         let request = http::request(method, target, headers, body.as_bytes());
         http::raw(&address, &request)
     };
-    let form = format!(
-        "username=admin&password={}",
-        http::escape(&fs::read_to_string(&password).unwrap())
-    );
+    let form = format!("username=admin&password={}", http::escape(&password_text));
     let kind = [("Content-Type", "application/x-www-form-urlencoded")];
     let token = call("POST", "/token", &kind, &form).is(200).json();
     let bearer = format!("Bearer {}", token["access_token"].as_str().unwrap());
@@ -356,6 +395,25 @@ fn what_compose_puts_together_works_together() {
     serving.signal("TERM");
     let _ = serving.end().ends_with(0);
     assert!(pipeline.path("checkpoints/audit").is_dir());
+
+    // New certificates by the same authority: clients need no other file.
+    let before = destination.certificate();
+    assert!(init_with(&made, &["--renew"]).contains("renewed"));
+    assert_eq!(
+        destination.certificate(),
+        before,
+        "not before it is told to"
+    );
+    destination.reload();
+    let started = Instant::now();
+    while destination.certificate() == before {
+        assert!(started.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(
+        succeeded(&destination.remote("reader", &reader, "verify-full", count)),
+        "3\n"
+    );
 }
 
 /// The port on which a process listens, as the kernel tells.
@@ -386,19 +444,20 @@ fn secrets_are_made_once_private_and_by_nobody_else() {
     let pipeline = Pipeline::empty();
     let made = open_folder(&pipeline, "made");
     init(&made);
-    let secret = || fs::read(made.join("glovebox/api/token-key")).unwrap();
+    let secret = || fs::read(made.join("api/api/token-key")).unwrap();
     let before = secret();
     init(&made);
     assert_eq!(before, secret());
     for name in [
-        "glovebox/sales/customer-salt",
+        "load/sales/customer-salt",
+        "authority/ca.key",
         "source/server.key",
         "destination/superuser",
     ] {
         let mode = fs::metadata(made.join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "{name}");
     }
-    // The authority's key is gone: nothing else can ever be signed by it.
+    // What everybody sees has the authority's certificate and no key.
     let left: Vec<_> = fs::read_dir(made.join("ca")).unwrap().collect();
     assert_eq!(left.len(), 1, "{left:?}");
 }
@@ -415,6 +474,19 @@ fn the_compose_file_names_what_is_there_and_nothing_secret() {
         mounted += 1;
     }
     assert!(mounted >= 8);
+    // Who holds what: a service that is not named here sees none of it.
+    for (volume, services) in [
+        ("authority", &["init"][..]),
+        ("load-secrets", &["init", "load", "api"]),
+        ("api-secrets", &["init", "api"]),
+        ("audit-secrets", &["init", "admin", "api"]),
+        ("admin-secrets", &["init", "admin"]),
+        ("source-tls", &["init", "source"]),
+        ("destination-tls", &["init", "destination"]),
+        ("state", &["owner", "admin", "api"]),
+    ] {
+        assert_eq!(mounting(&text, volume), services, "{volume}");
+    }
     for image in text
         .lines()
         .filter_map(|l| l.trim().strip_prefix("image: "))
@@ -439,4 +511,23 @@ fn the_compose_file_names_what_is_there_and_nothing_secret() {
             "{from} is not pinned"
         );
     }
+}
+
+/// The services, or what several share, that mount a volume.
+fn mounting<'a>(compose: &'a str, volume: &str) -> Vec<&'a str> {
+    let mount = format!("- {volume}:");
+    let mut within = "";
+    let mut found = Vec::new();
+    for line in compose.lines() {
+        let name = line.split(':').next().unwrap_or_default();
+        match line.strip_prefix("x-") {
+            Some(_) => within = &name[2..],
+            None if line.starts_with("  ") && !line.starts_with("   ") => within = name.trim(),
+            None => {}
+        }
+        if line.trim().starts_with(&mount) {
+            found.push(within);
+        }
+    }
+    found
 }

@@ -72,12 +72,12 @@ fn content(pipeline: &Pipeline, sink: &str) -> String {
 }
 
 #[test]
-fn ctrl_c_leaves_an_old_file_untouched_and_nothing_beside_it() {
-    for sink in FILES {
+fn ctrl_c_and_sigterm_leave_an_old_file_untouched_and_nothing_beside_it() {
+    for (sink, signal) in FILES.into_iter().zip(["INT", "TERM", "INT"]) {
         let pipeline = prepared(sink);
         let (names, before) = (pipeline.names(), content(&pipeline, sink));
         let running = under_way(&pipeline);
-        running.signal("INT");
+        running.signal(signal);
         let ran = running.end().ends_with(1);
         let _ = ran
             .says("stopping")
@@ -131,7 +131,7 @@ fn ctrl_c_is_heard_while_a_pipe_is_silent() {
 #[test]
 fn a_stopped_or_killed_run_leaves_sqlite_as_it_was() {
     for mode in ["append", "replace"] {
-        for signal in ["INT", "KILL"] {
+        for signal in ["INT", "TERM", "KILL"] {
             let sink = format!("sqlite: {{ path: out.db, table: things, mode: {mode} }}");
             let pipeline = prepared(&sink);
             let file = pipeline.path("out.db");
@@ -140,8 +140,8 @@ fn a_stopped_or_killed_run_leaves_sqlite_as_it_was() {
             let running = under_way(&pipeline);
             running.signal(signal);
             let ran = running.end();
-            assert_eq!(ran.code, (signal == "INT").then_some(1), "{}", ran.stderr);
-            if signal == "INT" {
+            assert_eq!(ran.code, (signal != "KILL").then_some(1), "{}", ran.stderr);
+            if signal != "KILL" {
                 assert_eq!(pipeline.names(), names);
             }
             assert_eq!(sqlite::dump(&file, "things"), before, "{mode} {signal}");

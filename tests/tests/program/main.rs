@@ -24,6 +24,7 @@ mod runs;
 mod sealed;
 mod sums;
 mod tokens;
+mod units;
 mod torture;
 mod whole_cells;
 mod withheld;

@@ -447,13 +447,18 @@ fn masks_that_may_be_the_same_are_refused_where_cells_have_to_be_unique() {
             .call(&["run", "manifest.yaml"])
             .ends_with(1)
             .says("equal cells become different at each run");
-        pipeline.write(
-            "manifest.yaml",
-            manifest(sivs, "mode: upsert, keys: [name]"),
-        );
-        let _ = pipeline
-            .call(&["check", "manifest.yaml", "--connect"])
-            .ends_with(0);
+        let tokens = "mask: tokenize, keys: { tokenize: k }, tokens: { officers: \
+                      [\"x25519:q1oJpHIQo_HVJhNL6OVpTqV-s7RWardD1tMKfgGdWdk=\", \
+                      \"x25519:mDlLLmwiv0XLflYB8fTtIJmZ7OE81z2GjvVT9tfzdrk=\"] }";
+        for step in [tokens, sivs] {
+            pipeline.write(
+                "manifest.yaml",
+                manifest(step, "mode: upsert, keys: [name]"),
+            );
+            let _ = pipeline
+                .call(&["check", "manifest.yaml", "--connect"])
+                .ends_with(0);
+        }
         let ran = pipeline.run_with(&[]).ends_with(0);
         assert_eq!(ran.rows("stored"), 2, "{place}");
     }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use glovebox_core::{
-    ChunkRecord, Earlier, Encoder, FinishedChunk, History, Job, KeptReject, Payload, Published,
-    Schema, Sink, SinkError, Totals,
+    ChunkRecord, Earlier, Encoder, FinishedChunk, History, Job, Keeps, KeptReject, Payload,
+    Published, Schema, Sink, SinkError, Totals,
 };
 use glovebox_files::{Base, Staged, Stamp};
 
@@ -155,7 +155,7 @@ impl<F: Format> Sink for FileSink<F> {
         format!("{} in {}", F::NAME, self.place())
     }
 
-    fn probe(&mut self, schema: &Schema) -> Result<(), SinkError> {
+    fn probe(&mut self, schema: &Schema, _: Keeps) -> Result<(), SinkError> {
         self.format.check(schema).map_err(|p| self.shape(p))?;
         Staged::probe(&self.path).map_err(|e| self.io(e))?;
         self.existing(&self.path, schema).map(drop)

@@ -41,14 +41,21 @@ pub struct Job {
     pub source: String,
     /// Tells the journal's key from others; none if there is no journal yet.
     pub key: Option<u16>,
-    /// Whether its chunks have sealed blocks, for which there has to be a place.
-    pub seals: bool,
+    /// What its chunks bring to keep beside their rows, for which there has to be a place.
+    pub keeps: Keeps,
     /// How a chunk's summary is brought up to date when the sink sets more of its rows aside.
     pub revise: Revise,
     /// What was seen of the target's runs when this one was decided on. It is refused once that has
     /// changed: the decision was made for other journal.
     pub seen: Option<Seen>,
-    /// Whether its chunks bring tokens to keep.
+}
+
+/// What a run keeps beside its rows and its journal.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Keeps {
+    /// Blocks of sealed rejects.
+    pub sealed: bool,
+    /// Tokens.
     pub tokens: bool,
 }
 

@@ -7,7 +7,7 @@ use arrow_array::RecordBatch;
 use crate::batch::{Batch, Origin};
 use crate::finding::Reject;
 use crate::journal::{
-    ChunkRecord, Digest, Earlier, History, Job, KeptReject, Known, Listed, Mark, Totals,
+    ChunkRecord, Digest, Earlier, History, Job, Keeps, KeptReject, Known, Listed, Mark, Totals,
 };
 use crate::schema::Schema;
 use crate::seal::{Late, SealedBlock};
@@ -22,12 +22,12 @@ pub trait Sink: Send {
     /// Kind and place in one line, without credentials.
     fn describe(&self) -> String;
 
-    /// Connects and checks that a table or file of this schema can be written there, changing
-    /// nothing.
+    /// Connects and checks that a table or file of this schema can be written there, and kept what
+    /// comes with it, changing nothing.
     ///
     /// # Errors
     /// What stands in the way, and what to do.
-    fn probe(&mut self, schema: &Schema) -> Result<(), SinkError>;
+    fn probe(&mut self, schema: &Schema, keeps: Keeps) -> Result<(), SinkError>;
 
     /// What it remembers of the runs into its target, of whatever pipeline; none if it keeps no
     /// journal.

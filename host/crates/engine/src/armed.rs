@@ -27,7 +27,7 @@ pub struct ArmedStep<'p> {
 
 impl ArmedStep<'_> {
     /// Whether it brings tokens that the sink has to keep.
-    pub(crate) fn makes_tokens(&self) -> bool {
+    pub fn makes_tokens(&self) -> bool {
         self.keyed.iter().any(|order| order.method == Method::Token)
     }
 }

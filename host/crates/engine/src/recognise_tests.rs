@@ -2,7 +2,7 @@
 //! their own.
 
 use glovebox_core::{
-    Batch, ChunkReader, ChunkRecord, Decoded, Decoder, Encoder, FinishedChunk, History, Job,
+    Batch, ChunkReader, ChunkRecord, Decoded, Decoder, Encoder, FinishedChunk, History, Job, Keeps,
     KeptReject, Known, Origin, Published, RowCounts, RunState, Schema, Secret, SinkError,
     SourceError, Totals,
 };
@@ -107,7 +107,7 @@ impl Sink for Journal {
     fn describe(&self) -> String {
         "journal".into()
     }
-    fn probe(&mut self, _: &Schema) -> Result<(), SinkError> {
+    fn probe(&mut self, _: &Schema, _: Keeps) -> Result<(), SinkError> {
         Ok(())
     }
     fn history(&mut self) -> Result<Option<History>, SinkError> {

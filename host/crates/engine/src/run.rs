@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use glovebox_core::{
-    ChunkRecord, Decoder, Earlier, History, Identity, InsideReport, Job, Mark, OnlyNew,
+    ChunkRecord, Decoder, Earlier, History, Identity, InsideReport, Job, Keeps, Mark, OnlyNew,
     PlanIdentity, PlanRows, Published, Rerun, Revise, RunReport, Seal, Secret, Sink, SinkError,
     Source, StepReport, Totals,
 };
@@ -189,9 +189,11 @@ impl Run<'_> {
             },
             parts: parts.to_json(),
             source: self.source.describe(),
-            seals: self.sealed.is_some(),
+            keeps: Keeps {
+                sealed: self.sealed.is_some(),
+                tokens: self.steps.iter().any(ArmedStep::makes_tokens),
+            },
             revise: Revise(Summary::revised),
-            tokens: self.steps.iter().any(ArmedStep::makes_tokens),
             ..Job::default()
         })
     }

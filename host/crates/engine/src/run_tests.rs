@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use glovebox_core::{
     Batch, Chunk, ChunkReader, ChunkRecord, Decoded, Earlier, Encoded, Encoder, FinishedChunk,
-    KeptReject, Origin, RowCounts, RunOutcome, RunState, Schema, Secret, SinkError, SourceError,
+    Keeps, KeptReject, Origin, RowCounts, RunOutcome, RunState, Schema, Secret, SinkError,
+    SourceError,
 };
 
 use super::*;
@@ -135,7 +136,7 @@ impl Sink for Kept {
     fn describe(&self) -> String {
         "kept".into()
     }
-    fn probe(&mut self, _: &Schema) -> Result<(), SinkError> {
+    fn probe(&mut self, _: &Schema, _: Keeps) -> Result<(), SinkError> {
         Ok(())
     }
     fn history(&mut self) -> Result<Option<History>, SinkError> {

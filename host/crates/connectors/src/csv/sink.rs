@@ -3,7 +3,7 @@
 use std::io::{BufRead, Read};
 use std::sync::Arc;
 
-use glovebox_core::{Encoder, Schema};
+use glovebox_core::{Encoder, Keeps, Schema};
 
 use super::dialect::{Delimiter, Dialect};
 use super::encode::{CsvEncoder, Style};
@@ -285,7 +285,7 @@ mod tests {
         fs::write(&path, "jane@example.com,other\n1,2\n").unwrap();
         let mut sink = Sink::new(&path, Mode::Append, SinkOptions::default());
         for result in [
-            sink.probe(&columns()),
+            sink.probe(&columns(), Keeps::default()),
             sink.open(&Job::default(), &columns()).map(drop),
         ] {
             let error = result.unwrap_err().to_string();
@@ -309,9 +309,9 @@ mod tests {
         };
         fs::write(&path, "1,2,3,4,5,6,7,8\n").unwrap();
         let mut sink = Sink::new(&path, Mode::Append, options);
-        assert!(sink.probe(&columns()).is_ok());
+        assert!(sink.probe(&columns(), Keeps::default()).is_ok());
         fs::write(&path, "1,2\n").unwrap();
-        assert!(sink.probe(&columns()).is_err());
+        assert!(sink.probe(&columns(), Keeps::default()).is_err());
     }
 
     #[test]
@@ -320,7 +320,7 @@ mod tests {
         let path = dir.path().join("b.csv");
         fs::write(&path, "old").unwrap();
         let mut sink = Sink::new(&path, Mode::Replace, SinkOptions::default());
-        sink.probe(&columns()).unwrap();
+        sink.probe(&columns(), Keeps::default()).unwrap();
         sink.open(&Job::default(), &columns()).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"old");
         sink.abort();

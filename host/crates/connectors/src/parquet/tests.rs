@@ -11,7 +11,7 @@ use arrow_array::{
     Float64Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use glovebox_core::{
-    Batch, Chunk, DataType, Decoded, Field, FinishedChunk, Job, Origin, Schema, Sink as _,
+    Batch, Chunk, DataType, Decoded, Field, FinishedChunk, Job, Keeps, Origin, Schema, Sink as _,
     Source as _, SourceError, Totals,
 };
 use parquet::arrow::ArrowWriter;
@@ -530,7 +530,7 @@ fn several_files_are_one_source() {
 
 fn store(path: &Path, compression: Compression, batches: &[RecordBatch]) {
     let mut sink = Sink::new(path, compression);
-    sink.probe(&columns()).unwrap();
+    sink.probe(&columns(), Keeps::default()).unwrap();
     sink.open(&Job::default(), &columns()).unwrap();
     let mut encoder = sink.encoder();
     for batch in batches {

@@ -1,12 +1,12 @@
 //! How a run begins on the server: the table checked or created, the journal opened, the run begun
 //! or taken over, all in one transaction.
 
-use glovebox_core::{ChunkRecord, Job, Schema};
+use glovebox_core::{ChunkRecord, Job, Keeps, Schema};
 use sqlx::postgres::PgConnection;
 
 use super::copy::Column;
 use super::existing;
-use super::journal::Journal;
+use super::journal::{Found, Journal};
 use super::name::Name;
 use super::opaque;
 use super::refusal::Fault;
@@ -38,6 +38,7 @@ pub(super) async fn probe(
     connection: &mut PgConnection,
     options: &Options,
     schema: &Schema,
+    keeps: Keeps,
 ) -> Result<(), Fault> {
     let place = options.place();
     let journal = Journal::new(options);
@@ -51,8 +52,26 @@ pub(super) async fn probe(
             table::creatable(connection, &name, schema, options).await?;
         }
     }
-    journal.look(connection, options).await?;
+    if !matches!(journal.look(connection, options).await?, Found::Nothing) {
+        places(connection, &journal, options, keeps).await?;
+    }
     statement(connection, "ROLLBACK", &place).await
+}
+
+/// Sees to it that there is a place for all that the run keeps, in the transaction that is open.
+async fn places(
+    connection: &mut PgConnection,
+    journal: &Journal,
+    options: &Options,
+    keeps: Keeps,
+) -> Result<(), Fault> {
+    if keeps.sealed {
+        sealed::ready(connection, journal, options).await?;
+    }
+    if keeps.tokens {
+        Tables::new(options).ready(connection).await?;
+    }
+    Ok(())
 }
 
 /// The table that a run's rows are for.
@@ -140,12 +159,7 @@ pub(super) async fn begin(
     } = target(connection, &name, schema, options).await?;
     let columns = opaque::numbered(connection, columns, schema, options).await?;
     journal.ready(connection, options).await?;
-    if job.seals {
-        sealed::ready(connection, &journal, options).await?;
-    }
-    if job.tokens {
-        Tables::new(options).ready(connection).await?;
-    }
+    places(connection, &journal, options, job.keeps).await?;
     let target = format!("{target_schema}.{}", name.table());
     let lease = if job.resume {
         runs::take_over(connection, &journal, options, job, &target).await?

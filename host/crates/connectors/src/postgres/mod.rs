@@ -44,8 +44,8 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use glovebox_core::{
-    ChunkRecord, Digest, Earlier, Encoder, FinishedChunk, History, Job, KeptReject, Known, Listed,
-    Mark, Published, Revise, Schema, SealedBlock, Secret, SinkError, TokenStore, Totals,
+    ChunkRecord, Digest, Earlier, Encoder, FinishedChunk, History, Job, Keeps, KeptReject, Known,
+    Listed, Mark, Published, Revise, Schema, SealedBlock, Secret, SinkError, TokenStore, Totals,
 };
 use sqlx::{AssertSqlSafe, Row};
 
@@ -276,11 +276,11 @@ impl glovebox_core::Sink for Sink {
         self.options.place()
     }
 
-    fn probe(&mut self, schema: &Schema) -> Result<(), SinkError> {
+    fn probe(&mut self, schema: &Schema, keeps: Keeps) -> Result<(), SinkError> {
         let options = &self.options;
         self.session(NAME.into())?
             .attempt(&mut RetryBudget::none(), async |connection| {
-                begin::probe(connection, options, schema).await
+                begin::probe(connection, options, schema, keeps).await
             })
     }
 

@@ -45,7 +45,7 @@ impl Tables {
     /// Creates them where they are missing, in the transaction that is open and has made the journal.
     pub(super) async fn ready(&self, connection: &mut PgConnection) -> Result<(), Fault> {
         if self.are_there(connection).await? {
-            return Ok(());
+            return self.may_keep(connection).await;
         }
         let lock = format!("SELECT pg_catalog.pg_advisory_xact_lock({CREATION})");
         statement(connection, &lock, &self.place).await?;
@@ -79,6 +79,32 @@ impl Tables {
         .await
         .map_err(|e| fault(e, &self.place))?;
         Ok(count == 2)
+    }
+
+    async fn may_keep(&self, connection: &mut PgConnection) -> Result<(), Fault> {
+        let (may, role): (bool, String) = sqlx::query_as(
+            "SELECT pg_catalog.has_table_privilege($1, 'SELECT') \
+             AND pg_catalog.has_table_privilege($1, 'INSERT') \
+             AND pg_catalog.has_table_privilege($2, 'INSERT'), \
+             pg_catalog.quote_ident(current_user)",
+        )
+        .bind(&self.token)
+        .bind(&self.key)
+        .fetch_one(connection)
+        .await
+        .map_err(|e| fault(e, &self.place))?;
+        if may {
+            return Ok(());
+        }
+        Err(SinkError::Shape {
+            place: self.place.clone(),
+            problem: format!(
+                "the role may not keep tokens there; have the tables' owner run: GRANT SELECT, INSERT \
+                 ON {}, {} TO {role}",
+                self.token, self.key
+            ),
+        }
+        .into())
     }
 
     async fn or_refuse(&self, connection: &mut PgConnection) -> Result<(), Fault> {

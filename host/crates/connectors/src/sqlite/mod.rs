@@ -20,8 +20,9 @@ use std::time::{Duration, Instant};
 
 use crate::database::Before;
 use glovebox_core::{
-    ChunkRecord, Digest, Earlier, Encoder, FinishedChunk, History, Job, KeptReject, Known, Listed,
-    Mark, Payload, Published, Reject, Schema, SealedBlock, Secret, SinkError, TokenStore, Totals,
+    ChunkRecord, Digest, Earlier, Encoder, FinishedChunk, History, Job, Keeps, KeptReject, Known,
+    Listed, Mark, Payload, Published, Reject, Schema, SealedBlock, Secret, SinkError, TokenStore,
+    Totals,
 };
 
 pub use crate::database::{Lenient, Mode};
@@ -154,7 +155,7 @@ impl glovebox_core::Sink for Sink {
         self.options.place()
     }
 
-    fn probe(&mut self, schema: &Schema) -> Result<(), SinkError> {
+    fn probe(&mut self, schema: &Schema, _: Keeps) -> Result<(), SinkError> {
         session::probe(&self.options, schema)
     }
 

@@ -463,7 +463,7 @@ async fn prepare(options: &Options, job: &Job, schema: &Schema) -> Result<Prepar
                 table::columns(schema, options)
             }
         };
-        if job.tokens {
+        if job.keeps.tokens {
             tokens::ready(connection, &place).await?;
         }
         let staged = options.mode != Mode::Append;

@@ -7,7 +7,7 @@ use arrow_array::{
     TimestampMicrosecondArray,
 };
 use glovebox_connectors::{postgres, sqlite};
-use glovebox_core::{DataType, Field, Schema, Sink as _};
+use glovebox_core::{DataType, Field, Keeps, Schema, Sink as _};
 use glovebox_tests::postgres::Postgres;
 
 use crate::data::{DAY_MICROS, batch, load, people, persons, reasons};
@@ -311,7 +311,7 @@ fn a_role_that_may_not_set_the_sequence_is_told_before_the_first_row() {
     options.login.user = "counter".into();
     options.login.password = glovebox_core::Secret::new(b"counter".to_vec());
     let refused = postgres::Sink::new(options.clone())
-        .probe(&people())
+        .probe(&people(), Keeps::default())
         .unwrap_err()
         .to_string();
     let grant = "GRANT SELECT, UPDATE ON SEQUENCE \"public\".\"people_id_seq\" TO \"counter\"";
@@ -321,7 +321,9 @@ fn a_role_that_may_not_set_the_sequence_is_told_before_the_first_row() {
         "{refused}"
     );
     let name = Schema::new(vec![Field::new("name", TEXT)]);
-    postgres::Sink::new(options).probe(&name).unwrap();
+    postgres::Sink::new(options)
+        .probe(&name, Keeps::default())
+        .unwrap();
 }
 
 #[test]
@@ -367,7 +369,7 @@ fn more_columns_than_a_table_can_have_are_told_before_the_first_row() {
     let database = Postgres::shared().database("wide");
     let probe = |mode, count| {
         let options = postgres_rows::options(&database, mode);
-        postgres::Sink::new(options).probe(&fields(count))
+        postgres::Sink::new(options).probe(&fields(count), Keeps::default())
     };
     let refused = probe(postgres::Mode::Append, 1601).unwrap_err().to_string();
     let said = "the run has 1601 columns, but a PostgreSQL table takes at most 1600 of them";
@@ -378,7 +380,7 @@ fn more_columns_than_a_table_can_have_are_told_before_the_first_row() {
     let file = files::file();
     let probe = |count| {
         let options = files::options(&file, sqlite::Mode::Append);
-        sqlite::Sink::new(options).probe(&fields(count))
+        sqlite::Sink::new(options).probe(&fields(count), Keeps::default())
     };
     let refused = probe(2001).unwrap_err().to_string();
     assert!(refused.contains("takes at most 2000 of them"), "{refused}");

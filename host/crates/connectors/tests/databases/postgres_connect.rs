@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use glovebox_connectors::postgres::{self, Mode, Options, Sink};
-use glovebox_core::{Secret, Sink as _, SinkError};
+use glovebox_core::{Keeps, Secret, Sink as _, SinkError};
 use glovebox_tests::postgres::Postgres;
 use sqlx::{ConnectOptions, Connection};
 
@@ -15,7 +15,9 @@ use crate::data::people;
 use crate::postgres_rows::options;
 
 fn complaint(options: Options) -> String {
-    let refused = Sink::new(options).probe(&people()).unwrap_err();
+    let refused = Sink::new(options)
+        .probe(&people(), Keeps::default())
+        .unwrap_err();
     assert!(matches!(refused, SinkError::Connect { .. }), "{refused}");
     refused.to_string()
 }
@@ -73,7 +75,9 @@ fn a_name_that_the_certificate_does_not_bear() {
 fn an_address_that_the_certificate_bears_is_as_good_as_a_name() {
     let mut options = options("postgres", Mode::Append);
     options.login.host = "127.0.0.1".into();
-    Sink::new(options).probe(&people()).unwrap();
+    Sink::new(options)
+        .probe(&people(), Keeps::default())
+        .unwrap();
 }
 
 #[test]
@@ -177,7 +181,9 @@ fn a_certificate_that_is_its_own_authority_is_as_good_as_psql_finds_it() {
     server.show_own_certificate("LOCALHOST", 2199).unwrap();
     let answer = server.query("postgres", "SELECT 1");
     assert_eq!(answer, [[Some("1".into())]], "psql takes it by verify-full");
-    Sink::new(options_of(&server)).probe(&people()).unwrap();
+    Sink::new(options_of(&server))
+        .probe(&people(), Keeps::default())
+        .unwrap();
 
     let mut wrong = options_of(&server);
     wrong.login.password = Secret::new(b"canary-password".to_vec());

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Barrier};
 
 use glovebox_connectors::postgres::{Lenient, Mode, Options, Sink};
-use glovebox_core::{Published, Sink as _, SinkError, Totals};
+use glovebox_core::{Keeps, Published, Sink as _, SinkError, Totals};
 use glovebox_tests::postgres::Postgres;
 
 use crate::data::{job, load, people, persons, write};
@@ -49,7 +49,9 @@ fn refusal(options: Options) -> String {
 
 /// What was met by both looks before the first row.
 fn obstacle(options: Options) -> String {
-    let probed = Sink::new(options.clone()).probe(&people()).unwrap_err();
+    let probed = Sink::new(options.clone())
+        .probe(&people(), Keeps::default())
+        .unwrap_err();
     let opened = Sink::new(options).open(&job(), &people()).unwrap_err();
     assert_eq!(probed.to_string(), opened.to_string());
     opened.to_string()

@@ -1,7 +1,7 @@
 //! Replacing and upserting: what is published, when, and what is not accepted.
 
 use glovebox_connectors::postgres::{Mode, Options, Sink};
-use glovebox_core::{DataType, Field, Schema, Sink as _, Totals};
+use glovebox_core::{DataType, Field, Keeps, Schema, Sink as _, Totals};
 use glovebox_tests::postgres::Postgres;
 
 use crate::data::{batch, chunk, job, load, people, persons, reasons, write};
@@ -77,7 +77,9 @@ fn an_upsert_needs_a_unique_index_on_exactly_its_keys() {
     );
     let complaint = |keys: &[&str]| {
         let options = upsert(&database, keys);
-        let probed = Sink::new(options.clone()).probe(&people()).unwrap_err();
+        let probed = Sink::new(options.clone())
+            .probe(&people(), Keeps::default())
+            .unwrap_err();
         let opened = Sink::new(options).open(&job(), &people()).unwrap_err();
         assert_eq!(probed.to_string(), opened.to_string());
         opened.to_string()
@@ -90,11 +92,11 @@ fn an_upsert_needs_a_unique_index_on_exactly_its_keys() {
     assert!(complaint(&[]).contains("none is named"));
     assert!(complaint(&["id", "id"]).contains("listed twice"));
     Sink::new(upsert(&database, &["name", "id"]))
-        .probe(&people())
+        .probe(&people(), Keeps::default())
         .unwrap();
     Postgres::shared().query(&database, "CREATE UNIQUE INDEX ON people (id)");
     Sink::new(upsert(&database, &["id"]))
-        .probe(&people())
+        .probe(&people(), Keeps::default())
         .unwrap();
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use glovebox_connectors::postgres::{Mode, Sink};
 use glovebox_core::{
-    Batch, ChunkRecord, Job, Known, RowCounts, RunState, Sink as _, SinkError, Totals,
+    Batch, ChunkRecord, Job, Keeps, Known, RowCounts, RunState, Sink as _, SinkError, Totals,
 };
 use glovebox_tests::postgres::Postgres;
 
@@ -414,7 +414,7 @@ fn journals_of_the_version_before_are_brought_up_to_date() {
         Postgres::shared().query(&database, statement);
     }
     let mut sink = Sink::new(options(&database, Mode::Append));
-    sink.probe(&people()).unwrap();
+    sink.probe(&people(), Keeps::default()).unwrap();
     let kept = "SELECT obj_description('glovebox.run'::regclass)";
     assert_eq!(rows(&database, kept), ["Glovebox journal, version 2"]);
     let history = sink.history().unwrap().unwrap();

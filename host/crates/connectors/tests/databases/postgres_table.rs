@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use glovebox_connectors::postgres::{Mode, Options, Sink};
-use glovebox_core::{DataType, Field, Schema, Secret, Sink as _};
+use glovebox_core::{DataType, Field, Keeps, Schema, Secret, Sink as _};
 use glovebox_tests::postgres::Postgres;
 
 use crate::data::{every_type, job, load, people, persons};
@@ -90,7 +90,7 @@ fn near_types_that_take_every_cell_fit() {
         Field::new("amount", decimal),
     ]);
     Sink::new(options(&database, Mode::Append))
-        .probe(&schema)
+        .probe(&schema, Keeps::default())
         .unwrap();
     load(
         &mut Sink::new(options(&database, Mode::Append)),
@@ -104,7 +104,7 @@ fn near_types_that_take_every_cell_fit() {
 fn probing_changes_nothing() {
     let database = Postgres::shared().database("probe");
     Sink::new(options(&database, Mode::Replace))
-        .probe(&people())
+        .probe(&people(), Keeps::default())
         .unwrap();
     assert_eq!(
         rows(&database, "SELECT to_regclass('people') IS NULL"),
@@ -118,7 +118,7 @@ fn probing_changes_nothing() {
     )
     .unwrap();
     Sink::new(options(&database, Mode::Replace))
-        .probe(&people())
+        .probe(&people(), Keeps::default())
         .unwrap();
     assert_eq!(rows(&database, "SELECT count(*) FROM people"), ["1"]);
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use arrow_array::{ArrayRef, Date32Array, Float64Array, TimestampMicrosecondArray};
 use glovebox_connectors::sqlite::{Mode, Options, Sink};
-use glovebox_core::{DataType, Field, Schema, Sink as _, SinkError, Totals};
+use glovebox_core::{DataType, Field, Keeps, Schema, Sink as _, SinkError, Totals};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Column, Connection, Row, TypeInfo, ValueRef};
 
@@ -261,7 +261,7 @@ fn every_difference_is_listed_at_once() {
     );
     let options = options(&file, Mode::Append);
     let probed = Sink::new(options.clone())
-        .probe(&every_type())
+        .probe(&every_type(), Keeps::default())
         .unwrap_err()
         .to_string();
     let opened = Sink::new(options.clone())
@@ -365,7 +365,7 @@ fn a_refused_row_is_told_without_its_cells() {
 fn probing_changes_nothing() {
     let file = file();
     Sink::new(options(&file, Mode::Replace))
-        .probe(&people())
+        .probe(&people(), Keeps::default())
         .unwrap();
     assert!(!file.path.exists());
     let one = persons(&[(Some(1), None)]);
@@ -377,7 +377,7 @@ fn probing_changes_nothing() {
     .unwrap();
     let before = std::fs::read(&file.path).unwrap();
     Sink::new(options(&file, Mode::Replace))
-        .probe(&people())
+        .probe(&people(), Keeps::default())
         .unwrap();
     assert_eq!(std::fs::read(&file.path).unwrap(), before);
 }
@@ -396,7 +396,9 @@ fn what_is_not_a_database_is_left_alone() {
     let mut nowhere = options(&file, Mode::Append);
     nowhere.path = file.path.with_file_name("missing").join("x.db");
     for refused in [
-        Sink::new(nowhere.clone()).probe(&people()).unwrap_err(),
+        Sink::new(nowhere.clone())
+            .probe(&people(), Keeps::default())
+            .unwrap_err(),
         Sink::new(nowhere.clone())
             .open(&job(), &people())
             .unwrap_err(),

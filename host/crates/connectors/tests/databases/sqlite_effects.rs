@@ -4,7 +4,7 @@
 use std::sync::{Arc, Barrier};
 
 use glovebox_connectors::sqlite::{Lenient, Mode, Options, Sink};
-use glovebox_core::{Sink as _, SinkError, Totals};
+use glovebox_core::{Keeps, Sink as _, SinkError, Totals};
 
 use crate::data::{job, load, people, persons, write};
 use crate::sqlite::{File, file, options, rows};
@@ -45,7 +45,9 @@ fn refusal(options: Options) -> String {
 }
 
 fn obstacle(options: Options) -> String {
-    let probed = Sink::new(options.clone()).probe(&people()).unwrap_err();
+    let probed = Sink::new(options.clone())
+        .probe(&people(), Keeps::default())
+        .unwrap_err();
     let opened = Sink::new(options).open(&job(), &people()).unwrap_err();
     assert_eq!(probed.to_string(), opened.to_string());
     opened.to_string()

@@ -2,7 +2,8 @@
 
 use glovebox_connectors::sqlite::{Mode, Options, Sink};
 use glovebox_core::{
-    Batch, Job, KeptReject, Known, Reject, RowCounts, Sink as _, SinkError, Totals, Violation,
+    Batch, Job, Keeps, KeptReject, Known, Reject, RowCounts, Sink as _, SinkError, Totals,
+    Violation,
 };
 
 use crate::data::{again, chunk, job, mark, people, persons};
@@ -269,18 +270,20 @@ fn upsert_needs_a_unique_index_on_its_keys() {
     );
     let mut sink = Sink::new(upsert(&file));
     for refused in [
-        sink.probe(&people()).unwrap_err(),
+        sink.probe(&people(), Keeps::default()).unwrap_err(),
         sink.open(&job(), &people()).unwrap_err(),
     ] {
         let expected = "run: CREATE UNIQUE INDEX \"people_keys\" ON \"people\" (\"id\")";
         assert!(refused.to_string().contains(expected), "{refused}");
     }
     let _ = rows(&file.path, "CREATE UNIQUE INDEX people_keys ON people (id)");
-    sink.probe(&people()).unwrap();
+    sink.probe(&people(), Keeps::default()).unwrap();
 
     let mut elsewhere = upsert(&file);
     elsewhere.keys.push("city".into());
-    let refused = Sink::new(elsewhere).probe(&people()).unwrap_err();
+    let refused = Sink::new(elsewhere)
+        .probe(&people(), Keeps::default())
+        .unwrap_err();
     assert!(
         refused
             .to_string()

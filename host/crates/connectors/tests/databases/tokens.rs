@@ -4,7 +4,9 @@ use std::sync::Barrier;
 use std::thread;
 
 use glovebox_connectors::postgres::{Mode, Sink};
-use glovebox_core::{Job, NewToken, RowCounts, Sink as _, Token, TokenBatch, TokenKey, Totals};
+use glovebox_core::{
+    Job, Keeps, NewToken, RowCounts, Secret, Sink as _, Token, TokenBatch, TokenKey, Totals,
+};
 use glovebox_tests::postgres::Postgres;
 
 use crate::data::{chunk, job, mark, people, persons};
@@ -46,7 +48,10 @@ fn tokens(numbers: impl Iterator<Item = u64>, key: u8) -> TokenBatch {
 
 fn with_tokens() -> Job {
     Job {
-        tokens: true,
+        keeps: Keeps {
+            tokens: true,
+            ..Keeps::default()
+        },
         ..job()
     }
 }
@@ -151,4 +156,43 @@ fn tokens_of_chunks_that_were_not_stored_are_not_kept() {
         rows(&database, "SELECT count(*) FROM glovebox.token"),
         ["0"]
     );
+}
+
+#[test]
+fn a_role_that_may_not_keep_tokens_is_told_before_the_first_row() {
+    let server = Postgres::shared();
+    let database = server.database("token_rights");
+    let mut sink = Sink::new(options(&database, Mode::Append));
+    sink.open(&with_tokens(), &people()).unwrap();
+    let _ = sink.commit(&totals(0)).unwrap();
+    server.query(
+        &database,
+        "CREATE ROLE keeper LOGIN PASSWORD 'keeper'; GRANT ALL ON people TO keeper; \
+         GRANT ALL ON SCHEMA glovebox TO keeper; \
+         GRANT ALL ON ALL TABLES IN SCHEMA glovebox TO keeper; \
+         REVOKE ALL ON glovebox.token, glovebox.token_key FROM keeper",
+    );
+    let mut options = options(&database, Mode::Append);
+    options.login.user = "keeper".into();
+    options.login.password = Secret::new(b"keeper".to_vec());
+    let keeps = with_tokens().keeps;
+    let probe = |keeps| Sink::new(options.clone()).probe(&people(), keeps);
+    probe(Keeps::default()).unwrap();
+    let probed = probe(keeps).unwrap_err().to_string();
+    let expected = "have the tables' owner run: GRANT SELECT, INSERT ON \"glovebox\".token, \
+                    \"glovebox\".token_key TO keeper";
+    assert!(probed.contains(expected), "{probed}");
+    server.query(
+        &database,
+        "GRANT SELECT, INSERT ON glovebox.token, glovebox.token_key TO keeper",
+    );
+    probe(keeps).unwrap();
+    // Nothing was made on the way.
+    let sealed = Keeps {
+        sealed: true,
+        ..keeps
+    };
+    probe(sealed).unwrap();
+    let there = "SELECT to_regclass('glovebox.sealed') IS NULL";
+    assert_eq!(rows(&database, there), ["t"]);
 }
