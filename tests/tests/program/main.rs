@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod audit;
+mod backups;
 mod calls;
 mod canaries;
 mod cases;
@@ -24,8 +25,8 @@ mod runs;
 mod sealed;
 mod sums;
 mod tokens;
-mod units;
 mod torture;
+mod units;
 mod whole_cells;
 mod withheld;
 mod words;

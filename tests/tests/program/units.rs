@@ -13,7 +13,11 @@ const MAX_EXPOSURE: &str = "--threshold=20";
 
 #[test]
 fn units_are_right_and_expose_little() {
-    if Command::new("systemd-analyze").arg("--version").output().is_err() {
+    if Command::new("systemd-analyze")
+        .arg("--version")
+        .output()
+        .is_err()
+    {
         eprintln!("systemd is not installed: its units are not checked");
         return;
     }

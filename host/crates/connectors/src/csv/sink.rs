@@ -3,7 +3,7 @@
 use std::io::{BufRead, Read};
 use std::sync::Arc;
 
-use glovebox_core::{Encoder, Keeps, Schema};
+use glovebox_core::{Encoder, Schema};
 
 use super::dialect::{Delimiter, Dialect};
 use super::encode::{CsvEncoder, Style};
@@ -152,7 +152,9 @@ impl Format for SinkOptions {
 mod tests {
     use super::*;
     use crate::csv::{Mode, Options, Source};
-    use glovebox_core::{DataType, Field, FinishedChunk, Job, Sink as _, Source as _, Totals};
+    use glovebox_core::{
+        DataType, Field, FinishedChunk, Job, Keeps, Sink as _, Source as _, Totals,
+    };
     use proptest::prelude::*;
     use std::fs;
     use std::path::Path;

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use glovebox_core::{
-    Batch, ChunkRecord, Earlier, Encoded, Encoder, FinishedChunk, History, Job, KeptReject,
+    Batch, ChunkRecord, Earlier, Encoded, Encoder, FinishedChunk, History, Job, Keeps, KeptReject,
     Payload, Published, Schema, SinkError, Totals,
 };
 use glovebox_files::Staged;
@@ -301,7 +301,7 @@ impl glovebox_core::Sink for Sink {
         format!("Parquet in {}", self.place())
     }
 
-    fn probe(&mut self, schema: &Schema) -> Result<(), SinkError> {
+    fn probe(&mut self, schema: &Schema, _: Keeps) -> Result<(), SinkError> {
         self.check(schema)?;
         Staged::probe(&self.path).map_err(|e| self.io(e))
     }
