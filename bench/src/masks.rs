@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
+use base64::engine::general_purpose::URL_SAFE as BASE64;
 use glovebox_masking::methods::Opener;
 use glovebox_tests::postgres::Postgres;
 
