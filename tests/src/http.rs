@@ -2,8 +2,12 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::Value;
 
 /// Longer than any reply takes.
@@ -131,6 +135,32 @@ fn unchunk(mut rest: &[u8]) -> Option<Vec<u8>> {
         }
         rest = rest.get(start + size + 2..)?;
     }
+}
+
+/// Sends a request over TLS to a server that has to show this certificate for `localhost`; nothing
+/// if it shows another.
+///
+/// # Panics
+/// As [`talk`], and when the certificate is not one in PEM.
+#[track_caller]
+pub fn over_tls(address: &str, trusted: &str, request: &[u8]) -> Option<Reply> {
+    let mut roots = RootCertStore::empty();
+    let config = CertificateDer::from_pem_slice(trusted.as_bytes())
+        .map_err(|e| e.to_string())
+        .and_then(|certificate| roots.add(certificate).map_err(|e| e.to_string()))
+        .and_then(|()| {
+            let provider = Arc::new(rustls::crypto::ring::default_provider());
+            ClientConfig::builder_with_provider(provider)
+                .with_safe_default_protocol_versions()
+                .map_err(|e| e.to_string())
+        })
+        .map(|config| config.with_root_certificates(roots).with_no_client_auth());
+    let config = config.unwrap_or_else(|e| panic!("the certificate to trust: {e}"));
+    let name = ServerName::try_from("localhost").ok()?;
+    let client = ClientConnection::new(Arc::new(config), name).ok()?;
+    let mut stream = StreamOwned::new(client, connect(address));
+    stream.write_all(request).ok()?;
+    Some(talk(&mut stream, b""))
 }
 
 /// A request, ready to be sent: the connection is closed behind it.

@@ -1,13 +1,8 @@
 //! TLS: the certificate that is configured, and the one that replaces it.
 
-use std::sync::Arc;
-
-use glovebox_tests::http::{Reply, connect, request, talk};
+use glovebox_tests::http::{Reply, connect, over_tls, request, talk};
 use glovebox_tests::server::Server;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 /// A certificate for localhost, with its key.
 fn certificate() -> (String, String) {
@@ -18,21 +13,7 @@ fn certificate() -> (String, String) {
 
 /// A request by a client that trusts this certificate alone.
 fn get(server: &Server, trusted: &str, target: &str) -> Option<Reply> {
-    let mut roots = RootCertStore::empty();
-    let der = CertificateDer::from_pem_slice(trusted.as_bytes()).unwrap();
-    roots.add(der).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let name = ServerName::try_from("localhost").unwrap();
-    let client = ClientConnection::new(Arc::new(config), name).unwrap();
-    let mut stream = StreamOwned::new(client, connect(&server.address));
-    let request = request("GET", target, &[], b"");
-    std::io::Write::write_all(&mut stream, &request).ok()?;
-    Some(talk(&mut stream, b""))
+    over_tls(&server.address, trusted, &request("GET", target, &[], b""))
 }
 
 #[test]
