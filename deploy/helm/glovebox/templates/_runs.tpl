@@ -1,0 +1,77 @@
+{{- /* A run: the values of a pipeline over the defaults, and the Job that both Jobs and CronJobs have. */ -}}
+
+{{- define "glovebox.run.name" -}}{{ include "glovebox.fullname" .root }}-run-{{ .at.name }}{{- end -}}
+
+{{- define "glovebox.run.values" -}}
+{{- $own := dict "secrets" dict "existingConfigMap" "" -}}
+{{- mergeOverwrite (deepCopy .root.Values.runDefaults) $own (deepCopy .pipeline) | toYaml -}}
+{{- end -}}
+
+{{- define "glovebox.run.labels" -}}
+{{ include "glovebox.selector" .root }}
+app.kubernetes.io/component: run
+pipeline: {{ .at.name }}
+{{- end -}}
+
+{{- define "glovebox.run.job" -}}
+{{- $at := .at -}}
+{{- $root := .root -}}
+{{- $manifests := default (printf "%s-manifests" (include "glovebox.fullname" $root)) $at.existingConfigMap -}}
+{{- $common := dict "root" $root "at" $at "manifests" $manifests -}}
+backoffLimit: {{ $at.backoffLimit | int }}
+{{- with $at.activeDeadlineSeconds | int }}
+activeDeadlineSeconds: {{ . }}
+{{- end }}
+{{- with $at.ttlSecondsAfterFinished | int }}
+ttlSecondsAfterFinished: {{ . }}
+{{- end }}
+podFailurePolicy:
+  rules:
+    # A Pod that a node has let go has not failed.
+    - action: Ignore
+      onPodConditions: [{ type: DisruptionTarget, status: "True" }]
+    # 2: command line, manifest or secret is wrong, or the rows are already stored. 3: too many rejects. Another try
+    # would end the same way.
+    - action: FailJob
+      onExitCodes: { containerName: run, operator: In, values: [2, 3] }
+template:
+  metadata:
+    labels: {{- include "glovebox.run.labels" . | nindent 6 }}
+      {{- with $at.podLabels }}
+      {{- toYaml . | nindent 6 }}
+      {{- end }}
+    annotations:
+      {{- if not $at.existingConfigMap }}
+      checksum/manifest: {{ get $root.Values.manifests $at.manifest | sha256sum }}
+      {{- end }}
+      {{- if $at.secrets.vault }}
+      {{- include "glovebox.vault" $common | nindent 6 }}
+      {{- end }}
+      {{- with $at.podAnnotations }}
+      {{- toYaml . | nindent 6 }}
+      {{- end }}
+  spec:
+    {{- include "glovebox.pod" $common | nindent 4 }}
+    # What podFailurePolicy needs.
+    restartPolicy: Never
+    containers:
+      - name: run
+        image: {{ include "glovebox.image" $root }}
+        imagePullPolicy: {{ $root.Values.image.pullPolicy }}
+        args:
+          {{- range concat (list "--log-format" "json" "--log" $root.Values.logLevel "run" (printf "/etc/glovebox/manifests/%s" $at.manifest) "--report" "-") $at.args }}
+          - {{ . | quote }}
+          {{- end }}
+        securityContext: {{- include "glovebox.containerSecurity" $root | nindent 10 }}
+        env: {{- include "glovebox.env" $common | nindent 10 }}
+        resources: {{- toYaml $at.resources | nindent 10 }}
+        volumeMounts: {{- include "glovebox.mounts" $common | nindent 10 }}
+    volumes:
+      - name: state
+        {{- if $at.persistence.enabled }}
+        persistentVolumeClaim: { claimName: {{ default (include "glovebox.run.name" .) $at.persistence.existingClaim }} }
+        {{- else }}
+        emptyDir: {}
+        {{- end }}
+      {{- include "glovebox.volumes" $common | nindent 6 }}
+{{- end -}}
