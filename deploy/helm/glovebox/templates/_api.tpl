@@ -18,16 +18,18 @@ app.kubernetes.io/component: api
 
 {{- define "glovebox.api.config" -}}
 {{- $api := .Values.api -}}
-listen: 0.0.0.0:8000
+listen: {{ printf "%s:8000" $api.address | quote }}
 url: {{ $api.url | quote }}
 {{- if $api.tls.existingSecret }}
 tls: { certificate: /run/glovebox-tls/tls.crt, key: /run/glovebox-tls/tls.key }
 {{- end }}
 {{- if $api.metrics.enabled }}
-metrics: { listen: 0.0.0.0:9100 }
+metrics: { listen: {{ printf "%s:9100" $api.address | quote }} }
 {{- end }}
+{{- if not (hasKey (fromYaml $api.config) "credentials") }}
 credentials:
   - files: /run/glovebox
+{{- end }}
 audit:
   folder: /var/lib/glovebox/audit
   {{- with $api.audit }}

@@ -68,7 +68,7 @@
 {{- end -}}
 {{- include "glovebox.validate.yaml" (dict "name" "api.config" "text" $api.config) -}}
 {{- $config := fromYaml $api.config -}}
-{{- range $key, $where := dict "listen" "it is port 8000" "url" "set api.url" "tls" "set api.tls" "metrics" "set api.metrics" "credentials" "it is the folder /run/glovebox" "audit" "set api.audit" "runs" "set api.runs" -}}
+{{- range $key, $where := dict "listen" "it is port 8000" "url" "set api.url" "tls" "set api.tls" "metrics" "set api.metrics" "audit" "set api.audit" "runs" "set api.runs" -}}
 {{- if hasKey $config $key -}}
 {{- include "glovebox.refuse" (printf "api.config has `%s`, which the chart writes: %s" $key $where) -}}
 {{- end -}}

@@ -272,7 +272,7 @@ fn the_reference_loads_masks_and_serves() {
             &[("tls.crt", &certificate), ("tls.key", &key)],
         )
         .with("configMap/database-ca", &[("ca.pem", read("ca/ca.pem"))])
-        .edit("0.0.0.0:8000", "127.0.0.1:0");
+        .edit("\"0.0.0.0:8000\"", "127.0.0.1:0");
     for (database, port) in [("source", source.port), ("destination", destination.port)] {
         for indent in ["      ", "    "] {
             let (from, to) = host(database, port, indent);
