@@ -91,6 +91,13 @@ impl Address {
         }
     }
 
+    /// The same place, with this query instead of its own.
+    #[must_use]
+    pub fn with_query(mut self, query: &str) -> Address {
+        self.query = Some(query.to_owned());
+        self
+    }
+
     /// Path and query, as a request line has them.
     pub(super) fn target(&self) -> String {
         match &self.query {
@@ -130,6 +137,10 @@ mod tests {
         assert_eq!(address.to_string(), "https://idp.example:8443/a/keys");
         assert!(!format!("{address:?}").contains("p=x"));
         assert_eq!(address.below("more").target(), "/a/keys/more");
+        assert_eq!(
+            address.below("more").with_query("v=3").target(),
+            "/a/keys/more?v=3"
+        );
         let six = Address::parse("https://[::1]/", Plain::Never).unwrap();
         assert_eq!((six.host.as_str(), six.port), ("::1", 443));
         assert_eq!(six.below("v1/traces").target(), "/v1/traces");

@@ -7,14 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Bytes;
+use hyper::Request;
+pub use hyper::body::Bytes;
 use hyper::client::conn::http1;
-use hyper::header::{ACCEPT, CONNECTION, HOST, HeaderMap, HeaderValue, USER_AGENT};
-use hyper::{Method, Request, StatusCode};
+pub use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{ACCEPT, CONNECTION, HOST, USER_AGENT};
+pub use hyper::{Method, StatusCode};
 use hyper_util::rt::TokioIo;
+use rustls::client::WantsClientCert;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{CertificateError, ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{CertificateError, ClientConfig, ConfigBuilder, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -78,6 +81,26 @@ pub enum Failure {
 #[error("it has no readable certificate of an authority; it must be a PEM file")]
 pub struct NoAuthority;
 
+/// Why a client cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum NoClient {
+    /// Of the authorities.
+    #[error(transparent)]
+    Authority(#[from] NoAuthority),
+    /// Of the client's own certificate.
+    #[error("the client's certificate and key are not a pair that can be read; both must be PEM")]
+    Identity,
+}
+
+/// A client's own certificate and its key, as PEM.
+#[derive(Clone, Copy)]
+pub struct Identity<'i> {
+    /// The certificate, with any intermediate certificates.
+    pub certificate: &'i [u8],
+    /// The certificate's private key.
+    pub key: &'i [u8],
+}
+
 /// Asks other servers.
 #[derive(Clone)]
 pub struct Client {
@@ -91,29 +114,31 @@ impl Client {
     /// # Errors
     /// When none of them can be read.
     pub fn new(authorities: Option<&[u8]>) -> Result<Self, NoAuthority> {
-        let mut roots = RootCertStore::empty();
-        match authorities {
-            None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-            Some(pem) => {
-                for certificate in CertificateDer::pem_slice_iter(pem) {
-                    let certificate = certificate.map_err(|_| NoAuthority)?;
-                    roots.add(certificate).map_err(|_| NoAuthority)?;
-                }
-                if roots.is_empty() {
-                    return Err(NoAuthority);
-                }
-            }
-        }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|_| NoAuthority)?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let config = verified(authorities)?.with_no_client_auth();
+        Ok(Client::with(config))
+    }
+
+    /// The same, which also shows a certificate of its own to servers that ask for one.
+    ///
+    /// # Errors
+    /// When the authorities, or the certificate and its key, cannot be read.
+    pub fn with_identity(
+        authorities: Option<&[u8]>,
+        identity: Identity<'_>,
+    ) -> Result<Self, NoClient> {
+        let chain: Result<Vec<_>, _> =
+            CertificateDer::pem_slice_iter(identity.certificate).collect();
+        let chain = chain.map_err(|_| NoClient::Identity)?;
+        let key = PrivateKeyDer::from_pem_slice(identity.key).map_err(|_| NoClient::Identity)?;
+        let config = verified(authorities)?.with_client_auth_cert(chain, key);
+        Ok(Client::with(config.map_err(|_| NoClient::Identity)?))
+    }
+
+    fn with(mut config: ClientConfig) -> Self {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Client {
+        Client {
             tls: TlsConnector::from(Arc::new(config)),
-        })
+        }
     }
 
     /// What is there; an answer other than 200 is a failure.
@@ -124,7 +149,7 @@ impl Client {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         let reply = self
-            .ask(address, Method::GET, headers, Bytes::new(), limits)
+            .send(Method::GET, address, headers, Bytes::new(), limits)
             .await?;
         match reply.status {
             StatusCode::OK => Ok(reply),
@@ -133,24 +158,14 @@ impl Client {
         }
     }
 
-    /// Sends a body and returns the answer, whatever its status.
+    /// Sends a request and returns the answer, whatever its status.
     ///
     /// # Errors
     /// When there is no answer within the limits.
-    pub async fn post(
+    pub async fn send(
         &self,
-        address: &Address,
-        headers: HeaderMap,
-        body: Bytes,
-        limits: Limits,
-    ) -> Result<Reply, Failure> {
-        self.ask(address, Method::POST, headers, body, limits).await
-    }
-
-    async fn ask(
-        &self,
-        address: &Address,
         method: Method,
+        address: &Address,
         mut headers: HeaderMap,
         body: Bytes,
         limits: Limits,
@@ -187,6 +202,30 @@ impl Client {
         let secure = self.tls.connect(name, socket).await;
         talk(secure.map_err(|error| distrust(&error))?, request, size).await
     }
+}
+
+/// A configuration that verifies servers, whatever else it will be.
+fn verified(
+    authorities: Option<&[u8]>,
+) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, NoAuthority> {
+    let mut roots = RootCertStore::empty();
+    match authorities {
+        None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+        Some(pem) => {
+            for certificate in CertificateDer::pem_slice_iter(pem) {
+                let certificate = certificate.map_err(|_| NoAuthority)?;
+                roots.add(certificate).map_err(|_| NoAuthority)?;
+            }
+            if roots.is_empty() {
+                return Err(NoAuthority);
+            }
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|_| NoAuthority)?;
+    Ok(config.with_root_certificates(roots))
 }
 
 async fn talk(
@@ -230,7 +269,8 @@ fn distrust(error: &io::Error) -> Failure {
     let inner = error.get_ref().and_then(|e| e.downcast_ref());
     Failure::Untrusted(match inner {
         Some(rustls::Error::InvalidCertificate(why)) => match why {
-            CertificateError::UnknownIssuer => {
+            // A signature that does not fit is that of another authority of the same name.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
                 "its certificate is not signed by a trusted authority; name yours: tls: { ca: \
                 FILE }"
             }

@@ -5,8 +5,8 @@ use std::future::{Ready, ready};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::{Method, StatusCode};
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
@@ -115,9 +115,13 @@ impl Exporter {
             resource_spans: group_spans_by_resource_and_scope(spans.to_vec(), &self.resource),
         };
         let body = request.encode_to_vec().into();
-        let answer = self
-            .client
-            .post(&self.address, self.headers.clone(), body, LIMITS);
+        let answer = self.client.send(
+            Method::POST,
+            &self.address,
+            self.headers.clone(),
+            body,
+            LIMITS,
+        );
         let Some(runtime) = &self.runtime else {
             return Fate::Later("the program ends".into());
         };
