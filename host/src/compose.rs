@@ -1,22 +1,22 @@
 //! The composition root: the one place that knows every concrete type.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use glovebox_connectors::database::{Lenient, TextRow};
 use glovebox_connectors::{csv, jsonl, sqlite};
 use glovebox_core::{
-    CredentialError, CredentialStore, Input, KeyError, KeyRing, Limits, Plugin, PluginError,
-    Schema, Seal, Secret, SecretName, Sink, Source, StepKeys,
+    CredentialError, Input, KeyError, KeyRing, Limits, Plugin, PluginError, Schema, Seal, Secret,
+    SecretName, Sink, Source, StepKeys,
 };
-use glovebox_credentials::{Chain, Environment, Files, Keyring};
 use glovebox_engine::{PublicKey, SignedBy, Toolbox};
 use glovebox_manifest::model::{self, Mode, PluginRef, SinkTarget, Store, TrustedKey};
 use glovebox_masking::{Recipients, Ring};
 use glovebox_sandbox::{Sandbox, SandboxError, Workbench, is_component};
 use sha2::{Digest, Sha256};
 
+use self::stores::Stores;
 use self::tables::{names, table_mode};
 use crate::signature;
 #[cfg(not(all(feature = "parquet", feature = "postgres")))]
@@ -26,6 +26,7 @@ use crate::without;
 mod parquet;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod stores;
 mod tables;
 #[cfg(feature = "postgres")]
 pub(crate) use self::postgres::authorities;
@@ -44,10 +45,7 @@ pub(crate) struct Composed {
     /// The same component under the same limits, vouched for by the same keys, is compiled once a
     /// process.
     loaded: Mutex<HashMap<String, Loaded>>,
-    /// The names of the secrets that were fetched, for those who keep account of it.
-    fetched: Mutex<BTreeSet<String>>,
-    /// One keyring a process: finding out which one answers may take seconds.
-    keyring: Arc<Keyring>,
+    stores: Stores,
 }
 
 impl Composed {
@@ -55,15 +53,13 @@ impl Composed {
         Ok(Composed {
             sandbox: Sandbox::new(cache_folder())?,
             loaded: Mutex::default(),
-            fetched: Mutex::default(),
-            keyring: Arc::new(Keyring::new()),
+            stores: Stores::default(),
         })
     }
 
     /// The names of the secrets that were fetched so far.
     pub(crate) fn fetched(&self) -> Vec<String> {
-        let fetched = self.fetched.lock().unwrap_or_else(PoisonError::into_inner);
-        fetched.iter().cloned().collect()
+        self.stores.fetched()
     }
 
     /// Reads a file once: its signature is verified over the bytes that are compiled.
@@ -257,20 +253,7 @@ impl Toolbox for Composed {
     }
 
     fn secret(&self, stores: &[Store], name: &SecretName) -> Result<Secret, CredentialError> {
-        let stores = stores
-            .iter()
-            .map(|store| -> Box<dyn CredentialStore> {
-                match store {
-                    Store::Keyring => Box::new(Shared(Arc::clone(&self.keyring))),
-                    Store::Env => Box::new(Environment::new()),
-                    Store::Files(folder) => Box::new(Files::new(folder)),
-                }
-            })
-            .collect();
-        let (secret, _) = Chain::new(stores).get(name)?;
-        let mut fetched = self.fetched.lock().unwrap_or_else(PoisonError::into_inner);
-        fetched.insert(name.as_str().to_owned());
-        Ok(secret)
+        self.stores.secret(stores, name)
     }
 
     fn key_ring(&self, keys: StepKeys) -> Result<Arc<dyn KeyRing>, KeyError> {
@@ -284,23 +267,6 @@ impl Toolbox for Composed {
             added.map_err(|problem| (place, problem))?;
         }
         Ok(Arc::new(recipients))
-    }
-}
-
-/// The process's keyring as one of a chain's stores.
-struct Shared(Arc<Keyring>);
-
-impl CredentialStore for Shared {
-    fn remedy(&self, name: &SecretName) -> Option<String> {
-        self.0.remedy(name)
-    }
-
-    fn place(&self, name: &SecretName) -> String {
-        self.0.place(name)
-    }
-
-    fn get(&self, name: &SecretName) -> Result<Option<Secret>, CredentialError> {
-        self.0.get(name)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a program may be built without, and where to get it.
 
-use glovebox_manifest::model::{SinkTarget, Source};
+use glovebox_manifest::model::{SinkTarget, Source, Spanned, Store};
 use glovebox_manifest::{Diagnostic, Manifest};
 
 /// Something that a program may be built without.
@@ -44,6 +44,12 @@ pub(crate) const POSTGRES: Part = Part {
     built: cfg!(feature = "postgres"),
 };
 
+pub(crate) const REMOTE_STORES: Part = Part {
+    name: "stores of secrets on other servers",
+    feature: "remote-stores",
+    built: cfg!(feature = "remote-stores"),
+};
+
 #[cfg(not(feature = "traces"))]
 pub(crate) const TRACES: Part = Part {
     name: "traces",
@@ -76,7 +82,10 @@ pub(crate) fn absent(manifest: &Manifest) -> Vec<Diagnostic> {
     };
     let source = source.map(|part| (part, manifest.source.span()));
     let sink = sink.map(|part| (part, manifest.sink.span.clone()));
-    let named = source.into_iter().chain(sink);
+    let is_remote = |store: &&Spanned<Store>| matches!(store.value, Store::Remote(_));
+    let remote = manifest.credentials.iter().find(is_remote);
+    let remote = remote.map(|store| (REMOTE_STORES, store.span.clone()));
+    let named = source.into_iter().chain(sink).chain(remote);
     named
         .filter(|(part, _)| !part.built)
         .map(|(part, span)| Diagnostic::error(span, part.refusal()))

@@ -6,8 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
-use rustls::pki_types::PrivateKeyDer;
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 /// Longer than any client takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -42,6 +45,8 @@ pub enum Answer {
     Endless(usize),
     /// Nothing; the connection is closed.
     HangUp,
+    /// Nothing for so long; then the connection is closed.
+    Silence(Duration),
 }
 
 impl Answer {
@@ -67,6 +72,29 @@ impl Outside {
     /// # Panics
     /// When there is no port or certificate.
     pub fn start(answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Outside {
+        Outside::secure(None, answer)
+    }
+
+    /// Starts one behind TLS for clients that show a certificate of this authority (PEM).
+    ///
+    /// # Panics
+    /// When there is no port or certificate.
+    pub fn start_for(
+        clients: &str,
+        answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
+    ) -> Outside {
+        let authority = told(CertificateDer::from_pem_slice(clients.as_bytes()));
+        let mut roots = RootCertStore::empty();
+        told(roots.add(authority));
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+        Outside::secure(Some(told(verifier.build())), answer)
+    }
+
+    fn secure(
+        clients: Option<Arc<dyn ClientCertVerifier>>,
+        answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
+    ) -> Outside {
         let CertifiedKey { cert, signing_key } =
             told(generate_simple_self_signed(["localhost".to_owned()]));
         let key = told(PrivateKeyDer::try_from(signing_key.serialize_der()));
@@ -74,7 +102,10 @@ impl Outside {
         let config = told(
             ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions(),
         );
-        let config = config.with_no_client_auth();
+        let config = match clients {
+            None => config.with_no_client_auth(),
+            Some(clients) => config.with_client_cert_verifier(clients),
+        };
         let config = told(config.with_single_cert(vec![cert.der().clone()], key));
         let listener = told(TcpListener::bind("127.0.0.1:0"));
         Outside::serve(listener, Some(Arc::new(config)), cert.pem(), answer)
@@ -169,6 +200,7 @@ fn converse(
         .push(asked);
     match reply {
         Answer::HangUp => {}
+        Answer::Silence(time) => std::thread::sleep(time),
         Answer::Reply(status, headers, body) => {
             let mut head = format!(
                 "HTTP/1.1 {status} Said\r\nContent-Length: {}\r\n",

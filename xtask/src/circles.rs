@@ -41,6 +41,7 @@ const KNOWN: &[(&str, &[&str])] = &[
             "load::sink",
             "load::source",
             "load::stores",
+            "load::vault",
             "model",
             "scalar",
             "schema",

@@ -1,5 +1,6 @@
-//! Installs what makes components of Python and JavaScript, in the versions of the templates, and
-//! the Python that masks and check digits are compared with, and what judges the Helm chart.
+//! Installs what makes components of Python and JavaScript, in the versions of the templates, the
+//! Python that masks and check digits are compared with, what judges the Helm chart, and a server of
+//! secrets.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,14 @@ pub(crate) fn ensure() -> Outcome {
         without: "check digits are not compared with python-stdnum's",
     };
     numbers.ensure(packages)?;
+    let stores = Tool {
+        name: "stores",
+        program: "python3",
+        pins: root().join("host/crates/credentials/tests/python"),
+        pinned: "requirements.txt",
+        without: "stores of secrets are not tested against a real server",
+    };
+    stores.ensure(packages)?;
     let helm = Tool {
         name: "helm",
         program: "python3",

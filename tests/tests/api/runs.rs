@@ -76,7 +76,7 @@ pub(crate) fn post(server: &Server, token: &str, target: &str, headers: &[(&str,
     server.call("POST", target, &all, b"")
 }
 
-fn start(server: &Server, token: &str, pipeline: &str) -> String {
+pub(crate) fn start(server: &Server, token: &str, pipeline: &str) -> String {
     let reply = post(server, token, &format!("/pipelines/{pipeline}/runs"), &[]);
     reply.is(202).json()["id"].as_str().unwrap().to_owned()
 }

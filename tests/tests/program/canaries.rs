@@ -2,7 +2,7 @@
 //! leave behind: output, logs at trace level, reports, rejects, files, caches, tables.
 
 mod database;
-mod search;
+pub(crate) mod search;
 
 use std::fs;
 use std::process::Stdio;

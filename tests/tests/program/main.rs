@@ -24,6 +24,7 @@ mod postgres_source;
 mod rerun;
 mod runs;
 mod sealed;
+mod stores;
 mod sums;
 mod tokens;
 mod torture;

@@ -194,7 +194,7 @@ async fn open(
     )
     .with_context(|| format!("the folder of runs {}", config.runs.folder.display()))?;
     let described = openapi::Descriptions::new(&url);
-    for name in config.passwords() {
+    for name in config.passwords().into_iter().chain(config.logins()) {
         let event = Event::new(Action::SecretUsed, Outcome::Success).key(name.as_str());
         audit.record(event).await?;
     }

@@ -1,5 +1,5 @@
-//! Where secrets are looked up: the OS keyring, the environment, secret files, and the chain of
-//! them in the manifest's order.
+//! Where secrets are looked up: the OS keyring, the environment, secret files, other servers, and the
+//! chain of them in the manifest's order.
 
 pub mod chain;
 pub mod env;
@@ -9,6 +9,8 @@ pub mod generate;
 pub mod keyring;
 #[cfg(not(feature = "keyring"))]
 mod no_keyring;
+#[cfg(feature = "remote")]
+pub mod remote;
 
 pub use chain::Chain;
 pub use env::Environment;

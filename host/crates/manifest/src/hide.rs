@@ -9,7 +9,16 @@ use super::yaml::{self, Kind, Node};
 
 /// Names of keys whose value is a secret, should someone write one there.
 const ALWAYS: &[&str] = &[
-    "password", "passwd", "pwd", "pass", "token", "salt", "pepper", "api-key", "apikey",
+    "password",
+    "passwd",
+    "pwd",
+    "pass",
+    "token",
+    "salt",
+    "pepper",
+    "api-key",
+    "apikey",
+    "secret-id",
 ];
 
 /// Names public keys.

@@ -21,6 +21,7 @@ mod steps;
 pub(crate) mod stores;
 mod tokens;
 mod trusted;
+pub(crate) mod vault;
 mod with;
 
 use std::path::Path;

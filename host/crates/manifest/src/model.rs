@@ -21,6 +21,7 @@ pub use super::load::postgres::{PostgresSink, Server};
 pub use super::load::postgres_source::{PostgresRows, PostgresSource};
 pub use super::load::sink::{Mode, SqliteSink};
 pub use super::load::source::Source;
+pub use super::load::vault::{AppRole, CertificateLogin, KubernetesLogin, Vault, VaultLogin};
 
 /// A range of bytes in the manifest's text.
 pub type Span = Range<usize>;
@@ -160,6 +161,24 @@ pub enum Store {
     Env,
     /// A folder with one file a secret.
     Files(PathBuf),
+    /// On another server.
+    Remote(Box<RemoteStore>),
+}
+
+/// A server that keeps secrets, to which one logs in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RemoteStore {
+    /// Of Vault's API.
+    Vault(Vault),
+}
+
+impl RemoteStore {
+    /// The secret of another store that its login needs.
+    pub fn login_secret(&self) -> Option<&SecretName> {
+        match self {
+            RemoteStore::Vault(vault) => vault.auth.secret(),
+        }
+    }
 }
 
 /// A public key of minisign's.

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use glovebox_tests::pipeline::{Pipeline, Ran};
 
 /// All forms in which a program might give a text away.
-pub(super) fn forms(canary: &str) -> Vec<Vec<u8>> {
+pub(crate) fn forms(canary: &str) -> Vec<Vec<u8>> {
     let bytes = canary.as_bytes();
     let mut hex = String::new();
     let mut list = String::new();
@@ -36,16 +36,16 @@ pub(super) fn forms(canary: &str) -> Vec<Vec<u8>> {
     forms.into_iter().map(String::into_bytes).collect()
 }
 
-pub(super) fn holds(text: &[u8], form: &[u8]) -> bool {
+pub(crate) fn holds(text: &[u8], form: &[u8]) -> bool {
     memchr::memmem::find(text, form).is_some()
 }
 
 /// What is searched: a name, and the bytes.
 #[derive(Default)]
-pub(super) struct Left(pub(super) Vec<(String, Vec<u8>)>);
+pub(crate) struct Left(pub(super) Vec<(String, Vec<u8>)>);
 
 impl Left {
-    pub(super) fn call(&mut self, pipeline: &Pipeline, arguments: &[&str], code: i32) -> Ran {
+    pub(crate) fn call(&mut self, pipeline: &Pipeline, arguments: &[&str], code: i32) -> Ran {
         let logs = ["--log", "trace", "--log-format", "json"];
         let ran = pipeline.call(&[&logs, arguments].concat()).ends_with(code);
         let call = arguments.join(" ");
@@ -56,12 +56,12 @@ impl Left {
         ran
     }
 
-    pub(super) fn add(&mut self, name: String, bytes: impl Into<Vec<u8>>) {
+    pub(crate) fn add(&mut self, name: String, bytes: impl Into<Vec<u8>>) {
         self.0.push((name, bytes.into()));
     }
 
     /// Every file of a folder but those that hold what was given.
-    pub(super) fn files(&mut self, folder: &Path) {
+    pub(crate) fn files(&mut self, folder: &Path) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
@@ -73,7 +73,7 @@ impl Left {
         }
     }
 
-    pub(super) fn find(&self, canary: &str) -> Vec<&str> {
+    pub(crate) fn find(&self, canary: &str) -> Vec<&str> {
         let forms = forms(canary);
         self.0
             .iter()
@@ -82,7 +82,7 @@ impl Left {
             .collect()
     }
 
-    pub(super) fn hold_none_of(&self, canaries: &[&str]) {
+    pub(crate) fn hold_none_of(&self, canaries: &[&str]) {
         let leaks: Vec<_> = canaries
             .iter()
             .map(|canary| (*canary, self.find(canary)))

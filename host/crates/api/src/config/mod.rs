@@ -226,6 +226,17 @@ impl Config {
         .collect()
     }
 
+    /// The secrets by which one logs in to stores of secrets, each once.
+    pub(crate) fn logins(&self) -> BTreeSet<&SecretName> {
+        let stores = self.credentials.iter();
+        stores
+            .filter_map(|store| match store {
+                Store::Remote(remote) => remote.login_secret(),
+                Store::Keyring | Store::Env | Store::Files(_) => None,
+            })
+            .collect()
+    }
+
     /// The names of the roles that there are.
     pub fn role_names(&self) -> impl Iterator<Item = &str> {
         self.roles.keys().map(String::as_str)

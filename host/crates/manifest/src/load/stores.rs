@@ -7,20 +7,25 @@ use serde_json::json;
 use crate::block::Reader;
 use crate::declare::{At, Section, section};
 use crate::diagnostic::Diagnostic;
-use crate::kinds::{File, Own, first_key};
-use crate::model::{Spanned, Store};
+use crate::kinds::{File, Own, first_key, nested};
+use crate::model::{RemoteStore, Spanned, Store, Vault};
 use crate::yaml::{Kind, Node};
 
 section! {
-    /// A folder with one file a secret.
-    struct FileStore("FileStore"): "a credential store", "- files: secrets" {
-        /// The folder, relative to the manifest's.
-        files: PathBuf => needed, File, "- files: secrets";
+    /// A store that needs more than its name: exactly one of `files` and `vault`.
+    struct StoreKeys("Store"): "a credential store", "- files: secrets" {
+        /// A folder with one file a secret, relative to the manifest's.
+        files: Option<PathBuf> => optional, File, "- files: secrets";
+        /// [Vault](#vault).
+        vault: Option<Vault> => optional, nested::<Vault>();
     }
     hints {
         "keyring" => "write it without a colon: - keyring",
         "env" => "write it without a colon: - env",
-        "vault" => "this version knows `keyring`, `env` and `files: FOLDER`",
+        "openbao" => "write `vault:`",
+    }
+    rules {
+        "oneOf": [{ "required": ["files"] }, { "required": ["vault"] }]
     }
 }
 
@@ -29,11 +34,11 @@ pub const STORES: Own<Vec<Spanned<Store>>> = Own {
     read: stores,
     words: "list",
     schema: |schema| {
-        let files = schema.section::<FileStore>();
+        let block = schema.section::<StoreKeys>();
         json!({ "type": "array", "items": { "anyOf": [
             { "const": "keyring", "description": "The operating system's store." },
             { "const": "env", "description": "Environment variables `GLOVEBOX_SECRET_…`." },
-            files,
+            block,
         ]}})
     },
 };
@@ -41,8 +46,10 @@ pub const STORES: Own<Vec<Spanned<Store>>> = Own {
 fn stores(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<Vec<Spanned<Store>>>> {
     let items = reader.list(at.node, at.key, &at.example)?;
     let mut stores: Vec<Spanned<Store>> = Vec::with_capacity(items.len());
+    let mut all_read = true;
     for item in items {
         let Some(store) = store(reader, item) else {
+            all_read = false;
             continue;
         };
         match stores.iter().find(|s| s.value == store) {
@@ -61,30 +68,73 @@ fn stores(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<Vec<Spanned<St
             None => stores.push(Spanned::new(store, item.span.clone())),
         }
     }
+    let is_remote = |store: &Spanned<Store>| matches!(store.value, Store::Remote(_));
+    if all_read && stores.iter().all(is_remote) {
+        logins_without_a_store(reader, &stores);
+    }
     Some(Spanned::new(stores, at.node.span.clone()))
+}
+
+/// Complains of logins whose secret no store could hold.
+fn logins_without_a_store(reader: &mut Reader<'_>, stores: &[Spanned<Store>]) {
+    for store in stores {
+        let Store::Remote(remote) = &store.value else {
+            continue;
+        };
+        let Some(secret) = remote.login_secret() else {
+            continue;
+        };
+        let span = reader.first_line(&store.span);
+        let problem = format!("no store of the list can hold the login's secret `{secret}`");
+        reader.say(
+            Diagnostic::error(span, problem)
+                .help("add keyring, env or files: FOLDER to the list, and keep it there"),
+        );
+    }
 }
 
 fn store(reader: &mut Reader<'_>, node: &Node) -> Option<Store> {
     match &node.kind {
         Kind::Text(text) if text == "keyring" => Some(Store::Keyring),
         Kind::Text(text) if text == "env" => Some(Store::Env),
-        Kind::Map(_) => {
-            let block = reader.block::<FileStore>(node, first_key(node))?;
-            // What was said about strangers says what is missing.
-            if block.has_strangers() {
-                return None;
-            }
-            FileStore::of(reader, &block).map(|store| Store::Files(store.files))
-        }
+        Kind::Map(_) => block(reader, node),
         Kind::Broken => None,
         _ => {
             let help = match &node.kind {
                 Kind::Text(text) if text == "files" => "say which folder: - files: secrets",
-                _ => "write one of: keyring, env, files: FOLDER",
+                Kind::Text(text) if text == "vault" => Vault::EXAMPLE,
+                _ => "write one of: keyring, env, files: FOLDER, vault: { … }",
             };
             let span = reader.first_line(&node.span);
             reader.say(Diagnostic::error(span, "this is not a credential store").help(help));
             None
         }
     }
+}
+
+fn block(reader: &mut Reader<'_>, node: &Node) -> Option<Store> {
+    let block = reader.block::<StoreKeys>(node, first_key(node))?;
+    let names: Vec<&'static str> = StoreKeys::fields().iter().map(|f| f.key).collect();
+    let present = block.present(&names);
+    if present.is_empty() && !block.has_strangers() {
+        let span = reader.first_line(&node.span);
+        let help = format!("write one of: keyring, env, {}", StoreKeys::EXAMPLE);
+        reader.say(Diagnostic::error(span, "this is not a credential store").help(help));
+    }
+    if let Some(other) = present.get(1) {
+        let span = block.get(other).map_or(0..0, |(_, span)| span);
+        reader.say(
+            Diagnostic::error(span, "this is a second store in one entry")
+                .help("give it an entry of its own, with a `-`"),
+        );
+        return None;
+    }
+    let keys = StoreKeys::of(reader, &block)?;
+    // What was said about strangers says what is missing.
+    if block.has_strangers() {
+        return None;
+    }
+    let files = keys.files.map(Store::Files);
+    let remote = keys.vault.map(RemoteStore::Vault);
+    files.or(remote.map(|remote| Store::Remote(Box::new(remote))))
 }

@@ -1,0 +1,276 @@
+//! Secrets on other servers. What all of these stores have in common is here: a secret is kept in
+//! memory for a short time only, a server that is away is not asked again at once, and nothing that
+//! a server says gets into a message.
+
+mod call;
+mod local;
+pub mod vault;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use glovebox_core::{CredentialError, CredentialStore, Secret, SecretName};
+
+pub use call::Patience;
+
+/// Looks up what a login needs, in the stores of this machine.
+pub type Lookup = Arc<dyn Fn(&SecretName) -> Result<Secret, CredentialError> + Send + Sync>;
+
+/// The longest that a secret is kept before it is asked for anew; less if its lease is shorter. Long
+/// enough for a start that needs it several times, and short beside how often secrets change.
+pub const KEPT: Duration = Duration::from_secs(10);
+
+/// The largest secret that is taken, in bytes.
+pub const MAX_BYTES: usize = 64 << 10;
+
+/// A server that keeps secrets.
+pub trait Server: Send + Sync {
+    /// The server and where exactly it looks for that secret.
+    fn place(&self, name: &SecretName) -> String;
+
+    /// How a secret of that name gets there, as the end of a sentence.
+    fn remedy(&self, name: &SecretName) -> Option<String>;
+
+    /// The secret, or none if the server does not have it.
+    fn fetch(
+        &self,
+        name: &SecretName,
+    ) -> impl Future<Output = Result<Option<Fetched>, Problem>> + Send;
+}
+
+/// A secret that a server gave.
+pub struct Fetched {
+    /// The secret.
+    pub secret: Secret,
+    /// How long it is valid, if the server says so.
+    pub lease: Option<Duration>,
+}
+
+/// Why a server gave none, in our words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Problem {
+    /// It is away, closed or busy.
+    Away(String),
+    /// It answered, and the answer is no use.
+    Refused(String),
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Problem::Away(sentence) | Problem::Refused(sentence)) = self;
+        f.write_str(sentence)
+    }
+}
+
+/// A server as one of a chain's stores.
+pub struct Remote<S> {
+    server: S,
+    /// One question at a time: a burst of them would be refused by servers that limit rates, and most
+    /// ask for what the first brings.
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    kept: HashMap<SecretName, (Secret, Instant)>,
+    /// Why the server did not answer, and until when nobody asks again.
+    away: Option<(String, Instant)>,
+}
+
+impl<S: Server> Remote<S> {
+    /// Asks this server.
+    pub fn new(server: S) -> Self {
+        Remote {
+            server,
+            state: Mutex::default(),
+        }
+    }
+
+    fn ask(&self, state: &mut State, name: &SecretName) -> Result<Option<Secret>, String> {
+        let now = Instant::now();
+        state.kept.retain(|_, (_, until)| *until > now);
+        if let Some((secret, _)) = state.kept.get(name) {
+            return Ok(Some(secret.clone()));
+        }
+        if let Some((problem, until)) = &state.away
+            && *until > now
+        {
+            return Err(problem.clone());
+        }
+        let fetched = match elsewhere(self.server.fetch(name)) {
+            Ok(Ok(fetched)) => fetched,
+            Ok(Err(Problem::Refused(problem))) => return Err(problem),
+            Ok(Err(Problem::Away(problem))) => {
+                state.away = Some((problem.clone(), Instant::now() + KEPT));
+                return Err(problem);
+            }
+            Err(error) => return Err(format!("no thread can ask for it ({})", error.kind())),
+        };
+        state.away = None;
+        let Some(Fetched { secret, lease }) = fetched else {
+            return Ok(None);
+        };
+        if secret.expose().len() > MAX_BYTES {
+            return Err(format!("it is larger than {MAX_BYTES} bytes"));
+        }
+        if secret.is_empty() {
+            return Ok(None);
+        }
+        let kept = lease.map_or(KEPT, |lease| lease.min(KEPT));
+        let until = Instant::now() + kept;
+        state.kept.insert(name.clone(), (secret.clone(), until));
+        tracing::info!(secret = %name, "secret fetched from another server");
+        Ok(Some(secret))
+    }
+}
+
+impl<S: Server> CredentialStore for Remote<S> {
+    fn place(&self, name: &SecretName) -> String {
+        self.server.place(name)
+    }
+
+    fn remedy(&self, name: &SecretName) -> Option<String> {
+        self.server.remedy(name)
+    }
+
+    fn get(&self, name: &SecretName) -> Result<Option<Secret>, CredentialError> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.ask(&mut state, name)
+            .map_err(|problem| CredentialError::Store {
+                name: name.clone(),
+                place: self.place(name),
+                problem,
+            })
+    }
+}
+
+/// Waits on a thread of its own: the caller's may drive a runtime, within which none can wait.
+fn elsewhere<T: Send>(future: impl Future<Output = T> + Send) -> io::Result<T> {
+    let ask = || {
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = { runtime }.enable_all().build()?;
+        Ok(runtime.block_on(future))
+    };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("secrets".into());
+        let thread = thread.spawn_scoped(scope, ask)?;
+        let joined = thread.join();
+        joined.unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// Answers with how often it was asked, under a lease.
+    struct Counts {
+        asked: Arc<AtomicUsize>,
+        lease: Option<Duration>,
+        size: usize,
+        problem: Option<Problem>,
+    }
+
+    impl Server for Counts {
+        fn place(&self, name: &SecretName) -> String {
+            format!("counter, {name}")
+        }
+
+        fn remedy(&self, _: &SecretName) -> Option<String> {
+            None
+        }
+
+        async fn fetch(&self, _: &SecretName) -> Result<Option<Fetched>, Problem> {
+            let asked = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
+            if let Some(problem) = &self.problem {
+                return Err(problem.clone());
+            }
+            Ok(Some(Fetched {
+                secret: Secret::new(asked.to_string().repeat(self.size).into()),
+                lease: self.lease,
+            }))
+        }
+    }
+
+    fn counts(lease: Option<Duration>) -> (Counts, Arc<AtomicUsize>) {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counts = Counts {
+            asked: asked.clone(),
+            lease,
+            size: 1,
+            problem: None,
+        };
+        (counts, asked)
+    }
+
+    fn salt() -> SecretName {
+        SecretName::parse("salt").unwrap()
+    }
+
+    #[test]
+    fn a_secret_is_kept_for_a_moment_and_no_longer_than_its_lease() {
+        let (server, asked) = counts(None);
+        let store = Remote::new(server);
+        for _ in 0..3 {
+            assert_eq!(store.get(&salt()).unwrap().unwrap().expose(), b"1");
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+        let kept_until = store.state.lock().unwrap().kept[&salt()].1;
+        assert!(kept_until <= Instant::now() + KEPT);
+
+        let (server, _) = counts(Some(Duration::ZERO));
+        let store = Remote::new(server);
+        assert_eq!(store.get(&salt()).unwrap().unwrap().expose(), b"1");
+        assert_eq!(store.get(&salt()).unwrap().unwrap().expose(), b"2");
+        assert_eq!(store.state.lock().unwrap().kept.len(), 1);
+    }
+
+    #[test]
+    fn a_server_that_is_away_is_not_asked_again_at_once() {
+        let (mut server, asked) = counts(None);
+        server.problem = Some(Problem::Away("it sleeps".into()));
+        let store = Remote::new(server);
+        for _ in 0..3 {
+            assert_eq!(
+                store.get(&salt()).unwrap_err().to_string(),
+                "cannot read secret `salt` from counter, salt: it sleeps"
+            );
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn a_refusal_is_not_remembered() {
+        let (mut server, asked) = counts(None);
+        server.problem = Some(Problem::Refused("no".into()));
+        let store = Remote::new(server);
+        for _ in 0..3 {
+            assert!(store.get(&salt()).is_err());
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), 3);
+    }
+
+    #[test]
+    fn a_secret_that_is_too_large_is_refused() {
+        for (size, fits) in [(MAX_BYTES, true), (MAX_BYTES + 1, false)] {
+            let (mut server, _) = counts(None);
+            server.size = size;
+            assert_eq!(Remote::new(server).get(&salt()).is_ok(), fits);
+        }
+    }
+
+    #[test]
+    fn it_can_be_asked_within_a_runtime() {
+        let (server, _) = counts(None);
+        let store = Remote::new(server);
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = { runtime }.build().unwrap();
+        let found = runtime.block_on(async { store.get(&salt()) });
+        assert_eq!(found.unwrap().unwrap().expose(), b"1");
+    }
+}

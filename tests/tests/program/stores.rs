@@ -1,0 +1,158 @@
+//! Pipelines whose secrets are in Vault: the password of a database and the key of a mask.
+
+use glovebox_tests::outside::Answer;
+use glovebox_tests::pipeline::Pipeline;
+use glovebox_tests::postgres::Postgres;
+use glovebox_tests::vault::{ROLE_ID, SAID, Vault, errors};
+
+use super::canaries::search::Left;
+
+const KEY: &str = "canary-mask-key-of-32-bytes-8a51";
+const OLD_KEY: &str = "canary-mask-key-that-is-old-77aa";
+const SECRET_ID: &str = "canary-secret-id-40be";
+
+/// A pipeline into PostgreSQL whose secrets come from these stores.
+fn pipeline(stores: &str, database: &str) -> Pipeline {
+    let server = Postgres::shared();
+    let manifest = format!(
+        "name: things
+source: {{ csv: {{ path: in.csv }} }}
+columns:
+  id:   {{ type: int64 }}
+  name: {{ type: text, personal: true }}
+credentials:
+{stores}
+steps:
+  - mask: pseudonym
+    masks: [name]
+    with: {{ method: hmac-sha256 }}
+    keys: {{ pseudonym: sales/key }}
+sink:
+  postgres:
+    host: {}
+    port: {}
+    database: {database}
+    user: {}
+    password: {{ secret: db/loader }}
+    tls: {{ ca: {} }}
+    table: things
+    mode: replace
+rejects: {{ path: rejects.jsonl }}
+",
+        server.host(),
+        server.port(),
+        server.user(),
+        server.ca_path().display()
+    );
+    Pipeline::new(&manifest).file("in.csv", "id,name\n1,ann\n2,bob\n")
+}
+
+/// Vault with all secrets below `glovebox`, and how a manifest names it.
+fn vault() -> (Vault, String) {
+    let vault = Vault::start();
+    vault.write("glovebox/sales/key", KEY);
+    vault.write("glovebox/db/loader", Postgres::shared().password());
+    vault.prove("auth/approle/login", SECRET_ID);
+    let entry = format!(
+        "  - vault:
+      address: {}
+      prefix: glovebox
+      tls: {{ ca: vault-ca.pem }}
+      auth: {{ app-role: {{ role-id: {ROLE_ID}, secret-id: {{ secret: vault/secret-id }} }} }}
+  - env",
+        vault.url()
+    );
+    (vault, entry)
+}
+
+fn with_vault(vault: &Vault, entry: &str, database: &str) -> Pipeline {
+    pipeline(entry, database)
+        .file("vault-ca.pem", &vault.outside.ca)
+        .env("GLOVEBOX_SECRET_VAULT_SECRET_ID", SECRET_ID)
+        // Older ones, in a store that is asked later.
+        .env("GLOVEBOX_SECRET_SALES_KEY", OLD_KEY)
+        .env("GLOVEBOX_SECRET_DB_LOADER", "not the password any more")
+}
+
+fn masks(database: &str) -> Vec<String> {
+    let rows = Postgres::shared().query(database, "SELECT name FROM things ORDER BY id");
+    rows.into_iter()
+        .map(|row| row[0].clone().unwrap())
+        .collect()
+}
+
+#[test]
+fn the_password_and_the_mask_key_come_from_vault() {
+    let database = Postgres::shared().database("vaulted");
+    let (vault, entry) = vault();
+    let from_vault = with_vault(&vault, &entry, &database);
+    let ran = from_vault.run().ends_with(0);
+    assert_eq!(ran.rows("stored"), 2);
+    let masked = masks(&database);
+    assert_eq!(
+        (
+            vault.logins(),
+            vault.times("secret/data/glovebox/sales/key")
+        ),
+        (1, 1)
+    );
+
+    let by_hand = pipeline("  - env", &database)
+        .env("GLOVEBOX_SECRET_SALES_KEY", KEY)
+        .env("GLOVEBOX_SECRET_DB_LOADER", Postgres::shared().password());
+    let _ = by_hand.run().ends_with(0);
+    assert_eq!(masks(&database), masked);
+
+    vault.write("glovebox/sales/key", OLD_KEY);
+    let _ = from_vault.run().ends_with(0);
+    assert_ne!(masks(&database), masked);
+}
+
+#[test]
+fn nothing_that_vault_says_or_holds_is_told_and_its_failures_end_the_run() {
+    let database = Postgres::shared().database("unvaulted");
+    let (vault, entry) = vault();
+    let pipeline = with_vault(&vault, &entry, &database);
+    let mut left = Left::default();
+    let run = ["run", "manifest.yaml", "--report", "report.json"];
+    let ran = left.call(&pipeline, &run, 0);
+    assert!(
+        ran.stderr.contains("secret fetched from another server"),
+        "{}",
+        ran.stderr
+    );
+    for (fault, sentence) in [
+        (
+            errors(503, &["Vault is sealed", SAID]),
+            "it is sealed or in maintenance (503)",
+        ),
+        (
+            errors(429, &[SAID]),
+            "it is a standby, or limits the rate of requests (429)",
+        ),
+        (
+            errors(403, &[SAID]),
+            "it refuses the login at `auth/approle/login` (403), by AppRole",
+        ),
+        (Answer::ok(SAID), "it answered 200, but not with JSON"),
+        (Answer::HangUp, "closed the connection"),
+    ] {
+        vault.state().broken = Some(fault);
+        let _ = left.call(&pipeline, &run, 2).says(sentence);
+    }
+    vault.state().broken = None;
+    vault.state().entries.clear();
+    // Absence is no failure: the next store is asked, which has an older password here.
+    let _ = left.call(&pipeline, &run, 1);
+    left.files(pipeline.folder());
+    for canary in [
+        KEY,
+        OLD_KEY,
+        SECRET_ID,
+        SAID,
+        "canary-token",
+        Postgres::shared().password(),
+    ] {
+        assert_eq!(left.find(canary), [""; 0], "{canary}");
+    }
+}
