@@ -522,13 +522,16 @@ fn the_compose_file_names_what_is_there_and_nothing_secret() {
 fn mounting<'a>(compose: &'a str, volume: &str) -> Vec<&'a str> {
     let mount = format!("- {volume}:");
     let mut within = "";
+    let mut services = false;
     let mut found = Vec::new();
     for line in compose.lines() {
         let name = line.split(':').next().unwrap_or_default();
-        match line.strip_prefix("x-") {
-            Some(_) => within = &name[2..],
-            None if line.starts_with("  ") && !line.starts_with("   ") => within = name.trim(),
-            None => {}
+        let depth = name.len() - name.trim_start().len();
+        if depth == 0 && !name.is_empty() {
+            services = name == "services";
+            within = name.trim_start_matches("x-");
+        } else if depth == 2 && services {
+            within = name.trim();
         }
         if line.trim().starts_with(&mount) {
             found.push(within);

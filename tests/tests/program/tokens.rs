@@ -421,8 +421,8 @@ fn what_was_forgotten_never_opens_again() {
         let asked = format!("{}\n{}\n", tokens[0], tokens[1]);
         let _ = vault.share("email", &asked, "share").ends_with(0);
         let all: Vec<String> = vault.texts(match place {
-            Place::Sqlite => "SELECT hex(fingerprint) FROM TOKEN",
-            Place::Postgres => "SELECT upper(encode(fingerprint, 'hex')) FROM TOKEN",
+            Place::Sqlite => "SELECT hex(sealed) FROM TOKEN",
+            Place::Postgres => "SELECT upper(encode(sealed, 'hex')) FROM TOKEN",
         });
         assert_eq!(all.len(), 6);
         let _ = vault.forget(&tokens[0], &[]).ends_with(1).says("--yes");
@@ -449,8 +449,8 @@ fn what_was_forgotten_never_opens_again() {
         assert_eq!(vault.count("TOKEN_KEY"), "1");
         let left: BTreeSet<_> = vault
             .texts(match place {
-                Place::Sqlite => "SELECT hex(fingerprint) FROM TOKEN",
-                Place::Postgres => "SELECT upper(encode(fingerprint, 'hex')) FROM TOKEN",
+                Place::Sqlite => "SELECT hex(sealed) FROM TOKEN",
+                Place::Postgres => "SELECT upper(encode(sealed, 'hex')) FROM TOKEN",
             })
             .into_iter()
             .collect();
@@ -458,13 +458,13 @@ fn what_was_forgotten_never_opens_again() {
         if place == Place::Sqlite {
             // Overwritten, and not only unlinked.
             let held = vault.held();
-            for fingerprint in &all {
-                let bytes: Vec<u8> = (0..fingerprint.len())
+            for sealed in &all {
+                let bytes: Vec<u8> = (0..sealed.len())
                     .step_by(2)
-                    .map(|at| u8::from_str_radix(&fingerprint[at..at + 2], 16).unwrap())
+                    .map(|at| u8::from_str_radix(&sealed[at..at + 2], 16).unwrap())
                     .collect();
                 let found = held.windows(bytes.len()).any(|window| window == bytes);
-                assert_eq!(found, left.contains(fingerprint));
+                assert_eq!(found, left.contains(sealed));
             }
         }
         // The rows keep their tokens; the same value that comes again has the same one.

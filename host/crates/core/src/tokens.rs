@@ -106,8 +106,6 @@ pub struct TokenKey {
 pub struct NewToken {
     /// The token.
     pub token: Token,
-    /// HMAC-SHA-256 of the value, under a key of the domain.
-    pub fingerprint: [u8; 32],
     /// The value, encrypted.
     pub sealed: Vec<u8>,
 }

@@ -52,12 +52,11 @@ impl Tables {
         let sql = format!(
             "CREATE TABLE IF NOT EXISTS {token} (\
                domain text COLLATE \"C\" NOT NULL, token text COLLATE \"C\" NOT NULL, \
-               fingerprint bytea NOT NULL, \
                version integer NOT NULL, key bytea NOT NULL, sealed bytea NOT NULL, \
                run text NOT NULL, \
                created timestamp with time zone NOT NULL DEFAULT pg_catalog.now(), \
                expires timestamp with time zone, uses integer NOT NULL DEFAULT 0, \
-               max_uses integer, PRIMARY KEY (domain, token), UNIQUE (domain, version, fingerprint)); \
+               max_uses integer, PRIMARY KEY (token, domain)); \
              CREATE TABLE IF NOT EXISTS {key} (\
                id bytea PRIMARY KEY, half_1 bytea NOT NULL, half_2 bytea NOT NULL); \
              COMMENT ON TABLE {token} IS 'Glovebox tokens, version 1'; \
@@ -164,7 +163,7 @@ impl Tokens {
     }
 
     /// Stores those that are not stored yet, in the transaction that is open. They are in the order of
-    /// their fingerprints, so that transactions which bring the same do not wait for each other in a circle.
+    /// their names, so that transactions which bring the same do not wait for each other in a circle.
     pub(super) async fn store(
         &self,
         connection: &mut PgConnection,
@@ -176,8 +175,8 @@ impl Tokens {
         if rows.is_empty() {
             return Ok(());
         }
-        rows.sort_unstable_by_key(|(new, number)| (&new.fingerprint, *number));
-        rows.dedup_by_key(|(new, _)| (new.fingerprint, new.token));
+        rows.sort_unstable_by_key(|(new, number)| (new.token, *number));
+        rows.dedup_by_key(|(new, _)| new.token);
         let of_batch = |column: fn(&TokenBatch) -> Vec<u8>| -> Vec<Vec<u8>> {
             self.batches.iter().map(column).collect()
         };
@@ -197,25 +196,24 @@ impl Tokens {
         let version = |batch: &TokenBatch| i32::try_from(batch.version).unwrap_or(i32::MAX);
         sqlx::query(AssertSqlSafe(format!(
             "WITH made AS (\
-               INSERT INTO {token} (domain, token, fingerprint, version, key, sealed, run, expires, max_uses) \
-               SELECT b.domain, t.token, t.fingerprint, b.version, b.key, t.sealed, $1, \
+               INSERT INTO {token} (domain, token, version, key, sealed, run, expires, max_uses) \
+               SELECT b.domain, t.token, b.version, b.key, t.sealed, $1, \
                       pg_catalog.now() + b.seconds * interval '1 second', b.uses \
-               FROM unnest($2::text[], $3::bytea[], $4::bytea[], $5::int8[]) \
-                      AS t (token, fingerprint, sealed, batch) \
-               JOIN unnest($6::text[], $7::int4[], $8::bytea[], $9::float8[], $10::int4[]) \
+               FROM unnest($2::text[], $3::bytea[], $4::int8[]) \
+                      AS t (token, sealed, batch) \
+               JOIN unnest($5::text[], $6::int4[], $7::bytea[], $8::float8[], $9::int4[]) \
                       WITH ORDINALITY AS b (domain, version, key, seconds, uses, number) \
                  ON b.number = t.batch \
-               ORDER BY t.fingerprint \
+               ORDER BY t.token, b.domain \
                ON CONFLICT DO NOTHING RETURNING key) \
              INSERT INTO {key} (id, half_1, half_2) \
-             SELECT k.* FROM unnest($8::bytea[], $11::bytea[], $12::bytea[]) AS k (id, half_1, half_2) \
+             SELECT k.* FROM unnest($7::bytea[], $10::bytea[], $11::bytea[]) AS k (id, half_1, half_2) \
              WHERE k.id IN (SELECT key FROM made)",
             token = tables.token,
             key = tables.key
         )))
         .bind(run)
         .bind(rows.iter().map(|(new, _)| new.token.to_string()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|(new, _)| new.fingerprint.as_slice()).collect::<Vec<_>>())
         .bind(rows.iter().map(|(new, _)| new.sealed.as_slice()).collect::<Vec<_>>())
         .bind(rows.iter().map(|(_, number)| *number).collect::<Vec<_>>())
         .bind(batches.clone().map(|batch| &*batch.domain).collect::<Vec<_>>())
@@ -271,7 +269,7 @@ impl TokenStore for Store {
                         coalesce(t.expires <= pg_catalog.now(), false), \
                         coalesce(t.uses >= t.max_uses, false) \
                  FROM {} t JOIN {} k ON k.id = t.key \
-                 WHERE t.domain = $1 AND t.token = ANY ($2) ORDER BY t.fingerprint FOR UPDATE OF t",
+                 WHERE t.domain = $1 AND t.token = ANY ($2) ORDER BY t.token FOR UPDATE OF t",
                 tables.token, tables.key
             )))
             .bind(domain)

@@ -13,11 +13,11 @@ use super::refusal::refusal;
 
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS glovebox_token (
-    domain TEXT NOT NULL, token TEXT NOT NULL, fingerprint BLOB NOT NULL, version INTEGER NOT NULL,
+    domain TEXT NOT NULL, token TEXT NOT NULL, version INTEGER NOT NULL,
     key BLOB NOT NULL, sealed BLOB NOT NULL, run TEXT NOT NULL,
     created TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%SZ')), expires TEXT,
     uses INTEGER NOT NULL DEFAULT 0, max_uses INTEGER,
-    PRIMARY KEY (domain, token), UNIQUE (domain, version, fingerprint)
+    PRIMARY KEY (token, domain)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS glovebox_token_key (
     id BLOB PRIMARY KEY, half_1 BLOB NOT NULL, half_2 BLOB NOT NULL
@@ -59,12 +59,11 @@ async fn add_batch(
     for tokens in batch.tokens.chunks(TOKENS_PER_INSERT) {
         let mut insert = QueryBuilder::<Sqlite>::new(
             "INSERT INTO glovebox_token \
-             (domain, token, fingerprint, version, key, sealed, run, expires, max_uses) ",
+             (domain, token, version, key, sealed, run, expires, max_uses) ",
         );
         insert.push_values(tokens, |mut row, new| {
             row.push_bind(&*batch.domain)
                 .push_bind(new.token.to_string())
-                .push_bind(new.fingerprint.as_slice())
                 .push_bind(batch.version)
                 .push_bind(batch.key.id.as_slice())
                 .push_bind(&new.sealed)

@@ -12,7 +12,9 @@ use crate::postgres_rows::{options, rows};
 
 /// What `probe` and `open` say, which must be the same.
 fn complaint(options: &Options, schema: &Schema) -> String {
-    let probed = Sink::new(options.clone()).probe(schema).unwrap_err();
+    let probed = Sink::new(options.clone())
+        .probe(schema, Keeps::default())
+        .unwrap_err();
     let opened = Sink::new(options.clone()).open(&job(), schema).unwrap_err();
     assert_eq!(probed.to_string(), opened.to_string());
     opened.to_string()

@@ -21,15 +21,12 @@ fn meetings() -> u64 {
 /// The tokens of these numbers, under a key of its own.
 fn tokens(numbers: impl Iterator<Item = u64>, key: u8) -> TokenBatch {
     let new = |number: u64| {
-        let mut fingerprint = [0; 32];
         // Scattered, as digests are.
         let scattered = number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes();
-        fingerprint[..8].copy_from_slice(&scattered);
         let mut token = Token([0; 16]);
         token.0[..8].copy_from_slice(&scattered);
         NewToken {
             token,
-            fingerprint,
             sealed: vec![key; 24],
         }
     };

@@ -17,8 +17,8 @@ use zeroize::Zeroizing;
 use super::{Opener, ParameterError, Random, Refusal, SealContext, Sealer};
 use crate::hmac::Keyed;
 
-/// By what a key is made one from which those of fingerprints and tokens are derived, as for domains: it is
-/// the key of that HMAC and not its message.
+/// By what a key is made one from which those of tokens are derived, as for domains: it is the key of that
+/// HMAC and not its message.
 const TOKEN: &[u8] = b"glovebox token";
 /// Begins the associated data of a half of a data key.
 const KEY: &[u8] = b"glovebox token key";
@@ -30,7 +30,6 @@ const TAG: usize = 16;
 pub struct Tokenizer {
     version: u32,
     domain: Arc<str>,
-    fingerprints: Keyed,
     tokens: Keyed,
     officers: [Sealer; 2],
     expires: Option<Duration>,
@@ -53,13 +52,10 @@ impl Tokenizer {
         if first.public_key() == second.public_key() {
             return Err(ParameterError::Officers);
         }
-        let [fingerprints, tokens] =
-            [b"fingerprint\0".as_slice(), b"token\0"].map(|use_of| derived(key, use_of, domain));
         let tokenizer = Tokenizer {
             version,
             domain: domain.into(),
-            fingerprints: fingerprints?,
-            tokens: tokens?,
+            tokens: derived(key, domain)?,
             officers,
             expires: terms.expires,
             uses: terms.uses,
@@ -71,12 +67,8 @@ impl Tokenizer {
 
     /// The token of a value.
     pub fn token(&self, value: &[u8]) -> Token {
-        self.of(&self.fingerprints.mask(value))
-    }
-
-    fn of(&self, fingerprint: &[u8; 32]) -> Token {
         let mut token = Token([0; 16]);
-        for (to, from) in token.0.iter_mut().zip(self.tokens.mask(fingerprint)) {
+        for (to, from) in token.0.iter_mut().zip(self.tokens.mask(value)) {
             *to = from;
         }
         token
@@ -131,8 +123,7 @@ impl Tokenizing<'_> {
     /// # Errors
     /// When the value is too long to be encrypted.
     pub fn mask(&mut self, value: &[u8], out: &mut Vec<u8>) -> Result<(), Refusal> {
-        let fingerprint = self.tokenizer.fingerprints.mask(value);
-        let token = self.tokenizer.of(&fingerprint);
+        let token = self.tokenizer.token(value);
         if self.seen.insert(token) {
             let domain = &self.tokenizer.domain;
             let [first, second] = &self.halves;
@@ -146,11 +137,7 @@ impl Tokenizing<'_> {
                 .encrypt_inout_detached(&[0; 12].into(), b"", sealed.as_mut_slice().into())
                 .map_err(|_| Refusal::Length)?;
             sealed.extend_from_slice(&tag);
-            self.tokens.push(NewToken {
-                token,
-                fingerprint,
-                sealed,
-            });
+            self.tokens.push(NewToken { token, sealed });
         }
         token.write(out);
         Ok(())
@@ -280,10 +267,10 @@ fn cipher([first, second]: &[Half; 2]) -> ChaCha20Poly1305 {
     ChaCha20Poly1305::new((&*key).into())
 }
 
-fn derived(key: &[u8], use_of: &[u8], domain: &str) -> Result<Keyed, ParameterError> {
+fn derived(key: &[u8], domain: &str) -> Result<Keyed, ParameterError> {
     let hmac = |key: &[u8]| Keyed::new(key).map_err(|_| ParameterError::Officers);
     let extracted = Zeroizing::new(hmac(TOKEN)?.mask(key));
-    let of_domain = hmac(extracted.as_slice())?.mask_parts(&[use_of, domain.as_bytes()]);
+    let of_domain = hmac(extracted.as_slice())?.mask_parts(&[b"token\0", domain.as_bytes()]);
     hmac(Zeroizing::new(of_domain).as_slice())
 }
 
