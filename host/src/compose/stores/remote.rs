@@ -8,7 +8,7 @@ use glovebox_credentials::remote::vault::{Login, Options, Vault};
 use glovebox_credentials::remote::{Lookup, Patience, Remote};
 use glovebox_manifest::model::{self, RemoteStore, Store, VaultLogin};
 
-use super::{Local, Shared};
+use super::local::{Local, Shared};
 
 /// Those that were opened.
 #[derive(Default)]
