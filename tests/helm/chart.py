@@ -24,6 +24,7 @@ import restricted
 
 HERE = pathlib.Path(__file__).parent
 CHART = HERE.parent.parent / "deploy" / "helm" / "glovebox"
+SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 BIN = pathlib.Path(sys.prefix, "bin")
 BLESS = "GLOVEBOX_BLESS" in os.environ
 # The oldest that Chart.yaml allows, and newer ones.
@@ -238,7 +239,20 @@ def upgrades():
     assert jobs[0] == jobs[2] and not jobs[0].keys() & jobs[1].keys() and jobs[0], "the Jobs' names"
 
 
+def documented(schema, there, path=""):
+    """Every key of the schema is in values.yaml, where its comment is."""
+    for name, inner in schema.get("properties", {}).items():
+        if name == "global":
+            continue
+        assert name in there, f"values.yaml has no {path}.{name}"
+        if "$ref" in inner:
+            inner = SCHEMA["definitions"][inner["$ref"].rpartition("/")[2]]
+        if isinstance(there[name], dict):
+            documented(inner, there[name], f"{path}.{name}")
+
+
 def test():
+    documented(SCHEMA, yaml.safe_load((CHART / "values.yaml").read_text()))
     names = sorted(p.name.removesuffix("-values.yaml") for p in (CHART / "ci").glob("*-values.yaml"))
     assert len(names) >= 12
     lints(names)

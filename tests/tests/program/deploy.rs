@@ -172,7 +172,7 @@ impl Database {
     }
 
     /// By the socket, as the superuser.
-    fn local(&self, database: &str, sql: &str) -> Output {
+    pub(super) fn local(&self, database: &str, sql: &str) -> Output {
         self.psql(
             &self.folder,
             "postgres",

@@ -58,7 +58,20 @@ impl Cluster {
         self.objects
             .iter()
             .filter(|object| workloads.contains(&object["kind"].as_str().unwrap()))
-            .map(|object| Pod::new(self, object))
+            .map(|object| Pod::new(self, object, 0))
+            .collect()
+    }
+
+    /// The Pods of the StatefulSet.
+    pub(super) fn replicas(&self) -> Vec<Pod> {
+        let set = self
+            .objects
+            .iter()
+            .find(|object| object["kind"] == "StatefulSet")
+            .unwrap();
+        let replicas = set["spec"]["replicas"].as_u64().unwrap();
+        (0..replicas)
+            .map(|ordinal| Pod::new(self, set, ordinal))
             .collect()
     }
 
@@ -100,7 +113,7 @@ pub(super) struct Pod {
 }
 
 impl Pod {
-    fn new(cluster: &Cluster, workload: &Value) -> Pod {
+    fn new(cluster: &Cluster, workload: &Value, ordinal: u64) -> Pod {
         let jobs = &workload["spec"]["jobTemplate"]["spec"];
         let template = match jobs["template"].is_object() {
             true => &jobs["template"],
@@ -112,7 +125,7 @@ impl Pod {
             let files = cluster.content("persistentVolumeClaim", name);
             (cluster.folder.join("claims").join(name), files)
         };
-        let own = cluster.folder.join(name);
+        let own = cluster.folder.join(format!("{name}-{ordinal}"));
         for volume in list(&template["spec"]["volumes"]) {
             let name = text(&volume["name"]);
             let claimed = &volume["persistentVolumeClaim"]["claimName"];
@@ -124,7 +137,7 @@ impl Pod {
         }
         for template in list(&workload["spec"]["volumeClaimTemplates"]) {
             let name = text(&template["metadata"]["name"]);
-            volumes.insert(name.clone(), claim(&format!("{name}-0")));
+            volumes.insert(name.clone(), claim(&format!("{name}-{ordinal}")));
         }
         let mut mounts: BTreeMap<String, PathBuf> = ["initContainers", "containers"]
             .iter()

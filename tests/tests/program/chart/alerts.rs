@@ -1,0 +1,92 @@
+//! The alerts and the dashboard: as promtool understands them, and over metrics that there are.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use glovebox_tests::pipeline::Pipeline;
+use serde_json::{Value, json};
+
+use super::target;
+use crate::deploy::{repository, succeeded};
+
+#[test]
+fn alerts_fire_when_they_should_and_only_then() {
+    let installed = target().join("tools/prometheus/usr/bin/promtool");
+    let program = match installed.is_file() {
+        true => installed,
+        false => PathBuf::from("promtool"),
+    };
+    let promtool = |arguments: &[&str]| {
+        Command::new(&program)
+            .args(arguments)
+            .current_dir(repository())
+            .output()
+    };
+    if promtool(&["--version"]).is_err() {
+        eprintln!("not run: alerts are not tested; `cargo xtask tools` installs promtool");
+        return;
+    }
+    let rules = "deploy/helm/glovebox/files/alerts.yaml";
+    succeeded(&promtool(&["check", "rules", rules]).unwrap());
+    let tests = [
+        "tests/helm/alerts.test.yaml",
+        "tests/helm/alerts-days.test.yaml",
+    ];
+    succeeded(&promtool(&["test", "rules", tests[0], tests[1]]).unwrap());
+    // An alert that no test makes fire would be one that nobody has seen.
+    let tests: String = tests
+        .iter()
+        .map(|test| fs::read_to_string(repository().join(test)).unwrap())
+        .collect();
+    let rules = fs::read_to_string(repository().join(rules)).unwrap();
+    let alerts = rules
+        .lines()
+        .filter_map(|l| l.trim().strip_prefix("- alert: "));
+    let mut known = 0;
+    for alert in alerts {
+        assert!(tests.contains(&format!("alertname=\"{alert}\"")), "{alert}");
+        known += 1;
+    }
+    assert!(known > 10);
+    // The dashboard's queries, as rules.
+    let dashboard = repository().join("deploy/helm/glovebox/files/dashboard.json");
+    let dashboard: Value = serde_json::from_slice(&fs::read(dashboard).unwrap()).unwrap();
+    let queries: Vec<Value> = dashboard["panels"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|panel| panel["targets"].as_array().unwrap())
+        .map(|target| target["expr"].clone())
+        .enumerate()
+        .map(|(number, query)| json!({ "record": format!("query:{number}"), "expr": query }))
+        .collect();
+    assert!(queries.len() > 10);
+    let folder = Pipeline::empty();
+    let groups = json!({ "groups": [{ "name": "dashboard", "rules": queries }] });
+    folder.write("dashboard.yaml", groups.to_string());
+    let rules = folder.path("dashboard.yaml").display().to_string();
+    succeeded(&promtool(&["check", "rules", &rules]).unwrap());
+}
+
+#[test]
+fn alerts_and_dashboard_are_over_metrics_that_the_program_has() {
+    let rules: String = ["alerts.yaml", "dashboard.json"]
+        .map(|file| repository().join("deploy/helm/glovebox/files").join(file))
+        .iter()
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    let sources: String = ["metrics.rs", "runs/counts.rs", "tokens/issuers/remote.rs"]
+        .iter()
+        .map(|file| repository().join("host/crates/api/src").join(file))
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    let names = regex::Regex::new(r"\bglovebox_[a-z_]+").unwrap();
+    let mut seen = 0;
+    for name in names.find_iter(&rules) {
+        let name = name.as_str().trim_end_matches("_bucket");
+        assert!(sources.contains(name), "{name}");
+        seen += 1;
+    }
+    assert!(seen > 20);
+}
