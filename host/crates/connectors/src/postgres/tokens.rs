@@ -2,8 +2,10 @@
 //! erased in transactions of their own. The tables are made by the first run that has tokens to keep.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::TryStreamExt;
 use glovebox_core::{NewToken, SinkError, StoredToken, Token, TokenBatch, TokenKey, TokenStore};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row};
@@ -18,6 +20,9 @@ use crate::database::quote;
 const CREATION: i64 = 0x676c_6f76_746f_6b65;
 /// The most tokens that a run remembers, about 40 MB.
 const MAX_REMEMBERED: usize = 1_000_000;
+/// After so many that the server was asked for, those that it keeps are read, as many as are remembered:
+/// that costs less than to ask for so many more.
+const ASKED_BEFORE_READING: usize = 100_000;
 /// What a token weighs beside its value, in bytes.
 const TOKEN_BYTES: usize = 128;
 
@@ -121,19 +126,45 @@ impl Tables {
 
 /// Tokens that this run has stored or found stored, so that the server is not asked for each again.
 #[derive(Debug, Default)]
-pub(super) struct Stored(Mutex<HashSet<Token>>);
+pub(super) struct Stored {
+    tokens: Mutex<HashSet<Token>>,
+    asked: AtomicUsize,
+    read: AtomicBool,
+}
 
 impl Stored {
     fn lock(&self) -> MutexGuard<'_, HashSet<Token>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads those that are kept, once it is worth it. In the transaction that is open, so before it adds any:
+    /// what is remembered is committed.
+    async fn read(&self, connection: &mut PgConnection, tables: &Tables) -> sqlx::Result<()> {
+        if self.asked.load(Ordering::Relaxed) < ASKED_BEFORE_READING
+            || self.read.swap(true, Ordering::Relaxed)
+        {
+            return Ok(());
+        }
+        let sql = format!("SELECT token FROM {} LIMIT {MAX_REMEMBERED}", tables.token);
+        let mut rows = sqlx::query_scalar::<_, String>(AssertSqlSafe(sql)).fetch(connection);
+        let mut found = HashSet::new();
+        while let Some(token) = rows.try_next().await? {
+            found.extend(Token::parse(&token));
+        }
+        self.remember(found.into_iter());
+        Ok(())
+    }
+
+    fn remember(&self, tokens: impl Iterator<Item = Token>) {
+        let mut stored = self.lock();
+        let room = MAX_REMEMBERED.saturating_sub(stored.len());
+        stored.extend(tokens.take(room));
     }
 
     /// After their COMMIT, and not before.
     pub(super) fn add(&self, tokens: &Tokens) {
-        let mut stored = self.lock();
-        let room = MAX_REMEMBERED.saturating_sub(stored.len());
         let new = tokens.batches.iter().flat_map(|batch| &batch.tokens);
-        stored.extend(new.map(|new| new.token).take(room));
+        self.remember(new.map(|new| new.token));
     }
 }
 
@@ -171,10 +202,12 @@ impl Tokens {
         stored: &Stored,
         run: &str,
     ) -> sqlx::Result<()> {
+        stored.read(connection, tables).await?;
         let mut rows = self.unless(stored);
         if rows.is_empty() {
             return Ok(());
         }
+        stored.asked.fetch_add(rows.len(), Ordering::Relaxed);
         rows.sort_unstable_by_key(|(new, number)| (new.token, *number));
         rows.dedup_by_key(|(new, _)| new.token);
         let of_batch = |column: fn(&TokenBatch) -> Vec<u8>| -> Vec<Vec<u8>> {

@@ -193,3 +193,33 @@ fn a_role_that_may_not_keep_tokens_is_told_before_the_first_row() {
     let there = "SELECT to_regclass('glovebox.sealed') IS NULL";
     assert_eq!(rows(&database, there), ["t"]);
 }
+
+/// So many that what is kept is read, instead of asked for: nothing that is new is taken for known.
+#[test]
+fn many_known_tokens_hide_no_new_one() {
+    let database = Postgres::shared().database("many_tokens");
+    let load = |table: &str, chunks: &[(u8, std::ops::Range<u64>)]| {
+        let mut options = options(&database, Mode::Append);
+        options.table = table.into();
+        let mut sink = Sink::new(options);
+        sink.open(&with_tokens(), &people()).unwrap();
+        for (index, (key, numbers)) in (0..).zip(chunks) {
+            let mut chunk = chunk(&sink, index, &persons(&[(Some(1), None)])).unwrap();
+            chunk.tokens.push(tokens(numbers.clone(), *key));
+            sink.write(chunk).unwrap();
+        }
+        let _ = sink.commit(&totals(chunks.len() as u64)).unwrap();
+    };
+    load("one", &[(1, 0..120_000)]);
+    load(
+        "two",
+        &[
+            (2, 0..110_000),
+            (3, 60_000..150_000),
+            (4, 140_000..180_000),
+            (5, 0..180_000),
+        ],
+    );
+    let kept = "SELECT count(*), count(DISTINCT token) FROM glovebox.token";
+    assert_eq!(rows(&database, kept), ["180000|180000"]);
+}
