@@ -95,6 +95,9 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- if or .at.secrets.existing .at.secrets.secretProviderClass }}
 - { name: secrets, mountPath: /run/glovebox, readOnly: true }
 {{- end }}
+{{- if .at.secrets.token }}
+- { name: token, mountPath: /run/glovebox-token, readOnly: true }
+{{- end }}
 {{- if .manifests }}
 - { name: manifests, mountPath: /etc/glovebox/manifests, readOnly: true }
 {{- end }}
@@ -142,6 +145,12 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
   projected:
     sources:
       - serviceAccountToken: { path: token, audience: {{ .root.Values.vaultAgent.audience | quote }}, expirationSeconds: 600 }
+{{- end }}
+{{- if .at.secrets.token }}
+- name: token
+  projected:
+    sources:
+      - serviceAccountToken: { path: token, audience: {{ .root.Values.vaultAgent.audience | quote }}, expirationSeconds: 3600 }
 {{- end }}
 {{- with .manifests }}
 - name: manifests

@@ -31,9 +31,9 @@ podFailurePolicy:
     - action: Ignore
       onPodConditions: [{ type: DisruptionTarget, status: "True" }]
     # 2: command line, manifest or secret is wrong, or the rows are already stored. 3: too many rejects. Another try
-    # would end the same way.
+    # would end the same way.{{ if $at.secrets.token }} Not so with 2 if secrets are asked for and Vault is away.{{ end }}
     - action: FailJob
-      onExitCodes: { containerName: run, operator: In, values: [2, 3] }
+      onExitCodes: { containerName: run, operator: In, values: {{ ternary "[3]" "[2, 3]" (default false $at.secrets.token) }} }
 template:
   metadata:
     labels: {{- include "glovebox.run.labels" . | nindent 6 }}

@@ -274,8 +274,10 @@ fn files_of(cluster: &Cluster, volume: &Value) -> Files {
     }
     list(&volume["projected"]["sources"])
         .iter()
-        .filter(|source| source["secret"].is_object())
-        .flat_map(|source| secret(&source["secret"]["name"], &source["secret"]["items"]))
+        .flat_map(|source| match source["serviceAccountToken"].as_object() {
+            Some(token) => Files::from([(text(&token["path"]), b"a token".to_vec())]),
+            None => secret(&source["secret"]["name"], &source["secret"]["items"]),
+        })
         .collect()
 }
 
