@@ -17,6 +17,8 @@ pub enum Plain {
     Never,
     /// To this machine, where nobody else listens.
     Loopback,
+    /// To this machine, and to the link's own addresses, where clouds tell a machine who it is.
+    Metadata,
 }
 
 /// An address that can be asked.
@@ -61,7 +63,7 @@ impl Address {
         }
         let secure = match scheme {
             "https" => true,
-            "http" if plain == Plain::Loopback && is_loopback(&host) => false,
+            "http" if plain.allows(&host) => false,
             "http" => return Err("plain http can be read and changed in transit"),
             _ => return Err("it does not begin with https://"),
         };
@@ -98,6 +100,16 @@ impl Address {
         self
     }
 
+    /// Host and port as they were written, as the header `Host` has them.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// The path, without the query.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     /// Path and query, as a request line has them.
     pub(super) fn target(&self) -> String {
         match &self.query {
@@ -118,6 +130,24 @@ impl fmt::Display for Address {
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+impl Plain {
+    fn allows(self, host: &str) -> bool {
+        match self {
+            Plain::Never => false,
+            Plain::Loopback => is_loopback(host),
+            Plain::Metadata => is_loopback(host) || host.parse().is_ok_and(is_on_link),
+        }
+    }
+}
+
+/// 169.254.0.0/16, and fd00:ec2::/32, which AWS uses like it.
+fn is_on_link(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.segments().starts_with(&[0xfd00, 0x0ec2]),
     }
 }
 
@@ -169,6 +199,22 @@ mod tests {
             &long,
         ] {
             assert!(Address::parse(bad, Plain::Never).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_machines_metadata_may_be_asked_in_plain_text_and_nothing_else() {
+        for (url, fine) in [
+            ("http://169.254.169.254/latest", true),
+            ("http://[fd00:ec2::23]/v1", true),
+            ("http://127.0.0.1:8000/", true),
+            ("http://169.255.0.1/", false),
+            ("http://[fd00:ec3::1]/", false),
+            ("http://metadata.google.internal/", false),
+        ] {
+            assert_eq!(Address::parse(url, Plain::Metadata).is_ok(), fine, "{url}");
+            let loopback = Address::parse(url, Plain::Loopback).is_ok();
+            assert_eq!(loopback, url.contains("127.0.0.1"), "{url}");
         }
     }
 
