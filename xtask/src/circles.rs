@@ -29,6 +29,7 @@ const KNOWN: &[(&str, &[&str])] = &[
             "excerpt",
             "hide",
             "kinds",
+            "load::clouds",
             "load::columns",
             "load::csv_source",
             "load::file_sinks",

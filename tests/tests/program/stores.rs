@@ -1,6 +1,6 @@
 //! Pipelines whose secrets are in Vault: the password of a database and the key of a mask.
 
-use glovebox_tests::outside::Answer;
+use glovebox_tests::outside::{Answer, Outside};
 use glovebox_tests::pipeline::Pipeline;
 use glovebox_tests::postgres::Postgres;
 use glovebox_tests::vault::{ROLE_ID, SAID, Vault, errors};
@@ -155,4 +155,28 @@ fn nothing_that_vault_says_or_holds_is_told_and_its_failures_end_the_run() {
     ] {
         assert_eq!(left.find(canary), [""; 0], "{canary}");
     }
+}
+
+#[test]
+fn the_password_and_the_mask_key_come_from_aws() {
+    let database = Postgres::shared().database("from_aws");
+    let server = Outside::start(|asked| {
+        let body = String::from_utf8_lossy(&asked.body);
+        let secret = match body.contains("sales/key") {
+            true => KEY,
+            false => Postgres::shared().password(),
+        };
+        Answer::ok(serde_json::json!({ "Name": SAID, "SecretString": secret }).to_string())
+    });
+    let entry = format!(
+        "  - aws: {{ region: eu-central-1, endpoint: \"https://{}\", tls: {{ ca: aws-ca.pem }} }}",
+        server.address
+    );
+    let ran = pipeline(&entry, &database)
+        .file("aws-ca.pem", &server.ca)
+        .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+        .env("AWS_SECRET_ACCESS_KEY", "of a test")
+        .run()
+        .ends_with(0);
+    assert_eq!((ran.rows("stored"), server.asked().len()), (2, 2));
 }

@@ -2,7 +2,11 @@
 //! memory for a short time only, a server that is away is not asked again at once, and nothing that
 //! a server says gets into a message.
 
+pub mod aws;
+pub mod azure;
+mod bearer;
 mod call;
+pub mod gcp;
 mod local;
 pub mod vault;
 
@@ -13,11 +17,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use glovebox_core::{CredentialError, CredentialStore, Secret, SecretName};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 
 pub use call::Patience;
 
 /// Looks up what a login needs, in the stores of this machine.
 pub type Lookup = Arc<dyn Fn(&SecretName) -> Result<Secret, CredentialError> + Send + Sync>;
+
+/// The program's environment variables.
+pub type Variables = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// The longest that a secret is kept before it is asked for anew; less if its lease is shorter. Long
 /// enough for a start that needs it several times, and short beside how often secrets change.
@@ -145,6 +153,32 @@ impl<S: Server> CredentialStore for Remote<S> {
                 problem,
             })
     }
+}
+
+/// A name behind a prefix, if there is one.
+fn prefixed(prefix: Option<&str>, name: &str) -> String {
+    match prefix {
+        Some(prefix) => format!("{prefix}/{name}"),
+        None => name.to_owned(),
+    }
+}
+
+/// What RFC 3986 does not reserve stands for itself in a form, a query or a path.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+fn escaped(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, RESERVED)
+}
+
+/// Fields as `application/x-www-form-urlencoded`.
+fn form(fields: &[(&str, &str)]) -> String {
+    let fields = fields.iter();
+    let fields = fields.map(|(name, value)| format!("{name}={}", escaped(value)));
+    fields.collect::<Vec<_>>().join("&")
 }
 
 /// Waits on a thread of its own: the caller's may drive a runtime, within which none can wait.

@@ -1,5 +1,5 @@
-//! A server that others have written: OpenBao, which speaks Vault's API. Where `cargo xtask tools` did
-//! not install it, the tests say that they did not run.
+//! Servers that others have written: OpenBao, which speaks Vault's API, and moto, which plays AWS.
+//! Where `cargo xtask tools` did not install them, the tests say that they did not run.
 #![cfg(feature = "remote")]
 // clippy.toml lets tests fail loudly, but does not see that what they call is a test's too.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use glovebox_core::{CredentialStore, Secret, SecretName};
+use glovebox_credentials::remote::aws::{self, Aws};
 use glovebox_credentials::remote::vault::{Login, Options, Vault};
 use glovebox_credentials::remote::{Patience, Remote};
 use rcgen::generate_simple_self_signed;
@@ -30,8 +31,9 @@ fn tools() -> Option<PathBuf> {
     if tools.join("installed").is_file() {
         return Some(tools);
     }
-    let said = b"\nnot run: stores of secrets are not tested against OpenBao; `cargo xtask tools` \
-                 installs it\n";
+    let said =
+        b"\nnot run: stores of secrets are not tested against OpenBao and moto; `cargo xtask \
+                 tools` installs them\n";
     std::io::stderr().write_all(said).unwrap();
     None
 }
@@ -282,4 +284,120 @@ fn openbao_revokes_a_token_and_another_login_replaces_it() {
     assert_eq!(ask("sales/key").expose(), SECRET.as_bytes());
     bao.call(&["token", "revoke", "-mode=path", "auth/approle"]);
     assert_eq!(ask("sales/other").expose(), SECRET.as_bytes());
+}
+
+/// moto behind TLS, and the file of its certificate.
+struct Moto {
+    python: PathBuf,
+    folder: TempDir,
+    port: u16,
+    _running: Running,
+}
+
+impl Moto {
+    fn start(tools: &Path) -> Moto {
+        let folder = tempfile::tempdir().unwrap();
+        let pair = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let (certificate, key) = (folder.path().join("ca.pem"), folder.path().join("key.pem"));
+        fs::write(&certificate, pair.cert.pem()).unwrap();
+        fs::write(&key, pair.signing_key.serialize_pem()).unwrap();
+        let port = free_port();
+        let mut command = Command::new(tools.join("bin/moto_server"));
+        command
+            .args(["--host", "127.0.0.1", "--port", &port.to_string()])
+            .arg("--ssl-cert")
+            .arg(&certificate)
+            .arg("--ssl-key")
+            .arg(&key);
+        let running = Running::start(&mut command, port);
+        Moto {
+            python: tools.join("bin/python"),
+            folder,
+            port,
+            _running: running,
+        }
+    }
+
+    fn url(&self) -> String {
+        format!("https://localhost:{}", self.port)
+    }
+
+    fn ca(&self) -> PathBuf {
+        self.folder.path().join("ca.pem")
+    }
+
+    /// Fills it by AWS's own library.
+    fn fill(&self) {
+        let script = "import boto3, sys
+client = boto3.client('secretsmanager', region_name='eu-central-1', endpoint_url=sys.argv[1],
+    verify=sys.argv[2], aws_access_key_id='AKIDEXAMPLE', aws_secret_access_key='of a test')
+client.create_secret(Name='glovebox/sales/key', SecretString='the first')
+client.put_secret_value(SecretId='glovebox/sales/key', SecretString=sys.argv[3])
+client.create_secret(Name='glovebox/binary', SecretBinary=sys.argv[3].encode())
+client.create_secret(Name='glovebox/gone', SecretString=sys.argv[3])
+client.delete_secret(SecretId='glovebox/gone')
+";
+        let output = Command::new(&self.python)
+            .args(["-c", script, &self.url()])
+            .arg(self.ca())
+            .arg(SECRET)
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{stderr}");
+    }
+
+    fn ask(&self, variables: &[(&str, String)], secret: &str) -> Result<Option<String>, String> {
+        let variables: Vec<_> = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .collect();
+        let store = Remote::new(Aws::new(aws::Options {
+            region: "eu-central-1".into(),
+            prefix: Some("glovebox".into()),
+            field: None,
+            endpoint: Some(self.url()),
+            ca: Some(self.ca()),
+            patience: patience(),
+            variables: Arc::new(move |name| {
+                let found = variables.iter().find(|(n, _)| n == name);
+                found.map(|(_, value)| value.clone())
+            }),
+        }));
+        let found = store.get(&name(secret)).map_err(|error| {
+            let error = error.to_string();
+            assert!(!error.contains(SECRET), "{error}");
+            error.split_once(": ").unwrap().1.to_owned()
+        })?;
+        Ok(found.map(|secret| secret.expose_str().unwrap().to_owned()))
+    }
+}
+
+#[test]
+fn moto_gives_what_boto_has_written() {
+    let Some(tools) = tools() else { return };
+    let moto = Moto::start(&tools);
+    moto.fill();
+    let token = moto.folder.path().join("token");
+    fs::write(&token, "a.pods.token").unwrap();
+    let by_keys = [
+        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "of a test".to_owned()),
+    ];
+    let by_role = [
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", token.display().to_string()),
+        (
+            "AWS_ROLE_ARN",
+            "arn:aws:iam::123456789012:role/glovebox".to_owned(),
+        ),
+        ("AWS_ENDPOINT_URL_STS", moto.url()),
+    ];
+    for variables in [&by_keys[..], &by_role] {
+        let ask = |secret| moto.ask(variables, secret);
+        assert_eq!(ask("sales/key"), Ok(Some(SECRET.into())));
+        assert_eq!(ask("binary"), Ok(Some(SECRET.into())));
+        assert_eq!(ask("nowhere"), Ok(None));
+        let gone = ask("gone").unwrap_err();
+        assert!(gone.starts_with("it is scheduled for deletion"), "{gone}");
+    }
 }

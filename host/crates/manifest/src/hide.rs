@@ -19,6 +19,8 @@ const ALWAYS: &[&str] = &[
     "api-key",
     "apikey",
     "secret-id",
+    "client-secret",
+    "access-key",
 ];
 
 /// Names public keys.

@@ -2,6 +2,7 @@
 //! resolved. How parts fit together is checked in `check`. Each block's declaration is in a file
 //! here, with the types that only its keys use.
 
+pub(crate) mod clouds;
 pub(crate) mod columns;
 pub(crate) mod csv_source;
 pub(crate) mod file_sinks;

@@ -7,9 +7,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::{Deref, Range};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use glovebox_core::{DataType, Field, Kept, Limits, ReadFrom, SecretName, TokenTerms, World};
 
+pub use super::load::clouds::{Aws, Gcp};
 pub use super::load::columns::PersonalKind;
 pub use super::load::csv_source::{CsvSource, LineEnd, Quotes, Ragged};
 pub use super::load::file_sinks::{Compression, CsvSink, JsonlSink, ParquetSink};
@@ -170,6 +172,45 @@ pub enum Store {
 pub enum RemoteStore {
     /// Of Vault's API.
     Vault(Vault),
+    /// AWS Secrets Manager.
+    Aws(Aws),
+    /// Google Cloud's Secret Manager.
+    Gcp(Gcp),
+    /// Azure Key Vault.
+    Azure(Azure),
+}
+
+/// Azure Key Vault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Azure {
+    /// The key vault's URL.
+    pub address: String,
+    /// What stands before the names of secrets.
+    pub prefix: Option<String>,
+    /// Who asks.
+    pub identity: AzureIdentity,
+    /// Certificates to trust instead of the built-in ones.
+    pub ca: Option<PathBuf>,
+    /// How long one request may take.
+    pub timeout: Duration,
+}
+
+/// Who asks Azure Key Vault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AzureIdentity {
+    /// The machine's identity, or of several the one with this client id.
+    Managed(Option<String>),
+    /// The pod's.
+    Workload,
+    /// An application's.
+    Client {
+        /// The directory.
+        tenant: String,
+        /// The application.
+        client_id: String,
+        /// The secret that holds its secret.
+        secret: SecretName,
+    },
 }
 
 impl RemoteStore {
@@ -177,6 +218,11 @@ impl RemoteStore {
     pub fn login_secret(&self) -> Option<&SecretName> {
         match self {
             RemoteStore::Vault(vault) => vault.auth.secret(),
+            RemoteStore::Azure(Azure {
+                identity: AzureIdentity::Client { secret, .. },
+                ..
+            }) => Some(secret),
+            RemoteStore::Aws(_) | RemoteStore::Gcp(_) | RemoteStore::Azure(_) => None,
         }
     }
 }

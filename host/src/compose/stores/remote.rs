@@ -1,12 +1,16 @@
 //! Stores on other servers: one client and one login a process for each.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use glovebox_core::{CredentialStore, SecretName};
 use glovebox_credentials::Chain;
+use glovebox_credentials::remote::aws::{self, Aws};
+use glovebox_credentials::remote::azure::{self, Azure, Identity};
+use glovebox_credentials::remote::gcp::{self, Gcp};
 use glovebox_credentials::remote::vault::{Login, Options, Vault};
-use glovebox_credentials::remote::{Lookup, Patience, Remote};
-use glovebox_manifest::model::{self, RemoteStore, Store, VaultLogin};
+use glovebox_credentials::remote::{Lookup, Patience, Remote, Variables};
+use glovebox_manifest::model::{self, AzureIdentity, RemoteStore, Store, VaultLogin};
 
 use super::local::{Local, Shared};
 
@@ -56,6 +60,11 @@ fn lookup(all: &[Store], local: &Local) -> Lookup {
 fn remote(store: &RemoteStore, lookup: Lookup) -> Arc<dyn CredentialStore> {
     match store {
         RemoteStore::Vault(vault) => Arc::new(Remote::new(Vault::new(options(vault, lookup)))),
+        RemoteStore::Aws(aws) => Arc::new(Remote::new(Aws::new(aws_options(aws)))),
+        RemoteStore::Gcp(gcp) => Arc::new(Remote::new(Gcp::new(gcp_options(gcp)))),
+        RemoteStore::Azure(azure) => {
+            Arc::new(Remote::new(Azure::new(azure_options(azure, lookup))))
+        }
     }
 }
 
@@ -68,12 +77,68 @@ fn options(vault: &model::Vault, lookup: Lookup) -> Options {
         namespace: vault.namespace.clone(),
         ca: vault.ca.clone(),
         login: login(&vault.auth),
-        patience: Patience {
-            request: vault.timeout,
-            ..Patience::default()
-        },
+        patience: patience(vault.timeout),
         lookup,
     }
+}
+
+fn aws_options(aws: &model::Aws) -> aws::Options {
+    aws::Options {
+        region: aws.region.clone(),
+        prefix: aws.prefix.clone(),
+        field: aws.field.clone(),
+        endpoint: aws.endpoint.clone(),
+        ca: aws.ca.clone(),
+        patience: patience(aws.timeout),
+        variables: variables(),
+    }
+}
+
+fn gcp_options(gcp: &model::Gcp) -> gcp::Options {
+    gcp::Options {
+        project: gcp.project.clone(),
+        prefix: gcp.prefix.clone(),
+        key_file: gcp.key_file.clone(),
+        endpoint: gcp.endpoint.clone(),
+        ca: gcp.ca.clone(),
+        patience: patience(gcp.timeout),
+        variables: variables(),
+    }
+}
+
+fn azure_options(azure: &model::Azure, lookup: Lookup) -> azure::Options {
+    azure::Options {
+        address: azure.address.clone(),
+        prefix: azure.prefix.clone(),
+        identity: match azure.identity.clone() {
+            AzureIdentity::Managed(id) => Identity::Managed(id),
+            AzureIdentity::Workload => Identity::Workload,
+            AzureIdentity::Client {
+                tenant,
+                client_id,
+                secret,
+            } => Identity::Client {
+                tenant,
+                client_id,
+                secret,
+            },
+        },
+        ca: azure.ca.clone(),
+        patience: patience(azure.timeout),
+        lookup,
+        variables: variables(),
+    }
+}
+
+fn patience(request: Duration) -> Patience {
+    Patience {
+        request,
+        ..Patience::default()
+    }
+}
+
+fn variables() -> Variables {
+    Arc::new(|name| std::env::var(name).ok())
 }
 
 fn login(auth: &VaultLogin) -> Login {

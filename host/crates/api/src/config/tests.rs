@@ -41,8 +41,11 @@ fn the_manuals_tables_are_the_declared_keys() {
     // The text says what their one key is; the tables of stores are in the manifest's manual.
     let told = [
         "AppRole",
+        "Aws",
+        "Azure",
         "CatalogFile",
         "CertificateLogin",
+        "Gcp",
         "Header",
         "KubernetesLogin",
         "LoginSecret",

@@ -8,7 +8,7 @@ use glovebox_outbound::https::{
     header,
 };
 use serde_json::Value;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::Problem;
 
@@ -69,6 +69,17 @@ impl Question {
         question.repeatable = false;
         let json = HeaderValue::from_static("application/json");
         question.headers.insert(header::CONTENT_TYPE, json);
+        question
+    }
+
+    /// Sends a form, once.
+    pub(super) fn form(address: Address, form: String) -> Self {
+        let mut question = Question::get(address);
+        question.method = Method::POST;
+        question.body = form.into();
+        question.repeatable = false;
+        let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+        question.headers.insert(header::CONTENT_TYPE, kind);
         question
     }
 
@@ -167,6 +178,22 @@ pub(super) async fn ask(
     question: &Question,
     patience: Patience,
 ) -> Result<Answer, Problem> {
+    reply(client, question, patience).await.and_then(answer)
+}
+
+/// The same where the answer is not JSON: its status and its text.
+pub(super) async fn ask_text(
+    client: &Client,
+    question: &Question,
+    patience: Patience,
+) -> Result<(u16, Zeroizing<String>), Problem> {
+    let reply = reply(client, question, patience).await?;
+    let text = Zeroizing::new(String::from_utf8_lossy(&reply.body).into_owned());
+    wipe_bytes(reply.body);
+    Ok((reply.status.as_u16(), text))
+}
+
+async fn reply(client: &Client, question: &Question, patience: Patience) -> Result<Reply, Problem> {
     let limits = Limits {
         time: patience.request,
         size: MAX_ANSWER,
@@ -186,7 +213,7 @@ pub(super) async fn ask(
             Err(_) => false,
         };
         if !passing || tried >= TRIES {
-            return reply.map_err(problem).and_then(answer);
+            return reply.map_err(problem);
         }
         tokio::time::sleep(pause).await;
         pause *= 2;

@@ -63,10 +63,7 @@ impl Vault {
 
     /// The path of an entry below the engine's mount.
     fn entry(&self, name: &SecretName) -> String {
-        match &self.options.prefix {
-            Some(prefix) => format!("{prefix}/{}", name.base()),
-            None => name.base().to_owned(),
-        }
+        super::prefixed(self.options.prefix.as_deref(), name.base())
     }
 
     /// What is asked for: the path as policies name it.

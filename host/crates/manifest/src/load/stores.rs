@@ -4,20 +4,27 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::clouds::AzureKeys;
 use crate::block::Reader;
 use crate::declare::{At, Section, section};
 use crate::diagnostic::Diagnostic;
 use crate::kinds::{File, Own, first_key, nested};
-use crate::model::{RemoteStore, Spanned, Store, Vault};
+use crate::model::{Aws, Azure, Gcp, RemoteStore, Spanned, Store, Vault};
 use crate::yaml::{Kind, Node};
 
 section! {
-    /// A store that needs more than its name: exactly one of `files` and `vault`.
+    /// A store that needs more than its name: exactly one of its keys.
     struct StoreKeys("Store"): "a credential store", "- files: secrets" {
         /// A folder with one file a secret, relative to the manifest's.
         files: Option<PathBuf> => optional, File, "- files: secrets";
         /// [Vault](#vault).
         vault: Option<Vault> => optional, nested::<Vault>();
+        /// [AWS Secrets Manager](#the-clouds-stores).
+        aws: Option<Aws> => optional, nested::<Aws>();
+        /// [Google Cloud's Secret Manager](#the-clouds-stores).
+        gcp: Option<Gcp> => optional, nested::<Gcp>();
+        /// [Azure Key Vault](#the-clouds-stores).
+        azure: Option<Azure> => optional, nested::<AzureKeys>();
     }
     hints {
         "keyring" => "write it without a colon: - keyring",
@@ -25,9 +32,18 @@ section! {
         "openbao" => "write `vault:`",
     }
     rules {
-        "oneOf": [{ "required": ["files"] }, { "required": ["vault"] }]
+        "oneOf": [
+            { "required": ["files"] },
+            { "required": ["vault"] },
+            { "required": ["aws"] },
+            { "required": ["gcp"] },
+            { "required": ["azure"] },
+        ]
     }
 }
+
+const KINDS: &str = "write one of: keyring, env, files: FOLDER, vault: { … }, aws: { … }, gcp: { … }, \
+                     azure: { … }";
 
 /// The manifest's `credentials:`.
 pub const STORES: Own<Vec<Spanned<Store>>> = Own {
@@ -103,7 +119,7 @@ fn store(reader: &mut Reader<'_>, node: &Node) -> Option<Store> {
             let help = match &node.kind {
                 Kind::Text(text) if text == "files" => "say which folder: - files: secrets",
                 Kind::Text(text) if text == "vault" => Vault::EXAMPLE,
-                _ => "write one of: keyring, env, files: FOLDER, vault: { … }",
+                _ => KINDS,
             };
             let span = reader.first_line(&node.span);
             reader.say(Diagnostic::error(span, "this is not a credential store").help(help));
@@ -118,8 +134,7 @@ fn block(reader: &mut Reader<'_>, node: &Node) -> Option<Store> {
     let present = block.present(&names);
     if present.is_empty() && !block.has_strangers() {
         let span = reader.first_line(&node.span);
-        let help = format!("write one of: keyring, env, {}", StoreKeys::EXAMPLE);
-        reader.say(Diagnostic::error(span, "this is not a credential store").help(help));
+        reader.say(Diagnostic::error(span, "this is not a credential store").help(KINDS));
     }
     if let Some(other) = present.get(1) {
         let span = block.get(other).map_or(0..0, |(_, span)| span);
@@ -136,5 +151,8 @@ fn block(reader: &mut Reader<'_>, node: &Node) -> Option<Store> {
     }
     let files = keys.files.map(Store::Files);
     let remote = keys.vault.map(RemoteStore::Vault);
+    let remote = remote.or(keys.aws.map(RemoteStore::Aws));
+    let remote = remote.or(keys.gcp.map(RemoteStore::Gcp));
+    let remote = remote.or(keys.azure.map(RemoteStore::Azure));
     files.or(remote.map(|remote| Store::Remote(Box::new(remote))))
 }

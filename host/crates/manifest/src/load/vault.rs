@@ -192,7 +192,7 @@ section! {
 
 /// The place of what one logs in by. The thing itself is refused, and neither message nor excerpt
 /// shows it.
-const BY_NAME: Own<SecretName> = Own {
+pub(super) const BY_NAME: Own<SecretName> = Own {
     read: |reader, at| {
         if !matches!(at.node.kind, Kind::Map(_) | Kind::Broken) {
             reader.say(
@@ -216,7 +216,7 @@ const BY_NAME: Own<SecretName> = Own {
 };
 
 /// The URL of a server that is only asked over TLS.
-const ADDRESS: Own<String> = Own {
+pub(super) const ADDRESS: Own<String> = Own {
     read: address,
     words: "URL",
     schema: |_| json!({ "type": "string", "pattern": "^https://[!-~]+$", "maxLength": 2048 }),
@@ -244,7 +244,7 @@ fn address(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>> {
 }
 
 /// A path in Vault.
-const PATH: Own<String> = Own {
+pub(super) const PATH: Own<String> = Own {
     read: path,
     words: "text",
     schema: |_| {
