@@ -393,6 +393,18 @@ fn the_manual_of_deploying_is_for_containers() {
         "it takes a container engine; tests/tests/program/deploy.rs runs what is in the containers";
     page.not_run("docker compose up", why);
     page.not_run("docker compose run", why);
+    page.not_run("docker compose run", why);
+    page.end();
+}
+
+#[test]
+fn the_manual_of_operations_is_for_root_and_containers() {
+    let page = Page::read("docs/operations.md");
+    let root = "it changes the machine; tests/tests/program/units.rs installs the units elsewhere";
+    page.not_run("useradd", root);
+    page.not_run("systemctl edit", root);
+    let why = "it takes a container engine; tests/tests/program/deploy.rs renews the certificates";
+    page.not_run("docker compose run --rm renew", why);
     page.end();
 }
 

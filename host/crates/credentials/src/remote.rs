@@ -66,6 +66,16 @@ pub enum Problem {
     Refused(String),
 }
 
+impl Problem {
+    /// The same in a longer sentence.
+    fn within(self, sentence: impl FnOnce(&str) -> String) -> Self {
+        match self {
+            Problem::Away(problem) => Problem::Away(sentence(&problem)),
+            Problem::Refused(problem) => Problem::Refused(sentence(&problem)),
+        }
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Problem::Away(sentence) | Problem::Refused(sentence)) = self;
@@ -125,7 +135,8 @@ impl<S: Server> Remote<S> {
             return Err(format!("it is larger than {MAX_BYTES} bytes"));
         }
         if secret.is_empty() {
-            return Ok(None);
+            // Else whoever may write there could have another store's secret used.
+            return Err("it is empty there; write it, or delete it".into());
         }
         let kept = lease.map_or(KEPT, |lease| lease.min(KEPT));
         let until = Instant::now() + kept;
@@ -186,7 +197,10 @@ fn elsewhere<T: Send>(future: impl Future<Output = T> + Send) -> io::Result<T> {
     let ask = || {
         let runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = { runtime }.enable_all().build()?;
-        Ok(runtime.block_on(future))
+        let done = runtime.block_on(future);
+        // A name that is being looked up is waited for no longer than the question was.
+        runtime.shutdown_background();
+        Ok(done)
     };
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("secrets".into());
@@ -296,6 +310,16 @@ mod tests {
             server.size = size;
             assert_eq!(Remote::new(server).get(&salt()).is_ok(), fits);
         }
+    }
+
+    #[test]
+    fn one_that_is_empty_does_not_have_another_store_asked() {
+        let (mut server, _) = counts(None);
+        server.size = 0;
+        assert_eq!(
+            Remote::new(server).get(&salt()).unwrap_err().to_string(),
+            "cannot read secret `salt` from counter, salt: it is empty there; write it, or delete it"
+        );
     }
 
     #[test]

@@ -355,9 +355,9 @@ impl Kind for Secret {
     fn schema(&self, schema: &mut Schema) -> Value {
         schema.define("SecretName", |_| {
             json!({
-                "description": "The name of a secret, like `sales/customer-salt`.",
+                "description": "The name of a secret, like `sales/customer-salt`, or of one version of it, like `sales/key@3`.",
                 "type": "string", "maxLength": 128,
-                "pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*$",
+                "pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*(@[1-9][0-9]{0,5})?$",
             })
         })
     }

@@ -118,6 +118,38 @@ fn the_samples_satisfy_the_schema_and_slips_do_not() {
     }
 }
 
+#[test]
+fn what_the_program_takes_satisfies_the_schema() {
+    let schema = json_schema();
+    let check = |name: &str, text: &str| {
+        let manifest = yaml::parse(text).root.unwrap().to_json();
+        assert_eq!(fits(&manifest, &schema, &schema), Ok(()), "{name}");
+    };
+    let cases = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../tests/cases");
+    let mut checked = 0;
+    for case in std::fs::read_dir(cases).unwrap() {
+        let folder = case.unwrap().path();
+        let text = std::fs::read_to_string(folder.join("manifest.yaml")).unwrap();
+        check(&folder.display().to_string(), &text);
+        checked += 1;
+    }
+    assert!(checked >= 78, "{checked}");
+    let sales = include_str!("../../../../data/sales.yaml");
+    let key = "pseudonym: sales/customer-salt";
+    assert!(sales.contains(key));
+    check(
+        "a version",
+        &sales.replace(key, "pseudonym: sales/customer-salt@3"),
+    );
+    check(
+        "versions",
+        &sales.replace(
+            key,
+            "pseudonym: [sales/customer-salt@3, sales/customer-salt@2]",
+        ),
+    );
+}
+
 /// Whether a value satisfies a schema, by the keywords that ours uses; another one is an error, so
 /// that this cannot fall behind. A validator from elsewhere would bring twenty crates for this.
 fn fits(value: &Value, schema: &Value, root: &Value) -> Result<(), String> {

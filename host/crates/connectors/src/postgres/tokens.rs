@@ -18,8 +18,10 @@ use crate::database::quote;
 
 /// Any number; whoever creates the tables holds this lock.
 const CREATION: i64 = 0x676c_6f76_746f_6b65;
-/// The most tokens that a run remembers, about 40 MB.
-const MAX_REMEMBERED: usize = 1_000_000;
+/// The most tokens that a run remembers: those that a set of 2^21 places holds, in 36 MB.
+const MAX_REMEMBERED: usize = (1 << 21) / 8 * 7;
+/// How many of those that are kept are remembered at a time, while they are read.
+const READ_AT_ONCE: usize = 10_000;
 /// After so many that the server was asked for, those that it keeps are read, as many as are remembered:
 /// that costs less than to ask for so many more.
 const ASKED_BEFORE_READING: usize = 100_000;
@@ -147,9 +149,12 @@ impl Stored {
         }
         let sql = format!("SELECT token FROM {} LIMIT {MAX_REMEMBERED}", tables.token);
         let mut rows = sqlx::query_scalar::<_, String>(AssertSqlSafe(sql)).fetch(connection);
-        let mut found = HashSet::new();
+        let mut found = Vec::with_capacity(READ_AT_ONCE);
         while let Some(token) = rows.try_next().await? {
             found.extend(Token::parse(&token));
+            if found.len() == READ_AT_ONCE {
+                self.remember(found.drain(..));
+            }
         }
         self.remember(found.into_iter());
         Ok(())

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use glovebox_core::{Secret, SecretName};
 use glovebox_outbound::https::{Address, Client, HeaderName, HeaderValue, Plain};
+use serde_json::Value;
 
 use super::bearer::{Bearer, Bearers};
 use super::call::{self, Answer, Question, Taken};
@@ -141,10 +142,12 @@ impl Azure {
         question.headers.insert(METADATA_HEADER, yes);
         let answer = call::ask(client, &question, self.options.patience).await;
         let answer = answer.map_err(|problem| {
-            Problem::Refused(format!(
-                "the program has no identity: give its machine one, or write auth: workload-identity \
-                 or auth: {{ client: {{ … }} }} (the machine's metadata: {problem})"
-            ))
+            problem.within(|problem| {
+                format!(
+                    "the program has no identity: give its machine one, or write auth: \
+                     workload-identity or auth: client-secret (the machine's metadata: {problem})"
+                )
+            })
         })?;
         Bearer::granted(
             answer,
@@ -184,7 +187,14 @@ impl Azure {
         let refused = |problem: String| Err(Problem::Refused(problem));
         match answer.status {
             200 => {}
-            404 => return Ok(None),
+            404 if answer.body.at("/error/code").and_then(Value::as_str)
+                == Some("SecretNotFound") =>
+            {
+                return Ok(None);
+            }
+            404 => {
+                return refused("nothing answers there (404); is `address` a key vault's?".into());
+            }
             403 => {
                 return refused(format!(
                     "access is denied, or the secret is disabled (403); give the identity the role \

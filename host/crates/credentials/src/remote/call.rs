@@ -207,7 +207,7 @@ async fn reply(client: &Client, question: &Question, patience: Patience) -> Resu
             .await;
         tried += 1;
         let passing = match &reply {
-            Ok(reply) => is_passing(reply.status.as_u16()),
+            Ok(reply) => is_passing(reply.status.as_u16(), question.repeatable),
             Err(Failure::Unreachable(_)) => true,
             Err(Failure::TooSlow(_) | Failure::Protocol) => question.repeatable,
             Err(_) => false,
@@ -221,9 +221,10 @@ async fn reply(client: &Client, question: &Question, patience: Patience) -> Resu
 }
 
 /// Whether another try may be answered differently: of a standby, a limit of rates, a server that
-/// waits for its leader, or one that is sealed or restarts.
-fn is_passing(status: u16) -> bool {
-    matches!(status, 408 | 412 | 429 | 472 | 473 | 500..=599)
+/// waits for its leader, or one that is sealed or restarts. What may be asked once only is repeated where
+/// the server says that it has not done it.
+fn is_passing(status: u16, repeatable: bool) -> bool {
+    matches!(status, 412 | 429 | 472 | 473 | 503) || repeatable && matches!(status, 408 | 500..=599)
 }
 
 fn problem(failure: Failure) -> Problem {

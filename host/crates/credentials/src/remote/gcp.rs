@@ -11,7 +11,7 @@ use glovebox_core::{Secret, SecretName};
 use glovebox_outbound::https::{Address, Client, HeaderName, HeaderValue, Plain};
 use ring::rand::SystemRandom;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
-use serde_json::json;
+use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::bearer::{Bearer, Bearers};
@@ -89,10 +89,12 @@ impl Gcp {
         question.headers.insert(FLAVOR, google);
         let answer = call::ask(client, &question, self.options.patience).await;
         let answer = answer.map_err(|problem| {
-            Problem::Refused(format!(
-                "the program has no service account: write key-file: FILE, or give its machine or \
-                 pod one (the machine's metadata: {problem})"
-            ))
+            problem.within(|problem| {
+                format!(
+                    "the program has no service account: write key-file: FILE, or give its machine \
+                     or pod one (the machine's metadata: {problem})"
+                )
+            })
         })?;
         Bearer::granted(
             answer,
@@ -136,7 +138,10 @@ impl Gcp {
         let refused = |problem: String| Err(Problem::Refused(problem));
         match answer.status {
             200 => {}
-            404 => return Ok(None),
+            404 if answer.body.at("/error/status").and_then(Value::as_str) == Some("NOT_FOUND") => {
+                return Ok(None);
+            }
+            404 => return refused("nothing answers there (404); is `endpoint` right?".into()),
             403 => {
                 return refused(format!(
                     "access is denied (403); grant the service account \
@@ -208,7 +213,11 @@ impl Server for Gcp {
 
     fn remedy(&self, name: &SecretName) -> Option<String> {
         Some(format!(
-            "`gcloud secrets create {} --project {} --data-file=-` writes it there",
+            "`gcloud secrets {} {} --project {} --data-file=-` writes it there",
+            match name.version() {
+                0 => "create",
+                _ => "versions add",
+            },
             self.id(name),
             self.options.project
         ))

