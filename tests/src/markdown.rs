@@ -123,7 +123,11 @@ impl Page {
         let block = shell.get(next).copied();
         let block = block.unwrap_or_else(|| panic!("{}: there is no block more", self.name));
         assert!(
-            block.text.trim_start_matches("$ ").starts_with(begins),
+            block
+                .text
+                .trim_start()
+                .trim_start_matches("$ ")
+                .starts_with(begins),
             "{}, line {}: this block begins otherwise than `{begins}`; run it, or say why not:\n{}",
             self.name,
             block.line,

@@ -394,6 +394,17 @@ fn the_manual_of_deploying_is_for_containers() {
     page.not_run("docker compose up", why);
     page.not_run("docker compose run", why);
     page.not_run("docker compose run", why);
+    page.not_run("docker build", why);
+    let why =
+        "it takes a cluster; tests/tests/program/chart renders the chart and runs its Pods' calls";
+    for begins in [
+        "kubectl create namespace",
+        "random()",
+        "helm upgrade",
+        "kubectl -n data create job",
+    ] {
+        page.not_run(begins, why);
+    }
     page.end();
 }
 

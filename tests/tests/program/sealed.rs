@@ -157,6 +157,49 @@ fn either_recipient_opens_the_rejected_rows_and_nobody_else() {
 }
 
 #[test]
+fn rows_of_parquet_and_of_a_database_are_sealed_by_their_cells() {
+    let server = Postgres::shared();
+    let database = server.database("sealed_sources");
+    let _ = server.query(
+        &database,
+        &format!(
+            "CREATE TABLE public.given (id bigint PRIMARY KEY, name text); \
+             INSERT INTO public.given VALUES (1, 'ann'), (2, '{LONG}'), (3, NULL)"
+        ),
+    );
+    let given = postgres(&database).replace("public.things", "public.given");
+    let parquet = "parquet: { path: given.parquet }";
+    for source in [parquet, &given] {
+        let pipeline = pipeline(TABLE);
+        pipeline.write("in.csv", format!("id,name\n1,ann\n2,{LONG}\n3,\n"));
+        pipeline.write(
+            "copy.yaml",
+            format!(
+                "name: copy\nsource: {{ csv: {{ path: in.csv }} }}\n\
+                 columns: {{ id: {{ type: int64 }}, name: {{ type: text }} }}\n\
+                 sink: {{ {parquet} }}\nrejects: {{ path: copy.jsonl }}\n"
+            ),
+        );
+        let _ = pipeline.call(&["run", "copy.yaml"]).ends_with(0);
+        let ours = manifest(TABLE, 10, "hmac-sha256").replace("csv: { path: in.csv }", source);
+        pipeline.write("manifest.yaml", ours);
+        let ran = pipeline.run().ends_with(0);
+        assert_eq!(
+            (ran.rows("stored"), ran.rows("rejected")),
+            (2, 1),
+            "{source}"
+        );
+        let found = opened(&pipeline, "other@1");
+        assert_eq!(found.len(), 1, "{source}");
+        assert_eq!(
+            found[&1]["cells"],
+            json!({ "id": "2", "name": LONG }),
+            "{source}"
+        );
+    }
+}
+
+#[test]
 fn opening_is_on_record_and_writes_no_file_that_is_there() {
     let pipeline = pipeline(TABLE);
     let _ = pipeline.run().ends_with(0);
