@@ -1,7 +1,7 @@
 //! Runs: queued, running on one server, finished.
 //! They have no cells: only counts, names and times.
 
-use crate::random::{digest, id};
+use crate::random::{digest, id_in_order};
 use crate::store::on;
 use crate::{Catalog, Result};
 use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
@@ -224,12 +224,12 @@ where
     }
 }
 
-/// A name for a run.
+/// A name for a run. Runs of one second stand in the queue in the order of their names.
 ///
 /// # Errors
 /// When the system gives no random bytes.
 pub fn new_run_id() -> Result<String> {
-    id("run_")
+    id_in_order("run_")
 }
 
 /// A statement that takes the first run that is like this, if it still is.

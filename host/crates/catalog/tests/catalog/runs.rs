@@ -68,6 +68,22 @@ async fn a_request_with_a_key_starts_one_run() {
 }
 
 #[tokio::test]
+async fn runs_of_one_second_are_taken_in_their_order() {
+    for catalog in both("runs_second").await.catalogs {
+        let mut queued = Vec::new();
+        for number in 0..20 {
+            let pipeline: &str = format!("p{number}").leak();
+            queued.push(add(&catalog, &new(pipeline, None)).await.id);
+        }
+        let mut taken = Vec::new();
+        while let Some(claimed) = catalog.claim_run("s1", "m1", NOW, NOW - 20).await.unwrap() {
+            taken.push(claimed.run.id);
+        }
+        assert_eq!(taken, queued);
+    }
+}
+
+#[tokio::test]
 async fn of_many_requests_with_one_key_at_once_one_starts_a_run() {
     for catalog in both("runs_keys").await.catalogs {
         let asked: Vec<_> = (0..20)
