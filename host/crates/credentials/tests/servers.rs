@@ -136,7 +136,8 @@ impl Bao {
     /// A login by AppRole that may read what is below `glovebox`, and its secret ID.
     fn grant(&self) -> (Login, String) {
         let policy = self.folder.path().join("policy.hcl");
-        let rule = "path \"secret/data/glovebox/*\" { capabilities = [\"read\"] }";
+        let rule = "path \"secret/data/glovebox/*\" { capabilities = [\"read\"] } \
+                    path \"old/*\" { capabilities = [\"read\"] }";
         fs::write(&policy, rule).unwrap();
         self.call(&["policy", "write", "glovebox", policy.to_str().unwrap()]);
         self.call(&["auth", "enable", "approle"]);
@@ -259,6 +260,15 @@ fn openbao_gives_its_secrets_to_every_login() {
     assert!(
         refused.starts_with("it refuses the login at `auth/approle/login` (400), by AppRole"),
         "{refused}"
+    );
+    bao.call(&["secrets", "enable", "-path=old", "-version=1", "kv"]);
+    let mut old = bao.options(app_role.clone(), &secret_id);
+    old.mount = "old".into();
+    let old = Remote::new(Vault::new(old)).get(&name("sales/key"));
+    let old = old.unwrap_err().to_string();
+    assert!(
+        old.contains("the KV engine at `old` is of version 1"),
+        "{old}"
     );
     let mut elsewhere = bao.options(app_role.clone(), &secret_id);
     elsewhere.prefix = None;

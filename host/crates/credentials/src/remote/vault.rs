@@ -119,6 +119,18 @@ impl Vault {
         }
     }
 
+    /// Whether the engine is one that answers of every entry as if it were not there.
+    async fn is_version_1(&self, session: &Session) -> Result<bool, Problem> {
+        let path = format!("sys/internal/ui/mounts/{}", self.options.mount);
+        let question = Question::get(self.options.at(&path)?);
+        let question = self.options.says_who_asks(question)?;
+        let question = question.secret_header(TOKEN, session.token())?;
+        let answer = call::ask(session.client(), &question, self.options.patience).await?;
+        let kind = answer.body.at("/data/type").and_then(Value::as_str);
+        let version = answer.body.at("/data/options/version");
+        Ok(kind == Some("kv") && version.and_then(Value::as_str) != Some("2"))
+    }
+
     /// Nothing is there, which is no failure, unless it was there, or could not be.
     fn absent(&self, name: &SecretName, answer: &Answer) -> Result<Option<Fetched>, Problem> {
         let mount = &self.options.mount;
@@ -194,7 +206,15 @@ impl Server for Vault {
                 ));
             }
         }
-        self.found(name, answer)
+        let found = self.found(name, answer)?;
+        if found.is_none() && self.is_version_1(&session).await? {
+            return Err(Problem::Refused(format!(
+                "the KV engine at `{0}` is of version 1; it becomes one of version 2 by: vault kv \
+                 enable-versioning {0}",
+                self.options.mount
+            )));
+        }
+        Ok(found)
     }
 }
 

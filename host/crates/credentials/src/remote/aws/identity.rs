@@ -41,10 +41,7 @@ impl Keys {
 /// The keys that the environment offers.
 pub(super) async fn keys(options: &Options, client: &Client) -> Result<Keys, Problem> {
     let variable = |name: &str| options.variable(name);
-    if let (Some(access), Some(secret)) = (
-        variable("AWS_ACCESS_KEY_ID"),
-        variable("AWS_SECRET_ACCESS_KEY"),
-    ) {
+    if let Some((access, secret)) = pair(options, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")? {
         let session = variable("AWS_SESSION_TOKEN").map(|token| Secret::new(token.into_bytes()));
         return Ok(Keys {
             access,
@@ -53,10 +50,7 @@ pub(super) async fn keys(options: &Options, client: &Client) -> Result<Keys, Pro
             until: None,
         });
     }
-    if let (Some(file), Some(role)) = (
-        variable("AWS_WEB_IDENTITY_TOKEN_FILE"),
-        variable("AWS_ROLE_ARN"),
-    ) {
+    if let Some((file, role)) = pair(options, "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN")? {
         return of_web_identity(options, client, Path::new(&file), &role).await;
     }
     if let Some(url) = variable("AWS_CONTAINER_CREDENTIALS_FULL_URI") {
@@ -66,6 +60,18 @@ pub(super) async fn keys(options: &Options, client: &Client) -> Result<Keys, Pro
         return of_container(options, client, &format!("{CONTAINER}{path}")).await;
     }
     of_machine(options, client).await
+}
+
+/// Two variables that say together who asks. Without the second the machine's role would ask instead, which
+/// may see more.
+fn pair(options: &Options, first: &str, second: &str) -> Result<Option<(String, String)>, Problem> {
+    match (options.variable(first), options.variable(second)) {
+        (Some(one), Some(other)) => Ok(Some((one, other))),
+        (Some(_), None) => Err(Problem::Refused(format!(
+            "{first} is set, but {second} is not; set both or neither"
+        ))),
+        (None, _) => Ok(None),
+    }
 }
 
 /// A role's keys for the token of a pod's service account or of a workflow.

@@ -314,3 +314,20 @@ fn a_container_and_a_machine_have_keys_too() {
         )
     );
 }
+
+#[test]
+fn half_of_an_identity_is_not_replaced_by_the_machines() {
+    let server = Outside::start(|_| error(500, SAID));
+    for (first, second) in [
+        ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"),
+    ] {
+        let (options, _folder) = setting(&server, &[(first, "x")]);
+        assert_eq!(
+            ask(options, "sales/key"),
+            Err(format!(
+                "{first} is set, but {second} is not; set both or neither"
+            ))
+        );
+    }
+}
