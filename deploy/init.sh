@@ -36,6 +36,18 @@ if [ -n "$renew" ] && [ ! -e "$made" ]; then
     exit 1
 fi
 
+# A server's passwords are in its database since its first start: others would lock everybody out, and
+# another salt would mask everybody anew.
+if [ -z "$renew" ]; then
+    if [ ! -e "$out/authority/begun" ] && [ -e "$out/source/superuser" ]; then
+        echo "init: $out has secrets, but none that this version has made; docs/deploy.md says how to" \
+            "take them along" >&2
+        exit 1
+    fi
+    mkdir -p "$out/authority"
+    touch "$out/authority/begun"
+fi
+
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

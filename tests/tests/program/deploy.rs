@@ -453,6 +453,17 @@ fn secrets_are_made_once_private_and_by_nobody_else() {
     let before = secret();
     init(&made);
     assert_eq!(before, secret());
+    // What another version made is neither taken for its own nor overwritten.
+    let old = open_folder(&pipeline, "old");
+    fs::create_dir(old.join("source")).unwrap();
+    fs::write(old.join("source/superuser"), "old").unwrap();
+    let refused = Command::new("sh")
+        .arg(repository().join("deploy/init.sh"))
+        .arg(&old)
+        .output()
+        .unwrap();
+    assert!(!refused.status.success());
+    assert_eq!(fs::read(old.join("source/superuser")).unwrap(), b"old");
     for name in [
         "load/sales/customer-salt",
         "authority/ca.key",
