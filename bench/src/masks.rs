@@ -109,13 +109,8 @@ pub(crate) fn tokens() -> anyhow::Result<Vec<String>> {
     let hmac = "mask: pseudonym, with: { method: hmac-sha256 }, keys: { pseudonym: key }";
     let sink = |table: &str| {
         format!(
-            "{{ postgres: {{ host: {}, port: {}, database: {database}, user: {}, \
-             password: {{ secret: password }}, tls: {{ ca: \"{}\" }}, table: public.{table}, \
-             mode: append }} }}",
-            server.host(),
-            server.port(),
-            server.user(),
-            server.ca_path().display(),
+            "{{ postgres: {{ {}, table: public.{table}, mode: append }} }}",
+            server.place(&database),
         )
     };
     let key = BASE64.encode([7; 32]);

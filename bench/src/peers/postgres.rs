@@ -133,7 +133,7 @@ impl Arena {
     fn across(&self) -> anyhow::Result<Vec<String>> {
         let source = format!(
             "source: {{ postgres: {{ {}, table: public.raw }} }}",
-            self.place()
+            self.server.place(&self.database)
         );
         std::fs::write(self.path("across.yaml"), self.manifest(&source, "masked"))?;
         let [mut ours, mut piped] = contenders(["glovebox", "`psql` to `psql`, raw"]);
@@ -178,24 +178,11 @@ impl Arena {
         ])
     }
 
-    /// Where the server is, as manifests say it.
-    fn place(&self) -> String {
-        format!(
-            "host: {}, port: {}, database: {}, user: {}, password: {{ secret: password }}, \
-             tls: {{ ca: \"{}\" }}",
-            self.server.host(),
-            self.server.port(),
-            self.database,
-            self.server.user(),
-            self.server.ca_path().display(),
-        )
-    }
-
     /// The job of `csv` with a keyed mask more, from this source into a table.
     fn manifest(&self, source: &str, table: &str) -> String {
         let sink = format!(
             "sink: {{ postgres: {{ {}, table: public.{table}, mode: append }} }}",
-            self.place()
+            self.server.place(&self.database)
         );
         MANIFEST
             .replace(CSV_SOURCE, source)

@@ -5,6 +5,18 @@ use std::process::{Command, Stdio};
 use super::{Postgres, USER};
 
 impl Postgres {
+    /// Where a database is, as a manifest says it: the keys of a source or sink without its table. The
+    /// password is the secret `password`.
+    pub fn place(&self, database: &str) -> String {
+        format!(
+            "host: {}, port: {}, database: {database}, user: {USER}, password: {{ secret: password }}, \
+             tls: {{ ca: \"{}\" }}",
+            self.host(),
+            self.port(),
+            self.ca_path().display()
+        )
+    }
+
     /// `psql` in a database, without its user's settings; it stops at the first error.
     pub fn psql_command(&self, database: &str) -> Command {
         let mut command = Command::new(self.binaries.join("psql"));

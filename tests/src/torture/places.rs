@@ -48,14 +48,7 @@ impl Place {
             Place::Csv => "csv: { path: out.csv, mode: append }".into(),
             Place::Postgres => {
                 let server = Postgres::shared();
-                format!(
-                    "postgres: {{ host: {}, port: {}, database: {database}, user: {}, password: \
-                     {{ secret: password }}, tls: {{ ca: \"{}\" }}, table: things }}",
-                    server.host(),
-                    server.port(),
-                    server.user(),
-                    server.ca_path().display()
-                )
+                format!("postgres: {{ {}, table: things }}", server.place(database))
             }
         }
     }

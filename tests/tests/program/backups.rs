@@ -109,12 +109,8 @@ fn a_backup_of_postgres_beside_a_run_goes_on() {
     );
     let sink = |database: &str| {
         format!(
-            "postgres: {{ host: {}, port: {}, database: {database}, user: {}, password: {{ secret: \
-             password }}, tls: {{ ca: \"{}\" }}, table: public.things }}",
-            server.host(),
-            server.port(),
-            server.user(),
-            server.ca_path().display()
+            "postgres: {{ {}, table: public.things }}",
+            server.place(database)
         )
     };
     let _ = restored(

@@ -25,12 +25,8 @@ impl Place {
             },
             Place {
                 sink: format!(
-                    "postgres: {{ host: {}, port: {}, database: {database}, user: {}, password: {{ \
-                     secret: password }}, tls: {{ ca: \"{}\" }}, table: things, mode: append }}",
-                    server.host(),
-                    server.port(),
-                    server.user(),
-                    server.ca_path().display()
+                    "postgres: {{ {}, table: things, mode: append }}",
+                    server.place(&database)
                 ),
                 database: Some(database),
             },

@@ -177,12 +177,8 @@ fn a_stopped_or_killed_run_leaves_postgres_as_it_was() {
     for mode in ["append", "replace"] {
         for signal in ["INT", "KILL"] {
             let sink = format!(
-                "postgres: {{ host: {}, port: {}, database: {database}, user: {}, password: {{ \
-                 secret: password }}, tls: {{ ca: \"{}\" }}, table: things, mode: {mode} }}",
-                server.host(),
-                server.port(),
-                server.user(),
-                server.ca_path().display()
+                "postgres: {{ {}, table: things, mode: {mode} }}",
+                server.place(&database)
             );
             let pipeline = prepared(&sink);
             let there = if mode == "append" { before + 2 } else { 2 };
@@ -294,12 +290,8 @@ fn a_killed_run_goes_on_where_it_stood_in_postgres() {
     for mode in ["append", "replace"] {
         let database = server.database("killed");
         let sink = format!(
-            "postgres: {{ host: {}, port: {}, database: {database}, user: {}, password: {{ \
-             secret: password }}, tls: {{ ca: \"{}\" }}, table: things, mode: {mode} }}",
-            server.host(),
-            server.port(),
-            server.user(),
-            server.ca_path().display()
+            "postgres: {{ {}, table: things, mode: {mode} }}",
+            server.place(&database)
         );
         let pipeline = killed_half_way(&sink, |_| {
             let stored = "SELECT count(*) FROM glovebox.chunk JOIN glovebox.run USING (run) WHERE \

@@ -385,14 +385,7 @@ fn masks_that_fall_at_once_are_refused_where_they_stand() {
 fn masks_that_may_be_the_same_are_refused_where_cells_have_to_be_unique() {
     let server = Postgres::shared();
     let database = server.database("unique");
-    let postgres = format!(
-        "postgres: {{ host: {}, port: {}, database: {database}, user: {}, password: {{ secret: \
-         password }}, tls: {{ ca: \"{}\" }}, table: people",
-        server.host(),
-        server.port(),
-        server.user(),
-        server.ca_path().display()
-    );
+    let postgres = format!("postgres: {{ {}, table: people", server.place(&database));
     for (place, sink) in [
         ("sqlite", "sqlite: { path: out.db, table: people".to_owned()),
         ("postgres", postgres),
@@ -472,12 +465,8 @@ fn an_upsert_by_masks_of_another_key_is_refused() {
     for sink in [
         "sqlite: { path: out.db, table: people, mode: upsert, keys: [email] }".to_owned(),
         format!(
-            "postgres: {{ host: {}, port: {}, database: {database}, user: {}, password: {{ secret: \
-             password }}, tls: {{ ca: \"{}\" }}, table: public.people, mode: upsert, keys: [email] }}",
-            server.host(),
-            server.port(),
-            server.user(),
-            server.ca_path().display()
+            "postgres: {{ {}, table: public.people, mode: upsert, keys: [email] }}",
+            server.place(&database)
         ),
     ] {
         let manifest = |keys: &str| {

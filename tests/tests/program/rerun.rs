@@ -491,12 +491,8 @@ fn a_killed_run_over_rejects_goes_on_in_postgres() {
     let server = Postgres::shared();
     let database = server.database("rerun");
     let sink = format!(
-        "postgres: {{ host: {}, port: {}, database: {database}, user: {}, password: {{ secret: \
-         password }}, tls: {{ ca: \"{}\" }}, table: public.things }}",
-        server.host(),
-        server.port(),
-        server.user(),
-        server.ca_path().display()
+        "postgres: {{ {}, table: public.things }}",
+        server.place(&database)
     );
     let pipeline = killed_and_gone_on(&sink, server.password(), |_| {
         let begun = "SELECT count(*) FROM glovebox.chunk JOIN glovebox.run USING (run) WHERE state = \

@@ -59,14 +59,7 @@ const SQLITE: &str = "sqlite: { path: out.db, table: names }";
 fn postgres(database: &str) -> String {
     let server = Postgres::shared();
     let database = server.database(database);
-    format!(
-        "postgres: {{ host: {}, port: {}, database: {database}, user: {}, password: {{ secret: \
-         password }}, tls: {{ ca: \"{}\" }}, table: names }}",
-        server.host(),
-        server.port(),
-        server.user(),
-        server.ca_path().display()
-    )
+    format!("postgres: {{ {}, table: names }}", server.place(&database))
 }
 
 #[test]

@@ -61,12 +61,8 @@ fn pipeline(sink: &str) -> Pipeline {
 fn postgres(database: &str) -> String {
     let server = Postgres::shared();
     format!(
-        "postgres: {{ host: {}, port: {}, database: {database}, user: {}, password: {{ secret: \
-         password }}, tls: {{ ca: \"{}\" }}, table: public.things }}",
-        server.host(),
-        server.port(),
-        server.user(),
-        server.ca_path().display()
+        "postgres: {{ {}, table: public.things }}",
+        server.place(database)
     )
 }
 

@@ -54,12 +54,8 @@ impl Vault {
                 let database = server.database("tokens");
                 pipeline.write("keys/password", server.password());
                 let sink = format!(
-                    "postgres: {{ host: {}, port: {}, database: {database}, user: {}, password: \
-                     {{ secret: password }}, tls: {{ ca: \"{}\" }}, table: people, mode: append }}",
-                    server.host(),
-                    server.port(),
-                    server.user(),
-                    server.ca_path().display()
+                    "postgres: {{ {}, table: people, mode: append }}",
+                    server.place(&database)
                 );
                 (database, sink)
             }

@@ -34,12 +34,8 @@ fn sinks() -> Vec<String> {
     let database = server.database("delivery");
     let postgres = |table: &str, mode: &str| {
         format!(
-            "postgres: {{ host: {}, port: {}, database: {database}, user: {}, password: {{ secret: \
-             password }}, tls: {{ ca: {} }}, table: {table}, {mode}… }}",
-            server.host(),
-            server.port(),
-            server.user(),
-            server.ca_path().display()
+            "postgres: {{ {}, table: {table}, {mode}… }}",
+            server.place(&database)
         )
     };
     vec![
