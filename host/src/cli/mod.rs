@@ -47,6 +47,8 @@ mod traces;
 mod traces;
 #[cfg(feature = "api")]
 mod user;
+#[cfg(feature = "api")]
+mod watch;
 
 use std::process::ExitCode;
 
@@ -104,6 +106,11 @@ enum Command {
     ),
     /// Run a pipeline.
     Run(run::Args),
+    /// Run a pipeline over files as they arrive in a folder, each once, until it is stopped.
+    Watch(
+        #[cfg(feature = "api")] watch::Args,
+        #[cfg(not(feature = "api"))] absent::Args,
+    ),
     /// Check a manifest without reading a row.
     Check(check::Args),
     /// Show the first rows after the last step, and store nothing.
@@ -195,13 +202,16 @@ pub(crate) fn main() -> ExitCode {
         Command::Serve(args) => serve::serve(&args),
         #[cfg(feature = "api")]
         Command::User(args) => user::user(args),
+        #[cfg(feature = "api")]
+        Command::Watch(args) => watch::watch(&args),
         #[cfg(not(feature = "api"))]
         Command::Audit(_)
         | Command::Rejects(_)
         | Command::Forget(_)
         | Command::Reveal(_)
         | Command::Serve(_)
-        | Command::User(_) => absent::refuse(&without::API),
+        | Command::User(_)
+        | Command::Watch(_) => absent::refuse(&without::API),
         Command::Schema => {
             println!("{:#}", glovebox_manifest::json_schema());
             Ok(Exit::Done)

@@ -228,7 +228,7 @@ fn write_step(step: &StepReport, out: &mut impl Write) -> std::io::Result<()> {
 pub(super) fn role_of(file: &Path, manifest: &Manifest) -> Option<&'static str> {
     let sources = manifest.source.inputs().0.iter();
     let sources = sources.filter_map(|input| match &input.value {
-        Input::Path(path) => Some(("the source", path)),
+        Input::Path(path) | Input::File(path) => Some(("the source", path)),
         Input::Stdin => None,
     });
     let plugins = manifest.steps.iter().filter_map(|s| match &s.plugin.value {

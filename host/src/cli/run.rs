@@ -134,6 +134,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let bar = progress_bar(source.as_ref());
     let report = Run {
         name: &manifest.name,
+        part: None,
         plan: &plan,
         steps: &steps,
         source: source.as_ref(),
@@ -194,14 +195,14 @@ fn listen(args: &Args, composed: &Composed) -> anyhow::Result<Arc<AtomicBool>> {
 }
 
 /// A pipeline with its secrets: what it masks with, reads and writes.
-type Armed<'p> = (
+pub(super) type Armed<'p> = (
     Vec<ArmedStep<'p>>,
     Box<dyn Source>,
     Box<dyn Sink>,
     Option<Arc<dyn Seal>>,
 );
 
-fn armed<'p>(
+pub(super) fn armed<'p>(
     manifest: &Manifest,
     plan: &'p Plan,
     rows: Option<KeptRows>,
@@ -264,7 +265,10 @@ fn hand_over(report: &RunReport, to: Option<Destination>) -> anyhow::Result<()> 
     Ok(())
 }
 
-fn seal_to(manifest: &Manifest, recipients: Option<Arc<dyn Seal>>) -> Option<SealTo<'_>> {
+pub(super) fn seal_to(
+    manifest: &Manifest,
+    recipients: Option<Arc<dyn Seal>>,
+) -> Option<SealTo<'_>> {
     let sealed = manifest.rejects.sealed.as_ref().zip(recipients);
     sealed.map(|(sealed, recipients)| SealTo {
         path: &sealed.path,
@@ -305,7 +309,7 @@ fn exit(report: &RunReport, manifest: &Manifest) -> Exit {
     }
 }
 
-fn cores() -> usize {
+pub(super) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
@@ -362,7 +366,7 @@ fn announce_cost(steps: &[ArmedStep<'_>], source: &dyn Source, only: Option<&Sel
 }
 
 /// The first Ctrl-C or SIGTERM ends the run at the next batch; a second one at once.
-fn stop_when_asked() -> anyhow::Result<Arc<AtomicBool>> {
+pub(super) fn stop_when_asked() -> anyhow::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stop);
     let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot listen for signals")?;
@@ -377,7 +381,7 @@ fn stop_when_asked() -> anyhow::Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-fn progress_bar(source: &dyn Source) -> ProgressBar {
+pub(super) fn progress_bar(source: &dyn Source) -> ProgressBar {
     if !say::is_terminal() || say::is_json() {
         return ProgressBar::hidden();
     }
@@ -395,7 +399,7 @@ fn progress_bar(source: &dyn Source) -> ProgressBar {
     bar
 }
 
-fn show(bar: &ProgressBar, progress: Progress) {
+pub(super) fn show(bar: &ProgressBar, progress: Progress) {
     bar.set_position(progress.bytes);
     bar.set_message(format!("{} rows", progress.rows));
 }

@@ -29,6 +29,7 @@ mod sums;
 mod tokens;
 mod torture;
 mod units;
+mod watch;
 mod whole_cells;
 mod withheld;
 mod words;

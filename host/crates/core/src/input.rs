@@ -12,6 +12,8 @@ pub enum Input {
     Stdin,
     /// A file, a folder, or a pattern of files.
     Path(PathBuf),
+    /// This very file, even if its name looks like a pattern.
+    File(PathBuf),
 }
 
 impl From<PathBuf> for Input {
@@ -29,7 +31,7 @@ impl fmt::Display for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Input::Stdin => f.write_str("standard input"),
-            Input::Path(path) => write!(f, "{}", path.display()),
+            Input::Path(path) | Input::File(path) => write!(f, "{}", path.display()),
         }
     }
 }

@@ -279,7 +279,7 @@ pub(crate) fn new_run(request: Option<&str>) -> Result<String, getrandom::Error>
 }
 
 /// Whether a run was begun for this request.
-pub(crate) fn serves(run: &str, request: Option<&str>) -> bool {
+pub fn serves(run: &str, request: Option<&str>) -> bool {
     request.is_some() && run.rsplit_once(REQUEST_END).map(|(name, _)| name) == request
 }
 

@@ -28,7 +28,7 @@ use crate::report::{Ledger, Progress, exceeded};
 use crate::rerun::look;
 use crate::sealed::{RowSealer, SealedWriter, secret_of};
 use crate::selection::{RowSelection, Selection};
-use crate::start::{Beginning, Candidate, Peeked, Start, begin};
+use crate::start::{Beginning, Candidate, PART, Peeked, Start, begin};
 use glovebox_manifest::model::AtMost;
 
 use crate::summary::Summary;
@@ -40,10 +40,15 @@ use crate::worker::{HEARTBEAT, Stored};
 const MAX_ATTEMPTS: usize = 50;
 /// How long a run that has begun elsewhere may take to say how its input begins.
 const BEGINNING: Duration = Duration::from_secs(10);
+
 /// A run that is ready to start.
 pub struct Run<'a> {
     /// The pipeline's name.
     pub name: &'a str,
+    /// The part of the pipeline's input that this run is over, such as a file's name, where each
+    /// part has runs of its own: an unfinished run of one part is in nobody else's way, and an input
+    /// that a finished run of this part had is not run again, in no mode.
+    pub part: Option<&'a str>,
     /// What to do.
     pub plan: &'a Plan,
     /// Its steps, with their keys.
@@ -178,11 +183,19 @@ impl Run<'_> {
         Ok(ledger.close(self.source, self.at_most, published, started.elapsed()))
     }
 
+    /// What the journal calls the pipeline.
+    fn pipeline(&self) -> String {
+        match self.part {
+            Some(part) => format!("{}{PART}{part}", self.name),
+            None => self.name.to_owned(),
+        }
+    }
+
     /// What a new run is.
     fn job(&self, parts: &Parts) -> Result<Job, RunError> {
         Ok(Job {
             run: new_run(self.request).map_err(RunError::Random)?,
-            pipeline: self.name.to_owned(),
+            pipeline: self.pipeline(),
             plan: PlanIdentity {
                 digest: plan_digest(self.plan, self.steps, self.source),
                 rows: PlanRows::All,
@@ -201,7 +214,7 @@ impl Run<'_> {
     fn ledger(&self, run: &str, rerun: Option<Rerun>) -> Ledger {
         Ledger::new(RunReport {
             run: run.to_owned(),
-            pipeline: self.name.to_owned(),
+            pipeline: self.pipeline(),
             source: self.source.describe(),
             sink: self.sink.describe(),
             rejects_path: Some(self.rejects.display().to_string()),
@@ -240,6 +253,7 @@ impl Run<'_> {
             job.key = journal.as_ref().map(|_| key.check());
             let mut candidate = Candidate {
                 start: self.start_by(history.as_ref()),
+                whole: self.part.map(|_| self.name),
                 request: self.request,
                 only_new: self.only_new,
                 take_over: self.take_over,
@@ -375,11 +389,13 @@ impl Run<'_> {
     /// What the journal says once each run that is under way has said how its input begins.
     fn history_once_begun(&mut self, stop: &AtomicBool) -> Result<Option<History>, RunError> {
         let since = Instant::now();
+        let own = self.pipeline();
         loop {
             let history = self.sink.history()?;
-            let silent = history.iter().flat_map(|h| &h.running).any(|run| {
-                run.living.is_some() && run.beginning.is_none() && run.pipeline != self.name
-            });
+            let silent = history
+                .iter()
+                .flat_map(|h| &h.running)
+                .any(|run| run.living.is_some() && run.beginning.is_none() && run.pipeline != own);
             if !silent || since.elapsed() > BEGINNING {
                 return Ok(history);
             }

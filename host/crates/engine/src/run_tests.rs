@@ -295,6 +295,7 @@ fn run_within(
         start,
         only_new: false,
         take_over: false,
+        part: None,
         request: None,
         only: None,
         note: &|_| {},

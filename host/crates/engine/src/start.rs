@@ -4,14 +4,19 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use glovebox_core::{
-    Chunk, ChunkReader, ChunkRecord, Earlier, History, Identity, Job, RowCounts, RunState, Sink,
-    Source, SourceError,
+    Chunk, ChunkReader, ChunkRecord, Earlier, History, Identity, Job, Mark, RowCounts, RunState,
+    Sink, Source, SourceError,
 };
 
 use crate::error::{Known, RunError};
 use crate::identity::{Input, Key, serves};
 use crate::parts::{Parts, shown};
 use crate::recognise::{Recogniser, Verdict};
+
+/// What stands between a pipeline's name and that of a part of its input.
+pub(crate) const PART: char = '/';
+/// Runs among which the last of a pipeline's parts is looked for.
+const REMEMBERED: u32 = 1000;
 
 /// What is done about earlier runs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -37,6 +42,8 @@ pub(crate) enum Beginning {
 /// A run that is to be decided on.
 pub(crate) struct Candidate<'a> {
     pub(crate) start: Start,
+    /// The pipeline of which this is a part, if it is one.
+    pub(crate) whole: Option<&'a str>,
     /// The request that it serves.
     pub(crate) request: Option<&'a str>,
     /// Whether rows at the input's beginning that are stored already are passed over.
@@ -88,6 +95,9 @@ pub(crate) fn begin(
     if start == Start::Again {
         return Ok(anew(job));
     }
+    if let Some(earlier) = candidate.had(&job)? {
+        return Ok(Beginning::Finished(Box::new(earlier)));
+    }
     if !history.appends {
         candidate.finds_its_rows(&job)?;
         return Ok(anew(job));
@@ -119,7 +129,10 @@ impl Candidate<'_> {
         if !self.parts.is_upsert() {
             return Ok(());
         }
-        let past = self.sink.past(&job.pipeline)?.unwrap_or_default();
+        let past = match self.whole {
+            None => self.sink.past(&job.pipeline)?.unwrap_or_default(),
+            Some(pipeline) => self.past_of_parts(pipeline)?,
+        };
         let last = past.iter().find(|run| run.rows.stored > 0);
         let before = last.and_then(|run| Some((run, Parts::from_json(&run.parts)?)));
         let Some((last, before)) = before else {
@@ -133,6 +146,46 @@ impl Candidate<'_> {
                 columns: columns.join("`, `"),
             }),
         }
+    }
+
+    /// The last finished runs of all parts of a pipeline.
+    fn past_of_parts(&mut self, pipeline: &str) -> Result<Vec<Earlier>, RunError> {
+        let is_part = |name: &str| match name.strip_prefix(pipeline) {
+            Some(rest) => rest.is_empty() || rest.starts_with(PART),
+            None => false,
+        };
+        let runs = self.sink.runs(REMEMBERED)?.unwrap_or_default();
+        let runs = runs.into_iter().map(|listed| listed.run);
+        Ok(runs
+            .filter(|run| run.state == RunState::Finished && is_part(&run.pipeline))
+            .collect())
+    }
+
+    /// The finished run of this part that had this very input.
+    fn had(&mut self, job: &Job) -> Result<Option<Earlier>, RunError> {
+        if self.whole.is_none() || job.plan.rejects().is_some() {
+            return Ok(None);
+        }
+        let mut past = self.sink.past(&job.pipeline)?.unwrap_or_default();
+        if let Some(at) = past.iter().position(|run| serves(&run.run, self.request)) {
+            return Ok(Some(past.swap_remove(at)));
+        }
+        past.retain(|run| run.whole.is_some() && run.key == Some(self.key.check()));
+        if past.is_empty() || self.source.identity() != Identity::Lines {
+            return Ok(None);
+        }
+        let mark = Some(self.whole_input()?);
+        Ok(past.into_iter().find(|run| run.whole == mark))
+    }
+
+    /// What the whole input is.
+    fn whole_input(&self) -> Result<Mark, RunError> {
+        let mut input = Input::default();
+        let mut chunks = self.source.chunks()?;
+        while let Some(chunk) = self.next(chunks.as_mut())? {
+            input = input.with(&self.key.read(&chunk));
+        }
+        Ok(self.key.mark(&input))
     }
 
     /// A new run into rows that others have added.
@@ -193,12 +246,7 @@ impl Candidate<'_> {
         if twins.peek().is_none() {
             return Ok(anew(job));
         }
-        let mut input = Input::default();
-        let mut chunks = self.source.chunks()?;
-        while let Some(chunk) = self.next(chunks.as_mut())? {
-            input = input.with(&self.key.read(&chunk));
-        }
-        let mark = self.key.mark(&input);
+        let mark = self.whole_input()?;
         match twins.find(|run| run.whole == Some(mark)) {
             None => Ok(anew(job)),
             Some(earlier) if self.start == Start::Resume => {
@@ -220,15 +268,11 @@ impl Candidate<'_> {
         if earlier.state != RunState::Finished {
             return Err(self.held(&earlier, None));
         }
-        if self.start == Start::Resume && earlier.plan == job.plan {
-            let mut input = Input::default();
-            let mut chunks = self.source.chunks()?;
-            while let Some(chunk) = self.next(chunks.as_mut())? {
-                input = input.with(&self.key.read(&chunk));
-            }
-            if earlier.whole == Some(self.key.mark(&input)) {
-                return Ok(Beginning::Finished(Box::new(earlier)));
-            }
+        if self.start == Start::Resume
+            && earlier.plan == job.plan
+            && earlier.whole == Some(self.whole_input()?)
+        {
+            return Ok(Beginning::Finished(Box::new(earlier)));
         }
         Err(RunError::Loaded(self.known(&earlier)))
     }

@@ -44,6 +44,7 @@ pub use check::{Known, check, unpinned};
 pub use diagnostic::{Diagnostic, Severity, render};
 pub use load::rejects::sealed_beside;
 pub use model::Manifest;
+pub use units::{TIME_HELP, duration, show_duration};
 
 /// The JSON Schema (2020-12) of a manifest.
 pub fn json_schema() -> serde_json::Value {

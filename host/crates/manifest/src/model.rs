@@ -408,6 +408,14 @@ impl SinkTarget {
         }
     }
 
+    /// Whether it keeps a journal of its runs.
+    pub fn keeps_journal(&self) -> bool {
+        match self {
+            SinkTarget::Postgres(_) | SinkTarget::Sqlite(_) => true,
+            SinkTarget::Csv(_) | SinkTarget::Jsonl(_) | SinkTarget::Parquet(_) => false,
+        }
+    }
+
     /// What becomes of the rows that are there.
     pub fn mode(&self) -> Mode {
         match self {
@@ -450,10 +458,7 @@ impl SinkTarget {
 
     /// Whether it can keep tokens beside its rows.
     pub fn keeps_tokens(&self) -> bool {
-        match self {
-            SinkTarget::Postgres(_) | SinkTarget::Sqlite(_) => true,
-            SinkTarget::Csv(_) | SinkTarget::Jsonl(_) | SinkTarget::Parquet(_) => false,
-        }
+        self.keeps_journal()
     }
 
     /// Whether it takes columns that nobody has looked into.

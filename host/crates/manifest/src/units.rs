@@ -25,7 +25,7 @@ const TIMES: &[(&str, u64)] = &[
 pub(crate) const SIZE_HELP: &str = "write an integer with B, KiB, MiB or GiB, like 64MiB";
 
 /// What to write where a duration is asked for.
-pub(crate) const TIME_HELP: &str = "write an integer with ms, s, min, h or d, like 500ms or 2s";
+pub const TIME_HELP: &str = "write an integer with ms, s, min, h or d, like 500ms or 2s";
 
 /// `64MiB`; none if it is not a size, or more than 64 bits.
 pub(crate) fn size(text: &str) -> Option<u64> {
@@ -33,7 +33,7 @@ pub(crate) fn size(text: &str) -> Option<u64> {
 }
 
 /// `500ms`; none if it is not a duration.
-pub(crate) fn duration(text: &str) -> Option<Duration> {
+pub fn duration(text: &str) -> Option<Duration> {
     quantity(text, TIMES).map(Duration::from_millis)
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn show_size(bytes: u64) -> String {
 }
 
 /// The duration in the largest unit that fits it.
-pub(crate) fn show_duration(duration: Duration) -> String {
+pub fn show_duration(duration: Duration) -> String {
     show(
         u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
         TIMES,

@@ -25,6 +25,7 @@ pub(super) fn files(given: &[Input], endings: &[&str]) -> Result<Vec<InputFile>,
     for input in given {
         match input {
             Input::Stdin => files.push(InputFile::stdin()),
+            Input::File(path) => files.push(InputFile::at(path.clone())),
             Input::Path(path) => {
                 let found = of_path(path, endings)?;
                 files.extend(found.into_iter().map(InputFile::at));
@@ -35,12 +36,54 @@ pub(super) fn files(given: &[Input], endings: &[&str]) -> Result<Vec<InputFile>,
     Ok(files)
 }
 
+/// The files at a path at this moment, for whoever waits for more: none of them is none.
+///
+/// # Errors
+/// When a folder cannot be read, or the path is no valid pattern.
+pub fn at(path: &Path, endings: &[&str]) -> Result<Vec<PathBuf>, SourceError> {
+    match std::fs::metadata(path) {
+        Ok(there) if there.is_dir() => of_folder(path, endings),
+        Ok(_) => Ok(vec![path.to_owned()]),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && is_pattern(path) => {
+            of_pattern(path)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(problem) => Err(SourceError::Io {
+            place: path.display().to_string(),
+            problem,
+        }),
+    }
+}
+
 fn of_path(path: &Path, endings: &[&str]) -> Result<Vec<PathBuf>, SourceError> {
+    let nothing = |problem: String| {
+        Err(SourceError::Shape {
+            place: path.display().to_string(),
+            problem,
+        })
+    };
     let mut found = match std::fs::metadata(path) {
-        Ok(there) if there.is_dir() => of_folder(path, endings)?,
+        Ok(there) if there.is_dir() => match of_folder(path, endings)? {
+            none if none.is_empty() => {
+                return nothing(format!(
+                    "the folder has no file with the extension .{} (or that and .{}); subfolders \
+                    and hidden files are not read: name the files, or a pattern",
+                    endings.join(", ."),
+                    PACKED.join(", .")
+                ));
+            }
+            found => found,
+        },
         Ok(_) => return Ok(vec![path.to_owned()]),
         Err(error) if error.kind() == io::ErrorKind::NotFound && is_pattern(path) => {
-            of_pattern(path)?
+            match of_pattern(path)? {
+                none if none.is_empty() => {
+                    return nothing(
+                        "no file matches; `*` and `?` do not match `/` or hidden files".into(),
+                    );
+                }
+                found => found,
+            }
         }
         // Opening it says what is wrong.
         Err(_) => return Ok(vec![path.to_owned()]),
@@ -50,15 +93,14 @@ fn of_path(path: &Path, endings: &[&str]) -> Result<Vec<PathBuf>, SourceError> {
 }
 
 /// Whether a path that does not exist is meant as a pattern.
-fn is_pattern(path: &Path) -> bool {
+pub fn is_pattern(path: &Path) -> bool {
     let bytes = path.as_os_str().as_bytes();
     bytes.iter().any(|b| matches!(b, b'*' | b'?' | b'['))
 }
 
 fn of_folder(folder: &Path, endings: &[&str]) -> Result<Vec<PathBuf>, SourceError> {
-    let place = || folder.display().to_string();
     let failed = |problem| SourceError::Io {
-        place: place(),
+        place: folder.display().to_string(),
         problem,
     };
     let mut found = Vec::new();
@@ -67,17 +109,6 @@ fn of_folder(folder: &Path, endings: &[&str]) -> Result<Vec<PathBuf>, SourceErro
         if has_ending(&path, endings) && path.is_file() {
             found.push(path);
         }
-    }
-    if found.is_empty() {
-        return Err(SourceError::Shape {
-            place: place(),
-            problem: format!(
-                "the folder has no file with the extension .{} (or that and .{}); subfolders and \
-                hidden files are not read: name the files, or a pattern",
-                endings.join(", ."),
-                PACKED.join(", .")
-            ),
-        });
     }
     Ok(found)
 }
@@ -120,11 +151,6 @@ fn of_pattern(path: &Path) -> Result<Vec<PathBuf>, SourceError> {
         if !path.is_dir() {
             found.push(path);
         }
-    }
-    if found.is_empty() {
-        return Err(shape(
-            "no file matches; `*` and `?` do not match `/` or hidden files".into(),
-        ));
     }
     Ok(found)
 }

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+pub use find::{at, is_pattern};
 pub use glovebox_core::Input;
 use glovebox_core::SourceError;
 use glovebox_core::shown::printable;

@@ -14,7 +14,7 @@ pub(super) fn distinct(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
     let name = manifest.name.span.clone();
     let mut files: Vec<(&str, &Path, Span)> = vec![("the manifest", &manifest.file, name)];
     for input in inputs {
-        if let Input::Path(path) = &input.value {
+        if let Input::Path(path) | Input::File(path) = &input.value {
             files.push(("the source", path, input.span.clone()));
         }
     }
@@ -48,7 +48,7 @@ pub(super) fn distinct(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
         let plain = normal(path);
         let reads = |input: &&Spanned<Input>| match &input.value {
             Input::Path(given) => would_read(given, &plain, endings),
-            Input::Stdin => false,
+            Input::File(_) | Input::Stdin => false,
         };
         if let Some(input) = inputs.iter().find(reads) {
             problems.push(

@@ -1,0 +1,349 @@
+//! One file's run, and what its end means for the file.
+
+use std::collections::HashMap;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::time::SystemTime;
+
+use glovebox_core::shown::printable;
+use glovebox_core::{Input, RunOutcome, RunReport, RunState, SinkError, SourceError};
+use glovebox_engine::{Plan, Run, RunError, Start, serves};
+use glovebox_manifest::model::{Mode, Spanned};
+use glovebox_manifest::{Diagnostic, Manifest, sealed_beside};
+use glovebox_watch::Version;
+
+use super::super::report::peak_memory;
+use super::super::run::{announce_short_keys, armed, cores, progress_bar, seal_to, show};
+use super::super::{say, traces};
+use super::Args;
+use super::queue::File;
+use crate::compose::Composed;
+
+/// Runs of the journal that are looked through at the start, so that files that were run are not even
+/// opened.
+const LISTED: u32 = 10_000;
+/// Characters of a file's name that go into the names of its runs and of its rejects.
+const NAME_LEN: usize = 120;
+/// Characters of a version's name that go into the name of its rejects.
+const VERSION_LEN: usize = 8;
+
+/// What became of a file.
+pub(super) enum Fate {
+    /// It was run, now or before.
+    Ended,
+    /// Stopped on request; the journal has what is done.
+    Stopped,
+    /// It is not there any more, or is another one.
+    Gone,
+    /// Another process runs it, or is in the way.
+    Busy,
+    /// Its own fault.
+    Failed(String),
+    /// Something that may pass.
+    Later(String),
+    /// The sink is away, for all files.
+    Away(String),
+}
+
+/// Runs files by one manifest.
+pub(super) struct Deliveries<'m> {
+    manifest: &'m mut Manifest,
+    plan: &'m Plan,
+    composed: &'m Composed,
+    /// As the manifest has it, for all files together.
+    rejects: PathBuf,
+    only_new: bool,
+    workers: usize,
+    /// The runs that had finished at the start, by pipeline; none before the sink was asked.
+    finished: Option<HashMap<String, Vec<String>>>,
+}
+
+impl<'m> Deliveries<'m> {
+    /// Looks whether secrets, keys and the sink's settings are in order.
+    ///
+    /// # Errors
+    /// What is not.
+    pub(super) fn new(
+        args: &Args,
+        manifest: &'m mut Manifest,
+        plan: &'m Plan,
+        composed: &'m Composed,
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let (steps, ..) = armed(manifest, plan, None, composed)?;
+        announce_short_keys(&steps);
+        drop(steps);
+        Ok(Deliveries {
+            rejects: manifest.rejects.path.value.clone(),
+            only_new: args.only_new,
+            workers: args.workers.map_or_else(cores, usize::from),
+            finished: None,
+            manifest,
+            plan,
+            composed,
+        })
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.manifest.name
+    }
+
+    /// Runs a file, unless its run had finished.
+    pub(super) fn run(&mut self, file: &File, stop: &AtomicBool) -> Fate {
+        // Whole in this version; another one is told when that is whole.
+        match Version::of(&file.path) {
+            Ok(Some(version)) if version == file.version => {}
+            Ok(_) => return Fate::Gone,
+            Err(problem) => return Fate::Later(problem.to_string()),
+        }
+        let name = file_name(&file.path);
+        let request = request(&file.version);
+        match self.had(&name, &request) {
+            Ok(true) => return Fate::Ended,
+            Ok(false) => {}
+            Err(fate) => return fate,
+        }
+        self.aim(file, &name);
+        let append = self.manifest.sink.target.mode() == Mode::Append;
+        // Nothing of an upsert is public before its end, so one that cannot go on begins anew.
+        let starts: &[Start] = match append {
+            true => &[Start::Resume],
+            false => &[Start::Resume, Start::Again],
+        };
+        let mut fate = Fate::Gone;
+        for start in starts {
+            let ended = match self.run_once(file, &name, &request, *start, stop) {
+                Ok(ended) => ended,
+                Err(problems) => return Fate::Later(first(&problems)),
+            };
+            match ended {
+                Ok(report) => {
+                    self.end(file, &report);
+                    return Fate::Ended;
+                }
+                Err(error) => {
+                    let cannot_resume = is_about_an_unfinished_run(&error);
+                    fate = fate_of(&error);
+                    if !cannot_resume {
+                        break;
+                    }
+                }
+            }
+        }
+        fate
+    }
+
+    /// Has the pipeline read this file, and write its rejects to a place of its own.
+    fn aim(&mut self, file: &File, name: &str) {
+        if let Some(paths) = self.manifest.source.inputs_mut() {
+            let span = paths.first().map_or(0..0, |path| path.span.clone());
+            *paths = vec![Spanned::new(Input::File(file.path.clone()), span)];
+        }
+        let rejects = rejects_of(&self.rejects, name, &file.version);
+        if let Some(sealed) = &mut self.manifest.rejects.sealed {
+            sealed.path.value = sealed_beside(&rejects);
+        }
+        self.manifest.rejects.path.value = rejects;
+    }
+
+    fn run_once(
+        &self,
+        file: &File,
+        name: &str,
+        request: &str,
+        start: Start,
+        stop: &AtomicBool,
+    ) -> Result<Result<RunReport, RunError>, Vec<Diagnostic>> {
+        let manifest = &*self.manifest;
+        let (steps, source, mut sink, recipients) =
+            armed(manifest, self.plan, None, self.composed)?;
+        let began = SystemTime::now();
+        let bar = progress_bar(source.as_ref());
+        let report = Run {
+            name: &manifest.name,
+            part: Some(name),
+            plan: self.plan,
+            steps: &steps,
+            source: source.as_ref(),
+            sink: sink.as_mut(),
+            rejects: &manifest.rejects.path,
+            sealed: seal_to(manifest, recipients),
+            at_most: manifest.rejects.at_most.as_ref().map(|a| a.value),
+            workers: self.workers,
+            start,
+            only_new: self.only_new && manifest.sink.target.mode() == Mode::Append,
+            take_over: false,
+            request: Some(request),
+            only: None,
+            note: &|note| say::note(&format!("{file}: {note}")),
+        }
+        .run(stop, &mut |progress| show(&bar, progress));
+        bar.finish_and_clear();
+        traces::tell(&manifest.name, began, report.as_ref().ok());
+        Ok(report.map(|mut report| {
+            report.peak_memory = peak_memory();
+            report
+        }))
+    }
+
+    /// Whether the run of this version had finished when the journal was read.
+    fn had(&mut self, name: &str, request: &str) -> Result<bool, Fate> {
+        if self.finished.is_none() {
+            self.finished = Some(self.listed()?);
+        }
+        let pipeline = format!("{}/{name}", self.manifest.name.value);
+        let runs = self.finished.as_ref().and_then(|all| all.get(&pipeline));
+        Ok(runs.is_some_and(|runs| runs.iter().any(|run| serves(run, Some(request)))))
+    }
+
+    fn listed(&self) -> Result<HashMap<String, Vec<String>>, Fate> {
+        let sink = glovebox_engine::arm::sink(self.manifest, self.composed);
+        let mut sink = sink.map_err(|problems| Fate::Later(first(&problems)))?;
+        let runs = sink.runs(LISTED).map_err(|error| fate_of(&error.into()))?;
+        let mut finished: HashMap<String, Vec<String>> = HashMap::new();
+        for listed in runs.unwrap_or_default() {
+            if listed.run.state == RunState::Finished {
+                let run = listed.run;
+                finished.entry(run.pipeline).or_default().push(run.run);
+            }
+        }
+        Ok(finished)
+    }
+
+    /// Tells how a run ended. A list without a reject says nothing, and there would be many.
+    fn end(&self, file: &File, report: &RunReport) {
+        let rejects = &self.manifest.rejects;
+        if report.rows.rejected == 0 {
+            let sealed = rejects.sealed.as_ref().map(|sealed| &sealed.path.value);
+            for list in sealed.into_iter().chain([&rejects.path.value]) {
+                // An empty list that stays is in nobody's way.
+                let _ = std::fs::remove_file(list);
+            }
+        }
+        say::ended(report);
+        let rows = &report.rows;
+        let counts = format!(
+            "{} read = {} stored + {} filtered + {} rejected",
+            rows.read, rows.stored, rows.filtered, rows.rejected
+        );
+        let list = match rows.rejected {
+            0 => String::new(),
+            _ => format!("; rejects: {}", rejects.path.value.display()),
+        };
+        if report.outcome != RunOutcome::Done {
+            say::error(&format!(
+                "{file}: {counts}; more than `at-most` allows, or no row is left{list}\nit is run \
+                again only when it changes"
+            ));
+        } else if !say::is_json() {
+            println!("{file}: {counts}, in {:.2} s{list}", report.seconds);
+        }
+    }
+}
+
+/// What the end of a run means for its file.
+fn fate_of(error: &RunError) -> Fate {
+    let text = error.to_string();
+    match error {
+        RunError::Ended { error: inner, .. } => match fate_of(inner) {
+            // What is stored of it stands in the outer one.
+            Fate::Failed(_) => Fate::Failed(text),
+            Fate::Later(_) => Fate::Later(text),
+            other => other,
+        },
+        RunError::Cancelled => Fate::Stopped,
+        RunError::Running { .. } => Fate::Busy,
+        RunError::Rejects { problem, .. } if problem.kind() == ErrorKind::ResourceBusy => {
+            Fate::Busy
+        }
+        RunError::Sink(SinkError::Overtaken { .. } | SinkError::Fenced { .. }) => Fate::Busy,
+        RunError::Sink(
+            SinkError::Connect { .. } | SinkError::Io { .. } | SinkError::Unknown { .. },
+        ) => Fate::Away(text),
+        RunError::Source(SourceError::Io { problem, .. })
+            if problem.kind() == ErrorKind::NotFound =>
+        {
+            Fate::Gone
+        }
+        // Where something else than the file may be at fault.
+        RunError::Source(SourceError::Io { .. })
+        | RunError::Sink(_)
+        | RunError::Rejects { .. }
+        | RunError::RejectsAfterCommit(_)
+        | RunError::InputChanged { .. }
+        | RunError::Unfinished(_)
+        | RunError::Random(_) => Fate::Later(text),
+        _ => Fate::Failed(text),
+    }
+}
+
+/// Whether an earlier run stands in the way that can neither go on nor be left.
+fn is_about_an_unfinished_run(error: &RunError) -> bool {
+    matches!(
+        error,
+        RunError::InputChanged { .. }
+            | RunError::PlanChanged { .. }
+            | RunError::KeyChanged { .. }
+            | RunError::OlderJournal(_)
+            | RunError::RowsChanged { .. }
+    )
+}
+
+fn first(problems: &[Diagnostic]) -> String {
+    problems.first().map_or_else(
+        || "the manifest cannot be run".into(),
+        |problem| problem.message.clone(),
+    )
+}
+
+/// What a run is asked for by, so that the journal knows which version of a file it had.
+fn request(version: &Version) -> String {
+    format!("w{}", version.name())
+}
+
+/// A file's name, as its runs are called. Whoever names a file may mean the terminal on which it is
+/// shown; two names that differ only so, or behind their first characters, have runs in common, which
+/// tell the files apart by what is in them.
+fn file_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    printable(&name).chars().take(NAME_LEN).collect()
+}
+
+/// `rejects.jsonl` becomes `rejects.NAME.VERSION.jsonl`.
+fn rejects_of(rejects: &Path, name: &str, version: &Version) -> PathBuf {
+    let text = |part: Option<&std::ffi::OsStr>| {
+        part.map(|part| part.to_string_lossy().into_owned())
+            .unwrap_or_default()
+    };
+    let stem = text(rejects.file_stem());
+    let version: String = version.name().chars().take(VERSION_LEN).collect();
+    let mut file = format!("{stem}.{name}.{version}");
+    if let Some(extension) = rejects.extension() {
+        file.push('.');
+        file.push_str(&text(Some(extension)));
+    }
+    rejects.with_file_name(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_version_of_a_file_has_a_list_of_its_own() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let version = Version::of(file.path()).unwrap().unwrap();
+        let list = rejects_of(Path::new("out/rejects.jsonl"), "a.csv", &version);
+        let expected = format!("out/rejects.a.csv.{}.jsonl", &version.name()[..8]);
+        assert_eq!(list, Path::new(&expected));
+        assert!(request(&version).len() <= 28);
+    }
+
+    #[test]
+    fn a_name_is_short_and_says_nothing_to_a_terminal() {
+        let path = Path::new("in").join(format!("a\u{1b}[31m{}", "ü".repeat(200)));
+        let name = file_name(&path);
+        assert_eq!(name.chars().count(), NAME_LEN);
+        assert!(name.starts_with("a\u{fffd}[31mü"));
+    }
+}
