@@ -30,7 +30,11 @@ fn units_are_right_and_expose_little() {
         let name = unit.file_name().into_string().unwrap();
         let text = fs::read(unit.path()).unwrap();
         if name == "hardening.conf" {
-            for service in ["glovebox.service", "glovebox-run@.service"] {
+            for service in [
+                "glovebox.service",
+                "glovebox-run@.service",
+                "glovebox-watch@.service",
+            ] {
                 machine.write(&format!("{units}/{service}.d/{name}"), &text);
             }
         } else {
@@ -48,7 +52,11 @@ fn units_are_right_and_expose_little() {
             fs::copy(unit.path(), own.join(unit.file_name())).unwrap();
         }
     }
-    let services = ["glovebox.service", "glovebox-run@sales.service"];
+    let services = [
+        "glovebox.service",
+        "glovebox-run@sales.service",
+        "glovebox-watch@sales.service",
+    ];
     for (call, units) in [
         (
             &["security", "--offline=true", MAX_EXPOSURE][..],

@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The longest text of a field, in characters; what is longer ends with `…`.
 const MAX_TEXT_LEN: usize = 256;
@@ -74,6 +74,12 @@ actions! {
     RunCancelled = "run-cancelled", "process", "end";
     /// A file was given to a pipeline.
     Uploaded = "uploaded", "file", "creation";
+    /// A file that is watched appeared.
+    FileCreated = "file-created", "file", "creation";
+    /// A file that is watched has other content.
+    FileChanged = "file-changed", "file", "change";
+    /// A file that is watched is gone.
+    FileDeleted = "file-deleted", "file", "deletion";
     /// A secret was fetched from its store.
     SecretUsed = "secret-used", "configuration", "access";
     /// A key signed, or masked.
@@ -191,6 +197,35 @@ pub struct Event {
     columns: Vec<String>,
     #[serde(rename = "labels.count", skip_serializing_if = "Option::is_none")]
     count: Option<u64>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    file: Option<WatchedFile>,
+}
+
+/// A file that is watched. Its name is a stranger's choice, its content is known by a digest only.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct WatchedFile {
+    /// What it is to a pipeline: `data`, `plugin` or `manifest`.
+    #[serde(rename = "labels.role")]
+    pub role: String,
+    /// Its folder.
+    #[serde(rename = "file.directory")]
+    pub directory: String,
+    /// Its name, with what a terminal would obey escaped.
+    #[serde(rename = "file.name")]
+    pub name: String,
+    /// Its size in bytes.
+    #[serde(rename = "file.size", skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// SHA-256 of its content, in hexadecimal; of data there is none, since whoever has most of a small
+    /// file would find the rest by trying.
+    #[serde(rename = "file.hash.sha256", skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// HMAC-SHA-256 of its content under a secret, in hexadecimal.
+    #[serde(rename = "labels.hmac-sha256", skip_serializing_if = "Option::is_none")]
+    pub hmac: Option<String>,
+    /// What tells this content from the next without reading it.
+    #[serde(rename = "labels.version", skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
 }
 
 impl Event {
@@ -220,6 +255,7 @@ impl Event {
             because: None,
             columns: Vec::new(),
             count: None,
+            file: None,
         }
     }
 
@@ -325,6 +361,18 @@ impl Event {
     /// That it happened so often, besides what was recorded one by one.
     pub fn count(mut self, times: u64) -> Self {
         self.count = Some(times);
+        self
+    }
+
+    /// Which file that is watched.
+    pub fn file(mut self, file: WatchedFile) -> Self {
+        let short = |text: String| short(&text);
+        self.file = Some(WatchedFile {
+            role: short(file.role),
+            directory: short(file.directory),
+            name: short(file.name),
+            ..file
+        });
         self
     }
 

@@ -27,7 +27,7 @@ mod writer;
 
 pub use anchor::{Anchor, Anchorage, Restored};
 pub use error::AuditError;
-pub use event::{Action, Event, Outcome};
+pub use event::{Action, Event, Outcome, WatchedFile};
 pub use examine::examine;
 pub use key::{PublicKey, SigningKey};
 pub use log::Log;

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::error::AuditError;
-use crate::event::{Action, Outcome};
+use crate::event::{Action, Outcome, WatchedFile};
 use crate::lines::Lines;
 use crate::record::MAX_LINE_LEN;
 use crate::segment::{self, Family};
@@ -77,6 +77,9 @@ pub struct Entry {
     /// Which columns.
     #[serde(rename = "labels.columns", default)]
     pub columns: Vec<String>,
+    /// Which file that is watched.
+    #[serde(flatten)]
+    pub file: Option<WatchedFile>,
 }
 
 impl Wanted {

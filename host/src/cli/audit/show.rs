@@ -157,6 +157,15 @@ fn words(entry: &Entry) -> String {
             add(name, value);
         }
     }
+    if let Some(file) = &entry.file {
+        add("file", &format!("{}/{}", file.directory, file.name));
+        let digests = [("sha256", &file.sha256), ("hmac-sha256", &file.hmac)];
+        for (name, digest) in digests {
+            if let Some(digest) = digest {
+                add(name, digest);
+            }
+        }
+    }
     if let Some(rows) = entry.rows {
         add("rows", &rows.to_string());
     }

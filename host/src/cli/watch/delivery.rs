@@ -236,7 +236,11 @@ impl<'m> Deliveries<'m> {
                 again only when it changes"
             ));
         } else if !say::is_json() {
-            println!("{file}: {counts}, in {:.2} s{list}", report.seconds);
+            let is_known = rows.read > 0 && report.resumed_rows == rows.read;
+            match is_known {
+                true => println!("{file}: run before, as {}: {counts}{list}", report.run),
+                false => println!("{file}: {counts}, in {:.2} s{list}", report.seconds),
+            }
         }
     }
 }

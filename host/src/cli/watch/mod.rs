@@ -5,6 +5,8 @@
 
 mod delivery;
 mod folders;
+mod integrity;
+mod looks;
 mod queue;
 
 use std::collections::BTreeMap;
@@ -12,13 +14,18 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use glovebox_manifest::model::{Manifest, Mode};
+use glovebox_core::SecretName;
+use glovebox_engine::Toolbox;
+use glovebox_manifest::model::{Manifest, Mode, Store};
 use glovebox_manifest::{TIME_HELP, duration, show_duration};
-use glovebox_watch::{Change, Notices, Settling};
+use glovebox_watch::{Change, Settling};
 
 use self::delivery::{Deliveries, Fate};
 use self::folders::Folders;
+use self::integrity::Integrity;
+use self::looks::Looks;
 use self::queue::{File, Queue};
+use super::caller::secret_name;
 use super::manifest::Text;
 use super::run::stop_when_asked;
 use super::{Exit, say, traces};
@@ -33,10 +40,6 @@ const UNFINISHED: [&str; 6] = [
     "*.tmp",
     "*~",
 ];
-/// How often folders are looked at beside notices, which may be lost.
-const LOOK_INTERVAL: Duration = Duration::from_secs(30);
-/// Of the time, looking takes at most one part in so many.
-const LOOK_SHARE: u32 = 10;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -65,6 +68,39 @@ pub(super) struct Args {
     /// Refuse plugin files without a pin; `glovebox plugin pin` writes pins.
     #[arg(long)]
     locked: bool,
+    /// Record files of the pipeline's data, plugins and manifests that appear, change or go in the
+    /// audit log in this folder, which is begun if there is none.
+    #[arg(long, value_name = "FOLDER", requires = "digest_key")]
+    audit: Option<PathBuf>,
+    /// The secret under which the digests of data in the audit log are made; from the manifest's
+    /// stores.
+    #[arg(long, value_name = "SECRET", requires = "audit", value_parser = secret_name)]
+    digest_key: Option<SecretName>,
+}
+
+impl Args {
+    /// What records files in the audit log, if it was asked for.
+    fn integrity(
+        &self,
+        manifest: &Manifest,
+        composed: &Composed,
+    ) -> anyhow::Result<Option<Integrity>> {
+        let Some((audit, name)) = self.audit.as_ref().zip(self.digest_key.as_ref()) else {
+            return Ok(None);
+        };
+        let stores: Vec<Store> = manifest
+            .credentials
+            .iter()
+            .map(|s| s.value.clone())
+            .collect();
+        let key = composed.secret(&stores, name)?;
+        let data = self.folders(manifest).map_err(anyhow::Error::msg)?;
+        Integrity::open(audit, key, manifest, data, self).map(Some)
+    }
+
+    fn folders(&self, manifest: &Manifest) -> Result<Folders, String> {
+        Folders::of(manifest, self.ignore.clone())
+    }
 }
 
 fn time(text: &str) -> Result<Duration, String> {
@@ -84,7 +120,7 @@ pub(super) fn watch(args: &Args) -> anyhow::Result<Exit> {
     };
     let folders = match refusal(&manifest) {
         Some(problem) => Err(problem),
-        None => Folders::of(&manifest, args.ignore.clone()),
+        None => args.folders(&manifest),
     };
     let folders = match folders {
         Ok(folders) => folders,
@@ -93,6 +129,7 @@ pub(super) fn watch(args: &Args) -> anyhow::Result<Exit> {
             return Ok(Exit::Usage);
         }
     };
+    let integrity = args.integrity(&manifest, &composed)?;
     let mut deliveries = match Deliveries::new(args, &mut manifest, &plan, &composed) {
         Ok(deliveries) => deliveries,
         Err(problems) => {
@@ -102,24 +139,50 @@ pub(super) fn watch(args: &Args) -> anyhow::Result<Exit> {
     };
     let stop = stop_when_asked()?;
     traces::start();
-    let mut look = Look::new(args, folders);
     say::note(&format!(
-        "watching {} for `{}`; a file is whole once it is renamed in or has not changed for {}",
-        look.folders,
+        "watching {folders} for `{}`; a file is whole once it is renamed in or has not changed for {}",
         deliveries.name(),
         show_duration(args.quiet)
     ));
+    let arrivals = Arrivals {
+        folders,
+        looks: Looks::new(args),
+        settling: Settling::new(args.quiet),
+        said: BTreeMap::new(),
+    };
+    std::thread::scope(|scope| {
+        let recorder = integrity.map(|integrity| {
+            scope.spawn(|| {
+                let watched = integrity.watch(&stop);
+                // Nothing is run that is not recorded.
+                stop.store(true, Ordering::Relaxed);
+                watched
+            })
+        });
+        run_all(arrivals, &mut deliveries, &stop);
+        let ended = recorder.map(|recorder| recorder.join());
+        match ended {
+            Some(Ok(Err(problem))) => Err(problem.context("the audit log takes no more records")),
+            Some(Err(_)) => Err(anyhow::anyhow!(
+                "internal error: the audit log's thread panicked"
+            )),
+            Some(Ok(Ok(()))) | None => Ok(Exit::Done),
+        }
+    })
+}
+
+/// Runs files as they come, until it is to stop.
+fn run_all(mut arrivals: Arrivals, deliveries: &mut Deliveries<'_>, stop: &AtomicBool) {
     let mut queue = Queue::default();
     while !stop.load(Ordering::Relaxed) {
-        if look.is_due() {
-            look.at_folders(&mut queue);
+        if arrivals.looks.is_due() {
+            arrivals.look(&mut queue);
         }
         match queue.next(Instant::now()) {
-            Some(file) => deliver(file, &mut deliveries, &mut queue, &stop),
-            None => look.wait(queue.wakes(), &stop),
+            Some(file) => deliver(file, deliveries, &mut queue, stop),
+            None => arrivals.looks.wait(queue.wakes(), stop),
         }
     }
-    Ok(Exit::Done)
 }
 
 /// Why a pipeline cannot be run file by file.
@@ -144,7 +207,9 @@ fn refusal(manifest: &Manifest) -> Option<String> {
 fn deliver(file: File, deliveries: &mut Deliveries<'_>, queue: &mut Queue, stop: &AtomicBool) {
     let now = Instant::now;
     match deliveries.run(&file, stop) {
-        Fate::Ended | Fate::Stopped | Fate::Gone => {}
+        // Of these the sink has heard nothing.
+        Fate::Stopped | Fate::Gone => return,
+        Fate::Ended => {}
         Fate::Failed(problem) => say::error(&format!(
             "{file}: {problem}\nit is run again only when it changes"
         )),
@@ -157,7 +222,7 @@ fn deliver(file: File, deliveries: &mut Deliveries<'_>, queue: &mut Queue, stop:
             return;
         }
         Fate::Away(problem) => {
-            if queue.is_at_rest(&problem) {
+            if queue.is_new_rest(&problem) {
                 say::error(&format!("{problem}\nall files wait until it is back"));
             }
             queue.rest(file, problem, now());
@@ -169,64 +234,25 @@ fn deliver(file: File, deliveries: &mut Deliveries<'_>, queue: &mut Queue, stop:
     }
 }
 
-/// Looks at the folders, now and then.
-struct Look {
+/// Looks for files that have become whole.
+struct Arrivals {
     folders: Folders,
-    notices: Notices,
+    looks: Looks,
     settling: Settling,
-    /// Without notices.
-    interval: Duration,
-    /// Not before.
-    earliest: Instant,
-    /// At the latest.
-    next: Instant,
     /// What was said of a folder, so that it is said once.
     said: BTreeMap<PathBuf, String>,
 }
 
-impl Look {
-    fn new(args: &Args, folders: Folders) -> Self {
-        let now = Instant::now();
-        let (notices, interval) = match args.poll {
-            Some(interval) => (Notices::none(), interval),
-            None => match Notices::of_system() {
-                Ok(notices) => (notices, LOOK_INTERVAL),
-                Err(problem) => {
-                    let interval = show_duration(args.quiet);
-                    say::note(&format!(
-                        "the system gives no notices ({problem}); folders are looked at every {interval}"
-                    ));
-                    (Notices::none(), args.quiet)
-                }
-            },
-        };
-        Look {
-            folders,
-            notices,
-            settling: Settling::new(args.quiet),
-            interval,
-            earliest: now,
-            next: now,
-            said: BTreeMap::new(),
-        }
-    }
-
-    fn is_due(&self) -> bool {
-        let now = Instant::now();
-        now >= self.next || now >= self.earliest && self.notices.is_any()
-    }
-
-    fn at_folders(&mut self, queue: &mut Queue) {
+impl Arrivals {
+    fn look(&mut self, queue: &mut Queue) {
         let began = Instant::now();
-        let watched = self.folders.watched();
-        let mut problems: BTreeMap<PathBuf, String> =
-            self.notices.follow(&watched).into_iter().collect();
-        let renamed = self.notices.take();
+        let (renamed, problems) = self.looks.begin(&self.folders.watched());
+        let mut problems: BTreeMap<PathBuf, String> = problems.into_iter().collect();
         let found = self.folders.files(&mut problems);
-        let is_renamed = |path: &std::path::Path| {
-            std::path::absolute(path).is_ok_and(|path| renamed.contains(&path))
-        };
-        for change in self.settling.observe(found, is_renamed, began) {
+        let changes = self
+            .settling
+            .observe(found, |path| renamed.has(path), began);
+        for change in changes {
             if let Change::Whole { path, version, .. } = change {
                 queue.add(path, version);
             }
@@ -240,16 +266,6 @@ impl Look {
             }
         }
         self.said = problems;
-        let ended = Instant::now();
-        self.earliest = ended + (ended - began) * LOOK_SHARE;
-        self.next = ended + self.interval;
-        if let Some(settles) = self.settling.next() {
-            self.next = self.next.min(settles.max(self.earliest));
-        }
-    }
-
-    fn wait(&self, wakes: Option<Instant>, stop: &AtomicBool) {
-        let until = wakes.map_or(self.next, |wakes| wakes.min(self.next));
-        self.notices.wait(self.earliest, until, stop);
+        self.looks.end(began, self.settling.next());
     }
 }

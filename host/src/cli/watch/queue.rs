@@ -109,8 +109,8 @@ impl Queue {
         self.waiting.insert(at, file);
     }
 
-    /// Whether nothing was in the way of all, or something else.
-    pub(super) fn is_at_rest(&self, problem: &str) -> bool {
+    /// Whether nothing was in the way of all files, or something else.
+    pub(super) fn is_new_rest(&self, problem: &str) -> bool {
         self.rest
             .as_ref()
             .is_none_or(|rest| rest.problem != problem)
@@ -139,4 +139,66 @@ impl Queue {
 
 fn longer(waited: Duration) -> Duration {
     (waited * 2).clamp(FIRST_WAIT, MAX_WAIT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version() -> Version {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        Version::of(file.path()).unwrap().unwrap()
+    }
+
+    #[test]
+    fn files_are_run_in_the_order_in_which_they_were_written() {
+        let now = Instant::now();
+        let mut queue = Queue::default();
+        let first = version();
+        std::thread::sleep(Duration::from_millis(20));
+        queue.add("a".into(), version());
+        queue.add("b".into(), first);
+        let mut next = || queue.next(now).map(|file| file.to_string());
+        assert_eq!(next().as_deref(), Some("b"));
+        assert_eq!(next().as_deref(), Some("a"));
+        assert_eq!(next(), None);
+        assert_eq!(queue.wakes(), None);
+    }
+
+    #[test]
+    fn what_is_in_the_way_of_one_file_is_tried_again_after_growing_times() {
+        let mut now = Instant::now();
+        let mut queue = Queue::default();
+        queue.add("a".into(), version());
+        let mut waited = Vec::new();
+        for attempt in 0..8 {
+            let file = queue.next(now).unwrap();
+            assert_eq!(file.is_news("it is locked"), attempt == 0);
+            queue.later(file, "it is locked".into(), now);
+            assert!(queue.next(now).is_none());
+            let wakes = queue.wakes().unwrap();
+            waited.push((wakes - now).as_secs());
+            now = wakes;
+        }
+        assert_eq!(waited, [1, 2, 4, 8, 16, 32, 60, 60]);
+    }
+
+    #[test]
+    fn what_is_in_the_way_of_all_holds_all_back() {
+        let now = Instant::now();
+        let mut queue = Queue::default();
+        queue.add("a".into(), version());
+        queue.add("b".into(), version());
+        let file = queue.next(now).unwrap();
+        assert!(queue.is_new_rest("it is away"));
+        queue.rest(file, "it is away".into(), now);
+        assert!(!queue.is_new_rest("it is away"));
+        assert!(queue.next(now).is_none());
+        let wakes = queue.wakes().unwrap();
+        let file = queue.next(wakes).unwrap();
+        queue.rest(file, "it is away".into(), wakes);
+        assert_eq!(queue.wakes(), Some(wakes + FIRST_WAIT * 2));
+        assert!(queue.resumes() && !queue.resumes());
+        assert!(queue.next(wakes).is_some() && queue.next(wakes).is_some());
+    }
 }
