@@ -332,6 +332,7 @@ fn rejects_of(rejects: &Path, name: &str, version: &Version) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use glovebox_engine::MAX_REQUEST_LEN;
 
     #[test]
     fn each_version_of_a_file_has_a_list_of_its_own() {
@@ -340,7 +341,7 @@ mod tests {
         let list = rejects_of(Path::new("out/rejects.jsonl"), "a.csv", &version);
         let expected = format!("out/rejects.a.csv.{}.jsonl", &version.name()[..8]);
         assert_eq!(list, Path::new(&expected));
-        assert!(request(&version).len() <= 28);
+        assert!(request(&version).len() <= MAX_REQUEST_LEN);
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use glovebox_core::{ChunkRecord, Digest, Job, Mark, RowCounts, Secret, Seen, SinkError};
+use glovebox_core::{
+    ChunkRecord, Digest, Job, MAX_RUN_LEN, Mark, RowCounts, Secret, Seen, SinkError,
+};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Row};
 
@@ -14,8 +16,6 @@ use crate::database::runner::Runner;
 
 /// How long a runner that was told to end may hold its run before it is told again.
 const HANDOVER: Duration = Duration::from_secs(2);
-/// The longest name of a run: that of its staging table may have 63 bytes.
-const MAX_RUN_LEN: usize = 57;
 /// The longest name of a session.
 const MAX_SESSION_LEN: usize = 63;
 
