@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use glovebox_audit::{Action, Event, Outcome};
 use glovebox_catalog::{Catalog, Hasher, Hashing, Lockout};
-use glovebox_connectors::page::Reader;
+use glovebox_datasets::Reader;
 use poem::{Route, Server, get};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;

@@ -48,7 +48,7 @@ pub struct Lenient {
 pub type TextRow = Vec<Option<String>>;
 
 /// `name` as an SQL identifier, in both dialects.
-pub(crate) fn quote(name: &str) -> String {
+pub fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

@@ -67,6 +67,7 @@ pub use crate::database::{Lenient, Mode};
 pub use connect::{check_authorities, verified};
 pub use glovebox_core::Login;
 pub use head::head;
+pub use output::written;
 pub use source::{Options as SourceOptions, Rows, Source};
 
 /// What sessions are called that belong to no run.
