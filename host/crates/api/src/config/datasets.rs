@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use glovebox_core::{DataType, TableName};
 use glovebox_datasets::{Column, Key, Table};
 use glovebox_manifest::declare::{Reader, section};
-use glovebox_manifest::kinds::{AnyText, Bool, ListOf, MapOf, Named, TYPE, Text, Whole, nested};
+use glovebox_manifest::kinds::{AnyText, Bool, ListOf, MapOf, Named, Text, Whole, nested};
 use glovebox_manifest::model::Spanned;
+use glovebox_manifest::shared::TYPE;
 
 use super::databases::{DatasetFile, DatasetServer, one_database};
 use super::values::{Roles, known_role, wrong};
