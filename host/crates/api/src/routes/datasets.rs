@@ -11,7 +11,7 @@ use poem::http::{StatusCode, header};
 use poem::{Endpoint, Request, Response, Result};
 use serde_json::json;
 
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::datasets::etag::{self, Shown};
 use crate::datasets::{accept, query};
 use crate::problem::Problem;
