@@ -2,6 +2,7 @@
 //! that does not fit is described, and which rows are rejected.
 
 pub(crate) mod decimal;
+pub(crate) mod journal;
 pub(crate) mod runner;
 pub(crate) mod set_aside;
 pub(crate) mod sift;
