@@ -25,5 +25,6 @@ mod parts;
 pub mod postgres;
 mod rows;
 pub mod sqlite;
+pub mod text;
 mod values;
 mod years;
