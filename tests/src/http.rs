@@ -102,6 +102,16 @@ pub fn talk(stream: &mut (impl Read + Write), request: &[u8]) -> Reply {
     parse(&bytes).unwrap_or_else(|| panic!("no reply: {}", String::from_utf8_lossy(&bytes)))
 }
 
+/// The reply to a request; nothing if there is no server, or it ends before it has replied.
+pub fn attempt(address: &str, request: &[u8]) -> Option<Reply> {
+    let mut socket = TcpStream::connect(address).ok()?;
+    socket.set_read_timeout(Some(PATIENCE)).ok()?;
+    socket.write_all(request).ok()?;
+    let mut bytes = Vec::new();
+    socket.read_to_end(&mut bytes).ok()?;
+    parse(&bytes)
+}
+
 fn parse(bytes: &[u8]) -> Option<Reply> {
     let end = bytes.windows(4).position(|w| w == b"\r\n\r\n")?;
     let (head, body) = bytes.split_at_checked(end + 4)?;

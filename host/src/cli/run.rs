@@ -9,7 +9,8 @@ use anyhow::Context;
 use glovebox_connectors::jsonl::KeptRows;
 use glovebox_core::{RunOutcome, RunReport, Seal, Sink, Source};
 use glovebox_engine::{
-    ArmedStep, MIN_KEY_LEN, Plan, Progress, Run, SealTo, Selection, Start, Weakness, arm,
+    ArmedStep, MAX_REQUEST_LEN, MIN_KEY_LEN, Plan, Progress, Run, SealTo, Selection, Start,
+    Weakness, arm,
 };
 use glovebox_manifest::{Diagnostic, Manifest};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -83,9 +84,11 @@ impl Args {
 /// A request's name becomes part of names that journals and reports hold.
 fn request(name: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    match (1..=64).contains(&name.len()) && name.chars().all(plain) {
+    match (1..=MAX_REQUEST_LEN).contains(&name.len()) && name.chars().all(plain) {
         true => Ok(name.to_owned()),
-        false => Err("use 1 to 64 letters, digits, `-` or `_`".into()),
+        false => Err(format!(
+            "use 1 to {MAX_REQUEST_LEN} letters, digits, `-` or `_`"
+        )),
     }
 }
 
@@ -398,4 +401,17 @@ fn progress_bar(source: &dyn Source) -> ProgressBar {
 fn show(bar: &ProgressBar, progress: Progress) {
     bar.set_position(progress.bytes);
     bar.set_message(format!("{} rows", progress.rows));
+}
+
+#[cfg(all(test, feature = "api"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_api_calls_a_run_is_a_request() {
+        let id = glovebox_catalog::new_run_id().unwrap();
+        assert_eq!(request(&id), Ok(id.clone()));
+        assert!(request(&"r".repeat(MAX_REQUEST_LEN + 1)).is_err());
+        assert!(request("a.b").is_err());
+    }
 }

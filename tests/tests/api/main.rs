@@ -19,6 +19,7 @@ mod reveal;
 mod rules;
 mod runs;
 mod secure;
+mod servers;
 mod stores;
 mod timing;
 mod tokens;

@@ -46,6 +46,9 @@ audit:
   {{- end }}
 runs:
   folder: {{ ternary "/var/lib/glovebox-runs" "/var/lib/glovebox/runs" $api.runs.shared.enabled }}
+  {{- if $api.runs.shared.enabled }}
+  shared: true
+  {{- end }}
   at-once: {{ $api.runs.atOnce | int }}
   keep-for: {{ $api.runs.keepFor }}
 {{ $api.config }}

@@ -110,6 +110,7 @@ kinds! {
                                               type.";
     unprocessable, UNPROCESSABLE_ENTITY, "unprocessable", "The request cannot be processed.";
     too_many, TOO_MANY_REQUESTS, "too-many-requests", "Too many requests; try again later.";
+    queue_full, TOO_MANY_REQUESTS, "queue-full", "Too many runs are waiting; try again later.";
     headers_too_large, REQUEST_HEADER_FIELDS_TOO_LARGE, "headers-too-large", "The headers are too large.";
     internal, INTERNAL_SERVER_ERROR, "internal", "The server failed; see its log.";
     unavailable, SERVICE_UNAVAILABLE, "unavailable", "The server is temporarily unavailable; try \

@@ -22,7 +22,10 @@ pub use keys::{ApiKey, KEY_PREFIX, KeyHolder, NewKey};
 pub use names::{Name, Roles};
 pub use password::{Hasher, Hashing, PasswordHash};
 pub use random::{Token, digest, token};
-pub use runs::{Added, Beat, Claimed, NewRun, Run, RunFilter, RunMode, RunState, new_run_id};
+pub use runs::{
+    ANY_MACHINE, Added, Beat, Claimed, NewRun, Run, RunFilter, RunMode, RunState, Waiting,
+    new_run_id,
+};
 pub use sessions::{Rotation, Session, Standing};
 pub use store::{Catalog, Place};
 pub use users::{Credentials, User};

@@ -48,14 +48,15 @@ pub(crate) fn id(prefix: &str) -> Result<String> {
 }
 
 /// The same, of which a later one is the greater in every collation: the microseconds since 1970 in 56 bits,
-/// and 72 random bits.
+/// and 40 random bits, since it becomes a part of other names.
 pub(crate) fn id_in_order(prefix: &str) -> Result<String> {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let micros = since.unwrap_or_default().as_micros();
-    let mut bytes = micros.to_be_bytes();
-    bytes.rotate_left(9);
-    let (_, random) = bytes.split_at_mut(7);
-    fill(random)?;
+    let [.., a, b, c, d, e, f, g] = micros.to_be_bytes();
+    let mut random = [0u8; 5];
+    fill(&mut random)?;
+    let [h, i, j, k, l] = random;
+    let bytes = [a, b, c, d, e, f, g, h, i, j, k, l];
     Ok(format!("{prefix}{}", hex(bytes)))
 }
 

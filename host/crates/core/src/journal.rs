@@ -10,6 +10,10 @@ use crate::plan_identity::PlanIdentity;
 use crate::report::RowCounts;
 use crate::secret::Secret;
 
+/// The longest name of a run, in bytes: the name of a staging table in PostgreSQL has 63, six of which
+/// are before it.
+pub const MAX_RUN_LEN: usize = 57;
+
 /// HMAC-SHA-256 under the journal's key.
 pub type Digest = [u8; 32];
 

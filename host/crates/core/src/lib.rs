@@ -35,8 +35,8 @@ pub use formats::Formats;
 pub use hex::hex;
 pub use input::{Input, endings};
 pub use journal::{
-    ChunkRecord, Digest, Earlier, History, Job, Keeps, KeptReject, Known, Listed, Mark, Revise,
-    RunState, Seen, Totals,
+    ChunkRecord, Digest, Earlier, History, Job, Keeps, KeptReject, Known, Listed, MAX_RUN_LEN,
+    Mark, Revise, RunState, Seen, Totals,
 };
 pub use keys::{
     Computed, Form, KeyError, KeyRing, Masking, Method, Piece, Refusal, Revealing, Spans, StepKey,

@@ -268,6 +268,10 @@ fn keyed(key: &[u8]) -> Hmac<Sha256> {
 /// Stands between the request that a run serves and the rest of its name.
 const REQUEST_END: char = '.';
 
+/// The longest name of a request, in bytes: of what a run's name may have, 29 are its time and its random
+/// bits.
+pub const MAX_REQUEST_LEN: usize = glovebox_core::MAX_RUN_LEN - 29;
+
 /// A name for a new run: the request that it serves, when it began, and 48 random bits.
 pub(crate) fn new_run(request: Option<&str>) -> Result<String, getrandom::Error> {
     let mut random = [0; 6];

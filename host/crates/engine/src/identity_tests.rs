@@ -163,3 +163,11 @@ fn without_a_journal_rows_are_counted_and_nothing_is_hashed() {
     assert_eq!(Key::none().mark(&input), Mark::default());
     assert_eq!(Key::none().chunk(&input, &lines), Digest::default());
 }
+
+#[test]
+fn the_longest_request_makes_the_longest_name_of_a_run() {
+    let request = "r".repeat(MAX_REQUEST_LEN);
+    let run = new_run(Some(&request)).unwrap();
+    assert_eq!(run.len(), glovebox_core::MAX_RUN_LEN);
+    assert!(serves(&run, Some(&request)));
+}

@@ -36,6 +36,7 @@ mod worker;
 pub use arm::arm;
 pub use armed::ArmedStep;
 pub use error::{Known, RerunError, RunError};
+pub use identity::MAX_REQUEST_LEN;
 pub use plan::{Plan, PlannedStep, plan};
 pub use preview::{Preview, preview};
 pub use rejects::probe as probe_rejects;

@@ -5,6 +5,7 @@ mod datasets;
 mod keys;
 mod limits;
 mod outgoing;
+mod schedule;
 mod tokens;
 mod values;
 mod work;
@@ -27,6 +28,7 @@ use poem::http::header::HeaderName;
 use super::connection::ClientTimeouts;
 use super::pace::MinimumRate;
 use super::rules::Permission;
+pub(crate) use schedule::Schedule;
 
 /// The whole configuration, checked.
 #[derive(Debug)]
@@ -69,7 +71,7 @@ pub struct Audit {
 }
 
 /// A pipeline that may be run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Pipeline {
     pub(crate) name: String,
     pub(crate) about: String,
@@ -78,6 +80,9 @@ pub(crate) struct Pipeline {
     pub(crate) upload: Option<u64>,
     /// Only these roles may see it, as far as their permissions allow; if left out, all roles.
     pub(crate) roles: Vec<String>,
+    /// So many of its runs may wait.
+    pub(crate) queue: u32,
+    pub(crate) schedule: Option<Schedule>,
 }
 
 /// How runs are done.
@@ -85,6 +90,8 @@ pub(crate) struct Pipeline {
 pub(crate) struct RunsConfig {
     /// Where reports, rejects and uploads are stored.
     pub(crate) folder: PathBuf,
+    /// Whether every server has that folder.
+    pub(crate) shared: bool,
     pub(crate) at_once: usize,
     /// How long finished runs are kept.
     pub(crate) keep_for: Duration,

@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use glovebox_core::SecretName;
 use glovebox_manifest::declare::{Block, Reader, section};
-use glovebox_manifest::kinds::{AnyText, File, ListOf, Named, Secret, Size, Text, Time, Whole};
+use glovebox_manifest::kinds::{
+    AnyText, Bool, File, ListOf, Named, Secret, Size, Text, Time, Whole, word,
+};
 use glovebox_manifest::model::Spanned;
 
+use super::schedule::{Schedule, ScheduleMode, TIMES, Times};
 use super::values::{Roles, known_role, wrong};
 use super::{Audit, Pipeline, RunsConfig};
 
@@ -80,6 +83,13 @@ section! {
         upload: Option<usize> => optional "no uploads", Size(1..=1024 * 1024 * MIB);
         /// Only these roles may see it, as far as their permissions allow; if left out, all roles.
         roles: Vec<Spanned<String>> => empty, ListOf(Text), "roles: [operator]";
+        /// Runs that may wait; further requests are refused.
+        queue: u32 => default "100", Whole(1..=10_000u32);
+        /// When it is run by itself, as crontab(5) has it: minute, hour, day, month, weekday; then a
+        /// time zone, if it is not UTC.
+        schedule: Option<Times> => optional, TIMES, "schedule: \"0 3 * * *\"";
+        /// How runs of the schedule begin.
+        schedule_mode: Option<Spanned<ScheduleMode>> => optional "`fresh`", word::<ScheduleMode>();
     }
 }
 
@@ -99,12 +109,22 @@ pub(super) fn pipelines(
         for role in &keys.roles {
             known_role(reader, role, roles);
         }
+        if let (None, Some(mode)) = (&keys.schedule, &keys.schedule_mode) {
+            let problem = "there is no schedule whose runs begin so";
+            wrong(reader, &mode.span, problem, "write schedule: \"0 3 * * *\"");
+        }
+        let mode = keys
+            .schedule_mode
+            .map_or(ScheduleMode::Fresh, |mode| mode.value);
+        let schedule = keys.schedule.map(|times| Schedule::new(times, mode));
         pipelines.push(Pipeline {
             name: name.value,
             about: keys.about,
             manifest: keys.manifest,
             upload: keys.upload.map(|bytes| bytes as u64),
             roles: keys.roles.into_iter().map(|role| role.value).collect(),
+            queue: keys.queue,
+            schedule,
         });
     }
     pipelines
@@ -115,6 +135,9 @@ section! {
     pub(super) struct RunsKeys("Runs"): "the runs", "runs: { folder: runs }" {
         /// Where reports, rejects and uploads are stored.
         folder: PathBuf => default "runs", File;
+        /// Whether all servers have this folder: then any of them runs what was uploaded to another, and
+        /// shows its rejects.
+        shared: bool => default "false", Bool;
         /// Concurrent runs; further ones wait.
         at_once: usize => default "2", Whole(1..=64usize);
         /// How long finished runs are kept.
@@ -125,6 +148,7 @@ section! {
 pub(super) fn runs(keys: RunsKeys, shutdown: Duration) -> RunsConfig {
     RunsConfig {
         folder: keys.folder,
+        shared: keys.shared,
         at_once: keys.at_once,
         keep_for: keys.keep_for,
         shutdown,

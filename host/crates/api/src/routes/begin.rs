@@ -12,6 +12,9 @@ use crate::config::Pipeline;
 use crate::problem::Problem;
 use crate::state::Api;
 
+/// When somebody may ask again whose run may not wait, in seconds: runs take their time.
+const QUEUE_FULL: u64 = 30;
+
 #[derive(ApiResponse)]
 pub(super) enum Started {
     /// A new run, which waits for its turn.
@@ -83,6 +86,7 @@ pub(super) async fn add(
         mode: asked.mode.unwrap_or(Mode::Fresh).into(),
         upload: upload.map(|(_, digest)| (api.runs.machine(), digest)),
         of: asked.of,
+        at_most: pipeline.queue,
     };
     let now = crate::now();
     let (run, is_new) = match api.catalog.add_run(&new, now).await? {
@@ -91,6 +95,10 @@ pub(super) async fn add(
         Added::Other => {
             return Err(Problem::unprocessable()
                 .detail("this Idempotency-Key was used for another request; choose a new one"));
+        }
+        Added::Full => {
+            let detail = format!("{} runs of this pipeline wait already", pipeline.queue);
+            return Err(Problem::queue_full().detail(detail).retry_after(QUEUE_FULL));
         }
     };
     if is_new {

@@ -64,12 +64,12 @@ impl Endpoint for Metrics {
     async fn call(&self, request: Request) -> Result<Response> {
         let api = &self.api;
         let text = if self.all {
-            api.metrics.text(|_| true) + &api.runs.metrics(|_| true)
+            api.metrics.text(|_| true) + &api.runs.metrics(|_| true).await
         } else {
             let caller = request.data::<Caller>().ok_or_else(Problem::internal)?;
             let sight = Sight::of(api, caller.principal()?);
             let datasets = api.metrics.text(|name| sight.dataset(name));
-            datasets + &api.runs.metrics(|name| sight.pipeline(name))
+            datasets + &api.runs.metrics(|name| sight.pipeline(name)).await
         };
         Ok(Response::builder()
             .content_type("text/plain; version=0.0.4; charset=utf-8")

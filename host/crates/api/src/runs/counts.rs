@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Mutex, PoisonError};
 
+use glovebox_catalog::Waiting;
 use serde_json::Value;
 
 use super::super::metrics::{HIDDEN, added, escape};
@@ -122,6 +123,44 @@ impl Counts {
         }
         out
     }
+}
+
+/// How many runs of these pipelines wait, and the first of them for how long, in all servers'
+/// catalog.
+pub(super) fn queue<'p>(
+    pipelines: impl Iterator<Item = &'p str>,
+    waiting: &[Waiting],
+    now: i64,
+    shown: impl Fn(&str) -> bool,
+) -> String {
+    let mut queues: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
+    for pipeline in pipelines {
+        let waits = waiting.iter().find(|w| w.pipeline == pipeline);
+        let (runs, oldest) = waits.map_or((0, now), |w| (w.runs, w.oldest));
+        let name = if shown(pipeline) { pipeline } else { HIDDEN };
+        let (all, longest) = queues.entry(name).or_default();
+        *all += runs;
+        *longest = (*longest).max(now - oldest);
+    }
+    let mut out = String::new();
+    let mut gauge = |name: &str, help: &str, value: fn(&(i64, i64)) -> i64| {
+        let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge");
+        for (pipeline, queue) in &queues {
+            let pipeline = escape(pipeline);
+            let _ = writeln!(out, "{name}{{pipeline=\"{pipeline}\"}} {}", value(queue));
+        }
+    };
+    gauge(
+        "glovebox_runs_queued",
+        "Runs that wait, on whichever server; each server tells the same number.",
+        |(runs, _)| *runs,
+    );
+    gauge(
+        "glovebox_runs_queue_seconds",
+        "How long the first run of the queue has waited.",
+        |(_, seconds)| *seconds,
+    );
+    out
 }
 
 fn list<'r>(report: &'r Value, name: &str) -> impl Iterator<Item = &'r Value> {

@@ -5,13 +5,14 @@ mod child;
 mod counts;
 pub(crate) mod files;
 mod rejects;
+mod schedule;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use glovebox_audit::{Action, Event, Outcome};
-use glovebox_catalog::{Catalog, Claimed, Run, RunState};
+use glovebox_catalog::{ANY_MACHINE, Catalog, Claimed, Run, RunState};
 use glovebox_outbound::telemetry;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
@@ -42,7 +43,7 @@ pub(crate) struct Runs {
     launch: Launch,
     /// This process, among all that share the catalog.
     holder: String,
-    /// This machine, which has the files that were uploaded to it.
+    /// Who has the files that were uploaded here: this machine, or all of them.
     machine: String,
     counts: counts::Counts,
     wake: Notify,
@@ -67,6 +68,10 @@ impl Runs {
         if !pipelines.is_empty() {
             files::private_folder(&config.folder)?;
         }
+        let machine = match config.shared {
+            true => ANY_MACHINE.to_owned(),
+            false => super::machine(),
+        };
         Ok(Arc::new(Runs {
             catalog,
             audit,
@@ -74,7 +79,7 @@ impl Runs {
             pipelines,
             launch,
             holder,
-            machine: super::machine(),
+            machine,
             counts: counts::Counts::default(),
             wake: Notify::new(),
             uploads: Semaphore::new(UPLOADS),
@@ -96,9 +101,18 @@ impl Runs {
         files::Folder(&self.config.folder)
     }
 
-    /// What they have done, for Prometheus.
-    pub(crate) fn metrics(&self, shown: impl Fn(&str) -> bool) -> String {
-        self.counts.text(self.active(), shown)
+    /// What they have done, for Prometheus, and how many wait.
+    pub(crate) async fn metrics(&self, shown: impl Fn(&str) -> bool) -> String {
+        let mut text = self.counts.text(self.active(), &shown);
+        match self.catalog.waiting().await {
+            Ok(waiting) => {
+                let names = self.pipelines.iter().map(|p| p.name.as_str());
+                text.push_str(&counts::queue(names, &waiting, super::now(), shown));
+            }
+            // A length that is not known is not zero.
+            Err(error) => tracing::error!(%error, "the length of the queue is not known"),
+        }
+        text
     }
 
     /// How many work here now.
@@ -117,7 +131,9 @@ impl Runs {
             return;
         }
         let mut forgotten: Option<Instant> = None;
+        let mut looked = schedule::Looked::default();
         while !self.stopping() {
+            self.ask_for_scheduled(&mut looked, super::now()).await;
             if let Err(error) = self.begin_what_waits().await {
                 tracing::error!(%error, "runs cannot be started");
             }

@@ -1,7 +1,8 @@
 //! What becomes of runs, in both databases.
 
 use glovebox_catalog::{
-    Added, Beat, Catalog, Claimed, NewRun, Run, RunFilter, RunMode, RunState, new_run_id,
+    ANY_MACHINE, Added, Beat, Catalog, Claimed, NewRun, Run, RunFilter, RunMode, RunState, Waiting,
+    new_run_id,
 };
 
 use crate::databases::{NOW, both};
@@ -17,6 +18,7 @@ fn new<'a>(pipeline: &'a str, request: Option<&'a str>) -> NewRun<'a> {
         mode: RunMode::Fresh,
         upload: None,
         of: None,
+        at_most: 100,
     }
 }
 
@@ -234,5 +236,102 @@ async fn an_upload_goes_to_the_machine_that_has_its_file() {
                 .unwrap()
                 .is_some()
         );
+    }
+}
+
+#[tokio::test]
+async fn an_upload_whose_server_fell_silent_waits_for_its_machine_and_nobody_waits_for_it() {
+    for catalog in both("runs_upload_silence").await.catalogs {
+        let upload = NewRun {
+            upload: Some(("m1", "hash")),
+            ..new("sales", None)
+        };
+        let first = add(&catalog, &upload).await;
+        let claim = async |holder: &str, machine: &str, now: i64| {
+            catalog
+                .claim_run(holder, machine, now, now - 20)
+                .await
+                .unwrap()
+        };
+        assert!(claim("s1", "m1", NOW).await.is_some());
+        let next = add(&catalog, &new("sales", None)).await;
+        assert_eq!(claim("s2", "m2", NOW + 10).await, None);
+        let taken = claim("s2", "m2", NOW + 30).await.unwrap();
+        assert_eq!((taken.run.id, taken.begun), (next.id.clone(), false));
+        let beat = catalog.beat(&first.id, "s1", (0, 0, None), NOW + 31);
+        assert_eq!(beat.await.unwrap(), Beat::Lost);
+        let done = (Some("{}"), None);
+        let over = catalog.finish_run(&next.id, "s2", RunState::Done, done, NOW + 32);
+        assert!(over.await.unwrap());
+        let back = claim("s1", "m1", NOW + 40).await.unwrap();
+        assert_eq!((back.run.id, back.begun), (first.id.clone(), true));
+
+        // Somebody wanted its end before its server died.
+        let told = catalog.cancel_run(&first.id, NOW + 41).await.unwrap();
+        assert_eq!(told.unwrap().state, RunState::Running);
+        assert_eq!(claim("s2", "m2", NOW + 70).await, None);
+        let ended = catalog.run(&first.id).await.unwrap().unwrap();
+        assert_eq!(
+            (ended.state, ended.ended),
+            (RunState::Cancelled, Some(NOW + 70))
+        );
+
+        // A file that all machines have is anyone's.
+        let shared = NewRun {
+            upload: Some((ANY_MACHINE, "hash")),
+            ..new("sales", None)
+        };
+        let shared = add(&catalog, &shared).await;
+        let taken = claim("s2", "m2", NOW + 80).await.unwrap();
+        assert_eq!(taken.run.id, shared.id);
+        let over = claim("s3", "m3", NOW + 110).await.unwrap();
+        assert_eq!((over.run.id, over.begun), (shared.id, true));
+    }
+}
+
+#[tokio::test]
+async fn only_so_many_runs_of_a_pipeline_wait() {
+    for catalog in both("runs_waiting").await.catalogs {
+        let two = |pipeline, request| NewRun {
+            at_most: 2,
+            ..new(pipeline, request)
+        };
+        let first = add(&catalog, &two("sales", Some("k1"))).await;
+        assert!(matches!(
+            catalog.add_run(&two("sales", None), NOW + 5).await.unwrap(),
+            Added::New(_)
+        ));
+        for request in [None, Some("k2")] {
+            let refused = catalog.add_run(&two("sales", request), NOW).await.unwrap();
+            assert_eq!(refused, Added::Full);
+        }
+        // What was asked for before is there, and another pipeline has a queue of its own.
+        let again = catalog.add_run(&two("sales", Some("k1")), NOW).await;
+        assert_eq!(again.unwrap(), Added::Same(first.clone()));
+        add(&catalog, &two("other", None)).await;
+        let waiting = |pipeline: &str, runs, oldest| Waiting {
+            pipeline: pipeline.into(),
+            runs,
+            oldest,
+        };
+        assert_eq!(
+            catalog.waiting().await.unwrap(),
+            [waiting("other", 1, NOW), waiting("sales", 2, NOW)]
+        );
+        let taken = catalog.claim_run("s1", "m1", NOW, NOW - 20).await.unwrap();
+        assert_eq!(taken.unwrap().run.id, first.id);
+        let third = add(&catalog, &two("sales", Some("k2"))).await;
+        let waits = catalog.waiting().await.unwrap();
+        assert_eq!(
+            waits.last(),
+            Some(&Waiting {
+                runs: 2,
+                ..waiting("sales", 0, NOW)
+            })
+        );
+        let last = catalog.last_run_by("sales", "usr_1").await.unwrap();
+        // The other one was asked for later, by its time.
+        assert_ne!(last.unwrap().id, third.id);
+        assert_eq!(catalog.last_run_by("sales", "usr_2").await.unwrap(), None);
     }
 }

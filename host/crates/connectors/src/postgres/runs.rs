@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use glovebox_core::{ChunkRecord, Job, Mark, Secret, Seen, SinkError};
+use glovebox_core::{ChunkRecord, Job, MAX_RUN_LEN, Mark, Secret, Seen, SinkError};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
@@ -15,8 +15,6 @@ use crate::database::runner::Runner;
 
 /// How long a runner that was told to end may hold its run before it is told again.
 const HANDOVER: Duration = Duration::from_secs(2);
-/// The longest name of a run: that of its staging table may have 63 bytes.
-const MAX_RUN_LEN: usize = 57;
 /// The longest name of a session.
 const MAX_SESSION_LEN: usize = 63;
 

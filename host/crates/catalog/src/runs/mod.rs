@@ -1,10 +1,17 @@
 //! Runs: queued, running on one server, finished.
 //! They have no cells: only counts, names and times.
 
+mod queue;
+
 use crate::random::{digest, id_in_order};
 use crate::store::on;
 use crate::{Catalog, Result};
 use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
+
+pub use queue::{Beat, Claimed, Waiting};
+
+/// The machine that has an uploaded file which all machines have; it is no machine's name.
+pub const ANY_MACHINE: &str = "*";
 
 /// How far a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,10 +106,12 @@ pub struct NewRun<'a> {
     pub request: Option<&'a str>,
     /// How it begins.
     pub mode: RunMode,
-    /// Of an upload: the machine that has the file, and what the file is known by.
+    /// Of an upload: the machine that has the file or [`ANY_MACHINE`], and what the file is known by.
     pub upload: Option<(&'a str, &'a str)>,
     /// The run whose rejects it goes over; none is a whole input.
     pub of: Option<&'a str>,
+    /// So many runs of the pipeline may wait; of requests at one moment, a few more may come in.
+    pub at_most: u32,
 }
 
 /// A run.
@@ -144,16 +153,6 @@ pub struct Run {
     pub problem: Option<String>,
 }
 
-/// A run that a server has taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claimed {
-    /// Which.
-    pub run: Run,
-    /// Whether a server has begun it before: then it is gone on with, however it was asked for. Its
-    /// `starts` do not tell, since being let go counts as none.
-    pub begun: bool,
-}
-
 /// What became of a request for a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Added {
@@ -163,17 +162,8 @@ pub enum Added {
     Same(Run),
     /// The key was used before for something else.
     Other,
-}
-
-/// What a run's server is told when it says how far it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Beat {
-    /// Go on.
-    On,
-    /// Somebody asked for the end.
-    Cancel,
-    /// Another server has it now.
-    Lost,
+    /// As many runs of the pipeline wait as may.
+    Full,
 }
 
 /// Which runs are listed.
@@ -232,17 +222,6 @@ pub fn new_run_id() -> Result<String> {
     id_in_order("run_")
 }
 
-/// A statement that takes the first run that is like this, if it still is.
-fn claim(like: &str, still: &str) -> String {
-    format!(
-        "UPDATE runs SET state = 'running', holder = $1, seen = $3, starts = starts + 1, \
-                         started = COALESCE(started, $3) \
-         WHERE id = (SELECT id FROM runs r WHERE (upload IS NULL OR upload = $2) AND {like} \
-                     ORDER BY created, id LIMIT 1) \
-         AND {still} RETURNING {COLUMNS}"
-    )
-}
-
 impl Catalog {
     /// Puts a run into the queue, once for each key of a user's requests.
     ///
@@ -264,7 +243,8 @@ impl Catalog {
         let sql = "INSERT INTO runs \
              (id, pipeline, user_id, user_name, request, asked, mode, upload, state, created, \
               rerun_of) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'queued', $9, $10) \
+             SELECT $1, $2, $3, $4, $5, $6, $7, $8, 'queued', $9, $10 \
+             WHERE (SELECT COUNT(*) FROM runs WHERE pipeline = $2 AND state = 'queued') < $11 \
              ON CONFLICT (user_id, request) DO NOTHING";
         let added = on!(self, pool => sqlx::query(sql)
             .bind(new.id)
@@ -277,6 +257,7 @@ impl Catalog {
             .bind(machine)
             .bind(now)
             .bind(new.of)
+            .bind(i64::from(new.at_most))
             .execute(pool)
             .await?
             .rows_affected());
@@ -294,8 +275,26 @@ impl Catalog {
             Some((earlier, theirs)) if theirs == asked => {
                 Ok(self.run(&earlier).await?.map_or(Added::Other, Added::Same))
             }
-            _ => Ok(Added::Other),
+            Some(_) => Ok(Added::Other),
+            None => Ok(Added::Full),
         }
+    }
+
+    /// The last run of a pipeline that this user asked for.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn last_run_by(&self, pipeline: &str, user_id: &str) -> Result<Option<Run>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM runs WHERE pipeline = $1 AND user_id = $2 \
+             ORDER BY created DESC, id DESC LIMIT 1"
+        );
+        let found: Option<Run> = on!(self, pool => sqlx::query_as(safe(&sql))
+            .bind(pipeline)
+            .bind(user_id)
+            .fetch_optional(pool)
+            .await?);
+        Ok(found)
     }
 
     /// A run.
@@ -336,151 +335,6 @@ impl Catalog {
             query.fetch_all(pool).await?
         });
         Ok(found)
-    }
-
-    /// Takes the next run for a server: one whose server has let it go or has not been heard since
-    /// `stale`, else one that waits. An upload goes to the machine that has its file.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn claim_run(
-        &self,
-        holder: &str,
-        machine: &str,
-        now: i64,
-        stale: i64,
-    ) -> Result<Option<Claimed>> {
-        let left = "state = 'running' AND seen < $4";
-        let left = claim(left, left);
-        let taken: Option<Run> = on!(self, pool => sqlx::query_as(safe(&left))
-            .bind(holder)
-            .bind(machine)
-            .bind(now)
-            .bind(stale)
-            .fetch_optional(pool)
-            .await?);
-        if let Some(run) = taken {
-            return Ok(Some(Claimed { run, begun: true }));
-        }
-        let waits = claim(
-            "state = 'queued' AND NOT EXISTS \
-             (SELECT 1 FROM runs o WHERE o.pipeline = r.pipeline AND o.state = 'running')",
-            "state = 'queued'",
-        );
-        let taken: std::result::Result<Option<Run>, sqlx::Error> = on!(self, pool =>
-            sqlx::query_as(safe(&waits))
-                .bind(holder)
-                .bind(machine)
-                .bind(now)
-                .fetch_optional(pool)
-                .await);
-        match taken {
-            // Another server took a run of the same pipeline at the same moment.
-            Err(sqlx::Error::Database(e)) if e.is_unique_violation() => Ok(None),
-            taken => Ok(taken?.map(|run| Claimed { run, begun: false })),
-        }
-    }
-
-    /// Says how far a run is, and that its server lives.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn beat(
-        &self,
-        id: &str,
-        holder: &str,
-        (rows, bytes, bytes_all): (i64, i64, Option<i64>),
-        now: i64,
-    ) -> Result<Beat> {
-        let told: Option<(Option<i64>,)> = on!(self, pool => sqlx::query_as(
-            "UPDATE runs SET seen = $3, rows_done = $4, bytes_done = $5, bytes_all = $6 \
-             WHERE id = $1 AND holder = $2 AND state = 'running' RETURNING cancel",
-        )
-        .bind(id)
-        .bind(holder)
-        .bind(now)
-        .bind(rows)
-        .bind(bytes)
-        .bind(bytes_all)
-        .fetch_optional(pool)
-        .await?);
-        Ok(match told {
-            None => Beat::Lost,
-            Some((None,)) => Beat::On,
-            Some((Some(_),)) => Beat::Cancel,
-        })
-    }
-
-    /// Ends a run, unless another server has it.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn finish_run(
-        &self,
-        id: &str,
-        holder: &str,
-        state: RunState,
-        (report, problem): (Option<&str>, Option<&str>),
-        now: i64,
-    ) -> Result<bool> {
-        let ended = on!(self, pool => sqlx::query(
-            "UPDATE runs SET state = $3, report = $4, problem = $5, ended = $6 \
-             WHERE id = $1 AND holder = $2 AND state = 'running'",
-        )
-        .bind(id)
-        .bind(holder)
-        .bind(state.word())
-        .bind(report)
-        .bind(problem)
-        .bind(now)
-        .execute(pool)
-        .await?
-        .rows_affected());
-        Ok(ended == 1)
-    }
-
-    /// Lets a run go, so that any server may go on with it at once.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn release_run(&self, id: &str, holder: &str) -> Result<()> {
-        on!(self, pool => sqlx::query(
-            // It was no fault of the run, so the start does not count.
-            "UPDATE runs SET seen = 0, starts = starts - 1 \
-             WHERE id = $1 AND holder = $2 AND state = 'running'",
-        )
-        .bind(id)
-        .bind(holder)
-        .execute(pool)
-        .await?
-        .rows_affected());
-        Ok(())
-    }
-
-    /// Asks for a run's end: at once if it waits, by its server if it runs. None if there is no
-    /// such run.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn cancel_run(&self, id: &str, now: i64) -> Result<Option<Run>> {
-        on!(self, pool => {
-            sqlx::query(
-                "UPDATE runs SET state = 'cancelled', cancel = $2, ended = $2 \
-                 WHERE id = $1 AND state = 'queued'",
-            )
-            .bind(id)
-            .bind(now)
-            .execute(pool)
-            .await?;
-            sqlx::query(
-                "UPDATE runs SET cancel = COALESCE(cancel, $2) WHERE id = $1 AND state = 'running'",
-            )
-            .bind(id)
-            .bind(now)
-            .execute(pool)
-            .await?;
-        });
-        self.run(id).await
     }
 
     /// A run's report as JSON, once it has one.
