@@ -1,5 +1,5 @@
 //! Finds files of a crate that import each other in a circle, and so can be read, tested and moved
-//! only together. Those of today are listed in `KNOWN`, which may only become shorter.
+//! only together. There is none, and none is to come.
 //!
 //! What counts is `use`, and paths that begin with `crate`, `self` or `super`; a folder's own file
 //! may import what is in the folder.
@@ -10,82 +10,24 @@ use std::path::{Path, PathBuf};
 
 use crate::run::Outcome;
 
-/// Files that are in a circle, by the folder of their crate.
-const KNOWN: &[(&str, &[&str])] = &[
-    (
-        "host/crates/api/src",
-        &["access", "openapi", "routes", "state"],
-    ),
-    (
-        "host/crates/connectors/src",
-        &["parquet::columns", "parquet::nested"],
-    ),
-    (
-        "host/crates/manifest/src",
-        &[
-            "block",
-            "declare",
-            "diagnostic",
-            "excerpt",
-            "hide",
-            "kinds",
-            "load::clouds",
-            "load::columns",
-            "load::csv_source",
-            "load::file_sinks",
-            "load::files",
-            "load::formats",
-            "load::guard",
-            "load::inside",
-            "load::postgres",
-            "load::postgres_source",
-            "load::sink",
-            "load::source",
-            "load::stores",
-            "load::vault",
-            "model",
-            "scalar",
-            "schema",
-            "units",
-            "yaml",
-        ],
-    ),
-    (
-        "host/crates/sandbox/src",
-        &["abi::v0_1", "component", "instance", "sandbox"],
-    ),
-];
-
 /// A module's path within its crate; empty is the crate's root.
 type Module = Vec<String>;
 type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
-/// Compares the circles that there are with those that are known.
+/// Fails with the circles that there are.
 pub(crate) fn circles() -> Outcome {
     let mut problems = Vec::new();
     for folder in crates()? {
-        let shown = folder.display().to_string();
-        let known = KNOWN.iter().find(|(of, _)| *of == shown);
-        let known: BTreeSet<String> = known
-            .map(|(_, files)| files.iter().map(|file| (*file).to_owned()).collect())
-            .unwrap_or_default();
         let imports = imports(&folder)?;
-        let mut found = BTreeSet::new();
         for module in imports.keys() {
-            let Some(circle) = circle(&imports, module) else {
-                continue;
-            };
-            let name = module.join("::");
-            if !known.contains(&name) {
+            if let Some(circle) = circle(&imports, module) {
                 let way: Vec<String> = circle.iter().map(|m| m.join("::")).collect();
-                problems.push(format!("{shown}: a circle: {}", way.join(" → ")));
+                problems.push(format!(
+                    "{}: a circle: {}",
+                    folder.display(),
+                    way.join(" → ")
+                ));
             }
-            found.insert(name);
-        }
-        for name in known.difference(&found) {
-            problems.push(format!(
-                "{shown}: `{name}` is in no circle any more; delete it from KNOWN in xtask/src/circles.rs"
-            ));
         }
     }
     match problems.is_empty() {

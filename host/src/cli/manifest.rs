@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use chrono::Datelike;
 use glovebox_engine::{Plan, Toolbox, plan};
 use glovebox_files::bounded;
 use glovebox_manifest::{Diagnostic, Known, Manifest};
@@ -77,7 +76,7 @@ impl Text {
         let standard = composed.standard_plugins();
         let known = Known {
             standard: &standard,
-            today: today(),
+            today: chrono::Utc::now().date_naive(),
         };
         glovebox_manifest::read(&self.path, &self.text, &known)
     }
@@ -148,10 +147,4 @@ pub(super) fn loads(path: &Path, composed: &Composed) -> Result<(), String> {
             many => format!("the manifest cannot be run: {first}, and {} more", many - 1),
         }
     })
-}
-
-/// Today in UTC as year, month and day.
-fn today() -> (i32, u32, u32) {
-    let today = chrono::Utc::now().date_naive();
-    (today.year(), today.month(), today.day())
 }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use glovebox_audit::{Anchor, Anchorage};
 use glovebox_catalog::Catalog;
-use glovebox_connectors::page::{Difference, PageError, Query, Reader};
 use glovebox_core::SecretName;
+use glovebox_datasets::{Difference, PageError, Query, Reader};
 use glovebox_manifest::model::Span;
 use glovebox_manifest::{Diagnostic, typed};
 

@@ -14,7 +14,8 @@ use glovebox_outbound::telemetry::{self, Incoming, Served};
 use poem::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 
-use super::access::{Caller, authenticate};
+use super::access::authenticate;
+use super::caller::Caller;
 use super::client;
 use super::connections::Line;
 use super::metrics::known;

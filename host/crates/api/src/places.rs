@@ -2,8 +2,8 @@
 
 use anyhow::anyhow;
 use glovebox_catalog as catalog;
-use glovebox_connectors::postgres;
 use glovebox_core::Secret;
+use glovebox_datasets as datasets;
 
 use super::config::Database;
 
@@ -19,14 +19,7 @@ pub fn database_place(database: &Database, secrets: Secrets<'_>) -> anyhow::Resu
         Database::Sqlite(path) => catalog::Place::Sqlite(path.clone()),
         Database::Postgres(server) => {
             let login = server.login(secrets(&server.password)?);
-            let shown = format!("{}:{}/{}", server.host, server.port, server.database);
-            catalog::Place::Postgres {
-                connect: Box::new(
-                    postgres::verified(&login).map_err(|problem| anyhow!("{shown}: {problem}"))?,
-                ),
-                shown,
-                connections: server.connections,
-            }
+            datasets::server(&login, server.connections).map_err(|problem| anyhow!(problem))?
         }
     })
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use glovebox_audit::{Action, Event, Outcome};
 use glovebox_catalog::{Catalog, Hasher, Hashing, Lockout};
-use glovebox_connectors::page::Reader;
+use glovebox_datasets::Reader;
 use poem::{Route, Server, get};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -17,6 +17,7 @@ use super::audit::{self, Audit, Writer};
 use super::config::Config;
 use super::connections::{Connections, Watched};
 use super::datasets::Dataset;
+use super::described::Descriptions;
 use super::gate::Gate;
 use super::limits::Limits;
 use super::listener::{self, Listener};
@@ -193,7 +194,7 @@ async fn open(
         name,
     )
     .with_context(|| format!("the folder of runs {}", config.runs.folder.display()))?;
-    let described = openapi::Descriptions::new(&url);
+    let described = Descriptions::new(url.clone(), openapi::public(&url));
     for name in config.passwords().into_iter().chain(config.logins()) {
         let event = Event::new(Action::SecretUsed, Outcome::Success).key(name.as_str());
         audit.record(event).await?;

@@ -6,15 +6,17 @@ use std::time::Instant;
 use glovebox_audit::Event;
 use glovebox_catalog::{Catalog, Hasher, Lockout};
 
-use super::access::{Caller, Standings};
 use super::audit::Audit;
+use super::caller::Caller;
 use super::config::Config;
 use super::datasets::Dataset;
+use super::described::Descriptions;
 use super::limits::Limits;
 use super::metrics::Metrics;
 use super::problem::Problem;
 use super::reveal::Reveals;
 use super::runs::Runs;
+use super::standings::Standings;
 use super::tally::Tally;
 use super::tokens::Tokens;
 
@@ -36,7 +38,7 @@ pub(crate) struct Api {
     /// The datasets' paths, for the rules.
     pub(crate) paths: Vec<String>,
     /// The API's description, by what one may see of it.
-    pub(crate) described: super::openapi::Descriptions,
+    pub(crate) described: Descriptions,
 }
 
 impl Api {

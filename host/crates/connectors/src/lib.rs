@@ -1,4 +1,4 @@
-//! Sources and sinks. A folder a kind; the only crate that names sqlx.
+//! Sources and sinks. A folder a kind.
 
 #![cfg_attr(
     not(all(feature = "parquet", feature = "postgres")),
@@ -6,6 +6,7 @@
 )]
 
 mod calendar;
+pub mod cell;
 mod chunks;
 pub mod contain;
 pub mod csv;
@@ -17,8 +18,6 @@ mod formats;
 pub mod input;
 pub mod jsonl;
 mod names;
-#[cfg(feature = "postgres")]
-pub mod page;
 #[cfg(feature = "parquet")]
 pub mod parquet;
 mod parts;
@@ -26,5 +25,6 @@ mod parts;
 pub mod postgres;
 mod rows;
 pub mod sqlite;
+pub mod text;
 mod values;
 mod years;

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use glovebox_core::shown::printable;
 
-use super::declare::Section;
 use super::diagnostic::Diagnostic;
-use super::model::Span;
-use super::yaml::{Entry, Kind, Node};
+use super::near::closest;
+use super::node::{Entry, Kind, Node};
+use super::span::Span;
 
 /// A block whose keys have been looked through.
 #[derive(Debug)]
@@ -78,18 +78,9 @@ impl<'t> Reader<'t> {
         self.problems.push(problem);
     }
 
-    /// A declared block. `head` is the key that it belongs to.
-    pub fn block<'n, S: Section>(&mut self, node: &'n Node, head: Span) -> Option<Block<'n>> {
-        let Kind::Map(entries) = &node.kind else {
-            self.wrong_kind(node, S::WHAT, "a block of keys", S::EXAMPLE);
-            return None;
-        };
-        let keys: Vec<&'static str> = S::fields().iter().map(|field| field.key).collect();
-        let block = self.keys(entries, head, S::WHAT, &keys, &S::hints());
-        Some(block)
-    }
-
-    fn keys<'n>(
+    /// Looks through the keys of a block. `head` is the key that it belongs to; `hints` are keys that
+    /// do not exist, with what to do instead.
+    pub(crate) fn keys<'n>(
         &mut self,
         entries: &'n [Entry],
         head: Span,
@@ -185,46 +176,4 @@ pub(crate) fn short(text: &str) -> String {
         return text;
     }
     text.chars().take(MAX_SHOWN - 1).chain(['…']).collect()
-}
-
-/// The candidate that was probably meant, if one is near enough.
-pub fn closest<'c>(name: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
-    let fold = |text: &str| text.to_lowercase().replace(['_', ' '], "-");
-    let name = fold(name);
-    // Long texts are no slips of a finger, and comparing them is slow.
-    if name.len() > 100 {
-        return None;
-    }
-    let length = name.chars().count();
-    candidates
-        .filter(|c| c.len() <= 100)
-        .map(|c| (strsim::damerau_levenshtein(&name, &fold(c)), c))
-        .filter(|(distance, c)| {
-            let longer = length.max(c.chars().count());
-            *distance <= longer.div_ceil(3).min(3) && *distance < longer.min(length)
-        })
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, c)| c)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_closest_name_is_near() {
-        let keys = ["name", "source", "columns", "credentials", "steps", "sink"];
-        let near = |n: &str| closest(n, keys.iter().copied());
-        assert_eq!(near("colunms"), Some("columns"));
-        assert_eq!(near("Column"), Some("columns"));
-        assert_eq!(near("setps"), Some("steps"));
-        assert_eq!(near("sinks"), Some("sink"));
-        assert_eq!(near("zebra"), None);
-        assert_eq!(near("x"), None);
-        assert_eq!(near(&"n".repeat(5000)), None);
-        assert_eq!(
-            closest("max_field", ["max-field"].into_iter()),
-            Some("max-field")
-        );
-    }
 }

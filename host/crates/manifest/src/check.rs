@@ -10,10 +10,13 @@ mod privacy;
 
 use std::collections::HashMap;
 
-use super::block::{closest, short};
+use chrono::NaiveDate;
+
+use super::block::short;
 use super::diagnostic::Diagnostic;
 use super::load::Draft;
-use super::model::{Column, Date, Manifest, PluginRef, Span, Step};
+use super::model::{Column, Manifest, PluginRef, Span, Step};
+use super::near::closest;
 
 pub use pins::unpinned;
 
@@ -22,8 +25,8 @@ pub use pins::unpinned;
 pub struct Known<'a> {
     /// The names of the standard plugins.
     pub standard: &'a [&'a str],
-    /// Today: year, month, day.
-    pub today: (i32, u32, u32),
+    /// Today.
+    pub today: NaiveDate,
 }
 
 /// What does not fit in a manifest; empty where all does.
@@ -37,8 +40,6 @@ pub(crate) fn check_draft(draft: &Draft, known: &Known<'_>) -> Vec<Diagnostic> {
 }
 
 fn problems(manifest: &Manifest, known: &Known<'_>, names: bool, sink: bool) -> Vec<Diagnostic> {
-    let (year, month, day) = known.today;
-    let today = Date { year, month, day };
     let mut problems = Vec::new();
 
     plugins(manifest, known, &mut problems);
@@ -51,7 +52,7 @@ fn problems(manifest: &Manifest, known: &Known<'_>, names: bool, sink: bool) -> 
     opaque::uses(manifest, sink, &mut problems);
     privacy::kinds(manifest, &mut problems);
     privacy::inside(manifest, &mut problems);
-    privacy::releases(manifest, today, &mut problems);
+    privacy::releases(manifest, known.today, &mut problems);
     privacy::derived(manifest, &mut problems);
     if sink {
         privacy::stored(manifest, &mut problems);

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use chrono::NaiveDate;
+
 use crate::{Known, read};
 
 const HEAD: &str = "\
@@ -12,11 +14,15 @@ columns:
   city: { type: text }
 ";
 
-fn messages(rest: &str) -> Vec<String> {
-    messages_on((2026, 11, 21), rest)
+fn day(year: i32, month: u32, day: u32) -> NaiveDate {
+    NaiveDate::from_ymd_opt(year, month, day).unwrap()
 }
 
-fn messages_on(today: (i32, u32, u32), rest: &str) -> Vec<String> {
+fn messages(rest: &str) -> Vec<String> {
+    messages_on(day(2026, 11, 21), rest)
+}
+
+fn messages_on(today: NaiveDate, rest: &str) -> Vec<String> {
     let known = Known {
         standard: &["required", "redact", "keep", "row-id"],
         today,
@@ -56,9 +62,9 @@ fn a_release_holds_to_its_last_day() {
   - {{ mask: redact, masks: [name] }}
 {SINK}"
     );
-    assert_eq!(messages_on((2027, 1, 31), &text), [""; 0]);
+    assert_eq!(messages_on(day(2027, 1, 31), &text), [""; 0]);
     assert_eq!(
-        messages_on((2027, 2, 1), &text),
+        messages_on(day(2027, 2, 1), &text),
         ["the release of `id` ended on 2027-01-31"]
     );
 }
@@ -100,7 +106,7 @@ fn what_could_not_be_read_is_not_complained_about_twice() {
         "name: x\nsource: { csv: { path: a.csv } }\nsteps: [{ validate: required, reads: [a] }]\n";
     let known = Known {
         standard: &["required"],
-        today: (2026, 11, 21),
+        today: day(2026, 11, 21),
     };
     let problems = read(Path::new("m.yaml"), no_columns, &known).unwrap_err();
     let messages: Vec<&str> = problems.iter().map(|p| p.message.as_str()).collect();

@@ -5,19 +5,20 @@
 //! value is and how it is read stands in a [`Kind`].
 
 mod macros;
+mod schema;
 
 use std::path::Path;
 
 pub use macros::kebab;
+pub(crate) use schema::plain;
+pub use schema::{Schema, json_schema, key_tables, with_tables};
 pub use serde_json::{Value, json};
 
 pub use crate::block::{Block, Reader};
 use crate::diagnostic::Diagnostic;
-use crate::kinds;
-use crate::model::{Span, Spanned};
-pub use crate::schema::{Schema, json_schema, key_tables, with_tables};
+pub use crate::node::{Entry, Kind as Yaml, Node};
+use crate::span::{Span, Spanned};
 use crate::yaml;
-pub use crate::yaml::{Entry, Kind as Yaml, Node};
 pub use crate::{section, words};
 
 /// Reads a text into a block of declared keys; `what` names the kind of file in messages, with its
@@ -38,9 +39,7 @@ pub fn read<S: Section>(
     let mut reader = Reader::new(text, folder);
     reader.problems = problems;
     let model = match root {
-        Some(root) if root.kind != Yaml::Null => {
-            S::read(&mut reader, &root, kinds::first_key(&root))
-        }
+        Some(root) if root.kind != Yaml::Null => S::read(&mut reader, &root, root.first_key()),
         _ => None,
     };
     if model.is_none() && reader.problems.is_empty() {
@@ -175,9 +174,19 @@ pub trait Section: Sized {
     /// Makes of the keys what others see.
     fn settle(self, reader: &mut Reader<'_>, block: &Block<'_>) -> Option<Self::Model>;
 
+    /// Looks through a block's keys. `head` is the key that it belongs to.
+    fn block<'n>(reader: &mut Reader<'_>, node: &'n Node, head: Span) -> Option<Block<'n>> {
+        let Yaml::Map(entries) = &node.kind else {
+            reader.wrong_kind(node, Self::WHAT, "a block of keys", Self::EXAMPLE);
+            return None;
+        };
+        let keys: Vec<&'static str> = Self::fields().iter().map(|field| field.key).collect();
+        Some(reader.keys(entries, head, Self::WHAT, &keys, &Self::hints()))
+    }
+
     /// Reads a block. `head` is where complaints about the block as a whole go.
     fn read(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<Self::Model> {
-        let block = reader.block::<Self>(node, head)?;
+        let block = Self::block(reader, node, head)?;
         Self::of(reader, &block)?.settle(reader, &block)
     }
 }

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::model::Span;
+use crate::span::Span;
 use glovebox_core::shown::is_invisible;
 
 const BLANK: &str = "****";

@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use glovebox_core::SecretName;
 
-use super::yaml::{self, Kind, Node};
+use super::node::{Kind, Node};
+use super::yaml;
 
 /// Names of keys whose value is a secret, should someone write one there.
 const ALWAYS: &[&str] = &[

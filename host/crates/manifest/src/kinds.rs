@@ -7,19 +7,15 @@ mod quantities;
 use std::marker::PhantomData;
 use std::path::PathBuf;
 
-pub use crate::load::columns::TYPE;
-pub use crate::load::postgres::{HOST, NAME, PASSWORD, Tls};
-pub use crate::load::stores::STORES;
 use glovebox_core::SecretName;
 pub use quantities::{Size, Time, Whole};
 use serde_json::{Value, json};
 
 use crate::block::{Reader, short};
-use crate::declare::{At, Kind, Section, Words};
+use crate::declare::{self, At, Kind, Schema, Section, Words};
 use crate::diagnostic::Diagnostic;
-use crate::model::{Span, Spanned};
-use crate::schema::Schema;
-use crate::yaml::{Entry, Kind as Yaml};
+use crate::node::{Entry, Kind as Yaml, Node};
+use crate::span::Spanned;
 
 /// A value of which there is one in all manifests, read by a function of its own.
 pub struct Own<T> {
@@ -196,7 +192,7 @@ impl<W: Words> Kind for OneOf<W> {
 
 /// The JSON Schema of some words.
 pub fn choice<W>(words: &[(&str, W, &str)]) -> Value {
-    let one = |(word, _, docs): &(&str, W, &str)| json!({ "const": word, "description": crate::schema::plain(docs) });
+    let one = |(word, _, docs): &(&str, W, &str)| json!({ "const": word, "description": declare::plain(docs) });
     json!({ "oneOf": words.iter().map(one).collect::<Vec<_>>() })
 }
 
@@ -264,8 +260,8 @@ impl<K: Kind> Kind for ListOf<K> {
 
     fn read(&self, reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<Self::Value>> {
         let items = reader.list(at.node, at.key, &at.example)?;
-        let read = |node| {
-            let head = first_key(node);
+        let read = |node: &Node| {
+            let head = node.first_key();
             let item = At {
                 node,
                 head,
@@ -449,13 +445,4 @@ pub fn path_schema(schema: &mut Schema) -> Value {
             "type": "string", "minLength": 1,
         })
     })
-}
-
-/// Where complaints about a block that is an item of a list go.
-pub fn first_key(at: &crate::yaml::Node) -> Span {
-    match &at.kind {
-        Yaml::Map(entries) => entries.first().map(|e| e.key.span.clone()),
-        _ => None,
-    }
-    .unwrap_or_else(|| at.span.clone())
 }

@@ -2,7 +2,7 @@
 //!
 //! A tour, in the order in which a text passes through:
 //!
-//! 1. `yaml` makes a tree of the text whose nodes know their places; it refuses anchors, aliases, tags and
+//! 1. `yaml` makes a tree of the text whose `node`s know their places; it refuses anchors, aliases, tags and
 //!    keys that are there twice. `scalar` says what an unquoted word is.
 //! 2. `load` makes a [`model`] of the tree: every default is filled in, every path resolved. Each
 //!    block of a manifest is declared in a file there, by the macro `section!` of `declare`: its keys
@@ -29,9 +29,13 @@ mod hide;
 pub mod kinds;
 mod load;
 pub mod model;
+mod near;
+mod node;
 pub mod pin;
+mod render;
 mod scalar;
-mod schema;
+pub mod shared;
+mod span;
 pub mod typed;
 mod units;
 mod value;
@@ -39,11 +43,12 @@ mod yaml;
 
 use std::path::Path;
 
-pub use block::closest;
 pub use check::{Known, check, unpinned};
-pub use diagnostic::{Diagnostic, Severity, render};
+pub use diagnostic::{Diagnostic, Severity};
 pub use load::rejects::sealed_beside;
 pub use model::Manifest;
+pub use near::closest;
+pub use render::render;
 pub use units::{TIME_HELP, duration, show_duration};
 
 /// The JSON Schema (2020-12) of a manifest.

@@ -12,14 +12,17 @@ mod grants;
 pub(crate) mod guard;
 pub(crate) mod inside;
 pub(crate) mod limits;
+pub(crate) mod mode;
 mod plugin;
 pub(crate) mod postgres;
 pub(crate) mod postgres_source;
 pub(crate) mod rejects;
 pub(crate) mod sink;
 pub(crate) mod source;
+pub(crate) mod sqlite;
 mod steps;
 pub(crate) mod stores;
+mod table_name;
 mod tokens;
 mod trusted;
 pub(crate) mod vault;
@@ -35,11 +38,12 @@ use super::declare::{At, Section, section};
 use super::diagnostic::Diagnostic;
 use super::formats::settle as formats_of;
 use super::kinds::{Own, nested, word};
-use super::model::{
+use super::node::{Kind, Node};
+use super::yaml;
+use crate::model::{
     Column, JsonlSink, LeakGuard, Manifest, Mode, Sink, SinkTarget, Source, Span, Spanned, Store,
     TrustedKey,
 };
-use super::yaml::{self, Kind};
 use columns::COLUMNS;
 use limits::LimitKeys;
 use rejects::RejectKeys;
@@ -122,7 +126,7 @@ fn empty(reader: &mut Reader<'_>) {
     );
 }
 
-fn manifest(reader: &mut Reader<'_>, root: &yaml::Node, file: &Path) -> Option<Draft> {
+fn manifest(reader: &mut Reader<'_>, root: &Node, file: &Path) -> Option<Draft> {
     let head = match &root.kind {
         Kind::Null => {
             empty(reader);
@@ -131,7 +135,7 @@ fn manifest(reader: &mut Reader<'_>, root: &yaml::Node, file: &Path) -> Option<D
         Kind::Map(entries) => entries.first().map_or(0..0, |e| e.key.span.clone()),
         _ => root.span.clone(),
     };
-    let block = reader.block::<ManifestKeys>(root, head.clone())?;
+    let block = ManifestKeys::block(reader, root, head.clone())?;
     let keys = ManifestKeys::of(reader, &block)?;
 
     let mut source = keys.source;

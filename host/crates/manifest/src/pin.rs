@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::diagnostic::Diagnostic;
 use super::load;
 use super::model::{Manifest, PluginRef};
-use super::yaml::{self, Entry, Kind, Node};
+use super::node::{Entry, Kind, Node};
+use super::yaml;
 
 /// A plugin of a manifest that is a file, and so can be pinned.
 #[derive(Debug, Clone, PartialEq, Eq)]

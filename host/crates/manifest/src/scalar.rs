@@ -2,7 +2,7 @@
 
 use serde_json::Number;
 
-use super::yaml::Kind;
+use super::node::Kind;
 
 /// An unquoted scalar by the core schema (YAML 1.2.2, section 10.3.2); none is a number that JSON
 /// cannot hold.

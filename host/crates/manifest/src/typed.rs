@@ -11,9 +11,10 @@ use glovebox_core::DataType;
 use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
 
 use super::diagnostic::Diagnostic;
-use super::model::{Span, Spanned};
+use super::node::{Kind, Node};
 use super::units;
-use super::yaml::{self, Kind, Node};
+use super::yaml;
+use crate::span::{Span, Spanned};
 use tree::At;
 
 /// What a type says to be told its place.

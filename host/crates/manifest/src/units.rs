@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use glovebox_core::DataType;
 
-use super::model::{AtMost, Date};
+use super::model::rejects::AtMost;
+use super::near::closest;
 
 const SIZES: &[(&str, u64)] = &[
     ("GiB", 1 << 30),
@@ -80,32 +82,14 @@ pub(crate) fn share(text: &str) -> Option<AtMost> {
 }
 
 /// `2027-01-31`, a day that exists.
-pub(crate) fn date(text: &str) -> Option<Date> {
-    let [year, month, day] = text.split('-').collect::<Vec<_>>().try_into().ok()?;
-    let number = |part: &str, digits: usize| {
-        (part.len() == digits && part.bytes().all(|b| b.is_ascii_digit()))
-            .then(|| part.parse::<u32>().ok())
-            .flatten()
+pub(crate) fn date(text: &str) -> Option<NaiveDate> {
+    // chrono would read `2027-1-31` and `+2027-01-31` too.
+    let shape = |(i, b): (usize, u8)| match i {
+        4 | 7 => b == b'-',
+        _ => b.is_ascii_digit(),
     };
-    let date = Date {
-        year: i32::try_from(number(year, 4)?).ok()?,
-        month: number(month, 2)?,
-        day: number(day, 2)?,
-    };
-    (1..=days_in(date.year, date.month))
-        .contains(&date.day)
-        .then_some(date)
-}
-
-fn days_in(year: i32, month: u32) -> u32 {
-    let leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    match month {
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-        4 | 6 | 9 | 11 => 30,
-        2 if leap => 29,
-        2 => 28,
-        _ => 0,
-    }
+    let is_shaped = text.len() == 10 && text.bytes().enumerate().all(shape);
+    is_shaped.then(|| text.parse().ok()).flatten()
 }
 
 /// The names of the types, for messages.
@@ -174,7 +158,7 @@ fn meant(text: &str) -> Option<&'static str> {
         "binary" | "bytea" | "blob" => "bytes",
         "datetime" | "timestamptz" | "time" | "instant" => "timestamp",
         "numeric" | "money" => "decimal(12,2)",
-        _ => return super::block::closest(base, TYPES.iter().copied()),
+        _ => return closest(base, TYPES.iter().copied()),
     })
 }
 

@@ -6,8 +6,8 @@ use glovebox_core::SecretName;
 
 use super::block::{Reader, short};
 use super::diagnostic::Diagnostic;
-use super::model::Spanned;
-use super::yaml::{Entry, Kind, Node};
+use super::node::{Entry, Kind, Node};
+use crate::span::Spanned;
 
 impl Reader<'_> {
     /// A text that is not empty and has no control characters.

@@ -1,6 +1,8 @@
 //! What the YAML reader promises: places in bytes whatever the text holds, core rules for
 //! scalars, refusals with a sentence.
 
+use serde_json::Number;
+
 use super::*;
 
 fn root(text: &str) -> Node {

@@ -26,7 +26,7 @@ const KNOWN: Known<'static> = Known {
         "keep",
         "row-id",
     ],
-    today: (2026, 11, 21),
+    today: chrono::NaiveDate::from_ymd_opt(2026, 11, 21).unwrap(),
 };
 
 fn repository() -> PathBuf {

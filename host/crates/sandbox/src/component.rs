@@ -1,17 +1,15 @@
-//! A compiled plugin: what it is, which world it exports, whether its imports are allowed.
+//! A component: what it is, which world it exports, whether its imports are allowed.
 
 use std::sync::Arc;
 
 use glovebox_core::shown::{printable, short_name};
-use glovebox_core::{About, Grants, Instance, Limits, Plugin, PluginError, World};
+use glovebox_core::{Limits, PluginError, World};
 use sha2::{Digest, Sha256};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, InstancePre};
 
-use crate::instance::Opened;
-use crate::sandbox::{Audience, Shared};
+use crate::shared::{Audience, Shared};
 use crate::state::State;
-use crate::words::GuestOutput;
 
 /// The version of the contract that this host speaks.
 pub const CONTRACT: &str = "0.1.0";
@@ -44,13 +42,6 @@ pub fn is_component(bytes: &[u8]) -> bool {
     bytes.starts_with(b"\0asm\x0d\0\x01\0")
 }
 
-/// A plugin, ready to be opened.
-pub(crate) struct Compiled {
-    inner: Arc<Inner>,
-    sha256: String,
-    about: About,
-}
-
 /// What each instance of a plugin needs of it.
 pub(crate) struct Inner {
     pub(crate) shared: Arc<Shared>,
@@ -59,84 +50,6 @@ pub(crate) struct Inner {
     pub(crate) world: World,
     pub(crate) limits: Limits,
     pub(crate) digest: [u8; 32],
-}
-
-impl Compiled {
-    pub(crate) fn load(
-        shared: Arc<Shared>,
-        name: &str,
-        bytes: &[u8],
-        pin: Option<&str>,
-        limits: &Limits,
-        words: Option<&GuestOutput>,
-    ) -> Result<Self, PluginError> {
-        let refuse = |problem: String| PluginError::Refused {
-            plugin: name.to_owned(),
-            problem,
-        };
-        let (digest, sha256) = digest(bytes).map_err(refuse)?;
-        if let Some(pin) = pin.filter(|pin| *pin != sha256) {
-            return Err(refuse(format!(
-                "is not the pinned component: its SHA-256 is {sha256}, but the manifest pins \
-                {pin}; find out who changed it before you pin it again"
-            )));
-        }
-        let component = compile(&shared, bytes, &sha256).map_err(refuse)?;
-        check_imports(&component, &shared.engine).map_err(refuse)?;
-        let world = find_world(&component, &shared.engine).map_err(refuse)?;
-        let pre = shared
-            .linker
-            .instantiate_pre(&component)
-            .map_err(|e| misfit(&shared, name, &e))?;
-        let inner = Arc::new(Inner {
-            shared,
-            name: name.to_owned(),
-            pre,
-            world,
-            limits: limits.clone(),
-            digest,
-        });
-        let about = crate::instance::describe(&inner, words)?;
-        Ok(Compiled {
-            inner,
-            sha256,
-            about,
-        })
-    }
-}
-
-impl Plugin for Compiled {
-    fn name(&self) -> &str {
-        &self.inner.name
-    }
-
-    fn world(&self) -> World {
-        self.inner.world
-    }
-
-    fn about(&self) -> &About {
-        &self.about
-    }
-
-    fn sha256(&self) -> &str {
-        &self.sha256
-    }
-
-    fn open(&self, config: &str, grants: &Grants) -> Result<Box<dyn Instance>, PluginError> {
-        Ok(Box::new(self.open_with(config, grants, None)?))
-    }
-}
-
-impl Compiled {
-    /// As [`Plugin::open`], with words where an author watches.
-    pub(crate) fn open_with(
-        &self,
-        config: &str,
-        grants: &Grants,
-        words: Option<&GuestOutput>,
-    ) -> Result<Opened, PluginError> {
-        Opened::open(&self.inner, config, grants, words)
-    }
 }
 
 /// The SHA-256 of what is small enough, raw and in hexadecimal.
@@ -194,7 +107,10 @@ fn quoted(shared: &Shared, error: &wasmtime::Error) -> String {
     text.chars().take(MAX_QUOTE_LEN).collect()
 }
 
-fn check_imports(component: &Component, engine: &wasmtime::Engine) -> Result<(), String> {
+pub(crate) fn check_imports(
+    component: &Component,
+    engine: &wasmtime::Engine,
+) -> Result<(), String> {
     for (import, _) in component.component_type().imports(engine) {
         judge(import)?;
     }
@@ -237,7 +153,10 @@ fn check_version(interface: &str) -> Result<&str, String> {
     }
 }
 
-fn find_world(component: &Component, engine: &wasmtime::Engine) -> Result<World, String> {
+pub(crate) fn find_world(
+    component: &Component,
+    engine: &wasmtime::Engine,
+) -> Result<World, String> {
     let mut worlds = Vec::new();
     for (export, item) in component.component_type().exports(engine) {
         let Some(interface) = export.strip_prefix(PACKAGE) else {

@@ -4,10 +4,13 @@
 mod abi;
 mod cache;
 mod clock;
+mod compiled;
 mod component;
 mod fault;
+mod guest;
 mod instance;
 mod sandbox;
+mod shared;
 mod state;
 mod trace;
 mod watch;
@@ -15,7 +18,8 @@ mod words;
 
 pub use cache::CacheError;
 pub use component::{CONTRACT, is_component};
-pub use sandbox::{Sandbox, SandboxError, config};
+pub use sandbox::Sandbox;
+pub use shared::{SandboxError, config};
 pub use trace::Frame;
 pub use watch::{Import, Parts, Watched, WatchedInstance, Workbench};
 pub use words::{Channel, GuestOutput, Line};

@@ -12,9 +12,10 @@ use glovebox_core::{
     About, Announced, Answer, Batch, Fault, Grants, Instance, Limits, Plugin, PluginError, World,
 };
 
-use crate::component::{Compiled, compile, digest, judge};
+use crate::compiled::Compiled;
+use crate::component::{compile, digest, judge};
 use crate::instance::Opened;
-use crate::sandbox::{Audience, SandboxError, Shared};
+use crate::shared::{Audience, SandboxError, Shared};
 use crate::words::GuestOutput;
 
 /// Compiles plugins for their authors to watch.

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use glovebox_core::{Login, Secret, SecretName};
 use glovebox_manifest::declare::{Block, Reader, section};
-use glovebox_manifest::kinds::{File, HOST, NAME, PASSWORD, Text, Tls, Whole, nested};
+use glovebox_manifest::kinds::{File, Text, Whole, nested};
 use glovebox_manifest::model::Spanned;
+use glovebox_manifest::shared::{HOST, NAME, PASSWORD, Tls};
 
 use super::Database;
 use super::values::wrong;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use glovebox_connectors::page;
 use glovebox_core::{DataType, TableName};
+use glovebox_datasets::{Column, Key, Table};
 use glovebox_manifest::declare::{Reader, section};
-use glovebox_manifest::kinds::{AnyText, Bool, ListOf, MapOf, Named, TYPE, Text, Whole, nested};
+use glovebox_manifest::kinds::{AnyText, Bool, ListOf, MapOf, Named, Text, Whole, nested};
 use glovebox_manifest::model::Spanned;
+use glovebox_manifest::shared::TYPE;
 
 use super::databases::{DatasetFile, DatasetServer, one_database};
 use super::values::{Roles, known_role, wrong};
@@ -96,8 +97,8 @@ pub(super) fn dataset(
         }
     };
     let key = match (&database, key.is_empty()) {
-        (_, false) => page::Key::Columns(key),
-        (Database::Sqlite(_), true) => page::Key::RowId,
+        (_, false) => Key::Columns(key),
+        (Database::Sqlite(_), true) => Key::RowId,
         (Database::Postgres(_), true) => {
             let help = "write key: [COLUMN, …] with columns that together are unique and never \
                        null";
@@ -111,7 +112,7 @@ pub(super) fn dataset(
         about: keys.about,
         name: name.value,
         database,
-        table: page::Table {
+        table: Table {
             schema: table.schema,
             name: table.table,
             columns,
@@ -121,7 +122,7 @@ pub(super) fn dataset(
     })
 }
 
-fn columns(reader: &mut Reader<'_>, written: Spanned<Named<ColumnKeys>>) -> Vec<page::Column> {
+fn columns(reader: &mut Reader<'_>, written: Spanned<Named<ColumnKeys>>) -> Vec<Column> {
     let mut columns = Vec::with_capacity(written.value.len());
     for (name, keys) in written.value {
         let ColumnKeys {
@@ -146,7 +147,7 @@ fn columns(reader: &mut Reader<'_>, written: Spanned<Named<ColumnKeys>>) -> Vec<
                 help,
             );
         } else {
-            columns.push(page::Column {
+            columns.push(Column {
                 name: name.value,
                 data_type: data_type.value,
                 not_null,
@@ -185,11 +186,7 @@ fn table_name(
     Some(named)
 }
 
-fn column(
-    reader: &mut Reader<'_>,
-    columns: &[page::Column],
-    named: &Spanned<String>,
-) -> Option<usize> {
+fn column(reader: &mut Reader<'_>, columns: &[Column], named: &Spanned<String>) -> Option<usize> {
     let place = columns.iter().position(|c| c.name == named.value);
     if place.is_none() {
         let help = "declare it there with its type";
@@ -201,7 +198,7 @@ fn column(
 /// Without `roles`, whoever may read data sees all of it.
 fn views(
     reader: &mut Reader<'_>,
-    columns: &[page::Column],
+    columns: &[Column],
     written: Named<ViewKeys>,
     roles: &Roles,
 ) -> BTreeMap<String, View> {

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use glovebox_manifest::declare::{Block, Reader, section};
-use glovebox_manifest::kinds::{File, ListOf, MapOf, Named, STORES, nested};
+use glovebox_manifest::kinds::{File, ListOf, MapOf, Named, nested};
 use glovebox_manifest::model::{Spanned, Store};
+use glovebox_manifest::shared::STORES;
 use ipnet::IpNet;
 
 use super::databases::CatalogKeys;

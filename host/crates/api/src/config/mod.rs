@@ -17,8 +17,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use glovebox_connectors::page;
 use glovebox_core::SecretName;
+use glovebox_datasets::Table;
 use glovebox_manifest::model::Store;
 use glovebox_manifest::{Diagnostic, declare};
 use glovebox_outbound::https::Address;
@@ -204,7 +204,7 @@ pub struct Dataset {
     pub name: String,
     pub(crate) about: String,
     pub(crate) database: Database,
-    pub(crate) table: page::Table,
+    pub(crate) table: Table,
     /// Who may see which columns, by place, and how many rows a page has at most.
     pub(crate) roles: BTreeMap<String, View>,
 }

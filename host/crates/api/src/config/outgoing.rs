@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use glovebox_core::SecretName;
 use glovebox_manifest::declare::{Reader, section};
-use glovebox_manifest::kinds::{MapOf, Named, Secret, Text, Tls, Whole, nested};
+use glovebox_manifest::kinds::{MapOf, Named, Secret, Text, Whole, nested};
 use glovebox_manifest::model::Spanned;
+use glovebox_manifest::shared::Tls;
 use glovebox_outbound::https::{Address, Plain};
 use poem::http::header::{self, HeaderName};
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use glovebox_core::SecretName;
 use glovebox_manifest::declare::{Block, Reader, section};
-use glovebox_manifest::kinds::{ListOf, MapOf, Named, Secret, Text, Time, Tls, nested};
+use glovebox_manifest::kinds::{ListOf, MapOf, Named, Secret, Text, Time, nested};
 use glovebox_manifest::model::Spanned;
+use glovebox_manifest::shared::Tls;
 use glovebox_outbound::https::{Address, Plain};
 
 use super::values::{ISSUER_URL, Roles, known_role, wrong};

@@ -3,9 +3,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use glovebox_datasets::cursor::Bound;
 use ring::hmac;
 
-use super::cursor::Bound;
 use crate::config::View;
 
 /// What an answer is an answer to.
@@ -45,7 +45,7 @@ pub(crate) fn matches(header: &str, etag: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use glovebox_connectors::page::Query;
+    use glovebox_datasets::Query;
 
     use super::*;
 

@@ -1,13 +1,12 @@
 //! Datasets: stored tables, each role seeing its part. A column that none of the caller's roles
 //! shows is treated as missing, also for sorting and filtering.
 
-pub(super) mod cursor;
+pub(super) mod accept;
 pub(super) mod etag;
-pub(super) mod format;
 pub(super) mod query;
 
 use glovebox_catalog::Roles;
-use glovebox_connectors::page::Reader;
+use glovebox_datasets::Reader;
 
 use super::config::{self, View};
 

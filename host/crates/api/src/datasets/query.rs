@@ -2,7 +2,7 @@
 //!
 //! A list may come in one parameter or in several.
 
-use glovebox_connectors::page::{Cell, Comparison, Filter, Query, Sort, Table};
+use glovebox_datasets::{Cell, Comparison, Filter, Query, Sort, Table};
 
 use super::super::config::{ROWS, View};
 use super::super::problem::Problem;
@@ -219,8 +219,8 @@ fn unknown(table: &Table, view: &View) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use glovebox_connectors::page::{Column, Key};
     use glovebox_core::DataType;
+    use glovebox_datasets::{Column, Key};
 
     use super::*;
 

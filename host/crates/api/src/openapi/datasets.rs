@@ -1,7 +1,7 @@
 //! The description of datasets: each with its columns, their filters, and every format.
 
-use glovebox_connectors::page::Column;
 use glovebox_core::DataType;
+use glovebox_datasets::Column;
 use serde_json::{Map, Value, json};
 
 use super::super::config::{Database, ROWS, View};

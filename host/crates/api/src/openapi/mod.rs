@@ -21,14 +21,7 @@ use super::routes;
 use super::rules::{self, Route, Rule};
 pub(crate) use fits::body;
 pub(crate) use refused::refused;
-pub(crate) use seen::Descriptions;
-
-/// The description in both forms.
-#[derive(Debug, Clone)]
-pub(crate) struct Described {
-    pub(crate) json: String,
-    pub(crate) html: String,
-}
+pub(crate) use seen::{public, seen_by};
 
 /// What is to be described, and to whom.
 #[derive(Default)]

@@ -2,55 +2,29 @@
 //! may call and see.
 //! Schemas that are no longer referenced are removed, since they may name what only others see.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::super::access::Principal;
+use super::super::caller::Principal;
+use super::super::described::Described;
 use super::super::rules::Rule;
 use super::super::state::Api;
-use super::{Described, Sight, document, page, route};
+use super::{Sight, document, page, route};
 
-/// Descriptions that are kept; more are made each time.
-const MAX_CACHED: usize = 64;
-
-/// Roles, and whether they are had by a login.
-type Seen = (String, bool);
-
-/// What was described so far.
-#[derive(Debug)]
-pub(crate) struct Descriptions {
-    url: String,
-    public: Arc<Described>,
-    known: Mutex<HashMap<Seen, Arc<Described>>>,
+/// What everybody may see of a server under that address.
+pub(crate) fn public(url: &str) -> Described {
+    let may = |rule| matches!(rule, Rule::Public | Rule::Described);
+    described(&Sight::default(), url, may)
 }
 
-impl Descriptions {
-    /// Those of a server under that address.
-    pub(crate) fn new(url: &str) -> Self {
-        let may = |rule| matches!(rule, Rule::Public | Rule::Described);
-        Descriptions {
-            url: url.to_owned(),
-            public: Arc::new(described(&Sight::default(), url, may)),
-            known: Mutex::default(),
-        }
-    }
-
-    /// What everybody may see.
-    pub(crate) fn public(&self) -> Arc<Described> {
-        Arc::clone(&self.public)
-    }
-
-    /// What somebody may call and see.
-    pub(crate) fn seen_by(&self, api: &Api, principal: &Principal) -> Arc<Described> {
-        let roles = &principal.user.roles;
-        let seen = (roles.to_string(), principal.login.is_some());
-        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(described) = known().get(&seen) {
-            return Arc::clone(described);
-        }
+/// What somebody may call and see.
+pub(crate) fn seen_by(api: &Api, principal: &Principal) -> Arc<Described> {
+    let roles = &principal.user.roles;
+    let seen = (roles.to_string(), principal.login.is_some());
+    api.described.seen(seen, || {
         // A login of a moment ago is theirs to have.
         let may = |rule| principal.passes(rule, Duration::MAX).is_ok();
         let datasets = api.datasets.iter();
@@ -59,13 +33,8 @@ impl Descriptions {
             roles: api.config.roles.keys().map(String::as_str).collect(),
             own: roles.iter().collect(),
         };
-        let made = Arc::new(described(&sight, &self.url, may));
-        let mut known = known();
-        if known.len() < MAX_CACHED {
-            known.insert(seen, Arc::clone(&made));
-        }
-        made
-    }
+        described(&sight, &api.described.url, may)
+    })
 }
 
 fn described(sight: &Sight<'_>, url: &str, may: impl Fn(Rule) -> bool) -> Described {
@@ -141,7 +110,7 @@ mod tests {
 
     #[test]
     fn the_public_part_names_no_role_and_no_route_of_others() {
-        let described = Descriptions::new("http://here").public();
+        let described = public("http://here");
         let document: Value = serde_json::from_str(&described.json).unwrap();
         let paths: Vec<_> = document["paths"].as_object().unwrap().keys().collect();
         assert_eq!(

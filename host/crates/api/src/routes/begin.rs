@@ -7,7 +7,7 @@ use poem_openapi::ApiResponse;
 use poem_openapi::payload::Json;
 
 use super::run_info::{Mode, RunInfo};
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::config::Pipeline;
 use crate::problem::Problem;
 use crate::state::Api;

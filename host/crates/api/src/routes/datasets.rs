@@ -4,16 +4,16 @@
 use std::sync::Arc;
 
 use glovebox_audit::{Action, Event, Outcome};
-use glovebox_connectors::page::{Page, PageError};
+use glovebox_datasets::cursor::{self, Bound};
+use glovebox_datasets::format::{self, Format};
+use glovebox_datasets::{Page, PageError};
 use poem::http::{StatusCode, header};
 use poem::{Endpoint, Request, Response, Result};
 use serde_json::json;
 
-use crate::access::Caller;
-use crate::datasets::cursor::{self, Bound};
+use crate::caller::Caller;
 use crate::datasets::etag::{self, Shown};
-use crate::datasets::format::{self, Format};
-use crate::datasets::query;
+use crate::datasets::{accept, query};
 use crate::problem::Problem;
 use crate::state::Api;
 
@@ -157,7 +157,7 @@ impl Rows {
 fn accepted(request: &Request) -> Result<Format, Problem> {
     let accept = request.headers().get_all(header::ACCEPT).iter();
     let accept: Vec<&str> = accept.filter_map(|a| a.to_str().ok()).collect();
-    Format::accepted(&accept.join(",")).ok_or_else(|| {
+    accept::accepted(&accept.join(",")).ok_or_else(|| {
         let types: Vec<_> = Format::ALL.iter().map(|f| f.media_type()).collect();
         Problem::not_acceptable().detail(format!("There is: {}.", types.join(", ")))
     })

@@ -7,7 +7,8 @@ use glovebox_catalog::Run;
 use poem::http::HeaderMap;
 
 use super::run_info::{RunInfo, run};
-use crate::access::{Caller, authenticate};
+use crate::access::authenticate;
+use crate::caller::Caller;
 use crate::problem::Problem;
 use crate::rules::{Permission, Rule};
 use crate::state::Api;

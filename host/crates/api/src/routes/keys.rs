@@ -13,7 +13,7 @@ use super::Tag;
 use super::body::{Text, Whole};
 use super::sent::Sent;
 use super::time::Moment;
-use crate::access::{Caller, Via};
+use crate::caller::{Caller, Via};
 use crate::problem::{Problem, Wrong};
 use crate::state::Api;
 

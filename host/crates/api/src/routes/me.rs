@@ -9,7 +9,7 @@ use poem_openapi::{Object, OpenApi};
 
 use super::Tag;
 use super::time::Moment;
-use crate::access::{Caller, Via};
+use crate::caller::{Caller, Via};
 use crate::problem::Problem;
 use crate::state::Api;
 

@@ -6,9 +6,10 @@ use poem::http::{StatusCode, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 
 use super::sight::Sight;
-use crate::access::Caller;
+use crate::caller::Caller;
+use crate::described::Described;
 use crate::examine::told;
-use crate::openapi::Described;
+use crate::openapi;
 use crate::problem::Problem;
 use crate::state::Api;
 
@@ -122,7 +123,7 @@ fn described(api: &Api, request: &Request) -> Arc<Described> {
     let principal = request.data::<Caller>().and_then(|c| c.principal.as_ref());
     match principal {
         None => api.described.public(),
-        Some(principal) => api.described.seen_by(api, principal),
+        Some(principal) => openapi::seen_by(api, principal),
     }
 }
 

@@ -12,7 +12,7 @@ use super::Tag;
 use super::begin::{Asked, Started, add, found};
 use super::idempotency::IdempotencyKey;
 use super::run_info::{Mode, run};
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::config::Pipeline;
 use crate::problem::Problem;
 use crate::runs::rows;

@@ -13,7 +13,7 @@ use super::Tag;
 use super::begin::{Asked, found};
 use super::body::{Text, Whole};
 use super::sent::Sent;
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::problem::Problem;
 use crate::reveal::Request;
 use crate::state::Api;

@@ -5,7 +5,7 @@ use glovebox_catalog::{Run, RunMode, RunState};
 use poem_openapi::{Enum, Object};
 
 use super::time::Moment;
-use crate::access::{Caller, Principal};
+use crate::caller::{Caller, Principal};
 use crate::problem::Problem;
 use crate::rules::Permission;
 use crate::state::Api;

@@ -19,7 +19,7 @@ use super::Tag;
 use super::follow::Follower;
 use super::run_info::{RunInfo, State, run};
 use super::sight::Sight;
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::problem::Problem;
 use crate::runs::{Page, rejects_page};
 use crate::state::Api;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::access::Principal;
+use crate::caller::Principal;
 use crate::rules::Permission;
 use crate::runs::Page;
 use crate::state::Api;

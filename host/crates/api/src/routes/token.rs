@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::Tag;
-use crate::access::{Caller, Via};
+use crate::caller::{Caller, Via};
 use crate::problem::{Problem, Shaped};
 use crate::state::Api;
 

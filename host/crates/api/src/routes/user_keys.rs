@@ -12,7 +12,7 @@ use poem_openapi::payload::Json;
 use super::Tag;
 use super::keys::{Key, Revoked, keys_of, revoke};
 use super::users::{may_change, user};
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::problem::Problem;
 use crate::state::Api;
 

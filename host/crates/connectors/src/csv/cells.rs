@@ -88,7 +88,7 @@ pub(crate) fn boolean(cell: &[u8]) -> Option<bool> {
 
 /// Digits with an optional sign and point, at most `scale` of them after it but for zeros, and
 /// `precision` in all once filled up to the scale; no exponent.
-pub(crate) fn decimal(cell: &[u8], precision: u8, scale: u8) -> Option<i128> {
+pub fn decimal(cell: &[u8], precision: u8, scale: u8) -> Option<i128> {
     let (digits, negative) = match cell.split_first()? {
         (b'-', digits) => (digits, true),
         (b'+', digits) => (digits, false),
@@ -135,7 +135,7 @@ pub(crate) fn bytes(cell: &[u8], out: &mut Vec<u8>) -> Option<()> {
 }
 
 /// `YYYY-MM-DD`, in days since 1970-01-01.
-pub(crate) fn date(cell: &[u8]) -> Option<i32> {
+pub fn date(cell: &[u8]) -> Option<i32> {
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *cell else {
         return None;
     };
@@ -146,7 +146,7 @@ pub(crate) fn date(cell: &[u8]) -> Option<i32> {
 /// RFC 3339: a date, `T` or a space, `HH:MM:SS`, an optional fraction, and `Z` or an offset as
 /// `+HH:MM` or `+HH`; UTC without one. Digits after the sixth of the fraction must be zeros. In
 /// microseconds since 1970-01-01T00:00:00Z.
-pub(crate) fn timestamp(cell: &[u8]) -> Option<i64> {
+pub fn timestamp(cell: &[u8]) -> Option<i64> {
     timestamp_in(cell, 0, Fraction::Reject)
 }
 

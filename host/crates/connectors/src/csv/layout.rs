@@ -129,7 +129,7 @@ fn once(start: &Start<'_>, schema: &Schema, at: &[usize]) -> Result<(), SourceEr
 
 /// The layouts of a source's files, each known from when its file is first opened.
 #[derive(Debug, Default)]
-pub(super) struct Layouts(Mutex<BTreeMap<usize, Arc<Layout>>>);
+pub struct Layouts(Mutex<BTreeMap<usize, Arc<Layout>>>);
 
 impl Layouts {
     pub(super) fn get(&self, part: usize) -> Option<Arc<Layout>> {

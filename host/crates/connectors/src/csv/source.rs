@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use glovebox_core::{ChunkReader, Decoder, Schema, SourceError, endings};
+use glovebox_core::{ChunkReader, Decoder, Formats, Schema, SourceError, endings};
 
 use super::decode::CsvDecoder;
 use super::encoding::{foreign, in_utf8};
@@ -13,11 +13,9 @@ use super::layout::{Layout, Layouts, typical};
 use super::options::{Checked, Options};
 use super::reader::{CsvChunks, Scan};
 use crate::chunks::Sizes;
-use crate::input::{Inputs, Stream};
-use crate::parts::Parts;
+use crate::input::{Input, Stream};
+use crate::text::{Files, TextFormat, TextSource};
 
-/// How much of a file is looked at to estimate its rows.
-const SAMPLE: u64 = 1 << 20;
 /// A header is looked for by pieces of this size, before it is read for good.
 const HEADER: usize = 64 << 10;
 /// Records that say how many fields a file without a header has, as far as they end within
@@ -48,73 +46,90 @@ const SAMPLED: usize = 100;
 /// `ragged`, `type`, `utf-8`, `nul`, `too-long` and, in columns that are not nullable, `null`. Its
 /// line is one more than the newlines before it. A record whose quotes are wrong is rejected line
 /// by line: as a rule its first line, and those that its quotes show to be within a cell.
-pub struct Source {
-    options: Options,
-    schema: Schema,
-    inputs: Arc<Inputs>,
-    layouts: Arc<Layouts>,
-}
+pub type Source = TextSource<Options>;
 
-impl Source {
-    /// A source of these columns; nothing is opened yet.
-    pub fn new(options: Options, schema: Schema) -> Self {
-        Source {
-            inputs: Arc::new(Inputs::new(
-                &options.inputs,
-                endings::of_csv(&options.delimiter),
-            )),
-            layouts: Arc::default(),
-            options,
-            schema,
-        }
+impl TextFormat for Options {
+    const NAME: &'static str = "CSV";
+
+    type Learnt = Arc<Layouts>;
+
+    fn inputs(&self) -> (&[Input], &'static [&'static str]) {
+        (&self.inputs, endings::of_csv(&self.delimiter))
+    }
+
+    fn formats(&self) -> &[Formats] {
+        &self.formats
+    }
+
+    fn dialect(&self) -> String {
+        self.describe()
+    }
+
+    fn nothing_learnt(&self, _: &Schema) -> Arc<Layouts> {
+        Arc::default()
+    }
+
+    /// A file behind its header, whose layout is then known.
+    fn begin(
+        files: &Files<Self>,
+        part: usize,
+        stream: Stream,
+        most: usize,
+    ) -> Result<Box<dyn ChunkReader>, SourceError> {
+        let options = &files.format;
+        let checked = options.check()?;
+        let sizes = Sizes {
+            chunk_bytes: checked.sizes.chunk_bytes.min(most),
+            ..checked.sizes
+        };
+        let place = files.inputs.place(part);
+        let stream = in_utf8(stream, options.encoding);
+        let chunks = CsvChunks::new(stream, place.clone(), checked.dialect, sizes)?;
+        let (chunks, layout) = begin(chunks, options, checked, &files.schema, &place)?;
+        files.learnt.put(part, layout, &place)?;
+        Ok(Box::new(chunks))
     }
 
     /// Looks at the first records of all files that can be opened again.
-    fn look_ahead(&self) -> Result<(), SourceError> {
-        for part in 0..self.inputs.count()? {
-            if self.inputs.size_of(part).is_some() && self.layouts.get(part).is_none() {
-                let opener = self.opener(HEADER);
-                opener.start(part, self.inputs.peek(part)?)?;
+    fn look_ahead(files: &Files<Self>) -> Result<(), SourceError> {
+        for part in 0..files.inputs.count()? {
+            if files.inputs.size_of(part).is_some() && files.learnt.get(part).is_none() {
+                Self::begin(files, part, files.inputs.peek(part)?, HEADER)?;
             }
         }
         Ok(())
     }
 
-    fn opener(&self, most: usize) -> Opener {
-        Opener {
-            options: self.options.clone(),
-            most,
-            schema: self.schema.clone(),
-            inputs: Arc::clone(&self.inputs),
-            layouts: Arc::clone(&self.layouts),
-        }
+    fn decoder(files: &Arc<Files<Self>>) -> Result<Box<dyn Decoder>, SourceError> {
+        let (inputs, layouts) = (Arc::clone(&files.inputs), Arc::clone(&files.learnt));
+        let decoder = CsvDecoder::new(&files.format, &files.schema, inputs, layouts)?;
+        Ok(Box::new(decoder))
     }
-}
 
-/// Opens files of a source.
-struct Opener {
-    options: Options,
-    /// The most that is read at once.
-    most: usize,
-    schema: Schema,
-    inputs: Arc<Inputs>,
-    layouts: Arc<Layouts>,
-}
-
-impl Opener {
-    /// A file behind its header, whose layout is then known.
-    fn start(&self, part: usize, stream: Stream) -> Result<CsvChunks, SourceError> {
-        let checked = self.options.check()?;
+    fn count(&self, sample: &[u8], whole: bool) -> Option<(u64, usize)> {
+        let checked = self.check().ok()?;
+        let header = match self.header {
+            true => self.header_rows.max(1) as u64,
+            false => 0,
+        };
+        let text = match foreign(self.encoding) {
+            Some(encoding) => Cow::Owned(encoding.decode(sample).0.into_owned().into_bytes()),
+            None => Cow::Borrowed(sample),
+        };
+        let mut scan = Scan::default();
         let sizes = Sizes {
-            chunk_bytes: checked.sizes.chunk_bytes.min(self.most),
+            chunk_bytes: usize::MAX,
+            chunk_rows: u64::MAX,
             ..checked.sizes
         };
-        let place = self.inputs.place(part);
-        let stream = in_utf8(stream, self.options.encoding);
-        let chunks = CsvChunks::new(stream, place.clone(), checked.dialect, sizes)?;
-        let (chunks, layout) = begin(chunks, &self.options, checked, &self.schema, &place)?;
-        self.layouts.put(part, layout, &place)?;
-        Ok(chunks)
+        scan.count(&checked.dialect, &text, whole, sizes);
+        let rows = scan.rows.checked_sub(header + self.skip);
+        if whole {
+            return Some((rows.unwrap_or_default(), sample.len()));
+        }
+        // The same share of the sample as of its text.
+        let share = scan.at as f64 / text.len().max(1) as f64;
+        Some((rows?, (share * sample.len() as f64) as usize))
     }
 }
 
@@ -172,93 +187,4 @@ pub(super) fn begin(
         chunks.count_blank_lines();
     }
     Ok((chunks, layout))
-}
-
-impl glovebox_core::Source for Source {
-    fn describe(&self) -> String {
-        format!("CSV from {}", self.inputs)
-    }
-
-    fn dialect(&self) -> String {
-        let from: Vec<_> = self.schema.fields.iter().map(|f| &f.from).collect();
-        let from = match from.iter().all(|f| f.is_none()) {
-            true => String::new(),
-            false => format!(" from={from:?}"),
-        };
-        self.options.describe() + &from + &crate::formats::dialect(&self.options.formats)
-    }
-
-    fn schema(&self) -> &Schema {
-        &self.schema
-    }
-
-    fn file(&self, part: usize) -> Option<Arc<str>> {
-        self.inputs.name(part)
-    }
-
-    fn advice(&self, column: &str) -> Option<String> {
-        crate::formats::advice(&self.schema, &self.options.formats, column)
-    }
-
-    fn size_bytes(&self) -> Option<u64> {
-        self.inputs.size()
-    }
-
-    fn estimate_rows(&self) -> Option<u64> {
-        let checked = self.options.check().ok()?;
-        let header = match self.options.header {
-            true => self.options.header_rows.max(1) as u64,
-            false => 0,
-        };
-        self.inputs.estimate(SAMPLE, |sample, whole| {
-            let text = match foreign(self.options.encoding) {
-                Some(encoding) => Cow::Owned(encoding.decode(sample).0.into_owned().into_bytes()),
-                None => Cow::Borrowed(sample),
-            };
-            let mut scan = Scan::default();
-            let sizes = Sizes {
-                chunk_bytes: usize::MAX,
-                chunk_rows: u64::MAX,
-                ..checked.sizes
-            };
-            scan.count(&checked.dialect, &text, whole, sizes);
-            let rows = scan.rows.checked_sub(header + self.options.skip);
-            if whole {
-                return Some((rows.unwrap_or_default(), sample.len()));
-            }
-            // The same share of the sample as of its text.
-            let share = scan.at as f64 / text.len().max(1) as f64;
-            Some((rows?, (share * sample.len() as f64) as usize))
-        })
-    }
-
-    fn is_there(&self) -> Result<(), SourceError> {
-        if self.inputs.are_there()? {
-            self.probe()?;
-        }
-        Ok(())
-    }
-
-    fn chunks(&self) -> Result<Box<dyn ChunkReader>, SourceError> {
-        if self.inputs.count()? > 1 {
-            self.look_ahead()?;
-        }
-        let opener = self.opener(usize::MAX);
-        let open = move |part| -> Result<Box<dyn ChunkReader>, SourceError> {
-            let stream = opener.inputs.open(part)?;
-            Ok(Box::new(opener.start(part, stream)?))
-        };
-        let first = open(0)?;
-        let parts = Parts::new(&self.inputs, Some(first), Box::new(open))?;
-        Ok(Box::new(parts))
-    }
-
-    /// A decoder of standard input learns the layout from [`Source::chunks`], which must have been
-    /// called before it decodes.
-    fn decoder(&self) -> Result<Box<dyn Decoder>, SourceError> {
-        self.look_ahead()?;
-        let (inputs, layouts) = (Arc::clone(&self.inputs), Arc::clone(&self.layouts));
-        let decoder = CsvDecoder::new(&self.options, &self.schema, inputs, layouts)?;
-        Ok(Box::new(decoder))
-    }
 }

@@ -2,6 +2,7 @@
 //! that does not fit is described, and which rows are rejected.
 
 pub(crate) mod decimal;
+pub(crate) mod journal;
 pub(crate) mod runner;
 pub(crate) mod set_aside;
 pub(crate) mod sift;
@@ -48,7 +49,7 @@ pub struct Lenient {
 pub type TextRow = Vec<Option<String>>;
 
 /// `name` as an SQL identifier, in both dialects.
-pub(crate) fn quote(name: &str) -> String {
+pub fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

@@ -13,7 +13,7 @@ use super::compression::{Compression, MAGIC, Unpacked};
 const BUFFER: usize = 128 << 10;
 
 /// The bytes of a file.
-pub(crate) struct Stream {
+pub struct Stream {
     inner: Box<dyn Read + Send>,
     /// Bytes of the packed file behind us, if it is packed.
     used: Option<Arc<AtomicU64>>,

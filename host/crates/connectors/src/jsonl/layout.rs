@@ -178,7 +178,7 @@ impl<'a> Iterator for Records<'a> {
 
 /// What reader and decoders of a source share.
 #[derive(Debug, Default)]
-pub(super) struct Shared {
+pub struct Shared {
     layouts: Mutex<BTreeMap<usize, Layout>>,
     /// Whether an object was read.
     read: AtomicBool,

@@ -2,17 +2,14 @@
 
 use std::sync::Arc;
 
-use glovebox_core::{ChunkReader, Decoder, Schema, SourceError, endings};
+use glovebox_core::{ChunkReader, Decoder, Formats, Schema, Source as _, SourceError, endings};
 
 use super::decode::JsonDecoder;
 use super::layout::{Framing, Layout, SNIFFED_BYTES, Shared};
 use super::options::Options;
 use crate::chunks::{Bounds as _, Chunks};
-use crate::input::{Inputs, Stream};
-use crate::parts::Parts;
-
-/// How much of a file is looked at to estimate its rows.
-const SAMPLE: u64 = 1 << 20;
+use crate::input::{Input, Stream};
+use crate::text::{Files, TextFormat, TextSource};
 
 /// Rows of JSON files, one after the other, or of standard input.
 ///
@@ -33,24 +30,7 @@ const SAMPLE: u64 = 1 << 20;
 /// read back the same. A line that is no object is a reject of the step `source` under the rule
 /// `json`, as is an object that has a declared column twice; the others are those of the CSV
 /// source.
-pub struct Source {
-    options: Options,
-    schema: Schema,
-    inputs: Arc<Inputs>,
-    shared: Arc<Shared>,
-}
-
-impl Source {
-    /// A source of these columns; nothing is opened yet.
-    pub fn new(options: Options, schema: Schema) -> Self {
-        Source {
-            inputs: Arc::new(Inputs::new(&options.inputs, endings::JSONL)),
-            shared: Shared::new(schema.fields.len()),
-            options,
-            schema,
-        }
-    }
-}
+pub type Source = TextSource<Options>;
 
 /// A file's objects, and how they stand in it.
 pub(super) fn start(
@@ -65,57 +45,76 @@ pub(super) fn start(
     Ok((chunks, layout))
 }
 
-impl glovebox_core::Source for Source {
-    fn describe(&self) -> String {
-        format!("JSON from {}", self.inputs)
+impl TextFormat for Options {
+    const NAME: &'static str = "JSON";
+
+    type Learnt = Arc<Shared>;
+
+    fn inputs(&self) -> (&[Input], &'static [&'static str]) {
+        (&self.inputs, endings::JSONL)
+    }
+
+    fn formats(&self) -> &[Formats] {
+        &self.formats
     }
 
     fn dialect(&self) -> String {
-        let o = &self.options;
-        let from: Vec<_> = self.schema.fields.iter().map(|f| &f.from).collect();
-        let from = match from.iter().all(|f| f.is_none()) {
-            true => String::new(),
-            false => format!(" from={from:?}"),
-        };
         format!(
-            "jsonl record={} chunk={}/{}{from}{}",
-            o.max_record,
-            o.chunk_bytes,
-            o.chunk_rows,
-            crate::formats::dialect(&o.formats)
+            "jsonl record={} chunk={}/{}",
+            self.max_record, self.chunk_bytes, self.chunk_rows
         )
     }
 
-    fn schema(&self) -> &Schema {
-        &self.schema
+    fn nothing_learnt(&self, schema: &Schema) -> Arc<Shared> {
+        Shared::new(schema.fields.len())
     }
 
-    fn file(&self, part: usize) -> Option<Arc<str>> {
-        self.inputs.name(part)
+    fn begin(
+        files: &Files<Self>,
+        part: usize,
+        stream: Stream,
+        _most: usize,
+    ) -> Result<Box<dyn ChunkReader>, SourceError> {
+        let (chunks, layout) = start(stream, files.inputs.place(part), &files.format)?;
+        files.learnt.found(part, layout);
+        Ok(Box::new(chunks))
     }
 
-    fn absent(&self) -> Vec<Arc<str>> {
-        let fields = self.shared.absent().into_iter();
-        fields
-            .filter_map(|column| self.schema.fields.get(column))
-            .map(|field| Arc::clone(&field.name))
-            .collect()
+    fn decoder(files: &Arc<Files<Self>>) -> Result<Box<dyn Decoder>, SourceError> {
+        let (inputs, shared) = (Arc::clone(&files.inputs), Arc::clone(&files.learnt));
+        let decoder = JsonDecoder::new(&files.format, &files.schema, inputs, shared)?;
+        Ok(Box::new(decoder))
     }
 
-    fn probe(&self) -> Result<(), SourceError> {
-        let mut chunks = self.chunks()?;
-        if self.inputs.size_of(0).is_none() {
+    fn count(&self, sample: &[u8], whole: bool) -> Option<(u64, usize)> {
+        let start = sample.get(..SNIFFED_BYTES).unwrap_or(sample);
+        let mut bounds = Layout::of(start).bounds();
+        let seen = bounds.scan(sample);
+        if whole {
+            return Some((seen.rows + u64::from(bounds.within_record()), sample.len()));
+        }
+        Some((seen.rows, seen.cut?))
+    }
+
+    fn absent(shared: &Arc<Shared>) -> Vec<usize> {
+        shared.absent()
+    }
+
+    fn probe(source: &Source) -> Result<(), SourceError> {
+        let files = &source.files;
+        let mut chunks = source.chunks()?;
+        if files.inputs.size_of(0).is_none() {
             // What is read of standard input is gone.
             return Ok(());
         }
         let Some(chunk) = chunks.next_chunk()? else {
             return Ok(());
         };
-        let place = self.inputs.place(chunk.part);
+        let place = files.inputs.place(chunk.part);
         // Of what was read before, nothing is known.
-        let probe = Source::new(self.options.clone(), self.schema.clone());
-        if let Some(layout) = self.shared.layout(chunk.part) {
-            probe.shared.found(chunk.part, layout);
+        let probe = Source::new(files.format.clone(), files.schema.clone());
+        if let Some(layout) = files.learnt.layout(chunk.part) {
+            probe.files.learnt.found(chunk.part, layout);
         }
         probe.decoder()?.decode(chunk)?;
         let absent = probe.absent();
@@ -131,57 +130,5 @@ impl glovebox_core::Source for Source {
                 names.join(", ")
             ),
         })
-    }
-
-    fn advice(&self, column: &str) -> Option<String> {
-        crate::formats::advice(&self.schema, &self.options.formats, column)
-    }
-
-    fn size_bytes(&self) -> Option<u64> {
-        self.inputs.size()
-    }
-
-    fn estimate_rows(&self) -> Option<u64> {
-        self.inputs.estimate(SAMPLE, |sample, whole| {
-            let start = sample.get(..SNIFFED_BYTES).unwrap_or(sample);
-            let mut bounds = Layout::of(start).bounds();
-            let seen = bounds.scan(sample);
-            if whole {
-                return Some((seen.rows + u64::from(bounds.within_record()), sample.len()));
-            }
-            Some((seen.rows, seen.cut?))
-        })
-    }
-
-    fn is_there(&self) -> Result<(), SourceError> {
-        if self.inputs.are_there()? {
-            self.probe()?;
-        }
-        Ok(())
-    }
-
-    fn chunks(&self) -> Result<Box<dyn ChunkReader>, SourceError> {
-        self.inputs.files()?;
-        let options = self.options.clone();
-        let inputs = Arc::clone(&self.inputs);
-        let shared = Arc::clone(&self.shared);
-        let open = move |part| -> Result<Box<dyn ChunkReader>, SourceError> {
-            let stream = inputs.open(part)?;
-            let (chunks, layout) = start(stream, inputs.place(part), &options)?;
-            shared.found(part, layout);
-            Ok(Box::new(chunks))
-        };
-        let first = open(0)?;
-        let parts = Parts::new(&self.inputs, Some(first), Box::new(open))?;
-        Ok(Box::new(parts))
-    }
-
-    /// A decoder knows how objects stand in a file from [`Source::chunks`], which must have opened
-    /// it before.
-    fn decoder(&self) -> Result<Box<dyn Decoder>, SourceError> {
-        let inputs = Arc::clone(&self.inputs);
-        let shared = Arc::clone(&self.shared);
-        let decoder = JsonDecoder::new(&self.options, &self.schema, inputs, shared)?;
-        Ok(Box::new(decoder))
     }
 }

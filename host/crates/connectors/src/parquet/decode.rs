@@ -13,8 +13,9 @@ use super::columns::convert;
 use super::file::Opened;
 use super::files::Files;
 use super::groups::Group;
-use super::nested::{MAX_CELL_SIZE, MAX_TEXT_SIZE, Trouble};
+use super::nested::{MAX_CELL_SIZE, MAX_TEXT_SIZE};
 use super::pages::Refusals;
+use super::single::Trouble;
 use crate::contain::contained;
 use crate::rows::{Messages, keep_whole_rows};
 

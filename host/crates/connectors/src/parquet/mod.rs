@@ -11,6 +11,7 @@ mod marks;
 mod nested;
 mod pages;
 mod schema;
+mod single;
 mod sink;
 mod source;
 #[cfg(test)]

@@ -12,10 +12,10 @@ use std::collections::HashSet;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, MapArray, StringArray};
-use arrow_schema::{ArrowError, DataType as ArrowType, Field as ArrowField};
+use arrow_schema::{DataType as ArrowType, Field as ArrowField};
 use glovebox_core::{DataType, Field};
 
-use super::columns::{convert, natural};
+use super::single::{Trouble, convert, natural};
 use crate::jsonl::{write_text, write_value};
 use crate::rows::{Flaw, Flawed};
 use crate::values::Values;
@@ -47,22 +47,6 @@ fn children(of: &ArrowType) -> Option<Vec<&ArrowField>> {
         ArrowType::Map(entries, _) => Some(vec![entries]),
         ArrowType::Struct(fields) => Some(fields.iter().map(AsRef::as_ref).collect()),
         _ => None,
-    }
-}
-
-/// Why a column has no text.
-#[derive(Debug)]
-pub(super) enum Trouble {
-    /// More of it than a batch may have.
-    TooMuch,
-    /// It is not what its type says.
-    Arrow,
-}
-
-impl From<ArrowError> for Trouble {
-    fn from(_: ArrowError) -> Self {
-        // Arrow's own words may quote a value.
-        Trouble::Arrow
     }
 }
 
@@ -172,7 +156,7 @@ impl Tree {
                 let data_type = natural(found).ok_or(Trouble::Arrow)?;
                 let mut bad = Vec::new();
                 let field = Field::new(found.name().as_str(), data_type);
-                let array = convert(array, found, &field, &mut bad)?;
+                let array = convert(array, &field, &mut bad)?;
                 bad.sort_by_key(|f| f.row);
                 Tree::Single {
                     array,

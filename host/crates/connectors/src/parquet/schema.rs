@@ -14,9 +14,10 @@ use parquet::basic::{LogicalType, Type as Physical};
 use parquet::file::metadata::ParquetMetaData;
 use parquet::schema::types::{SchemaDescriptor, Type, TypePtr};
 
-use super::columns::{fits, natural};
+use super::columns::fits;
 use super::marks::{INT96, UUID};
 use super::nested::has_spelling;
+use super::single::natural;
 use crate::names::{Place, nearest, told};
 
 /// Parts of the path to a leaf.

@@ -1,13 +1,14 @@
 //! Earlier runs into a target, read from the journal to decide about a new one.
 
-use glovebox_core::{Digest, Earlier, History, Known, Listed, Mark, RunState};
-use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{AssertSqlSafe, Row};
+use glovebox_core::{Digest, Earlier, History, Known, Listed, RunState};
+use sqlx::AssertSqlSafe;
+use sqlx::postgres::PgConnection;
 
 use super::journal::Journal;
 use super::refusal::{Fault, fault};
-use super::runs::{counts, digest, seen, session_name, unsigned};
+use super::runs::{seen, session_name};
 use super::{Mode, Options};
+use crate::database::journal::{earlier, finished, known as known_chunk, runner};
 use crate::database::runner::{Life, Runner};
 
 /// The runs that a history tells of.
@@ -20,7 +21,7 @@ fn runs(journal: &Journal, which: &str) -> String {
          pg_catalog.to_char(r.started AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), \
          r.digest, r.lines, r.first_digest, r.first_lines, \
          c.read, c.stored, c.filtered, c.rejected, \
-         r.state, r.pipeline, r.parts, r.source, r.key, r.mode, r.runner, \
+         r.state, r.pipeline, r.parts, r.source, r.key::int8, r.mode, r.runner, \
          pg_catalog.to_char(r.finished AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') \
          FROM {0} r, LATERAL (SELECT coalesce(sum(c.read), 0)::int8 AS read, \
              coalesce(sum(c.stored), 0)::int8 AS stored, \
@@ -124,16 +125,11 @@ pub(super) async fn listed(
         }
         listed.push(Listed {
             run,
-            finished: row.try_get(18).map_err(failed)?,
+            finished: finished(row).map_err(failed)?,
             runner: runner.to_string(),
         });
     }
     Ok(listed)
-}
-
-fn runner(row: &PgRow) -> sqlx::Result<Runner> {
-    let runner: Option<String> = row.try_get(17)?;
-    Ok(Runner::from_json(runner.as_deref()))
 }
 
 /// What a run runs as, if its process lives.
@@ -185,19 +181,12 @@ pub(super) async fn known(
          WHERE r.target = $1 AND c.digest = ANY ($2)",
         journal.chunk, journal.run
     );
-    let known = |row: &PgRow| {
-        Ok(Known {
-            run: row.try_get(0)?,
-            digest: digest(row, 1)?.unwrap_or_default(),
-            read: row.try_get(2).map(unsigned)?,
-        })
-    };
     sqlx::query(AssertSqlSafe(sql))
         .bind(target)
         .bind(digests)
         .fetch_all(connection)
         .await
-        .and_then(|rows| rows.iter().map(known).collect())
+        .and_then(|rows| rows.iter().map(known_chunk).collect())
         .map_err(|e| fault(e, &options.place()))
 }
 
@@ -215,37 +204,4 @@ async fn has_sessions(
     .fetch_one(connection)
     .await
     .map_err(|e| fault(e, place))
-}
-
-fn earlier(row: &PgRow) -> sqlx::Result<Earlier> {
-    let mark = |digest_at: usize, lines_at: usize| -> sqlx::Result<Option<Mark>> {
-        let lines: Option<i64> = row.try_get(lines_at)?;
-        let digest = digest(row, digest_at)?;
-        Ok(lines.zip(digest).map(|(lines, digest)| Mark {
-            lines: unsigned(lines),
-            digest,
-        }))
-    };
-    let state: String = row.try_get(11)?;
-    let mode: String = row.try_get(16)?;
-    let key: Option<i32> = row.try_get(15)?;
-    Ok(Earlier {
-        run: row.try_get(0)?,
-        plan: row.try_get::<&str, _>(1)?.into(),
-        started: row.try_get(2)?,
-        whole: mark(3, 4)?,
-        beginning: mark(5, 6)?,
-        rows: counts(row, 7)?,
-        state: match state.as_str() {
-            "running" => RunState::Running,
-            "finished" => RunState::Finished,
-            _ => RunState::Abandoned,
-        },
-        pipeline: row.try_get(12)?,
-        parts: row.try_get::<Option<String>, _>(13)?.unwrap_or_default(),
-        source: row.try_get(14)?,
-        key: key.and_then(|key| key.try_into().ok()),
-        appends: mode == Mode::Append.name(),
-        living: None,
-    })
 }

@@ -47,7 +47,7 @@ use glovebox_core::{
     ChunkRecord, Digest, Earlier, Encoder, FinishedChunk, History, Job, Keeps, KeptReject, Known,
     Listed, Mark, Published, Revise, Schema, SealedBlock, Secret, SinkError, TokenStore, Totals,
 };
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::AssertSqlSafe;
 
 use begin::Begun;
 use ending::Ending;
@@ -60,6 +60,7 @@ use session::Session;
 use writer::Load;
 use writers::Writers;
 
+use crate::database::journal::{reject as kept, signed};
 use crate::database::sift::Budget;
 use crate::database::{Before, EARLIER_VERSION};
 
@@ -67,6 +68,7 @@ pub use crate::database::{Lenient, Mode};
 pub use connect::{check_authorities, verified};
 pub use glovebox_core::Login;
 pub use head::head;
+pub use output::written;
 pub use source::{Options as SourceOptions, Rows, Source};
 
 /// What sessions are called that belong to no run.
@@ -463,9 +465,9 @@ impl glovebox_core::Sink for Sink {
                     .bind(last)
                     .fetch(connection);
                 while let Some(row) = rows.try_next().await.map_err(|e| fault(e, &place))? {
-                    let (reject, number) = kept(&row).map_err(|e| fault(e, &place))?;
+                    let reject = kept(&row).map_err(|e| fault(e, &place))?;
+                    last = signed(reject.row);
                     each(reject);
-                    last = number;
                 }
                 Ok(())
             })
@@ -524,16 +526,4 @@ impl Drop for Sink {
     fn drop(&mut self) {
         glovebox_core::Sink::abort(self);
     }
-}
-
-fn kept(row: &sqlx::postgres::PgRow) -> sqlx::Result<(KeptReject, i64)> {
-    let number: i64 = row.try_get(0)?;
-    let line: Option<i64> = row.try_get(1)?;
-    let reject = KeptReject {
-        row: number.try_into().unwrap_or(0),
-        line: line.and_then(|line| line.try_into().ok()),
-        violations: row.try_get(2)?,
-        file: row.try_get(3)?,
-    };
-    Ok((reject, number))
 }

@@ -11,6 +11,7 @@ use super::refusal::{Fault, fault, of_row};
 use super::session::statement;
 use super::stage::Stage;
 use super::{Mode, keys, runs};
+use crate::database::journal::unsigned;
 use crate::database::quote_all;
 
 /// The savepoint before the rows are moved.
@@ -142,7 +143,7 @@ impl MoveIn<'_> {
             .fetch_one(connection)
             .await
             .map_err(|e| fault(e, self.counted.place))?;
-        Ok(runs::unsigned(count))
+        Ok(unsigned(count))
     }
 
     /// How many rows the journal says are staged.

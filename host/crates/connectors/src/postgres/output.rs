@@ -6,6 +6,6 @@
 ///
 /// `format` calls that function, and makes an empty text of a null. `IS DISTINCT FROM NULL` asks
 /// for the null itself, where `IS NOT NULL` would look into a row.
-pub(crate) fn written(column: &str) -> String {
+pub fn written(column: &str) -> String {
     format!("CASE WHEN {column} IS DISTINCT FROM NULL THEN pg_catalog.format('%s', {column}) END")
 }

@@ -11,10 +11,11 @@ use super::journal::Journal;
 use super::move_in::MoveIn;
 use super::name::Name;
 use super::refusal::{Fault, fault};
-use super::runs::{self, signed};
+use super::runs;
 use super::session::{BEGIN, contend, lock_timeout, statement};
 use super::stage::Stage;
 use super::{Mode, effects, existing, refused, sequences, table};
+use crate::database::journal::signed;
 
 /// What is known of the attempts to publish.
 #[derive(Debug, Default)]

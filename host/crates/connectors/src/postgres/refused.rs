@@ -10,9 +10,10 @@ use super::ending::Ending;
 use super::journal::Journal;
 use super::move_in::move_rows;
 use super::refusal::{Fault, fault, of_row};
-use super::runs::{self, signed, unsigned};
+use super::runs;
 use super::session::{BEGIN, statement};
 use super::stage::{Marks, Stage};
+use crate::database::journal::{signed, unsigned};
 use crate::database::sift::{Ended, Tried, reject, sift, spent};
 
 /// The savepoint before a piece of the rows.

@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use glovebox_core::{
-    ChunkRecord, Digest, Job, MAX_RUN_LEN, Mark, RowCounts, Secret, Seen, SinkError,
-};
-use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{AssertSqlSafe, Row};
+use glovebox_core::{ChunkRecord, Job, MAX_RUN_LEN, Mark, Secret, Seen, SinkError};
+use sqlx::AssertSqlSafe;
+use sqlx::postgres::PgConnection;
 
 use super::journal::{Journal, stage_name};
 use super::refusal::{Fault, fault, is_locked_out};
 use super::session::{lock_timeout, statement};
 use super::{NAME, Options};
+use crate::database::journal::{chunk, seen as seen_of, signed, unsigned};
 use crate::database::runner::Runner;
 
 /// How long a runner that was told to end may hold its run before it is told again.
@@ -331,25 +330,8 @@ pub(super) async fn chunks(
     .bind(run)
     .fetch_all(connection)
     .await
-    .and_then(|rows| rows.iter().map(record).collect())
+    .and_then(|rows| rows.iter().map(chunk).collect())
     .map_err(|e| fault(e, &place))
-}
-
-fn record(row: &PgRow) -> sqlx::Result<ChunkRecord> {
-    Ok(ChunkRecord {
-        index: count(row, 0)?,
-        first_row: count(row, 1)?,
-        rows: counts(row, 2)?,
-        digest: digest(row, 6)?.unwrap_or_default(),
-        summary: row.try_get(7)?,
-        upto: match (row.try_get::<Option<i64>, _>(9)?, digest(row, 8)?) {
-            (Some(lines), Some(digest)) => Some(Mark {
-                lines: unsigned(lines),
-                digest,
-            }),
-            _ => None,
-        },
-    })
 }
 
 /// Writes down how a run's input begins.
@@ -396,36 +378,6 @@ pub(super) async fn stored(
     Ok(unsigned(sum))
 }
 
-/// Four columns of counts, beginning with this one.
-pub(super) fn counts(row: &PgRow, at: usize) -> sqlx::Result<RowCounts> {
-    Ok(RowCounts {
-        read: count(row, at)?,
-        stored: count(row, at + 1)?,
-        filtered: count(row, at + 2)?,
-        rejected: count(row, at + 3)?,
-    })
-}
-
-fn count(row: &PgRow, at: usize) -> sqlx::Result<u64> {
-    row.try_get(at).map(unsigned)
-}
-
-/// A column with a digest, if it has one.
-pub(super) fn digest(row: &PgRow, at: usize) -> sqlx::Result<Option<Digest>> {
-    let bytes: Option<Vec<u8>> = row.try_get(at)?;
-    Ok(bytes.and_then(|bytes| bytes.try_into().ok()))
-}
-
-/// A count as PostgreSQL keeps it. No source has 2⁶³ rows.
-pub(super) fn signed(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-/// A count as we have it.
-pub(super) fn unsigned(count: i64) -> u64 {
-    u64::try_from(count).unwrap_or(0)
-}
-
 fn internal(options: &Options, problem: &str) -> SinkError {
     SinkError::Internal {
         place: options.place(),
@@ -445,14 +397,10 @@ pub(super) async fn seen(
          coalesce(sum(epoch), 0)::int8 FROM {} WHERE target = $1",
         journal.run
     );
-    let (begun, ended, turns) = sqlx::query_as(AssertSqlSafe(counts))
+    sqlx::query(AssertSqlSafe(counts))
         .bind(target)
         .fetch_one(connection)
         .await
-        .map_err(|e| fault(e, place))?;
-    Ok(Seen {
-        begun: unsigned(begun),
-        ended: unsigned(ended),
-        turns: unsigned(turns),
-    })
+        .and_then(|row| seen_of(&row))
+        .map_err(|e| fault(e, place))
 }

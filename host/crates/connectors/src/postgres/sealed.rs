@@ -3,14 +3,14 @@
 
 use futures_util::TryStreamExt;
 use glovebox_core::SealedBlock;
+use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Row};
 
 use super::Options;
 use super::journal::{CREATION, Journal};
 use super::refusal::{Fault, fault};
-use super::runs::{signed, unsigned};
 use super::session::{contend, statement};
+use crate::database::journal::{sealed, signed};
 use crate::database::quote;
 
 /// Makes the table, unless it is there, in the transaction that is open.
@@ -133,17 +133,9 @@ pub(super) async fn read(
         .bind(last.1)
         .fetch(connection);
     while let Some(row) = blocks.try_next().await.map_err(failed)? {
-        let (chunk, part): (i64, i64) = (
-            row.try_get(0).map_err(failed)?,
-            row.try_get(1).map_err(failed)?,
-        );
-        each(SealedBlock {
-            chunk: unsigned(chunk),
-            part: u32::try_from(part).unwrap_or_default(),
-            rows: unsigned(row.try_get(2).map_err(failed)?),
-            line: row.try_get(3).map_err(failed)?,
-        });
-        *last = (chunk, part);
+        let block = sealed(&row).map_err(failed)?;
+        *last = (signed(block.chunk), block.part.into());
+        each(block);
     }
     Ok(())
 }

@@ -12,10 +12,11 @@ use super::copy;
 use super::counted::Counted;
 use super::journal::Journal;
 use super::refusal::{Fault, fault, is_duplicate, named_row, of_row};
-use super::runs::{Lease, signed, unsigned};
+use super::runs::Lease;
 use super::sealed;
 use super::session::{BEGIN, statement};
 use super::tokens::{self, Tokens};
+use crate::database::journal::{signed, unsigned};
 use crate::database::sift::{Budget, Ended, Places, Tried, sift, spent};
 
 /// Bytes of one message of a COPY; sqlx buffers a whole one.

@@ -1,13 +1,14 @@
 //! Earlier runs into a table, read from the journal to decide about a new one.
 
-use glovebox_core::{Digest, Earlier, History, Known, Listed, RowCounts, RunState, SinkError};
-use sqlx::Row;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use glovebox_core::{Digest, Earlier, History, Known, Listed, RunState, SinkError};
+use sqlx::sqlite::SqliteConnection;
 
 use super::file::{is_alone, statement};
-use super::journal::{self, mark, target, unsigned};
+use super::journal::{self, target};
+use super::runs;
 use super::session::read;
 use super::{Mode, Options};
+use crate::database::journal::{earlier, finished, known as known_chunk, runner};
 use crate::database::runner::{Life, Runner};
 use crate::database::{Before, EARLIER_VERSION};
 
@@ -58,7 +59,7 @@ pub(super) fn listed(options: &Options, most: u32) -> Result<Vec<Listed>, SinkEr
         let listed = rows.iter().zip(&runners).map(|(row, runner)| {
             Ok(Listed {
                 run: earlier(row)?,
-                finished: row.try_get(18)?,
+                finished: finished(row)?,
                 runner: runner.to_string(),
             })
         });
@@ -89,16 +90,12 @@ fn who_lives<'r>(options: &Options, running: impl Iterator<Item = (&'r mut Earli
     }
 }
 
-fn runner(row: &SqliteRow) -> sqlx::Result<Runner> {
-    Ok(Runner::from_json(row.try_get::<Option<&str>, _>(17)?))
-}
-
 async fn look(
     connection: &mut SqliteConnection,
     options: &Options,
 ) -> sqlx::Result<(History, Vec<Runner>)> {
     // First: what comes later is seen at the beginning.
-    let seen = journal::seen(connection, options).await?;
+    let seen = runs::seen(connection, options).await?;
     let key = journal::read_key(connection, options).await?;
     let sql = format!("{RUNS} AND state = 'running' {LAST_FIRST}");
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
@@ -163,14 +160,7 @@ pub(super) fn known(options: &Options, digests: &[Digest]) -> Result<Vec<Known>,
         .bind(wanted)
         .fetch_all(connection)
         .await?;
-        let known = |row: &SqliteRow| {
-            Ok(Known {
-                run: row.try_get(0)?,
-                digest: journal::digest(row.try_get(1)?).unwrap_or_default(),
-                read: row.try_get(2).map(unsigned)?,
-            })
-        };
-        rows.iter().map(known).collect()
+        rows.iter().map(known_chunk).collect()
     })
 }
 
@@ -207,36 +197,4 @@ pub(super) fn remembered<T>(
         }
         query(connection).await.map(Ok)
     })?
-}
-
-fn earlier(row: &SqliteRow) -> sqlx::Result<Earlier> {
-    let number = |i: usize| row.try_get(i).map(unsigned);
-    let state: String = row.try_get(11)?;
-    let mode: String = row.try_get(16)?;
-    Ok(Earlier {
-        run: row.try_get(0)?,
-        plan: row.try_get::<&str, _>(1)?.into(),
-        started: row.try_get(2)?,
-        whole: mark(row, 3, 4)?,
-        beginning: mark(row, 5, 6)?,
-        rows: RowCounts {
-            read: number(7)?,
-            stored: number(8)?,
-            filtered: number(9)?,
-            rejected: number(10)?,
-        },
-        state: match state.as_str() {
-            "running" => RunState::Running,
-            "finished" => RunState::Finished,
-            _ => RunState::Abandoned,
-        },
-        pipeline: row.try_get(12)?,
-        parts: row.try_get::<Option<String>, _>(13)?.unwrap_or_default(),
-        source: row.try_get(14)?,
-        key: row
-            .try_get::<Option<i64>, _>(15)?
-            .and_then(|key| key.try_into().ok()),
-        appends: mode == Mode::Append.name(),
-        living: None,
-    })
 }

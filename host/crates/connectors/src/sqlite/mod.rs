@@ -1,15 +1,18 @@
 //! Rows into a SQLite table, with the run's journal; the embedded default. After an error no more
 //! rows are accepted. A file is never deleted, since others may have it open.
 
+mod chunks;
 mod effects;
 mod file;
 mod head;
 mod history;
 mod insert;
 mod journal;
+mod lease;
 mod publish;
 mod refusal;
 mod rows;
+mod runs;
 mod session;
 mod table;
 mod tokens;
@@ -184,7 +187,7 @@ impl glovebox_core::Sink for Sink {
 
     fn chunks(&mut self, run: &str) -> Result<Vec<ChunkRecord>, SinkError> {
         history::remembered(&self.options, Before::Renew, Vec::new, async |connection| {
-            journal::chunks(connection, run).await
+            chunks::chunks(connection, run).await
         })
     }
 

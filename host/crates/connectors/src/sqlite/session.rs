@@ -15,10 +15,11 @@ use tokio::runtime::Runtime;
 use super::effects::{self, Effects};
 use super::file::{self, connect, create, exists, runtime, statement};
 use super::insert::{Inserting, inserting, rows_per_insert, still_open};
-use super::journal::{self, Lease};
+use super::lease::Lease;
 use super::publish::{Marks, Staged};
 use super::refusal::{of_row, refusal};
 use super::{Mode, Options, publish, rows, table, tokens};
+use super::{chunks, runs};
 use crate::database::sift::{Budget, Places, Refusal};
 use crate::database::{quote, quote_all};
 
@@ -87,7 +88,7 @@ pub(super) fn rejects(
     each: &mut dyn FnMut(KeptReject),
 ) -> Result<(), SinkError> {
     read(options, async |connection| {
-        journal::rejects(connection, run, each).await
+        chunks::rejects(connection, run, each).await
     })
 }
 
@@ -98,7 +99,7 @@ pub(super) fn sealed(
     each: &mut dyn FnMut(SealedBlock),
 ) -> Result<(), SinkError> {
     read(options, async |connection| {
-        journal::sealed(connection, run, each).await
+        chunks::sealed(connection, run, each).await
     })
 }
 
@@ -168,7 +169,7 @@ impl Session {
     /// Writes down how the run's input begins, in the transaction that began it if that is open.
     pub(super) fn begins(&mut self, with: &Mark, key: u16) -> Result<(), SinkError> {
         let place = self.options.place();
-        let written = journal::begins(&mut self.connection, &place, &self.lease, with, key);
+        let written = runs::begins(&mut self.connection, &place, &self.lease, with, key);
         self.runtime.block_on(written)
     }
 
@@ -209,7 +210,7 @@ impl Session {
         let place = self.options.place();
         self.runtime.block_on(async {
             tokens::add(&mut self.connection, &place, &self.lease.run, &chunks).await?;
-            journal::add(&mut self.connection, &place, &self.lease, &chunks).await?;
+            chunks::add(&mut self.connection, &place, &self.lease, &chunks).await?;
             statement(&mut self.connection, "COMMIT", &place).await
         })?;
         self.beginning = false;
@@ -365,7 +366,7 @@ impl Session {
                     statement(connection, back, &place).await?;
                     let refused =
                         publish::refused(connection, &staged, marks, &self.budget).await?;
-                    journal::refuse(connection, &place, &self.lease, &refused, self.revise).await?;
+                    chunks::refuse(connection, &place, &self.lease, &refused, self.revise).await?;
                     statement(connection, "COMMIT", &place).await?;
                     return Ok(Published {
                         refused,
@@ -377,12 +378,12 @@ impl Session {
             if published.kept {
                 let given_up = [self.lease.run.clone()];
                 publish::clear(connection, &self.options, &given_up).await?;
-                journal::give_up(connection, &place, &self.lease, totals).await?;
+                runs::give_up(connection, &place, &self.lease, totals).await?;
             } else {
                 if self.options.mode == Mode::Replace {
-                    journal::give_up_others(connection, &self.options, &self.lease).await?;
+                    runs::give_up_others(connection, &self.options, &self.lease).await?;
                 }
-                journal::finish(connection, &place, &self.lease, totals).await?;
+                runs::finish(connection, &place, &self.lease, totals).await?;
             }
             ended(connection, &place).await?;
             Ok::<_, SinkError>(published)
@@ -400,7 +401,7 @@ impl Session {
         self.runtime.block_on(async {
             let given_up = [self.lease.run.clone()];
             publish::clear(connection, &self.options, &given_up).await?;
-            journal::give_up(connection, &place, &self.lease, totals).await?;
+            runs::give_up(connection, &place, &self.lease, totals).await?;
             ended(connection, &place).await
         })?;
         self.beginning = false;
@@ -468,7 +469,7 @@ async fn prepare(options: &Options, job: &Job, schema: &Schema) -> Result<Prepar
         }
         let staged = options.mode != Mode::Append;
         if job.resume {
-            let (lease, chunks) = journal::resume(connection, options, job).await?;
+            let (lease, chunks) = runs::resume(connection, options, job).await?;
             let marks = match staged {
                 true => publish::prepared(connection, schema, &job.run)
                     .await
@@ -479,7 +480,7 @@ async fn prepare(options: &Options, job: &Job, schema: &Schema) -> Result<Prepar
             statement(connection, "COMMIT", &place).await?;
             return Ok((columns, lease, chunks, marks, halves));
         }
-        let (lease, given_up) = journal::begin(connection, options, job).await?;
+        let (lease, given_up) = runs::begin(connection, options, job).await?;
         publish::clear(connection, options, &given_up).await?;
         let marks = match staged {
             true => publish::prepare(connection, options, schema, &job.run, refuses).await?,

@@ -2,9 +2,11 @@
 
 use glovebox_core::DataType;
 
+use chrono::NaiveDate;
+
 use crate::block::short;
 use crate::diagnostic::Diagnostic;
-use crate::model::{Column, Date, Manifest, Span};
+use crate::model::{Column, Manifest, Span};
 
 use super::{Flow, declared};
 
@@ -96,7 +98,7 @@ pub(super) fn tokens(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
 }
 
 /// Releases that have passed, or that release nothing.
-pub(super) fn releases(manifest: &Manifest, today: Date, problems: &mut Vec<Diagnostic>) {
+pub(super) fn releases(manifest: &Manifest, today: NaiveDate, problems: &mut Vec<Diagnostic>) {
     let added = manifest.steps.iter().flat_map(|s| &s.adds);
     for column in manifest.columns.iter().chain(added) {
         let Some(release) = &column.release else {

@@ -6,12 +6,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::block::Reader;
+use crate::declare::Schema;
 use crate::declare::{At, Kind};
 use crate::diagnostic::Diagnostic;
-use crate::model::Spanned;
-use crate::schema::Schema;
+use crate::node::Kind as Yaml;
+use crate::span::Spanned;
 use crate::units::{self, show_duration, show_size};
-use crate::yaml::Kind as Yaml;
 
 /// A whole number within bounds.
 pub struct Whole<T>(pub RangeInclusive<T>);

@@ -13,7 +13,6 @@ use crate::block::{Block, Reader};
 use crate::declare::{section, words};
 use crate::diagnostic::Diagnostic;
 use crate::kinds::{File, Own, Text, Time, nested, word};
-use crate::model::{Azure, AzureIdentity};
 
 section! {
     /// AWS Secrets Manager. The program's keys are found as AWS's own programs find them: in
@@ -101,6 +100,39 @@ words! {
         /// An application's.
         ClientSecret = "client-secret",
     }
+}
+
+/// Azure Key Vault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Azure {
+    /// The key vault's URL.
+    pub address: String,
+    /// What stands before the names of secrets.
+    pub prefix: Option<String>,
+    /// Who asks.
+    pub identity: AzureIdentity,
+    /// Certificates to trust instead of the built-in ones.
+    pub ca: Option<PathBuf>,
+    /// How long one request may take.
+    pub timeout: Duration,
+}
+
+/// Who asks Azure Key Vault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AzureIdentity {
+    /// The machine's identity, or of several the one with this client id.
+    Managed(Option<String>),
+    /// The pod's.
+    Workload,
+    /// An application's.
+    Client {
+        /// The directory.
+        tenant: String,
+        /// The application.
+        client_id: String,
+        /// The secret that holds its secret.
+        secret: SecretName,
+    },
 }
 
 fn azure(keys: AzureKeys, reader: &mut Reader<'_>, block: &Block<'_>) -> Option<Azure> {

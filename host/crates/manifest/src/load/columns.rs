@@ -1,20 +1,21 @@
 //! Columns: names, types, what is personal, and what is released.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use glovebox_core::{DataType, ReadFrom};
 use serde_json::{Value, json};
 
 use super::formats::FormatKeys;
 use crate::block::{Block, Reader, short};
-use crate::declare::{At, Section, Words, section, words};
+use crate::declare::Schema;
+use crate::declare::{At, Section, section};
 use crate::diagnostic::Diagnostic;
 use crate::kinds::{Bool, Own, Text, Whole, nested, word};
-use crate::model::{Column, Date, Release, Spanned};
-use crate::schema::Schema;
+use crate::model::column::{Column, PersonalKind, Release};
+use crate::node::{Entry, Kind, Node};
+use crate::span::Spanned;
 use crate::units::{self, NotAType, TYPES};
-use crate::yaml::{Entry, Kind, Node};
+use chrono::NaiveDate;
 
 section! {
     /// A column that enters, or that a transformer adds.
@@ -53,31 +54,6 @@ section! {
     }
 }
 
-words! {
-    /// What a personal column holds.
-    pub enum PersonalKind {
-        /// A social security number of the USA.
-        UsSsn = "us-ssn",
-        /// A telephone number.
-        Phone = "phone",
-        /// A date of birth.
-        BirthDate = "birth-date",
-        /// A postal code of five digits.
-        Postcode = "postcode",
-        /// An IPv4 address.
-        Ipv4 = "ipv4",
-        /// A payment card's number.
-        Card = "card",
-    }
-}
-
-impl fmt::Display for PersonalKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = PersonalKind::ALL.iter().find(|(_, kind, _)| kind == self);
-        f.write_str(word.map_or("", |(word, ..)| *word))
-    }
-}
-
 section! {
     /// Lets a personal column out without a mask.
     struct ReleaseKeys("Release"): "a release",
@@ -88,7 +64,7 @@ section! {
         /// Who is responsible for it.
         owner: Option<Spanned<String>> => asked, Text, "owner: who answers for it";
         /// The last day on which it may leave; after that the manifest is refused.
-        until: Option<Spanned<Date>> => asked, UNTIL, "until: 2027-01-31";
+        until: Option<Spanned<NaiveDate>> => asked, UNTIL, "until: 2027-01-31";
     }
     hints {
         "by" => "write `owner:`",
@@ -328,25 +304,22 @@ fn release(keys: ReleaseKeys, _: &mut Reader<'_>, block: &Block<'_>) -> Option<R
     let head = &block.head;
     // What is missing has been said; that the column would reach the sink unmasked is no news.
     let somebody = || Spanned::new(String::new(), head.clone());
-    let far = Date {
-        year: 9999,
-        month: 12,
-        day: 31,
-    };
     Some(Release {
         reason: keys.reason.unwrap_or_else(somebody),
         owner: keys.owner.unwrap_or_else(somebody),
-        until: keys.until.unwrap_or(Spanned::new(far, head.clone())),
+        until: keys
+            .until
+            .unwrap_or(Spanned::new(NaiveDate::MAX, head.clone())),
     })
 }
 
-const UNTIL: Own<Date> = Own {
+const UNTIL: Own<NaiveDate> = Own {
     read: date,
     words: "day",
     schema: |_| json!({ "type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" }),
 };
 
-fn date(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<Date>> {
+fn date(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<NaiveDate>> {
     let text = reader.any_text(at.node, at.key, &at.example)?;
     let date = units::date(&text.value);
     if date.is_none() {

@@ -3,19 +3,17 @@
 use glovebox_core::Input;
 use serde_json::{Value, json};
 
-use super::files::Inputs;
+use super::files::{Inputs, MAX_BYTES};
 use super::formats::SourceFormats;
 use crate::block::{Block, Reader, short};
+use crate::declare::Schema;
 use crate::declare::{At, Section, section, stand_in, words};
 use crate::diagnostic::Diagnostic;
 use crate::kinds::{Bool, Own, Sign, Size, Whole, is_named_tab, nested, tab_help, word};
-use crate::model::{FormatKeys, Span, Spanned};
-use crate::schema::Schema;
+use crate::load::formats::FormatKeys;
+use crate::node::Kind;
+use crate::span::{Span, Spanned};
 use crate::units;
-use crate::yaml::Kind;
-
-/// The most that a field or a record of text may be allowed to have.
-pub(super) const MAX_BYTES: u64 = 256 << 20;
 
 section! {
     /// CSV files, plain or compressed with gzip or zstd.

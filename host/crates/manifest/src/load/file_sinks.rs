@@ -2,12 +2,18 @@
 
 use std::path::PathBuf;
 
-use super::sink::{FILE_MODE, Mode, PARQUET_MODE, ROWS, removals};
+use super::mode::{FILE_MODE, Mode, PARQUET_MODE, removals};
 use crate::block::{Block, Reader};
 use crate::declare::{section, words};
 use crate::diagnostic::Diagnostic;
-use crate::kinds::{Bool, Sign, word};
-use crate::model::Spanned;
+use crate::kinds::{Bool, Output, Sign, word};
+use crate::span::Spanned;
+
+/// A file of rows.
+pub(super) const ROWS: Output = Output {
+    what: "rows",
+    note: Some("standard output is for the run's report"),
+};
 
 section! {
     /// A CSV file to write.

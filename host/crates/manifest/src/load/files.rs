@@ -3,15 +3,18 @@
 use glovebox_core::Input;
 use serde_json::{Value, json};
 
-use super::csv_source::MAX_BYTES;
 use super::formats::SourceFormats;
 use crate::block::{Block, Reader};
+use crate::declare::Schema;
 use crate::declare::{self, At, section};
 use crate::diagnostic::Diagnostic;
 use crate::kinds::{Size, nested, path_schema};
-use crate::model::{FormatKeys, Spanned};
-use crate::schema::Schema;
-use crate::yaml::{Kind, Node};
+use crate::load::formats::FormatKeys;
+use crate::node::{Kind, Node};
+use crate::span::Spanned;
+
+/// The most that a field or a record of text may be allowed to have.
+pub(super) const MAX_BYTES: u64 = 256 << 20;
 
 section! {
     /// UTF-8 files of JSON objects: one per line, an array, or objects over several lines; plain or

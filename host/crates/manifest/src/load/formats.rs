@@ -10,8 +10,8 @@ use crate::block::{Reader, short};
 use crate::declare::{At, Take, section};
 use crate::diagnostic::Diagnostic;
 use crate::kinds::{Own, Whole};
-use crate::model::Spanned;
-use crate::yaml::Kind;
+use crate::node::Kind;
+use crate::span::Spanned;
 
 section! {
     /// How dates, times, numbers and booleans are written in text; the default form of the type

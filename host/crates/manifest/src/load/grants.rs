@@ -7,8 +7,9 @@ use crate::block::{Block, Reader};
 use crate::declare::{At, Kind};
 use crate::diagnostic::Diagnostic;
 use crate::kinds::{Own, Secret};
-use crate::model::{KeyGrant, Spanned, Step};
-use crate::yaml::{Kind as Yaml, Node};
+use crate::model::{KeyGrant, Step};
+use crate::node::{Kind as Yaml, Node};
+use crate::span::Spanned;
 
 /// Grants that only a masker can use, and what to write instead.
 const OF_MASKERS: &[(&str, &str)] = &[

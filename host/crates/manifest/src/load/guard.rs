@@ -4,12 +4,13 @@
 use glovebox_core::Kept;
 use serde_json::json;
 
-use crate::block::{Block, Reader, closest, short};
+use crate::block::{Block, Reader, short};
 use crate::declare::words;
 use crate::diagnostic::Diagnostic;
 use crate::kinds::Own;
-use crate::model::{KeepGrant, Spanned};
-use crate::yaml::{Entry, Kind, Node};
+use crate::near::closest;
+use crate::node::{Entry, Kind, Node};
+use crate::span::Spanned;
 
 words! {
     /// Which masked columns the leak guard looks at: it rejects the rows whose mask holds the raw cell.
@@ -21,6 +22,15 @@ words! {
         /// None.
         Off = "off",
     }
+}
+
+/// Which cells of a masked column may be found whole in their masks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeepGrant {
+    /// The column; in the step's `masks`.
+    pub column: Spanned<String>,
+    /// The most that is granted.
+    pub kept: Kept,
 }
 
 /// A step's `keeps:`.

@@ -10,8 +10,8 @@ use crate::block::Reader;
 use crate::declare::At;
 use crate::diagnostic::Diagnostic;
 use crate::kinds::Own;
-use crate::model::Spanned;
-use crate::yaml::{Kind as Yaml, Node};
+use crate::node::{Kind as Yaml, Node};
+use crate::span::Spanned;
 
 /// The longest path, in bytes and in segments.
 const MAX_BYTES: usize = 1024;

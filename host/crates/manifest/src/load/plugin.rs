@@ -7,9 +7,10 @@ use serde_json::json;
 use crate::block::{Reader, short};
 use crate::declare::{At, Section, section};
 use crate::diagnostic::Diagnostic;
-use crate::kinds::{File, Own, first_key};
-use crate::model::{PluginRef, Spanned};
-use crate::yaml::Kind;
+use crate::kinds::{File, Own};
+use crate::model::PluginRef;
+use crate::node::Kind;
+use crate::span::Spanned;
 
 section! {
     /// A component of one's own and its digest.
@@ -51,7 +52,7 @@ fn plugin(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<PluginRef>> {
     let example =
         format!("{key}: PLUGIN, {key}: ./mine.wasm, or {key}: {{ file: mine.wasm, sha256: … }}");
     if matches!(node.kind, Kind::Map(_)) {
-        let block = reader.block::<PluginFile>(node, first_key(node))?;
+        let block = PluginFile::block(reader, node, node.first_key())?;
         let written = PluginFile::of(reader, &block)?;
         if block.get("sha256").is_some() && written.sha256.is_none() {
             return None;

@@ -7,15 +7,14 @@ use glovebox_core::{Login, SecretName};
 use serde_json::json;
 
 use super::columns::MAX_NAME_LEN;
-use super::sink::{
-    Mode, Order, SIDE_EFFECTS, TABLE_MODE, TABLE_OR_SCHEMA_TABLE, removals, upserts,
-};
+use super::mode::{Mode, Order, SIDE_EFFECTS, TABLE_MODE, removals, upserts};
+use super::table_name::TABLE_OR_SCHEMA_TABLE;
 use crate::block::Reader;
 use crate::declare::{At, Section, Take, section};
 use crate::diagnostic::Diagnostic;
 use crate::kinds::{Bool, File, Names, Own, Secret, Time, Whole, nested, word};
-use crate::model::Spanned;
-use crate::yaml::Kind;
+use crate::node::Kind;
+use crate::span::Spanned;
 
 section! {
     /// A PostgreSQL server and a login. TLS is always verified, chain and host name.

@@ -2,14 +2,14 @@
 
 use serde_json::json;
 
-use super::csv_source::MAX_BYTES;
+use super::files::MAX_BYTES;
 use super::postgres::Server;
-use super::sink::TABLE_OR_SCHEMA_TABLE;
+use super::table_name::TABLE_OR_SCHEMA_TABLE;
 use crate::block::{Block, Reader};
 use crate::declare::{At, section};
 use crate::diagnostic::Diagnostic;
 use crate::kinds::{Own, Size, Whole};
-use crate::model::Spanned;
+use crate::span::Spanned;
 
 section! {
     /// A table or a query of a PostgreSQL database. TLS is always verified, chain and host name.

@@ -10,9 +10,10 @@ use crate::block::Reader;
 use crate::declare::{At, Kind, section};
 use crate::diagnostic::Diagnostic;
 use crate::kinds::{Output, Own, Secret};
-use crate::model::{AtMost, Rejects, SealedTo, Spanned};
+use crate::model::rejects::{AtMost, Rejects, SealedTo};
+use crate::node::Kind as Yaml;
+use crate::span::Spanned;
 use crate::units;
-use crate::yaml::Kind as Yaml;
 
 /// The most who can open the sealed file; each chunk's key is sealed to all.
 const MAX_RECIPIENTS: usize = 16;

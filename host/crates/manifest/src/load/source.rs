@@ -10,7 +10,7 @@ use crate::block::{Block, Reader};
 use crate::declare::{Section, section};
 use crate::diagnostic::Diagnostic;
 use crate::kinds::nested;
-use crate::model::{Span, Spanned};
+use crate::span::{Span, Spanned};
 
 section! {
     /// Where the rows come from: exactly one of these.

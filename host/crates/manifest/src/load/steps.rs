@@ -18,10 +18,11 @@ use crate::block::{Block, Reader};
 use crate::declare::{At, Section, section};
 use crate::diagnostic::Diagnostic;
 use crate::formats;
-use crate::kinds::{Names, Own, first_key, nested, word};
-use crate::model::{
-    Column, JsonPath, KeepGrant, KeyGrant, LeakGuard, PluginRef, Spanned, Step, Tokens, With,
-};
+use crate::kinds::{Names, Own, nested, word};
+use crate::load::guard::KeepGrant;
+use crate::model::column::Column;
+use crate::model::{JsonPath, KeyGrant, LeakGuard, PluginRef, Step, Tokens, With};
+use crate::span::Spanned;
 
 section! {
     /// One plugin at work on the rows: exactly one of `validate`, `transform` and `mask`.
@@ -101,7 +102,7 @@ pub(crate) struct Draft {
 pub(super) const STEPS: Own<Vec<Option<Draft>>> = Own {
     read: |reader, at| {
         let items = reader.list(at.node, at.key, &at.example)?;
-        let read = |item| StepKeys::read(reader, item, first_key(item));
+        let read = |item| StepKeys::read(reader, item, item.first_key());
         let steps = items.iter().map(read).collect();
         Some(Spanned::new(steps, at.head.clone()))
     },

@@ -8,9 +8,12 @@ use super::clouds::AzureKeys;
 use crate::block::Reader;
 use crate::declare::{At, Section, section};
 use crate::diagnostic::Diagnostic;
-use crate::kinds::{File, Own, first_key, nested};
-use crate::model::{Aws, Azure, Gcp, RemoteStore, Spanned, Store, Vault};
-use crate::yaml::{Kind, Node};
+use crate::kinds::{File, Own, nested};
+use crate::load::clouds::{Aws, Azure, Gcp};
+use crate::load::vault::Vault;
+use crate::model::stores::{RemoteStore, Store};
+use crate::node::{Kind, Node};
+use crate::span::Spanned;
 
 section! {
     /// A store that needs more than its name: exactly one of its keys.
@@ -129,7 +132,7 @@ fn store(reader: &mut Reader<'_>, node: &Node) -> Option<Store> {
 }
 
 fn block(reader: &mut Reader<'_>, node: &Node) -> Option<Store> {
-    let block = reader.block::<StoreKeys>(node, first_key(node))?;
+    let block = StoreKeys::block(reader, node, node.first_key())?;
     let names: Vec<&'static str> = StoreKeys::fields().iter().map(|f| f.key).collect();
     let present = block.present(&names);
     if present.is_empty() && !block.has_strangers() {

@@ -9,8 +9,9 @@ use crate::block::{Block, Reader};
 use crate::declare::{At, section};
 use crate::diagnostic::Diagnostic;
 use crate::kinds::{Own, Time, Whole};
-use crate::model::{Spanned, Tokens};
-use crate::yaml::Node;
+use crate::model::Tokens;
+use crate::node::Node;
+use crate::span::Spanned;
 
 const MIN_EXPIRY: Duration = Duration::from_secs(60);
 /// A hundred years, which databases can still add to today.

@@ -9,9 +9,10 @@ use crate::block::Reader;
 use crate::declare::{At, Section, section};
 use crate::diagnostic::Diagnostic;
 use crate::hide::is_signing_key;
-use crate::kinds::{File, Own, first_key};
-use crate::model::{Spanned, TrustedKey};
-use crate::yaml::{Kind, Node};
+use crate::kinds::{File, Own};
+use crate::model::TrustedKey;
+use crate::node::{Kind, Node};
+use crate::span::Spanned;
 
 section! {
     /// A file that holds a public key of minisign's.
@@ -78,7 +79,7 @@ fn trusted_key(reader: &mut Reader<'_>, node: &Node) -> Option<TrustedKey> {
     match &node.kind {
         Kind::Broken => None,
         Kind::Map(_) => {
-            let block = reader.block::<KeyFile>(node, first_key(node))?;
+            let block = KeyFile::block(reader, node, node.first_key())?;
             // What was said about strangers says what is missing.
             if block.has_strangers() {
                 return None;

@@ -12,8 +12,8 @@ use crate::block::{Block, Reader};
 use crate::declare::{At, Section, Take, section};
 use crate::diagnostic::Diagnostic;
 use crate::kinds::{File, Own, Secret, Text, Time, nested};
-use crate::model::Spanned;
-use crate::yaml::Kind;
+use crate::node::Kind;
+use crate::span::Spanned;
 
 section! {
     /// A server of HashiCorp Vault's HTTP API, such as Vault or OpenBao: secrets of its KV engine,

@@ -6,8 +6,9 @@ use serde_json::json;
 
 use crate::block::Reader;
 use crate::kinds::Own;
-use crate::model::{Span, Spanned, With};
-use crate::yaml::{Kind, Node};
+use crate::model::With;
+use crate::node::{Kind, Node};
+use crate::span::{Span, Spanned};
 
 /// The block.
 pub(super) const WITH: Own<With> = Own {

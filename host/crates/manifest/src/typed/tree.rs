@@ -8,10 +8,11 @@ use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess
 use serde::forward_to_deserialize_any;
 
 use super::{END, PLACED, START, VALUE};
-use crate::block::{closest, short};
+use crate::block::short;
 use crate::diagnostic::Diagnostic;
-use crate::model::Span;
-use crate::yaml::{Entry, Kind, Node};
+use crate::near::closest;
+use crate::node::{Entry, Kind, Node};
+use crate::span::Span;
 
 /// What serde complains about, and where.
 #[derive(Debug)]

@@ -3,20 +3,20 @@
 mod bindings;
 mod check;
 mod lift;
+pub(crate) mod linker;
 mod lower;
 
 use glovebox_core::shown::{MAX_NAME_LEN, printable, printable_lines};
 use glovebox_core::{
     About, Announced, Answer, Batch, DataType, Fault, Field, Grants, PluginError, Rule, World,
 };
-use wasmtime::Engine;
-use wasmtime::component::{self, HasSelf, InstancePre, Linker, ResourceAny};
+use wasmtime::component::{self, InstancePre, ResourceAny};
 
 use self::bindings::exports::glovebox::plugin::{masker, plugin, transformer, validator};
-use self::bindings::glovebox::plugin::{columns, log};
-use crate::instance::Guest;
+use self::bindings::glovebox::plugin::columns;
+use crate::component::misfit;
+use crate::guest::Guest;
 use crate::state::State;
-use crate::words::Channel;
 
 /// The longest text that a plugin may say of itself: its documentation or its schema.
 const MAX_TEXT_LEN: usize = 256 << 10;
@@ -30,28 +30,6 @@ pub(crate) enum Session {
     Validator(validator::Guest, ResourceAny),
     Masker(masker::Guest, ResourceAny),
     Transformer(transformer::Guest, ResourceAny),
-}
-
-/// All that a plugin may import: `log`, and an empty WASI.
-pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
-    let mut linker = Linker::new(engine);
-    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    log::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
-    Ok(linker)
-}
-
-impl log::Host for State {
-    /// Dropped in a run, where a message may hold cells.
-    fn log(&mut self, level: log::Level, message: String) {
-        let Some(words) = &self.words else { return };
-        let level = match level {
-            log::Level::Debug => "debug",
-            log::Level::Info => "info",
-            log::Level::Warn => "warn",
-            log::Level::Error => "error",
-        };
-        words.say(Channel::Log(level), message.as_bytes());
-    }
 }
 
 /// Instantiates a plugin and runs its start-up code.
@@ -71,12 +49,12 @@ pub(crate) fn describe(guest: &mut Guest) -> Result<About, PluginError> {
         let instance = start(&pre, store).await?;
         match fitting(store, &pre, &instance, world) {
             Ok(plugin) => plugin.call_describe(&mut store).await.map(Ok),
-            Err(misfit) => Ok(Err(misfit)),
+            Err(error) => Ok(Err(error)),
         }
     })?;
     let about = described.map_err(|error| {
         let plugin = guest.plugin();
-        crate::component::misfit(&plugin.shared, &plugin.name, &error)
+        misfit(&plugin.shared, &plugin.name, &error)
     })?;
     let during = guest.during("describe");
     for text in [&about.documentation, &about.config_schema] {

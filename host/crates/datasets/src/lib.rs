@@ -1,9 +1,14 @@
-//! A page of a stored table: declared columns, filtered, sorted, after a cursor.
-//! Connections are read-only, which the databases enforce.
+//! Datasets: pages of stored tables, with declared columns, filtered, sorted, after a cursor, in a
+//! form that clients read. Begin at [`Reader`], which has a connection and turns a [`Query`] into a
+//! [`Page`]; [`cursor`] seals where the next one begins, [`format`] writes its rows.
+//!
+//! Connections are read-only, which the databases enforce. Of connectors, only how cells are spelled
+//! and how a server is reached is used: a run reads its sources in other ways.
 
-mod cell;
 mod connections;
+pub mod cursor;
 mod examine;
+pub mod format;
 mod reader;
 mod rows;
 mod sql;
@@ -13,9 +18,9 @@ use std::time::Duration;
 use arrow_array::RecordBatch;
 use glovebox_core::DataType;
 
-pub use cell::Cell;
 pub use examine::Difference;
-pub use reader::{Place, Reader};
+pub use glovebox_connectors::cell::Cell;
+pub use reader::{Place, Reader, server};
 
 /// A column as it is declared.
 #[derive(Debug, Clone, PartialEq, Eq)]

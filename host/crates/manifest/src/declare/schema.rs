@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::declare::{Field, Section};
-use super::yaml;
+use super::{Field, Section};
+use crate::yaml;
 
 /// The JSON Schema (2020-12) of a file that is a block of declared keys.
 pub fn json_schema<S: Section>(title: &str) -> Value {

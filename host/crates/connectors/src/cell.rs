@@ -1,9 +1,10 @@
-//! A value in a filter or cursor.
+//! A value of one of the types, and how it is spelled wherever we read and write text.
 
 use glovebox_core::DataType;
 
 use crate::calendar::{write_date, write_timestamp};
 use crate::csv::cells;
+pub use crate::csv::cells::{date, decimal, timestamp};
 use crate::values::{write_decimal, write_hex};
 
 /// A value of a column's type.
@@ -84,7 +85,7 @@ impl Cell {
 
     /// A moment as our SQLite tables store it: always six digits of a second, so that the order
     /// of the text is the order of time.
-    pub(super) fn sqlite_timestamp(micros: i64) -> String {
+    pub fn sqlite_timestamp(micros: i64) -> String {
         let seconds = written(|out| write_timestamp(micros - micros.rem_euclid(1_000_000), out));
         let whole = seconds.trim_end_matches('Z');
         format!("{whole}.{:06}Z", micros.rem_euclid(1_000_000))

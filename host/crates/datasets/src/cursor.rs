@@ -4,10 +4,11 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use glovebox_connectors::page::{Cell, Query, Table};
 use glovebox_core::DataType;
 use ring::aead::{Aad, LessSafeKey, NONCE_LEN, Nonce};
 use sha2::{Digest, Sha256};
+
+use super::{Cell, Query, Table};
 
 /// Cursors longer than this are not looked at.
 const MAX_LENGTH: usize = 4096;
@@ -19,11 +20,13 @@ const TAG: usize = 16;
 
 /// Who asks what, for whom alone a cursor is good.
 #[derive(Clone, Copy)]
-pub(crate) struct Bound<'a> {
+pub struct Bound<'a> {
     /// The user's id.
-    pub(crate) user: &'a str,
-    pub(crate) dataset: &'a str,
-    pub(crate) query: &'a Query,
+    pub user: &'a str,
+    /// The dataset's name.
+    pub dataset: &'a str,
+    /// What is asked, without where it begins.
+    pub query: &'a Query,
 }
 
 impl Bound<'_> {
@@ -39,7 +42,7 @@ impl Bound<'_> {
 }
 
 /// Seals a place; none if it is too long, or the system has no random bytes.
-pub(crate) fn seal(key: &LessSafeKey, bound: Bound<'_>, place: &[Cell]) -> Option<String> {
+pub fn seal(key: &LessSafeKey, bound: Bound<'_>, place: &[Cell]) -> Option<String> {
     let texts: Vec<Option<String>> = place.iter().map(Cell::text).collect();
     let mut sealed = serde_json::to_vec(&texts).ok()?;
     let size = SIZES.into_iter().find(|size| sealed.len() <= *size)?;
@@ -55,7 +58,7 @@ pub(crate) fn seal(key: &LessSafeKey, bound: Bound<'_>, place: &[Cell]) -> Optio
 }
 
 /// Opens a cursor; none unless one of the keys sealed it for this query.
-pub(crate) fn open<'k>(
+pub fn open<'k>(
     keys: impl Iterator<Item = &'k LessSafeKey>,
     bound: Bound<'_>,
     table: &Table,
@@ -95,9 +98,9 @@ fn cell(text: &Option<String>, data_type: DataType) -> Option<Cell> {
 
 #[cfg(test)]
 mod tests {
-    use glovebox_connectors::page::{Column, Key, Sort};
     use ring::aead::{CHACHA20_POLY1305, UnboundKey};
 
+    use super::super::{Column, Key, Sort};
     use super::*;
 
     fn key(byte: u8) -> LessSafeKey {

@@ -16,11 +16,27 @@ use super::examine::{self, Difference, Found};
 use super::rows::{Cells, batch};
 use super::sql::{Casts, Dialect, Statement, compares_text, statement};
 use super::{Cell, Column, Page, PageError, Query, STATEMENT_TIMEOUT, Table};
-use crate::database::quote;
-use glovebox_core::{DataType, DatabasePlace};
+use glovebox_connectors::database::quote;
+use glovebox_connectors::postgres;
+use glovebox_core::{DataType, DatabasePlace, Login};
 
-/// Where a table is read; [`crate::postgres::verified`] makes how it is reached.
+/// Where a table is read.
 pub type Place = DatabasePlace<Box<PgConnectOptions>>;
+
+/// A PostgreSQL server, which is reached over verified TLS alone.
+///
+/// # Errors
+/// When its authorities cannot be read.
+pub fn server(login: &Login, connections: u32) -> Result<Place, String> {
+    let shown = format!("{}:{}/{}", login.host, login.port, login.database);
+    Ok(Place::Postgres {
+        connect: Box::new(
+            postgres::verified(login).map_err(|problem| format!("{shown}: {problem}"))?,
+        ),
+        shown,
+        connections,
+    })
+}
 
 /// Reads pages.
 pub struct Reader {

@@ -7,8 +7,8 @@ use std::fmt::Write;
 use glovebox_core::DataType;
 
 use super::{Cell, Comparison, Filter, Key, PageError, Query, Sort, Table};
-use crate::database::quote;
-use crate::postgres::output::written;
+use glovebox_connectors::database::quote;
+use glovebox_connectors::postgres::written;
 
 /// Whose SQL it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -95,7 +95,7 @@ fn the_limits_that_are_told_are_those_that_hold() {
 #[test]
 fn the_samples_satisfy_the_schema_and_slips_do_not() {
     let schema = json_schema();
-    let sales = include_str!("../../../../data/sales.yaml");
+    let sales = include_str!("../../../../../data/sales.yaml");
     let good = yaml::parse(sales).root.unwrap().to_json();
     assert_eq!(fits(&good, &schema, &schema), Ok(()));
 
@@ -134,7 +134,7 @@ fn what_the_program_takes_satisfies_the_schema() {
         checked += 1;
     }
     assert!(checked >= 78, "{checked}");
-    let sales = include_str!("../../../../data/sales.yaml");
+    let sales = include_str!("../../../../../data/sales.yaml");
     let key = "pseudonym: sales/customer-salt";
     assert!(sales.contains(key));
     check(

@@ -1,26 +1,33 @@
-//! Rows as JSON, NDJSON, CSV or an Arrow stream, as the client accepts.
+//! Rows as JSON, NDJSON, CSV or an Arrow stream.
 
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_ipc::writer::StreamWriter;
-use glovebox_connectors::{csv, jsonl, page};
+use glovebox_connectors::{csv, jsonl};
 use glovebox_core::{Batch, Encoder, Field, Origin, Payload, Schema};
+
+use super::Column;
 
 /// A form of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
+pub enum Format {
+    /// One array of objects.
     Json,
+    /// An object a line.
     Ndjson,
+    /// With a header, by RFC 4180.
     Csv,
+    /// An IPC stream of one batch.
     Arrow,
 }
 
 impl Format {
     /// All, the one for those who do not mind first.
-    pub(crate) const ALL: [Format; 4] = [Format::Json, Format::Ndjson, Format::Csv, Format::Arrow];
+    pub const ALL: [Format; 4] = [Format::Json, Format::Ndjson, Format::Csv, Format::Arrow];
 
-    pub(crate) fn media_type(self) -> &'static str {
+    /// Its media type, without parameters.
+    pub fn media_type(self) -> &'static str {
         match self {
             Format::Json => "application/json",
             Format::Ndjson => "application/x-ndjson",
@@ -30,62 +37,26 @@ impl Format {
     }
 
     /// What `Content-Type` says.
-    pub(crate) fn content_type(self) -> &'static str {
+    pub fn content_type(self) -> &'static str {
         match self {
             Format::Csv => "text/csv; charset=utf-8; header=present",
             other => other.media_type(),
         }
     }
-
-    /// The best that an `Accept` header allows (RFC 9110, section 12.5.1); none if it allows none.
-    pub(crate) fn accepted(accept: &str) -> Option<Format> {
-        let ranges: Vec<(String, f32)> = accept.split(',').filter_map(range).collect();
-        if ranges.is_empty() {
-            return accept.trim().is_empty().then_some(Format::Json);
-        }
-        let mut best: Option<(Format, f32)> = None;
-        for format in Format::ALL {
-            let weight = weight(format.media_type(), &ranges);
-            if weight > best.map_or(0.0, |(_, w)| w) {
-                best = Some((format, weight));
-            }
-        }
-        best.map(|(format, _)| format)
-    }
-}
-
-/// A media range and its weight.
-fn range(text: &str) -> Option<(String, f32)> {
-    let mut parts = text.split(';').map(str::trim);
-    let name = parts
-        .next()
-        .filter(|n| n.contains('/'))?
-        .to_ascii_lowercase();
-    let weight = parts
-        .find_map(|p| p.strip_prefix("q=").or_else(|| p.strip_prefix("Q=")))
-        .map_or(Some(1.0), |q| q.parse().ok())?;
-    (0.0..=1.0).contains(&weight).then_some((name, weight))
-}
-
-/// The weight of the most specific range that covers a type.
-fn weight(media_type: &str, ranges: &[(String, f32)]) -> f32 {
-    let kind = media_type.split('/').next().unwrap_or_default();
-    let named = |name: &str| ranges.iter().find(|(n, _)| n == name).map(|(_, w)| *w);
-    named(media_type)
-        .or_else(|| named(&format!("{kind}/*")))
-        .or_else(|| named("*/*"))
-        .unwrap_or(0.0)
 }
 
 /// The rows could not be written; a fault of ours.
 #[derive(Debug, thiserror::Error)]
 #[error("rows could not be written as {0}")]
-pub(crate) struct Unwritable(&'static str);
+pub struct Unwritable(&'static str);
 
 /// The rows in a format.
-pub(crate) fn write(
+///
+/// # Errors
+/// When the columns are not those of the rows.
+pub fn write(
     format: Format,
-    columns: &[&page::Column],
+    columns: &[&Column],
     rows: RecordBatch,
 ) -> Result<Vec<u8>, Unwritable> {
     let failed = || Unwritable(format.media_type());
@@ -166,32 +137,8 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn the_best_accepted_format_is_sent() {
-        for (accept, format) in [
-            ("", Some(Format::Json)),
-            ("*/*", Some(Format::Json)),
-            ("text/csv", Some(Format::Csv)),
-            ("TEXT/CSV;header=present", Some(Format::Csv)),
-            ("application/*", Some(Format::Json)),
-            ("text/*, application/json;q=0.5", Some(Format::Csv)),
-            ("application/json;q=0, */*;q=0.1", Some(Format::Ndjson)),
-            (
-                "application/x-ndjson;q=0.9,text/csv;q=0.8",
-                Some(Format::Ndjson),
-            ),
-            ("application/vnd.apache.arrow.stream", Some(Format::Arrow)),
-            ("text/html, */*;q=0", None),
-            ("image/png", None),
-            ("text/csv;q=7", None),
-            ("nonsense", None),
-        ] {
-            assert_eq!(Format::accepted(accept), format, "{accept}");
-        }
-    }
-
-    fn rows(products: Vec<Option<&str>>) -> (Vec<page::Column>, RecordBatch) {
-        let column = |name: &str, data_type| page::Column {
+    fn rows(products: Vec<Option<&str>>) -> (Vec<Column>, RecordBatch) {
+        let column = |name: &str, data_type| Column {
             name: name.into(),
             data_type,
             not_null: false,

@@ -15,7 +15,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, TypeInfo, ValueRef};
 
 use super::{Cell, Column};
-use crate::csv::cells;
+use glovebox_connectors::cell;
 
 /// A row that cells can be taken out of.
 pub(super) trait Cells {
@@ -59,8 +59,8 @@ impl Cells for SqliteRow {
                 "BLOB" => Cell::Bytes(self.try_get_unchecked::<Vec<u8>, _>(place).ok()?),
                 _ => return None,
             },
-            DataType::Date => Cell::Date(cells::date(text()?.as_bytes())?),
-            DataType::Timestamp => Cell::Timestamp(cells::timestamp(text()?.as_bytes())?),
+            DataType::Date => Cell::Date(cell::date(text()?.as_bytes())?),
+            DataType::Timestamp => Cell::Timestamp(cell::timestamp(text()?.as_bytes())?),
             DataType::Opaque => return None,
         })
     }
@@ -155,7 +155,7 @@ impl Builder {
             (Builder::Int64(b), Cell::Int64(v)) => b.append_value(v),
             (Builder::Float64(b), Cell::Float64(v)) => b.append_value(v),
             (Builder::Decimal(b, precision, scale), Cell::Decimal(v)) => {
-                b.append_value(cells::decimal(v.as_bytes(), *precision, *scale)?);
+                b.append_value(cell::decimal(v.as_bytes(), *precision, *scale)?);
             }
             (Builder::Text(b), Cell::Text(v)) => b.append_value(v),
             (Builder::Bytes(b), Cell::Bytes(v)) => b.append_value(v),

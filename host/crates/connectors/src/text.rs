@@ -1,0 +1,178 @@
+//! Files of text as a source, whatever their format.
+
+use std::sync::Arc;
+
+use glovebox_core::{ChunkReader, Decoder, Formats, Schema, SourceError};
+
+use crate::formats;
+use crate::input::{Input, Inputs, Stream};
+use crate::parts::Parts;
+
+/// How much of a file is looked at to estimate its rows.
+const SAMPLE: u64 = 1 << 20;
+
+/// A format of rows in files of text.
+pub trait TextFormat: Send + Sync + Sized + 'static {
+    /// Its name.
+    const NAME: &'static str;
+
+    /// What is learnt of files as they are opened, which decoders need.
+    type Learnt: Send + Sync;
+
+    /// The files, and the endings that a folder's files of this format have.
+    fn inputs(&self) -> (&[Input], &'static [&'static str]);
+
+    /// How text of each column is spelled.
+    fn formats(&self) -> &[Formats];
+
+    /// All options that decide how bytes become rows.
+    fn dialect(&self) -> String;
+
+    /// Before any file was opened.
+    fn nothing_learnt(&self, schema: &Schema) -> Self::Learnt;
+
+    /// Opens a file before its first row. `most` is the most that is read of it at once.
+    ///
+    /// # Errors
+    /// When it cannot be read or does not have the declared columns.
+    fn begin(
+        files: &Files<Self>,
+        part: usize,
+        stream: Stream,
+        most: usize,
+    ) -> Result<Box<dyn ChunkReader>, SourceError>;
+
+    /// Learns of all files what a decoder has to know before it decodes.
+    ///
+    /// # Errors
+    /// As [`TextFormat::begin`].
+    fn look_ahead(_files: &Files<Self>) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    /// A decoder for one worker.
+    ///
+    /// # Errors
+    /// When an option or a column is impossible in the format.
+    fn decoder(files: &Arc<Files<Self>>) -> Result<Box<dyn Decoder>, SourceError>;
+
+    /// How many rows a sample has, which is all of a file or its start, and in how many of its bytes.
+    fn count(&self, sample: &[u8], whole: bool) -> Option<(u64, usize)>;
+
+    /// Declared columns, by place, that no record had so far.
+    fn absent(_learnt: &Self::Learnt) -> Vec<usize> {
+        Vec::new()
+    }
+
+    /// Opens the files and looks whether they have the declared columns.
+    ///
+    /// # Errors
+    /// When they have not.
+    fn probe(source: &TextSource<Self>) -> Result<(), SourceError> {
+        glovebox_core::Source::chunks(source).map(drop)
+    }
+}
+
+/// What is shared by those who read a source's files.
+pub struct Files<F: TextFormat> {
+    pub(crate) format: F,
+    pub(crate) schema: Schema,
+    pub(crate) inputs: Arc<Inputs>,
+    pub(crate) learnt: F::Learnt,
+}
+
+/// Rows of files in a [`TextFormat`], one after the other, or of standard input.
+pub struct TextSource<F: TextFormat> {
+    pub(crate) files: Arc<Files<F>>,
+}
+
+impl<F: TextFormat> TextSource<F> {
+    /// A source of these columns; nothing is opened yet.
+    pub fn new(format: F, schema: Schema) -> Self {
+        let (inputs, endings) = format.inputs();
+        let files = Files {
+            inputs: Arc::new(Inputs::new(inputs, endings)),
+            learnt: format.nothing_learnt(&schema),
+            format,
+            schema,
+        };
+        TextSource {
+            files: Arc::new(files),
+        }
+    }
+}
+
+impl<F: TextFormat> glovebox_core::Source for TextSource<F> {
+    fn describe(&self) -> String {
+        format!("{} from {}", F::NAME, self.files.inputs)
+    }
+
+    fn dialect(&self) -> String {
+        let Files { format, schema, .. } = &*self.files;
+        let from: Vec<_> = schema.fields.iter().map(|f| &f.from).collect();
+        let from = match from.iter().all(|f| f.is_none()) {
+            true => String::new(),
+            false => format!(" from={from:?}"),
+        };
+        format.dialect() + &from + &formats::dialect(format.formats())
+    }
+
+    fn schema(&self) -> &Schema {
+        &self.files.schema
+    }
+
+    fn file(&self, part: usize) -> Option<Arc<str>> {
+        self.files.inputs.name(part)
+    }
+
+    fn absent(&self) -> Vec<Arc<str>> {
+        let columns = F::absent(&self.files.learnt).into_iter();
+        let fields = columns.filter_map(|column| self.files.schema.fields.get(column));
+        fields.map(|field| Arc::clone(&field.name)).collect()
+    }
+
+    fn probe(&self) -> Result<(), SourceError> {
+        F::probe(self)
+    }
+
+    fn advice(&self, column: &str) -> Option<String> {
+        formats::advice(&self.files.schema, self.files.format.formats(), column)
+    }
+
+    fn size_bytes(&self) -> Option<u64> {
+        self.files.inputs.size()
+    }
+
+    fn estimate_rows(&self) -> Option<u64> {
+        let count = |sample: &[u8], whole| self.files.format.count(sample, whole);
+        self.files.inputs.estimate(SAMPLE, count)
+    }
+
+    fn is_there(&self) -> Result<(), SourceError> {
+        if self.files.inputs.are_there()? {
+            self.probe()?;
+        }
+        Ok(())
+    }
+
+    fn chunks(&self) -> Result<Box<dyn ChunkReader>, SourceError> {
+        if self.files.inputs.count()? > 1 {
+            F::look_ahead(&self.files)?;
+        }
+        let files = Arc::clone(&self.files);
+        let open = move |part| {
+            let stream = files.inputs.open(part)?;
+            F::begin(&files, part, stream, usize::MAX)
+        };
+        let first = open(0)?;
+        let parts = Parts::new(&self.files.inputs, Some(first), Box::new(open))?;
+        Ok(Box::new(parts))
+    }
+
+    /// A decoder of standard input learns what it has to know from [`TextSource::chunks`], which must
+    /// have been called before it decodes.
+    fn decoder(&self) -> Result<Box<dyn Decoder>, SourceError> {
+        F::look_ahead(&self.files)?;
+        F::decoder(&self.files)
+    }
+}
