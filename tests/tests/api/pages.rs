@@ -414,9 +414,39 @@ fn the_manual_of_operations_is_for_root_and_containers() {
     let root = "it changes the machine; tests/tests/program/units.rs installs the units elsewhere";
     page.not_run("useradd", root);
     page.not_run("systemctl edit", root);
+    digests_of_data(&page.next("python3 -c"));
     let why = "it takes a container engine; tests/tests/program/deploy.rs renews the certificates";
     page.not_run("docker compose run --rm renew", why);
     page.end();
+}
+
+/// The manual's way to the digest that the audit log has of a file.
+fn digests_of_data(block: &Block) {
+    let manifest = "name: orders
+source: { csv: { path: in } }
+columns: { id: { type: int64 } }
+credentials: [{ files: secrets }]
+sink: { sqlite: { path: out.db, table: orders } }
+";
+    let folder = Pipeline::new(manifest)
+        .file("in/orders.csv", "id\n1\n")
+        .file("secrets/watch/digests", "thirty-two bytes or so of a key\n");
+    let call = "watch manifest.yaml --quiet 100ms --audit audit --digest-key watch/digests";
+    let mut watcher = folder.start(&call.split(' ').collect::<Vec<_>>());
+    let recorded = || {
+        let entries = fs::read_dir(folder.path("audit")).into_iter().flatten();
+        let segments = entries.map(|entry| entry.unwrap().path());
+        let texts = segments.filter_map(|path| fs::read_to_string(path).ok());
+        let lines: Vec<Value> = texts
+            .flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>())
+            .filter_map(|line| serde_json::from_str(&line).ok())
+            .collect();
+        let digest = |record: &Value| Some(record["labels.hmac-sha256"].as_str()?.to_owned());
+        lines.iter().find_map(digest)
+    };
+    watcher.until("the file is recorded", |_| recorded().is_some());
+    let said = sh(&folder, &block.text, "");
+    assert_eq!(Some(said.trim_end().to_owned()), recorded());
 }
 
 #[test]

@@ -232,6 +232,22 @@ fn a_watcher_that_is_killed_again_and_again_stores_each_row_once() {
 }
 
 #[test]
+fn a_watcher_that_is_stopped_in_a_run_ends_well_and_the_next_one_goes_on() {
+    const ROWS: usize = 20_000;
+    let arrivals = Arrivals::sqlite();
+    let pad = "x".repeat(1000);
+    let rows = (0..ROWS).map(|row| format!("{row},1,{pad}\n"));
+    let content = format!("id,file,pad\n{}", rows.collect::<String>());
+    let mut watcher = arrivals.watch(&["--quiet", "100ms"]);
+    arrivals.rename_in("1.csv", &content);
+    watcher.until("some is stored", |_| !arrivals.stored().is_empty());
+    let _ = stop(watcher).says("stopping");
+    let mut watcher = arrivals.watch(&["--quiet", "100ms"]);
+    watcher.until("all is stored", |_| arrivals.has(1, ROWS));
+    let _ = stop(watcher);
+}
+
+#[test]
 fn two_watchers_of_one_folder_store_each_row_once() {
     const FILES: usize = 50;
     for arrivals in [Arrivals::sqlite(), Arrivals::postgres("watch_two")] {

@@ -213,7 +213,7 @@ fn deliver(file: File, deliveries: &mut Deliveries<'_>, queue: &mut Queue, stop:
         Fate::Failed(problem) => say::error(&format!(
             "{file}: {problem}\nit is run again only when it changes"
         )),
-        Fate::Busy => queue.soon(file, now()),
+        Fate::Busy => queue.busy(file, now()),
         Fate::Later(problem) => {
             if file.is_news(&problem) {
                 say::error(&format!("{file}: {problem}\nit is tried again"));

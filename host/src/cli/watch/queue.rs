@@ -9,11 +9,10 @@ use std::time::{Duration, Instant};
 use glovebox_core::shown::printable;
 use glovebox_watch::Version;
 
-/// How soon a file is tried again that another process is at.
-const SOON: Duration = Duration::from_millis(500);
 /// The first and the longest time until something is tried again; each is twice the one before.
-const FIRST_WAIT: Duration = Duration::from_secs(1);
-const MAX_WAIT: Duration = Duration::from_secs(60);
+const WAIT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// The same for a file that another process is at.
+const BUSY_WAIT: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(8));
 
 /// A file to be run.
 #[derive(Debug, Clone)]
@@ -97,14 +96,18 @@ impl Queue {
     }
 
     /// Another process is at it.
-    pub(super) fn soon(&mut self, file: File, now: Instant) {
-        self.waiting.insert((now + SOON, file.path.clone()), file);
+    pub(super) fn busy(&mut self, file: File, now: Instant) {
+        self.wait(file, BUSY_WAIT, now);
     }
 
     /// Something is in its way, which may pass.
     pub(super) fn later(&mut self, mut file: File, problem: String, now: Instant) {
-        file.waited = longer(file.waited);
         file.problem = Some(problem);
+        self.wait(file, WAIT, now);
+    }
+
+    fn wait(&mut self, mut file: File, bounds: (Duration, Duration), now: Instant) {
+        file.waited = longer(file.waited, bounds);
         let at = (now + file.waited, file.path.clone());
         self.waiting.insert(at, file);
     }
@@ -122,7 +125,7 @@ impl Queue {
             .rest
             .as_ref()
             .map_or(Duration::ZERO, |rest| rest.waited);
-        let waited = longer(waited);
+        let waited = longer(waited, WAIT);
         self.rest = Some(Rest {
             until: now + waited,
             waited,
@@ -137,8 +140,8 @@ impl Queue {
     }
 }
 
-fn longer(waited: Duration) -> Duration {
-    (waited * 2).clamp(FIRST_WAIT, MAX_WAIT)
+fn longer(waited: Duration, (first, most): (Duration, Duration)) -> Duration {
+    (waited * 2).clamp(first, most)
 }
 
 #[cfg(test)]
@@ -197,7 +200,7 @@ mod tests {
         let wakes = queue.wakes().unwrap();
         let file = queue.next(wakes).unwrap();
         queue.rest(file, "it is away".into(), wakes);
-        assert_eq!(queue.wakes(), Some(wakes + FIRST_WAIT * 2));
+        assert_eq!(queue.wakes(), Some(wakes + WAIT.0 * 2));
         assert!(queue.resumes() && !queue.resumes());
         assert!(queue.next(wakes).is_some() && queue.next(wakes).is_some());
     }
