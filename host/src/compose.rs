@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use glovebox_connectors::database::{Lenient, TextRow};
-use glovebox_connectors::{csv, jsonl, sqlite};
+use glovebox_connectors::{age, csv, jsonl, sqlite};
 use glovebox_core::{
     CredentialError, Input, KeyError, KeyRing, Limits, Plugin, PluginError, Schema, Seal, Secret,
     SecretName, Sink, Source, StepKeys,
 };
 use glovebox_engine::{PublicKey, SignedBy, Toolbox};
-use glovebox_manifest::model::{self, Mode, PluginRef, SinkTarget, Store, TrustedKey};
+use glovebox_manifest::model::{self, Mode, PluginRef, SinkTarget, Spanned, Store, TrustedKey};
 use glovebox_masking::{Recipients, Ring};
 use glovebox_sandbox::{Sandbox, SandboxError, Workbench, is_component};
 use sha2::{Digest, Sha256};
@@ -187,12 +187,14 @@ impl Toolbox for Composed {
         let inputs = source.inputs().0.iter().map(|i| i.value.clone()).collect();
         match source {
             model::Source::Csv(spec) => {
-                let options = csv_options(spec, inputs);
+                let mut options = csv_options(spec, inputs);
+                options.identity = identity_of(source, secret)?;
                 Ok(Box::new(csv::Source::new(options, schema)))
             }
             model::Source::Jsonl(spec) => {
                 let mut options = jsonl::Options::new("");
                 options.inputs = inputs;
+                options.identity = identity_of(source, secret)?;
                 options.formats = spec.formats.of_columns.clone();
                 options.max_record = spec.max_record;
                 Ok(Box::new(jsonl::Source::new(options, schema)))
@@ -235,7 +237,8 @@ impl Toolbox for Composed {
                         escape_formulas: spec.escape_formulas,
                     },
                 )
-                .replace_with_nothing(spec.replace_with_nothing),
+                .replace_with_nothing(spec.replace_with_nothing)
+                .encrypt_to(recipients_of(&spec.encrypt_to)?),
             ),
             SinkTarget::Jsonl(spec) => Box::new(
                 jsonl::Sink::new(
@@ -243,7 +246,8 @@ impl Toolbox for Composed {
                     file_mode(spec.mode),
                     jsonl::SinkOptions::default(),
                 )
-                .replace_with_nothing(spec.replace_with_nothing),
+                .replace_with_nothing(spec.replace_with_nothing)
+                .encrypt_to(recipients_of(&spec.encrypt_to)?),
             ),
             #[cfg(feature = "parquet")]
             SinkTarget::Parquet(spec) => parquet::sink(spec)?,
@@ -268,6 +272,28 @@ impl Toolbox for Composed {
         }
         Ok(Arc::new(recipients))
     }
+}
+
+/// Who can open a file, if it is encrypted.
+fn recipients_of(keys: &[Spanned<String>]) -> Result<Option<age::Recipients>, String> {
+    match keys.is_empty() {
+        true => Ok(None),
+        false => age::Recipients::parse(keys.iter().map(|key| key.as_str())).map(Some),
+    }
+}
+
+/// The key that opens a source's files, if they are encrypted.
+fn identity_of(
+    source: &model::Source,
+    secret: Option<Secret>,
+) -> Result<Option<age::Identity>, String> {
+    let Some((name, secret)) = source.decrypt_with().zip(secret) else {
+        return Ok(None);
+    };
+    let identity = age::Identity::parse(&secret);
+    identity
+        .map(Some)
+        .map_err(|problem| format!("the secret `{}` {problem}", name.value))
 }
 
 fn sqlite_options(spec: &model::SqliteSink) -> sqlite::Options {

@@ -32,6 +32,12 @@ pub(crate) const KEYRING: Part = Part {
     built: false,
 };
 
+pub(crate) const AGE: Part = Part {
+    name: "files encrypted with age",
+    feature: "age",
+    built: cfg!(feature = "age"),
+};
+
 pub(crate) const PARQUET: Part = Part {
     name: "Parquet",
     feature: "parquet",
@@ -85,7 +91,12 @@ pub(crate) fn absent(manifest: &Manifest) -> Vec<Diagnostic> {
     let is_remote = |store: &&Spanned<Store>| matches!(store.value, Store::Remote(_));
     let remote = manifest.credentials.iter().find(is_remote);
     let remote = remote.map(|store| (REMOTE_STORES, store.span.clone()));
+    let opened = manifest.source.decrypt_with();
+    let opened = opened.map(|secret| (AGE, secret.span.clone()));
+    let encrypted = manifest.sink.target.encrypt_to().first();
+    let encrypted = encrypted.map(|key| (AGE, key.span.clone()));
     let named = source.into_iter().chain(sink).chain(remote);
+    let named = named.chain(opened).chain(encrypted);
     named
         .filter(|(part, _)| !part.built)
         .map(|(part, span)| Diagnostic::error(span, part.refusal()))

@@ -35,7 +35,12 @@ pub(crate) fn ensure() -> Outcome {
         without: "the Helm chart is not rendered",
     };
     helm.ensure(helm_and_kubectl)?;
-    promtool();
+    debian("prometheus", "promtool", "alerts are not tested");
+    debian(
+        "age",
+        "age",
+        "encrypted files are not compared with Debian's age",
+    );
     let python = Tool {
         name: "python",
         program: "python3",
@@ -100,10 +105,10 @@ fn helm_and_kubectl(venv: &Path, pins: &Path) -> Outcome {
     finish(Command::new(venv.join("bin/python")).arg(pins.join("install.py")))
 }
 
-/// Debian's `promtool`, out of its package: to install that would start a server.
-fn promtool() {
-    let folder = target().join("tools/prometheus");
-    if succeeds("promtool", &["--version"]) || folder.join("usr/bin/promtool").is_file() {
+/// A program of Debian's, out of its package: to install that might start a server.
+fn debian(package: &str, program: &str, without: &str) {
+    let folder = target().join("tools").join(package);
+    if succeeds(program, &["--version"]) || folder.join("usr/bin").join(program).is_file() {
         return;
     }
     let unpack = || -> Outcome {
@@ -113,15 +118,16 @@ fn promtool() {
             Command::new("sh")
                 .args([
                     "-ec",
-                    "apt-get -q download prometheus || { apt-get -q update; apt-get -q download prometheus; }
-                     dpkg-deb --extract prometheus_*.deb .
-                     rm prometheus_*.deb usr/bin/prometheus",
+                    "apt-get -q download $0 || { apt-get -q update; apt-get -q download $0; }
+                     dpkg-deb --extract $0_*.deb .
+                     rm -f $0_*.deb usr/bin/prometheus",
+                    package,
                 ])
                 .current_dir(&folder),
         )
     };
     if let Err(problem) = unpack() {
-        eprintln!("{problem}: alerts are not tested");
+        eprintln!("{problem}: {without}");
     }
 }
 

@@ -10,6 +10,7 @@ mod canaries;
 mod cases;
 mod chart;
 mod deploy;
+mod encrypted;
 mod files;
 mod identity;
 mod init;

@@ -1,5 +1,6 @@
 //! A file as a sink, whatever its format.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -9,7 +10,9 @@ use glovebox_core::{
     ChunkRecord, Earlier, Encoder, FinishedChunk, History, Job, Keeps, KeptReject, Payload,
     Published, Schema, Sink, SinkError, Totals,
 };
-use glovebox_files::{Base, Staged, Stamp};
+use glovebox_files::{Base, Staged, StagedWriter, Stamp};
+
+use crate::age::{Encrypting, Recipients};
 
 /// What happens to the rows that a file already holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -52,8 +55,10 @@ pub struct FileSink<F> {
     mode: Mode,
     format: F,
     replace_with_nothing: bool,
+    /// Who alone can read what is written, at no moment anybody else.
+    recipients: Option<Recipients>,
     schema: Arc<Schema>,
-    staged: Option<Staged>,
+    staged: Option<Output>,
     rows: u64,
 }
 
@@ -65,6 +70,7 @@ impl<F: Format> FileSink<F> {
             mode,
             format,
             replace_with_nothing: false,
+            recipients: None,
             schema: Arc::default(),
             staged: None,
             rows: 0,
@@ -74,6 +80,12 @@ impl<F: Format> FileSink<F> {
     /// Whether a run without rows takes the rows away that are there; it does not.
     pub fn replace_with_nothing(mut self, does: bool) -> Self {
         self.replace_with_nothing = does;
+        self
+    }
+
+    /// Encrypts the file to these keys; only in mode replace.
+    pub fn encrypt_to(mut self, recipients: Option<Recipients>) -> Self {
+        self.recipients = recipients;
         self
     }
 
@@ -138,6 +150,44 @@ impl<F: Format> FileSink<F> {
     }
 }
 
+/// The file that is written.
+enum Output {
+    Plain(Staged),
+    Encrypted(Box<Encrypting<StagedWriter>>),
+}
+
+impl Output {
+    fn begin(mut staged: Staged, to: Option<&Recipients>, head: &[u8]) -> io::Result<Output> {
+        let Some(recipients) = to else {
+            staged.write(head)?;
+            return Ok(Output::Plain(staged));
+        };
+        let mut encrypting = recipients.encrypt(StagedWriter(staged))?;
+        encrypting.write(head)?;
+        Ok(Output::Encrypted(Box::new(encrypting)))
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Output::Plain(staged) => staged.write(bytes),
+            Output::Encrypted(encrypting) => encrypting.write(bytes),
+        }
+    }
+
+    fn finish(self) -> io::Result<Staged> {
+        match self {
+            Output::Plain(staged) => Ok(staged),
+            Output::Encrypted(encrypting) => encrypting.finish().map(|writer| writer.0),
+        }
+    }
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Output")
+    }
+}
+
 /// Copies a file and ends its last line, should it not have ended.
 fn copy(staged: &mut Staged, file: &mut File) -> io::Result<()> {
     staged.copy(file)?;
@@ -152,7 +202,11 @@ fn copy(staged: &mut Staged, file: &mut File) -> io::Result<()> {
 
 impl<F: Format> Sink for FileSink<F> {
     fn describe(&self) -> String {
-        format!("{} in {}", F::NAME, self.place())
+        let how = match self.recipients {
+            Some(_) => ", encrypted with age",
+            None => "",
+        };
+        format!("{} in {}{how}", F::NAME, self.place())
     }
 
     fn probe(&mut self, schema: &Schema, _: Keeps) -> Result<(), SinkError> {
@@ -175,13 +229,19 @@ impl<F: Format> Sink for FileSink<F> {
         let mut staged = Staged::create(&self.path).map_err(|e| self.io(e))?;
         let (base, existing) = self.existing(staged.target(), schema)?;
         staged.onto(base);
-        let written = match existing {
-            Some(mut file) => copy(&mut staged, &mut file),
-            None => staged.write(&self.format.head(schema)),
+        let output = match (existing, &self.recipients) {
+            (Some(mut file), None) => copy(&mut staged, &mut file).map(|()| Output::Plain(staged)),
+            (None, recipients) => {
+                Output::begin(staged, recipients.as_ref(), &self.format.head(schema))
+            }
+            (Some(_), Some(_)) => {
+                return Err(
+                    self.shape("an encrypted file cannot be added to; use `mode: replace`".into())
+                );
+            }
         };
-        written.map_err(|e| self.io(e))?;
         self.schema = Arc::new(schema.clone());
-        self.staged = Some(staged);
+        self.staged = Some(output.map_err(|e| self.io(e))?);
         self.rows = 0;
         Ok(Vec::new())
     }
@@ -207,9 +267,10 @@ impl<F: Format> Sink for FileSink<F> {
     }
 
     fn commit(&mut self, _: &Totals) -> Result<Published, SinkError> {
-        let Some(staged) = self.staged.take() else {
+        let Some(output) = self.staged.take() else {
             return Err(self.internal("committed before the sink was opened"));
         };
+        let staged = output.finish().map_err(|e| self.io(e))?;
         let kept = self.mode == Mode::Replace
             && self.rows == 0
             && !self.replace_with_nothing

@@ -5,6 +5,11 @@
     allow(dead_code, unused_imports, reason = "what only one of these two uses")
 )]
 
+#[cfg(feature = "age")]
+pub mod age;
+#[cfg(not(feature = "age"))]
+#[path = "no_age.rs"]
+pub mod age;
 mod calendar;
 pub mod cell;
 mod chunks;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use glovebox_core::{ChunkReader, Decoder, Formats, Schema, SourceError};
 
+use crate::age::Identity;
 use crate::formats;
 use crate::input::{Input, Inputs, Stream};
 use crate::parts::Parts;
@@ -21,6 +22,9 @@ pub trait TextFormat: Send + Sync + Sized + 'static {
 
     /// The files, and the endings that a folder's files of this format have.
     fn inputs(&self) -> (&[Input], &'static [&'static str]);
+
+    /// The key that opens encrypted files.
+    fn identity(&self) -> Option<&Identity>;
 
     /// How text of each column is spelled.
     fn formats(&self) -> &[Formats];
@@ -91,7 +95,7 @@ impl<F: TextFormat> TextSource<F> {
     pub fn new(format: F, schema: Schema) -> Self {
         let (inputs, endings) = format.inputs();
         let files = Files {
-            inputs: Arc::new(Inputs::new(inputs, endings)),
+            inputs: Arc::new(Inputs::new(inputs, endings).opened_by(format.identity().cloned())),
             learnt: format.nothing_learnt(&schema),
             format,
             schema,

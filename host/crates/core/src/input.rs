@@ -48,6 +48,8 @@ pub mod endings {
     pub const PARQUET: &[&str] = &["parquet", "pq"];
     /// Of packed files, behind the format's own.
     pub const PACKED: &[&str] = &["gz", "zst"];
+    /// Of encrypted files, behind all others.
+    pub const AGE: &str = "age";
 
     /// Of CSV files with that sign between fields.
     pub fn of_csv(delimiter: &[u8]) -> &'static [&'static str] {

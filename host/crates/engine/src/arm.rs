@@ -112,17 +112,23 @@ fn password(
         .map_err(|e| vec![missing(name.span.clone(), &e)])
 }
 
-/// The source, with its password.
+/// The source, with its password or the key of its files.
 ///
 /// # Errors
-/// When the password's secret is missing, or the program was built without such a source.
+/// When that secret is missing, or the program was built without such a source.
 pub fn source(
     manifest: &Manifest,
     columns: Schema,
     toolbox: &dyn Toolbox,
 ) -> Result<Box<dyn glovebox_core::Source>, Vec<Diagnostic>> {
-    let password = password(manifest.source.server(), manifest, toolbox)?;
-    let source = toolbox.source(&manifest.source, columns, password);
+    let secret = match manifest.source.decrypt_with() {
+        Some(name) => {
+            let key = toolbox.secret(&stores(manifest), name);
+            Some(key.map_err(|e| vec![missing(name.span.clone(), &e)])?)
+        }
+        None => password(manifest.source.server(), manifest, toolbox)?,
+    };
+    let source = toolbox.source(&manifest.source, columns, secret);
     source.map_err(|problem| vec![Diagnostic::error(manifest.source.span(), problem)])
 }
 

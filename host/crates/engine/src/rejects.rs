@@ -1,30 +1,17 @@
 //! The rejects, a JSON object a line: row, line, and its violations; never a value.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use glovebox_core::{KeptReject, Reject};
-use glovebox_files::Staged;
+use glovebox_files::{Staged, StagedWriter};
 
 use crate::error::RunError;
 
 /// Writes rejects beside their final place and puts them there at the end.
 pub(crate) struct RejectsFile {
     path: PathBuf,
-    staged: BufWriter<Aside>,
-}
-
-/// A staged file as a writer.
-pub(crate) struct Aside(pub(crate) Staged);
-
-impl Write for Aside {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes).map(|()| bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    staged: BufWriter<StagedWriter>,
 }
 
 impl RejectsFile {
@@ -33,7 +20,7 @@ impl RejectsFile {
     pub(crate) fn create(path: &Path, resumes: bool) -> Result<Self, RunError> {
         Ok(RejectsFile {
             path: path.to_owned(),
-            staged: BufWriter::with_capacity(64 << 10, Aside(claim(path, resumes)?)),
+            staged: BufWriter::with_capacity(64 << 10, StagedWriter(claim(path, resumes)?)),
         })
     }
 

@@ -6,4 +6,4 @@ mod claim;
 mod staged;
 
 pub use claim::{Claim, Holder, folder, resolve};
-pub use staged::{Base, Staged, Stamp};
+pub use staged::{Base, Staged, StagedWriter, Stamp};

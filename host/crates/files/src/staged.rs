@@ -52,6 +52,20 @@ impl From<&fs::Metadata> for Stamp {
     }
 }
 
+/// A file on its way to its place, as a writer.
+#[derive(Debug)]
+pub struct StagedWriter(pub Staged);
+
+impl Write for StagedWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// A file on its way to its place, which no other run may write until this one is published or
 /// dropped.
 #[derive(Debug)]

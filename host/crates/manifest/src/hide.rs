@@ -22,10 +22,11 @@ const ALWAYS: &[&str] = &[
     "secret-id",
     "client-secret",
     "access-key",
+    "decrypt-with",
 ];
 
-/// Names public keys.
-const OFFICERS: &str = "officers";
+/// Name public keys.
+const PUBLIC: [&str; 2] = ["officers", "encrypt-to"];
 
 /// The ranges to blank, ascending.
 pub(crate) fn spans(text: &str) -> Vec<Range<usize>> {
@@ -81,7 +82,9 @@ fn tree(node: &Node, guard: Guard, found: &mut Vec<Range<usize>>) {
         }
         Kind::Null => {}
         Kind::Text(text) if guard == Guard::Name && SecretName::parse(text).is_ok() => {}
-        Kind::Text(text) if guard == Guard::PublicKey && text.starts_with("x25519:") => {}
+        Kind::Text(text)
+            if guard == Guard::PublicKey
+                && (text.starts_with("x25519:") || is_age_recipient(text)) => {}
         Kind::Text(text) if is_signing_key(text) => found.push(node.span.clone()),
         _ if guard != Guard::None => found.push(node.span.clone()),
         _ => {}
@@ -93,12 +96,19 @@ pub(crate) fn is_signing_key(text: &str) -> bool {
     text.len() > 100 && (text.starts_with("RWRTY0Iy") || text.starts_with("RWQAAEIy"))
 }
 
+/// Whether it has the form of a public key of age.
+pub(crate) fn is_age_recipient(text: &str) -> bool {
+    let letters = "023456789acdefghjklmnpqrstuvwxyz";
+    let key = text.strip_prefix("age1").unwrap_or_default();
+    key.len() == 58 && key.chars().all(|c| letters.contains(c))
+}
+
 fn guard_of(key: &str, value: &Node) -> Option<Guard> {
     let key = key.to_ascii_lowercase().replace('_', "-");
     let names = is_secret(&key) || (key == "keys" && matches!(value.kind, Kind::Map(_)));
     if names {
         Some(Guard::Name)
-    } else if key == OFFICERS {
+    } else if PUBLIC.contains(&key.as_str()) {
         Some(Guard::PublicKey)
     } else {
         looks_secret(&key).then_some(Guard::All)
@@ -131,7 +141,11 @@ fn lines(text: &str, found: &mut Vec<Range<usize>>) {
                 .unwrap_or_default()
                 .to_ascii_lowercase()
                 .replace('_', "-");
-            if is_secret(&key) || key == "keys" || key == OFFICERS || looks_secret(&key) {
+            if is_secret(&key)
+                || key == "keys"
+                || PUBLIC.contains(&key.as_str())
+                || looks_secret(&key)
+            {
                 let rest = content.get(colon + 1..).unwrap_or_default();
                 let value = rest.trim_start();
                 if !value.is_empty() {

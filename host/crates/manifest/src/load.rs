@@ -2,6 +2,7 @@
 //! resolved. How parts fit together is checked in `check`. Each block's declaration is in a file
 //! here, with the types that only its keys use.
 
+mod age;
 pub(crate) mod clouds;
 pub(crate) mod columns;
 pub(crate) mod csv_source;
@@ -192,6 +193,7 @@ fn nowhere(span: Span) -> Sink {
             path: Spanned::default(),
             replace_with_nothing: false,
             mode: Mode::Replace,
+            encrypt_to: Vec::new(),
         }),
         columns: None,
         span,

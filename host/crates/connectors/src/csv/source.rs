@@ -12,6 +12,7 @@ use super::header::{Start, Where, fields_of};
 use super::layout::{Layout, Layouts, typical};
 use super::options::{Checked, Options};
 use super::reader::{CsvChunks, Scan};
+use crate::age::Identity;
 use crate::chunks::Sizes;
 use crate::input::{Input, Stream};
 use crate::text::{Files, TextFormat, TextSource};
@@ -55,6 +56,10 @@ impl TextFormat for Options {
 
     fn inputs(&self) -> (&[Input], &'static [&'static str]) {
         (&self.inputs, endings::of_csv(&self.delimiter))
+    }
+
+    fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
     }
 
     fn formats(&self) -> &[Formats] {

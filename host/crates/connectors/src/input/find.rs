@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use glob::MatchOptions;
 use glovebox_core::SourceError;
-use glovebox_core::endings::PACKED;
+use glovebox_core::endings::{AGE, PACKED};
 
 use super::{Input, InputFile};
 
@@ -123,6 +123,10 @@ fn has_ending(path: &Path, endings: &[&str]) -> bool {
         ending.is_some_and(|e| of.iter().any(|of| e.eq_ignore_ascii_case(of)))
     };
     let name = Path::new(name);
+    let name = match is(name.extension(), &[AGE]) {
+        true => Path::new(name.file_stem().unwrap_or_default()),
+        false => name,
+    };
     is(name.extension(), endings)
         || is(name.extension(), PACKED)
             && is(

@@ -17,6 +17,8 @@ pub use glovebox_core::Input;
 use glovebox_core::SourceError;
 use glovebox_core::shown::printable;
 
+use crate::age::Identity;
+
 pub(crate) use stream::Stream;
 
 /// One file that is read.
@@ -57,6 +59,7 @@ impl InputFile {
 pub(crate) struct Inputs {
     given: Vec<Input>,
     endings: Vec<&'static str>,
+    identity: Option<Identity>,
     files: OnceLock<Vec<InputFile>>,
     stdin_taken: AtomicBool,
 }
@@ -67,9 +70,16 @@ impl Inputs {
         Inputs {
             given: given.to_vec(),
             endings: endings.to_vec(),
+            identity: None,
             files: OnceLock::new(),
             stdin_taken: AtomicBool::new(false),
         }
+    }
+
+    /// With the key that opens them.
+    pub(crate) fn opened_by(mut self, identity: Option<Identity>) -> Self {
+        self.identity = identity;
+        self
     }
 
     /// The files, the same for the whole life of the source.
@@ -176,14 +186,14 @@ impl Inputs {
     fn stream(&self, part: usize) -> Result<Stream, SourceError> {
         let place = self.place(part);
         let opened = match self.path(part)? {
-            Some(path) => Stream::of_file(path),
+            Some(path) => Stream::of_file(path, self.identity.as_ref()),
             None if self.stdin_taken.swap(true, Ordering::Relaxed) => {
                 return Err(SourceError::Shape {
                     place,
                     problem: "can be read only once; to run again, use a file".into(),
                 });
             }
-            None => Stream::of_stdin(),
+            None => Stream::of_stdin(self.identity.as_ref()),
         };
         opened.map_err(|problem| SourceError::Io { place, problem })
     }

@@ -6,8 +6,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::age::Identity;
+
 use super::ahead::Ahead;
 use super::compression::{Compression, MAGIC, Unpacked};
+
+/// What a file begins with that is encrypted with age, and one in its form for mails.
+const AGE: &[u8] = b"age-encryption.org/v1\n";
+const ARMORED: &[u8] = b"-----BEGIN AGE ";
 
 /// Packed bytes are read by so many.
 const BUFFER: usize = 128 << 10;
@@ -20,21 +26,50 @@ pub struct Stream {
 }
 
 impl Stream {
-    pub(super) fn of_file(path: &Path) -> io::Result<Stream> {
+    pub(super) fn of_file(path: &Path, identity: Option<&Identity>) -> io::Result<Stream> {
         let mut file = File::open(path)?;
         let regular = file.metadata()?.is_file();
         let start = start_of(&mut file)?;
         if regular {
             file.rewind()?;
-            return Stream::unpacked(file, &start, BUFFER);
+            return Stream::opened(file, &start, identity);
         }
-        Stream::chained(start, file)
+        Stream::opened(Cursor::new(start.clone()).chain(file), &start, identity)
     }
 
-    pub(super) fn of_stdin() -> io::Result<Stream> {
+    pub(super) fn of_stdin(identity: Option<&Identity>) -> io::Result<Stream> {
         let mut input = stdin();
         let start = start_of(&mut input)?;
-        Stream::chained(start, input)
+        Stream::opened(Cursor::new(start.clone()).chain(input), &start, identity)
+    }
+
+    /// Decrypted, if it is to be.
+    fn opened(
+        input: impl Read + Send + 'static,
+        start: &[u8],
+        identity: Option<&Identity>,
+    ) -> io::Result<Stream> {
+        let refused = |problem: &str| Err(io::Error::new(io::ErrorKind::Unsupported, problem));
+        match identity {
+            _ if start.starts_with(ARMORED) => refused(
+                "it is encrypted with age and armored as text, which is not supported; encrypt it \
+                without `--armor`",
+            ),
+            None if start == AGE => refused(
+                "it is encrypted with age; name its key in the source: decrypt-with: { secret: \
+                NAME }",
+            ),
+            None => Stream::unpacked(input, start, BUFFER),
+            Some(identity) if start == AGE => {
+                let mut plain = identity.decrypt(BufReader::with_capacity(BUFFER, input))?;
+                let start = start_of(&mut plain)?;
+                Stream::chained(start, plain)
+            }
+            Some(_) => refused(
+                "it is not encrypted with age, as `decrypt-with` says that it is; encrypt it, or \
+                delete `decrypt-with`",
+            ),
+        }
     }
 
     fn chained(start: Vec<u8>, rest: impl Read + Send + 'static) -> io::Result<Stream> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use glovebox_core::{Field, Formats, ReadFrom, Schema, SourceError};
 
 use super::layout::Layout;
+use crate::age::Identity;
 use crate::chunks::Sizes;
 use crate::input::Input;
 
@@ -13,6 +14,8 @@ use crate::input::Input;
 pub struct Options {
     /// Where the bytes come from: files one after the other.
     pub inputs: Vec<Input>,
+    /// The key that opens them, where they are encrypted; none.
+    pub identity: Option<Identity>,
     /// How strings of each column are spelled, in the order of the columns; where one has none, as
     /// the source's table says.
     pub formats: Vec<Formats>,
@@ -34,6 +37,7 @@ impl Options {
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Options {
             inputs: vec![Input::from(path.into())],
+            identity: None,
             formats: Vec::new(),
             max_record: 8 << 20,
             chunk_bytes: 1 << 20,

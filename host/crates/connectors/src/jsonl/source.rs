@@ -7,6 +7,7 @@ use glovebox_core::{ChunkReader, Decoder, Formats, Schema, Source as _, SourceEr
 use super::decode::JsonDecoder;
 use super::layout::{Framing, Layout, SNIFFED_BYTES, Shared};
 use super::options::Options;
+use crate::age::Identity;
 use crate::chunks::{Bounds as _, Chunks};
 use crate::input::{Input, Stream};
 use crate::text::{Files, TextFormat, TextSource};
@@ -52,6 +53,10 @@ impl TextFormat for Options {
 
     fn inputs(&self) -> (&[Input], &'static [&'static str]) {
         (&self.inputs, endings::JSONL)
+    }
+
+    fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
     }
 
     fn formats(&self) -> &[Formats] {

@@ -4,18 +4,17 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use glovebox_core::{Envelope, SealedBlock, SealedRejects, Secret};
-use glovebox_files::Staged;
+use glovebox_files::{Staged, StagedWriter};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::{RowSealer, end_context};
 use crate::error::RunError;
-use crate::rejects::Aside;
 
 /// The file of a run.
 pub(crate) struct SealedWriter {
     path: PathBuf,
-    staged: BufWriter<Aside>,
+    staged: BufWriter<StagedWriter>,
     sealer: RowSealer,
     secret: Secret,
     digest: Sha256,
@@ -42,7 +41,7 @@ impl SealedWriter {
     ) -> Result<Self, RunError> {
         let mut begun = SealedWriter {
             path: path.to_owned(),
-            staged: BufWriter::with_capacity(64 << 10, Aside(staged)),
+            staged: BufWriter::with_capacity(64 << 10, StagedWriter(staged)),
             sealer,
             secret,
             digest: Sha256::new(),

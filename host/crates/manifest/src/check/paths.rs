@@ -3,7 +3,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use glovebox_core::Input;
+use glovebox_core::{Input, endings};
 
 use crate::diagnostic::Diagnostic;
 use crate::model::{Manifest, Span, Spanned};
@@ -64,7 +64,7 @@ pub(super) fn distinct(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
 }
 
 /// Whether a pattern or folder of the source has that file, which is not the path itself.
-fn would_read(given: &Path, file: &Path, endings: &[&str]) -> bool {
+fn would_read(given: &Path, file: &Path, of_format: &[&str]) -> bool {
     let rules = glob::MatchOptions {
         case_sensitive: true,
         require_literal_separator: true,
@@ -74,8 +74,12 @@ fn would_read(given: &Path, file: &Path, endings: &[&str]) -> bool {
     let pattern = given.to_string_lossy();
     let matched = pattern.contains(['*', '?', '['])
         && glob::Pattern::new(&pattern).is_ok_and(|p| p.matches_path_with(file, rules));
-    let ending = file.extension().and_then(|e| e.to_str());
-    let within = file.parent() == Some(&*given) && ending.is_some_and(|e| endings.contains(&e));
+    let plain = match file.extension() {
+        Some(ending) if ending == endings::AGE => file.with_extension(""),
+        _ => file.to_owned(),
+    };
+    let ending = plain.extension().and_then(|e| e.to_str());
+    let within = file.parent() == Some(&*given) && ending.is_some_and(|e| of_format.contains(&e));
     matched || within
 }
 
@@ -118,7 +122,6 @@ fn normal(path: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use glovebox_core::endings;
 
     use super::*;
 

@@ -1,8 +1,9 @@
 //! The CSV source: which files, and how they are to be read.
 
-use glovebox_core::Input;
+use glovebox_core::{Input, SecretName};
 use serde_json::{Value, json};
 
+use super::age::DECRYPT_WITH;
 use super::files::{Inputs, MAX_BYTES};
 use super::formats::SourceFormats;
 use crate::block::{Block, Reader, short};
@@ -20,6 +21,9 @@ section! {
     pub struct CsvSource("CsvSource"): "the CSV source", "csv: { path: sales.csv }" {
         /// Which files.
         paths = "path": Vec<Spanned<Input>> => needed, Inputs, "path: sales.csv";
+        /// The private key that opens the files if they are [encrypted with age](#encrypted-files), by the name of its
+        /// secret.
+        decrypt_with: Option<Spanned<SecretName>> => optional, DECRYPT_WITH, "decrypt-with: { secret: partner/age }";
         /// The files' encoding, as a label of the [Encoding
         /// Standard](https://encoding.spec.whatwg.org/#names-and-labels), such as `windows-1252`
         /// (also called `latin1`), `iso-8859-15`, `utf-16le`, `shift_jis`. A cell with bytes that

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::age::{ENCRYPT_TO, whole};
 use super::mode::{FILE_MODE, Mode, PARQUET_MODE, removals};
 use crate::block::{Block, Reader};
 use crate::declare::{section, words};
@@ -28,6 +29,9 @@ section! {
         header: bool => default "true", Bool;
         /// What separates fields.
         delimiter: u8 => default "\",\"", Sign, "delimiter: \";\"";
+        /// Encrypt the file with [age](https://age-encryption.org) so that only the owners of these public
+        /// keys can read it; [see below](#encrypted-files).
+        encrypt_to: Vec<Spanned<String>> => empty, ENCRYPT_TO, "encrypt-to: [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p]";
         /// Whether to put a `'` before text that a spreadsheet would take for a formula.
         escape_formulas: bool => default "false", Bool;
     }
@@ -39,6 +43,7 @@ section! {
         "null" => "delete it: null is written as an empty field",
     }
     check removals[mode];
+    check whole[mode, encrypt_to];
     check not_a_quote[delimiter];
 }
 
@@ -65,12 +70,16 @@ section! {
         mode: Mode => default "replace", FILE_MODE, "mode: replace";
         /// With `replace`: whether a run without a good row removes the existing rows.
         replace_with_nothing: bool => default "false", Bool;
+        /// Encrypt the file with [age](https://age-encryption.org) so that only the owners of these public
+        /// keys can read it; [see below](#encrypted-files).
+        encrypt_to: Vec<Spanned<String>> => empty, ENCRYPT_TO, "encrypt-to: [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p]";
     }
     hints {
         "file" => "write `path:`",
         "columns" => "`columns:` belongs next to `jsonl:`, not inside it",
     }
     check removals[mode];
+    check whole[mode, encrypt_to];
 }
 
 section! {

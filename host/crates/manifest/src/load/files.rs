@@ -1,8 +1,9 @@
 //! File sources with few options, and the `path` of a source.
 
-use glovebox_core::Input;
+use glovebox_core::{Input, SecretName};
 use serde_json::{Value, json};
 
+use super::age::DECRYPT_WITH;
 use super::formats::SourceFormats;
 use crate::block::{Block, Reader};
 use crate::declare::Schema;
@@ -22,6 +23,9 @@ section! {
     pub struct JsonlSource("JsonlSource"): "the JSON lines source", "jsonl: { path: sales.jsonl }" {
         /// Which files.
         paths = "path": Vec<Spanned<Input>> => needed, Inputs, "path: sales.jsonl";
+        /// The private key that opens the files if they are [encrypted with age](#encrypted-files), by the name of its
+        /// secret.
+        decrypt_with: Option<Spanned<SecretName>> => optional, DECRYPT_WITH, "decrypt-with: { secret: partner/age }";
         /// [How dates, times, numbers and booleans are written](#formats) in strings, for all
         /// columns.
         formats: SourceFormats => empty, nested::<FormatKeys>();

@@ -1,6 +1,6 @@
 //! The source: where the rows come from.
 
-use glovebox_core::{Input, endings};
+use glovebox_core::{Input, SecretName, endings};
 
 use super::csv_source::CsvSource;
 use super::files::{JsonlSource, ParquetSource};
@@ -65,6 +65,15 @@ impl Source {
             Source::Jsonl(s) => (&s.paths, endings::JSONL),
             Source::Parquet(s) => (&s.paths, endings::PARQUET),
             Source::Postgres(_) => (&[], &[]),
+        }
+    }
+
+    /// The secret that opens its files, where they are encrypted.
+    pub fn decrypt_with(&self) -> Option<&Spanned<SecretName>> {
+        match self {
+            Source::Csv(s) => s.decrypt_with.as_ref(),
+            Source::Jsonl(s) => s.decrypt_with.as_ref(),
+            Source::Parquet(_) | Source::Postgres(_) => None,
         }
     }
 

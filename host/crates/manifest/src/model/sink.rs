@@ -88,6 +88,15 @@ impl SinkTarget {
         }
     }
 
+    /// The public keys to which it is encrypted; none if it is not.
+    pub fn encrypt_to(&self) -> &[Spanned<String>] {
+        match self {
+            SinkTarget::Csv(s) => &s.encrypt_to,
+            SinkTarget::Jsonl(s) => &s.encrypt_to,
+            SinkTarget::Parquet(_) | SinkTarget::Postgres(_) | SinkTarget::Sqlite(_) => &[],
+        }
+    }
+
     /// Whether it can keep tokens beside its rows.
     pub fn keeps_tokens(&self) -> bool {
         self.keeps_journal()
