@@ -1,6 +1,6 @@
 //! Installs what makes components of Python and JavaScript, in the versions of the templates, the
-//! Python that masks and check digits are compared with, what judges the Helm chart, and a server of
-//! secrets.
+//! Python that masks and check digits are compared with, what judges the Helm chart, servers of
+//! secrets and of mail, and Prometheus' tools.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,12 +35,29 @@ pub(crate) fn ensure() -> Outcome {
         without: "the Helm chart is not rendered",
     };
     helm.ensure(helm_and_kubectl)?;
-    debian("prometheus", "promtool", "alerts are not tested");
+    debian(
+        "prometheus",
+        "promtool",
+        "alerts over metrics are not tested",
+    );
+    debian(
+        "prometheus-alertmanager",
+        "prometheus-alertmanager",
+        "alerts are not sent to an Alertmanager",
+    );
     debian(
         "age",
         "age",
         "encrypted files are not compared with Debian's age",
     );
+    let alerts = Tool {
+        name: "alerts",
+        program: "python3",
+        pins: root().join("tests/alerts"),
+        pinned: "requirements.txt",
+        without: "alerts are neither mailed nor verified by others",
+    };
+    alerts.ensure(packages)?;
     let python = Tool {
         name: "python",
         program: "python3",
@@ -105,7 +122,7 @@ fn helm_and_kubectl(venv: &Path, pins: &Path) -> Outcome {
     finish(Command::new(venv.join("bin/python")).arg(pins.join("install.py")))
 }
 
-/// A program of Debian's, out of its package: to install that might start a server.
+/// A program of Debian's, out of its package: to install that would start a server.
 fn debian(package: &str, program: &str, without: &str) {
     let folder = target().join("tools").join(package);
     if succeeds(program, &["--version"]) || folder.join("usr/bin").join(program).is_file() {
@@ -120,8 +137,10 @@ fn debian(package: &str, program: &str, without: &str) {
                     "-ec",
                     "apt-get -q download $0 || { apt-get -q update; apt-get -q download $0; }
                      dpkg-deb --extract $0_*.deb .
-                     rm -f $0_*.deb usr/bin/prometheus",
+                     rm $0_*.deb
+                     find usr/bin -type f ! -name $1 -delete",
                     package,
+                    program,
                 ])
                 .current_dir(&folder),
         )
