@@ -177,7 +177,6 @@ impl Toolbox for Composed {
         self.load(plugin, limits, trusted)
     }
 
-    #[cfg_attr(not(feature = "postgres"), expect(unused_variables))]
     fn source(
         &self,
         source: &model::Source,
