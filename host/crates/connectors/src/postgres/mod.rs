@@ -69,6 +69,8 @@ pub use connect::{check_authorities, verified};
 pub use glovebox_core::Login;
 pub use head::head;
 pub use output::written;
+#[cfg(feature = "parquet")]
+pub(crate) use source::fields;
 pub use source::{Options as SourceOptions, Rows, Source};
 
 /// What sessions are called that belong to no run.
