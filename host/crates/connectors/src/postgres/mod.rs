@@ -15,6 +15,7 @@ mod group;
 mod head;
 mod history;
 mod journal;
+mod journal_tables;
 mod keys;
 mod load;
 mod move_in;

@@ -11,7 +11,8 @@ use glovebox_core::{
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
-use super::journal::{Found, Journal, stage_name};
+use super::journal::{Journal, stage_name};
+use super::journal_tables::Found;
 use super::load::Load;
 use super::name::Name;
 use super::options::Options;
