@@ -1,6 +1,6 @@
 //! Installs what makes components of Python and JavaScript, in the versions of the templates, the
-//! Python that masks and check digits are compared with, what judges the Helm chart, and a server of
-//! secrets.
+//! Python that masks and check digits are compared with, what judges the Helm chart, servers of
+//! secrets and of mail, and Prometheus' tools.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,24 @@ pub(crate) fn ensure() -> Outcome {
         without: "the Helm chart is not rendered",
     };
     helm.ensure(helm_and_kubectl)?;
-    promtool();
+    debian(
+        "prometheus",
+        "promtool",
+        "alerts over metrics are not tested",
+    );
+    debian(
+        "prometheus-alertmanager",
+        "prometheus-alertmanager",
+        "alerts are not sent to an Alertmanager",
+    );
+    let alerts = Tool {
+        name: "alerts",
+        program: "python3",
+        pins: root().join("tests/alerts"),
+        pinned: "requirements.txt",
+        without: "alerts are neither mailed nor verified by others",
+    };
+    alerts.ensure(packages)?;
     let python = Tool {
         name: "python",
         program: "python3",
@@ -100,10 +117,10 @@ fn helm_and_kubectl(venv: &Path, pins: &Path) -> Outcome {
     finish(Command::new(venv.join("bin/python")).arg(pins.join("install.py")))
 }
 
-/// Debian's `promtool`, out of its package: to install that would start a server.
-fn promtool() {
-    let folder = target().join("tools/prometheus");
-    if succeeds("promtool", &["--version"]) || folder.join("usr/bin/promtool").is_file() {
+/// A program of Debian's, out of its package: to install that would start a server.
+fn debian(package: &str, program: &str, without: &str) {
+    let folder = target().join("tools").join(package);
+    if succeeds(program, &["--version"]) || folder.join("usr/bin").join(program).is_file() {
         return;
     }
     let unpack = || -> Outcome {
@@ -113,15 +130,18 @@ fn promtool() {
             Command::new("sh")
                 .args([
                     "-ec",
-                    "apt-get -q download prometheus || { apt-get -q update; apt-get -q download prometheus; }
-                     dpkg-deb --extract prometheus_*.deb .
-                     rm prometheus_*.deb usr/bin/prometheus",
+                    "apt-get -q download $0 || { apt-get -q update; apt-get -q download $0; }
+                     dpkg-deb --extract $0_*.deb .
+                     rm $0_*.deb
+                     find usr/bin -type f ! -name $1 -delete",
+                    package,
+                    program,
                 ])
                 .current_dir(&folder),
         )
     };
     if let Err(problem) = unpack() {
-        eprintln!("{problem}: alerts are not tested");
+        eprintln!("{problem}: {without}");
     }
 }
 

@@ -3,6 +3,7 @@
 // clippy.toml lets tests fail loudly, but does not see that what they call is a test's too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+mod alerts;
 mod attacks;
 mod bodies;
 mod configuration;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use glovebox_catalog::{KEY_PREFIX, Roles, User};
-use poem::http::{HeaderMap, header};
+use poem::http::{HeaderMap, HeaderValue, header};
 
 use super::caller::{Principal, Via};
 use super::problem::Problem;
@@ -89,6 +89,12 @@ pub(crate) async fn authenticate(
             Ok(known(api, user, Via::Issuer(issuer), None))
         }
     }
+}
+
+/// Whether a header has a token of ours that was good until lately.
+pub(crate) fn has_expired(api: &Api, authorization: &HeaderValue) -> bool {
+    let token = authorization.to_str().ok().and_then(|a| a.split_once(' '));
+    token.is_some_and(|(_, token)| api.tokens.has_expired(token, super::now()))
 }
 
 /// The same, as they are now, after something that took its time. Their token may have ended

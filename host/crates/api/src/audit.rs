@@ -3,7 +3,7 @@
 //! What a record holds, and how records are kept, is `glovebox-audit`'s.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use anyhow::Context;
 use glovebox_audit as audit;
@@ -12,6 +12,7 @@ use glovebox_catalog::Catalog;
 
 use super::anchors::{self, Keeper};
 use super::places::Secrets;
+use super::tap::Tap;
 
 /// The record could not be written; whoever asked gets no answer.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +81,8 @@ pub struct Audit {
     log: Arc<Log>,
     /// Who writes down in the catalog how far it is.
     keeper: Arc<Mutex<Option<Keeper>>>,
+    /// Who looks at what was recorded.
+    tap: Arc<OnceLock<Tap>>,
 }
 
 impl Audit {
@@ -115,6 +118,7 @@ impl Audit {
         Ok(Audit {
             log: Arc::new(log),
             keeper: Arc::new(Mutex::new(Some(Keeper::begin(catalog, told)))),
+            tap: Arc::default(),
         })
     }
 
@@ -123,6 +127,17 @@ impl Audit {
     /// # Errors
     /// When it is not.
     pub async fn record(&self, event: Event) -> Result<(), NotRecorded> {
+        let seen = self.is_tapped().then(|| event.clone());
+        self.record_count(event).await?;
+        seen.into_iter().for_each(|event| self.hand_on(event));
+        Ok(())
+    }
+
+    /// The same of what was looked at when it happened.
+    ///
+    /// # Errors
+    /// When it is not on the disk.
+    pub(crate) async fn record_count(&self, event: Event) -> Result<(), NotRecorded> {
         match self.log.record(event).await {
             Ok(_) => Ok(()),
             Err(error) => {
@@ -130,6 +145,24 @@ impl Audit {
                 Err(NotRecorded)
             }
         }
+    }
+
+    /// Whether somebody looks at events.
+    pub(crate) fn is_tapped(&self) -> bool {
+        self.tap.get().is_some()
+    }
+
+    /// Has an event looked at.
+    pub(crate) fn hand_on(&self, event: Event) {
+        if let Some(tap) = self.tap.get() {
+            tap.hand_on(event);
+        }
+    }
+
+    /// Has what is recorded from now on looked at.
+    pub(crate) fn tap(&self, tap: Tap) {
+        // There is one server to a log.
+        let _ = self.tap.set(tap);
     }
 
     /// Whether the next record will be taken, as far as is known.

@@ -83,7 +83,8 @@ impl Principal {
     /// Says in a record who it was.
     pub(crate) fn did(&self, event: Event) -> Event {
         let (Via::Session(by) | Via::Key(by) | Via::Issuer(by)) = &self.via;
-        event.user_id(&self.user.id).user(&self.user.name).by(by)
+        let event = event.user_id(&self.user.id).user(&self.user.name).by(by);
+        event.roles(self.user.roles.iter())
     }
 
     /// Whether a rule lets them pass, whose login may be that old.

@@ -16,7 +16,7 @@ use super::audit::{self, Writer};
 use super::config::{Config, Database, Dataset, Pipeline};
 use super::places::{self, Secrets};
 use super::tokens::Key;
-use super::{anchors, issuers, listener};
+use super::{alerts, anchors, issuers, listener};
 
 /// Whether a manifest can be run, as far as can be found out before a row is read.
 pub type Loads<'l> = &'l dyn Fn(&Path) -> Result<(), String>;
@@ -100,6 +100,11 @@ impl Look<'_> {
             && let Err(error) = issuers::client(otlp.ca.as_deref())
         {
             self.say(&["telemetry", "otlp", "tls"], format!("{error:#}"), "");
+        }
+        for target in config.alerts.iter().flat_map(|alerts| &alerts.targets) {
+            if let Err(error) = alerts::open(target, self.secrets) {
+                self.say(&["alerts"], format!("{error:#}"), "");
+            }
         }
     }
 

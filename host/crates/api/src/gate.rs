@@ -14,7 +14,7 @@ use glovebox_outbound::telemetry::{self, Incoming, Served};
 use poem::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 
-use super::access::authenticate;
+use super::access::{authenticate, has_expired};
 use super::caller::Caller;
 use super::client;
 use super::connections::Line;
@@ -204,8 +204,11 @@ impl<E: Endpoint> Gate<E> {
             // Of a server that failed nobody was turned away.
             Err(problem) if problem.status().is_server_error() => return Err(problem),
             Err(problem) => {
-                let shown = request.headers().contains_key(header::AUTHORIZATION);
-                let reason = if shown { problem.kind() } else { "no-token" };
+                let reason = match request.headers().get(header::AUTHORIZATION) {
+                    None => "no-token",
+                    Some(shown) if has_expired(api, shown) => "expired",
+                    Some(_) => problem.kind(),
+                };
                 return Err(self.refuse(caller, problem, reason).await);
             }
         };

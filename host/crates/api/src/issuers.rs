@@ -54,7 +54,7 @@ pub(super) fn client(ca: Option<&Path>) -> anyhow::Result<Client> {
     Client::new(Some(&pem)).with_context(place)
 }
 
-fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+pub(super) fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     if std::fs::metadata(file)?.len() > MAX_SIZE {
         bail!("larger than {MAX_SIZE} bytes");
     }

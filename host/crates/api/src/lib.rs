@@ -10,6 +10,7 @@
 //! [`examine`] is `serve --check`.
 
 mod access;
+mod alerts;
 pub mod anchors;
 pub mod audit;
 mod caller;
@@ -40,6 +41,7 @@ mod slots;
 mod standings;
 mod state;
 mod tally;
+mod tap;
 mod tokens;
 mod traces;
 

@@ -13,6 +13,7 @@ use poem::{Route, Server, get};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use super::alerts::Alerts;
 use super::audit::{self, Audit, Writer};
 use super::config::Config;
 use super::connections::{Connections, Watched};
@@ -105,6 +106,9 @@ pub async fn serve(
     api.audit
         .record(Event::new(Action::Stopped, Outcome::Success))
         .await?;
+    if let Some(alerts) = &api.alerts {
+        alerts.close().await;
+    }
     api.audit.close().await?;
     api.catalog.close().await;
     Ok(())
@@ -199,7 +203,16 @@ async fn open(
         let event = Event::new(Action::SecretUsed, Outcome::Success).key(name.as_str());
         audit.record(event).await?;
     }
+    let alerts = match &config.alerts {
+        None => None,
+        Some(alerts) => {
+            let (log, checkpoints) = (&config.audit.folder, &config.audit.checkpoints);
+            let checkpoints = checkpoints.as_ref().map(|(folder, ..)| folder.clone());
+            Some(Alerts::start(alerts, log, checkpoints, secrets, &audit).await?)
+        }
+    };
     let api = Api {
+        alerts,
         runs,
         reveals,
         catalog,

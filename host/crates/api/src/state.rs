@@ -6,6 +6,7 @@ use std::time::Instant;
 use glovebox_audit::Event;
 use glovebox_catalog::{Catalog, Hasher, Lockout};
 
+use super::alerts::Alerts;
 use super::audit::Audit;
 use super::caller::Caller;
 use super::config::Config;
@@ -35,6 +36,7 @@ pub(crate) struct Api {
     pub(crate) datasets: Vec<Dataset>,
     pub(crate) runs: Arc<Runs>,
     pub(crate) reveals: Reveals,
+    pub(crate) alerts: Option<Alerts>,
     /// The datasets' paths, for the rules.
     pub(crate) paths: Vec<String>,
     /// The API's description, by what one may see of it.
@@ -58,9 +60,15 @@ impl Api {
     /// # Errors
     /// 503 when it could not be recorded.
     pub(crate) async fn count(&self, caller: &Caller, event: Event) -> Result<(), Problem> {
-        match self.tally.count(by(caller, event), Instant::now()) {
+        let event = by(caller, event);
+        let seen = self.audit.is_tapped().then(|| event.clone());
+        match self.tally.count(event, Instant::now()) {
             Some(event) => self.audit.record(event).await?,
-            None => self.audit.ready()?,
+            None => {
+                self.audit.ready()?;
+                // A series is told before its minute is over.
+                seen.into_iter().for_each(|event| self.audit.hand_on(event));
+            }
         }
         caller.set_recorded();
         Ok(())
@@ -70,7 +78,7 @@ impl Api {
     pub(crate) async fn record_counts(&self, all: bool) {
         for event in self.tally.over(Instant::now(), all) {
             // The log says why it was not.
-            let _ = self.audit.record(event).await;
+            let _ = self.audit.record_count(event).await;
         }
     }
 

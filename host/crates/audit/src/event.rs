@@ -92,6 +92,8 @@ actions! {
     Started = "started", "process", "start";
     /// It ended.
     Stopped = "stopped", "process", "end";
+    /// A rule found something that somebody should look at.
+    Alerted = "alerted", "intrusion_detection", "info";
     /// The configuration was read anew.
     Configured = "configured", "configuration", "change";
     /// A segment of this log begins; by the log itself.
@@ -157,6 +159,8 @@ pub struct Event {
     by: Option<String>,
     #[serde(rename = "user.target.name", skip_serializing_if = "Option::is_none")]
     target: Option<String>,
+    #[serde(rename = "user.target.roles", skip_serializing_if = "Vec::is_empty")]
+    target_roles: Vec<String>,
     #[serde(rename = "user.roles", skip_serializing_if = "Vec::is_empty")]
     roles: Vec<String>,
     #[serde(rename = "source.ip", skip_serializing_if = "Option::is_none")]
@@ -185,6 +189,10 @@ pub struct Event {
     key: Option<String>,
     #[serde(rename = "labels.rows", skip_serializing_if = "Option::is_none")]
     rows: Option<u64>,
+    #[serde(rename = "labels.rejected", skip_serializing_if = "Option::is_none")]
+    rejected: Option<u64>,
+    #[serde(rename = "labels.plugins", skip_serializing_if = "Vec::is_empty")]
+    plugins: Vec<String>,
     #[serde(rename = "labels.because", skip_serializing_if = "Option::is_none")]
     because: Option<String>,
     #[serde(rename = "labels.columns", skip_serializing_if = "Vec::is_empty")]
@@ -206,6 +214,7 @@ impl Event {
             user_id: None,
             by: None,
             target: None,
+            target_roles: Vec::new(),
             roles: Vec::new(),
             source: None,
             request: None,
@@ -217,6 +226,8 @@ impl Event {
             run: None,
             key: None,
             rows: None,
+            rejected: None,
+            plugins: Vec::new(),
             because: None,
             columns: Vec::new(),
             count: None,
@@ -254,7 +265,13 @@ impl Event {
         self
     }
 
-    /// As what.
+    /// What that user may do from now on.
+    pub fn target_roles<'a>(mut self, roles: impl IntoIterator<Item = &'a str>) -> Self {
+        self.target_roles = roles.into_iter().map(short).collect();
+        self
+    }
+
+    /// As what they did it.
     pub fn roles<'a>(mut self, roles: impl IntoIterator<Item = &'a str>) -> Self {
         self.roles = roles.into_iter().map(short).collect();
         self
@@ -313,6 +330,18 @@ impl Event {
     /// How many rows.
     pub fn rows(mut self, rows: impl Into<Option<u64>>) -> Self {
         self.rows = rows.into();
+        self
+    }
+
+    /// How many rows were rejected.
+    pub fn rejected(mut self, rows: impl Into<Option<u64>>) -> Self {
+        self.rejected = rows.into();
+        self
+    }
+
+    /// By which plugins: of each step its name, a space, and the component's SHA-256.
+    pub fn plugins(mut self, plugins: impl IntoIterator<Item = String>) -> Self {
+        self.plugins = plugins.into_iter().map(|p| short(&p)).collect();
         self
     }
 
@@ -389,6 +418,7 @@ mod tests {
             "database",
             "file",
             "iam",
+            "intrusion_detection",
             "process",
             "web",
         ];

@@ -42,6 +42,11 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
+    /// How many bytes were read, from where it began.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
+    }
+
     /// The next line; none at the end.
     pub(crate) fn next(&mut self) -> io::Result<Option<Line>> {
         let mut line = Line {

@@ -1,6 +1,8 @@
-//! What leaves for other servers: requests over verified TLS, and traces by OpenTelemetry.
+//! What leaves for other servers: requests over verified TLS, traces by OpenTelemetry, and alerts.
 //!
-//! Neither follows a redirect, repeats what the other side said, or holds up the work that it is for.
+//! None follows a redirect, repeats what the other side said, or holds up the work that it is for.
 
+#[cfg(feature = "alerts")]
+pub mod alerts;
 pub mod https;
 pub mod telemetry;

@@ -48,7 +48,8 @@ impl Record {
         if let Action::Add { roles, .. } | Action::Roles { roles, .. } = action {
             // Only roles that there are, whatever was typed.
             let roles = roles.iter().map(String::as_str);
-            event = event.roles(roles.filter(|r| config.role_names().any(|name| name == *r)));
+            event =
+                event.target_roles(roles.filter(|r| config.role_names().any(|name| name == *r)));
         }
         if let Action::Revoke { key: Some(key), .. } = action {
             ensure!(

@@ -136,7 +136,10 @@ fn nobody_gives_what_they_have_not_nor_acts_on_whoever_has_more() {
     let _ = server.send("PATCH", "/users/pat", &eve, &disabled).is(200);
     let added = recorded(&server, "user-added");
     assert_eq!(
-        (&added[2]["user.target.name"], &added[2]["user.roles"]),
+        (
+            &added[2]["user.target.name"],
+            &added[2]["user.target.roles"]
+        ),
         (&json!("ann"), &json!(["analyst", "auditor"]))
     );
 }

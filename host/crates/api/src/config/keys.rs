@@ -9,6 +9,7 @@ use glovebox_manifest::model::{Spanned, Store};
 use glovebox_manifest::shared::STORES;
 use ipnet::IpNet;
 
+use super::alerts::{AlertKeys, alerts as alerts_of};
 use super::databases::CatalogKeys;
 use super::datasets::{DatasetKeys, dataset};
 use super::limits::LimitKeys;
@@ -55,6 +56,8 @@ section! {
             => empty, MapOf(nested::<PipelineKeys>()), "pipelines: { sales: { manifest: sales.yaml } }";
         /// How [pipelines are run](#runs).
         runs: RunsKeys => default "{}", nested::<RunsKeys>();
+        /// Who is told when something in the audit log should be looked at.
+        alerts: Option<AlertKeys> => optional, nested::<AlertKeys>();
         /// Where traces are sent.
         telemetry: Option<TelemetryKeys> => optional, nested::<TelemetryKeys>();
     }
@@ -97,6 +100,11 @@ fn settle(keys: Keys, reader: &mut Reader<'_>, _: &Block<'_>) -> Option<Config> 
     let tokens = keys.tokens.map(|keys| tokens(reader, keys, &roles));
     let otlp = keys.telemetry.and_then(|keys| keys.otlp);
     let otlp = otlp.and_then(|keys| otlp_of(reader, keys));
+    let alerts = match keys.alerts {
+        // What is wrong with them has been said.
+        Some(keys) => Some(alerts_of(reader, keys, &roles)?),
+        None => None,
+    };
     Some(Config {
         listen: keys.listen,
         url: keys.url,
@@ -113,5 +121,6 @@ fn settle(keys: Keys, reader: &mut Reader<'_>, _: &Block<'_>) -> Option<Config> 
         datasets,
         pipelines,
         otlp,
+        alerts,
     })
 }

@@ -1,5 +1,6 @@
 //! `glovebox.yaml`: what is served, to whom, from where.
 
+mod alerts;
 mod databases;
 mod datasets;
 mod keys;
@@ -28,6 +29,7 @@ use poem::http::header::HeaderName;
 use super::connection::ClientTimeouts;
 use super::pace::MinimumRate;
 use super::rules::Permission;
+pub(crate) use alerts::{Alerts, Target};
 pub(crate) use schedule::Schedule;
 
 /// The whole configuration, checked.
@@ -58,6 +60,7 @@ pub struct Config {
     pub(crate) pipelines: Vec<Pipeline>,
     pub(crate) runs: RunsConfig,
     pub(crate) otlp: Option<Otlp>,
+    pub(crate) alerts: Option<Alerts>,
 }
 
 /// Where the audit log is, and what is held against its keeper.

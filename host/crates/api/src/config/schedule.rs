@@ -15,6 +15,13 @@ pub(super) struct Times {
     cron: Crontab,
 }
 
+impl Times {
+    /// What says whether a time is one of them.
+    pub(super) fn into_cron(self) -> Crontab {
+        self.cron
+    }
+}
+
 impl PartialEq for Times {
     fn eq(&self, other: &Self) -> bool {
         self.text == other.text

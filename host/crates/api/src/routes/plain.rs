@@ -6,6 +6,7 @@ use poem::http::{StatusCode, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 
 use super::sight::Sight;
+use crate::alerts::Alerts;
 use crate::caller::Caller;
 use crate::described::Described;
 use crate::examine::told;
@@ -71,9 +72,10 @@ impl Endpoint for Metrics {
             let datasets = api.metrics.text(|name| sight.dataset(name));
             datasets + &api.runs.metrics(|name| sight.pipeline(name)).await
         };
+        let alerts = api.alerts.as_ref().map(Alerts::metrics).unwrap_or_default();
         Ok(Response::builder()
             .content_type("text/plain; version=0.0.4; charset=utf-8")
-            .body(text + &api.tokens.metrics()))
+            .body(text + &api.tokens.metrics() + &alerts))
     }
 }
 

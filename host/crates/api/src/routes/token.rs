@@ -263,7 +263,8 @@ async fn carry_on(api: &Api, caller: &Caller, token: &str) -> Result<Answer, Pro
 }
 
 fn by(user: &User, event: Event) -> Event {
-    event.user_id(&user.id).user(&user.name)
+    let event = event.user_id(&user.id).user(&user.name);
+    event.roles(user.roles.iter())
 }
 
 fn reply(api: &Api, user: &User, session: Session, now: i64) -> Result<Answer, Problem> {

@@ -166,7 +166,7 @@ impl Users {
         let added = api.catalog.add_user(&name, &roles, &hash, now).await?;
         let event = Event::new(Action::UserAdded, Outcome::Success)
             .target(&added.name)
-            .roles(added.roles.iter());
+            .target_roles(added.roles.iter());
         if let Err(problem) = api.record(&caller, event).await {
             // What is not recorded does not happen.
             api.catalog.take_back_user(&added.id).await?;
@@ -267,7 +267,7 @@ impl Changed {
                 .target(&user.name)
                 .reason(word);
             if let Some(roles) = self.roles.as_ref().filter(|_| word == "roles") {
-                event = event.roles(roles.iter());
+                event = event.target_roles(roles.iter());
             }
             api.record(caller, event).await?;
         }

@@ -271,7 +271,9 @@ impl Runs {
             .pipeline(&run.pipeline)
             .run(&run.id)
             .reason(state.word())
-            .rows(stored);
+            .rows(stored)
+            .rejected(report.as_deref().and_then(|r| rows(r, "rejected")))
+            .plugins(report.as_deref().map(plugins).unwrap_or_default());
         if let Err(error) = self.audit.record(by(run, event)).await {
             tracing::error!(run = run.id, %error, "the end of a run could not be recorded");
         }
@@ -317,6 +319,15 @@ fn tell(run: &Run, outcome: &'static str, report: Option<&str>) {
 /// Done for whoever asked for the run.
 fn by(run: &Run, event: Event) -> Event {
     event.user_id(&run.user_id).user(&run.user_name)
+}
+
+/// The plugins of a run's steps: name and SHA-256 of each.
+fn plugins(report: &str) -> Vec<String> {
+    let report: serde_json::Value = serde_json::from_str(report).unwrap_or_default();
+    let steps = report.get("steps").and_then(serde_json::Value::as_array);
+    let text = |step: &serde_json::Value, key| Some(step.get(key)?.as_str()?.to_owned());
+    let named = |step| Some(format!("{} {}", text(step, "name")?, text(step, "sha256")?));
+    steps.into_iter().flatten().filter_map(named).collect()
 }
 
 /// Rows of that fate, as the report says.

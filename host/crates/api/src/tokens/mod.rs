@@ -88,15 +88,7 @@ impl Tokens {
         let unverified = Unverified::parse(token)?;
         let ours = self.keys.iter().find(|k| k.kid == unverified.kid());
         if let Some(key) = ours {
-            let claims = unverified.verified_by(&key.public)?;
-            standard(&claims, &self.issuer, &self.audience, now)?;
-            claims.text("jti")?;
-            let seen = Seen {
-                user: claims.text("sub")?.to_owned(),
-                session: claims.text("sid")?.to_owned(),
-                begins: claims.seconds("nbf")?.max(claims.seconds("iat")?),
-                ends: claims.seconds("exp")?,
-            };
+            let seen = self.seen(&unverified, key, now)?;
             self.memory.remember(token, seen.clone(), now);
             return session(seen, now);
         }
@@ -104,6 +96,29 @@ impl Tokens {
         self.externals
             .iter()
             .find_map(|e| e.check(&unverified, now))
+    }
+
+    /// Whether a token of ours was good a lifetime ago: then it has expired, which happens to everybody.
+    pub(crate) fn has_expired(&self, token: &str, now: i64) -> bool {
+        let then = now.saturating_sub(self.lifetime);
+        let seen = Unverified::parse(token).and_then(|token| {
+            let key = self.keys.iter().find(|k| k.kid == token.kid())?;
+            self.seen(&token, key, then)
+        });
+        seen.is_some_and(|seen| seen.ends <= now)
+    }
+
+    /// What a token of ours says, whose claims are good at that time.
+    fn seen(&self, token: &Unverified<'_>, key: &Key, now: i64) -> Option<Seen> {
+        let claims = token.verified_by(&key.public)?;
+        standard(&claims, &self.issuer, &self.audience, now)?;
+        claims.text("jti")?;
+        Some(Seen {
+            user: claims.text("sub")?.to_owned(),
+            session: claims.text("sid")?.to_owned(),
+            begins: claims.seconds("nbf")?.max(claims.seconds("iat")?),
+            ends: claims.seconds("exp")?,
+        })
     }
 
     /// Whether it is worth checking a token again, since the issuer that it names was asked for a

@@ -21,6 +21,7 @@ use rustls::{CertificateError, ClientConfig, ConfigBuilder, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 pub use address::{Address, Plain};
 
@@ -107,6 +108,12 @@ pub struct Client {
     tls: TlsConnector,
 }
 
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Client(…)")
+    }
+}
+
 impl Client {
     /// A client that trusts these authorities (PEM) and no others, or without any those of
     /// Mozilla's list.
@@ -191,17 +198,28 @@ impl Client {
         request: Request<Full<Bytes>>,
         size: usize,
     ) -> Result<Reply, Failure> {
-        let found = tokio::net::lookup_host((address.host.as_str(), address.port)).await;
-        let found: Vec<_> = found.map_err(|_| Failure::Unknown)?.collect();
-        let socket = TcpStream::connect(found.as_slice()).await;
-        let socket = socket.map_err(|error| Failure::Unreachable(error.kind()))?;
-        if !address.secure {
-            return talk(socket, request, size).await;
+        match address.secure {
+            true => talk(self.connect(address).await?, request, size).await,
+            false => talk(socket(address).await?, request, size).await,
         }
-        let name = ServerName::try_from(address.host.clone()).map_err(|_| Failure::Unknown)?;
-        let secure = self.tls.connect(name, socket).await;
-        talk(secure.map_err(|error| distrust(&error))?, request, size).await
     }
+
+    /// A connection over verified TLS, for whatever is spoken over it.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) async fn connect(&self, address: &Address) -> Result<TlsStream<TcpStream>, Failure> {
+        let name = ServerName::try_from(address.host.clone()).map_err(|_| Failure::Unknown)?;
+        let secure = self.tls.connect(name, socket(address).await?).await;
+        secure.map_err(|error| distrust(&error))
+    }
+}
+
+async fn socket(address: &Address) -> Result<TcpStream, Failure> {
+    let found = tokio::net::lookup_host((address.host.as_str(), address.port)).await;
+    let found: Vec<_> = found.map_err(|_| Failure::Unknown)?.collect();
+    let socket = TcpStream::connect(found.as_slice()).await;
+    socket.map_err(|error| Failure::Unreachable(error.kind()))
 }
 
 /// A configuration that verifies servers, whatever else it will be.
