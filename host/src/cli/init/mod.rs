@@ -3,6 +3,7 @@
 //! Cells are looked at and never shown: what is written are names, types, options and guesses, for
 //! somebody to read before the first run.
 
+mod args;
 mod manifest;
 mod personal;
 mod places;
@@ -11,13 +12,14 @@ mod table;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
 use arrow_array::cast::AsArray;
 use glovebox_connectors::discover::{Doubt, Format, Found, Sample, discover, guess, sample};
 use glovebox_core::{DataType, Field};
 
+pub(super) use self::args::Args;
 use self::manifest::{Column, Draft, scalar};
 use self::personal::{Kind, by_name, by_values};
 use self::places::Places;
@@ -28,40 +30,6 @@ use crate::compose::Composed;
 
 /// Rows that types and shapes are found by.
 const ROWS: usize = 10_000;
-#[derive(Debug, clap::Args)]
-pub(super) struct Args {
-    /// A CSV, JSON or Parquet file, compressed or not; a folder or pattern of such files; or a
-    /// PostgreSQL database, postgres://USER@HOST/DATABASE, with `--table`.
-    input: PathBuf,
-    /// Where the rows should go: a .csv, .jsonl or .parquet file, or a SQLite .db; by default next
-    /// to the input.
-    #[arg(long, value_name = "FILE")]
-    to: Option<PathBuf>,
-    /// Where to write the manifest; by default next to the input.
-    #[arg(long, value_name = "FILE")]
-    manifest: Option<PathBuf>,
-    /// The first line of the CSV file names its columns.
-    #[arg(long, conflicts_with = "no_header")]
-    header: bool,
-    /// The first line of the CSV file is a row.
-    #[arg(long)]
-    no_header: bool,
-    /// A table or view of the PostgreSQL database, such as public.customers.
-    #[arg(long, value_name = "TABLE", conflicts_with_all = ["header", "no_header"])]
-    table: Option<String>,
-    /// The name of the secret with the password for the PostgreSQL database; by default
-    /// DATABASE/USER. It is looked up in the keyring, then in the environment.
-    #[arg(long, value_name = "NAME", requires = "table")]
-    secret: Option<String>,
-    /// A PEM file with certificates to trust in addition to the built-in ones, for the PostgreSQL
-    /// database.
-    #[arg(long, value_name = "FILE", requires = "table")]
-    ca: Option<PathBuf>,
-    /// Replace an existing manifest.
-    #[arg(long)]
-    force: bool,
-}
-
 pub(super) fn init(args: &Args) -> anyhow::Result<Exit> {
     let table = match Table::asked_for(args) {
         Ok(table) => table,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use glovebox_core::{TableName, endings};
 
-use super::Args;
+use super::args::Args;
 use super::manifest::scalar;
 
 /// Endings of packed files, of the formats that are read, and others that such files have.

@@ -10,7 +10,7 @@ use glovebox_manifest::model::Store;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::Args;
+use super::args::Args;
 use super::manifest::scalar;
 use super::places::Places;
 use crate::compose::Composed;

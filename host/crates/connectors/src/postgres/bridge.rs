@@ -202,7 +202,8 @@ impl Far {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(target_os = "linux")]
+#[cfg(test)]
 mod tests {
     use std::io::Read as _;
     use std::net::TcpListener;
