@@ -1,13 +1,20 @@
-//! Logs to standard error, as text or JSON lines. What the sandbox's runtime logs about a guest's
+//! Logs to standard error: as text, as JSON lines in the field names of ECS, or as text with the levels that
+//! systemd's journal reads. What the sandbox's runtime logs about a guest's
 //! calls is dropped at any level: a guest chooses their arguments, which could be cells.
 
 use anyhow::Context;
+use serde_json::{Map, Value};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::fmt::format::{JsonFields, Writer};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use super::{LogFormat, say};
+use super::{LogFormat, ecs, say};
 
 /// A filter that can be used, or what one looks like.
 pub(super) fn level(text: &str) -> Result<String, String> {
@@ -28,11 +35,99 @@ pub(super) fn start(level: &str, format: LogFormat) -> anyhow::Result<()> {
     }));
     let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let logs = match format {
-        LogFormat::Json => logs.json().boxed(),
+        LogFormat::Json => logs.fmt_fields(JsonFields::new()).event_format(Ecs).boxed(),
+        LogFormat::Journal => logs.event_format(Journal).boxed(),
         LogFormat::Text => logs.with_ansi(say::is_coloured()).without_time().boxed(),
     };
     tracing_subscriber::registry()
         .with(logs.with_filter(filter))
         .init();
     Ok(())
+}
+
+/// Events as JSON.
+struct Ecs;
+
+impl<S, N> FormatEvent<S, N> for Ecs
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> std::fmt::Result {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let metadata = event.metadata();
+        let line = ecs::line(metadata.level().as_str(), metadata.target(), fields.0);
+        writeln!(writer, "{line}")
+    }
+}
+
+/// What an event says.
+#[derive(Default)]
+struct Fields(Map<String, Value>);
+
+impl Fields {
+    fn add(&mut self, field: &Field, value: impl Into<Value>) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+}
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        self.add(field, format!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.add(field, value);
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.add(field, value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.add(field, value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.add(field, value);
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.add(field, value);
+    }
+}
+
+/// Text with the level before it, as sd-daemon(3) has it; the journal knows the time.
+struct Journal;
+
+impl<S, N> FormatEvent<S, N> for Journal
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> std::fmt::Result {
+        let metadata = event.metadata();
+        let level = match *metadata.level() {
+            Level::ERROR => 3,
+            Level::WARN => 4,
+            Level::INFO => 6,
+            Level::DEBUG | Level::TRACE => 7,
+        };
+        write!(writer, "<{level}>{}: ", metadata.target())?;
+        context
+            .field_format()
+            .format_fields(writer.by_ref(), event)?;
+        writeln!(writer)
+    }
 }

@@ -54,10 +54,10 @@ impl Text {
     pub(super) fn show(&self, problems: &[Diagnostic]) {
         let file = self.path.display().to_string();
         let shown = |color| glovebox_manifest::render(problems, &file, &self.text, color);
-        if say::is_json() {
-            say::error(shown(false).trim_end());
-        } else {
+        if say::is_for_people() {
             eprint!("{}", shown(say::is_coloured()));
+        } else {
+            say::error(shown(false).trim_end());
         }
     }
 

@@ -13,6 +13,7 @@ mod check;
 mod completions;
 #[cfg(feature = "api")]
 mod demo;
+mod ecs;
 #[cfg(feature = "api")]
 mod forget;
 #[cfg(feature = "init")]
@@ -91,8 +92,12 @@ const EXIT_CODES: &str = "Exit codes: 0 done; 1 the run failed; 2 the command li
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum LogFormat {
+    /// For people.
     Text,
+    /// For machines: lines of JSON in the field names of the Elastic Common Schema.
     Json,
+    /// For systemd's journal: text, with the level before it.
+    Journal,
 }
 
 #[derive(Debug, Subcommand)]

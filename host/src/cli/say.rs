@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use glovebox_core::{RunOutcome, RunReport};
 use serde_json::{Value, json};
 
-use super::LogFormat;
+use super::{LogFormat, ecs};
 
 /// What stands behind a speed that says little.
 pub(super) const DEBUG_BUILD: &str = if cfg!(debug_assertions) {
@@ -27,6 +27,11 @@ pub(super) fn is_json() -> bool {
     matches!(FORMAT.get(), Some(LogFormat::Json))
 }
 
+/// Whether it is text as people read it.
+pub(super) fn is_for_people() -> bool {
+    matches!(FORMAT.get(), None | Some(LogFormat::Text))
+}
+
 /// Whether standard error is a terminal that can move its cursor and show colours.
 pub(super) fn is_terminal() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
@@ -39,19 +44,19 @@ pub(super) fn is_coloured() -> bool {
 
 /// A failure.
 pub(super) fn error(text: &str) {
-    if is_json() {
-        line("ERROR", json!({ "message": text }));
-    } else {
-        eprintln!("error: {text}");
+    match FORMAT.get() {
+        Some(LogFormat::Json) => line("error", json!({ "message": text })),
+        Some(LogFormat::Journal) => eprintln!("{}", journal(3, text)),
+        _ => eprintln!("error: {text}"),
     }
 }
 
 /// Something that a person may want to know.
 pub(super) fn note(text: &str) {
-    if is_json() {
-        line("INFO", json!({ "message": text }));
-    } else {
-        eprintln!("note: {text}");
+    match FORMAT.get() {
+        Some(LogFormat::Json) => line("info", json!({ "message": text })),
+        Some(LogFormat::Journal) => eprintln!("{}", journal(6, text)),
+        _ => eprintln!("note: {text}"),
     }
 }
 
@@ -61,8 +66,8 @@ pub(super) fn ended(report: &RunReport) {
         return;
     }
     let level = match report.outcome {
-        RunOutcome::Done => "INFO",
-        RunOutcome::TooManyRejects | RunOutcome::NoRows => "ERROR",
+        RunOutcome::Done => "info",
+        RunOutcome::TooManyRejects | RunOutcome::NoRows => "error",
     };
     line(
         level,
@@ -80,12 +85,18 @@ pub(super) fn ended(report: &RunReport) {
 
 /// As the log's own lines are.
 fn line(level: &str, fields: Value) {
-    let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
-    let line = json!({
-        "timestamp": now,
-        "level": level,
-        "fields": fields,
-        "target": "glovebox",
-    });
-    eprintln!("{line}");
+    let fields = match fields {
+        Value::Object(fields) => fields,
+        other => serde_json::Map::from_iter([("message".to_owned(), other)]),
+    };
+    eprintln!("{}", ecs::line(level, "glovebox", fields));
+}
+
+/// Each line with its level, as sd-daemon(3) has it: the journal keeps lines.
+fn journal(level: u8, text: &str) -> String {
+    let lines: Vec<_> = text
+        .lines()
+        .map(|line| format!("<{level}>{line}"))
+        .collect();
+    lines.join("\n")
 }

@@ -10,6 +10,7 @@ mod configuration;
 mod connections;
 mod datasets;
 mod defences;
+mod ecs;
 mod examples;
 mod full_disk;
 mod issuers;

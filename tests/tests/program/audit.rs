@@ -297,3 +297,21 @@ fn a_key_is_made_once_and_its_secret_half_is_not_shown() {
     let key = SigningKey::from_secret(&Secret::new(secret.into_bytes())).unwrap();
     assert_eq!(made.stdout.trim(), key.public().to_string());
 }
+
+/// One public key in 64 begins so.
+#[test]
+fn a_public_key_may_begin_with_a_hyphen() {
+    let folder = Pipeline::empty();
+    let key = "-fGacaSyZRGTX7zya57pL5RKI0kasKTqAVirMUYQv8Y=";
+    let verify = [
+        "audit",
+        "verify",
+        "nowhere",
+        "--checkpoints",
+        "nowhere",
+        "--public-key",
+        key,
+    ];
+    let ran = folder.call(&verify).ends_with(1);
+    let _ = ran.says("nowhere");
+}

@@ -27,13 +27,12 @@ fn with_json_logs_errors_and_ends_of_runs_are_json() {
     let ran = copy().call(&[&json[..], &["run", "manifest.yaml"]].concat());
     let ran = ran.ends_with(0);
     let [ended] = lines(&ran).try_into().expect("one line");
-    let fields = &ended["fields"];
     assert_eq!(
-        (&ended["level"], &fields["message"]),
-        (&"INFO".into(), &"the run ended".into())
+        (&ended["log.level"], &ended["message"]),
+        (&"info".into(), &"the run ended".into())
     );
     assert_eq!(
-        (&fields["rows"]["stored"], &fields["rows"]["rejected"]),
+        (&ended["labels.rows_stored"], &ended["labels.rows_rejected"]),
         (&1.into(), &1.into())
     );
 
@@ -46,8 +45,8 @@ fn with_json_logs_errors_and_ends_of_runs_are_json() {
         let ran = pipeline.call(&[&json[..], &[call, "manifest.yaml"]].concat());
         let ran = ran.ends_with(code);
         for line in lines(&ran) {
-            assert_eq!(line["level"], "ERROR", "{line}");
-            let message = line["fields"]["message"].as_str().unwrap();
+            assert_eq!(line["log.level"], "error", "{line}");
+            let message = line["message"].as_str().unwrap();
             assert!(
                 message.contains(part) && !message.contains('\u{1b}'),
                 "{message}"
@@ -55,6 +54,20 @@ fn with_json_logs_errors_and_ends_of_runs_are_json() {
         }
         assert!(!ran.stderr.is_empty());
     }
+}
+
+#[test]
+fn for_the_journal_each_line_has_its_level() {
+    let journal = ["--log-format", "journal"];
+    let broken = Pipeline::new(&COPY.replace("int64", "int46"));
+    let ran = broken.call(&[&journal[..], &["check", "manifest.yaml"]].concat());
+    let ran = ran.ends_with(2);
+    assert!(ran.stderr.lines().count() > 3, "{}", ran.stderr);
+    assert!(
+        ran.stderr.lines().all(|l| l.starts_with("<3>")),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]

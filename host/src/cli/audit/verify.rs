@@ -22,7 +22,12 @@ pub(super) struct Verify {
     checkpoints: Option<PathBuf>,
     /// A public key that may have signed them, or a file that contains it; may be given several
     /// times
-    #[arg(long, value_name = "KEY", requires = "checkpoints")]
+    #[arg(
+        long,
+        value_name = "KEY",
+        requires = "checkpoints",
+        allow_hyphen_values = true
+    )]
     public_key: Vec<String>,
     /// The API's configuration, whose catalog knows how far the log was; without it, a log and
     /// checkpoints that were truncated together cannot be detected
