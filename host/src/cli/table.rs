@@ -3,6 +3,7 @@
 use std::fmt;
 
 use glovebox_core::shown;
+use unicode_width::UnicodeWidthStr;
 
 /// Columns wider than this are cut.
 const WIDEST: usize = 60;
@@ -49,14 +50,14 @@ impl fmt::Display for Table {
         let mut widths = vec![0; self.head.len()];
         for line in lines() {
             for (width, cell) in widths.iter_mut().zip(line) {
-                *width = cell.chars().count().max(*width);
+                *width = cell.width().max(*width);
             }
         }
         for (i, line) in lines().enumerate() {
             let cells: Vec<String> = line
                 .iter()
                 .zip(&widths)
-                .map(|(cell, width)| format!("{cell:width$}"))
+                .map(|(cell, width)| cell.clone() + &" ".repeat(width.saturating_sub(cell.width())))
                 .collect();
             writeln!(f, "{}", cells.join("  ").trim_end())?;
             if i == 0 {
@@ -71,6 +72,17 @@ impl fmt::Display for Table {
 #[cfg(test)]
 mod tests {
     use super::Table;
+
+    #[test]
+    fn columns_align_where_signs_are_two_places_wide() {
+        let mut table = Table::new(["name".to_owned(), "n".to_owned()]);
+        table.row(vec![Some("山田太郎".into()), Some("1".into())]);
+        table.row(vec![Some("Zoe\u{308}".into()), Some("2".into())]);
+        assert_eq!(
+            table.to_string(),
+            "name      n\n────────  ─\n山田太郎  1\nZoe\u{308}       2\n"
+        );
+    }
 
     #[test]
     fn columns_align_and_control_characters_do_not_pass() {

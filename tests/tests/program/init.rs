@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use glovebox_tests::pipeline::Pipeline;
+use glovebox_tests::postgres::Postgres;
 
 fn folders() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("init");
@@ -133,10 +134,128 @@ fn what_is_not_read_is_said() {
         (&["init", "nothing.csv"][..], 1, "cannot read nothing.csv"),
         (&["init", "empty.csv"], 1, "is it empty?"),
         (&["init", "-"], 1, "save it to a file first"),
-        (&["init", "postgres://u@h/d"], 2, "From PostgreSQL"),
+        (&["init", "postgres://u@h/d"], 2, "--table public.customers"),
+        (
+            &["init", "empty.csv", "--table", "t"],
+            2,
+            "postgres://USER@HOST/DATABASE",
+        ),
+        (
+            &["init", "postgres://u:canary@h/d", "--table", "t"],
+            2,
+            "treat it as compromised",
+        ),
+        (
+            &["init", "postgres://u@h/d?sslmode=disable", "--table", "t"],
+            2,
+            "TLS is always on",
+        ),
+        (
+            &[
+                "init",
+                "postgres://u@h/d",
+                "--table",
+                "t",
+                "--secret",
+                "canary !",
+            ],
+            2,
+            "the name of a secret",
+        ),
+        (&["init", "postgres://u@h/d", "--table", "t"], 1, "d/u"),
     ] {
         let ran = here.call(call).ends_with(code);
         assert!(ran.stderr.contains(said), "{call:?}: {}", ran.stderr);
+        assert!(!ran.stderr.contains("canary"), "{call:?}: {}", ran.stderr);
     }
     assert_eq!(here.names(), ["empty.csv"]);
+}
+
+/// A table with a column of each kind that matters here, and cells that no message may repeat.
+const CUSTOMERS: &str = "\
+CREATE SCHEMA shop;
+CREATE TABLE shop.customers (
+    id bigint PRIMARY KEY, full_name text, reach text, spent numeric(12,2), weight numeric,
+    born date, seen timestamptz, kind uuid, active boolean, score real, photo bytea,
+    note text, hidden text, \"Full_Name\" text
+);
+INSERT INTO shop.customers SELECT n, 'canary name', 'canary' || n || '@example.org', 1.5, 2.25,
+    '1980-01-31', now(), '7f1b1c9e-52e3-4c5e-9c57-0d6d2b2fa3b1', true, 0.5, '\\x00ff', NULL, 'canary', ''
+FROM generate_series(1, 25000) n;
+CREATE ROLE init_reader LOGIN PASSWORD 'init-password';
+GRANT USAGE ON SCHEMA shop TO init_reader;
+GRANT SELECT (id, full_name, reach, spent, weight, born, seen, kind, active, score, photo, note,
+    \"Full_Name\") ON shop.customers TO init_reader;";
+
+#[test]
+fn a_first_manifest_of_a_table_is_accepted_and_runs() {
+    let server = Postgres::shared();
+    let database = server.database("init");
+    let _ = server.query(&database, CUSTOMERS);
+    let here = Pipeline::empty()
+        .file("ca.pem", fs::read(server.ca_path()).unwrap())
+        .env("GLOVEBOX_SECRET_SHOP_READER", "init-password");
+    let address = format!(
+        "postgres://init_reader@{}:{}/{database}",
+        server.host(),
+        server.port()
+    );
+    let call = [
+        "init",
+        &address,
+        "--table",
+        "shop.customers",
+        "--secret",
+        "shop/reader",
+        "--ca",
+        "ca.pem",
+        "--manifest",
+        "manifest.yaml",
+    ];
+    let ran = here.call(&call);
+    let said = format!("{}{}", ran.stdout, ran.stderr);
+    let _ = ran.ends_with(0);
+    assert!(!said.contains("canary"), "{said}");
+    assert!(!said.contains("init-password"), "{said}");
+    // What the role may not read, and what differs from another one in case only.
+    assert!(said.contains("2 columns cannot be declared"), "{said}");
+    let written = here.read("manifest.yaml");
+    assert!(!written.contains("canary"), "{written}");
+    for line in [
+        "name: customers",
+        "    password: { secret: shop/reader }",
+        "    tls: { ca: ca.pem }",
+        "    table: shop.customers",
+        "  id: { type: int64 }",
+        "  full_name: { type: text, personal: true }  # names of people, by its name",
+        "  reach: { type: text, personal: true }  # e-mail addresses, by its cells",
+        "  spent: { type: \"decimal(12,2)\" }",
+        "  weight: { type: \"decimal(38,10)\" }",
+        "  seen: { type: timestamp }",
+        "  kind: { type: text }",
+        "  active: { type: boolean }",
+        "  score: { type: float64 }",
+        "  photo: { type: bytes }",
+        "table: customers, mode: replace }",
+    ] {
+        assert!(written.contains(line), "{line}: {written}");
+    }
+    assert!(!written.contains("hidden"), "{written}");
+    let _ = here.call(&["check", "manifest.yaml"]).ends_with(0);
+    let ran = here.run().ends_with(0);
+    assert_eq!(ran.report["rows"]["stored"], 25_000);
+    // The first rows were enough.
+    let first = written.lines().next().unwrap();
+    assert!(first.contains("from the first "), "{first}");
+    for (change, code, said) in [
+        (("--table", "shop.nothing"), 1, "no such table"),
+        (("--secret", "shop/missing"), 1, "shop/missing"),
+    ] {
+        let mut call = call.to_vec();
+        let at = call.iter().position(|word| *word == change.0).unwrap();
+        call[at + 1] = change.1;
+        call.push("--force");
+        let ran = here.call(&call).ends_with(code);
+        assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    }
 }

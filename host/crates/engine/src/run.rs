@@ -6,35 +6,35 @@
 //! its line in the run's journal or not at all. A run that goes on skips the chunks in the journal.
 //! A chunk in flight holds a token, so memory is bounded whatever the source's size.
 
+mod accounts;
+mod rejected;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use glovebox_core::{
-    ChunkRecord, Decoder, Earlier, History, Identity, InsideReport, Job, Keeps, Mark, OnlyNew,
-    PlanIdentity, PlanRows, Published, Rerun, Revise, RunReport, Seal, Secret, Sink, SinkError,
-    Source, StepReport, Totals,
+    ChunkRecord, Decoder, Earlier, History, Identity, Job, Mark, OnlyNew, Published, Rerun,
+    RunReport, Seal, Secret, Sink, SinkError, Source, Totals,
 };
-use glovebox_files::Staged;
+use glovebox_manifest::model::AtMost;
 
 use crate::armed::ArmedStep;
 use crate::error::RunError;
-use crate::identity::{Input, Key, new_run, serves};
-use crate::parts::{Parts, plan_digest};
+use crate::identity::{Input, Key, serves};
+use crate::parts::Parts;
 use crate::plan::Plan;
-use crate::rejects::{RejectsFile, claim};
+use crate::rejects::RejectsFile;
 use crate::report::{Ledger, Progress, exceeded};
 use crate::rerun::look;
-use crate::sealed::{RowSealer, SealedWriter, secret_of};
+use crate::sealed::SealedWriter;
 use crate::selection::{RowSelection, Selection};
-use crate::start::{Beginning, Candidate, PART, Peeked, Start, begin};
-use glovebox_manifest::model::AtMost;
-
-use crate::summary::Summary;
+use crate::start::{Beginning, Candidate, Peeked, Start, begin};
 use crate::transfer::{Transfer, Writer};
 use crate::unique::sink_schema;
 use crate::worker::{HEARTBEAT, Stored};
+use rejected::publish;
 
 /// How often the journal may change between the look into it and the beginning.
 const MAX_ATTEMPTS: usize = 50;
@@ -181,58 +181,6 @@ impl Run<'_> {
             publish(rejects, sealed, &mut ledger).map_err(RunError::after_commit)?;
         }
         Ok(ledger.close(self.source, self.at_most, published, started.elapsed()))
-    }
-
-    /// What the journal calls the pipeline.
-    fn pipeline(&self) -> String {
-        match self.part {
-            Some(part) => format!("{}{PART}{part}", self.name),
-            None => self.name.to_owned(),
-        }
-    }
-
-    /// What a new run is.
-    fn job(&self, parts: &Parts) -> Result<Job, RunError> {
-        Ok(Job {
-            run: new_run(self.request).map_err(RunError::Random)?,
-            pipeline: self.pipeline(),
-            plan: PlanIdentity {
-                digest: plan_digest(self.plan, self.steps, self.source),
-                rows: PlanRows::All,
-            },
-            parts: parts.to_json(),
-            source: self.source.describe(),
-            keeps: Keeps {
-                sealed: self.sealed.is_some(),
-                tokens: self.steps.iter().any(ArmedStep::makes_tokens),
-            },
-            revise: Revise(Summary::revised),
-            ..Job::default()
-        })
-    }
-
-    fn ledger(&self, run: &str, rerun: Option<Rerun>) -> Ledger {
-        Ledger::new(RunReport {
-            run: run.to_owned(),
-            pipeline: self.pipeline(),
-            source: self.source.describe(),
-            sink: self.sink.describe(),
-            rejects_path: Some(self.rejects.display().to_string()),
-            steps: self.steps.iter().map(step_report).collect(),
-            rerun,
-            ..RunReport::default()
-        })
-    }
-
-    /// Says so where the journal has runs that this one cannot be compared with.
-    fn note_unknown(&self, history: Option<&History>, key: &Key) {
-        let unknown = history.map_or(0, |history| unknown(&history.held, key));
-        if unknown > 0 {
-            (self.note)(&format!(
-                "{unknown} earlier runs into this target were recorded by an earlier version, or \
-                under another `identity-key`: it is unknown whether they already added this input"
-            ));
-        }
     }
 
     /// Decides how to begin, and has the sink take the run up; once more where other runs began or
@@ -439,102 +387,12 @@ impl Run<'_> {
             passed_over: met.rows - only.rows().len() as u64,
         }))
     }
-
-    /// An earlier process of the run took its rejects with it; the sink's journal has them all.
-    fn rejects_from_journal(
-        &mut self,
-        run: &str,
-        rejects: &mut RejectsFile,
-        sealed: Option<&mut SealedWriter>,
-    ) -> Result<(), RunError> {
-        rejects.clear()?;
-        let mut written = Ok(());
-        self.sink.rejects(run, &mut |kept| {
-            if written.is_ok() {
-                written = rejects.write_kept(&kept);
-            }
-        })?;
-        written?;
-        rejects.sync()?;
-        let Some(sealed) = sealed else {
-            return Ok(());
-        };
-        sealed.clear()?;
-        let mut written = Ok(());
-        self.sink.sealed(run, &mut |block| {
-            if written.is_ok() {
-                written = sealed.write(&block);
-            }
-        })?;
-        written?;
-        sealed.sync()
-    }
-
-    /// Claims the place of the sealed file, if there is to be one.
-    fn claim(&self, resumes: bool) -> Result<Option<Staged>, RunError> {
-        let path = self.sealed.as_ref().map(|to| to.path);
-        path.map(|path| claim(path, resumes)).transpose()
-    }
-
-    /// Begins the sealed file of a run in the place that was claimed.
-    fn seal(
-        &self,
-        run: &str,
-        claimed: Option<Staged>,
-        journal: Option<Secret>,
-    ) -> Result<Option<SealedWriter>, RunError> {
-        let Some((to, staged)) = self.sealed.as_ref().zip(claimed) else {
-            return Ok(None);
-        };
-        let secret = secret_of(run, journal.as_ref()).map_err(RunError::Random)?;
-        let recipients = Arc::clone(&to.recipients);
-        let sealer = RowSealer::new(recipients, self.name, run, secret.expose());
-        SealedWriter::begin(to.path, staged, sealer, secret).map(Some)
-    }
-}
-
-/// Puts both files of rejects in their places.
-fn publish(
-    rejects: RejectsFile,
-    sealed: Option<SealedWriter>,
-    ledger: &mut Ledger,
-) -> Result<(), RunError> {
-    rejects.publish()?;
-    if let Some(sealed) = sealed {
-        ledger.sealed(sealed.publish()?);
-    }
-    Ok(())
 }
 
 /// The key of the journal that was looked into.
 fn key_of(history: Option<&History>) -> Key {
     let secret = history.and_then(|history| history.key.as_ref());
     secret.map_or_else(Key::none, Key::new)
-}
-
-/// A step that has not seen a row.
-fn step_report(step: &ArmedStep<'_>) -> StepReport {
-    let planned = step.planned;
-    let inside = planned.inside.iter().map(|inside| InsideReport {
-        path: inside.path.to_string(),
-        rows: 0,
-    });
-    StepReport {
-        name: planned.name.to_string(),
-        plugin: planned.title(),
-        sha256: planned.plugin.sha256().to_owned(),
-        signed_by: planned.signed_by.as_ref().map(|s| s.key.clone()),
-        keys: step.secrets.clone(),
-        unguarded: planned.unguarded.iter().map(|c| c.to_string()).collect(),
-        inside: inside.collect(),
-        ..StepReport::default()
-    }
-}
-
-/// How many runs have stored rows of inputs that cannot be compared under this key.
-fn unknown(held: &[Earlier], key: &Key) -> usize {
-    let other = |run: &&Earlier| run.key != Some(key.check()) && run.rows.stored > 0;
-    held.iter().filter(other).count()
 }
 
 #[cfg(test)]

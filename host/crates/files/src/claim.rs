@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::OFlags;
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 
 /// Bytes of a file's name that go into its lock's and its staged file's, which may have 255.
 pub(crate) const NAME_BYTES: usize = 200;
@@ -169,6 +171,12 @@ fn this_host() -> String {
     host.trim().to_owned()
 }
 
+/// Whether there is a process of that number, whoever's it is.
+fn is_there(process: u32) -> bool {
+    let process = i32::try_from(process).ok().and_then(Pid::from_raw);
+    process.is_some_and(|process| test_kill_process(process) != Err(Errno::SRCH))
+}
+
 fn seconds() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.unwrap_or_default().as_secs()
@@ -203,7 +211,7 @@ impl Holder {
     /// Whether the process is there; one on another machine is taken to be.
     pub fn lives(&self) -> bool {
         let elsewhere = self.host.as_deref().is_some_and(|host| host != this_host());
-        elsewhere || Path::new("/proc").join(self.process.to_string()).exists()
+        elsewhere || is_there(self.process)
     }
 
     /// What the note says, where it has the form of ours.

@@ -28,8 +28,8 @@ pub(super) struct Draft<'d> {
     pub(super) name: &'d str,
     pub(super) head: &'d str,
     pub(super) format: &'d Format,
-    /// The source's path, as the manifest has it.
-    pub(super) input: &'d str,
+    /// Where the source is: keys with their values.
+    pub(super) input: &'d [String],
     pub(super) nulls: &'d BTreeSet<&'static str>,
     pub(super) columns: &'d [Column],
     /// The sink's block.
@@ -51,13 +51,10 @@ impl Draft<'_> {
     }
 
     fn source(&self, out: &mut String) {
-        let kind = match self.format {
-            Format::Csv(_) => "csv",
-            Format::Jsonl(_) => "jsonl",
-            Format::Parquet(_) => "parquet",
-        };
-        let path = scalar(self.input);
-        line_of(out, format_args!("source:\n  {kind}:\n    path: {path}"));
+        line_of(out, format_args!("source:\n  {}:", self.format.name()));
+        for key in self.input {
+            line_of(out, format_args!("    {key}"));
+        }
         if let Format::Csv(options) = self.format {
             for option in csv_options(options) {
                 line_of(out, format_args!("    {option}"));

@@ -1,67 +1,47 @@
-//! `glovebox init`: a first manifest for a file that has none.
+//! `glovebox init`: a first manifest for a file or table that has none.
 //!
 //! Cells are looked at and never shown: what is written are names, types, options and guesses, for
 //! somebody to read before the first run.
 
+mod args;
 mod manifest;
 mod personal;
+mod places;
+mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::Path;
 
 use anyhow::Context;
 use arrow_array::cast::AsArray;
 use glovebox_connectors::discover::{Doubt, Format, Found, Sample, discover, guess, sample};
-use glovebox_core::{DataType, Field, endings};
+use glovebox_core::{DataType, Field};
 
+pub(super) use self::args::Args;
 use self::manifest::{Column, Draft, scalar};
 use self::personal::{Kind, by_name, by_values};
+use self::places::Places;
+use self::table::Table;
 use super::manifest::Text;
 use super::{Exit, say};
 use crate::compose::Composed;
 
 /// Rows that types and shapes are found by.
 const ROWS: usize = 10_000;
-/// Endings of packed files, of the formats that are read, and others that such files have.
-const ENDINGS: [&[&str]; 5] = [
-    endings::PACKED,
-    endings::TSV,
-    endings::JSONL,
-    endings::PARQUET,
-    &["txt", "json", "dat"],
-];
-
-#[derive(Debug, clap::Args)]
-pub(super) struct Args {
-    /// A CSV, JSON or Parquet file, compressed or not; or a folder or pattern of such files.
-    input: PathBuf,
-    /// Where the rows should go: a .csv, .jsonl or .parquet file, or a SQLite .db; by default next
-    /// to the input.
-    #[arg(long, value_name = "FILE")]
-    to: Option<PathBuf>,
-    /// Where to write the manifest; by default next to the input.
-    #[arg(long, value_name = "FILE")]
-    manifest: Option<PathBuf>,
-    /// The first line of the CSV file names its columns.
-    #[arg(long, conflicts_with = "no_header")]
-    header: bool,
-    /// The first line of the CSV file is a row.
-    #[arg(long)]
-    no_header: bool,
-    /// Replace an existing manifest.
-    #[arg(long)]
-    force: bool,
-}
-
 pub(super) fn init(args: &Args) -> anyhow::Result<Exit> {
-    if let Some(problem) = is_database(&args.input) {
-        say::error(&problem);
-        return Ok(Exit::Usage);
-    }
-    let header = (args.header || args.no_header).then_some(args.header);
-    let places = Places::of(args);
+    let table = match Table::asked_for(args) {
+        Ok(table) => table,
+        Err(problem) => {
+            say::error(&problem);
+            return Ok(Exit::Usage);
+        }
+    };
+    let places = match &table {
+        Some(table) => Places::of_table(&table.name, args),
+        None => Places::of_files(args),
+    };
     let Some(sink) = places.sink_block() else {
         say::error(&format!(
             "`--to {}`: the extension determines the format; use one of .csv, .jsonl, .parquet \
@@ -78,7 +58,15 @@ pub(super) fn init(args: &Args) -> anyhow::Result<Exit> {
         ));
         return Ok(Exit::Usage);
     }
-    let found = discover(&args.input, header)?;
+    let composed = Composed::new()?;
+    let (found, input) = match &table {
+        Some(table) => (table.discover(&composed)?, table.keys(&places)),
+        None => {
+            let header = (args.header || args.no_header).then_some(args.header);
+            let path = format!("path: {}", scalar(&places.input()));
+            (discover(&args.input, header)?, vec![path])
+        }
+    };
     let sample = sample(found.format.source(found.fields.clone()).as_ref(), ROWS)?;
     let columns = columns(&found, &sample);
     let head = head(&places, &sample);
@@ -86,7 +74,7 @@ pub(super) fn init(args: &Args) -> anyhow::Result<Exit> {
         name: &places.name,
         head: &head,
         format: &found.format,
-        input: &places.input(),
+        input: &input,
         nulls: &columns.nulls,
         columns: &columns.all,
         sink: &sink,
@@ -94,153 +82,12 @@ pub(super) fn init(args: &Args) -> anyhow::Result<Exit> {
     .text();
     // What was found may not fit, such as a sink that is the input.
     let written = Text::new(&places.manifest, text);
-    if written.manifest(&Composed::new()?).is_none() {
+    if written.manifest(&composed).is_none() {
         return Ok(Exit::Usage);
     }
     write(&places.manifest, written.as_written(), args.force)?;
     tell(&places, &found, &sample, &columns.all);
     Ok(Exit::Done)
-}
-
-/// What to say of a database that is not read.
-fn is_database(input: &Path) -> Option<String> {
-    let text = input.to_string_lossy();
-    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-        return Some(
-            "manifests for PostgreSQL tables cannot be generated yet; copy the one in \
-            docs/manifest.md, under \"From PostgreSQL\""
-                .into(),
-        );
-    }
-    if !input.is_file() {
-        // A pipe would lose what is read of it here.
-        return None;
-    }
-    let mut start = [0; 15];
-    let read =
-        std::fs::File::open(input).and_then(|mut f| io::Read::read_exact(&mut f, &mut start));
-    (read.is_ok() && start == *b"SQLite format 3").then(|| {
-        format!(
-            "{} is a SQLite file, which can be a sink but not a source; export the table as CSV \
-            first",
-            input.display()
-        )
-    })
-}
-
-/// Where everything is.
-struct Places {
-    name: String,
-    /// The folder of the manifest, in full.
-    folder: PathBuf,
-    manifest: PathBuf,
-    /// The input in full.
-    full: PathBuf,
-    sink: PathBuf,
-}
-
-impl Places {
-    fn of(args: &Args) -> Places {
-        let full = std::path::absolute(&args.input).unwrap_or_else(|_| args.input.clone());
-        let name = name(&args.input);
-        // What a folder or pattern stands for would have the sink in it.
-        let single = full.is_file();
-        let beside = |file: String| match args.input.parent().filter(|_| single) {
-            Some(parent) => parent.join(file),
-            None => PathBuf::from(file),
-        };
-        let manifest = args
-            .manifest
-            .clone()
-            .unwrap_or_else(|| beside(format!("{name}.yaml")));
-        let ending = match single {
-            true => ending(&args.input),
-            false => "db",
-        };
-        let sink = args
-            .to
-            .clone()
-            .unwrap_or_else(|| beside(format!("{name}.clean.{ending}")));
-        let in_full = std::path::absolute(&manifest).unwrap_or_else(|_| manifest.clone());
-        Places {
-            folder: in_full.parent().unwrap_or(Path::new("/")).to_owned(),
-            name,
-            manifest,
-            full,
-            sink,
-        }
-    }
-
-    /// A path as the manifest has it.
-    fn written(&self, path: &Path) -> String {
-        let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let inside = full.strip_prefix(&self.folder).unwrap_or(&full);
-        inside.display().to_string()
-    }
-
-    fn input(&self) -> String {
-        self.written(&self.full)
-    }
-
-    /// The sink's block; none if its ending says nothing.
-    fn sink_block(&self) -> Option<String> {
-        let path = scalar(&self.written(&self.sink));
-        let kind = match self.sink.extension()?.to_str()? {
-            e if endings::CSV.contains(&e) => "csv",
-            e if endings::JSONL.contains(&e) => "jsonl",
-            e if endings::PARQUET.contains(&e) => "parquet",
-            "db" | "sqlite" | "sqlite3" => {
-                let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-                let table: String = self.name.chars().map(plain).collect();
-                return Some(format!(
-                    "sqlite: {{ path: {path}, table: {}, mode: replace }}",
-                    scalar(&table)
-                ));
-            }
-            _ => return None,
-        };
-        Some(format!("{kind}: {{ path: {path} }}"))
-    }
-}
-
-/// The pipeline's name: the file's without its endings, of signs that a name may have.
-fn name(input: &Path) -> String {
-    let file = input.file_name().unwrap_or_default().to_string_lossy();
-    let mut stem = file.as_ref();
-    while let Some(shorter) = shorter(stem) {
-        stem = shorter;
-    }
-    let plain = |c: char| match c {
-        c if c.is_ascii_alphanumeric() => c,
-        '_' | '.' => c,
-        _ => '-',
-    };
-    let name: String = stem.chars().map(plain).take(64).collect();
-    let name = name.trim_matches(['-', '.', '_']);
-    if name.is_empty() {
-        "pipeline".into()
-    } else {
-        name.into()
-    }
-}
-
-/// The name without the ending that it has, if it is one of such files.
-fn shorter(name: &str) -> Option<&str> {
-    let mut endings = ENDINGS.into_iter().flatten();
-    endings.find_map(|ending| name.strip_suffix(ending)?.strip_suffix('.'))
-}
-
-/// The ending of what is written beside an input, by its own.
-fn ending(input: &Path) -> &'static str {
-    let file = input.to_string_lossy();
-    let has = |endings: &[&str]| endings.iter().any(|e| file.contains(&format!(".{e}")));
-    if has(endings::PARQUET) {
-        "parquet"
-    } else if has(&["json", "ndjson"]) {
-        "jsonl"
-    } else {
-        "csv"
-    }
 }
 
 /// The columns, and the words that stand for null among their cells.
@@ -279,7 +126,7 @@ fn column(
     cells: &[&str],
     nulls: &mut BTreeSet<&'static str>,
 ) -> Column {
-    let is_text = !matches!(found.format, Format::Parquet(_));
+    let is_text = !found.format.has_types();
     let is_csv = matches!(found.format, Format::Csv(_));
     let mut guessed = guess(if is_text { cells } else { &[] }, is_csv);
     if !is_text {

@@ -15,6 +15,8 @@ use glovebox_core::shown::is_invisible;
 use glovebox_core::{DataType, Field, ReadFrom, Reject, Schema, Source, SourceError, endings};
 
 use crate::input::{Input, Inputs};
+#[cfg(feature = "postgres")]
+use crate::postgres;
 use crate::{csv, jsonl, parquet};
 
 pub use types::{Doubt, Guess, guess};
@@ -26,7 +28,10 @@ const MAX_NAME_LEN: usize = 63;
 /// The most columns that a file's manifest may be written for.
 const MAX_COLUMNS: usize = 2000;
 
-/// How a file is read.
+/// Bytes of rows after which a sample is large enough, however few rows they are.
+pub const MAX_SAMPLE_BYTES: usize = 64 << 20;
+
+/// How rows are read.
 #[derive(Debug, Clone)]
 pub enum Format {
     /// CSV, with what was found of its options.
@@ -35,9 +40,12 @@ pub enum Format {
     Jsonl(jsonl::Options),
     /// Parquet.
     Parquet(Vec<Input>),
+    /// A table of PostgreSQL's.
+    #[cfg(feature = "postgres")]
+    Postgres(Box<postgres::SourceOptions>),
 }
 
-/// A file's format and columns.
+/// The format and columns of a file or table.
 #[derive(Debug, Clone)]
 pub struct Found {
     /// How it is read.
@@ -48,7 +56,7 @@ pub struct Found {
     pub left_out: usize,
 }
 
-/// The first rows of a file.
+/// The first rows.
 #[derive(Debug)]
 pub struct Sample {
     /// Rows that could be read.
@@ -114,18 +122,53 @@ pub fn discover(path: &Path, header: Option<bool>) -> Result<Found, SourceError>
             left_out: 0,
         }
     };
-    let problem = match found.fields.len() {
-        0 => "has no column to declare; is it empty?",
-        n if n > MAX_COLUMNS => "has more than 2000 columns; write the manifest yourself",
-        _ => return Ok(found),
+    found.declarable(&place)
+}
+
+/// Looks at a table of PostgreSQL's; no row is read.
+///
+/// # Errors
+/// When the server cannot be reached, the role may not read the table, or it has no columns.
+#[cfg(feature = "postgres")]
+pub fn discover_table(options: postgres::SourceOptions) -> Result<Found, SourceError> {
+    let (fields, left_out) = postgres::fields(&options)?;
+    let place = options.place();
+    let found = Found {
+        format: Format::Postgres(Box::new(options)),
+        fields,
+        left_out,
     };
-    Err(SourceError::Shape {
-        place,
-        problem: problem.into(),
-    })
+    found.declarable(&place)
+}
+
+impl Found {
+    fn declarable(self, place: &str) -> Result<Found, SourceError> {
+        let problem = match self.fields.len() {
+            0 => "has no column to declare; is it empty?",
+            n if n > MAX_COLUMNS => "has more than 2000 columns; write the manifest yourself",
+            _ => return Ok(self),
+        };
+        Err(SourceError::shape(place, problem))
+    }
 }
 
 impl Format {
+    /// What a manifest calls it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Format::Csv(_) => "csv",
+            Format::Jsonl(_) => "jsonl",
+            Format::Parquet(_) => "parquet",
+            #[cfg(feature = "postgres")]
+            Format::Postgres(_) => "postgres",
+        }
+    }
+
+    /// Whether its columns have types; without, all are text until somebody says otherwise.
+    pub fn has_types(&self) -> bool {
+        !matches!(self, Format::Csv(_) | Format::Jsonl(_))
+    }
+
     /// The source of these columns.
     pub fn source(&self, fields: Vec<Field>) -> Box<dyn Source> {
         let schema = Schema::new(fields);
@@ -133,11 +176,15 @@ impl Format {
             Format::Csv(options) => Box::new(csv::Source::new(options.as_ref().clone(), schema)),
             Format::Jsonl(options) => Box::new(jsonl::Source::new(options.clone(), schema)),
             Format::Parquet(inputs) => Box::new(parquet::Source::new(inputs.clone(), schema)),
+            #[cfg(feature = "postgres")]
+            Format::Postgres(options) => {
+                Box::new(postgres::Source::new(options.as_ref().clone(), schema))
+            }
         }
     }
 }
 
-/// Reads whole chunks until there are so many rows.
+/// Reads whole chunks until there are so many rows, or [`MAX_SAMPLE_BYTES`].
 ///
 /// # Errors
 /// As a run's.
@@ -149,12 +196,13 @@ pub fn sample(source: &dyn Source, rows: usize) -> Result<Sample, SourceError> {
         rejects: Vec::new(),
         whole: true,
     };
-    let mut read = 0;
+    let (mut read, mut bytes) = (0, 0);
     while let Some(chunk) = chunks.next_chunk()? {
-        if read >= rows {
+        if read >= rows || bytes >= MAX_SAMPLE_BYTES {
             sample.whole = false;
             break;
         }
+        bytes += chunk.bytes.len();
         let decoded = decoder.decode(chunk)?;
         read += decoded.rejects.len();
         sample.rejects.extend(decoded.rejects);

@@ -6,7 +6,8 @@ use sqlx::postgres::PgConnection;
 
 use super::copy::Column;
 use super::existing;
-use super::journal::{Found, Journal};
+use super::journal::Journal;
+use super::journal_tables::Found;
 use super::name::Name;
 use super::opaque;
 use super::refusal::Fault;

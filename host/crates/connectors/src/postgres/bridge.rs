@@ -5,8 +5,6 @@
 //! has an abstract name, so no file is left behind, and takes connections of this process only.
 
 use std::io;
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixListener as StdListener};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -141,12 +139,26 @@ fn config(
 }
 
 /// Listens where sqlx looks for a server of this port, given that folder.
+#[cfg(target_os = "linux")]
 fn listen(socket: &str, port: u16) -> io::Result<UnixListener> {
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::net::{SocketAddr, UnixListener as StdListener};
+
     let path = format!("{socket}/.s.PGSQL.{port}");
     let name = path.trim_start_matches('\0');
     let listener = StdListener::bind_addr(&SocketAddr::from_abstract_name(name)?)?;
     listener.set_nonblocking(true)?;
     UnixListener::from_std(listener)
+}
+
+/// No other system has sockets without a file.
+#[cfg(not(target_os = "linux"))]
+fn listen(_: &str, _: u16) -> io::Result<UnixListener> {
+    Err(io::Error::new(
+        io::ErrorKind::Unsupported,
+        "a server whose certificate is its own authority is verified on Linux only; give it a \
+        certificate of an authority",
+    ))
 }
 
 async fn accept(listener: UnixListener, far: Arc<Far>) {
@@ -190,12 +202,16 @@ impl Far {
     }
 }
 
+#[cfg(target_os = "linux")]
 #[cfg(test)]
 mod tests {
     use std::io::Read as _;
     use std::net::TcpListener;
     use std::os::unix::net::UnixStream as StdStream;
     use std::process::Command;
+
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::net::SocketAddr;
 
     use super::*;
 

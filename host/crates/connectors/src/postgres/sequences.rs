@@ -4,10 +4,11 @@
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
+use super::Options;
 use super::ending::Ending;
 use super::existing::Found;
+use super::name::Name;
 use super::refusal::{Fault, fault};
-use super::{Name, Options};
 use crate::database::quote;
 
 /// A sequence that a column takes its numbers from.

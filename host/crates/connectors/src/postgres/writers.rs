@@ -11,11 +11,13 @@ use glovebox_core::{FinishedChunk, Reject, SinkError};
 use sqlx::postgres::PgConnection;
 
 use super::Options;
+use super::group::Group;
+use super::load::Load;
 use super::refusal::Fault;
 use super::retry::RetryBudget;
 use super::runs::session_name;
 use super::session::Session;
-use super::writer::{Attempt, Group, Load, store};
+use super::writer::{Attempt, store};
 
 /// Bytes gathered before they go out as one transaction: enough that its round trips do not show,
 /// few enough that a death costs little.

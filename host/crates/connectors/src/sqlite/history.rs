@@ -5,8 +5,8 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::file::{is_alone, statement};
 use super::journal::{self, target};
+use super::reading::read;
 use super::runs;
-use super::session::read;
 use super::{Mode, Options};
 use crate::database::journal::{earlier, finished, known as known_chunk, runner};
 use crate::database::runner::{Life, Runner};

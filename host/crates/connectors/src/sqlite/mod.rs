@@ -1,6 +1,7 @@
 //! Rows into a SQLite table, with the run's journal; the embedded default. After an error no more
 //! rows are accepted. A file is never deleted, since others may have it open.
 
+mod begin;
 mod chunks;
 mod effects;
 mod file;
@@ -10,6 +11,7 @@ mod insert;
 mod journal;
 mod lease;
 mod publish;
+mod reading;
 mod refusal;
 mod rows;
 mod runs;
@@ -159,7 +161,7 @@ impl glovebox_core::Sink for Sink {
     }
 
     fn probe(&mut self, schema: &Schema, _: Keeps) -> Result<(), SinkError> {
-        session::probe(&self.options, schema)
+        reading::probe(&self.options, schema)
     }
 
     fn history(&mut self) -> Result<Option<History>, SinkError> {
@@ -238,7 +240,7 @@ impl glovebox_core::Sink for Sink {
     }
 
     fn sealed(&mut self, run: &str, each: &mut dyn FnMut(SealedBlock)) -> Result<(), SinkError> {
-        session::sealed(&self.options, run, each)
+        reading::sealed(&self.options, run, each)
     }
 
     fn token_store(&mut self) -> Option<Box<dyn TokenStore + '_>> {
@@ -247,7 +249,7 @@ impl glovebox_core::Sink for Sink {
     }
 
     fn rejects(&mut self, run: &str, each: &mut dyn FnMut(KeptReject)) -> Result<(), SinkError> {
-        session::rejects(&self.options, run, each)
+        reading::rejects(&self.options, run, each)
     }
 
     fn abort(&mut self) -> u64 {

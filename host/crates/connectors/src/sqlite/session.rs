@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use glovebox_core::{
-    ChunkRecord, FinishedChunk, Job, KeptReject, Mark, Payload, Published, Reject, Revise, Schema,
-    SealedBlock, Secret, SinkError, Totals,
+    ChunkRecord, FinishedChunk, Job, Mark, Payload, Published, Reject, Revise, Schema, Secret,
+    SinkError, Totals,
 };
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 use tokio::runtime::Runtime;
 
+use super::begin::prepare;
 use super::effects::{self, Effects};
-use super::file::{self, connect, create, exists, runtime, statement};
+use super::file::{create, exists, runtime, statement};
 use super::insert::{Inserting, inserting, rows_per_insert, still_open};
 use super::lease::Lease;
 use super::publish::{Marks, Staged};
@@ -53,66 +54,6 @@ pub(super) struct Begun {
     /// Whether rows have to say where they stood.
     pub(super) marked: bool,
     pub(super) chunks: Vec<ChunkRecord>,
-}
-
-/// Every check, no change.
-pub(super) fn probe(options: &Options, schema: &Schema) -> Result<(), SinkError> {
-    table::name(options)?;
-    if !exists(options)? {
-        file::creatable(options)?;
-        return table::creatable(schema, options);
-    }
-    let runtime = runtime(options)?;
-    runtime.block_on(async {
-        let place = options.place();
-        let mut connection = connect(options, false).await?;
-        // Takes the lock for writing, which a read-only file or folder has not got.
-        statement(&mut connection, "BEGIN IMMEDIATE", &place).await?;
-        let fits = match table::find(&mut connection, options).await? {
-            Some(found) => match effects::obstacles(&mut connection, options, schema).await {
-                Ok(others) => table::check(&found, others, schema, options).map(drop),
-                Err(e) => Err(e),
-            },
-            None => table::creatable(schema, options),
-        };
-        let ended = statement(&mut connection, "ROLLBACK", &place).await;
-        let _ = connection.close().await;
-        fits.and(ended)
-    })
-}
-
-/// The rejects of a run, by row.
-pub(super) fn rejects(
-    options: &Options,
-    run: &str,
-    each: &mut dyn FnMut(KeptReject),
-) -> Result<(), SinkError> {
-    read(options, async |connection| {
-        chunks::rejects(connection, run, each).await
-    })
-}
-
-/// The sealed blocks of a run.
-pub(super) fn sealed(
-    options: &Options,
-    run: &str,
-    each: &mut dyn FnMut(SealedBlock),
-) -> Result<(), SinkError> {
-    read(options, async |connection| {
-        chunks::sealed(connection, run, each).await
-    })
-}
-
-pub(super) fn read<T>(
-    options: &Options,
-    query: impl AsyncFnOnce(&mut SqliteConnection) -> sqlx::Result<T>,
-) -> Result<T, SinkError> {
-    runtime(options)?.block_on(async {
-        let mut connection = connect(options, false).await?;
-        let found = query(&mut connection).await;
-        let _ = connection.close().await;
-        found.map_err(|e| refusal(e, &options.place()))
-    })
 }
 
 impl Session {
@@ -430,77 +371,4 @@ async fn ended(connection: &mut SqliteConnection, place: &str) -> Result<(), Sin
     let checkpoint = "PRAGMA busy_timeout = 1000; PRAGMA wal_checkpoint(TRUNCATE)";
     let _ = statement(connection, checkpoint, place).await;
     Ok(())
-}
-
-struct Prepared {
-    connection: SqliteConnection,
-    marks: Option<Marks>,
-    halves: bool,
-    columns: Vec<rows::Column>,
-    lease: Lease,
-    chunks: Vec<ChunkRecord>,
-}
-
-async fn prepare(options: &Options, job: &Job, schema: &Schema) -> Result<Prepared, SinkError> {
-    let place = options.place();
-    let mut connection = connect(options, true).await?;
-    let outcome = async {
-        let connection = &mut connection;
-        statement(connection, "BEGIN IMMEDIATE", &place).await?;
-        let (mut refuses, mut halves) = (false, false);
-        let columns = match table::find(connection, options).await? {
-            Some(found) => {
-                refuses = found.refuses;
-                halves = found.halves && options.mode == Mode::Append;
-                let others = effects::obstacles(connection, options, schema).await?;
-                table::check(&found, others, schema, options)?
-            }
-            None => {
-                table::creatable(schema, options)?;
-                if options.mode == Mode::Append {
-                    let create = table::create(schema, &options.table, &[]);
-                    statement(connection, &create, &place).await?;
-                }
-                table::columns(schema, options)
-            }
-        };
-        if job.keeps.tokens {
-            tokens::ready(connection, &place).await?;
-        }
-        let staged = options.mode != Mode::Append;
-        if job.resume {
-            let (lease, chunks) = runs::resume(connection, options, job).await?;
-            let marks = match staged {
-                true => publish::prepared(connection, schema, &job.run)
-                    .await
-                    .map_err(|e| refusal(e, &place))?,
-                false => None,
-            };
-            // At once: from here on the process before this one can store nothing more.
-            statement(connection, "COMMIT", &place).await?;
-            return Ok((columns, lease, chunks, marks, halves));
-        }
-        let (lease, given_up) = runs::begin(connection, options, job).await?;
-        publish::clear(connection, options, &given_up).await?;
-        let marks = match staged {
-            true => publish::prepare(connection, options, schema, &job.run, refuses).await?,
-            false => None,
-        };
-        Ok((columns, lease, Vec::new(), marks, halves))
-    }
-    .await;
-    match outcome {
-        Ok((columns, lease, chunks, marks, halves)) => Ok(Prepared {
-            connection,
-            marks,
-            halves,
-            columns,
-            lease,
-            chunks,
-        }),
-        Err(e) => {
-            let _ = connection.close().await;
-            Err(e)
-        }
-    }
 }

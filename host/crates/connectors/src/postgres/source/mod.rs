@@ -1,10 +1,12 @@
 //! A PostgreSQL table or query as a source: all rows of one snapshot, by binary COPY over several
 //! connections.
 
+mod catalogue;
 mod cells;
 mod chunks;
 mod cut;
 mod decode;
+mod discover;
 mod fetch;
 mod open;
 mod refusal;
@@ -18,6 +20,7 @@ use glovebox_core::{ChunkReader, Decoder, Identity, Native, Schema, SourceError}
 
 use chunks::Chunks;
 use decode::CopyDecoder;
+pub(crate) use discover::fields;
 use glovebox_core::Login;
 use session::Session;
 use types::Layout;
@@ -65,7 +68,7 @@ impl Options {
         }
     }
 
-    fn place(&self) -> String {
+    pub(crate) fn place(&self) -> String {
         let server = self.login.to_string();
         match &self.rows {
             Rows::Table(table) => format!("table `{table}` in {server}"),
@@ -98,7 +101,7 @@ pub struct Source {
     options: Arc<Options>,
     schema: Schema,
     layout: Arc<OnceLock<Layout>>,
-    size: OnceLock<Option<open::Size>>,
+    size: OnceLock<Option<catalogue::Size>>,
 }
 
 impl Source {
@@ -113,14 +116,14 @@ impl Source {
     }
 
     /// Asks the server once; only a guess comes back, so nothing is said of a failure.
-    fn size(&self) -> Option<open::Size> {
+    fn size(&self) -> Option<catalogue::Size> {
         let Rows::Table(table) = &self.options.rows else {
             return None;
         };
         *self.size.get_or_init(|| {
             let options = &self.options;
             let mut session = Session::open(Arc::clone(options), Arc::default()).ok()?;
-            let size = session.work(async |c| open::size(c, table, options).await);
+            let size = session.work(async |c| catalogue::size(c, table, options).await);
             size.ok().flatten()
         })
     }

@@ -127,7 +127,7 @@ impl Kinds {
             (DataType::Int64, 20) => Form::Int8,
             (DataType::Float64, 700) => Form::Float4,
             (DataType::Float64, 701) => Form::Float8,
-            (DataType::Decimal { precision, scale }, 1700) => Form::Numeric { precision, scale },
+            (DataType::Decimal { precision, scale }, NUMERIC) => Form::Numeric { precision, scale },
             (DataType::Bytes, 17) => Form::Bytes,
             (DataType::Date, 1082) => Form::Date,
             (DataType::Timestamp, 1114 | 1184) => Form::Timestamp,
@@ -170,19 +170,24 @@ impl Kinds {
 
     /// What to write for a column.
     fn fitting(&self, found: &Found, base: u32) -> String {
-        match base {
-            16 => "boolean".into(),
-            20 | 21 | 23 => "int64".into(),
-            700 | 701 => "float64".into(),
-            17 => "bytes".into(),
-            1082 => "date".into(),
-            1114 | 1184 => "timestamp".into(),
-            1700 => match digits(&found.sql) {
-                Some((precision, scale)) => format!("\"decimal({precision},{scale})\""),
-                None => "\"decimal(38,10)\", with as many digits as you need".into(),
-            },
-            _ if self.is_text(base) || self.native(found).is_err() => "text".into(),
-            _ => "text, or type: opaque, which no plugin sees".into(),
+        match exact(found, base) {
+            Some(decimal @ DataType::Decimal { .. }) => format!("\"{decimal}\""),
+            Some(data_type) => data_type.to_string(),
+            None if base == NUMERIC => {
+                format!("\"{ANY_NUMERIC}\", with as many digits as you need")
+            }
+            None if self.is_text(base) || self.native(found).is_err() => "text".into(),
+            None => "text, or type: opaque, which no plugin sees".into(),
+        }
+    }
+
+    /// A type that has room for a column's cells, or as good as: text, for all that has no other.
+    pub(super) fn roomy(&self, found: &Found) -> DataType {
+        let base = self.base(found.oid);
+        match exact(found, base) {
+            Some(data_type) => data_type,
+            None if base == NUMERIC => ANY_NUMERIC,
+            None => DataType::Text,
         }
     }
 
@@ -250,6 +255,31 @@ impl Kinds {
             _ => Err(NONE),
         }
     }
+}
+
+/// The oid of `numeric`.
+const NUMERIC: u32 = 1700;
+/// What is suggested for a `numeric` that says nothing of its digits.
+const ANY_NUMERIC: DataType = DataType::Decimal {
+    precision: 38,
+    scale: 10,
+};
+
+/// The type that is a column's own, if it is another one than text.
+fn exact(found: &Found, base: u32) -> Option<DataType> {
+    Some(match base {
+        16 => DataType::Boolean,
+        20 | 21 | 23 => DataType::Int64,
+        700 | 701 => DataType::Float64,
+        17 => DataType::Bytes,
+        1082 => DataType::Date,
+        1114 | 1184 => DataType::Timestamp,
+        NUMERIC => {
+            let (precision, scale) = digits(&found.sql)?;
+            DataType::Decimal { precision, scale }
+        }
+        _ => return None,
+    })
 }
 
 /// `numeric(12,2)` as precision and scale, if a decimal can have them.

@@ -1,0 +1,220 @@
+//! A table of PostgreSQL's as the input of `glovebox init`.
+
+use std::path::Path;
+
+use anyhow::Context;
+use glovebox_connectors::discover::Found;
+use glovebox_core::{Login, Secret, SecretName, TableName};
+use glovebox_engine::Toolbox;
+use glovebox_manifest::model::Store;
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+use super::args::Args;
+use super::manifest::scalar;
+use super::places::Places;
+use crate::compose::Composed;
+
+/// How such a database is written.
+const EXAMPLE: &str = "write it as postgres://USER@HOST/DATABASE, with `--table TABLE`";
+
+/// A table, and how its server is reached.
+pub(super) struct Table {
+    pub(super) name: TableName,
+    secret: SecretName,
+    /// Without the password.
+    login: Login,
+}
+
+impl Table {
+    /// The table that the arguments name; none if they name files.
+    ///
+    /// # Errors
+    /// What is wrong, without a word of the address, in which there may be a password.
+    pub(super) fn asked_for(args: &Args) -> Result<Option<Table>, String> {
+        let text = args.input.to_string_lossy();
+        if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
+            return match args.table {
+                Some(_) => Err(format!("`--table` is for a PostgreSQL database; {EXAMPLE}")),
+                None => is_sqlite(&args.input).map_or(Ok(None), Err),
+            };
+        }
+        let mut login = login(&text)?;
+        login.ca = args.ca.clone();
+        let table = args
+            .table
+            .as_deref()
+            .ok_or("a database has several tables; name one, like `--table public.customers`")?;
+        let name = TableName::parse(table).map_err(|problem| format!("`--table`: {problem}"))?;
+        let secret = match &args.secret {
+            Some(name) => SecretName::parse(name).map_err(|_| {
+                "`--secret` takes the name of a secret, not the password; store the password with: \
+                 glovebox secret set NAME"
+                    .to_owned()
+            })?,
+            None => {
+                SecretName::parse(&format!("{}/{}", login.database, login.user)).map_err(|_| {
+                    "name the secret that holds the password: `--secret NAME`".to_owned()
+                })?
+            }
+        };
+        Ok(Some(Table {
+            name,
+            secret,
+            login,
+        }))
+    }
+
+    /// What the server says of the table; no row is read yet.
+    pub(super) fn discover(&self, composed: &Composed) -> anyhow::Result<Found> {
+        // As a manifest looks secrets up that says nothing of it.
+        let stores = [Store::Keyring, Store::Env];
+        let password = composed
+            .secret(&stores, &self.secret)
+            .context("the password for the database")?;
+        let mut login = self.login.clone();
+        login.password = password;
+        discover(login, &self.name)
+    }
+
+    /// The source's keys, as the manifest has them.
+    pub(super) fn keys(&self, places: &Places) -> Vec<String> {
+        let Login {
+            host,
+            port,
+            database,
+            user,
+            ca,
+            ..
+        } = &self.login;
+        let mut keys = vec![format!("host: {}", scalar(host))];
+        if *port != Login::PORT {
+            keys.push(format!("port: {port}"));
+        }
+        keys.push(format!("database: {}", scalar(database)));
+        keys.push(format!("user: {}", scalar(user)));
+        keys.push(format!(
+            "password: {{ secret: {} }}",
+            scalar(self.secret.as_str())
+        ));
+        if let Some(ca) = ca {
+            keys.push(format!("tls: {{ ca: {} }}", scalar(&places.written(ca))));
+        }
+        keys.push(format!("table: {}", scalar(&self.name.to_string())));
+        keys
+    }
+}
+
+#[cfg(feature = "postgres")]
+fn discover(login: Login, table: &TableName) -> anyhow::Result<Found> {
+    use std::num::NonZeroUsize;
+
+    use glovebox_connectors::{discover::discover_table, postgres};
+
+    let rows = postgres::Rows::Table(table.to_string());
+    let mut options = postgres::SourceOptions::new(login, rows);
+    // The first rows come over the first.
+    options.connections = Some(NonZeroUsize::MIN);
+    Ok(discover_table(options)?)
+}
+
+#[cfg(not(feature = "postgres"))]
+fn discover(_: Login, _: &TableName) -> anyhow::Result<Found> {
+    anyhow::bail!(crate::without::POSTGRES.refusal())
+}
+
+/// The server, database and role of an address.
+fn login(address: &str) -> Result<Login, String> {
+    let unreadable = || format!("the database's address cannot be read; {EXAMPLE}");
+    let url = Url::parse(address).map_err(|_| unreadable())?;
+    if url.password().is_some() {
+        return Err(
+            "a password in the address stands in the shell's history and in every list of \
+            processes, so treat it as compromised; leave it out, and store the new one with: \
+            glovebox secret set DATABASE/USER"
+                .into(),
+        );
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(
+            "the database's address may have no parameters: TLS is always on, and the server is \
+            always verified; name a private authority with `--ca FILE`"
+                .into(),
+        );
+    }
+    let decoded = |part: &str| {
+        let text = percent_decode_str(part).decode_utf8().ok()?;
+        (!text.is_empty() && !text.contains(['/', '\0'])).then(|| text.into_owned())
+    };
+    let host = url.host_str().filter(|host| !host.is_empty());
+    let host = host.and_then(|host| decoded(host.trim_matches(['[', ']'])));
+    Ok(Login {
+        host: host.ok_or_else(unreadable)?,
+        port: url.port().unwrap_or(Login::PORT),
+        database: decoded(url.path().trim_start_matches('/')).ok_or_else(unreadable)?,
+        user: decoded(url.username()).ok_or_else(unreadable)?,
+        password: Secret::new(Vec::new()),
+        ca: None,
+        connect_timeout: Login::CONNECT_TIMEOUT,
+    })
+}
+
+/// What to say of a SQLite file.
+fn is_sqlite(input: &Path) -> Option<String> {
+    if !input.is_file() {
+        // A pipe would lose what is read of it here.
+        return None;
+    }
+    let mut start = [0; 15];
+    let file = std::fs::File::open(input);
+    let read = file.and_then(|mut file| std::io::Read::read_exact(&mut file, &mut start));
+    (read.is_ok() && start == *b"SQLite format 3").then(|| {
+        format!(
+            "{} is a SQLite file, which can be a sink but not a source; export the table as CSV \
+            first",
+            input.display()
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_names_server_database_and_role() {
+        let read = |address| {
+            let login = login(address).unwrap();
+            (login.user, login.host, login.port, login.database)
+        };
+        let due = |user: &str, host: &str, port, database: &str| {
+            (user.to_owned(), host.to_owned(), port, database.to_owned())
+        };
+        assert_eq!(
+            read("postgres://reader@db.internal/shop"),
+            due("reader", "db.internal", 5432, "shop")
+        );
+        assert_eq!(
+            read("postgresql://r%40x@[::1]:5433/my%20shop"),
+            due("r@x", "::1", 5433, "my shop")
+        );
+    }
+
+    #[test]
+    fn what_an_address_may_not_have_is_said_without_it() {
+        for (address, said) in [
+            ("postgres://u:canary@h/d", "compromised"),
+            ("postgres://u@h/d?sslmode=disable", "always verified"),
+            ("postgres://u@h/d#canary", "no parameters"),
+            ("postgres://h/canary", "USER@HOST"),
+            ("postgres://u@h", "USER@HOST"),
+            ("postgres://u@/canary", "USER@HOST"),
+            ("postgres://u@h:99999/canary", "USER@HOST"),
+            ("postgres://u@h/a/canary", "USER@HOST"),
+        ] {
+            let problem = login(address).unwrap_err();
+            assert!(problem.contains(said), "{address}: {problem}");
+            assert!(!problem.contains("canary"), "{problem}");
+        }
+    }
+}
