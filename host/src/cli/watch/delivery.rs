@@ -16,7 +16,7 @@ use glovebox_watch::Version;
 use super::super::report::peak_memory;
 use super::super::run::{announce_short_keys, armed, cores, progress_bar, seal_to, show};
 use super::super::{say, traces};
-use super::Args;
+use super::args::Args;
 use super::queue::File;
 use crate::compose::Composed;
 

@@ -23,7 +23,7 @@ use glovebox_watch::{Change, Settling, Version};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-use super::Args;
+use super::args::Args;
 use super::folders::Folders;
 use super::looks::Looks;
 use crate::cli::caller::caller;

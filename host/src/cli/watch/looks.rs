@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use glovebox_manifest::show_duration;
 use glovebox_watch::{Notices, Renamed};
 
-use super::Args;
+use super::args::Args;
 use crate::cli::say;
 
 /// How often folders are looked at beside notices, which may be lost.

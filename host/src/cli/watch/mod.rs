@@ -3,6 +3,7 @@
 //! What was run is known by the sink's journal alone, so that it holds after a crash and between
 //! watchers. Each file has runs of its own, under the pipeline's name and the file's.
 
+mod args;
 mod delivery;
 mod folders;
 mod integrity;
@@ -12,103 +13,23 @@ mod queue;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use glovebox_core::SecretName;
 use glovebox_engine::Toolbox;
 use glovebox_manifest::model::{Manifest, Mode, Store};
-use glovebox_manifest::{TIME_HELP, duration, show_duration};
+use glovebox_manifest::show_duration;
 use glovebox_watch::{Change, Settling};
 
+pub(super) use self::args::Args;
 use self::delivery::{Deliveries, Fate};
 use self::folders::Folders;
 use self::integrity::Integrity;
 use self::looks::Looks;
 use self::queue::{File, Queue};
-use super::caller::secret_name;
 use super::manifest::Text;
 use super::run::stop_when_asked;
 use super::{Exit, say, traces};
 use crate::compose::Composed;
-
-/// Files that are still being written, by the names that browsers and transfer programs give them.
-const UNFINISHED: [&str; 6] = [
-    "*.part",
-    "*.partial",
-    "*.filepart",
-    "*.crdownload",
-    "*.tmp",
-    "*~",
-];
-
-#[derive(Debug, clap::Args)]
-pub(super) struct Args {
-    /// The pipeline's manifest. Its source names a folder or a pattern of files, its sink is a
-    /// table in mode append or upsert.
-    manifest: PathBuf,
-    /// How long a file must not have changed to count as whole. One that is renamed into its folder
-    /// is whole at once.
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = time)]
-    quiet: Duration,
-    /// Look at the folders this often instead of waiting for the system's notices, which network
-    /// file systems do not give.
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    poll: Option<Duration>,
-    /// Names to pass over; repeat it for several. Hidden files are passed over unless the manifest's
-    /// pattern begins with a dot.
-    #[arg(long, value_name = "PATTERN", default_values = UNFINISHED)]
-    ignore: Vec<glob::Pattern>,
-    /// Of a file whose first rows were added before, run only the rows after them. Without it such
-    /// a file is left alone, and reported.
-    #[arg(long)]
-    only_new: bool,
-    /// The number of worker threads; by default one per core.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
-    workers: Option<u16>,
-    /// Refuse plugin files without a pin; `glovebox plugin pin` writes pins.
-    #[arg(long)]
-    locked: bool,
-    /// Record files of the pipeline's data, plugins and manifests that appear, change or go in the
-    /// audit log in this folder, which is begun if there is none.
-    #[arg(long, value_name = "FOLDER", requires = "digest_key")]
-    audit: Option<PathBuf>,
-    /// The secret under which the digests of data in the audit log are made; from the manifest's
-    /// stores.
-    #[arg(long, value_name = "SECRET", requires = "audit", value_parser = secret_name)]
-    digest_key: Option<SecretName>,
-}
-
-impl Args {
-    /// What records files in the audit log, if it was asked for.
-    fn integrity(
-        &self,
-        manifest: &Manifest,
-        composed: &Composed,
-    ) -> anyhow::Result<Option<Integrity>> {
-        let Some((audit, name)) = self.audit.as_ref().zip(self.digest_key.as_ref()) else {
-            return Ok(None);
-        };
-        let stores: Vec<Store> = manifest
-            .credentials
-            .iter()
-            .map(|s| s.value.clone())
-            .collect();
-        let key = composed.secret(&stores, name)?;
-        let data = self.folders(manifest).map_err(anyhow::Error::msg)?;
-        Integrity::open(audit, key, manifest, data, self).map(Some)
-    }
-
-    fn folders(&self, manifest: &Manifest) -> Result<Folders, String> {
-        Folders::of(manifest, self.ignore.clone())
-    }
-}
-
-fn time(text: &str) -> Result<Duration, String> {
-    match duration(text) {
-        Some(time) if !time.is_zero() => Ok(time),
-        _ => Err(TIME_HELP.into()),
-    }
-}
 
 pub(super) fn watch(args: &Args) -> anyhow::Result<Exit> {
     let composed = Composed::new()?;
@@ -120,7 +41,7 @@ pub(super) fn watch(args: &Args) -> anyhow::Result<Exit> {
     };
     let folders = match refusal(&manifest) {
         Some(problem) => Err(problem),
-        None => args.folders(&manifest),
+        None => folders(args, &manifest),
     };
     let folders = match folders {
         Ok(folders) => folders,
@@ -129,7 +50,7 @@ pub(super) fn watch(args: &Args) -> anyhow::Result<Exit> {
             return Ok(Exit::Usage);
         }
     };
-    let integrity = args.integrity(&manifest, &composed)?;
+    let integrity = integrity(args, &manifest, &composed)?;
     let mut deliveries = match Deliveries::new(args, &mut manifest, &plan, &composed) {
         Ok(deliveries) => deliveries,
         Err(problems) => {
@@ -183,6 +104,29 @@ fn run_all(mut arrivals: Arrivals, deliveries: &mut Deliveries<'_>, stop: &Atomi
             None => arrivals.looks.wait(queue.wakes(), stop),
         }
     }
+}
+
+/// What records files in the audit log, if it was asked for.
+fn integrity(
+    args: &Args,
+    manifest: &Manifest,
+    composed: &Composed,
+) -> anyhow::Result<Option<Integrity>> {
+    let Some((audit, name)) = args.audit.as_ref().zip(args.digest_key.as_ref()) else {
+        return Ok(None);
+    };
+    let stores: Vec<Store> = manifest
+        .credentials
+        .iter()
+        .map(|s| s.value.clone())
+        .collect();
+    let key = composed.secret(&stores, name)?;
+    let data = folders(args, manifest).map_err(anyhow::Error::msg)?;
+    Integrity::open(audit, key, manifest, data, args).map(Some)
+}
+
+fn folders(args: &Args, manifest: &Manifest) -> Result<Folders, String> {
+    Folders::of(manifest, args.ignore.clone())
 }
 
 /// Why a pipeline cannot be run file by file.
