@@ -308,6 +308,10 @@ fn a_bad_file_is_reported_once_and_the_others_go_on() {
         assert_eq!(lists.len(), 1, "{names:?}");
         assert_eq!(arrivals.pipeline.read(lists[0]).lines().count(), rejected);
     }
+    // As long as a name may be.
+    let long = format!("{}.csv", "ü".repeat(125));
+    arrivals.rename_in(&long, "id,file\n700000,7\nx,7\n");
+    watcher.until("it is stored", |_| arrivals.stored().contains_key("7"));
     // A corrected file is another one.
     arrivals.rename_in("3.csv", &rows(3, 10));
     watcher.until("it is stored", |_| arrivals.stored().contains_key("3"));

@@ -74,10 +74,9 @@ pub(super) fn watch(args: &Args) -> anyhow::Result<Exit> {
     std::thread::scope(|scope| {
         let recorder = integrity.map(|integrity| {
             scope.spawn(|| {
-                let watched = integrity.watch(&stop);
-                // Nothing is run that is not recorded.
-                stop.store(true, Ordering::Relaxed);
-                watched
+                // Nothing is run that is not recorded, however this ends.
+                let _stops = Stops(&stop);
+                integrity.watch(&stop)
             })
         });
         run_all(arrivals, &mut deliveries, &stop);
@@ -90,6 +89,15 @@ pub(super) fn watch(args: &Args) -> anyhow::Result<Exit> {
             Some(Ok(Ok(()))) | None => Ok(Exit::Done),
         }
     })
+}
+
+/// Stops all when it is dropped.
+struct Stops<'s>(&'s AtomicBool);
+
+impl Drop for Stops<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Runs files as they come, until it is to stop.
