@@ -53,12 +53,7 @@ impl Text {
     /// Shows problems on standard error.
     pub(super) fn show(&self, problems: &[Diagnostic]) {
         let file = self.path.display().to_string();
-        let shown = |color| glovebox_manifest::render(problems, &file, &self.text, color);
-        if say::is_for_people() {
-            eprint!("{}", shown(say::is_coloured()));
-        } else {
-            say::error(shown(false).trim_end());
-        }
+        say::problems(|color| glovebox_manifest::render(problems, &file, &self.text, color));
     }
 
     /// The manifest as it was read.

@@ -27,9 +27,12 @@ pub(super) fn is_json() -> bool {
     matches!(FORMAT.get(), Some(LogFormat::Json))
 }
 
-/// Whether it is text as people read it.
-pub(super) fn is_for_people() -> bool {
-    matches!(FORMAT.get(), None | Some(LogFormat::Text))
+/// Problems of a file, which are rendered with colours or without.
+pub(super) fn problems(rendered: impl Fn(bool) -> String) {
+    match FORMAT.get() {
+        None | Some(LogFormat::Text) => eprint!("{}", rendered(is_coloured())),
+        Some(LogFormat::Json | LogFormat::Journal) => error(rendered(false).trim_end()),
+    }
 }
 
 /// Whether standard error is a terminal that can move its cursor and show colours.

@@ -1,7 +1,7 @@
 //! `glovebox serve`: the API, until Ctrl-C or SIGTERM.
 
 use std::ffi::OsStr;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use glovebox_engine::Toolbox;
 use glovebox_files::bounded;
 use glovebox_manifest::Diagnostic;
 
-use super::{Exit, demo, manifest, reveal};
+use super::{Exit, demo, manifest, reveal, say};
 use crate::compose::Composed;
 
 /// The largest configuration that is read, in bytes; the parser refuses smaller ones with an excerpt.
@@ -30,9 +30,12 @@ pub(super) struct Args {
     /// and their types, manifests, the audit log. Changes nothing.
     #[arg(long)]
     check: bool,
+    /// Only send a test to each target of `alerts`, and say which took it.
+    #[arg(long, conflicts_with = "check")]
+    test_alerts: bool,
     /// Create what is missing for a first try: a token key, and a user `admin` with a new random
     /// password, which is printed once.
-    #[arg(long, conflicts_with = "check")]
+    #[arg(long, conflicts_with_all = ["check", "test_alerts"])]
     demo: bool,
 }
 
@@ -46,7 +49,7 @@ fn read_with_text(path: &Path) -> Option<(Config, String)> {
     let shown = path.display().to_string();
     let read = bounded::read_text(path, MAX_SIZE);
     let text = read
-        .inspect_err(|error| eprintln!("error: cannot read the configuration {shown}: {error}"))
+        .inspect_err(|error| say::error(&format!("cannot read the configuration {shown}: {error}")))
         .ok()?;
     let folder = path.parent().unwrap_or(Path::new(""));
     match Config::read(folder, &text) {
@@ -59,11 +62,7 @@ fn read_with_text(path: &Path) -> Option<(Config, String)> {
 }
 
 fn show(problems: &[Diagnostic], shown: &str, text: &str) {
-    let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    eprint!(
-        "{}",
-        glovebox_manifest::render(problems, shown, text, color)
-    );
+    say::problems(|color| glovebox_manifest::render(problems, shown, text, color));
 }
 
 pub(super) fn serve(args: &Args) -> anyhow::Result<Exit> {
@@ -87,6 +86,9 @@ pub(super) fn serve(args: &Args) -> anyhow::Result<Exit> {
         }
         println!("{} is fine", args.config.display());
         return Ok(Exit::Done);
+    }
+    if args.test_alerts {
+        return test_alerts(&runtime.block_on(api::test_alerts(&config, &secrets))?);
     }
     if args.demo {
         demo::key(&config)?;
@@ -114,6 +116,25 @@ pub(super) fn serve(args: &Args) -> anyhow::Result<Exit> {
         api::serve(config, &secrets, command, reveals, ready, stop).await
     })?;
     Ok(Exit::Done)
+}
+
+/// Which targets took a test.
+fn test_alerts(told: &[(String, Result<(), String>)]) -> anyhow::Result<Exit> {
+    if told.is_empty() {
+        say::error("the configuration has no targets of `alerts`; see docs/audit.md");
+        return Ok(Exit::Usage);
+    }
+    let mut all = true;
+    for (kind, sent) in told {
+        match sent {
+            Ok(()) => println!("{kind}: taken"),
+            Err(problem) => {
+                all = false;
+                println!("{kind}: {problem}");
+            }
+        }
+    }
+    Ok(if all { Exit::Done } else { Exit::Failed })
 }
 
 /// Done at the first Ctrl-C or SIGTERM.

@@ -271,6 +271,24 @@ fn added(tails: &mut [Tail]) -> Vec<Record> {
     records
 }
 
+/// Sends a test to each target that is configured; which took it, and why the others did not.
+///
+/// # Errors
+/// When a secret or a file of the configuration cannot be had or used.
+pub async fn test_alerts(
+    config: &config::Config,
+    secrets: Secrets<'_>,
+) -> anyhow::Result<Vec<(String, Result<(), String>)>> {
+    let mut told = Vec::new();
+    let targets = config.alerts.iter().flat_map(|alerts| &alerts.targets);
+    for target in targets {
+        let opened = open(target, secrets).context("`alerts`")?;
+        let sent = opened.send(&Alert::test(super::now())).await;
+        told.push((opened.kind().to_owned(), sent.map_err(|e| e.to_string())));
+    }
+    Ok(told)
+}
+
 /// A target as it is configured.
 ///
 /// # Errors

@@ -47,6 +47,7 @@ mod traces;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+pub use alerts::test_alerts;
 pub use examine::{Loads, examine};
 pub use places::{Secrets, database_place};
 pub use reveal::{Answer, Request, Reveals};

@@ -114,6 +114,10 @@ rules! {
         "Records were changed, deleted or lost, so the log proves nothing after that place.",
         "`glovebox audit verify FOLDER --checkpoints FOLDER` says where. Copy the folder before anything \
          else, and look who could write there.";
+    /// Nothing: somebody tries whether alerts arrive.
+    Test = "test", Info,
+        "An alert that does not arrive is found out when it would have mattered.",
+        "Nothing: this one was asked for by `glovebox serve --test-alerts`.";
 }
 
 /// Something that somebody should look at.
@@ -146,6 +150,11 @@ impl Alert {
     pub fn of_the_audit_log(wrong: u64, at: i64) -> Self {
         let summary = format!("The audit log does not verify: {wrong} things are wrong.");
         Alert::new(Rule::AuditLog, at, summary)
+    }
+
+    /// One by which somebody tries whether alerts arrive.
+    pub fn test(at: i64) -> Self {
+        Alert::new(Rule::Test, at, "Glovebox was asked to send a test.")
     }
 
     pub(crate) fn about(mut self, label: &'static str, value: Option<&str>) -> Self {

@@ -351,6 +351,15 @@ fn a_target_that_fails_is_asked_again_and_a_start_needs_its_secrets() {
         "  webhooks: [{{ url: \"{}\", key: salt }}]\n",
         hooks.url
     ));
+    let away = folder.path("away.yaml");
+    let unreached = folder
+        .read("glovebox.yaml")
+        .replace("key: salt", "key: webhook");
+    let nobody = unreached.replace(&hooks.url, "http://127.0.0.1:9/hook");
+    folder.write("away.yaml", nobody);
+    let away = away.display().to_string();
+    let tested = folder.call(&["serve", "--test-alerts", "--config", &away]);
+    let _ = tested.ends_with(1).prints("webhook: it cannot be reached");
     let checked = folder.call(&["serve", "--check"]);
     let _ = checked.ends_with(2).says("a webhook's key is `whsec_`");
     let ran = folder.call(&["serve"]);
@@ -392,6 +401,13 @@ fn alertmanager_mail_and_syslog_take_alerts() {
     if let Some(mail) = &mail {
         folder = folder.file("mail.pem", &mail.certificate);
     }
+    let tested = folder.call(&["serve", "--test-alerts"]).ends_with(0);
+    assert!(tested.stdout.lines().all(|line| line.ends_with(": taken")));
+    assert!(syslog.next().contains("Glovebox was asked to send a test."));
+    assert!(secure.next().contains(" test "));
+    if let Some(mail) = &mail {
+        assert!(mail.next().contains("Rule: test"));
+    }
     let server = Server::start_in(folder);
     for _ in 0..10 {
         let _ = server.get("/canary-path", "canary-token").is(401);
@@ -405,8 +421,7 @@ fn alertmanager_mail_and_syslog_take_alerts() {
     assert_eq!(length.parse(), Ok(message.len()));
     assert!(message.contains(summary), "{message}");
     if let Some(alertmanager) = alertmanager {
-        let alert = alertmanager.next();
-        assert_eq!(alert["labels"]["alertname"], "GloveboxDeniedCalls");
+        let alert = alertmanager.alert("GloveboxDeniedCalls");
         assert_eq!(alert["annotations"]["summary"], summary);
         assert_eq!(alert["status"]["state"], "active");
     }

@@ -307,18 +307,19 @@ impl Alertmanager {
         Some(started)
     }
 
-    /// The first alert that it has.
-    pub(super) fn next(&self) -> Value {
+    /// The alert of that name, once it has it.
+    pub(super) fn alert(&self, name: &str) -> Value {
         let begun = Instant::now();
         loop {
             let request = glovebox_tests::http::request("GET", "/api/v2/alerts", &[], b"");
             let alerts = glovebox_tests::http::raw(&self.address, &request)
                 .is(200)
                 .json();
-            if let Some(alert) = alerts.as_array().unwrap().first() {
+            let mut alerts = alerts.as_array().unwrap().iter();
+            if let Some(alert) = alerts.find(|alert| alert["labels"]["alertname"] == name) {
                 return alert.clone();
             }
-            assert!(begun.elapsed() < PATIENCE, "Alertmanager has no alert");
+            assert!(begun.elapsed() < PATIENCE, "Alertmanager has no {name}");
             std::thread::sleep(Duration::from_millis(100));
         }
     }

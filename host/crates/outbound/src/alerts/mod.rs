@@ -67,7 +67,8 @@ pub enum NotTaken {
 }
 
 impl Target {
-    fn kind(&self) -> &'static str {
+    /// What it is, in a word.
+    pub fn kind(&self) -> &'static str {
         match self {
             Target::Webhook(_) => "webhook",
             Target::Alertmanager(_) => "alertmanager",
