@@ -1,4 +1,5 @@
-//! Which alerts are told: each once in a while, and none that somebody has silenced.
+//! Which alerts are told: each once in a while, of a rule so many in a while, and none that somebody has
+//! silenced.
 
 use std::collections::HashMap;
 
@@ -6,6 +7,10 @@ use crate::alert::{Alert, Rule};
 
 /// Alerts that are told apart; beyond, all are told.
 const MAX_ALERTS: usize = 10_000;
+
+/// Alerts of a rule that are told until the same one would be told again: whoever attacks from a thousand
+/// networks does not fill a mailbox.
+const MAX_OF_A_RULE: u32 = 20;
 
 /// Alerts that are not told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +49,8 @@ pub(crate) struct Desk {
     /// Seconds until the same alert is told again.
     repeat_after: i64,
     told: HashMap<(Rule, Subject), Told>,
+    /// Since when a rule's alerts are counted, and how many were told.
+    of_rules: HashMap<Rule, (i64, u32)>,
 }
 
 impl Desk {
@@ -52,6 +59,7 @@ impl Desk {
             silences,
             repeat_after,
             told: HashMap::new(),
+            of_rules: HashMap::new(),
         }
     }
 
@@ -64,7 +72,7 @@ impl Desk {
             let before = alert.at - self.repeat_after;
             self.told.retain(|_, told| told.at > before);
             if self.told.len() >= MAX_ALERTS {
-                return Some(alert);
+                return self.within_measure(alert);
             }
         }
         let key = (alert.rule, alert.subject.clone());
@@ -78,6 +86,21 @@ impl Desk {
         }
         alert.repeated = std::mem::take(&mut told.repeated);
         told.at = alert.at;
-        Some(alert)
+        self.within_measure(alert)
+    }
+
+    fn within_measure(&mut self, mut alert: Alert) -> Option<Alert> {
+        let (since, told) = self.of_rules.entry(alert.rule).or_insert((alert.at, 0));
+        if alert.at - *since >= self.repeat_after {
+            (*since, *told) = (alert.at, 0);
+        }
+        *told += 1;
+        if *told == MAX_OF_A_RULE {
+            alert.summary.push_str(
+                " So many alerts of this rule were raised that further ones are not told for a while; the \
+                 audit log has what raised them.",
+            );
+        }
+        (*told <= MAX_OF_A_RULE).then_some(alert)
     }
 }

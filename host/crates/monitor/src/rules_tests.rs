@@ -237,6 +237,33 @@ fn reveals_and_files_are_told_and_silences_and_rules_that_are_off_are_not() {
     );
 }
 
+#[test]
+fn an_attack_from_many_networks_fills_no_mailbox() {
+    let mut monitor = Monitor::new(rules());
+    let mut alerts = Vec::new();
+    for network in 0..1_000 {
+        let address = format!("10.{}.{}.9", network / 250, network % 250);
+        let failed = record(&event(Action::Login, Outcome::Failure, &address));
+        for _ in 0..10 {
+            alerts.extend(monitor.observe(&failed, MONDAY + network));
+        }
+    }
+    assert_eq!(alerts.len(), 20);
+    assert!(
+        alerts
+            .last()
+            .unwrap()
+            .summary
+            .contains("further ones are not told")
+    );
+    let failed = record(&event(Action::Login, Outcome::Failure, "192.0.2.1"));
+    let later = vec![failed; 10];
+    assert_eq!(
+        raised(&mut monitor, &later, MONDAY + 3600),
+        [Rule::FailedLogins]
+    );
+}
+
 /// A working day of twenty people over 10,000 requests: pages of data, an expired token now and then,
 /// a mistyped password, a run each hour.
 #[test]
