@@ -9,8 +9,8 @@ use anyhow::Context;
 use glovebox_connectors::jsonl::KeptRows;
 use glovebox_core::{RunOutcome, RunReport, Seal, Sink, Source};
 use glovebox_engine::{
-    ArmedStep, MAX_REQUEST_LEN, MIN_KEY_LEN, Plan, Progress, Run, SealTo, Selection, Start,
-    Weakness, arm,
+    ArmedStep, MAX_REQUEST_LEN, MIN_KEY_LEN, Plan, Progress, Run, RunError, SealTo, Selection,
+    Start, Weakness, arm,
 };
 use glovebox_manifest::{Diagnostic, Manifest};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -159,6 +159,15 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     });
     bar.finish_and_clear();
     traces::tell(&manifest.name, began, report.as_ref().ok());
+    ended(report, report_file, &manifest)
+}
+
+/// What a run ends with: its report, or why it has none.
+fn ended(
+    report: Result<RunReport, RunError>,
+    report_file: Option<Destination>,
+    manifest: &Manifest,
+) -> anyhow::Result<Exit> {
     let report = report.inspect_err(|_| {
         if let Some(destination) = &report_file {
             destination.discard();
@@ -173,7 +182,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     };
     report.peak_memory = peak_memory();
     hand_over(&report, report_file)?;
-    Ok(exit(&report, &manifest))
+    Ok(exit(&report, manifest))
 }
 
 /// Where the report goes, opened before the run so that it can be written afterwards.

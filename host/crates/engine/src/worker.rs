@@ -140,18 +140,19 @@ impl Worker<'_> {
         let lines = self.key.read(&chunk);
         let due = chunk.rows + chunk.rejects.len() as u64;
         let wanted = self.asked.of(first_row, due);
-        let untouched = match () {
-            () if self.stored.has(index) => Some(Fate::Stored),
-            () if wanted == 0 && due > 0 => Some(Fate::PassedOver),
-            () => None,
-        };
-        if let Some(fate) = untouched {
-            return Ok(Done {
+        let done = |fate| {
+            Ok(Done {
                 index,
                 position,
                 lines,
                 fate,
-            });
+            })
+        };
+        if self.stored.has(index) {
+            return done(Fate::Stored);
+        }
+        if wanted == 0 && due > 0 {
+            return done(Fate::PassedOver);
         }
         // Decoding takes the records apart.
         let original = self.sealer.map(|_| chunk.clone());
@@ -167,21 +168,7 @@ impl Worker<'_> {
         };
         let mut rejects = decoded.rejects;
         let unread: Vec<u64> = rejects.iter().map(|reject| reject.row).collect();
-        let mut tallies: Vec<Tally> = self.stages.iter().map(|_| Tally::default()).collect();
-        let mut clean = Vec::with_capacity(decoded.batches.len());
-        for batch in decoded.batches {
-            for piece in pieces(&batch, self.batch_rows) {
-                if self.halt.load(Ordering::Relaxed) {
-                    return Err(RunError::Cancelled);
-                }
-                let entered = piece.rows() as u64;
-                for batch in through(&mut self.stages, &mut tallies, piece)? {
-                    let columns = batch.columns.project(self.sink_columns)?;
-                    clean.push(Batch::new(columns, batch.origin));
-                }
-                self.rows.fetch_add(entered, Ordering::Relaxed);
-            }
-        }
+        let (clean, mut tallies) = self.through_stages(decoded.batches)?;
         let mut encoded = self.encoder.encode(&clean)?;
         let made = tallies
             .iter_mut()
@@ -220,12 +207,30 @@ impl Worker<'_> {
             chunk.sealed.extend(block);
             chunk.late = sealer.late(index, raw);
         }
-        Ok(Done {
-            index,
-            position,
-            lines,
-            fate: Fate::Through(Box::new((chunk, summary))),
-        })
+        done(Fate::Through(Box::new((chunk, summary))))
+    }
+
+    /// What the steps leave of batches, as the sink takes it, and what each step did.
+    fn through_stages(
+        &mut self,
+        batches: Vec<Batch>,
+    ) -> Result<(Vec<Batch>, Vec<Tally>), RunError> {
+        let mut tallies: Vec<Tally> = self.stages.iter().map(|_| Tally::default()).collect();
+        let mut clean = Vec::with_capacity(batches.len());
+        for batch in batches {
+            for piece in pieces(&batch, self.batch_rows) {
+                if self.halt.load(Ordering::Relaxed) {
+                    return Err(RunError::Cancelled);
+                }
+                let entered = piece.rows() as u64;
+                for batch in through(&mut self.stages, &mut tallies, piece)? {
+                    let columns = batch.columns.project(self.sink_columns)?;
+                    clean.push(Batch::new(columns, batch.origin));
+                }
+                self.rows.fetch_add(entered, Ordering::Relaxed);
+            }
+        }
+        Ok((clean, tallies))
     }
 }
 

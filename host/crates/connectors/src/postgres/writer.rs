@@ -66,32 +66,7 @@ pub(super) async fn store(
             return Err(unless_fenced(connection, load, error).await);
         }
     }
-    group
-        .tokens
-        .store(
-            connection,
-            &load.tokens,
-            &load.stored_tokens,
-            &load.lease.run,
-        )
-        .await
-        .map_err(|e| fault(e, &load.place))?;
-    rejects(connection, load, &group.rejects)
-        .await
-        .map_err(|e| fault(e, &load.place))?;
-    sealed::write(connection, &load.journal, &load.lease.run, &group.sealed)
-        .await
-        .map_err(|e| fault(e, &load.place))?;
-    if !attempt.refused.is_empty() {
-        let late = late(load, group, &attempt.refused)?;
-        rejects(connection, load, &late)
-            .await
-            .map_err(|e| fault(e, &load.place))?;
-        let late = late_blocks(load, group, &attempt.refused)?;
-        sealed::write(connection, &load.journal, &load.lease.run, &late)
-            .await
-            .map_err(|e| fault(e, &load.place))?;
-    }
+    beside_rows(connection, load, group, attempt).await?;
     match journal(connection, load, group, &attempt.refused).await {
         Ok(written) if written == group.index.len() as u64 => {}
         Ok(_) => {
@@ -119,6 +94,34 @@ pub(super) async fn store(
     statement(connection, "COMMIT", &load.place).await?;
     load.stored_tokens.add(&group.tokens);
     Ok(())
+}
+
+/// Stores what belongs to a group's rows: tokens, rejects and sealed rejects, those that the table refused
+/// included.
+async fn beside_rows(
+    connection: &mut PgConnection,
+    load: &Load,
+    group: &Group,
+    attempt: &Attempt,
+) -> Result<(), Fault> {
+    let (run, failed) = (&load.lease.run, |e| fault(e, &load.place));
+    let stored = group
+        .tokens
+        .store(connection, &load.tokens, &load.stored_tokens, run);
+    stored.await.map_err(failed)?;
+    let written = rejects(connection, load, &group.rejects).await;
+    written.map_err(failed)?;
+    let written = sealed::write(connection, &load.journal, run, &group.sealed).await;
+    written.map_err(failed)?;
+    if attempt.refused.is_empty() {
+        return Ok(());
+    }
+    let late_rejects = late(load, group, &attempt.refused)?;
+    let written = rejects(connection, load, &late_rejects).await;
+    written.map_err(failed)?;
+    let blocks = late_blocks(load, group, &attempt.refused)?;
+    let written = sealed::write(connection, &load.journal, run, &blocks).await;
+    written.map_err(failed)
 }
 
 /// Stores the rows that the table takes, after it refused them together, and returns the others,
