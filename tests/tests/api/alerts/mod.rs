@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use glovebox_audit::{Action, Event, Log, Options, Outcome};
+use glovebox_audit::{Action, Event, Log, Options, Outcome, WatchedFile};
 use glovebox_tests::http::Reply;
 use glovebox_tests::pipeline::Pipeline;
 use glovebox_tests::server::{KEY, PASSWORD, Server};
@@ -243,6 +243,22 @@ fn each_attack_is_told_within_ten_seconds() {
     assert_eq!(
         told(&hooks, "reveal")["labels"],
         json!({ "user": "eve", "pipeline": "sales" })
+    );
+
+    let file = |role: &str, name: &str| WatchedFile {
+        role: role.into(),
+        directory: "/etc/glovebox".into(),
+        name: name.into(),
+        ..WatchedFile::default()
+    };
+    let changed = Event::new(Action::FileChanged, Outcome::Success);
+    let _ = record(changed.clone().file(file("data", "in.csv")));
+    let _ = record(changed.file(file("manifest", "sales.yaml")));
+    let alert = told(&hooks, "file-changed");
+    // Data comes and goes.
+    assert_eq!(
+        alert["labels"],
+        json!({ "file": "/etc/glovebox/sales.yaml" })
     );
 
     // A byte of the log itself.
