@@ -1,8 +1,9 @@
 //! Finds files of a crate that import each other in a circle, and so can be read, tested and moved
 //! only together. There is none, and none is to come.
 //!
-//! What counts is `use`, and paths that begin with `crate`, `self` or `super`; a folder's own file
-//! may import what is in the folder.
+//! What counts is `use`, and paths that begin with `crate`, `self`, `super` or a module of the same
+//! folder's. A folder's own file may import what is in the folder, and be imported there: only what also leads
+//! through files elsewhere is a circle then.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -18,15 +19,19 @@ type Imports = BTreeMap<Module, BTreeSet<Module>>;
 pub(crate) fn circles() -> Outcome {
     let mut problems = Vec::new();
     for folder in crates()? {
-        let imports = imports(&folder)?;
-        for module in imports.keys() {
-            if let Some(circle) = circle(&imports, module) {
-                let way: Vec<String> = circle.iter().map(|m| m.join("::")).collect();
-                problems.push(format!(
-                    "{}: a circle: {}",
-                    folder.display(),
-                    way.join(" → ")
-                ));
+        let all = imports(&folder)?;
+        for imports in [
+            without(&all, is_above),
+            without(&all, |a, b| is_above(b, a)),
+        ] {
+            for module in imports.keys() {
+                if let Some(circle) = circle(&imports, module) {
+                    let way: Vec<String> = circle.iter().map(|m| m.join("::")).collect();
+                    let way = format!("{}: a circle: {}", folder.display(), way.join(" → "));
+                    if !problems.contains(&way) {
+                        problems.push(way);
+                    }
+                }
             }
         }
     }
@@ -47,12 +52,30 @@ fn crates() -> Result<Vec<PathBuf>, String> {
     Ok(folders)
 }
 
+/// Whether a module is the own file of a folder that another one is in.
+fn is_above(module: &Module, other: &Module) -> bool {
+    other.len() > module.len() && other.starts_with(module)
+}
+
+/// The imports but for some.
+fn without(imports: &Imports, but: impl Fn(&Module, &Module) -> bool) -> Imports {
+    let kept = |(from, to): (&Module, &BTreeSet<Module>)| {
+        let to = to.iter().filter(|to| !but(from, to));
+        (from.clone(), to.cloned().collect())
+    };
+    imports.iter().map(kept).collect()
+}
+
 /// Which modules of a crate each of its modules imports.
 fn imports(root: &Path) -> Result<Imports, String> {
     let mut texts = BTreeMap::new();
     read(root, &mut Vec::new(), &mut texts).map_err(|e| format!("{}: {e}", root.display()))?;
     let named = |(module, text): (&Module, &String)| {
-        let paths = paths(text);
+        let inside = texts
+            .keys()
+            .filter(|other| other.len() == module.len() + 1 && other.starts_with(module));
+        let inside: Vec<&str> = inside.filter_map(|m| Some(m.last()?.as_str())).collect();
+        let paths = paths(text, &inside);
         let of = paths
             .iter()
             .filter_map(|path| resolved(path, module, &texts));
@@ -90,8 +113,9 @@ fn read(
     Ok(())
 }
 
-/// The paths of a file that begin with `crate`, `self` or `super`, without those of its tests.
-fn paths(text: &str) -> Vec<Vec<String>> {
+/// The paths of a file that begin with `crate`, `self`, `super` or one of these modules, without those
+/// of its tests.
+fn paths(text: &str, modules: &[&str]) -> Vec<Vec<String>> {
     let end = text.find("\n#[cfg(test)]\nmod ").unwrap_or(text.len());
     let code: String = text
         .get(..end)
@@ -100,7 +124,7 @@ fn paths(text: &str) -> Vec<Vec<String>> {
         .map(|line| line.split("//").next().unwrap_or_default())
         .fold(String::new(), |all, line| all + line + " ");
     let mut found = Vec::new();
-    for start in ["crate", "self", "super"] {
+    for start in ["crate", "self", "super"].iter().chain(modules) {
         for (at, _) in code.match_indices(&format!("{start}::")) {
             let before = code.get(..at).and_then(|b| b.chars().next_back());
             if before.is_none_or(|c| !c.is_alphanumeric() && !matches!(c, '_' | ':')) {
@@ -221,14 +245,15 @@ mod tests {
 
     #[test]
     fn paths_are_found_in_trees_and_in_code() {
-        let text = "use super::{a, b::{c as x, D}, self as me};\n// use crate::not;\nfn f() { crate::e::g(); }\n\n#[cfg(test)]\nmod tests { use super::h; }\n";
-        let found: BTreeSet<String> = paths(text).iter().map(|p| p.join("::")).collect();
+        let text = "use super::{a, b::{c as x, D}, self as me};\n// use crate::not;\nfn f() { crate::e::g(own::h); }\n\n#[cfg(test)]\nmod tests { use super::h; }\n";
+        let found: BTreeSet<String> = paths(text, &["own"]).iter().map(|p| p.join("::")).collect();
         let due = [
             "super::a",
             "super::b::c",
             "super::b::D",
             "super::self",
             "crate::e::g",
+            "own::h",
         ];
         assert_eq!(found, due.map(ToOwned::to_owned).into());
     }
@@ -242,5 +267,24 @@ mod tests {
         let way: Vec<String> = way.iter().map(|m| m.join("::")).collect();
         assert_eq!(way, ["a", "b", "c", "a"]);
         assert_eq!(circle(&imports, &module("d")), None);
+    }
+
+    #[test]
+    fn a_folder_and_its_own_file_are_no_circle_but_one_through_another_is() {
+        let due = |edges: &[(&str, &str)]| {
+            let mut all = Imports::new();
+            for (from, to) in edges {
+                all.entry(module(from)).or_default().insert(module(to));
+            }
+            [
+                without(&all, is_above),
+                without(&all, |a, b| is_above(b, a)),
+            ]
+            .iter()
+            .any(|imports| imports.keys().any(|m| circle(imports, m).is_some()))
+        };
+        assert!(!due(&[("a", "a::b"), ("a::b", "a")]));
+        assert!(due(&[("a", "a::b"), ("a::b", "c"), ("c", "a")]));
+        assert!(due(&[("a::b", "c"), ("c", "a::d"), ("a::d", "a::b")]));
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde_json::Value;
+
 /// Descriptions that are kept; more are made each time.
 const MAX_CACHED: usize = 64;
 
@@ -21,18 +23,27 @@ type Seen = (String, bool);
 pub(crate) struct Descriptions {
     /// The server's address.
     pub(crate) url: String,
+    /// What the routes say of themselves.
+    pub(crate) routes: Value,
     public: Arc<Described>,
     known: Mutex<HashMap<Seen, Arc<Described>>>,
 }
 
 impl Descriptions {
     /// Those of a server under that address; so far, what everybody may see.
-    pub(crate) fn new(url: String, public: Described) -> Self {
+    pub(crate) fn new(url: String, routes: Value, public: Described) -> Self {
         Descriptions {
             url,
+            routes,
             public: Arc::new(public),
             known: Mutex::default(),
         }
+    }
+
+    /// The schemas of all that is sent and answered, by name.
+    pub(crate) fn schemas(&self) -> &Value {
+        let schemas = self.routes.pointer("/components/schemas");
+        schemas.unwrap_or(&Value::Null)
     }
 
     /// What everybody may see.

@@ -91,10 +91,13 @@ impl<E: Endpoint> Gate<E> {
             let handled = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
             match handled.await {
                 Ok(Ok(response)) => Ok(shaped(response.into_response(), &pattern)),
-                Ok(Err(error)) => match openapi::refused(&error, method, &pattern) {
-                    Some(problem) => Err(problem),
-                    None => Ok(shaped(error.into_response(), &pattern)),
-                },
+                Ok(Err(error)) => {
+                    let routes = &api.described.routes;
+                    match openapi::refused(routes, &error, method, &pattern) {
+                        Some(problem) => Err(problem),
+                        None => Ok(shaped(error.into_response(), &pattern)),
+                    }
+                }
                 Err(_) => Err(Problem::internal()),
             }
         };

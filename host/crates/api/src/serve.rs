@@ -198,7 +198,9 @@ async fn open(
         name,
     )
     .with_context(|| format!("the folder of runs {}", config.runs.folder.display()))?;
-    let described = Descriptions::new(url.clone(), openapi::public(&url));
+    let described = openapi::routes(&routes::described().spec());
+    let public = openapi::public(&described, &url);
+    let described = Descriptions::new(url.clone(), described, public);
     for name in config.passwords().into_iter().chain(config.logins()) {
         let event = Event::new(Action::SecretUsed, Outcome::Success).key(name.as_str());
         audit.record(event).await?;

@@ -11,13 +11,10 @@ mod report;
 mod seen;
 mod upgrade;
 
-use std::sync::LazyLock;
-
 use serde_json::{Map, Value, json};
 
 use super::config::View;
 use super::datasets::Dataset;
-use super::routes;
 use super::rules::{self, Route, Rule};
 pub(crate) use fits::body;
 pub(crate) use refused::refused;
@@ -35,39 +32,30 @@ struct Sight<'a> {
 }
 
 /// What the routes of poem-openapi say of themselves, in the words of 3.1.
-fn described() -> &'static Value {
-    static DESCRIBED: LazyLock<Value> = LazyLock::new(|| {
-        let spec = routes::described().spec();
-        let mut document: Value = serde_json::from_str(&spec).unwrap_or_default();
-        upgrade::null_where_optional(&mut document["components"]["schemas"]);
-        upgrade::to_3_1(&mut document);
-        // Bodies refuse what they do not know, which poem-openapi does not say.
-        for name in BODIES {
-            if let Some(schema) = document["components"]["schemas"].get_mut(name) {
-                schema["additionalProperties"] = json!(false);
-            }
+pub(crate) fn routes(spec: &str) -> Value {
+    let mut document: Value = serde_json::from_str(spec).unwrap_or_default();
+    upgrade::null_where_optional(&mut document["components"]["schemas"]);
+    upgrade::to_3_1(&mut document);
+    // Bodies refuse what they do not know, which poem-openapi does not say.
+    for name in BODIES {
+        if let Some(schema) = document["components"]["schemas"].get_mut(name) {
+            schema["additionalProperties"] = json!(false);
         }
-        document
-    });
-    &DESCRIBED
+    }
+    document
 }
 
 /// The schemas of bodies that are sent as JSON, by name.
 const BODIES: [&str; 3] = ["NewUser", "Change", "KeyRequest"];
 
-/// The schemas of all that is sent and answered, by name.
-pub(crate) fn schemas() -> &'static Value {
-    &described()["components"]["schemas"]
-}
-
-/// The whole: [`seen`] takes away what is not to be seen.
-fn document(sight: &Sight<'_>, url: &str) -> Value {
+/// The whole, of what [`routes`] say: [`seen`] takes away what is not to be seen.
+fn document(routes: &Value, sight: &Sight<'_>, url: &str) -> Value {
     let Sight {
         datasets,
         roles,
         own,
     } = sight;
-    let mut document = described().clone();
+    let mut document = routes.clone();
     document["openapi"] = json!("3.1.0");
     document["info"]["description"] = json!(
         "Masked rows, and who may see which of them. Get a token with `POST /token`, send it as \
@@ -202,6 +190,11 @@ mod tests {
 
     use super::*;
 
+    /// What the routes that there are say.
+    pub(super) fn routes() -> Value {
+        super::routes(&crate::routes::described().spec())
+    }
+
     fn admin() -> Sight<'static> {
         Sight {
             roles: vec!["admin"],
@@ -212,7 +205,7 @@ mod tests {
 
     #[test]
     fn every_route_has_a_rule_and_every_rule_a_description() {
-        let document = document(&admin(), "http://here");
+        let document = document(&routes(), &admin(), "http://here");
         let mut described = BTreeSet::new();
         for (path, item) in document["paths"].as_object().unwrap() {
             for (method, operation) in item.as_object().unwrap() {
@@ -234,7 +227,7 @@ mod tests {
 
     #[test]
     fn nothing_of_3_0_is_left_and_every_reference_leads_somewhere() {
-        let document = document(&admin(), "http://here");
+        let document = document(&routes(), &admin(), "http://here");
         let text = document.to_string();
         assert!(!text.contains("\"nullable\""), "{text}");
         assert!(!text.contains(":null"), "a member without a value: {text}");

@@ -184,7 +184,8 @@ mod tests {
 
     #[test]
     fn nothing_on_the_page_runs_or_is_fetched() {
-        let mut document = super::super::document(&super::super::Sight::default(), "http://here");
+        let (routes, sight) = (super::super::tests::routes(), Default::default());
+        let mut document = super::super::document(&routes, &sight, "http://here");
         document["info"]["description"] = Value::String("<script>alert(1)</script> `a`".into());
         let page = html(&document);
         assert!(

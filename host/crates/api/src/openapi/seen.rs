@@ -15,9 +15,9 @@ use super::super::state::Api;
 use super::{Sight, document, page, route};
 
 /// What everybody may see of a server under that address.
-pub(crate) fn public(url: &str) -> Described {
+pub(crate) fn public(routes: &Value, url: &str) -> Described {
     let may = |rule| matches!(rule, Rule::Public | Rule::Described);
-    described(&Sight::default(), url, may)
+    described(routes, &Sight::default(), url, may)
 }
 
 /// What somebody may call and see.
@@ -33,12 +33,17 @@ pub(crate) fn seen_by(api: &Api, principal: &Principal) -> Arc<Described> {
             roles: api.config.roles.keys().map(String::as_str).collect(),
             own: roles.iter().collect(),
         };
-        described(&sight, &api.described.url, may)
+        described(&api.described.routes, &sight, &api.described.url, may)
     })
 }
 
-fn described(sight: &Sight<'_>, url: &str, may: impl Fn(Rule) -> bool) -> Described {
-    let mut document = document(sight, url);
+fn described(
+    routes: &Value,
+    sight: &Sight<'_>,
+    url: &str,
+    may: impl Fn(Rule) -> bool,
+) -> Described {
+    let mut document = document(routes, sight, url);
     let datasets: Vec<String> = sight.datasets.iter().map(|(d, _)| d.path.clone()).collect();
     only(&mut document, |path, method| {
         route(path, method, &datasets).is_some_and(|route| may(route.rule))
@@ -110,7 +115,7 @@ mod tests {
 
     #[test]
     fn the_public_part_names_no_role_and_no_route_of_others() {
-        let described = public("http://here");
+        let described = public(&super::super::tests::routes(), "http://here");
         let document: Value = serde_json::from_str(&described.json).unwrap();
         let paths: Vec<_> = document["paths"].as_object().unwrap().keys().collect();
         assert_eq!(

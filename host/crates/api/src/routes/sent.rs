@@ -1,5 +1,7 @@
 //! A JSON body, checked against the API description before it is parsed.
 
+use std::sync::Arc;
+
 use poem::{FromRequest, Request, RequestBody};
 use poem_openapi::payload::{Json, ParsePayload, Payload};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry};
@@ -9,11 +11,12 @@ use serde_json::Value;
 
 use crate::openapi;
 use crate::problem::{Problem, Wrong};
+use crate::state::Api;
 
 /// What was sent as JSON.
 pub(super) struct Sent<T>(pub(super) T);
 
-fn read<T: ParseFromJSON>(bytes: &[u8]) -> Result<T, Problem> {
+fn read<T: ParseFromJSON>(schemas: &Value, bytes: &[u8]) -> Result<T, Problem> {
     if bytes.is_empty() {
         return Err(Problem::bad_request().detail("The body is empty; send JSON."));
     }
@@ -25,7 +28,6 @@ fn read<T: ParseFromJSON>(bytes: &[u8]) -> Result<T, Problem> {
             error.column()
         ))
     })?;
-    let schemas = openapi::schemas();
     let wrong = openapi::body(&schemas[&*T::name()], schemas, &value);
     if !wrong.is_empty() {
         return Err(Problem::bad_request().wrong(wrong));
@@ -68,8 +70,9 @@ impl<'a, T: ParseFromJSON> ApiExtractor<'a> for Sent<T> {
                 .detail("Send JSON, with `Content-Type: application/json`.")
                 .into());
         }
+        let api = request.data::<Arc<Api>>().ok_or_else(Problem::internal)?;
         let bytes = <Vec<u8> as FromRequest>::from_request(request, body).await?;
-        Ok(Sent(read(&bytes)?))
+        Ok(Sent(read(api.described.schemas(), &bytes)?))
     }
 }
 
