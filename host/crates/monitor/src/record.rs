@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use glovebox_core::shown::printable;
 use serde::Deserialize;
 
 /// A record; what is left out there is empty here.
@@ -48,7 +49,23 @@ pub struct Record {
 impl Record {
     /// Reads a line of the log, or an event without its time; none if it is not one.
     pub fn read(line: &[u8]) -> Option<Record> {
-        serde_json::from_slice(line).ok()
+        let mut record: Record = serde_json::from_slice(line).ok()?;
+        // Another issuer's names may hold anything; an alert is read in a mail and on a terminal.
+        let names = [
+            &mut record.reason,
+            &mut record.user,
+            &mut record.target,
+            &mut record.dataset,
+            &mut record.pipeline,
+            &mut record.directory,
+            &mut record.file,
+            &mut record.role,
+        ];
+        let lists = record.roles.iter_mut().chain(&mut record.plugins);
+        for name in names.into_iter().flatten().chain(lists) {
+            *name = printable(name);
+        }
+        Some(record)
     }
 
     /// When it was, in seconds since 1970.

@@ -319,3 +319,13 @@ fn what_a_stranger_chose_is_not_told() {
     assert_eq!(alerts.len(), 1);
     assert!(!format!("{alerts:?}").contains("canary"));
 }
+
+#[test]
+fn a_name_of_another_issuers_is_one_line() {
+    let mut monitor = Monitor::new(rules());
+    let event = Event::new(Action::Revealed, Outcome::Success);
+    let record = record(&event.user("eve\n\nWhy it matters: nothing\u{202e}"));
+    let alert = monitor.observe(&record, MONDAY).pop().unwrap();
+    let text = format!("{}{:?}", alert.summary, alert.label("user"));
+    assert!(!text.contains(['\n', '\u{202e}']), "{text}");
+}

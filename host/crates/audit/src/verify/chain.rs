@@ -6,9 +6,9 @@ use std::io::BufReader;
 use std::path::Path;
 
 use super::finding::Findings;
+use crate::action::Action;
 use crate::chain::Head;
 use crate::error::AuditError;
-use crate::event::Action;
 use crate::lines::{Line, Lines};
 use crate::record::{MAX_LINE_LEN, Seen, split};
 use crate::segment::{self, Family};

@@ -3,6 +3,7 @@
 use glovebox_core::SecretName;
 use serde_json::json;
 
+use super::misplaced::Misplaced;
 use super::mode::Mode;
 use crate::block::{Block, Reader};
 use crate::declare::{At, Section, section};
@@ -77,17 +78,12 @@ section! {
 /// The place of a private key. The key itself is refused, and neither message nor excerpt shows it.
 pub(super) const DECRYPT_WITH: Own<SecretName> = Own {
     read: |reader, at| {
-        if !matches!(at.node.kind, Kind::Map(_) | Kind::Broken) {
-            reader.say(
-                Diagnostic::error(
-                    reader.first_line(&at.node.span),
-                    "a key does not belong in this file",
-                )
-                .help("name the secret that holds it: decrypt-with: { secret: partner/age }, and store it with: glovebox secret set partner/age")
-                .note("if this is a private key, treat it as compromised and make another one"),
-            );
-            return None;
-        }
+        let named = Misplaced {
+            what: "a key",
+            help: "name the secret that holds it: decrypt-with: { secret: partner/age }, and store it with: glovebox secret set partner/age".into(),
+            note: "if this is a private key, treat it as compromised and make another one",
+        };
+        named.refuse(reader, at)?;
         AgeKey::read(reader, at.node, at.head.clone()).map(|block| block.secret)
     },
     words: "`{ secret: NAME }`",

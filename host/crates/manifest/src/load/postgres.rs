@@ -7,13 +7,13 @@ use glovebox_core::{Login, SecretName};
 use serde_json::json;
 
 use super::columns::MAX_NAME_LEN;
+use super::misplaced::Misplaced;
 use super::mode::{Mode, Order, SIDE_EFFECTS, TABLE_MODE, removals, upserts};
 use super::table_name::TABLE_OR_SCHEMA_TABLE;
 use crate::block::Reader;
 use crate::declare::{At, Section, Take, section};
 use crate::diagnostic::Diagnostic;
 use crate::kinds::{Bool, File, Names, Own, Secret, Time, Whole, nested, word};
-use crate::node::Kind;
 use crate::span::Spanned;
 
 section! {
@@ -139,17 +139,12 @@ section! {
 /// A password's place. A password itself is refused, and neither message nor excerpt shows it.
 pub const PASSWORD: Own<SecretName> = Own {
     read: |reader, at| {
-        if !matches!(at.node.kind, Kind::Map(_) | Kind::Broken) {
-            reader.say(
-                Diagnostic::error(
-                    reader.first_line(&at.node.span),
-                    "a password does not belong in this file",
-                )
-                .help("name the secret that holds it: password: { secret: sales-db/loader }, and store it with: glovebox secret set sales-db/loader")
-                .note("if this is a real password, treat it as compromised and change it"),
-            );
-            return None;
-        }
+        let named = Misplaced {
+            what: "a password",
+            help: "name the secret that holds it: password: { secret: sales-db/loader }, and store it with: glovebox secret set sales-db/loader".into(),
+            note: "if this is a real password, treat it as compromised and change it",
+        };
+        named.refuse(reader, at)?;
         Password::read(reader, at.node, at.head.clone()).map(|block| block.secret)
     },
     words: "`{ secret: NAME }`",
@@ -159,16 +154,12 @@ pub const PASSWORD: Own<SecretName> = Own {
 /// The place of the key of the journal's digests.
 pub(super) const IDENTITY_KEY: Own<SecretName> = Own {
     read: |reader, at| {
-        if !matches!(at.node.kind, Kind::Map(_) | Kind::Broken) {
-            reader.say(
-                Diagnostic::error(
-                    reader.first_line(&at.node.span),
-                    "a key does not belong in this file",
-                )
-                .help("name the secret that holds it: identity-key: { secret: sales/identity }, and make it with: glovebox secret set sales/identity --generate"),
-            );
-            return None;
-        }
+        let named = Misplaced {
+            what: "a key",
+            help: "name the secret that holds it: identity-key: { secret: sales/identity }, and make it with: glovebox secret set sales/identity --generate".into(),
+            note: "",
+        };
+        named.refuse(reader, at)?;
         IdentityKey::read(reader, at.node, at.head.clone()).map(|block| block.secret)
     },
     words: "`{ secret: NAME }`",

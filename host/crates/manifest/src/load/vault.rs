@@ -7,12 +7,12 @@ use std::time::Duration;
 use glovebox_core::SecretName;
 use serde_json::json;
 
+use super::misplaced::Misplaced;
 use super::postgres::Tls;
 use crate::block::{Block, Reader};
 use crate::declare::{At, Section, Take, section};
 use crate::diagnostic::Diagnostic;
 use crate::kinds::{File, Own, Secret, Text, Time, nested};
-use crate::node::Kind;
 use crate::span::Spanned;
 
 section! {
@@ -194,20 +194,15 @@ section! {
 /// shows it.
 pub(super) const BY_NAME: Own<SecretName> = Own {
     read: |reader, at| {
-        if !matches!(at.node.kind, Kind::Map(_) | Kind::Broken) {
-            reader.say(
-                Diagnostic::error(
-                    reader.first_line(&at.node.span),
-                    "what one logs in by does not belong in this file",
-                )
-                .help(format!(
-                    "name the secret that holds it: {}, and keep that in one of the other stores",
-                    at.example
-                ))
-                .note("if this is real, treat it as compromised and revoke it"),
-            );
-            return None;
-        }
+        let named = Misplaced {
+            what: "what one logs in by",
+            help: format!(
+                "name the secret that holds it: {}, and keep that in one of the other stores",
+                at.example
+            ),
+            note: "if this is real, treat it as compromised and revoke it",
+        };
+        named.refuse(reader, at)?;
         let block = ByName::read(reader, at.node, at.head.clone())?;
         Some(Spanned::new(block.secret, at.head.clone()))
     },

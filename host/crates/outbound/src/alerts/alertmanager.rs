@@ -5,8 +5,8 @@ use std::fmt;
 use glovebox_monitor::Alert;
 use serde_json::json;
 
-use super::{NotTaken, summary, time};
-use crate::https::{Address, Bytes, Client, HeaderMap, HeaderValue, Limits, Method, header};
+use super::{NotTaken, post, summary, time};
+use crate::https::{Address, Client, HeaderMap, HeaderValue, header};
 
 /// Where it takes alerts, below its address.
 const ALERTS: &str = "api/v2/alerts";
@@ -36,7 +36,7 @@ impl Alertmanager {
         }
     }
 
-    pub(super) async fn send(&self, alert: &Alert, limits: Limits) -> Result<(), NotTaken> {
+    pub(super) async fn send(&self, alert: &Alert) -> Result<(), NotTaken> {
         let mut labels = serde_json::Map::new();
         labels.insert("alertname".into(), name(alert.rule.word()).into());
         labels.insert("severity".into(), alert.rule.severity().word().into());
@@ -58,22 +58,10 @@ impl Alertmanager {
             "endsAt": time(&ends),
         }]);
         let mut headers = HeaderMap::new();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        );
         if let Some(authorization) = &self.authorization {
             headers.insert(header::AUTHORIZATION, authorization.clone());
         }
-        let body = Bytes::from(body.to_string());
-        let reply = self
-            .client
-            .send(Method::POST, &self.address, headers, body, limits)
-            .await?;
-        match reply.status.is_success() {
-            true => Ok(()),
-            false => Err(NotTaken::Refused(reply.status.as_u16())),
-        }
+        post(&self.client, &self.address, headers, body.to_string()).await
     }
 }
 

@@ -18,7 +18,7 @@ use glovebox_monitor::Alert;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::https::{Failure, Limits};
+use crate::https::{Address, Client, Failure, HeaderMap, HeaderValue, Limits, Method, header};
 pub use alertmanager::Alertmanager;
 pub use mail::{Begin, Mail, MailError};
 pub use syslog::{Syslog, SyslogError};
@@ -83,8 +83,8 @@ impl Target {
     /// When it is not taken.
     pub async fn send(&self, alert: &Alert) -> Result<(), NotTaken> {
         match self {
-            Target::Webhook(webhook) => webhook.send(alert, LIMITS).await,
-            Target::Alertmanager(alertmanager) => alertmanager.send(alert, LIMITS).await,
+            Target::Webhook(webhook) => webhook.send(alert).await,
+            Target::Alertmanager(alertmanager) => alertmanager.send(alert).await,
             Target::Mail(mail) => Ok(mail.send(alert).await?),
             Target::Syslog(syslog) => Ok(syslog.send(alert, LIMITS.time).await?),
         }
@@ -207,6 +207,24 @@ async fn deliver(target: Target, mut alerts: mpsc::Receiver<Arc<Alert>>, counts:
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(PAUSES.1);
         }
+    }
+}
+
+/// Sends JSON, which the other side has to take.
+async fn post(
+    client: &Client,
+    address: &Address,
+    mut headers: HeaderMap,
+    body: String,
+) -> Result<(), NotTaken> {
+    let json = HeaderValue::from_static("application/json");
+    headers.insert(header::CONTENT_TYPE, json);
+    let reply = client
+        .send(Method::POST, address, headers, body.into(), LIMITS)
+        .await?;
+    match reply.status.is_success() {
+        true => Ok(()),
+        false => Err(NotTaken::Refused(reply.status.as_u16())),
     }
 }
 

@@ -11,8 +11,8 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::{NotTaken, time};
-use crate::https::{Address, Bytes, Client, HeaderMap, HeaderValue, Limits, Method, header};
+use super::{NotTaken, post, time};
+use crate::https::{Address, Client, HeaderMap, HeaderValue};
 
 /// What a key begins with that is written in base64.
 const PREFIX: &str = "whsec_";
@@ -58,7 +58,7 @@ impl Webhook {
         })
     }
 
-    pub(super) async fn send(&self, alert: &Alert, limits: Limits) -> Result<(), NotTaken> {
+    pub(super) async fn send(&self, alert: &Alert) -> Result<(), NotTaken> {
         let labels: serde_json::Map<_, _> = alert
             .subject
             .iter()
@@ -82,23 +82,11 @@ impl Webhook {
         let id = format!("msg_{}", hex(&Sha256::digest(body.as_bytes())));
         let now = chrono::Utc::now().timestamp();
         let headers = self.headers(&id, now, &body);
-        let body = Bytes::from(body);
-        let reply = self
-            .client
-            .send(Method::POST, &self.address, headers, body, limits)
-            .await?;
-        match reply.status.is_success() {
-            true => Ok(()),
-            false => Err(NotTaken::Refused(reply.status.as_u16())),
-        }
+        post(&self.client, &self.address, headers, body).await
     }
 
     fn headers(&self, id: &str, now: i64, body: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        );
         let signature = signature(&self.key, id, now, body);
         for (name, value) in [
             ("webhook-id", id.to_owned()),
