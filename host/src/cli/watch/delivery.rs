@@ -14,7 +14,7 @@ use glovebox_manifest::{Diagnostic, Manifest, sealed_beside};
 use glovebox_watch::Version;
 
 use super::super::report::peak_memory;
-use super::super::run::{announce_short_keys, armed, cores, progress_bar, seal_to, show};
+use super::super::run::{Armed, announce_short_keys, armed, cores, progress_bar, seal_to, show};
 use super::super::{say, traces};
 use super::args::Args;
 use super::queue::File;
@@ -112,11 +112,11 @@ impl<'m> Deliveries<'m> {
         };
         let mut fate = Fate::Gone;
         for start in starts {
-            let ended = match self.run_once(file, &name, &request, *start, stop) {
-                Ok(ended) => ended,
+            let armed = match armed(self.manifest, self.plan, None, self.composed) {
+                Ok(armed) => armed,
                 Err(problems) => return Fate::Later(first(&problems)),
             };
-            match ended {
+            match self.run_once(armed, file, (&name, &request), *start, stop) {
                 Ok(report) => {
                     self.end(file, &report);
                     return Fate::Ended;
@@ -148,18 +148,16 @@ impl<'m> Deliveries<'m> {
 
     fn run_once(
         &self,
+        (steps, source, mut sink, recipients): Armed<'_>,
         file: &File,
-        name: &str,
-        request: &str,
+        (name, request): (&str, &str),
         start: Start,
         stop: &AtomicBool,
-    ) -> Result<Result<RunReport, RunError>, Vec<Diagnostic>> {
+    ) -> Result<RunReport, RunError> {
         let manifest = &*self.manifest;
-        let (steps, source, mut sink, recipients) =
-            armed(manifest, self.plan, None, self.composed)?;
         let began = SystemTime::now();
         let bar = progress_bar(source.as_ref());
-        let report = Run {
+        let mut report = Run {
             name: &manifest.name,
             part: Some(name),
             plan: self.plan,
@@ -180,10 +178,10 @@ impl<'m> Deliveries<'m> {
         .run(stop, &mut |progress| show(&bar, progress));
         bar.finish_and_clear();
         traces::tell(&manifest.name, began, report.as_ref().ok());
-        Ok(report.map(|mut report| {
+        if let Ok(report) = &mut report {
             report.peak_memory = peak_memory();
-            report
-        }))
+        }
+        report
     }
 
     /// Whether the run of this version had finished when the journal was read.
