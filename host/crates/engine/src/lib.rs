@@ -7,6 +7,7 @@ pub mod arm;
 mod armed;
 pub mod attack;
 mod error;
+mod gate;
 pub mod guard;
 mod identity;
 mod inside;
@@ -35,6 +36,7 @@ mod worker;
 
 pub use arm::arm;
 pub use armed::ArmedStep;
+pub use gate::{Gate, PlannedGate};
 pub use error::{Known, RerunError, RunError};
 pub use identity::{MAX_REQUEST_LEN, serves};
 pub use plan::{Plan, PlannedStep, plan};

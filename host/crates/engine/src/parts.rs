@@ -192,6 +192,9 @@ pub(crate) fn plan_digest(plan: &Plan, steps: &[ArmedStep<'_>], source: &dyn Sou
         say("keys", &step.keys.check_value().to_string());
     }
     say("sink", &format!("{:?}", plan.sink));
+    if let Some(gate) = &plan.gate {
+        say("release", &gate.digest);
+    }
     hex(hash.finalize())
 }
 

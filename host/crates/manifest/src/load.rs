@@ -9,6 +9,7 @@ pub(crate) mod csv_source;
 pub(crate) mod file_sinks;
 pub(crate) mod files;
 pub(crate) mod formats;
+pub(crate) mod gate;
 mod grants;
 pub(crate) mod guard;
 pub(crate) mod inside;
@@ -43,10 +44,11 @@ use super::kinds::{Own, nested, word};
 use super::node::{Kind, Node};
 use super::yaml;
 use crate::model::{
-    Column, JsonlSink, LeakGuard, Manifest, Mode, Sink, SinkTarget, Source, Span, Spanned, Store,
+    Column, Gate, JsonlSink, LeakGuard, Manifest, Mode, Sink, SinkTarget, Source, Span, Spanned, Store,
     TrustedKey,
 };
 use columns::COLUMNS;
+use gate::GateKeys;
 use limits::LimitKeys;
 use rejects::RejectKeys;
 use sink::SinkKeys;
@@ -80,6 +82,8 @@ section! {
         /// [Which masked columns are guarded](#the-leak-guard) in every step, unless it sets its
         /// own.
         leak_guard: LeakGuard => default "personal", word::<LeakGuard>();
+        /// [What is asked of the rows before they may leave](#release).
+        release: Option<Gate> => optional "nothing", nested::<GateKeys>();
         /// [Where the rows go](#sink).
         sink: Option<Sink> => asked, nested::<SinkKeys>();
         /// [What happens to rejected rows](#rejects).
@@ -182,6 +186,7 @@ fn manifest(reader: &mut Reader<'_>, root: &Node, file: &Path) -> Option<Draft> 
             credentials: keys.credentials,
             trusted_keys: keys.trusted_keys,
             steps,
+            gate: keys.release,
             sink: keys.sink.unwrap_or_else(|| nowhere(head)),
         },
     })

@@ -36,13 +36,6 @@ pub(crate) struct Layout {
     pub(crate) entity: bool,
 }
 
-impl Layout {
-    /// The length of a key.
-    pub(crate) fn width(self) -> usize {
-        self.quasi + self.sensitive + if self.entity { 2 } else { 0 }
-    }
-}
-
 impl Shares {
     fn new(mut counted: Vec<(u32, u32, u64)>, classes: usize) -> Self {
         counted.sort_unstable();
@@ -117,6 +110,11 @@ impl Classes {
         }
     }
 
+    /// The class that has this key.
+    pub fn find(&self, key: &[u32]) -> Option<usize> {
+        self.keys.find(key)
+    }
+
     /// How many classes there are.
     pub fn len(&self) -> usize {
         self.classes.len()
@@ -165,7 +163,7 @@ mod tests {
     #[test]
     fn rows_entities_and_values_are_counted_by_class() {
         let layout = Layout { quasi: 1, sensitive: 1, entity: true };
-        let mut histogram = Histogram::new(layout.width());
+        let mut histogram = Histogram::new(4);
         for (key, count) in [
             ([7, 0, 1, 1], 2),
             ([7, 1, 1, 1], 1),

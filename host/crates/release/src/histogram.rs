@@ -2,7 +2,7 @@
 
 use std::hash::BuildHasher;
 
-use foldhash::fast::FixedState;
+use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 /// Keys of a fixed length, each with how often it was counted.
@@ -12,7 +12,7 @@ pub struct Histogram {
     keys: Vec<u32>,
     counts: Vec<u64>,
     table: HashTable<u32>,
-    hasher: FixedState,
+    hasher: RandomState,
 }
 
 impl Histogram {
@@ -23,7 +23,7 @@ impl Histogram {
             keys: Vec::new(),
             counts: Vec::new(),
             table: HashTable::new(),
-            hasher: FixedState::default(),
+            hasher: RandomState::default(),
         }
     }
 
@@ -33,14 +33,12 @@ impl Histogram {
             return None;
         }
         let hash = self.hasher.hash_one(key);
-        let (keys, width, hasher) = (&self.keys, self.width, &self.hasher);
-        let at = |place: u32| keys.get(place as usize * width..(place as usize + 1) * width);
-        let found = self.table.find(hash, |&place| at(place) == Some(key)).copied();
-        if let Some(place) = found {
-            let place = place as usize;
+        if let Some(place) = self.place(hash, key) {
             *self.counts.get_mut(place)? += count;
             return Some(place);
         }
+        let (keys, width, hasher) = (&self.keys, self.width, &self.hasher);
+        let at = |place: u32| keys.get(place as usize * width..(place as usize + 1) * width);
         let place = u32::try_from(self.counts.len()).ok()?;
         self.table.insert_unique(hash, place, |&place| {
             hasher.hash_one(at(place).unwrap_or_default())
@@ -48,6 +46,20 @@ impl Histogram {
         self.keys.extend_from_slice(key);
         self.counts.push(count);
         Some(place as usize)
+    }
+
+    /// The place of a key that was counted.
+    pub fn find(&self, key: &[u32]) -> Option<usize> {
+        self.place(self.hasher.hash_one(key), key)
+    }
+
+    fn place(&self, hash: u64, key: &[u32]) -> Option<usize> {
+        let at = |place: u32| {
+            let start = place as usize * self.width;
+            self.keys.get(start..start + self.width)
+        };
+        let found = self.table.find(hash, |&place| at(place) == Some(key));
+        found.map(|&place| place as usize)
     }
 
     /// Counts all that another one has.

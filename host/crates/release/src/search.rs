@@ -156,6 +156,12 @@ impl<'a> Search<'a> {
         self.judged(classes, self.criteria, Some(&held))
     }
 
+    /// The loss at the most general levels.
+    pub fn most_loss(&self) -> f64 {
+        let losses = losses(self.quasi, self.histogram);
+        losses.iter().filter_map(|levels| levels.last()).sum()
+    }
+
     fn judge(&self) -> Result<Judge<'_, 'a>, Refusal> {
         let losses = losses(self.quasi, self.histogram);
         let lattice = Lattice::new(losses).ok_or(Refusal::TooManyNodes)?;

@@ -1,0 +1,257 @@
+//! The gate as planned: which of the columns before the sink are which, with their levels.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use glovebox_core::{DataType, Equality, Field, LevelReport, ReleaseReport, Schema, SensitiveReport, hex};
+use glovebox_manifest::Manifest;
+use glovebox_manifest::diagnostic::Diagnostic;
+use glovebox_manifest::model::{self, AtMost, Distance, DiversityBy, Generalise, Spanned};
+use glovebox_release::{
+    Closeness, Criteria, DatePart, Diversity, Ground, Hierarchy, HierarchyError, Sensitive,
+};
+use sha2::{Digest, Sha256};
+
+/// A file of a hierarchy is not larger.
+const MAX_HIERARCHY: u64 = 64 << 20;
+
+/// A gate whose columns and levels are known.
+#[derive(Debug)]
+pub struct PlannedGate {
+    /// The quasi-identifiers.
+    pub(crate) quasi: Vec<Placed>,
+    /// The sensitive columns.
+    pub(crate) sensitive: Vec<Placed>,
+    /// Where the entity stands.
+    pub(crate) entity: Option<usize>,
+    /// Whether it is stored too.
+    pub(crate) entity_stored: bool,
+    /// What is asked.
+    pub(crate) criteria: Criteria,
+    most: AtMost,
+    /// What decides what a value becomes and which rows leave, for the plan's digest.
+    pub(crate) digest: String,
+}
+
+/// A column with its place among those that reach the gate.
+#[derive(Debug)]
+pub(crate) struct Placed {
+    pub(crate) name: Arc<str>,
+    pub(crate) place: usize,
+    pub(crate) hierarchy: Hierarchy,
+}
+
+impl PlannedGate {
+    /// The columns that the sink behind the gate gets, of those that reach it.
+    #[must_use]
+    pub fn after(&self, schema: &Schema) -> Schema {
+        let mut after = schema.clone();
+        for quasi in &self.quasi {
+            if let Some(field) = after.fields.get_mut(quasi.place) {
+                *field = Field {
+                    personal: false,
+                    equality: Equality::Merges,
+                    ..Field::new(Arc::clone(&field.name), DataType::Text)
+                };
+            }
+        }
+        if let Some(entity) = self.entity.filter(|_| !self.entity_stored) {
+            after.fields.remove(entity.min(after.fields.len().saturating_sub(1)));
+        }
+        after
+    }
+
+    /// How many of so many rows may be suppressed.
+    pub(crate) fn suppress_at_most(&self, rows: u64) -> u64 {
+        match self.most {
+            AtMost::Rows(most) => most,
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of rows")]
+            AtMost::Share(share) => (share * rows as f64) as u64,
+        }
+    }
+
+    /// A report that says what was asked and nothing yet of what was reached.
+    pub(crate) fn asked(&self, suppress_at_most: u64) -> ReleaseReport {
+        let levels = self.quasi.iter().map(|quasi| LevelReport {
+            column: quasi.name.to_string(),
+            level: 0,
+            last: quasi.hierarchy.levels() as u64 - 1,
+        });
+        let sensitive = self.sensitive.iter().zip(&self.criteria.sensitive).map(|(column, asked)| SensitiveReport {
+            column: column.name.to_string(),
+            l: asked.l.map(|l| match l {
+                Diversity::Distinct(l) | Diversity::Recursive { l, .. } => l as f64,
+                Diversity::Entropy(l) => l,
+            }),
+            t: asked.t.map(|t| t.t),
+            ..SensitiveReport::default()
+        });
+        ReleaseReport {
+            k: self.criteria.k,
+            suppress_at_most,
+            levels: levels.collect(),
+            sensitive: sensitive.collect(),
+            ..ReleaseReport::default()
+        }
+    }
+}
+
+/// A gate before a sink that gets these columns. The entity's is added to them if it is not stored.
+pub(crate) fn plan(
+    manifest: &Manifest,
+    after_steps: &Schema,
+    sink_columns: &mut Vec<usize>,
+) -> Result<Option<Arc<PlannedGate>>, Vec<Diagnostic>> {
+    let Some(gate) = &manifest.gate else {
+        return Ok(None);
+    };
+    let mut problems = Vec::new();
+    let mut digest = Sha256::new();
+    let mut place = |name: &Spanned<String>, add: bool| {
+        let at = after_steps.position(&name.value)?;
+        match sink_columns.iter().position(|column| *column == at) {
+            None if add => {
+                sink_columns.push(at);
+                Some(sink_columns.len() - 1)
+            }
+            place => place,
+        }
+    };
+    let stored = sink_columns_of(gate, &mut place);
+    let Some((quasi, sensitive, entity)) = stored else {
+        // A name that is nowhere has been complained about when the manifest was checked.
+        return Ok(None);
+    };
+    let mut placed = |name: &Spanned<String>, place: usize, by: &Generalise| {
+        digest.update(format!("{} {place} {by:?}\n", name.value));
+        let hierarchy = hierarchy(name, by, &mut digest).map_err(|problem| problems.push(problem)).ok()?;
+        Some(Placed {
+            name: name.value.as_str().into(),
+            place,
+            hierarchy,
+        })
+    };
+    let quasi: Vec<Placed> = gate.quasi.iter().zip(quasi).filter_map(|((name, quasi), place)| placed(name, place, &quasi.by)).collect();
+    let values = gate.sensitive.iter().zip(sensitive);
+    let sensitive: Vec<Placed> = values.filter_map(|((name, values), place)| {
+        let by = match &values.hierarchy {
+            Some(file) => Generalise::Listed(file.clone()),
+            None => Generalise::Values,
+        };
+        placed(name, place, &by)
+    }).collect();
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let criteria = Criteria {
+        k: gate.k,
+        sensitive: gate.sensitive.iter().map(|(_, values)| asked(values)).collect(),
+    };
+    digest.update(format!("{criteria:?} {:?} {entity:?} {}", gate.suppress_at_most, gate.series));
+    let entity_stored = match (&gate.entity, &manifest.sink.columns) {
+        (Some(entity), Some(stored)) => stored.iter().any(|name| name.value == entity.value),
+        _ => true,
+    };
+    Ok(Some(Arc::new(PlannedGate {
+        quasi,
+        sensitive,
+        entity,
+        entity_stored,
+        criteria,
+        most: gate.suppress_at_most,
+        digest: hex(digest.finalize()),
+    })))
+}
+
+/// Where the quasi-identifiers, the sensitive columns and the entity stand.
+type Places = (Vec<usize>, Vec<usize>, Option<usize>);
+
+fn sink_columns_of(
+    gate: &model::Gate,
+    place: &mut dyn FnMut(&Spanned<String>, bool) -> Option<usize>,
+) -> Option<Places> {
+    let quasi = gate.quasi.iter().map(|(name, _)| place(name, false)).collect::<Option<_>>()?;
+    let sensitive = gate.sensitive.iter().map(|(name, _)| place(name, false)).collect::<Option<_>>()?;
+    let entity = match &gate.entity {
+        Some(name) => Some(place(name, true)?),
+        None => None,
+    };
+    Some((quasi, sensitive, entity))
+}
+
+fn asked(values: &model::SensitiveValues) -> Sensitive {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked when it was read")]
+    let whole = |l: f64| l as u64;
+    Sensitive {
+        l: values.l.map(|l| match values.diversity {
+            DiversityBy::Distinct => Diversity::Distinct(whole(l)),
+            DiversityBy::Entropy => Diversity::Entropy(l),
+            DiversityBy::Recursive => Diversity::Recursive {
+                c: values.c.unwrap_or(1.0),
+                l: whole(l),
+            },
+        }),
+        t: values.t.map(|t| Closeness {
+            t,
+            ground: match values.distance {
+                Distance::Equal => Ground::Equal,
+                Distance::Ordered => Ground::Ordered,
+                Distance::Hierarchy => Ground::Hierarchical,
+            },
+        }),
+    }
+}
+
+fn hierarchy(
+    name: &Spanned<String>,
+    by: &Generalise,
+    digest: &mut Sha256,
+) -> Result<Hierarchy, Diagnostic> {
+    let made = match by {
+        Generalise::Values => Ok(Hierarchy::values()),
+        Generalise::Width(widths) => Hierarchy::widths(widths.clone()),
+        Generalise::Date(parts) => Hierarchy::dates(parts.iter().map(|part| date_part(*part)).collect()),
+        Generalise::Prefix(lengths) => {
+            let lengths = lengths.iter().map(|n| usize::try_from(*n).unwrap_or(usize::MAX));
+            Hierarchy::prefixes(lengths.collect())
+        }
+        Generalise::Listed(file) => return listed(file, digest),
+    };
+    made.map_err(|error| {
+        Diagnostic::error(name.span.clone(), format!("the levels of `{}`: {error}", name.value)).help(match by {
+            Generalise::Width(_) => "write each width as a multiple of the one before, like width: [1, 5, 20]",
+            Generalise::Date(_) => "write longer and longer parts, like date: [month, year, decade]",
+            _ => "write fewer and fewer characters, like prefix: [5, 3, 1]",
+        })
+    })
+}
+
+fn date_part(part: model::DatePart) -> DatePart {
+    match part {
+        model::DatePart::Day => DatePart::Day,
+        model::DatePart::Month => DatePart::Month,
+        model::DatePart::Quarter => DatePart::Quarter,
+        model::DatePart::Year => DatePart::Year,
+        model::DatePart::Decade => DatePart::Decade,
+    }
+}
+
+/// Reads a hierarchy's file.
+fn listed(file: &Spanned<std::path::PathBuf>, digest: &mut Sha256) -> Result<Hierarchy, Diagnostic> {
+    let refused = |problem: String| {
+        Diagnostic::error(file.span.clone(), format!("{}: {problem}", file.value.display()))
+            .help("write a line a value: the value, what it becomes at the next level, and so on, separated by `;`")
+    };
+    let text = glovebox_files::bounded::read_text(Path::new(&file.value), MAX_HIERARCHY);
+    let text = text.map_err(|e| refused(format!("cannot be read: {e}")))?;
+    digest.update(text.as_bytes());
+    let mut reader = csv::ReaderBuilder::new();
+    let mut reader = reader.has_headers(false).flexible(true).delimiter(b';').from_reader(text.as_bytes());
+    let mut lines = Vec::new();
+    for record in reader.records() {
+        // Its own message could hold a value.
+        let record = record.map_err(|_| refused(format!("line {} cannot be read", lines.len() + 1)))?;
+        lines.push(record.iter().map(str::to_owned).collect::<Vec<_>>());
+    }
+    Hierarchy::listed(&lines).map_err(|error: HierarchyError| refused(error.to_string()))
+}
