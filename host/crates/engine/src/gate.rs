@@ -10,23 +10,28 @@ mod hold;
 mod intake;
 mod passing;
 mod planned;
+mod record;
 mod told;
 
 use std::sync::Arc;
 
 use glovebox_core::{
     ChunkRecord, Digest, Earlier, Encoder, FinishedChunk, Held, History, Job, Keeps, KeptReject,
-    Known, Listed, Mark, Payload, Published, Releasing, Revise, Schema, SealedBlock, Secret, Sink,
+    Known, Listed, Mark, Payload, Published, Releasing, ReleaseReport, Revise, Schema, SealedBlock, Secret, Sink,
     SinkError, TokenStore, Totals,
 };
-use glovebox_release::Search;
+use glovebox_release::{Best, Column, Search};
 
 pub use planned::PlannedGate;
 pub(crate) use planned::plan;
+pub(crate) use record::Record;
 
 use hold::Hold;
 use intake::{Counted, Intake};
 use passing::Passing;
+use record::{Book, Members};
+
+use crate::summary::Summary;
 
 /// A sink that holds back rows until they may be released.
 pub struct Gate {
@@ -38,6 +43,10 @@ pub struct Gate {
     schema: Schema,
     /// The members of kept classes have to be so many still if rows of them are refused.
     passed: Option<Passing>,
+    /// The releases before, to which this one holds.
+    book: Option<(Book, Vec<Record>)>,
+    /// What this release is.
+    record: Option<Record>,
 }
 
 impl Gate {
@@ -51,7 +60,92 @@ impl Gate {
             revise: Revise::default(),
             schema: Schema::default(),
             passed: None,
+            book: None,
+            record: None,
         }
+    }
+
+    /// The node at which the rows may leave; none if there is none, which the report says then.
+    fn find(&mut self, search: &Search<'_>, report: &mut ReleaseReport) -> Result<Option<Best>, SinkError> {
+        let (book, before) = match &self.book {
+            Some((book, before)) => (book, before.as_slice()),
+            None => return Err(self.internal("a run was released that was not opened")),
+        };
+        let namer = book.namer(self.inner.key().as_ref());
+        let namer = namer.ok_or_else(|| self.internal("there is no key for the names of classes"))?;
+        let unreadable = || SinkError::Shape {
+            place: self.inner.describe(),
+            problem: "what earlier releases were cannot be read from the journal".to_owned(),
+        };
+        let members: Option<Vec<Members>> = before.iter().map(Record::members).collect();
+        let members = members.ok_or_else(unreadable)?;
+        let name = |key: &[u32], names: &[Vec<Option<&str>>]| {
+            let groups = key.iter().zip(names).map(|(group, names)| names.get(*group as usize).copied().flatten());
+            namer.name(groups)
+        };
+        let best = match before.first() {
+            None => match search.best() {
+                Ok(best) => best,
+                Err(refusal) => {
+                    told::refused(report, &self.planned, search, refusal);
+                    return Ok(None);
+                }
+            },
+            Some(first) => {
+                report.frozen = true;
+                let node = first.node.clone();
+                let names = names(search.quasi, &node);
+                let k = search.criteria.k;
+                let verdict = search.at(&node, &|key, now| {
+                    let name = name(key, &names);
+                    let was = members.iter().filter_map(|members| members.get(&name));
+                    was.into_iter().all(|was| now == *was || now.abs_diff(*was) >= k)
+                });
+                let loss = search.loss(&node);
+                if verdict.suppressed() > search.suppress_at_most {
+                    told::frozen(report, &self.planned, verdict.suppressed());
+                    return Ok(None);
+                }
+                Best { node, loss, verdict }
+            }
+        };
+        told::reached(report, search, &best);
+        let mut all = Members::new();
+        for members in members {
+            all.extend(members);
+        }
+        let names = names(search.quasi, &best.node);
+        let kept = best.verdict.classes.iter().zip(&best.verdict.kept).filter(|(_, kept)| **kept);
+        all.extend(kept.map(|((key, class), _)| (name(key, &names), class.members)));
+        self.record = Some(self.planned.record(&best.node, &all));
+        Ok(Some(best))
+    }
+
+    /// Writes the release into the journal, in a chunk without rows, with which it becomes public.
+    fn write_down(&mut self) -> Result<(), SinkError> {
+        let (Some((Book::Journal, _)), Some(record)) = (&self.book, &self.record) else {
+            return Ok(());
+        };
+        let summary = Summary {
+            release: Some(Box::new(record.clone())),
+            ..Summary::default()
+        };
+        let mut digest = [0; 32];
+        getrandom::fill(&mut digest).map_err(|error| hold::cannot(&std::io::Error::other(error)))?;
+        let last = self.passed.as_ref().and_then(Passing::last);
+        let record = ChunkRecord {
+            index: last.as_ref().map_or(0, |last| last.index + 1),
+            first_row: last.as_ref().map_or(0, |last| last.first_row + last.rows.read),
+            upto: last.and_then(|last| last.upto),
+            // Of no lines, and so equal to no chunk's.
+            digest,
+            summary: summary.to_json(),
+            ..ChunkRecord::default()
+        };
+        self.inner.write(FinishedChunk {
+            record,
+            ..FinishedChunk::default()
+        })
     }
 
     fn internal(&self, problem: &str) -> SinkError {
@@ -60,6 +154,11 @@ impl Gate {
             problem: problem.to_owned(),
         }
     }
+}
+
+/// What the groups of a node are called, by column.
+fn names<'c>(quasi: &'c [Column], node: &[usize]) -> Vec<Vec<Option<&'c str>>> {
+    quasi.iter().zip(node).map(|(column, level)| column.names(*level).collect()).collect()
 }
 
 /// All that is not about rows is the sink's behind it.
@@ -85,6 +184,12 @@ impl Sink for Gate {
     }
 
     fn open(&mut self, job: &Job, schema: &Schema) -> Result<Vec<ChunkRecord>, SinkError> {
+        let (book, mut before) = Book::open(self.inner.as_mut(), &job.pipeline, self.planned.beside.as_deref())?;
+        self.planned.of_series(&mut before).map_err(|problem| SinkError::Shape {
+            place: self.inner.describe(),
+            problem,
+        })?;
+        self.book = Some((book, before));
         let stored = self.inner.open(job, &self.planned.after(schema))?;
         if !stored.is_empty() {
             return Err(self.internal("a run with a release gate does not go on with chunks"));
@@ -140,51 +245,52 @@ impl Sink for Gate {
 
     fn release(&mut self, how: &mut Releasing<'_>) -> Result<Held, SinkError> {
         let started = std::time::Instant::now();
+        let planned = Arc::clone(&self.planned);
         let Some(hold) = self.hold.take() else {
             return Err(self.internal("a run was released that was not opened"));
         };
         let (quasi, sensitive, histogram) = self.counted.take();
-        let most = self.planned.suppress_at_most(histogram.total());
+        let most = planned.suppress_at_most(histogram.total());
         let search = Search {
             quasi: &quasi,
             sensitive: &sensitive,
-            entity: self.planned.entity.is_some(),
+            entity: planned.entity.is_some(),
             histogram: &histogram,
-            criteria: &self.planned.criteria,
+            criteria: &planned.criteria,
             suppress_at_most: most,
         };
-        let mut report = self.planned.asked(most);
+        let mut report = planned.asked(most);
         let found = match histogram.is_empty() {
             true => None,
-            false => match search.best() {
-                Ok(best) => Some(best),
-                Err(refusal) => {
-                    told::refused(&mut report, &self.planned, &search, refusal);
+            false => match self.find(&search, &mut report)? {
+                Some(best) => Some(best),
+                None => {
                     report.seconds = started.elapsed().as_secs_f64();
                     return Ok(Held::Refused(Box::new(report)));
                 }
             },
         };
-        if let Some(best) = &found {
-            told::reached(&mut report, &self.planned, &search, best);
-        }
         report.seconds = started.elapsed().as_secs_f64();
         drop(histogram);
-        let passing = Passing::new(Arc::clone(&self.planned), &self.schema, &quasi, found);
+        let mut passing = Passing::new(Arc::clone(&planned), &self.schema, &quasi, found);
         let Some((lost, refused)) =
             passing.pass(hold, self.inner.as_mut(), self.revise, how)?
         else {
             return Ok(Held::Stopped);
         };
-        if passing.too_few_without(&lost, self.planned.criteria.k) {
+        if passing.too_few_without(&lost, planned.criteria.k) {
             told::shrunk(&mut report, refused.len());
             return Ok(Held::Refused(Box::new(report)));
         }
         self.passed = Some(passing);
+        self.write_down()?;
         Ok(Held::Released(Box::new(report), refused))
     }
 
     fn commit(&mut self, totals: &Totals) -> Result<Published, SinkError> {
+        if let (Some((book, _)), Some(record)) = (&mut self.book, &self.record) {
+            book.will_be(record)?;
+        }
         let published = self.inner.commit(totals)?;
         if !published.refused.is_empty() && self.passed.is_some() {
             // Which classes these rows are of is not known any more, so every class counts as theirs.
@@ -195,6 +301,9 @@ impl Sink for Gate {
                     published.refused.len()
                 ),
             });
+        }
+        if let (Some((book, _)), Some(_)) = (&mut self.book, &self.record) {
+            book.is()?;
         }
         Ok(published)
     }

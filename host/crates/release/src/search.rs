@@ -156,6 +156,13 @@ impl<'a> Search<'a> {
         self.judged(classes, self.criteria, Some(&held))
     }
 
+    /// The loss at a node.
+    pub fn loss(&self, node: &Node) -> f64 {
+        let losses = losses(self.quasi, self.histogram);
+        let levels = losses.iter().zip(node);
+        levels.filter_map(|(losses, level)| losses.get(*level)).sum()
+    }
+
     /// The loss at the most general levels.
     pub fn most_loss(&self) -> f64 {
         let losses = losses(self.quasi, self.histogram);

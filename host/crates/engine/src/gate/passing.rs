@@ -17,7 +17,7 @@ use arrow_select::filter::filter_record_batch;
 use arrow_select::take::take;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use glovebox_core::{
-    Batch, Encoded, Encoder, FinishedChunk, Origin, Reject, Releasing, Revise, Schema, Sink, SinkError,
+    Batch, ChunkRecord, Encoded, Encoder, FinishedChunk, Origin, Reject, Releasing, Revise, Schema, Sink, SinkError,
 };
 use glovebox_release::{Best, Column};
 
@@ -37,6 +37,8 @@ pub(super) struct Passing {
     /// Of each quasi-identifier the group of each value, and the groups' names.
     groups: Vec<(UInt32Array, StringArray)>,
     best: Option<Best>,
+    /// The record of the last chunk that was passed on.
+    last: Option<ChunkRecord>,
 }
 
 /// A chunk's rows for the sink.
@@ -66,6 +68,7 @@ impl Passing {
             groups: groups.collect(),
             planned,
             best,
+            last: None,
         }
     }
 
@@ -73,7 +76,7 @@ impl Passing {
     /// where it was asked to stop.
     #[expect(clippy::type_complexity, reason = "said above")]
     pub(super) fn pass(
-        &self,
+        &mut self,
         hold: Hold,
         sink: &mut dyn Sink,
         revise: Revise,
@@ -85,11 +88,13 @@ impl Passing {
         let (to_workers, waiting) = bounded::<Waiting>(workers * CHUNKS_A_WORKER);
         let (to_writer, passed) = unbounded();
         let place = sink.describe();
+        self.last = chunks.last().map(|(chunk, _)| chunk.record.clone());
+        let passing = &*self;
         std::thread::scope(|scope| {
             for encoder in encoders {
                 let (waiting, to_writer) = (waiting.clone(), to_writer.clone());
                 let (key, place) = (&key, &place);
-                scope.spawn(move || self.work(encoder, &waiting, &to_writer, key, place));
+                scope.spawn(move || passing.work(encoder, &waiting, &to_writer, key, place));
             }
             drop((waiting, to_writer));
             let mut writer = Writer {
@@ -108,6 +113,11 @@ impl Passing {
             drop(to_workers.into_inner());
             Ok(done?.then_some((writer.lost, writer.refused)))
         })
+    }
+
+    /// The record of the last chunk.
+    pub(super) fn last(&self) -> Option<ChunkRecord> {
+        self.last.clone()
     }
 
     /// Whether a kept class would be smaller than it may be without these rows.

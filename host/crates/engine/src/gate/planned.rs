@@ -1,6 +1,6 @@
 //! The gate as planned: which of the columns before the sink are which, with their levels.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use glovebox_core::{DataType, Equality, Field, LevelReport, ReleaseReport, Schema, SensitiveReport, hex};
@@ -11,6 +11,8 @@ use glovebox_release::{
     Closeness, Criteria, DatePart, Diversity, Ground, Hierarchy, HierarchyError, Sensitive,
 };
 use sha2::{Digest, Sha256};
+
+use super::record::{self, Members, Record};
 
 /// A file of a hierarchy is not larger.
 const MAX_HIERARCHY: u64 = 64 << 20;
@@ -29,6 +31,11 @@ pub struct PlannedGate {
     /// What is asked.
     pub(crate) criteria: Criteria,
     most: AtMost,
+    series: u32,
+    /// What tells the quasi-identifiers and their levels from others.
+    levels: String,
+    /// Where the releases before are written down, if not in a journal.
+    pub(super) beside: Option<PathBuf>,
     /// What decides what a value becomes and which rows leave, for the plan's digest.
     pub(crate) digest: String,
 }
@@ -59,6 +66,32 @@ impl PlannedGate {
             after.fields.remove(entity.min(after.fields.len().saturating_sub(1)));
         }
         after
+    }
+
+    /// Leaves of the releases before those of this series.
+    ///
+    /// # Errors
+    /// When one had other levels.
+    pub(super) fn of_series(&self, before: &mut Vec<Record>) -> Result<(), String> {
+        before.retain(|record| record.series == self.series);
+        match before.iter().all(|record| record.levels == self.levels) {
+            true => Ok(()),
+            false => Err(format!(
+                "the quasi-identifiers or their levels are others than those of the release before, to which this one \
+                 has to hold; write `series: {}` in `release:` to begin a new series",
+                self.series.saturating_add(1)
+            )),
+        }
+    }
+
+    /// A release as it is written down.
+    pub(super) fn record(&self, node: &[usize], members: &Members) -> Record {
+        Record::new(self.series, &self.levels, node, members)
+    }
+
+    /// Where later releases of another series begin.
+    pub(super) fn next_series(&self) -> u32 {
+        self.series.saturating_add(1)
     }
 
     /// How many of so many rows may be suppressed.
@@ -122,24 +155,25 @@ pub(crate) fn plan(
         // A name that is nowhere has been complained about when the manifest was checked.
         return Ok(None);
     };
-    let mut placed = |name: &Spanned<String>, place: usize, by: &Generalise| {
-        digest.update(format!("{} {place} {by:?}\n", name.value));
-        let hierarchy = hierarchy(name, by, &mut digest).map_err(|problem| problems.push(problem)).ok()?;
-        Some(Placed {
-            name: name.value.as_str().into(),
-            place,
-            hierarchy,
+    let quasi: Vec<Placed> = gate
+        .quasi
+        .iter()
+        .zip(quasi)
+        .filter_map(|((name, quasi), place)| placed(name, place, &quasi.by, &mut digest, &mut problems))
+        .collect();
+    let levels = hex(digest.clone().finalize());
+    let sensitive: Vec<Placed> = gate
+        .sensitive
+        .iter()
+        .zip(sensitive)
+        .filter_map(|((name, values), place)| {
+            let by = match &values.hierarchy {
+                Some(file) => Generalise::Listed(file.clone()),
+                None => Generalise::Values,
+            };
+            placed(name, place, &by, &mut digest, &mut problems)
         })
-    };
-    let quasi: Vec<Placed> = gate.quasi.iter().zip(quasi).filter_map(|((name, quasi), place)| placed(name, place, &quasi.by)).collect();
-    let values = gate.sensitive.iter().zip(sensitive);
-    let sensitive: Vec<Placed> = values.filter_map(|((name, values), place)| {
-        let by = match &values.hierarchy {
-            Some(file) => Generalise::Listed(file.clone()),
-            None => Generalise::Values,
-        };
-        placed(name, place, &by)
-    }).collect();
+        .collect();
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -159,8 +193,34 @@ pub(crate) fn plan(
         entity_stored,
         criteria,
         most: gate.suppress_at_most,
+        series: gate.series,
+        levels,
+        beside: manifest.sink.target.path().filter(|_| !manifest.sink.target.keeps_journal()).map(|path| record::beside(path)),
         digest: hex(digest.finalize()),
     })))
+}
+
+/// A column in its place, with its levels, which go into the digest.
+fn placed(
+    name: &Spanned<String>,
+    place: usize,
+    by: &Generalise,
+    digest: &mut Sha256,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<Placed> {
+    digest.update((name.value.len() as u64).to_be_bytes());
+    digest.update(&name.value);
+    // Of a file its content counts, wherever it stands.
+    digest.update(match by {
+        Generalise::Listed(_) => "listed".to_owned(),
+        by => format!("{by:?}"),
+    });
+    let hierarchy = hierarchy(name, by, digest).map_err(|problem| problems.push(problem)).ok()?;
+    Some(Placed {
+        name: name.value.as_str().into(),
+        place,
+        hierarchy,
+    })
 }
 
 /// Where the quasi-identifiers, the sensitive columns and the entity stand.
@@ -244,6 +304,7 @@ fn listed(file: &Spanned<std::path::PathBuf>, digest: &mut Sha256) -> Result<Hie
     };
     let text = glovebox_files::bounded::read_text(Path::new(&file.value), MAX_HIERARCHY);
     let text = text.map_err(|e| refused(format!("cannot be read: {e}")))?;
+    digest.update((text.len() as u64).to_be_bytes());
     digest.update(text.as_bytes());
     let mut reader = csv::ReaderBuilder::new();
     let mut reader = reader.has_headers(false).flexible(true).delimiter(b';').from_reader(text.as_bytes());

@@ -8,7 +8,6 @@ use super::planned::PlannedGate;
 /// What was reached at a node.
 pub(super) fn reached(
     report: &mut ReleaseReport,
-    planned: &PlannedGate,
     search: &Search<'_>,
     best: &Best,
 ) {
@@ -34,7 +33,6 @@ pub(super) fn reached(
             ..told.clone()
         };
     }
-    debug_assert_eq!(report.levels.len(), planned.quasi.len());
 }
 
 /// Why no node satisfies, and what would.
@@ -60,6 +58,20 @@ pub(super) fn refused(
             told.distinct, column.name, told.entropy
         ));
     }
+}
+
+/// At the levels of the releases before too many rows would have to be suppressed.
+pub(super) fn frozen(report: &mut ReleaseReport, planned: &PlannedGate, suppressed: u64) {
+    report.refused = Some(format!(
+        "at the levels of the release before, {suppressed} rows would have to be suppressed: their classes are too small, or \
+         changed by fewer than {} members",
+        planned.criteria.k
+    ));
+    report.would_satisfy.push(format!("suppress-at-most: {suppressed}"));
+    report.would_satisfy.push(format!(
+        "series: {}, which begins a new series; whoever has both releases may find who came or went",
+        planned.next_series()
+    ));
 }
 
 /// The target cannot store rows without which classes are too small.
