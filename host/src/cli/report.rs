@@ -173,7 +173,11 @@ fn write_release(release: &ReleaseReport, out: &mut impl Write) -> std::io::Resu
         release.information_loss * 100.0,
         release.seconds
     )?;
-    let levels: Vec<String> = release.levels.iter().map(|level| format!("{} {}/{}", level.column, level.level, level.last)).collect();
+    let levels: Vec<String> = release
+        .levels
+        .iter()
+        .map(|level| format!("{} {}/{}", level.column, level.level, level.last))
+        .collect();
     writeln!(out, "       levels: {}", levels.join(", "))?;
     for column in &release.sensitive {
         writeln!(

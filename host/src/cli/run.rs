@@ -311,7 +311,9 @@ fn exit(report: &RunReport, manifest: &Manifest) -> Exit {
         }
         RunOutcome::NotReleased => {
             let release = report.release.as_ref();
-            let why = release.and_then(|release| release.refused.as_deref()).unwrap_or_default();
+            let why = release
+                .and_then(|release| release.refused.as_deref())
+                .unwrap_or_default();
             let mut problem = format!("nothing was released, and existing rows stay: {why}");
             for would in release.iter().flat_map(|release| &release.would_satisfy) {
                 problem += &format!("\n  would satisfy: {would}");

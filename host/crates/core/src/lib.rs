@@ -55,7 +55,8 @@ pub use schema::{DataType, Equality, Field, Native, ReadFrom, Schema};
 pub use seal::{Envelope, Late, Seal, SealLate, SealedBlock, Unseal};
 pub use secret::Secret;
 pub use sink::{
-    Encoded, Encoder, FinishedChunk, Held, Payload, Published, Releasing, Sink, SinkError, TokenStore,
+    Encoded, Encoder, FinishedChunk, Held, Payload, Published, Releasing, Sink, SinkError,
+    TokenStore,
 };
 pub use source::{Chunk, ChunkReader, Decoded, Decoder, Identity, Source, SourceError};
 pub use table_name::TableName;

@@ -8,6 +8,7 @@
 mod cells;
 mod hold;
 mod intake;
+mod levels;
 mod passing;
 mod planned;
 mod record;
@@ -17,8 +18,8 @@ use std::sync::Arc;
 
 use glovebox_core::{
     ChunkRecord, Digest, Earlier, Encoder, FinishedChunk, Held, History, Job, Keeps, KeptReject,
-    Known, Listed, Mark, Payload, Published, Releasing, ReleaseReport, Revise, Schema, SealedBlock, Secret, Sink,
-    SinkError, TokenStore, Totals,
+    Known, Listed, Mark, Payload, Published, ReleaseReport, Releasing, Revise, Schema, SealedBlock,
+    Secret, Sink, SinkError, TokenStore, Totals,
 };
 use glovebox_release::{Best, Column, Search};
 
@@ -66,13 +67,18 @@ impl Gate {
     }
 
     /// The node at which the rows may leave; none if there is none, which the report says then.
-    fn find(&mut self, search: &Search<'_>, report: &mut ReleaseReport) -> Result<Option<Best>, SinkError> {
+    fn find(
+        &mut self,
+        search: &Search<'_>,
+        report: &mut ReleaseReport,
+    ) -> Result<Option<Best>, SinkError> {
         let (book, before) = match &self.book {
             Some((book, before)) => (book, before.as_slice()),
             None => return Err(self.internal("a run was released that was not opened")),
         };
         let namer = book.namer(self.inner.key().as_ref());
-        let namer = namer.ok_or_else(|| self.internal("there is no key for the names of classes"))?;
+        let namer =
+            namer.ok_or_else(|| self.internal("there is no key for the names of classes"))?;
         let unreadable = || SinkError::Shape {
             place: self.inner.describe(),
             problem: "what earlier releases were cannot be read from the journal".to_owned(),
@@ -80,7 +86,10 @@ impl Gate {
         let members: Option<Vec<Members>> = before.iter().map(Record::members).collect();
         let members = members.ok_or_else(unreadable)?;
         let name = |key: &[u32], names: &[Vec<Option<&str>>]| {
-            let groups = key.iter().zip(names).map(|(group, names)| names.get(*group as usize).copied().flatten());
+            let groups = key
+                .iter()
+                .zip(names)
+                .map(|(group, names)| names.get(*group as usize).copied().flatten());
             namer.name(groups)
         };
         let best = match before.first() {
@@ -99,14 +108,19 @@ impl Gate {
                 let verdict = search.at(&node, &|key, now| {
                     let name = name(key, &names);
                     let was = members.iter().filter_map(|members| members.get(&name));
-                    was.into_iter().all(|was| now == *was || now.abs_diff(*was) >= k)
+                    was.into_iter()
+                        .all(|was| now == *was || now.abs_diff(*was) >= k)
                 });
                 let loss = search.loss(&node);
                 if verdict.suppressed() > search.suppress_at_most {
                     told::frozen(report, &self.planned, verdict.suppressed());
                     return Ok(None);
                 }
-                Best { node, loss, verdict }
+                Best {
+                    node,
+                    loss,
+                    verdict,
+                }
             }
         };
         told::reached(report, search, &best);
@@ -115,7 +129,12 @@ impl Gate {
             all.extend(members);
         }
         let names = names(search.quasi, &best.node);
-        let kept = best.verdict.classes.iter().zip(&best.verdict.kept).filter(|(_, kept)| **kept);
+        let kept = best
+            .verdict
+            .classes
+            .iter()
+            .zip(&best.verdict.kept)
+            .filter(|(_, kept)| **kept);
         all.extend(kept.map(|((key, class), _)| (name(key, &names), class.members)));
         self.record = Some(self.planned.record(&best.node, &all));
         Ok(Some(best))
@@ -131,11 +150,14 @@ impl Gate {
             ..Summary::default()
         };
         let mut digest = [0; 32];
-        getrandom::fill(&mut digest).map_err(|error| hold::cannot(&std::io::Error::other(error)))?;
+        getrandom::fill(&mut digest)
+            .map_err(|error| hold::cannot(&std::io::Error::other(error)))?;
         let last = self.passed.as_ref().and_then(Passing::last);
         let record = ChunkRecord {
             index: last.as_ref().map_or(0, |last| last.index + 1),
-            first_row: last.as_ref().map_or(0, |last| last.first_row + last.rows.read),
+            first_row: last
+                .as_ref()
+                .map_or(0, |last| last.first_row + last.rows.read),
             upto: last.and_then(|last| last.upto),
             // Of no lines, and so equal to no chunk's.
             digest,
@@ -158,7 +180,11 @@ impl Gate {
 
 /// What the groups of a node are called, by column.
 fn names<'c>(quasi: &'c [Column], node: &[usize]) -> Vec<Vec<Option<&'c str>>> {
-    quasi.iter().zip(node).map(|(column, level)| column.names(*level).collect()).collect()
+    quasi
+        .iter()
+        .zip(node)
+        .map(|(column, level)| column.names(*level).collect())
+        .collect()
 }
 
 /// All that is not about rows is the sink's behind it.
@@ -184,11 +210,17 @@ impl Sink for Gate {
     }
 
     fn open(&mut self, job: &Job, schema: &Schema) -> Result<Vec<ChunkRecord>, SinkError> {
-        let (book, mut before) = Book::open(self.inner.as_mut(), &job.pipeline, self.planned.beside.as_deref())?;
-        self.planned.of_series(&mut before).map_err(|problem| SinkError::Shape {
-            place: self.inner.describe(),
-            problem,
-        })?;
+        let (book, mut before) = Book::open(
+            self.inner.as_mut(),
+            &job.pipeline,
+            self.planned.beside.as_deref(),
+        )?;
+        self.planned
+            .of_series(&mut before)
+            .map_err(|problem| SinkError::Shape {
+                place: self.inner.describe(),
+                problem,
+            })?;
         self.book = Some((book, before));
         let stored = self.inner.open(job, &self.planned.after(schema))?;
         if !stored.is_empty() {
@@ -218,7 +250,11 @@ impl Sink for Gate {
 
     fn encoder(&self) -> Box<dyn Encoder> {
         let planned = Arc::clone(&self.planned);
-        Box::new(Intake::new(planned, Arc::clone(&self.counted), self.inner.describe()))
+        Box::new(Intake::new(
+            planned,
+            Arc::clone(&self.counted),
+            self.inner.describe(),
+        ))
     }
 
     fn write(&mut self, mut chunk: FinishedChunk) -> Result<(), SinkError> {
@@ -230,8 +266,12 @@ impl Sink for Gate {
         // It would keep the chunk's raw rows in memory until the end.
         chunk.late = glovebox_core::Late::default();
         match payload {
-            Payload::Bytes(rows) => hold.put(chunk, &rows).map_err(|problem| hold::cannot(&problem)),
-            Payload::Empty => hold.put(chunk, &[]).map_err(|problem| hold::cannot(&problem)),
+            Payload::Bytes(rows) => hold
+                .put(chunk, &rows)
+                .map_err(|problem| hold::cannot(&problem)),
+            Payload::Empty => hold
+                .put(chunk, &[])
+                .map_err(|problem| hold::cannot(&problem)),
             Payload::Batches(_) => Err(SinkError::Internal {
                 place,
                 problem: "a chunk was not encoded by the gate".to_owned(),
@@ -273,8 +313,7 @@ impl Sink for Gate {
         report.seconds = started.elapsed().as_secs_f64();
         drop(histogram);
         let mut passing = Passing::new(Arc::clone(&planned), &self.schema, &quasi, found);
-        let Some((lost, refused)) =
-            passing.pass(hold, self.inner.as_mut(), self.revise, how)?
+        let Some((lost, refused)) = passing.pass(hold, self.inner.as_mut(), self.revise, how)?
         else {
             return Ok(Held::Stopped);
         };

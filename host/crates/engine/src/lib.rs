@@ -36,8 +36,8 @@ mod worker;
 
 pub use arm::arm;
 pub use armed::ArmedStep;
-pub use gate::{Gate, PlannedGate};
 pub use error::{Known, RerunError, RunError};
+pub use gate::{Gate, PlannedGate};
 pub use identity::{MAX_REQUEST_LEN, serves};
 pub use plan::{Plan, PlannedStep, plan};
 pub use preview::{Preview, preview};

@@ -72,7 +72,11 @@ impl Parts {
                 })
                 .collect(),
             sink: digest(&format!("{:?}", plan.sink)),
-            release: plan.gate.as_ref().map(|gate| digest(&gate.digest)).unwrap_or_default(),
+            release: plan
+                .gate
+                .as_ref()
+                .map(|gate| digest(&gate.digest))
+                .unwrap_or_default(),
             found_by: plan
                 .upsert_keys
                 .iter()

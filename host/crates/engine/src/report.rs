@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use glovebox_core::{
-    ChunkRecord, Earlier, OnlyNew, Published, Reject, RejectCount, ReleaseReport, RowCounts, RunOutcome,
-    RunReport, SealedRejects, Source,
+    ChunkRecord, Earlier, OnlyNew, Published, Reject, RejectCount, ReleaseReport, RowCounts,
+    RunOutcome, RunReport, SealedRejects, Source,
 };
 
 use crate::error::RunError;

@@ -87,7 +87,9 @@ pub(crate) fn begin(
     let own = requested.or_else(|| history.running.iter().find(|r| r.pipeline == job.pipeline));
     if let Some(earlier) = own {
         match start {
-            Start::Resume if !candidate.gated => return candidate.resume(earlier.clone(), history, job),
+            Start::Resume if !candidate.gated => {
+                return candidate.resume(earlier.clone(), history, job);
+            }
             Start::Fresh if history.appends && earlier.rows != RowCounts::default() => {
                 return Err(RunError::Unfinished(candidate.known(earlier)));
             }

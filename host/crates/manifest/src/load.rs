@@ -44,8 +44,8 @@ use super::kinds::{Own, nested, word};
 use super::node::{Kind, Node};
 use super::yaml;
 use crate::model::{
-    Column, Gate, JsonlSink, LeakGuard, Manifest, Mode, Sink, SinkTarget, Source, Span, Spanned, Store,
-    TrustedKey,
+    Column, Gate, JsonlSink, LeakGuard, Manifest, Mode, Sink, SinkTarget, Source, Span, Spanned,
+    Store, TrustedKey,
 };
 use columns::COLUMNS;
 use gate::GateKeys;

@@ -81,7 +81,10 @@ impl Classes {
             if let Some(class) = classes.get_mut(class) {
                 class.rows += count;
             }
-            #[expect(clippy::cast_possible_truncation, reason = "a histogram has no more places")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "a histogram has no more places"
+            )]
             let class = class as u32;
             for (shares, &value) in shares.iter_mut().zip(rest) {
                 shares.push((class, value, count));
@@ -91,7 +94,9 @@ impl Classes {
             }
         }
         match layout.entity {
-            false => classes.iter_mut().for_each(|class| class.members = class.rows),
+            false => classes
+                .iter_mut()
+                .for_each(|class| class.members = class.rows),
             true => {
                 members.sort_unstable();
                 members.dedup();
@@ -104,7 +109,9 @@ impl Classes {
         }
         let shares = shares.into_iter();
         Classes {
-            shares: shares.map(|counted| Shares::new(counted, classes.len())).collect(),
+            shares: shares
+                .map(|counted| Shares::new(counted, classes.len()))
+                .collect(),
             keys,
             classes,
         }
@@ -142,7 +149,12 @@ impl Classes {
     }
 
     /// Of each value of a sensitive column its share in the rows of the classes that are kept.
-    pub(crate) fn all(&self, shares: &Shares, values: usize, kept: impl Fn(usize) -> bool) -> Vec<f64> {
+    pub(crate) fn all(
+        &self,
+        shares: &Shares,
+        values: usize,
+        kept: impl Fn(usize) -> bool,
+    ) -> Vec<f64> {
         let mut counts = vec![0_u64; values];
         for class in (0..self.len()).filter(|class| kept(*class)) {
             for &(value, count) in shares.of(class) {
@@ -152,7 +164,10 @@ impl Classes {
             }
         }
         let rows: u64 = counts.iter().sum();
-        counts.iter().map(|&count| count as f64 / rows.max(1) as f64).collect()
+        counts
+            .iter()
+            .map(|&count| count as f64 / rows.max(1) as f64)
+            .collect()
     }
 }
 
@@ -162,7 +177,11 @@ mod tests {
 
     #[test]
     fn rows_entities_and_values_are_counted_by_class() {
-        let layout = Layout { quasi: 1, sensitive: 1, entity: true };
+        let layout = Layout {
+            quasi: 1,
+            sensitive: 1,
+            entity: true,
+        };
         let mut histogram = Histogram::new(4);
         for (key, count) in [
             ([7, 0, 1, 1], 2),
@@ -176,7 +195,9 @@ mod tests {
         let found: Vec<_> = classes.iter().map(|(key, class)| (key[0], class)).collect();
         let class = |rows, members| Class { rows, members };
         assert_eq!(found, [(7, class(7, 2)), (8, class(1, 1))]);
-        let [shares] = classes.shares() else { panic!("one column") };
+        let [shares] = classes.shares() else {
+            panic!("one column")
+        };
         assert_eq!(shares.of(0), [(0, 2), (1, 5)]);
         assert_eq!(shares.of(1), [(1, 1)]);
         assert_eq!(classes.all(shares, 3, |_| true), [0.25, 0.75, 0.0]);

@@ -49,7 +49,9 @@ impl Column {
         if let Some(&id) = self.ids.get(&Key(value)) {
             return Some(id);
         }
-        let id = u32::try_from(self.ids.len()).ok().filter(|id| *id != u32::MAX)?;
+        let id = u32::try_from(self.ids.len())
+            .ok()
+            .filter(|id| *id != u32::MAX)?;
         let last = self.levels.len().checked_sub(1)?;
         let mut names = Vec::with_capacity(self.levels.len());
         for level in 0..=last {
@@ -99,7 +101,9 @@ impl Column {
     /// What the groups of a level are called; none is a cell without a value.
     pub fn names(&self, level: usize) -> impl Iterator<Item = Option<&str>> {
         let level = self.levels.get(level);
-        level.into_iter().flat_map(|level| level.names.iter().map(Option::as_deref))
+        level
+            .into_iter()
+            .flat_map(|level| level.names.iter().map(Option::as_deref))
     }
 
     /// For each group of a level, the group of a more general one in which it is.
@@ -124,7 +128,9 @@ impl Column {
                 (value.as_deref(), number, *id)
             })
             .collect();
-        let numbers = values.iter().all(|(value, number, _)| number.is_some() || value.is_none());
+        let numbers = values
+            .iter()
+            .all(|(value, number, _)| number.is_some() || value.is_none());
         let rank = if numbers { Rank::Numbers } else { Rank::Text };
         values.sort_by(|(a, x, _), (b, y, _)| match (rank, x, y) {
             (Rank::Numbers, Some(x), Some(y)) => x.partial_cmp(y).unwrap_or(Ordering::Equal),
@@ -156,7 +162,10 @@ mod tests {
         assert_eq!(ages.intern(None), Some(3));
         assert_eq!(ages.intern(Some("old")), None);
         assert_eq!(ages.group_of(1), [0, 1, 0, 2]);
-        assert_eq!(ages.names(1).collect::<Vec<_>>(), [Some("30-39"), Some("0-9"), None]);
+        assert_eq!(
+            ages.names(1).collect::<Vec<_>>(),
+            [Some("30-39"), Some("0-9"), None]
+        );
         // Nothing is left of what has no value either.
         assert_eq!(ages.names(2).collect::<Vec<_>>(), [Some("*")]);
         assert_eq!(ages.up(0, 1), [0, 1, 0, 2]);

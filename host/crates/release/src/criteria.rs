@@ -98,7 +98,10 @@ impl Criteria {
         columns: &[Column],
         kept: Option<&[bool]>,
     ) -> Vec<bool> {
-        let mut fits: Vec<bool> = classes.iter().map(|(_, class)| class.members >= self.k).collect();
+        let mut fits: Vec<bool> = classes
+            .iter()
+            .map(|(_, class)| class.members >= self.k)
+            .collect();
         let columns = columns.iter().zip(classes.shares());
         for (sensitive, (column, shares)) in self.sensitive.iter().zip(columns) {
             if let Some(l) = sensitive.l {
@@ -135,7 +138,11 @@ impl Ground {
             }
             Ground::Hierarchical => {
                 let levels = 0..column.levels().saturating_sub(1);
-                Metric::Hierarchical(levels.map(|level| column.group_of(level).to_vec()).collect())
+                Metric::Hierarchical(
+                    levels
+                        .map(|level| column.group_of(level).to_vec())
+                        .collect(),
+                )
             }
         }
     }
@@ -151,7 +158,9 @@ impl Diversity {
                 let mut counts: Vec<u64> = values.iter().map(|(_, count)| *count).collect();
                 counts.sort_unstable_by(|a, b| b.cmp(a));
                 let first = counts.first().copied().unwrap_or_default();
-                let rest = counts.iter().skip(usize::try_from(l).unwrap_or(usize::MAX).saturating_sub(1));
+                let rest = counts
+                    .iter()
+                    .skip(usize::try_from(l).unwrap_or(usize::MAX).saturating_sub(1));
                 (first as f64) < c * rest.sum::<u64>() as f64
             }
         }
@@ -169,7 +178,11 @@ pub fn entropy(values: &[(u32, u64)]) -> f64 {
 }
 
 /// The least whole number that is not below it.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is in range")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it is in range"
+)]
 fn whole(l: f64) -> u64 {
     (l - ROUNDING).ceil().clamp(0.0, 9e15) as u64
 }

@@ -19,7 +19,9 @@ pub(crate) fn distance(metric: &Metric, class: &[(u32, u64)], all: &[f64]) -> f6
     if rows == 0 {
         return 0.0;
     }
-    let shares = class.iter().map(|&(value, count)| (value, count as f64 / rows as f64));
+    let shares = class
+        .iter()
+        .map(|&(value, count)| (value, count as f64 / rows as f64));
     match metric {
         Metric::Equal => equal(shares, all),
         Metric::Ordered(places) => ordered(shares, places, all),
@@ -66,7 +68,12 @@ fn hierarchical(shares: impl Iterator<Item = (u32, f64)>, levels: &[Vec<u32>], a
     // Of each value the group that it is in so far: itself at first.
     let mut of: Vec<u32> = levels.first().cloned().unwrap_or_default();
     let mut level_extra = grouped(&of, &extras(shares, all));
-    for (at, level) in levels.iter().skip(1).chain([&vec![0; all.len()]]).enumerate() {
+    for (at, level) in levels
+        .iter()
+        .skip(1)
+        .chain([&vec![0; all.len()]])
+        .enumerate()
+    {
         let groups = level.iter().max().map_or(0, |max| *max as usize + 1);
         let (mut more, mut less) = (vec![0.0; groups], vec![0.0; groups]);
         let mut seen = vec![false; level_extra.len()];
@@ -84,9 +91,17 @@ fn hierarchical(shares: impl Iterator<Item = (u32, f64)>, levels: &[Vec<u32>], a
                 *sum += extra.abs();
             }
         }
-        let moved: f64 = more.iter().zip(&less).map(|(more, less)| more.min(*less)).sum();
+        let moved: f64 = more
+            .iter()
+            .zip(&less)
+            .map(|(more, less)| more.min(*less))
+            .sum();
         work += moved * (at + 1) as f64 / height;
-        level_extra = more.iter().zip(&less).map(|(more, less)| more - less).collect();
+        level_extra = more
+            .iter()
+            .zip(&less)
+            .map(|(more, less)| more - less)
+            .collect();
         of.clone_from(level);
     }
     work
@@ -128,8 +143,14 @@ mod tests {
         let all = [1.0 / 9.0; 9];
         let places = Metric::Ordered((0..9).collect());
         close(distance(&places, &[(0, 1), (1, 1), (2, 1)], &all), 0.375);
-        close(distance(&places, &[(3, 1), (5, 1), (8, 1)], &all), 1.0 / 6.0);
-        close(distance(&Metric::Equal, &[(0, 1), (1, 1), (2, 1)], &all), 2.0 / 3.0);
+        close(
+            distance(&places, &[(3, 1), (5, 1), (8, 1)], &all),
+            1.0 / 6.0,
+        );
+        close(
+            distance(&Metric::Equal, &[(0, 1), (1, 1), (2, 1)], &all),
+            2.0 / 3.0,
+        );
     }
 
     /// Two groups of two: within a group a value moves half as far as out of it.
@@ -137,7 +158,10 @@ mod tests {
     fn values_of_one_group_are_nearer() {
         let all = [0.25; 4];
         let levels = Metric::Hierarchical(vec![vec![0, 1, 2, 3], vec![0, 0, 1, 1]]);
-        close(distance(&levels, &[(0, 1), (1, 1), (2, 1), (3, 1)], &all), 0.0);
+        close(
+            distance(&levels, &[(0, 1), (1, 1), (2, 1), (3, 1)], &all),
+            0.0,
+        );
         close(distance(&levels, &[(0, 1), (2, 1)], &all), 0.25);
         close(distance(&levels, &[(0, 1), (1, 1)], &all), 0.5);
         close(distance(&levels, &[(0, 1)], &all), 0.625);

@@ -113,7 +113,9 @@ impl Hierarchy {
             next.resize_with(cells.len().saturating_sub(1), HashMap::new);
             for (level, (pair, next)) in cells.windows(2).zip(&mut next).enumerate() {
                 let [name, parent] = pair else { continue };
-                let known = next.entry_ref(name.as_str()).or_insert_with(|| parent.clone());
+                let known = next
+                    .entry_ref(name.as_str())
+                    .or_insert_with(|| parent.clone());
                 // A value that stands twice is said to, whatever its parents.
                 if level > 0 && known != parent {
                     return Err(HierarchyError::Splits {
@@ -189,9 +191,11 @@ impl Hierarchy {
                 let (value, parents) = values.get_key_value(value)?;
                 match level.checked_sub(1) {
                     None => Some(Cow::Borrowed(value)),
-                    Some(above) => {
-                        Some(parents.get(above).map_or(Cow::Borrowed(TOP), |p| Cow::Borrowed(p)))
-                    }
+                    Some(above) => Some(
+                        parents
+                            .get(above)
+                            .map_or(Cow::Borrowed(TOP), |p| Cow::Borrowed(p)),
+                    ),
                 }
             }
             Kind::Widths(widths) => {
@@ -253,7 +257,11 @@ impl<'a> Number<'a> {
     fn parse(text: &'a str) -> Option<Self> {
         if let Ok(floor) = text.parse::<i64>() {
             let floor = floor.into();
-            return Some(Number { text, floor, whole: true });
+            return Some(Number {
+                text,
+                floor,
+                whole: true,
+            });
         }
         let number: f64 = text.parse().ok()?;
         // Beyond this an integer is not exact any more.

@@ -76,7 +76,8 @@ impl Risk {
         risk.sensitive = columns
             .map(|(column, shares)| {
                 let all = classes.all(shares, column.values(), kept);
-                let (equal, ordered) = (Ground::Equal.metric(column), Ground::Ordered.metric(column));
+                let (equal, ordered) =
+                    (Ground::Equal.metric(column), Ground::Ordered.metric(column));
                 let mut told = Told {
                     distinct: u64::MAX,
                     entropy: f64::INFINITY,

@@ -59,7 +59,10 @@ pub struct Verdict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// There are too many nodes.
-    #[error("the quasi-identifiers have more than {} combinations of levels; give them fewer levels", lattice::MAX_NODES)]
+    #[error(
+        "the quasi-identifiers have more than {} combinations of levels; give them fewer levels",
+        lattice::MAX_NODES
+    )]
     TooManyNodes,
     /// Not even the most general values satisfy.
     #[error("no combination of levels satisfies")]
@@ -93,7 +96,9 @@ impl<'a> Search<'a> {
         let mut nodes = judge.lattice.by_loss();
         let growing = self.criteria.growing();
         if self.criteria.only_grow() {
-            let best = judge.least(&nodes, &growing).ok_or(Refusal::Unsatisfiable)?;
+            let best = judge
+                .least(&nodes, &growing)
+                .ok_or(Refusal::Unsatisfiable)?;
             nodes = vec![best];
         } else {
             judge.classify(&nodes, &growing);
@@ -104,7 +109,11 @@ impl<'a> Search<'a> {
             let verdict = judge.verdict(&node, self.criteria);
             if verdict.suppressed() <= self.suppress_at_most {
                 let loss = judge.lattice.loss(at);
-                return Ok(Best { node, loss, verdict });
+                return Ok(Best {
+                    node,
+                    loss,
+                    verdict,
+                });
             }
         }
         Err(Refusal::Unsatisfiable)
@@ -124,7 +133,11 @@ impl<'a> Search<'a> {
             let verdict = judge.verdict(&node, self.criteria);
             if verdict.suppressed() <= self.suppress_at_most {
                 let loss = judge.lattice.loss(at);
-                each(Best { node, loss, verdict });
+                each(Best {
+                    node,
+                    loss,
+                    verdict,
+                });
             }
         }
         Ok(())
@@ -152,7 +165,10 @@ impl<'a> Search<'a> {
     pub fn at(&self, node: &Node, held: &dyn Fn(&[u32], u64) -> bool) -> Verdict {
         let mut rollup = Rollup::new(self.quasi, self.histogram);
         let classes = Classes::of(&rollup.at(node), self.layout());
-        let held: Vec<bool> = classes.iter().map(|(key, class)| held(key, class.members)).collect();
+        let held: Vec<bool> = classes
+            .iter()
+            .map(|(key, class)| held(key, class.members))
+            .collect();
         self.judged(classes, self.criteria, Some(&held))
     }
 
@@ -160,7 +176,9 @@ impl<'a> Search<'a> {
     pub fn loss(&self, node: &Node) -> f64 {
         let losses = losses(self.quasi, self.histogram);
         let levels = losses.iter().zip(node);
-        levels.filter_map(|(losses, level)| losses.get(*level)).sum()
+        levels
+            .filter_map(|(losses, level)| losses.get(*level))
+            .sum()
     }
 
     /// The loss at the most general levels.
@@ -186,11 +204,16 @@ impl<'a> Search<'a> {
         loop {
             let mut fits = criteria.satisfied(&classes, self.sensitive, kept.as_deref());
             if let Some(kept) = &kept {
-                fits.iter_mut().zip(kept).for_each(|(fits, kept)| *fits &= *kept);
+                fits.iter_mut()
+                    .zip(kept)
+                    .for_each(|(fits, kept)| *fits &= *kept);
             }
             let same = kept.as_ref().is_some_and(|kept| *kept == fits);
             if same || fits.iter().all(|fits| *fits) {
-                return Verdict { classes, kept: fits };
+                return Verdict {
+                    classes,
+                    kept: fits,
+                };
             }
             kept = Some(fits);
         }
@@ -277,7 +300,9 @@ fn losses(quasi: &[Column], histogram: &Histogram) -> Vec<Vec<f64>> {
     for (place, column) in quasi.iter().enumerate() {
         let mut counts = vec![0_u64; column.values()];
         for (key, count) in histogram.iter() {
-            let value = key.get(place).and_then(|&value| counts.get_mut(value as usize));
+            let value = key
+                .get(place)
+                .and_then(|&value| counts.get_mut(value as usize));
             if let Some(sum) = value {
                 *sum += count;
             }

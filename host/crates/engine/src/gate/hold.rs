@@ -17,6 +17,9 @@ pub(super) struct Hold {
     chunks: Vec<(FinishedChunk, usize)>,
 }
 
+/// Chunks in their order with the lengths of their rows, the file of those, and what decrypts it.
+pub(super) type Taken = (Vec<(FinishedChunk, usize)>, File, Key);
+
 /// Encrypts and decrypts what waits.
 pub(super) struct Key(LessSafeKey);
 
@@ -55,7 +58,7 @@ impl Hold {
     }
 
     /// The chunks in their order, and what reads their rows.
-    pub(super) fn take(mut self) -> io::Result<(Vec<(FinishedChunk, usize)>, File, Key)> {
+    pub(super) fn take(mut self) -> io::Result<Taken> {
         self.file.seek(SeekFrom::Start(0))?;
         Ok((self.chunks, self.file, self.key))
     }
@@ -69,7 +72,11 @@ pub(super) fn next(
 ) -> io::Result<Waiting> {
     let mut bytes = vec![0; *length];
     file.read_exact(&mut bytes)?;
-    let of = chunk.encoded.origins.first().and_then(|(origin, _)| origin.file().cloned());
+    let of = chunk
+        .encoded
+        .origins
+        .first()
+        .and_then(|(origin, _)| origin.file().cloned());
     Ok(Waiting { number, bytes, of })
 }
 
@@ -84,14 +91,18 @@ impl Key {
     }
 
     fn encrypt(&self, number: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
-        let sealed = self.0.seal_in_place_append_tag(Self::nonce(number), Aad::empty(), bytes);
+        let sealed = self
+            .0
+            .seal_in_place_append_tag(Self::nonce(number), Aad::empty(), bytes);
         sealed.map_err(|_| io::Error::other("rows could not be encrypted"))
     }
 
     /// The rows.
     pub(super) fn decrypt(&self, waiting: &mut Waiting) -> io::Result<usize> {
         let nonce = Self::nonce(waiting.number);
-        let opened = self.0.open_in_place(nonce, Aad::empty(), &mut waiting.bytes);
+        let opened = self
+            .0
+            .open_in_place(nonce, Aad::empty(), &mut waiting.bytes);
         let opened = opened.map_err(|_| io::Error::other("the rows that waited were changed"))?;
         Ok(opened.len())
     }
@@ -126,13 +137,24 @@ mod tests {
                 continue;
             }
             let mut waiting = next(&mut file, number, chunk).unwrap();
-            assert!(!waiting.bytes.windows(4).any(|w| w == b"rows" || w == b"seco"));
+            assert!(
+                !waiting
+                    .bytes
+                    .windows(4)
+                    .any(|w| w == b"rows" || w == b"seco")
+            );
             let length = key.decrypt(&mut waiting).unwrap();
             back.push(waiting.bytes[..length].to_vec());
         }
-        assert_eq!(back, [b"first rows".to_vec(), Vec::new(), b"second".to_vec()]);
+        assert_eq!(
+            back,
+            [b"first rows".to_vec(), Vec::new(), b"second".to_vec()]
+        );
         file.seek(SeekFrom::Start(0)).unwrap();
         let mut moved = next(&mut file, 1, &chunks[0]).unwrap();
-        assert!(key.decrypt(&mut moved).is_err(), "a chunk in another's place");
+        assert!(
+            key.decrypt(&mut moved).is_err(),
+            "a chunk in another's place"
+        );
     }
 }

@@ -31,7 +31,9 @@ pub(super) struct Counted {
 impl Counted {
     pub(super) fn new(planned: &PlannedGate) -> Self {
         let columns = planned.quasi.iter().chain(&planned.sensitive);
-        let columns: Vec<_> = columns.map(|c| RwLock::new(Column::new(c.hierarchy.clone()))).collect();
+        let columns: Vec<_> = columns
+            .map(|c| RwLock::new(Column::new(c.hierarchy.clone())))
+            .collect();
         let entity = if planned.entity.is_some() { 2 } else { 0 };
         Counted {
             histogram: Mutex::new(Histogram::new(columns.len() + entity)),
@@ -49,9 +51,16 @@ impl Counted {
         });
         let mut quasi: Vec<Column> = taken.collect();
         let sensitive = quasi.split_off(self.quasi);
-        let mut histogram = self.histogram.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut histogram = self
+            .histogram
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let width = histogram.width();
-        (quasi, sensitive, std::mem::replace(&mut *histogram, Histogram::new(width)))
+        (
+            quasi,
+            sensitive,
+            std::mem::replace(&mut *histogram, Histogram::new(width)),
+        )
     }
 }
 
@@ -76,7 +85,8 @@ impl Intake {
 
     /// The numbers of a column's values.
     fn numbers(&mut self, at: usize, cells: &ArrayRef) -> Result<Vec<u32>, ArrowError> {
-        let (Some(shared), Some(known)) = (self.counted.columns.get(at), self.known.get_mut(at)) else {
+        let (Some(shared), Some(known)) = (self.counted.columns.get(at), self.known.get_mut(at))
+        else {
             return Ok(vec![UNKNOWN; cells.len()]);
         };
         let intern = |value: Option<&str>| {
@@ -118,7 +128,11 @@ impl Intake {
         Ok(waiting.num_rows() as u64)
     }
 
-    fn take(&mut self, batch: &Batch, rejects: &mut Vec<Reject>) -> Result<Option<RecordBatch>, ArrowError> {
+    fn take(
+        &mut self,
+        batch: &Batch,
+        rejects: &mut Vec<Reject>,
+    ) -> Result<Option<RecordBatch>, ArrowError> {
         let planned = Arc::clone(&self.planned);
         let placed = || planned.quasi.iter().chain(&planned.sensitive);
         let mut numbers = Vec::with_capacity(self.known.len());
@@ -127,7 +141,9 @@ impl Intake {
         }
         let unknown = |row: usize| -> Option<&Placed> {
             let mut columns = numbers.iter().zip(placed());
-            columns.find(|(numbers, _)| numbers.get(row) == Some(&UNKNOWN)).map(|(_, column)| column)
+            columns
+                .find(|(numbers, _)| numbers.get(row) == Some(&UNKNOWN))
+                .map(|(_, column)| column)
         };
         let mut keep = vec![true; batch.rows()];
         for (row, keep) in keep.iter_mut().enumerate() {
@@ -147,7 +163,9 @@ impl Intake {
             }
         }
         self.count(&batch, &ids)?;
-        (batch.rows() > 0).then(|| waiting(&planned, &batch, ids)).transpose()
+        (batch.rows() > 0)
+            .then(|| waiting(&planned, &batch, ids))
+            .transpose()
     }
 
     fn count(&self, batch: &Batch, ids: &[UInt32Array]) -> Result<(), ArrowError> {
@@ -161,7 +179,10 @@ impl Intake {
         let mut key = Vec::with_capacity(width);
         for row in 0..batch.rows() {
             key.clear();
-            key.extend(ids.iter().map(|ids| ids.values().get(row).copied().unwrap_or(UNKNOWN)));
+            key.extend(
+                ids.iter()
+                    .map(|ids| ids.values().get(row).copied().unwrap_or(UNKNOWN)),
+            );
             if let Some(entities) = &mut entities {
                 let entity = self.counted.entities.hash_one(entities.next().flatten());
                 #[expect(clippy::cast_possible_truncation, reason = "two halves")]
@@ -170,18 +191,26 @@ impl Intake {
             local.add(&key, 1);
         }
         let all = &self.counted.histogram;
-        all.lock().unwrap_or_else(PoisonError::into_inner).merge(&local);
+        all.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .merge(&local);
         Ok(())
     }
 }
 
 /// Rows as they wait: numbers in the place of quasi-identifiers, then their own numbers in the source.
-fn waiting(planned: &PlannedGate, batch: &Batch, ids: Vec<UInt32Array>) -> Result<RecordBatch, ArrowError> {
+fn waiting(
+    planned: &PlannedGate,
+    batch: &Batch,
+    ids: Vec<UInt32Array>,
+) -> Result<RecordBatch, ArrowError> {
     let schema = batch.columns.schema();
     let mut fields: Vec<_> = schema.fields().iter().map(|f| f.as_ref().clone()).collect();
     let mut columns = batch.columns.columns().to_vec();
     for (quasi, ids) in planned.quasi.iter().zip(ids) {
-        if let (Some(field), Some(column)) = (fields.get_mut(quasi.place), columns.get_mut(quasi.place)) {
+        if let (Some(field), Some(column)) =
+            (fields.get_mut(quasi.place), columns.get_mut(quasi.place))
+        {
             *field = arrow_schema::Field::new(field.name(), arrow_schema::DataType::UInt32, false);
             *column = Arc::new(ids);
         }
@@ -192,10 +221,23 @@ fn waiting(planned: &PlannedGate, batch: &Batch, ids: Vec<UInt32Array>) -> Resul
         columns.pop();
     }
     let rows = 0..batch.rows();
-    fields.push(arrow_schema::Field::new("row", arrow_schema::DataType::UInt64, false));
-    columns.push(Arc::new(UInt64Array::from_iter_values(rows.clone().map(|row| batch.origin.row(row)))));
-    fields.push(arrow_schema::Field::new("line", arrow_schema::DataType::UInt64, true));
-    columns.push(Arc::new(rows.map(|row| batch.origin.line(row)).collect::<UInt64Array>()));
+    fields.push(arrow_schema::Field::new(
+        "row",
+        arrow_schema::DataType::UInt64,
+        false,
+    ));
+    columns.push(Arc::new(UInt64Array::from_iter_values(
+        rows.clone().map(|row| batch.origin.row(row)),
+    )));
+    fields.push(arrow_schema::Field::new(
+        "line",
+        arrow_schema::DataType::UInt64,
+        true,
+    ));
+    columns.push(Arc::new(
+        rows.map(|row| batch.origin.line(row))
+            .collect::<UInt64Array>(),
+    ));
     RecordBatch::try_new(Arc::new(ArrowSchema::new(fields)), columns)
 }
 
@@ -225,7 +267,9 @@ impl Encoder for Intake {
             })?;
         }
         // All rows of a chunk are of one file.
-        encoded.origins.extend(batches.first().map(|batch| (batch.origin.slice(0, 0), 0)));
+        encoded
+            .origins
+            .extend(batches.first().map(|batch| (batch.origin.slice(0, 0), 0)));
         encoded.payload = Payload::Bytes(packed);
         Ok(encoded)
     }

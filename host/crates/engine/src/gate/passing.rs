@@ -17,7 +17,8 @@ use arrow_select::filter::filter_record_batch;
 use arrow_select::take::take;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use glovebox_core::{
-    Batch, ChunkRecord, Encoded, Encoder, FinishedChunk, Origin, Reject, Releasing, Revise, Schema, Sink, SinkError,
+    Batch, ChunkRecord, Encoded, Encoder, FinishedChunk, Origin, Reject, Releasing, Revise, Schema,
+    Sink, SinkError,
 };
 use glovebox_release::{Best, Column};
 
@@ -147,7 +148,10 @@ impl Passing {
                 .decrypt(&mut rows)
                 .map_err(|problem| hold::cannot(&problem))
                 .and_then(|length| {
-                    let batches = self.unpack(rows.bytes.get(..length).unwrap_or_default(), rows.of.as_ref());
+                    let batches = self.unpack(
+                        rows.bytes.get(..length).unwrap_or_default(),
+                        rows.of.as_ref(),
+                    );
                     let batches = batches.map_err(|error| SinkError::Internal {
                         place: place.to_owned(),
                         problem: format!("the gate cannot pass rows on: {}", kind(&error)),
@@ -160,9 +164,14 @@ impl Passing {
         }
     }
 
-    fn encode(&self, encoder: &mut dyn Encoder, batches: Vec<Unpacked>) -> Result<Passed, SinkError> {
+    fn encode(
+        &self,
+        encoder: &mut dyn Encoder,
+        batches: Vec<Unpacked>,
+    ) -> Result<Passed, SinkError> {
         let suppressed = batches.iter().map(|batch| batch.suppressed).sum();
-        let (rows, classes): (Vec<Batch>, Vec<Vec<usize>>) = batches.into_iter().map(|b| (b.rows, b.classes)).unzip();
+        let (rows, classes): (Vec<Batch>, Vec<Vec<usize>>) =
+            batches.into_iter().map(|b| (b.rows, b.classes)).unzip();
         let encoded = encoder.encode(&rows)?;
         let mut lost = Vec::new();
         for reject in &encoded.rejects {
@@ -180,7 +189,11 @@ impl Passing {
     }
 
     /// A chunk's rows out of the form in which they waited.
-    fn unpack(&self, mut bytes: &[u8], file: Option<&Arc<str>>) -> Result<Vec<Unpacked>, ArrowError> {
+    fn unpack(
+        &self,
+        mut bytes: &[u8],
+        file: Option<&Arc<str>>,
+    ) -> Result<Vec<Unpacked>, ArrowError> {
         let mut batches = Vec::new();
         while !bytes.is_empty() {
             let mut cursor = Cursor::new(bytes);
@@ -194,7 +207,11 @@ impl Passing {
     }
 
     /// Rows with what may be left of them.
-    fn general(&self, waiting: &RecordBatch, file: Option<&Arc<str>>) -> Result<Unpacked, ArrowError> {
+    fn general(
+        &self,
+        waiting: &RecordBatch,
+        file: Option<&Arc<str>>,
+    ) -> Result<Unpacked, ArrowError> {
         let own = waiting.num_columns().saturating_sub(2);
         let mut columns = waiting.columns().get(..own).unwrap_or_default().to_vec();
         let mut groups: Vec<UInt32Array> = Vec::with_capacity(self.groups.len());
@@ -203,7 +220,9 @@ impl Passing {
             groups.push(take(of, ids, None)?.as_primitive::<UInt32Type>().clone());
         }
         let (keep, classes) = self.kept(waiting.num_rows(), &groups);
-        for ((quasi, (_, names)), groups) in self.planned.quasi.iter().zip(&self.groups).zip(&groups) {
+        for ((quasi, (_, names)), groups) in
+            self.planned.quasi.iter().zip(&self.groups).zip(&groups)
+        {
             if let Some(column) = columns.get_mut(quasi.place) {
                 *column = take(names, groups, None)?;
             }
@@ -234,7 +253,11 @@ impl Passing {
         let mut key = Vec::with_capacity(groups.len());
         let keep = (0..rows).map(|row| {
             key.clear();
-            key.extend(groups.iter().map(|groups| groups.values().get(row).copied().unwrap_or_default()));
+            key.extend(
+                groups
+                    .iter()
+                    .map(|groups| groups.values().get(row).copied().unwrap_or_default()),
+            );
             let class = verdict.classes.find(&key);
             let kept = class.filter(|class| verdict.kept.get(*class) == Some(&true));
             classes.extend(kept);
@@ -304,7 +327,9 @@ impl Writer {
             }
             self.send(to_workers)?;
             // A chunk without rows does not wait for a worker.
-            while let Some((chunk, length)) = self.chunks.get_mut(self.written).and_then(Option::take) {
+            while let Some((chunk, length)) =
+                self.chunks.get_mut(self.written).and_then(Option::take)
+            {
                 let passed = match length {
                     0 => None,
                     _ => match done.remove(&self.written) {
@@ -342,9 +367,16 @@ impl Writer {
 
     /// Sends as many chunks as may be on their way.
     fn send(&mut self, to_workers: &Mutex<Option<Sender<Waiting>>>) -> Result<(), SinkError> {
-        let to_workers = to_workers.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let to_workers = to_workers
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         while self.sent < self.chunks.len() && self.sent < self.written + self.in_flight {
-            if let Some(chunk) = self.chunks.get(self.sent).and_then(Option::as_ref).filter(|(_, length)| *length > 0) {
+            if let Some(chunk) = self
+                .chunks
+                .get(self.sent)
+                .and_then(Option::as_ref)
+                .filter(|(_, length)| *length > 0)
+            {
                 let rows = hold::next(&mut self.file, self.sent as u64, chunk);
                 let rows = rows.map_err(|problem| hold::cannot(&problem))?;
                 if let Some(to_workers) = to_workers.as_ref() {

@@ -1,21 +1,19 @@
 //! The gate as planned: which of the columns before the sink are which, with their levels.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use glovebox_core::{DataType, Equality, Field, LevelReport, ReleaseReport, Schema, SensitiveReport, hex};
+use glovebox_core::{
+    DataType, Equality, Field, LevelReport, ReleaseReport, Schema, SensitiveReport, hex,
+};
 use glovebox_manifest::Manifest;
 use glovebox_manifest::diagnostic::Diagnostic;
 use glovebox_manifest::model::{self, AtMost, Distance, DiversityBy, Generalise, Spanned};
-use glovebox_release::{
-    Closeness, Criteria, DatePart, Diversity, Ground, Hierarchy, HierarchyError, Sensitive,
-};
+use glovebox_release::{Closeness, Criteria, Diversity, Ground, Hierarchy, Sensitive};
 use sha2::{Digest, Sha256};
 
+use super::levels::hierarchy;
 use super::record::{self, Members, Record};
-
-/// A file of a hierarchy is not larger.
-const MAX_HIERARCHY: u64 = 64 << 20;
 
 /// A gate whose columns and levels are known.
 #[derive(Debug)]
@@ -63,7 +61,9 @@ impl PlannedGate {
             }
         }
         if let Some(entity) = self.entity.filter(|_| !self.entity_stored) {
-            after.fields.remove(entity.min(after.fields.len().saturating_sub(1)));
+            after
+                .fields
+                .remove(entity.min(after.fields.len().saturating_sub(1)));
         }
         after
     }
@@ -98,7 +98,11 @@ impl PlannedGate {
     pub(crate) fn suppress_at_most(&self, rows: u64) -> u64 {
         match self.most {
             AtMost::Rows(most) => most,
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of rows")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a share of rows"
+            )]
             AtMost::Share(share) => (share * rows as f64) as u64,
         }
     }
@@ -110,15 +114,19 @@ impl PlannedGate {
             level: 0,
             last: quasi.hierarchy.levels() as u64 - 1,
         });
-        let sensitive = self.sensitive.iter().zip(&self.criteria.sensitive).map(|(column, asked)| SensitiveReport {
-            column: column.name.to_string(),
-            l: asked.l.map(|l| match l {
-                Diversity::Distinct(l) | Diversity::Recursive { l, .. } => l as f64,
-                Diversity::Entropy(l) => l,
-            }),
-            t: asked.t.map(|t| t.t),
-            ..SensitiveReport::default()
-        });
+        let sensitive =
+            self.sensitive
+                .iter()
+                .zip(&self.criteria.sensitive)
+                .map(|(column, asked)| SensitiveReport {
+                    column: column.name.to_string(),
+                    l: asked.l.map(|l| match l {
+                        Diversity::Distinct(l) | Diversity::Recursive { l, .. } => l as f64,
+                        Diversity::Entropy(l) => l,
+                    }),
+                    t: asked.t.map(|t| t.t),
+                    ..SensitiveReport::default()
+                });
         ReleaseReport {
             k: self.criteria.k,
             suppress_at_most,
@@ -159,7 +167,9 @@ pub(crate) fn plan(
         .quasi
         .iter()
         .zip(quasi)
-        .filter_map(|((name, quasi), place)| placed(name, place, &quasi.by, &mut digest, &mut problems))
+        .filter_map(|((name, quasi), place)| {
+            placed(name, place, &quasi.by, &mut digest, &mut problems)
+        })
         .collect();
     let levels = hex(digest.clone().finalize());
     let sensitive: Vec<Placed> = gate
@@ -179,9 +189,16 @@ pub(crate) fn plan(
     }
     let criteria = Criteria {
         k: gate.k,
-        sensitive: gate.sensitive.iter().map(|(_, values)| asked(values)).collect(),
+        sensitive: gate
+            .sensitive
+            .iter()
+            .map(|(_, values)| asked(values))
+            .collect(),
     };
-    digest.update(format!("{criteria:?} {:?} {entity:?} {}", gate.suppress_at_most, gate.series));
+    digest.update(format!(
+        "{criteria:?} {:?} {entity:?} {}",
+        gate.suppress_at_most, gate.series
+    ));
     let entity_stored = match (&gate.entity, &manifest.sink.columns) {
         (Some(entity), Some(stored)) => stored.iter().any(|name| name.value == entity.value),
         _ => true,
@@ -195,7 +212,12 @@ pub(crate) fn plan(
         most: gate.suppress_at_most,
         series: gate.series,
         levels,
-        beside: manifest.sink.target.path().filter(|_| !manifest.sink.target.keeps_journal()).map(|path| record::beside(path)),
+        beside: manifest
+            .sink
+            .target
+            .path()
+            .filter(|_| !manifest.sink.target.keeps_journal())
+            .map(|path| record::beside(path)),
         digest: hex(digest.finalize()),
     })))
 }
@@ -215,7 +237,9 @@ fn placed(
         Generalise::Listed(_) => "listed".to_owned(),
         by => format!("{by:?}"),
     });
-    let hierarchy = hierarchy(name, by, digest).map_err(|problem| problems.push(problem)).ok()?;
+    let hierarchy = hierarchy(name, by, digest)
+        .map_err(|problem| problems.push(*problem))
+        .ok()?;
     Some(Placed {
         name: name.value.as_str().into(),
         place,
@@ -230,8 +254,16 @@ fn sink_columns_of(
     gate: &model::Gate,
     place: &mut dyn FnMut(&Spanned<String>, bool) -> Option<usize>,
 ) -> Option<Places> {
-    let quasi = gate.quasi.iter().map(|(name, _)| place(name, false)).collect::<Option<_>>()?;
-    let sensitive = gate.sensitive.iter().map(|(name, _)| place(name, false)).collect::<Option<_>>()?;
+    let quasi = gate
+        .quasi
+        .iter()
+        .map(|(name, _)| place(name, false))
+        .collect::<Option<_>>()?;
+    let sensitive = gate
+        .sensitive
+        .iter()
+        .map(|(name, _)| place(name, false))
+        .collect::<Option<_>>()?;
     let entity = match &gate.entity {
         Some(name) => Some(place(name, true)?),
         None => None,
@@ -240,7 +272,11 @@ fn sink_columns_of(
 }
 
 fn asked(values: &model::SensitiveValues) -> Sensitive {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked when it was read")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked when it was read"
+    )]
     let whole = |l: f64| l as u64;
     Sensitive {
         l: values.l.map(|l| match values.diversity {
@@ -260,59 +296,4 @@ fn asked(values: &model::SensitiveValues) -> Sensitive {
             },
         }),
     }
-}
-
-fn hierarchy(
-    name: &Spanned<String>,
-    by: &Generalise,
-    digest: &mut Sha256,
-) -> Result<Hierarchy, Diagnostic> {
-    let made = match by {
-        Generalise::Values => Ok(Hierarchy::values()),
-        Generalise::Width(widths) => Hierarchy::widths(widths.clone()),
-        Generalise::Date(parts) => Hierarchy::dates(parts.iter().map(|part| date_part(*part)).collect()),
-        Generalise::Prefix(lengths) => {
-            let lengths = lengths.iter().map(|n| usize::try_from(*n).unwrap_or(usize::MAX));
-            Hierarchy::prefixes(lengths.collect())
-        }
-        Generalise::Listed(file) => return listed(file, digest),
-    };
-    made.map_err(|error| {
-        Diagnostic::error(name.span.clone(), format!("the levels of `{}`: {error}", name.value)).help(match by {
-            Generalise::Width(_) => "write each width as a multiple of the one before, like width: [1, 5, 20]",
-            Generalise::Date(_) => "write longer and longer parts, like date: [month, year, decade]",
-            _ => "write fewer and fewer characters, like prefix: [5, 3, 1]",
-        })
-    })
-}
-
-fn date_part(part: model::DatePart) -> DatePart {
-    match part {
-        model::DatePart::Day => DatePart::Day,
-        model::DatePart::Month => DatePart::Month,
-        model::DatePart::Quarter => DatePart::Quarter,
-        model::DatePart::Year => DatePart::Year,
-        model::DatePart::Decade => DatePart::Decade,
-    }
-}
-
-/// Reads a hierarchy's file.
-fn listed(file: &Spanned<std::path::PathBuf>, digest: &mut Sha256) -> Result<Hierarchy, Diagnostic> {
-    let refused = |problem: String| {
-        Diagnostic::error(file.span.clone(), format!("{}: {problem}", file.value.display()))
-            .help("write a line a value: the value, what it becomes at the next level, and so on, separated by `;`")
-    };
-    let text = glovebox_files::bounded::read_text(Path::new(&file.value), MAX_HIERARCHY);
-    let text = text.map_err(|e| refused(format!("cannot be read: {e}")))?;
-    digest.update((text.len() as u64).to_be_bytes());
-    digest.update(text.as_bytes());
-    let mut reader = csv::ReaderBuilder::new();
-    let mut reader = reader.has_headers(false).flexible(true).delimiter(b';').from_reader(text.as_bytes());
-    let mut lines = Vec::new();
-    for record in reader.records() {
-        // Its own message could hold a value.
-        let record = record.map_err(|_| refused(format!("line {} cannot be read", lines.len() + 1)))?;
-        lines.push(record.iter().map(str::to_owned).collect::<Vec<_>>());
-    }
-    Hierarchy::listed(&lines).map_err(|error: HierarchyError| refused(error.to_string()))
 }

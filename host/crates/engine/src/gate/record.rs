@@ -128,7 +128,9 @@ impl Book {
                 continue;
             }
             let chunks = sink.chunks(&run.run)?;
-            let record = chunks.last().and_then(|chunk| Summary::from_json(&chunk.summary).release);
+            let record = chunks
+                .last()
+                .and_then(|chunk| Summary::from_json(&chunk.summary).release);
             if let Some(record) = record {
                 return Ok((Book::Journal, vec![*record]));
             }
@@ -140,7 +142,9 @@ impl Book {
     pub(super) fn namer(&self, journal: Option<&Secret>) -> Option<Namer> {
         match self {
             Book::Journal => Namer::new(journal?),
-            Book::Beside(beside) => Namer::new(&Secret::new(STANDARD_NO_PAD.decode(&beside.key).ok()?)),
+            Book::Beside(beside) => {
+                Namer::new(&Secret::new(STANDARD_NO_PAD.decode(&beside.key).ok()?))
+            }
         }
     }
 
@@ -174,7 +178,8 @@ impl Beside {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let mut key = zeroize::Zeroizing::new([0; 32]);
-                getrandom::fill(&mut *key).map_err(|error| io(path, &std::io::Error::other(error)))?;
+                getrandom::fill(&mut *key)
+                    .map_err(|error| io(path, &std::io::Error::other(error)))?;
                 return Ok(Beside {
                     path: path.to_owned(),
                     key: STANDARD_NO_PAD.encode(*key),

@@ -6,11 +6,7 @@ use glovebox_release::{Best, Refusal, Risk, Search};
 use super::planned::PlannedGate;
 
 /// What was reached at a node.
-pub(super) fn reached(
-    report: &mut ReleaseReport,
-    search: &Search<'_>,
-    best: &Best,
-) {
+pub(super) fn reached(report: &mut ReleaseReport, search: &Search<'_>, best: &Best) {
     let verdict = &best.verdict;
     let kept = |class: usize| verdict.kept.get(class).copied().unwrap_or_default();
     let risk = Risk::of(&verdict.classes, search.sensitive, &kept);
@@ -44,13 +40,22 @@ pub(super) fn refused(
 ) {
     report.refused = Some(match refusal {
         Refusal::TooManyNodes => refusal.to_string(),
-        Refusal::Unsatisfiable => "no combination of levels satisfies all that the release asks".to_owned(),
+        Refusal::Unsatisfiable => {
+            "no combination of levels satisfies all that the release asks".to_owned()
+        }
     });
-    let last: Vec<usize> = report.levels.iter().map(|level| usize::try_from(level.last).unwrap_or(0)).collect();
+    let last: Vec<usize> = report
+        .levels
+        .iter()
+        .map(|level| usize::try_from(level.last).unwrap_or(0))
+        .collect();
     let all = search.at(&last, &|_, _| true);
     let risk = Risk::of(&all.classes, search.sensitive, &|_| true);
     if risk.smallest < planned.criteria.k {
-        report.would_satisfy.push(format!("k: {}, since there are no more entities than that", risk.smallest));
+        report.would_satisfy.push(format!(
+            "k: {}, since there are no more entities than that",
+            risk.smallest
+        ));
     }
     for (column, told) in planned.sensitive.iter().zip(&risk.sensitive) {
         report.would_satisfy.push(format!(
@@ -67,7 +72,9 @@ pub(super) fn frozen(report: &mut ReleaseReport, planned: &PlannedGate, suppress
          changed by fewer than {} members",
         planned.criteria.k
     ));
-    report.would_satisfy.push(format!("suppress-at-most: {suppressed}"));
+    report
+        .would_satisfy
+        .push(format!("suppress-at-most: {suppressed}"));
     report.would_satisfy.push(format!(
         "series: {}, which begins a new series; whoever has both releases may find who came or went",
         planned.next_series()
@@ -79,7 +86,9 @@ pub(super) fn shrunk(report: &mut ReleaseReport, refused: usize) {
     report.refused = Some(format!(
         "the target cannot store {refused} rows, and without them classes are too small"
     ));
-    report.would_satisfy.push("rows that a step before the gate rejects, such as those with a NUL in a text".to_owned());
+    report.would_satisfy.push(
+        "rows that a step before the gate rejects, such as those with a NUL in a text".to_owned(),
+    );
     report.smallest_class = 0;
     report.classes = 0;
 }

@@ -23,9 +23,14 @@ pub(super) fn uses(manifest: &Manifest, sink: bool, problems: &mut Vec<Diagnosti
     let stored = &manifest.sink.columns;
     let quasi = gate.quasi.iter().map(|(name, _)| name);
     for name in quasi.chain(gate.sensitive.iter().map(|(name, _)| name)) {
-        let is_stored = stored.as_ref().is_none_or(|stored| stored.iter().any(|s| s.value == name.value));
+        let is_stored = stored
+            .as_ref()
+            .is_none_or(|stored| stored.iter().any(|s| s.value == name.value));
         if !is_stored && flow.find(name).is_some() {
-            let problem = format!("`{}` is not stored, so it tells nobody anything", short(name));
+            let problem = format!(
+                "`{}` is not stored, so it tells nobody anything",
+                short(name)
+            );
             problems.push(
                 Diagnostic::error(name.span.clone(), problem)
                     .context(manifest.sink.span.clone(), "the sink")
@@ -36,16 +41,25 @@ pub(super) fn uses(manifest: &Manifest, sink: bool, problems: &mut Vec<Diagnosti
     let target = &manifest.sink.target;
     if target.mode() != Mode::Replace {
         problems.push(
-            Diagnostic::error(gate.span.clone(), "a release replaces the one before it as a whole")
-                .context(manifest.sink.span.clone(), "this sink keeps rows that are there")
-                .help("write `mode: replace` in the sink"),
+            Diagnostic::error(
+                gate.span.clone(),
+                "a release replaces the one before it as a whole",
+            )
+            .context(
+                manifest.sink.span.clone(),
+                "this sink keeps rows that are there",
+            )
+            .help("write `mode: replace` in the sink"),
         );
     }
 }
 
 fn columns(gate: &Gate, flow: &Flow<'_>, problems: &mut Vec<Diagnostic>) {
     let mut named: Vec<&Spanned<String>> = Vec::new();
-    let quasi = gate.quasi.iter().map(|(name, quasi)| (name, Some(&quasi.by)));
+    let quasi = gate
+        .quasi
+        .iter()
+        .map(|(name, quasi)| (name, Some(&quasi.by)));
     let sensitive = gate.sensitive.iter().map(|(name, _)| (name, None));
     let entity = gate.entity.iter().map(|name| (name, None));
     for (name, by) in quasi.chain(sensitive).chain(entity) {
@@ -71,8 +85,13 @@ fn columns(gate: &Gate, flow: &Flow<'_>, problems: &mut Vec<Diagnostic>) {
         let kind = live.column.data_type.value;
         let fits = match (by, kind) {
             (_, DataType::Opaque | DataType::Bytes) => false,
-            (Some(Generalise::Width(_)), kind) => matches!(kind, DataType::Int64 | DataType::Float64 | DataType::Decimal { .. }),
-            (Some(Generalise::Date(_)), kind) => matches!(kind, DataType::Date | DataType::Timestamp | DataType::Text),
+            (Some(Generalise::Width(_)), kind) => matches!(
+                kind,
+                DataType::Int64 | DataType::Float64 | DataType::Decimal { .. }
+            ),
+            (Some(Generalise::Date(_)), kind) => {
+                matches!(kind, DataType::Date | DataType::Timestamp | DataType::Text)
+            }
             (Some(Generalise::Prefix(_)), kind) => matches!(kind, DataType::Text | DataType::Int64),
             _ => true,
         };
@@ -84,9 +103,12 @@ fn columns(gate: &Gate, flow: &Flow<'_>, problems: &mut Vec<Diagnostic>) {
                 _ => "its values cannot be compared",
             };
             problems.push(
-                Diagnostic::error(name.span.clone(), format!("`{}` is {kind}, and {levels}", short(name)))
-                    .context(declared(live.column), "declared here")
-                    .help("choose other levels, or declare the column by another type"),
+                Diagnostic::error(
+                    name.span.clone(),
+                    format!("`{}` is {kind}, and {levels}", short(name)),
+                )
+                .context(declared(live.column), "declared here")
+                .help("choose other levels, or declare the column by another type"),
             );
         }
     }

@@ -163,7 +163,9 @@ fn number(reader: &mut Reader<'_>, at: &At<'_>, low: f64, high: f64) -> Option<S
 
 fn gate(keys: GateKeys, reader: &mut Reader<'_>, block: &Block<'_>) -> Option<Gate> {
     if keys.quasi_identifiers.is_empty() {
-        let place = block.get("quasi-identifiers").map_or(block.head.clone(), |(_, span)| span);
+        let place = block
+            .get("quasi-identifiers")
+            .map_or(block.head.clone(), |(_, span)| span);
         reader.say(
             Diagnostic::error(place, "the release names no quasi-identifier")
                 .help("name the columns by which somebody could be recognised: their age, sex, place, profession, dates"),
@@ -172,10 +174,20 @@ fn gate(keys: GateKeys, reader: &mut Reader<'_>, block: &Block<'_>) -> Option<Ga
     }
     Some(Gate {
         k: keys.k,
-        quasi: keys.quasi_identifiers.into_iter().map(|(name, quasi)| (name, quasi.value)).collect(),
-        sensitive: keys.sensitive.into_iter().map(|(name, values)| (name, values.value)).collect(),
+        quasi: keys
+            .quasi_identifiers
+            .into_iter()
+            .map(|(name, quasi)| (name, quasi.value))
+            .collect(),
+        sensitive: keys
+            .sensitive
+            .into_iter()
+            .map(|(name, values)| (name, values.value))
+            .collect(),
         entity: keys.entity,
-        suppress_at_most: keys.suppress_at_most.map_or(AtMost::Rows(0), |most| most.value),
+        suppress_at_most: keys
+            .suppress_at_most
+            .map_or(AtMost::Rows(0), |most| most.value),
         series: keys.series,
         span: block.head.clone(),
     })
@@ -184,7 +196,9 @@ fn gate(keys: GateKeys, reader: &mut Reader<'_>, block: &Block<'_>) -> Option<Ga
 fn quasi(keys: QuasiKeys, reader: &mut Reader<'_>, block: &Block<'_>) -> Option<Quasi> {
     let present = block.present(&["hierarchy", "width", "date", "prefix"]);
     if let Some(other) = present.get(1) {
-        let place = block.get(other).map_or(block.head.clone(), |(_, span)| span);
+        let place = block
+            .get(other)
+            .map_or(block.head.clone(), |(_, span)| span);
         reader.say(
             Diagnostic::error(place, "a quasi-identifier has one kind of levels")
                 .help("write one of `hierarchy`, `width`, `date` and `prefix`"),
@@ -206,34 +220,62 @@ fn quasi(keys: QuasiKeys, reader: &mut Reader<'_>, block: &Block<'_>) -> Option<
     })
 }
 
-fn sensitive(keys: SensitiveKeys, reader: &mut Reader<'_>, block: &Block<'_>) -> Option<SensitiveValues> {
+fn sensitive(
+    keys: SensitiveKeys,
+    reader: &mut Reader<'_>,
+    block: &Block<'_>,
+) -> Option<SensitiveValues> {
     let mut say = |key, problem: &str, help: &str| {
         let place = block.get(key).map_or(block.head.clone(), |(_, span)| span);
         reader.say(Diagnostic::error(place, problem).help(help));
     };
     let recursive = keys.diversity == DiversityBy::Recursive;
     if keys.l.is_none() && keys.t.is_none() {
-        say("l", "nothing is asked of a sensitive column", SensitiveKeys::EXAMPLE);
+        say(
+            "l",
+            "nothing is asked of a sensitive column",
+            SensitiveKeys::EXAMPLE,
+        );
         return None;
     }
     if keys.l.is_none() && block.get("diversity").is_some() {
-        say("diversity", "`diversity` says how `l` is counted, and there is none", "write l: 3 beside it");
+        say(
+            "diversity",
+            "`diversity` says how `l` is counted, and there is none",
+            "write l: 3 beside it",
+        );
     }
     if recursive != keys.c.is_some() {
-        say("c", "`c` and `diversity: recursive` belong together", "write diversity: recursive, c: 3, or neither");
+        say(
+            "c",
+            "`c` and `diversity: recursive` belong together",
+            "write diversity: recursive, c: 3, or neither",
+        );
         return None;
     }
     let listed = keys.distance == Distance::Hierarchy;
     if listed != keys.hierarchy.is_some() {
-        say("hierarchy", "`hierarchy` and `distance: hierarchy` belong together", "write distance: hierarchy, hierarchy: diagnosis.csv, or neither");
+        say(
+            "hierarchy",
+            "`hierarchy` and `distance: hierarchy` belong together",
+            "write distance: hierarchy, hierarchy: diagnosis.csv, or neither",
+        );
         return None;
     }
     if keys.t.is_none() && block.get("distance").is_some() {
-        say("distance", "`distance` says how `t` is measured, and there is none", "write t: 0.2 beside it");
+        say(
+            "distance",
+            "`distance` says how `t` is measured, and there is none",
+            "write t: 0.2 beside it",
+        );
     }
     let whole = keys.l.as_ref().is_none_or(|l| l.fract() == 0.0);
     if !whole && keys.diversity != DiversityBy::Entropy {
-        say("l", "values are counted in whole numbers", "write l: 3, or diversity: entropy");
+        say(
+            "l",
+            "values are counted in whole numbers",
+            "write l: 3, or diversity: entropy",
+        );
         return None;
     }
     Some(SensitiveValues {

@@ -28,7 +28,9 @@ impl Lattice {
         let mut nodes = 1_usize;
         for levels in &losses {
             steps.push(nodes);
-            nodes = nodes.checked_mul(levels.len()).filter(|nodes| *nodes <= MAX_NODES)?;
+            nodes = nodes
+                .checked_mul(levels.len())
+                .filter(|nodes| *nodes <= MAX_NODES)?;
         }
         Some(Lattice {
             losses,
@@ -43,17 +45,23 @@ impl Lattice {
 
     pub(super) fn node(&self, at: usize) -> Node {
         let columns = self.steps.iter().zip(&self.losses);
-        columns.map(|(step, levels)| at / step % levels.len()).collect()
+        columns
+            .map(|(step, levels)| at / step % levels.len())
+            .collect()
     }
 
     pub(super) fn loss(&self, at: usize) -> f64 {
         let levels = self.node(at).into_iter().zip(&self.losses);
-        levels.map(|(level, losses)| losses.get(level).copied().unwrap_or_default()).sum()
+        levels
+            .map(|(level, losses)| losses.get(level).copied().unwrap_or_default())
+            .sum()
     }
 
     /// All nodes, those of the least loss first.
     pub(super) fn by_loss(&self) -> Vec<usize> {
-        let mut nodes: Vec<(f64, usize)> = (0..self.known.len()).map(|at| (self.loss(at), at)).collect();
+        let mut nodes: Vec<(f64, usize)> = (0..self.known.len())
+            .map(|at| (self.loss(at), at))
+            .collect();
         nodes.sort_by(|(a, x), (b, y)| a.total_cmp(b).then(x.cmp(y)));
         nodes.into_iter().map(|(_, at)| at).collect()
     }
@@ -74,10 +82,18 @@ impl Lattice {
     /// What is found of a node holds for all that are more general if it satisfies, and for all that are
     /// less general if it does not.
     pub(super) fn learn(&mut self, at: usize, satisfies: bool) {
-        let known = if satisfies { Known::Satisfies } else { Known::Not };
+        let known = if satisfies {
+            Known::Satisfies
+        } else {
+            Known::Not
+        };
         let mut told = vec![at];
         while let Some(at) = told.pop() {
-            if let Some(node) = self.known.get_mut(at).filter(|node| **node == Known::Nothing) {
+            if let Some(node) = self
+                .known
+                .get_mut(at)
+                .filter(|node| **node == Known::Nothing)
+            {
                 *node = known;
                 told.extend(self.next(at, satisfies));
             }
@@ -110,7 +126,11 @@ mod tests {
     #[test]
     fn nodes_have_numbers_and_losses() {
         let lattice = lattice();
-        let nodes: Vec<_> = lattice.by_loss().into_iter().map(|at| (lattice.node(at), lattice.loss(at))).collect();
+        let nodes: Vec<_> = lattice
+            .by_loss()
+            .into_iter()
+            .map(|at| (lattice.node(at), lattice.loss(at)))
+            .collect();
         let expected = [
             (vec![0, 0], 0.0),
             (vec![1, 0], 1.0),
@@ -130,7 +150,10 @@ mod tests {
         lattice.learn(4, true);
         lattice.learn(1, false);
         use Known::{Not, Nothing, Satisfies};
-        assert_eq!(lattice.known, [Not, Not, Nothing, Nothing, Satisfies, Satisfies]);
+        assert_eq!(
+            lattice.known,
+            [Not, Not, Nothing, Nothing, Satisfies, Satisfies]
+        );
         assert_eq!(lattice.chain(3, f64::INFINITY), [3]);
         assert_eq!(lattice.chain(3, 1.5), [] as [usize; 0]);
     }
