@@ -153,6 +153,7 @@ fn manifest(reader: &mut Reader<'_>, root: &Node, file: &Path) -> Option<Draft> 
     let steps_known = keys.steps.is_some() || block.get("steps").is_none();
     let drafts = keys.steps.unwrap_or_default();
     let added = drafts.iter().all(|d| d.as_ref().is_some_and(|d| d.names));
+    let gate_known = keys.release.is_some() || block.get("release").is_none();
     let limits = keys.limits.map(|own| own.over(&Limits::default()));
     let steps = steps::steps(
         drafts.into_iter().flatten().collect(),
@@ -175,7 +176,8 @@ fn manifest(reader: &mut Reader<'_>, root: &Node, file: &Path) -> Option<Draft> 
 
     Some(Draft {
         names: names && steps_known && added,
-        sink: keys.sink.is_some(),
+        // Without the gate, columns would seem to leave whole.
+        sink: keys.sink.is_some() && gate_known,
         manifest: Manifest {
             rejects: rejects::rejects(reader, keys.rejects, beside),
             name,

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::rejects::AT_MOST;
 use crate::block::{Block, Reader};
-use crate::declare::{At, Section, section, words};
+use crate::declare::{At, section, words};
 use crate::diagnostic::Diagnostic;
 use crate::kinds::{File, ListOf, MapOf, Named, Own, Text, Whole, nested, word};
 use crate::model::gate::{Gate, Generalise, Quasi, SensitiveValues};
@@ -234,7 +234,7 @@ fn sensitive(
         say(
             "l",
             "nothing is asked of a sensitive column",
-            SensitiveKeys::EXAMPLE,
+            "write what is asked, like diagnosis: { l: 3 }",
         );
         return None;
     }
