@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use glovebox_connectors::database::{Lenient, TextRow};
 use glovebox_connectors::{age, csv, jsonl, sqlite};
 use glovebox_core::{
-    CredentialError, Input, KeyError, KeyRing, Limits, Plugin, PluginError, Schema, Seal, Secret,
-    SecretName, Sink, Source, StepKeys,
+    CredentialError, Input, Key, KeyError, KeyRing, Limits, Plugin, PluginError, Schema, Seal,
+    Secret, SecretName, Sink, Source, StepKeys,
 };
 use glovebox_engine::{PublicKey, SignedBy, Toolbox};
 use glovebox_manifest::model::{self, Mode, PluginRef, SinkTarget, Spanned, Store, TrustedKey};
@@ -257,6 +257,10 @@ impl Toolbox for Composed {
 
     fn secret(&self, stores: &[Store], name: &SecretName) -> Result<Secret, CredentialError> {
         self.stores.secret(stores, name)
+    }
+
+    fn key(&self, stores: &[Store], name: &SecretName) -> Result<Key, CredentialError> {
+        self.stores.key(stores, name)
     }
 
     fn key_ring(&self, keys: StepKeys) -> Result<Arc<dyn KeyRing>, KeyError> {

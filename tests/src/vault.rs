@@ -3,12 +3,15 @@
 //! Its answers have the shapes of the API's documentation, `website/content/api-docs` of
 //! github.com/hashicorp/vault: `index` (statuses, errors, headers) at commit 085996f,
 //! `secret/kv/kv-v2` at 0102d6b, `auth/token` at 18bdf5a, `auth/approle` at 051cff9,
-//! `auth/kubernetes` at 0a7434a, `auth/cert` at 01b98df. Whatever a server may say in words of its own holds [`SAID`], which
+//! `auth/kubernetes` at 0a7434a, `auth/cert` at 01b98df, `secret/transit` at 5e2bdc1. Whatever a server may say in words of its own holds [`SAID`], which
 //! no client may repeat.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ring::hmac;
 use serde_json::{Value, json};
 
 use crate::outside::{Answer, Asked, Outside};
@@ -34,6 +37,12 @@ pub struct State {
     pub namespace: Option<String>,
     /// Entries by their path below the mount; a version that is deleted has no data.
     pub entries: HashMap<String, Vec<Option<Value>>>,
+    /// Keys of its Transit engine at `transit` by their names: their versions, and the first that may be used.
+    pub keys: HashMap<String, (Vec<Vec<u8>>, usize)>,
+    /// How many more requests for masks it answers before it is sealed.
+    pub sealed_after: Option<usize>,
+    /// How paths begin that no token's policies allow.
+    pub denied: Vec<&'static str>,
     /// Tokens that are good, with what is left of them in seconds (0: no end) and whether they may
     /// be renewed.
     pub tokens: HashMap<String, (u64, bool)>,
@@ -99,6 +108,13 @@ impl Vault {
         versions.push(Some(data));
     }
 
+    /// Makes a new version of a key of the Transit engine, of these bytes.
+    pub fn make_key(&self, name: &str, key: &[u8]) {
+        let mut state = self.state();
+        let (versions, _) = state.keys.entry(name.to_owned()).or_default();
+        versions.push(key.to_vec());
+    }
+
     /// Makes a token good.
     pub fn allow(&self, token: &str) {
         self.state().tokens.insert(token.to_owned(), (0, false));
@@ -148,12 +164,17 @@ impl State {
             }
             (method, path) => {
                 let token = asked.header("x-vault-token").unwrap_or_default().to_owned();
-                if !self.tokens.contains_key(&token) {
+                let denied = self.denied.iter().any(|prefix| path.starts_with(prefix));
+                if denied || !self.tokens.contains_key(&token) {
                     return errors(403, &["permission denied", SAID]);
                 }
                 match (method, path) {
                     ("GET", "auth/token/lookup-self") => self.look_up(&token),
                     ("POST", "auth/token/renew-self") => self.renew(&token),
+                    ("POST", path) if path.starts_with("transit/hmac/") => {
+                        self.hmac(path, &asked.body)
+                    }
+                    ("GET", path) if path.starts_with("transit/keys/") => self.key(path),
                     ("GET", path) => self.read(path, query),
                     _ => errors(405, &[SAID]),
                 }
@@ -193,6 +214,62 @@ impl State {
             return errors(400, &["lease is not renewable", SAID]);
         }
         auth(token, (self.renewed, true))
+    }
+
+    fn hmac(&mut self, path: &str, body: &[u8]) -> Answer {
+        self.sealed_after = match self.sealed_after {
+            Some(0) => return errors(503, &["Vault is sealed", SAID]),
+            left => left.map(|left| left - 1),
+        };
+        let name = path.strip_prefix("transit/hmac/");
+        let name = name.and_then(|name| name.strip_suffix("/sha2-256"));
+        let Some((versions, first)) = name.and_then(|name| self.keys.get(name)) else {
+            return errors(400, &["encryption key not found", SAID]);
+        };
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let wanted = body.get("key_version").and_then(Value::as_u64).unwrap_or(0);
+        let version = match usize::try_from(wanted).unwrap_or(usize::MAX) {
+            0 => versions.len(),
+            version => version,
+        };
+        let key = version.checked_sub(1).and_then(|place| versions.get(place));
+        let Some(key) = key.filter(|_| version >= *first) else {
+            return errors(400, &["key version does not exist", SAID]);
+        };
+        let values = body.get("batch_input").and_then(Value::as_array);
+        let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+        let coded = |item: &Value| {
+            let value = item.get("input").and_then(Value::as_str)?;
+            let code = hmac::sign(&key, &STANDARD.decode(value).ok()?);
+            Some(STANDARD.encode(code))
+        };
+        let results = values.into_iter().flatten().map(|item| match coded(item) {
+            Some(code) => json!({ "hmac": format!("vault:v{version}:{code}"), "reference": "" }),
+            None => json!({ "error": SAID, "reference": "" }),
+        });
+        let results: Vec<_> = results.collect();
+        reply(
+            200,
+            &json!({
+                "request_id": SAID, "lease_id": "", "renewable": false, "lease_duration": 0,
+                "data": { "batch_results": results }, "wrap_info": null, "warnings": null, "auth": null,
+            }),
+        )
+    }
+
+    fn key(&self, path: &str) -> Answer {
+        let name = path.strip_prefix("transit/keys/").unwrap_or_default();
+        let Some((versions, first)) = self.keys.get(name) else {
+            return errors(404, &[]);
+        };
+        reply(
+            200,
+            &json!({ "data": {
+                "type": "hmac", "deletion_allowed": false, "derived": false, "exportable": false,
+                "latest_version": versions.len(), "min_decryption_version": 1,
+                "min_encryption_version": first, "name": name,
+            } }),
+        )
     }
 
     fn read(&self, path: &str, query: &str) -> Answer {

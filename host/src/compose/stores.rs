@@ -1,6 +1,6 @@
 //! The stores of `credentials:`, made once a process, and an account of the secrets that they gave.
 
-use glovebox_core::{CredentialError, CredentialStore, Secret, SecretName};
+use glovebox_core::{CredentialError, CredentialStore, Key, Secret, SecretName};
 use glovebox_credentials::Chain;
 use glovebox_manifest::model::{RemoteStore, Store};
 
@@ -37,11 +37,23 @@ impl Stores {
         stores: &[Store],
         name: &SecretName,
     ) -> Result<Secret, CredentialError> {
+        self.local.account(self.chain(stores), name)
+    }
+
+    /// The first of these stores' key of that name, which may be one that stays there.
+    ///
+    /// # Errors
+    /// As [`Chain::key`].
+    pub(super) fn key(&self, stores: &[Store], name: &SecretName) -> Result<Key, CredentialError> {
+        self.local.account_key(self.chain(stores), name)
+    }
+
+    fn chain(&self, stores: &[Store]) -> Chain {
         let opened = stores.iter().filter_map(|store| match store {
             Store::Remote(remote) => Some(self.remote(remote, stores)),
             local => self.local.open(local),
         });
-        self.local.account(Chain::new(opened.collect()), name)
+        Chain::new(opened.collect())
     }
 
     #[cfg(feature = "remote-stores")]

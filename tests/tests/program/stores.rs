@@ -157,6 +157,150 @@ fn nothing_that_vault_says_or_holds_is_told_and_its_failures_end_the_run() {
     }
 }
 
+/// A Transit engine with this key, and a pipeline whose mask key is there and its password here.
+fn with_transit(key: &str, database: &str) -> (Vault, Pipeline) {
+    let vault = Vault::start();
+    vault.make_key("glovebox-sales-key", key.as_bytes());
+    vault.prove("auth/approle/login", SECRET_ID);
+    let entry = format!(
+        "  - transit:
+      address: {}
+      prefix: glovebox
+      batch: 4096
+      tls: {{ ca: vault-ca.pem }}
+      auth: {{ app-role: {{ role-id: {ROLE_ID}, secret-id: {{ secret: vault/secret-id }} }} }}
+  - env",
+        vault.url()
+    );
+    let pipeline = pipeline(&entry, database)
+        .file("vault-ca.pem", &vault.outside.ca)
+        .env("GLOVEBOX_SECRET_VAULT_SECRET_ID", SECRET_ID)
+        // One that is asked for later.
+        .env("GLOVEBOX_SECRET_SALES_KEY", OLD_KEY)
+        .env("GLOVEBOX_SECRET_DB_LOADER", Postgres::shared().password());
+    (vault, pipeline)
+}
+
+/// Rows with names of which each is there twice.
+fn twice(names: usize) -> String {
+    let rows = (0..names * 2).map(|row| format!("{row},canary-name-{:024}\n", row / 2));
+    format!("id,name\n{}", rows.collect::<String>())
+}
+
+#[test]
+fn a_key_that_stays_in_vault_masks_as_the_same_key_does_here() {
+    let database = Postgres::shared().database("transit");
+    let by_hand = pipeline("  - env", &database)
+        .file("in.csv", twice(6000))
+        .env("GLOVEBOX_SECRET_SALES_KEY", KEY)
+        .env("GLOVEBOX_SECRET_DB_LOADER", Postgres::shared().password());
+    let _ = by_hand.run().ends_with(0);
+    let masked = masks(&database);
+
+    let (vault, pipeline) = with_transit(KEY, &database);
+    let pipeline = pipeline.file("in.csv", twice(6000));
+    let mut left = Left::default();
+    let check = ["check", "manifest.yaml", "--explain"];
+    let checked = left.call(&pipeline, &check, 0);
+    assert!(
+        checked
+            .stdout
+            .contains("whoever may use the key on its server"),
+        "{}",
+        checked.stdout
+    );
+    let run = [
+        "run",
+        "manifest.yaml",
+        "--report",
+        "report.json",
+        "--workers",
+        "1",
+    ];
+    let before = vault.times("transit/hmac/glovebox-sales-key/sha2-256");
+    let _ = left.call(&pipeline, &run, 0);
+    assert_eq!(masks(&database), masked);
+    // One to look for the key, one for its check value, and 6,000 different names in batches of 8,192 rows.
+    let after = vault.times("transit/hmac/glovebox-sales-key/sha2-256");
+    assert_eq!(after - before, 4);
+    let report = std::fs::read_to_string(pipeline.folder().join("report.json")).unwrap();
+    assert!(report.contains("\"sales/key@1\""), "{report}");
+
+    vault.make_key("glovebox-sales-key", OLD_KEY.as_bytes());
+    let _ = left.call(&pipeline, &run, 0);
+    assert_ne!(masks(&database), masked);
+    left.files(pipeline.folder());
+    for canary in [KEY, SECRET_ID, SAID, "canary-token"] {
+        assert_eq!(left.find(canary), [""; 0], "{canary}");
+    }
+}
+
+#[test]
+fn a_run_whose_vault_is_sealed_in_the_middle_ends_and_goes_on_later() {
+    const NAMES: usize = 80_000;
+    let database = Postgres::shared().database("transit_sealed");
+    let (vault, pipeline) = with_transit(KEY, &database);
+    let manifest = std::fs::read_to_string(pipeline.folder().join("manifest.yaml")).unwrap();
+    let manifest = manifest.replace("mode: replace", "mode: append");
+    let pipeline = pipeline
+        .file("manifest.yaml", &manifest)
+        .file("in.csv", twice(NAMES));
+    let mut left = Left::default();
+    vault.state().sealed_after = Some(22);
+    let run = ["run", "manifest.yaml", "--workers", "1"];
+    let ended = left.call(&pipeline, &run, 1);
+    assert!(
+        ended
+            .stderr
+            .contains("it is sealed or in maintenance (503)"),
+        "{}",
+        ended.stderr
+    );
+    vault.state().sealed_after = None;
+    // What is not masked is not stored, and what is stored stays.
+    let stored = masks(&database);
+    assert!(stored.iter().all(|mask| mask.len() == 44));
+    assert!((1..NAMES * 2).contains(&stored.len()), "{}", stored.len());
+    let _ = left.call(&pipeline, &["run", "manifest.yaml", "--resume"], 0);
+    let masks = masks(&database);
+    let distinct: std::collections::HashSet<_> = masks.iter().collect();
+    assert_eq!((masks.len(), distinct.len()), (NAMES * 2, NAMES));
+    assert_eq!(masks.get(..stored.len()), Some(stored.as_slice()));
+    assert_eq!(left.find("canary-name"), [""; 0]);
+}
+
+#[test]
+fn what_a_key_in_vault_cannot_do_is_said_before_the_first_row() {
+    let database = Postgres::shared().database("transit_other");
+    let (_vault, pipeline) = with_transit(KEY, &database);
+    let manifest = std::fs::read_to_string(pipeline.folder().join("manifest.yaml")).unwrap();
+    for (was, is, sentence) in [
+        (
+            "hmac-sha256 }",
+            "pbkdf2-sha256, iterations: 1000 }",
+            "key `pseudonym` stays on its server, which masks by hmac-sha256 only",
+        ),
+        (
+            "keys: {",
+            "domain: people\n    keys: {",
+            "key `pseudonym` stays on its server, where none of a domain can be derived from it",
+        ),
+        (
+            "sales/key }",
+            "sales/key@7 }",
+            "the key is there, but not this version of it for masks (400): its latest is 1",
+        ),
+    ] {
+        let changed = manifest.replace(was, is);
+        assert_ne!(changed, manifest);
+        pipeline.write("manifest.yaml", &changed);
+        let _ = pipeline
+            .call(&["check", "manifest.yaml"])
+            .ends_with(2)
+            .says(sentence);
+    }
+}
+
 #[test]
 fn the_password_and_the_mask_key_come_from_aws() {
     let database = Postgres::shared().database("from_aws");

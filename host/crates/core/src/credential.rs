@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::keys::Key;
 use crate::secret::Secret;
 
 /// The name of a secret, such as `sales/customer-salt`.
@@ -86,6 +87,14 @@ pub trait CredentialStore: Send + Sync {
     /// # Errors
     /// When the store itself cannot be read.
     fn get(&self, name: &SecretName) -> Result<Option<Secret>, CredentialError>;
+
+    /// The key of a mask, which may be one that stays in the store, or none if this store does not have it.
+    ///
+    /// # Errors
+    /// As [`CredentialStore::get`].
+    fn key(&self, name: &SecretName) -> Result<Option<Key>, CredentialError> {
+        Ok(self.get(name)?.map(Key::Secret))
+    }
 }
 
 /// Why a secret could not be had.

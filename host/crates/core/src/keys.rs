@@ -148,8 +148,42 @@ pub struct StepKeys {
 pub struct StepKey {
     /// The name.
     pub name: String,
-    /// Its versions, the newest first: that one writes, and all of them read.
-    pub versions: Vec<(u32, Secret)>,
+    /// The key.
+    pub held: HeldKey,
+}
+
+/// Where the key of a step is.
+#[derive(Debug)]
+pub enum HeldKey {
+    /// Here: its versions, the newest first: that one writes, and all of them read.
+    Here(Vec<(u32, Secret)>),
+    /// On a server, which masks with it.
+    Remote(Arc<dyn RemoteKey>),
+}
+
+/// A version of a key that never leaves its server, which computes with it.
+pub trait RemoteKey: fmt::Debug + Send + Sync {
+    /// The version.
+    fn version(&self) -> u32;
+
+    /// The longest value that it takes, in bytes.
+    fn longest(&self) -> usize;
+
+    /// HMAC-SHA-256 (FIPS 198-1) of each value under the key, in their order; none may be longer than
+    /// [`RemoteKey::longest`].
+    ///
+    /// # Errors
+    /// [`KeyError::Remote`] when the server does not compute all of them.
+    fn hmac_sha256(&self, values: &[&[u8]]) -> Result<Vec<[u8; 32]>, KeyError>;
+}
+
+/// A key as a store has it.
+#[derive(Debug, Clone)]
+pub enum Key {
+    /// Its bytes.
+    Secret(Secret),
+    /// Whatever computes with it.
+    Remote(Arc<dyn RemoteKey>),
 }
 
 impl StepKey {
@@ -157,7 +191,7 @@ impl StepKey {
     pub fn new(name: impl Into<String>, secret: Secret) -> Self {
         StepKey {
             name: name.into(),
-            versions: vec![(0, secret)],
+            held: HeldKey::Here(vec![(0, secret)]),
         }
     }
 }
@@ -336,6 +370,9 @@ pub enum KeyError {
         /// The cells' type.
         cells: DataType,
     },
+    /// The server that has the key did not compute with it, which is no plugin's fault.
+    #[error("{0}")]
+    Remote(String),
     /// The column is not what the engine said it was.
     #[error("keyed masking cannot read an Arrow column of type {0}")]
     Arrow(String),

@@ -39,8 +39,8 @@ pub use journal::{
     Mark, Revise, RunState, Seen, Totals,
 };
 pub use keys::{
-    Computed, Form, KeyError, KeyRing, Masking, Method, Piece, Refusal, Revealing, Spans, StepKey,
-    StepKeys, Target,
+    Computed, Form, HeldKey, Key, KeyError, KeyRing, Masking, Method, Piece, Refusal, RemoteKey,
+    Revealing, Spans, StepKey, StepKeys, Target,
 };
 pub use plan_identity::{PlanIdentity, PlanRows};
 pub use plugin::{

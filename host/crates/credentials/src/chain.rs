@@ -1,7 +1,7 @@
 //! Asks several stores in order.
 //! A store that fails is not skipped, since a later store might have an older secret.
 
-use glovebox_core::{CredentialError, CredentialStore, Secret, SecretName};
+use glovebox_core::{CredentialError, CredentialStore, Key, Secret, SecretName};
 
 /// The stores of a manifest's `credentials:` block, in its order.
 pub struct Chain {
@@ -21,8 +21,24 @@ impl Chain {
     /// store that could not be read. A keyring that this machine does not offer is not an
     /// error: its place says so and the next store is asked.
     pub fn get(&self, name: &SecretName) -> Result<(Secret, String), CredentialError> {
+        self.first(name, |store| store.get(name))
+    }
+
+    /// The first store's key of that name, which may be one that stays there, and the place.
+    ///
+    /// # Errors
+    /// As [`Chain::get`].
+    pub fn key(&self, name: &SecretName) -> Result<(Key, String), CredentialError> {
+        self.first(name, |store| store.key(name))
+    }
+
+    fn first<T>(
+        &self,
+        name: &SecretName,
+        ask: impl Fn(&dyn CredentialStore) -> Result<Option<T>, CredentialError>,
+    ) -> Result<(T, String), CredentialError> {
         for store in &self.stores {
-            if let Some(secret) = store.get(name)? {
+            if let Some(secret) = ask(store.as_ref())? {
                 let place = store.place(name);
                 tracing::debug!(secret = %name, %place, "secret found");
                 return Ok((secret, place));

@@ -94,8 +94,37 @@ pub struct Remote<S> {
 #[derive(Default)]
 struct State {
     kept: HashMap<SecretName, (Secret, Instant)>,
-    /// Why the server did not answer, and until when nobody asks again.
-    away: Option<(String, Instant)>,
+    away: Absence,
+}
+
+/// Why a server did not answer, and until when nobody asks again.
+#[derive(Default)]
+struct Absence(Option<(String, Instant)>);
+
+impl Absence {
+    /// Asks a server that is not known to be away.
+    fn ask<T: Send>(
+        &mut self,
+        question: impl Future<Output = Result<T, Problem>> + Send,
+    ) -> Result<T, String> {
+        if let Some((problem, until)) = &self.0
+            && *until > Instant::now()
+        {
+            return Err(problem.clone());
+        }
+        match elsewhere(question) {
+            Ok(Ok(found)) => {
+                self.0 = None;
+                Ok(found)
+            }
+            Ok(Err(Problem::Refused(problem))) => Err(problem),
+            Ok(Err(Problem::Away(problem))) => {
+                self.0 = Some((problem.clone(), Instant::now() + KEPT));
+                Err(problem)
+            }
+            Err(error) => Err(format!("no thread can ask for it ({})", error.kind())),
+        }
+    }
 }
 
 impl<S: Server> Remote<S> {
@@ -113,21 +142,7 @@ impl<S: Server> Remote<S> {
         if let Some((secret, _)) = state.kept.get(name) {
             return Ok(Some(secret.clone()));
         }
-        if let Some((problem, until)) = &state.away
-            && *until > now
-        {
-            return Err(problem.clone());
-        }
-        let fetched = match elsewhere(self.server.fetch(name)) {
-            Ok(Ok(fetched)) => fetched,
-            Ok(Err(Problem::Refused(problem))) => return Err(problem),
-            Ok(Err(Problem::Away(problem))) => {
-                state.away = Some((problem.clone(), Instant::now() + KEPT));
-                return Err(problem);
-            }
-            Err(error) => return Err(format!("no thread can ask for it ({})", error.kind())),
-        };
-        state.away = None;
+        let fetched = state.away.ask(self.server.fetch(name))?;
         let Some(Fetched { secret, lease }) = fetched else {
             return Ok(None);
         };

@@ -12,11 +12,16 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use glovebox_core::{CredentialStore, Secret, SecretName};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use glovebox_core::{CredentialStore, Key, Secret, SecretName};
 use glovebox_credentials::remote::aws::{self, Aws};
-use glovebox_credentials::remote::vault::{Login, Options, Vault};
+use glovebox_credentials::remote::vault::transit::{self, Transit};
+use glovebox_credentials::remote::vault::{Access, Login, Options, Vault};
 use glovebox_credentials::remote::{Patience, Remote};
+use hmac::{Hmac, KeyInit, Mac};
 use rcgen::generate_simple_self_signed;
+use sha2::Sha256;
 use tempfile::TempDir;
 
 const SECRET: &str = "canary-secret-of-a-real-server";
@@ -155,12 +160,18 @@ impl Bao {
     }
 
     fn options(&self, login: Login, proof: &str) -> Options {
-        let proof = proof.to_owned();
         Options {
-            address: self.url(),
+            access: self.access(login, proof),
             mount: "secret".into(),
             prefix: Some("glovebox".into()),
             field: "value".into(),
+        }
+    }
+
+    fn access(&self, login: Login, proof: &str) -> Access {
+        let proof = proof.to_owned();
+        Access {
+            address: self.url(),
             namespace: None,
             ca: Some(self.ca()),
             login,
@@ -299,6 +310,81 @@ fn openbao_revokes_a_token_and_another_login_replaces_it() {
     assert_eq!(ask("sales/key").expose(), SECRET.as_bytes());
     bao.call(&["token", "revoke", "-mode=path", "auth/approle"]);
     assert_eq!(ask("sales/other").expose(), SECRET.as_bytes());
+}
+
+#[test]
+fn openbao_masks_with_a_key_as_one_does_who_has_it() {
+    let Some(tools) = tools() else { return };
+    let bao = Bao::start(&tools);
+    bao.call(&["secrets", "enable", "transit"]);
+    let key = "transit/keys/glovebox-sales-key";
+    bao.call(&[
+        "write",
+        "-f",
+        key,
+        "type=hmac",
+        "key_size=32",
+        "exportable=true",
+    ]);
+    bao.call(&["write", "-f", &format!("{key}/rotate")]);
+    let policy = bao.folder.path().join("transit.hcl");
+    let rule = "path \"transit/hmac/glovebox-*\" { capabilities = [\"update\"] } \
+                path \"transit/keys/glovebox-*\" { capabilities = [\"read\"] }";
+    fs::write(&policy, rule).unwrap();
+    bao.call(&["policy", "write", "masks", policy.to_str().unwrap()]);
+    let token = bao.call(&[
+        "token",
+        "create",
+        "-policy=masks",
+        "-ttl=20m",
+        "-field=token",
+    ]);
+    let store = Transit::new(transit::Options {
+        access: bao.access(Login::Token(name("vault/token")), &token),
+        mount: "transit".into(),
+        prefix: Some("glovebox".into()),
+        values: transit::VALUES,
+    });
+    let values: Vec<String> = (0..5000).map(|n| format!("cust{n} \u{142}")).collect();
+    let values: Vec<&[u8]> = values.iter().map(String::as_bytes).collect();
+    for (asked, version) in [("sales/key", 2), ("sales/key@1", 1)] {
+        let Some(Key::Remote(key)) = store.key(&name(asked)).unwrap() else {
+            panic!("no key");
+        };
+        assert_eq!(key.version(), version);
+        let path = format!("transit/export/hmac-key/glovebox-sales-key/{version}");
+        let exported = bao.call(&["read", "-format=json", &path]);
+        let exported: serde_json::Value = serde_json::from_str(&exported).unwrap();
+        let exported = exported["data"]["keys"][version.to_string()]
+            .as_str()
+            .unwrap();
+        let exported = STANDARD.decode(exported).unwrap();
+        let by_hand = values.iter().map(|value| {
+            let mut code = Hmac::<Sha256>::new_from_slice(&exported).unwrap();
+            code.update(value);
+            code.finalize().into_bytes().into()
+        });
+        let masks = key.hmac_sha256(&values).unwrap();
+        // Not with both sides in the message, which are long.
+        assert!(
+            masks == by_hand.collect::<Vec<[u8; 32]>>(),
+            "version {version}"
+        );
+    }
+    assert!(store.key(&name("sales/other")).unwrap().is_none());
+    let newer = store.key(&name("sales/key@3")).unwrap_err().to_string();
+    assert!(newer.contains("its latest is 2"), "{newer}");
+    let elsewhere = Transit::new(transit::Options {
+        access: bao.access(Login::Token(name("vault/token")), &token),
+        mount: "transit".into(),
+        prefix: None,
+        values: transit::VALUES,
+    });
+    let denied = elsewhere.key(&name("sales/key")).unwrap_err().to_string();
+    assert!(
+        denied.contains("it denies `transit/hmac/sales-key/sha2-256` (403)"),
+        "{denied}"
+    );
 }
 
 /// moto behind TLS, and the file of its certificate.

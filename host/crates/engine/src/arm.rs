@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use glovebox_core::{
-    Action, Answer, Batch, KeyRing, Masking, Method, Origin, Schema, Seal, Secret, StepKey,
-    StepKeys, World,
+    Action, Answer, Batch, HeldKey, Key, KeyRing, Masking, Method, Origin, Schema, Seal, Secret,
+    StepKey, StepKeys, World,
 };
 
 use crate::armed::{ArmedStep, Order, entity_of, name_of};
@@ -199,37 +199,12 @@ fn arm_step<'p>(
     planned: &'p PlannedStep,
     toolbox: &dyn Toolbox,
 ) -> Result<ArmedStep<'p>, Vec<Diagnostic>> {
-    let mut problems = Vec::new();
-    let (mut keys, mut weak) = (Vec::new(), Vec::new());
-    for key in &step.keys {
-        let mut versions = Vec::with_capacity(key.secrets.len());
-        for name in &key.secrets {
-            match toolbox.secret(&stores(manifest), name) {
-                Ok(secret) => {
-                    if let Some(weakness) = weakness(&secret) {
-                        weak.push(WeakKey {
-                            key: key.name.value.clone(),
-                            secret: name.value.to_string(),
-                            weakness,
-                            masks: versions.is_empty(),
-                        });
-                    }
-                    versions.push((name.value.version(), secret));
-                }
-                Err(error) => problems.push(missing(name.span.clone(), &error)),
-            }
-        }
-        let name = key.name.value.clone();
-        keys.push(StepKey { name, versions });
-    }
-    if !problems.is_empty() {
-        return Err(problems);
-    }
+    let fetched = fetched_keys(manifest, step, toolbox)?;
     let domain = step.domain.as_ref().map(|d| d.value.as_str().into());
     let at_step = |message: String| vec![Diagnostic::error(step.span.clone(), message)];
     let keys = toolbox
         .key_ring(StepKeys {
-            keys,
+            keys: fetched.keys,
             domain,
             tokens: step.tokens.as_ref().map(|tokens| tokens.terms.clone()),
         })
@@ -252,15 +227,85 @@ fn arm_step<'p>(
         .iter()
         .filter_map(|order| Some((order.method.clone(), keys.cost_of_one(&order.method)?)))
         .collect();
-    let newest = step.keys.iter().filter_map(|key| key.secrets.first());
     Ok(ArmedStep {
         planned,
         keys,
         keyed,
         costly,
-        secrets: newest.map(|name| name.value.to_string()).collect(),
-        weak,
+        secrets: fetched.newest,
+        remote: fetched.remote,
+        weak: fetched.weak,
     })
+}
+
+/// The keys of a step, and what is to be known of them.
+#[derive(Default)]
+struct FetchedKeys {
+    keys: Vec<StepKey>,
+    /// The secret of each key's newest version, by name.
+    newest: Vec<String>,
+    /// The plugin's names of those that stay on a server.
+    remote: Vec<String>,
+    weak: Vec<WeakKey>,
+}
+
+fn fetched_keys(
+    manifest: &Manifest,
+    step: &model::Step,
+    toolbox: &dyn Toolbox,
+) -> Result<FetchedKeys, Vec<Diagnostic>> {
+    let (mut fetched, mut problems) = (FetchedKeys::default(), Vec::new());
+    let stores = stores(manifest);
+    for key in &step.keys {
+        let mut versions = Vec::with_capacity(key.secrets.len());
+        let mut remote = None;
+        for name in &key.secrets {
+            match toolbox.key(&stores, name) {
+                Ok(Key::Secret(secret)) => {
+                    if let Some(weakness) = weakness(&secret) {
+                        fetched.weak.push(WeakKey {
+                            key: key.name.value.clone(),
+                            secret: name.value.to_string(),
+                            weakness,
+                            masks: versions.is_empty(),
+                        });
+                    }
+                    if versions.is_empty() {
+                        fetched.newest.push(name.value.to_string());
+                    }
+                    versions.push((name.value.version(), secret));
+                }
+                // Only the newest version masks, and nothing is undone with a key that is elsewhere.
+                Ok(Key::Remote(key)) if versions.is_empty() => {
+                    fetched
+                        .newest
+                        .push(name.value.at(key.version()).to_string());
+                    remote = Some(key);
+                    break;
+                }
+                Ok(Key::Remote(_)) => {
+                    let problem =
+                        "this version of the key stays on a server, and the newest does not";
+                    let help = "delete it: what it has masked cannot be undone";
+                    problems.push(Diagnostic::error(name.span.clone(), problem).help(help));
+                }
+                Err(error) => problems.push(missing(name.span.clone(), &error)),
+            }
+        }
+        let name = key.name.value.clone();
+        let held = match remote {
+            Some(remote) => {
+                fetched.remote.push(name.clone());
+                HeldKey::Remote(remote)
+            }
+            None => HeldKey::Here(versions),
+        };
+        fetched.keys.push(StepKey { name, held });
+    }
+    match problems.is_empty() {
+        true => Ok(fetched),
+        false => Err(problems),
+    }
 }
 
 /// Calls a masker with no rows, to see which keys and methods it points at. In the run it may

@@ -21,6 +21,8 @@ pub struct ArmedStep<'p> {
     pub costly: Vec<(Method, Duration)>,
     /// The secrets that hold its keys, of each key the newest version, by name.
     pub secrets: Vec<String>,
+    /// The plugin's names of those of its keys that stay on a server.
+    pub remote: Vec<String>,
     /// Its keys that can be found by trying.
     pub weak: Vec<WeakKey>,
 }

@@ -78,6 +78,10 @@ pub fn costs(manifest: &Manifest, steps: &[ArmedStep<'_>]) -> Vec<AttackCost> {
                 undone_by: within(step)
                     + &match order {
                         None => kept(step, column),
+                        Some(order) if step.remote.contains(&order.key) => {
+                            "whoever may use the key on its server, by asking it for likely values"
+                                .into()
+                        }
                         Some(order) => undone_by(&order.method, weakness(step, &order.key), kind),
                     },
             }

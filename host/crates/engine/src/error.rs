@@ -65,6 +65,14 @@ pub enum RunError {
         /// The step.
         step: String,
     },
+    /// A server did not compute with a key that it keeps.
+    #[error("step `{step}`: {problem}")]
+    RemoteKey {
+        /// The step.
+        step: String,
+        /// The server, and what is wrong.
+        problem: String,
+    },
     /// The rejected rows could not be encrypted.
     #[error("cannot encrypt the rejected rows: {0}")]
     Unsealed(#[from] KeyError),

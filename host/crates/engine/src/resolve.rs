@@ -157,13 +157,21 @@ fn not_keyed(step: &ArmedStep<'_>, column: &str, what: &str) -> Fault {
     }
 }
 
-fn no_mask(error: &KeyError) -> &'static str {
-    match error {
+/// Why a keyed mask that was ordered is not there.
+fn unmasked(step: &ArmedStep<'_>, column: &str, error: KeyError) -> StepError {
+    let what = match error {
+        KeyError::Remote(problem) => {
+            return StepError::Run(RunError::RemoteKey {
+                step: step.planned.name.to_string(),
+                problem,
+            });
+        }
         KeyError::NotGranted(_) => "with a key that is not in the step's `keys:`",
         KeyError::Key(_) => "with a key that does not fit the method",
         KeyError::Parameters(_) | KeyError::OneWay(_) => "with parameters that are out of bounds",
         KeyError::Type { .. } | KeyError::Arrow(_) => "whose type cannot be masked with a key",
-    }
+    };
+    not_keyed(step, column, what).into()
 }
 
 fn masked_resolved(
@@ -216,8 +224,7 @@ fn masked_resolved(
                     entity: entity_of(planned, &order.method, &granted),
                 };
                 let computed = step.keys.mask(&masking);
-                let computed =
-                    computed.map_err(|error| not_keyed(step, &field.name, no_mask(&error)))?;
+                let computed = computed.map_err(|error| unmasked(step, &field.name, error))?;
                 for (row, refusal) in computed.refused {
                     let violation = refused(step, &field.name, refusal);
                     aside.entry(row).or_default().push(violation);

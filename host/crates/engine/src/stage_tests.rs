@@ -160,6 +160,7 @@ fn armed(planned: &PlannedStep) -> ArmedStep<'_> {
         keyed: Vec::new(),
         costly: Vec::new(),
         secrets: Vec::new(),
+        remote: Vec::new(),
         weak: Vec::new(),
     }
 }

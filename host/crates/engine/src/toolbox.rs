@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use glovebox_core::{
-    CredentialError, KeyError, KeyRing, Limits, Plugin, PluginError, Schema, Seal, Secret,
+    CredentialError, Key, KeyError, KeyRing, Limits, Plugin, PluginError, Schema, Seal, Secret,
     SecretName, Sink, Source, StepKeys,
 };
 
@@ -80,6 +80,12 @@ pub trait Toolbox: Send + Sync {
     /// When none has it; the error names every place.
     fn secret(&self, stores: &[model::Store], name: &SecretName)
     -> Result<Secret, CredentialError>;
+
+    /// A key of a mask, from the first store that has it; it may be one that stays there.
+    ///
+    /// # Errors
+    /// As [`Toolbox::secret`].
+    fn key(&self, stores: &[model::Store], name: &SecretName) -> Result<Key, CredentialError>;
 
     /// The keys of one step, under the plugin's names for them.
     ///

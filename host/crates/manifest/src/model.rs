@@ -27,7 +27,9 @@ pub use super::load::postgres::{PostgresSink, Server};
 pub use super::load::postgres_source::{PostgresRows, PostgresSource};
 pub use super::load::source::Source;
 pub use super::load::sqlite::SqliteSink;
-pub use super::load::vault::{AppRole, CertificateLogin, KubernetesLogin, Vault, VaultLogin};
+pub use super::load::vault::{
+    AppRole, CertificateLogin, KubernetesLogin, Transit, Vault, VaultLogin,
+};
 pub use super::span::{Span, Spanned};
 pub use column::{Column, PersonalKind, Release};
 pub use gate::{Gate, Generalise, Quasi, SensitiveValues};

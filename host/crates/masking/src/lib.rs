@@ -14,6 +14,7 @@ mod made;
 mod memo;
 pub mod methods;
 mod pbkdf2;
+mod remote;
 mod ring;
 mod share;
 mod text;

@@ -1,4 +1,5 @@
-//! The keys of one step, under the plugin's names for them. HMAC is computed for every cell.
+//! The keys of one step, under the plugin's names for them. HMAC is computed for every cell, unless the
+//! key is on a server (`remote`).
 //! PBKDF2, which costs a hundred thousand times as much, is computed once for each distinct value
 //! of a run; `share` distributes the new ones of a batch among cores and lanes. What the other
 //! methods need of a key is made ready once a column, in `cipher`.
@@ -9,14 +10,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use glovebox_core::{
-    Computed, DataType, KeyError, KeyRing, Masking, Method, Refusal, Revealing, Secret, StepKeys,
-    Token, TokenTerms,
+    Computed, DataType, HeldKey, KeyError, KeyRing, Masking, Method, Refusal, Revealing, Secret,
+    StepKeys, Target, Token, TokenTerms,
 };
 
 use crate::Mask;
 use crate::cipher::{Cipher, Opened};
 use crate::hmac::Keyed;
 use crate::memo::{Digest, MEMO_ENTRIES, Memo};
+use crate::remote::Remote;
 use crate::text::{Cells, MASK_WIDTH, type_of, write_mask};
 use crate::{column, lanes, pbkdf2, share};
 
@@ -24,9 +26,12 @@ use crate::{column, lanes, pbkdf2, share};
 /// message, since a cell is a message under the key itself, and may be chosen by whoever writes rows.
 const DOMAIN: &[u8] = b"glovebox domain";
 
+/// What stands before a key's name in the message whose code tells keys apart.
+const CHECK_VALUE: &[u8] = b"check-value";
+
 /// The key ring of a step, shared by its workers.
 pub struct Ring {
-    keys: Vec<(String, Key)>,
+    keys: Vec<(String, Granted)>,
     domain: Option<Arc<str>>,
     tokens: Option<TokenTerms>,
     memo: Memo,
@@ -35,6 +40,11 @@ pub struct Ring {
 
 /// A method of a key for a column: its place in the ring, the column's name, its type.
 type Use = (u64, Method, String, DataType);
+
+enum Granted {
+    Here(Key),
+    Remote(Remote),
+}
 
 struct Key {
     /// Its place in the ring.
@@ -50,7 +60,7 @@ impl Ring {
     /// A ring of these keys.
     ///
     /// # Errors
-    /// When a key is empty, or a name stands twice.
+    /// When a key is empty, or a name stands twice; or its server does not compute with a key.
     ///
     /// ```
     /// use glovebox_core::{KeyRing, Secret, StepKey, StepKeys};
@@ -87,8 +97,16 @@ impl Ring {
                 if !names.insert(name.clone()) {
                     return Err(KeyError::Parameters(format!("key `{name}` is named twice")));
                 }
-                let key = Key::new(&name, number, key.versions, domain.as_deref())?;
-                Ok((name, key))
+                let granted = match key.held {
+                    HeldKey::Here(versions) => {
+                        Granted::Here(Key::new(&name, number, versions, domain.as_deref())?)
+                    }
+                    HeldKey::Remote(key) => {
+                        let probe = [CHECK_VALUE, name.as_bytes()].concat();
+                        Granted::Remote(Remote::new(&name, key, domain.as_deref(), &probe)?)
+                    }
+                };
+                Ok((name, granted))
             })
             .collect::<Result<_, _>>()?;
         Ok(Ring {
@@ -100,12 +118,22 @@ impl Ring {
         })
     }
 
-    fn key(&self, name: &str) -> Result<&Key, KeyError> {
+    fn granted(&self, name: &str) -> Result<&Granted, KeyError> {
         self.keys
             .iter()
             .find(|(known, _)| known == name)
             .map(|(_, key)| key)
             .ok_or_else(|| KeyError::NotGranted(name.into()))
+    }
+
+    fn key(&self, name: &str) -> Result<&Key, KeyError> {
+        match self.granted(name)? {
+            Granted::Here(key) => Ok(key),
+            Granted::Remote(_) => Err(KeyError::Key(format!(
+                "key `{name}` stays on its server, which masks by hmac-sha256 only; write `method: \
+                 hmac-sha256`, or use a key of another store"
+            ))),
+        }
     }
 
     /// What a method needs of a key for a column of this name and type, made ready when first asked for.
@@ -134,6 +162,28 @@ impl Ring {
         let cipher = Arc::new(cipher);
         ciphers.insert(wanted, Arc::clone(&cipher));
         Ok(cipher)
+    }
+
+    /// Cells by HMAC-SHA-256.
+    fn coded(
+        &self,
+        granted: &Granted,
+        cells: &Cells,
+        target: &Target,
+    ) -> Result<Computed, KeyError> {
+        match granted {
+            Granted::Here(key) => cells.masked(target, MASK_WIDTH, |value, out| {
+                write_mask(&key.keyed.mask(value), out);
+                Ok(())
+            }),
+            Granted::Remote(key) => {
+                let masks = key.masks(&self.memo, cells.values(target))?;
+                cells.masked(target, MASK_WIDTH, |value, out| {
+                    write_mask(masks.get(value).ok_or(Refusal::Length)?, out);
+                    Ok(())
+                })
+            }
+        }
     }
 
     /// The masks of the distinct values, each computed once a run.
@@ -204,7 +254,7 @@ impl Key {
 
 impl KeyRing for Ring {
     fn has(&self, key: &str) -> bool {
-        self.key(key).is_ok()
+        self.granted(key).is_ok()
     }
 
     fn mask(&self, masking: &Masking<'_>) -> Result<Computed, KeyError> {
@@ -214,7 +264,7 @@ impl KeyRing for Ring {
             column,
             ..
         } = *masking;
-        let key = self.key(masking.key)?;
+        let granted = self.granted(masking.key)?;
         let cells = type_of(column)?;
         if method.output(cells).is_none() {
             let method = method.name();
@@ -224,12 +274,10 @@ impl KeyRing for Ring {
             Method::HmacSha256 => {
                 let cells = Cells::read(column)?;
                 cells.check(target)?;
-                cells.masked(target, MASK_WIDTH, |value, out| {
-                    write_mask(&key.keyed.mask(value), out);
-                    Ok(())
-                })
+                self.coded(granted, &cells, target)
             }
             Method::Pbkdf2Sha256 { iterations } => {
+                let key = self.key(masking.key)?;
                 pbkdf2::check(*iterations)?;
                 let cells = Cells::read(column)?;
                 cells.check(target)?;
@@ -348,7 +396,10 @@ impl KeyRing for Ring {
 
     fn check_value(&self) -> u16 {
         self.keys.iter().fold(0, |check: u16, (name, key)| {
-            let code = key.keyed.mask_parts(&[b"check-value", name.as_bytes()]);
+            let code = match key {
+                Granted::Here(key) => key.keyed.mask_parts(&[CHECK_VALUE, name.as_bytes()]),
+                Granted::Remote(key) => key.check(),
+            };
             let bits = code
                 .iter()
                 .take(4)

@@ -9,7 +9,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, StringArray};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
-use glovebox_core::{Form, Spans, StepKey, Target};
+use glovebox_core::{Form, Spans, StepKey};
 use sha2::Sha256;
 
 use super::*;
@@ -392,7 +392,8 @@ fn no_cell_has_the_key_of_a_domain_for_its_mask() {
         domain: Some("email".into()),
         ..keys(&[("pseudonym", key.as_bytes())])
     });
-    let secret = of_domain.unwrap().keys[0].1.secret.clone();
+    let of_domain = of_domain.unwrap();
+    let secret = of_domain.key("pseudonym").unwrap().secret.clone();
     for cell in [
         b"email".as_slice(),
         b"glovebox domain",
@@ -409,4 +410,131 @@ fn no_cell_has_the_key_of_a_domain_for_its_mask() {
         let mask = URL_SAFE.decode(cells(&masked.unwrap())[0]).unwrap();
         assert_ne!(mask, secret.expose());
     }
+}
+
+/// A key on a server that fails when it is told to, and says what it was asked.
+#[derive(Debug, Default)]
+struct Elsewhere {
+    asked: std::sync::Mutex<Vec<Vec<u8>>>,
+    fails: std::sync::atomic::AtomicBool,
+}
+
+impl glovebox_core::RemoteKey for Elsewhere {
+    fn version(&self) -> u32 {
+        4
+    }
+
+    fn longest(&self) -> usize {
+        16
+    }
+
+    fn hmac_sha256(&self, values: &[&[u8]]) -> Result<Vec<[u8; 32]>, KeyError> {
+        if self.fails.load(std::sync::atomic::Ordering::Relaxed) {
+            return Err(KeyError::Remote("it is away".into()));
+        }
+        let mut asked = self.asked.lock().unwrap();
+        asked.extend(values.iter().map(|value| value.to_vec()));
+        let keyed = Keyed::new(b"salt").unwrap();
+        Ok(values.iter().map(|value| keyed.mask(value)).collect())
+    }
+}
+
+fn elsewhere(domain: Option<Arc<str>>) -> Result<(Ring, Arc<Elsewhere>), KeyError> {
+    let server = Arc::new(Elsewhere::default());
+    let key = StepKey {
+        name: "pseudonym".into(),
+        held: HeldKey::Remote(Arc::clone(&server) as Arc<dyn glovebox_core::RemoteKey>),
+    };
+    let ring = Ring::new(StepKeys {
+        keys: vec![key],
+        domain,
+        tokens: None,
+    })?;
+    Ok((ring, server))
+}
+
+#[test]
+fn a_key_that_is_elsewhere_masks_like_one_that_is_here_and_is_asked_once_for_a_value() {
+    let (remote, server) = elsewhere(None).unwrap();
+    let here = ring("salt");
+    assert_eq!(remote.check_value(), here.check_value());
+    let column = text(&["cust0", "cust1", "cust0", "", "Łódź"]);
+    let rows = Target::Rows(BooleanArray::from(vec![true, false, true, true, true]));
+    let spans = Target::Spans(Spans {
+        rows: vec![0, 4],
+        starts: vec![0, 0],
+        ends: vec![4, 2],
+    });
+    for target in [Target::Cells, rows, spans] {
+        let masked = |ring| mask(ring, "pseudonym", &Method::HmacSha256, &target, &column);
+        let (there, here) = (masked(&remote).unwrap(), masked(&here).unwrap());
+        assert_eq!(&there, &here);
+    }
+    let mut asked = server.asked.lock().unwrap().clone();
+    asked.sort();
+    let expected: [&[u8]; 6] = [
+        b"check-valuepseudonym",
+        b"cust",
+        b"cust0",
+        b"cust1",
+        "Ł".as_bytes(),
+        "Łódź".as_bytes(),
+    ];
+    assert_eq!(asked, expected);
+}
+
+#[test]
+fn a_cell_that_is_too_long_for_the_server_is_refused_and_not_sent() {
+    let (remote, server) = elsewhere(None).unwrap();
+    let column = text(&["cust0", CANARY, "canary-of-seventeen"]);
+    let masking = Masking {
+        key: "pseudonym",
+        method: &Method::HmacSha256,
+        target: &Target::Cells,
+        column: &column,
+        name: "column",
+        entity: None,
+    };
+    let computed = remote.mask(&masking).unwrap();
+    assert_eq!(computed.refused, [(2, Refusal::Length)]);
+    assert!(computed.column.is_null(2));
+    let asked = server.asked.lock().unwrap();
+    assert!(!asked.iter().any(|value| value.ends_with(b"seventeen")));
+}
+
+#[test]
+fn a_server_that_fails_masks_nothing_and_its_failure_is_told_from_a_plugins() {
+    let (remote, server) = elsewhere(None).unwrap();
+    let masked = |cells: &[&str]| {
+        let column = text(cells);
+        mask(
+            &remote,
+            "pseudonym",
+            &Method::HmacSha256,
+            &Target::Cells,
+            &column,
+        )
+    };
+    assert!(masked(&["cust0"]).is_ok());
+    server
+        .fails
+        .store(true, std::sync::atomic::Ordering::Relaxed);
+    let away = KeyError::Remote("it is away".into());
+    assert_eq!(masked(&["cust0", "cust1"]).err(), Some(away));
+    assert!(masked(&["cust0"]).is_ok());
+    let other = mask(
+        &remote,
+        "pseudonym",
+        &pbkdf2(1000),
+        &Target::Cells,
+        &text(&["cust0"]),
+    );
+    assert!(
+        other
+            .unwrap_err()
+            .to_string()
+            .contains("by hmac-sha256 only")
+    );
+    let domain = elsewhere(Some("people".into())).err().unwrap().to_string();
+    assert!(domain.contains("delete `domain:`"), "{domain}");
 }

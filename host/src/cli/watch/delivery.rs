@@ -273,6 +273,7 @@ fn fate_of(error: &RunError) -> Fate {
         | RunError::Rejects { .. }
         | RunError::RejectsAfterCommit(_)
         | RunError::InputChanged { .. }
+        | RunError::RemoteKey { .. }
         | RunError::Unfinished(_)
         | RunError::Random(_) => Fate::Later(text),
         _ => Fate::Failed(text),

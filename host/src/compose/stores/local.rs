@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use glovebox_core::{CredentialError, CredentialStore, Secret, SecretName};
+use glovebox_core::{CredentialError, CredentialStore, Key, Secret, SecretName};
 use glovebox_credentials::{Chain, Environment, Files, Keyring};
 use glovebox_manifest::model::Store;
 
@@ -43,9 +43,30 @@ impl Local {
         name: &SecretName,
     ) -> Result<Secret, CredentialError> {
         let (secret, _) = chain.get(name)?;
+        self.record(name);
+        Ok(secret)
+    }
+
+    /// A chain's key, of which account is kept; of one that stays on a server by its version.
+    ///
+    /// # Errors
+    /// As [`Chain::key`].
+    pub(super) fn account_key(
+        &self,
+        chain: Chain,
+        name: &SecretName,
+    ) -> Result<Key, CredentialError> {
+        let (key, _) = chain.key(name)?;
+        match &key {
+            Key::Secret(_) => self.record(name),
+            Key::Remote(remote) => self.record(&name.at(remote.version())),
+        }
+        Ok(key)
+    }
+
+    fn record(&self, name: &SecretName) {
         let mut fetched = self.fetched.lock().unwrap_or_else(PoisonError::into_inner);
         fetched.insert(name.as_str().to_owned());
-        Ok(secret)
     }
 }
 
@@ -63,5 +84,9 @@ impl<S: CredentialStore + ?Sized> CredentialStore for Shared<S> {
 
     fn get(&self, name: &SecretName) -> Result<Option<Secret>, CredentialError> {
         self.0.get(name)
+    }
+
+    fn key(&self, name: &SecretName) -> Result<Option<Key>, CredentialError> {
+        self.0.key(name)
     }
 }

@@ -8,7 +8,8 @@ use glovebox_credentials::Chain;
 use glovebox_credentials::remote::aws::{self, Aws};
 use glovebox_credentials::remote::azure::{self, Azure, Identity};
 use glovebox_credentials::remote::gcp::{self, Gcp};
-use glovebox_credentials::remote::vault::{Login, Options, Vault};
+use glovebox_credentials::remote::vault::transit::{self, Transit};
+use glovebox_credentials::remote::vault::{Access, Login, Options, Vault};
 use glovebox_credentials::remote::{Lookup, Patience, Remote, Variables};
 use glovebox_manifest::model::{self, AzureIdentity, RemoteStore, Store, VaultLogin};
 
@@ -60,6 +61,7 @@ fn lookup(all: &[Store], local: &Local) -> Lookup {
 fn remote(store: &RemoteStore, lookup: Lookup) -> Arc<dyn CredentialStore> {
     match store {
         RemoteStore::Vault(vault) => Arc::new(Remote::new(Vault::new(options(vault, lookup)))),
+        RemoteStore::Transit(transit) => Arc::new(Transit::new(transit_options(transit, lookup))),
         RemoteStore::Aws(aws) => Arc::new(Remote::new(Aws::new(aws_options(aws)))),
         RemoteStore::Gcp(gcp) => Arc::new(Remote::new(Gcp::new(gcp_options(gcp)))),
         RemoteStore::Azure(azure) => {
@@ -70,15 +72,33 @@ fn remote(store: &RemoteStore, lookup: Lookup) -> Arc<dyn CredentialStore> {
 
 fn options(vault: &model::Vault, lookup: Lookup) -> Options {
     Options {
-        address: vault.address.clone(),
+        access: Access {
+            address: vault.address.clone(),
+            namespace: vault.namespace.clone(),
+            ca: vault.ca.clone(),
+            login: login(&vault.auth),
+            patience: patience(vault.timeout),
+            lookup,
+        },
         mount: vault.mount.clone(),
         prefix: vault.prefix.clone(),
         field: vault.field.clone(),
-        namespace: vault.namespace.clone(),
-        ca: vault.ca.clone(),
-        login: login(&vault.auth),
-        patience: patience(vault.timeout),
-        lookup,
+    }
+}
+
+fn transit_options(transit: &model::Transit, lookup: Lookup) -> transit::Options {
+    transit::Options {
+        access: Access {
+            address: transit.address.clone(),
+            namespace: transit.namespace.clone(),
+            ca: transit.ca.clone(),
+            login: login(&transit.auth),
+            patience: patience(transit.timeout),
+            lookup,
+        },
+        mount: transit.mount.clone(),
+        prefix: transit.prefix.clone(),
+        values: transit.batch,
     }
 }
 

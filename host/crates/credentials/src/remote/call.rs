@@ -63,9 +63,14 @@ impl Question {
 
     /// Sends a body of JSON, once.
     pub(super) fn post(address: Address, body: &Value) -> Self {
+        Question::json(address, body.to_string().into())
+    }
+
+    /// The same with JSON that is written already.
+    pub(super) fn json(address: Address, body: Bytes) -> Self {
         let mut question = Question::get(address);
         question.method = Method::POST;
-        question.body = body.to_string().into();
+        question.body = body;
         question.repeatable = false;
         let json = HeaderValue::from_static("application/json");
         question.headers.insert(header::CONTENT_TYPE, json);

@@ -4,46 +4,32 @@
 //! that the options name. `sales/key@3` is the entry's version 3. The text is taken as it is, a line
 //! break at its end included.
 
+mod access;
 mod login;
+pub mod transit;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use glovebox_core::{Secret, SecretName};
-use glovebox_outbound::https::{Address, HeaderName, HeaderValue, Plain};
 use serde_json::Value;
 
-pub use login::Login;
-use login::{Session, Sessions};
+use access::unusable;
+pub use access::{Access, Login};
+use login::Sessions;
 
-use super::call::{self, Answer, Question, Taken};
-use super::{Fetched, Lookup, Patience, Problem, Server};
+use super::call::{Answer, Question, Taken};
+use super::{Fetched, Problem, Server};
 
-const TOKEN: HeaderName = HeaderName::from_static("x-vault-token");
-const NAMESPACE: HeaderName = HeaderName::from_static("x-vault-namespace");
-/// Agents and proxies may insist on it, so that no browser can be made to ask them.
-const REQUEST: HeaderName = HeaderName::from_static("x-vault-request");
-
-/// Where Vault is, where in it the secrets are, and how one logs in.
+/// Where Vault is, and where in it the secrets are.
 pub struct Options {
-    /// The server's URL, `https://` only.
-    pub address: String,
+    /// The server.
+    pub access: Access,
     /// Where the KV engine is mounted.
     pub mount: String,
     /// What stands before the names of secrets.
     pub prefix: Option<String>,
     /// The field of an entry that holds the secret.
     pub field: String,
-    /// The namespace of logins and secrets.
-    pub namespace: Option<String>,
-    /// A PEM file of authorities to trust, instead of Mozilla's list.
-    pub ca: Option<PathBuf>,
-    /// How one logs in.
-    pub login: Login,
-    /// How long the server is waited for.
-    pub patience: Patience,
-    /// Where the login's own secret is looked up.
-    pub lookup: Lookup,
 }
 
 /// A server of Vault's API.
@@ -71,15 +57,15 @@ impl Vault {
         format!("{}/data/{}", self.options.mount, self.entry(name))
     }
 
-    async fn read(&self, session: &Session, name: &SecretName) -> Result<Answer, Problem> {
-        let address = self.options.at(&self.path(name))?;
+    async fn read(&self, name: &SecretName) -> Result<Answer, Problem> {
+        let access = &self.options.access;
+        let address = access.at(&self.path(name))?;
         let address = match name.version() {
             0 => address,
             version => address.with_query(&format!("version={version}")),
         };
-        let question = self.options.says_who_asks(Question::get(address))?;
-        let question = question.secret_header(TOKEN, session.token())?;
-        call::ask(session.client(), &question, self.options.patience).await
+        let question = || Question::get(address.clone());
+        self.sessions.ask(access, question).await
     }
 
     fn found(&self, name: &SecretName, mut answer: Answer) -> Result<Option<Fetched>, Problem> {
@@ -120,12 +106,12 @@ impl Vault {
     }
 
     /// Whether the engine is one that answers of every entry as if it were not there.
-    async fn is_version_1(&self, session: &Session) -> Result<bool, Problem> {
+    async fn is_version_1(&self) -> Result<bool, Problem> {
         let path = format!("sys/internal/ui/mounts/{}", self.options.mount);
-        let question = Question::get(self.options.at(&path)?);
-        let question = self.options.says_who_asks(question)?;
-        let question = question.secret_header(TOKEN, session.token())?;
-        let answer = call::ask(session.client(), &question, self.options.patience).await?;
+        let access = &self.options.access;
+        let address = access.at(&path)?;
+        let question = || Question::get(address.clone());
+        let answer = self.sessions.ask(access, question).await?;
         let kind = answer.body.at("/data/type").and_then(Value::as_str);
         let version = answer.body.at("/data/options/version");
         Ok(kind == Some("kv") && version.and_then(Value::as_str) != Some("2"))
@@ -161,16 +147,13 @@ impl Vault {
 
 impl Server for Vault {
     fn place(&self, name: &SecretName) -> String {
-        let Options { address, field, .. } = &self.options;
+        let Options { access, field, .. } = &self.options;
         let path = self.path(name);
         let version = match name.version() {
             0 => String::new(),
             version => format!(", version {version}"),
         };
-        let namespace = self.options.namespace.as_ref();
-        let namespace = namespace.map(|n| format!(", namespace {n}"));
-        let namespace = namespace.unwrap_or_default();
-        format!("Vault {address}{namespace}, {path}{version}, field {field}")
+        format!("{access}, {path}{version}, field {field}")
     }
 
     fn remedy(&self, name: &SecretName) -> Option<String> {
@@ -183,21 +166,10 @@ impl Server for Vault {
     }
 
     async fn fetch(&self, name: &SecretName) -> Result<Option<Fetched>, Problem> {
-        let (mut session, is_new) = self.sessions.open(&self.options).await?;
-        let mut answer = self.read(&session, name).await?;
-        // The token may have been revoked, or expired earlier than it said.
-        if answer.status == 403 && !is_new {
-            self.sessions.forget();
-            (session, _) = self.sessions.open(&self.options).await?;
-            answer = self.read(&session, name).await?;
-        }
-        if answer.status == 403 {
-            // Whatever is changed, the next login has it.
-            self.sessions.forget();
-        }
+        let answer = self.read(name).await?;
         let was_there = answer.body.at("/data/metadata").is_some();
         if answer.status == 404 && !was_there && name.version() > 0 {
-            let newest = self.read(&session, &name.at(0)).await?;
+            let newest = self.read(&name.at(0)).await?;
             if newest.status == 200 || newest.body.at("/data/metadata").is_some() {
                 return Err(Problem::Refused(
                     "it has other versions than this one, which was dropped (max-versions) or not \
@@ -207,7 +179,7 @@ impl Server for Vault {
             }
         }
         let found = self.found(name, answer)?;
-        if found.is_none() && self.is_version_1(&session).await? {
+        if found.is_none() && self.is_version_1().await? {
             return Err(Problem::Refused(format!(
                 "the KV engine at `{0}` is of version 1; it becomes one of version 2 by: vault kv \
                  enable-versioning {0}",
@@ -215,49 +187,6 @@ impl Server for Vault {
             )));
         }
         Ok(found)
-    }
-}
-
-impl Options {
-    /// The address of a path of the API.
-    fn at(&self, path: &str) -> Result<Address, Problem> {
-        let address = Address::parse(&self.address, Plain::Never);
-        let address = address.map_err(|problem| Problem::Refused(problem.to_owned()))?;
-        Ok(address.below(&format!("v1/{path}")))
-    }
-
-    fn says_who_asks(&self, mut question: Question) -> Result<Question, Problem> {
-        let yes = HeaderValue::from_static("true");
-        question.headers.insert(REQUEST, yes);
-        if let Some(namespace) = &self.namespace {
-            let namespace = HeaderValue::from_str(namespace)
-                .map_err(|_| Problem::Refused("the namespace cannot be sent".into()))?;
-            question.headers.insert(NAMESPACE, namespace);
-        }
-        Ok(question)
-    }
-}
-
-/// Why an answer of this status is no use.
-fn unusable(status: u16) -> Problem {
-    let away = |sentence: &str| Problem::Away(sentence.to_owned());
-    match status {
-        503 => away("it is sealed or in maintenance (503); unseal it: vault operator unseal"),
-        429 => away(
-            "it is a standby, or limits the rate of requests (429); use the address of the active \
-             node or of a load balancer, or raise the quota",
-        ),
-        472 | 473 => Problem::Away(format!(
-            "it is a standby ({status}); use the address of the active node or of a load balancer"
-        )),
-        412 => away("it has not caught up with its leader yet (412); try again in a moment"),
-        501 => away("it has not been initialized (501); run: vault operator init"),
-        400 => Problem::Refused(
-            "it takes the request for invalid (400); are `mount`, `prefix` and `namespace` right?"
-                .into(),
-        ),
-        500.. => Problem::Away(format!("it failed ({status}); its own log says why")),
-        _ => Problem::Refused(format!("it answered {status}; is this a Vault server?")),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::declare::{At, Section, section};
 use crate::diagnostic::Diagnostic;
 use crate::kinds::{File, Own, nested};
 use crate::load::clouds::{Aws, Azure, Gcp};
-use crate::load::vault::Vault;
+use crate::load::vault::{Transit, Vault};
 use crate::model::stores::{RemoteStore, Store};
 use crate::node::{Kind, Node};
 use crate::span::Spanned;
@@ -22,6 +22,8 @@ section! {
         files: Option<PathBuf> => optional, File, "- files: secrets";
         /// [Vault](#vault).
         vault: Option<Vault> => optional, nested::<Vault>();
+        /// [Vault's Transit engine](#keys-that-stay-in-vault), for keys of masks.
+        transit: Option<Transit> => optional, nested::<Transit>();
         /// [AWS Secrets Manager](#the-clouds-stores).
         aws: Option<Aws> => optional, nested::<Aws>();
         /// [Google Cloud's Secret Manager](#the-clouds-stores).
@@ -38,6 +40,7 @@ section! {
         "oneOf": [
             { "required": ["files"] },
             { "required": ["vault"] },
+            { "required": ["transit"] },
             { "required": ["aws"] },
             { "required": ["gcp"] },
             { "required": ["azure"] },
@@ -45,8 +48,8 @@ section! {
     }
 }
 
-const KINDS: &str = "write one of: keyring, env, files: FOLDER, vault: { … }, aws: { … }, gcp: { … }, \
-                     azure: { … }";
+const KINDS: &str = "write one of: keyring, env, files: FOLDER, vault: { … }, transit: { … }, aws: { … }, \
+                     gcp: { … }, azure: { … }";
 
 /// The manifest's `credentials:`.
 pub const STORES: Own<Vec<Spanned<Store>>> = Own {
@@ -122,6 +125,7 @@ fn store(reader: &mut Reader<'_>, node: &Node) -> Option<Store> {
             let help = match &node.kind {
                 Kind::Text(text) if text == "files" => "say which folder: - files: secrets",
                 Kind::Text(text) if text == "vault" => Vault::EXAMPLE,
+                Kind::Text(text) if text == "transit" => Transit::EXAMPLE,
                 _ => KINDS,
             };
             let span = reader.first_line(&node.span);
@@ -154,6 +158,7 @@ fn block(reader: &mut Reader<'_>, node: &Node) -> Option<Store> {
     }
     let files = keys.files.map(Store::Files);
     let remote = keys.vault.map(RemoteStore::Vault);
+    let remote = remote.or(keys.transit.map(RemoteStore::Transit));
     let remote = remote.or(keys.aws.map(RemoteStore::Aws));
     let remote = remote.or(keys.gcp.map(RemoteStore::Gcp));
     let remote = remote.or(keys.azure.map(RemoteStore::Azure));

@@ -12,7 +12,7 @@ use super::postgres::Tls;
 use crate::block::{Block, Reader};
 use crate::declare::{At, Section, Take, section};
 use crate::diagnostic::Diagnostic;
-use crate::kinds::{File, Own, Secret, Text, Time, nested};
+use crate::kinds::{File, Own, Secret, Text, Time, Whole, nested};
 use crate::span::Spanned;
 
 section! {
@@ -43,6 +43,43 @@ section! {
     hints {
         "url" => "write `address:`",
         "path" => "write `mount:` for the engine's mount, `prefix:` for what stands before the names",
+        "token" => "put it under `auth`: auth: { token: { secret: vault/token } }",
+        "role" => "put it under the method: auth: { kubernetes: { role: glovebox } }",
+        "skip-verify" => "delete it: the server is always verified; name its certificate authority with tls: { ca: FILE }",
+        "ca" => "write tls: { ca: FILE }",
+    }
+}
+
+section! {
+    /// Keys of masks in Vault's Transit engine, which computes with them and never gives them away. TLS
+    /// is always verified.
+    #[derive(Eq)]
+    pub struct Transit("Transit"): "the Transit store",
+        "transit: { address: https://vault.internal:8200, auth: { app-role: { role-id: …, secret-id: { secret: vault/secret-id } } } }"
+    {
+        /// The server's URL, which begins with `https://`.
+        address: String => needed, ADDRESS, "address: https://vault.internal:8200";
+        /// Where the Transit engine is mounted.
+        mount: String => default "transit", PATH, "mount: transit";
+        /// What stands before the names of keys, and a `-`.
+        prefix: Option<String> => optional, KEY_PREFIX, "prefix: glovebox";
+        /// The namespace of logins and keys.
+        namespace: Option<String> => optional, PATH, "namespace: sales";
+        /// Certificates to trust for it, instead of the built-in ones.
+        ca = "tls": Option<PathBuf> => empty, nested::<Tls>();
+        /// [How one logs in](#vault).
+        auth: VaultLogin => needed, nested::<LoginKeys>();
+        /// The most values of one request. OpenBao takes 499 unless its `max_request_json_strings` is
+        /// raised, Vault more than these.
+        batch: u32 => default "480", Whole(1..=4096u32);
+        /// How long one request may take; it is tried up to four times.
+        timeout: Duration
+            => default "10s", Time(Duration::from_millis(100)..=Duration::from_secs(300));
+    }
+    hints {
+        "url" => "write `address:`",
+        "path" => "write `mount:` for the engine's mount, `prefix:` for what stands before the names",
+        "field" => "delete it: a key of Transit has no fields",
         "token" => "put it under `auth`: auth: { token: { secret: vault/token } }",
         "role" => "put it under the method: auth: { kubernetes: { role: glovebox } }",
         "skip-verify" => "delete it: the server is always verified; name its certificate authority with tls: { ca: FILE }",
@@ -237,6 +274,21 @@ fn address(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>> {
     reader.say(Diagnostic::error(url.span, problem).help(help));
     None
 }
+
+/// The beginning of a key's name, which has no parts.
+const KEY_PREFIX: Own<String> = Own {
+    read: |reader, at| {
+        let prefix = path(reader, at)?;
+        if !prefix.value.contains('/') {
+            return Some(prefix);
+        }
+        let problem = "keys of Transit have no `/` in their names";
+        reader.say(Diagnostic::error(prefix.span, problem).help(format!("write: {}", at.example)));
+        None
+    },
+    words: "text",
+    schema: |_| json!({ "type": "string", "maxLength": 512, "pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]*$" }),
+};
 
 /// A path in Vault.
 pub(super) const PATH: Own<String> = Own {

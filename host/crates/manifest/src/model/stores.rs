@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use glovebox_core::SecretName;
 
 use crate::load::clouds::{Aws, Azure, AzureIdentity, Gcp};
-use crate::load::vault::Vault;
+use crate::load::vault::{Transit, Vault};
 
 /// A place where secrets are looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub enum Store {
 pub enum RemoteStore {
     /// Of Vault's API.
     Vault(Vault),
+    /// Vault's Transit engine, for keys of masks alone.
+    Transit(Transit),
     /// AWS Secrets Manager.
     Aws(Aws),
     /// Google Cloud's Secret Manager.
@@ -38,6 +40,7 @@ impl RemoteStore {
     pub fn login_secret(&self) -> Option<&SecretName> {
         match self {
             RemoteStore::Vault(vault) => vault.auth.secret(),
+            RemoteStore::Transit(transit) => transit.auth.secret(),
             RemoteStore::Azure(Azure {
                 identity: AzureIdentity::Client { secret, .. },
                 ..

@@ -1,58 +1,24 @@
 //! Logins to Vault: by what, and how long the token that they bring is used. It is renewed when two
 //! thirds of its time are over, and another login follows when that no longer helps.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use glovebox_core::{Secret, SecretName};
-use glovebox_outbound::https::{Client, Identity};
+use glovebox_outbound::https::{Client, HeaderName, Identity};
 use serde_json::{Value, json};
 
-use super::{Options, Problem, TOKEN, unusable};
+use super::access::{Access, Login, unusable};
 use crate::remote::call::{self, Answer, Question, Taken, Wiped};
-use crate::remote::local;
+use crate::remote::{KEPT, Problem, local};
 
-/// How one logs in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Login {
-    /// By the token in a secret.
-    Token(SecretName),
-    /// By AppRole.
-    AppRole {
-        /// The role's id.
-        role_id: String,
-        /// The secret that holds the secret ID.
-        secret_id: SecretName,
-        /// Where the method is mounted.
-        mount: String,
-    },
-    /// As a Kubernetes service account.
-    Kubernetes {
-        /// The role in Vault.
-        role: String,
-        /// The file with the service account's token.
-        token_file: PathBuf,
-        /// Where the method is mounted.
-        mount: String,
-    },
-    /// By a TLS certificate.
-    Certificate {
-        /// The certificate, a PEM file.
-        certificate: PathBuf,
-        /// Its private key, a PEM file.
-        key: PathBuf,
-        /// The role in Vault, or any that fits.
-        role: Option<String>,
-        /// Where the method is mounted.
-        mount: String,
-    },
-}
+const TOKEN: HeaderName = HeaderName::from_static("x-vault-token");
 
 /// The token that a login brought, and the client that may use it.
 pub(super) struct Session {
     client: Client,
     token: Secret,
+    since: Instant,
     /// None if it does not end.
     lease: Option<Lease>,
 }
@@ -87,12 +53,23 @@ impl Lease {
 }
 
 impl Session {
-    pub(super) fn client(&self) -> &Client {
-        &self.client
+    /// Asks with this token.
+    async fn ask(&self, access: &Access, question: Question) -> Result<Answer, Problem> {
+        let question = access.says_who_asks(question)?;
+        let question = question.secret_header(TOKEN, self.token.expose())?;
+        call::ask(&self.client, &question, access.patience).await
     }
 
-    pub(super) fn token(&self) -> &[u8] {
-        self.token.expose()
+    /// Whether the server still takes the token, and it is too young for another login to bring more. Of
+    /// a secret that is denied, every question would cost a login otherwise.
+    async fn is_as_good_as_new(&self, access: &Access) -> bool {
+        self.since.elapsed() < KEPT
+            && matches!(self.look_up(access).await, Ok(answer) if answer.status == 200)
+    }
+
+    async fn look_up(&self, access: &Access) -> Result<Answer, Problem> {
+        let question = Question::get(access.at("auth/token/lookup-self")?);
+        self.ask(access, question).await
     }
 }
 
@@ -100,29 +77,55 @@ impl Session {
 #[derive(Default)]
 pub(super) struct Sessions {
     current: Mutex<Option<Arc<Session>>>,
+    /// One login at a time: a secret ID may be good for one use.
+    opening: tokio::sync::Mutex<()>,
 }
 
 impl Sessions {
+    /// Asks with the token in use; once more with another if the server may not take that one any more.
+    pub(super) async fn ask(
+        &self,
+        access: &Access,
+        question: impl Fn() -> Question,
+    ) -> Result<Answer, Problem> {
+        let (session, is_new) = self.open(access).await?;
+        let answer = session.ask(access, question()).await?;
+        // The token may have been revoked, or expired earlier than it said.
+        if answer.status != 403 || is_new || session.is_as_good_as_new(access).await {
+            return Ok(answer);
+        }
+        self.forget(&session);
+        let (session, _) = self.open(access).await?;
+        session.ask(access, question()).await
+    }
+
     /// A token that is good for a while yet, and whether it comes of a login just made.
-    pub(super) async fn open(&self, options: &Options) -> Result<(Arc<Session>, bool), Problem> {
+    async fn open(&self, access: &Access) -> Result<(Arc<Session>, bool), Problem> {
+        let _one = self.opening.lock().await;
         let current = self.current().clone();
         if let Some(session) = current {
             let Some(lease) = session.lease.filter(Lease::wanes) else {
                 return Ok((session, false));
             };
             if lease.renewable
-                && let Some(renewed) = renew(options, &session, lease).await
+                && let Some(renewed) = renew(access, &session, lease).await
             {
                 return Ok((self.keep(renewed), false));
             }
         }
-        let session = log_in(options).await?;
+        let session = log_in(access).await?;
         Ok((self.keep(session), true))
     }
 
-    /// Has the next question begin with a login.
-    pub(super) fn forget(&self) {
-        *self.current() = None;
+    /// Has the next question begin with a login, unless somebody else has logged in meanwhile.
+    fn forget(&self, session: &Arc<Session>) {
+        let mut current = self.current();
+        if current
+            .as_ref()
+            .is_some_and(|current| Arc::ptr_eq(current, session))
+        {
+            *current = None;
+        }
     }
 
     /// Has some time of the token in use pass at once.
@@ -137,6 +140,7 @@ impl Sessions {
         *current = Some(Arc::new(Session {
             client: session.client.clone(),
             token: session.token.clone(),
+            since: session.since - by,
             lease,
         }));
     }
@@ -153,12 +157,10 @@ impl Sessions {
 }
 
 /// The same token for longer, unless its end is near whatever one does; a login is the answer then.
-async fn renew(options: &Options, session: &Session, lease: Lease) -> Option<Session> {
-    let address = options.at("auth/token/renew-self").ok()?;
+async fn renew(access: &Access, session: &Session, lease: Lease) -> Option<Session> {
+    let address = access.at("auth/token/renew-self").ok()?;
     let question = Question::post(address, &json!({}));
-    let question = options.says_who_asks(question).ok()?;
-    let question = question.secret_header(TOKEN, session.token()).ok()?;
-    let answer = call::ask(&session.client, &question, options.patience).await;
+    let answer = session.ask(access, question).await;
     let answer = answer.ok().filter(|answer| answer.status == 200)?;
     let seconds = answer.body.at("/auth/lease_duration")?.as_u64()?;
     let renewable = answer.body.at("/auth/renewable").and_then(Value::as_bool);
@@ -170,21 +172,22 @@ async fn renew(options: &Options, session: &Session, lease: Lease) -> Option<Ses
     (!renewed.wanes()).then(|| Session {
         client: session.client.clone(),
         token: session.token.clone(),
+        since: session.since,
         lease: Some(renewed),
     })
 }
 
-async fn log_in(options: &Options) -> Result<Session, Problem> {
-    let client = client(options)?;
+async fn log_in(access: &Access) -> Result<Session, Problem> {
+    let client = client(access)?;
     let lookup = |name: &SecretName| {
-        (options.lookup)(name).map_err(|error| {
+        (access.lookup)(name).map_err(|error| {
             Problem::Refused(format!(
                 "the login needs a secret of another store: {error}"
             ))
         })
     };
-    let (mount, by, body) = match &options.login {
-        Login::Token(name) => return by_token(options, client, lookup(name)?).await,
+    let (mount, by, body) = match &access.login {
+        Login::Token(name) => return by_token(access, client, lookup(name)?).await,
         Login::AppRole {
             role_id,
             secret_id,
@@ -224,9 +227,9 @@ async fn log_in(options: &Options) -> Result<Session, Problem> {
     };
     let body = Wiped::new(body);
     let path = format!("auth/{mount}/login");
-    let question = Question::post(options.at(&path)?, body.value());
-    let question = options.says_who_asks(question)?;
-    let answer = call::ask(&client, &question, options.patience).await?;
+    let question = Question::post(access.at(&path)?, body.value());
+    let question = access.says_who_asks(question)?;
+    let answer = call::ask(&client, &question, access.patience).await?;
     granted(client, answer, &path, by)
 }
 
@@ -249,6 +252,7 @@ fn granted(client: Client, mut answer: Answer, path: &str, by: &str) -> Result<S
         Taken::Text(token) if !token.is_empty() => Ok(Session {
             client,
             token: Secret::new(token.into_bytes()),
+            since: Instant::now(),
             lease: Lease::new(seconds, renewable),
         }),
         _ => Err(Problem::Refused(format!(
@@ -259,16 +263,14 @@ fn granted(client: Client, mut answer: Answer, path: &str, by: &str) -> Result<S
 
 /// A token that somebody else has made. How long it is good for is asked, which its policies may not
 /// allow; then its end is noticed when it comes.
-async fn by_token(options: &Options, client: Client, token: Secret) -> Result<Session, Problem> {
+async fn by_token(access: &Access, client: Client, token: Secret) -> Result<Session, Problem> {
     let mut session = Session {
         client,
         token: Secret::new(text(&token)?.as_bytes().to_vec()),
+        since: Instant::now(),
         lease: None,
     };
-    let question = Question::get(options.at("auth/token/lookup-self")?);
-    let question = options.says_who_asks(question)?;
-    let question = question.secret_header(TOKEN, session.token())?;
-    let answer = call::ask(&session.client, &question, options.patience).await?;
+    let answer = session.look_up(access).await?;
     match answer.status {
         200 => {
             let seconds = answer.body.at("/data/ttl").and_then(Value::as_u64);
@@ -282,11 +284,11 @@ async fn by_token(options: &Options, client: Client, token: Secret) -> Result<Se
 }
 
 /// A client whose certificates are those that the files have now.
-fn client(options: &Options) -> Result<Client, Problem> {
-    let ca = options.ca.as_deref();
+fn client(access: &Access) -> Result<Client, Problem> {
+    let ca = access.ca.as_deref();
     let Login::Certificate {
         certificate, key, ..
-    } = &options.login
+    } = &access.login
     else {
         return local::client(ca);
     };

@@ -71,7 +71,7 @@ fn a_server_that_goes_away_is_asked_again_and_then_named() {
 fn a_server_that_is_away_from_the_start_ends_the_search() {
     let setting = Setting::new();
     let mut options = setting.options();
-    options.address = format!("https://localhost:{}", outside::free_port());
+    options.access.address = format!("https://localhost:{}", outside::free_port());
     let later = crate::Environment::of([("GLOVEBOX_SECRET_SALES_KEY".into(), "old".into())].into());
     let chain = Chain::new(vec![
         Box::new(Remote::new(Vault::new(options))),
@@ -92,7 +92,7 @@ fn a_server_that_is_slow_is_not_waited_for() {
     let mut vault = setting.vault();
     fetch(&vault, "sales/key").unwrap();
     setting.fake.state().broken = Some(Answer::Silence(Duration::from_secs(30)));
-    vault.options.patience.request = Duration::from_millis(300);
+    vault.options.access.patience.request = Duration::from_millis(300);
     assert_eq!(
         fetch(&vault, "sales/key"),
         Err(Problem::Away(
@@ -146,7 +146,7 @@ fn a_server_with_another_certificate_is_told_nothing() {
         "its certificate is not signed by a trusted authority; name yours: tls: { ca: FILE }"
     );
     let mut options = setting.options();
-    options.address = options.address.replace("localhost", "127.0.0.1");
+    options.access.address = options.access.address.replace("localhost", "127.0.0.1");
     std::fs::write(
         setting.folder.path().join("ca.pem"),
         &setting.fake.outside.ca,
@@ -157,7 +157,7 @@ fn a_server_with_another_certificate_is_told_nothing() {
         "its certificate is for another host"
     );
     let mut options = setting.options();
-    options.address = options.address.replace("https:", "http:");
+    options.access.address = options.access.address.replace("https:", "http:");
     assert_eq!(
         told(Vault::new(options), "sales/key"),
         "plain http can be read and changed in transit"
@@ -169,13 +169,13 @@ fn a_server_with_another_certificate_is_told_nothing() {
 fn files_that_are_missing_are_named() {
     let setting = Setting::new();
     let mut options = setting.options();
-    options.ca = Some("/nowhere/ca.pem".into());
+    options.access.ca = Some("/nowhere/ca.pem".into());
     assert_eq!(
         told(Vault::new(options), "sales/key"),
         "tls: { ca: FILE } cannot be read from /nowhere/ca.pem: entity not found"
     );
     let mut options = setting.options();
-    options.login = Login::Kubernetes {
+    options.access.login = Login::Kubernetes {
         role: "glovebox".into(),
         token_file: "/nowhere/token".into(),
         mount: "kubernetes".into(),
@@ -192,7 +192,7 @@ fn a_login_whose_secret_is_missing_says_where_it_was_looked_for() {
     let asked = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&asked);
     let mut options = setting.options();
-    options.lookup = Arc::new(move |name| {
+    options.access.lookup = Arc::new(move |name| {
         counter.fetch_add(1, Ordering::Relaxed);
         Err(CredentialError::Missing {
             name: name.clone(),
