@@ -5,13 +5,11 @@
 //! quasi-identifiers occurs and keeps the rows in a file that nobody else can open or read. Once all
 //! are there it searches on the counts, and only then the sink behind it sees a row.
 
+mod book;
 mod cells;
 mod hold;
 mod intake;
-mod levels;
 mod passing;
-mod planned;
-mod record;
 mod told;
 
 use std::sync::Arc;
@@ -23,15 +21,12 @@ use glovebox_core::{
 };
 use glovebox_release::{Best, Column, Search};
 
-pub use planned::PlannedGate;
-pub(crate) use planned::plan;
-pub(crate) use record::Record;
-
+use book::Book;
 use hold::Hold;
 use intake::{Counted, Intake};
 use passing::Passing;
-use record::{Book, Members};
 
+use crate::gated::{Members, PlannedGate, Record};
 use crate::summary::Summary;
 
 /// A sink that holds back rows until they may be released.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use arrow_schema::SchemaRef;
 use glovebox_core::{Announced, Field, Grants, Plugin, PluginError, Schema, World};
 
-use crate::gate::{self, PlannedGate};
+use crate::gated::{self, PlannedGate};
 use crate::guard::Guarded;
 use crate::toolbox::{PublicKey, SignedBy, Toolbox};
 use glovebox_manifest::Manifest;
@@ -160,7 +160,7 @@ pub fn plan(manifest: &Manifest, toolbox: &dyn Toolbox) -> Result<Plan, Vec<Diag
     if !problems.is_empty() {
         return Err(problems);
     }
-    let gate = gate::plan(manifest, &schema, &mut sink_columns)?;
+    let gate = gated::plan(manifest, &schema, &mut sink_columns)?;
     let sink = Schema::new(
         sink_columns
             .iter()

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use glovebox_core::Reject;
 use serde::{Deserialize, Serialize};
 
-use crate::gate::Record;
+use crate::gated::Record;
 use crate::stage::Tally;
 
 /// What the steps did to a chunk.

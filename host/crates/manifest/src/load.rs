@@ -5,6 +5,7 @@
 mod age;
 pub(crate) mod clouds;
 pub(crate) mod columns;
+pub(crate) mod criteria;
 pub(crate) mod csv_source;
 pub(crate) mod file_sinks;
 pub(crate) mod files;

@@ -11,7 +11,7 @@ use glovebox_release::{Column, Hierarchy, Histogram};
 use hashbrown::HashMap;
 
 use super::cells::{each, texts};
-use super::planned::{Placed, PlannedGate};
+use crate::gated::{Placed, PlannedGate};
 
 /// Stands for a value that its hierarchy does not have.
 const UNKNOWN: u32 = u32::MAX;

@@ -24,7 +24,7 @@ use glovebox_release::{Best, Column};
 
 use super::hold::{self, Hold, Key, Waiting};
 use super::intake::kind;
-use super::planned::PlannedGate;
+use crate::gated::PlannedGate;
 use crate::tokens;
 use crate::worker::HEARTBEAT;
 

@@ -3,7 +3,7 @@
 use glovebox_core::{ReleaseReport, SensitiveReport};
 use glovebox_release::{Best, Refusal, Risk, Search};
 
-use super::planned::PlannedGate;
+use crate::gated::PlannedGate;
 
 /// What was reached at a node.
 pub(super) fn reached(report: &mut ReleaseReport, search: &Search<'_>, best: &Best) {

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::criteria::{DatePart, Distance, DiversityBy};
 use super::rejects::AT_MOST;
 use crate::block::{Block, Reader};
-use crate::declare::{At, section, words};
+use crate::declare::{At, section};
 use crate::diagnostic::Diagnostic;
 use crate::kinds::{File, ListOf, MapOf, Named, Own, Text, Whole, nested, word};
 use crate::model::gate::{Gate, Generalise, Quasi, SensitiveValues};
@@ -87,46 +88,6 @@ section! {
         "ground" => "write `distance:`",
     }
     settle SensitiveValues: sensitive;
-}
-
-words! {
-    /// What is left of a date.
-    pub enum DatePart {
-        /// `2024-05-17`
-        Day = "day",
-        /// `2024-05`
-        Month = "month",
-        /// `2024-Q2`
-        Quarter = "quarter",
-        /// `2024`
-        Year = "year",
-        /// `2020s`
-        Decade = "decade",
-    }
-}
-
-words! {
-    /// How the values of a class are counted.
-    pub enum DiversityBy {
-        /// Different values.
-        Distinct = "distinct",
-        /// e to the power of their entropy: as many as equally frequent ones would be.
-        Entropy = "entropy",
-        /// The most frequent one has to be rarer than `c` times all from the `l`th on.
-        Recursive = "recursive",
-    }
-}
-
-words! {
-    /// How far apart two values are.
-    pub enum Distance {
-        /// All as far.
-        Equal = "equal",
-        /// By how many values are between them, in the order of numbers or of the alphabet.
-        Ordered = "ordered",
-        /// By the level at which they become the same.
-        Hierarchy = "hierarchy",
-    }
 }
 
 const L: Own<f64> = Own {

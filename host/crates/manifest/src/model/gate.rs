@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::load::gate::{DatePart, Distance, DiversityBy};
+use crate::load::criteria::{DatePart, Distance, DiversityBy};
 use crate::model::rejects::AtMost;
 use crate::span::{Span, Spanned};
 

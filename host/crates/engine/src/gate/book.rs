@@ -5,7 +5,6 @@
 //! Kept in the journal of the sink, with the run that released; beside a file, in a file of its own.
 //! Classes stand there by a keyed digest: no value does.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -15,59 +14,12 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
+use crate::gated::{DIGEST, Name, Record};
 use crate::parts::Parts;
 use crate::summary::Summary;
 
-/// Bytes of a class's digest that are kept.
-const DIGEST: usize = 12;
 /// A file beside the target is not larger.
 const MAX_FILE: u64 = 1 << 30;
-
-/// What a class is called.
-type Name = [u8; DIGEST];
-
-/// A release.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Record {
-    pub(super) series: u32,
-    /// What tells the quasi-identifiers and their levels from others.
-    pub(super) levels: String,
-    pub(super) node: Vec<usize>,
-    /// Each class that was ever released with its members when it was last.
-    classes: String,
-}
-
-/// Members by class.
-pub(super) type Members = HashMap<Name, u64>;
-
-impl Record {
-    pub(super) fn new(series: u32, levels: &str, node: &[usize], members: &Members) -> Self {
-        let mut members: Vec<_> = members.iter().collect();
-        members.sort_unstable();
-        let mut bytes = Vec::with_capacity(members.len() * (DIGEST + 8));
-        for (name, count) in members {
-            bytes.extend_from_slice(name);
-            bytes.extend_from_slice(&count.to_be_bytes());
-        }
-        Record {
-            series,
-            levels: levels.to_owned(),
-            node: node.to_vec(),
-            classes: STANDARD_NO_PAD.encode(bytes),
-        }
-    }
-
-    /// Members by class; none if somebody has changed it.
-    pub(super) fn members(&self) -> Option<Members> {
-        let bytes = STANDARD_NO_PAD.decode(&self.classes).ok()?;
-        let (entries, rest) = bytes.as_chunks::<{ DIGEST + 8 }>();
-        let entries = entries.iter().map(|entry| {
-            let name = entry.first_chunk::<DIGEST>()?;
-            Some((*name, u64::from_be_bytes(*entry.last_chunk::<8>()?)))
-        });
-        entries.collect::<Option<_>>().filter(|_| rest.is_empty())
-    }
-}
 
 /// Calls classes by the names of their groups, under a key.
 pub(super) struct Namer(Hmac<Sha256>);
@@ -222,23 +174,16 @@ fn io(path: &Path, problem: &std::io::Error) -> SinkError {
     }
 }
 
-/// Where the releases into a file are written down.
-pub(super) fn beside(target: &Path) -> PathBuf {
-    let mut name = target.file_name().unwrap_or_default().to_owned();
-    name.push(".release");
-    target.with_file_name(name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gated::Members;
 
     #[test]
-    fn members_come_back_and_classes_have_no_values() {
+    fn classes_are_called_by_their_groups_and_have_no_values() {
         let namer = Namer::new(&Secret::new(b"journal".to_vec())).unwrap();
-        let first = namer.name([Some("20-39"), None].into_iter());
         let names = [
-            first,
+            namer.name([Some("20-39"), None].into_iter()),
             namer.name([Some("20-39"), Some("")].into_iter()),
             namer.name([Some("20-3"), Some("9")].into_iter()),
             namer.name([Some("20-39")].into_iter()),
@@ -247,11 +192,5 @@ mod tests {
         assert_eq!(members.len(), 4, "each list has another name");
         let record = Record::new(1, "levels", &[1, 0], &members);
         assert!(!serde_json::to_string(&record).unwrap().contains("20-3"));
-        assert_eq!(record.members(), Some(members));
-        let cut = Record {
-            classes: record.classes[1..].to_owned(),
-            ..record
-        };
-        assert_eq!(cut.members(), None);
     }
 }

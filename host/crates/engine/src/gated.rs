@@ -1,6 +1,9 @@
 //! The gate as planned: which of the columns before the sink are which, with their levels.
 
-use std::path::PathBuf;
+mod levels;
+mod record;
+
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use glovebox_core::{
@@ -12,8 +15,8 @@ use glovebox_manifest::model::{self, AtMost, Distance, DiversityBy, Generalise, 
 use glovebox_release::{Closeness, Criteria, Diversity, Ground, Hierarchy, Sensitive};
 use sha2::{Digest, Sha256};
 
-use super::levels::hierarchy;
-use super::record::{self, Members, Record};
+use levels::hierarchy;
+pub(crate) use record::{DIGEST, Members, Name, Record};
 
 /// A gate whose columns and levels are known.
 #[derive(Debug)]
@@ -33,7 +36,7 @@ pub struct PlannedGate {
     /// What tells the quasi-identifiers and their levels from others.
     levels: String,
     /// Where the releases before are written down, if not in a journal.
-    pub(super) beside: Option<PathBuf>,
+    pub(crate) beside: Option<PathBuf>,
     /// What decides what a value becomes and which rows leave, for the plan's digest.
     pub(crate) digest: String,
 }
@@ -72,7 +75,7 @@ impl PlannedGate {
     ///
     /// # Errors
     /// When one had other levels.
-    pub(super) fn of_series(&self, before: &mut Vec<Record>) -> Result<(), String> {
+    pub(crate) fn of_series(&self, before: &mut Vec<Record>) -> Result<(), String> {
         before.retain(|record| record.series == self.series);
         match before.iter().all(|record| record.levels == self.levels) {
             true => Ok(()),
@@ -85,12 +88,12 @@ impl PlannedGate {
     }
 
     /// A release as it is written down.
-    pub(super) fn record(&self, node: &[usize], members: &Members) -> Record {
+    pub(crate) fn record(&self, node: &[usize], members: &Members) -> Record {
         Record::new(self.series, &self.levels, node, members)
     }
 
     /// Where later releases of another series begin.
-    pub(super) fn next_series(&self) -> u32 {
+    pub(crate) fn next_series(&self) -> u32 {
         self.series.saturating_add(1)
     }
 
@@ -217,7 +220,7 @@ pub(crate) fn plan(
             .target
             .path()
             .filter(|_| !manifest.sink.target.keeps_journal())
-            .map(|path| record::beside(path)),
+            .map(|path| beside(path)),
         digest: hex(digest.finalize()),
     })))
 }
@@ -296,4 +299,11 @@ fn asked(values: &model::SensitiveValues) -> Sensitive {
             },
         }),
     }
+}
+
+/// Where the releases into a file are written down.
+fn beside(target: &Path) -> PathBuf {
+    let mut name = target.file_name().unwrap_or_default().to_owned();
+    name.push(".release");
+    target.with_file_name(name)
 }
