@@ -6,7 +6,7 @@
 //! are there it searches on the counts, and only then the sink behind it sees a row.
 
 mod book;
-mod cells;
+pub(crate) mod cells;
 mod hold;
 mod intake;
 mod passing;
