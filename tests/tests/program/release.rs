@@ -266,6 +266,74 @@ fn a_release_that_cannot_be_leaves_the_one_before() {
 }
 
 #[test]
+fn later_releases_change_a_class_by_nobody_or_by_k() {
+    for (more, twice) in [("", 1), ("\n  entity: id", 2)] {
+        let database = format!("later_{twice}");
+        for sink in Sink::all(&database) {
+            let bonn = of(6, 44, "Bonn");
+            let rows = |ulm: usize| (of(ulm, 31, "Ulm") + &bonn).repeat(twice);
+            let pipeline = people(&sink, "50%", more, &rows(6));
+            let ran = pipeline.run().ends_with(0);
+            assert_eq!(ran.rows("stored"), 12 * twice as u64);
+            // Of seven the last is held back, of nine nobody is, of eight two more have to go than went.
+            for (ulm, stored) in [
+                (7, 6),
+                (9, 9),
+                (8, 6),
+                (8, 6),
+                (9, 9),
+                (2, 0),
+                (10, 9),
+                (12, 12),
+            ] {
+                pipeline.write("people.csv", format!("id,age,town,illness\n{}", rows(ulm)));
+                let ran = pipeline.run().ends_with(0);
+                assert!(ran.is_balanced());
+                assert_eq!(
+                    ran.rows("stored"),
+                    (stored + 6) * twice as u64,
+                    "{ulm} {more}"
+                );
+                let classes = sink.classes(&pipeline, &["age", "town"]);
+                if !classes.is_empty() {
+                    let ulm = classes
+                        .iter()
+                        .filter(|(key, _)| key[1].as_deref() != Some("Bonn"));
+                    let found: usize = ulm.map(|(_, count)| count).sum();
+                    assert_eq!(found as u64, stored * twice as u64);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_held_back_leaves_a_class_as_diverse_as_it_has_to_be() {
+    let ill = |illnesses: &[&str]| -> String {
+        illnesses
+            .iter()
+            .enumerate()
+            .map(|(at, ill)| format!("{at},31,Ulm,{ill}\n"))
+            .collect()
+    };
+    let more = "\n  sensitive: { illness: { l: 2 } }";
+    let bonn = of(6, 44, "Bonn");
+    let pipeline = people(
+        &Sink::Csv,
+        "100%",
+        more,
+        &(ill(&["flu", "flu", "gout"]) + &bonn),
+    );
+    let ran = pipeline.run().ends_with(0);
+    assert_eq!(ran.rows("stored"), 9);
+    // Without the one who came last, and has the only other illness, the class is not diverse: it stays out.
+    let rows = ill(&["flu", "flu", "flu", "gout"]) + &bonn;
+    pipeline.write("people.csv", format!("id,age,town,illness\n{rows}"));
+    let ran = pipeline.run().ends_with(0);
+    assert_eq!((ran.rows("stored"), ran.rows("filtered")), (6, 4));
+}
+
+#[test]
 fn a_value_that_no_hierarchy_has_rejects_its_row() {
     for sink in Sink::all("unlisted") {
         let rows = of(4, 31, "Ulm") + "7,33,canary-town,flu\n" + &of(3, 35, "Bonn");

@@ -99,7 +99,7 @@ impl Measure {
             criteria: &Criteria::default(),
             suppress_at_most: 0,
         };
-        let all = search.at(&vec![0; self.quasi.len()], &|_, _| true);
+        let all = search.at(&vec![0; self.quasi.len()]);
         Risk::of(&all.classes, &self.sensitive, &|_| true)
     }
 }
