@@ -9,6 +9,7 @@ mod again;
 mod book;
 mod caps;
 pub(crate) mod cells;
+mod counts;
 mod hold;
 mod intake;
 mod passing;
@@ -22,7 +23,7 @@ use glovebox_core::{
     Known, Listed, Mark, Payload, Published, ReleaseReport, Releasing, Revise, Schema, SealedBlock,
     Secret, Sink, SinkError, TokenStore, Totals,
 };
-use glovebox_release::{Best, Search};
+use glovebox_release::{Base, Best, Over, Refusal, Search};
 
 use again::{Again, names};
 use book::Book;
@@ -71,7 +72,7 @@ impl Gate {
     fn find(
         &mut self,
         search: &Search<'_>,
-        hold: &mut Hold,
+        hold: &Hold,
         report: &mut ReleaseReport,
     ) -> Result<Option<(Best, Caps)>, SinkError> {
         let Some((book, before)) = &self.book else {
@@ -88,8 +89,10 @@ impl Gate {
         let (best, caps) = match before.first() {
             None => match search.best() {
                 Ok(best) => (best, Caps::default()),
+                Err(Refusal::Counts(problem)) => return Err(hold::cannot(&problem)),
                 Err(refusal) => {
-                    told::refused(report, &self.planned, search, refusal);
+                    told::refused(report, &self.planned, search, &refusal)
+                        .map_err(|problem| hold::cannot(&problem))?;
                     return Ok(None);
                 }
             },
@@ -105,8 +108,8 @@ impl Gate {
                 again.hold_to(hold, &layout)?
             }
         };
-        let left = search.histogram.total() - best.verdict.released();
-        if left > search.suppress_at_most {
+        let left = search.over().counts.total() - best.verdict.released();
+        if left > search.over().suppress_at_most {
             told::frozen(report, &self.planned, left);
             return Ok(None);
         }
@@ -115,7 +118,7 @@ impl Gate {
         for members in members {
             all.extend(members);
         }
-        let names = names(search.quasi, &best.node);
+        let names = names(search.over().quasi, &best.node);
         let kept = best.verdict.classes.iter().zip(&best.verdict.kept);
         let kept = kept.filter(|(_, kept)| **kept);
         all.extend(kept.map(|((key, class), _)| (namer.of(key, &names), class.members)));
@@ -241,10 +244,10 @@ impl Sink for Gate {
         chunk.late = glovebox_core::Late::default();
         match payload {
             Payload::Bytes(rows) => hold
-                .put(chunk, &rows)
+                .put(chunk, rows)
                 .map_err(|problem| hold::cannot(&problem)),
             Payload::Empty => hold
-                .put(chunk, &[])
+                .put(chunk, Vec::new())
                 .map_err(|problem| hold::cannot(&problem)),
             Payload::Batches(_) => Err(SinkError::Internal {
                 place,
@@ -260,23 +263,24 @@ impl Sink for Gate {
     fn release(&mut self, how: &mut Releasing<'_>) -> Result<Held, SinkError> {
         let started = std::time::Instant::now();
         let planned = Arc::clone(&self.planned);
-        let Some(mut hold) = self.hold.take() else {
+        let Some(hold) = self.hold.take() else {
             return Err(self.internal("a run was released that was not opened"));
         };
-        let (quasi, sensitive, histogram) = self.counted.take();
-        let most = planned.suppress_at_most(histogram.total());
-        let search = Search {
+        let (quasi, sensitive, counts) = self.counted.take();
+        let most = planned.suppress_at_most(counts.total());
+        let search = Search::new(Over {
             quasi: &quasi,
             sensitive: &sensitive,
             entity: planned.entity.is_some(),
-            histogram: &histogram,
+            counts: &counts,
             criteria: &planned.criteria,
             suppress_at_most: most,
-        };
+        });
+        let search = search.map_err(|problem| hold::cannot(&problem))?;
         let mut report = planned.asked(most);
-        let found = match histogram.is_empty() {
+        let found = match counts.is_empty() {
             true => (None, Caps::default()),
-            false => match self.find(&search, &mut hold, &mut report)? {
+            false => match self.find(&search, &hold, &mut report)? {
                 Some((best, caps)) => (Some(best), caps),
                 None => {
                     report.seconds = started.elapsed().as_secs_f64();
@@ -285,7 +289,8 @@ impl Sink for Gate {
             },
         };
         report.seconds = started.elapsed().as_secs_f64();
-        drop(histogram);
+        drop(search);
+        drop(counts);
         let mut passing = Passing::new(Arc::clone(&planned), &self.schema, &quasi, found);
         let Some((lost, refused)) = passing.pass(hold, self.inner.as_mut(), self.revise, how)?
         else {

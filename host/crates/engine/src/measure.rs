@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use arrow_schema::ArrowError;
 use glovebox_core::{Batch, Source};
-use glovebox_release::{Column, Criteria, Hierarchy, Histogram, Risk, Search};
+use glovebox_release::{Column, Criteria, Hierarchy, Histogram, Over, Risk, Search};
 
 use crate::error::RunError;
 use crate::gate::cells::{each, texts};
@@ -91,16 +91,20 @@ impl Measure {
     /// What they tell.
     #[must_use]
     pub fn risk(&self) -> Risk {
-        let search = Search {
+        let over = Over {
             quasi: &self.quasi,
             sensitive: &self.sensitive,
             entity: self.entity,
-            histogram: &self.histogram,
+            counts: &self.histogram,
             criteria: &Criteria::default(),
             suppress_at_most: 0,
         };
-        let all = search.at(&vec![0; self.quasi.len()]);
-        Risk::of(&all.classes, &self.sensitive, &|_| true)
+        let all = Search::new(over).and_then(|search| search.at(&vec![0; self.quasi.len()]));
+        // Counts in memory can always be read.
+        all.map_or_else(
+            |_| Risk::default(),
+            |all| Risk::of(&all.classes, &self.sensitive, &|_| true),
+        )
     }
 }
 

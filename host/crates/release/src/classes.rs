@@ -1,11 +1,13 @@
 //! Rows that look the same, by what is left of their values at one node.
 
+use std::sync::Arc;
+
 use crate::histogram::Histogram;
 
 /// The classes of a histogram.
 #[derive(Debug, Clone)]
 pub struct Classes {
-    keys: Histogram,
+    keys: Arc<Histogram>,
     classes: Vec<Class>,
     shares: Vec<Shares>,
 }
@@ -34,6 +36,13 @@ pub(crate) struct Layout {
     pub(crate) sensitive: usize,
     /// Whether the entity follows, in two numbers.
     pub(crate) entity: bool,
+}
+
+impl Layout {
+    /// The length of a key.
+    fn width(self) -> usize {
+        self.quasi + self.sensitive + if self.entity { 2 } else { 0 }
+    }
 }
 
 impl Shares {
@@ -65,7 +74,18 @@ impl Shares {
 
 impl Classes {
     /// The classes of a histogram whose keys are laid out so.
-    pub(crate) fn of(histogram: &Histogram, layout: Layout) -> Self {
+    pub(crate) fn of(histogram: Arc<Histogram>, layout: Layout) -> Self {
+        if layout.width() == layout.quasi {
+            let classes = histogram.iter().map(|(_, rows)| Class {
+                rows,
+                members: rows,
+            });
+            return Classes {
+                classes: classes.collect(),
+                keys: histogram,
+                shares: Vec::new(),
+            };
+        }
         let mut keys = Histogram::new(layout.quasi);
         let mut classes: Vec<Class> = Vec::new();
         let mut shares = vec![Vec::new(); layout.sensitive];
@@ -112,7 +132,7 @@ impl Classes {
             shares: shares
                 .map(|counted| Shares::new(counted, classes.len()))
                 .collect(),
-            keys,
+            keys: Arc::new(keys),
             classes,
         }
     }
@@ -191,7 +211,7 @@ mod tests {
         ] {
             histogram.add(&key, count);
         }
-        let classes = Classes::of(&histogram, layout);
+        let classes = Classes::of(Arc::new(histogram), layout);
         let found: Vec<_> = classes.iter().map(|(key, class)| (key[0], class)).collect();
         let class = |rows, members| Class { rows, members };
         assert_eq!(found, [(7, class(7, 2)), (8, class(1, 1))]);
@@ -208,7 +228,7 @@ mod tests {
     fn without_a_quasi_identifier_all_rows_are_one_class() {
         let mut histogram = Histogram::new(0);
         histogram.add(&[], 3);
-        let classes = Classes::of(&histogram, Layout::default());
+        let classes = Classes::of(Arc::new(histogram), Layout::default());
         assert_eq!((classes.len(), classes.rows()), (1, 3));
     }
 }

@@ -5,6 +5,7 @@
 //! that occur, a [`Histogram`] counts their combinations, [`Criteria`] say what is asked of rows that
 //! look the same (a class), and [`Search`] finds the levels that satisfy at the least loss.
 
+mod base;
 mod classes;
 mod column;
 mod criteria;
@@ -14,10 +15,11 @@ mod histogram;
 mod risk;
 mod search;
 
+pub use base::Base;
 pub use classes::{Class, Classes, Shares};
 pub use column::{Column, Rank};
 pub use criteria::{Closeness, Criteria, Diversity, Ground, Sensitive, entropy};
 pub use hierarchy::{DatePart, Hierarchy, HierarchyError, TOP};
 pub use histogram::Histogram;
 pub use risk::{Risk, Told};
-pub use search::{Best, Node, Refusal, Search, Verdict};
+pub use search::{Best, Node, Over, Refusal, Search, Verdict};

@@ -8,6 +8,11 @@
 mod lattice;
 mod rollup;
 
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use crate::base::Base;
 use crate::classes::{Classes, Layout};
 use crate::column::Column;
 use crate::criteria::Criteria;
@@ -20,6 +25,14 @@ pub type Node = Vec<usize>;
 
 /// What is searched.
 pub struct Search<'a> {
+    over: Over<'a>,
+    /// The loss of each level of each quasi-identifier.
+    losses: Vec<Vec<f64>>,
+}
+
+/// The counts that are searched, and what is asked.
+#[derive(Clone, Copy)]
+pub struct Over<'a> {
     /// The quasi-identifiers.
     pub quasi: &'a [Column],
     /// The sensitive columns.
@@ -28,7 +41,7 @@ pub struct Search<'a> {
     pub entity: bool,
     /// How often each combination occurs: a value of each quasi-identifier, of each sensitive column,
     /// and the entity.
-    pub histogram: &'a Histogram,
+    pub counts: &'a dyn Base,
     /// What is asked of a class.
     pub criteria: &'a Criteria,
     /// Rows that may be suppressed, at most.
@@ -56,7 +69,7 @@ pub struct Verdict {
 }
 
 /// Why nothing may be released.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// There are too many nodes.
     #[error(
@@ -67,6 +80,9 @@ pub enum Refusal {
     /// Not even the most general values satisfy.
     #[error("no combination of levels satisfies")]
     Unsatisfiable,
+    /// The counts cannot be read.
+    #[error("the counts cannot be read: {0}")]
+    Counts(#[from] io::Error),
 }
 
 impl Verdict {
@@ -84,11 +100,27 @@ impl Verdict {
 }
 
 impl<'a> Search<'a> {
+    /// A search over these counts.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn new(over: Over<'a>) -> io::Result<Self> {
+        Ok(Search {
+            losses: losses(over.quasi, over.counts)?,
+            over,
+        })
+    }
+
+    /// What it is over.
+    pub fn over(&self) -> &Over<'a> {
+        &self.over
+    }
+
     fn layout(&self) -> Layout {
         Layout {
-            quasi: self.quasi.len(),
-            sensitive: self.sensitive.len(),
-            entity: self.entity,
+            quasi: self.over.quasi.len(),
+            sensitive: self.over.sensitive.len(),
+            entity: self.over.entity,
         }
     }
 
@@ -99,26 +131,17 @@ impl<'a> Search<'a> {
     pub fn best(&self) -> Result<Best, Refusal> {
         let mut judge = self.judges()?;
         let mut nodes = judge.lattice.by_loss();
-        let growing = self.criteria.growing();
-        if self.criteria.only_grow() {
-            let best = judge
-                .least(&nodes, &growing)
-                .ok_or(Refusal::Unsatisfiable)?;
-            nodes = vec![best];
+        let growing = self.over.criteria.growing();
+        if self.over.criteria.only_grow() {
+            let best = judge.least(&nodes, &growing)?;
+            nodes = vec![best.ok_or(Refusal::Unsatisfiable)?];
         } else {
-            judge.classify(&nodes, &growing);
+            judge.classify(&nodes, &growing)?;
             nodes.retain(|node| judge.lattice.known(*node) == Known::Satisfies);
         }
         for at in nodes {
-            let node = judge.lattice.node(at);
-            let verdict = judge.verdict(&node, self.criteria);
-            if verdict.suppressed() <= self.suppress_at_most {
-                let loss = judge.lattice.loss(at);
-                return Ok(Best {
-                    node,
-                    loss,
-                    verdict,
-                });
+            if let Some(best) = judge.found(at)? {
+                return Ok(best);
             }
         }
         Err(Refusal::Unsatisfiable)
@@ -131,19 +154,10 @@ impl<'a> Search<'a> {
     pub fn all(&self, mut each: impl FnMut(Best)) -> Result<(), Refusal> {
         let mut judge = self.judges()?;
         let mut nodes = judge.lattice.by_loss();
-        judge.classify(&nodes, &self.criteria.growing());
+        judge.classify(&nodes, &self.over.criteria.growing())?;
         nodes.retain(|node| judge.lattice.known(*node) == Known::Satisfies);
         for at in nodes {
-            let node = judge.lattice.node(at);
-            let verdict = judge.verdict(&node, self.criteria);
-            if verdict.suppressed() <= self.suppress_at_most {
-                let loss = judge.lattice.loss(at);
-                each(Best {
-                    node,
-                    loss,
-                    verdict,
-                });
-            }
+            judge.found(at)?.into_iter().for_each(&mut each);
         }
         Ok(())
     }
@@ -155,8 +169,8 @@ impl<'a> Search<'a> {
     pub fn count(&self) -> Result<u64, Refusal> {
         let mut judge = self.judges()?;
         let nodes = judge.lattice.by_loss();
-        judge.classify(&nodes, &self.criteria.growing());
-        if self.criteria.only_grow() {
+        judge.classify(&nodes, &self.over.criteria.growing())?;
+        if self.over.criteria.only_grow() {
             let satisfies = |node: &&usize| judge.lattice.known(**node) == Known::Satisfies;
             return Ok(nodes.iter().filter(satisfies).count() as u64);
         }
@@ -166,28 +180,34 @@ impl<'a> Search<'a> {
     }
 
     /// What a node makes of the rows, whether it satisfies or not.
-    pub fn at(&self, node: &Node) -> Verdict {
-        self.judge(&self.histogram_at(node), &|_| true)
+    ///
+    /// # Errors
+    /// When the counts cannot be read.
+    pub fn at(&self, node: &Node) -> io::Result<Verdict> {
+        Ok(self.judge(self.histogram_at(node)?, &|_| true))
     }
 
     /// How often each combination occurs at a node.
-    pub fn histogram_at(&self, node: &Node) -> Histogram {
-        let mut rollup = Rollup::new(self.quasi, self.histogram);
-        rollup.at(node).as_ref().clone()
+    ///
+    /// # Errors
+    /// When the counts cannot be read.
+    pub fn histogram_at(&self, node: &Node) -> io::Result<Arc<Histogram>> {
+        let mut rollup = Rollup::new(self.over.quasi, self.over.counts);
+        let found = rollup.at(node, usize::MAX)?;
+        Ok(found.unwrap_or_else(|| Arc::new(Histogram::new(self.over.counts.width()))))
     }
 
     /// What may be released of rows that were counted at some node. Of classes of which `may` says no,
     /// nothing is.
-    pub fn judge(&self, counted: &Histogram, may: &dyn Fn(&[u32]) -> bool) -> Verdict {
+    pub fn judge(&self, counted: Arc<Histogram>, may: &dyn Fn(&[u32]) -> bool) -> Verdict {
         let classes = Classes::of(counted, self.layout());
         let may: Vec<bool> = classes.iter().map(|(key, _)| may(key)).collect();
-        self.judged(classes, self.criteria, Some(&may))
+        self.judged(classes, self.over.criteria, Some(&may))
     }
 
     /// The loss at a node.
     pub fn loss(&self, node: &Node) -> f64 {
-        let losses = losses(self.quasi, self.histogram);
-        let levels = losses.iter().zip(node);
+        let levels = self.losses.iter().zip(node);
         levels
             .filter_map(|(losses, level)| losses.get(*level))
             .sum()
@@ -195,17 +215,27 @@ impl<'a> Search<'a> {
 
     /// The loss at the most general levels.
     pub fn most_loss(&self) -> f64 {
-        let losses = losses(self.quasi, self.histogram);
-        losses.iter().filter_map(|levels| levels.last()).sum()
+        self.losses.iter().filter_map(|levels| levels.last()).sum()
+    }
+
+    /// More classes than this never satisfy: all but those of suppressed rows have k members.
+    fn most_classes(&self) -> usize {
+        let over = &self.over;
+        // With these a class has several keys.
+        if over.entity || !over.sensitive.is_empty() {
+            return usize::MAX;
+        }
+        let suppressed = over.suppress_at_most.min(over.counts.total());
+        let most = (over.counts.total() - suppressed) / over.criteria.k.max(1) + suppressed;
+        usize::try_from(most).unwrap_or(usize::MAX)
     }
 
     fn judges(&self) -> Result<Judge<'_, 'a>, Refusal> {
-        let losses = losses(self.quasi, self.histogram);
-        let lattice = Lattice::new(losses).ok_or(Refusal::TooManyNodes)?;
+        let lattice = Lattice::new(self.losses.clone()).ok_or(Refusal::TooManyNodes)?;
         Ok(Judge {
             search: self,
             lattice,
-            rollup: Rollup::new(self.quasi, self.histogram),
+            rollup: Rollup::new(self.over.quasi, self.over.counts),
         })
     }
 
@@ -214,7 +244,7 @@ impl<'a> Search<'a> {
     fn judged(&self, classes: Classes, criteria: &Criteria, held: Option<&[bool]>) -> Verdict {
         let mut kept: Option<Vec<bool>> = held.map(<[bool]>::to_vec);
         loop {
-            let mut fits = criteria.satisfied(&classes, self.sensitive, kept.as_deref());
+            let mut fits = criteria.satisfied(&classes, self.over.sensitive, kept.as_deref());
             if let Some(kept) = &kept {
                 fits.iter_mut()
                     .zip(kept)
@@ -240,31 +270,48 @@ struct Judge<'s, 'a> {
 }
 
 impl Judge<'_, '_> {
-    fn verdict(&mut self, node: &Node, criteria: &Criteria) -> Verdict {
-        let classes = Classes::of(&self.rollup.at(node), self.search.layout());
-        self.search.judged(classes, criteria, None)
+    /// What a node makes of the rows; none if it has too many classes.
+    fn verdict(&mut self, at: usize, criteria: &Criteria) -> io::Result<Option<Verdict>> {
+        let most = self.search.most_classes();
+        let counted = self.rollup.at(&self.lattice.node(at), most)?;
+        let classes = counted.map(|counted| Classes::of(counted, self.search.layout()));
+        Ok(classes.map(|classes| self.search.judged(classes, criteria, None)))
+    }
+
+    /// A node, if it satisfies.
+    fn found(&mut self, at: usize) -> io::Result<Option<Best>> {
+        let over = self.search.over;
+        let verdict = self.verdict(at, over.criteria)?;
+        let verdict = verdict.filter(|verdict| verdict.suppressed() <= over.suppress_at_most);
+        Ok(verdict.map(|verdict| Best {
+            node: self.lattice.node(at),
+            loss: self.lattice.loss(at),
+            verdict,
+        }))
     }
 
     /// Whether a node satisfies, which is then known of all that are more general, or less.
-    fn satisfies(&mut self, at: usize, criteria: &Criteria) -> bool {
-        let verdict = self.verdict(&self.lattice.node(at), criteria);
-        let satisfies = verdict.suppressed() <= self.search.suppress_at_most;
+    fn satisfies(&mut self, at: usize, criteria: &Criteria) -> io::Result<bool> {
+        let verdict = self.verdict(at, criteria)?;
+        let most = self.search.over.suppress_at_most;
+        let satisfies = verdict.is_some_and(|verdict| verdict.suppressed() <= most);
         self.lattice.learn(at, satisfies);
-        satisfies
+        Ok(satisfies)
     }
 
     /// Finds out of each of these nodes whether it satisfies.
-    fn classify(&mut self, nodes: &[usize], criteria: &Criteria) {
+    fn classify(&mut self, nodes: &[usize], criteria: &Criteria) -> io::Result<()> {
         for &node in nodes {
             if self.lattice.known(node) == Known::Not {
                 continue;
             }
-            self.halve(node, criteria, f64::INFINITY);
+            self.halve(node, criteria, f64::INFINITY)?;
         }
+        Ok(())
     }
 
     /// The node that satisfies at the least loss. They come by their loss.
-    fn least(&mut self, nodes: &[usize], criteria: &Criteria) -> Option<usize> {
+    fn least(&mut self, nodes: &[usize], criteria: &Criteria) -> io::Result<Option<usize>> {
         let mut best: Option<(f64, usize)> = None;
         for &node in nodes {
             let bound = best.map_or(f64::INFINITY, |(loss, _)| loss);
@@ -275,7 +322,7 @@ impl Judge<'_, '_> {
                 Known::Satisfies => best = Some((self.lattice.loss(node), node)),
                 Known::Not => {}
                 Known::Nothing => {
-                    if let Some(found) = self.halve(node, criteria, bound)
+                    if let Some(found) = self.halve(node, criteria, bound)?
                         && self.lattice.loss(found) < bound
                     {
                         best = Some((self.lattice.loss(found), found));
@@ -283,58 +330,64 @@ impl Judge<'_, '_> {
                 }
             }
         }
-        best.map(|(_, node)| node)
+        Ok(best.map(|(_, node)| node))
     }
 
     /// Cuts a chain of unknown nodes, from this one up, in halves until all are known. Returns the least
     /// general that satisfies.
-    fn halve(&mut self, from: usize, criteria: &Criteria, bound: f64) -> Option<usize> {
+    fn halve(&mut self, from: usize, criteria: &Criteria, bound: f64) -> io::Result<Option<usize>> {
         let chain = self.lattice.chain(from, bound);
         let (mut low, mut high) = (0, chain.len());
         let mut found = None;
         while low < high {
             let middle = usize::midpoint(low, high);
-            let &at = chain.get(middle)?;
-            if self.satisfies(at, criteria) {
+            let Some(&at) = chain.get(middle) else {
+                break;
+            };
+            if self.satisfies(at, criteria)? {
                 found = Some(at);
                 high = middle;
             } else {
                 low = middle + 1;
             }
         }
-        found
+        Ok(found)
     }
 }
 
 /// The loss of each level of each column.
-fn losses(quasi: &[Column], histogram: &Histogram) -> Vec<Vec<f64>> {
-    let mut losses = Vec::with_capacity(quasi.len());
-    for (place, column) in quasi.iter().enumerate() {
-        let mut counts = vec![0_u64; column.values()];
-        for (key, count) in histogram.iter() {
-            let value = key
-                .get(place)
-                .and_then(|&value| counts.get_mut(value as usize));
-            if let Some(sum) = value {
+fn losses(quasi: &[Column], counts: &dyn Base) -> io::Result<Vec<Vec<f64>>> {
+    let mut values: Vec<Vec<u64>> = quasi
+        .iter()
+        .map(|column| vec![0; column.values()])
+        .collect();
+    counts.each(&mut |key, count| {
+        for (value, counts) in key.iter().zip(&mut values) {
+            if let Some(sum) = counts.get_mut(*value as usize) {
                 *sum += count;
             }
         }
-        let of_level = (0..column.levels()).map(|level| {
-            let mut groups = vec![0_u64; column.groups(level)];
-            let values = || column.group_of(level).iter().zip(&counts);
-            for (&group, count) in values() {
-                if let Some(sum) = groups.get_mut(group as usize) {
-                    *sum += count;
-                }
-            }
-            let occurring = values().filter(|(_, count)| **count > 0);
-            let terms = occurring.map(|(&group, &count)| {
-                let group = groups.get(group as usize).copied().unwrap_or(count);
-                count as f64 * (group as f64 / count as f64).log2()
-            });
-            terms.sum()
-        });
-        losses.push(of_level.collect());
+        ControlFlow::Continue(())
+    })?;
+    let of_column = |(column, counts): (&Column, &Vec<u64>)| {
+        let levels = 0..column.levels();
+        levels.map(|level| loss(column, counts, level)).collect()
+    };
+    Ok(quasi.iter().zip(&values).map(of_column).collect())
+}
+
+fn loss(column: &Column, counts: &[u64], level: usize) -> f64 {
+    let mut groups = vec![0_u64; column.groups(level)];
+    let values = || column.group_of(level).iter().zip(counts);
+    for (&group, count) in values() {
+        if let Some(sum) = groups.get_mut(group as usize) {
+            *sum += count;
+        }
     }
-    losses
+    let occurring = values().filter(|(_, count)| **count > 0);
+    let terms = occurring.map(|(&group, &count)| {
+        let group = groups.get(group as usize).copied().unwrap_or(count);
+        count as f64 * (group as f64 / count as f64).log2()
+    });
+    terms.sum()
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use flate2::read::GzDecoder;
 use glovebox_release::{
-    Best, Closeness, Column, Criteria, Diversity, Ground, Hierarchy, Histogram, Risk, Search,
+    Best, Closeness, Column, Criteria, Diversity, Ground, Hierarchy, Histogram, Over, Risk, Search,
     Sensitive,
 };
 
@@ -57,14 +57,15 @@ fn adult(sensitive: Option<&str>) -> Adult {
 
 impl Adult {
     fn search<'a>(&'a self, criteria: &'a Criteria, percent: u64) -> Search<'a> {
-        Search {
+        let over = Over {
             quasi: &self.quasi,
             sensitive: &self.sensitive,
             entity: false,
-            histogram: &self.histogram,
+            counts: &self.histogram,
             criteria,
             suppress_at_most: self.rows * percent / 100,
-        }
+        };
+        Search::new(over).unwrap()
     }
 }
 
@@ -89,7 +90,7 @@ fn the_raw_rows() {
     let adult = adult(None);
     assert_eq!(adult.rows, 30_162);
     let criteria = k(1);
-    let raw = adult.search(&criteria, 0).at(&vec![0; 9]);
+    let raw = adult.search(&criteria, 0).at(&vec![0; 9]).unwrap();
     let risk = Risk::of(&raw.classes, &[], &|_| true);
     assert_eq!(
         (risk.classes, risk.unique, risk.smallest),

@@ -1,13 +1,14 @@
 //! A release after others: at their levels, and so that nobody is found by comparing them.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use glovebox_core::SinkError;
 use glovebox_release::{Best, Column, Histogram, Search};
 
 use super::book::Namer;
 use super::caps::{Caps, may_leave};
-use super::hold::Hold;
+use super::hold::{self, Hold};
 use super::waiting::Packed;
 use crate::gated::Members;
 
@@ -23,15 +24,13 @@ pub(super) struct Again<'a> {
 impl Again<'_> {
     /// The rows at the levels of the releases before, less those by which a class would have changed by fewer
     /// than k.
-    pub(super) fn hold_to(
-        &self,
-        hold: &mut Hold,
-        layout: &Packed,
-    ) -> Result<(Best, Caps), SinkError> {
+    pub(super) fn hold_to(&self, hold: &Hold, layout: &Packed) -> Result<(Best, Caps), SinkError> {
         let (search, node) = (self.search, self.node);
-        let names = names(search.quasi, node);
-        let whole = search.histogram_at(node);
-        let all = search.judge(&whole, &|_| true);
+        let names = names(search.over().quasi, node);
+        let whole = search
+            .histogram_at(node)
+            .map_err(|problem| hold::cannot(&problem))?;
+        let all = search.judge(Arc::clone(&whole), &|_| true);
         let mut caps = Caps::default();
         let mut held = HashSet::new();
         for (key, class) in all.classes.iter() {
@@ -41,7 +40,7 @@ impl Again<'_> {
                 .iter()
                 .filter_map(|m| m.get(&name).copied())
                 .collect();
-            match may_leave(class.members, search.criteria.k, &was) {
+            match may_leave(class.members, search.over().criteria.k, &was) {
                 Some(members) if members == class.members => {}
                 Some(members) => caps.add(key, members),
                 None => {
@@ -50,6 +49,7 @@ impl Again<'_> {
             }
         }
         let groups: Vec<&[u32]> = search
+            .over()
             .quasi
             .iter()
             .zip(node)
@@ -65,7 +65,7 @@ impl Again<'_> {
         if !caps.is_empty() {
             left.merge(&caps.choose(hold, layout, &groups, whole.width())?);
         }
-        let verdict = search.judge(&left, &|key| !held.contains(key));
+        let verdict = search.judge(Arc::new(left), &|key| !held.contains(key));
         let best = Best {
             node: node.clone(),
             loss: search.loss(node),

@@ -2,6 +2,7 @@
 //! it has to shrink by more: the rows that come last in the source.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::ControlFlow;
 
 use arrow_array::RecordBatch;
 use glovebox_core::SinkError;
@@ -74,19 +75,19 @@ impl Caps {
     /// by class, sensitive values and entity.
     pub(super) fn choose(
         &mut self,
-        hold: &mut Hold,
+        hold: &Hold,
         layout: &Packed,
         groups: &[&[u32]],
         width: usize,
     ) -> Result<Histogram, SinkError> {
         let mut counted = Histogram::new(width);
-        hold.each(&mut |bytes| {
+        let read = hold.blocks.each(&mut |bytes| {
             for batch in unpacked(bytes) {
                 self.take(&batch?, layout, groups, &mut counted);
             }
-            Ok(())
-        })
-        .map_err(|problem| hold::cannot(&problem))?;
+            Ok(ControlFlow::Continue(()))
+        });
+        read.map_err(|problem| hold::cannot(&problem))?;
         Ok(counted)
     }
 

@@ -3,121 +3,123 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::sync::Arc;
+use std::ops::ControlFlow;
 
 use glovebox_core::{FinishedChunk, SinkError};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 
-/// The rows of chunks.
-pub(super) struct Hold {
+/// Blocks of bytes in such a file.
+pub(super) struct Blocks {
     file: File,
-    key: Key,
-    end: u64,
-    /// In their order, each with the length of its rows in the file.
-    chunks: Vec<(FinishedChunk, usize)>,
+    key: LessSafeKey,
+    /// Of each block in the file.
+    lengths: Vec<usize>,
 }
 
-/// Chunks in their order with the lengths of their rows, the file of those, and what decrypts it.
-pub(super) type Taken = (Vec<(FinishedChunk, usize)>, File, Key);
-
-/// Encrypts and decrypts what waits.
-pub(super) struct Key(LessSafeKey);
-
-/// Rows of a chunk as they wait, with its number.
-pub(super) struct Waiting {
-    pub(super) number: u64,
-    pub(super) bytes: Vec<u8>,
-    /// The file of the source in which they stood, where it has several.
-    pub(super) of: Option<Arc<str>>,
+/// A block as it is in the file, with its number.
+pub(super) struct Block {
+    pub(super) number: usize,
+    bytes: Vec<u8>,
 }
 
-impl Hold {
+impl Blocks {
     pub(super) fn create() -> io::Result<Self> {
         let mut secret = zeroize::Zeroizing::new([0; 32]);
         getrandom::fill(&mut *secret).map_err(io::Error::other)?;
         let key = UnboundKey::new(&AES_256_GCM, &*secret);
         let key = key.map_err(|_| io::Error::other("the cipher refuses its key"))?;
-        Ok(Hold {
+        Ok(Blocks {
             file: tempfile::tempfile()?,
-            key: Key(LessSafeKey::new(key)),
-            end: 0,
+            key: LessSafeKey::new(key),
+            lengths: Vec::new(),
+        })
+    }
+
+    /// Puts a block behind the others.
+    pub(super) fn put(&mut self, mut bytes: Vec<u8>) -> io::Result<()> {
+        let nonce = nonce(self.lengths.len());
+        let sealed = self
+            .key
+            .seal_in_place_append_tag(nonce, Aad::empty(), &mut bytes);
+        sealed.map_err(|_| io::Error::other("a block could not be encrypted"))?;
+        self.file.write_all(&bytes)?;
+        self.lengths.push(bytes.len());
+        Ok(())
+    }
+
+    /// Begins with the first block again.
+    pub(super) fn rewind(&self) -> io::Result<()> {
+        (&self.file).seek(SeekFrom::Start(0)).map(drop)
+    }
+
+    /// Reads the block of that number, which has to be the next.
+    pub(super) fn read(&self, number: usize) -> io::Result<Option<Block>> {
+        let Some(length) = self.lengths.get(number) else {
+            return Ok(None);
+        };
+        let mut bytes = vec![0; *length];
+        (&self.file).read_exact(&mut bytes)?;
+        Ok(Some(Block { number, bytes }))
+    }
+
+    /// What was put there.
+    pub(super) fn open(&self, mut block: Block) -> io::Result<Vec<u8>> {
+        let opened = self
+            .key
+            .open_in_place(nonce(block.number), Aad::empty(), &mut block.bytes);
+        let length = opened
+            .map_err(|_| io::Error::other("what waited was changed"))?
+            .len();
+        block.bytes.truncate(length);
+        Ok(block.bytes)
+    }
+
+    /// Hands all blocks to `each`, in their order, until that has had enough.
+    pub(super) fn each(
+        &self,
+        each: &mut dyn FnMut(&[u8]) -> io::Result<ControlFlow<()>>,
+    ) -> io::Result<()> {
+        self.rewind()?;
+        for number in 0.. {
+            let Some(block) = self.read(number)? else {
+                break;
+            };
+            if each(&self.open(block)?)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Each number is used once, and the key for one file only.
+fn nonce(number: usize) -> Nonce {
+    let mut nonce = [0; NONCE_LEN];
+    if let Some(place) = nonce.last_chunk_mut::<8>() {
+        *place = (number as u64).to_be_bytes();
+    }
+    Nonce::assume_unique_for_key(nonce)
+}
+
+/// Chunks whose rows are in such a file, a block each.
+pub(super) struct Hold {
+    pub(super) blocks: Blocks,
+    pub(super) chunks: Vec<FinishedChunk>,
+}
+
+impl Hold {
+    pub(super) fn create() -> io::Result<Self> {
+        Ok(Hold {
+            blocks: Blocks::create()?,
             chunks: Vec::new(),
         })
     }
 
     /// Keeps a chunk, and its rows in the file.
-    pub(super) fn put(&mut self, chunk: FinishedChunk, rows: &[u8]) -> io::Result<()> {
-        let mut bytes = rows.to_vec();
-        if !bytes.is_empty() {
-            self.key.encrypt(self.chunks.len() as u64, &mut bytes)?;
-            self.file.write_all(&bytes)?;
-        }
-        self.end += bytes.len() as u64;
-        self.chunks.push((chunk, bytes.len()));
+    pub(super) fn put(&mut self, chunk: FinishedChunk, rows: Vec<u8>) -> io::Result<()> {
+        self.blocks.put(rows)?;
+        self.chunks.push(chunk);
         Ok(())
-    }
-
-    /// Hands each chunk's rows to `each`, in their order.
-    pub(super) fn each(&mut self, each: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
-        self.file.seek(SeekFrom::Start(0))?;
-        for (number, chunk) in (0..).zip(&self.chunks) {
-            if chunk.1 > 0 {
-                let mut waiting = next(&mut self.file, number, chunk)?;
-                let length = self.key.decrypt(&mut waiting)?;
-                each(waiting.bytes.get(..length).unwrap_or_default())?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The chunks in their order, and what reads their rows.
-    pub(super) fn take(mut self) -> io::Result<Taken> {
-        self.file.seek(SeekFrom::Start(0))?;
-        Ok((self.chunks, self.file, self.key))
-    }
-}
-
-/// The next rows of the file.
-pub(super) fn next(
-    file: &mut File,
-    number: u64,
-    (chunk, length): &(FinishedChunk, usize),
-) -> io::Result<Waiting> {
-    let mut bytes = vec![0; *length];
-    file.read_exact(&mut bytes)?;
-    let of = chunk
-        .encoded
-        .origins
-        .first()
-        .and_then(|(origin, _)| origin.file().cloned());
-    Ok(Waiting { number, bytes, of })
-}
-
-impl Key {
-    /// Each number is used once, and the key for one file only.
-    fn nonce(number: u64) -> Nonce {
-        let mut nonce = [0; NONCE_LEN];
-        if let Some(place) = nonce.last_chunk_mut::<8>() {
-            *place = number.to_be_bytes();
-        }
-        Nonce::assume_unique_for_key(nonce)
-    }
-
-    fn encrypt(&self, number: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
-        let sealed = self
-            .0
-            .seal_in_place_append_tag(Self::nonce(number), Aad::empty(), bytes);
-        sealed.map_err(|_| io::Error::other("rows could not be encrypted"))
-    }
-
-    /// The rows.
-    pub(super) fn decrypt(&self, waiting: &mut Waiting) -> io::Result<usize> {
-        let nonce = Self::nonce(waiting.number);
-        let opened = self
-            .0
-            .open_in_place(nonce, Aad::empty(), &mut waiting.bytes);
-        let opened = opened.map_err(|_| io::Error::other("the rows that waited were changed"))?;
-        Ok(opened.len())
     }
 }
 
@@ -137,37 +139,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_come_back_as_they_went_and_wait_unreadable() {
-        let mut hold = Hold::create().unwrap();
-        for rows in [&b"first rows"[..], b"", b"second"] {
-            hold.put(FinishedChunk::default(), rows).unwrap();
+    fn blocks_come_back_as_they_went_and_wait_unreadable() {
+        let mut blocks = Blocks::create().unwrap();
+        let put = [b"first rows".to_vec(), Vec::new(), b"second".to_vec()];
+        for bytes in put.clone() {
+            blocks.put(bytes).unwrap();
         }
-        let (chunks, mut file, key) = hold.take().unwrap();
         let mut back = Vec::new();
-        for (number, chunk) in (0..).zip(&chunks) {
-            if chunk.1 == 0 {
-                back.push(Vec::new());
-                continue;
-            }
-            let mut waiting = next(&mut file, number, chunk).unwrap();
-            assert!(
-                !waiting
-                    .bytes
-                    .windows(4)
-                    .any(|w| w == b"rows" || w == b"seco")
-            );
-            let length = key.decrypt(&mut waiting).unwrap();
-            back.push(waiting.bytes[..length].to_vec());
-        }
-        assert_eq!(
-            back,
-            [b"first rows".to_vec(), Vec::new(), b"second".to_vec()]
-        );
-        file.seek(SeekFrom::Start(0)).unwrap();
-        let mut moved = next(&mut file, 1, &chunks[0]).unwrap();
-        assert!(
-            key.decrypt(&mut moved).is_err(),
-            "a chunk in another's place"
-        );
+        let all = |bytes: &[u8]| {
+            back.push(bytes.to_vec());
+            Ok(ControlFlow::Continue(()))
+        };
+        blocks.each(&mut { all }).unwrap();
+        assert_eq!(back, put);
+        blocks.rewind().unwrap();
+        let mut first = blocks.read(0).unwrap().unwrap();
+        assert!(!first.bytes.windows(4).any(|w| w == b"rows"));
+        first.number = 2;
+        assert!(blocks.open(first).is_err(), "a block in another's place");
+        assert!(blocks.read(3).unwrap().is_none());
     }
 }

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use arrow_array::{ArrayRef, BooleanArray, UInt32Array};
 use arrow_schema::ArrowError;
 use glovebox_core::{Batch, Encoded, Encoder, Origin, Payload, Reject, SinkError, Violation};
-use glovebox_release::{Column, Hierarchy, Histogram};
+use glovebox_release::{Base, Column, Hierarchy, Histogram};
 use hashbrown::HashMap;
 
 use super::cells::{each, texts};
+use super::counts::Counts;
 use super::waiting::{Packed, halves};
 use crate::gated::{Placed, PlannedGate};
 
@@ -23,7 +24,7 @@ pub(super) struct Counted {
     /// The quasi-identifiers, then the sensitive columns.
     columns: Vec<RwLock<Column>>,
     quasi: usize,
-    histogram: Mutex<Histogram>,
+    counts: Mutex<Counts>,
     /// Numbers entities; two of one number would count as one, so that the gate errs to the safe side.
     entities: RandomState,
 }
@@ -36,7 +37,7 @@ impl Counted {
             .collect();
         let entity = if planned.entity.is_some() { 2 } else { 0 };
         Counted {
-            histogram: Mutex::new(Histogram::new(columns.len() + entity)),
+            counts: Mutex::new(Counts::new(columns.len() + entity)),
             quasi: planned.quasi.len(),
             columns,
             entities: RandomState::new(),
@@ -44,23 +45,17 @@ impl Counted {
     }
 
     /// The quasi-identifiers, the sensitive columns, and the counts; nothing is left.
-    pub(super) fn take(&self) -> (Vec<Column>, Vec<Column>, Histogram) {
+    pub(super) fn take(&self) -> (Vec<Column>, Vec<Column>, Counts) {
         let taken = self.columns.iter().map(|column| {
             let mut column = column.write().unwrap_or_else(PoisonError::into_inner);
             std::mem::replace(&mut *column, Column::new(Hierarchy::values()))
         });
         let mut quasi: Vec<Column> = taken.collect();
         let sensitive = quasi.split_off(self.quasi);
-        let mut histogram = self
-            .histogram
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let width = histogram.width();
-        (
-            quasi,
-            sensitive,
-            std::mem::replace(&mut *histogram, Histogram::new(width)),
-        )
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let width = counts.width();
+        let counts = std::mem::replace(&mut *counts, Counts::new(width));
+        (quasi, sensitive, counts)
     }
 }
 
@@ -152,7 +147,7 @@ impl Intake {
             return Ok(0);
         }
         let entities = self.entities(&batch)?;
-        self.count(batch.rows(), &numbers, entities.as_deref());
+        self.count(batch.rows(), &numbers, entities.as_deref())?;
         Packed::new(&planned, batch.columns.num_columns())
             .pack(&batch, numbers, entities, packed)?;
         Ok(batch.rows() as u64)
@@ -170,7 +165,12 @@ impl Intake {
         ))
     }
 
-    fn count(&self, rows: usize, numbers: &[UInt32Array], entities: Option<&[u64]>) {
+    fn count(
+        &self,
+        rows: usize,
+        numbers: &[UInt32Array],
+        entities: Option<&[u64]>,
+    ) -> Result<(), ArrowError> {
         let width = numbers.len() + if entities.is_some() { 2 } else { 0 };
         let mut local = Histogram::new(width);
         let mut key = Vec::with_capacity(width);
@@ -186,10 +186,12 @@ impl Intake {
             );
             local.add(&key, 1);
         }
-        let all = &self.counted.histogram;
-        all.lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .merge(&local);
+        let mut all = self
+            .counted
+            .counts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        Ok(all.add(&local)?)
     }
 }
 

@@ -3,7 +3,6 @@
 //! thread hands the chunks on in their order.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
 use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -20,7 +19,7 @@ use glovebox_core::{
 use glovebox_release::{Best, Column};
 
 use super::caps::Caps;
-use super::hold::{self, Hold, Key, Waiting};
+use super::hold::{self, Block, Blocks, Hold};
 use super::intake::kind;
 use super::waiting::{Packed, unpacked};
 use crate::gated::PlannedGate;
@@ -41,6 +40,13 @@ pub(super) struct Passing {
     packed: Packed,
     /// The record of the last chunk that was passed on.
     last: Option<ChunkRecord>,
+}
+
+/// A chunk's rows on their way to a worker.
+struct Waiting {
+    block: Block,
+    /// The file of the source in which they stood, where it has several.
+    of: Option<Arc<str>>,
 }
 
 /// A chunk's rows for the sink.
@@ -86,23 +92,24 @@ impl Passing {
         revise: Revise,
         how: &mut Releasing<'_>,
     ) -> Result<Option<(HashMap<usize, u64>, Vec<Reject>)>, SinkError> {
-        let (chunks, file, key) = hold.take().map_err(|problem| hold::cannot(&problem))?;
+        let Hold { blocks, chunks } = hold;
+        blocks.rewind().map_err(|problem| hold::cannot(&problem))?;
         let workers = how.workers.max(1);
         let encoders: Vec<_> = (0..workers).map(|_| sink.encoder()).collect();
         let (to_workers, waiting) = bounded::<Waiting>(workers * CHUNKS_A_WORKER);
         let (to_writer, passed) = unbounded();
         let place = sink.describe();
-        self.last = chunks.last().map(|(chunk, _)| chunk.record.clone());
+        self.last = chunks.last().map(|chunk| chunk.record.clone());
         let passing = &*self;
         std::thread::scope(|scope| {
             for encoder in encoders {
                 let (waiting, to_writer) = (waiting.clone(), to_writer.clone());
-                let (key, place) = (&key, &place);
-                scope.spawn(move || passing.work(encoder, &waiting, &to_writer, key, place));
+                let (blocks, place) = (&blocks, &place);
+                scope.spawn(move || passing.work(encoder, &waiting, &to_writer, blocks, place));
             }
             drop((waiting, to_writer));
             let mut writer = Writer {
-                file,
+                blocks: &blocks,
                 chunks: chunks.into_iter().map(Some).collect(),
                 sent: 0,
                 written: 0,
@@ -141,21 +148,18 @@ impl Passing {
         &self,
         mut encoder: Box<dyn Encoder>,
         waiting: &Receiver<Waiting>,
-        done: &Sender<(u64, Result<Passed, SinkError>)>,
-        key: &Key,
+        done: &Sender<(usize, Result<Passed, SinkError>)>,
+        blocks: &Blocks,
         place: &str,
     ) {
-        for mut rows in waiting {
-            let number = rows.number;
-            let passed = key
-                .decrypt(&mut rows)
-                .and_then(|length| {
-                    let bytes = rows.bytes.get(..length).unwrap_or_default();
-                    unpacked(bytes).collect::<io::Result<Vec<_>>>()
-                })
+        for Waiting { block, of } in waiting {
+            let number = block.number;
+            let passed = blocks
+                .open(block)
+                .and_then(|bytes| unpacked(&bytes).collect::<io::Result<Vec<_>>>())
                 .map_err(|problem| hold::cannot(&problem))
                 .and_then(|batches| {
-                    let general = |batch: &RecordBatch| self.general(batch, rows.of.as_ref());
+                    let general = |batch: &RecordBatch| self.general(batch, of.as_ref());
                     let batches = batches.iter().map(general).collect::<Result<Vec<_>, _>>();
                     let batches = batches.map_err(|error| SinkError::Internal {
                         place: place.to_owned(),
@@ -261,9 +265,9 @@ struct Unpacked {
 }
 
 /// Hands chunks on in their order.
-struct Writer {
-    file: File,
-    chunks: Vec<Option<(FinishedChunk, usize)>>,
+struct Writer<'b> {
+    blocks: &'b Blocks,
+    chunks: Vec<Option<FinishedChunk>>,
     sent: usize,
     written: usize,
     in_flight: usize,
@@ -272,12 +276,12 @@ struct Writer {
     refused: Vec<Reject>,
 }
 
-impl Writer {
+impl Writer<'_> {
     /// Whether it came to the end.
     fn write_all(
         &mut self,
         to_workers: &Mutex<Option<Sender<Waiting>>>,
-        passed: &Receiver<(u64, Result<Passed, SinkError>)>,
+        passed: &Receiver<(usize, Result<Passed, SinkError>)>,
         sink: &mut dyn Sink,
         revise: Revise,
         how: &mut Releasing<'_>,
@@ -288,24 +292,10 @@ impl Writer {
                 return Ok(false);
             }
             self.send(to_workers)?;
-            // A chunk without rows does not wait for a worker.
-            while let Some((chunk, length)) =
-                self.chunks.get_mut(self.written).and_then(Option::take)
-            {
-                let passed = match length {
-                    0 => None,
-                    _ => match done.remove(&self.written) {
-                        Some(passed) => Some(passed),
-                        None => {
-                            if let Some(place) = self.chunks.get_mut(self.written) {
-                                *place = Some((chunk, length));
-                            }
-                            break;
-                        }
-                    },
-                };
+            while let Some(passed) = done.remove(&self.written) {
+                let chunk = self.chunks.get_mut(self.written).and_then(Option::take);
                 self.written += 1;
-                self.hand_on(chunk, passed, sink, revise)?;
+                self.hand_on(chunk.unwrap_or_default(), passed, sink, revise)?;
                 (how.show)(self.rows);
             }
             if self.written == self.chunks.len() {
@@ -313,7 +303,7 @@ impl Writer {
             }
             match passed.recv_timeout(HEARTBEAT) {
                 Ok((number, rows)) => {
-                    done.insert(usize::try_from(number).unwrap_or(usize::MAX), rows?);
+                    done.insert(number, rows?);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
@@ -333,18 +323,14 @@ impl Writer {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         while self.sent < self.chunks.len() && self.sent < self.written + self.in_flight {
-            if let Some(chunk) = self
-                .chunks
-                .get(self.sent)
-                .and_then(Option::as_ref)
-                .filter(|(_, length)| *length > 0)
-            {
-                let rows = hold::next(&mut self.file, self.sent as u64, chunk);
-                let rows = rows.map_err(|problem| hold::cannot(&problem))?;
-                if let Some(to_workers) = to_workers.as_ref() {
-                    // A worker that is gone is noticed when its rows do not come.
-                    let _ = to_workers.send(rows);
-                }
+            let block = self.blocks.read(self.sent);
+            let block = block.map_err(|problem| hold::cannot(&problem))?;
+            let chunk = self.chunks.get(self.sent).and_then(Option::as_ref);
+            let origin = chunk.and_then(|chunk| chunk.encoded.origins.first());
+            let of = origin.and_then(|(origin, _)| origin.file().cloned());
+            if let (Some(to_workers), Some(block)) = (to_workers.as_ref(), block) {
+                // A worker that is gone is noticed when its rows do not come.
+                let _ = to_workers.send(Waiting { block, of });
             }
             self.sent += 1;
         }
@@ -354,30 +340,26 @@ impl Writer {
     fn hand_on(
         &mut self,
         mut chunk: FinishedChunk,
-        passed: Option<Passed>,
+        mut passed: Passed,
         sink: &mut dyn Sink,
         revise: Revise,
     ) -> Result<(), SinkError> {
-        chunk.encoded.rows = 0;
-        chunk.encoded.origins.clear();
-        if let Some(mut passed) = passed {
-            let rows = &mut chunk.record.rows;
-            rows.stored = rows.stored.saturating_sub(passed.suppressed);
-            rows.filtered += passed.suppressed;
-            chunk.tokens = tokens::kept(chunk.tokens, &passed.rows, &passed.encoded.rejects);
-            let refused = std::mem::take(&mut passed.encoded.rejects);
-            if !refused.is_empty() {
-                chunk.record.refuse(&refused, revise);
-                chunk.rejects.extend(refused.iter().cloned());
-                chunk.rejects.sort_by_key(|reject| reject.row);
-                self.refused.extend(refused);
-            }
-            for class in passed.lost {
-                *self.lost.entry(class).or_default() += 1;
-            }
-            self.rows += passed.encoded.rows;
-            chunk.encoded = passed.encoded;
+        let rows = &mut chunk.record.rows;
+        rows.stored = rows.stored.saturating_sub(passed.suppressed);
+        rows.filtered += passed.suppressed;
+        chunk.tokens = tokens::kept(chunk.tokens, &passed.rows, &passed.encoded.rejects);
+        let refused = std::mem::take(&mut passed.encoded.rejects);
+        if !refused.is_empty() {
+            chunk.record.refuse(&refused, revise);
+            chunk.rejects.extend(refused.iter().cloned());
+            chunk.rejects.sort_by_key(|reject| reject.row);
+            self.refused.extend(refused);
         }
+        for class in passed.lost {
+            *self.lost.entry(class).or_default() += 1;
+        }
+        self.rows += passed.encoded.rows;
+        chunk.encoded = passed.encoded;
         sink.write(chunk)
     }
 }

@@ -1,5 +1,7 @@
 //! What the report says of a release.
 
+use std::io;
+
 use glovebox_core::{ReleaseReport, SensitiveReport};
 use glovebox_release::{Best, Refusal, Risk, Search};
 
@@ -9,8 +11,8 @@ use crate::gated::PlannedGate;
 pub(super) fn reached(report: &mut ReleaseReport, search: &Search<'_>, best: &Best) {
     let verdict = &best.verdict;
     let kept = |class: usize| verdict.kept.get(class).copied().unwrap_or_default();
-    let risk = Risk::of(&verdict.classes, search.sensitive, &kept);
-    report.suppressed_rows = search.histogram.total() - risk.rows;
+    let risk = Risk::of(&verdict.classes, search.over().sensitive, &kept);
+    report.suppressed_rows = search.over().counts.total() - risk.rows;
     report.smallest_class = risk.smallest;
     report.classes = risk.classes;
     report.highest_risk = risk.highest;
@@ -36,10 +38,10 @@ pub(super) fn refused(
     report: &mut ReleaseReport,
     planned: &PlannedGate,
     search: &Search<'_>,
-    refusal: Refusal,
-) {
+    refusal: &Refusal,
+) -> io::Result<()> {
     report.refused = Some(match refusal {
-        Refusal::TooManyNodes => refusal.to_string(),
+        Refusal::TooManyNodes | Refusal::Counts(_) => refusal.to_string(),
         Refusal::Unsatisfiable => {
             "no combination of levels satisfies all that the release asks".to_owned()
         }
@@ -49,8 +51,8 @@ pub(super) fn refused(
         .iter()
         .map(|level| usize::try_from(level.last).unwrap_or(0))
         .collect();
-    let all = search.at(&last);
-    let risk = Risk::of(&all.classes, search.sensitive, &|_| true);
+    let all = search.at(&last)?;
+    let risk = Risk::of(&all.classes, search.over().sensitive, &|_| true);
     if risk.smallest < planned.criteria.k {
         report.would_satisfy.push(format!(
             "k: {}, since there are no more entities than that",
@@ -63,6 +65,7 @@ pub(super) fn refused(
             told.distinct, column.name, told.entropy
         ));
     }
+    Ok(())
 }
 
 /// At the levels of the releases before too many rows would have to be suppressed.

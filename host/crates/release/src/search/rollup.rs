@@ -1,9 +1,13 @@
 //! Histograms at nodes, each made of the smallest one at hand that is less general.
 
 use std::collections::HashMap;
+use std::io;
+use std::ops::ControlFlow;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::Node;
+use crate::base::Base;
 use crate::column::Column;
 use crate::histogram::Histogram;
 
@@ -15,14 +19,14 @@ type Ups = HashMap<(usize, usize, usize), Rc<[u32]>>;
 
 pub(super) struct Rollup<'a> {
     quasi: &'a [Column],
-    base: &'a Histogram,
-    kept: Vec<(Node, Rc<Histogram>)>,
+    base: &'a dyn Base,
+    kept: Vec<(Node, Arc<Histogram>)>,
     size: usize,
     ups: Ups,
 }
 
 impl<'a> Rollup<'a> {
-    pub(super) fn new(quasi: &'a [Column], base: &'a Histogram) -> Self {
+    pub(super) fn new(quasi: &'a [Column], base: &'a dyn Base) -> Self {
         Rollup {
             quasi,
             base,
@@ -32,31 +36,39 @@ impl<'a> Rollup<'a> {
         }
     }
 
-    /// The histogram at a node.
-    pub(super) fn at(&mut self, node: &Node) -> Rc<Histogram> {
+    /// The histogram at a node; none if it has more keys than that.
+    pub(super) fn at(&mut self, node: &Node, most: usize) -> io::Result<Option<Arc<Histogram>>> {
         let below = |kept: &Node| kept.iter().zip(node).all(|(kept, level)| kept <= level);
         let kept = self.kept.iter().filter(|(node, _)| below(node));
         let nearest = kept.min_by_key(|(_, histogram)| histogram.len());
-        let nearest = nearest.map(|(node, histogram)| (node.clone(), Rc::clone(histogram)));
+        let nearest = nearest.map(|(node, histogram)| (node.clone(), Arc::clone(histogram)));
         if let Some((_, found)) = nearest.as_ref().filter(|(kept, _)| kept == node) {
-            return Rc::clone(found);
+            return Ok(Some(Arc::clone(found)));
         }
         let made = match &nearest {
-            Some((from, histogram)) => self.general(histogram, Some(from), node),
-            None => self.general(self.base, None, node),
+            Some((from, histogram)) => self.general(histogram.as_ref(), Some(from), node, most)?,
+            None => self.general(self.base, None, node, most)?,
         };
-        let made = Rc::new(made);
+        let Some(made) = made.map(Arc::new) else {
+            return Ok(None);
+        };
         let from = nearest.map_or(self.base.len(), |(_, histogram)| histogram.len());
         // One that is hardly smaller saves nothing.
         if made.len() <= from - from / 4 && self.size + made.size() <= KEPT {
             self.size += made.size();
-            self.kept.push((node.clone(), Rc::clone(&made)));
+            self.kept.push((node.clone(), Arc::clone(&made)));
         }
-        made
+        Ok(Some(made))
     }
 
     /// A histogram's keys at a more general node. Those of the base are values.
-    fn general(&mut self, histogram: &Histogram, from: Option<&Node>, to: &Node) -> Histogram {
+    fn general(
+        &mut self,
+        histogram: &dyn Base,
+        from: Option<&Node>,
+        to: &Node,
+        most: usize,
+    ) -> io::Result<Option<Histogram>> {
         let ups: Vec<Rc<[u32]>> = (0..self.quasi.len())
             .map(|column| {
                 let from = from.and_then(|from| from.get(column)).copied();
@@ -65,14 +77,18 @@ impl<'a> Rollup<'a> {
             .collect();
         let mut general = Histogram::new(histogram.width());
         let mut key = vec![0; histogram.width()];
-        for (old, count) in histogram.iter() {
+        histogram.each(&mut |old, count| {
             key.copy_from_slice(old);
             for (part, up) in key.iter_mut().zip(&ups) {
                 *part = up.get(*part as usize).copied().unwrap_or_default();
             }
             general.add(&key, count);
-        }
-        general
+            match general.len() > most {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        })?;
+        Ok((general.len() <= most).then_some(general))
     }
 
     /// What the groups of a level become at another; without a level, the values.
