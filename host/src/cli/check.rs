@@ -45,7 +45,7 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
     let source = glovebox_engine::arm::source(&manifest, plan.source.clone(), &composed)
         .map_err(|found| problems.extend(found))
         .ok();
-    let sink = glovebox_engine::arm::sink(&manifest, &composed)
+    let sink = glovebox_engine::arm::gated_sink(&manifest, &plan, &composed)
         .map_err(|found| problems.extend(found))
         .ok();
     problems.extend(
@@ -91,8 +91,8 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
     if args.explain {
         print!("\n{}\n", costs(&manifest, &steps));
     }
-    let columns: Vec<String> = plan
-        .sink
+    let stored = plan.stored();
+    let columns: Vec<String> = stored
         .fields
         .iter()
         .map(|f| format!("{} {}", f.name, f.data_type))

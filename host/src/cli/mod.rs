@@ -65,6 +65,7 @@ pub(crate) enum Exit {
     Failed = 1,
     Usage = 2,
     TooManyRejects = 3,
+    NotReleased = 4,
 }
 
 /// Sandboxed plugins validate and mask rows; the host holds every key and connection.
@@ -90,7 +91,8 @@ struct Call {
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 the run failed; 2 the command line or the \
                          manifest is wrong; 3 more rows were rejected than `at-most`, or no row \
-                         was left to replace the existing ones";
+                         was left to replace the existing ones; 4 the rows do not satisfy the \
+                         release gate";
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum LogFormat {

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use glovebox_core::{Input, InsideReport, RunReport, StepReport};
+use glovebox_core::{Input, InsideReport, ReleaseReport, RunReport, StepReport};
 use glovebox_files::Staged;
 use glovebox_manifest::{Manifest, model};
 
@@ -114,6 +114,9 @@ fn write_report(report: &RunReport, out: &mut impl Write) -> std::io::Result<()>
         say::DEBUG_BUILD
     )?;
     write_reservations(report, out)?;
+    if let Some(release) = &report.release {
+        write_release(release, out)?;
+    }
     for step in &report.steps {
         write_step(step, out)?;
     }
@@ -150,6 +153,38 @@ fn write_report(report: &RunReport, out: &mut impl Write) -> std::io::Result<()>
                 "    without the cells of {missing} rows that the target refused when all were published"
             )?;
         }
+    }
+    Ok(())
+}
+
+/// What a release gate asked and reached.
+fn write_release(release: &ReleaseReport, out: &mut impl Write) -> std::io::Result<()> {
+    if release.refused.is_some() {
+        return writeln!(out, "  release: refused, k {} asked", release.k);
+    }
+    writeln!(
+        out,
+        "  release: k {} (asked {}), {} classes, {} rows suppressed (at most {}), {:.1} % of the information lost, {:.3} s",
+        release.smallest_class,
+        release.k,
+        release.classes,
+        release.suppressed_rows,
+        release.suppress_at_most,
+        release.information_loss * 100.0,
+        release.seconds
+    )?;
+    let levels: Vec<String> = release
+        .levels
+        .iter()
+        .map(|level| format!("{} {}/{}", level.column, level.level, level.last))
+        .collect();
+    writeln!(out, "       levels: {}", levels.join(", "))?;
+    for column in &release.sensitive {
+        writeln!(
+            out,
+            "       {}: l {} ({:.2} by entropy), t {:.3} ({:.3} in order)",
+            column.column, column.distinct_l, column.entropy_l, column.equal_t, column.ordered_t
+        )?;
     }
     Ok(())
 }

@@ -34,7 +34,8 @@ pub(super) fn rows(args: &Args) -> anyhow::Result<Exit> {
             return Ok(Exit::Usage);
         }
     };
-    let columns: Vec<&str> = plan.sink.fields.iter().map(|f| &*f.name).collect();
+    let stored = plan.stored();
+    let columns: Vec<&str> = stored.fields.iter().map(|f| &*f.name).collect();
     let Some(found) = head(&manifest.sink.target, password, &columns, args.rows)? else {
         eprintln!("error: the sink is a file; open it with any viewer");
         return Ok(Exit::Usage);

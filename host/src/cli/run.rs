@@ -225,7 +225,7 @@ pub(super) fn armed<'p>(
         Some(rows) => Box::new(rows),
         None => glovebox_engine::arm::source(manifest, plan.source.clone(), composed)?,
     };
-    let sink = glovebox_engine::arm::sink(manifest, composed)?;
+    let sink = glovebox_engine::arm::gated_sink(manifest, plan, composed)?;
     let recipients = glovebox_engine::arm::recipients(manifest, composed)?;
     Ok((steps, source, sink, recipients))
 }
@@ -308,6 +308,18 @@ fn exit(report: &RunReport, manifest: &Manifest) -> Exit {
                 manifest.file.display()
             ));
             Exit::TooManyRejects
+        }
+        RunOutcome::NotReleased => {
+            let release = report.release.as_ref();
+            let why = release
+                .and_then(|release| release.refused.as_deref())
+                .unwrap_or_default();
+            let mut problem = format!("nothing was released, and existing rows stay: {why}");
+            for would in release.iter().flat_map(|release| &release.would_satisfy) {
+                problem += &format!("\n  would satisfy: {would}");
+            }
+            say::error(&problem);
+            Exit::NotReleased
         }
         RunOutcome::NoRows => {
             say::error(&format!(
@@ -413,7 +425,10 @@ pub(super) fn progress_bar(source: &dyn Source) -> ProgressBar {
 
 pub(super) fn show(bar: &ProgressBar, progress: Progress) {
     bar.set_position(progress.bytes);
-    bar.set_message(format!("{} rows", progress.rows));
+    bar.set_message(match progress.released {
+        Some(released) => format!("{} rows, {released} released", progress.rows),
+        None => format!("{} rows", progress.rows),
+    });
 }
 
 #[cfg(all(test, feature = "api"))]

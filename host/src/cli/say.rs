@@ -70,7 +70,7 @@ pub(super) fn ended(report: &RunReport) {
     }
     let level = match report.outcome {
         RunOutcome::Done => "info",
-        RunOutcome::TooManyRejects | RunOutcome::NoRows => "error",
+        RunOutcome::TooManyRejects | RunOutcome::NoRows | RunOutcome::NotReleased => "error",
     };
     line(
         level,

@@ -13,7 +13,9 @@ pub(super) fn tell(pipeline: &str, began: SystemTime, report: Option<&RunReport>
     }
     let outcome = match report.map(|r| r.outcome) {
         Some(RunOutcome::Done) => "done",
-        Some(RunOutcome::TooManyRejects | RunOutcome::NoRows) => "rejected",
+        Some(RunOutcome::TooManyRejects | RunOutcome::NoRows | RunOutcome::NotReleased) => {
+            "rejected"
+        }
         None => "failed",
     };
     let ran = telemetry::Ran {

@@ -22,6 +22,7 @@ mod places;
 mod plugin_commands;
 mod postgres;
 mod postgres_source;
+mod release;
 mod rerun;
 mod runs;
 mod sealed;

@@ -48,13 +48,16 @@ pub use plugin::{
     Plugin, PluginError, World,
 };
 pub use report::{
-    InsideReport, OnlyNew, RejectCount, Rerun, RowCounts, RunOutcome, RunReport, SealedRejects,
-    StepReport,
+    InsideReport, LevelReport, OnlyNew, RejectCount, ReleaseReport, Rerun, RowCounts, RunOutcome,
+    RunReport, SealedRejects, SensitiveReport, StepReport,
 };
 pub use schema::{DataType, Equality, Field, Native, ReadFrom, Schema};
 pub use seal::{Envelope, Late, Seal, SealLate, SealedBlock, Unseal};
 pub use secret::Secret;
-pub use sink::{Encoded, Encoder, FinishedChunk, Payload, Published, Sink, SinkError, TokenStore};
+pub use sink::{
+    Encoded, Encoder, FinishedChunk, Held, Payload, Published, Releasing, Sink, SinkError,
+    TokenStore,
+};
 pub use source::{Chunk, ChunkReader, Decoded, Decoder, Identity, Source, SourceError};
 pub use table_name::TableName;
 pub use tokens::{NewToken, StoredToken, Token, TokenBatch, TokenKey, TokenTerms};

@@ -33,6 +33,9 @@ pub struct RunReport {
     /// their place. The table has so many fewer.
     #[serde(skip_serializing_if = "is_zero")]
     pub superseded_rows: u64,
+    /// Of a pipeline with a release gate: what was asked and what was reached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release: Option<ReleaseReport>,
     /// Of a run over rows that an earlier one rejected: which, and what it left alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rerun: Option<Rerun>,
@@ -112,6 +115,8 @@ pub enum RunOutcome {
     TooManyRejects,
     /// Not one row was left to take the place of those that were there, which stay.
     NoRows,
+    /// The rows do not satisfy what the manifest asks of a release; what was there stays.
+    NotReleased,
 }
 
 /// Rows by their fate.
@@ -187,4 +192,75 @@ pub struct InsideReport {
     pub path: String,
     /// Rows in which it led to a value.
     pub rows: u64,
+}
+
+/// What a release gate asked and what it reached. No class is named, and no value.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct ReleaseReport {
+    /// The least number of members of a class that was asked for.
+    pub k: u64,
+    /// The members of the smallest class that was released; 0 if none was.
+    pub smallest_class: u64,
+    /// The classes that were released.
+    pub classes: u64,
+    /// Rows of classes that were not.
+    pub suppressed_rows: u64,
+    /// How many there might have been.
+    pub suppress_at_most: u64,
+    /// What was left of each quasi-identifier.
+    pub levels: Vec<LevelReport>,
+    /// How much of what the quasi-identifiers told is gone, from 0 to 1.
+    pub information_loss: f64,
+    /// Whether the levels are those of an earlier release, to which this one had to hold.
+    pub frozen: bool,
+    /// The chance of finding whoever is easiest to find.
+    pub highest_risk: f64,
+    /// The mean of that chance over all members.
+    pub average_risk: f64,
+    /// What is told of each sensitive column.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sensitive: Vec<SensitiveReport>,
+    /// Why nothing was released.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+    /// What would have satisfied.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub would_satisfy: Vec<String>,
+    /// Time spent in the search, in seconds.
+    pub seconds: f64,
+}
+
+/// What was left of a quasi-identifier.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct LevelReport {
+    /// The column.
+    pub column: String,
+    /// Its level; 0 is its values, or the first that the manifest names.
+    pub level: u64,
+    /// The last level, at which nothing is left of it.
+    pub last: u64,
+}
+
+/// What a release tells of a sensitive column, in the class that tells most.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct SensitiveReport {
+    /// The column.
+    pub column: String,
+    /// The number of values that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub l: Option<f64>,
+    /// The distance that was allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub t: Option<f64>,
+    /// The fewest different values of a class.
+    pub distinct_l: u64,
+    /// The least e to the power of a class's entropy.
+    pub entropy_l: f64,
+    /// The largest distance of a class from all rows, with all values one apart.
+    pub equal_t: f64,
+    /// The same by the order of the values.
+    pub ordered_t: f64,
 }

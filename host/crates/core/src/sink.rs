@@ -2,6 +2,8 @@
 //! with the run's journal, so that each chunk is stored exactly once, whatever crashes when.
 //! A chunk is stored with its journal entry and its rejects, or not at all.
 
+use std::sync::atomic::AtomicBool;
+
 use arrow_array::RecordBatch;
 
 use crate::batch::{Batch, Origin};
@@ -9,6 +11,7 @@ use crate::finding::Reject;
 use crate::journal::{
     ChunkRecord, Digest, Earlier, History, Job, Keeps, KeptReject, Known, Listed, Mark, Totals,
 };
+use crate::report::ReleaseReport;
 use crate::schema::Schema;
 use crate::seal::{Late, SealedBlock};
 use crate::secret::Secret;
@@ -104,6 +107,15 @@ pub trait Sink: Send {
     /// not, nothing of a run is public before [`Sink::commit`].
     fn appends(&self) -> bool;
 
+    /// Passes on what it has held back until it knew all rows, if it is of that kind; after the last
+    /// chunk, before [`Sink::commit`].
+    ///
+    /// # Errors
+    /// As [`Sink::write`].
+    fn release(&mut self, _how: &mut Releasing<'_>) -> Result<Held, SinkError> {
+        Ok(Held::Nothing)
+    }
+
     /// Waits until all is stored, publishes what is not public yet, and closes the journal. What was
     /// there stays where the run has no row to take its place, unless the sink was told otherwise.
     ///
@@ -169,6 +181,30 @@ pub trait TokenStore {
     /// # Errors
     /// When the store cannot be reached or refuses. Nothing is erased then.
     fn forget(&mut self, domain: &str, tokens: &[Token]) -> Result<u64, SinkError>;
+}
+
+/// How rows that were held back are passed on.
+pub struct Releasing<'a> {
+    /// Threads that may work on them.
+    pub workers: usize,
+    /// Asks to end early.
+    pub stop: &'a AtomicBool,
+    /// Told about ten times a second how many rows were passed on.
+    pub show: &'a mut dyn FnMut(u64),
+}
+
+/// What became of rows that were held back.
+#[derive(Debug)]
+pub enum Held {
+    /// There were none.
+    Nothing,
+    /// They were passed on, but for those that the report says were suppressed, and these, which the
+    /// target cannot store.
+    Released(Box<ReleaseReport>, Vec<Reject>),
+    /// None was, for the reason in the report: the run has to be withheld.
+    Refused(Box<ReleaseReport>),
+    /// It was asked to end.
+    Stopped,
 }
 
 /// What became public at a run's end.

@@ -14,6 +14,7 @@ use glovebox_core::{
 
 use crate::armed::{ArmedStep, Order, entity_of, name_of};
 use crate::attack;
+use crate::gate::Gate;
 use crate::plan::{Plan, PlannedStep};
 use crate::toolbox::Toolbox;
 use crate::weak::{MIN_KEY_LEN, WeakKey, weakness};
@@ -65,6 +66,22 @@ pub fn sink(
     let identity = identity_key(manifest, toolbox)?;
     let sink = toolbox.sink(&manifest.sink.target, password, identity);
     sink.map_err(|problem| vec![Diagnostic::error(manifest.sink.span.clone(), problem)])
+}
+
+/// The same behind its release gate, if it has one.
+///
+/// # Errors
+/// As [`sink`].
+pub fn gated_sink(
+    manifest: &Manifest,
+    plan: &Plan,
+    toolbox: &dyn Toolbox,
+) -> Result<Box<dyn glovebox_core::Sink>, Vec<Diagnostic>> {
+    let sink = sink(manifest, toolbox)?;
+    Ok(match &plan.gate {
+        Some(gate) => Box::new(Gate::new(Arc::clone(gate), sink)),
+        None => sink,
+    })
 }
 
 /// The key of the journal's digests, where the manifest names one.

@@ -25,6 +25,9 @@ pub(crate) struct Parts {
     columns: BTreeMap<String, String>,
     steps: Vec<StepParts>,
     sink: String,
+    /// What is asked of a release, if anything is.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    release: String,
     /// How the columns are masked by which an upsert finds its rows: for each the methods and what
     /// tells their keys from others.
     found_by: BTreeMap<String, Vec<String>>,
@@ -69,12 +72,22 @@ impl Parts {
                 })
                 .collect(),
             sink: digest(&format!("{:?}", plan.sink)),
+            release: plan
+                .gate
+                .as_ref()
+                .map(|gate| digest(&gate.digest))
+                .unwrap_or_default(),
             found_by: plan
                 .upsert_keys
                 .iter()
                 .map(|column| (column.clone(), masked_by(column, steps)))
                 .collect(),
         }
+    }
+
+    /// Whether its rows went through a release gate.
+    pub(crate) fn released(&self) -> bool {
+        !self.release.is_empty()
     }
 
     pub(crate) fn is_upsert(&self) -> bool {
@@ -192,6 +205,9 @@ pub(crate) fn plan_digest(plan: &Plan, steps: &[ArmedStep<'_>], source: &dyn Sou
         say("keys", &step.keys.check_value().to_string());
     }
     say("sink", &format!("{:?}", plan.sink));
+    if let Some(gate) = &plan.gate {
+        say("release", &gate.digest);
+    }
     hex(hash.finalize())
 }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use arrow_schema::SchemaRef;
 use glovebox_core::{Announced, Field, Grants, Plugin, PluginError, Schema, World};
 
+use crate::gated::{self, PlannedGate};
 use crate::guard::Guarded;
 use crate::toolbox::{PublicKey, SignedBy, Toolbox};
 use glovebox_manifest::Manifest;
@@ -28,8 +29,21 @@ pub struct Plan {
     pub sink: Schema,
     /// Where each of them stands after the last step.
     pub sink_columns: Vec<usize>,
+    /// What is asked of rows before they reach the sink; with it, `sink` is what reaches the gate.
+    pub gate: Option<Arc<PlannedGate>>,
     /// Those by which an upsert finds the row that is there.
     pub upsert_keys: Vec<String>,
+}
+
+impl Plan {
+    /// The columns that are stored.
+    #[must_use]
+    pub fn stored(&self) -> Schema {
+        match &self.gate {
+            Some(gate) => gate.after(&self.sink),
+            None => self.sink.clone(),
+        }
+    }
 }
 
 /// A column whose documents are masked inside.
@@ -124,7 +138,7 @@ pub fn plan(manifest: &Manifest, toolbox: &dyn Toolbox) -> Result<Plan, Vec<Diag
             }
         }
     }
-    let sink_columns = match &manifest.sink.columns {
+    let mut sink_columns = match &manifest.sink.columns {
         None => (0..schema.fields.len()).collect(),
         Some(columns) => columns
             .iter()
@@ -146,6 +160,7 @@ pub fn plan(manifest: &Manifest, toolbox: &dyn Toolbox) -> Result<Plan, Vec<Diag
     if !problems.is_empty() {
         return Err(problems);
     }
+    let gate = gated::plan(manifest, &schema, &mut sink_columns)?;
     let sink = Schema::new(
         sink_columns
             .iter()
@@ -158,6 +173,7 @@ pub fn plan(manifest: &Manifest, toolbox: &dyn Toolbox) -> Result<Plan, Vec<Diag
         steps,
         sink,
         sink_columns,
+        gate,
         upsert_keys: upsert_keys.map(|key| key.value.clone()).collect(),
     })
 }

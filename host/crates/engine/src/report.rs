@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use glovebox_core::{
-    ChunkRecord, Earlier, OnlyNew, Published, Reject, RejectCount, RowCounts, RunOutcome,
-    RunReport, SealedRejects, Source,
+    ChunkRecord, Earlier, OnlyNew, Published, Reject, RejectCount, ReleaseReport, RowCounts,
+    RunOutcome, RunReport, SealedRejects, Source,
 };
 
 use crate::error::RunError;
@@ -19,6 +19,8 @@ pub struct Progress {
     pub rows: u64,
     /// Bytes of the source that are behind us.
     pub bytes: u64,
+    /// Rows that were released, once all have been through the steps and wait for it.
+    pub released: Option<u64>,
 }
 
 /// Counts as chunks are written.
@@ -109,7 +111,34 @@ impl Ledger {
         Progress {
             rows: self.report.resumed_rows + rows,
             bytes: self.position,
+            released: None,
         }
+    }
+
+    pub(crate) fn releasing(&self, rows: u64) -> Progress {
+        Progress {
+            released: Some(rows),
+            ..self.progress(self.report.rows.read - self.report.resumed_rows)
+        }
+    }
+
+    /// Rows have passed the gate, but for those that were suppressed.
+    pub(crate) fn released(&mut self, release: ReleaseReport) {
+        let rows = &mut self.report.rows;
+        rows.stored = rows.stored.saturating_sub(release.suppressed_rows);
+        rows.filtered += release.suppressed_rows;
+        self.report.release = Some(release);
+    }
+
+    /// No row has passed the gate.
+    pub(crate) fn not_released(&mut self, release: ReleaseReport) {
+        self.report.outcome = RunOutcome::NotReleased;
+        self.report.release = Some(release);
+    }
+
+    /// Whether the rows may become public, as far as a gate is concerned.
+    pub(crate) fn may_leave(&self) -> bool {
+        self.report.outcome != RunOutcome::NotReleased
     }
 
     /// The counts, once every row that was read has one fate.
@@ -180,7 +209,7 @@ impl Ledger {
         }
         if exceeded(at_most, self.report.rows) {
             self.report.outcome = RunOutcome::TooManyRejects;
-        } else if published.kept {
+        } else if published.kept && self.report.outcome != RunOutcome::NotReleased {
             self.report.outcome = RunOutcome::NoRows;
         }
         if published.kept {

@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use glovebox_core::{
-    ChunkRecord, Decoder, Earlier, History, Identity, Job, Mark, OnlyNew, Published, Rerun,
-    RunReport, Seal, Secret, Sink, SinkError, Source, Totals,
+    ChunkRecord, Decoder, Earlier, Held, History, Identity, Job, Mark, OnlyNew, Published,
+    Releasing, Rerun, RunReport, Seal, Secret, Sink, SinkError, Source, Totals,
 };
 use glovebox_manifest::model::AtMost;
 
@@ -148,8 +148,12 @@ impl Run<'_> {
         let mut ledger = self.ledger(&begun.job.run, rerun);
         ledger.resume(&begun.stored);
         let moved = self.transfer(&mut begun, chunks, decoders, &mut ledger, stop, show);
-        let published = moved.and_then(|input| self.commit(input, &mut begun, &mut ledger));
-        let (published, refused) = match published {
+        let released = moved.and_then(|input| {
+            let late = self.release(&mut begun, &mut ledger, stop, show)?;
+            let (published, refused) = self.commit(input, &mut begun, &mut ledger)?;
+            Ok((published, refused || late))
+        });
+        let (published, refused) = match released {
             Ok(published) => published,
             Err(error @ RunError::Sink(SinkError::Unknown { .. })) => {
                 // If the rows are there after all, their rejects have to be.
@@ -205,6 +209,7 @@ impl Run<'_> {
                 request: self.request,
                 only_new: self.only_new,
                 take_over: self.take_over,
+                gated: self.plan.gate.is_some(),
                 parts,
                 key: &key,
                 source: self.source,
@@ -297,6 +302,36 @@ impl Run<'_> {
         Ok(input)
     }
 
+    /// Lets rows that were held back until all were known pass on, if they may. Returns whether the target
+    /// refused some of them.
+    fn release(
+        &mut self,
+        begun: &mut Begun,
+        ledger: &mut Ledger,
+        stop: &AtomicBool,
+        show: &mut dyn FnMut(Progress),
+    ) -> Result<bool, RunError> {
+        let mut how = Releasing {
+            workers: self.workers,
+            stop,
+            show: &mut |rows| show(ledger.releasing(rows)),
+        };
+        match self.sink.release(&mut how)? {
+            Held::Nothing => Ok(false),
+            Held::Released(report, refused) => {
+                ledger.released(*report);
+                ledger.refuse(&refused);
+                begun.rejects.write(&refused)?;
+                Ok(!refused.is_empty())
+            }
+            Held::Refused(report) => {
+                ledger.not_released(*report);
+                Ok(false)
+            }
+            Held::Stopped => Err(RunError::Cancelled),
+        }
+    }
+
     /// Publishes once every row has its fate, in which the target has the last word. Returns too
     /// whether it refused rows that had counted as stored.
     fn commit(
@@ -312,7 +347,7 @@ impl Run<'_> {
             if let Some(sealed) = &mut begun.sealed {
                 sealed.sync()?;
             }
-            let published = self.end(&Totals { rows, input })?;
+            let published = self.end(&Totals { rows, input }, ledger.may_leave())?;
             if published.refused.is_empty() {
                 return Ok((published, any));
             }
@@ -322,9 +357,9 @@ impl Run<'_> {
         }
     }
 
-    /// Publishes, unless so many rows were rejected that what is there is better than what came.
-    fn end(&mut self, totals: &Totals) -> Result<Published, RunError> {
-        if self.sink.appends() || !exceeded(self.at_most, totals.rows) {
+    /// Publishes, unless the rows may not leave, or so many were rejected that what is there is better than what came.
+    fn end(&mut self, totals: &Totals, may_leave: bool) -> Result<Published, RunError> {
+        if may_leave && (self.sink.appends() || !exceeded(self.at_most, totals.rows)) {
             return Ok(self.sink.commit(totals)?);
         }
         Ok(self.sink.withhold(totals)?)

@@ -276,6 +276,7 @@ fn run_within(
         decode,
     };
     let plan = Plan {
+        gate: None,
         source: Schema::default(),
         steps: Vec::new(),
         sink: Schema::default(),

@@ -50,6 +50,8 @@ pub(crate) struct Candidate<'a> {
     pub(crate) only_new: bool,
     /// Whether a living run may be taken from its process.
     pub(crate) take_over: bool,
+    /// Whether rows wait for all others, so that of a run that did not finish nothing is there.
+    pub(crate) gated: bool,
     pub(crate) parts: &'a Parts,
     /// The key of the journal that was looked into.
     pub(crate) key: &'a Key,
@@ -85,11 +87,13 @@ pub(crate) fn begin(
     let own = requested.or_else(|| history.running.iter().find(|r| r.pipeline == job.pipeline));
     if let Some(earlier) = own {
         match start {
-            Start::Resume => return candidate.resume(earlier.clone(), history, job),
+            Start::Resume if !candidate.gated => {
+                return candidate.resume(earlier.clone(), history, job);
+            }
             Start::Fresh if history.appends && earlier.rows != RowCounts::default() => {
                 return Err(RunError::Unfinished(candidate.known(earlier)));
             }
-            Start::Fresh | Start::Again => {}
+            Start::Fresh | Start::Again | Start::Resume => {}
         }
     }
     if start == Start::Again {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use glovebox_core::Reject;
 use serde::{Deserialize, Serialize};
 
+use crate::gated::Record;
 use crate::stage::Tally;
 
 /// What the steps did to a chunk.
@@ -20,6 +21,9 @@ pub(crate) struct Summary {
     /// Contained faults, and how often.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) faults: BTreeMap<String, u64>,
+    /// What a run with a gate released, in a chunk without rows behind all others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) release: Option<Box<Record>>,
 }
 
 /// What one step did.
@@ -90,6 +94,7 @@ impl Summary {
             steps,
             rules: broken(rejects),
             faults,
+            release: None,
         }
     }
 

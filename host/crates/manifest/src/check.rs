@@ -2,6 +2,7 @@
 //! which files are written.
 
 mod from;
+mod gate;
 mod names;
 mod opaque;
 mod paths;
@@ -50,6 +51,7 @@ fn problems(manifest: &Manifest, known: &Known<'_>, names: bool, sink: bool) -> 
     }
     from::uses(manifest, &mut problems);
     opaque::uses(manifest, sink, &mut problems);
+    gate::uses(manifest, sink, &mut problems);
     privacy::kinds(manifest, &mut problems);
     privacy::inside(manifest, &mut problems);
     privacy::releases(manifest, known.today, &mut problems);

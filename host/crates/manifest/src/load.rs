@@ -5,10 +5,12 @@
 mod age;
 pub(crate) mod clouds;
 pub(crate) mod columns;
+pub(crate) mod criteria;
 pub(crate) mod csv_source;
 pub(crate) mod file_sinks;
 pub(crate) mod files;
 pub(crate) mod formats;
+pub(crate) mod gate;
 mod grants;
 pub(crate) mod guard;
 pub(crate) mod inside;
@@ -43,10 +45,11 @@ use super::kinds::{Own, nested, word};
 use super::node::{Kind, Node};
 use super::yaml;
 use crate::model::{
-    Column, JsonlSink, LeakGuard, Manifest, Mode, Sink, SinkTarget, Source, Span, Spanned, Store,
-    TrustedKey,
+    Column, Gate, JsonlSink, LeakGuard, Manifest, Mode, Sink, SinkTarget, Source, Span, Spanned,
+    Store, TrustedKey,
 };
 use columns::COLUMNS;
+use gate::GateKeys;
 use limits::LimitKeys;
 use rejects::RejectKeys;
 use sink::SinkKeys;
@@ -80,6 +83,8 @@ section! {
         /// [Which masked columns are guarded](#the-leak-guard) in every step, unless it sets its
         /// own.
         leak_guard: LeakGuard => default "personal", word::<LeakGuard>();
+        /// [What is asked of the rows before they may leave](#release).
+        release: Option<Gate> => optional "nothing", nested::<GateKeys>();
         /// [Where the rows go](#sink).
         sink: Option<Sink> => asked, nested::<SinkKeys>();
         /// [What happens to rejected rows](#rejects).
@@ -149,6 +154,7 @@ fn manifest(reader: &mut Reader<'_>, root: &Node, file: &Path) -> Option<Draft> 
     let steps_known = keys.steps.is_some() || block.get("steps").is_none();
     let drafts = keys.steps.unwrap_or_default();
     let added = drafts.iter().all(|d| d.as_ref().is_some_and(|d| d.names));
+    let gate_known = keys.release.is_some() || block.get("release").is_none();
     let limits = keys.limits.map(|own| own.over(&Limits::default()));
     let steps = steps::steps(
         drafts.into_iter().flatten().collect(),
@@ -171,7 +177,8 @@ fn manifest(reader: &mut Reader<'_>, root: &Node, file: &Path) -> Option<Draft> 
 
     Some(Draft {
         names: names && steps_known && added,
-        sink: keys.sink.is_some(),
+        // Without the gate, columns would seem to leave whole.
+        sink: keys.sink.is_some() && gate_known,
         manifest: Manifest {
             rejects: rejects::rejects(reader, keys.rejects, beside),
             name,
@@ -182,6 +189,7 @@ fn manifest(reader: &mut Reader<'_>, root: &Node, file: &Path) -> Option<Draft> 
             credentials: keys.credentials,
             trusted_keys: keys.trusted_keys,
             steps,
+            gate: keys.release,
             sink: keys.sink.unwrap_or_else(|| nowhere(head)),
         },
     })

@@ -4,6 +4,7 @@
 //! secret.
 
 pub(crate) mod column;
+pub(crate) mod gate;
 pub(crate) mod rejects;
 pub(crate) mod sink;
 pub(crate) mod stores;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use glovebox_core::{Limits, SecretName, TokenTerms, World};
 
 pub use super::load::clouds::{Aws, Azure, AzureIdentity, Gcp};
+pub use super::load::criteria::{DatePart, Distance, DiversityBy};
 pub use super::load::csv_source::{CsvSource, LineEnd, Quotes, Ragged};
 pub use super::load::file_sinks::{Compression, CsvSink, JsonlSink, ParquetSink};
 pub use super::load::files::{JsonlSource, ParquetSource};
@@ -30,6 +32,7 @@ pub use super::load::vault::{
 };
 pub use super::span::{Span, Spanned};
 pub use column::{Column, PersonalKind, Release};
+pub use gate::{Gate, Generalise, Quasi, SensitiveValues};
 pub use rejects::{AtMost, Rejects, SealedTo};
 pub use sink::{Sink, SinkTarget};
 pub use stores::{RemoteStore, Store};
@@ -53,6 +56,8 @@ pub struct Manifest {
     pub trusted_keys: Vec<Spanned<TrustedKey>>,
     /// What happens to the rows, in order.
     pub steps: Vec<Step>,
+    /// What is asked of them before they may leave; none is nothing.
+    pub gate: Option<Gate>,
     /// Where the rows go.
     pub sink: Sink,
     /// What happens to rejected rows.

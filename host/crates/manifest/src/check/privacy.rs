@@ -163,18 +163,22 @@ pub(super) fn derived(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Personal columns that reach the sink with neither mask nor release.
+/// Personal columns that reach the sink with neither mask nor release, and whole.
 pub(super) fn stored(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
     let mut flow = Flow::from_source(manifest);
     for step in &manifest.steps {
         flow.apply(step);
     }
+    // What leaves of such a column is the same for k others.
+    let gate = manifest.gate.as_ref();
+    let generalised = |name: &str| gate.is_some_and(|gate| gate.generalises(name));
     match &manifest.sink.columns {
         Some(names) => {
             for name in names {
                 if let Some(live) = flow.find(name)
                     && live.is_raw()
                     && live.column.release.is_none()
+                    && !generalised(name)
                 {
                     problems.push(unmasked(live.column, name.span.clone(), true));
                 }
@@ -182,7 +186,8 @@ pub(super) fn stored(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
         }
         None => {
             for live in &flow.live {
-                if live.is_raw() && live.column.release.is_none() {
+                if live.is_raw() && live.column.release.is_none() && !generalised(&live.column.name)
+                {
                     problems.push(unmasked(live.column, manifest.sink.span.clone(), false));
                 }
             }

@@ -55,7 +55,7 @@ const SEALED: Output = Output {
     note: None,
 };
 
-const AT_MOST: Own<AtMost> = Own {
+pub(super) const AT_MOST: Own<AtMost> = Own {
     read: at_most,
     words: "rows or percentage",
     schema: |_| {
@@ -78,7 +78,7 @@ fn at_most(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<AtMost>> {
         reader.say(
             Diagnostic::error(
                 reader.first_line(&node.span),
-                "`at-most` is neither a number of rows nor a percentage",
+                format!("`{}` is neither a number of rows nor a percentage", at.key),
             )
             .help("write a number of rows, like 100, or a percentage from 0% to 100%, like 2.5%"),
         );

@@ -1,0 +1,364 @@
+//! The gate before the sink: rows are held back, generalised until they satisfy what the manifest asks of
+//! a release, and passed on, or not at all.
+//!
+//! A [`Gate`] is a sink before the sink. While rows come it counts how often each combination of
+//! quasi-identifiers occurs and keeps the rows in a file that nobody else can open or read. Once all
+//! are there it searches on the counts, and only then the sink behind it sees a row.
+
+mod book;
+mod cells;
+mod hold;
+mod intake;
+mod passing;
+mod told;
+
+use std::sync::Arc;
+
+use glovebox_core::{
+    ChunkRecord, Digest, Earlier, Encoder, FinishedChunk, Held, History, Job, Keeps, KeptReject,
+    Known, Listed, Mark, Payload, Published, ReleaseReport, Releasing, Revise, Schema, SealedBlock,
+    Secret, Sink, SinkError, TokenStore, Totals,
+};
+use glovebox_release::{Best, Column, Search};
+
+use book::Book;
+use hold::Hold;
+use intake::{Counted, Intake};
+use passing::Passing;
+
+use crate::gated::{Members, PlannedGate, Record};
+use crate::summary::Summary;
+
+/// A sink that holds back rows until they may be released.
+pub struct Gate {
+    inner: Box<dyn Sink>,
+    planned: Arc<PlannedGate>,
+    counted: Arc<Counted>,
+    hold: Option<Hold>,
+    revise: Revise,
+    schema: Schema,
+    /// The members of kept classes have to be so many still if rows of them are refused.
+    passed: Option<Passing>,
+    /// The releases before, to which this one holds.
+    book: Option<(Book, Vec<Record>)>,
+    /// What this release is.
+    record: Option<Record>,
+}
+
+impl Gate {
+    /// A gate before a sink.
+    pub fn new(planned: Arc<PlannedGate>, inner: Box<dyn Sink>) -> Self {
+        Gate {
+            counted: Arc::new(Counted::new(&planned)),
+            planned,
+            inner,
+            hold: None,
+            revise: Revise::default(),
+            schema: Schema::default(),
+            passed: None,
+            book: None,
+            record: None,
+        }
+    }
+
+    /// The node at which the rows may leave; none if there is none, which the report says then.
+    fn find(
+        &mut self,
+        search: &Search<'_>,
+        report: &mut ReleaseReport,
+    ) -> Result<Option<Best>, SinkError> {
+        let (book, before) = match &self.book {
+            Some((book, before)) => (book, before.as_slice()),
+            None => return Err(self.internal("a run was released that was not opened")),
+        };
+        let namer = book.namer(self.inner.key().as_ref());
+        let namer =
+            namer.ok_or_else(|| self.internal("there is no key for the names of classes"))?;
+        let unreadable = || SinkError::Shape {
+            place: self.inner.describe(),
+            problem: "what earlier releases were cannot be read from the journal".to_owned(),
+        };
+        let members: Option<Vec<Members>> = before.iter().map(Record::members).collect();
+        let members = members.ok_or_else(unreadable)?;
+        let name = |key: &[u32], names: &[Vec<Option<&str>>]| {
+            let groups = key
+                .iter()
+                .zip(names)
+                .map(|(group, names)| names.get(*group as usize).copied().flatten());
+            namer.name(groups)
+        };
+        let best = match before.first() {
+            None => match search.best() {
+                Ok(best) => best,
+                Err(refusal) => {
+                    told::refused(report, &self.planned, search, refusal);
+                    return Ok(None);
+                }
+            },
+            Some(first) => {
+                report.frozen = true;
+                let node = first.node.clone();
+                let names = names(search.quasi, &node);
+                let k = search.criteria.k;
+                let verdict = search.at(&node, &|key, now| {
+                    let name = name(key, &names);
+                    let was = members.iter().filter_map(|members| members.get(&name));
+                    was.into_iter()
+                        .all(|was| now == *was || now.abs_diff(*was) >= k)
+                });
+                let loss = search.loss(&node);
+                if verdict.suppressed() > search.suppress_at_most {
+                    told::frozen(report, &self.planned, verdict.suppressed());
+                    return Ok(None);
+                }
+                Best {
+                    node,
+                    loss,
+                    verdict,
+                }
+            }
+        };
+        told::reached(report, search, &best);
+        let mut all = Members::new();
+        for members in members {
+            all.extend(members);
+        }
+        let names = names(search.quasi, &best.node);
+        let kept = best
+            .verdict
+            .classes
+            .iter()
+            .zip(&best.verdict.kept)
+            .filter(|(_, kept)| **kept);
+        all.extend(kept.map(|((key, class), _)| (name(key, &names), class.members)));
+        self.record = Some(self.planned.record(&best.node, &all));
+        Ok(Some(best))
+    }
+
+    /// Writes the release into the journal, in a chunk without rows, with which it becomes public.
+    fn write_down(&mut self) -> Result<(), SinkError> {
+        let (Some((Book::Journal, _)), Some(record)) = (&self.book, &self.record) else {
+            return Ok(());
+        };
+        let summary = Summary {
+            release: Some(Box::new(record.clone())),
+            ..Summary::default()
+        };
+        let mut digest = [0; 32];
+        getrandom::fill(&mut digest)
+            .map_err(|error| hold::cannot(&std::io::Error::other(error)))?;
+        let last = self.passed.as_ref().and_then(Passing::last);
+        let record = ChunkRecord {
+            index: last.as_ref().map_or(0, |last| last.index + 1),
+            first_row: last
+                .as_ref()
+                .map_or(0, |last| last.first_row + last.rows.read),
+            upto: last.and_then(|last| last.upto),
+            // Of no lines, and so equal to no chunk's.
+            digest,
+            summary: summary.to_json(),
+            ..ChunkRecord::default()
+        };
+        self.inner.write(FinishedChunk {
+            record,
+            ..FinishedChunk::default()
+        })
+    }
+
+    fn internal(&self, problem: &str) -> SinkError {
+        SinkError::Internal {
+            place: self.inner.describe(),
+            problem: problem.to_owned(),
+        }
+    }
+}
+
+/// What the groups of a node are called, by column.
+fn names<'c>(quasi: &'c [Column], node: &[usize]) -> Vec<Vec<Option<&'c str>>> {
+    quasi
+        .iter()
+        .zip(node)
+        .map(|(column, level)| column.names(*level).collect())
+        .collect()
+}
+
+/// All that is not about rows is the sink's behind it.
+impl Sink for Gate {
+    fn describe(&self) -> String {
+        self.inner.describe()
+    }
+
+    fn probe(&mut self, schema: &Schema, keeps: Keeps) -> Result<(), SinkError> {
+        self.inner.probe(&self.planned.after(schema), keeps)
+    }
+
+    fn history(&mut self) -> Result<Option<History>, SinkError> {
+        self.inner.history()
+    }
+
+    fn past(&mut self, pipeline: &str) -> Result<Option<Vec<Earlier>>, SinkError> {
+        self.inner.past(pipeline)
+    }
+
+    fn runs(&mut self, most: u32) -> Result<Option<Vec<Listed>>, SinkError> {
+        self.inner.runs(most)
+    }
+
+    fn open(&mut self, job: &Job, schema: &Schema) -> Result<Vec<ChunkRecord>, SinkError> {
+        let (book, mut before) = Book::open(
+            self.inner.as_mut(),
+            &job.pipeline,
+            self.planned.beside.as_deref(),
+        )?;
+        self.planned
+            .of_series(&mut before)
+            .map_err(|problem| SinkError::Shape {
+                place: self.inner.describe(),
+                problem,
+            })?;
+        self.book = Some((book, before));
+        let stored = self.inner.open(job, &self.planned.after(schema))?;
+        if !stored.is_empty() {
+            return Err(self.internal("a run with a release gate does not go on with chunks"));
+        }
+        self.hold = Some(Hold::create().map_err(|problem| hold::cannot(&problem))?);
+        self.revise = job.revise;
+        self.schema = schema.clone();
+        Ok(stored)
+    }
+
+    fn key(&self) -> Option<Secret> {
+        self.inner.key()
+    }
+
+    fn begins(&mut self, with: &Mark, key: u16) -> Result<(), SinkError> {
+        self.inner.begins(with, key)
+    }
+
+    fn chunks(&mut self, run: &str) -> Result<Vec<ChunkRecord>, SinkError> {
+        self.inner.chunks(run)
+    }
+
+    fn known(&mut self, digests: &[Digest]) -> Result<Vec<Known>, SinkError> {
+        self.inner.known(digests)
+    }
+
+    fn encoder(&self) -> Box<dyn Encoder> {
+        let planned = Arc::clone(&self.planned);
+        Box::new(Intake::new(
+            planned,
+            Arc::clone(&self.counted),
+            self.inner.describe(),
+        ))
+    }
+
+    fn write(&mut self, mut chunk: FinishedChunk) -> Result<(), SinkError> {
+        let place = self.inner.describe();
+        let Some(hold) = &mut self.hold else {
+            return Err(self.internal("a chunk came before the run was opened"));
+        };
+        let payload = std::mem::take(&mut chunk.encoded.payload);
+        // It would keep the chunk's raw rows in memory until the end.
+        chunk.late = glovebox_core::Late::default();
+        match payload {
+            Payload::Bytes(rows) => hold
+                .put(chunk, &rows)
+                .map_err(|problem| hold::cannot(&problem)),
+            Payload::Empty => hold
+                .put(chunk, &[])
+                .map_err(|problem| hold::cannot(&problem)),
+            Payload::Batches(_) => Err(SinkError::Internal {
+                place,
+                problem: "a chunk was not encoded by the gate".to_owned(),
+            }),
+        }
+    }
+
+    fn appends(&self) -> bool {
+        self.inner.appends()
+    }
+
+    fn release(&mut self, how: &mut Releasing<'_>) -> Result<Held, SinkError> {
+        let started = std::time::Instant::now();
+        let planned = Arc::clone(&self.planned);
+        let Some(hold) = self.hold.take() else {
+            return Err(self.internal("a run was released that was not opened"));
+        };
+        let (quasi, sensitive, histogram) = self.counted.take();
+        let most = planned.suppress_at_most(histogram.total());
+        let search = Search {
+            quasi: &quasi,
+            sensitive: &sensitive,
+            entity: planned.entity.is_some(),
+            histogram: &histogram,
+            criteria: &planned.criteria,
+            suppress_at_most: most,
+        };
+        let mut report = planned.asked(most);
+        let found = match histogram.is_empty() {
+            true => None,
+            false => match self.find(&search, &mut report)? {
+                Some(best) => Some(best),
+                None => {
+                    report.seconds = started.elapsed().as_secs_f64();
+                    return Ok(Held::Refused(Box::new(report)));
+                }
+            },
+        };
+        report.seconds = started.elapsed().as_secs_f64();
+        drop(histogram);
+        let mut passing = Passing::new(Arc::clone(&planned), &self.schema, &quasi, found);
+        let Some((lost, refused)) = passing.pass(hold, self.inner.as_mut(), self.revise, how)?
+        else {
+            return Ok(Held::Stopped);
+        };
+        if passing.too_few_without(&lost, planned.criteria.k) {
+            told::shrunk(&mut report, refused.len());
+            return Ok(Held::Refused(Box::new(report)));
+        }
+        self.passed = Some(passing);
+        self.write_down()?;
+        Ok(Held::Released(Box::new(report), refused))
+    }
+
+    fn commit(&mut self, totals: &Totals) -> Result<Published, SinkError> {
+        if let (Some((book, _)), Some(record)) = (&mut self.book, &self.record) {
+            book.will_be(record)?;
+        }
+        let published = self.inner.commit(totals)?;
+        if !published.refused.is_empty() && self.passed.is_some() {
+            // Which classes these rows are of is not known any more, so every class counts as theirs.
+            return Err(SinkError::Refused {
+                place: self.inner.describe(),
+                problem: format!(
+                    "{} rows of the release, and classes may be too small without them; reject such rows in a step before the gate",
+                    published.refused.len()
+                ),
+            });
+        }
+        if let (Some((book, _)), Some(_)) = (&mut self.book, &self.record) {
+            book.is()?;
+        }
+        Ok(published)
+    }
+
+    fn withhold(&mut self, totals: &Totals) -> Result<Published, SinkError> {
+        self.inner.withhold(totals)
+    }
+
+    fn token_store(&mut self) -> Option<Box<dyn TokenStore + '_>> {
+        self.inner.token_store()
+    }
+
+    fn rejects(&mut self, run: &str, each: &mut dyn FnMut(KeptReject)) -> Result<(), SinkError> {
+        self.inner.rejects(run, each)
+    }
+
+    fn sealed(&mut self, run: &str, each: &mut dyn FnMut(SealedBlock)) -> Result<(), SinkError> {
+        self.inner.sealed(run, each)
+    }
+
+    fn abort(&mut self) -> u64 {
+        self.inner.abort()
+    }
+}

@@ -1,0 +1,196 @@
+//! What earlier releases of a series were: the levels, to which later ones hold, and how many members
+//! each class had when it was released last. A class that grew or shrank by fewer than k since would show who
+//! came or went to whoever has both releases.
+//!
+//! Kept in the journal of the sink, with the run that released; beside a file, in a file of its own.
+//! Classes stand there by a keyed digest: no value does.
+
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use glovebox_core::{Secret, Sink, SinkError};
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+use crate::gated::{DIGEST, Name, Record};
+use crate::parts::Parts;
+use crate::summary::Summary;
+
+/// A file beside the target is not larger.
+const MAX_FILE: u64 = 1 << 30;
+
+/// Calls classes by the names of their groups, under a key.
+pub(super) struct Namer(Hmac<Sha256>);
+
+impl Namer {
+    pub(super) fn new(key: &Secret) -> Option<Self> {
+        let mut hmac = Hmac::new_from_slice(key.expose()).ok()?;
+        hmac.update(b"glovebox-release-class-1");
+        Some(Namer(hmac))
+    }
+
+    pub(super) fn name<'g>(&self, groups: impl Iterator<Item = Option<&'g str>>) -> Name {
+        let mut hmac = self.0.clone();
+        for group in groups {
+            // Lengths, so that no two lists of groups read the same, and a null is no text.
+            let length = group.map_or(u64::MAX, |group| group.len() as u64);
+            hmac.update(&length.to_be_bytes());
+            hmac.update(group.unwrap_or_default().as_bytes());
+        }
+        let digest = hmac.finalize().into_bytes();
+        digest.first_chunk::<DIGEST>().copied().unwrap_or_default()
+    }
+}
+
+/// Where the releases before are written down.
+pub(super) enum Book {
+    /// In the sink's journal.
+    Journal,
+    /// In a file beside the target, with the key under which classes are called.
+    Beside(Beside),
+}
+
+/// The file beside the target.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Beside {
+    #[serde(skip)]
+    path: PathBuf,
+    key: String,
+    /// The last release; two where a process ended while it put the second in the place of the first.
+    releases: Vec<Record>,
+}
+
+impl Book {
+    /// The releases of a series to which the next has to hold.
+    pub(super) fn open(
+        sink: &mut dyn Sink,
+        pipeline: &str,
+        beside: Option<&Path>,
+    ) -> Result<(Self, Vec<Record>), SinkError> {
+        if let Some(beside) = beside {
+            let beside = Beside::read(beside)?;
+            let records = beside.releases.clone();
+            return Ok((Book::Beside(beside), records));
+        }
+        let past = sink.past(pipeline)?.unwrap_or_default();
+        for run in past {
+            if !Parts::from_json(&run.parts).is_some_and(|parts| parts.released()) {
+                continue;
+            }
+            let chunks = sink.chunks(&run.run)?;
+            let record = chunks
+                .last()
+                .and_then(|chunk| Summary::from_json(&chunk.summary).release);
+            if let Some(record) = record {
+                return Ok((Book::Journal, vec![*record]));
+            }
+        }
+        Ok((Book::Journal, Vec::new()))
+    }
+
+    /// What classes are called by, if not by the key of the journal.
+    pub(super) fn namer(&self, journal: Option<&Secret>) -> Option<Namer> {
+        match self {
+            Book::Journal => Namer::new(journal?),
+            Book::Beside(beside) => {
+                Namer::new(&Secret::new(STANDARD_NO_PAD.decode(&beside.key).ok()?))
+            }
+        }
+    }
+
+    /// Before the target changes: it may be this release from now on.
+    pub(super) fn will_be(&mut self, record: &Record) -> Result<(), SinkError> {
+        match self {
+            Book::Journal => Ok(()),
+            Book::Beside(beside) => {
+                beside.releases.push(record.clone());
+                beside.write()
+            }
+        }
+    }
+
+    /// After the target has changed.
+    pub(super) fn is(&mut self) -> Result<(), SinkError> {
+        match self {
+            Book::Journal => Ok(()),
+            Book::Beside(beside) => {
+                let older = beside.releases.len().saturating_sub(1);
+                beside.releases.drain(..older);
+                beside.write()
+            }
+        }
+    }
+}
+
+impl Beside {
+    fn read(path: &Path) -> Result<Self, SinkError> {
+        let text = match glovebox_files::bounded::read_text(path, MAX_FILE) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let mut key = zeroize::Zeroizing::new([0; 32]);
+                getrandom::fill(&mut *key)
+                    .map_err(|error| io(path, &std::io::Error::other(error)))?;
+                return Ok(Beside {
+                    path: path.to_owned(),
+                    key: STANDARD_NO_PAD.encode(*key),
+                    releases: Vec::new(),
+                });
+            }
+            Err(error) => return Err(io(path, &error)),
+        };
+        let read: Result<Beside, _> = serde_json::from_str(&text);
+        match read {
+            Ok(beside) => Ok(Beside {
+                path: path.to_owned(),
+                ..beside
+            }),
+            Err(_) => Err(SinkError::Shape {
+                place: path.display().to_string(),
+                problem: "it does not say what the releases before were; restore it, or delete it and write \
+                          another `series:` in the manifest to begin a new series"
+                    .to_owned(),
+            }),
+        }
+    }
+
+    fn write(&self) -> Result<(), SinkError> {
+        let write = || -> std::io::Result<()> {
+            let mut staged = glovebox_files::Staged::create(&self.path)?;
+            staged.for_owner();
+            staged.write(&serde_json::to_vec(self)?)?;
+            staged.sync()?;
+            staged.publish()
+        };
+        write().map_err(|error| io(&self.path, &error))
+    }
+}
+
+fn io(path: &Path, problem: &std::io::Error) -> SinkError {
+    SinkError::Io {
+        place: path.display().to_string(),
+        problem: std::io::Error::new(problem.kind(), problem.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gated::Members;
+
+    #[test]
+    fn classes_are_called_by_their_groups_and_have_no_values() {
+        let namer = Namer::new(&Secret::new(b"journal".to_vec())).unwrap();
+        let names = [
+            namer.name([Some("20-39"), None].into_iter()),
+            namer.name([Some("20-39"), Some("")].into_iter()),
+            namer.name([Some("20-3"), Some("9")].into_iter()),
+            namer.name([Some("20-39")].into_iter()),
+        ];
+        let members: Members = names.iter().copied().zip([5, 6, 7, 8]).collect();
+        assert_eq!(members.len(), 4, "each list has another name");
+        let record = Record::new(1, "levels", &[1, 0], &members);
+        assert!(!serde_json::to_string(&record).unwrap().contains("20-3"));
+    }
+}

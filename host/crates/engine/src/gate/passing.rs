@@ -1,0 +1,421 @@
+//! Passes rows on once it is known what may be left of them: workers take them out of the hold, put names of
+//! groups in the place of numbers, leave suppressed rows out and encode the rest for the sink; this
+//! thread hands the chunks on in their order.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::Cursor;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{UInt32Type, UInt64Type};
+use arrow_array::{Array, BooleanArray, RecordBatch, StringArray, UInt32Array, UInt64Array};
+use arrow_ipc::reader::StreamReader;
+use arrow_schema::{ArrowError, SchemaRef};
+use arrow_select::filter::filter_record_batch;
+use arrow_select::take::take;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
+use glovebox_core::{
+    Batch, ChunkRecord, Encoded, Encoder, FinishedChunk, Origin, Reject, Releasing, Revise, Schema,
+    Sink, SinkError,
+};
+use glovebox_release::{Best, Column};
+
+use super::hold::{self, Hold, Key, Waiting};
+use super::intake::kind;
+use crate::gated::PlannedGate;
+use crate::tokens;
+use crate::worker::HEARTBEAT;
+
+/// Chunks on their way for each worker.
+const CHUNKS_A_WORKER: usize = 3;
+
+/// What may be left of rows, and how many were refused behind the gate.
+pub(super) struct Passing {
+    planned: Arc<PlannedGate>,
+    schema: SchemaRef,
+    /// Of each quasi-identifier the group of each value, and the groups' names.
+    groups: Vec<(UInt32Array, StringArray)>,
+    best: Option<Best>,
+    /// The record of the last chunk that was passed on.
+    last: Option<ChunkRecord>,
+}
+
+/// A chunk's rows for the sink.
+struct Passed {
+    encoded: Encoded,
+    /// What the sink will get, for its tokens.
+    rows: Vec<Batch>,
+    suppressed: u64,
+    /// Rows that the sink cannot store, by class.
+    lost: Vec<usize>,
+}
+
+impl Passing {
+    pub(super) fn new(
+        planned: Arc<PlannedGate>,
+        schema: &Schema,
+        quasi: &[Column],
+        best: Option<Best>,
+    ) -> Self {
+        let levels = best.iter().flat_map(|best| &best.node);
+        let groups = quasi.iter().zip(levels).map(|(column, level)| {
+            let of = UInt32Array::from(column.group_of(*level).to_vec());
+            (of, column.names(*level).collect::<StringArray>())
+        });
+        Passing {
+            schema: planned.after(schema).to_arrow(),
+            groups: groups.collect(),
+            planned,
+            best,
+            last: None,
+        }
+    }
+
+    /// Passes all on. Returns how many rows of each class the sink cannot store, and those rows; nothing
+    /// where it was asked to stop.
+    #[expect(clippy::type_complexity, reason = "said above")]
+    pub(super) fn pass(
+        &mut self,
+        hold: Hold,
+        sink: &mut dyn Sink,
+        revise: Revise,
+        how: &mut Releasing<'_>,
+    ) -> Result<Option<(HashMap<usize, u64>, Vec<Reject>)>, SinkError> {
+        let (chunks, file, key) = hold.take().map_err(|problem| hold::cannot(&problem))?;
+        let workers = how.workers.max(1);
+        let encoders: Vec<_> = (0..workers).map(|_| sink.encoder()).collect();
+        let (to_workers, waiting) = bounded::<Waiting>(workers * CHUNKS_A_WORKER);
+        let (to_writer, passed) = unbounded();
+        let place = sink.describe();
+        self.last = chunks.last().map(|(chunk, _)| chunk.record.clone());
+        let passing = &*self;
+        std::thread::scope(|scope| {
+            for encoder in encoders {
+                let (waiting, to_writer) = (waiting.clone(), to_writer.clone());
+                let (key, place) = (&key, &place);
+                scope.spawn(move || passing.work(encoder, &waiting, &to_writer, key, place));
+            }
+            drop((waiting, to_writer));
+            let mut writer = Writer {
+                file,
+                chunks: chunks.into_iter().map(Some).collect(),
+                sent: 0,
+                written: 0,
+                in_flight: workers * CHUNKS_A_WORKER,
+                rows: 0,
+                lost: HashMap::new(),
+                refused: Vec::new(),
+            };
+            // Workers end once nobody sends any more.
+            let to_workers = Mutex::new(Some(to_workers));
+            let done = writer.write_all(&to_workers, &passed, sink, revise, how);
+            drop(to_workers.into_inner());
+            Ok(done?.then_some((writer.lost, writer.refused)))
+        })
+    }
+
+    /// The record of the last chunk.
+    pub(super) fn last(&self) -> Option<ChunkRecord> {
+        self.last.clone()
+    }
+
+    /// Whether a kept class would be smaller than it may be without these rows.
+    pub(super) fn too_few_without(&self, lost: &HashMap<usize, u64>, k: u64) -> bool {
+        let Some(best) = &self.best else {
+            return false;
+        };
+        let mut classes = best.verdict.classes.iter().enumerate();
+        !lost.is_empty()
+            && classes.any(|(at, (_, class))| {
+                let lost = lost.get(&at).copied().unwrap_or_default();
+                lost > 0 && class.members.saturating_sub(lost) < k
+            })
+    }
+
+    fn work(
+        &self,
+        mut encoder: Box<dyn Encoder>,
+        waiting: &Receiver<Waiting>,
+        done: &Sender<(u64, Result<Passed, SinkError>)>,
+        key: &Key,
+        place: &str,
+    ) {
+        for mut rows in waiting {
+            let number = rows.number;
+            let passed = key
+                .decrypt(&mut rows)
+                .map_err(|problem| hold::cannot(&problem))
+                .and_then(|length| {
+                    let batches = self.unpack(
+                        rows.bytes.get(..length).unwrap_or_default(),
+                        rows.of.as_ref(),
+                    );
+                    let batches = batches.map_err(|error| SinkError::Internal {
+                        place: place.to_owned(),
+                        problem: format!("the gate cannot pass rows on: {}", kind(&error)),
+                    })?;
+                    self.encode(encoder.as_mut(), batches)
+                });
+            if done.send((number, passed)).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn encode(
+        &self,
+        encoder: &mut dyn Encoder,
+        batches: Vec<Unpacked>,
+    ) -> Result<Passed, SinkError> {
+        let suppressed = batches.iter().map(|batch| batch.suppressed).sum();
+        let (rows, classes): (Vec<Batch>, Vec<Vec<usize>>) =
+            batches.into_iter().map(|b| (b.rows, b.classes)).unzip();
+        let encoded = encoder.encode(&rows)?;
+        let mut lost = Vec::new();
+        for reject in &encoded.rejects {
+            for (batch, classes) in rows.iter().zip(&classes) {
+                let at = (0..batch.rows()).find(|at| batch.origin.row(*at) == reject.row);
+                lost.extend(at.and_then(|at| classes.get(at)));
+            }
+        }
+        Ok(Passed {
+            encoded,
+            rows,
+            suppressed,
+            lost,
+        })
+    }
+
+    /// A chunk's rows out of the form in which they waited.
+    fn unpack(
+        &self,
+        mut bytes: &[u8],
+        file: Option<&Arc<str>>,
+    ) -> Result<Vec<Unpacked>, ArrowError> {
+        let mut batches = Vec::new();
+        while !bytes.is_empty() {
+            let mut cursor = Cursor::new(bytes);
+            for batch in StreamReader::try_new(&mut cursor, None)? {
+                batches.push(self.general(&batch?, file)?);
+            }
+            let read = usize::try_from(cursor.position()).unwrap_or(usize::MAX);
+            bytes = bytes.get(read..).unwrap_or_default();
+        }
+        Ok(batches)
+    }
+
+    /// Rows with what may be left of them.
+    fn general(
+        &self,
+        waiting: &RecordBatch,
+        file: Option<&Arc<str>>,
+    ) -> Result<Unpacked, ArrowError> {
+        let own = waiting.num_columns().saturating_sub(2);
+        let mut columns = waiting.columns().get(..own).unwrap_or_default().to_vec();
+        let mut groups: Vec<UInt32Array> = Vec::with_capacity(self.groups.len());
+        for (quasi, (of, _)) in self.planned.quasi.iter().zip(&self.groups) {
+            let ids = waiting.column(quasi.place).as_primitive::<UInt32Type>();
+            groups.push(take(of, ids, None)?.as_primitive::<UInt32Type>().clone());
+        }
+        let (keep, classes) = self.kept(waiting.num_rows(), &groups);
+        for ((quasi, (_, names)), groups) in
+            self.planned.quasi.iter().zip(&self.groups).zip(&groups)
+        {
+            if let Some(column) = columns.get_mut(quasi.place) {
+                *column = take(names, groups, None)?;
+            }
+        }
+        let rows = |at: usize| -> &UInt64Array { waiting.column(at).as_primitive::<UInt64Type>() };
+        let origin = origin(rows(own), rows(own + 1)).in_file(file.cloned());
+        let suppressed = keep.values().count_set_bits();
+        let suppressed = (keep.len() - suppressed) as u64;
+        let columns = RecordBatch::try_new(Arc::clone(&self.schema), columns)?;
+        let rows = match suppressed {
+            0 => Batch::new(columns, origin),
+            _ => Batch::new(filter_record_batch(&columns, &keep)?, origin.filter(&keep)),
+        };
+        Ok(Unpacked {
+            rows,
+            classes,
+            suppressed,
+        })
+    }
+
+    /// Which rows are of classes that may leave, and of which classes those are.
+    fn kept(&self, rows: usize, groups: &[UInt32Array]) -> (BooleanArray, Vec<usize>) {
+        let Some(best) = &self.best else {
+            return (BooleanArray::from(vec![false; rows]), Vec::new());
+        };
+        let verdict = &best.verdict;
+        let mut classes = Vec::with_capacity(rows);
+        let mut key = Vec::with_capacity(groups.len());
+        let keep = (0..rows).map(|row| {
+            key.clear();
+            key.extend(
+                groups
+                    .iter()
+                    .map(|groups| groups.values().get(row).copied().unwrap_or_default()),
+            );
+            let class = verdict.classes.find(&key);
+            let kept = class.filter(|class| verdict.kept.get(*class) == Some(&true));
+            classes.extend(kept);
+            kept.is_some()
+        });
+        let keep = keep.collect::<Vec<bool>>();
+        (BooleanArray::from(keep), classes)
+    }
+}
+
+/// Rows of which is left what may be.
+struct Unpacked {
+    rows: Batch,
+    /// The class of each.
+    classes: Vec<usize>,
+    suppressed: u64,
+}
+
+/// Where rows stood in the source, by their numbers.
+fn origin(rows: &UInt64Array, lines: &UInt64Array) -> Origin {
+    let offsets = |numbers: &UInt64Array| -> (u64, Option<Vec<u32>>) {
+        let first = numbers.values().first().copied().unwrap_or_default();
+        let offset = |number: &u64| u32::try_from(number - first).unwrap_or(u32::MAX);
+        let offsets: Vec<u32> = numbers.values().iter().map(offset).collect();
+        let contiguous = offsets.iter().zip(0..).all(|(offset, at)| *offset == at);
+        (first, (!contiguous).then_some(offsets))
+    };
+    let (first, rows) = offsets(rows);
+    let origin = Origin::scattered(first, rows.clone());
+    match lines.null_count() == 0 && !lines.is_empty() {
+        true => {
+            let (first, lines) = offsets(lines);
+            // Lines follow the rows where nothing is said of them.
+            let lines = lines.or_else(|| rows.map(|rows| (0..).take(rows.len()).collect()));
+            origin.with_lines(first, lines)
+        }
+        false => origin,
+    }
+}
+
+/// Hands chunks on in their order.
+struct Writer {
+    file: File,
+    chunks: Vec<Option<(FinishedChunk, usize)>>,
+    sent: usize,
+    written: usize,
+    in_flight: usize,
+    rows: u64,
+    lost: HashMap<usize, u64>,
+    refused: Vec<Reject>,
+}
+
+impl Writer {
+    /// Whether it came to the end.
+    fn write_all(
+        &mut self,
+        to_workers: &Mutex<Option<Sender<Waiting>>>,
+        passed: &Receiver<(u64, Result<Passed, SinkError>)>,
+        sink: &mut dyn Sink,
+        revise: Revise,
+        how: &mut Releasing<'_>,
+    ) -> Result<bool, SinkError> {
+        let mut done: BTreeMap<usize, Passed> = BTreeMap::new();
+        while self.written < self.chunks.len() {
+            if how.stop.load(Ordering::Relaxed) {
+                return Ok(false);
+            }
+            self.send(to_workers)?;
+            // A chunk without rows does not wait for a worker.
+            while let Some((chunk, length)) =
+                self.chunks.get_mut(self.written).and_then(Option::take)
+            {
+                let passed = match length {
+                    0 => None,
+                    _ => match done.remove(&self.written) {
+                        Some(passed) => Some(passed),
+                        None => {
+                            if let Some(place) = self.chunks.get_mut(self.written) {
+                                *place = Some((chunk, length));
+                            }
+                            break;
+                        }
+                    },
+                };
+                self.written += 1;
+                self.hand_on(chunk, passed, sink, revise)?;
+                (how.show)(self.rows);
+            }
+            if self.written == self.chunks.len() {
+                break;
+            }
+            match passed.recv_timeout(HEARTBEAT) {
+                Ok((number, rows)) => {
+                    done.insert(usize::try_from(number).unwrap_or(usize::MAX), rows?);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(SinkError::Internal {
+                        place: sink.describe(),
+                        problem: "a thread ended before its rows were passed on".to_owned(),
+                    });
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Sends as many chunks as may be on their way.
+    fn send(&mut self, to_workers: &Mutex<Option<Sender<Waiting>>>) -> Result<(), SinkError> {
+        let to_workers = to_workers
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        while self.sent < self.chunks.len() && self.sent < self.written + self.in_flight {
+            if let Some(chunk) = self
+                .chunks
+                .get(self.sent)
+                .and_then(Option::as_ref)
+                .filter(|(_, length)| *length > 0)
+            {
+                let rows = hold::next(&mut self.file, self.sent as u64, chunk);
+                let rows = rows.map_err(|problem| hold::cannot(&problem))?;
+                if let Some(to_workers) = to_workers.as_ref() {
+                    // A worker that is gone is noticed when its rows do not come.
+                    let _ = to_workers.send(rows);
+                }
+            }
+            self.sent += 1;
+        }
+        Ok(())
+    }
+
+    fn hand_on(
+        &mut self,
+        mut chunk: FinishedChunk,
+        passed: Option<Passed>,
+        sink: &mut dyn Sink,
+        revise: Revise,
+    ) -> Result<(), SinkError> {
+        chunk.encoded.rows = 0;
+        chunk.encoded.origins.clear();
+        if let Some(mut passed) = passed {
+            let rows = &mut chunk.record.rows;
+            rows.stored = rows.stored.saturating_sub(passed.suppressed);
+            rows.filtered += passed.suppressed;
+            chunk.tokens = tokens::kept(chunk.tokens, &passed.rows, &passed.encoded.rejects);
+            let refused = std::mem::take(&mut passed.encoded.rejects);
+            if !refused.is_empty() {
+                chunk.record.refuse(&refused, revise);
+                chunk.rejects.extend(refused.iter().cloned());
+                chunk.rejects.sort_by_key(|reject| reject.row);
+                self.refused.extend(refused);
+            }
+            for class in passed.lost {
+                *self.lost.entry(class).or_default() += 1;
+            }
+            self.rows += passed.encoded.rows;
+            chunk.encoded = passed.encoded;
+        }
+        sink.write(chunk)
+    }
+}

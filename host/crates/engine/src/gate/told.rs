@@ -1,0 +1,94 @@
+//! What the report says of a release.
+
+use glovebox_core::{ReleaseReport, SensitiveReport};
+use glovebox_release::{Best, Refusal, Risk, Search};
+
+use crate::gated::PlannedGate;
+
+/// What was reached at a node.
+pub(super) fn reached(report: &mut ReleaseReport, search: &Search<'_>, best: &Best) {
+    let verdict = &best.verdict;
+    let kept = |class: usize| verdict.kept.get(class).copied().unwrap_or_default();
+    let risk = Risk::of(&verdict.classes, search.sensitive, &kept);
+    report.suppressed_rows = verdict.suppressed();
+    report.smallest_class = risk.smallest;
+    report.classes = risk.classes;
+    report.highest_risk = risk.highest;
+    report.average_risk = risk.average;
+    let most = search.most_loss();
+    report.information_loss = if most > 0.0 { best.loss / most } else { 0.0 };
+    for (level, at) in report.levels.iter_mut().zip(&best.node) {
+        level.level = *at as u64;
+    }
+    for (told, column) in report.sensitive.iter_mut().zip(&risk.sensitive) {
+        *told = SensitiveReport {
+            distinct_l: column.distinct,
+            entropy_l: column.entropy,
+            equal_t: column.equal,
+            ordered_t: column.ordered,
+            ..told.clone()
+        };
+    }
+}
+
+/// Why no node satisfies, and what would.
+pub(super) fn refused(
+    report: &mut ReleaseReport,
+    planned: &PlannedGate,
+    search: &Search<'_>,
+    refusal: Refusal,
+) {
+    report.refused = Some(match refusal {
+        Refusal::TooManyNodes => refusal.to_string(),
+        Refusal::Unsatisfiable => {
+            "no combination of levels satisfies all that the release asks".to_owned()
+        }
+    });
+    let last: Vec<usize> = report
+        .levels
+        .iter()
+        .map(|level| usize::try_from(level.last).unwrap_or(0))
+        .collect();
+    let all = search.at(&last, &|_, _| true);
+    let risk = Risk::of(&all.classes, search.sensitive, &|_| true);
+    if risk.smallest < planned.criteria.k {
+        report.would_satisfy.push(format!(
+            "k: {}, since there are no more entities than that",
+            risk.smallest
+        ));
+    }
+    for (column, told) in planned.sensitive.iter().zip(&risk.sensitive) {
+        report.would_satisfy.push(format!(
+            "at most l: {} for {}, since it has no more values ({:.2} by entropy)",
+            told.distinct, column.name, told.entropy
+        ));
+    }
+}
+
+/// At the levels of the releases before too many rows would have to be suppressed.
+pub(super) fn frozen(report: &mut ReleaseReport, planned: &PlannedGate, suppressed: u64) {
+    report.refused = Some(format!(
+        "at the levels of the release before, {suppressed} rows would have to be suppressed: their classes are too small, or \
+         changed by fewer than {} members",
+        planned.criteria.k
+    ));
+    report
+        .would_satisfy
+        .push(format!("suppress-at-most: {suppressed}"));
+    report.would_satisfy.push(format!(
+        "series: {}, which begins a new series; whoever has both releases may find who came or went",
+        planned.next_series()
+    ));
+}
+
+/// The target cannot store rows without which classes are too small.
+pub(super) fn shrunk(report: &mut ReleaseReport, refused: usize) {
+    report.refused = Some(format!(
+        "the target cannot store {refused} rows, and without them classes are too small"
+    ));
+    report.would_satisfy.push(
+        "rows that a step before the gate rejects, such as those with a NUL in a text".to_owned(),
+    );
+    report.smallest_class = 0;
+    report.classes = 0;
+}

@@ -1,0 +1,146 @@
+//! How often each combination of numbers occurs.
+
+use std::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+
+/// Keys of a fixed length, each with how often it was counted.
+#[derive(Debug, Clone)]
+pub struct Histogram {
+    width: usize,
+    keys: Vec<u32>,
+    counts: Vec<u64>,
+    table: HashTable<u32>,
+    hasher: RandomState,
+}
+
+impl Histogram {
+    /// One of keys of this length, which has none.
+    pub fn new(width: usize) -> Self {
+        Histogram {
+            width,
+            keys: Vec::new(),
+            counts: Vec::new(),
+            table: HashTable::new(),
+            hasher: RandomState::default(),
+        }
+    }
+
+    /// Counts a key so often more; returns its place. A key of another length is not counted.
+    pub fn add(&mut self, key: &[u32], count: u64) -> Option<usize> {
+        if key.len() != self.width {
+            return None;
+        }
+        let hash = self.hasher.hash_one(key);
+        if let Some(place) = self.place(hash, key) {
+            *self.counts.get_mut(place)? += count;
+            return Some(place);
+        }
+        let (keys, width, hasher) = (&self.keys, self.width, &self.hasher);
+        let at = |place: u32| keys.get(place as usize * width..(place as usize + 1) * width);
+        let place = u32::try_from(self.counts.len()).ok()?;
+        self.table.insert_unique(hash, place, |&place| {
+            hasher.hash_one(at(place).unwrap_or_default())
+        });
+        self.keys.extend_from_slice(key);
+        self.counts.push(count);
+        Some(place as usize)
+    }
+
+    /// The place of a key that was counted.
+    pub fn find(&self, key: &[u32]) -> Option<usize> {
+        self.place(self.hasher.hash_one(key), key)
+    }
+
+    fn place(&self, hash: u64, key: &[u32]) -> Option<usize> {
+        let at = |place: u32| {
+            let start = place as usize * self.width;
+            self.keys.get(start..start + self.width)
+        };
+        let found = self.table.find(hash, |&place| at(place) == Some(key));
+        found.map(|&place| place as usize)
+    }
+
+    /// Counts all that another one has.
+    pub fn merge(&mut self, other: &Histogram) {
+        for (key, count) in other.iter() {
+            self.add(key, count);
+        }
+    }
+
+    /// How many different keys there are.
+    pub fn len(&self) -> usize {
+        self.counts.len()
+    }
+
+    /// Whether nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        self.counts.is_empty()
+    }
+
+    /// The length of its keys.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The sum of all counts.
+    pub fn total(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// The keys with their counts, in the order in which they came first.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u32], u64)> {
+        // Without a column every row is alike.
+        let keys = (0..self.counts.len()).map(|at| {
+            let key = self.keys.get(at * self.width..(at + 1) * self.width);
+            key.unwrap_or_default()
+        });
+        keys.zip(self.counts.iter().copied())
+    }
+
+    /// Bytes that it holds.
+    pub fn size(&self) -> usize {
+        self.keys.capacity() * size_of::<u32>()
+            + self.counts.capacity() * size_of::<u64>()
+            + self.table.capacity() * (size_of::<u32>() + 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn counts_as_a_map_does(keys in prop::collection::vec(([0_u32..6, 0..6], 1_u64..9), 0..200)) {
+            let mut histogram = Histogram::new(2);
+            let mut halves = [Histogram::new(2), Histogram::new(2)];
+            let mut map = BTreeMap::new();
+            for (at, (key, count)) in keys.iter().enumerate() {
+                histogram.add(key, *count);
+                halves[at % 2].add(key, *count);
+                *map.entry(key.to_vec()).or_insert(0) += count;
+            }
+            let [mut merged, other] = halves;
+            merged.merge(&other);
+            for histogram in [histogram, merged] {
+                prop_assert_eq!(histogram.len(), map.len());
+                prop_assert_eq!(histogram.total(), map.values().sum::<u64>());
+                let found: BTreeMap<_, _> = histogram.iter().map(|(k, n)| (k.to_vec(), n)).collect();
+                prop_assert_eq!(&found, &map);
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_of_another_length_is_not_counted() {
+        let mut histogram = Histogram::new(2);
+        assert_eq!(histogram.add(&[1], 1), None);
+        assert!(histogram.is_empty());
+    }
+}

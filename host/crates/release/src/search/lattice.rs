@@ -1,0 +1,160 @@
+//! All nodes, and what is known of each.
+
+use super::Node;
+
+/// More nodes are not searched.
+pub(super) const MAX_NODES: usize = 1 << 24;
+
+/// What is known of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    Nothing,
+    Satisfies,
+    Not,
+}
+
+/// All combinations of levels, by their number.
+pub(super) struct Lattice {
+    /// The loss of each level of each column.
+    losses: Vec<Vec<f64>>,
+    /// By how much the number grows with a column's level.
+    steps: Vec<usize>,
+    known: Vec<Known>,
+}
+
+impl Lattice {
+    pub(super) fn new(losses: Vec<Vec<f64>>) -> Option<Self> {
+        let mut steps = Vec::with_capacity(losses.len());
+        let mut nodes = 1_usize;
+        for levels in &losses {
+            steps.push(nodes);
+            nodes = nodes
+                .checked_mul(levels.len())
+                .filter(|nodes| *nodes <= MAX_NODES)?;
+        }
+        Some(Lattice {
+            losses,
+            steps,
+            known: vec![Known::Nothing; nodes],
+        })
+    }
+
+    pub(super) fn known(&self, at: usize) -> Known {
+        self.known.get(at).copied().unwrap_or(Known::Not)
+    }
+
+    pub(super) fn node(&self, at: usize) -> Node {
+        let columns = self.steps.iter().zip(&self.losses);
+        columns
+            .map(|(step, levels)| at / step % levels.len())
+            .collect()
+    }
+
+    pub(super) fn loss(&self, at: usize) -> f64 {
+        let levels = self.node(at).into_iter().zip(&self.losses);
+        levels
+            .map(|(level, losses)| losses.get(level).copied().unwrap_or_default())
+            .sum()
+    }
+
+    /// All nodes, those of the least loss first.
+    pub(super) fn by_loss(&self) -> Vec<usize> {
+        let mut nodes: Vec<(f64, usize)> = (0..self.known.len())
+            .map(|at| (self.loss(at), at))
+            .collect();
+        nodes.sort_by(|(a, x), (b, y)| a.total_cmp(b).then(x.cmp(y)));
+        nodes.into_iter().map(|(_, at)| at).collect()
+    }
+
+    /// The nodes that are one level more general, or one less.
+    fn next(&self, at: usize, up: bool) -> impl Iterator<Item = usize> {
+        let columns = self.steps.iter().zip(&self.losses);
+        columns.filter_map(move |(step, levels)| {
+            let level = at / step % levels.len();
+            match up {
+                true if level + 1 < levels.len() => Some(at + step),
+                false if level > 0 => Some(at - step),
+                _ => None,
+            }
+        })
+    }
+
+    /// What is found of a node holds for all that are more general if it satisfies, and for all that are
+    /// less general if it does not.
+    pub(super) fn learn(&mut self, at: usize, satisfies: bool) {
+        let known = if satisfies {
+            Known::Satisfies
+        } else {
+            Known::Not
+        };
+        let mut told = vec![at];
+        while let Some(at) = told.pop() {
+            if let Some(node) = self
+                .known
+                .get_mut(at)
+                .filter(|node| **node == Known::Nothing)
+            {
+                *node = known;
+                told.extend(self.next(at, satisfies));
+            }
+        }
+    }
+
+    /// Nodes of which nothing is known, each more general than the one before, of less than that loss.
+    pub(super) fn chain(&self, from: usize, bound: f64) -> Vec<usize> {
+        let unknown = |at: &usize| self.known(*at) == Known::Nothing && self.loss(*at) < bound;
+        let mut chain: Vec<usize> = Some(from).filter(unknown).into_iter().collect();
+        while let Some(&last) = chain.last() {
+            let next = self.next(last, true).filter(unknown);
+            match next.min_by(|a, b| self.loss(*a).total_cmp(&self.loss(*b))) {
+                Some(next) => chain.push(next),
+                None => break,
+            }
+        }
+        chain
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lattice() -> Lattice {
+        Lattice::new(vec![vec![0.0, 1.0, 3.0], vec![0.0, 1.5]]).unwrap()
+    }
+
+    #[test]
+    fn nodes_have_numbers_and_losses() {
+        let lattice = lattice();
+        let nodes: Vec<_> = lattice
+            .by_loss()
+            .into_iter()
+            .map(|at| (lattice.node(at), lattice.loss(at)))
+            .collect();
+        let expected = [
+            (vec![0, 0], 0.0),
+            (vec![1, 0], 1.0),
+            (vec![0, 1], 1.5),
+            (vec![1, 1], 2.5),
+            (vec![2, 0], 3.0),
+            (vec![2, 1], 4.5),
+        ];
+        assert_eq!(nodes, expected);
+        assert!(Lattice::new(vec![vec![0.0; 100]; 4]).is_none());
+    }
+
+    #[test]
+    fn what_is_known_of_one_is_known_of_others() {
+        let mut lattice = lattice();
+        assert_eq!(lattice.chain(0, f64::INFINITY), [0, 1, 4, 5]);
+        lattice.learn(4, true);
+        lattice.learn(1, false);
+        use Known::{Not, Nothing, Satisfies};
+        assert_eq!(
+            lattice.known,
+            [Not, Not, Nothing, Nothing, Satisfies, Satisfies]
+        );
+        assert_eq!(lattice.chain(3, f64::INFINITY), [3]);
+        assert_eq!(lattice.chain(3, 1.5), [] as [usize; 0]);
+    }
+}
