@@ -146,6 +146,26 @@ pub(crate) fn head(
     })
 }
 
+/// How often each combination of these columns' cells occurs in the sink's table.
+#[cfg(feature = "init")]
+#[cfg_attr(not(feature = "postgres"), expect(unused_variables))]
+pub(crate) fn combinations(
+    sink: &SinkTarget,
+    secret: Option<Secret>,
+    columns: &[&str],
+) -> anyhow::Result<Vec<(TextRow, u64)>> {
+    Ok(match sink {
+        SinkTarget::Sqlite(spec) => sqlite::combinations(&sqlite_options(spec), columns)?,
+        #[cfg(feature = "postgres")]
+        SinkTarget::Postgres(spec) => postgres::combinations(spec, secret, columns)?,
+        #[cfg(not(feature = "postgres"))]
+        SinkTarget::Postgres(_) => anyhow::bail!(without::POSTGRES.refusal()),
+        SinkTarget::Csv(_) | SinkTarget::Jsonl(_) | SinkTarget::Parquet(_) => {
+            anyhow::bail!("the sink is a file")
+        }
+    })
+}
+
 /// `$XDG_CACHE_HOME/glovebox`, or `~/.cache/glovebox`, or `$GLOVEBOX_CACHE`.
 fn cache_folder() -> Option<PathBuf> {
     let set = |name| std::env::var_os(name).filter(|v| !v.is_empty());

@@ -31,6 +31,8 @@ mod report;
 mod rerun;
 #[cfg(feature = "api")]
 mod reveal;
+#[cfg(feature = "init")]
+mod risk;
 mod rows;
 mod run;
 mod runs;
@@ -139,6 +141,11 @@ enum Command {
     ),
     /// Show the first rows of the sink's table, read back from the database.
     Rows(rows::Args),
+    /// Measure how likely somebody is found in a file or in what a pipeline has stored.
+    Risk(
+        #[cfg(feature = "init")] risk::Args,
+        #[cfg(not(feature = "init"))] absent::Args,
+    ),
     /// List the runs into a sink: living, dead, finished or given up.
     Runs(runs::Args),
     /// Manage secrets in the operating system's store.
@@ -183,8 +190,10 @@ pub(crate) fn main() -> ExitCode {
     let done = logs::start(&call.log, call.log_format).and_then(|()| match call.command {
         #[cfg(feature = "init")]
         Command::Init(args) => init::init(&args),
+        #[cfg(feature = "init")]
+        Command::Risk(args) => risk::risk(&args),
         #[cfg(not(feature = "init"))]
-        Command::Init(_) => absent::refuse(&without::INIT),
+        Command::Init(_) | Command::Risk(_) => absent::refuse(&without::INIT),
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args),
         Command::Preview(args) => preview::preview(&args),

@@ -39,6 +39,15 @@ pub(super) fn head(
     postgres::head(&options(spec, secret), columns, rows)
 }
 
+#[cfg(feature = "init")]
+pub(super) fn combinations(
+    spec: &PostgresSink,
+    secret: Option<Secret>,
+    columns: &[&str],
+) -> Result<Vec<(TextRow, u64)>, SinkError> {
+    postgres::combinations(&options(spec, secret), columns)
+}
+
 /// The authorities that the servers of a source and a sink may be vouched for by.
 pub(crate) fn authorities(manifest: &Manifest) -> impl Iterator<Item = &Spanned<PathBuf>> {
     let of_source = manifest.source.server();

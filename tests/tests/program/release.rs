@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use flate2::read::GzDecoder;
@@ -265,6 +266,74 @@ fn a_release_that_cannot_be_leaves_the_one_before() {
 }
 
 #[test]
+fn later_releases_change_a_class_by_nobody_or_by_k() {
+    for (more, twice) in [("", 1), ("\n  entity: id", 2)] {
+        let database = format!("later_{twice}");
+        for sink in Sink::all(&database) {
+            let bonn = of(6, 44, "Bonn");
+            let rows = |ulm: usize| (of(ulm, 31, "Ulm") + &bonn).repeat(twice);
+            let pipeline = people(&sink, "50%", more, &rows(6));
+            let ran = pipeline.run().ends_with(0);
+            assert_eq!(ran.rows("stored"), 12 * twice as u64);
+            // Of seven the last is held back, of nine nobody is, of eight two more have to go than went.
+            for (ulm, stored) in [
+                (7, 6),
+                (9, 9),
+                (8, 6),
+                (8, 6),
+                (9, 9),
+                (2, 0),
+                (10, 9),
+                (12, 12),
+            ] {
+                pipeline.write("people.csv", format!("id,age,town,illness\n{}", rows(ulm)));
+                let ran = pipeline.run().ends_with(0);
+                assert!(ran.is_balanced());
+                assert_eq!(
+                    ran.rows("stored"),
+                    (stored + 6) * twice as u64,
+                    "{ulm} {more}"
+                );
+                let classes = sink.classes(&pipeline, &["age", "town"]);
+                if !classes.is_empty() {
+                    let ulm = classes
+                        .iter()
+                        .filter(|(key, _)| key[1].as_deref() != Some("Bonn"));
+                    let found: usize = ulm.map(|(_, count)| count).sum();
+                    assert_eq!(found as u64, stored * twice as u64);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_held_back_leaves_a_class_as_diverse_as_it_has_to_be() {
+    let ill = |illnesses: &[&str]| -> String {
+        illnesses
+            .iter()
+            .enumerate()
+            .map(|(at, ill)| format!("{at},31,Ulm,{ill}\n"))
+            .collect()
+    };
+    let more = "\n  sensitive: { illness: { l: 2 } }";
+    let bonn = of(6, 44, "Bonn");
+    let pipeline = people(
+        &Sink::Csv,
+        "100%",
+        more,
+        &(ill(&["flu", "flu", "gout"]) + &bonn),
+    );
+    let ran = pipeline.run().ends_with(0);
+    assert_eq!(ran.rows("stored"), 9);
+    // Without the one who came last, and has the only other illness, the class is not diverse: it stays out.
+    let rows = ill(&["flu", "flu", "flu", "gout"]) + &bonn;
+    pipeline.write("people.csv", format!("id,age,town,illness\n{rows}"));
+    let ran = pipeline.run().ends_with(0);
+    assert_eq!((ran.rows("stored"), ran.rows("filtered")), (6, 4));
+}
+
+#[test]
 fn a_value_that_no_hierarchy_has_rejects_its_row() {
     for sink in Sink::all("unlisted") {
         let rows = of(4, 31, "Ulm") + "7,33,canary-town,flu\n" + &of(3, 35, "Bonn");
@@ -326,6 +395,94 @@ fn sensitive_values_stay_diverse_and_near_to_all() {
         .run()
         .ends_with(4);
     let _ = ran.says("at most l: 2 for illness");
+}
+
+/// Measured by us and, where `cargo xtask tools` has installed it, by pycanon.
+#[test]
+fn what_has_left_is_measured_alike_by_others() {
+    let sink = Sink::Postgres(Postgres::shared().database("measured"));
+    let towns = ["Ulm", "Bonn", "Kiel"];
+    let mut rows = String::new();
+    for at in 0..600_u32 {
+        let illness = ["flu", "cold", "gout", "mumps"][(at * at % 11 % 4) as usize];
+        writeln!(
+            rows,
+            "{at},{},{},{illness}",
+            20 + at % 37,
+            towns[(at % 7 % 3) as usize]
+        )
+        .unwrap();
+    }
+    let pipeline = people(
+        &sink,
+        "5%",
+        "\n  sensitive: { illness: { l: 2, t: 0.4 } }",
+        &rows,
+    );
+    let report = pipeline.run().ends_with(0).report;
+    let told = &report["release"];
+    let risk = pipeline
+        .call(&["risk", "manifest.yaml", "--json"])
+        .ends_with(0);
+    let risk: serde_json::Value = serde_json::from_str(&risk.stdout).unwrap();
+    assert_eq!(risk["smallest-class"], told["smallest-class"]);
+    assert_eq!(risk["classes"], told["classes"]);
+    let (told, measured) = (&told["sensitive"][0], &risk["sensitive"][0]);
+    for key in ["distinct-l", "entropy-l", "equal-t", "ordered-t"] {
+        let (told, measured) = (told[key].as_f64().unwrap(), measured[key].as_f64().unwrap());
+        assert!(
+            (told - measured).abs() < 1e-9,
+            "{key}: {told} is not {measured}"
+        );
+    }
+    let shown = pipeline
+        .call(&["risk", "manifest.yaml"])
+        .ends_with(0)
+        .prints("prosecutor risk");
+    let _ = shown.prints("█");
+
+    let Some(python) = pycanon() else {
+        eprintln!("pycanon is not installed: `cargo xtask tools`");
+        return;
+    };
+    let columns = ["age", "town", "illness"];
+    let mut table = columns.join(",") + "\n";
+    for (row, count) in sink.classes(&pipeline, &columns) {
+        let row: Vec<String> = row.into_iter().flatten().collect();
+        table += &(row.join(",") + "\n").repeat(count);
+    }
+    pipeline.write("table.csv", table);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("release/measure.py");
+    let ran = Command::new(python)
+        .arg(script)
+        .args(["table.csv", "age,town", "illness"])
+        .current_dir(pipeline.folder())
+        .output()
+        .unwrap();
+    let text = String::from_utf8(ran.stdout).unwrap();
+    let told: Vec<f64> = text.lines().map(|line| line.parse().unwrap()).collect();
+    let [k, l, entropy, t] = told[..] else {
+        panic!("{}", String::from_utf8_lossy(&ran.stderr))
+    };
+    assert_eq!(Some(k), risk["smallest-class"].as_f64());
+    assert_eq!(Some(l), measured["distinct-l"].as_f64());
+    assert_eq!(
+        Some(entropy),
+        measured["entropy-l"].as_f64().map(f64::floor)
+    );
+    assert!(
+        (t - measured["equal-t"].as_f64().unwrap()).abs() < 1e-9,
+        "{t}"
+    );
+}
+
+/// Python with pycanon, if it is installed.
+fn pycanon() -> Option<PathBuf> {
+    let target = glovebox_tests::pipeline::program();
+    let tool = target.parent()?.parent()?.join("tools/anonymity");
+    tool.join("installed")
+        .is_file()
+        .then(|| tool.join("bin/python"))
 }
 
 #[test]

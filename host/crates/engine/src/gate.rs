@@ -5,12 +5,15 @@
 //! quasi-identifiers occurs and keeps the rows in a file that nobody else can open or read. Once all
 //! are there it searches on the counts, and only then the sink behind it sees a row.
 
+mod again;
 mod book;
-mod cells;
+mod caps;
+pub(crate) mod cells;
 mod hold;
 mod intake;
 mod passing;
 mod told;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -19,12 +22,15 @@ use glovebox_core::{
     Known, Listed, Mark, Payload, Published, ReleaseReport, Releasing, Revise, Schema, SealedBlock,
     Secret, Sink, SinkError, TokenStore, Totals,
 };
-use glovebox_release::{Best, Column, Search};
+use glovebox_release::{Best, Search};
 
+use again::{Again, names};
 use book::Book;
+use caps::Caps;
 use hold::Hold;
 use intake::{Counted, Intake};
 use passing::Passing;
+use waiting::Packed;
 
 use crate::gated::{Members, PlannedGate, Record};
 use crate::summary::Summary;
@@ -65,31 +71,23 @@ impl Gate {
     fn find(
         &mut self,
         search: &Search<'_>,
+        hold: &mut Hold,
         report: &mut ReleaseReport,
-    ) -> Result<Option<Best>, SinkError> {
-        let (book, before) = match &self.book {
-            Some((book, before)) => (book, before.as_slice()),
-            None => return Err(self.internal("a run was released that was not opened")),
+    ) -> Result<Option<(Best, Caps)>, SinkError> {
+        let Some((book, before)) = &self.book else {
+            return Err(self.internal("a run was released that was not opened"));
         };
         let namer = book.namer(self.inner.key().as_ref());
         let namer =
             namer.ok_or_else(|| self.internal("there is no key for the names of classes"))?;
-        let unreadable = || SinkError::Shape {
+        let members: Option<Vec<Members>> = before.iter().map(Record::members).collect();
+        let members = members.ok_or_else(|| SinkError::Shape {
             place: self.inner.describe(),
             problem: "what earlier releases were cannot be read from the journal".to_owned(),
-        };
-        let members: Option<Vec<Members>> = before.iter().map(Record::members).collect();
-        let members = members.ok_or_else(unreadable)?;
-        let name = |key: &[u32], names: &[Vec<Option<&str>>]| {
-            let groups = key
-                .iter()
-                .zip(names)
-                .map(|(group, names)| names.get(*group as usize).copied().flatten());
-            namer.name(groups)
-        };
-        let best = match before.first() {
+        })?;
+        let (best, caps) = match before.first() {
             None => match search.best() {
-                Ok(best) => best,
+                Ok(best) => (best, Caps::default()),
                 Err(refusal) => {
                     told::refused(report, &self.planned, search, refusal);
                     return Ok(None);
@@ -97,42 +95,32 @@ impl Gate {
             },
             Some(first) => {
                 report.frozen = true;
-                let node = first.node.clone();
-                let names = names(search.quasi, &node);
-                let k = search.criteria.k;
-                let verdict = search.at(&node, &|key, now| {
-                    let name = name(key, &names);
-                    let was = members.iter().filter_map(|members| members.get(&name));
-                    was.into_iter()
-                        .all(|was| now == *was || now.abs_diff(*was) >= k)
-                });
-                let loss = search.loss(&node);
-                if verdict.suppressed() > search.suppress_at_most {
-                    told::frozen(report, &self.planned, verdict.suppressed());
-                    return Ok(None);
-                }
-                Best {
-                    node,
-                    loss,
-                    verdict,
-                }
+                let again = Again {
+                    search,
+                    node: &first.node,
+                    namer: &namer,
+                    before: &members,
+                };
+                let layout = Packed::new(&self.planned, self.schema.fields.len());
+                again.hold_to(hold, &layout)?
             }
         };
+        let left = search.histogram.total() - best.verdict.released();
+        if left > search.suppress_at_most {
+            told::frozen(report, &self.planned, left);
+            return Ok(None);
+        }
         told::reached(report, search, &best);
         let mut all = Members::new();
         for members in members {
             all.extend(members);
         }
         let names = names(search.quasi, &best.node);
-        let kept = best
-            .verdict
-            .classes
-            .iter()
-            .zip(&best.verdict.kept)
-            .filter(|(_, kept)| **kept);
-        all.extend(kept.map(|((key, class), _)| (name(key, &names), class.members)));
+        let kept = best.verdict.classes.iter().zip(&best.verdict.kept);
+        let kept = kept.filter(|(_, kept)| **kept);
+        all.extend(kept.map(|((key, class), _)| (namer.of(key, &names), class.members)));
         self.record = Some(self.planned.record(&best.node, &all));
-        Ok(Some(best))
+        Ok(Some((best, caps)))
     }
 
     /// Writes the release into the journal, in a chunk without rows, with which it becomes public.
@@ -171,15 +159,6 @@ impl Gate {
             problem: problem.to_owned(),
         }
     }
-}
-
-/// What the groups of a node are called, by column.
-fn names<'c>(quasi: &'c [Column], node: &[usize]) -> Vec<Vec<Option<&'c str>>> {
-    quasi
-        .iter()
-        .zip(node)
-        .map(|(column, level)| column.names(*level).collect())
-        .collect()
 }
 
 /// All that is not about rows is the sink's behind it.
@@ -281,7 +260,7 @@ impl Sink for Gate {
     fn release(&mut self, how: &mut Releasing<'_>) -> Result<Held, SinkError> {
         let started = std::time::Instant::now();
         let planned = Arc::clone(&self.planned);
-        let Some(hold) = self.hold.take() else {
+        let Some(mut hold) = self.hold.take() else {
             return Err(self.internal("a run was released that was not opened"));
         };
         let (quasi, sensitive, histogram) = self.counted.take();
@@ -296,9 +275,9 @@ impl Sink for Gate {
         };
         let mut report = planned.asked(most);
         let found = match histogram.is_empty() {
-            true => None,
-            false => match self.find(&search, &mut report)? {
-                Some(best) => Some(best),
+            true => (None, Caps::default()),
+            false => match self.find(&search, &mut hold, &mut report)? {
+                Some((best, caps)) => (Some(best), caps),
                 None => {
                     report.seconds = started.elapsed().as_secs_f64();
                     return Ok(Held::Refused(Box::new(report)));

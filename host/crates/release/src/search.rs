@@ -70,6 +70,11 @@ pub enum Refusal {
 }
 
 impl Verdict {
+    /// Rows of classes that may be released.
+    pub fn released(&self) -> u64 {
+        self.classes.rows() - self.suppressed()
+    }
+
     /// Rows of classes that may not be released.
     pub fn suppressed(&self) -> u64 {
         let kept = self.kept.iter();
@@ -92,7 +97,7 @@ impl<'a> Search<'a> {
     /// # Errors
     /// When none does.
     pub fn best(&self) -> Result<Best, Refusal> {
-        let mut judge = self.judge()?;
+        let mut judge = self.judges()?;
         let mut nodes = judge.lattice.by_loss();
         let growing = self.criteria.growing();
         if self.criteria.only_grow() {
@@ -124,7 +129,7 @@ impl<'a> Search<'a> {
     /// # Errors
     /// When there are too many nodes.
     pub fn all(&self, mut each: impl FnMut(Best)) -> Result<(), Refusal> {
-        let mut judge = self.judge()?;
+        let mut judge = self.judges()?;
         let mut nodes = judge.lattice.by_loss();
         judge.classify(&nodes, &self.criteria.growing());
         nodes.retain(|node| judge.lattice.known(*node) == Known::Satisfies);
@@ -148,7 +153,7 @@ impl<'a> Search<'a> {
     /// # Errors
     /// When there are too many.
     pub fn count(&self) -> Result<u64, Refusal> {
-        let mut judge = self.judge()?;
+        let mut judge = self.judges()?;
         let nodes = judge.lattice.by_loss();
         judge.classify(&nodes, &self.criteria.growing());
         if self.criteria.only_grow() {
@@ -160,16 +165,23 @@ impl<'a> Search<'a> {
         Ok(count)
     }
 
-    /// What a node makes of the rows, whether it satisfies or not. Of classes that `held` says no of nothing is
-    /// kept.
-    pub fn at(&self, node: &Node, held: &dyn Fn(&[u32], u64) -> bool) -> Verdict {
+    /// What a node makes of the rows, whether it satisfies or not.
+    pub fn at(&self, node: &Node) -> Verdict {
+        self.judge(&self.histogram_at(node), &|_| true)
+    }
+
+    /// How often each combination occurs at a node.
+    pub fn histogram_at(&self, node: &Node) -> Histogram {
         let mut rollup = Rollup::new(self.quasi, self.histogram);
-        let classes = Classes::of(&rollup.at(node), self.layout());
-        let held: Vec<bool> = classes
-            .iter()
-            .map(|(key, class)| held(key, class.members))
-            .collect();
-        self.judged(classes, self.criteria, Some(&held))
+        rollup.at(node).as_ref().clone()
+    }
+
+    /// What may be released of rows that were counted at some node. Of classes of which `may` says no,
+    /// nothing is.
+    pub fn judge(&self, counted: &Histogram, may: &dyn Fn(&[u32]) -> bool) -> Verdict {
+        let classes = Classes::of(counted, self.layout());
+        let may: Vec<bool> = classes.iter().map(|(key, _)| may(key)).collect();
+        self.judged(classes, self.criteria, Some(&may))
     }
 
     /// The loss at a node.
@@ -187,7 +199,7 @@ impl<'a> Search<'a> {
         losses.iter().filter_map(|levels| levels.last()).sum()
     }
 
-    fn judge(&self) -> Result<Judge<'_, 'a>, Refusal> {
+    fn judges(&self) -> Result<Judge<'_, 'a>, Refusal> {
         let losses = losses(self.quasi, self.histogram);
         let lattice = Lattice::new(losses).ok_or(Refusal::TooManyNodes)?;
         Ok(Judge {

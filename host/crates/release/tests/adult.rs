@@ -89,7 +89,7 @@ fn the_raw_rows() {
     let adult = adult(None);
     assert_eq!(adult.rows, 30_162);
     let criteria = k(1);
-    let raw = adult.search(&criteria, 0).at(&vec![0; 9], &|_, _| true);
+    let raw = adult.search(&criteria, 0).at(&vec![0; 9]);
     let risk = Risk::of(&raw.classes, &[], &|_| true);
     assert_eq!(
         (risk.classes, risk.unique, risk.smallest),

@@ -53,6 +53,16 @@ pub fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// A statement that counts how often each combination of these texts occurs, in both dialects.
+pub(crate) fn combinations(texts: &[String], table: &str) -> String {
+    let columns = texts.join(", ");
+    let places: Vec<String> = (1..=texts.len()).map(|place| place.to_string()).collect();
+    format!(
+        "SELECT {columns}, count(*) FROM {table} GROUP BY {}",
+        places.join(", ")
+    )
+}
+
 /// Names as an SQL column list.
 pub(crate) fn quote_all<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     names.into_iter().map(quote).collect::<Vec<_>>().join(", ")

@@ -47,7 +47,7 @@ mod writers;
 pub use crate::database::{Lenient, Mode};
 pub use connect::{check_authorities, verified};
 pub use glovebox_core::Login;
-pub use head::head;
+pub use head::{combinations, head};
 pub use options::Options;
 pub use output::written;
 pub use sink::Sink;

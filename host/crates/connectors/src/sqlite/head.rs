@@ -26,6 +26,15 @@ pub fn head(
         texts.join(", "),
         quote(&options.table)
     );
+    read(options, sql, |row| cells(row, columns.len()))
+}
+
+/// The rows that a statement yields, which is safe by construction: names through `quote`, and numbers.
+fn read<R>(
+    options: &Options,
+    sql: String,
+    each: impl Fn(&sqlx::sqlite::SqliteRow) -> sqlx::Result<R>,
+) -> Result<Vec<R>, SinkError> {
     if !options.path.is_file() {
         return Err(SinkError::Connect {
             place: options.place(),
@@ -34,15 +43,33 @@ pub fn head(
     }
     runtime(options)?.block_on(async {
         let mut connection = connect(options, false).await?;
-        // Safe by construction: names through `quote`, and a number.
         let found = sqlx::query(AssertSqlSafe(sql))
             .fetch_all(&mut connection)
             .await
-            .and_then(|found| found.iter().map(|row| cells(row, columns.len())).collect())
+            .and_then(|found| found.iter().map(&each).collect())
             .map_err(|e| refusal(e, &options.place()));
         // What was read stays read, however the goodbye goes.
         let _ = connection.close().await;
         found
+    })
+}
+
+/// How often each combination of these columns' cells occurs in the table, each cast to text.
+///
+/// # Errors
+/// As [`head`].
+pub fn combinations(
+    options: &Options,
+    columns: &[&str],
+) -> Result<Vec<(database::TextRow, u64)>, SinkError> {
+    let texts: Vec<String> = columns
+        .iter()
+        .map(|c| format!("CAST({} AS TEXT)", quote(c)))
+        .collect();
+    let sql = database::combinations(&texts, &quote(&options.table));
+    read(options, sql, |row| {
+        let count: i64 = row.try_get(columns.len())?;
+        Ok((cells(row, columns.len())?, count.unsigned_abs()))
     })
 }
 

@@ -31,7 +31,7 @@ use glovebox_core::{
 };
 
 pub use crate::database::{Lenient, Mode};
-pub use head::head;
+pub use head::{combinations, head};
 use session::Session;
 
 /// Where the rows go.

@@ -31,7 +31,13 @@ impl Namer {
         Some(Namer(hmac))
     }
 
-    pub(super) fn name<'g>(&self, groups: impl Iterator<Item = Option<&'g str>>) -> Name {
+    /// The class of these groups, which are called so.
+    pub(super) fn of(&self, class: &[u32], names: &[Vec<Option<&str>>]) -> Name {
+        let groups = class.iter().zip(names);
+        self.name(groups.map(|(group, names)| names.get(*group as usize).copied().flatten()))
+    }
+
+    fn name<'g>(&self, groups: impl Iterator<Item = Option<&'g str>>) -> Name {
         let mut hmac = self.0.clone();
         for group in groups {
             // Lengths, so that no two lists of groups read the same, and a null is no text.

@@ -6,7 +6,7 @@ use arrow_cast::cast;
 use arrow_schema::{ArrowError, DataType};
 
 /// A column's cells as text; null stays null.
-pub(super) fn texts(column: &ArrayRef) -> Result<StringArray, ArrowError> {
+pub(crate) fn texts(column: &ArrayRef) -> Result<StringArray, ArrowError> {
     match column.as_string_opt::<i32>() {
         Some(texts) => Ok(texts.clone()),
         None => Ok(cast(column, &DataType::Utf8)?.as_string::<i32>().clone()),
@@ -14,6 +14,6 @@ pub(super) fn texts(column: &ArrayRef) -> Result<StringArray, ArrowError> {
 }
 
 /// The cells, one by one.
-pub(super) fn each(texts: &StringArray) -> impl Iterator<Item = Option<&str>> {
+pub(crate) fn each(texts: &StringArray) -> impl Iterator<Item = Option<&str>> {
     (0..texts.len()).map(|row| texts.is_valid(row).then(|| texts.value(row)))
 }

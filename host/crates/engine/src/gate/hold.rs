@@ -57,6 +57,19 @@ impl Hold {
         Ok(())
     }
 
+    /// Hands each chunk's rows to `each`, in their order.
+    pub(super) fn each(&mut self, each: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(0))?;
+        for (number, chunk) in (0..).zip(&self.chunks) {
+            if chunk.1 > 0 {
+                let mut waiting = next(&mut self.file, number, chunk)?;
+                let length = self.key.decrypt(&mut waiting)?;
+                each(waiting.bytes.get(..length).unwrap_or_default())?;
+            }
+        }
+        Ok(())
+    }
+
     /// The chunks in their order, and what reads their rows.
     pub(super) fn take(mut self) -> io::Result<Taken> {
         self.file.seek(SeekFrom::Start(0))?;

@@ -3,14 +3,14 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use arrow_array::{ArrayRef, BooleanArray, RecordBatch, UInt32Array, UInt64Array};
-use arrow_ipc::writer::StreamWriter;
-use arrow_schema::{ArrowError, Schema as ArrowSchema};
+use arrow_array::{ArrayRef, BooleanArray, UInt32Array};
+use arrow_schema::ArrowError;
 use glovebox_core::{Batch, Encoded, Encoder, Origin, Payload, Reject, SinkError, Violation};
 use glovebox_release::{Column, Hierarchy, Histogram};
 use hashbrown::HashMap;
 
 use super::cells::{each, texts};
+use super::waiting::{Packed, halves};
 use crate::gated::{Placed, PlannedGate};
 
 /// Stands for a value that its hierarchy does not have.
@@ -112,27 +112,13 @@ impl Intake {
         Ok(numbers.collect())
     }
 
-    /// Packs a batch behind others; returns its rows.
-    fn pack(
+    /// Takes a batch in and packs it behind others; returns its rows.
+    fn take(
         &mut self,
         batch: &Batch,
         rejects: &mut Vec<Reject>,
         packed: &mut Vec<u8>,
     ) -> Result<u64, ArrowError> {
-        let Some(waiting) = self.take(batch, rejects)? else {
-            return Ok(0);
-        };
-        let mut writer = StreamWriter::try_new(packed, &waiting.schema())?;
-        writer.write(&waiting)?;
-        writer.finish()?;
-        Ok(waiting.num_rows() as u64)
-    }
-
-    fn take(
-        &mut self,
-        batch: &Batch,
-        rejects: &mut Vec<Reject>,
-    ) -> Result<Option<RecordBatch>, ArrowError> {
         let planned = Arc::clone(&self.planned);
         let placed = || planned.quasi.iter().chain(&planned.sensitive);
         let mut numbers = Vec::with_capacity(self.known.len());
@@ -152,93 +138,59 @@ impl Intake {
                 rejects.push(reject(&batch.origin, row, column));
             }
         }
-        let mut ids: Vec<UInt32Array> = numbers.into_iter().map(UInt32Array::from).collect();
+        let mut numbers: Vec<UInt32Array> = numbers.into_iter().map(UInt32Array::from).collect();
         let mut batch = batch.clone();
         if keep.contains(&false) {
             let keep = BooleanArray::from(keep);
             batch = batch.filter(&keep)?;
-            for ids in &mut ids {
-                let kept = arrow_select::filter::filter(ids, &keep)?;
-                *ids = UInt32Array::from(kept.to_data());
+            for numbers in &mut numbers {
+                let kept = arrow_select::filter::filter(numbers, &keep)?;
+                *numbers = UInt32Array::from(kept.to_data());
             }
         }
-        self.count(&batch, &ids)?;
-        (batch.rows() > 0)
-            .then(|| waiting(&planned, &batch, ids))
-            .transpose()
+        if batch.rows() == 0 {
+            return Ok(0);
+        }
+        let entities = self.entities(&batch)?;
+        self.count(batch.rows(), &numbers, entities.as_deref());
+        Packed::new(&planned, batch.columns.num_columns())
+            .pack(&batch, numbers, entities, packed)?;
+        Ok(batch.rows() as u64)
     }
 
-    fn count(&self, batch: &Batch, ids: &[UInt32Array]) -> Result<(), ArrowError> {
-        let entities = match self.planned.entity {
-            Some(place) => Some(texts(batch.columns.column(place))?),
-            None => None,
+    /// The entities' numbers, where one is named.
+    fn entities(&self, batch: &Batch) -> Result<Option<Vec<u64>>, ArrowError> {
+        let Some(place) = self.planned.entity else {
+            return Ok(None);
         };
-        let mut entities = entities.as_ref().map(each);
-        let width = ids.len() + if entities.is_some() { 2 } else { 0 };
+        let texts = texts(batch.columns.column(place))?;
+        let hasher = &self.counted.entities;
+        Ok(Some(
+            each(&texts).map(|entity| hasher.hash_one(entity)).collect(),
+        ))
+    }
+
+    fn count(&self, rows: usize, numbers: &[UInt32Array], entities: Option<&[u64]>) {
+        let width = numbers.len() + if entities.is_some() { 2 } else { 0 };
         let mut local = Histogram::new(width);
         let mut key = Vec::with_capacity(width);
-        for row in 0..batch.rows() {
+        for row in 0..rows {
             key.clear();
+            let cells = numbers.iter().map(|numbers| numbers.values().get(row));
+            key.extend(cells.map(|number| number.copied().unwrap_or(UNKNOWN)));
             key.extend(
-                ids.iter()
-                    .map(|ids| ids.values().get(row).copied().unwrap_or(UNKNOWN)),
+                entities
+                    .and_then(|all| all.get(row))
+                    .into_iter()
+                    .flat_map(|n| halves(*n)),
             );
-            if let Some(entities) = &mut entities {
-                let entity = self.counted.entities.hash_one(entities.next().flatten());
-                #[expect(clippy::cast_possible_truncation, reason = "two halves")]
-                key.extend([(entity >> 32) as u32, entity as u32]);
-            }
             local.add(&key, 1);
         }
         let all = &self.counted.histogram;
         all.lock()
             .unwrap_or_else(PoisonError::into_inner)
             .merge(&local);
-        Ok(())
     }
-}
-
-/// Rows as they wait: numbers in the place of quasi-identifiers, then their own numbers in the source.
-fn waiting(
-    planned: &PlannedGate,
-    batch: &Batch,
-    ids: Vec<UInt32Array>,
-) -> Result<RecordBatch, ArrowError> {
-    let schema = batch.columns.schema();
-    let mut fields: Vec<_> = schema.fields().iter().map(|f| f.as_ref().clone()).collect();
-    let mut columns = batch.columns.columns().to_vec();
-    for (quasi, ids) in planned.quasi.iter().zip(ids) {
-        if let (Some(field), Some(column)) =
-            (fields.get_mut(quasi.place), columns.get_mut(quasi.place))
-        {
-            *field = arrow_schema::Field::new(field.name(), arrow_schema::DataType::UInt32, false);
-            *column = Arc::new(ids);
-        }
-    }
-    // It was added behind those that are stored.
-    if planned.entity.is_some() && !planned.entity_stored {
-        fields.pop();
-        columns.pop();
-    }
-    let rows = 0..batch.rows();
-    fields.push(arrow_schema::Field::new(
-        "row",
-        arrow_schema::DataType::UInt64,
-        false,
-    ));
-    columns.push(Arc::new(UInt64Array::from_iter_values(
-        rows.clone().map(|row| batch.origin.row(row)),
-    )));
-    fields.push(arrow_schema::Field::new(
-        "line",
-        arrow_schema::DataType::UInt64,
-        true,
-    ));
-    columns.push(Arc::new(
-        rows.map(|row| batch.origin.line(row))
-            .collect::<UInt64Array>(),
-    ));
-    RecordBatch::try_new(Arc::new(ArrowSchema::new(fields)), columns)
 }
 
 fn reject(origin: &Origin, row: usize, column: &Placed) -> Reject {
@@ -260,7 +212,7 @@ impl Encoder for Intake {
         let mut encoded = Encoded::default();
         let mut packed = Vec::new();
         for batch in batches {
-            let rows = self.pack(batch, &mut encoded.rejects, &mut packed);
+            let rows = self.take(batch, &mut encoded.rejects, &mut packed);
             encoded.rows += rows.map_err(|error| SinkError::Internal {
                 place: self.place.clone(),
                 problem: format!("the gate cannot take rows in: {}", kind(&error)),

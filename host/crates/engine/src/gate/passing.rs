@@ -4,26 +4,25 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io::Cursor;
+use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{UInt32Type, UInt64Type};
-use arrow_array::{Array, BooleanArray, RecordBatch, StringArray, UInt32Array, UInt64Array};
-use arrow_ipc::reader::StreamReader;
+use arrow_array::{BooleanArray, RecordBatch, StringArray, UInt32Array};
 use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::filter::filter_record_batch;
 use arrow_select::take::take;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use glovebox_core::{
-    Batch, ChunkRecord, Encoded, Encoder, FinishedChunk, Origin, Reject, Releasing, Revise, Schema,
-    Sink, SinkError,
+    Batch, ChunkRecord, Encoded, Encoder, FinishedChunk, Reject, Releasing, Revise, Schema, Sink,
+    SinkError,
 };
 use glovebox_release::{Best, Column};
 
+use super::caps::Caps;
 use super::hold::{self, Hold, Key, Waiting};
 use super::intake::kind;
+use super::waiting::{Packed, unpacked};
 use crate::gated::PlannedGate;
 use crate::tokens;
 use crate::worker::HEARTBEAT;
@@ -38,6 +37,8 @@ pub(super) struct Passing {
     /// Of each quasi-identifier the group of each value, and the groups' names.
     groups: Vec<(UInt32Array, StringArray)>,
     best: Option<Best>,
+    caps: Caps,
+    packed: Packed,
     /// The record of the last chunk that was passed on.
     last: Option<ChunkRecord>,
 }
@@ -57,7 +58,7 @@ impl Passing {
         planned: Arc<PlannedGate>,
         schema: &Schema,
         quasi: &[Column],
-        best: Option<Best>,
+        (best, caps): (Option<Best>, Caps),
     ) -> Self {
         let levels = best.iter().flat_map(|best| &best.node);
         let groups = quasi.iter().zip(levels).map(|(column, level)| {
@@ -67,8 +68,10 @@ impl Passing {
         Passing {
             schema: planned.after(schema).to_arrow(),
             groups: groups.collect(),
+            packed: Packed::new(&planned, schema.fields.len()),
             planned,
             best,
+            caps,
             last: None,
         }
     }
@@ -146,12 +149,14 @@ impl Passing {
             let number = rows.number;
             let passed = key
                 .decrypt(&mut rows)
-                .map_err(|problem| hold::cannot(&problem))
                 .and_then(|length| {
-                    let batches = self.unpack(
-                        rows.bytes.get(..length).unwrap_or_default(),
-                        rows.of.as_ref(),
-                    );
+                    let bytes = rows.bytes.get(..length).unwrap_or_default();
+                    unpacked(bytes).collect::<io::Result<Vec<_>>>()
+                })
+                .map_err(|problem| hold::cannot(&problem))
+                .and_then(|batches| {
+                    let general = |batch: &RecordBatch| self.general(batch, rows.of.as_ref());
+                    let batches = batches.iter().map(general).collect::<Result<Vec<_>, _>>();
                     let batches = batches.map_err(|error| SinkError::Internal {
                         place: place.to_owned(),
                         problem: format!("the gate cannot pass rows on: {}", kind(&error)),
@@ -188,49 +193,23 @@ impl Passing {
         })
     }
 
-    /// A chunk's rows out of the form in which they waited.
-    fn unpack(
-        &self,
-        mut bytes: &[u8],
-        file: Option<&Arc<str>>,
-    ) -> Result<Vec<Unpacked>, ArrowError> {
-        let mut batches = Vec::new();
-        while !bytes.is_empty() {
-            let mut cursor = Cursor::new(bytes);
-            for batch in StreamReader::try_new(&mut cursor, None)? {
-                batches.push(self.general(&batch?, file)?);
-            }
-            let read = usize::try_from(cursor.position()).unwrap_or(usize::MAX);
-            bytes = bytes.get(read..).unwrap_or_default();
-        }
-        Ok(batches)
-    }
-
     /// Rows with what may be left of them.
     fn general(
         &self,
         waiting: &RecordBatch,
         file: Option<&Arc<str>>,
     ) -> Result<Unpacked, ArrowError> {
-        let own = waiting.num_columns().saturating_sub(2);
-        let mut columns = waiting.columns().get(..own).unwrap_or_default().to_vec();
-        let mut groups: Vec<UInt32Array> = Vec::with_capacity(self.groups.len());
-        for (quasi, (of, _)) in self.planned.quasi.iter().zip(&self.groups) {
-            let ids = waiting.column(quasi.place).as_primitive::<UInt32Type>();
-            groups.push(take(of, ids, None)?.as_primitive::<UInt32Type>().clone());
-        }
-        let (keep, classes) = self.kept(waiting.num_rows(), &groups);
-        for ((quasi, (_, names)), groups) in
-            self.planned.quasi.iter().zip(&self.groups).zip(&groups)
-        {
-            if let Some(column) = columns.get_mut(quasi.place) {
-                *column = take(names, groups, None)?;
+        let (keep, classes) = self.kept(waiting);
+        let mut columns = self.packed.stored(waiting).to_vec();
+        let quasi = self.planned.quasi.iter().zip(&self.groups).enumerate();
+        for (at, (quasi, (of, names))) in quasi {
+            let numbers = self.packed.numbers(waiting, at);
+            if let (Some(column), Some(numbers)) = (columns.get_mut(quasi.place), numbers) {
+                *column = take(names, &take(of, numbers, None)?, None)?;
             }
         }
-        let rows = |at: usize| -> &UInt64Array { waiting.column(at).as_primitive::<UInt64Type>() };
-        let origin = origin(rows(own), rows(own + 1)).in_file(file.cloned());
-        let suppressed = keep.values().count_set_bits();
-        let suppressed = (keep.len() - suppressed) as u64;
+        let origin = self.packed.origin(waiting).in_file(file.cloned());
+        let suppressed = (keep.len() - keep.values().count_set_bits()) as u64;
         let columns = RecordBatch::try_new(Arc::clone(&self.schema), columns)?;
         let rows = match suppressed {
             0 => Batch::new(columns, origin),
@@ -244,24 +223,29 @@ impl Passing {
     }
 
     /// Which rows are of classes that may leave, and of which classes those are.
-    fn kept(&self, rows: usize, groups: &[UInt32Array]) -> (BooleanArray, Vec<usize>) {
+    fn kept(&self, waiting: &RecordBatch) -> (BooleanArray, Vec<usize>) {
+        let rows = waiting.num_rows();
         let Some(best) = &self.best else {
             return (BooleanArray::from(vec![false; rows]), Vec::new());
         };
         let verdict = &best.verdict;
+        let groups: Vec<&[u32]> = self.groups.iter().map(|(of, _)| &of.values()[..]).collect();
         let mut classes = Vec::with_capacity(rows);
         let mut key = Vec::with_capacity(groups.len());
         let keep = (0..rows).map(|row| {
-            key.clear();
-            key.extend(
-                groups
-                    .iter()
-                    .map(|groups| groups.values().get(row).copied().unwrap_or_default()),
-            );
+            self.packed.class(waiting, row, &groups, &mut key);
             let class = verdict.classes.find(&key);
-            let kept = class.filter(|class| verdict.kept.get(*class) == Some(&true));
-            classes.extend(kept);
-            kept.is_some()
+            let class = class.filter(|class| verdict.kept.get(*class) == Some(&true));
+            let class = class.filter(|_| {
+                self.caps.is_empty()
+                    || self.caps.lets(
+                        &key,
+                        self.packed.row(waiting, row),
+                        self.packed.entity(waiting, row),
+                    )
+            });
+            classes.extend(class);
+            class.is_some()
         });
         let keep = keep.collect::<Vec<bool>>();
         (BooleanArray::from(keep), classes)
@@ -274,28 +258,6 @@ struct Unpacked {
     /// The class of each.
     classes: Vec<usize>,
     suppressed: u64,
-}
-
-/// Where rows stood in the source, by their numbers.
-fn origin(rows: &UInt64Array, lines: &UInt64Array) -> Origin {
-    let offsets = |numbers: &UInt64Array| -> (u64, Option<Vec<u32>>) {
-        let first = numbers.values().first().copied().unwrap_or_default();
-        let offset = |number: &u64| u32::try_from(number - first).unwrap_or(u32::MAX);
-        let offsets: Vec<u32> = numbers.values().iter().map(offset).collect();
-        let contiguous = offsets.iter().zip(0..).all(|(offset, at)| *offset == at);
-        (first, (!contiguous).then_some(offsets))
-    };
-    let (first, rows) = offsets(rows);
-    let origin = Origin::scattered(first, rows.clone());
-    match lines.null_count() == 0 && !lines.is_empty() {
-        true => {
-            let (first, lines) = offsets(lines);
-            // Lines follow the rows where nothing is said of them.
-            let lines = lines.or_else(|| rows.map(|rows| (0..).take(rows.len()).collect()));
-            origin.with_lines(first, lines)
-        }
-        false => origin,
-    }
 }
 
 /// Hands chunks on in their order.

@@ -10,7 +10,7 @@ pub(super) fn reached(report: &mut ReleaseReport, search: &Search<'_>, best: &Be
     let verdict = &best.verdict;
     let kept = |class: usize| verdict.kept.get(class).copied().unwrap_or_default();
     let risk = Risk::of(&verdict.classes, search.sensitive, &kept);
-    report.suppressed_rows = verdict.suppressed();
+    report.suppressed_rows = search.histogram.total() - risk.rows;
     report.smallest_class = risk.smallest;
     report.classes = risk.classes;
     report.highest_risk = risk.highest;
@@ -49,7 +49,7 @@ pub(super) fn refused(
         .iter()
         .map(|level| usize::try_from(level.last).unwrap_or(0))
         .collect();
-    let all = search.at(&last, &|_, _| true);
+    let all = search.at(&last);
     let risk = Risk::of(&all.classes, search.sensitive, &|_| true);
     if risk.smallest < planned.criteria.k {
         report.would_satisfy.push(format!(

@@ -1,0 +1,156 @@
+//! Holds back what a class has grown by since the release before, where that is too few to hide among, and what
+//! it has to shrink by more: the rows that come last in the source.
+
+use std::collections::{HashMap, HashSet};
+
+use arrow_array::RecordBatch;
+use glovebox_core::SinkError;
+use glovebox_release::Histogram;
+
+use super::hold::{self, Hold};
+use super::waiting::{Packed, unpacked};
+
+/// Of each class that may not leave whole, which of it may.
+#[derive(Debug, Default)]
+pub(super) struct Caps(HashMap<Box<[u32]>, Cap>);
+
+/// What may leave of a class.
+#[derive(Debug)]
+struct Cap {
+    /// So many members.
+    members: u64,
+    /// The members that do, where they are entities.
+    entities: HashSet<u64>,
+    /// Rows before this one, where each is a member.
+    until: u64,
+    rows: u64,
+}
+
+/// How many of a class may leave, if it had so many members in the releases before: none where it may not.
+/// Whoever compares two releases sees that nobody came or went, or at least k did.
+pub(super) fn may_leave(now: u64, k: u64, before: &[u64]) -> Option<u64> {
+    let fits = |members: u64| {
+        before
+            .iter()
+            .all(|was| members == *was || members.abs_diff(*was) >= k)
+    };
+    // Each release before forbids less than 2k numbers of members, but for its own.
+    let least = now.saturating_sub(2 * k * (before.len() as u64 + 1)).max(k);
+    (least..=now).rev().find(|members| fits(*members))
+}
+
+impl Caps {
+    pub(super) fn add(&mut self, class: &[u32], members: u64) {
+        let cap = Cap {
+            members,
+            entities: HashSet::new(),
+            until: u64::MAX,
+            rows: 0,
+        };
+        self.0.insert(class.into(), cap);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a row of this class is among those that may leave.
+    pub(super) fn lets(&self, class: &[u32], row: u64, entity: Option<u64>) -> bool {
+        let Some(cap) = self.0.get(class) else {
+            return true;
+        };
+        match entity {
+            Some(entity) => cap.entities.contains(&entity),
+            None => row < cap.until,
+        }
+    }
+
+    /// Whether this class is one of those.
+    pub(super) fn has(&self, class: &[u32]) -> bool {
+        self.0.contains_key(class)
+    }
+
+    /// Looks through the rows that wait for the members that may leave, and counts what leaves of these classes:
+    /// by class, sensitive values and entity.
+    pub(super) fn choose(
+        &mut self,
+        hold: &mut Hold,
+        layout: &Packed,
+        groups: &[&[u32]],
+        width: usize,
+    ) -> Result<Histogram, SinkError> {
+        let mut counted = Histogram::new(width);
+        hold.each(&mut |bytes| {
+            for batch in unpacked(bytes) {
+                self.take(&batch?, layout, groups, &mut counted);
+            }
+            Ok(())
+        })
+        .map_err(|problem| hold::cannot(&problem))?;
+        Ok(counted)
+    }
+
+    fn take(
+        &mut self,
+        batch: &RecordBatch,
+        layout: &Packed,
+        groups: &[&[u32]],
+        counted: &mut Histogram,
+    ) {
+        let mut class = Vec::with_capacity(groups.len());
+        for row in 0..batch.num_rows() {
+            layout.class(batch, row, groups, &mut class);
+            let Some(cap) = self.0.get_mut(class.as_slice()) else {
+                continue;
+            };
+            let entity = layout.entity(batch, row);
+            let leaves = match entity {
+                Some(entity) if cap.entities.contains(&entity) => true,
+                Some(entity) if (cap.entities.len() as u64) < cap.members => {
+                    cap.entities.insert(entity)
+                }
+                Some(_) => false,
+                None if cap.rows < cap.members => true,
+                None => {
+                    cap.until = cap.until.min(layout.row(batch, row));
+                    false
+                }
+            };
+            if leaves {
+                cap.rows += 1;
+                let mut key = class.clone();
+                layout.rest(batch, row, &mut key);
+                counted.add(&key, 1);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_changes_by_nobody_or_by_k() {
+        for (now, before, leave) in [
+            (20, vec![], Some(20)),
+            (20, vec![20], Some(20)),
+            (23, vec![20], Some(20)),
+            (25, vec![20], Some(25)),
+            (18, vec![20], Some(15)),
+            (15, vec![20], Some(15)),
+            (8, vec![9], None),
+            (4, vec![], None),
+            (12, vec![9], Some(9)),
+            // Where two may have been the last, both are held to.
+            (23, vec![20, 21], Some(15)),
+            (26, vec![20, 21], Some(26)),
+        ] {
+            let leaves = may_leave(now, 5, &before);
+            assert_eq!(leaves, leave, "{now} after {before:?}");
+            for was in before {
+                assert!(leaves.is_none_or(|now| now == was || now.abs_diff(was) >= 5));
+            }
+        }
+    }
+}
