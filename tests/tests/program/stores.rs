@@ -270,6 +270,20 @@ fn a_run_whose_vault_is_sealed_in_the_middle_ends_and_goes_on_later() {
 }
 
 #[test]
+fn steps_that_share_a_key_have_the_same_version_of_it() {
+    let database = Postgres::shared().database("transit_shared");
+    let (vault, pipeline) = with_transit(KEY, &database);
+    let manifest = std::fs::read_to_string(pipeline.folder().join("manifest.yaml")).unwrap();
+    let second = "  - { name: second, mask: pseudonym, masks: [id], with: { method: hmac-sha256 }, \
+                  keys: { pseudonym: sales/key } }\nsink:";
+    let changed = manifest.replace("sink:", second);
+    let pipeline = pipeline.file("manifest.yaml", &changed);
+    let _ = pipeline.run().ends_with(0);
+    // One looks for the key; then each step has a check value and a batch.
+    assert_eq!(vault.times("transit/hmac/glovebox-sales-key/sha2-256"), 5);
+}
+
+#[test]
 fn what_a_key_in_vault_cannot_do_is_said_before_the_first_row() {
     let database = Postgres::shared().database("transit_other");
     let (_vault, pipeline) = with_transit(KEY, &database);

@@ -13,7 +13,7 @@ pub mod vault;
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use glovebox_core::{CredentialError, CredentialStore, Secret, SecretName};
@@ -88,13 +88,48 @@ pub struct Remote<S> {
     server: S,
     /// One question at a time: a burst of them would be refused by servers that limit rates, and most
     /// ask for what the first brings.
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Default)]
 struct State {
     kept: HashMap<SecretName, (Secret, Instant)>,
+    /// Whether a thread waits to wipe them.
+    swept: bool,
     away: Absence,
+}
+
+impl State {
+    /// Drops, and so wipes, what is kept no longer; the time of the next that will be.
+    fn expire(&mut self, now: Instant) -> Option<Instant> {
+        self.kept.retain(|_, (_, until)| *until > now);
+        self.kept.values().map(|(_, until)| *until).min()
+    }
+}
+
+/// Wipes secrets when their time is over: a store that nobody asks again would keep them until the program
+/// ends. Whether there is a thread for it.
+fn sweep(state: Weak<Mutex<State>>) -> bool {
+    let thread = std::thread::Builder::new().name("secrets-wiped".into());
+    let swept = thread.spawn(move || {
+        let mut pause = KEPT;
+        loop {
+            std::thread::sleep(pause);
+            let Some(state) = state.upgrade() else {
+                return;
+            };
+            let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = Instant::now();
+            match state.expire(now) {
+                Some(next) => pause = next.saturating_duration_since(now),
+                None => {
+                    state.swept = false;
+                    return;
+                }
+            }
+        }
+    });
+    swept.is_ok()
 }
 
 /// Why a server did not answer, and until when nobody asks again.
@@ -132,13 +167,12 @@ impl<S: Server> Remote<S> {
     pub fn new(server: S) -> Self {
         Remote {
             server,
-            state: Mutex::default(),
+            state: Arc::default(),
         }
     }
 
     fn ask(&self, state: &mut State, name: &SecretName) -> Result<Option<Secret>, String> {
-        let now = Instant::now();
-        state.kept.retain(|_, (_, until)| *until > now);
+        let _ = state.expire(Instant::now());
         if let Some((secret, _)) = state.kept.get(name) {
             return Ok(Some(secret.clone()));
         }
@@ -156,6 +190,9 @@ impl<S: Server> Remote<S> {
         let kept = lease.map_or(KEPT, |lease| lease.min(KEPT));
         let until = Instant::now() + kept;
         state.kept.insert(name.clone(), (secret.clone(), until));
+        if !state.swept {
+            state.swept = sweep(Arc::downgrade(&self.state));
+        }
         tracing::info!(secret = %name, "secret fetched from another server");
         Ok(Some(secret))
     }
@@ -291,6 +328,19 @@ mod tests {
         assert_eq!(store.get(&salt()).unwrap().unwrap().expose(), b"1");
         assert_eq!(store.get(&salt()).unwrap().unwrap().expose(), b"2");
         assert_eq!(store.state.lock().unwrap().kept.len(), 1);
+    }
+
+    #[test]
+    fn a_secret_is_dropped_when_its_time_is_over_though_nobody_asks_again() {
+        let (server, _) = counts(None);
+        let store = Remote::new(server);
+        store.get(&salt()).unwrap();
+        let mut state = store.state.lock().unwrap();
+        assert!(state.swept);
+        let until = state.kept[&salt()].1;
+        assert_eq!(state.expire(until - Duration::from_secs(1)), Some(until));
+        assert_eq!(state.expire(until), None);
+        assert!(state.kept.is_empty());
     }
 
     #[test]

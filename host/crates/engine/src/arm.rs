@@ -2,12 +2,14 @@
 //! empty batch, so that a key that was not granted or a method that takes hours is known before the
 //! first row.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use glovebox_core::{
-    Action, Answer, Batch, HeldKey, Key, KeyRing, Masking, Method, Origin, Schema, Seal, Secret,
-    StepKey, StepKeys, World,
+    Action, Answer, Batch, CredentialError, HeldKey, Key, KeyRing, Masking, Method, Origin, Schema,
+    Seal, Secret, SecretName, StepKey, StepKeys, World,
 };
 
 use crate::armed::{ArmedStep, Order, entity_of, name_of};
@@ -31,8 +33,13 @@ pub fn arm<'p>(
 ) -> Result<Vec<ArmedStep<'p>>, Vec<Diagnostic>> {
     let mut problems = Vec::new();
     let mut armed = Vec::with_capacity(plan.steps.len());
+    let keys = RunKeys {
+        toolbox,
+        stores: stores(manifest),
+        fetched: RefCell::default(),
+    };
     for (step, planned) in manifest.steps.iter().zip(&plan.steps) {
-        match arm_step(manifest, step, planned, toolbox) {
+        match arm_step(step, planned, &keys) {
             Ok(step) => armed.push(step),
             Err(found) => problems.extend(found),
         }
@@ -193,16 +200,34 @@ fn missing(span: model::Span, error: &glovebox_core::CredentialError) -> Diagnos
     Diagnostic::error(span, error.to_string())
 }
 
+/// The keys of a run. One that several steps name is fetched once, so that it is the same in all of them when
+/// it is replaced meanwhile.
+struct RunKeys<'t> {
+    toolbox: &'t dyn Toolbox,
+    stores: Vec<model::Store>,
+    fetched: RefCell<HashMap<SecretName, Result<Key, CredentialError>>>,
+}
+
+impl RunKeys<'_> {
+    fn get(&self, name: &SecretName) -> Result<Key, CredentialError> {
+        let mut fetched = self.fetched.borrow_mut();
+        let found = fetched.entry(name.clone());
+        found
+            .or_insert_with(|| self.toolbox.key(&self.stores, name))
+            .clone()
+    }
+}
+
 fn arm_step<'p>(
-    manifest: &Manifest,
     step: &model::Step,
     planned: &'p PlannedStep,
-    toolbox: &dyn Toolbox,
+    run_keys: &RunKeys<'_>,
 ) -> Result<ArmedStep<'p>, Vec<Diagnostic>> {
-    let fetched = fetched_keys(manifest, step, toolbox)?;
+    let fetched = fetched_keys(step, run_keys)?;
     let domain = step.domain.as_ref().map(|d| d.value.as_str().into());
     let at_step = |message: String| vec![Diagnostic::error(step.span.clone(), message)];
-    let keys = toolbox
+    let keys = run_keys
+        .toolbox
         .key_ring(StepKeys {
             keys: fetched.keys,
             domain,
@@ -250,17 +275,15 @@ struct FetchedKeys {
 }
 
 fn fetched_keys(
-    manifest: &Manifest,
     step: &model::Step,
-    toolbox: &dyn Toolbox,
+    run_keys: &RunKeys<'_>,
 ) -> Result<FetchedKeys, Vec<Diagnostic>> {
     let (mut fetched, mut problems) = (FetchedKeys::default(), Vec::new());
-    let stores = stores(manifest);
     for key in &step.keys {
         let mut versions = Vec::with_capacity(key.secrets.len());
         let mut remote = None;
         for name in &key.secrets {
-            match toolbox.key(&stores, name) {
+            match run_keys.get(name) {
                 Ok(Key::Secret(secret)) => {
                     if let Some(weakness) = weakness(&secret) {
                         fetched.weak.push(WeakKey {

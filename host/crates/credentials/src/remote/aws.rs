@@ -70,12 +70,12 @@ impl Aws {
     }
 
     /// Keys that are good for a while yet, and whether they are new.
-    async fn keys(&self, client: &Client) -> Result<(Arc<Keys>, bool), Problem> {
+    async fn keys(&self) -> Result<(Arc<Keys>, bool), Problem> {
         let current = self.current().clone();
         if let Some(keys) = current.filter(|keys| keys.are_fresh()) {
             return Ok((keys, false));
         }
-        let keys = Arc::new(identity::keys(&self.options, client).await?);
+        let keys = Arc::new(identity::keys(&self.options).await?);
         *self.current() = Some(Arc::clone(&keys));
         Ok((keys, true))
     }
@@ -266,12 +266,12 @@ impl Server for Aws {
 
     async fn fetch(&self, name: &SecretName) -> Result<Option<Fetched>, Problem> {
         let client = local::client(self.options.ca.as_deref())?;
-        let (keys, are_new) = self.keys(&client).await?;
+        let (keys, are_new) = self.keys().await?;
         let mut answer = self.read(&client, &keys, name).await?;
         if is_of_identity(error(&answer)) {
             *self.current() = None;
             if !are_new {
-                let (keys, _) = self.keys(&client).await?;
+                let (keys, _) = self.keys().await?;
                 answer = self.read(&client, &keys, name).await?;
             }
         }

@@ -91,7 +91,7 @@ impl Azure {
     }
 
     async fn token(&self) -> Result<Bearer, Problem> {
-        let client = local::client(self.options.ca.as_deref())?;
+        let client = local::identity_client(self.options.ca.as_deref())?;
         match &self.options.identity {
             Identity::Managed(id) => self.by_machine(&client, id.as_deref()).await,
             Identity::Workload => {
@@ -175,8 +175,9 @@ impl Azure {
         fields.extend_from_slice(proof);
         let tenant = super::escaped(tenant);
         let address = address.below(&format!("{tenant}/oauth2/v2.0/token"));
-        let question = Question::form(address, form(&fields));
-        let answer = call::ask(client, &question, self.options.patience).await?;
+        let question = Question::form(address.clone(), form(&fields));
+        let answer = call::ask(client, &question, self.options.patience).await;
+        let answer = answer.map_err(|problem| local::of_identity(problem, &address))?;
         Bearer::granted(
             answer,
             "of the directory; check tenant, client id, and whether the client's secret has expired",

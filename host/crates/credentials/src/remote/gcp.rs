@@ -57,6 +57,23 @@ impl Gcp {
         }
     }
 
+    /// The secret's path, which has a location where the endpoint is a region's.
+    fn path(&self, name: &SecretName) -> String {
+        let (project, id) = (&self.options.project, self.id(name));
+        match self.location() {
+            Some(location) => format!("projects/{project}/locations/{location}/secrets/{id}"),
+            None => format!("projects/{project}/secrets/{id}"),
+        }
+    }
+
+    /// The location in `secretmanager.LOCATION.rep.googleapis.com`.
+    fn location(&self) -> Option<&str> {
+        let host = self.options.endpoint.as_deref()?.strip_prefix("https://")?;
+        let host = host.split(['/', ':']).next()?;
+        host.strip_prefix("secretmanager.")?
+            .strip_suffix(".rep.googleapis.com")
+    }
+
     fn id(&self, name: &SecretName) -> String {
         let id = super::prefixed(self.options.prefix.as_deref(), name.base());
         id.replace(['/', '.'], "-")
@@ -70,7 +87,7 @@ impl Gcp {
     }
 
     async fn token(&self) -> Result<Bearer, Problem> {
-        let client = local::client(self.options.ca.as_deref())?;
+        let client = local::identity_client(self.options.ca.as_deref())?;
         match &self.options.key_file {
             Some(file) => self.by_key(&client, file).await,
             None => self.by_machine(&client).await,
@@ -124,8 +141,9 @@ impl Gcp {
         });
         let assertion = assertion(&claims, &private).ok_or_else(unfit)?;
         let body = form(&[("grant_type", GRANT), ("assertion", &assertion)]);
-        let question = Question::form(address, body);
-        let answer = call::ask(client, &question, self.options.patience).await?;
+        let question = Question::form(address.clone(), body);
+        let answer = call::ask(client, &question, self.options.patience).await;
+        let answer = answer.map_err(|problem| local::of_identity(problem, &address))?;
         Bearer::granted(
             answer,
             "for key-file; is the key still valid, and the clock right?",
@@ -133,8 +151,6 @@ impl Gcp {
     }
 
     fn found(&self, name: &SecretName, mut answer: Answer) -> Result<Option<Fetched>, Problem> {
-        let id = self.id(name);
-        let project = &self.options.project;
         let refused = |problem: String| Err(Problem::Refused(problem));
         match answer.status {
             200 => {}
@@ -145,7 +161,8 @@ impl Gcp {
             403 => {
                 return refused(format!(
                     "access is denied (403); grant the service account \
-                     roles/secretmanager.secretAccessor on projects/{project}/secrets/{id}"
+                     roles/secretmanager.secretAccessor on {}",
+                    self.path(name)
                 ));
             }
             401 => return refused("it does not accept the program's token (401)".into()),
@@ -204,22 +221,24 @@ fn assertion(claims: &serde_json::Value, private: &str) -> Option<Zeroizing<Stri
 impl Server for Gcp {
     fn place(&self, name: &SecretName) -> String {
         format!(
-            "Google Secret Manager, projects/{}/secrets/{}/versions/{}",
-            self.options.project,
-            self.id(name),
+            "Google Secret Manager, {}/versions/{}",
+            self.path(name),
             Self::version(name)
         )
     }
 
     fn remedy(&self, name: &SecretName) -> Option<String> {
         Some(format!(
-            "`gcloud secrets {} {} --project {} --data-file=-` writes it there",
+            "`gcloud secrets {} {} --project {}{} --data-file=-` writes it there",
             match name.version() {
                 0 => "create",
                 _ => "versions add",
             },
             self.id(name),
-            self.options.project
+            self.options.project,
+            self.location()
+                .map(|location| format!(" --location {location}"))
+                .unwrap_or_default()
         ))
     }
 
@@ -229,9 +248,8 @@ impl Server for Gcp {
         let address = Address::parse(url, Plain::Never)
             .map_err(|problem| Problem::Refused(problem.to_owned()))?;
         let address = address.below(&format!(
-            "v1/projects/{}/secrets/{}/versions/{}:access",
-            self.options.project,
-            self.id(name),
+            "v1/{}/versions/{}:access",
+            self.path(name),
             Self::version(name)
         ));
         let question = || Question::get(address.clone());

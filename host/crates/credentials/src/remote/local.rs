@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use glovebox_core::Secret;
-use glovebox_outbound::https::Client;
+use glovebox_outbound::https::{Address, Client};
 
 use super::Problem;
 use crate::files::read_secret;
@@ -18,6 +18,20 @@ pub(super) fn client(ca: Option<&Path>) -> Result<Client, Problem> {
     let ca = ca.map(authorities).transpose()?;
     let client = Client::new(ca.as_deref());
     client.map_err(|error| Problem::Refused(format!("tls: {{ ca: FILE }}: {error}")))
+}
+
+/// A client for the servers that say who the program is, which may be the clouds' public ones where the
+/// store is not: it trusts Mozilla's list, too.
+pub(super) fn identity_client(ca: Option<&Path>) -> Result<Client, Problem> {
+    let Some(ca) = ca else { return client(None) };
+    let client = Client::besides_public(&authorities(ca)?);
+    client.map_err(|error| Problem::Refused(format!("tls: {{ ca: FILE }}: {error}")))
+}
+
+/// A failure of such a server, which is not the store's.
+pub(super) fn of_identity(problem: Problem, server: &Address) -> Problem {
+    let server = server.authority();
+    problem.within(|problem| format!("{server}, which says who the program is: {problem}"))
 }
 
 pub(super) fn authorities(path: &Path) -> Result<Vec<u8>, Problem> {

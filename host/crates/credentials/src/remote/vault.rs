@@ -76,7 +76,8 @@ impl Vault {
             403 => {
                 return refused(format!(
                     "it denies reading `{path}` (403); a policy of the login needs: path \
-                     \"{path}\" {{ capabilities = [\"read\"] }}"
+                     \"{path}\" {{ capabilities = [\"read\"] }}{}",
+                    self.sessions.doubt()
                 ));
             }
             404 => return self.absent(name, &answer),

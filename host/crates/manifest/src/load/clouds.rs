@@ -27,7 +27,7 @@ section! {
         field: Option<String> => optional "all of it", Text, "field: password";
         /// Another URL than the region's public one, such as a VPC endpoint's.
         endpoint: Option<String> => optional, ADDRESS, "endpoint: https://vpce-….amazonaws.com";
-        /// Certificates to trust instead of the built-in ones.
+        /// Certificates to trust instead of the built-in ones; of the server that says who asks, besides them.
         ca = "tls": Option<PathBuf> => empty, nested::<Tls>();
         /// How long one request may take; it is tried up to four times.
         timeout: Duration
@@ -49,9 +49,10 @@ section! {
         prefix: Option<String> => optional, PATH, "prefix: glovebox";
         /// A service account's key, a file of JSON.
         key_file: Option<PathBuf> => optional, File, "key-file: /run/secrets/gcp.json";
-        /// Another URL than the public one, such as a regional one's.
+        /// Another URL than the public one. A region's, `https://secretmanager.LOCATION.rep.googleapis.com`, has the secrets of
+        /// that location.
         endpoint: Option<String> => optional, ADDRESS, "endpoint: https://secretmanager.europe-west3.rep.googleapis.com";
-        /// Certificates to trust instead of the built-in ones.
+        /// Certificates to trust instead of the built-in ones; of the server that says who asks, besides them.
         ca = "tls": Option<PathBuf> => empty, nested::<Tls>();
         /// How long one request may take; it is tried up to four times.
         timeout: Duration
@@ -77,7 +78,7 @@ section! {
         client_id: Option<String> => optional, LABEL, "client-id: 59d6d1ca-47bb-4e7e-a40b-8be3bc5a0ba8";
         /// With `client-secret`: the secret that holds the application's secret.
         client_secret: Option<SecretName> => optional, BY_NAME, "client-secret: { secret: azure/client-secret }";
-        /// Certificates to trust instead of the built-in ones.
+        /// Certificates to trust instead of the built-in ones; of the server that says who asks, besides them.
         ca = "tls": Option<PathBuf> => empty, nested::<Tls>();
         /// How long one request may take; it is tried up to four times.
         timeout: Duration
@@ -111,7 +112,7 @@ pub struct Azure {
     pub prefix: Option<String>,
     /// Who asks.
     pub identity: AzureIdentity,
-    /// Certificates to trust instead of the built-in ones.
+    /// Certificates to trust instead of the built-in ones; of the server that says who asks, besides them.
     pub ca: Option<PathBuf>,
     /// How long one request may take.
     pub timeout: Duration,

@@ -28,6 +28,9 @@ pub use address::{Address, Plain};
 /// Status and headers of an answer may be about so large.
 const MAX_HEAD_SIZE: usize = 64 << 10;
 
+/// The longest that a connection without TLS may take to be made.
+const NEARBY: Duration = Duration::from_secs(1);
+
 /// How much another server may ask for.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -121,7 +124,17 @@ impl Client {
     /// # Errors
     /// When none of them can be read.
     pub fn new(authorities: Option<&[u8]>) -> Result<Self, NoAuthority> {
-        let config = verified(authorities)?.with_no_client_auth();
+        let config = verified(roots(authorities)?)?.with_no_client_auth();
+        Ok(Client::with(config))
+    }
+
+    /// A client that trusts these authorities (PEM) besides those of Mozilla's list: for servers that may
+    /// be the public ones or one's own.
+    ///
+    /// # Errors
+    /// When none of them can be read.
+    pub fn besides_public(authorities: &[u8]) -> Result<Self, NoAuthority> {
+        let config = verified(besides(authorities)?)?.with_no_client_auth();
         Ok(Client::with(config))
     }
 
@@ -137,7 +150,7 @@ impl Client {
             CertificateDer::pem_slice_iter(identity.certificate).collect();
         let chain = chain.map_err(|_| NoClient::Identity)?;
         let key = PrivateKeyDer::from_pem_slice(identity.key).map_err(|_| NoClient::Identity)?;
-        let config = verified(authorities)?.with_client_auth_cert(chain, key);
+        let config = verified(roots(authorities)?)?.with_client_auth_cert(chain, key);
         Ok(Client::with(config.map_err(|_| NoClient::Identity)?))
     }
 
@@ -200,7 +213,7 @@ impl Client {
     ) -> Result<Reply, Failure> {
         match address.secure {
             true => talk(self.connect(address).await?, request, size).await,
-            false => talk(socket(address).await?, request, size).await,
+            false => talk(nearby(address).await?, request, size).await,
         }
     }
 
@@ -215,17 +228,25 @@ impl Client {
     }
 }
 
+/// A connection within this machine or link, which is made at once or not at all: of a cloud's metadata,
+/// asked elsewhere, there is no answer, not even a refusal.
+async fn nearby(address: &Address) -> Result<TcpStream, Failure> {
+    let connected = tokio::time::timeout(NEARBY, socket(address)).await;
+    connected.unwrap_or(Err(Failure::Unreachable(io::ErrorKind::TimedOut)))
+}
+
 async fn socket(address: &Address) -> Result<TcpStream, Failure> {
     let found = tokio::net::lookup_host((address.host.as_str(), address.port)).await;
     let found: Vec<_> = found.map_err(|_| Failure::Unknown)?.collect();
     let socket = TcpStream::connect(found.as_slice()).await;
-    socket.map_err(|error| Failure::Unreachable(error.kind()))
+    let socket = socket.map_err(|error| Failure::Unreachable(error.kind()))?;
+    // Else the last part of a request waits for the other side's delayed acknowledgement, 40 ms.
+    let _ = socket.set_nodelay(true);
+    Ok(socket)
 }
 
-/// A configuration that verifies servers, whatever else it will be.
-fn verified(
-    authorities: Option<&[u8]>,
-) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, NoAuthority> {
+/// These authorities, or without any those of Mozilla's list.
+fn roots(authorities: Option<&[u8]>) -> Result<RootCertStore, NoAuthority> {
     let mut roots = RootCertStore::empty();
     match authorities {
         None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
@@ -239,6 +260,20 @@ fn verified(
             }
         }
     }
+    Ok(roots)
+}
+
+/// These authorities and Mozilla's.
+fn besides(authorities: &[u8]) -> Result<RootCertStore, NoAuthority> {
+    let mut all = roots(None)?;
+    all.roots.extend(roots(Some(authorities))?.roots);
+    Ok(all)
+}
+
+/// A configuration that verifies servers, whatever else it will be.
+fn verified(
+    roots: RootCertStore,
+) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, NoAuthority> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

@@ -103,6 +103,38 @@ fn an_answer_that_never_ends_is_not_waited_for() {
 }
 
 #[test]
+fn a_neighbour_that_does_not_take_a_connection_is_not_waited_for_long() {
+    let runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = { runtime }.enable_all().build().unwrap();
+    let failure = runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        // Nobody accepts, and there is room for one that waits.
+        let listener = socket.listen(0).unwrap();
+        let place = listener.local_addr().unwrap();
+        let _waits = TcpStream::connect(place).await.unwrap();
+        let address = Address::parse(&format!("http://{place}/"), Plain::Metadata).unwrap();
+        let client = Client::new(None).unwrap();
+        client.get(&address, QUICK).await.unwrap_err()
+    });
+    assert!(
+        matches!(failure, Failure::Unreachable(io::ErrorKind::TimedOut)),
+        "{failure:?}"
+    );
+}
+
+#[test]
+fn ones_own_authorities_are_trusted_besides_the_public_ones_only_where_that_is_wanted() {
+    let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let pem = own.cert.pem();
+    assert_eq!(roots(Some(pem.as_bytes())).unwrap().len(), 1);
+    let public = webpki_roots::TLS_SERVER_ROOTS.len();
+    assert_eq!(roots(None).unwrap().len(), public);
+    assert_eq!(besides(pem.as_bytes()).unwrap().len(), public + 1);
+    assert!(besides(b"no certificate").is_err());
+}
+
+#[test]
 fn a_file_without_a_certificate_vouches_for_nobody() {
     for pem in [
         &b""[..],

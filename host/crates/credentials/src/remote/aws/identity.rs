@@ -18,6 +18,9 @@ use crate::remote::{form, local};
 /// Keys are replaced so long before they expire.
 const EARLY: Duration = Duration::from_secs(300);
 const METADATA: &str = "http://169.254.169.254";
+/// Of these two the first that is set counts, as in AWS's own programs.
+const RELATIVE: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
+const FULL: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 const CONTAINER: &str = "http://169.254.170.2";
 const METADATA_TOKEN: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token");
 const METADATA_TTL: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds");
@@ -39,7 +42,8 @@ impl Keys {
 }
 
 /// The keys that the environment offers.
-pub(super) async fn keys(options: &Options, client: &Client) -> Result<Keys, Problem> {
+pub(super) async fn keys(options: &Options) -> Result<Keys, Problem> {
+    let client = &local::identity_client(options.ca.as_deref())?;
     let variable = |name: &str| options.variable(name);
     if let Some((access, secret)) = pair(options, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")? {
         let session = variable("AWS_SESSION_TOKEN").map(|token| Secret::new(token.into_bytes()));
@@ -53,11 +57,11 @@ pub(super) async fn keys(options: &Options, client: &Client) -> Result<Keys, Pro
     if let Some((file, role)) = pair(options, "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN")? {
         return of_web_identity(options, client, Path::new(&file), &role).await;
     }
-    if let Some(url) = variable("AWS_CONTAINER_CREDENTIALS_FULL_URI") {
-        return of_container(options, client, &url).await;
+    if let Some(path) = variable(RELATIVE) {
+        return of_container(options, client, RELATIVE, &format!("{CONTAINER}{path}")).await;
     }
-    if let Some(path) = variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") {
-        return of_container(options, client, &format!("{CONTAINER}{path}")).await;
+    if let Some(url) = variable(FULL) {
+        return of_container(options, client, FULL, &url).await;
     }
     of_machine(options, client).await
 }
@@ -95,8 +99,10 @@ async fn of_web_identity(
         ("RoleSessionName", session.as_deref().unwrap_or("glovebox")),
         ("WebIdentityToken", text(&token)?.trim_end()),
     ]);
-    let question = Question::form(address, body);
-    let (status, xml) = call::ask_text(client, &question, options.patience).await?;
+    let question = Question::form(address.clone(), body);
+    let (status, xml) = call::ask_text(client, &question, options.patience)
+        .await
+        .map_err(|problem| local::of_identity(problem, &address))?;
     if status != 200 {
         return Err(refused(
             status,
@@ -114,10 +120,15 @@ async fn of_web_identity(
 }
 
 /// The keys of a task or pod, from the service of its machine.
-async fn of_container(options: &Options, client: &Client, url: &str) -> Result<Keys, Problem> {
+async fn of_container(
+    options: &Options,
+    client: &Client,
+    name: &str,
+    url: &str,
+) -> Result<Keys, Problem> {
     let variable = |name: &str| options.variable(name);
-    let address = parse(url, Plain::Metadata, "AWS_CONTAINER_CREDENTIALS_FULL_URI")?;
-    let mut question = Question::get(address);
+    let address = parse(url, Plain::Metadata, name)?;
+    let mut question = Question::get(address.clone());
     let token = match variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") {
         Some(file) => Some(local::read(Path::new(&file), "the container's token")?),
         None => variable("AWS_CONTAINER_AUTHORIZATION_TOKEN").map(|t| Secret::new(t.into_bytes())),
@@ -125,7 +136,8 @@ async fn of_container(options: &Options, client: &Client, url: &str) -> Result<K
     if let Some(token) = token {
         question = question.secret_header(header::AUTHORIZATION, token.expose())?;
     }
-    let answer = call::ask(client, &question, options.patience).await?;
+    let answer = call::ask(client, &question, options.patience).await;
+    let answer = answer.map_err(|problem| local::of_identity(problem, &address))?;
     if answer.status != 200 {
         return Err(refused(answer.status, "the container's role"));
     }

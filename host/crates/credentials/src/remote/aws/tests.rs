@@ -316,6 +316,27 @@ fn a_container_and_a_machine_have_keys_too() {
 }
 
 #[test]
+fn of_a_containers_two_variables_the_relative_one_counts() {
+    let server = Outside::start(|_| error(500, SAID));
+    let both = [
+        (
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+            "http://127.0.0.1:1/keys",
+        ),
+        ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "@elsewhere/keys"),
+    ];
+    let (options, _folder) = setting(&server, &both);
+    assert_eq!(
+        ask(options, "sales/key"),
+        Err(
+            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: it has user information before the host, which \
+             may include a password"
+                .into()
+        )
+    );
+}
+
+#[test]
 fn half_of_an_identity_is_not_replaced_by_the_machines() {
     let server = Outside::start(|_| error(500, SAID));
     for (first, second) in [

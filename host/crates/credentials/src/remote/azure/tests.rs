@@ -121,6 +121,24 @@ fn an_application_logs_in_and_asks_by_name() {
 }
 
 #[test]
+fn a_directory_that_fails_is_not_taken_for_the_vault() {
+    let server = Outside::start(|_| secret());
+    let directory = Outside::start(|_| Answer::HangUp);
+    let url = format!("https://{}", directory.address);
+    let host = [("AZURE_AUTHORITY_HOST", url.as_str())];
+    let (options, _folder) = setting(&[&server, &directory], client(), &host);
+    assert_eq!(
+        ask(options, "sales/key"),
+        Err(format!(
+            "{}, which says who the program is: it did not answer with valid HTTP/1.1, or closed the \
+             connection",
+            directory.address
+        ))
+    );
+    assert_eq!(server.asked().len(), 0);
+}
+
+#[test]
 fn a_pod_and_a_machine_have_identities_too() {
     let (directory, url) = directory();
     let server = Outside::start(|_| secret());

@@ -119,6 +119,30 @@ fn a_name_is_a_secret_and_a_version() {
 }
 
 #[test]
+fn a_regions_endpoint_has_its_secrets_in_a_location() {
+    let server = Outside::start(|_| error(500));
+    let (mut options, _folder) = setting(&[&server], &[]);
+    options.endpoint = Some("https://secretmanager.europe-west3.rep.googleapis.com".into());
+    let store = Gcp::new(options);
+    let key = name("sales/key@3");
+    assert_eq!(
+        store.place(&key),
+        "Google Secret Manager, projects/acme/locations/europe-west3/secrets/sales-key/versions/3"
+    );
+    assert_eq!(
+        store.remedy(&key).unwrap(),
+        "`gcloud secrets versions add sales-key --project acme --location europe-west3 \
+         --data-file=-` writes it there"
+    );
+    let (mut options, _folder) = setting(&[&server], &[]);
+    options.endpoint = Some("https://secretmanager.europe-west3.rep.example.com".into());
+    assert_eq!(
+        Gcp::new(options).path(&key),
+        "projects/acme/secrets/sales-key"
+    );
+}
+
+#[test]
 fn failures_have_sentences_of_our_own() {
     let machine = machine();
     for (status, sentence) in [

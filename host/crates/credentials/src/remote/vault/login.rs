@@ -19,6 +19,8 @@ pub(super) struct Session {
     client: Client,
     token: Secret,
     since: Instant,
+    /// Whether the server has denied it from the first question on.
+    doubtful: bool,
     /// None if it does not end.
     lease: Option<Lease>,
 }
@@ -99,6 +101,16 @@ impl Sessions {
         session.ask(access, question()).await
     }
 
+    /// What else may be the reason of a denial, as the end of a sentence.
+    pub(super) fn doubt(&self) -> &'static str {
+        match self.current().as_ref() {
+            Some(session) if session.doubtful => {
+                "; or the token is none, has expired or was revoked: it may not even look itself up"
+            }
+            _ => "",
+        }
+    }
+
     /// A token that is good for a while yet, and whether it comes of a login just made.
     async fn open(&self, access: &Access) -> Result<(Arc<Session>, bool), Problem> {
         let _one = self.opening.lock().await;
@@ -141,6 +153,7 @@ impl Sessions {
             client: session.client.clone(),
             token: session.token.clone(),
             since: session.since - by,
+            doubtful: session.doubtful,
             lease,
         }));
     }
@@ -173,6 +186,7 @@ async fn renew(access: &Access, session: &Session, lease: Lease) -> Option<Sessi
         client: session.client.clone(),
         token: session.token.clone(),
         since: session.since,
+        doubtful: session.doubtful,
         lease: Some(renewed),
     })
 }
@@ -253,6 +267,7 @@ fn granted(client: Client, mut answer: Answer, path: &str, by: &str) -> Result<S
             client,
             token: Secret::new(token.into_bytes()),
             since: Instant::now(),
+            doubtful: false,
             lease: Lease::new(seconds, renewable),
         }),
         _ => Err(Problem::Refused(format!(
@@ -268,6 +283,7 @@ async fn by_token(access: &Access, client: Client, token: Secret) -> Result<Sess
         client,
         token: Secret::new(text(&token)?.as_bytes().to_vec()),
         since: Instant::now(),
+        doubtful: false,
         lease: None,
     };
     let answer = session.look_up(access).await?;
@@ -278,7 +294,10 @@ async fn by_token(access: &Access, client: Client, token: Secret) -> Result<Sess
             session.lease = Lease::new(seconds.unwrap_or(0), renewable.unwrap_or(false));
             Ok(session)
         }
-        403 => Ok(session),
+        403 => {
+            session.doubtful = true;
+            Ok(session)
+        }
         status => Err(unusable(status)),
     }
 }

@@ -328,7 +328,8 @@ fn a_denial_names_the_line_of_a_policy_that_would_allow_it() {
     let mut options = setting.options();
     options.access.login = Login::Token(name("vault/token"));
     let denied = "it denies reading `secret/data/sales/key` (403); a policy of the login needs: \
-                  path \"secret/data/sales/key\" { capabilities = [\"read\"] }";
+                  path \"secret/data/sales/key\" { capabilities = [\"read\"] }; or the token is none, \
+                  has expired or was revoked: it may not even look itself up";
     // The token is none: the server knows of another.
     assert_eq!(told(Vault::new(options), "sales/key"), denied);
     assert_eq!(setting.fake.times("auth/token/lookup-self"), 1);

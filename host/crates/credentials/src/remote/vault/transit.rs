@@ -260,7 +260,8 @@ impl TransitEngine {
             ),
             403 => refused(format!(
                 "it denies `{path}` (403); a policy of the login needs: path \"{path}\" {{ capabilities \
-                 = [\"update\"] }}"
+                 = [\"update\"] }}{}",
+                self.sessions.doubt()
             )),
             404 => refused(format!(
                 "nothing answers there (404): is a Transit engine mounted at `{}`, and is the namespace \
