@@ -2,6 +2,7 @@
 
 mod cli;
 mod compose;
+mod lineage;
 mod signature;
 mod without;
 

@@ -30,6 +30,7 @@ pub(crate) fn ensure() -> Outcome {
         "templates in python are not tested",
     );
     components.ensure(|folder, pins| packages(&folder.join("venv"), pins))?;
+    sigstore()?;
     let js = Tool {
         name: "js",
         program: "npm",
@@ -47,6 +48,27 @@ pub(crate) fn ensure() -> Outcome {
             Command::new("npm")
                 // As the template's build.sh, which says why.
                 .args(["install", "--no-save", "--no-audit", "--no-fund"])
+                .current_dir(folder),
+        )
+    })
+}
+
+/// Installs npm's verifier of Sigstore bundles.
+fn sigstore() -> Outcome {
+    let sigstore = Tool {
+        name: "sigstore",
+        program: "npm",
+        pins: root().join("tests/sigstore"),
+        pinned: "package-lock.json",
+        without: "proofs are not verified by Sigstore's own verifier",
+    };
+    sigstore.ensure(|folder, pins| {
+        for file in ["package.json", "package-lock.json", "verify.mjs"] {
+            write(&folder.join(file), &read(&pins.join(file))?)?;
+        }
+        finish(
+            Command::new("npm")
+                .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"])
                 .current_dir(folder),
         )
     })

@@ -9,6 +9,7 @@ mod asked;
 mod audit;
 #[cfg(feature = "api")]
 mod caller;
+mod cell;
 mod check;
 mod completions;
 #[cfg(feature = "api")]
@@ -16,6 +17,7 @@ mod demo;
 #[cfg(feature = "init")]
 mod draft;
 mod ecs;
+mod explain;
 #[cfg(feature = "api")]
 mod forget;
 #[cfg(feature = "init")]
@@ -27,6 +29,8 @@ mod man;
 mod manifest;
 mod plugin;
 mod preview;
+mod proof;
+mod prove;
 #[cfg(feature = "init")]
 mod register;
 #[cfg(feature = "api")]
@@ -47,6 +51,8 @@ mod scan;
 mod secret;
 #[cfg(feature = "api")]
 mod serve;
+#[cfg(feature = "keyring")]
+mod signing_key;
 mod supervised;
 mod table;
 #[cfg(feature = "traces")]
@@ -169,6 +175,10 @@ enum Command {
         #[cfg(feature = "keyring")] key::Args,
         #[cfg(not(feature = "keyring"))] absent::Args,
     ),
+    /// Explain a cell: its source, the steps and keys that made it, and what became of its row.
+    Explain(explain::Args),
+    /// Verify and read proofs of what runs have let out, and make the key that signs them.
+    Proof(proof::Args),
     /// Verify and read the audit log.
     Audit(
         #[cfg(feature = "api")] audit::Args,
@@ -210,6 +220,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args),
         Command::Preview(args) => preview::preview(&args),
+        Command::Explain(args) => explain::explain(&args),
+        Command::Proof(args) => proof::proof(&args),
         Command::Rows(args) => rows::rows(&args),
         Command::Runs(args) => runs::runs(&args),
         #[cfg(feature = "api")]

@@ -1,16 +1,11 @@
 //! `glovebox preview`: the first rows through all steps, with nothing written.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::TimestampMicrosecondType;
-use arrow_array::{Array, ArrayRef};
-use arrow_cast::display::array_value_to_string;
-use glovebox_core::DataType;
 use glovebox_engine::arm;
 
 use super::Exit;
+use super::cell::cell;
 use super::manifest::Text;
 use super::table::Table;
 use crate::compose::Composed;
@@ -58,17 +53,8 @@ pub(super) fn preview(args: &Args) -> anyhow::Result<Exit> {
                 .map(|(column, field)| {
                     if field.personal {
                         Ok(Some("(personal)".to_owned()))
-                    } else if column.is_null(row) {
-                        Ok(None)
-                    } else if field.data_type == DataType::Opaque {
-                        Ok(Some("(opaque)".to_owned()))
                     } else {
-                        // Arrow's own error may quote the cell.
-                        array_value_to_string(&shown(column), row)
-                            .map(Some)
-                            .map_err(|_| {
-                                anyhow::anyhow!("internal error: cannot show `{}`", field.name)
-                            })
+                        cell(column, field, row)
                     }
                 })
                 .collect::<anyhow::Result<Vec<_>>>()?;
@@ -97,13 +83,4 @@ pub(super) fn preview(args: &Args) -> anyhow::Result<Exit> {
         preview.rejects.len()
     );
     Ok(Exit::Done)
-}
-
-/// The column as Arrow can show it: of time zones it knows offsets only, unless it carries the
-/// whole database of zones.
-fn shown(column: &ArrayRef) -> ArrayRef {
-    match column.as_primitive_opt::<TimestampMicrosecondType>() {
-        Some(times) => Arc::new(times.clone().with_timezone("+00:00")),
-        None => Arc::clone(column),
-    }
 }

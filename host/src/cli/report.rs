@@ -11,9 +11,15 @@ use glovebox_manifest::{Manifest, model};
 
 use super::say;
 
-/// Where the report goes as JSON; opened before the first row, so that a run does not end in an
-/// error about its report, nor takes the place of another run's.
-pub(super) enum Destination {
+/// Where what a run leaves for others goes, its report as JSON or its proof pack; opened before the first row,
+/// so that a run does not end in an error about it, nor takes the place of another run's.
+pub(super) struct Destination {
+    /// What goes there.
+    what: &'static str,
+    place: Place,
+}
+
+enum Place {
     Stdout,
     File {
         path: PathBuf,
@@ -28,62 +34,76 @@ pub(super) enum Destination {
 
 impl Destination {
     /// `resumes` is whether the run may be another process's, which is not waited for.
-    pub(super) fn open(path: &Path, resumes: bool) -> anyhow::Result<Self> {
-        if path.as_os_str() == "-" {
-            return Ok(Destination::Stdout);
-        }
-        let path = path.to_owned();
-        let there = std::fs::metadata(&path);
-        if there.is_ok_and(|there| !there.is_file() && !there.is_dir()) {
-            let file = File::options()
-                .write(true)
-                .open(&path)
-                .with_context(|| refused(&path))?;
-            return Ok(Destination::Pipe { path, file });
-        }
-        let staged = match resumes {
-            true => Staged::succeed(&path),
-            false => Staged::create(&path),
-        };
-        let staged = staged.with_context(|| refused(&path))?;
-        Ok(Destination::File { path, staged })
+    pub(super) fn open(what: &'static str, path: &Path, resumes: bool) -> anyhow::Result<Self> {
+        let place = Place::open(path, resumes)
+            .with_context(|| format!("cannot write the {what} to {}", path.display()))?;
+        Ok(Destination { what, place })
     }
 
-    /// After a failed run: a report of an earlier one would pass for this one's.
+    /// After a failed run: what an earlier one has left would pass for this one's.
     pub(super) fn discard(&self) {
-        if let Destination::File { staged, .. } = self {
+        if let Place::File { staged, .. } = &self.place {
             // The run's own error is the one to report.
             let _ = std::fs::remove_file(staged.target());
         }
     }
 
-    pub(super) fn write(self, report: &RunReport) -> anyhow::Result<()> {
-        let json = serde_json::to_string_pretty(report).context("report")? + "\n";
-        let (path, written) = match self {
-            Destination::Stdout => {
-                return match std::io::stdout().write_all(json.as_bytes()) {
-                    // Whoever closed standard output does not want the report.
+    pub(super) fn is_stdout(&self) -> bool {
+        matches!(self.place, Place::Stdout)
+    }
+
+    pub(super) fn write(self, text: &str) -> anyhow::Result<()> {
+        let what = self.what;
+        let (path, written) = match self.place {
+            Place::Stdout => {
+                return match std::io::stdout().write_all(text.as_bytes()) {
+                    // Whoever closed standard output does not want it.
                     Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-                    written => written.context("the run has ended, but its report was not written"),
+                    written => written.with_context(|| {
+                        format!("the run has ended, but its {what} was not written")
+                    }),
                 };
             }
-            Destination::File { path, mut staged } => {
-                let written = staged.write(json.as_bytes());
+            Place::File { path, mut staged } => {
+                let written = staged.write(text.as_bytes());
                 (path, written.and_then(|()| staged.publish()))
             }
-            Destination::Pipe { path, mut file } => (path, file.write_all(json.as_bytes())),
+            Place::Pipe { path, mut file } => (path, file.write_all(text.as_bytes())),
         };
         written.with_context(|| {
             format!(
-                "the run has ended, but its report could not be written to {}",
+                "the run has ended, but its {what} could not be written to {}",
                 path.display()
             )
         })
     }
 }
 
-fn refused(path: &Path) -> String {
-    format!("cannot write the report to {}", path.display())
+impl Place {
+    fn open(path: &Path, resumes: bool) -> std::io::Result<Self> {
+        if path.as_os_str() == "-" {
+            return Ok(Place::Stdout);
+        }
+        let path = path.to_owned();
+        let there = std::fs::metadata(&path);
+        if there.is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+            let file = File::options().write(true).open(&path)?;
+            return Ok(Place::Pipe { path, file });
+        }
+        let staged = match resumes {
+            true => Staged::succeed(&path),
+            false => Staged::create(&path),
+        };
+        Ok(Place::File {
+            path,
+            staged: staged?,
+        })
+    }
+}
+
+/// A report as `--report` writes it.
+pub(super) fn to_json(report: &RunReport) -> anyhow::Result<String> {
+    Ok(serde_json::to_string_pretty(report).context("report")? + "\n")
 }
 
 pub(super) fn print(report: &RunReport) {

@@ -9,16 +9,18 @@ use anyhow::Context;
 use glovebox_connectors::jsonl::KeptRows;
 use glovebox_core::{RunOutcome, RunReport, Seal, Sink, Source};
 use glovebox_engine::{
-    ArmedStep, MAX_REQUEST_LEN, MIN_KEY_LEN, Plan, Progress, Run, RunError, SealTo, Selection,
-    Start, Weakness, arm,
+    ArmedStep, Completed, MAX_REQUEST_LEN, MIN_KEY_LEN, Plan, Progress, Run, RunError, SealTo,
+    Selection, Start, Weakness, arm,
 };
 use glovebox_manifest::{Diagnostic, Manifest};
+use glovebox_proof::Audit;
 use indicatif::{ProgressBar, ProgressStyle};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::manifest::Text;
-use super::report::{Destination, peak_memory, print, role_of};
+use super::prove::Prover;
+use super::report::{Destination, peak_memory, print, role_of, to_json};
 use super::rerun::{self, Asked};
 use super::supervised::{self, ProgressWriter};
 use super::{Exit, say, traces};
@@ -34,6 +36,9 @@ pub(super) struct Args {
     /// Also write the report as JSON; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// Write a signed proof of what left, and under which rules; the manifest's `proof` names the key.
+    #[arg(long, value_name = "FILE")]
+    proof: Option<PathBuf>,
     /// The number of worker threads; by default one per core.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: Option<u16>,
@@ -66,6 +71,9 @@ pub(super) struct Args {
     /// ends.
     #[arg(long)]
     supervised: bool,
+    /// For programs: number and hash of the audit log's last record, for the proof.
+    #[arg(long, value_name = "NUMBER:HASH", hide = true, value_parser = audit_head)]
+    audit_head: Option<Audit>,
     /// Refuse plugin files without a pin; `glovebox plugin pin` writes pins.
     #[arg(long)]
     locked: bool,
@@ -78,6 +86,20 @@ impl Args {
             (_, true) => Start::Again,
             _ => Start::Fresh,
         }
+    }
+}
+
+/// Where an audit log stood.
+fn audit_head(text: &str) -> Result<Audit, String> {
+    let parts = text.split_once(':');
+    let parts = parts.and_then(|(number, hash)| Some((number.parse().ok()?, hash)));
+    let plain = |hash: &str| hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit());
+    match parts.filter(|(_, hash)| plain(hash)) {
+        Some((record, hash)) => Ok(Audit {
+            record,
+            hash: hash.to_owned(),
+        }),
+        None => Err("use a record's number and its hash, such as 12:ab34…".into()),
     }
 }
 
@@ -124,7 +146,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
             return Ok(Exit::Usage);
         }
     };
-    let report_file = destination(args)?;
+    let prover = match Prover::new(&text, &manifest, &composed) {
+        Ok(prover) => prover,
+        Err(problems) => {
+            text.show(&problems);
+            return Ok(Exit::Usage);
+        }
+    };
+    let files = Files::open(args)?;
     let workers = args.workers.map_or_else(cores, usize::from);
     announce_short_keys(&steps);
     announce_cost(&steps, source.as_ref(), only.as_ref());
@@ -135,7 +164,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         .supervised
         .then(|| ProgressWriter::new(source.as_ref()));
     let bar = progress_bar(source.as_ref());
-    let report = Run {
+    let completed = Run {
         name: &manifest.name,
         part: None,
         plan: &plan,
@@ -151,6 +180,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         take_over: args.take_over,
         request: args.request.as_deref(),
         only: only.as_ref(),
+        proof: prover.as_ref().map(Prover::secret),
         note: &|note| say::note(note),
     }
     .run(&stop, &mut |progress| match &mut teller {
@@ -158,39 +188,75 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         None => show(&bar, progress),
     });
     bar.finish_and_clear();
-    traces::tell(&manifest.name, began, report.as_ref().ok());
-    ended(report, report_file, &manifest)
+    let report = completed.as_ref().map(|completed| &completed.report);
+    traces::tell(&manifest.name, began, report.ok());
+    let pack = |completed: &Completed| match &prover {
+        Some(prover) => {
+            let audit = args.audit_head.clone();
+            prover.pack(completed, &manifest, (&plan, &steps), audit)
+        }
+        None => Ok(None),
+    };
+    ended(completed, &pack, files, (&manifest, args.supervised))
 }
 
-/// What a run ends with: its report, or why it has none.
+/// What a run ends with: its report and its proof, or why it has none.
 fn ended(
-    report: Result<RunReport, RunError>,
-    report_file: Option<Destination>,
-    manifest: &Manifest,
+    completed: Result<Completed, RunError>,
+    pack: &dyn Fn(&Completed) -> anyhow::Result<Option<String>>,
+    files: Files,
+    (manifest, supervised): (&Manifest, bool),
 ) -> anyhow::Result<Exit> {
-    let report = report.inspect_err(|_| {
-        if let Some(destination) = &report_file {
-            destination.discard();
-        }
-    });
-    let mut report = match report {
+    let mut completed = match completed.inspect_err(|_| files.discard()) {
         Err(error) if error.is_about_the_call() => {
             say::error(&error.to_string());
             return Ok(Exit::Usage);
         }
-        report => report?,
+        completed => completed?,
     };
-    report.peak_memory = peak_memory();
-    hand_over(&report, report_file)?;
-    Ok(exit(&report, manifest))
+    let Files { report, proof } = files;
+    // Before the report: whoever waits for that has both.
+    if let Some(proof) = proof {
+        match pack(&completed)? {
+            Some(pack) => proof.write(&pack)?,
+            None => {
+                proof.discard();
+                say::note("there is no proof, since nothing was published");
+            }
+        }
+    }
+    completed.report.peak_memory = peak_memory();
+    if supervised {
+        completed.report.proof = pack(&completed)?;
+    }
+    hand_over(&completed.report, report)?;
+    Ok(exit(&completed.report, manifest))
 }
 
-/// Where the report goes, opened before the run so that it can be written afterwards.
-fn destination(args: &Args) -> anyhow::Result<Option<Destination>> {
-    let report = args.report.as_deref();
-    report
-        .map(|path| Destination::open(path, args.resume || args.take_over))
-        .transpose()
+/// The files that a run leaves for others beside its rows, opened before it so that they can be written
+/// afterwards.
+struct Files {
+    report: Option<Destination>,
+    proof: Option<Destination>,
+}
+
+impl Files {
+    fn open(args: &Args) -> anyhow::Result<Self> {
+        let open = |what, path: &Option<PathBuf>| {
+            let path = path.as_deref();
+            path.map(|path| Destination::open(what, path, args.resume || args.take_over))
+                .transpose()
+        };
+        Ok(Files {
+            report: open("report", &args.report)?,
+            proof: open("proof", &args.proof)?,
+        })
+    }
+
+    fn discard(&self) {
+        let files = self.report.iter().chain(&self.proof);
+        files.for_each(Destination::discard);
+    }
 }
 
 /// What asks the run to end early: a signal, or the server that supervises it.
@@ -256,20 +322,34 @@ fn adjust(
     if list.is_some() && args.report.as_ref() == list {
         return Err("`--report` names the rejects file; use another file for the report".into());
     }
-    let report = args.report.as_deref();
-    match report.and_then(|report| role_of(report, manifest)) {
-        None => Ok(asked),
-        Some(taken) => Err(format!(
-            "`--report` names {taken} of this pipeline; use another file for the report"
-        )),
+    if args.proof.is_some() && manifest.proof.is_none() {
+        return Err(
+            "`--proof` needs a key that signs: write `proof: { key: NAME }` in the manifest, and make it with: \
+            glovebox proof key NAME"
+                .into(),
+        );
     }
+    if args.proof.is_some() && args.proof == args.report {
+        return Err("`--proof` and `--report` name one file; use two".into());
+    }
+    for (option, what, file) in [
+        ("--report", "the report", &args.report),
+        ("--proof", "the proof", &args.proof),
+    ] {
+        if let Some(taken) = file.as_deref().and_then(|file| role_of(file, manifest)) {
+            return Err(format!(
+                "`{option}` names {taken} of this pipeline; use another file for {what}"
+            ));
+        }
+    }
+    Ok(asked)
 }
 
 fn hand_over(report: &RunReport, to: Option<Destination>) -> anyhow::Result<()> {
     say::ended(report);
-    let on_stdout = matches!(to, Some(Destination::Stdout));
+    let on_stdout = to.as_ref().is_some_and(Destination::is_stdout);
     if let Some(destination) = to {
-        destination.write(report)?;
+        destination.write(&to_json(report)?)?;
     }
     if !on_stdout {
         print(report);

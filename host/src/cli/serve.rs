@@ -173,6 +173,7 @@ fn command(run: &ChildRun<'_>) -> std::io::Result<Command> {
         run.rejects_of.as_deref().map(Path::as_os_str),
     );
     option("--of-run", run.of_run.map(OsStr::new));
+    option("--audit-head", run.audit_head.as_deref().map(OsStr::new));
     let flags = [
         ("--resume", run.resume),
         ("--take-over", run.take_over),

@@ -94,6 +94,7 @@ const TABLE: &[(&str, &[&str])] = &[
         "GET /runs/{id}/report",
         &["admin", "operator", "analyst", "auditor", "officer", "key"],
     ),
+    ("GET /runs/{id}/proof", &["admin", "auditor", "key"]),
     (
         "GET /runs/{id}/rejects",
         &["admin", "operator", "analyst", "auditor", "officer", "key"],

@@ -394,3 +394,43 @@ fn a_run_goes_on_when_its_server_was_killed() {
         .ends_with(0)
         .prints("audit: intact");
 }
+
+#[test]
+fn a_proof_is_given_to_the_byte_to_those_who_audit_and_names_the_logs_head() {
+    let manifest = format!("{SALES}proof: {{ key: proof }}\n");
+    let folder = folder().file("sales.yaml", manifest);
+    let key = folder.call(&["proof", "key", "proof", "--secrets", "secrets"]);
+    folder.write("public.pem", key.ends_with(0).stdout);
+    let server = Server::start_in(folder);
+    for (name, role) in [("ada", "admin"), ("otto", "operator"), ("olga", "auditor")] {
+        server.user(name, &[role]);
+    }
+    let (token, _) = server.log_in("ada");
+    let id = start(&server, &token, "sales");
+    let run = until(&server, &token, &id, is_over);
+    assert_eq!(run["state"], "done", "{}", server.log());
+    let of = |name: &str| {
+        let (token, _) = server.log_in(name);
+        server.get(&format!("/runs/{id}/proof"), &token)
+    };
+    let _ = of("otto").is(403);
+    let proof = of("olga").is(200).text();
+    assert_eq!(of("ada").is(200).text(), proof);
+    assert!(!proof.contains("canary"), "{proof}");
+    let report = server.get(&format!("/runs/{id}/report"), &token).is(200);
+    assert_eq!(report.json().get("proof"), None);
+
+    server.folder.write("proof.json", &proof);
+    let call = |arguments: &[&str]| server.folder.call(arguments).ends_with(0).stdout;
+    let with = ["--public-key", "public.pem", "--manifest", "sales.yaml"];
+    let _ = call(&[&["proof", "verify", "proof.json"], &with[..]].concat());
+    let stated: Value =
+        serde_json::from_str(&call(&["proof", "show", "proof.json", "--json"])).unwrap();
+    let audit = &stated["predicate"]["audit"];
+    let head = format!("{}:{}", audit["record"], audit["hash"].as_str().unwrap());
+    let _ = call(&["audit", "verify", "audit", "--head", &head]);
+
+    let slow = start(&server, &token, "broken");
+    let _ = until(&server, &token, &slow, is_over);
+    let _ = server.get(&format!("/runs/{slow}/proof"), &token).is(404);
+}

@@ -22,6 +22,7 @@ mod places;
 mod plugin_commands;
 mod postgres;
 mod postgres_source;
+mod proof;
 mod release;
 mod rerun;
 mod runs;

@@ -122,6 +122,12 @@ impl Audit {
         })
     }
 
+    /// The last record on the disk, as `glovebox audit verify --head` takes it; none before the first.
+    pub(crate) fn head(&self) -> Option<String> {
+        let head = self.log.head();
+        head.map(|(number, hash)| format!("{number}:{hash}"))
+    }
+
     /// Returns once the record is on the disk.
     ///
     /// # Errors

@@ -150,6 +150,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/runs/{id}/cancel", Rule::Needs(Permission::Run)),
     route("GET", "/runs/{id}/report", Rule::Needs(Permission::Watch)),
     route("GET", "/runs/{id}/rejects", Rule::Needs(Permission::Watch)),
+    route("GET", "/runs/{id}/proof", Rule::Needs(Permission::Audit)),
     route(
         "POST",
         "/runs/{id}/rejects/runs",

@@ -46,6 +46,8 @@ struct State {
     /// Why nothing is taken any more, or now.
     failed: Option<AuditError>,
     syncs: u64,
+    /// The last record on the disk: its number and hash.
+    head: Option<(u64, String)>,
 }
 
 #[derive(Debug)]
@@ -115,6 +117,12 @@ impl Log {
     /// Why it does not.
     pub fn ready(&self) -> Result<(), AuditError> {
         self.0.shared.refusal(&self.0.shared.lock())
+    }
+
+    /// The last record on the disk since the log was opened: its number and hash, to which all later ones are
+    /// chained.
+    pub fn head(&self) -> Option<(u64, String)> {
+        self.0.shared.lock().head.clone()
     }
 
     /// How often the disk was synced for records.
@@ -281,6 +289,7 @@ impl Shared {
         self.lock().syncs = writer.syncs();
         match committed {
             Ok(receipts) => {
+                self.lock().head = Some(writer.head());
                 for (reply, receipt) in replies.into_iter().zip(receipts) {
                     // Whoever waited may have gone; the record stays.
                     let _ = reply.send(receipt);

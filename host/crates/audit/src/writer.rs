@@ -211,6 +211,11 @@ impl Writer {
         }
     }
 
+    /// The last record: its number and hash.
+    pub(crate) fn head(&self) -> (u64, String) {
+        (self.sequence, self.head.to_string())
+    }
+
     pub(crate) fn syncs(&self) -> u64 {
         self.syncs
     }

@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use glovebox_core::{
     ChunkRecord, Earlier, Encoder, FinishedChunk, History, Job, Keeps, KeptReject, Payload,
-    Published, Schema, Sink, SinkError, Totals,
+    Published, Schema, Sink, SinkError, Totals, WrittenFile,
 };
 use glovebox_files::{Base, Staged, StagedWriter, Stamp};
+use sha2::{Digest, Sha256};
 
 use crate::age::{Encrypting, Recipients};
 
@@ -60,6 +61,8 @@ pub struct FileSink<F> {
     schema: Arc<Schema>,
     staged: Option<Output>,
     rows: u64,
+    /// Whether the digest of what is written is asked for.
+    proven: bool,
 }
 
 impl<F: Format> FileSink<F> {
@@ -74,6 +77,7 @@ impl<F: Format> FileSink<F> {
             schema: Arc::default(),
             staged: None,
             rows: 0,
+            proven: false,
         }
     }
 
@@ -188,6 +192,29 @@ impl fmt::Debug for Output {
     }
 }
 
+/// Puts a file in its place. Its digest is taken before, if it is asked for: afterwards others could have
+/// changed it.
+pub(crate) fn publish(staged: Staged, proven: bool) -> io::Result<Vec<WrittenFile>> {
+    let mut files = Vec::new();
+    if proven {
+        let mut hash = Sha256::new();
+        let mut written = staged.reread()?;
+        let mut bytes = vec![0; 1 << 20];
+        loop {
+            match written.read(&mut bytes)? {
+                0 => break,
+                read => hash.update(bytes.get(..read).unwrap_or_default()),
+            }
+        }
+        files.push(WrittenFile {
+            path: staged.target().to_owned(),
+            sha256: hash.finalize().into(),
+        });
+    }
+    staged.publish()?;
+    Ok(files)
+}
+
 /// Copies a file and ends its last line, should it not have ended.
 fn copy(staged: &mut Staged, file: &mut File) -> io::Result<()> {
     staged.copy(file)?;
@@ -224,7 +251,7 @@ impl<F: Format> Sink for FileSink<F> {
         Ok(None)
     }
 
-    fn open(&mut self, _: &Job, schema: &Schema) -> Result<Vec<ChunkRecord>, SinkError> {
+    fn open(&mut self, job: &Job, schema: &Schema) -> Result<Vec<ChunkRecord>, SinkError> {
         self.format.check(schema).map_err(|p| self.shape(p))?;
         let mut staged = Staged::create(&self.path).map_err(|e| self.io(e))?;
         let (base, existing) = self.existing(staged.target(), schema)?;
@@ -243,6 +270,7 @@ impl<F: Format> Sink for FileSink<F> {
         self.schema = Arc::new(schema.clone());
         self.staged = Some(output.map_err(|e| self.io(e))?);
         self.rows = 0;
+        self.proven = job.proven;
         Ok(Vec::new())
     }
 
@@ -277,11 +305,13 @@ impl<F: Format> Sink for FileSink<F> {
             && self
                 .may_have_rows(staged.target())
                 .map_err(|e| self.io(e))?;
-        if !kept {
-            staged.publish().map_err(|e| self.io(e))?;
-        }
+        let files = match kept {
+            true => Vec::new(),
+            false => publish(staged, self.proven).map_err(|e| self.io(e))?,
+        };
         Ok(Published {
             kept,
+            files,
             ..Published::default()
         })
     }

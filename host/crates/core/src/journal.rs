@@ -47,6 +47,8 @@ pub struct Job {
     pub key: Option<u16>,
     /// What its chunks bring to keep beside their rows, for which there has to be a place.
     pub keeps: Keeps,
+    /// Whether it is to be proven what was written: of a file, by its digest.
+    pub proven: bool,
     /// How a chunk's summary is brought up to date when the sink sets more of its rows aside.
     pub revise: Revise,
     /// What was seen of the target's runs when this one was decided on. It is refused once that has

@@ -56,7 +56,7 @@ pub use seal::{Envelope, Late, Seal, SealLate, SealedBlock, Unseal};
 pub use secret::Secret;
 pub use sink::{
     Encoded, Encoder, FinishedChunk, Held, Payload, Published, Releasing, Sink, SinkError,
-    TokenStore,
+    TokenStore, WrittenFile,
 };
 pub use source::{Chunk, ChunkReader, Decoded, Decoder, Identity, Sampled, Source, SourceError};
 pub use table_name::TableName;

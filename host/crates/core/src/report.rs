@@ -63,6 +63,10 @@ pub struct RunReport {
     /// The most memory that the process has held, in bytes, where the system tells.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peak_memory: Option<u64>,
+    /// The run's proof as its file has it, for the server that supervises the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub proof: Option<String>,
 }
 
 fn is_zero(rows: &u64) -> bool {

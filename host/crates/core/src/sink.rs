@@ -2,6 +2,7 @@
 //! with the run's journal, so that each chunk is stored exactly once, whatever crashes when.
 //! A chunk is stored with its journal entry and its rejects, or not at all.
 
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use arrow_array::RecordBatch;
@@ -216,6 +217,17 @@ pub struct Published {
     pub superseded: u64,
     /// Rows that the target refused and that are set aside; with any, nothing is public yet.
     pub refused: Vec<Reject>,
+    /// The files that were put in their places, where the run is to be proven.
+    pub files: Vec<WrittenFile>,
+}
+
+/// A file that a sink has put in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenFile {
+    /// The file.
+    pub path: PathBuf,
+    /// SHA-256 of all its bytes, taken before anybody else could have it.
+    pub sha256: [u8; 32],
 }
 
 impl Published {

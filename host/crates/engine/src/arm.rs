@@ -156,6 +156,23 @@ pub fn source(
     source.map_err(|problem| vec![Diagnostic::error(manifest.source.span(), problem)])
 }
 
+/// The key that signs what runs let out, if they are proven.
+///
+/// # Errors
+/// When its secret is missing.
+pub fn proof_key(
+    manifest: &Manifest,
+    toolbox: &dyn Toolbox,
+) -> Result<Option<Secret>, Vec<Diagnostic>> {
+    let Some(proof) = &manifest.proof else {
+        return Ok(None);
+    };
+    let secret = toolbox.secret(&stores(manifest), &proof.key);
+    secret
+        .map(Some)
+        .map_err(|e| vec![missing(proof.key.span.clone(), &e)])
+}
+
 /// Who the rejects are sealed to, if anybody.
 ///
 /// # Errors

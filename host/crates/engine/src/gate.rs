@@ -33,7 +33,9 @@ use intake::{Counted, Intake};
 use passing::Passing;
 use waiting::Packed;
 
+use crate::evidence::stored;
 use crate::gated::{Members, PlannedGate, Record};
+use crate::identity::Key as JournalKey;
 use crate::summary::Summary;
 
 /// A sink that holds back rows until they may be released.
@@ -43,6 +45,8 @@ pub struct Gate {
     counted: Arc<Counted>,
     hold: Option<Hold>,
     revise: Revise,
+    /// Whether the journal is to keep a digest of the rows of each chunk.
+    proven: bool,
     schema: Schema,
     /// The members of kept classes have to be so many still if rows of them are refused.
     passed: Option<Passing>,
@@ -61,6 +65,7 @@ impl Gate {
             inner,
             hold: None,
             revise: Revise::default(),
+            proven: false,
             schema: Schema::default(),
             passed: None,
             book: None,
@@ -131,8 +136,10 @@ impl Gate {
         let (Some((Book::Journal, _)), Some(record)) = (&self.book, &self.record) else {
             return Ok(());
         };
+        let stored = self.journal().and_then(|key| stored(&key, &Payload::Empty));
         let summary = Summary {
             release: Some(Box::new(record.clone())),
+            stored,
             ..Summary::default()
         };
         let mut digest = [0; 32];
@@ -154,6 +161,12 @@ impl Gate {
             record,
             ..FinishedChunk::default()
         })
+    }
+
+    /// The key of the digests that the journal is to keep of stored rows, if it is.
+    fn journal(&self) -> Option<JournalKey> {
+        let key = self.inner.key().filter(|_| self.proven);
+        key.as_ref().map(JournalKey::new)
     }
 
     fn internal(&self, problem: &str) -> SinkError {
@@ -205,6 +218,7 @@ impl Sink for Gate {
         }
         self.hold = Some(Hold::create().map_err(|problem| hold::cannot(&problem))?);
         self.revise = job.revise;
+        self.proven = job.proven;
         self.schema = schema.clone();
         Ok(stored)
     }
@@ -291,7 +305,8 @@ impl Sink for Gate {
         report.seconds = started.elapsed().as_secs_f64();
         drop(search);
         drop(counts);
-        let mut passing = Passing::new(Arc::clone(&planned), &self.schema, &quasi, found);
+        let journal = self.journal();
+        let mut passing = Passing::new(&planned, &self.schema, &quasi, found, journal);
         let Some((lost, refused)) = passing.pass(hold, self.inner.as_mut(), self.revise, how)?
         else {
             return Ok(Held::Stopped);

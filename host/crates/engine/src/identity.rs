@@ -28,6 +28,7 @@ struct Derived {
     lines: [u8; 32],
     marks: Hmac<Sha256>,
     chunks: Hmac<Sha256>,
+    stored: Hmac<Sha256>,
     stretched: [u8; 32],
     check: u16,
     /// What was stretched already.
@@ -48,6 +49,7 @@ impl Key {
             lines: derive("lines"),
             marks: keyed(&derive("marks")),
             chunks: keyed(&derive("chunks")),
+            stored: keyed(&derive("stored")),
             stretched: derive("stretched"),
             check: u16::from_be_bytes([first, second]),
             few: Arc::default(),
@@ -142,6 +144,13 @@ impl Key {
     pub(crate) fn anywhere(&self, lines: &Lines) -> Option<Digest> {
         let derived = self.0.as_ref().filter(|_| lines.rows >= FEW_ROWS)?;
         Some(derived.of_chunk(lines))
+    }
+
+    /// Digest of the rows of a chunk as its sink takes them, from their SHA-256; none without a key.
+    pub(crate) fn stored(&self, rows: Sha256) -> Option<Digest> {
+        let mut hmac = self.0.as_ref()?.stored.clone();
+        hmac.update(&rows.finalize());
+        Some(hmac.finalize().into_bytes().into())
     }
 
     /// What an input is up to here.

@@ -7,6 +7,7 @@
 //! A chunk in flight holds a token, so memory is bounded whatever the source's size.
 
 mod accounts;
+mod proven;
 mod rejected;
 
 use std::path::Path;
@@ -22,6 +23,7 @@ use glovebox_manifest::model::AtMost;
 
 use crate::armed::ArmedStep;
 use crate::error::RunError;
+use crate::evidence::Evidence;
 use crate::identity::{Input, Key, serves};
 use crate::parts::Parts;
 use crate::plan::Plan;
@@ -76,8 +78,20 @@ pub struct Run<'a> {
     pub request: Option<&'a str>,
     /// The rows to run, where an earlier run rejected them; none is all.
     pub only: Option<&'a Selection>,
+    /// Where it is to be proven what was read and written: the key of the input's digest, for a sink that keeps no
+    /// journal with one of its own.
+    pub proof: Option<&'a Secret>,
     /// Told what cannot be known for sure, before the first row.
     pub note: &'a dyn Fn(&str),
+}
+
+/// What a run has come to.
+#[derive(Debug, Default)]
+pub struct Completed {
+    /// Its counts.
+    pub report: RunReport,
+    /// What it is proven by, if that was asked for and anything is public.
+    pub evidence: Option<Evidence>,
 }
 
 /// A file for the cells of rejected rows, and who can open it.
@@ -118,12 +132,12 @@ impl Run<'_> {
         mut self,
         stop: &AtomicBool,
         show: &mut dyn FnMut(Progress),
-    ) -> Result<RunReport, RunError> {
+    ) -> Result<Completed, RunError> {
         let started = Instant::now();
         let parts = Parts::of(self.plan, self.steps, self.source);
         let mut job = self.job(&parts)?;
         let history = self.history_once_begun(stop)?;
-        let key = key_of(history.as_ref());
+        let key = self.key_of(history.as_ref());
         let start = self.start_by(history.as_ref());
         let rerun = self.rerun(&mut job, &key, start, stop)?;
         let mut chunks = Peeked::new(self.source.chunks()?);
@@ -142,7 +156,12 @@ impl Run<'_> {
                 self.rejects_from_journal(&earlier.run, &mut rejects, sealed.as_mut())?;
                 let mut ledger = self.ledger(&earlier.run, rerun);
                 publish(rejects, sealed, &mut ledger)?;
-                return Ok(ledger.finished(&earlier));
+                let input = earlier.whole.unwrap_or_default();
+                let evidence = self.evidence(&earlier.run, &earlier.plan, input, Vec::new())?;
+                return Ok(Completed {
+                    report: ledger.finished(&earlier),
+                    evidence,
+                });
             }
         };
         let mut ledger = self.ledger(&begun.job.run, rerun);
@@ -151,9 +170,9 @@ impl Run<'_> {
         let released = moved.and_then(|input| {
             let late = self.release(&mut begun, &mut ledger, stop, show)?;
             let (published, refused) = self.commit(input, &mut begun, &mut ledger)?;
-            Ok((published, refused || late))
+            Ok((input, published, refused || late))
         });
-        let (published, refused) = match released {
+        let (input, mut published, refused) = match released {
             Ok(published) => published,
             Err(error @ RunError::Sink(SinkError::Unknown { .. })) => {
                 // If the rows are there after all, their rejects have to be.
@@ -184,7 +203,17 @@ impl Run<'_> {
         if !self.only_new || ledger.has_rows() {
             publish(rejects, sealed, &mut ledger).map_err(RunError::after_commit)?;
         }
-        Ok(ledger.close(self.source, self.at_most, published, started.elapsed()))
+        let files = std::mem::take(&mut published.files);
+        let evidence = match published.kept {
+            true => None,
+            false => self
+                .evidence(&job.run, &job.plan, input, files)
+                .map_err(RunError::after_commit)?,
+        };
+        Ok(Completed {
+            report: ledger.close(self.source, self.at_most, published, started.elapsed()),
+            evidence,
+        })
     }
 
     /// Decides how to begin, and has the sink take the run up; once more where other runs began or
@@ -199,7 +228,7 @@ impl Run<'_> {
     ) -> Result<TakenUp, RunError> {
         let mut attempts = 0;
         let mut begun = loop {
-            let key = key_of(history.as_ref());
+            let key = self.key_of(history.as_ref());
             // Without a journal there is no key yet, and no run to compare with.
             let journal = history.as_ref().and_then(|h| h.key.clone());
             job.key = journal.as_ref().map(|_| key.check());
@@ -274,6 +303,7 @@ impl Run<'_> {
             steps: self.steps,
             sink_columns: &self.plan.sink_columns,
             key: &begun.key,
+            proven: self.proof.is_some() && self.sink.key().is_some(),
             asked: match self.only {
                 // Held rows are all that their source has.
                 Some(only) if !only.holds_rows() => RowSelection::Rejects(only),
@@ -422,12 +452,6 @@ impl Run<'_> {
             passed_over: met.rows - only.rows().len() as u64,
         }))
     }
-}
-
-/// The key of the journal that was looked into.
-fn key_of(history: Option<&History>) -> Key {
-    let secret = history.and_then(|history| history.key.as_ref());
-    secret.map_or_else(Key::none, Key::new)
 }
 
 #[cfg(test)]

@@ -299,9 +299,11 @@ fn run_within(
         part: None,
         request: None,
         only: None,
+        proof: None,
         note: &|_| {},
     }
-    .run(&AtomicBool::new(false), &mut |_| {});
+    .run(&AtomicBool::new(false), &mut |_| {})
+    .map(|completed| completed.report);
     (ended, std::fs::read_to_string(rejects).unwrap_or_default())
 }
 

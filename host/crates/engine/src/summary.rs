@@ -21,6 +21,9 @@ pub(crate) struct Summary {
     /// Contained faults, and how often.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) faults: BTreeMap<String, u64>,
+    /// Digest of the rows that were handed to the sink, in hexadecimal, where the run is to be proven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) stored: Option<String>,
     /// What a run with a gate released, in a chunk without rows behind all others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) release: Option<Box<Record>>,
@@ -94,6 +97,7 @@ impl Summary {
             steps,
             rules: broken(rejects),
             faults,
+            stored: None,
             release: None,
         }
     }

@@ -30,6 +30,8 @@ pub(crate) struct Transfer<'r> {
     /// The columns that are stored, as indices into what the last step leaves.
     pub(crate) sink_columns: &'r [usize],
     pub(crate) key: &'r Key,
+    /// Whether the journal is to keep a digest of the rows of each chunk.
+    pub(crate) proven: bool,
     /// The rows that are asked for.
     pub(crate) asked: RowSelection<'r>,
     pub(crate) stored: &'r Stored<'r>,
@@ -110,6 +112,7 @@ impl Transfer<'_> {
             sealer: self.sealer,
             asked: self.asked,
             key: self.key,
+            proven: self.proven,
             rows,
             halt,
         }

@@ -11,6 +11,7 @@ use glovebox_core::{
 
 use crate::armed::ArmedStep;
 use crate::error::RunError;
+use crate::evidence::stored;
 use crate::identity::{Key, Lines};
 use crate::sealed::RowSealer;
 use crate::selection::{RowSelection, pick};
@@ -113,6 +114,8 @@ pub(crate) struct Worker<'a> {
     /// The rows that are asked for.
     pub(crate) asked: RowSelection<'a>,
     pub(crate) key: &'a Key,
+    /// Whether the journal is to keep a digest of the rows of each chunk.
+    pub(crate) proven: bool,
     pub(crate) rows: &'a AtomicU64,
     pub(crate) halt: &'a AtomicBool,
 }
@@ -177,7 +180,10 @@ impl Worker<'_> {
         rejects.append(&mut encoded.rejects);
         rejects.extend(tallies.iter_mut().flat_map(|t| t.rejects.iter().cloned()));
         rejects.sort_by_key(|reject| reject.row);
-        let summary = Summary::of(&tallies, &rejects);
+        let mut summary = Summary::of(&tallies, &rejects);
+        if self.proven {
+            summary.stored = stored(self.key, &encoded.payload);
+        }
         let record = ChunkRecord {
             index,
             first_row,

@@ -178,6 +178,14 @@ impl Staged {
         io::copy(from, self.file.as_file_mut()).map(drop)
     }
 
+    /// What was written, from its beginning.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn reread(&self) -> io::Result<File> {
+        self.file.reopen()
+    }
+
     /// Starts over.
     ///
     /// # Errors

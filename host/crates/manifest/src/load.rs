@@ -20,6 +20,7 @@ pub(crate) mod mode;
 mod plugin;
 pub(crate) mod postgres;
 pub(crate) mod postgres_source;
+pub(crate) mod proof;
 pub(crate) mod register;
 pub(crate) mod rejects;
 pub(crate) mod sink;
@@ -52,6 +53,7 @@ use crate::model::{
 use columns::COLUMNS;
 use gate::GateKeys;
 use limits::LimitKeys;
+use proof::Proof;
 use register::{EXEMPTIONS, Exemption, Undeclared};
 use rejects::RejectKeys;
 use sink::SinkKeys;
@@ -98,6 +100,8 @@ section! {
         sink: Option<Sink> => asked, nested::<SinkKeys>();
         /// [What happens to rejected rows](#rejects).
         rejects: Option<RejectKeys> => optional "see there", nested::<RejectKeys>();
+        /// [How runs are proven](proof.md).
+        proof: Option<Proof> => optional "not at all", nested::<Proof>();
     }
     hints {
         "version" => "delete it: a manifest has no version of its own",
@@ -202,6 +206,7 @@ fn manifest(reader: &mut Reader<'_>, root: &Node, file: &Path) -> Option<Draft> 
             steps,
             gate: keys.release,
             sink: keys.sink.unwrap_or_else(|| nowhere(head)),
+            proof: keys.proof,
         },
     })
 }

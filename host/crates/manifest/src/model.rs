@@ -25,6 +25,7 @@ pub use super::load::inside::{JsonPath, Segment};
 pub use super::load::mode::Mode;
 pub use super::load::postgres::{PostgresSink, Server};
 pub use super::load::postgres_source::{PostgresRows, PostgresSource};
+pub use super::load::proof::{Proof, ProofFormat};
 pub use super::load::register::{Exemption, Undeclared};
 pub use super::load::source::Source;
 pub use super::load::sqlite::SqliteSink;
@@ -67,6 +68,8 @@ pub struct Manifest {
     pub sink: Sink,
     /// What happens to rejected rows.
     pub rejects: Rejects,
+    /// How its runs are proven; none if they are not.
+    pub proof: Option<Proof>,
 }
 
 /// A public key of minisign's.

@@ -1,14 +1,11 @@
 //! `glovebox audit key`: the key that signs checkpoints.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{bail, ensure};
 use glovebox_audit::SigningKey;
-use glovebox_core::{CredentialStore, Secret, SecretName};
-use glovebox_credentials::{Files, Keyring, generate};
+use glovebox_core::SecretName;
 
-use crate::cli::Exit;
+use crate::cli::{Exit, signing_key};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Key {
@@ -23,10 +20,7 @@ pub(super) struct Key {
 impl Key {
     pub(super) fn run(&self) -> anyhow::Result<Exit> {
         let name = SecretName::parse(&self.name)?;
-        let (secret, made) = match &self.secrets {
-            Some(folder) => in_files(folder, &name)?,
-            None => in_keyring(&name)?,
-        };
+        let (secret, made) = signing_key::find_or_make(&name, self.secrets.as_deref())?;
         let key = SigningKey::from_secret(&secret)?;
         if let Some(place) = made {
             eprintln!("made `{name}` in {place}");
@@ -34,57 +28,4 @@ impl Key {
         println!("{}", key.public());
         Ok(Exit::Done)
     }
-}
-
-type Found = (Secret, Option<String>);
-
-fn in_keyring(name: &SecretName) -> anyhow::Result<Found> {
-    let keyring = Keyring::new();
-    if let Some(secret) = keyring.get(name)? {
-        return Ok((secret, None));
-    }
-    let secret = generate()?;
-    let place = keyring.set(name, &secret)?;
-    Ok((secret, Some(place)))
-}
-
-fn in_files(folder: &Path, name: &SecretName) -> anyhow::Result<Found> {
-    let files = Files::new(folder);
-    if let Some(secret) = files.get(name)? {
-        return Ok((secret, None));
-    }
-    let secret = generate()?;
-    let path = folder.join(name.as_str());
-    ensure!(
-        path.parent()
-            .is_some_and(|above| private_folder(above).is_ok()),
-        "cannot create the folder of {}",
-        path.display()
-    );
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    let written = options.open(&path).and_then(|mut file| {
-        file.write_all(secret.expose())
-            .and_then(|()| file.sync_all())
-    });
-    if let Err(error) = written {
-        bail!("cannot write the key to {}: {error}", path.display());
-    }
-    Ok((secret, Some(format!("file {}", path.display()))))
-}
-
-fn private_folder(path: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt;
-        builder.mode(0o700);
-    }
-    builder.create(path)
 }

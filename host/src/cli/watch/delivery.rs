@@ -157,7 +157,7 @@ impl<'m> Deliveries<'m> {
         let manifest = &*self.manifest;
         let began = SystemTime::now();
         let bar = progress_bar(source.as_ref());
-        let mut report = Run {
+        let completed = Run {
             name: &manifest.name,
             part: Some(name),
             plan: self.plan,
@@ -173,10 +173,12 @@ impl<'m> Deliveries<'m> {
             take_over: false,
             request: Some(request),
             only: None,
+            proof: None,
             note: &|note| say::note(&format!("{file}: {note}")),
         }
         .run(stop, &mut |progress| show(&bar, progress));
         bar.finish_and_clear();
+        let mut report = completed.map(|completed| completed.report);
         traces::tell(&manifest.name, began, report.as_ref().ok());
         if let Ok(report) = &mut report {
             report.peak_memory = peak_memory();

@@ -124,6 +124,9 @@ fn of_answer(operation: &str) -> Option<Value> {
             "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": "0hNrb6xTqkU",
             "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
         }] }),
+        "get_proof" => {
+            json!("{\"mediaType\":\"application/vnd.dev.sigstore.bundle.v0.3+json\",…}\n")
+        }
         "follow_run" => json!({ "event": "run", "data": of_name("RunInfo")?.to_string() }),
         "get_report" => json!({
             "run": "20261122T073921-6d0ec3a5b1f2",

@@ -11,9 +11,10 @@ use poem::Request;
 use poem::web::Data;
 use poem::web::sse;
 use poem_openapi::param::{Path, Query};
-use poem_openapi::payload::{EventStream, Json};
+use poem_openapi::payload::{EventStream, Json, PlainText};
 use poem_openapi::types::{Any, ToJSON};
 use poem_openapi::{ApiResponse, OpenApi};
+use serde::Deserialize;
 
 use super::Tag;
 use super::follow::Follower;
@@ -167,6 +168,32 @@ impl Runs {
         Ok(Json(Any(report)))
     }
 
+    /// Get a run's proof
+    ///
+    /// The signed statement of what left, under which rules, by whose plugins and keys, as `glovebox run --proof`
+    /// writes it; `glovebox proof verify` verifies it as it is, to the byte. Only of runs whose manifest has
+    /// `proof`.
+    #[oai(path = "/runs/:id/proof", method = "get", operation_id = "get_proof")]
+    async fn proof(
+        &self,
+        api: Data<&Arc<Api>>,
+        caller: Data<&Caller>,
+        /// The run's id.
+        id: Path<String>,
+    ) -> Result<PlainText<String>, Problem> {
+        let found = run(&api, &caller, &id).await?;
+        let report = api.catalog.report(&found.id).await?;
+        let report: Option<Proven> = report
+            .map(|report| serde_json::from_str(&report).map_err(|_| Problem::internal()))
+            .transpose()?;
+        let proof = report.and_then(|report| report.proof).ok_or_else(|| {
+            Problem::not_found()
+                .detail("a run has a proof once it has published rows, if its manifest has `proof`")
+        })?;
+        viewed(&api, &caller, &found, None).await?;
+        Ok(PlainText(proof))
+    }
+
     /// Get a run's rejects
     ///
     /// Which rows of the source were set aside, by which rules; no values. A run that is not over
@@ -205,6 +232,12 @@ impl Runs {
         viewed(&api, &caller, &found, Some(page.rejects.len() as u64)).await?;
         Ok(Json(Sight::of(&api, caller.principal()?).rejects(page)))
     }
+}
+
+/// A run's report, as far as it is about its proof.
+#[derive(Deserialize)]
+struct Proven {
+    proof: Option<String>,
 }
 
 fn look(run: &Run) -> Event {

@@ -57,6 +57,8 @@ impl<'a> Sight<'a> {
 
     /// Counts by rule, without the names of columns that are not shown.
     pub(super) fn report(&self, mut report: Value) -> Value {
+        // It has a route of its own, and names every column.
+        report.as_object_mut().map(|report| report.remove("proof"));
         let rejects = report.get_mut("rejects").and_then(Value::as_array_mut);
         for count in rejects.into_iter().flatten() {
             let hidden = |c: &Value| c.as_str().is_some_and(|c| !self.column(c));

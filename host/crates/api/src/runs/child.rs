@@ -45,6 +45,8 @@ pub struct ChildRun<'r> {
     pub of_run: Option<&'r str>,
     /// The server's name for the run: a process that has begun it is gone on with.
     pub request: &'r str,
+    /// Where the audit log stood when the process was begun: number and hash of its last record.
+    pub audit_head: Option<String>,
     /// It goes on with a run that did not finish.
     pub resume: bool,
     /// Even if that run's process seems to live.
@@ -168,6 +170,7 @@ fn command(
         rejects_of: run.of.as_deref().map(|of| folder.rejects(of)),
         of_run: named.filter(|_| run.of.is_some()),
         request: &run.id,
+        audit_head: runs.audit.head(),
         resume: run.mode == RunMode::Resume,
         // The process of a server that died may take its time to notice; no other one of this
         // pipeline is under way, by the catalog.

@@ -22,6 +22,8 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::SerializedFileWriter;
 
+use crate::file::publish;
+
 /// Rows of a row group.
 const GROUP_ROWS: usize = 128 << 10;
 /// Bytes of the columns of a row group, as they are in memory.
@@ -68,6 +70,8 @@ pub struct Sink {
     replace_with_nothing: bool,
     writing: Option<Writing>,
     stored: u64,
+    /// Whether the digest of what is written is asked for.
+    proven: bool,
 }
 
 type Encoding = JoinHandle<Result<Vec<ArrowColumnChunk>, ParquetError>>;
@@ -108,6 +112,7 @@ impl Sink {
             replace_with_nothing: false,
             writing: None,
             stored: 0,
+            proven: false,
         }
     }
 
@@ -315,10 +320,11 @@ impl glovebox_core::Sink for Sink {
         Ok(None)
     }
 
-    fn open(&mut self, _: &Job, schema: &Schema) -> Result<Vec<ChunkRecord>, SinkError> {
+    fn open(&mut self, job: &Job, schema: &Schema) -> Result<Vec<ChunkRecord>, SinkError> {
         self.check(schema)?;
         let staged = Staged::create(&self.path).map_err(|e| self.io(e))?;
         self.stored = 0;
+        self.proven = job.proven;
         self.writing = Some(self.start(staged, schema).map_err(|e| self.failed(e))?);
         Ok(Vec::new())
     }
@@ -356,11 +362,13 @@ impl glovebox_core::Sink for Sink {
         let kept = self.stored == 0
             && !self.replace_with_nothing
             && may_have_rows(staged.target()).map_err(|e| self.io(e))?;
-        if !kept {
-            staged.publish().map_err(|e| self.io(e))?;
-        }
+        let files = match kept {
+            true => Vec::new(),
+            false => publish(staged, self.proven).map_err(|e| self.io(e))?,
+        };
         Ok(Published {
             kept,
+            files,
             ..Published::default()
         })
     }

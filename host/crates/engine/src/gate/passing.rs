@@ -22,7 +22,10 @@ use super::caps::Caps;
 use super::hold::{self, Block, Blocks, Hold};
 use super::intake::kind;
 use super::waiting::{Packed, unpacked};
+use crate::evidence::stored;
 use crate::gated::PlannedGate;
+use crate::identity::Key as JournalKey;
+use crate::summary::Summary;
 use crate::tokens;
 use crate::worker::HEARTBEAT;
 
@@ -38,6 +41,8 @@ pub(super) struct Passing {
     best: Option<Best>,
     caps: Caps,
     packed: Packed,
+    /// The key of the digests that the journal is to keep of stored rows.
+    journal: Option<JournalKey>,
     /// The record of the last chunk that was passed on.
     last: Option<ChunkRecord>,
 }
@@ -57,14 +62,17 @@ struct Passed {
     suppressed: u64,
     /// Rows that the sink cannot store, by class.
     lost: Vec<usize>,
+    /// The journal's digest of the rows.
+    stored: Option<String>,
 }
 
 impl Passing {
     pub(super) fn new(
-        planned: Arc<PlannedGate>,
+        planned: &Arc<PlannedGate>,
         schema: &Schema,
         quasi: &[Column],
         (best, caps): (Option<Best>, Caps),
+        journal: Option<JournalKey>,
     ) -> Self {
         let levels = best.iter().flat_map(|best| &best.node);
         let groups = quasi.iter().zip(levels).map(|(column, level)| {
@@ -74,10 +82,11 @@ impl Passing {
         Passing {
             schema: planned.after(schema).to_arrow(),
             groups: groups.collect(),
-            packed: Packed::new(&planned, schema.fields.len()),
-            planned,
+            packed: Packed::new(planned, schema.fields.len()),
+            planned: Arc::clone(planned),
             best,
             caps,
+            journal,
             last: None,
         }
     }
@@ -189,7 +198,9 @@ impl Passing {
                 lost.extend(at.and_then(|at| classes.get(at)));
             }
         }
+        let journal = self.journal.as_ref();
         Ok(Passed {
+            stored: journal.and_then(|key| stored(key, &encoded.payload)),
             encoded,
             rows,
             suppressed,
@@ -357,6 +368,12 @@ impl Writer<'_> {
         }
         for class in passed.lost {
             *self.lost.entry(class).or_default() += 1;
+        }
+        if let Some(stored) = passed.stored {
+            // The digest that is there is of the rows as they came to the gate.
+            let mut summary = Summary::from_json(&chunk.record.summary);
+            summary.stored = Some(stored);
+            chunk.record.summary = summary.to_json();
         }
         self.rows += passed.encoded.rows;
         chunk.encoded = passed.encoded;

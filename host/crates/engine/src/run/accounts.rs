@@ -38,6 +38,7 @@ impl Run<'_> {
                 sealed: self.sealed.is_some(),
                 tokens: self.steps.iter().any(ArmedStep::makes_tokens),
             },
+            proven: self.proof.is_some(),
             revise: Revise(Summary::revised),
             ..Job::default()
         })
