@@ -20,7 +20,7 @@ pub(crate) const API: Part = Part {
 
 #[cfg(not(feature = "init"))]
 pub(crate) const INIT: Part = Part {
-    name: "`init`",
+    name: "`init` and `scan`",
     feature: "init",
     built: false,
 };

@@ -66,13 +66,21 @@ pub(crate) fn masks() -> Outcome {
 type Install = fn(&Path, &Path) -> Outcome;
 
 /// What is Python's, beside the masks' packages, and how it is installed.
-fn python_tools() -> [(Tool, Install); 5] {
+fn python_tools() -> [(Tool, Install); 6] {
     [
         (
             python(
                 "numbers",
                 "plugins/validators/checksum/tests/python",
                 "check digits are not compared with python-stdnum's",
+            ),
+            packages,
+        ),
+        (
+            python(
+                "scan",
+                "tests/scan",
+                "scans of generated columns are not measured",
             ),
             packages,
         ),

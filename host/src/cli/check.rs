@@ -1,11 +1,13 @@
 //! `glovebox check`: every check of a manifest that needs no row.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use glovebox_core::{Announced, Keeps, Schema, Sink, Source};
-use glovebox_engine::{ArmedStep, PlannedStep, SignedBy, arm, attack, sink_schema};
+use anyhow::Context;
+use glovebox_core::shown::printable;
+use glovebox_core::{Announced, Field, Keeps, Schema, Sink, Source};
+use glovebox_engine::{ArmedStep, Plan, PlannedStep, SignedBy, arm, attack, sink_schema};
 use glovebox_manifest::Manifest;
-use glovebox_manifest::model::PluginRef;
+use glovebox_manifest::model::{PluginRef, Undeclared};
 
 use super::manifest::Text;
 use super::run::announce_short_keys;
@@ -15,11 +17,16 @@ use crate::compose::Composed;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The pipeline's manifest.
+    /// The pipeline's manifest, or a folder, all manifests of which are checked.
     manifest: PathBuf,
-    /// Also connect to source and sink and try the rejects' folder; nothing is changed.
+    /// Also connect to source and sink, look for columns of the source that the manifest does not
+    /// mention, and try the rejects' folder; nothing is changed.
     #[arg(long)]
     connect: bool,
+    /// Also look at a sample of the source's cells, and fail on a column that surely is personal and is
+    /// not declared so.
+    #[arg(long)]
+    scan: bool,
     /// Also show what undoing each mask costs an attacker.
     #[arg(long)]
     explain: bool,
@@ -30,26 +37,65 @@ pub(super) struct Args {
 
 pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
     let composed = Composed::new()?;
-    let Some(text) = Text::read(&args.manifest) else {
+    if !args.manifest.is_dir() {
+        return check_one(args, &args.manifest, &composed);
+    }
+    let mut worst = Exit::Done;
+    for manifest in manifests(&args.manifest)? {
+        println!("{}:", manifest.display());
+        let exit = check_one(args, &manifest, &composed).unwrap_or_else(|error| {
+            // One that fails hides no other.
+            say::error(&format!("{}: {error:#}", manifest.display()));
+            Exit::Failed
+        });
+        if worst == Exit::Done || exit == Exit::Usage {
+            worst = exit;
+        }
+    }
+    Ok(worst)
+}
+
+/// The manifests of a folder, in the order of their names.
+fn manifests(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let unlisted = || format!("cannot list {}", folder.display());
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).with_context(unlisted)? {
+        let path = entry.with_context(unlisted)?.path();
+        let is_yaml = path.extension().is_some_and(|e| e == "yaml" || e == "yml");
+        if is_yaml && path.is_file() {
+            found.push(path);
+        }
+    }
+    anyhow::ensure!(
+        !found.is_empty(),
+        "{} has no manifest: no file in it ends in .yaml or .yml",
+        folder.display()
+    );
+    found.sort();
+    Ok(found)
+}
+
+fn check_one(args: &Args, path: &Path, composed: &Composed) -> anyhow::Result<Exit> {
+    let Some(text) = Text::read(path) else {
         return Ok(Exit::Usage);
     };
-    let Some((manifest, plan)) = text.plan_locked(&composed, args.locked) else {
+    let Some((manifest, plan)) = text.plan_locked(composed, args.locked) else {
         return Ok(Exit::Usage);
     };
     let mut problems = Vec::new();
-    let steps = arm(&manifest, &plan, &composed);
+    let steps = arm(&manifest, &plan, composed);
     let steps = steps.unwrap_or_else(|found| {
         problems.extend(found);
         Vec::new()
     });
-    let source = glovebox_engine::arm::source(&manifest, plan.source.clone(), &composed)
+    let source = glovebox_engine::arm::source(&manifest, plan.source.clone(), composed)
         .map_err(|found| problems.extend(found))
         .ok();
-    let sink = glovebox_engine::arm::gated_sink(&manifest, &plan, &composed)
+    let sink = glovebox_engine::arm::gated_sink(&manifest, &plan, composed)
         .map_err(|found| problems.extend(found))
         .ok();
     problems.extend(
-        glovebox_engine::arm::recipients(&manifest, &composed)
+        glovebox_engine::arm::recipients(&manifest, composed)
             .err()
             .into_iter()
             .flatten(),
@@ -72,12 +118,28 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
     announce_short_keys(&steps);
     if args.connect {
         let source = source.filter(|_| !piped);
+        if let Some(source) = &source {
+            source.probe()?;
+            if !mentions_all(&manifest, source.as_ref())? {
+                return Ok(Exit::Failed);
+            }
+        }
         let keeps = Keeps {
             sealed: manifest.rejects.sealed.is_some(),
             tokens: steps.iter().any(ArmedStep::makes_tokens),
         };
         connect(&manifest, &sink_schema(&plan, &steps), keeps, source, sink)?;
     }
+    if args.scan && !piped && !holds_to_it(&text, &manifest, composed)? {
+        return Ok(Exit::Failed);
+    }
+    summary(args, &manifest, &plan, &steps);
+    println!("{} is valid", path.display());
+    Ok(Exit::Done)
+}
+
+/// What the steps do, and what is stored.
+fn summary(args: &Args, manifest: &Manifest, plan: &Plan, steps: &[ArmedStep<'_>]) {
     for (written, step) in manifest.steps.iter().zip(&plan.steps) {
         println!(
             "step    {}: {} ({}){}",
@@ -89,7 +151,7 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
         masks(step);
     }
     if args.explain {
-        print!("\n{}\n", costs(&manifest, &steps));
+        print!("\n{}\n", costs(manifest, steps));
     }
     let stored = plan.stored();
     let columns: Vec<String> = stored
@@ -104,8 +166,6 @@ pub(super) fn check(args: &Args) -> anyhow::Result<Exit> {
                  --connect checks more"
         );
     }
-    println!("{} is valid", args.manifest.display());
-    Ok(Exit::Done)
 }
 
 /// Asks source, sink and rejects' folder whether they are fit for a run.
@@ -118,7 +178,6 @@ fn connect(
 ) -> anyhow::Result<()> {
     let mut natives = Vec::new();
     if let Some(source) = source {
-        source.probe()?;
         natives = source.natives();
         println!("source  {}: has the declared columns", source.describe());
     }
@@ -134,6 +193,70 @@ fn connect(
         println!("sealed  {}: can be written", sealed.path.display());
     }
     Ok(())
+}
+
+/// Names the columns of the source that the manifest does not mention; whether it may have them.
+fn mentions_all(manifest: &Manifest, source: &dyn Source) -> anyhow::Result<bool> {
+    const SHOWN: usize = 20;
+    let exempt = |name: &str| manifest.exemptions.iter().any(|e| e.column.value == name);
+    let undeclared = source.undeclared()?;
+    let names: Vec<&str> = undeclared.iter().map(Field::source_name).collect();
+    let strangers: Vec<&&str> = names.iter().filter(|name| !exempt(name)).collect();
+    if strangers.is_empty() {
+        return Ok(true);
+    }
+    let shown = strangers.iter().take(SHOWN);
+    let mut list: Vec<String> = shown.map(|name| format!("`{}`", printable(name))).collect();
+    if strangers.len() > SHOWN {
+        list.push(format!("and {} more", strangers.len() - SHOWN));
+    }
+    let said = format!(
+        "the source has columns that the manifest does not mention: {}; declare each under \
+        `columns`, with `personal: true` if it is, or list it under `exemptions`",
+        list.join(", ")
+    );
+    let refused = manifest.undeclared == Undeclared::Refuse;
+    match refused {
+        true => say::error(&format!("{said} (`undeclared: refuse`)")),
+        false => say::note(&said),
+    }
+    Ok(!refused)
+}
+
+/// Whether no column surely is personal that is not declared so, by a look at cells.
+#[cfg(feature = "init")]
+fn holds_to_it(text: &Text, manifest: &Manifest, composed: &Composed) -> anyhow::Result<bool> {
+    use super::register::{Unopened, suspects, whole_source};
+
+    let source = match whole_source(manifest, composed) {
+        Ok(source) => source,
+        Err(Unopened::Manifest(problems)) => {
+            text.show(&problems);
+            return Ok(false);
+        }
+        Err(Unopened::Source(error)) => return Err(error.into()),
+    };
+    let judge = super::draft::Judge::new(composed, &[], 0)?;
+    let (_, judged) = judge.judge(source.as_ref())?;
+    let suspects = suspects(manifest, &judged);
+    for said in &suspects.asked {
+        say::note(said);
+    }
+    for said in &suspects.refused {
+        say::error(said);
+    }
+    if suspects.refused.is_empty() {
+        println!(
+            "scanned {}: what is personal is declared so",
+            source.describe()
+        );
+    }
+    Ok(suspects.refused.is_empty())
+}
+
+#[cfg(not(feature = "init"))]
+fn holds_to_it(_: &Text, _: &Manifest, _: &Composed) -> anyhow::Result<bool> {
+    anyhow::bail!(crate::without::INIT.refusal())
 }
 
 /// What a run needs and is not there, as far as files tell.

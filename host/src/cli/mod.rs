@@ -13,6 +13,8 @@ mod check;
 mod completions;
 #[cfg(feature = "api")]
 mod demo;
+#[cfg(feature = "init")]
+mod draft;
 mod ecs;
 #[cfg(feature = "api")]
 mod forget;
@@ -25,6 +27,8 @@ mod man;
 mod manifest;
 mod plugin;
 mod preview;
+#[cfg(feature = "init")]
+mod register;
 #[cfg(feature = "api")]
 mod rejects;
 mod report;
@@ -37,6 +41,8 @@ mod rows;
 mod run;
 mod runs;
 mod say;
+#[cfg(feature = "init")]
+mod scan;
 #[cfg(feature = "keyring")]
 mod secret;
 #[cfg(feature = "api")]
@@ -111,6 +117,11 @@ enum Command {
     /// Write a first manifest for a file: its columns, their types, and which may be personal.
     Init(
         #[cfg(feature = "init")] init::Args,
+        #[cfg(not(feature = "init"))] absent::Args,
+    ),
+    /// Find the columns of a file, a table or a whole schema that may hold personal data.
+    Scan(
+        #[cfg(feature = "init")] scan::Args,
         #[cfg(not(feature = "init"))] absent::Args,
     ),
     /// Run a pipeline.
@@ -193,7 +204,9 @@ pub(crate) fn main() -> ExitCode {
         #[cfg(feature = "init")]
         Command::Risk(args) => risk::risk(&args),
         #[cfg(not(feature = "init"))]
-        Command::Init(_) | Command::Risk(_) => absent::refuse(&without::INIT),
+        Command::Init(_) | Command::Risk(_) | Command::Scan(_) => absent::refuse(&without::INIT),
+        #[cfg(feature = "init")]
+        Command::Scan(args) => scan::scan(&args),
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args),
         Command::Preview(args) => preview::preview(&args),

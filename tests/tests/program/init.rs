@@ -180,7 +180,7 @@ CREATE TABLE shop.customers (
     note text, hidden text, \"Full_Name\" text
 );
 INSERT INTO shop.customers SELECT n, 'canary name', 'canary' || n || '@example.org', 1.5, 2.25,
-    '1980-01-31', now(), '7f1b1c9e-52e3-4c5e-9c57-0d6d2b2fa3b1', true, 0.5, '\\x00ff', NULL, 'canary', ''
+    '1980-01-31', now(), '7f1b1c9e-52e3-4c5e-9c57-0d6d2b2fa3b1', true, 0.5, '\\x00ff', 'canary', 'canary', ''
 FROM generate_series(1, 25000) n;
 CREATE ROLE init_reader LOGIN PASSWORD 'init-password';
 GRANT USAGE ON SCHEMA shop TO init_reader;

@@ -25,6 +25,7 @@ mod postgres_source;
 mod release;
 mod rerun;
 mod runs;
+mod scan;
 mod sealed;
 mod stores;
 mod sums;

@@ -10,6 +10,7 @@ const PLUGINS: [(&str, &[&str]); 3] = [
             "checksum",
             "length",
             "pattern",
+            "personal-data",
             "range",
             "required",
         ],
@@ -42,6 +43,7 @@ columns:
   product: { type: text }
   account: { type: text, personal: true }
   customer_id: { type: text, personal: true }
+  note:    { type: text, personal: true }
   notes:   { type: text, personal: true }
   email:   { type: text, personal: true }
   card:    { type: text, personal: true }

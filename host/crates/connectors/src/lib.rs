@@ -16,8 +16,9 @@ mod chunks;
 pub mod contain;
 pub mod csv;
 pub mod database;
-#[cfg(feature = "parquet")]
+mod declarable;
 pub mod discover;
+mod draw;
 pub mod file;
 mod formats;
 pub mod input;
@@ -29,6 +30,7 @@ mod parts;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod rows;
+mod spread;
 pub mod sqlite;
 pub mod text;
 mod values;

@@ -1,13 +1,15 @@
 //! Files of text as a source, whatever their format.
 
+use std::io::Read;
 use std::sync::Arc;
 
-use glovebox_core::{ChunkReader, Decoder, Formats, Schema, SourceError};
+use glovebox_core::{ChunkReader, Decoder, Field, Formats, Sampled, Schema, SourceError};
 
 use crate::age::Identity;
 use crate::formats;
 use crate::input::{Input, Inputs, Stream};
 use crate::parts::Parts;
+use crate::spread::{Pieces, piece};
 
 /// How much of a file is looked at to estimate its rows.
 const SAMPLE: u64 = 1 << 20;
@@ -63,6 +65,26 @@ pub trait TextFormat: Send + Sync + Sized + 'static {
     /// How many rows a sample has, which is all of a file or its start, and in how many of its bytes.
     fn count(&self, sample: &[u8], whole: bool) -> Option<(u64, usize)>;
 
+    /// Whether a line end is one of a record as a rule, wherever the file is entered; known once it
+    /// was begun.
+    fn is_of_lines(files: &Files<Self>, part: usize) -> bool;
+
+    /// Records of a stream that begins between two of them, somewhere within a file that was begun.
+    ///
+    /// # Errors
+    /// As [`TextFormat::begin`].
+    fn within(
+        files: &Files<Self>,
+        part: usize,
+        stream: Stream,
+    ) -> Result<Box<dyn ChunkReader>, SourceError>;
+
+    /// The columns that files have beside the declared ones.
+    ///
+    /// # Errors
+    /// When the first of them cannot be read.
+    fn undeclared(files: &Files<Self>) -> Result<Vec<Field>, SourceError>;
+
     /// Declared columns, by place, that no record had so far.
     fn absent(_learnt: &Self::Learnt) -> Vec<usize> {
         Vec::new()
@@ -83,6 +105,39 @@ pub struct Files<F: TextFormat> {
     pub(crate) schema: Schema,
     pub(crate) inputs: Arc<Inputs>,
     pub(crate) learnt: F::Learnt,
+}
+
+impl<F: TextFormat> Files<F> {
+    /// The size of each file, if all are regular, neither packed nor encrypted, and of lines.
+    fn sizes_of_plain(&self) -> Result<Option<Vec<u64>>, SourceError> {
+        if self.format.identity().is_some() {
+            return Ok(None);
+        }
+        let mut sizes = Vec::new();
+        for part in 0..self.inputs.count()? {
+            let Some(size) = self.inputs.size_of(part) else {
+                return Ok(None);
+            };
+            let plain = self.inputs.peek(part)?.used().is_none();
+            if !plain || !F::is_of_lines(self, part) {
+                return Ok(None);
+            }
+            sizes.push(size);
+        }
+        Ok(Some(sizes))
+    }
+
+    /// How the first file begins.
+    pub(crate) fn beginning(&self, most: u64) -> Result<Vec<u8>, SourceError> {
+        let mut bytes = Vec::new();
+        let mut stream = self.inputs.peek(0)?;
+        let read = (&mut stream).take(most).read_to_end(&mut bytes);
+        read.map_err(|problem| SourceError::Io {
+            place: self.inputs.place(0),
+            problem,
+        })?;
+        Ok(bytes)
+    }
 }
 
 /// Rows of files in a [`TextFormat`], one after the other, or of standard input.
@@ -171,6 +226,34 @@ impl<F: TextFormat> glovebox_core::Source for TextSource<F> {
         let first = open(0)?;
         let parts = Parts::new(&self.files.inputs, Some(first), Box::new(open))?;
         Ok(Box::new(parts))
+    }
+
+    fn sample(&self, seed: u64) -> Result<Sampled, SourceError> {
+        let chunks = self.chunks()?;
+        let files = &self.files;
+        let spread = files.sizes_of_plain()?;
+        let spread = spread.and_then(|sizes| {
+            let piece = piece(sizes.iter().sum(), self.estimate_rows())?;
+            Some((sizes, piece))
+        });
+        Ok(match spread {
+            Some((sizes, piece)) => {
+                let (inputs, files) = (&files.inputs, Arc::clone(files));
+                let within = move |part, stream| F::within(&files, part, stream);
+                Sampled {
+                    chunks: Box::new(Pieces::new(inputs, sizes, piece, seed, Box::new(within))),
+                    is_spread: true,
+                }
+            }
+            None => Sampled {
+                chunks,
+                is_spread: false,
+            },
+        })
+    }
+
+    fn undeclared(&self) -> Result<Vec<Field>, SourceError> {
+        F::undeclared(&self.files)
     }
 
     /// A decoder of standard input learns what it has to know from [`TextSource::chunks`], which must

@@ -58,6 +58,6 @@ pub use sink::{
     Encoded, Encoder, FinishedChunk, Held, Payload, Published, Releasing, Sink, SinkError,
     TokenStore,
 };
-pub use source::{Chunk, ChunkReader, Decoded, Decoder, Identity, Source, SourceError};
+pub use source::{Chunk, ChunkReader, Decoded, Decoder, Identity, Sampled, Source, SourceError};
 pub use table_name::TableName;
 pub use tokens::{NewToken, StoredToken, Token, TokenBatch, TokenKey, TokenTerms};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::batch::Batch;
 use crate::finding::Reject;
-use crate::schema::{Native, Schema};
+use crate::schema::{Field, Native, Schema};
 
 /// Where rows come from.
 pub trait Source: Send + Sync {
@@ -85,11 +85,42 @@ pub trait Source: Send + Sync {
     /// When it cannot be opened or does not have the declared columns.
     fn chunks(&self) -> Result<Box<dyn ChunkReader>, SourceError>;
 
+    /// Opens it for a look at what it holds: chunks from all over it, chosen by `seed`, which end
+    /// sooner or later and may leave rows out at their bounds; from its start where it cannot be
+    /// entered elsewhere.
+    ///
+    /// # Errors
+    /// As [`Source::chunks`].
+    fn sample(&self, _seed: u64) -> Result<Sampled, SourceError> {
+        let chunks = self.chunks()?;
+        Ok(Sampled {
+            chunks,
+            is_spread: false,
+        })
+    }
+
+    /// The columns that it has beside the declared ones, as far as its beginning or its catalogue
+    /// shows, under names that a manifest takes; none where it cannot tell.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    fn undeclared(&self) -> Result<Vec<Field>, SourceError> {
+        Ok(Vec::new())
+    }
+
     /// A decoder for one worker.
     ///
     /// # Errors
     /// As [`Source::chunks`].
     fn decoder(&self) -> Result<Box<dyn Decoder>, SourceError>;
+}
+
+/// A source that is open for a look at what it holds.
+pub struct Sampled {
+    /// What is read, in an order of its own.
+    pub chunks: Box<dyn ChunkReader>,
+    /// Whether it comes from all over the source; else it is the source from its start.
+    pub is_spread: bool,
 }
 
 /// By what an input is recognised that a run had before.

@@ -55,6 +55,7 @@ fn problems(manifest: &Manifest, known: &Known<'_>, names: bool, sink: bool) -> 
     privacy::kinds(manifest, &mut problems);
     privacy::inside(manifest, &mut problems);
     privacy::releases(manifest, known.today, &mut problems);
+    privacy::exemptions(manifest, known.today, &mut problems);
     privacy::derived(manifest, &mut problems);
     if sink {
         privacy::stored(manifest, &mut problems);

@@ -20,6 +20,7 @@ pub(crate) mod mode;
 mod plugin;
 pub(crate) mod postgres;
 pub(crate) mod postgres_source;
+pub(crate) mod register;
 pub(crate) mod rejects;
 pub(crate) mod sink;
 pub(crate) mod source;
@@ -51,6 +52,7 @@ use crate::model::{
 use columns::COLUMNS;
 use gate::GateKeys;
 use limits::LimitKeys;
+use register::{EXEMPTIONS, Exemption, Undeclared};
 use rejects::RejectKeys;
 use sink::SinkKeys;
 use source::SourceKeys;
@@ -71,6 +73,13 @@ section! {
         /// [Where secrets are looked up](#credentials), in this order.
         credentials: Vec<Spanned<Store>>
             => default "[keyring, env]", STORES, "credentials: [keyring, env]";
+        /// What `check --connect` does about [columns of the source](#undeclared-and-exemptions) that the
+        /// manifest does not mention.
+        undeclared: Undeclared => default "warn", word::<Undeclared>();
+        /// Columns that are [not personal, or not declared](#undeclared-and-exemptions), on someone's
+        /// responsibility.
+        exemptions: Vec<Exemption> => empty, EXEMPTIONS,
+            "exemptions: [{ column: label, owner: dpo@example.org, reason: products, until: 2027-01-31 }]";
         /// [Who must have signed](#pins-and-signatures) plugins that are files: minisign public
         /// keys.
         trusted_keys: Vec<Spanned<TrustedKey>>
@@ -187,6 +196,8 @@ fn manifest(reader: &mut Reader<'_>, root: &Node, file: &Path) -> Option<Draft> 
             source,
             columns,
             credentials: keys.credentials,
+            undeclared: keys.undeclared,
+            exemptions: keys.exemptions,
             trusted_keys: keys.trusted_keys,
             steps,
             gate: keys.release,

@@ -25,6 +25,7 @@ pub use super::load::inside::{JsonPath, Segment};
 pub use super::load::mode::Mode;
 pub use super::load::postgres::{PostgresSink, Server};
 pub use super::load::postgres_source::{PostgresRows, PostgresSource};
+pub use super::load::register::{Exemption, Undeclared};
 pub use super::load::source::Source;
 pub use super::load::sqlite::SqliteSink;
 pub use super::load::vault::{
@@ -52,6 +53,10 @@ pub struct Manifest {
     pub columns: Vec<Column>,
     /// Where secrets are looked up, in this order.
     pub credentials: Vec<Spanned<Store>>,
+    /// What is done about columns of the source that it does not mention.
+    pub undeclared: Undeclared,
+    /// Columns that are known, and not personal or not declared.
+    pub exemptions: Vec<Exemption>,
     /// Whose signature a plugin's file must bear: any of these. None is no signature asked for.
     pub trusted_keys: Vec<Spanned<TrustedKey>>,
     /// What happens to the rows, in order.

@@ -1,17 +1,12 @@
 //! The validator `checksum`: finds texts that are not a number of some kind, by its check digits and
 //! its form. It refuses to judge nulls, which are `required`'s, and whether a number was ever issued.
 
-mod digits;
-mod finance;
-mod goods;
-mod iban;
 mod kinds;
-mod people;
 
+use glovebox_numbers::Kind;
 use glovebox_sdk::prelude::*;
 
 use kinds::KindName;
-pub use kinds::{KINDS, Kind};
 
 /// Options of `checksum`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -114,7 +109,9 @@ export!(validator Checksum);
 mod tests {
     use glovebox_sdk::testing::{Table, validate};
 
-    use super::{Checksum, KINDS};
+    use glovebox_numbers::KINDS;
+
+    use super::Checksum;
 
     fn rows(config: &str, cells: impl IntoIterator<Item = Option<&'static str>>) -> Vec<u32> {
         let table = Table::new().text("n", cells);

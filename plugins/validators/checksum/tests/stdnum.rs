@@ -13,11 +13,12 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
+use glovebox_numbers::KINDS;
 use glovebox_sdk::testing::{Table, validate};
-use plugin_checksum::{Checksum, KINDS};
+use plugin_checksum::Checksum;
 
 /// Kinds that python-stdnum does not have, so that published numbers alone are evidence.
-const UNKNOWN_THERE: [&str; 3] = ["card", "nino", "vin"];
+const UNKNOWN_THERE: [&str; 4] = ["card", "nino", "personalausweis", "vin"];
 
 /// What python-stdnum takes out of numbers, in kinds where that is not spaces and hyphens.
 const SEPARATORS: [(&str, &str); 10] = [

@@ -62,6 +62,15 @@ impl Layout {
         Ok(Layout::of(fields, &at))
     }
 
+    /// Where declared columns stand, as far as they are there.
+    pub(super) fn places(start: &Start<'_>, schema: &Schema, header: bool) -> Vec<usize> {
+        let place = |(i, field): (usize, &Field)| match (&field.from, header) {
+            (Some(ReadFrom::Position(_)), _) | (_, false) => Some(position((i, field))),
+            (_, true) => start.find(field.source_name()).first().copied(),
+        };
+        (0..).zip(&schema.fields).filter_map(place).collect()
+    }
+
     /// Declared columns stand at these fields.
     fn of(fields: usize, at: &[usize]) -> Layout {
         let mut declared = vec![false; fields];

@@ -6,7 +6,6 @@ pub(crate) mod cells;
 mod columns;
 mod decode;
 mod dialect;
-#[cfg(feature = "parquet")]
 mod discover;
 mod encode;
 mod encoding;
@@ -22,7 +21,6 @@ mod tests;
 mod walk;
 
 pub use dialect::{LineEnd, Quotes};
-#[cfg(feature = "parquet")]
 pub(crate) use discover::discover;
 pub use encoding::{Encoding, by_label as encoding};
 pub use options::{Options, Ragged};

@@ -4,9 +4,10 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use glovebox_core::{ChunkReader, Decoder, Formats, Schema, SourceError, endings};
+use glovebox_core::{ChunkReader, Decoder, Field, Formats, ReadFrom, Schema, SourceError, endings};
 
 use super::decode::CsvDecoder;
+use super::dialect::LineEnd;
 use super::encoding::{foreign, in_utf8};
 use super::header::{Start, Where, fields_of};
 use super::layout::{Layout, Layouts, typical};
@@ -14,6 +15,7 @@ use super::options::{Checked, Options};
 use super::reader::{CsvChunks, Scan};
 use crate::age::Identity;
 use crate::chunks::Sizes;
+use crate::declarable::of_header;
 use crate::input::{Input, Stream};
 use crate::text::{Files, TextFormat, TextSource};
 
@@ -103,6 +105,72 @@ impl TextFormat for Options {
             }
         }
         Ok(())
+    }
+
+    fn is_of_lines(files: &Files<Self>, _part: usize) -> bool {
+        foreign(files.format.encoding).is_none() && files.format.line_end != LineEnd::Cr
+    }
+
+    fn within(
+        files: &Files<Self>,
+        part: usize,
+        stream: Stream,
+    ) -> Result<Box<dyn ChunkReader>, SourceError> {
+        let checked = files.format.check()?;
+        let place = files.inputs.place(part);
+        let mut chunks = CsvChunks::new(stream, place, checked.dialect, checked.sizes)?;
+        if files
+            .learnt
+            .get(part)
+            .is_some_and(|layout| layout.fields == 1)
+        {
+            chunks.count_blank_lines();
+        }
+        Ok(Box::new(chunks))
+    }
+
+    fn undeclared(files: &Files<Self>) -> Result<Vec<Field>, SourceError> {
+        let options = &files.format;
+        if files.inputs.size_of(0).is_none() {
+            return Ok(Vec::new());
+        }
+        let checked = options.check()?;
+        let place = files.inputs.place(0);
+        let stream = in_utf8(files.inputs.peek(0)?, options.encoding);
+        let mut chunks = CsvChunks::new(stream, place.clone(), checked.dialect, checked.sizes)?;
+        chunks.pass_lines(options.skip)?;
+        let rows = options.header_rows.max(1);
+        let records = chunks.first_records(rows + 1, rows, options.header)?;
+        let of = Where {
+            bytes: chunks.carried(),
+            skipped: options.skip,
+            encoding: None,
+            place: &place,
+        };
+        let start = Start::new(&records, rows, checked.dialect, &of);
+        let declared = Layout::places(&start, &files.schema, options.header);
+        let fields = &files.schema.fields;
+        let taken = fields
+            .iter()
+            .map(|field| field.name.to_lowercase())
+            .collect();
+        let names = start.names.into_iter().enumerate();
+        let names = names.map(|(at, name)| match declared.contains(&at) {
+            // Of no matter but for its place.
+            true => Vec::new(),
+            false => name,
+        });
+        let found = of_header(names.collect(), options.header, taken);
+        let undeclared = found.into_iter().enumerate();
+        let undeclared = undeclared.filter(|(at, _)| !declared.contains(at));
+        Ok(undeclared
+            .map(|(at, field)| Field {
+                from: field
+                    .from
+                    .or((!options.header).then_some(ReadFrom::Position(at + 1))),
+                ..field
+            })
+            .collect())
     }
 
     fn decoder(files: &Arc<Files<Self>>) -> Result<Box<dyn Decoder>, SourceError> {

@@ -11,25 +11,25 @@ use std::io::Read;
 use std::path::Path;
 
 use arrow_array::RecordBatch;
-use glovebox_core::shown::is_invisible;
-use glovebox_core::{DataType, Field, ReadFrom, Reject, Schema, Source, SourceError, endings};
+use glovebox_core::{Field, Reject, Sampled, Schema, Source, SourceError, endings};
 
+use crate::declarable::{BEGINNING, of_header, of_keys};
 use crate::input::{Input, Inputs};
+#[cfg(feature = "parquet")]
+use crate::parquet;
 #[cfg(feature = "postgres")]
 use crate::postgres;
-use crate::{csv, jsonl, parquet};
+use crate::{csv, jsonl};
 
 pub use types::{Doubt, Guess, guess};
 
-/// Bytes of a file that its format, its options and its names are found by.
-const BEGINNING: u64 = 1 << 20;
-/// Bytes that a name keeps; PostgreSQL cuts a longer one.
-const MAX_NAME_LEN: usize = 63;
 /// The most columns that a file's manifest may be written for.
 const MAX_COLUMNS: usize = 2000;
 
 /// Bytes of rows after which a sample is large enough, however few rows they are.
 pub const MAX_SAMPLE_BYTES: usize = 64 << 20;
+/// How many rows are read at the most for each cell that is wanted, where columns have nulls.
+pub const MAX_SAMPLE_ROWS: usize = 5;
 
 /// How rows are read.
 #[derive(Debug, Clone)]
@@ -39,6 +39,7 @@ pub enum Format {
     /// JSON objects.
     Jsonl(jsonl::Options),
     /// Parquet.
+    #[cfg(feature = "parquet")]
     Parquet(Vec<Input>),
     /// A table of PostgreSQL's.
     #[cfg(feature = "postgres")]
@@ -56,13 +57,15 @@ pub struct Found {
     pub left_out: usize,
 }
 
-/// The first rows.
+/// Some of the rows.
 #[derive(Debug)]
 pub struct Sample {
     /// Rows that could be read.
     pub batches: Vec<RecordBatch>,
     /// Rows that could not.
     pub rejects: Vec<Reject>,
+    /// Whether they come from all over the source; else they are the first.
+    pub is_spread: bool,
     /// Whether these are all rows.
     pub whole: bool,
 }
@@ -96,18 +99,22 @@ pub fn discover(path: &Path, header: Option<bool>) -> Result<Found, SourceError>
         })?;
     let whole = (beginning.len() as u64) < BEGINNING;
     let given = given.to_vec();
-    let found = if beginning.starts_with(b"PAR1") {
+    #[cfg(feature = "parquet")]
+    if beginning.starts_with(b"PAR1") {
         let (fields, left_out) = parquet::fields(&inputs)?;
-        Found {
-            format: Format::Parquet(given),
+        let format = Format::Parquet(given);
+        let found = Found {
+            format,
             fields,
             left_out,
-        }
-    } else if let Some(keys) = jsonl::keys(&beginning) {
+        };
+        return found.declarable(&place);
+    }
+    let found = if let Some(keys) = jsonl::keys(&beginning) {
         let mut options = jsonl::Options::new("");
         options.inputs = given;
         let all = keys.len();
-        let fields = of_keys(keys);
+        let fields = of_keys(keys, BTreeSet::new());
         Found {
             format: Format::Jsonl(options),
             left_out: all - fields.len(),
@@ -117,7 +124,7 @@ pub fn discover(path: &Path, header: Option<bool>) -> Result<Found, SourceError>
         let (mut options, names) = csv::discover(&beginning, whole, header);
         options.inputs = given;
         Found {
-            fields: of_header(names, options.header),
+            fields: of_header(names, options.header, BTreeSet::new()),
             format: Format::Csv(Box::new(options)),
             left_out: 0,
         }
@@ -158,6 +165,7 @@ impl Format {
         match self {
             Format::Csv(_) => "csv",
             Format::Jsonl(_) => "jsonl",
+            #[cfg(feature = "parquet")]
             Format::Parquet(_) => "parquet",
             #[cfg(feature = "postgres")]
             Format::Postgres(_) => "postgres",
@@ -175,6 +183,7 @@ impl Format {
         match self {
             Format::Csv(options) => Box::new(csv::Source::new(options.as_ref().clone(), schema)),
             Format::Jsonl(options) => Box::new(jsonl::Source::new(options.clone(), schema)),
+            #[cfg(feature = "parquet")]
             Format::Parquet(inputs) => Box::new(parquet::Source::new(inputs.clone(), schema)),
             #[cfg(feature = "postgres")]
             Format::Postgres(options) => {
@@ -184,168 +193,54 @@ impl Format {
     }
 }
 
-/// Reads whole chunks until there are so many rows, or [`MAX_SAMPLE_BYTES`].
+/// Reads chunks from all over a source until each column has so many cells that are not null, or
+/// there are [`MAX_SAMPLE_ROWS`] times as many rows, or [`MAX_SAMPLE_BYTES`]; `seen` is told how many
+/// rows there are.
 ///
 /// # Errors
 /// As a run's.
-pub fn sample(source: &dyn Source, rows: usize) -> Result<Sample, SourceError> {
-    let mut chunks = source.chunks()?;
+pub fn sample(
+    source: &dyn Source,
+    cells: usize,
+    seed: u64,
+    mut seen: impl FnMut(usize),
+) -> Result<Sample, SourceError> {
+    let Sampled {
+        mut chunks,
+        is_spread,
+    } = source.sample(seed)?;
     let mut decoder = source.decoder()?;
     let mut sample = Sample {
         batches: Vec::new(),
         rejects: Vec::new(),
-        whole: true,
+        is_spread,
+        whole: !is_spread,
     };
-    let (mut read, mut bytes) = (0, 0);
+    let mut there = vec![0; source.schema().fields.len()];
+    let (mut rows, mut bytes) = (0, 0);
     while let Some(chunk) = chunks.next_chunk()? {
-        if read >= rows || bytes >= MAX_SAMPLE_BYTES {
+        let enough = there.iter().all(|there| *there >= cells) || rows >= cells * MAX_SAMPLE_ROWS;
+        if enough && rows >= cells || bytes >= MAX_SAMPLE_BYTES {
             sample.whole = false;
             break;
         }
-        bytes += chunk.bytes.len();
+        let packed = chunk.bytes.len();
         let decoded = decoder.decode(chunk)?;
-        read += decoded.rejects.len();
+        let batches = decoded.batches.iter();
+        let unpacked: usize = batches.map(|b| b.columns.get_array_memory_size()).sum();
+        // A Parquet file's chunk only says where its rows are.
+        bytes += packed.max(unpacked);
+        // Only a few are told of, and of a source with nothing else there is no end.
+        rows += decoded.rejects.len();
         sample.rejects.extend(decoded.rejects);
         for batch in decoded.batches {
-            read += batch.rows();
+            rows += batch.rows();
+            for (there, column) in there.iter_mut().zip(batch.columns.columns()) {
+                *there += column.len() - column.null_count();
+            }
             sample.batches.push(batch.columns);
         }
+        seen(rows);
     }
     Ok(sample)
-}
-
-/// The columns of a header, or of as many fields without one.
-fn of_header(names: Vec<Vec<u8>>, header: bool) -> Vec<Field> {
-    let mut taken = BTreeSet::new();
-    let there: Vec<Option<String>> = names
-        .iter()
-        .map(|name| String::from_utf8(name.clone()).ok())
-        .collect();
-    let field = |(i, raw): (usize, &Option<String>)| {
-        let raw = raw.as_deref().filter(|_| header).unwrap_or_default();
-        let name = unique(raw, &format!("column_{}", i + 1), &mut taken);
-        let twice = there
-            .iter()
-            .filter(|other| other.as_deref() == Some(raw))
-            .count()
-            > 1;
-        let readable = !raw.is_empty() && raw.len() <= 200 && !raw.chars().any(is_hidden);
-        Field {
-            from: match (header, name == raw) {
-                (false, _) => None,
-                (true, true) if !twice => None,
-                (true, false) if readable && !twice => Some(ReadFrom::Name(raw.into())),
-                (true, _) => Some(ReadFrom::Position(i + 1)),
-            },
-            ..Field::new(name, DataType::Text)
-        }
-    };
-    there.iter().enumerate().map(field).collect()
-}
-
-/// The columns that keys lead to.
-fn of_keys(keys: Vec<Vec<String>>) -> Vec<Field> {
-    let mut taken = BTreeSet::new();
-    keys.into_iter()
-        .enumerate()
-        .filter(|(_, path)| !path.iter().flat_map(|key| key.chars()).any(is_hidden))
-        .map(|(i, path)| {
-            let name = unique(&path.join("_"), &format!("column_{}", i + 1), &mut taken);
-            let own = path.first().filter(|key| path.len() == 1 && **key == name);
-            let from = || {
-                let escaped = path
-                    .iter()
-                    .map(|key| key.replace('\\', "\\\\").replace('.', "\\."));
-                ReadFrom::Name(escaped.collect::<Vec<_>>().join(".").into())
-            };
-            Field {
-                from: own.is_none().then(from),
-                ..Field::new(name, DataType::Text)
-            }
-        })
-        .collect()
-}
-
-/// Whether a terminal or an editor would obey the character, or not show it: no name has one.
-fn is_hidden(c: char) -> bool {
-    c.is_control() || is_invisible(c)
-}
-
-/// A column's name: the source's where a manifest takes it and no other column has it, in whatever
-/// case; else one that is made of it.
-fn unique(raw: &str, otherwise: &str, taken: &mut BTreeSet<String>) -> String {
-    let shown: String = raw
-        .chars()
-        .map(|c| if is_hidden(c) { ' ' } else { c })
-        .collect();
-    let mut name = shown.trim();
-    while name.len() > MAX_NAME_LEN - 4 {
-        let last = name.char_indices().next_back().map_or(0, |(at, _)| at);
-        name = name.get(..last).unwrap_or_default().trim_end();
-    }
-    let base = if name.is_empty() { otherwise } else { name };
-    let mut candidate = base.to_owned();
-    let mut number = 1;
-    while !taken.insert(candidate.to_lowercase()) {
-        number += 1;
-        candidate = format!("{base}_{number}");
-    }
-    candidate
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn header(names: &[&str]) -> Vec<(String, Option<ReadFrom>)> {
-        let names = names.iter().map(|n| n.as_bytes().to_vec()).collect();
-        let fields = of_header(names, true);
-        fields
-            .into_iter()
-            .map(|f| (f.name.to_string(), f.from))
-            .collect()
-    }
-
-    #[test]
-    fn a_column_keeps_its_name_where_a_manifest_takes_it() {
-        let at = |i| Some(ReadFrom::Position(i));
-        assert_eq!(
-            header(&["id", " Unit price", "", "note", "note", "ID"]),
-            [
-                ("id".into(), None),
-                (
-                    "Unit price".into(),
-                    Some(ReadFrom::Name(" Unit price".into()))
-                ),
-                ("column_3".into(), at(3)),
-                ("note".into(), at(4)),
-                ("note_2".into(), at(5)),
-                ("ID_2".into(), Some(ReadFrom::Name("ID".into()))),
-            ]
-        );
-        assert_eq!(
-            header(&["a\u{202e}b", "c"]),
-            [("a b".into(), at(1)), ("c".into(), None)]
-        );
-        let long = "\u{e9}".repeat(100);
-        let found = header(&[&long]);
-        assert!(found[0].0.len() <= MAX_NAME_LEN, "{found:?}");
-        assert_eq!(found[0].1, Some(ReadFrom::Name(long.into())));
-    }
-
-    #[test]
-    fn keys_lead_to_columns() {
-        let path = |keys: &[&str]| keys.iter().map(|k| (*k).to_owned()).collect();
-        let fields = of_keys(vec![
-            path(&["id"]),
-            path(&["user", "mail"]),
-            path(&["a.b"]),
-            path(&["user", "x.y"]),
-            path(&["not\u{200b}shown"]),
-        ]);
-        let from: Vec<_> = fields.iter().map(|f| f.from.clone()).collect();
-        let name = |name: &str| Some(ReadFrom::Name(name.into()));
-        assert_eq!(from, [None, name("user.mail"), None, name("user.x\\.y")]);
-        assert_eq!(&*fields[1].name, "user_mail");
-    }
 }

@@ -5,7 +5,6 @@ mod brackets;
 mod cells;
 mod columns;
 mod decode;
-#[cfg(feature = "parquet")]
 mod discover;
 mod encode;
 mod kept;
@@ -18,7 +17,6 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-#[cfg(feature = "parquet")]
 pub(crate) use discover::keys;
 pub(crate) use encode::{write_text, write_value};
 pub use kept::{KeptError, KeptRows};

@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
-use glovebox_core::{ChunkReader, Decoder, Formats, Schema, Source as _, SourceError, endings};
+use glovebox_core::{
+    ChunkReader, Decoder, Field, Formats, Schema, Source as _, SourceError, endings,
+};
 
 use super::decode::JsonDecoder;
+use super::discover::keys;
 use super::layout::{Framing, Layout, SNIFFED_BYTES, Shared};
-use super::options::Options;
+use super::options::{Options, paths};
 use crate::age::Identity;
 use crate::chunks::{Bounds as _, Chunks};
+use crate::declarable::{BEGINNING, of_keys};
 use crate::input::{Input, Stream};
 use crate::text::{Files, TextFormat, TextSource};
 
@@ -83,6 +87,48 @@ impl TextFormat for Options {
         let (chunks, layout) = start(stream, files.inputs.place(part), &files.format)?;
         files.learnt.found(part, layout);
         Ok(Box::new(chunks))
+    }
+
+    fn is_of_lines(files: &Files<Self>, part: usize) -> bool {
+        let beginning = || files.beginning(SNIFFED_BYTES as u64).ok();
+        let layout = files.learnt.layout(part).or_else(|| {
+            let layout = Layout::of(&beginning().filter(|_| part == 0)?);
+            files.learnt.found(part, layout);
+            Some(layout)
+        });
+        layout == Some(Layout::Lines)
+    }
+
+    fn within(
+        files: &Files<Self>,
+        part: usize,
+        stream: Stream,
+    ) -> Result<Box<dyn ChunkReader>, SourceError> {
+        let place = files.inputs.place(part);
+        let sizes = files.format.sizes(Layout::Lines);
+        let chunks = Chunks::new(stream, place, sizes, Layout::Lines.bounds())?;
+        Ok(Box::new(chunks))
+    }
+
+    fn undeclared(files: &Files<Self>) -> Result<Vec<Field>, SourceError> {
+        if files.inputs.size_of(0).is_none() {
+            return Ok(Vec::new());
+        }
+        let declared = paths(&files.schema)?;
+        let keys = keys(&files.beginning(BEGINNING)?).unwrap_or_default();
+        // A value that is declared whole has all keys in it declared, and the other way round.
+        let is_declared = |key: &Vec<String>| {
+            declared
+                .iter()
+                .any(|path| path.starts_with(key) || key.starts_with(path))
+        };
+        let keys = keys.into_iter().filter(|key| !is_declared(key)).collect();
+        let fields = &files.schema.fields;
+        let taken = fields
+            .iter()
+            .map(|field| field.name.to_lowercase())
+            .collect();
+        Ok(of_keys(keys, taken))
     }
 
     fn decoder(files: &Arc<Files<Self>>) -> Result<Box<dyn Decoder>, SourceError> {

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use glovebox_core::{ChunkReader, Decoder, Schema, SourceError};
+use glovebox_core::{ChunkReader, Decoder, Field, Sampled, Schema, SourceError};
 
-use super::chunks::Chunks;
+use super::chunks::{Chunks, Slices};
 use super::decode::ParquetDecoder;
+use super::fields;
 use super::file::{CHUNK_BYTES, CHUNK_ROWS};
 use super::files::Files;
 use crate::input::Input;
@@ -86,6 +87,21 @@ impl glovebox_core::Source for Source {
         };
         let parts = Parts::new(&self.files.inputs, None, Box::new(open))?;
         Ok(Box::new(parts))
+    }
+
+    fn sample(&self, seed: u64) -> Result<Sampled, SourceError> {
+        self.files.look_ahead()?;
+        Ok(Sampled {
+            chunks: Box::new(Slices::new(&self.files, seed)?),
+            is_spread: true,
+        })
+    }
+
+    fn undeclared(&self) -> Result<Vec<Field>, SourceError> {
+        let (mut fields, _) = fields(&self.files.inputs)?;
+        let declared = &self.schema.fields;
+        fields.retain(|found| declared.iter().all(|f| f.source_name() != &*found.name));
+        Ok(fields)
     }
 
     fn decoder(&self) -> Result<Box<dyn Decoder>, SourceError> {

@@ -53,7 +53,7 @@ pub use output::written;
 pub use sink::Sink;
 #[cfg(feature = "parquet")]
 pub(crate) use source::fields;
-pub use source::{Options as SourceOptions, Rows, Source};
+pub use source::{Options as SourceOptions, Rows, Source, tables};
 
 /// What sessions are called that belong to no run.
 const NAME: &str = "glovebox";

@@ -131,6 +131,42 @@ pub(super) fn releases(manifest: &Manifest, today: NaiveDate, problems: &mut Vec
     }
 }
 
+/// Exemptions that have ended, or of columns that are declared personal.
+pub(super) fn exemptions(manifest: &Manifest, today: NaiveDate, problems: &mut Vec<Diagnostic>) {
+    for exemption in &manifest.exemptions {
+        let name = short(&exemption.column);
+        let until = &exemption.until;
+        if until.value < today {
+            problems.push(
+                Diagnostic::error(
+                    until.span.clone(),
+                    format!("the exemption of `{name}` ended on {}", until.value),
+                )
+                .label(format!("today is {today}"))
+                .help(format!(
+                    "declare the column personal and mask it, or have {} extend the exemption",
+                    short(&exemption.owner)
+                )),
+            );
+        }
+        let declared = manifest.columns.iter();
+        let personal = declared.filter(|column| column.is_personal());
+        for column in personal.filter(|column| column.name.value == exemption.column.value) {
+            problems.push(
+                Diagnostic::error(
+                    exemption.column.span.clone(),
+                    format!("`{name}` is exempt and personal"),
+                )
+                .context(column.name.span.clone(), "declared here")
+                .help(
+                    "delete the exemption; to let a personal column out unmasked, give it a \
+                    `release:`",
+                ),
+            );
+        }
+    }
+}
+
 /// Columns made from personal ones have to say whether they are personal too: the host cannot
 /// know what a plugin put into them.
 pub(super) fn derived(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {

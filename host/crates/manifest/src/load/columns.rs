@@ -313,7 +313,7 @@ fn release(keys: ReleaseKeys, _: &mut Reader<'_>, block: &Block<'_>) -> Option<R
     })
 }
 
-const UNTIL: Own<NaiveDate> = Own {
+pub(super) const UNTIL: Own<NaiveDate> = Own {
     read: date,
     words: "day",
     schema: |_| json!({ "type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" }),

@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use glovebox_core::{Field, SourceError};
+use glovebox_core::{Field, Login, SourceError, TableName};
 
 use super::catalogue::{columns, find, kinds};
 use super::open::begin;
+use super::refusal::refused;
 use super::session::Session;
 use super::{Options, Rows};
 use crate::names::shown_name;
@@ -40,4 +41,33 @@ pub(crate) fn fields(options: &Options) -> Result<(Vec<Field>, usize), SourceErr
         let left_out = all - fields.len();
         Ok((fields, left_out))
     })
+}
+
+/// The tables and views of a schema, in the order of their names, of which the role may read a column;
+/// partitions are part of their table.
+///
+/// # Errors
+/// When the server cannot be reached, or refuses.
+pub fn tables(login: Login, schema: &str) -> Result<Vec<TableName>, SourceError> {
+    let options = Options::new(login, Rows::Table(String::new()));
+    let place = format!("the tables of {}", options.login);
+    let mut session = Session::open(Arc::new(options.clone()), Arc::default())?;
+    let names: Vec<String> = session.work(async |connection| {
+        begin(connection, &options, None).await?;
+        let names = sqlx::query_scalar(
+            "SELECT c.relname::text FROM pg_catalog.pg_class c \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') \
+             AND NOT c.relispartition \
+             AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') \
+             AND pg_catalog.has_any_column_privilege(c.oid, 'SELECT') ORDER BY c.relname",
+        );
+        let names = names.bind(schema).fetch_all(connection).await;
+        names.map_err(|e| refused(e, &place))
+    })?;
+    let named = |table: String| TableName {
+        schema: Some(schema.to_owned()),
+        table,
+    };
+    Ok(names.into_iter().map(named).collect())
 }

@@ -16,14 +16,25 @@ mod types;
 use std::num::NonZero;
 use std::sync::{Arc, OnceLock};
 
-use glovebox_core::{ChunkReader, Decoder, Identity, Native, Schema, SourceError};
+use glovebox_core::{
+    ChunkReader, Decoder, Field, Identity, Native, Sampled, Schema, SourceError, TableName,
+};
 
+use crate::database::{quote, quote_all};
 use chunks::Chunks;
 use decode::CopyDecoder;
 pub(crate) use discover::fields;
+pub use discover::tables;
 use glovebox_core::Login;
 use session::Session;
 use types::Layout;
+
+/// About how many rows of a table are drawn for a look at what it holds.
+const SAMPLED_ROWS: f64 = 50_000.0;
+/// Bytes of a row where nobody has counted rows yet.
+const USUAL_ROW: u64 = 128;
+/// Bytes of a table that is read as it is.
+const WHOLE: u64 = 1 << 20;
 
 /// What is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -186,6 +197,49 @@ impl glovebox_core::Source for Source {
             });
         }
         Ok(Box::new(Chunks::new(Arc::clone(options), lead, opened)))
+    }
+
+    /// Of a table's blocks a share is drawn, whose rows come in no order of theirs, so that any part of
+    /// them is of the whole table; of a view, a partitioned table and a query the first rows come.
+    fn sample(&self, seed: u64) -> Result<Sampled, SourceError> {
+        let size = self.size().filter(|size| size.bytes > WHOLE);
+        let (Rows::Table(table), Some(size)) = (&self.options.rows, size) else {
+            let chunks = self.chunks()?;
+            return Ok(Sampled {
+                chunks,
+                is_spread: false,
+            });
+        };
+        let name = TableName::parse(table).map_err(|problem| {
+            SourceError::shape(self.options.place(), format!("its name {problem}"))
+        })?;
+        let rows = size.rows.filter(|rows| *rows > 0);
+        let rows = rows.unwrap_or(size.bytes / USUAL_ROW).max(1);
+        // A guess of the server's, and far below 2^53.
+        let percent = (SAMPLED_ROWS * 100.0 / rows as f64).min(100.0);
+        let within = name.schema.as_deref().map(|schema| quote(schema) + ".");
+        let seed = seed % 1_000_000;
+        let query = format!(
+            "SELECT {} FROM ONLY {}{} TABLESAMPLE SYSTEM ({percent:.8}) REPEATABLE ({seed}) \
+             ORDER BY pg_catalog.hashtextextended(ctid::text, {seed})",
+            quote_all(self.schema.fields.iter().map(Field::source_name)),
+            within.unwrap_or_default(),
+            quote(&name.table),
+        );
+        let mut options = Options::clone(&self.options);
+        options.rows = Rows::Query(query);
+        let sampled = Source::new(options, self.schema.clone());
+        Ok(Sampled {
+            chunks: sampled.chunks()?,
+            is_spread: true,
+        })
+    }
+
+    fn undeclared(&self) -> Result<Vec<Field>, SourceError> {
+        let (mut fields, _) = fields(&self.options)?;
+        let declared = &self.schema.fields;
+        fields.retain(|found| declared.iter().all(|f| f.source_name() != &*found.name));
+        Ok(fields)
     }
 
     fn decoder(&self) -> Result<Box<dyn Decoder>, SourceError> {

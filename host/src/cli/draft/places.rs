@@ -1,10 +1,9 @@
-//! Where the manifest, the input and the output of `glovebox init` are, and what they are called.
+//! Where a drafted manifest, its input and its output are, and what they are called.
 
 use std::path::{Path, PathBuf};
 
 use glovebox_core::{TableName, endings};
 
-use super::args::Args;
 use super::manifest::scalar;
 
 /// Endings of packed files, of the formats that are read, and others that such files have.
@@ -16,49 +15,62 @@ const ENDINGS: [&[&str]; 5] = [
     &["txt", "json", "dat"],
 ];
 
+/// What was asked for of them.
+pub(in crate::cli) struct Asked<'a> {
+    pub(in crate::cli) to: Option<&'a Path>,
+    pub(in crate::cli) manifest: Option<&'a Path>,
+}
+
 /// Where everything is.
-pub(super) struct Places {
-    pub(super) name: String,
+pub(in crate::cli) struct Places {
+    pub(in crate::cli) name: String,
     /// The folder of the manifest, in full.
     folder: PathBuf,
-    pub(super) manifest: PathBuf,
+    pub(in crate::cli) manifest: PathBuf,
     /// The input in full.
     full: PathBuf,
-    pub(super) sink: PathBuf,
+    pub(in crate::cli) sink: PathBuf,
 }
 
 impl Places {
     /// Those of a file, a folder or a pattern.
-    pub(super) fn of_files(args: &Args) -> Places {
-        let name = name(&args.input);
+    pub(in crate::cli) fn of_files(input: &Path, asked: &Asked<'_>) -> Places {
+        let name = name(input);
         // What a folder or pattern stands for would have the sink in it.
-        let is_single = args.input.is_file();
-        let folder = match args.input.parent().filter(|_| is_single) {
+        let is_single = input.is_file();
+        let folder = match input.parent().filter(|_| is_single) {
             Some(parent) => parent,
             None => Path::new(""),
         };
         let ending = match is_single {
-            true => ending(&args.input),
+            true => ending(input),
             false => "db",
         };
-        Places::in_folder(folder, name, ending, args)
+        Places::in_folder(folder, name, ending, input, asked)
     }
 
     /// Those of a table: the folder that we are in.
-    pub(super) fn of_table(table: &TableName, args: &Args) -> Places {
-        Places::in_folder(Path::new(""), plain(&table.table), "db", args)
+    pub(in crate::cli) fn of_table(table: &TableName, asked: &Asked<'_>) -> Places {
+        let nowhere = Path::new("");
+        Places::in_folder(nowhere, plain(&table.table), "db", nowhere, asked)
     }
 
-    fn in_folder(folder: &Path, name: String, ending: &str, args: &Args) -> Places {
+    fn in_folder(
+        folder: &Path,
+        name: String,
+        ending: &str,
+        input: &Path,
+        asked: &Asked<'_>,
+    ) -> Places {
         let beside = |file: String| folder.join(file);
-        let manifest = args.manifest.clone();
+        let manifest = asked.manifest.map(Path::to_owned);
         let manifest = manifest.unwrap_or_else(|| beside(format!("{name}.yaml")));
-        let sink = args.to.clone();
+        let sink = asked.to.map(Path::to_owned);
         let sink = sink.unwrap_or_else(|| beside(format!("{name}.clean.{ending}")));
         let in_full = std::path::absolute(&manifest).unwrap_or_else(|_| manifest.clone());
         Places {
             folder: in_full.parent().unwrap_or(Path::new("/")).to_owned(),
-            full: std::path::absolute(&args.input).unwrap_or_else(|_| args.input.clone()),
+            full: std::path::absolute(input).unwrap_or_else(|_| input.to_owned()),
             name,
             manifest,
             sink,
@@ -66,18 +78,18 @@ impl Places {
     }
 
     /// A path as the manifest has it.
-    pub(super) fn written(&self, path: &Path) -> String {
+    pub(in crate::cli) fn written(&self, path: &Path) -> String {
         let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let inside = full.strip_prefix(&self.folder).unwrap_or(&full);
         inside.display().to_string()
     }
 
-    pub(super) fn input(&self) -> String {
+    pub(in crate::cli) fn input(&self) -> String {
         self.written(&self.full)
     }
 
     /// The sink's block; none if its ending says nothing.
-    pub(super) fn sink_block(&self) -> Option<String> {
+    pub(in crate::cli) fn sink_block(&self) -> Option<String> {
         let path = scalar(&self.written(&self.sink));
         let kind = match self.sink.extension()?.to_str()? {
             e if endings::CSV.contains(&e) => "csv",

@@ -1,4 +1,4 @@
-//! A table of PostgreSQL's as the input of `glovebox init`.
+//! A PostgreSQL database that no manifest names yet, and tables in it.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use glovebox_manifest::model::Store;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::args::Args;
+use super::given::Given;
 use super::manifest::scalar;
 use super::places::Places;
 use crate::compose::Composed;
@@ -18,35 +18,29 @@ use crate::compose::Composed;
 /// How such a database is written.
 const EXAMPLE: &str = "write it as postgres://USER@HOST/DATABASE, with `--table TABLE`";
 
-/// A table, and how its server is reached.
-pub(super) struct Table {
-    pub(super) name: TableName,
+/// A database, and how its server is reached.
+pub(in crate::cli) struct Database {
     secret: SecretName,
     /// Without the password.
     login: Login,
 }
 
-impl Table {
-    /// The table that the arguments name; none if they name files.
+impl Database {
+    /// The database that the arguments name; none if they name files.
     ///
     /// # Errors
     /// What is wrong, without a word of the address, in which there may be a password.
-    pub(super) fn asked_for(args: &Args) -> Result<Option<Table>, String> {
-        let text = args.input.to_string_lossy();
+    pub(in crate::cli) fn asked_for(given: &Given) -> Result<Option<Database>, String> {
+        let text = given.input.to_string_lossy();
         if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
-            return match args.table {
+            return match given.table {
                 Some(_) => Err(format!("`--table` is for a PostgreSQL database; {EXAMPLE}")),
-                None => is_sqlite(&args.input).map_or(Ok(None), Err),
+                None => is_sqlite(&given.input).map_or(Ok(None), Err),
             };
         }
         let mut login = login(&text)?;
-        login.ca = args.ca.clone();
-        let table = args
-            .table
-            .as_deref()
-            .ok_or("a database has several tables; name one, like `--table public.customers`")?;
-        let name = TableName::parse(table).map_err(|problem| format!("`--table`: {problem}"))?;
-        let secret = match &args.secret {
+        login.ca = given.ca.clone();
+        let secret = match &given.secret {
             Some(name) => SecretName::parse(name).map_err(|_| {
                 "`--secret` takes the name of a secret, not the password; store the password with: \
                  glovebox secret set NAME"
@@ -58,27 +52,38 @@ impl Table {
                 })?
             }
         };
-        Ok(Some(Table {
-            name,
-            secret,
-            login,
-        }))
+        Ok(Some(Database { secret, login }))
     }
 
-    /// What the server says of the table; no row is read yet.
-    pub(super) fn discover(&self, composed: &Composed) -> anyhow::Result<Found> {
+    /// The table that the arguments name.
+    ///
+    /// # Errors
+    /// When its name is none.
+    pub(in crate::cli) fn table(given: &Given) -> Result<Option<TableName>, String> {
+        let parse = |table: &String| {
+            TableName::parse(table).map_err(|problem| format!("`--table`: {problem}"))
+        };
+        given.table.as_ref().map(parse).transpose()
+    }
+
+    /// With the password, from the stores.
+    ///
+    /// # Errors
+    /// When none has it.
+    pub(in crate::cli) fn login(&self, composed: &Composed) -> anyhow::Result<Login> {
         // As a manifest looks secrets up that says nothing of it.
         let stores = [Store::Keyring, Store::Env];
         let password = composed
             .secret(&stores, &self.secret)
             .context("the password for the database")?;
-        let mut login = self.login.clone();
-        login.password = password;
-        discover(login, &self.name)
+        Ok(Login {
+            password,
+            ..self.login.clone()
+        })
     }
 
     /// The source's keys, as the manifest has them.
-    pub(super) fn keys(&self, places: &Places) -> Vec<String> {
+    pub(in crate::cli) fn keys(&self, table: &TableName, places: &Places) -> Vec<String> {
         let Login {
             host,
             port,
@@ -100,13 +105,14 @@ impl Table {
         if let Some(ca) = ca {
             keys.push(format!("tls: {{ ca: {} }}", scalar(&places.written(ca))));
         }
-        keys.push(format!("table: {}", scalar(&self.name.to_string())));
+        keys.push(format!("table: {}", scalar(&table.to_string())));
         keys
     }
 }
 
+/// What the server says of a table; no row is read yet.
 #[cfg(feature = "postgres")]
-fn discover(login: Login, table: &TableName) -> anyhow::Result<Found> {
+pub(in crate::cli) fn discover(login: Login, table: &TableName) -> anyhow::Result<Found> {
     use std::num::NonZeroUsize;
 
     use glovebox_connectors::{discover::discover_table, postgres};
@@ -119,7 +125,18 @@ fn discover(login: Login, table: &TableName) -> anyhow::Result<Found> {
 }
 
 #[cfg(not(feature = "postgres"))]
-fn discover(_: Login, _: &TableName) -> anyhow::Result<Found> {
+pub(in crate::cli) fn discover(_: Login, _: &TableName) -> anyhow::Result<Found> {
+    anyhow::bail!(crate::without::POSTGRES.refusal())
+}
+
+/// The tables of a schema that the role may read.
+#[cfg(feature = "postgres")]
+pub(in crate::cli) fn tables(login: Login, schema: &str) -> anyhow::Result<Vec<TableName>> {
+    Ok(glovebox_connectors::postgres::tables(login, schema)?)
+}
+
+#[cfg(not(feature = "postgres"))]
+pub(in crate::cli) fn tables(_: Login, _: &str) -> anyhow::Result<Vec<TableName>> {
     anyhow::bail!(crate::without::POSTGRES.refusal())
 }
 

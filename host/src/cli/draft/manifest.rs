@@ -6,38 +6,37 @@ use std::fmt::Write as _;
 use glovebox_connectors::csv;
 use glovebox_connectors::discover::Format;
 use glovebox_core::{DataType, ReadFrom};
-
-use super::personal::Treatment;
+use glovebox_scan::Treatment;
 
 /// What a manifest says of a column.
 #[derive(Debug)]
-pub(super) struct Column {
-    pub(super) name: String,
-    pub(super) data_type: DataType,
-    pub(super) from: Option<ReadFrom>,
-    pub(super) formats: Option<&'static str>,
+pub(in crate::cli) struct Column {
+    pub(in crate::cli) name: String,
+    pub(in crate::cli) data_type: DataType,
+    pub(in crate::cli) from: Option<ReadFrom>,
+    pub(in crate::cli) formats: Option<&'static str>,
     /// What is done with it, if it is marked personal.
-    pub(super) treatment: Option<Treatment>,
+    pub(in crate::cli) treatment: Option<Treatment>,
     /// Why it is as it is.
-    pub(super) comment: Option<String>,
+    pub(in crate::cli) comment: Option<String>,
 }
 
 /// All that a manifest says.
 #[derive(Debug)]
-pub(super) struct Draft<'d> {
-    pub(super) name: &'d str,
-    pub(super) head: &'d str,
-    pub(super) format: &'d Format,
+pub(in crate::cli) struct Draft<'d> {
+    pub(in crate::cli) name: &'d str,
+    pub(in crate::cli) head: &'d str,
+    pub(in crate::cli) format: &'d Format,
     /// Where the source is: keys with their values.
-    pub(super) input: &'d [String],
-    pub(super) nulls: &'d BTreeSet<&'static str>,
-    pub(super) columns: &'d [Column],
+    pub(in crate::cli) input: &'d [String],
+    pub(in crate::cli) nulls: &'d BTreeSet<&'static str>,
+    pub(in crate::cli) columns: &'d [Column],
     /// The sink's block.
-    pub(super) sink: &'d str,
+    pub(in crate::cli) sink: &'d str,
 }
 
 impl Draft<'_> {
-    pub(super) fn text(&self) -> String {
+    pub(in crate::cli) fn text(&self) -> String {
         let mut out = String::new();
         for line in self.head.lines() {
             line_of(&mut out, format_args!("# {line}"));
@@ -216,7 +215,7 @@ fn csv_options(options: &csv::Options) -> Vec<String> {
 }
 
 /// A text that YAML reads as itself: plain where that is safe.
-pub(super) fn scalar(text: &str) -> String {
+pub(in crate::cli) fn scalar(text: &str) -> String {
     const WORDS: [&str; 8] = ["true", "false", "null", "yes", "no", "on", "off", "nan"];
     let plain = text.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '_' | '/'))
         && text

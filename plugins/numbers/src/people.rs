@@ -3,7 +3,7 @@
 
 use glovebox_sdk::calendar::Civil;
 
-use crate::digits::{digits, mod_11_10, number, verhoeff, weighted};
+use crate::digits::{base_36, digits, mod_11_10, number, verhoeff, weighted};
 
 /// A social security number of the United States, which has rules and no check digit.
 pub(crate) fn us_ssn(text: &[u8]) -> bool {
@@ -65,6 +65,25 @@ pub(crate) fn steuer_id(text: &[u8]) -> bool {
         && matches!(repeated.next(), Some(2 | 3))
         && repeated.next().is_none()
         && mod_11_10(text)
+}
+
+/// The number of a German identity card: a letter that is no vowel, eight more
+/// of these or digits, and a check digit of weights 7, 3 and 1, in which letters stand for 10 to 35.
+pub(crate) fn personalausweis(text: &[u8]) -> bool {
+    let [nine @ .., check] = text else {
+        return false;
+    };
+    let sign = |c: &u8| c.is_ascii_digit() || b"CFGHJKLMNPRTVWXYZ".contains(c);
+    let right = nine.len() == 9
+        && check.is_ascii_digit()
+        && nine.first().is_some_and(u8::is_ascii_uppercase)
+        && nine.iter().all(sign);
+    let values = nine.iter().filter_map(|c| base_36(*c));
+    let sum: u32 = values
+        .zip([7, 3, 1].into_iter().cycle())
+        .map(|(value, weight)| value * weight)
+        .sum();
+    right && u32::from(check.wrapping_sub(b'0')) == sum % 10
 }
 
 /// A French NIR with its key: 97 less the rest modulo 97, Corsica's departments being 19 and 18.
@@ -176,5 +195,13 @@ mod tests {
         // HMRC's example is QQ 12 34 56 A, which it never issues.
         assert!(nino(b"AB123456C") && !nino(b"QQ123456A") && !nino(b"GB123456A"));
         assert!(!nino(b"AO123456C") && !nino(b"AB123456E") && !nino(b"AB12345C"));
+    }
+
+    #[test]
+    fn identity_cards_of_the_specimens() {
+        // The specimens of the Bundesministerium des Innern, of 2010 and of 2021.
+        assert!(personalausweis(b"T220001293") && personalausweis(b"L01X00T471"));
+        assert!(!personalausweis(b"T220001294") && !personalausweis(b"A220001293"));
+        assert!(!personalausweis(b"T22000129"));
     }
 }

@@ -1,0 +1,206 @@
+//! `glovebox scan`: which columns of a source may hold personal data. What is printed are names of
+//! columns, kinds and shares, and never a cell.
+
+mod args;
+mod shown;
+
+use std::path::Path;
+
+use glovebox_connectors::discover::{Found, discover};
+
+pub(super) use self::args::Args;
+use self::shown::Scanned;
+use super::draft::{self, Asked, Caution, Database, Drafted, Judge, Places, refuse, scalar};
+use super::manifest::Text;
+use super::{Exit, say};
+use crate::compose::Composed;
+
+/// Tables of a schema that are scanned at the most.
+const MAX_TABLES: usize = 1_000;
+
+pub(super) fn scan(args: &Args) -> anyhow::Result<Exit> {
+    let (database, table) = match (
+        Database::asked_for(&args.given),
+        Database::table(&args.given),
+    ) {
+        (Ok(database), Ok(table)) => (database, table),
+        (Err(problem), _) | (_, Err(problem)) => return refuse(&problem),
+    };
+    let is_manifest = database.is_none() && is_manifest(&args.given.input);
+    if args.manifest.is_some() && (is_manifest || database.is_some() && table.is_none()) {
+        return refuse(match is_manifest {
+            true => "there is a manifest already; `--manifest` is for a source without one",
+            false => "a manifest has one source; name a table, like `--table public.customers`",
+        });
+    }
+    let composed = Composed::new()?;
+    let judge = Judge::new(&composed, &args.recogniser, args.seed)?;
+    match database {
+        _ if is_manifest => of_manifest(args, &composed, &judge),
+        None => {
+            let path = &args.given.input;
+            let found = discover(path, args.given.says_header())?;
+            let asked = asked(args);
+            let places = Places::of_files(path, &asked);
+            let input = vec![format!("path: {}", scalar(&places.input()))];
+            of_found(
+                args,
+                &composed,
+                &judge,
+                &Undrafted {
+                    found,
+                    places,
+                    input,
+                },
+            )
+        }
+        Some(database) => match table {
+            Some(table) => {
+                let found = draft::discover(database.login(&composed)?, &table)?;
+                let asked = asked(args);
+                let places = Places::of_table(&table, &asked);
+                let input = database.keys(&table, &places);
+                of_found(
+                    args,
+                    &composed,
+                    &judge,
+                    &Undrafted {
+                        found,
+                        places,
+                        input,
+                    },
+                )
+            }
+            None => of_schema(args, &composed, &judge, &database),
+        },
+    }
+}
+
+/// A source that no manifest names, and what one would say of it.
+struct Undrafted {
+    found: Found,
+    places: Places,
+    input: Vec<String>,
+}
+
+fn asked(args: &Args) -> Asked<'_> {
+    Asked {
+        to: args.to.as_deref(),
+        manifest: args.manifest.as_deref(),
+    }
+}
+
+/// Whether a path is a manifest's, which none of the formats that are read could be.
+fn is_manifest(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e == "yaml" || e == "yml")
+}
+
+fn of_found(
+    args: &Args,
+    composed: &Composed,
+    judge: &Judge,
+    undrafted: &Undrafted,
+) -> anyhow::Result<Exit> {
+    let Undrafted {
+        found,
+        places,
+        input,
+    } = undrafted;
+    if args.manifest.is_some()
+        && let Some(problem) = draft::obstacle(places, args.force)
+    {
+        return refuse(&problem);
+    }
+    let source = found.format.source(found.fields.clone());
+    let (sample, judged) = judge.judge(source.as_ref())?;
+    print(
+        args,
+        &[Scanned::new(source.describe(), &sample, judged.clone())],
+    );
+    if args.manifest.is_none() {
+        return Ok(Exit::Done);
+    }
+    let drafted = Drafted {
+        places,
+        found,
+        sample: &sample,
+        judged: &judged,
+        input,
+        by: "scan",
+        caution: Caution::Ask,
+        force: args.force,
+    };
+    if drafted.write(composed)?.is_none() {
+        return Ok(Exit::Usage);
+    }
+    if !args.json {
+        drafted.notes();
+    }
+    Ok(Exit::Done)
+}
+
+fn of_schema(
+    args: &Args,
+    composed: &Composed,
+    judge: &Judge,
+    database: &Database,
+) -> anyhow::Result<Exit> {
+    let login = database.login(composed)?;
+    let tables = draft::tables(login.clone(), &args.schema)?;
+    if tables.is_empty() {
+        anyhow::bail!(
+            "{login} has no table that the role may read in schema `{}`; name another one with \
+            `--schema`, or grant the role USAGE and SELECT",
+            args.schema.escape_debug()
+        );
+    }
+    if tables.len() > MAX_TABLES {
+        say::note(&format!(
+            "only the first {MAX_TABLES} of {} tables are scanned; name others with `--table`",
+            tables.len()
+        ));
+    }
+    let mut scanned = Vec::new();
+    for table in tables.iter().take(MAX_TABLES) {
+        let found = match draft::discover(login.clone(), table) {
+            Ok(found) => found,
+            // One that cannot be read hides no other.
+            Err(problem) => {
+                say::note(&format!("not scanned: {problem:#}"));
+                continue;
+            }
+        };
+        let source = found.format.source(found.fields.clone());
+        let (sample, judged) = judge.judge(source.as_ref())?;
+        scanned.push(Scanned::new(table.to_string(), &sample, judged));
+    }
+    print(args, &scanned);
+    Ok(Exit::Done)
+}
+
+fn of_manifest(args: &Args, composed: &Composed, judge: &Judge) -> anyhow::Result<Exit> {
+    let Some(text) = Text::read(&args.given.input) else {
+        return Ok(Exit::Usage);
+    };
+    let Some(manifest) = text.manifest(composed) else {
+        return Ok(Exit::Usage);
+    };
+    let source = match super::register::whole_source(&manifest, composed) {
+        Ok(source) => source,
+        Err(super::register::Unopened::Manifest(problems)) => {
+            text.show(&problems);
+            return Ok(Exit::Usage);
+        }
+        Err(super::register::Unopened::Source(error)) => return Err(error.into()),
+    };
+    let (sample, judged) = judge.judge(source.as_ref())?;
+    print(args, &[Scanned::new(source.describe(), &sample, judged)]);
+    Ok(Exit::Done)
+}
+
+fn print(args: &Args, scanned: &[Scanned]) {
+    match args.json {
+        true => println!("{:#}", shown::json(scanned, args.seed)),
+        false => print!("{}", shown::table(scanned, args.all)),
+    }
+}
