@@ -6,6 +6,7 @@
 //! are there it searches on the counts, and only then the sink behind it sees a row.
 
 mod again;
+mod aside;
 mod book;
 mod caps;
 pub(crate) mod cells;

@@ -8,6 +8,8 @@ use std::ops::ControlFlow;
 use glovebox_core::{FinishedChunk, SinkError};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 
+use super::aside;
+
 /// Blocks of bytes in such a file.
 pub(super) struct Blocks {
     file: File,
@@ -104,6 +106,8 @@ fn nonce(number: usize) -> Nonce {
 /// Chunks whose rows are in such a file, a block each.
 pub(super) struct Hold {
     pub(super) blocks: Blocks,
+    /// What they have beside their rows.
+    pub(super) asides: Blocks,
     pub(super) chunks: Vec<FinishedChunk>,
 }
 
@@ -111,13 +115,15 @@ impl Hold {
     pub(super) fn create() -> io::Result<Self> {
         Ok(Hold {
             blocks: Blocks::create()?,
+            asides: Blocks::create()?,
             chunks: Vec::new(),
         })
     }
 
-    /// Keeps a chunk, and its rows in the file.
-    pub(super) fn put(&mut self, chunk: FinishedChunk, rows: Vec<u8>) -> io::Result<()> {
+    /// Keeps a chunk, and all that may be large of it in the files.
+    pub(super) fn put(&mut self, mut chunk: FinishedChunk, rows: Vec<u8>) -> io::Result<()> {
         self.blocks.put(rows)?;
+        self.asides.put(aside::pack(&mut chunk)?)?;
         self.chunks.push(chunk);
         Ok(())
     }

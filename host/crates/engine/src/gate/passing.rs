@@ -18,6 +18,7 @@ use glovebox_core::{
 };
 use glovebox_release::{Best, Column};
 
+use super::aside;
 use super::caps::Caps;
 use super::hold::{self, Block, Blocks, Hold};
 use super::intake::kind;
@@ -101,8 +102,13 @@ impl Passing {
         revise: Revise,
         how: &mut Releasing<'_>,
     ) -> Result<Option<(HashMap<usize, u64>, Vec<Reject>)>, SinkError> {
-        let Hold { blocks, chunks } = hold;
-        blocks.rewind().map_err(|problem| hold::cannot(&problem))?;
+        let Hold {
+            blocks,
+            asides,
+            chunks,
+        } = hold;
+        let begun = blocks.rewind().and_then(|()| asides.rewind());
+        begun.map_err(|problem| hold::cannot(&problem))?;
         let workers = how.workers.max(1);
         let encoders: Vec<_> = (0..workers).map(|_| sink.encoder()).collect();
         let (to_workers, waiting) = bounded::<Waiting>(workers * CHUNKS_A_WORKER);
@@ -119,6 +125,7 @@ impl Passing {
             drop((waiting, to_writer));
             let mut writer = Writer {
                 blocks: &blocks,
+                asides: &asides,
                 chunks: chunks.into_iter().map(Some).collect(),
                 sent: 0,
                 written: 0,
@@ -278,6 +285,7 @@ struct Unpacked {
 /// Hands chunks on in their order.
 struct Writer<'b> {
     blocks: &'b Blocks,
+    asides: &'b Blocks,
     chunks: Vec<Option<FinishedChunk>>,
     sent: usize,
     written: usize,
@@ -305,8 +313,11 @@ impl Writer<'_> {
             self.send(to_workers)?;
             while let Some(passed) = done.remove(&self.written) {
                 let chunk = self.chunks.get_mut(self.written).and_then(Option::take);
+                let mut chunk = chunk.unwrap_or_default();
+                self.beside(&mut chunk)
+                    .map_err(|problem| hold::cannot(&problem))?;
                 self.written += 1;
-                self.hand_on(chunk.unwrap_or_default(), passed, sink, revise)?;
+                self.hand_on(chunk, passed, sink, revise)?;
                 (how.show)(self.rows);
             }
             if self.written == self.chunks.len() {
@@ -326,6 +337,14 @@ impl Writer<'_> {
             }
         }
         Ok(true)
+    }
+
+    /// Gives the chunk that is next what it has beside its rows.
+    fn beside(&self, chunk: &mut FinishedChunk) -> io::Result<()> {
+        match self.asides.read(self.written)? {
+            Some(block) => aside::unpack(&self.asides.open(block)?, chunk),
+            None => Ok(()),
+        }
     }
 
     /// Sends as many chunks as may be on their way.

@@ -54,10 +54,10 @@ pub(super) fn refused(
     let all = search.at(&last)?;
     let risk = Risk::of(&all.classes, search.over().sensitive, &|_| true);
     if risk.smallest < planned.criteria.k {
-        report.would_satisfy.push(format!(
-            "k: {}, since there are no more entities than that",
-            risk.smallest
-        ));
+        // How few there are is not told: it is the size of a class.
+        report
+            .would_satisfy
+            .push("more entities: there are fewer than k".to_owned());
     }
     for (column, told) in planned.sensitive.iter().zip(&risk.sensitive) {
         report.would_satisfy.push(format!(
