@@ -1,12 +1,32 @@
 //! `cargo xtask test`: exactly what CI runs.
 
-use crate::run::{Outcome, run_cargo, succeeds};
+use std::process::Command;
+
+use crate::run::{Outcome, root, run_cargo, succeeds};
 use crate::{circles, plugins, postgres, tools};
+
+/// Fails where a merge has left both sides of a conflict.
+fn merged() -> Outcome {
+    let marks = "^(<<<<<<<|>>>>>>>) ";
+    let found = Command::new("git")
+        .args(["grep", "--line-number", "--extended-regexp", marks])
+        .current_dir(root())
+        .output();
+    match found {
+        Ok(found) if found.status.success() => Err(format!(
+            "both sides of a conflict are left:\n{}",
+            String::from_utf8_lossy(&found.stdout)
+        )),
+        // Nothing was found, or this is no work tree of git's.
+        _ => Ok(()),
+    }
+}
 
 /// Runs every check; `filter` is handed to the tests.
 pub(crate) fn test(filter: &[String]) -> Outcome {
     run_cargo(&["fmt", "--all", "--check"])?;
     circles::circles()?;
+    merged()?;
     if succeeds("cargo", &["deny", "--version"]) {
         run_cargo(&["deny", "check", "bans", "licenses", "sources"])?;
         if succeeds("cargo", &["deny", "fetch", "db"]) {

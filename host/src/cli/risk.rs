@@ -1,15 +1,16 @@
 //! `glovebox risk`: how likely somebody is found in a file or table, measured and not changed.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
-use glovebox_connectors::discover::discover;
+use glovebox_connectors::discover::{Found, discover};
 use glovebox_core::Field;
 use glovebox_engine::{Measure, Risk, arm};
 use glovebox_manifest::{Manifest, model};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
+use super::draft::{self, Database, Given, refuse};
 use super::manifest::Text;
 use super::table::Table;
 use super::{Exit, say};
@@ -20,9 +21,8 @@ const WIDEST: usize = 40;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// A CSV, JSON or Parquet file, compressed or not; or a pipeline's manifest, of which what the sink
-    /// holds is measured.
-    of: PathBuf,
+    #[command(flatten)]
+    given: Given,
     /// The columns by which somebody could be recognised; of a manifest, by default those of its `release`.
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     quasi: Vec<String>,
@@ -50,14 +50,25 @@ pub(super) fn risk(args: &Args) -> anyhow::Result<Exit> {
         sensitive: args.sensitive.clone(),
         entity: args.entity.clone(),
     };
-    let is_manifest = args
-        .of
-        .extension()
-        .is_some_and(|e| e == "yaml" || e == "yml");
-    let measured = match is_manifest {
-        true => {
+    let of = &args.given.input;
+    let (database, table) = match (
+        Database::asked_for(&args.given),
+        Database::table(&args.given),
+    ) {
+        (Ok(database), Ok(table)) => (database, table),
+        (Err(problem), _) | (_, Err(problem)) => return refuse(&problem),
+    };
+    let is_manifest = of.extension().is_some_and(|e| e == "yaml" || e == "yml");
+    let measured = match (database, table) {
+        (Some(_), None) => return refuse("name a table, like `--table public.customers`"),
+        (Some(_), Some(_)) if columns.is_empty() => return Ok(Exit::Usage),
+        (Some(database), Some(table)) => {
+            let found = draft::discover(database.login(&Composed::new()?)?, &table)?;
+            of_found(&found, &table.to_string(), &columns)?
+        }
+        (None, _) if is_manifest => {
             let composed = Composed::new()?;
-            let Some(text) = Text::read(&args.of) else {
+            let Some(text) = Text::read(of) else {
                 return Ok(Exit::Usage);
             };
             let Some(manifest) = text.manifest(&composed) else {
@@ -75,8 +86,8 @@ pub(super) fn risk(args: &Args) -> anyhow::Result<Exit> {
                 }
             }
         }
-        false if columns.is_empty() => return Ok(Exit::Usage),
-        false => of_file(&args.of, &columns)?,
+        (None, _) if columns.is_empty() => return Ok(Exit::Usage),
+        (None, _) => of_file(of, args.given.says_header(), &columns)?,
     };
     let Some((measure, unread)) = measured else {
         return Ok(Exit::Usage);
@@ -146,16 +157,22 @@ impl Columns {
 /// Rows that were counted, and how many could not be read; none if a column is not there.
 type Measured = Option<(Measure, u64)>;
 
-fn of_file(path: &Path, columns: &Columns) -> anyhow::Result<Measured> {
-    let found = discover(path, None)?;
+fn of_file(path: &Path, header: Option<bool>, columns: &Columns) -> anyhow::Result<Measured> {
+    of_found(
+        &discover(path, header)?,
+        &path.display().to_string(),
+        columns,
+    )
+}
+
+fn of_found(found: &Found, name: &str, columns: &Columns) -> anyhow::Result<Measured> {
     let places = |fields: &[Field]| -> Option<Vec<usize>> {
-        let place = |name: &&str| {
-            let place = fields.iter().position(|field| *field.name == **name);
+        let place = |column: &&str| {
+            let place = fields.iter().position(|field| *field.name == **column);
             if place.is_none() {
                 let names: Vec<&str> = fields.iter().map(|field| &*field.name).collect();
                 say::error(&format!(
-                    "{} has no column `{name}`; it has: {}",
-                    path.display(),
+                    "{name} has no column `{column}`; it has: {}",
                     names.join(", ")
                 ));
             }
@@ -197,7 +214,7 @@ fn of_sink(
                 path.display()
             )));
         }
-        return Ok(of_file(path, columns));
+        return Ok(of_file(path, None, columns));
     }
     let password = arm::sink_password(manifest, composed)?;
     let counted = combinations(target, password, &columns.all());

@@ -400,7 +400,8 @@ fn sensitive_values_stay_diverse_and_near_to_all() {
 /// Measured by us and, where `cargo xtask tools` has installed it, by pycanon.
 #[test]
 fn what_has_left_is_measured_alike_by_others() {
-    let sink = Sink::Postgres(Postgres::shared().database("measured"));
+    let database = Postgres::shared().database("measured");
+    let sink = Sink::Postgres(database.clone());
     let towns = ["Ulm", "Bonn", "Kiel"];
     let mut rows = String::new();
     for at in 0..600_u32 {
@@ -440,6 +441,34 @@ fn what_has_left_is_measured_alike_by_others() {
         .ends_with(0)
         .prints("prosecutor risk");
     let _ = shown.prints("█");
+
+    // The same of the table without a manifest.
+    let server = Postgres::shared();
+    let address = format!(
+        "postgres://{}@{}:{}/{database}",
+        server.user(),
+        server.host(),
+        server.port()
+    );
+    let ca = server.ca_path().display().to_string();
+    let table = [
+        "risk",
+        &address,
+        "--table",
+        "t",
+        "--secret",
+        "password",
+        "--ca",
+        &ca,
+        "--quasi",
+        "age,town",
+        "--sensitive",
+        "illness",
+        "--json",
+    ];
+    let found: serde_json::Value =
+        serde_json::from_str(&pipeline.call(&table).ends_with(0).stdout).unwrap();
+    assert_eq!(found, risk);
 
     let Some(python) = pycanon() else {
         eprintln!("pycanon is not installed: `cargo xtask tools`");
