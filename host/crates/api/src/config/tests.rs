@@ -52,6 +52,7 @@ fn the_manuals_tables_are_the_declared_keys() {
         "Password",
         "Store",
         "Tls",
+        "Transit",
         "Vault",
         "VaultLogin",
     ];
