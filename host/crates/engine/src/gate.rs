@@ -18,6 +18,7 @@ mod told;
 mod waiting;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use glovebox_core::{
     ChunkRecord, Digest, Earlier, Encoder, FinishedChunk, Held, History, Job, Keeps, KeptReject,
@@ -96,6 +97,7 @@ impl Gate {
             None => match search.best() {
                 Ok(best) => (best, Caps::default()),
                 Err(Refusal::Counts(problem)) => return Err(hold::cannot(&problem)),
+                Err(Refusal::Stopped) => return Ok(None),
                 Err(refusal) => {
                     told::refused(report, &self.planned, search, &refusal)
                         .map_err(|problem| hold::cannot(&problem))?;
@@ -283,6 +285,8 @@ impl Sink for Gate {
         };
         let (quasi, sensitive, counts) = self.counted.take();
         let most = planned.suppress_at_most(counts.total());
+        let asked = how.stop;
+        let stop = || asked.load(Ordering::Relaxed);
         let search = Search::new(Over {
             quasi: &quasi,
             sensitive: &sensitive,
@@ -290,6 +294,7 @@ impl Sink for Gate {
             counts: &counts,
             criteria: &planned.criteria,
             suppress_at_most: most,
+            stop: &stop,
         });
         let search = search.map_err(|problem| hold::cannot(&problem))?;
         let mut report = planned.asked(most);
@@ -297,6 +302,7 @@ impl Sink for Gate {
             true => (None, Caps::default()),
             false => match self.find(&search, &hold, &mut report)? {
                 Some((best, caps)) => (Some(best), caps),
+                None if stop() => return Ok(Held::Stopped),
                 None => {
                     report.seconds = started.elapsed().as_secs_f64();
                     return Ok(Held::Refused(Box::new(report)));

@@ -98,6 +98,7 @@ impl Measure {
             counts: &self.histogram,
             criteria: &Criteria::default(),
             suppress_at_most: 0,
+            stop: &|| false,
         };
         let all = Search::new(over).and_then(|search| search.at(&vec![0; self.quasi.len()]));
         // Counts in memory can always be read.

@@ -7,6 +7,7 @@
 
 mod lattice;
 mod rollup;
+mod sizes;
 
 use std::io;
 use std::ops::ControlFlow;
@@ -19,6 +20,7 @@ use crate::criteria::Criteria;
 use crate::histogram::Histogram;
 use lattice::{Known, Lattice};
 use rollup::Rollup;
+use sizes::Sizes;
 
 /// The level of each quasi-identifier.
 pub type Node = Vec<usize>;
@@ -46,6 +48,8 @@ pub struct Over<'a> {
     pub criteria: &'a Criteria,
     /// Rows that may be suppressed, at most.
     pub suppress_at_most: u64,
+    /// Whether to end early.
+    pub stop: &'a dyn Fn() -> bool,
 }
 
 /// A node that satisfies.
@@ -80,9 +84,22 @@ pub enum Refusal {
     /// Not even the most general values satisfy.
     #[error("no combination of levels satisfies")]
     Unsatisfiable,
+    /// It was asked to end early.
+    #[error("the search was stopped")]
+    Stopped,
     /// The counts cannot be read.
     #[error("the counts cannot be read: {0}")]
-    Counts(#[from] io::Error),
+    Counts(io::Error),
+}
+
+/// A stop is passed on as an interruption.
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::Interrupted => Refusal::Stopped,
+            _ => Refusal::Counts(error),
+        }
+    }
 }
 
 impl Verdict {
@@ -192,7 +209,7 @@ impl<'a> Search<'a> {
     /// # Errors
     /// When the counts cannot be read.
     pub fn histogram_at(&self, node: &Node) -> io::Result<Arc<Histogram>> {
-        let mut rollup = Rollup::new(self.over.quasi, self.over.counts);
+        let mut rollup = Rollup::new(&self.over);
         let found = rollup.at(node, usize::MAX)?;
         Ok(found.unwrap_or_else(|| Arc::new(Histogram::new(self.over.counts.width()))))
     }
@@ -235,7 +252,8 @@ impl<'a> Search<'a> {
         Ok(Judge {
             search: self,
             lattice,
-            rollup: Rollup::new(self.over.quasi, self.over.counts),
+            rollup: Rollup::new(&self.over),
+            sizes: Sizes::new(&self.over),
         })
     }
 
@@ -267,6 +285,8 @@ struct Judge<'s, 'a> {
     search: &'s Search<'a>,
     lattice: Lattice,
     rollup: Rollup<'s>,
+    /// Where nothing but the size of classes is asked.
+    sizes: Option<Sizes<'s>>,
 }
 
 impl Judge<'_, '_> {
@@ -292,9 +312,15 @@ impl Judge<'_, '_> {
 
     /// Whether a node satisfies, which is then known of all that are more general, or less.
     fn satisfies(&mut self, at: usize, criteria: &Criteria) -> io::Result<bool> {
-        let verdict = self.verdict(at, criteria)?;
         let most = self.search.over.suppress_at_most;
-        let satisfies = verdict.is_some_and(|verdict| verdict.suppressed() <= most);
+        let suppressed = match &mut self.sizes {
+            Some(sizes) => sizes.too_small(&self.lattice.node(at), self.search.most_classes())?,
+            None => {
+                let verdict = self.verdict(at, criteria)?;
+                verdict.map(|verdict| verdict.suppressed())
+            }
+        };
+        let satisfies = suppressed.is_some_and(|suppressed| suppressed <= most);
         self.lattice.learn(at, satisfies);
         Ok(satisfies)
     }

@@ -3,13 +3,14 @@
 // clippy.toml lets tests fail loudly, but does not see that what they call is a test's too.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use std::io::Read;
+use std::io::{self, Read};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use flate2::read::GzDecoder;
 use glovebox_release::{
-    Best, Closeness, Column, Criteria, Diversity, Ground, Hierarchy, Histogram, Over, Risk, Search,
-    Sensitive,
+    Base, Best, Closeness, Column, Criteria, Diversity, Ground, Hierarchy, Histogram, Over,
+    Refusal, Risk, Search, Sensitive,
 };
 
 struct Adult {
@@ -64,6 +65,7 @@ impl Adult {
             counts: &self.histogram,
             criteria,
             suppress_at_most: self.rows * percent / 100,
+            stop: &|| false,
         };
         Search::new(over).unwrap()
     }
@@ -97,6 +99,45 @@ fn the_raw_rows() {
         (19_502, 15_512, 1)
     );
     assert_eq!(risk.average, 0.6465751607983555);
+}
+
+/// One key, more often than there are between two looks at whether to stop.
+struct Many;
+
+impl Base for Many {
+    fn width(&self) -> usize {
+        9
+    }
+
+    fn total(&self) -> u64 {
+        70_000
+    }
+
+    fn len(&self) -> usize {
+        70_000
+    }
+
+    fn each(&self, each: &mut dyn FnMut(&[u32], u64) -> ControlFlow<()>) -> io::Result<()> {
+        for _ in 0..self.len() {
+            if each(&[0; 9], 1).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_search_that_is_stopped_says_so() {
+    let adult = adult(None);
+    let criteria = k(5);
+    let over = Over {
+        counts: &Many,
+        stop: &|| true,
+        ..*adult.search(&criteria, 0).over()
+    };
+    let stopped = Search::new(over).unwrap().best();
+    assert!(matches!(stopped, Err(Refusal::Stopped)), "{stopped:?}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use glovebox_release::{Base, Histogram};
 
 use super::hold::Blocks;
 
-/// So many combinations are counted in memory: 5 million of six columns are some 200 MiB.
+/// So many combinations are counted in memory: of six columns some 130 MiB.
 const IN_MEMORY: usize = 3 << 20;
 /// Bytes of a block in the file, about.
 const BLOCK: usize = 1 << 20;

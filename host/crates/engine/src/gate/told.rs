@@ -41,7 +41,7 @@ pub(super) fn refused(
     refusal: &Refusal,
 ) -> io::Result<()> {
     report.refused = Some(match refusal {
-        Refusal::TooManyNodes | Refusal::Counts(_) => refusal.to_string(),
+        Refusal::TooManyNodes | Refusal::Counts(_) | Refusal::Stopped => refusal.to_string(),
         Refusal::Unsatisfiable => {
             "no combination of levels satisfies all that the release asks".to_owned()
         }

@@ -6,13 +6,15 @@ use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::Node;
+use super::{Node, Over};
 use crate::base::Base;
 use crate::column::Column;
 use crate::histogram::Histogram;
 
 /// Histograms are kept as long as all of them are not larger, in bytes.
 const KEPT: usize = 64 << 20;
+/// Keys between two looks at whether to stop: some milliseconds.
+const BETWEEN_LOOKS: usize = 1 << 16;
 
 /// Groups by their level, for each column with the level that they come from and go to.
 type Ups = HashMap<(usize, usize, usize), Rc<[u32]>>;
@@ -20,16 +22,18 @@ type Ups = HashMap<(usize, usize, usize), Rc<[u32]>>;
 pub(super) struct Rollup<'a> {
     quasi: &'a [Column],
     base: &'a dyn Base,
+    stop: &'a dyn Fn() -> bool,
     kept: Vec<(Node, Arc<Histogram>)>,
     size: usize,
     ups: Ups,
 }
 
 impl<'a> Rollup<'a> {
-    pub(super) fn new(quasi: &'a [Column], base: &'a dyn Base) -> Self {
+    pub(super) fn new(over: &Over<'a>) -> Self {
         Rollup {
-            quasi,
-            base,
+            quasi: over.quasi,
+            base: over.counts,
+            stop: over.stop,
             kept: Vec::new(),
             size: 0,
             ups: HashMap::new(),
@@ -77,17 +81,24 @@ impl<'a> Rollup<'a> {
             .collect();
         let mut general = Histogram::new(histogram.width());
         let mut key = vec![0; histogram.width()];
+        let mut read = 0_usize;
+        let mut stopped = false;
         histogram.each(&mut |old, count| {
             key.copy_from_slice(old);
             for (part, up) in key.iter_mut().zip(&ups) {
                 *part = up.get(*part as usize).copied().unwrap_or_default();
             }
             general.add(&key, count);
-            match general.len() > most {
+            read += 1;
+            stopped = read.is_multiple_of(BETWEEN_LOOKS) && (self.stop)();
+            match stopped || general.len() > most {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
             }
         })?;
+        if stopped {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
         Ok((general.len() <= most).then_some(general))
     }
 
