@@ -258,6 +258,14 @@ fn a_release_that_cannot_be_leaves_the_one_before() {
         let ran = pipeline.run().ends_with(0);
         assert_eq!(ran.report["release"]["smallest-class"], 6);
         assert_eq!(ran.report["release"]["frozen"], false);
+        // What was released of the first one is not forgotten.
+        let second = pipeline.read("manifest.yaml");
+        pipeline.write("manifest.yaml", second.replace("series: 2", "series: 1"));
+        let _ = pipeline
+            .run()
+            .ends_with(4)
+            .says("2 rows would have to be suppressed");
+        pipeline.write("manifest.yaml", second);
         // And holds to them, whatever their names.
         let manifest = pipeline.read("manifest.yaml").replace("[1, 10]", "[1, 20]");
         pipeline.write("manifest.yaml", manifest);
@@ -304,6 +312,27 @@ fn later_releases_change_a_class_by_nobody_or_by_k() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn a_release_does_not_hold_to_nothing_because_classes_are_called_otherwise() {
+    let database = Postgres::shared().database("gate_keys");
+    for sink in [Sink::Sqlite, Sink::Postgres(database)] {
+        let pipeline = people(&sink, "0%", "", &of(4, 31, "Ulm"))
+            .env("GLOVEBOX_SECRET_FIRST", "the first key of enough bytes")
+            .env("GLOVEBOX_SECRET_SECOND", "another key of enough bytes");
+        let manifest = pipeline.read("manifest.yaml");
+        let keyed = |key: &str| {
+            let with = format!("mode: replace, identity-key: {{ secret: {key} }} }}");
+            pipeline.write("manifest.yaml", manifest.replace("mode: replace }", &with));
+        };
+        keyed("first");
+        let _ = pipeline.run().ends_with(0);
+        keyed("second");
+        let _ = pipeline.run().ends_with(1).says("another `identity-key`");
+        keyed("first");
+        let _ = pipeline.run().ends_with(0);
     }
 }
 

@@ -93,6 +93,21 @@ impl Gate {
             place: self.inner.describe(),
             problem: "what earlier releases were cannot be read from the journal".to_owned(),
         })?;
+        let key = self
+            .inner
+            .key()
+            .map_or(0, |key| JournalKey::new(&key).check());
+        if before.iter().any(|record| record.key != key) {
+            // Every class would seem to be new.
+            return Err(SinkError::Shape {
+                place: self.inner.describe(),
+                problem: format!(
+                    "its classes were called under another `identity-key` when they were released last; use that key, \
+                     or write `series: {}` in `release:` to begin a new series",
+                    self.planned.next_series()
+                ),
+            });
+        }
         let (best, caps) = match before.first() {
             None => match search.best() {
                 Ok(best) => (best, Caps::default()),
@@ -130,7 +145,7 @@ impl Gate {
         let kept = best.verdict.classes.iter().zip(&best.verdict.kept);
         let kept = kept.filter(|(_, kept)| **kept);
         all.extend(kept.map(|((key, class), _)| (namer.of(key, &names), class.members)));
-        self.record = Some(self.planned.record(&best.node, &all));
+        self.record = Some(self.planned.record(&best.node, key, &all));
         Ok(Some((best, caps)))
     }
 
@@ -203,13 +218,14 @@ impl Sink for Gate {
     }
 
     fn open(&mut self, job: &Job, schema: &Schema) -> Result<Vec<ChunkRecord>, SinkError> {
-        let (book, mut before) = Book::open(
+        let (book, before) = Book::open(
             self.inner.as_mut(),
             &job.pipeline,
+            self.planned.series(),
             self.planned.beside.as_deref(),
         )?;
         self.planned
-            .of_series(&mut before)
+            .holds_to(&before)
             .map_err(|problem| SinkError::Shape {
                 place: self.inner.describe(),
                 problem,
@@ -314,17 +330,17 @@ impl Sink for Gate {
         drop(counts);
         let journal = self.journal();
         let mut passing = Passing::new(&planned, &self.schema, &quasi, found, journal);
-        let Some((lost, refused)) = passing.pass(hold, self.inner.as_mut(), self.revise, how)?
-        else {
+        let passed = passing.pass(hold, self.inner.as_mut(), self.revise, how)?;
+        let Some(lost) = passed else {
             return Ok(Held::Stopped);
         };
         if passing.too_few_without(&lost, planned.criteria.k) {
-            told::shrunk(&mut report, refused.len());
+            told::shrunk(&mut report, lost.rows.len());
             return Ok(Held::Refused(Box::new(report)));
         }
         self.passed = Some(passing);
         self.write_down()?;
-        Ok(Held::Released(Box::new(report), refused))
+        Ok(Held::Released(Box::new(report), lost.rows))
     }
 
     fn commit(&mut self, totals: &Totals) -> Result<Published, SinkError> {
@@ -342,8 +358,8 @@ impl Sink for Gate {
                 ),
             });
         }
-        if let (Some((book, _)), Some(_)) = (&mut self.book, &self.record) {
-            book.is()?;
+        if let (Some((book, _)), Some(record)) = (&mut self.book, &self.record) {
+            book.is(record)?;
         }
         Ok(published)
     }

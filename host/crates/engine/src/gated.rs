@@ -71,25 +71,29 @@ impl PlannedGate {
         after
     }
 
-    /// Leaves of the releases before those of this series.
+    /// The series to which its releases belong.
+    pub(crate) fn series(&self) -> u32 {
+        self.series
+    }
+
+    /// Whether the releases before, of this series, had the same levels.
     ///
     /// # Errors
-    /// When one had other levels.
-    pub(crate) fn of_series(&self, before: &mut Vec<Record>) -> Result<(), String> {
-        before.retain(|record| record.series == self.series);
+    /// When one had others, with what to do.
+    pub(crate) fn holds_to(&self, before: &[Record]) -> Result<(), String> {
         match before.iter().all(|record| record.levels == self.levels) {
             true => Ok(()),
             false => Err(format!(
                 "the quasi-identifiers or their levels are others than those of the release before, to which this one \
                  has to hold; write `series: {}` in `release:` to begin a new series",
-                self.series.saturating_add(1)
+                self.next_series()
             )),
         }
     }
 
     /// A release as it is written down.
-    pub(crate) fn record(&self, node: &[usize], members: &Members) -> Record {
-        Record::new(self.series, &self.levels, node, members)
+    pub(crate) fn record(&self, node: &[usize], key: u16, members: &Members) -> Record {
+        Record::new(self.series, &self.levels, node, key, members)
     }
 
     /// Where later releases of another series begin.

@@ -64,7 +64,8 @@ pub(super) struct Beside {
     #[serde(skip)]
     path: PathBuf,
     key: String,
-    /// The last release; two where a process ended while it put the second in the place of the first.
+    /// The last release of each series; several of one where a process ended while it put one in the place of
+    /// another.
     releases: Vec<Record>,
 }
 
@@ -73,11 +74,16 @@ impl Book {
     pub(super) fn open(
         sink: &mut dyn Sink,
         pipeline: &str,
+        series: u32,
         beside: Option<&Path>,
     ) -> Result<(Self, Vec<Record>), SinkError> {
         if let Some(beside) = beside {
             let beside = Beside::read(beside)?;
-            let records = beside.releases.clone();
+            let of_series = beside
+                .releases
+                .iter()
+                .filter(|record| record.series == series);
+            let records = of_series.cloned().collect();
             return Ok((Book::Beside(beside), records));
         }
         let past = sink.past(pipeline)?.unwrap_or_default();
@@ -89,7 +95,7 @@ impl Book {
             let record = chunks
                 .last()
                 .and_then(|chunk| Summary::from_json(&chunk.summary).release);
-            if let Some(record) = record {
+            if let Some(record) = record.filter(|record| record.series == series) {
                 return Ok((Book::Journal, vec![*record]));
             }
         }
@@ -111,19 +117,23 @@ impl Book {
         match self {
             Book::Journal => Ok(()),
             Book::Beside(beside) => {
-                beside.releases.push(record.clone());
+                if !beside.releases.contains(record) {
+                    beside.releases.push(record.clone());
+                }
                 beside.write()
             }
         }
     }
 
     /// After the target has changed.
-    pub(super) fn is(&mut self) -> Result<(), SinkError> {
+    pub(super) fn is(&mut self, record: &Record) -> Result<(), SinkError> {
         match self {
             Book::Journal => Ok(()),
             Book::Beside(beside) => {
-                let older = beside.releases.len().saturating_sub(1);
-                beside.releases.drain(..older);
+                beside
+                    .releases
+                    .retain(|other| other.series != record.series);
+                beside.releases.push(record.clone());
                 beside.write()
             }
         }
@@ -196,7 +206,7 @@ mod tests {
         ];
         let members: Members = names.iter().copied().zip([5, 6, 7, 8]).collect();
         assert_eq!(members.len(), 4, "each list has another name");
-        let record = Record::new(1, "levels", &[1, 0], &members);
+        let record = Record::new(1, "levels", &[1, 0], 7, &members);
         assert!(!serde_json::to_string(&record).unwrap().contains("20-3"));
     }
 }

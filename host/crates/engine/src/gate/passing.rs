@@ -2,10 +2,10 @@
 //! groups in the place of numbers, leave suppressed rows out and encode the rest for the sink; this
 //! thread hands the chunks on in their order.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
 
 use arrow_array::{BooleanArray, RecordBatch, StringArray, UInt32Array};
 use arrow_schema::{ArrowError, SchemaRef};
@@ -92,16 +92,14 @@ impl Passing {
         }
     }
 
-    /// Passes all on. Returns how many rows of each class the sink cannot store, and those rows; nothing
-    /// where it was asked to stop.
-    #[expect(clippy::type_complexity, reason = "said above")]
+    /// Passes all on. Returns the rows that the sink cannot store; nothing where it was asked to stop.
     pub(super) fn pass(
         &mut self,
         hold: Hold,
         sink: &mut dyn Sink,
         revise: Revise,
         how: &mut Releasing<'_>,
-    ) -> Result<Option<(HashMap<usize, u64>, Vec<Reject>)>, SinkError> {
+    ) -> Result<Option<Lost>, SinkError> {
         let Hold {
             blocks,
             asides,
@@ -109,19 +107,20 @@ impl Passing {
         } = hold;
         let begun = blocks.rewind().and_then(|()| asides.rewind());
         begun.map_err(|problem| hold::cannot(&problem))?;
-        let workers = how.workers.max(1);
-        let encoders: Vec<_> = (0..workers).map(|_| sink.encoder()).collect();
-        let (to_workers, waiting) = bounded::<Waiting>(workers * CHUNKS_A_WORKER);
+        let encoders: Vec<_> = (0..how.workers.max(1)).map(|_| sink.encoder()).collect();
+        let in_flight = encoders.len() * CHUNKS_A_WORKER;
+        let (to_workers, waiting) = bounded::<Waiting>(in_flight);
         let (to_writer, passed) = unbounded();
         let place = sink.describe();
         self.last = chunks.last().map(|chunk| chunk.record.clone());
         let passing = &*self;
         std::thread::scope(|scope| {
-            for encoder in encoders {
+            let work = |encoder| {
                 let (waiting, to_writer) = (waiting.clone(), to_writer.clone());
                 let (blocks, place) = (&blocks, &place);
-                scope.spawn(move || passing.work(encoder, &waiting, &to_writer, blocks, place));
-            }
+                scope.spawn(move || passing.work(encoder, &waiting, &to_writer, blocks, place))
+            };
+            let workers: Vec<_> = encoders.into_iter().map(work).collect();
             drop((waiting, to_writer));
             let mut writer = Writer {
                 blocks: &blocks,
@@ -129,16 +128,21 @@ impl Passing {
                 chunks: chunks.into_iter().map(Some).collect(),
                 sent: 0,
                 written: 0,
-                in_flight: workers * CHUNKS_A_WORKER,
+                in_flight,
                 rows: 0,
-                lost: HashMap::new(),
-                refused: Vec::new(),
+                lost: Lost::default(),
             };
-            // Workers end once nobody sends any more.
-            let to_workers = Mutex::new(Some(to_workers));
             let done = writer.write_all(&to_workers, &passed, sink, revise, how);
-            drop(to_workers.into_inner());
-            Ok(done?.then_some((writer.lost, writer.refused)))
+            // Workers end once nobody sends any more.
+            drop(to_workers);
+            let mut panicked = false;
+            for worker in workers {
+                panicked |= worker.join().is_err();
+            }
+            match done? {
+                _ if panicked => Err(ended(&place)),
+                done => Ok(done.then_some(writer.lost)),
+            }
         })
     }
 
@@ -148,16 +152,15 @@ impl Passing {
     }
 
     /// Whether a kept class would be smaller than it may be without these rows.
-    pub(super) fn too_few_without(&self, lost: &HashMap<usize, u64>, k: u64) -> bool {
-        let Some(best) = &self.best else {
-            return false;
-        };
-        let mut classes = best.verdict.classes.iter().enumerate();
-        !lost.is_empty()
-            && classes.any(|(at, (_, class))| {
-                let lost = lost.get(&at).copied().unwrap_or_default();
-                lost > 0 && class.members.saturating_sub(lost) < k
-            })
+    pub(super) fn too_few_without(&self, lost: &Lost, k: u64) -> bool {
+        let classes = self
+            .best
+            .iter()
+            .flat_map(|best| best.verdict.classes.iter());
+        classes.enumerate().any(|(at, (_, class))| {
+            let lost = lost.by_class.get(&at);
+            lost.is_some_and(|lost| class.members.saturating_sub(*lost) < k)
+        })
     }
 
     fn work(
@@ -168,6 +171,7 @@ impl Passing {
         blocks: &Blocks,
         place: &str,
     ) {
+        let _alarm = Alarm { done, place };
         for Waiting { block, of } in waiting {
             let number = block.number;
             let passed = blocks
@@ -198,11 +202,14 @@ impl Passing {
         let (rows, classes): (Vec<Batch>, Vec<Vec<usize>>) =
             batches.into_iter().map(|b| (b.rows, b.classes)).unzip();
         let encoded = encoder.encode(&rows)?;
+        let rejected: HashSet<u64> = encoded.rejects.iter().map(|reject| reject.row).collect();
         let mut lost = Vec::new();
-        for reject in &encoded.rejects {
+        if !rejected.is_empty() {
             for (batch, classes) in rows.iter().zip(&classes) {
-                let at = (0..batch.rows()).find(|at| batch.origin.row(*at) == reject.row);
-                lost.extend(at.and_then(|at| classes.get(at)));
+                let of_row = classes.iter().enumerate();
+                let of_rejected =
+                    of_row.filter(|(at, _)| rejected.contains(&batch.origin.row(*at)));
+                lost.extend(of_rejected.map(|(_, class)| *class));
             }
         }
         let journal = self.journal.as_ref();
@@ -274,6 +281,34 @@ impl Passing {
     }
 }
 
+/// Rows that passed the gate and that the sink cannot store.
+#[derive(Default)]
+pub(super) struct Lost {
+    by_class: HashMap<usize, u64>,
+    pub(super) rows: Vec<Reject>,
+}
+
+/// Tells the writer of a panic, which would otherwise wait for a chunk that never comes.
+struct Alarm<'a> {
+    done: &'a Sender<(usize, Result<Passed, SinkError>)>,
+    place: &'a str,
+}
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _ = self.done.send((usize::MAX, Err(ended(self.place))));
+        }
+    }
+}
+
+fn ended(place: &str) -> SinkError {
+    SinkError::Internal {
+        place: place.to_owned(),
+        problem: "a thread ended before its rows were passed on".to_owned(),
+    }
+}
+
 /// Rows of which is left what may be.
 struct Unpacked {
     rows: Batch,
@@ -291,15 +326,14 @@ struct Writer<'b> {
     written: usize,
     in_flight: usize,
     rows: u64,
-    lost: HashMap<usize, u64>,
-    refused: Vec<Reject>,
+    lost: Lost,
 }
 
 impl Writer<'_> {
     /// Whether it came to the end.
     fn write_all(
         &mut self,
-        to_workers: &Mutex<Option<Sender<Waiting>>>,
+        to_workers: &Sender<Waiting>,
         passed: &Receiver<(usize, Result<Passed, SinkError>)>,
         sink: &mut dyn Sink,
         revise: Revise,
@@ -328,12 +362,7 @@ impl Writer<'_> {
                     done.insert(number, rows?);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => {
-                    return Err(SinkError::Internal {
-                        place: sink.describe(),
-                        problem: "a thread ended before its rows were passed on".to_owned(),
-                    });
-                }
+                Err(RecvTimeoutError::Disconnected) => return Err(ended(&sink.describe())),
             }
         }
         Ok(true)
@@ -348,17 +377,14 @@ impl Writer<'_> {
     }
 
     /// Sends as many chunks as may be on their way.
-    fn send(&mut self, to_workers: &Mutex<Option<Sender<Waiting>>>) -> Result<(), SinkError> {
-        let to_workers = to_workers
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+    fn send(&mut self, to_workers: &Sender<Waiting>) -> Result<(), SinkError> {
         while self.sent < self.chunks.len() && self.sent < self.written + self.in_flight {
             let block = self.blocks.read(self.sent);
             let block = block.map_err(|problem| hold::cannot(&problem))?;
             let chunk = self.chunks.get(self.sent).and_then(Option::as_ref);
             let origin = chunk.and_then(|chunk| chunk.encoded.origins.first());
             let of = origin.and_then(|(origin, _)| origin.file().cloned());
-            if let (Some(to_workers), Some(block)) = (to_workers.as_ref(), block) {
+            if let Some(block) = block {
                 // A worker that is gone is noticed when its rows do not come.
                 let _ = to_workers.send(Waiting { block, of });
             }
@@ -383,10 +409,10 @@ impl Writer<'_> {
             chunk.record.refuse(&refused, revise);
             chunk.rejects.extend(refused.iter().cloned());
             chunk.rejects.sort_by_key(|reject| reject.row);
-            self.refused.extend(refused);
+            self.lost.rows.extend(refused);
         }
         for class in passed.lost {
-            *self.lost.entry(class).or_default() += 1;
+            *self.lost.by_class.entry(class).or_default() += 1;
         }
         if let Some(stored) = passed.stored {
             // The digest that is there is of the rows as they came to the gate.

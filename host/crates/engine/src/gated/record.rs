@@ -19,6 +19,8 @@ pub(crate) struct Record {
     /// What tells the quasi-identifiers and their levels from others.
     pub(crate) levels: String,
     pub(crate) node: Vec<usize>,
+    /// Tells the key under which classes are called from others.
+    pub(crate) key: u16,
     /// Each class that was ever released with its members when it was last.
     classes: String,
 }
@@ -27,7 +29,13 @@ pub(crate) struct Record {
 pub(crate) type Members = HashMap<Name, u64>;
 
 impl Record {
-    pub(crate) fn new(series: u32, levels: &str, node: &[usize], members: &Members) -> Self {
+    pub(crate) fn new(
+        series: u32,
+        levels: &str,
+        node: &[usize],
+        key: u16,
+        members: &Members,
+    ) -> Self {
         let mut members: Vec<_> = members.iter().collect();
         members.sort_unstable();
         let mut bytes = Vec::with_capacity(members.len() * (DIGEST + 8));
@@ -39,6 +47,7 @@ impl Record {
             series,
             levels: levels.to_owned(),
             node: node.to_vec(),
+            key,
             classes: STANDARD_NO_PAD.encode(bytes),
         }
     }
@@ -62,7 +71,7 @@ mod tests {
     #[test]
     fn members_come_back_and_what_is_cut_does_not() {
         let members: Members = [([1; DIGEST], 5), ([2; DIGEST], u64::MAX)].into();
-        let record = Record::new(1, "levels", &[1, 0], &members);
+        let record = Record::new(1, "levels", &[1, 0], 7, &members);
         assert_eq!(record.members(), Some(members));
         let cut = Record {
             classes: record.classes[1..].to_owned(),
