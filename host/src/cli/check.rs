@@ -9,7 +9,7 @@ use glovebox_engine::{ArmedStep, Plan, PlannedStep, SignedBy, arm, attack, sink_
 use glovebox_manifest::Manifest;
 use glovebox_manifest::model::{PluginRef, Undeclared};
 
-use super::manifest::Text;
+use super::manifest::{Text, is_manifest};
 use super::run::announce_short_keys;
 use super::table::Table;
 use super::{Exit, say};
@@ -61,8 +61,7 @@ fn manifests(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).with_context(unlisted)? {
         let path = entry.with_context(unlisted)?.path();
-        let is_yaml = path.extension().is_some_and(|e| e == "yaml" || e == "yml");
-        if is_yaml && path.is_file() {
+        if is_manifest(&path) && path.is_file() {
             found.push(path);
         }
     }

@@ -10,6 +10,11 @@ use super::say;
 use crate::compose::Composed;
 use crate::without;
 
+/// Whether a path is a manifest's, which none of the formats that are read could be.
+pub(super) fn is_manifest(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e == "yaml" || e == "yml")
+}
+
 /// The largest manifest that is read, in bytes; the parser refuses smaller ones with an excerpt.
 const MAX_SIZE: u64 = 2 << 20;
 

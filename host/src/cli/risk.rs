@@ -10,8 +10,8 @@ use glovebox_manifest::{Manifest, model};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use super::draft::{self, Database, Given, refuse};
-use super::manifest::Text;
+use super::draft::{self, Database, Given, NO_TABLE, refuse};
+use super::manifest::{Text, is_manifest};
 use super::table::Table;
 use super::{Exit, say};
 use crate::compose::{Composed, combinations};
@@ -51,22 +51,15 @@ pub(super) fn risk(args: &Args) -> anyhow::Result<Exit> {
         entity: args.entity.clone(),
     };
     let of = &args.given.input;
-    let (database, table) = match (
-        Database::asked_for(&args.given),
-        Database::table(&args.given),
-    ) {
-        (Ok(database), Ok(table)) => (database, table),
-        (Err(problem), _) | (_, Err(problem)) => return refuse(&problem),
-    };
-    let is_manifest = of.extension().is_some_and(|e| e == "yaml" || e == "yml");
-    let measured = match (database, table) {
-        (Some(_), None) => return refuse("name a table, like `--table public.customers`"),
-        (Some(_), Some(_)) if columns.is_empty() => return Ok(Exit::Usage),
-        (Some(database), Some(table)) => {
+    let measured = match Database::asked_for(&args.given) {
+        Err(problem) => return refuse(&problem),
+        Ok(Some((_, None))) => return refuse(NO_TABLE),
+        Ok(Some(_)) if columns.is_empty() => return Ok(Exit::Usage),
+        Ok(Some((database, Some(table)))) => {
             let found = draft::discover(database.login(&Composed::new()?)?, &table)?;
             of_found(&found, &table.to_string(), &columns)?
         }
-        (None, _) if is_manifest => {
+        Ok(None) if is_manifest(of) => {
             let composed = Composed::new()?;
             let Some(text) = Text::read(of) else {
                 return Ok(Exit::Usage);
@@ -86,8 +79,8 @@ pub(super) fn risk(args: &Args) -> anyhow::Result<Exit> {
                 }
             }
         }
-        (None, _) if columns.is_empty() => return Ok(Exit::Usage),
-        (None, _) => of_file(of, args.given.says_header(), &columns)?,
+        Ok(None) if columns.is_empty() => return Ok(Exit::Usage),
+        Ok(None) => of_file(of, args.given.says_header(), &columns)?,
     };
     let Some((measure, unread)) = measured else {
         return Ok(Exit::Usage);

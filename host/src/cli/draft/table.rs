@@ -18,6 +18,10 @@ use crate::compose::Composed;
 /// How such a database is written.
 const EXAMPLE: &str = "write it as postgres://USER@HOST/DATABASE, with `--table TABLE`";
 
+/// What is said where a table has to be named.
+pub(in crate::cli) const NO_TABLE: &str =
+    "a database has several tables; name one, like `--table public.customers`";
+
 /// A database, and how its server is reached.
 pub(in crate::cli) struct Database {
     secret: SecretName,
@@ -26,11 +30,13 @@ pub(in crate::cli) struct Database {
 }
 
 impl Database {
-    /// The database that the arguments name; none if they name files.
+    /// The database that the arguments name, with the table if they name one; none if they name files.
     ///
     /// # Errors
     /// What is wrong, without a word of the address, in which there may be a password.
-    pub(in crate::cli) fn asked_for(given: &Given) -> Result<Option<Database>, String> {
+    pub(in crate::cli) fn asked_for(
+        given: &Given,
+    ) -> Result<Option<(Database, Option<TableName>)>, String> {
         let text = given.input.to_string_lossy();
         if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
             return match given.table {
@@ -52,18 +58,11 @@ impl Database {
                 })?
             }
         };
-        Ok(Some(Database { secret, login }))
-    }
-
-    /// The table that the arguments name.
-    ///
-    /// # Errors
-    /// When its name is none.
-    pub(in crate::cli) fn table(given: &Given) -> Result<Option<TableName>, String> {
         let parse = |table: &String| {
             TableName::parse(table).map_err(|problem| format!("`--table`: {problem}"))
         };
-        given.table.as_ref().map(parse).transpose()
+        let table = given.table.as_ref().map(parse).transpose()?;
+        Ok(Some((Database { secret, login }, table)))
     }
 
     /// With the password, from the stores.

@@ -10,37 +10,31 @@ use glovebox_connectors::discover::{Format, discover};
 
 pub(super) use self::args::Args;
 use super::draft::{
-    self, Asked, Caution, Column, Database, Drafted, Judge, Places, refuse, scalar,
+    self, Asked, Caution, Column, Database, Drafted, Judge, NO_TABLE, Places, refuse, scalar,
 };
 use super::{Exit, say};
 use crate::compose::Composed;
 
 pub(super) fn init(args: &Args) -> anyhow::Result<Exit> {
-    let (database, table) = match (
-        Database::asked_for(&args.given),
-        Database::table(&args.given),
-    ) {
-        (Ok(Some(_)), Ok(None)) => {
-            return refuse(
-                "a database has several tables; name one, like `--table public.customers`",
-            );
-        }
-        (Ok(database), Ok(table)) => (database, table),
-        (Err(problem), _) | (_, Err(problem)) => return refuse(&problem),
+    let table = match Database::asked_for(&args.given) {
+        Ok(Some((_, None))) => return refuse(NO_TABLE),
+        Ok(Some((database, Some(table)))) => Some((database, table)),
+        Ok(None) => None,
+        Err(problem) => return refuse(&problem),
     };
     let asked = Asked {
         to: args.to.as_deref(),
         manifest: args.manifest.as_deref(),
     };
     let places = match &table {
-        Some(table) => Places::of_table(table, &asked),
+        Some((_, table)) => Places::of_table(table, &asked),
         None => Places::of_files(&args.given.input, &asked),
     };
     if let Some(problem) = draft::obstacle(&places, args.force) {
         return refuse(&problem);
     }
     let composed = Composed::new()?;
-    let (found, input) = match database.zip(table) {
+    let (found, input) = match table {
         Some((database, table)) => {
             let found = draft::discover(database.login(&composed)?, &table)?;
             (found, database.keys(&table, &places))

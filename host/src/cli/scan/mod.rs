@@ -4,14 +4,14 @@
 mod args;
 mod shown;
 
-use std::path::Path;
-
 use glovebox_connectors::discover::{Found, discover};
 
 pub(super) use self::args::Args;
 use self::shown::Scanned;
-use super::draft::{self, Asked, Caution, Database, Drafted, Judge, Places, refuse, scalar};
-use super::manifest::Text;
+use super::draft::{
+    self, Asked, Caution, Database, Drafted, Judge, NO_TABLE, Places, refuse, scalar,
+};
+use super::manifest::{Text, is_manifest};
 use super::{Exit, say};
 use crate::compose::Composed;
 
@@ -19,61 +19,44 @@ use crate::compose::Composed;
 const MAX_TABLES: usize = 1_000;
 
 pub(super) fn scan(args: &Args) -> anyhow::Result<Exit> {
-    let (database, table) = match (
-        Database::asked_for(&args.given),
-        Database::table(&args.given),
-    ) {
-        (Ok(database), Ok(table)) => (database, table),
-        (Err(problem), _) | (_, Err(problem)) => return refuse(&problem),
+    let database = match Database::asked_for(&args.given) {
+        Ok(database) => database,
+        Err(problem) => return refuse(&problem),
     };
-    let is_manifest = database.is_none() && is_manifest(&args.given.input);
-    if args.manifest.is_some() && (is_manifest || database.is_some() && table.is_none()) {
-        return refuse(match is_manifest {
-            true => "there is a manifest already; `--manifest` is for a source without one",
-            false => "a manifest has one source; name a table, like `--table public.customers`",
-        });
+    let input = &args.given.input;
+    let is_manifest = database.is_none() && is_manifest(input);
+    if args.manifest.is_some() {
+        if is_manifest {
+            return refuse("there is a manifest already; `--manifest` is for a source without one");
+        }
+        if let Some((_, None)) = &database {
+            return refuse(NO_TABLE);
+        }
     }
     let composed = Composed::new()?;
     let judge = Judge::new(&composed, &args.recogniser, args.seed)?;
-    match database {
-        _ if is_manifest => of_manifest(args, &composed, &judge),
-        None => {
-            let path = &args.given.input;
-            let found = discover(path, args.given.says_header())?;
-            let asked = asked(args);
-            let places = Places::of_files(path, &asked);
-            let input = vec![format!("path: {}", scalar(&places.input()))];
-            of_found(
-                args,
-                &composed,
-                &judge,
-                &Undrafted {
-                    found,
-                    places,
-                    input,
-                },
-            )
-        }
-        Some(database) => match table {
-            Some(table) => {
-                let found = draft::discover(database.login(&composed)?, &table)?;
-                let asked = asked(args);
-                let places = Places::of_table(&table, &asked);
-                let input = database.keys(&table, &places);
-                of_found(
-                    args,
-                    &composed,
-                    &judge,
-                    &Undrafted {
-                        found,
-                        places,
-                        input,
-                    },
-                )
+    let asked = asked(args);
+    let undrafted = match database {
+        _ if is_manifest => return of_manifest(args, &composed, &judge),
+        Some((database, None)) => return of_schema(args, &composed, &judge, &database),
+        Some((database, Some(table))) => {
+            let places = Places::of_table(&table, &asked);
+            Undrafted {
+                found: draft::discover(database.login(&composed)?, &table)?,
+                input: database.keys(&table, &places),
+                places,
             }
-            None => of_schema(args, &composed, &judge, &database),
-        },
-    }
+        }
+        None => {
+            let places = Places::of_files(input, &asked);
+            Undrafted {
+                found: discover(input, args.given.says_header())?,
+                input: vec![format!("path: {}", scalar(&places.input()))],
+                places,
+            }
+        }
+    };
+    of_found(args, &composed, &judge, &undrafted)
 }
 
 /// A source that no manifest names, and what one would say of it.
@@ -88,11 +71,6 @@ fn asked(args: &Args) -> Asked<'_> {
         to: args.to.as_deref(),
         manifest: args.manifest.as_deref(),
     }
-}
-
-/// Whether a path is a manifest's, which none of the formats that are read could be.
-fn is_manifest(path: &Path) -> bool {
-    path.extension().is_some_and(|e| e == "yaml" || e == "yml")
 }
 
 fn of_found(
