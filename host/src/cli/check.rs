@@ -129,7 +129,13 @@ fn check_one(args: &Args, path: &Path, composed: &Composed) -> anyhow::Result<Ex
         };
         connect(&manifest, &sink_schema(&plan, &steps), keeps, source, sink)?;
     }
-    if args.scan && !piped && !holds_to_it(&text, &manifest, composed)? {
+    if args.scan && piped {
+        say::error(
+            "`--scan` cannot look at standard input, which can be read only once; scan a file of the same rows",
+        );
+        return Ok(Exit::Usage);
+    }
+    if args.scan && !holds_to_it(&text, &manifest, composed)? {
         return Ok(Exit::Failed);
     }
     summary(args, &manifest, &plan, &steps);
@@ -197,7 +203,10 @@ fn connect(
 /// Names the columns of the source that the manifest does not mention; whether it may have them.
 fn mentions_all(manifest: &Manifest, source: &dyn Source) -> anyhow::Result<bool> {
     const SHOWN: usize = 20;
-    let exempt = |name: &str| manifest.exemptions.iter().any(|e| e.column.value == name);
+    // The name of a declared column is that column, whatever the source calls it.
+    let declared = |name: &str| manifest.columns.iter().any(|c| c.name.value == name);
+    let exempt =
+        |name: &str| !declared(name) && manifest.exemptions.iter().any(|e| e.column.value == name);
     let undeclared = source.undeclared()?;
     let names: Vec<&str> = undeclared.iter().map(Field::source_name).collect();
     let strangers: Vec<&&str> = names.iter().filter(|name| !exempt(name)).collect();
@@ -237,6 +246,18 @@ fn holds_to_it(text: &Text, manifest: &Manifest, composed: &Composed) -> anyhow:
     };
     let judge = super::draft::Judge::new(composed, &[], 0)?;
     let (_, judged) = judge.judge(source.as_ref())?;
+    let unseen = judged
+        .iter()
+        .filter(|column| !column.is_looked_at || column.cells == 0);
+    let unseen: Vec<String> = unseen
+        .map(|column| format!("`{}`", printable(&column.field.name)))
+        .collect();
+    if !unseen.is_empty() {
+        say::note(&format!(
+            "nothing is known of {}: no cell was there, or none of a type that recognisers are shown",
+            unseen.join(", ")
+        ));
+    }
     let suspects = suspects(manifest, &judged);
     for said in &suspects.asked {
         say::note(said);
@@ -244,9 +265,9 @@ fn holds_to_it(text: &Text, manifest: &Manifest, composed: &Composed) -> anyhow:
     for said in &suspects.refused {
         say::error(said);
     }
-    if suspects.refused.is_empty() {
+    if suspects.refused.is_empty() && suspects.asked.is_empty() {
         println!(
-            "scanned {}: what is personal is declared so",
+            "scanned {}: nothing was found in other columns than those declared personal",
             source.describe()
         );
     }

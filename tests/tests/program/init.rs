@@ -146,6 +146,16 @@ fn what_is_not_read_is_said() {
             "treat it as compromised",
         ),
         (
+            &["init", "POSTGRES://u:canary@h/d", "--table", "t"],
+            2,
+            "treat it as compromised",
+        ),
+        (
+            &["init", "mysql://u:canary@h/d"],
+            2,
+            "only PostgreSQL databases",
+        ),
+        (
             &["init", "postgres://u@h/d?sslmode=disable", "--table", "t"],
             2,
             "TLS is always on",

@@ -1,6 +1,6 @@
 //! The names that a source has as names of columns that a manifest takes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use glovebox_core::shown::is_invisible;
 use glovebox_core::{DataType, Field, ReadFrom};
@@ -12,23 +12,20 @@ const MAX_NAME_LEN: usize = 63;
 
 /// The columns of a header, or of as many fields without one, under other names than those taken,
 /// which are in lower case.
-pub(crate) fn of_header(
-    names: Vec<Vec<u8>>,
-    header: bool,
-    mut taken: BTreeSet<String>,
-) -> Vec<Field> {
+pub(crate) fn of_header(names: Vec<Vec<u8>>, header: bool, taken: BTreeSet<String>) -> Vec<Field> {
     let there: Vec<Option<String>> = names
         .iter()
         .map(|name| String::from_utf8(name.clone()).ok())
         .collect();
+    let mut times: HashMap<Option<&str>, usize> = HashMap::new();
+    for name in &there {
+        *times.entry(name.as_deref()).or_default() += 1;
+    }
+    let mut taken = Taken::new(taken);
     let field = |(i, raw): (usize, &Option<String>)| {
         let raw = raw.as_deref().filter(|_| header).unwrap_or_default();
         let name = unique(raw, &format!("column_{}", i + 1), &mut taken);
-        let twice = there
-            .iter()
-            .filter(|other| other.as_deref() == Some(raw))
-            .count()
-            > 1;
+        let twice = times.get(&Some(raw)).is_some_and(|times| *times > 1);
         let readable = !raw.is_empty() && raw.len() <= 200 && !raw.chars().any(is_hidden);
         Field {
             from: match (header, name == raw) {
@@ -44,7 +41,8 @@ pub(crate) fn of_header(
 }
 
 /// The columns that keys lead to, under other names than those taken, which are in lower case.
-pub(crate) fn of_keys(keys: Vec<Vec<String>>, mut taken: BTreeSet<String>) -> Vec<Field> {
+pub(crate) fn of_keys(keys: Vec<Vec<String>>, taken: BTreeSet<String>) -> Vec<Field> {
+    let mut taken = Taken::new(taken);
     keys.into_iter()
         .enumerate()
         .filter(|(_, path)| !path.iter().flat_map(|key| key.chars()).any(is_hidden))
@@ -72,7 +70,7 @@ fn is_hidden(c: char) -> bool {
 
 /// A column's name: the source's where a manifest takes it and no other column has it, in whatever
 /// case; else one that is made of it.
-fn unique(raw: &str, otherwise: &str, taken: &mut BTreeSet<String>) -> String {
+fn unique(raw: &str, otherwise: &str, taken: &mut Taken) -> String {
     let shown: String = raw
         .chars()
         .map(|c| if is_hidden(c) { ' ' } else { c })
@@ -83,13 +81,39 @@ fn unique(raw: &str, otherwise: &str, taken: &mut BTreeSet<String>) -> String {
         name = name.get(..last).unwrap_or_default().trim_end();
     }
     let base = if name.is_empty() { otherwise } else { name };
-    let mut candidate = base.to_owned();
-    let mut number = 1;
-    while !taken.insert(candidate.to_lowercase()) {
-        number += 1;
-        candidate = format!("{base}_{number}");
+    taken.other(base)
+}
+
+/// Names that are taken, in lower case.
+struct Taken {
+    names: BTreeSet<String>,
+    /// Of each name that came again the number that it got last, so that a header of one name costs no
+    /// more than another.
+    last: HashMap<String, usize>,
+}
+
+impl Taken {
+    fn new(names: BTreeSet<String>) -> Self {
+        Taken {
+            names,
+            last: HashMap::new(),
+        }
     }
-    candidate
+
+    /// The name, or the next of its kind that nobody has.
+    fn other(&mut self, base: &str) -> String {
+        if self.names.insert(base.to_lowercase()) {
+            return base.to_owned();
+        }
+        let number = self.last.entry(base.to_lowercase()).or_insert(1);
+        loop {
+            *number += 1;
+            let candidate = format!("{base}_{number}");
+            if self.names.insert(candidate.to_lowercase()) {
+                return candidate;
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -103,6 +127,15 @@ mod tests {
             .into_iter()
             .map(|f| (f.name.to_string(), f.from))
             .collect()
+    }
+
+    #[test]
+    fn a_name_that_comes_again_gets_the_next_number_that_is_free() {
+        let names: Vec<String> = header(&["a", "a_2", "A", "a", "a"])
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
+        assert_eq!(names, ["a", "a_2", "A_3", "a_4", "a_5"]);
     }
 
     #[test]

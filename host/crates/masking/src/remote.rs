@@ -13,6 +13,13 @@ use crate::memo::{Claimed, Digest, Memo};
 /// Bytes of the key under which values are remembered.
 const DIGEST_KEY: usize = 32;
 
+/// A mask that is missing would be another value's.
+fn fewer(asked: usize, given: usize) -> KeyError {
+    KeyError::Remote(format!(
+        "the server that has the key was asked for {asked} codes and gave {given}"
+    ))
+}
+
 /// The key of a step, on its server.
 pub(crate) struct Remote {
     key: Arc<dyn RemoteKey>,
@@ -43,7 +50,7 @@ impl Remote {
         let random = Secret::new(random.to_vec());
         let mut checked = key.hmac_sha256(&[probe])?.into_iter();
         Ok(Remote {
-            check: checked.next().unwrap_or_default(),
+            check: checked.next().ok_or_else(|| fewer(1, 0))?,
             digests: Keyed::new(random.expose())?,
             key,
         })
@@ -79,6 +86,9 @@ impl Remote {
         }
         // Nobody waits for what another worker asks: two questions cost less than one that hangs.
         let computed = self.key.hmac_sha256(&new)?;
+        if computed.len() != new.len() {
+            return Err(fewer(new.len(), computed.len()));
+        }
         for ((value, digest), mask) in new.into_iter().zip(digests).zip(computed) {
             if let Claimed::Mine(Some(claim)) = memo.claim(digest) {
                 claim.fulfil(mask);

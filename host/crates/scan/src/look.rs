@@ -2,6 +2,7 @@
 //! cell leaves: what comes back are the names of rules, which were fixed before the first cell, and
 //! counts.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::builder::StringBuilder;
@@ -15,8 +16,10 @@ use glovebox_core::{
 
 /// Cells of a column that are looked at.
 pub const CELLS: usize = 10_000;
-/// Cells that one call gets.
+/// Cells that one call gets,
 const ROWS: usize = 2_048;
+/// and bytes of them, about: far less than the memory of a recogniser.
+const BYTES: usize = 4 << 20;
 
 /// A validator whose rules are kinds.
 pub struct Recogniser {
@@ -87,13 +90,19 @@ impl Recogniser {
             Announced::Rules(rules) => rules.iter().map(|rule| Arc::clone(&rule.id)).collect(),
             _ => Vec::new(),
         };
-        Ok(Opened { instance, rules })
+        Ok(Opened {
+            instance,
+            rules,
+            found: BTreeMap::new(),
+        })
     }
 }
 
 struct Opened {
     instance: Box<dyn Instance>,
     rules: Vec<Arc<str>>,
+    /// How many cells each rule was found in.
+    found: BTreeMap<Arc<str>, u64>,
 }
 
 /// Looks at a column of the batches, at the first [`CELLS`] that are there.
@@ -137,18 +146,28 @@ pub fn look(
             let batch = RecordBatch::try_new(schema.to_arrow(), columns);
             let batch = Batch::new(batch.map_err(|_| LookError::Cells)?, Origin::contiguous(0));
             for opened in &mut opened {
-                count(opened, &batch, &mut looked.found)?;
+                count(opened, &batch)?;
             }
         }
     }
+    looked.found = found(&opened, looked.cells);
     Ok(looked)
 }
 
-fn count(
-    opened: &mut Opened,
-    batch: &Batch,
-    found: &mut Vec<(Arc<str>, u64)>,
-) -> Result<(), LookError> {
+/// What was found at the most, where several know a rule of that name, and in no more cells than there are.
+fn found(opened: &[Opened], cells: u64) -> Vec<(Arc<str>, u64)> {
+    let mut found: Vec<(Arc<str>, u64)> = Vec::new();
+    for (rule, count) in opened.iter().flat_map(|opened| &opened.found) {
+        let count = (*count).min(cells);
+        match found.iter_mut().find(|(known, _)| known == rule) {
+            Some((_, most)) => *most = (*most).max(count),
+            None => found.push((Arc::clone(rule), count)),
+        }
+    }
+    found
+}
+
+fn count(opened: &mut Opened, batch: &Batch) -> Result<(), LookError> {
     let answer = opened.instance.apply(batch).map_err(LookError::Fault)?;
     let Answer::Findings(findings) = answer else {
         return Ok(());
@@ -157,11 +176,7 @@ fn count(
         let Some(rule) = opened.rules.get(finding.rule) else {
             continue;
         };
-        let rows = finding.rows.len() as u64;
-        match found.iter_mut().find(|(known, _)| known == rule) {
-            Some((_, count)) => *count += rows,
-            None => found.push((Arc::clone(rule), rows)),
-        }
+        *opened.found.entry(Arc::clone(rule)).or_default() += finding.rows.len() as u64;
     }
     Ok(())
 }
@@ -193,7 +208,8 @@ fn texts(column: &ArrayRef, from: &mut usize, most: usize) -> Option<StringArray
     let days = column.as_primitive_opt::<Date32Type>();
     let times = column.as_primitive_opt::<TimestampMicrosecondType>();
     let numbers = column.as_primitive_opt::<Int64Type>();
-    while *from < column.len() && count < most {
+    let mut bytes = 0;
+    while *from < column.len() && count < most && bytes < BYTES {
         let row = *from;
         *from += 1;
         if column.is_null(row) {
@@ -204,7 +220,10 @@ fn texts(column: &ArrayRef, from: &mut usize, most: usize) -> Option<StringArray
         let number = || Some(numbers?.value(row).to_string());
         match text.map(|text| text.value(row)) {
             Some(cell) if is_nothing(cell) => continue,
-            Some(cell) => cells.append_value(cell),
+            Some(cell) => {
+                bytes += cell.len();
+                cells.append_value(cell);
+            }
             None => match day().or_else(time).or_else(number) {
                 Some(cell) => cells.append_value(cell),
                 None => continue,

@@ -109,7 +109,7 @@ pub fn weigh(looked: &Looked) -> Option<Verdict> {
 
 fn share(found: u64, cells: u64) -> f64 {
     // Both are far below 2^53.
-    found as f64 / cells.max(1) as f64
+    found.min(cells) as f64 / cells.max(1) as f64
 }
 
 /// What cells say: the lower bound of their share, less what would be found by chance, as part of what
@@ -147,6 +147,15 @@ pub fn wilson(found: u64, of: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn more_findings_than_cells_are_as_many_as_cells() {
+        assert_eq!(
+            wilson(20_000, 10_000).to_bits(),
+            wilson(10_000, 10_000).to_bits()
+        );
+        assert!(wilson(20_000, 10_000) > 0.99);
+    }
 
     fn looked(name: &str, cells: u64, found: &[(&str, u64)]) -> Looked {
         Looked {

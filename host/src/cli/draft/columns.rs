@@ -72,9 +72,10 @@ fn column(
     if !is_text {
         guessed.data_type = field.data_type;
     }
-    // Cells that can be read in two ways are no evidence of either.
+    // Cells that can be read in two ways are no evidence of either, unless both are personal for sure.
     let two_ways = matches!(guessed.doubt, Some(Doubt::TwoWays(_)));
-    let verdict = verdict.filter(|v| v.confidence >= ASKED && (v.by_name || !two_ways));
+    let verdict =
+        verdict.filter(|v| v.confidence >= if two_ways && !v.by_name { SURE } else { ASKED });
     let unnamed = matches!(&found.format, Format::Csv(options) if !options.header);
     let unknown = unnamed && verdict.is_none() && caution == Caution::Mark;
     let unknown = unknown && guessed.data_type == DataType::Text;

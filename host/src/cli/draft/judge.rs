@@ -28,6 +28,8 @@ pub(in crate::cli) struct Judged {
     pub(in crate::cli) field: Field,
     /// Its cells that were looked at.
     pub(in crate::cli) cells: u64,
+    /// Whether cells of its type are shown to recognisers at all.
+    pub(in crate::cli) is_looked_at: bool,
     /// None if nothing speaks for personal data.
     pub(in crate::cli) verdict: Option<Verdict>,
 }
@@ -77,6 +79,7 @@ impl Judge {
             judged.push(Judged {
                 field: field.clone(),
                 cells: looked.cells,
+                is_looked_at: looked.is_judged,
                 verdict: weigh(&looked),
             });
         }

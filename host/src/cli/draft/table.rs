@@ -38,7 +38,16 @@ impl Database {
         given: &Given,
     ) -> Result<Option<(Database, Option<TableName>)>, String> {
         let text = given.input.to_string_lossy();
-        if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
+        let scheme = text
+            .split_once("://")
+            .map(|(scheme, _)| scheme.to_ascii_lowercase());
+        if let Some(scheme) = scheme {
+            if !matches!(scheme.as_str(), "postgres" | "postgresql") {
+                return Err(format!(
+                    "only PostgreSQL databases are read by an address; {EXAMPLE}"
+                ));
+            }
+        } else {
             return match given.table {
                 Some(_) => Err(format!("`--table` is for a PostgreSQL database; {EXAMPLE}")),
                 None => is_sqlite(&given.input).map_or(Ok(None), Err),

@@ -91,10 +91,8 @@ fn of_found(
     }
     let source = found.format.source(found.fields.clone());
     let (sample, judged) = judge.judge(source.as_ref())?;
-    print(
-        args,
-        &[Scanned::new(source.describe(), &sample, judged.clone())],
-    );
+    let scanned = Scanned::new(source.describe(), &sample, judged.clone(), found.left_out);
+    print(args, &[scanned]);
     if args.manifest.is_none() {
         return Ok(Exit::Done);
     }
@@ -139,21 +137,31 @@ fn of_schema(
         ));
     }
     let mut scanned = Vec::new();
+    let mut all = true;
     for table in tables.iter().take(MAX_TABLES) {
         let found = match draft::discover(login.clone(), table) {
             Ok(found) => found,
             // One that cannot be read hides no other.
             Err(problem) => {
                 say::note(&format!("not scanned: {problem:#}"));
+                all = false;
                 continue;
             }
         };
         let source = found.format.source(found.fields.clone());
-        let (sample, judged) = judge.judge(source.as_ref())?;
-        scanned.push(Scanned::new(table.to_string(), &sample, judged));
+        match judge.judge(source.as_ref()) {
+            Ok((sample, judged)) => {
+                let place = table.to_string();
+                scanned.push(Scanned::new(place, &sample, judged, found.left_out));
+            }
+            Err(problem) => {
+                say::note(&format!("not scanned: {table}: {problem:#}"));
+                all = false;
+            }
+        }
     }
     print(args, &scanned);
-    Ok(Exit::Done)
+    Ok(if all { Exit::Done } else { Exit::Failed })
 }
 
 fn of_manifest(args: &Args, composed: &Composed, judge: &Judge) -> anyhow::Result<Exit> {
@@ -172,7 +180,7 @@ fn of_manifest(args: &Args, composed: &Composed, judge: &Judge) -> anyhow::Resul
         Err(super::register::Unopened::Source(error)) => return Err(error.into()),
     };
     let (sample, judged) = judge.judge(source.as_ref())?;
-    print(args, &[Scanned::new(source.describe(), &sample, judged)]);
+    print(args, &[Scanned::new(source.describe(), &sample, judged, 0)]);
     Ok(Exit::Done)
 }
 

@@ -16,6 +16,8 @@ pub(super) struct Scanned {
     rows: usize,
     /// Which rows those were.
     of: Of,
+    /// Columns that no manifest can declare, and that nobody has looked at.
+    left_out: usize,
     judged: Vec<Judged>,
 }
 
@@ -27,7 +29,12 @@ enum Of {
 }
 
 impl Scanned {
-    pub(super) fn new(place: String, sample: &Sample, judged: Vec<Judged>) -> Scanned {
+    pub(super) fn new(
+        place: String,
+        sample: &Sample,
+        judged: Vec<Judged>,
+        left_out: usize,
+    ) -> Scanned {
         Scanned {
             place,
             rows: sample.batches.iter().map(|batch| batch.num_rows()).sum(),
@@ -36,16 +43,18 @@ impl Scanned {
                 (false, true) => Of::Spread,
                 (false, false) => Of::First,
             },
+            left_out,
             judged,
         }
     }
 }
 
 /// What is to be done about a column.
-fn decision(verdict: Option<&Verdict>) -> &'static str {
-    match verdict.map(|verdict| verdict.confidence) {
+fn decision(judged: &Judged) -> &'static str {
+    match judged.verdict.as_ref().map(|verdict| verdict.confidence) {
         Some(sure) if sure >= SURE => "personal",
         Some(asked) if asked >= ASKED => "decide",
+        _ if !judged.is_looked_at => "not looked at",
         _ => "nothing found",
     }
 }
@@ -97,6 +106,13 @@ pub(super) fn table(scanned: &[Scanned], all: bool) -> String {
             out,
             "{place}: {rows}, {columns} columns, {count} may be personal"
         );
+        if scanned.left_out > 0 {
+            let _ = writeln!(
+                out,
+                "  not looked at: {} columns that cannot be declared",
+                scanned.left_out
+            );
+        }
         let shown = scanned.judged.iter().filter(|judged| all || found(judged));
         let head = [
             "column",
@@ -110,7 +126,7 @@ pub(super) fn table(scanned: &[Scanned], all: bool) -> String {
         let mut table = Table::new(head.map(str::to_owned));
         for judged in shown {
             let verdict = judged.verdict.as_ref();
-            let decision = decision(verdict).to_owned();
+            let decision = decision(judged).to_owned();
             let Some(verdict) = verdict.filter(|verdict| verdict.confidence >= ASKED) else {
                 let none = || "-".to_owned();
                 let name = judged.field.name.to_string();
@@ -145,6 +161,7 @@ pub(super) fn json(scanned: &[Scanned], seed: u64) -> Value {
                 Of::Spread => "from all over",
                 Of::First => "the first",
             },
+            "left-out": scanned.left_out,
             "columns": scanned.judged.iter().map(column).collect::<Vec<_>>(),
         })
     });
@@ -163,6 +180,6 @@ fn column(judged: &Judged) -> Value {
         "share": verdict.map_or(0.0, |v| rounded(v.share)),
         "by": verdict.map(by),
         "mask": verdict.map(|_| mask(judged)),
-        "decision": decision(verdict),
+        "decision": decision(judged),
     })
 }
