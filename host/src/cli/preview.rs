@@ -43,19 +43,25 @@ pub(super) fn preview(args: &Args) -> anyhow::Result<Exit> {
     };
     let preview = glovebox_engine::preview(&plan, &steps, source.as_ref(), args.rows as usize)?;
 
-    let mut table = Table::new(plan.sink.fields.iter().map(|f| f.name.to_string()));
+    // What a release leaves of a cell is known once all rows are.
+    let stored = plan.stored();
+    let generalised = |name: &str| {
+        plan.gate
+            .as_ref()
+            .is_some_and(|gate| gate.generalises(name))
+    };
+    let mut table = Table::new(stored.fields.iter().map(|f| f.name.to_string()));
     for batch in &preview.stored {
         for row in 0..batch.num_rows() {
             let cells = batch
                 .columns()
                 .iter()
                 .zip(&plan.sink.fields)
-                .map(|(column, field)| {
-                    if field.personal {
-                        Ok(Some("(personal)".to_owned()))
-                    } else {
-                        cell(column, field, row)
-                    }
+                .take(stored.fields.len())
+                .map(|(column, field)| match field.personal {
+                    _ if generalised(&field.name) => Ok(Some("(generalised)".to_owned())),
+                    true => Ok(Some("(personal)".to_owned())),
+                    false => cell(column, field, row),
                 })
                 .collect::<anyhow::Result<Vec<_>>>()?;
             table.row(cells);

@@ -396,6 +396,15 @@ fn members_are_entities_where_one_is_named() {
         let ran = pipeline.run().ends_with(0);
         let release = &ran.report["release"];
         let told = (&release["smallest-class"], &release["suppressed-rows"]);
+        let shown = pipeline
+            .call(&["preview", "manifest.yaml"])
+            .ends_with(0)
+            .prints("(generalised)");
+        assert!(
+            !shown.stdout.contains("Ulm") && !shown.stdout.contains("id"),
+            "{}",
+            shown.stdout
+        );
         // Five rows may be suppressed, but less is lost with nobody left out.
         assert!(told.0.as_u64() >= Some(3), "{release}");
         let classes = sink.classes(&pipeline, &["age", "town"]);

@@ -50,6 +50,12 @@ pub(crate) struct Placed {
 }
 
 impl PlannedGate {
+    /// Whether a column leaves by its levels only.
+    #[must_use]
+    pub fn generalises(&self, column: &str) -> bool {
+        self.quasi.iter().any(|quasi| &*quasi.name == column)
+    }
+
     /// The columns that the sink behind the gate gets, of those that reach it.
     #[must_use]
     pub fn after(&self, schema: &Schema) -> Schema {

@@ -331,38 +331,38 @@ impl Judge<'_, '_> {
             if self.lattice.known(node) == Known::Not {
                 continue;
             }
-            self.halve(node, criteria, f64::INFINITY)?;
+            self.halve(node, criteria, u32::MAX)?;
         }
         Ok(())
     }
 
-    /// The node that satisfies at the least loss. They come by their loss.
+    /// The first node that satisfies. They come by their loss.
     fn least(&mut self, nodes: &[usize], criteria: &Criteria) -> io::Result<Option<usize>> {
-        let mut best: Option<(f64, usize)> = None;
+        let mut best = None;
         for &node in nodes {
-            let bound = best.map_or(f64::INFINITY, |(loss, _)| loss);
-            if self.lattice.loss(node) >= bound {
+            let before = best.map_or(u32::MAX, |best| self.lattice.rank_of(best));
+            if self.lattice.rank_of(node) >= before {
                 break;
             }
             match self.lattice.known(node) {
-                Known::Satisfies => best = Some((self.lattice.loss(node), node)),
+                // All before it do not.
+                Known::Satisfies => return Ok(Some(node)),
                 Known::Not => {}
-                Known::Nothing => {
-                    if let Some(found) = self.halve(node, criteria, bound)?
-                        && self.lattice.loss(found) < bound
-                    {
-                        best = Some((self.lattice.loss(found), found));
-                    }
-                }
+                Known::Nothing => best = self.halve(node, criteria, before)?.or(best),
             }
         }
-        Ok(best.map(|(_, node)| node))
+        Ok(best)
     }
 
     /// Cuts a chain of unknown nodes, from this one up, in halves until all are known. Returns the least
     /// general that satisfies.
-    fn halve(&mut self, from: usize, criteria: &Criteria, bound: f64) -> io::Result<Option<usize>> {
-        let chain = self.lattice.chain(from, bound);
+    fn halve(
+        &mut self,
+        from: usize,
+        criteria: &Criteria,
+        before: u32,
+    ) -> io::Result<Option<usize>> {
+        let chain = self.lattice.chain(from, before);
         let (mut low, mut high) = (0, chain.len());
         let mut found = None;
         while low < high {

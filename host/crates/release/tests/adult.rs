@@ -140,6 +140,33 @@ fn a_search_that_is_stopped_says_so() {
     assert!(matches!(stopped, Err(Refusal::Stopped)), "{stopped:?}");
 }
 
+/// Where a level more costs nothing, since all rows have one value, it is not taken.
+#[test]
+fn of_nodes_with_one_loss_the_less_general_is_best() {
+    let mut quasi = [vec![1, 10], vec![1, 10]].map(|w| Column::new(Hierarchy::widths(w).unwrap()));
+    let mut histogram = Histogram::new(2);
+    for row in [["31", "5"], ["32", "5"], ["33", "5"]] {
+        let cells = row.into_iter().zip(&mut quasi);
+        let key: Vec<u32> = cells
+            .map(|(cell, column)| column.intern(Some(cell)).unwrap())
+            .collect();
+        histogram.add(&key, 1);
+    }
+    let criteria = k(3);
+    let over = Over {
+        quasi: &quasi,
+        sensitive: &[],
+        entity: false,
+        counts: &histogram,
+        criteria: &criteria,
+        suppress_at_most: 0,
+        stop: &|| false,
+    };
+    let search = Search::new(over).unwrap();
+    assert_eq!(search.best().unwrap().node, [1, 0]);
+    assert_eq!(search.count().unwrap(), 6);
+}
+
 #[test]
 fn the_best_node_of_k_anonymity() {
     let adult = adult(None);

@@ -20,6 +20,10 @@ pub(super) struct Lattice {
     /// By how much the number grows with a column's level.
     steps: Vec<usize>,
     known: Vec<Known>,
+    /// All nodes, those of the least loss first, and of equal ones the less general.
+    order: Vec<u32>,
+    /// The place of each node in that order.
+    ranks: Vec<u32>,
 }
 
 impl Lattice {
@@ -32,38 +36,61 @@ impl Lattice {
                 .checked_mul(levels.len())
                 .filter(|nodes| *nodes <= MAX_NODES)?;
         }
-        Some(Lattice {
+        let mut lattice = Lattice {
             losses,
             steps,
             known: vec![Known::Nothing; nodes],
-        })
+            order: Vec::new(),
+            ranks: vec![0; nodes],
+        };
+        lattice.rank();
+        Some(lattice)
+    }
+
+    fn rank(&mut self) {
+        let known = |at: u32| {
+            let levels = self.levels(at as usize);
+            let loss = self.loss(at as usize);
+            (loss, levels.sum::<usize>(), at)
+        };
+        let mut nodes: Vec<(f64, usize, u32)> = (0..).take(self.known.len()).map(known).collect();
+        nodes.sort_by(|(a, x, m), (b, y, n)| a.total_cmp(b).then((x, m).cmp(&(y, n))));
+        self.order = nodes.into_iter().map(|(_, _, at)| at).collect();
+        for (rank, at) in (0..).zip(&self.order) {
+            if let Some(place) = self.ranks.get_mut(*at as usize) {
+                *place = rank;
+            }
+        }
     }
 
     pub(super) fn known(&self, at: usize) -> Known {
         self.known.get(at).copied().unwrap_or(Known::Not)
     }
 
-    pub(super) fn node(&self, at: usize) -> Node {
+    fn levels(&self, at: usize) -> impl Iterator<Item = usize> {
         let columns = self.steps.iter().zip(&self.losses);
-        columns
-            .map(|(step, levels)| at / step % levels.len())
-            .collect()
+        columns.map(move |(step, levels)| at / step % levels.len())
+    }
+
+    pub(super) fn node(&self, at: usize) -> Node {
+        self.levels(at).collect()
     }
 
     pub(super) fn loss(&self, at: usize) -> f64 {
-        let levels = self.node(at).into_iter().zip(&self.losses);
+        let levels = self.levels(at).zip(&self.losses);
         levels
             .map(|(level, losses)| losses.get(level).copied().unwrap_or_default())
             .sum()
     }
 
-    /// All nodes, those of the least loss first.
+    /// All nodes, those of the least loss first, and of equal ones the less general.
     pub(super) fn by_loss(&self) -> Vec<usize> {
-        let mut nodes: Vec<(f64, usize)> = (0..self.known.len())
-            .map(|at| (self.loss(at), at))
-            .collect();
-        nodes.sort_by(|(a, x), (b, y)| a.total_cmp(b).then(x.cmp(y)));
-        nodes.into_iter().map(|(_, at)| at).collect()
+        self.order.iter().map(|at| *at as usize).collect()
+    }
+
+    /// A node's place in that order.
+    pub(super) fn rank_of(&self, at: usize) -> u32 {
+        self.ranks.get(at).copied().unwrap_or(u32::MAX)
     }
 
     /// The nodes that are one level more general, or one less.
@@ -100,13 +127,13 @@ impl Lattice {
         }
     }
 
-    /// Nodes of which nothing is known, each more general than the one before, of less than that loss.
-    pub(super) fn chain(&self, from: usize, bound: f64) -> Vec<usize> {
-        let unknown = |at: &usize| self.known(*at) == Known::Nothing && self.loss(*at) < bound;
+    /// Nodes of which nothing is known, each more general than the one before, that come before this rank.
+    pub(super) fn chain(&self, from: usize, before: u32) -> Vec<usize> {
+        let unknown = |at: &usize| self.known(*at) == Known::Nothing && self.rank_of(*at) < before;
         let mut chain: Vec<usize> = Some(from).filter(unknown).into_iter().collect();
         while let Some(&last) = chain.last() {
             let next = self.next(last, true).filter(unknown);
-            match next.min_by(|a, b| self.loss(*a).total_cmp(&self.loss(*b))) {
+            match next.min_by_key(|at| self.rank_of(*at)) {
                 Some(next) => chain.push(next),
                 None => break,
             }
@@ -146,7 +173,7 @@ mod tests {
     #[test]
     fn what_is_known_of_one_is_known_of_others() {
         let mut lattice = lattice();
-        assert_eq!(lattice.chain(0, f64::INFINITY), [0, 1, 4, 5]);
+        assert_eq!(lattice.chain(0, u32::MAX), [0, 1, 4, 5]);
         lattice.learn(4, true);
         lattice.learn(1, false);
         use Known::{Not, Nothing, Satisfies};
@@ -154,7 +181,7 @@ mod tests {
             lattice.known,
             [Not, Not, Nothing, Nothing, Satisfies, Satisfies]
         );
-        assert_eq!(lattice.chain(3, f64::INFINITY), [3]);
-        assert_eq!(lattice.chain(3, 1.5), [] as [usize; 0]);
+        assert_eq!(lattice.chain(3, u32::MAX), [3]);
+        assert_eq!(lattice.chain(3, lattice.rank_of(3)), [] as [usize; 0]);
     }
 }
