@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 
 use glovebox_core::shown::printable;
-use glovebox_core::{Earlier, Field, Sink};
-use glovebox_engine::{Plan, RowFate, Traced, trace};
+use glovebox_core::{Earlier, Field, PlanRows, Sink};
+use glovebox_engine::{Plan, RowFate, Traced, plan_digest, trace};
 use glovebox_proof::{Column, Step, Touch};
 use serde::Serialize;
 use serde_json::Value;
@@ -110,9 +110,18 @@ pub(super) fn explain(args: &Args) -> anyhow::Result<Exit> {
             return Ok(Exit::Usage);
         }
     };
+    if let Some(run) = &run
+        && run.plan.digest != plan_digest(&plan, &steps, source.as_ref())
+    {
+        say::note(&format!(
+            "the columns, steps, plugins or keys of run {} were others; what is shown of them is as the manifest has it now",
+            printable(&run.run)
+        ));
+    }
     let mut fate = match &run {
-        Some(run) => journal(sink.as_mut(), &run.run, args.row)?,
-        None => None,
+        // The chunks of a run over some rows do not say which those were.
+        Some(run) if run.plan.rows == PlanRows::All => journal(sink.as_mut(), &run.run, args.row)?,
+        _ => None,
     };
     let traced = match fate.is_none() || args.show_cells {
         true => Some(trace(&steps, source.as_ref(), args.row)?),

@@ -1,9 +1,8 @@
 //! What a run states in its proof: the evidence of the engine, the lineage of the columns, and the report's
 //! counts, signed. Refuses counts that a release does not let out.
 
-use anyhow::Context;
 use glovebox_core::{ReleaseReport, RunReport, Secret, hex};
-use glovebox_engine::{ArmedStep, Completed, Evidence, Plan, StoredChunk, arm};
+use glovebox_engine::{ArmedStep, Completed, Evidence, Plan, Proving, StoredChunk, arm};
 use glovebox_manifest::model::ProofFormat;
 use glovebox_manifest::{Diagnostic, Manifest};
 use glovebox_proof::{
@@ -48,9 +47,13 @@ impl Prover {
         }))
     }
 
-    /// The key of the input's digest where there is no journal.
-    pub(super) fn secret(&self) -> &Secret {
-        &self.secret
+    /// How the engine proves a run; `wanted` is whether a proof is to be made now.
+    pub(super) fn proving(&self, wanted: bool) -> Proving<'_> {
+        Proving {
+            key: &self.secret,
+            manifest: &self.manifest,
+            wanted,
+        }
     }
 
     /// The public half of the key that signs.
@@ -71,6 +74,7 @@ impl Prover {
         };
         let report = &completed.report;
         let k = manifest.gate.as_ref().map(|gate| gate.k);
+        let is_told = k.is_none_or(|k| is_told(report, k));
         let mut columns = lineage::columns(manifest, plan, steps);
         for level in report.release.iter().flat_map(|release| &release.levels) {
             let of = Level {
@@ -95,20 +99,21 @@ impl Prover {
             },
             source: report.source.clone(),
             sink: report.sink.clone(),
-            input: input(evidence),
-            rows: Counts::of(report.rows, k),
+            input: input(evidence, is_told),
+            rows: Counts::of(report.rows, is_told),
             chunks: evidence.chunks.as_deref().map(chunks),
             exemptions: lineage::exemptions(manifest, &columns),
             columns,
             steps: lineage::steps(plan),
-            rejects: rejects(report, k),
-            release: report.release.as_ref().zip(k).map(release).transpose()?,
+            rejects: if is_told { rejects(report) } else { Vec::new() },
+            release: match &report.release {
+                Some(reached) => Some(release(reached, is_told)?),
+                None => None,
+            },
             audit,
         };
         let statement = Statement::new(subjects(evidence, &report.sink), predicate);
-        let pack = seal(&statement, &self.key);
-        pack.map(Some)
-            .context("the run has ended, but there is no proof of it")
+        Ok(Some(seal(&statement, &self.key)?))
     }
 }
 
@@ -139,9 +144,9 @@ fn subjects(evidence: &Evidence, sink: &str) -> Vec<Subject> {
     files.map(subject).collect()
 }
 
-fn input(evidence: &Evidence) -> InputDigest {
+fn input(evidence: &Evidence, is_told: bool) -> InputDigest {
     InputDigest {
-        lines: evidence.input.lines,
+        lines: is_told.then_some(evidence.input.lines),
         digest: hex(evidence.input.digest),
         keyed_by: match evidence.chunks {
             Some(_) => "journal",
@@ -159,27 +164,94 @@ fn chunks(chunks: &[StoredChunk]) -> Chunks {
     }
 }
 
-/// Rejected rows; of a release, none that are fewer than its k.
-fn rejects(report: &RunReport, k: Option<u64>) -> Vec<Rejected> {
-    let told = report.rejects.iter();
-    let told = told.filter(|reject| k.is_none_or(|k| reject.rows >= k));
-    told.map(|reject| Rejected {
+/// Whether the counts of a release may be told: all of them or none, since each could be computed from the others,
+/// and none that is smaller than its k may be.
+fn is_told(report: &RunReport, k: u64) -> bool {
+    let suppressed = report
+        .release
+        .as_ref()
+        .map_or(0, |release| release.suppressed_rows);
+    let rules = report.rejects.iter().map(|reject| reject.rows);
+    let by_steps = report.rows.filtered.saturating_sub(suppressed);
+    let mut counts = rules.chain([
+        report.rows.filtered,
+        report.rows.rejected,
+        suppressed,
+        by_steps,
+    ]);
+    !counts.any(|count| (1..k).contains(&count))
+}
+
+fn rejects(report: &RunReport) -> Vec<Rejected> {
+    let rejects = report.rejects.iter().map(|reject| Rejected {
         step: reject.step.clone(),
         rule: reject.rule.clone(),
         column: reject.column.clone(),
         rows: reject.rows,
-    })
-    .collect()
+    });
+    rejects.collect()
 }
 
-/// What a release was to satisfy and what it does, without counts below its k and what is about the search.
-fn release((reached, k): (&ReleaseReport, u64)) -> anyhow::Result<Value> {
+/// What a release was to satisfy and what it does, without what is about the search, and without counts that are
+/// not told; how many rows could be suppressed says how many there were.
+fn release(reached: &ReleaseReport, is_told: bool) -> anyhow::Result<Value> {
     let mut stated = serde_json::to_value(reached)?;
     if let Some(stated) = stated.as_object_mut() {
         stated.remove("seconds");
-        if (1..k).contains(&reached.suppressed_rows) {
+        if !is_told {
             stated.remove("suppressed-rows");
+            stated.remove("suppress-at-most");
         }
     }
     Ok(stated)
+}
+
+#[cfg(test)]
+mod tests {
+    use glovebox_core::{RejectCount, RowCounts};
+
+    use super::*;
+
+    /// A report of so many filtered and suppressed rows, and so many by each rule.
+    fn report(filtered: u64, suppressed: u64, rules: &[u64]) -> RunReport {
+        let rejected = rules.iter().sum();
+        let reject = |rows: &u64| RejectCount {
+            step: "check".into(),
+            rule: "range".into(),
+            column: None,
+            rows: *rows,
+        };
+        RunReport {
+            rows: RowCounts {
+                read: 100 + filtered + rejected,
+                stored: 100,
+                filtered,
+                rejected,
+            },
+            rejects: rules.iter().map(reject).collect(),
+            release: Some(ReleaseReport {
+                suppressed_rows: suppressed,
+                ..ReleaseReport::default()
+            }),
+            ..RunReport::default()
+        }
+    }
+
+    #[test]
+    fn no_count_below_k_can_be_computed_from_those_that_are_told() {
+        for (filtered, suppressed, rules) in [(0, 0, &[][..]), (5, 5, &[]), (12, 5, &[7, 9])] {
+            assert!(is_told(&report(filtered, suppressed, rules), 5));
+        }
+        for (filtered, suppressed, rules) in [
+            (4, 4, &[][..]),
+            (0, 0, &[1]),
+            // One rule's rows are the rest of the others'.
+            (0, 0, &[10, 2]),
+            // A step has filtered what suppressed rows are fewer by.
+            (9, 7, &[]),
+            (9, 2, &[]),
+        ] {
+            assert!(!is_told(&report(filtered, suppressed, rules), 5));
+        }
+    }
 }

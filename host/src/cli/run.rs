@@ -158,6 +158,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     announce_short_keys(&steps);
     announce_cost(&steps, source.as_ref(), only.as_ref());
 
+    let wanted = args.proof.is_some() || args.supervised;
     let stop = listen(args, &composed)?;
     let began = SystemTime::now();
     let mut teller = args
@@ -180,7 +181,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         take_over: args.take_over,
         request: args.request.as_deref(),
         only: only.as_ref(),
-        proof: prover.as_ref().map(Prover::secret),
+        proof: prover.as_ref().map(|prover| prover.proving(wanted)),
         note: &|note| say::note(note),
     }
     .run(&stop, &mut |progress| match &mut teller {
@@ -191,11 +192,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let report = completed.as_ref().map(|completed| &completed.report);
     traces::tell(&manifest.name, began, report.ok());
     let pack = |completed: &Completed| match &prover {
-        Some(prover) => {
+        Some(prover) if wanted => {
             let audit = args.audit_head.clone();
             prover.pack(completed, &manifest, (&plan, &steps), audit)
         }
-        None => Ok(None),
+        _ => Ok(None),
     };
     ended(completed, &pack, files, (&manifest, args.supervised))
 }
@@ -215,22 +216,41 @@ fn ended(
         completed => completed?,
     };
     let Files { report, proof } = files;
-    // Before the report: whoever waits for that has both.
-    if let Some(proof) = proof {
-        match pack(&completed)? {
-            Some(pack) => proof.write(&pack)?,
-            None => {
-                proof.discard();
-                say::note("there is no proof, since nothing was published");
-            }
+    completed.report.peak_memory = peak_memory();
+    let pack = pack(&completed);
+    // What is published has its report, whatever becomes of its proof.
+    if let Some(pack) = pack.as_ref().ok().filter(|_| supervised) {
+        completed.report.proof.clone_from(pack);
+    }
+    let proven = match proof {
+        Some(proof) => {
+            let piped = proof.is_stdout();
+            hand_over(&completed.report, report, piped)?;
+            written(pack, proof)
+        }
+        None => {
+            hand_over(&completed.report, report, false)?;
+            pack.map(drop)
+        }
+    };
+    proven.context("the rows are stored, but there is no proof of them")?;
+    Ok(exit(&completed.report, manifest))
+}
+
+/// Writes a proof. That of an earlier run would pass for it.
+fn written(pack: anyhow::Result<Option<String>>, proof: Destination) -> anyhow::Result<()> {
+    match pack {
+        Ok(Some(pack)) => proof.write(&pack),
+        Ok(None) => {
+            proof.discard();
+            say::note("there is no proof, since nothing was published");
+            Ok(())
+        }
+        Err(problem) => {
+            proof.discard();
+            Err(problem)
         }
     }
-    completed.report.peak_memory = peak_memory();
-    if supervised {
-        completed.report.proof = pack(&completed)?;
-    }
-    hand_over(&completed.report, report)?;
-    Ok(exit(&completed.report, manifest))
 }
 
 /// The files that a run leaves for others beside its rows, opened before it so that they can be written
@@ -345,9 +365,10 @@ fn adjust(
     Ok(asked)
 }
 
-fn hand_over(report: &RunReport, to: Option<Destination>) -> anyhow::Result<()> {
+/// Shows the report, and writes it where it was asked for. What is `piped` through standard output stays by itself.
+fn hand_over(report: &RunReport, to: Option<Destination>, piped: bool) -> anyhow::Result<()> {
     say::ended(report);
-    let on_stdout = to.as_ref().is_some_and(Destination::is_stdout);
+    let on_stdout = piped || to.as_ref().is_some_and(Destination::is_stdout);
     if let Some(destination) = to {
         destination.write(&to_json(report)?)?;
     }

@@ -206,7 +206,31 @@ fn a_tables_chunks_are_proven_by_the_journal() {
         assert_eq!(again["subject"], first);
         assert_eq!(again["predicate"]["rows"], stated["predicate"]["rows"]);
         assert_eq!(again["predicate"]["input"], stated["predicate"]["input"]);
+        let rejects = &again["predicate"]["rejects"];
+        assert_eq!(rejects.as_array().map(Vec::len), Some(2), "{rejects}");
+        assert_eq!(*rejects, stated["predicate"]["rejects"]);
+
+        // It is not proven under a manifest that it did not have.
+        let had = pipeline.read("manifest.yaml");
+        pipeline.write("manifest.yaml", had.replace("contract 17", "contract 18"));
+        let other = run(&pipeline, &["--resume"]).ends_with(2);
+        let _ = other.says("cannot be proven under this manifest");
+        pipeline.write("manifest.yaml", had);
+        let piped = pipeline.call(&["run", "manifest.yaml", "--resume", "--proof", "-"]);
+        let piped = piped.ends_with(0).stdout;
+        assert!(serde_json::from_str::<Value>(&piped).is_ok(), "{piped}");
     }
+    // Nor does a journal that has never seen the run have its chunks.
+    let elsewhere = pipeline(TABLE, "dsse");
+    let proven = pipeline(TABLE, "dsse");
+    let _ = run(&elsewhere, &[]).ends_with(0);
+    let _ = run(&proven, &[]).ends_with(0);
+    fs::copy(proven.path("proof.json"), elsewhere.path("proof.json")).unwrap();
+    fs::copy(proven.path("public.pem"), elsewhere.path("public.pem")).unwrap();
+    let with = [&KEY[..], &["--manifest", "manifest.yaml"]].concat();
+    let _ = verify(&elsewhere, &with)
+        .ends_with(1)
+        .says("no finished run of that name");
     let pipeline = pipeline(TABLE, "dsse");
     let _ = run(&pipeline, &[]).ends_with(0);
     sqlite::execute(
@@ -411,6 +435,25 @@ fn a_cell_is_explained_by_the_journal_and_shown_only_when_asked_for() {
 }
 
 #[test]
+fn what_the_journal_does_not_know_is_decided_anew_and_said() {
+    let pipeline = pipeline(TABLE, "dsse");
+    let _ = run(&pipeline, &[]).ends_with(0);
+    // A run over the rejects has chunks of the rows that it was for, and of no others.
+    let again = ["--rejects-of", "rejects.jsonl", "--input", "in.csv"];
+    pipeline.write("in.csv", ROWS.replace("canary-no-number", "4"));
+    let _ = pipeline.run_with(&again).ends_with(0);
+    let explained = explain(&pipeline, "0", &[]);
+    assert_eq!(explained["fate"]["known-by"], "pipeline", "{explained}");
+    // The steps are the manifest's, whatever the run had.
+    let manifest = pipeline
+        .read("manifest.yaml")
+        .replace("starts-with: in", "starts-with: i");
+    pipeline.write("manifest.yaml", manifest);
+    let ran = pipeline.call(&["explain", "manifest.yaml", "--row", "0", "--column", "who"]);
+    let _ = ran.ends_with(0).says("as the manifest has it now");
+}
+
+#[test]
 fn where_nothing_was_filtered_the_journal_alone_decides() {
     let pipeline = pipeline(TABLE, "sigstore");
     pipeline.write("in.csv", ROWS.replace("canary-out,out", "canary-out,in"));
@@ -466,6 +509,16 @@ proof: {{ key: proof }}
             release.get("suppressed-rows"),
             None,
             "one row is fewer than three"
+        );
+        assert_eq!(
+            release.get("suppress-at-most"),
+            None,
+            "says how many rows there were"
+        );
+        assert_eq!(
+            predicate["input"].get("lines"),
+            None,
+            "says how many there were"
         );
         let columns = predicate["columns"].as_array().unwrap();
         let names: Vec<_> = columns

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The result of a run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
@@ -199,8 +199,8 @@ pub struct InsideReport {
 }
 
 /// What a release gate asked and what it reached. No class is named, and no value.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", default)]
 pub struct ReleaseReport {
     /// The least number of members of a class that was asked for.
     pub k: u64,
@@ -236,8 +236,8 @@ pub struct ReleaseReport {
 }
 
 /// What was left of a quasi-identifier.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", default)]
 pub struct LevelReport {
     /// The column.
     pub column: String,
@@ -248,8 +248,8 @@ pub struct LevelReport {
 }
 
 /// What a release tells of a sensitive column, in the class that tells most.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", default)]
 pub struct SensitiveReport {
     /// The column.
     pub column: String,

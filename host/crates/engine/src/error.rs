@@ -212,6 +212,15 @@ restore them, or start over with `--again`", in_what(.differs)
         /// What, by names.
         differs: String,
     },
+    /// A proof would name a manifest that the run did not have.
+    #[error(
+        "run {run} cannot be proven under this manifest: it had another one
+restore that, start over with `--again`, or leave out `--proof`"
+    )]
+    OtherManifest {
+        /// The run.
+        run: String,
+    },
     /// The journal's digests were made with another key.
     #[error(
         "run {run} cannot be resumed: it began with another `identity-key`, so its input cannot \
@@ -306,6 +315,7 @@ impl RunError {
                 | RunError::KeyChanged { .. }
                 | RunError::OlderJournal(_)
                 | RunError::PlanChanged { .. }
+                | RunError::OtherManifest { .. }
                 | RunError::InputChanged { .. }
                 | RunError::RowsChanged { .. }
                 | RunError::Loaded(_)

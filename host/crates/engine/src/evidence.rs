@@ -55,7 +55,7 @@ impl From<ChunkRecord> for StoredChunk {
 fn parse(hex: &str) -> Option<Digest> {
     let mut digest = Digest::default();
     let digits = hex.as_bytes();
-    if digits.len() != 2 * digest.len() {
+    if digits.len() != 2 * digest.len() || !digits.iter().all(u8::is_ascii_hexdigit) {
         return None;
     }
     for (byte, pair) in digest.iter_mut().zip(digits.chunks_exact(2)) {

@@ -150,13 +150,14 @@ impl Gate {
     }
 
     /// Writes the release into the journal, in a chunk without rows, with which it becomes public.
-    fn write_down(&mut self) -> Result<(), SinkError> {
+    fn write_down(&mut self, report: &ReleaseReport) -> Result<(), SinkError> {
         let (Some((Book::Journal, _)), Some(record)) = (&self.book, &self.record) else {
             return Ok(());
         };
         let stored = self.journal().and_then(|key| stored(&key, &Payload::Empty));
         let summary = Summary {
             release: Some(Box::new(record.clone())),
+            released: Some(Box::new(report.clone())),
             stored,
             ..Summary::default()
         };
@@ -339,7 +340,7 @@ impl Sink for Gate {
             return Ok(Held::Refused(Box::new(report)));
         }
         self.passed = Some(passing);
-        self.write_down()?;
+        self.write_down(&report)?;
         Ok(Held::Released(Box::new(report), lost.rows))
     }
 

@@ -25,6 +25,9 @@ pub(crate) struct Parts {
     columns: BTreeMap<String, String>,
     steps: Vec<StepParts>,
     sink: String,
+    /// SHA-256 of the manifest of a run that is or can be proven.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    manifest: String,
     /// What is asked of a release, if anything is.
     #[serde(skip_serializing_if = "String::is_empty")]
     release: String,
@@ -72,6 +75,7 @@ impl Parts {
                 })
                 .collect(),
             sink: digest(&format!("{:?}", plan.sink)),
+            manifest: String::new(),
             release: plan
                 .gate
                 .as_ref()
@@ -88,6 +92,19 @@ impl Parts {
     /// Whether its rows went through a release gate.
     pub(crate) fn released(&self) -> bool {
         !self.release.is_empty()
+    }
+
+    /// Of this manifest, by its digest, if the run is or can be proven.
+    pub(crate) fn of_manifest(self, digest: Option<&str>) -> Self {
+        Parts {
+            manifest: digest.unwrap_or_default().to_owned(),
+            ..self
+        }
+    }
+
+    /// Whether a run with these parts, as the journal has them, had the same manifest.
+    pub(crate) fn same_manifest(&self, journal: &str) -> bool {
+        Parts::from_json(journal).is_some_and(|parts| parts.manifest == self.manifest)
     }
 
     pub(crate) fn is_upsert(&self) -> bool {
@@ -183,7 +200,7 @@ impl Parts {
 }
 
 /// SHA-256 over all that decides what a row becomes, in hexadecimal.
-pub(crate) fn plan_digest(plan: &Plan, steps: &[ArmedStep<'_>], source: &dyn Source) -> String {
+pub fn plan_digest(plan: &Plan, steps: &[ArmedStep<'_>], source: &dyn Source) -> String {
     let mut hash = Sha256::new();
     let mut say = |what: &str, value: &str| {
         // Lengths, so that no two lists of parts read the same.

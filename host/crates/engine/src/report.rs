@@ -60,6 +60,9 @@ impl Ledger {
             *self.report.faults.entry(fault.clone()).or_default() += count;
         }
         self.count(&summary.rules);
+        if let Some(released) = &summary.released {
+            self.report.release = Some(released.as_ref().clone());
+        }
     }
 
     fn count(&mut self, rules: &[RuleCount]) {
@@ -156,7 +159,23 @@ impl Ledger {
         self.report.run = earlier.run.clone();
         self.report.rows = earlier.rows;
         self.report.resumed_rows = earlier.rows.read;
+        self.rejects();
         self.report
+    }
+
+    /// Lists the rules that rows broke, the most frequent first.
+    fn rejects(&mut self) {
+        let by_rule = std::mem::take(&mut self.by_rule).into_iter();
+        let rejects = by_rule.map(|((step, rule, column), rows)| RejectCount {
+            step,
+            rule,
+            column,
+            rows,
+        });
+        self.report.rejects = rejects.collect();
+        self.report
+            .rejects
+            .sort_by_key(|r| std::cmp::Reverse(r.rows));
     }
 
     pub(crate) fn close(
@@ -167,19 +186,7 @@ impl Ledger {
         time: Duration,
     ) -> RunReport {
         self.report.seconds = time.as_secs_f64();
-        self.report.rejects = self
-            .by_rule
-            .into_iter()
-            .map(|((step, rule, column), rows)| RejectCount {
-                step,
-                rule,
-                column,
-                rows,
-            })
-            .collect();
-        self.report
-            .rejects
-            .sort_by_key(|r| std::cmp::Reverse(r.rows));
+        self.rejects();
         let read = self.report.rows.read;
         for reject in &self.report.rejects {
             let most = reject.step == "source" && reject.rule == "type" && reject.rows > read / 2;

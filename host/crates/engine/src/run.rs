@@ -80,7 +80,7 @@ pub struct Run<'a> {
     pub only: Option<&'a Selection>,
     /// Where it is to be proven what was read and written: the key of the input's digest, for a sink that keeps no
     /// journal with one of its own.
-    pub proof: Option<&'a Secret>,
+    pub proof: Option<Proving<'a>>,
     /// Told what cannot be known for sure, before the first row.
     pub note: &'a dyn Fn(&str),
 }
@@ -92,6 +92,17 @@ pub struct Completed {
     pub report: RunReport,
     /// What it is proven by, if that was asked for and anything is public.
     pub evidence: Option<Evidence>,
+}
+
+/// How a run is proven.
+#[derive(Debug, Clone, Copy)]
+pub struct Proving<'a> {
+    /// The key of the input's digest where there is no journal.
+    pub key: &'a Secret,
+    /// SHA-256 of the manifest, in hexadecimal.
+    pub manifest: &'a str,
+    /// Whether a proof is to be made now; if not, the journal keeps what one can be made of later.
+    pub wanted: bool,
 }
 
 /// A file for the cells of rejected rows, and who can open it.
@@ -135,6 +146,7 @@ impl Run<'_> {
     ) -> Result<Completed, RunError> {
         let started = Instant::now();
         let parts = Parts::of(self.plan, self.steps, self.source);
+        let parts = parts.of_manifest(self.proof.map(|proof| proof.manifest));
         let mut job = self.job(&parts)?;
         let history = self.history_once_begun(stop)?;
         let key = self.key_of(history.as_ref());
@@ -154,7 +166,9 @@ impl Run<'_> {
                 let mut sealed = self.seal(&earlier.run, claimed, key)?;
                 let mut rejects = RejectsFile::create(self.rejects, true)?;
                 self.rejects_from_journal(&earlier.run, &mut rejects, sealed.as_mut())?;
+                self.of_this_manifest(&parts, &earlier)?;
                 let mut ledger = self.ledger(&earlier.run, rerun);
+                ledger.resume(&self.sink.chunks(&earlier.run)?);
                 publish(rejects, sealed, &mut ledger)?;
                 let input = earlier.whole.unwrap_or_default();
                 let evidence = self.evidence(&earlier.run, &earlier.plan, input, Vec::new())?;
@@ -239,6 +253,7 @@ impl Run<'_> {
                 only_new: self.only_new,
                 take_over: self.take_over,
                 gated: self.plan.gate.is_some(),
+                proven: self.proof.is_some_and(|proof| proof.wanted),
                 parts,
                 key: &key,
                 source: self.source,

@@ -52,6 +52,8 @@ pub(crate) struct Candidate<'a> {
     pub(crate) take_over: bool,
     /// Whether rows wait for all others, so that of a run that did not finish nothing is there.
     pub(crate) gated: bool,
+    /// Whether a proof is to be made, which names the manifest.
+    pub(crate) proven: bool,
     pub(crate) parts: &'a Parts,
     /// The key of the journal that was looked into.
     pub(crate) key: &'a Key,
@@ -304,6 +306,9 @@ impl Candidate<'_> {
                 run,
                 differs: list(&differs.unwrap_or_default()),
             });
+        }
+        if self.proven && !self.parts.same_manifest(&earlier.parts) {
+            return Err(RunError::OtherManifest { run });
         }
         if begun && earlier.key != Some(self.key.check()) {
             return Err(RunError::KeyChanged { run });

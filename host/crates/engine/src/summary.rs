@@ -4,14 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use glovebox_core::Reject;
+use glovebox_core::{Reject, ReleaseReport};
 use serde::{Deserialize, Serialize};
 
 use crate::gated::Record;
 use crate::stage::Tally;
 
 /// What the steps did to a chunk.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Summary {
     /// By step, in their order.
     pub(crate) steps: Vec<StepCounts>,
@@ -27,6 +27,9 @@ pub(crate) struct Summary {
     /// What a run with a gate released, in a chunk without rows behind all others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) release: Option<Box<Record>>,
+    /// What was said of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) released: Option<Box<ReleaseReport>>,
 }
 
 /// What one step did.
@@ -99,6 +102,7 @@ impl Summary {
             faults,
             stored: None,
             release: None,
+            released: None,
         }
     }
 

@@ -18,7 +18,7 @@ fn statement() -> Statement {
         rejected: 1,
     };
     let predicate = Predicate {
-        rows: Counts::of(rows, None),
+        rows: Counts::of(rows, true),
         ..Predicate::default()
     };
     Statement::new(
@@ -96,24 +96,14 @@ fn a_statement_that_contradicts_itself_is_not_signed() {
 }
 
 #[test]
-fn of_a_release_no_count_below_k_is_told() {
-    let rows = |filtered, rejected| RowCounts {
-        read: 100 + filtered + rejected,
+fn counts_are_told_all_or_none() {
+    let rows = RowCounts {
+        read: 107,
         stored: 100,
-        filtered,
-        rejected,
+        filtered: 4,
+        rejected: 3,
     };
-    let told = |filtered, rejected| {
-        let counts = Counts::of(rows(filtered, rejected), Some(5));
-        let json = serde_json::to_string(&counts).unwrap();
-        (counts.read.is_some(), json)
-    };
-    for (filtered, rejected) in [(4, 0), (0, 1), (3, 50)] {
-        assert_eq!(
-            told(filtered, rejected),
-            (false, r#"{"stored":100}"#.into())
-        );
-    }
-    assert!(told(0, 0).0 && told(5, 0).0 && told(7, 9).0);
-    assert!(Counts::of(rows(1, 1), None).read.is_some());
+    let untold = serde_json::to_string(&Counts::of(rows, false)).unwrap();
+    assert_eq!(untold, r#"{"stored":100}"#);
+    assert_eq!(Counts::of(rows, true).filtered, Some(4));
 }

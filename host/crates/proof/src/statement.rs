@@ -159,15 +159,16 @@ pub struct Manifest {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct InputDigest {
-    /// Lines that are not blank; of a source without lines, chunks.
-    pub lines: u64,
+    /// Lines that are not blank; of a source without lines, chunks. Left out where the counts of rows are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lines: Option<u64>,
     /// Digest of them, in whatever order.
     pub digest: String,
     /// What keeps the digest's key: `journal` of the sink, or `proof-key`.
     pub keyed_by: String,
 }
 
-/// Rows by their fate. Of a release the last three are left out where one of them is smaller than its k.
+/// Rows by their fate. Of a release the last three are left out where a count is smaller than its k.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Counts {
@@ -185,10 +186,8 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// All counts, or the stored rows alone where another count is smaller than `k`, and not 0.
-    pub fn of(rows: RowCounts, k: Option<u64>) -> Self {
-        let small = |count: u64| count > 0 && k.is_some_and(|k| count < k);
-        let told = !small(rows.filtered) && !small(rows.rejected);
+    /// All counts, or the stored rows alone where the others are not told.
+    pub fn of(rows: RowCounts, told: bool) -> Self {
         Counts {
             stored: rows.stored,
             read: told.then_some(rows.read),

@@ -153,10 +153,20 @@ impl Beside {
         let Some(root) = subjects.filter_map(|subject| subject.root()).next() else {
             return Ok(wrong);
         };
+        let past = self.sink.past(&stated.run.pipeline)?.unwrap_or_default();
+        if !past.iter().any(|run| run.run == stated.run.name) {
+            wrong.push(format!(
+                "{}: its journal has no finished run of that name",
+                self.sink.describe()
+            ));
+            return Ok(wrong);
+        }
         let chunks = self.sink.chunks(&stated.run.name)?;
         let chunks: Vec<_> = chunks.into_iter().map(StoredChunk::from).collect();
         let sink = self.sink.describe();
-        match crate::cli::prove::root_of(&chunks) == root {
+        let count = stated.chunks.map(|stated| stated.count);
+        let as_many = count == Some(chunks.len() as u64);
+        match as_many && crate::cli::prove::root_of(&chunks) == root {
             true => println!("{sink}: its journal has the chunks of the run"),
             false => wrong.push(format!(
                 "{sink}: its journal does not have the chunks that the proof is about ({} of the run are there)",

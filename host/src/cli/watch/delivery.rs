@@ -288,6 +288,7 @@ fn is_about_an_unfinished_run(error: &RunError) -> bool {
         error,
         RunError::InputChanged { .. }
             | RunError::PlanChanged { .. }
+            | RunError::OtherManifest { .. }
             | RunError::KeyChanged { .. }
             | RunError::OlderJournal(_)
             | RunError::RowsChanged { .. }
