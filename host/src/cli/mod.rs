@@ -17,6 +17,7 @@ mod demo;
 #[cfg(feature = "init")]
 mod draft;
 mod ecs;
+mod ending;
 mod explain;
 #[cfg(feature = "api")]
 mod forget;

@@ -7,10 +7,10 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use glovebox_connectors::jsonl::KeptRows;
-use glovebox_core::{RunOutcome, RunReport, Seal, Sink, Source};
+use glovebox_core::{Seal, Sink, Source};
 use glovebox_engine::{
-    ArmedStep, Completed, MAX_REQUEST_LEN, MIN_KEY_LEN, Plan, Progress, Run, RunError, SealTo,
-    Selection, Start, Weakness, arm,
+    ArmedStep, Completed, MAX_REQUEST_LEN, MIN_KEY_LEN, Plan, Progress, Run, SealTo, Selection,
+    Start, Weakness, arm,
 };
 use glovebox_manifest::{Diagnostic, Manifest};
 use glovebox_proof::Audit;
@@ -18,9 +18,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use super::ending::{Files, ended};
 use super::manifest::Text;
 use super::prove::Prover;
-use super::report::{Destination, peak_memory, print, role_of, to_json};
+use super::report::role_of;
 use super::rerun::{self, Asked};
 use super::supervised::{self, ProgressWriter};
 use super::{Exit, say, traces};
@@ -153,7 +154,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
             return Ok(Exit::Usage);
         }
     };
-    let files = Files::open(args)?;
+    let files = Files::open(
+        args.report.as_deref(),
+        args.proof.as_deref(),
+        args.resume || args.take_over,
+    )?;
     let workers = args.workers.map_or_else(cores, usize::from);
     announce_short_keys(&steps);
     announce_cost(&steps, source.as_ref(), only.as_ref());
@@ -199,84 +204,6 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         _ => Ok(None),
     };
     ended(completed, &pack, files, (&manifest, args.supervised))
-}
-
-/// What a run ends with: its report and its proof, or why it has none.
-fn ended(
-    completed: Result<Completed, RunError>,
-    pack: &dyn Fn(&Completed) -> anyhow::Result<Option<String>>,
-    files: Files,
-    (manifest, supervised): (&Manifest, bool),
-) -> anyhow::Result<Exit> {
-    let mut completed = match completed.inspect_err(|_| files.discard()) {
-        Err(error) if error.is_about_the_call() => {
-            say::error(&error.to_string());
-            return Ok(Exit::Usage);
-        }
-        completed => completed?,
-    };
-    let Files { report, proof } = files;
-    completed.report.peak_memory = peak_memory();
-    let pack = pack(&completed);
-    // What is published has its report, whatever becomes of its proof.
-    if let Some(pack) = pack.as_ref().ok().filter(|_| supervised) {
-        completed.report.proof.clone_from(pack);
-    }
-    let proven = match proof {
-        Some(proof) => {
-            let piped = proof.is_stdout();
-            hand_over(&completed.report, report, piped)?;
-            written(pack, proof)
-        }
-        None => {
-            hand_over(&completed.report, report, false)?;
-            pack.map(drop)
-        }
-    };
-    proven.context("the rows are stored, but there is no proof of them")?;
-    Ok(exit(&completed.report, manifest))
-}
-
-/// Writes a proof. That of an earlier run would pass for it.
-fn written(pack: anyhow::Result<Option<String>>, proof: Destination) -> anyhow::Result<()> {
-    match pack {
-        Ok(Some(pack)) => proof.write(&pack),
-        Ok(None) => {
-            proof.discard();
-            say::note("there is no proof, since nothing was published");
-            Ok(())
-        }
-        Err(problem) => {
-            proof.discard();
-            Err(problem)
-        }
-    }
-}
-
-/// The files that a run leaves for others beside its rows, opened before it so that they can be written
-/// afterwards.
-struct Files {
-    report: Option<Destination>,
-    proof: Option<Destination>,
-}
-
-impl Files {
-    fn open(args: &Args) -> anyhow::Result<Self> {
-        let open = |what, path: &Option<PathBuf>| {
-            let path = path.as_deref();
-            path.map(|path| Destination::open(what, path, args.resume || args.take_over))
-                .transpose()
-        };
-        Ok(Files {
-            report: open("report", &args.report)?,
-            proof: open("proof", &args.proof)?,
-        })
-    }
-
-    fn discard(&self) {
-        let files = self.report.iter().chain(&self.proof);
-        files.for_each(Destination::discard);
-    }
 }
 
 /// What asks the run to end early: a signal, or the server that supervises it.
@@ -365,19 +292,6 @@ fn adjust(
     Ok(asked)
 }
 
-/// Shows the report, and writes it where it was asked for. What is `piped` through standard output stays by itself.
-fn hand_over(report: &RunReport, to: Option<Destination>, piped: bool) -> anyhow::Result<()> {
-    say::ended(report);
-    let on_stdout = piped || to.as_ref().is_some_and(Destination::is_stdout);
-    if let Some(destination) = to {
-        destination.write(&to_json(report)?)?;
-    }
-    if !on_stdout {
-        print(report);
-    }
-    Ok(())
-}
-
 pub(super) fn seal_to(
     manifest: &Manifest,
     recipients: Option<Arc<dyn Seal>>,
@@ -387,51 +301,6 @@ pub(super) fn seal_to(
         path: &sealed.path,
         recipients,
     })
-}
-
-fn exit(report: &RunReport, manifest: &Manifest) -> Exit {
-    match report.outcome {
-        RunOutcome::Done => Exit::Done,
-        RunOutcome::TooManyRejects => {
-            let rest = match report.withheld_rows {
-                0 if report.rows.stored > 0 || !manifest.sink.target.mode().replaces() => {
-                    "the rest is stored".into()
-                }
-                0 => "nothing is stored, and existing rows stay".into(),
-                good => format!(
-                    "nothing is stored, and existing rows stay; {good} good rows are withheld"
-                ),
-            };
-            say::error(&format!(
-                "{} of {} rows were rejected, more than `at-most` in {} allows; {rest}",
-                report.rows.rejected,
-                report.rows.read,
-                manifest.file.display()
-            ));
-            Exit::TooManyRejects
-        }
-        RunOutcome::NotReleased => {
-            let release = report.release.as_ref();
-            let why = release
-                .and_then(|release| release.refused.as_deref())
-                .unwrap_or_default();
-            let mut problem = format!("nothing was released, and existing rows stay: {why}");
-            for would in release.iter().flat_map(|release| &release.would_satisfy) {
-                problem += &format!("\n  would satisfy: {would}");
-            }
-            say::error(&problem);
-            Exit::NotReleased
-        }
-        RunOutcome::NoRows => {
-            say::error(&format!(
-                "of {} rows read, none is left to replace the existing ones, which stay; if they \
-                should be removed, write `replace-with-nothing: true` in the sink of {}",
-                report.rows.read,
-                manifest.file.display()
-            ));
-            Exit::TooManyRejects
-        }
-    }
 }
 
 pub(super) fn cores() -> usize {
