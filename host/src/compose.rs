@@ -219,7 +219,7 @@ impl Toolbox for Composed {
                 Ok(Box::new(jsonl::Source::new(options, schema)))
             }
             #[cfg(feature = "parquet")]
-            model::Source::Parquet(_) => parquet::source(inputs, schema),
+            model::Source::Parquet(spec) => parquet::source(spec, inputs, schema, secret),
             #[cfg(not(feature = "parquet"))]
             model::Source::Parquet(_) => Err(without::PARQUET.refusal()),
             #[cfg(feature = "postgres")]
@@ -229,7 +229,10 @@ impl Toolbox for Composed {
         }
     }
 
-    #[cfg_attr(not(feature = "postgres"), expect(unused_variables))]
+    #[cfg_attr(
+        not(any(feature = "parquet", feature = "postgres")),
+        expect(unused_variables)
+    )]
     fn sink(
         &self,
         sink: &SinkTarget,
@@ -269,7 +272,7 @@ impl Toolbox for Composed {
                 .encrypt_to(recipients_of(&spec.encrypt_to)?),
             ),
             #[cfg(feature = "parquet")]
-            SinkTarget::Parquet(spec) => parquet::sink(spec)?,
+            SinkTarget::Parquet(spec) => parquet::sink(spec, secret)?,
             #[cfg(not(feature = "parquet"))]
             SinkTarget::Parquet(_) => return Err(without::PARQUET.refusal()),
         })

@@ -91,7 +91,11 @@ pub(crate) fn absent(manifest: &Manifest) -> Vec<Diagnostic> {
     let is_remote = |store: &&Spanned<Store>| matches!(store.value, Store::Remote(_));
     let remote = manifest.credentials.iter().find(is_remote);
     let remote = remote.map(|store| (REMOTE_STORES, store.span.clone()));
-    let opened = manifest.source.decrypt_with();
+    let opened = match &manifest.source {
+        Source::Csv(s) => s.decrypt_with.as_ref(),
+        Source::Jsonl(s) => s.decrypt_with.as_ref(),
+        Source::Parquet(_) | Source::Postgres(_) => None,
+    };
     let opened = opened.map(|secret| (AGE, secret.span.clone()));
     let encrypted = manifest.sink.target.encrypt_to().first();
     let encrypted = encrypted.map(|key| (AGE, key.span.clone()));

@@ -6,7 +6,7 @@ use anyhow::Context;
 use glovebox_connectors::discover::{Found, discover};
 use glovebox_core::Field;
 use glovebox_engine::{Measure, Risk, arm};
-use glovebox_manifest::{Manifest, model};
+use glovebox_manifest::Manifest;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -197,11 +197,7 @@ fn of_sink(
 ) -> Result<anyhow::Result<Measured>, Vec<glovebox_manifest::Diagnostic>> {
     let target = &manifest.sink.target;
     if let Some(path) = target.path().filter(|_| !target.keeps_journal()) {
-        if matches!(
-            target,
-            model::SinkTarget::Csv(_) | model::SinkTarget::Jsonl(_)
-        ) && !target.encrypt_to().is_empty()
-        {
+        if !target.encrypt_to().is_empty() || target.encrypt_with().is_some() {
             return Ok(Err(anyhow::anyhow!(
                 "{} is encrypted; measure the decrypted file",
                 path.display()

@@ -1,18 +1,37 @@
 //! Parquet's source and sink, of what a manifest says of them.
 
 use glovebox_connectors::parquet;
-use glovebox_core::{Input, Schema, Sink, Source};
-use glovebox_manifest::model::{Compression, ParquetSink};
+use glovebox_core::{Input, Schema, Secret, SecretName, Sink, Source};
+use glovebox_manifest::model::{Compression, ParquetSink, ParquetSource, Spanned};
 
-pub(super) fn source(inputs: Vec<Input>, schema: Schema) -> Result<Box<dyn Source>, String> {
-    Ok(Box::new(parquet::Source::new(inputs, schema)))
+pub(super) fn source(
+    spec: &ParquetSource,
+    inputs: Vec<Input>,
+    schema: Schema,
+    secret: Option<Secret>,
+) -> Result<Box<dyn Source>, String> {
+    let key = key(spec.decrypt_with.as_ref(), secret)?;
+    Ok(Box::new(parquet::Source::new(inputs, schema, key)))
 }
 
-pub(super) fn sink(spec: &ParquetSink) -> Result<Box<dyn Sink>, String> {
-    let sink = parquet::Sink::new(&spec.path.value, compression(spec.compression));
-    Ok(Box::new(
-        sink.replace_with_nothing(spec.replace_with_nothing),
-    ))
+pub(super) fn sink(spec: &ParquetSink, secret: Option<Secret>) -> Result<Box<dyn Sink>, String> {
+    let sink = parquet::Sink::new(&spec.path.value, compression(spec.compression))
+        .replace_with_nothing(spec.replace_with_nothing)
+        .encrypt_with(key(spec.encrypt_with.as_ref(), secret)?);
+    Ok(Box::new(sink))
+}
+
+/// The key of the files, if they are encrypted.
+fn key(
+    name: Option<&Spanned<SecretName>>,
+    secret: Option<Secret>,
+) -> Result<Option<parquet::Key>, String> {
+    let Some((name, secret)) = name.zip(secret) else {
+        return Ok(None);
+    };
+    let key = parquet::Key::parse(&secret);
+    key.map(Some)
+        .map_err(|problem| format!("the secret `{}` {problem}", name.value))
 }
 
 fn compression(compression: Compression) -> parquet::Compression {

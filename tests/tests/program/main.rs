@@ -11,6 +11,7 @@ mod cases;
 mod chart;
 mod deploy;
 mod encrypted;
+mod encrypted_parquet;
 mod files;
 mod identity;
 mod init;

@@ -54,17 +54,23 @@ pub fn arm<'p>(
     }
 }
 
-/// The sink, with its password.
+/// The sink, with its password or the key of its file.
 ///
 /// # Errors
-/// When the password's secret is missing, or the program was built without such a sink.
+/// When that secret is missing, or the program was built without such a sink.
 pub fn sink(
     manifest: &Manifest,
     toolbox: &dyn Toolbox,
 ) -> Result<Box<dyn glovebox_core::Sink>, Vec<Diagnostic>> {
-    let password = sink_password(manifest, toolbox)?;
+    let secret = match manifest.sink.target.encrypt_with() {
+        Some(name) => {
+            let key = toolbox.secret(&stores(manifest), name);
+            Some(key.map_err(|e| vec![missing(name.span.clone(), &e)])?)
+        }
+        None => sink_password(manifest, toolbox)?,
+    };
     let identity = identity_key(manifest, toolbox)?;
-    let sink = toolbox.sink(&manifest.sink.target, password, identity);
+    let sink = toolbox.sink(&manifest.sink.target, secret, identity);
     sink.map_err(|problem| vec![Diagnostic::error(manifest.sink.span.clone(), problem)])
 }
 

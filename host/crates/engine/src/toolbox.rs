@@ -62,7 +62,7 @@ pub trait Toolbox: Send + Sync {
         secret: Option<Secret>,
     ) -> Result<Box<dyn Source>, String>;
 
-    /// The sink; `secret` is its password, where it takes one, and `identity` the key of its journal'
+    /// The sink; `secret` is its password or the key of its file, where it takes one, and `identity` the key of its journal'
     /// digests, where the manifest names one.
     ///
     /// # Errors

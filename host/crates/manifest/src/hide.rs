@@ -23,6 +23,7 @@ const ALWAYS: &[&str] = &[
     "client-secret",
     "access-key",
     "decrypt-with",
+    "encrypt-with",
 ];
 
 /// Name public keys.

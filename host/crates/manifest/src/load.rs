@@ -2,6 +2,7 @@
 //! resolved. How parts fit together is checked in `check`. Each block's declaration is in a file
 //! here, with the types that only its keys use.
 
+mod aes;
 mod age;
 pub(crate) mod clouds;
 pub(crate) mod columns;

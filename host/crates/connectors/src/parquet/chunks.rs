@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::file::{Opened, rows};
 use super::files::Files;
-use super::pages::Refusals;
+use super::pages::{Opening, Refusals};
 use crate::draw::Draw;
 
 /// Bytes that are digested at once.
@@ -82,7 +82,7 @@ impl Chunks {
         };
         for (start, len) in opened.ranges(group) {
             hash.update(len.to_be_bytes());
-            let region = opened.region(None, Refusals::default());
+            let region = opened.region(Opening::default(), Refusals::default());
             for at in (0..len).step_by(BLOCK as usize) {
                 let most = usize::try_from(BLOCK.min(len - at)).unwrap_or(0);
                 let bytes = region.bytes(start + at, most);

@@ -71,8 +71,11 @@ impl Decoder for ParquetDecoder {
     fn decode(&mut self, mut chunk: Chunk) -> Result<Decoded, SourceError> {
         let opened = self.files.opened(chunk.part)?;
         let slice = Slice::from_bytes(&chunk.bytes);
-        let group = slice.and_then(|s| opened.groups().get(usize::try_from(s.group).ok()?));
-        let (Some(slice), Some(meta)) = (slice, group) else {
+        let group = slice.and_then(|s| {
+            let number = usize::try_from(s.group).ok()?;
+            Some((number, opened.groups().get(number)?))
+        });
+        let (Some(slice), Some((number, meta))) = (slice, group) else {
             return Err(SourceError::shape(
                 &opened.place,
                 "internal error: a chunk of no group",
@@ -93,6 +96,7 @@ impl Decoder for ParquetDecoder {
         let (_, batch_rows) = opened.portions(meta);
         let group = Group {
             opened: &opened,
+            number,
             meta,
             refusals: refusals.clone(),
         };

@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use glovebox_core::{Schema, SourceError};
 use parquet::basic::Compression;
+use parquet::file::column_crypto_metadata::ColumnCryptoMetaData;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
 
-use super::pages::{Refusals, Region};
+use super::key::{Key, Module, Sealed, Spot};
+use super::pages::{Opening, Refusals, Region};
 use super::schema::{Columns, columns};
-use super::thrift::is_encrypted;
-use super::unpack::Codec;
+use super::thrift::{Encryption, encryption, is_encrypted};
 use crate::contain::contained;
 
 /// Bytes of a footer; one of a thousand row groups of a thousand columns has about 100 MB.
@@ -45,13 +46,19 @@ pub(super) struct Opened {
     pub(super) stamp: Stamp,
     file: Arc<File>,
     pub(super) metadata: ParquetMetaData,
+    /// What opens its pages, if it is encrypted.
+    pub(super) sealed: Option<Arc<Sealed>>,
     /// The declared columns.
     pub(super) columns: Columns,
 }
 
 impl Opened {
-    /// Opens a file and holds it against the declared columns.
-    pub(super) fn open(path: &Path, schema: &Schema) -> Result<Self, SourceError> {
+    /// Opens a file, by that key if it is encrypted, and holds it against the declared columns.
+    pub(super) fn open(
+        path: &Path,
+        schema: &Schema,
+        key: Option<&Key>,
+    ) -> Result<Self, SourceError> {
         let place = path.display().to_string();
         let io = |problem| SourceError::Io {
             place: place.clone(),
@@ -71,10 +78,20 @@ impl Opened {
             len: about.len(),
             changed: (about.mtime(), about.mtime_nsec()),
         };
-        let footer = footer(&file, stamp.len, &place)?;
-        if is_encrypted(&footer) {
-            return Err(encrypted(&place));
-        }
+        let (footer, sealed) = match (footer(&file, stamp.len, &place)?, key) {
+            (Footer::Plain(footer), None) if !is_encrypted(&footer) => (footer, None),
+            (Footer::Plain(footer), _) => return Err(not_sealed(&footer, &place)),
+            (Footer::Sealed(_), None) => {
+                let problem =
+                    "is encrypted; name its key in the source: decrypt-with: { secret: NAME }";
+                return Err(SourceError::shape(&place, problem));
+            }
+            (Footer::Sealed(footer), Some(key)) => {
+                let (footer, sealed) =
+                    open_footer(&footer, key).map_err(|p| SourceError::shape(&place, p))?;
+                (footer, Some(Arc::new(sealed)))
+            }
+        };
         let metadata = contained(|| ParquetMetaDataReader::decode_metadata(&footer));
         let metadata = metadata.and_then(Result::ok).ok_or_else(|| {
             SourceError::shape(&place, "its footer cannot be read; the file is damaged")
@@ -88,6 +105,7 @@ impl Opened {
             stamp,
             file: Arc::new(file),
             metadata,
+            sealed,
             columns,
         };
         contained(|| opened.groups_are_possible()).unwrap_or_else(|| Err(opened.impossible()))?;
@@ -103,9 +121,19 @@ impl Opened {
         self.groups().iter().map(rows).sum()
     }
 
-    /// The file's bytes, for pages of that codec.
-    pub(super) fn region(&self, codec: Option<Codec>, refusals: Refusals) -> Region {
-        Region::new(Arc::clone(&self.file), self.stamp.len, codec, refusals)
+    /// The file's bytes, for pages that are opened so.
+    pub(super) fn region(&self, opening: Opening, refusals: Refusals) -> Region {
+        Region::new(Arc::clone(&self.file), self.stamp.len, opening, refusals)
+    }
+
+    /// Where the pages of a group's column are, to whoever opens them.
+    pub(super) fn spot(&self, group: usize, leaf: usize) -> Option<Spot> {
+        let ordinal = self.groups().get(group)?.ordinal();
+        let ordinal = ordinal.map_or(u16::try_from(group).ok(), |n| u16::try_from(n).ok());
+        Some(Spot {
+            group: ordinal?,
+            column: u16::try_from(leaf).ok()?,
+        })
     }
 
     /// Where a group's declared columns lie: start and length of each.
@@ -149,6 +177,18 @@ impl Opened {
             {
                 return Err(self.impossible());
             }
+            let own_key = |leaf: &usize| {
+                let found = group.columns().get(*leaf).and_then(|c| c.crypto_metadata());
+                !matches!(
+                    found,
+                    None | Some(ColumnCryptoMetaData::ENCRYPTION_WITH_FOOTER_KEY)
+                )
+            };
+            if self.columns.leaves.iter().any(own_key) {
+                let problem = "has columns under keys of their own, which is not supported; \
+                              encrypt footer and columns with one key";
+                return Err(SourceError::shape(&self.place, problem));
+            }
             for leaf in &self.columns.leaves {
                 let codec = group.columns().get(*leaf).map(|c| c.compression());
                 if codec == Some(Compression::LZO) {
@@ -175,8 +215,15 @@ pub(super) fn rows(group: &RowGroupMetaData) -> u64 {
     u64::try_from(group.num_rows()).unwrap_or(0)
 }
 
+/// A footer's bytes.
+enum Footer {
+    Plain(Vec<u8>),
+    /// With what stands before it.
+    Sealed(Vec<u8>),
+}
+
 /// The footer's bytes, by the length that stands at the file's end.
-fn footer(file: &File, len: u64, place: &str) -> Result<Vec<u8>, SourceError> {
+fn footer(file: &File, len: u64, place: &str) -> Result<Footer, SourceError> {
     let no_parquet = || SourceError::shape(place, "is not a Parquet file: it does not end in PAR1");
     let io = |problem| SourceError::Io {
         place: place.to_owned(),
@@ -186,11 +233,11 @@ fn footer(file: &File, len: u64, place: &str) -> Result<Vec<u8>, SourceError> {
     let mut last = [0; 8];
     file.read_exact_at(&mut last, end).map_err(io)?;
     let [a, b, c, d, magic @ ..] = last;
-    match &magic {
-        b"PAR1" => {}
-        b"PARE" => return Err(encrypted(place)),
+    let footer = match &magic {
+        b"PAR1" => Footer::Plain,
+        b"PARE" => Footer::Sealed,
         _ => return Err(no_parquet()),
-    }
+    };
     let length = u64::from(u32::from_le_bytes([a, b, c, d]));
     if length > end {
         let problem = format!("its footer of {length} bytes is larger than the file");
@@ -205,12 +252,51 @@ fn footer(file: &File, len: u64, place: &str) -> Result<Vec<u8>, SourceError> {
         );
         return Err(SourceError::shape(place, &problem));
     }
-    let mut footer = vec![0; usize::try_from(length).unwrap_or(0)];
-    file.read_exact_at(&mut footer, end - length).map_err(io)?;
-    Ok(footer)
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+    file.read_exact_at(&mut bytes, end - length).map_err(io)?;
+    Ok(footer(bytes))
 }
 
-fn encrypted(place: &str) -> SourceError {
-    let problem = "is encrypted, which is not supported; decrypt it first";
+/// The opened footer, and what opens the file's pages.
+fn open_footer(footer: &[u8], key: &Key) -> Result<(Vec<u8>, Sealed), &'static str> {
+    let file = match encryption(footer) {
+        Some((Encryption::Gcm(file), start)) => (file, footer.get(start..).unwrap_or_default()),
+        Some((Encryption::Ctr, _)) => {
+            return Err(
+                "is encrypted by AES-GCM-CTR, which is not supported; write it with \
+                 AES_GCM_V1",
+            );
+        }
+        Some((Encryption::UnknownPrefix, _)) => {
+            return Err(
+                "is encrypted with an AAD prefix that it does not hold; write it with \
+                 the prefix stored, or without one",
+            );
+        }
+        None => return Err("is encrypted, and how cannot be read; the file is damaged"),
+    };
+    let (file, module) = file;
+    let key = key.clone();
+    let sealed = Sealed { key, file };
+    let opened = sealed.open(Module::Footer, Spot::default(), module);
+    let opened = opened.ok_or(
+        "its footer is not opened by the key of `decrypt-with`: that is another key, or the file \
+         was changed",
+    );
+    Ok((opened?, sealed))
+}
+
+/// Why a file with that footer, which anybody can read, is not read.
+fn not_sealed(footer: &[u8], place: &str) -> SourceError {
+    let problem = match is_encrypted(footer) {
+        true => {
+            "is encrypted and its footer is not, which is not supported; write it with an \
+            encrypted footer"
+        }
+        false => {
+            "is not encrypted, as `decrypt-with` says that it is; encrypt it, or delete \
+            `decrypt-with`"
+        }
+    };
     SourceError::shape(place, problem)
 }

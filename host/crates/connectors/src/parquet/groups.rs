@@ -11,12 +11,14 @@ use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::reader::SerializedPageReader;
 
 use super::file::{Opened, rows};
-use super::pages::Refusals;
+use super::pages::{Opening, Refusals};
 use super::unpack::Codec;
 
 /// A row group.
 pub(super) struct Group<'a> {
     pub(super) opened: &'a Opened,
+    /// Its place in the file.
+    pub(super) number: usize,
     pub(super) meta: &'a RowGroupMetaData,
     pub(super) refusals: Refusals,
 }
@@ -30,7 +32,17 @@ impl RowGroups for Group<'_> {
         let column = self.meta.columns().get(leaf);
         let column = column.ok_or_else(|| ParquetError::General("no such column".into()))?;
         let codec = Codec::of(column.compression());
-        let region = Arc::new(self.opened.region(codec, self.refusals.clone()));
+        let no_place = || ParquetError::General("no such place".into());
+        let sealed = match &self.opened.sealed {
+            Some(sealed) if column.crypto_metadata().is_some() => {
+                let spot = self.opened.spot(self.number, leaf).ok_or_else(no_place)?;
+                let has_dictionary = column.dictionary_page_offset().is_some();
+                Some((Arc::clone(sealed), spot, has_dictionary))
+            }
+            _ => None,
+        };
+        let opening = Opening { codec, sealed };
+        let region = Arc::new(self.opened.region(opening, self.refusals.clone()));
         // What is unpacked here the crate takes as it is.
         let ours = codec.map(|_| column.clone().into_builder());
         let ours = ours.map(|column| column.set_compression(Compression::UNCOMPRESSED).build());

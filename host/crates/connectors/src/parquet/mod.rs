@@ -7,10 +7,13 @@ mod decode;
 mod file;
 mod files;
 mod groups;
+mod key;
 mod marks;
 mod nested;
 mod pages;
 mod schema;
+#[cfg(test)]
+mod sealed_tests;
 mod single;
 mod sink;
 mod source;
@@ -19,6 +22,7 @@ mod tests;
 mod thrift;
 mod unpack;
 
+pub use key::Key;
 pub use sink::{Compression, Sink};
 pub use source::Source;
 
@@ -27,11 +31,14 @@ use glovebox_core::{Field, Schema, SourceError};
 use crate::input::Inputs;
 
 /// The columns of the first file that a manifest can declare, in their types, and how many there are beside them.
-pub(crate) fn fields(inputs: &Inputs) -> Result<(Vec<Field>, usize), SourceError> {
+pub(crate) fn fields(
+    inputs: &Inputs,
+    key: Option<&Key>,
+) -> Result<(Vec<Field>, usize), SourceError> {
     let Some(path) = inputs.path(0)? else {
         return Ok((Vec::new(), 0));
     };
-    let opened = file::Opened::open(path, &Schema::default())?;
+    let opened = file::Opened::open(path, &Schema::default(), key)?;
     crate::contain::contained(|| schema::declarable(&opened.metadata))
         .flatten()
         .ok_or_else(|| SourceError::shape(&opened.place, "its schema cannot be read"))

@@ -1,7 +1,8 @@
-//! Passes pages of a Parquet file to the `parquet` crate, within size limits.
+//! Passes pages of a Parquet file to the `parquet` crate, within size limits, and opened if they are
+//! sealed.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,13 +10,16 @@ use bytes::Bytes;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 
-use super::thrift::Head;
+use super::key::{Module, OVERHEAD, Sealed, Spot, whole};
+use super::thrift::{Head, PageKind, lengthen};
 use super::unpack::Codec;
 
 /// The most that a page may unpack to; writers make pages of about 1 MiB.
 pub(super) const MAX_PAGE_SIZE: u64 = 128 << 20;
 /// Bytes that are read at once where headers of pages stand.
 const HEADER: usize = 4 << 10;
+/// Bytes of a sealed head of a page, which has the statistics of two values.
+const MAX_HEAD: u64 = 1 << 20;
 
 /// Why a page was not handed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +28,8 @@ pub(super) enum Refusal {
     TooLarge(u64),
     /// Its bytes are not those that its checksum was made of.
     Checksum,
+    /// The key opens the footer, and not this.
+    Sealed,
 }
 
 impl Refusal {
@@ -40,6 +46,11 @@ impl Refusal {
             Refusal::Checksum => {
                 "has a page whose checksum is wrong; the file is damaged: write or download it \
                 again"
+                    .to_owned()
+            }
+            Refusal::Sealed => {
+                "has a page that the key of `decrypt-with` does not open, though it opens the \
+                footer; the file is damaged: write or download it again"
                     .to_owned()
             }
         }
@@ -61,26 +72,45 @@ impl Refusals {
     }
 }
 
+/// How the pages of a column are to be opened.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Opening {
+    /// The codec, if they are unpacked here.
+    pub(super) codec: Option<Codec>,
+    /// The key, if they are sealed, where they are, and whether the first of them is a dictionary.
+    pub(super) sealed: Option<(Arc<Sealed>, Spot, bool)>,
+}
+
 /// A file's bytes, as one column's pages are read from them; each reader has a place of its own.
 #[derive(Debug, Clone)]
 pub(super) struct Region {
     file: Arc<File>,
     len: u64,
-    /// The codec of the pages, if they are unpacked here.
-    codec: Option<Codec>,
+    opening: Opening,
     refusals: Refusals,
-    /// The head of the page that is read next.
-    head: Arc<Mutex<Option<Head>>>,
+    /// The page that is read next.
+    next: Arc<Mutex<Option<Next>>>,
+}
+
+/// A page whose head was read.
+#[derive(Debug, Clone, Copy)]
+struct Next {
+    head: Head,
+    /// Where the head begins, and where the page ends.
+    from: u64,
+    to: u64,
+    /// How many pages of data are before it.
+    data_before: u16,
 }
 
 impl Region {
-    pub(super) fn new(file: Arc<File>, len: u64, codec: Option<Codec>, refusals: Refusals) -> Self {
+    pub(super) fn new(file: Arc<File>, len: u64, opening: Opening, refusals: Refusals) -> Self {
         Region {
             file,
             len,
-            codec,
+            opening,
             refusals,
-            head: Arc::default(),
+            next: Arc::default(),
         }
     }
 
@@ -95,13 +125,100 @@ impl Region {
         Ok(bytes)
     }
 
-    /// The page with that head as the crate is to see it; none if it cannot be unpacked.
-    fn page(&self, head: &Head, bytes: Vec<u8>) -> Option<Vec<u8>> {
-        if head.crc.is_some_and(|crc| crc != crc32fast::hash(&bytes)) {
+    fn next(&self) -> Option<Next> {
+        *self.next.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a head that begins there says, if it says what can be; sealed ones were opened.
+    fn begin(&self, from: u64, data_before: u16, head: &[u8], length: u64) -> io::Result<Head> {
+        let head = Head::read(head).ok_or(io::ErrorKind::InvalidData)?;
+        let largest = head.unpacked.max(head.packed);
+        if largest > MAX_PAGE_SIZE {
+            self.refusals.add(Refusal::TooLarge(largest));
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let next = Next {
+            head,
+            from,
+            to: from.saturating_add(length).saturating_add(head.packed),
+            data_before,
+        };
+        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(next);
+        Ok(head)
+    }
+
+    /// The head that is sealed there, opened and as long as it is sealed: the crate counts the bytes
+    /// to know where the page begins.
+    fn open_head(
+        &self,
+        sealed: &Sealed,
+        spot: Spot,
+        has_dictionary: bool,
+        from: u64,
+    ) -> io::Result<Vec<u8>> {
+        // The crate reads heads one after the other, and may read one twice.
+        let (part, data_before) = match self.next() {
+            None if has_dictionary => (Module::DictionaryHead, 0),
+            None => (Module::DataHead(0), 0),
+            Some(now) if now.from == from && now.head.kind == PageKind::Dictionary => {
+                (Module::DictionaryHead, 0)
+            }
+            Some(now) if now.from == from => (Module::DataHead(now.data_before), now.data_before),
+            Some(now) if now.to == from && now.head.kind == PageKind::Dictionary => {
+                (Module::DataHead(0), 0)
+            }
+            Some(now) if now.to == from => {
+                let before = now
+                    .data_before
+                    .checked_add(1)
+                    .filter(|n| *n <= i16::MAX as u16);
+                let before = before.ok_or(io::ErrorKind::InvalidData)?;
+                (Module::DataHead(before), before)
+            }
+            Some(_) => return Err(io::ErrorKind::InvalidData.into()),
+        };
+        let start = self.bytes(from, 4)?.first_chunk().copied();
+        let length = whole(start.ok_or(io::ErrorKind::InvalidData)?);
+        let refused = || {
+            self.refusals.add(Refusal::Sealed);
+            io::Error::from(io::ErrorKind::InvalidData)
+        };
+        if length > MAX_HEAD {
+            return Err(refused());
+        }
+        let module = self.bytes(from, usize::try_from(length).unwrap_or(0))?;
+        let mut head = sealed.open(part, spot, &module).ok_or_else(refused)?;
+        let kind = self.begin(from, data_before, &head, length)?.kind;
+        let expected = match part {
+            Module::DictionaryHead => PageKind::Dictionary,
+            _ => PageKind::Data,
+        };
+        if kind != expected {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        lengthen(&mut head, OVERHEAD).ok_or(io::ErrorKind::InvalidData)?;
+        Ok(head)
+    }
+
+    /// The page as the crate is to see it; none if it cannot be opened or unpacked.
+    fn page(&self, next: &Next, mut bytes: Vec<u8>) -> Option<Vec<u8>> {
+        let head = &next.head;
+        if let Some((sealed, spot, _)) = &self.opening.sealed {
+            let part = match head.kind {
+                PageKind::Dictionary => Module::Dictionary,
+                _ => Module::Data(next.data_before),
+            };
+            // A checksum is not needed any more.
+            let Some(opened) = sealed.open(part, *spot, &bytes) else {
+                self.refusals.add(Refusal::Sealed);
+                return None;
+            };
+            bytes = opened;
+        } else if head.crc.is_some_and(|crc| crc != crc32fast::hash(&bytes)) {
             self.refusals.add(Refusal::Checksum);
             return None;
         }
-        let Some(codec) = self.codec.filter(|_| head.is_packed) else {
+        let Some(codec) = self.opening.codec.filter(|_| head.is_packed) else {
             return Some(bytes);
         };
         let levels = usize::try_from(head.levels).ok()?;
@@ -131,16 +248,17 @@ impl ChunkReader for Region {
         };
         Ok(Pages {
             inner: BufReader::with_capacity(HEADER, at),
+            start,
+            opened: None,
             region: self.clone(),
             checked: false,
         })
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
-        let head = *self.head.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes = self.bytes(start, length)?;
         // A page is read behind its head.
-        let page = head.and_then(|head| self.page(&head, bytes));
+        let page = self.next().and_then(|next| self.page(&next, bytes));
         let cannot = || ParquetError::General("a page cannot be decompressed".into());
         Ok(page.ok_or_else(cannot)?.into())
     }
@@ -149,6 +267,9 @@ impl ChunkReader for Region {
 /// Reads a page's header, if it does not announce too large a page.
 pub(super) struct Pages {
     inner: BufReader<At>,
+    start: u64,
+    /// The header, if it was sealed.
+    opened: Option<Cursor<Vec<u8>>>,
     region: Region,
     checked: bool,
 }
@@ -156,17 +277,24 @@ pub(super) struct Pages {
 impl Read for Pages {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         if !self.checked {
-            let head = Head::read(self.inner.fill_buf()?).ok_or(io::ErrorKind::InvalidData)?;
-            let largest = head.unpacked.max(head.packed);
-            if largest > MAX_PAGE_SIZE {
-                self.region.refusals.add(Refusal::TooLarge(largest));
-                return Err(io::ErrorKind::FileTooLarge.into());
+            match &self.region.opening.sealed {
+                Some((sealed, spot, has_dictionary)) => {
+                    let region = &self.region;
+                    let head = region.open_head(sealed, *spot, *has_dictionary, self.start)?;
+                    self.opened = Some(Cursor::new(head));
+                }
+                None => {
+                    // Where it ends is of no interest.
+                    self.region
+                        .begin(self.start, 0, self.inner.fill_buf()?, 0)?;
+                }
             }
-            let next = self.region.head.lock();
-            *next.unwrap_or_else(PoisonError::into_inner) = Some(head);
             self.checked = true;
         }
-        self.inner.read(buf)
+        match &mut self.opened {
+            Some(opened) => opened.read(buf),
+            None => self.inner.read(buf),
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::SerializedFileWriter;
 
+use super::key::Key;
 use crate::file::publish;
 
 /// Rows of a row group.
@@ -68,6 +69,8 @@ pub struct Sink {
     path: PathBuf,
     compression: Compression,
     replace_with_nothing: bool,
+    /// Who alone can read what is written, at no moment anybody else.
+    key: Option<Key>,
     writing: Option<Writing>,
     stored: u64,
     /// Whether the digest of what is written is asked for.
@@ -110,6 +113,7 @@ impl Sink {
             path: path.into(),
             compression,
             replace_with_nothing: false,
+            key: None,
             writing: None,
             stored: 0,
             proven: false,
@@ -119,6 +123,12 @@ impl Sink {
     /// Whether a run without rows takes the rows away that are there; it does not.
     pub fn replace_with_nothing(mut self, does: bool) -> Self {
         self.replace_with_nothing = does;
+        self
+    }
+
+    /// Encrypts the file by that key, footer and all.
+    pub fn encrypt_with(mut self, key: Option<Key>) -> Self {
+        self.key = key;
         self
     }
 
@@ -166,12 +176,15 @@ impl Sink {
         let described = ArrowSchemaConverter::new().convert(&arrow)?;
         let properties = WriterProperties::builder()
             .set_compression(self.compression.into())
-            .set_created_by(concat!("glovebox ", env!("CARGO_PKG_VERSION")).into())
-            .build();
+            .set_created_by(concat!("glovebox ", env!("CARGO_PKG_VERSION")).into());
+        let properties = match &self.key {
+            Some(key) => properties.with_file_encryption_properties(key.sealing()?),
+            None => properties,
+        };
         let file = SerializedFileWriter::new(
             Out(staged),
             described.root_schema_ptr(),
-            Arc::new(properties),
+            Arc::new(properties.build()),
         )?;
         let factory = ArrowRowGroupWriterFactory::new(&file, Arc::clone(&arrow));
         Ok(Writing {

@@ -10,6 +10,7 @@ use super::decode::ParquetDecoder;
 use super::fields;
 use super::file::{CHUNK_BYTES, CHUNK_ROWS};
 use super::files::Files;
+use super::key::Key;
 use crate::input::Input;
 use crate::parts::Parts;
 
@@ -40,10 +41,10 @@ pub struct Source {
 }
 
 impl Source {
-    /// A source of these columns; nothing is opened yet.
-    pub fn new(inputs: Vec<Input>, schema: Schema) -> Self {
+    /// A source of these columns, of files that are encrypted if there is a key; nothing is opened yet.
+    pub fn new(inputs: Vec<Input>, schema: Schema, key: Option<Key>) -> Self {
         Source {
-            files: Arc::new(Files::new(&inputs, schema.clone())),
+            files: Arc::new(Files::new(&inputs, schema.clone(), key)),
             schema,
         }
     }
@@ -98,7 +99,7 @@ impl glovebox_core::Source for Source {
     }
 
     fn undeclared(&self) -> Result<Vec<Field>, SourceError> {
-        let (mut fields, _) = fields(&self.files.inputs)?;
+        let (mut fields, _) = fields(&self.files.inputs, self.files.key.as_ref())?;
         let declared = &self.schema.fields;
         fields.retain(|found| declared.iter().all(|f| f.source_name() != &*found.name));
         Ok(fields)

@@ -25,10 +25,10 @@ use super::{Compression, Sink, Source};
 use crate::input::Input;
 
 fn source(path: &Path, schema: &Schema) -> Source {
-    Source::new(vec![Input::Path(path.to_owned())], schema.clone())
+    Source::new(vec![Input::Path(path.to_owned())], schema.clone(), None)
 }
 
-fn read(source: &Source) -> Result<(Vec<Chunk>, Vec<Decoded>), SourceError> {
+pub(super) fn read(source: &Source) -> Result<(Vec<Chunk>, Vec<Decoded>), SourceError> {
     let (mut chunks, mut decoder) = (source.chunks()?, source.decoder()?);
     let (mut cut, mut decoded) = (Vec::new(), Vec::new());
     while let Some(chunk) = chunks.next_chunk()? {
@@ -42,7 +42,7 @@ fn read(source: &Source) -> Result<(Vec<Chunk>, Vec<Decoded>), SourceError> {
     Ok((cut, decoded))
 }
 
-fn columns() -> Schema {
+pub(super) fn columns() -> Schema {
     let decimal = DataType::Decimal {
         precision: 20,
         scale: 2,
@@ -60,7 +60,7 @@ fn columns() -> Schema {
 }
 
 /// `rows` rows, every seventh of them nulls.
-fn batch(rows: i64) -> RecordBatch {
+pub(super) fn batch(rows: i64) -> RecordBatch {
     fn some<T>(rows: i64, of: impl Fn(i64) -> T) -> Vec<Option<T>> {
         (0..rows).map(|i| (i % 7 != 0).then(|| of(i))).collect()
     }
@@ -105,7 +105,7 @@ fn write_as(path: &Path, batch: &RecordBatch, codec: Codec, group: usize, versio
     writer.close().unwrap();
 }
 
-fn joined(decoded: &[Decoded]) -> RecordBatch {
+pub(super) fn joined(decoded: &[Decoded]) -> RecordBatch {
     let batches: Vec<_> = decoded.iter().flat_map(|d| &d.batches).collect();
     let columns: Vec<ArrayRef> = (0..batches[0].columns.num_columns())
         .map(|i| {
@@ -264,7 +264,7 @@ fn a_file_that_does_not_fit_is_refused_before_the_first_row() {
     fs::write(&path, b"PAR1\xff\xff\xff\xffPAR1").unwrap();
     let said = error(&one("a", DataType::Text));
     assert!(said.contains("larger than the file"), "{said}");
-    let stdin = Source::new(vec![Input::Stdin], one("a", DataType::Text));
+    let stdin = Source::new(vec![Input::Stdin], one("a", DataType::Text), None);
     let said = stdin.chunks().err().unwrap().to_string();
     assert!(said.contains("save it to a file first"), "{said}");
 }
@@ -529,7 +529,10 @@ fn several_files_are_one_source() {
 }
 
 fn store(path: &Path, compression: Compression, batches: &[RecordBatch]) {
-    let mut sink = Sink::new(path, compression);
+    store_by(Sink::new(path, compression), batches);
+}
+
+pub(super) fn store_by(mut sink: Sink, batches: &[RecordBatch]) {
     sink.probe(&columns(), Keeps::default()).unwrap();
     sink.open(&Job::default(), &columns()).unwrap();
     let mut encoder = sink.encoder();
@@ -546,12 +549,19 @@ fn store(path: &Path, compression: Compression, batches: &[RecordBatch]) {
     sink.commit(&Totals::default()).unwrap();
 }
 
+/// Parts of 10,000 rows.
+pub(super) fn parts_of(rows: &RecordBatch) -> Vec<RecordBatch> {
+    (0..rows.num_rows() / 10_000)
+        .map(|i| rows.slice(i * 10_000, 10_000))
+        .collect()
+}
+
 #[test]
 fn what_the_sink_writes_is_read_back_equal_whatever_the_compression() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("out.parquet");
     let rows = batch(300_000);
-    let parts: Vec<_> = (0..30).map(|i| rows.slice(i * 10_000, 10_000)).collect();
+    let parts = parts_of(&rows);
     for compression in [
         Compression::Zstd,
         Compression::Snappy,

@@ -1,5 +1,5 @@
 //! The few fields of Parquet's Thrift structures that are checked before the `parquet` crate gets
-//! them: the head of a page, and whether a file is encrypted.
+//! them: the head of a page, whether a file is encrypted, and how.
 
 /// Structures within structures that are followed; Parquet's own have seven.
 const MAX_DEPTH: u32 = 16;
@@ -7,11 +7,22 @@ const MAX_DEPTH: u32 = 16;
 const TRUE: u8 = 1;
 const FALSE: u8 = 2;
 const I32: u8 = 5;
+const BINARY: u8 = 8;
 const STRUCT: u8 = 12;
+
+/// What a page has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PageKind {
+    Data,
+    Dictionary,
+    /// An index, which nobody writes, or what later versions may bring.
+    Other,
+}
 
 /// What stands before a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
+    pub(super) kind: PageKind,
     /// Bytes of the page in the file.
     pub(super) packed: u64,
     /// Bytes of the page when it is unpacked.
@@ -32,12 +43,17 @@ impl Head {
         let mut last = 0;
         let is = |found: Option<(i64, u8)>, field| (found == Some((field, I32))).then_some(());
         is(compact.field(&mut last)?, 1)?;
-        compact.integer()?;
+        let kind = match compact.integer()? {
+            0 | 3 => PageKind::Data,
+            2 => PageKind::Dictionary,
+            _ => PageKind::Other,
+        };
         is(compact.field(&mut last)?, 2)?;
         let unpacked = compact.size()?;
         is(compact.field(&mut last)?, 3)?;
         let packed = compact.size()?;
         let mut head = Head {
+            kind,
             packed,
             unpacked,
             crc: None,
@@ -96,10 +112,69 @@ pub(super) fn is_encrypted(footer: &[u8]) -> bool {
     false
 }
 
+/// The head of a page made longer by `bytes`, of which the crate skips what it does not know; none if
+/// it does not end as a structure does.
+pub(super) fn lengthen(head: &mut Vec<u8>, bytes: usize) -> Option<()> {
+    /// A field of bytes under number 100, of which Parquet's own are far.
+    const FIELD: [u8; 3] = [BINARY, 200, 1];
+    let filling = bytes.checked_sub(FIELD.len() + 1)?;
+    let length = u8::try_from(filling).ok().filter(|length| *length < 128)?;
+    (head.pop()? == 0).then_some(())?;
+    head.extend_from_slice(&FIELD);
+    head.push(length);
+    head.resize(head.len() + filling + 1, 0);
+    Some(())
+}
+
+/// How a file is encrypted whose footer is, too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Encryption {
+    /// By AES-GCM, with what all parts of the file are bound to, prefix and number.
+    Gcm(Vec<u8>),
+    /// The same, but the prefix is known to the writer only.
+    UnknownPrefix,
+    /// By AES-GCM and AES-CTR.
+    Ctr,
+}
+
+/// What stands before an encrypted footer, and how many bytes that is.
+pub(super) fn encryption(start: &[u8]) -> Option<(Encryption, usize)> {
+    let mut compact = Compact(start);
+    let mut last = 0;
+    (compact.field(&mut last)? == Some((1, STRUCT))).then_some(())?;
+    let (algorithm, kind) = compact.field(&mut 0)??;
+    (kind == STRUCT).then_some(())?;
+    let (mut prefix, mut number, mut unknown) = (Vec::new(), None, false);
+    let mut inner = 0;
+    while let Some((field, kind)) = compact.field(&mut inner)? {
+        match (field, kind) {
+            (1, BINARY) => prefix = compact.binary()?.to_vec(),
+            (2, BINARY) => number = Some(compact.binary()?),
+            (3, TRUE | FALSE) => unknown = kind == TRUE,
+            (_, kind) => compact.skip(kind, 0)?,
+        }
+    }
+    // The end of the union, and then of the whole.
+    compact.field(&mut 0)?.is_none().then_some(())?;
+    while let Some((_, kind)) = compact.field(&mut last)? {
+        compact.skip(kind, 0)?;
+    }
+    let encryption = match (algorithm, unknown) {
+        (1, false) => {
+            prefix.extend_from_slice(number?);
+            Encryption::Gcm(prefix)
+        }
+        (1, true) => Encryption::UnknownPrefix,
+        (2, _) => Encryption::Ctr,
+        _ => return None,
+    };
+    Some((encryption, start.len() - compact.0.len()))
+}
+
 /// What is left to read. Each call is none where the bytes end or cannot be.
 struct Compact<'a>(&'a [u8]);
 
-impl Compact<'_> {
+impl<'a> Compact<'a> {
     fn byte(&mut self) -> Option<u8> {
         let (first, rest) = self.0.split_first()?;
         self.0 = rest;
@@ -147,6 +222,14 @@ impl Compact<'_> {
         Some(())
     }
 
+    /// So many bytes as stand before them.
+    fn binary(&mut self) -> Option<&'a [u8]> {
+        let length = usize::try_from(self.varint()?).ok()?;
+        let (bytes, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(bytes)
+    }
+
     fn skip(&mut self, kind: u8, depth: u32) -> Option<()> {
         (depth < MAX_DEPTH).then_some(())?;
         match kind {
@@ -154,10 +237,7 @@ impl Compact<'_> {
             3 => self.bytes(1),
             4..=6 => self.varint().map(drop),
             7 => self.bytes(8),
-            8 => {
-                let length = self.varint()?;
-                self.bytes(length)
-            }
+            BINARY => self.binary().map(drop),
             9 | 10 => {
                 let head = self.byte()?;
                 let count = match head >> 4 {
@@ -251,5 +331,38 @@ mod tests {
         assert!(is_encrypted(&[&plain[..], &[0x5c, 0x1c, 0, 0, 0]].concat()));
         let endless = [0x1c; 1000];
         assert!(!is_encrypted(&endless));
+    }
+
+    #[test]
+    fn how_a_footer_is_encrypted_stands_before_it() {
+        // A union's first member: prefix "ab", number "xyz"; then the metadata of a key, "k".
+        let start = [
+            0x1c, 0x1c, 0x18, 2, b'a', b'b', 0x18, 3, b'x', b'y', b'z', 0, 0, 0x18, 1, b'k', 0,
+        ];
+        let footer = [&start[..], b"the footer"].concat();
+        let bound = Encryption::Gcm(b"abxyz".to_vec());
+        assert_eq!(encryption(&footer), Some((bound, start.len())));
+        // The prefix is not there; the other algorithm; no number.
+        let unknown = [0x1c, 0x1c, 0x28, 1, b'x', 0x11, 0, 0, 0];
+        assert_eq!(encryption(&unknown), Some((Encryption::UnknownPrefix, 9)));
+        let ctr = [0x1c, 0x2c, 0x28, 1, b'x', 0, 0, 0];
+        assert_eq!(encryption(&ctr), Some((Encryption::Ctr, 8)));
+        assert_eq!(encryption(&[0x1c, 0x1c, 0, 0, 0]), None);
+        for cut in 0..start.len() {
+            assert_eq!(encryption(&start[..cut]), None);
+        }
+    }
+
+    #[test]
+    fn a_head_is_made_longer_by_what_is_skipped() {
+        let head = [0x15, 0, 0x15, 0xd8, 0x04, 0x15, 0x90, 0x03, 0];
+        let mut longer = head.to_vec();
+        lengthen(&mut longer, 32).unwrap();
+        assert_eq!(longer.len(), head.len() + 32);
+        assert_eq!(Head::read(&longer), Head::read(&head));
+        let mut compact = Compact(&longer);
+        assert_eq!(compact.skip(STRUCT, 0), Some(()));
+        assert!(compact.0.is_empty());
+        assert_eq!(lengthen(&mut head[..8].to_vec(), 32), None);
     }
 }

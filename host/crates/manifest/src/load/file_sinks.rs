@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use glovebox_core::SecretName;
+
+use super::aes::AES_KEY;
 use super::age::{ENCRYPT_TO, whole};
 use super::mode::{FILE_MODE, Mode, PARQUET_MODE, removals};
 use crate::block::{Block, Reader};
@@ -93,11 +96,15 @@ section! {
         replace_with_nothing: bool => default "false", Bool;
         /// How the file's pages are compressed.
         compression: Compression => default "zstd", word::<Compression>();
+        /// The key by which the file is encrypted, footer and all, as
+        /// [Parquet itself defines it](#encrypted-parquet-files), by the name of its secret.
+        encrypt_with: Option<Spanned<SecretName>> => optional, AES_KEY, "encrypt-with: { secret: handover/parquet }";
     }
     hints {
         "file" => "write `path:`",
         "columns" => "`columns:` belongs next to `parquet:`, not inside it",
         "codec" => "write `compression:`",
+        "encrypt-to" => "write `encrypt-with:`, with the secret of a key: age is for CSV and JSON lines",
     }
 }
 

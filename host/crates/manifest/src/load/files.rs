@@ -3,6 +3,7 @@
 use glovebox_core::{Input, SecretName};
 use serde_json::{Value, json};
 
+use super::aes::AES_KEY;
 use super::age::DECRYPT_WITH;
 use super::formats::SourceFormats;
 use crate::block::{Block, Reader};
@@ -49,6 +50,9 @@ section! {
     pub struct ParquetSource("ParquetSource"): "the Parquet source", "parquet: { path: sales.parquet }" {
         /// Which files; not standard input: a Parquet file is read from its end.
         paths = "path": Vec<Spanned<Input>> => needed, Inputs, "path: sales.parquet";
+        /// The key of files that are [encrypted as Parquet itself defines it](#encrypted-parquet-files), by the
+        /// name of its secret.
+        decrypt_with: Option<Spanned<SecretName>> => optional, AES_KEY, "decrypt-with: { secret: handover/parquet }";
     }
     hints {
         "file" => "write `path:`",

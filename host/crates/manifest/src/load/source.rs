@@ -73,7 +73,8 @@ impl Source {
         match self {
             Source::Csv(s) => s.decrypt_with.as_ref(),
             Source::Jsonl(s) => s.decrypt_with.as_ref(),
-            Source::Parquet(_) | Source::Postgres(_) => None,
+            Source::Parquet(s) => s.decrypt_with.as_ref(),
+            Source::Postgres(_) => None,
         }
     }
 

@@ -97,6 +97,17 @@ impl SinkTarget {
         }
     }
 
+    /// The secret by which its file is encrypted, where that is not done to public keys.
+    pub fn encrypt_with(&self) -> Option<&Spanned<SecretName>> {
+        match self {
+            SinkTarget::Parquet(s) => s.encrypt_with.as_ref(),
+            SinkTarget::Csv(_)
+            | SinkTarget::Jsonl(_)
+            | SinkTarget::Postgres(_)
+            | SinkTarget::Sqlite(_) => None,
+        }
+    }
+
     /// Whether it can keep tokens beside its rows.
     pub fn keeps_tokens(&self) -> bool {
         self.keeps_journal()
