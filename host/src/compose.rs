@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use glovebox_connectors::database::{Lenient, TextRow};
 use glovebox_connectors::{age, csv, jsonl, sqlite};
 use glovebox_core::{
-    CredentialError, Input, Key, KeyError, KeyRing, Limits, Plugin, PluginError, Schema, Seal,
-    Secret, SecretName, Sink, Source, StepKeys,
+    CredentialError, Input, Key, KeyError, KeyRing, Limits, Plugin, PluginError, QueryProblem,
+    Schema, Seal, Secret, SecretName, Selection, Sink, Source, StepKeys,
 };
 use glovebox_engine::{PublicKey, SignedBy, Toolbox};
 use glovebox_manifest::model::{self, Mode, PluginRef, SinkTarget, Spanned, Store, TrustedKey};
@@ -86,6 +86,12 @@ impl Composed {
                             .into(),
                     })?;
                 (self.sandbox.load(name, bytes, limits)?, None)
+            }
+            PluginRef::Sql(_) => {
+                return Err(PluginError::Refused {
+                    plugin: "a query".into(),
+                    problem: "is fitted to its columns instead of loaded".into(),
+                });
             }
             PluginRef::File { path, sha256 } => {
                 let bytes = read_plugin(path)?;
@@ -195,6 +201,25 @@ impl Toolbox for Composed {
         trusted: &[PublicKey],
     ) -> Result<Loaded, PluginError> {
         self.load(plugin, limits, trusted)
+    }
+
+    #[cfg(feature = "sql")]
+    fn select(
+        &self,
+        query: &str,
+        input: &Schema,
+        limits: &Limits,
+    ) -> Result<Selection, QueryProblem> {
+        glovebox_sql::select(query, input, limits)
+    }
+
+    #[cfg(not(feature = "sql"))]
+    fn select(&self, _: &str, _: &Schema, _: &Limits) -> Result<Selection, QueryProblem> {
+        Err(QueryProblem {
+            message: without::SQL.refusal(),
+            help: None,
+            at: None,
+        })
     }
 
     fn source(

@@ -43,10 +43,16 @@ fn columns_at(
     let costs = attack::costs(manifest, steps);
     let last = plan.steps.last().map_or(&plan.source, |step| &step.output);
     let column = |place: usize| {
-        let source = plan.source.fields.get(place);
+        let trail = plan.trail(place);
+        let source = match plan.steps.first().zip(trail.first()) {
+            Some((first, stood)) => stood.and_then(|place| first.before(place)),
+            None => Some(place),
+        };
+        let source = source.and_then(|place| plan.source.fields.get(place));
         let field = last.fields.get(place)?;
-        let touches = manifest.steps.iter().zip(steps);
-        let touches = touches.filter_map(|(written, step)| touch(written, step, place, &costs));
+        let touches = manifest.steps.iter().zip(steps).zip(trail);
+        let touches =
+            touches.filter_map(|((written, step), place)| touch(written, step, place?, &costs));
         Some(Column {
             name: field.name.to_string(),
             source: source.map(|field| match &field.from {
@@ -70,12 +76,18 @@ fn touch(
     costs: &[AttackCost],
 ) -> Option<Touch> {
     let planned = step.planned;
-    let made = planned.places.contains(&place);
-    if made {
+    if planned.made(place) {
+        let of = planned.made_of(place).iter();
+        let of = of.filter_map(|of| planned.inputs.iter().position(|input| input == of));
+        let of = of.filter_map(|of| planned.grants.fields.get(of));
+        let (method, made_of) = match planned.takes {
+            Some(_) => ("sql", of.map(|field| field.name.to_string()).collect()),
+            None => ("plugin", granted(planned)),
+        };
         return Some(Touch {
             step: planned.name.to_string(),
-            method: "plugin".into(),
-            made_of: granted(planned),
+            method: method.into(),
+            made_of,
             ..Touch::default()
         });
     }

@@ -56,6 +56,13 @@ pub(crate) const REMOTE_STORES: Part = Part {
     built: cfg!(feature = "remote-stores"),
 };
 
+#[cfg(not(feature = "sql"))]
+pub(crate) const SQL: Part = Part {
+    name: "queries in SQL",
+    feature: "sql",
+    built: false,
+};
+
 #[cfg(not(feature = "traces"))]
 pub(crate) const TRACES: Part = Part {
     name: "traces",

@@ -150,6 +150,7 @@ fn kind(kind: FaultKind) -> &'static str {
         FaultKind::Time => "time",
         FaultKind::Memory => "memory",
         FaultKind::Breach => "breach",
+        FaultKind::Query(_) => "query",
     }
 }
 

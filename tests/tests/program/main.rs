@@ -29,6 +29,7 @@ mod rerun;
 mod runs;
 mod scan;
 mod sealed;
+mod sql;
 mod stores;
 mod sums;
 mod tokens;

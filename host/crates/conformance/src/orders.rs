@@ -26,7 +26,9 @@ pub(super) fn rehearse(plugin: &Watched, case: &Case) -> Result<Vec<Order>, (Fau
     Ok(
         match answer.map_err(|fault| (fault, silence.take_frames()))? {
             Answer::Masked(masked) => effect::orders(&masked, &case.grants),
-            Answer::Findings(_) | Answer::Transformed { .. } => Vec::new(),
+            Answer::Findings(_) | Answer::Transformed { .. } | Answer::Selected { .. } => {
+                Vec::new()
+            }
         },
     )
 }

@@ -7,6 +7,7 @@
 pub mod batch;
 pub mod credential;
 pub mod database;
+pub mod fault;
 pub mod finding;
 pub mod formats;
 pub mod hex;
@@ -16,6 +17,7 @@ pub mod keys;
 pub mod path;
 pub mod plan_identity;
 pub mod plugin;
+pub mod query;
 pub mod report;
 pub mod schema;
 pub mod seal;
@@ -30,6 +32,7 @@ pub mod tokens;
 pub use batch::{Batch, Origin};
 pub use credential::{CredentialError, CredentialStore, InvalidSecretName, SecretName};
 pub use database::{DatabasePlace, Login};
+pub use fault::{Fault, FaultKind, QueryFault};
 pub use finding::{Finding, Reject, Rule, Violation};
 pub use formats::Formats;
 pub use hex::hex;
@@ -44,9 +47,10 @@ pub use keys::{
 };
 pub use plan_identity::{PlanIdentity, PlanRows};
 pub use plugin::{
-    About, Action, Announced, Answer, Fault, FaultKind, Grants, Instance, Kept, Limits, Masked,
-    Plugin, PluginError, World,
+    About, Action, Announced, Answer, Grants, Instance, Kept, Limits, Masked, Plugin, PluginError,
+    World,
 };
+pub use query::{QueryProblem, Selected, Selection};
 pub use report::{
     InsideReport, LevelReport, OnlyNew, RejectCount, ReleaseReport, Rerun, RowCounts, RunOutcome,
     RunReport, SealedRejects, SensitiveReport, StepReport,

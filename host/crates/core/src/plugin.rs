@@ -6,6 +6,7 @@ use std::time::Duration;
 use arrow_array::{ArrayRef, BooleanArray};
 
 use crate::batch::Batch;
+use crate::fault::Fault;
 use crate::finding::{Finding, Rule};
 use crate::keys::{Method, Target};
 use crate::schema::Field;
@@ -203,6 +204,13 @@ pub enum Answer {
         /// The rows to keep; none is all.
         keep: Option<BooleanArray>,
     },
+    /// A query's columns, of the rows that stay only.
+    Selected {
+        /// The columns, in the order that was announced.
+        columns: Vec<ArrayRef>,
+        /// The rows to keep; none is all.
+        keep: Option<BooleanArray>,
+    },
 }
 
 /// What to do with a masked column.
@@ -265,79 +273,6 @@ impl PluginError {
         match self {
             PluginError::Fault(fault) => fault.in_full(),
             other => other.to_string(),
-        }
-    }
-}
-
-/// A plugin broke off or broke the contract. It never holds a cell: every sentence in it is the
-/// host's own.
-///
-/// Shown as it is, it is one sentence a kind. Which of the host's many sentences applies is the
-/// guest's choice, which it may make by a cell, so a run says no more than the kind.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("plugin {plugin} {}", .kind.sentence())]
-pub struct Fault {
-    /// The plugin.
-    pub plugin: String,
-    /// Its class.
-    pub kind: FaultKind,
-    /// What it did.
-    pub what: String,
-    /// What to do about it.
-    pub remedy: String,
-}
-
-impl Fault {
-    /// What it did and what to do about it, for what happens before a row is there and for authors.
-    pub fn in_full(&self) -> String {
-        format!("plugin {} {}; {}", self.plugin, self.what, self.remedy)
-    }
-}
-
-/// The class of a fault; also the rule under which poison rows are rejected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum FaultKind {
-    /// It trapped: a panic, an abort, a bad memory access, an exit, no more stack.
-    Trap,
-    /// It ran past its time limit.
-    Time,
-    /// It wanted more memory than its limit.
-    Memory,
-    /// What it returned breaks the contract.
-    Breach,
-}
-
-impl FaultKind {
-    /// The rule's name in rejects and reports.
-    pub fn rule(self) -> &'static str {
-        match self {
-            FaultKind::Trap => "plugin-trap",
-            FaultKind::Time => "plugin-time",
-            FaultKind::Memory => "plugin-memory",
-            FaultKind::Breach => "plugin-breach",
-        }
-    }
-
-    /// What a run says of it, after the plugin's name.
-    fn sentence(self) -> &'static str {
-        match self {
-            FaultKind::Trap => {
-                "crashed: it panicked, exited or did something that WebAssembly forbids; \
-                `glovebox plugin test` with such a row shows where"
-            }
-            FaultKind::Time => {
-                "exceeded the time limit of a call; raise the step's `limits: { time: … }` if the \
-                plugin is trusted to need it"
-            }
-            FaultKind::Memory => {
-                "exceeded its limit for memory, table elements or handles; raise the step's \
-                `limits: { memory: … }` if the plugin is trusted to need it"
-            }
-            FaultKind::Breach => {
-                "broke the contract, or returned more than the step's `limits: { returned: …, \
-                findings: … }` allow; its answer was discarded; `glovebox plugin test` with such \
-                a row shows what it did"
-            }
         }
     }
 }

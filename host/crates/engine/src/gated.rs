@@ -172,10 +172,7 @@ pub(crate) fn plan(
         }
     };
     let stored = sink_columns_of(gate, &mut place);
-    let Some((quasi, sensitive, entity)) = stored else {
-        // A name that is nowhere has been complained about when the manifest was checked.
-        return Ok(None);
-    };
+    let (quasi, sensitive, entity) = stored.map_err(|name| vec![absent(name)])?;
     let quasi: Vec<Placed> = gate
         .quasi
         .iter()
@@ -263,25 +260,36 @@ fn placed(
 /// Where the quasi-identifiers, the sensitive columns and the entity stand.
 type Places = (Vec<usize>, Vec<usize>, Option<usize>);
 
-fn sink_columns_of(
-    gate: &model::Gate,
+fn sink_columns_of<'g>(
+    gate: &'g model::Gate,
     place: &mut dyn FnMut(&Spanned<String>, bool) -> Option<usize>,
-) -> Option<Places> {
+) -> Result<Places, &'g Spanned<String>> {
+    let mut place = |name: &'g Spanned<String>, add: bool| place(name, add).ok_or(name);
     let quasi = gate
         .quasi
         .iter()
         .map(|(name, _)| place(name, false))
-        .collect::<Option<_>>()?;
+        .collect::<Result<_, _>>()?;
     let sensitive = gate
         .sensitive
         .iter()
         .map(|(name, _)| place(name, false))
-        .collect::<Option<_>>()?;
+        .collect::<Result<_, _>>()?;
     let entity = match &gate.entity {
         Some(name) => Some(place(name, true)?),
         None => None,
     };
-    Some((quasi, sensitive, entity))
+    Ok((quasi, sensitive, entity))
+}
+
+/// A column that no step leaves, or that is not stored.
+fn absent(name: &Spanned<String>) -> Diagnostic {
+    Diagnostic::error(
+        name.span.clone(),
+        format!("no column `{}` reaches the sink", name.value),
+    )
+    .label("not a column there")
+    .help("name one that is stored, or delete it here")
 }
 
 fn asked(values: &model::SensitiveValues) -> Sensitive {

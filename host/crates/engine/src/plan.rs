@@ -3,6 +3,8 @@
 //! A plan has no secrets, so it can be shown, stored and sent.
 
 mod grants;
+mod personal;
+mod query;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,7 +19,10 @@ use crate::toolbox::{PublicKey, SignedBy, Toolbox};
 use glovebox_manifest::Manifest;
 use glovebox_manifest::diagnostic::Diagnostic;
 use glovebox_manifest::model::{self, PluginRef};
-use grants::{grants, guards, inside, released};
+use grants::{grants, guards, inside, no_column, released};
+use query::plan_query;
+
+pub use query::Takes;
 
 /// What a run will do.
 pub struct Plan {
@@ -43,6 +48,19 @@ impl Plan {
             Some(gate) => gate.after(&self.sink),
             None => self.sink.clone(),
         }
+    }
+
+    /// Where a column that stands there after the last step stood after each step; none before it was
+    /// there.
+    #[must_use]
+    pub fn trail(&self, place: usize) -> Vec<Option<usize>> {
+        let mut trail = vec![None; self.steps.len()];
+        let mut place = Some(place);
+        for (step, stood) in self.steps.iter().zip(&mut trail).rev() {
+            *stood = place;
+            place = place.and_then(|place| step.before(place));
+        }
+        trail
     }
 }
 
@@ -82,6 +100,10 @@ pub struct PlannedStep {
     /// For each announced field of a transformer, where it goes: a place of the input that it
     /// replaces, or one after the last.
     pub places: Vec<usize>,
+    /// How many columns it has before it.
+    pub width: usize,
+    /// What a query leaves; none for plugins, which leave every column.
+    pub takes: Option<Takes>,
     /// The columns after the step.
     pub output: Schema,
     /// The same as Arrow has it.
@@ -99,6 +121,35 @@ impl PlannedStep {
             true => format!("{} {}", about.name, about.version),
             false => self.plugin.name().to_owned(),
         }
+    }
+
+    /// Where the column that stands there after the step stood before it; none if it was not there.
+    #[must_use]
+    pub fn before(&self, place: usize) -> Option<usize> {
+        let before = match &self.takes {
+            Some(takes) => takes.columns.get(place).copied()?,
+            None => place,
+        };
+        (before < self.width).then_some(before)
+    }
+
+    /// Whether the step made the column that stands there after it.
+    #[must_use]
+    pub fn made(&self, place: usize) -> bool {
+        match &self.takes {
+            Some(_) => self.before(place).is_none(),
+            None => self.places.contains(&place),
+        }
+    }
+
+    /// The columns before the step of which a query made the one that stands there after it.
+    #[must_use]
+    pub fn made_of(&self, place: usize) -> &[usize] {
+        let made = self.takes.as_ref().and_then(|takes| {
+            let made = takes.columns.get(place)?.checked_sub(self.width)?;
+            takes.made_of.get(made)
+        });
+        made.map_or(&[], Vec::as_slice)
     }
 }
 
@@ -131,6 +182,11 @@ pub fn plan(manifest: &Manifest, toolbox: &dyn Toolbox) -> Result<Plan, Vec<Diag
                 schema = planned.output.clone();
                 steps.push(planned);
             }
+            // What a query that is wrong would leave, nobody knows.
+            Err(problem) if matches!(step.plugin.value, PluginRef::Sql(_)) => {
+                problems.push(*problem);
+                return Err(problems);
+            }
             Err(problem) => {
                 problems.push(*problem);
                 // The rest is planned as if the step had kept to its grants.
@@ -138,6 +194,10 @@ pub fn plan(manifest: &Manifest, toolbox: &dyn Toolbox) -> Result<Plan, Vec<Diag
             }
         }
     }
+    let problem = |name: &model::Spanned<String>| {
+        let names: Vec<&str> = schema.fields.iter().map(|f| &*f.name).collect();
+        no_column(name, &names, "no step leaves a column")
+    };
     let mut sink_columns = match &manifest.sink.columns {
         None => (0..schema.fields.len()).collect(),
         Some(columns) => columns
@@ -145,13 +205,7 @@ pub fn plan(manifest: &Manifest, toolbox: &dyn Toolbox) -> Result<Plan, Vec<Diag
             .filter_map(|name| {
                 let position = schema.position(name);
                 if position.is_none() {
-                    problems.push(
-                        Diagnostic::error(
-                            name.span.clone(),
-                            format!("no step leaves a column `{}`", name.value),
-                        )
-                        .label("not a column here"),
-                    );
+                    problems.push(problem(name));
                 }
                 position
             })
@@ -159,6 +213,10 @@ pub fn plan(manifest: &Manifest, toolbox: &dyn Toolbox) -> Result<Plan, Vec<Diag
     };
     if !problems.is_empty() {
         return Err(problems);
+    }
+    let personal = personal::unmasked(manifest, &source, &steps, &sink_columns, &released);
+    if !personal.is_empty() {
+        return Err(personal);
     }
     let gate = gated::plan(manifest, &schema, &mut sink_columns)?;
     let sink = Schema::new(
@@ -219,6 +277,9 @@ fn plan_step(
     released: &BTreeSet<&str>,
     toolbox: &dyn Toolbox,
 ) -> Result<PlannedStep, Box<Diagnostic>> {
+    if let PluginRef::Sql(query) = &step.plugin.value {
+        return plan_query(step, query, input, toolbox);
+    }
     let at_plugin = |message: String| Diagnostic::error(step.plugin.span.clone(), message);
     let (plugin, signed_by) = if trusted.is_empty() {
         let plugin = toolbox.plugin(&step.plugin, &step.limits);
@@ -250,7 +311,7 @@ fn plan_step(
         .map_err(|problem| Box::new(Diagnostic::error(step.span.clone(), problem)))?;
     let (guarded, unguarded) = guards(step, &grants, &announced, released)?;
     let (output, places) = after(step, input, &grants, &inputs, &announced);
-    Ok(PlannedStep {
+    let planned = PlannedStep {
         name: step.name.as_str().into(),
         plugin,
         signed_by,
@@ -263,10 +324,16 @@ fn plan_step(
         unguarded,
         standard: step.plugin.is_standard(),
         places,
+        width: input.fields.len(),
+        takes: None,
         output_arrow: output.to_arrow(),
         output,
         lost_time: step.limits.lost_time,
-    })
+    };
+    match personal::undeclared(step, &planned) {
+        Some(problem) => Err(problem),
+        None => Ok(planned),
+    }
 }
 
 /// The plugin refuses its `with:` block. What one from a file says of it is for its author; where it
@@ -288,6 +355,8 @@ fn refused(step: &model::Step, path: &str, message: &str) -> Diagnostic {
                     "`glovebox plugin check {path} --with '{{ … }}'` shows the plugin's own message"
                 ))
         }
+        // A query has none.
+        PluginRef::Sql(_) => Diagnostic::error(place, format!("{name} refuses its `with:`")),
     }
 }
 
@@ -367,5 +436,6 @@ fn plugin_name(plugin: &PluginRef) -> String {
     match plugin {
         PluginRef::Standard(name) => format!("`{name}`"),
         PluginRef::File { path, .. } => format!("`{}`", path.display()),
+        PluginRef::Sql(_) => "the query".to_owned(),
     }
 }

@@ -59,6 +59,9 @@ pub(crate) fn resolve(
         Answer::Transformed { columns, keep } => {
             transformed_resolved(step, columns, keep.as_ref(), batch)?
         }
+        Answer::Selected { columns, keep } => {
+            selected_resolved(step, columns, keep.as_ref(), batch)?
+        }
     })
 }
 
@@ -349,6 +352,29 @@ fn transformed_resolved(
     Ok(Resolved {
         filtered: (before - batch.rows()) as u64,
         ..Resolved::unchanged(batch)
+    })
+}
+
+/// A query's columns are those of the rows that stay, so the rows go first.
+fn selected_resolved(
+    step: &ArmedStep<'_>,
+    made: Vec<ArrayRef>,
+    keep: Option<&BooleanArray>,
+    batch: &Batch,
+) -> Result<Resolved, RunError> {
+    let left = match keep {
+        Some(keep) => batch.filter(keep)?,
+        None => batch.clone(),
+    };
+    let mut columns = left.columns.columns().to_vec();
+    columns.extend(made);
+    if let Some(takes) = &step.planned.takes {
+        let takes = takes.columns.iter();
+        columns = takes.filter_map(|&i| columns.get(i).cloned()).collect();
+    }
+    Ok(Resolved {
+        filtered: (batch.rows() - left.rows()) as u64,
+        ..Resolved::unchanged(rebuilt(step, columns, &left)?)
     })
 }
 

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
-use glovebox_core::{Batch, Fault, Instance, PluginError, Reject, TokenBatch, Violation};
+use glovebox_core::{
+    Batch, Fault, FaultKind, Instance, PluginError, Reject, TokenBatch, Violation,
+};
 
 use crate::armed::ArmedStep;
 use crate::error::{RunError, StepError};
@@ -134,6 +136,10 @@ impl<'p> Stage<'p> {
     }
 
     fn record(&self, fault: &Fault, cost: Duration, tally: &mut Tally) -> Result<(), RunError> {
+        // A query is the operator's own, and fails at once: its rows are rejected, however many.
+        if matches!(fault.kind, FaultKind::Query(_)) {
+            return Ok(());
+        }
         *tally.faults.entry(fault.to_string()).or_default() += 1;
         let nanos = u64::try_from(cost.as_nanos()).unwrap_or(u64::MAX);
         let before = self.lost.fetch_add(nanos, Ordering::Relaxed);

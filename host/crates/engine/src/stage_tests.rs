@@ -147,6 +147,8 @@ fn planned(judge: Judge, steady: bool, lost_time: Duration) -> PlannedStep {
         unguarded: Vec::new(),
         standard: false,
         places: Vec::new(),
+        width: 1,
+        takes: None,
         output_arrow: output.to_arrow(),
         output,
         lost_time,

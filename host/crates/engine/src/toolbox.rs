@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use glovebox_core::{
-    CredentialError, Key, KeyError, KeyRing, Limits, Plugin, PluginError, Schema, Seal, Secret,
-    SecretName, Sink, Source, StepKeys,
+    CredentialError, Key, KeyError, KeyRing, Limits, Plugin, PluginError, QueryProblem, Schema,
+    Seal, Secret, SecretName, Selection, Sink, Source, StepKeys,
 };
 
 use glovebox_manifest::model::{self, PluginRef, TrustedKey};
@@ -50,6 +50,18 @@ pub trait Toolbox: Send + Sync {
         limits: &Limits,
         trusted: &[PublicKey],
     ) -> Result<(Arc<dyn Plugin>, Option<SignedBy>), PluginError>;
+
+    /// A query over single rows, fitted to the columns that reach its step; what a batch of it returns is bounded
+    /// by `limits`.
+    ///
+    /// # Errors
+    /// What is wrong with it, or that this program was built without queries.
+    fn select(
+        &self,
+        query: &str,
+        input: &Schema,
+        limits: &Limits,
+    ) -> Result<Selection, QueryProblem>;
 
     /// The source, with the declared columns; `secret` is its password, where it takes one.
     ///

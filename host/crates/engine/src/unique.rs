@@ -3,20 +3,25 @@
 
 use glovebox_core::{Announced, Equality, Kept, Method, Schema};
 
-use crate::armed::{ArmedStep, name_of};
+use crate::armed::ArmedStep;
 use crate::plan::Plan;
 
 /// The sink's columns, with what is known of their masks.
 pub fn sink_schema(plan: &Plan, steps: &[ArmedStep<'_>]) -> Schema {
     let mut schema = plan.sink.clone();
-    for field in &mut schema.fields {
-        for step in steps {
-            let grants = &step.planned.grants;
-            let masked = grants.masks.iter();
-            let mut masked = masked.filter(|&&i| name_of(step.planned, i) == &*field.name);
+    for (field, &place) in schema.fields.iter_mut().zip(&plan.sink_columns) {
+        let trail = plan.trail(place);
+        for (step, place) in steps.iter().zip(trail) {
+            let Some(place) = place else {
+                continue;
+            };
+            let planned = step.planned;
+            let masked = planned.grants.masks.iter();
+            let mut masked =
+                masked.filter(|&&i| planned.inputs.get(i) == planned.before(place).as_ref());
             if let Some(&column) = masked.next() {
                 field.equality = both(field.equality, equality(step, column));
-            } else if grants.adds.iter().any(|added| added.name == field.name) {
+            } else if planned.made(place) {
                 field.equality = Equality::Kept;
             }
         }

@@ -132,6 +132,9 @@ struct Flow<'m> {
     live: Vec<Live<'m>>,
     /// Where each name is among them.
     places: HashMap<&'m str, usize>,
+    /// Whether a query has been passed. What it leaves hangs on the types of its columns, so it is known
+    /// when plugins have been opened; what is missing here is not complained about before.
+    open: bool,
 }
 
 impl<'m> Flow<'m> {
@@ -139,6 +142,7 @@ impl<'m> Flow<'m> {
         let mut flow = Flow {
             live: Vec::new(),
             places: HashMap::new(),
+            open: false,
         };
         for column in &manifest.columns {
             flow.add(column);
@@ -150,6 +154,11 @@ impl<'m> Flow<'m> {
         self.places
             .get(name)
             .and_then(|place| self.live.get(*place))
+    }
+
+    /// Whether there is certainly no column of that name.
+    fn lacks(&self, name: &str) -> bool {
+        !self.open && !self.places.contains_key(name)
     }
 
     fn add(&mut self, column: &'m Column) {
@@ -166,6 +175,12 @@ impl<'m> Flow<'m> {
     }
 
     fn apply(&mut self, step: &'m Step) {
+        if matches!(step.plugin.value, PluginRef::Sql(_)) {
+            self.live.clear();
+            self.places.clear();
+            self.open = true;
+            return;
+        }
         for masked in &step.masks {
             let place = self.places.get(masked.value.as_str());
             if let Some(live) = place.and_then(|place| self.live.get_mut(*place)) {

@@ -5,6 +5,7 @@
 
 pub(crate) mod column;
 pub(crate) mod gate;
+pub(crate) mod query;
 pub(crate) mod rejects;
 pub(crate) mod sink;
 pub(crate) mod stores;
@@ -35,6 +36,7 @@ pub use super::load::vault::{
 pub use super::span::{Span, Spanned};
 pub use column::{Column, PersonalKind, Release};
 pub use gate::{Gate, Generalise, Quasi, SensitiveValues};
+pub use query::Query;
 pub use rejects::{AtMost, Rejects, SealedTo};
 pub use sink::{Sink, SinkTarget};
 pub use stores::{RemoteStore, Store};
@@ -145,6 +147,8 @@ pub enum PluginRef {
         /// The SHA-256 it must have, in lower-case hexadecimal.
         sha256: Option<String>,
     },
+    /// None: a query, which the program computes itself.
+    Sql(Query),
 }
 
 impl PluginRef {

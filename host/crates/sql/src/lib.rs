@@ -1,2 +1,32 @@
 //! SQL over batches of rows: checked before the first row, computed by Apache DataFusion.
+//!
+//! [`select`] turns the text of a query into a transformer. On the way the text is parsed
+//! (`parse.rs`), what a query over single rows may not say is refused at its place (`admit.rs`), the rest is
+//! planned against the columns that are there (`plan.rs`), and becomes expressions over a batch
+//! (`rowwise.rs`). No message of the engine below leaves this crate once rows are there: it may quote a cell.
+
 #![forbid(unsafe_code)]
+
+mod admit;
+mod functions;
+mod parse;
+mod plan;
+mod problem;
+mod rowwise;
+mod types;
+
+use glovebox_core::{Limits, QueryProblem, Schema, Selection};
+
+/// The name of the one table that a query over single rows reads.
+pub const ROWS: &str = "rows";
+
+/// A query over single rows, fitted to these columns.
+///
+/// # Errors
+/// The first thing that is wrong with it, in bytes of `text`.
+pub fn select(text: &str, input: &Schema, limits: &Limits) -> Result<Selection, QueryProblem> {
+    let mut query = parse::query(text)?;
+    admit::rowwise(text, &mut query, input)?;
+    let planned = plan::rowwise(text, query, input)?;
+    rowwise::selection(text, planned, input, limits)
+}

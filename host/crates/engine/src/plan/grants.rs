@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use glovebox_core::{Announced, DataType, Field, Grants, Kept, Schema};
-use glovebox_manifest::Manifest;
 use glovebox_manifest::diagnostic::Diagnostic;
 use glovebox_manifest::model::{self, LeakGuard};
+use glovebox_manifest::{Manifest, closest};
 
 use super::{InsideColumn, plugin_name};
 use crate::guard::Guarded;
@@ -27,10 +27,9 @@ pub(super) fn grants(
         .collect();
     for name in step.granted() {
         let Some(&(position, field)) = places.get(name.as_str()) else {
-            return Err(Box::new(Diagnostic::error(
-                name.span.clone(),
-                format!("no column `{}` reaches this step", name.value),
-            )));
+            let names: Vec<&str> = input.fields.iter().map(|f| &*f.name).collect();
+            let problem = no_column(name, &names, "what reaches this step has no column");
+            return Err(Box::new(problem));
         };
         inputs.push(position);
         fields.push(field.clone());
@@ -49,6 +48,20 @@ pub(super) fn grants(
         adds,
     };
     Ok((grants, inputs))
+}
+
+/// A name that no step before has left, with what was probably meant.
+pub(super) fn no_column(
+    name: &model::Spanned<String>,
+    names: &[&str],
+    problem: &str,
+) -> Diagnostic {
+    let problem = Diagnostic::error(name.span.clone(), format!("{problem} `{}`", name.value))
+        .label("not a column here");
+    match closest(&name.value, names.iter().copied()) {
+        Some(near) => problem.help(format!("did you mean `{near}`?")),
+        None => problem.help(format!("the columns here are: {}", names.join(", "))),
+    }
 }
 
 /// Columns that the leak guard looks at, and those that it was told not to look at.

@@ -74,6 +74,9 @@ fn columns(gate: &Gate, flow: &Flow<'_>, problems: &mut Vec<Diagnostic>) {
         }
         named.push(name);
         let Some(live) = flow.find(name) else {
+            if !flow.lacks(name) {
+                continue;
+            }
             let problem = format!("there is no column `{}` after the last step", short(name));
             let problem = Diagnostic::error(name.span.clone(), problem);
             problems.push(match flow.closest(name) {

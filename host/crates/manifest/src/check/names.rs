@@ -42,7 +42,7 @@ pub(super) fn uses(manifest: &Manifest, sink: bool, problems: &mut Vec<Diagnosti
     let mut flow = Flow::from_source(manifest);
     for (i, step) in manifest.steps.iter().enumerate() {
         for name in step.reads.iter().chain(&step.masks) {
-            if flow.find(name).is_none() {
+            if flow.lacks(name) {
                 problems.push(unknown(manifest, &flow, name, i));
             }
         }
@@ -52,7 +52,7 @@ pub(super) fn uses(manifest: &Manifest, sink: bool, problems: &mut Vec<Diagnosti
         return;
     }
     for name in manifest.sink.columns.iter().flatten() {
-        if flow.find(name).is_none() {
+        if flow.lacks(name) {
             problems.push(unknown(manifest, &flow, name, manifest.steps.len()));
         }
     }

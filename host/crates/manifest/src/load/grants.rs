@@ -7,7 +7,7 @@ use crate::block::{Block, Reader};
 use crate::declare::{At, Kind};
 use crate::diagnostic::Diagnostic;
 use crate::kinds::{Own, Secret};
-use crate::model::{KeyGrant, Step};
+use crate::model::{KeyGrant, PluginRef, Step};
 use crate::node::{Kind as Yaml, Node};
 use crate::span::Spanned;
 
@@ -30,6 +30,23 @@ const OF_MASKERS: &[(&str, &str)] = &[
     ),
 ];
 
+/// Grants that a query has no use for: its text says it all.
+const OF_PLUGINS: &[(&str, &str)] = &[
+    (
+        "reads",
+        "a query reads the columns that it names; delete it",
+    ),
+    (
+        "masks",
+        "a query does not mask; delete it, and add a `mask:` step",
+    ),
+    (
+        "adds",
+        "a query adds the columns that it computes; delete it",
+    ),
+    ("with", "a query has no options; delete it"),
+];
+
 /// Grants that a step of this kind needs, or cannot use.
 pub(super) fn fitting_grants(
     reader: &mut Reader<'_>,
@@ -37,7 +54,9 @@ pub(super) fn fitting_grants(
     world: World,
     step: &Step,
 ) {
+    let query = matches!(step.plugin.value, PluginRef::Sql(_));
     let (own, of_maskers): (&[(&str, &str)], _) = match world {
+        _ if query => (OF_PLUGINS, OF_MASKERS),
         World::Validator => (
             &[
                 (
@@ -66,10 +85,14 @@ pub(super) fn fitting_grants(
             &[][..],
         ),
     };
+    let kind = match query {
+        true => "query".to_owned(),
+        false => world.to_string(),
+    };
     for (key, help) in own.iter().chain(of_maskers) {
         if let Some((_, span)) = block.get(key) {
             reader.say(
-                Diagnostic::error(span, format!("a {world} has no use for `{key}`")).help(*help),
+                Diagnostic::error(span, format!("a {kind} has no use for `{key}`")).help(*help),
             );
         }
     }

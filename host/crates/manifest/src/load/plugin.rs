@@ -124,6 +124,7 @@ pub(super) fn default_name(plugin: &PluginRef) -> String {
     match plugin {
         PluginRef::Standard(name) if name.is_empty() => "step".to_owned(),
         PluginRef::Standard(name) => name.clone(),
+        PluginRef::Sql(_) => "sql".to_owned(),
         PluginRef::File { path, .. } => path
             .file_stem()
             .and_then(|stem| stem.to_str())

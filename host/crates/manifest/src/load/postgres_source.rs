@@ -1,14 +1,13 @@
 //! The PostgreSQL source: which table or query, over how many connections.
 
-use serde_json::json;
-
 use super::files::MAX_BYTES;
 use super::postgres::Server;
+use super::query::QUERY;
 use super::table_name::TABLE_OR_SCHEMA_TABLE;
 use crate::block::{Block, Reader};
-use crate::declare::{At, section};
+use crate::declare::section;
 use crate::diagnostic::Diagnostic;
-use crate::kinds::{Own, Size, Whole};
+use crate::kinds::{Size, Whole};
 use crate::span::Spanned;
 
 section! {
@@ -97,29 +96,4 @@ fn settle(keys: PostgresSourceKeys, _: &mut Reader<'_>, _: &Block<'_>) -> Option
         connections: keys.connections,
         max_record: keys.max_record,
     })
-}
-
-const QUERY: Own<String> = Own {
-    read: query,
-    words: "text",
-    schema: |_| json!({ "type": "string", "minLength": 1, "maxLength": MAX_QUERY_LEN }),
-};
-/// A query longer than this is none.
-const MAX_QUERY_LEN: usize = 64 << 10;
-
-fn query(reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<String>> {
-    let text = reader.any_text(at.node, at.key, &at.example)?;
-    // What ends a statement in psql is not part of it.
-    let query = text.value.trim().trim_end_matches(';').trim_end();
-    if query.is_empty() || query.len() > MAX_QUERY_LEN || query.contains('\0') {
-        reader.say(
-            Diagnostic::error(
-                reader.first_line(&text.span),
-                format!("`query` must have 1 to {MAX_QUERY_LEN} bytes"),
-            )
-            .help(format!("write: {}", at.example)),
-        );
-        return None;
-    }
-    Some(Spanned::new(query.to_owned(), text.span))
 }

@@ -12,6 +12,7 @@ use super::guard::{KEEPS, fitting_keeps};
 use super::inside::INSIDE;
 use super::limits::LimitKeys;
 use super::plugin::{PLUGIN, default_name};
+use super::sql::SQL;
 use super::tokens::TokenKeys;
 use super::with::WITH;
 use crate::block::{Block, Reader};
@@ -25,7 +26,7 @@ use crate::model::{JsonPath, KeyGrant, LeakGuard, PluginRef, Step, Tokens, With}
 use crate::span::Spanned;
 
 section! {
-    /// One plugin at work on the rows: exactly one of `validate`, `transform` and `mask`.
+    /// One plugin or query at work on the rows: exactly one of `validate`, `transform`, `mask` and `sql`.
     struct StepKeys("Step"): "a step", "- { validate: required, reads: [product] }" {
         /// The step's name in rejects and reports: at most 64 characters, unique, neither `source`
         /// nor `sink`.
@@ -36,6 +37,9 @@ section! {
         transform: Option<Spanned<PluginRef>> => optional, PLUGIN;
         /// A masker: it says how the cells of the columns in `masks` are masked.
         mask: Option<Spanned<PluginRef>> => optional, PLUGIN;
+        /// [A query](sql.md) that makes of each row one row or none: columns that it computes, renames or leaves
+        /// out, rows that it filters. It sees the columns that it names.
+        sql: Option<Spanned<PluginRef>> => optional, SQL, "sql: \"SELECT *, price * quantity AS total FROM rows WHERE price > 0\"";
         /// The columns that the plugin sees, and no others; a validator needs at least one.
         reads: Vec<Spanned<String>> => default "[]", Names(0);
         /// The columns that a masker may mask; it also sees them; a masker needs at least one.
@@ -71,21 +75,25 @@ section! {
         "config" => "write `with:`",
         "options" => "write `with:`",
         "plugin" => "say what it does: `validate: PLUGIN`, `transform: PLUGIN` or `mask: PLUGIN`",
-        "filter" => "write `transform: keep`, with the condition in `with:`",
+        "filter" => "write `sql: SELECT * FROM rows WHERE …`, or `transform: keep` with the condition in `with:`",
+        "query" => "write `sql:`",
+        "where" => "write `sql: SELECT * FROM rows WHERE …`",
         "secrets" => "write `keys: { NAME-IN-PLUGIN: NAME-OF-SECRET }`",
     }
     rules {
         "oneOf": [
             { "required": ["validate"], "properties": { "masks": false, "adds": false, "keys": false, "domain": false, "tokens": false, "inside": false, "keeps": false, "leak-guard": false } },
             { "required": ["transform"], "properties": { "masks": false, "keys": false, "domain": false, "tokens": false, "inside": false, "keeps": false, "leak-guard": false } },
+            { "required": ["sql"], "properties": { "reads": false, "masks": false, "adds": false, "with": false, "keys": false, "domain": false, "tokens": false, "inside": false, "keeps": false, "leak-guard": false } },
             { "required": ["mask", "masks"], "properties": { "adds": false } },
         ]
     }
     settle Draft: settle;
 }
 
-const KINDS: &[&str] = &["validate", "transform", "mask"];
-const KIND_EXAMPLE: &str = "validate: required, or transform: PLUGIN, or mask: PLUGIN";
+const KINDS: &[&str] = &["validate", "transform", "mask", "sql"];
+const KIND_EXAMPLE: &str =
+    "validate: required, or transform: PLUGIN, or mask: PLUGIN, or sql: SELECT … FROM rows";
 
 /// A step before the manifest's own limits and leak guard are known.
 #[derive(Debug, Clone, PartialEq)]
@@ -216,6 +224,7 @@ fn kind(
     let (world, plugin) = match key {
         "validate" => (World::Validator, &keys.validate),
         "mask" => (World::Masker, &keys.mask),
+        "sql" => (World::Transformer, &keys.sql),
         _ => (World::Transformer, &keys.transform),
     };
     Some((world, plugin.clone()))

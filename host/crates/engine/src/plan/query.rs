@@ -1,0 +1,131 @@
+//! A query as a step: fitted to the columns that reach it, with where each column after it comes from.
+
+use std::sync::Arc;
+
+use glovebox_core::{Announced, Field, Grants, QueryProblem, Schema, Selected};
+use glovebox_manifest::diagnostic::Diagnostic;
+use glovebox_manifest::model;
+
+use super::PlannedStep;
+use crate::toolbox::Toolbox;
+
+/// What a query leaves, over the columns before it and behind them those that it makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Takes {
+    /// The columns after it, in order.
+    pub columns: Vec<usize>,
+    /// For each column that it makes, those before it of which it is made.
+    pub made_of: Vec<Vec<usize>>,
+}
+
+/// Fits the query to the columns that reach the step.
+pub(super) fn plan_query(
+    step: &model::Step,
+    query: &model::Query,
+    input: &Schema,
+    toolbox: &dyn Toolbox,
+) -> Result<PlannedStep, Box<Diagnostic>> {
+    let selection = toolbox
+        .select(&query.text, input, &step.limits)
+        .map_err(|problem| Box::new(of_query(step, query, problem)))?;
+    let width = input.fields.len();
+    let mut output = Vec::with_capacity(selection.output.len());
+    let mut columns = Vec::with_capacity(selection.output.len());
+    let mut made_of = vec![Vec::new(); selection.makes.len()];
+    for selected in selection.output {
+        match selected {
+            Selected::Passed { place, name } => {
+                let Some(field) = input.fields.get(place) else {
+                    continue;
+                };
+                output.push(Field {
+                    name,
+                    ..field.clone()
+                });
+                columns.push(place);
+            }
+            Selected::Made { place, of } => {
+                let Some(field) = selection.makes.get(place) else {
+                    continue;
+                };
+                if let Some(made_of) = made_of.get_mut(place) {
+                    *made_of = of;
+                }
+                output.push(field.clone());
+                columns.push(width + place);
+            }
+        }
+    }
+    let read = selection.reads.iter();
+    let grants = Grants {
+        fields: read.filter_map(|&i| input.fields.get(i).cloned()).collect(),
+        masks: Vec::new(),
+        adds: selection.makes.clone(),
+    };
+    let output = Schema::new(output);
+    Ok(PlannedStep {
+        name: step.name.as_str().into(),
+        plugin: selection.plugin,
+        signed_by: None,
+        config: query.text.clone(),
+        grants,
+        inputs: selection.reads,
+        inside: Vec::new(),
+        places: (width..width + selection.makes.len()).collect(),
+        announced: Announced::Added(selection.makes),
+        guarded: Vec::new(),
+        unguarded: Vec::new(),
+        standard: true,
+        width,
+        takes: Some(Takes { columns, made_of }),
+        output_arrow: output.to_arrow(),
+        output,
+        lost_time: step.limits.lost_time,
+    })
+}
+
+/// At its place in the manifest, where that is known.
+fn of_query(step: &model::Step, query: &model::Query, problem: QueryProblem) -> Diagnostic {
+    let at = problem.at.as_ref();
+    let place = at.and_then(|at| query.span(at));
+    let place = place.unwrap_or_else(|| step.plugin.span.clone());
+    let said = Diagnostic::error(place, problem.message);
+    match problem.help {
+        Some(help) => said.help(help),
+        None => said,
+    }
+}
+
+/// How a column came to hold what it holds: from its name back to the first that was not made by a
+/// query, `total ← price`.
+pub(super) fn path(steps: &[PlannedStep], place: usize, source: &Schema) -> Vec<Arc<str>> {
+    let mut path: Vec<Arc<str>> = Vec::new();
+    let mut place = place;
+    for (i, step) in steps.iter().enumerate().rev() {
+        let Some(field) = step.output.fields.get(place) else {
+            return path;
+        };
+        if path.last() != Some(&field.name) {
+            path.push(Arc::clone(&field.name));
+        }
+        match step.before(place) {
+            Some(before) => place = before,
+            None => {
+                // Of several, the first that is personal says enough.
+                let before = i.checked_sub(1).and_then(|i| steps.get(i));
+                let before = before.map_or(source, |step| &step.output);
+                let is_personal = |i: &&usize| before.fields.get(**i).is_some_and(|f| f.personal);
+                match step.made_of(place).iter().find(is_personal) {
+                    Some(of) => place = *of,
+                    None => return path,
+                }
+            }
+        }
+    }
+    if let Some(field) = source.fields.get(place)
+        && path.last() != Some(&field.name)
+    {
+        path.push(Arc::clone(&field.name));
+    }
+    path
+}

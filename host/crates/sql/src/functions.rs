@@ -1,0 +1,201 @@
+//! The functions that a query may call: those whose result hangs on their arguments alone.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+
+use datafusion::functions::all_default_functions;
+use datafusion::functions_aggregate::all_default_aggregate_functions;
+use datafusion::functions_window::all_default_window_functions;
+use datafusion::logical_expr::{ScalarUDF, Volatility};
+
+/// By name. What is missing here differs from run to run, speaks of the engine instead of the rows, makes
+/// of one cell a text of any length, or makes a value that no column holds.
+const ALLOWED: &[&str] = &[
+    // Missing values and comparisons.
+    "coalesce",
+    "nullif",
+    "nvl",
+    "nvl2",
+    "greatest",
+    "least",
+    // Numbers.
+    "abs",
+    "acos",
+    "acosh",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "cbrt",
+    "ceil",
+    "cos",
+    "cosh",
+    "cot",
+    "degrees",
+    "exp",
+    "factorial",
+    "floor",
+    "gcd",
+    "isnan",
+    "iszero",
+    "lcm",
+    "ln",
+    "log",
+    "log10",
+    "log2",
+    "nanvl",
+    "pi",
+    "power",
+    "radians",
+    "round",
+    "signum",
+    "sin",
+    "sinh",
+    "sqrt",
+    "tan",
+    "tanh",
+    "trunc",
+    // Text.
+    "ascii",
+    "bit_length",
+    "btrim",
+    "character_length",
+    "chr",
+    "concat",
+    "concat_ws",
+    "contains",
+    "ends_with",
+    "find_in_set",
+    "initcap",
+    "left",
+    "levenshtein",
+    "lower",
+    "ltrim",
+    "octet_length",
+    "overlay",
+    "regexp_count",
+    "regexp_instr",
+    "regexp_like",
+    "regexp_replace",
+    "replace",
+    "reverse",
+    "right",
+    "rtrim",
+    "split_part",
+    "starts_with",
+    "strpos",
+    "substr",
+    "substr_index",
+    "to_hex",
+    "translate",
+    "upper",
+    // Days and times.
+    "date_bin",
+    "date_part",
+    "date_trunc",
+    "from_unixtime",
+    "make_date",
+    "to_char",
+    "to_date",
+    "to_timestamp",
+    "to_timestamp_micros",
+    "to_timestamp_millis",
+    "to_timestamp_nanos",
+    "to_timestamp_seconds",
+    "to_unixtime",
+];
+
+/// What a name stands for.
+pub(crate) enum Called {
+    /// One that may be called.
+    Allowed(Arc<ScalarUDF>),
+    /// It looks at several rows.
+    Rows,
+    /// It differs from run to run.
+    Changing,
+    /// It is there, and not allowed.
+    Refused,
+    /// There is none of that name.
+    Unknown,
+}
+
+static SCALAR: LazyLock<HashMap<String, Arc<ScalarUDF>>> = LazyLock::new(|| {
+    let mut named = HashMap::new();
+    for function in all_default_functions() {
+        for alias in function.aliases() {
+            named.insert(alias.clone(), Arc::clone(&function));
+        }
+        named.insert(function.name().to_owned(), function);
+    }
+    named
+});
+
+static ROWS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let mut names = Vec::new();
+    for function in all_default_aggregate_functions() {
+        names.push(function.name().to_owned());
+        names.extend(function.aliases().iter().cloned());
+    }
+    for function in all_default_window_functions() {
+        names.push(function.name().to_owned());
+        names.extend(function.aliases().iter().cloned());
+    }
+    names
+});
+
+/// What that name stands for, in lower case.
+pub(crate) fn called(name: &str) -> Called {
+    match SCALAR.get(name) {
+        Some(function) if function.signature().volatility != Volatility::Immutable => {
+            Called::Changing
+        }
+        Some(function) if ALLOWED.contains(&function.name()) => {
+            Called::Allowed(Arc::clone(function))
+        }
+        // The names of today that are no functions for the parser.
+        None if ROWS.iter().any(|n| n == name) => Called::Rows,
+        Some(_) => Called::Refused,
+        None => Called::Unknown,
+    }
+}
+
+/// Every name by which a function may be called, for what was probably meant.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    let allowed = |function: &Arc<ScalarUDF>| ALLOWED.contains(&function.name());
+    let found = SCALAR.iter().filter(move |(_, function)| allowed(function));
+    found.map(|(name, _)| name.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_allowed_is_there_and_hangs_on_its_arguments_alone() {
+        for name in ALLOWED {
+            assert!(matches!(called(name), Called::Allowed(_)), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_manual_lists_all_that_is_allowed() {
+        let manual = include_str!("../../../../docs/sql.md");
+        for name in ALLOWED {
+            assert!(manual.contains(&format!("`{name}`")), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_differs_from_run_to_run_is_not_allowed() {
+        for name in ["now", "random", "uuid", "current_date", "current_time"] {
+            assert!(matches!(called(name), Called::Changing), "{name}");
+        }
+        for name in ["version", "arrow_cast", "repeat", "lpad"] {
+            assert!(matches!(called(name), Called::Refused), "{name}");
+        }
+        for name in ["sum", "row_number", "count"] {
+            assert!(matches!(called(name), Called::Rows), "{name}");
+        }
+    }
+}
