@@ -1,18 +1,20 @@
 //! The gate before the sink: rows are held back, generalised until they satisfy what the manifest asks of
 //! a release, and passed on, or not at all.
 //!
-//! A [`Gate`] is a sink before the sink. While rows come it counts how often each combination of
-//! quasi-identifiers occurs and keeps the rows in a file that nobody else can open or read. Once all
-//! are there it searches on the counts, and only then the sink behind it sees a row.
+//! A [`Gate`] is a sink before the sink. While rows come it numbers the values of their quasi-identifiers and
+//! keeps them in files that nobody else can open or read. Once all are there it counts how often each combination
+//! of numbers occurs and searches on that, and only then the sink behind it sees a row.
 
 mod again;
 mod aside;
 mod book;
 mod caps;
 pub(crate) mod cells;
-mod counts;
+mod general;
 mod hold;
 mod intake;
+mod keys;
+mod numbers;
 mod passing;
 mod told;
 mod waiting;
@@ -30,8 +32,9 @@ use glovebox_release::{Base, Best, Over, Refusal, Search};
 use again::{Again, names};
 use book::Book;
 use caps::Caps;
-use hold::Hold;
-use intake::{Counted, Intake};
+use hold::{Blocks, Hold, Stored};
+use intake::{Intake, Numbered};
+use keys::Keys;
 use passing::Passing;
 use waiting::Packed;
 
@@ -44,7 +47,7 @@ use crate::summary::Summary;
 pub struct Gate {
     inner: Box<dyn Sink>,
     planned: Arc<PlannedGate>,
-    counted: Arc<Counted>,
+    numbered: Arc<Numbered>,
     hold: Option<Hold>,
     revise: Revise,
     /// Whether the journal is to keep a digest of the rows of each chunk.
@@ -62,7 +65,7 @@ impl Gate {
     /// A gate before a sink.
     pub fn new(planned: Arc<PlannedGate>, inner: Box<dyn Sink>) -> Self {
         Gate {
-            counted: Arc::new(Counted::new(&planned)),
+            numbered: Arc::new(Numbered::new(&planned)),
             planned,
             inner,
             hold: None,
@@ -128,7 +131,10 @@ impl Gate {
                     before: &members,
                 };
                 let layout = Packed::new(&self.planned, self.schema.fields.len());
-                again.hold_to(hold, &layout)?
+                match again.hold_to(hold, &layout) {
+                    Err(_) if (search.over().stop)() => return Ok(None),
+                    found => found?,
+                }
             }
         };
         let left = search.over().counts.total() - best.verdict.released();
@@ -137,15 +143,9 @@ impl Gate {
             return Ok(None);
         }
         told::reached(report, search, &best);
-        let mut all = Members::new();
-        for members in members {
-            all.extend(members);
-        }
         let names = names(search.over().quasi, &best.node);
-        let kept = best.verdict.classes.iter().zip(&best.verdict.kept);
-        let kept = kept.filter(|(_, kept)| **kept);
-        all.extend(kept.map(|((key, class), _)| (namer.of(key, &names), class.members)));
-        self.record = Some(self.planned.record(&best.node, key, &all));
+        let all = again::members(&best, &namer, &names, members, search.over().threads);
+        self.record = Some(self.planned.record(&best.node, key, all));
         Ok(Some((best, caps)))
     }
 
@@ -263,7 +263,8 @@ impl Sink for Gate {
         let planned = Arc::clone(&self.planned);
         Box::new(Intake::new(
             planned,
-            Arc::clone(&self.counted),
+            Arc::clone(&self.numbered),
+            self.hold.as_ref().map(|hold| Arc::clone(&hold.store)),
             self.inner.describe(),
         ))
     }
@@ -276,18 +277,18 @@ impl Sink for Gate {
         let payload = std::mem::take(&mut chunk.encoded.payload);
         // It would keep the chunk's raw rows in memory until the end.
         chunk.late = glovebox_core::Late::default();
-        match payload {
-            Payload::Bytes(rows) => hold
-                .put(chunk, rows)
-                .map_err(|problem| hold::cannot(&problem)),
-            Payload::Empty => hold
-                .put(chunk, Vec::new())
-                .map_err(|problem| hold::cannot(&problem)),
-            Payload::Batches(_) => Err(SinkError::Internal {
+        let stored = match &payload {
+            Payload::Bytes(stored) => Stored::from_bytes(stored),
+            Payload::Empty | Payload::Batches(_) => None,
+        };
+        if stored.is_none() && !matches!(payload, Payload::Empty) {
+            return Err(SinkError::Internal {
                 place,
                 problem: "a chunk was not encoded by the gate".to_owned(),
-            }),
+            });
         }
+        hold.put(chunk, stored)
+            .map_err(|problem| hold::cannot(&problem))
     }
 
     fn appends(&self) -> bool {
@@ -300,10 +301,13 @@ impl Sink for Gate {
         let Some(hold) = self.hold.take() else {
             return Err(self.internal("a run was released that was not opened"));
         };
-        let (quasi, sensitive, counts) = self.counted.take();
+        let (quasi, sensitive) = self.numbered.take();
+        let layout = Packed::new(&planned, self.schema.fields.len());
+        let counts = Keys::new(&hold.store, &hold.chunks, layout.width());
         let most = planned.suppress_at_most(counts.total());
         let asked = how.stop;
         let stop = || asked.load(Ordering::Relaxed);
+        let spill = Blocks::create().map_err(|problem| hold::cannot(&problem))?;
         let search = Search::new(Over {
             quasi: &quasi,
             sensitive: &sensitive,
@@ -311,9 +315,15 @@ impl Sink for Gate {
             counts: &counts,
             criteria: &planned.criteria,
             suppress_at_most: most,
+            spill: Some(&spill),
+            threads: how.workers,
             stop: &stop,
         });
-        let search = search.map_err(|problem| hold::cannot(&problem))?;
+        let search = match search {
+            Ok(search) => search,
+            Err(_) if stop() => return Ok(Held::Stopped),
+            Err(problem) => return Err(hold::cannot(&problem)),
+        };
         let mut report = planned.asked(most);
         let found = match counts.is_empty() {
             true => (None, Caps::default()),
@@ -328,7 +338,7 @@ impl Sink for Gate {
         };
         report.seconds = started.elapsed().as_secs_f64();
         drop(search);
-        drop(counts);
+        drop(spill);
         let journal = self.journal();
         let mut passing = Passing::new(&planned, &self.schema, &quasi, found, journal);
         let passed = passing.pass(hold, self.inner.as_mut(), self.revise, how)?;

@@ -98,7 +98,7 @@ impl PlannedGate {
     }
 
     /// A release as it is written down.
-    pub(crate) fn record(&self, node: &[usize], key: u16, members: &Members) -> Record {
+    pub(crate) fn record(&self, node: &[usize], key: u16, members: Vec<(Name, u64)>) -> Record {
         Record::new(self.series, &self.levels, node, key, members)
     }
 

@@ -98,6 +98,8 @@ impl Measure {
             counts: &self.histogram,
             criteria: &Criteria::default(),
             suppress_at_most: 0,
+            spill: None,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
             stop: &|| false,
         };
         let all = Search::new(over).and_then(|search| search.at(&vec![0; self.quasi.len()]));

@@ -1,6 +1,7 @@
 //! How often each combination of numbers occurs.
 
 use std::hash::BuildHasher;
+use std::sync::OnceLock;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
@@ -11,7 +12,8 @@ pub struct Histogram {
     width: usize,
     keys: Vec<u32>,
     counts: Vec<u64>,
-    table: HashTable<u32>,
+    /// The places of keys, once one is looked for.
+    table: OnceLock<HashTable<u32>>,
     hasher: RandomState,
 }
 
@@ -22,8 +24,17 @@ impl Histogram {
             width,
             keys: Vec::new(),
             counts: Vec::new(),
-            table: HashTable::new(),
+            table: OnceLock::new(),
             hasher: RandomState::default(),
+        }
+    }
+
+    /// One that has room for so many keys.
+    pub(crate) fn with_room(width: usize, keys: usize) -> Self {
+        Histogram {
+            keys: Vec::with_capacity(width * keys),
+            counts: Vec::with_capacity(keys),
+            ..Histogram::new(width)
         }
     }
 
@@ -37,15 +48,33 @@ impl Histogram {
             *self.counts.get_mut(place)? += count;
             return Some(place);
         }
-        let (keys, width, hasher) = (&self.keys, self.width, &self.hasher);
-        let at = |place: u32| keys.get(place as usize * width..(place as usize + 1) * width);
         let place = u32::try_from(self.counts.len()).ok()?;
-        self.table.insert_unique(hash, place, |&place| {
-            hasher.hash_one(at(place).unwrap_or_default())
+        let (keys, width, hasher) = (&self.keys, self.width, &self.hasher);
+        let table = self.table.get_mut()?;
+        table.insert_unique(hash, place, |&place| {
+            hasher.hash_one(key_at(keys, width, place))
         });
         self.keys.extend_from_slice(key);
         self.counts.push(count);
         Some(place as usize)
+    }
+
+    /// Counts a key that was not counted yet.
+    pub(crate) fn add_new(&mut self, key: &[u32], count: u64) {
+        self.table.take();
+        self.keys.extend_from_slice(key);
+        self.counts.push(count);
+    }
+
+    fn places(&self) -> &HashTable<u32> {
+        self.table.get_or_init(|| {
+            let mut table = HashTable::with_capacity(self.counts.len());
+            let hash = |place| self.hasher.hash_one(key_at(&self.keys, self.width, place));
+            for place in (0..).take(self.counts.len()) {
+                table.insert_unique(hash(place), place, |&place| hash(place));
+            }
+            table
+        })
     }
 
     /// The place of a key that was counted.
@@ -54,12 +83,8 @@ impl Histogram {
     }
 
     fn place(&self, hash: u64, key: &[u32]) -> Option<usize> {
-        let at = |place: u32| {
-            let start = place as usize * self.width;
-            self.keys.get(start..start + self.width)
-        };
-        let found = self.table.find(hash, |&place| at(place) == Some(key));
-        found.map(|&place| place as usize)
+        let same = |&place: &u32| key_at(&self.keys, self.width, place) == key;
+        self.places().find(hash, same).map(|&place| place as usize)
     }
 
     /// Counts all that another one has.
@@ -99,12 +124,27 @@ impl Histogram {
         keys.zip(self.counts.iter().copied())
     }
 
+    /// Some keys behind each other, from this place on, and their counts.
+    pub(crate) fn slice(&self, from: usize, most: usize) -> (&[u32], &[u64]) {
+        let to = (from + most).min(self.len());
+        let keys = self.keys.get(from * self.width..to * self.width);
+        (
+            keys.unwrap_or_default(),
+            self.counts.get(from..to).unwrap_or_default(),
+        )
+    }
+
     /// Bytes that it holds.
     pub fn size(&self) -> usize {
         self.keys.capacity() * size_of::<u32>()
             + self.counts.capacity() * size_of::<u64>()
-            + self.table.capacity() * (size_of::<u32>() + 1)
+            + self.table.get().map_or(0, HashTable::capacity) * (size_of::<u32>() + 1)
     }
+}
+
+fn key_at(keys: &[u32], width: usize, place: u32) -> &[u32] {
+    let start = place as usize * width;
+    keys.get(start..start + width).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -135,6 +175,18 @@ mod tests {
                 prop_assert_eq!(&found, &map);
             }
         }
+    }
+
+    #[test]
+    fn keys_that_were_not_looked_for_are_found() {
+        let mut histogram = Histogram::with_room(2, 3);
+        for key in [[1, 2], [2, 1], [0, 0]] {
+            histogram.add_new(&key, 4);
+        }
+        assert_eq!(histogram.find(&[2, 1]), Some(1));
+        assert_eq!(histogram.add(&[0, 0], 1), Some(2));
+        assert_eq!(histogram.add(&[9, 9], 1), Some(3));
+        assert_eq!((histogram.find(&[9, 9]), histogram.total()), (Some(3), 14));
     }
 
     #[test]

@@ -14,8 +14,9 @@ mod hierarchy;
 mod histogram;
 mod risk;
 mod search;
+mod threads;
 
-pub use base::Base;
+pub use base::{Base, Block, Spill};
 pub use classes::{Class, Classes, Shares};
 pub use column::{Column, Rank};
 pub use criteria::{Closeness, Criteria, Diversity, Ground, Sensitive, entropy};

@@ -1,26 +1,33 @@
 //! The search for the node that satisfies at the least loss.
 //!
-//! A node is a level of each quasi-identifier. Nodes are judged on histograms, each made of the smallest
-//! known one that is less general. Where rows that do not satisfy only become fewer from a node to the more
+//! A node is a level of each quasi-identifier. Nodes are judged on counts, each made of the smallest
+//! known ones that are less general: tables of entries where only the size of classes is asked, and histograms
+//! otherwise. Where rows that do not satisfy only become fewer from a node to the more
 //! general ones, a chain of nodes is cut in halves, and what is known of one is known of all above or
 //! below it (Kohlmayer, Prasser et al., "Flash", 2012).
 
+mod count;
+mod judge;
 mod lattice;
+mod packing;
 mod rollup;
 mod sizes;
+mod table;
+mod tally;
+mod values;
 
 use std::io;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::base::Base;
+use crate::base::{Base, Spill};
 use crate::classes::{Classes, Layout};
 use crate::column::Column;
 use crate::criteria::Criteria;
 use crate::histogram::Histogram;
-use lattice::{Known, Lattice};
+use judge::Judge;
+use lattice::Known;
 use rollup::Rollup;
-use sizes::Sizes;
+use sizes::{Entries, Room, Sizes};
 
 /// The level of each quasi-identifier.
 pub type Node = Vec<usize>;
@@ -30,6 +37,17 @@ pub struct Search<'a> {
     over: Over<'a>,
     /// The loss of each level of each quasi-identifier.
     losses: Vec<Vec<f64>>,
+    counts: Counts<'a>,
+}
+
+/// The counts as they are searched.
+enum Counts<'a> {
+    /// Where only the size of classes is asked.
+    Entries(Entries<'a>),
+    /// Those of different combinations.
+    Merged(Histogram),
+    /// As they came, since there are too many.
+    AsTheyAre,
 }
 
 /// The counts that are searched, and what is asked.
@@ -48,8 +66,12 @@ pub struct Over<'a> {
     pub criteria: &'a Criteria,
     /// Rows that may be suppressed, at most.
     pub suppress_at_most: u64,
+    /// Where entries go for which there is no room in memory; without, all are held there.
+    pub spill: Option<&'a dyn Spill>,
+    /// How many threads search.
+    pub threads: usize,
     /// Whether to end early.
-    pub stop: &'a dyn Fn() -> bool,
+    pub stop: &'a (dyn Fn() -> bool + Sync),
 }
 
 /// A node that satisfies.
@@ -122,10 +144,33 @@ impl<'a> Search<'a> {
     /// # Errors
     /// When they cannot be read.
     pub fn new(over: Over<'a>) -> io::Result<Self> {
+        let values = values::counted(&over)?;
+        let entries = Entries::new(&over, &values, Room::default())?;
+        let columns = over.quasi.iter().zip(&values);
         Ok(Search {
-            losses: losses(over.quasi, over.counts)?,
+            losses: columns
+                .map(|(column, counts)| values::losses(column, counts))
+                .collect(),
+            counts: match entries {
+                Some(entries) => Counts::Entries(entries),
+                None => values::merged(&over)?,
+            },
             over,
         })
+    }
+
+    fn base(&self) -> &dyn Base {
+        match &self.counts {
+            Counts::Merged(histogram) => histogram,
+            Counts::Entries(_) | Counts::AsTheyAre => self.over.counts,
+        }
+    }
+
+    fn sizes(&self) -> Option<Sizes<'_, 'a>> {
+        match &self.counts {
+            Counts::Entries(entries) => Some(Sizes::new(&self.over, entries)),
+            Counts::Merged(_) | Counts::AsTheyAre => None,
+        }
     }
 
     /// What it is over.
@@ -209,7 +254,11 @@ impl<'a> Search<'a> {
     /// # Errors
     /// When the counts cannot be read.
     pub fn histogram_at(&self, node: &Node) -> io::Result<Arc<Histogram>> {
-        let mut rollup = Rollup::new(&self.over);
+        let exact = self.sizes().map(|sizes| sizes.exact(node)).transpose()?;
+        if let Some(exact) = exact.flatten() {
+            return Ok(Arc::new(exact));
+        }
+        let mut rollup = Rollup::new(&self.over, self.base());
         let found = rollup.at(node, usize::MAX)?;
         Ok(found.unwrap_or_else(|| Arc::new(Histogram::new(self.over.counts.width()))))
     }
@@ -248,13 +297,7 @@ impl<'a> Search<'a> {
     }
 
     fn judges(&self) -> Result<Judge<'_, 'a>, Refusal> {
-        let lattice = Lattice::new(self.losses.clone()).ok_or(Refusal::TooManyNodes)?;
-        Ok(Judge {
-            search: self,
-            lattice,
-            rollup: Rollup::new(&self.over),
-            sizes: Sizes::new(&self.over),
-        })
+        Judge::new(self).ok_or(Refusal::TooManyNodes)
     }
 
     /// Classes are dropped until those that are left satisfy among themselves: with each that is dropped
@@ -280,140 +323,10 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Judges nodes and remembers what is known of them.
-struct Judge<'s, 'a> {
-    search: &'s Search<'a>,
-    lattice: Lattice,
-    rollup: Rollup<'s>,
-    /// Where nothing but the size of classes is asked.
-    sizes: Option<Sizes<'s>>,
-}
-
-impl Judge<'_, '_> {
-    /// What a node makes of the rows; none if it has too many classes.
-    fn verdict(&mut self, at: usize, criteria: &Criteria) -> io::Result<Option<Verdict>> {
-        let most = self.search.most_classes();
-        let counted = self.rollup.at(&self.lattice.node(at), most)?;
-        let classes = counted.map(|counted| Classes::of(counted, self.search.layout()));
-        Ok(classes.map(|classes| self.search.judged(classes, criteria, None)))
+/// An interruption, if it was asked to end early.
+fn stopped(over: &Over<'_>) -> io::Result<()> {
+    match (over.stop)() {
+        true => Err(io::ErrorKind::Interrupted.into()),
+        false => Ok(()),
     }
-
-    /// A node, if it satisfies.
-    fn found(&mut self, at: usize) -> io::Result<Option<Best>> {
-        let over = self.search.over;
-        let verdict = self.verdict(at, over.criteria)?;
-        let verdict = verdict.filter(|verdict| verdict.suppressed() <= over.suppress_at_most);
-        Ok(verdict.map(|verdict| Best {
-            node: self.lattice.node(at),
-            loss: self.lattice.loss(at),
-            verdict,
-        }))
-    }
-
-    /// Whether a node satisfies, which is then known of all that are more general, or less.
-    fn satisfies(&mut self, at: usize, criteria: &Criteria) -> io::Result<bool> {
-        let most = self.search.over.suppress_at_most;
-        let suppressed = match &mut self.sizes {
-            Some(sizes) => sizes.too_small(&self.lattice.node(at), self.search.most_classes())?,
-            None => {
-                let verdict = self.verdict(at, criteria)?;
-                verdict.map(|verdict| verdict.suppressed())
-            }
-        };
-        let satisfies = suppressed.is_some_and(|suppressed| suppressed <= most);
-        self.lattice.learn(at, satisfies);
-        Ok(satisfies)
-    }
-
-    /// Finds out of each of these nodes whether it satisfies.
-    fn classify(&mut self, nodes: &[usize], criteria: &Criteria) -> io::Result<()> {
-        for &node in nodes {
-            if self.lattice.known(node) == Known::Not {
-                continue;
-            }
-            self.halve(node, criteria, u32::MAX)?;
-        }
-        Ok(())
-    }
-
-    /// The first node that satisfies. They come by their loss.
-    fn least(&mut self, nodes: &[usize], criteria: &Criteria) -> io::Result<Option<usize>> {
-        let mut best = None;
-        for &node in nodes {
-            let before = best.map_or(u32::MAX, |best| self.lattice.rank_of(best));
-            if self.lattice.rank_of(node) >= before {
-                break;
-            }
-            match self.lattice.known(node) {
-                // All before it do not.
-                Known::Satisfies => return Ok(Some(node)),
-                Known::Not => {}
-                Known::Nothing => best = self.halve(node, criteria, before)?.or(best),
-            }
-        }
-        Ok(best)
-    }
-
-    /// Cuts a chain of unknown nodes, from this one up, in halves until all are known. Returns the least
-    /// general that satisfies.
-    fn halve(
-        &mut self,
-        from: usize,
-        criteria: &Criteria,
-        before: u32,
-    ) -> io::Result<Option<usize>> {
-        let chain = self.lattice.chain(from, before);
-        let (mut low, mut high) = (0, chain.len());
-        let mut found = None;
-        while low < high {
-            let middle = usize::midpoint(low, high);
-            let Some(&at) = chain.get(middle) else {
-                break;
-            };
-            if self.satisfies(at, criteria)? {
-                found = Some(at);
-                high = middle;
-            } else {
-                low = middle + 1;
-            }
-        }
-        Ok(found)
-    }
-}
-
-/// The loss of each level of each column.
-fn losses(quasi: &[Column], counts: &dyn Base) -> io::Result<Vec<Vec<f64>>> {
-    let mut values: Vec<Vec<u64>> = quasi
-        .iter()
-        .map(|column| vec![0; column.values()])
-        .collect();
-    counts.each(&mut |key, count| {
-        for (value, counts) in key.iter().zip(&mut values) {
-            if let Some(sum) = counts.get_mut(*value as usize) {
-                *sum += count;
-            }
-        }
-        ControlFlow::Continue(())
-    })?;
-    let of_column = |(column, counts): (&Column, &Vec<u64>)| {
-        let levels = 0..column.levels();
-        levels.map(|level| loss(column, counts, level)).collect()
-    };
-    Ok(quasi.iter().zip(&values).map(of_column).collect())
-}
-
-fn loss(column: &Column, counts: &[u64], level: usize) -> f64 {
-    let mut groups = vec![0_u64; column.groups(level)];
-    let values = || column.group_of(level).iter().zip(counts);
-    for (&group, count) in values() {
-        if let Some(sum) = groups.get_mut(group as usize) {
-            *sum += count;
-        }
-    }
-    let occurring = values().filter(|(_, count)| **count > 0);
-    let terms = occurring.map(|(&group, &count)| {
-        let group = groups.get(group as usize).copied().unwrap_or(count);
-        count as f64 * (group as f64 / count as f64).log2()
-    });
-    terms.sum()
 }

@@ -4,12 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::io::{self, Read};
-use std::ops::ControlFlow;
 use std::path::Path;
 
 use flate2::read::GzDecoder;
 use glovebox_release::{
-    Base, Best, Closeness, Column, Criteria, Diversity, Ground, Hierarchy, Histogram, Over,
+    Base, Best, Block, Closeness, Column, Criteria, Diversity, Ground, Hierarchy, Histogram, Over,
     Refusal, Risk, Search, Sensitive,
 };
 
@@ -65,6 +64,8 @@ impl Adult {
             counts: &self.histogram,
             criteria,
             suppress_at_most: self.rows * percent / 100,
+            spill: None,
+            threads: 2,
             stop: &|| false,
         };
         Search::new(over).unwrap()
@@ -117,12 +118,13 @@ impl Base for Many {
         70_000
     }
 
-    fn each(&self, each: &mut dyn FnMut(&[u32], u64) -> ControlFlow<()>) -> io::Result<()> {
-        for _ in 0..self.len() {
-            if each(&[0; 9], 1).is_break() {
-                break;
-            }
-        }
+    fn blocks(&self) -> usize {
+        1
+    }
+
+    fn read(&self, _: usize, block: &mut Block) -> io::Result<()> {
+        block.keys = self.len();
+        block.columns = vec![vec![0; self.len()]; self.width()];
         Ok(())
     }
 }
@@ -136,7 +138,9 @@ fn a_search_that_is_stopped_says_so() {
         stop: &|| true,
         ..*adult.search(&criteria, 0).over()
     };
-    let stopped = Search::new(over).unwrap().best();
+    let stopped = Search::new(over)
+        .map_err(Refusal::from)
+        .and_then(|search| search.best());
     assert!(matches!(stopped, Err(Refusal::Stopped)), "{stopped:?}");
 }
 
@@ -160,6 +164,8 @@ fn of_nodes_with_one_loss_the_less_general_is_best() {
         counts: &histogram,
         criteria: &criteria,
         suppress_at_most: 0,
+        spill: None,
+        threads: 1,
         stop: &|| false,
     };
     let search = Search::new(over).unwrap();

@@ -10,7 +10,7 @@ use super::book::Namer;
 use super::caps::{Caps, may_leave};
 use super::hold::{self, Hold};
 use super::waiting::Packed;
-use crate::gated::Members;
+use crate::gated::{Members, Name};
 
 /// A release after others of its series.
 pub(super) struct Again<'a> {
@@ -63,7 +63,7 @@ impl Again<'_> {
             }
         }
         if !caps.is_empty() {
-            left.merge(&caps.choose(hold, layout, &groups, whole.width())?);
+            left.merge(&caps.choose(hold, layout, &groups)?);
         }
         let verdict = search.judge(Arc::new(left), &|key| !held.contains(key));
         let best = Best {
@@ -73,6 +73,47 @@ impl Again<'_> {
         };
         Ok((best, caps))
     }
+}
+
+/// The classes that are released with their members, by what they are called; then those that only were
+/// before, with what they had when they were last.
+pub(super) fn members(
+    best: &Best,
+    namer: &Namer,
+    names: &[Vec<Option<&str>>],
+    before: Vec<Members>,
+    threads: usize,
+) -> Vec<(Name, u64)> {
+    let verdict = &best.verdict;
+    let share = verdict.classes.len().div_ceil(threads.max(1)).max(1);
+    let of_share = |first: usize| {
+        let classes = verdict.classes.iter().zip(&verdict.kept).skip(first);
+        let kept = classes.take(share).filter(|(_, kept)| **kept);
+        let named = kept.map(|((key, class), _)| (namer.of(key, names), class.members));
+        let mut named: Vec<_> = named.collect();
+        named.sort_unstable();
+        named
+    };
+    let mut now: Vec<(Name, u64)> = Vec::with_capacity(verdict.classes.len());
+    std::thread::scope(|scope| {
+        let firsts = (0..verdict.classes.len()).step_by(share);
+        let shares: Vec<_> = firsts
+            .map(|first| scope.spawn(move || of_share(first)))
+            .collect();
+        for share in shares {
+            match share.join() {
+                Ok(named) => now.extend(named),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+    });
+    // Merges the shares, each of which is sorted.
+    now.sort();
+    let mut gone = Members::new();
+    before.into_iter().for_each(|members| gone.extend(members));
+    gone.retain(|name, _| now.binary_search_by(|(now, _)| now.cmp(name)).is_err());
+    now.extend(gone);
+    now
 }
 
 /// What the groups of a node are called, by column.

@@ -2,14 +2,12 @@
 //! it has to shrink by more: the rows that come last in the source.
 
 use std::collections::{HashMap, HashSet};
-use std::ops::ControlFlow;
 
-use arrow_array::RecordBatch;
 use glovebox_core::SinkError;
 use glovebox_release::Histogram;
 
 use super::hold::{self, Hold};
-use super::waiting::{Packed, unpacked};
+use super::waiting::{Packed, Rows};
 
 /// Of each class that may not leave whole, which of it may.
 #[derive(Debug, Default)]
@@ -78,33 +76,25 @@ impl Caps {
         hold: &Hold,
         layout: &Packed,
         groups: &[&[u32]],
-        width: usize,
     ) -> Result<Histogram, SinkError> {
-        let mut counted = Histogram::new(width);
-        let read = hold.blocks.each(&mut |bytes| {
-            for batch in unpacked(bytes) {
-                self.take(&batch?, layout, groups, &mut counted);
+        let mut counted = Histogram::new(layout.width());
+        for stored in hold.chunks.iter().filter_map(|waiting| waiting.stored) {
+            let rows = layout.unpack(&hold.store, stored);
+            for rows in rows.map_err(|problem| hold::cannot(&problem))? {
+                self.take(&rows, groups, &mut counted);
             }
-            Ok(ControlFlow::Continue(()))
-        });
-        read.map_err(|problem| hold::cannot(&problem))?;
+        }
         Ok(counted)
     }
 
-    fn take(
-        &mut self,
-        batch: &RecordBatch,
-        layout: &Packed,
-        groups: &[&[u32]],
-        counted: &mut Histogram,
-    ) {
+    fn take(&mut self, rows: &Rows, groups: &[&[u32]], counted: &mut Histogram) {
         let mut class = Vec::with_capacity(groups.len());
-        for row in 0..batch.num_rows() {
-            layout.class(batch, row, groups, &mut class);
+        for row in 0..rows.count {
+            rows.class(row, groups, &mut class);
             let Some(cap) = self.0.get_mut(class.as_slice()) else {
                 continue;
             };
-            let entity = layout.entity(batch, row);
+            let entity = rows.entity(row);
             let leaves = match entity {
                 Some(entity) if cap.entities.contains(&entity) => true,
                 Some(entity) if (cap.entities.len() as u64) < cap.members => {
@@ -113,14 +103,14 @@ impl Caps {
                 Some(_) => false,
                 None if cap.rows < cap.members => true,
                 None => {
-                    cap.until = cap.until.min(layout.row(batch, row));
+                    cap.until = cap.until.min(rows.origin.row(row));
                     false
                 }
             };
             if leaves {
                 cap.rows += 1;
                 let mut key = class.clone();
-                layout.rest(batch, row, &mut key);
+                rows.rest(row, &mut key);
                 counted.add(&key, 1);
             }
         }

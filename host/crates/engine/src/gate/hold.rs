@@ -1,27 +1,29 @@
-//! Rows that wait: in a file without a name, encrypted under a key that only this process has, so that
+//! Rows that wait: in files without a name, encrypted under keys that only this process has, so that
 //! nothing of them is left when it ends, however it ends.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::ops::ControlFlow;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use glovebox_core::{FinishedChunk, SinkError};
+use glovebox_release::Spill;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 
 use super::aside;
 
-/// Blocks of bytes in such a file.
+/// Blocks of bytes in such a file, which several threads may put there and get.
 pub(super) struct Blocks {
     file: File,
     key: LessSafeKey,
-    /// Of each block in the file.
-    lengths: Vec<usize>,
+    /// Where each block is in the file.
+    places: Mutex<Vec<Place>>,
 }
 
-/// A block as it is in the file, with its number.
-pub(super) struct Block {
-    pub(super) number: usize,
-    bytes: Vec<u8>,
+#[derive(Clone, Copy, Default)]
+struct Place {
+    at: u64,
+    length: usize,
 }
 
 impl Blocks {
@@ -33,64 +35,49 @@ impl Blocks {
         Ok(Blocks {
             file: tempfile::tempfile()?,
             key: LessSafeKey::new(key),
-            lengths: Vec::new(),
+            places: Mutex::default(),
         })
     }
 
-    /// Puts a block behind the others.
-    pub(super) fn put(&mut self, mut bytes: Vec<u8>) -> io::Result<()> {
-        let nonce = nonce(self.lengths.len());
+    /// Puts a block there; returns its number.
+    pub(super) fn put(&self, mut bytes: Vec<u8>) -> io::Result<usize> {
+        let length = bytes.len() + AES_256_GCM.tag_len();
+        let (number, at) = {
+            let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+            let at = places.last().map_or(0, |last| last.at + last.length as u64);
+            places.push(Place { at, length });
+            (places.len() - 1, at)
+        };
         let sealed = self
             .key
-            .seal_in_place_append_tag(nonce, Aad::empty(), &mut bytes);
+            .seal_in_place_append_tag(nonce(number), Aad::empty(), &mut bytes);
         sealed.map_err(|_| io::Error::other("a block could not be encrypted"))?;
-        self.file.write_all(&bytes)?;
-        self.lengths.push(bytes.len());
-        Ok(())
-    }
-
-    /// Begins with the first block again.
-    pub(super) fn rewind(&self) -> io::Result<()> {
-        (&self.file).seek(SeekFrom::Start(0)).map(drop)
-    }
-
-    /// Reads the block of that number, which has to be the next.
-    pub(super) fn read(&self, number: usize) -> io::Result<Option<Block>> {
-        let Some(length) = self.lengths.get(number) else {
-            return Ok(None);
-        };
-        let mut bytes = vec![0; *length];
-        (&self.file).read_exact(&mut bytes)?;
-        Ok(Some(Block { number, bytes }))
+        self.file.write_all_at(&bytes, at)?;
+        Ok(number)
     }
 
     /// What was put there.
-    pub(super) fn open(&self, mut block: Block) -> io::Result<Vec<u8>> {
+    pub(super) fn get(&self, number: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = self.sealed(number)?;
         let opened = self
             .key
-            .open_in_place(nonce(block.number), Aad::empty(), &mut block.bytes);
+            .open_in_place(nonce(number), Aad::empty(), &mut bytes);
         let length = opened
             .map_err(|_| io::Error::other("what waited was changed"))?
             .len();
-        block.bytes.truncate(length);
-        Ok(block.bytes)
+        bytes.truncate(length);
+        Ok(bytes)
     }
 
-    /// Hands all blocks to `each`, in their order, until that has had enough.
-    pub(super) fn each(
-        &self,
-        each: &mut dyn FnMut(&[u8]) -> io::Result<ControlFlow<()>>,
-    ) -> io::Result<()> {
-        self.rewind()?;
-        for number in 0.. {
-            let Some(block) = self.read(number)? else {
-                break;
-            };
-            if each(&self.open(block)?)?.is_break() {
-                break;
-            }
-        }
-        Ok(())
+    /// A block as it is in the file.
+    fn sealed(&self, number: usize) -> io::Result<Vec<u8>> {
+        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = places.get(number).copied();
+        drop(places);
+        let place = place.ok_or_else(|| io::Error::other("there is no such block"))?;
+        let mut bytes = vec![0; place.length];
+        self.file.read_exact_at(&mut bytes, place.at)?;
+        Ok(bytes)
     }
 }
 
@@ -103,29 +90,117 @@ fn nonce(number: usize) -> Nonce {
     Nonce::assume_unique_for_key(nonce)
 }
 
-/// Chunks whose rows are in such a file, a block each.
+/// What the search has no room for waits as rows do.
+impl Spill for Blocks {
+    fn put(&self, entries: &[u64]) -> io::Result<usize> {
+        let bytes = entries.iter().flat_map(|entry| entry.to_le_bytes());
+        Blocks::put(self, bytes.collect())
+    }
+
+    fn get(&self, place: usize, entries: &mut Vec<u64>) -> io::Result<()> {
+        let bytes = Blocks::get(self, place)?;
+        let (numbers, _) = bytes.as_chunks::<8>();
+        entries.extend(numbers.iter().map(|number| u64::from_le_bytes(*number)));
+        Ok(())
+    }
+}
+
+/// Where rows wait: what is stored of them, and the numbers of what they are searched by.
+pub(super) struct Store {
+    pub(super) rows: Blocks,
+    pub(super) keys: Blocks,
+}
+
+/// The rows of a chunk in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stored {
+    pub(super) rows: usize,
+    pub(super) keys: usize,
+    /// How many there are.
+    pub(super) count: usize,
+}
+
+impl Store {
+    pub(super) fn create() -> io::Result<Self> {
+        Ok(Store {
+            rows: Blocks::create()?,
+            keys: Blocks::create()?,
+        })
+    }
+}
+
+impl Stored {
+    /// The form in which a worker hands it on.
+    pub(super) fn to_bytes(self) -> Vec<u8> {
+        let numbers = [self.rows, self.keys, self.count];
+        numbers.into_iter().flat_map(usize::to_le_bytes).collect()
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (numbers, rest) = bytes.as_chunks();
+        let &[rows, keys, count] = numbers else {
+            return None;
+        };
+        rest.is_empty().then(|| Stored {
+            rows: usize::from_le_bytes(rows),
+            keys: usize::from_le_bytes(keys),
+            count: usize::from_le_bytes(count),
+        })
+    }
+}
+
+/// Chunks whose rows wait.
 pub(super) struct Hold {
-    pub(super) blocks: Blocks,
+    pub(super) store: Arc<Store>,
     /// What they have beside their rows.
     pub(super) asides: Blocks,
-    pub(super) chunks: Vec<FinishedChunk>,
+    pub(super) chunks: Vec<Waiting>,
+}
+
+/// A chunk whose rows wait.
+pub(super) struct Waiting {
+    pub(super) chunk: FinishedChunk,
+    /// None where it has no row.
+    pub(super) stored: Option<Stored>,
+    aside: Option<usize>,
 }
 
 impl Hold {
     pub(super) fn create() -> io::Result<Self> {
         Ok(Hold {
-            blocks: Blocks::create()?,
+            store: Arc::new(Store::create()?),
             asides: Blocks::create()?,
             chunks: Vec::new(),
         })
     }
 
     /// Keeps a chunk, and all that may be large of it in the files.
-    pub(super) fn put(&mut self, mut chunk: FinishedChunk, rows: Vec<u8>) -> io::Result<()> {
-        self.blocks.put(rows)?;
-        self.asides.put(aside::pack(&mut chunk)?)?;
-        self.chunks.push(chunk);
+    pub(super) fn put(
+        &mut self,
+        mut chunk: FinishedChunk,
+        stored: Option<Stored>,
+    ) -> io::Result<()> {
+        let aside = aside::pack(&mut chunk)?;
+        let aside = match aside.is_empty() {
+            true => None,
+            false => Some(self.asides.put(aside)?),
+        };
+        self.chunks.push(Waiting {
+            chunk,
+            stored,
+            aside,
+        });
         Ok(())
+    }
+}
+
+impl Waiting {
+    /// The chunk, with what it has beside its rows.
+    pub(super) fn whole(mut self, asides: &Blocks) -> io::Result<FinishedChunk> {
+        if let Some(aside) = self.aside {
+            aside::unpack(&asides.get(aside)?, &mut self.chunk)?;
+        }
+        Ok(self.chunk)
     }
 }
 
@@ -146,23 +221,38 @@ mod tests {
 
     #[test]
     fn blocks_come_back_as_they_went_and_wait_unreadable() {
-        let mut blocks = Blocks::create().unwrap();
+        let blocks = Blocks::create().unwrap();
         let put = [b"first rows".to_vec(), Vec::new(), b"second".to_vec()];
-        for bytes in put.clone() {
-            blocks.put(bytes).unwrap();
+        for (number, bytes) in put.iter().enumerate() {
+            assert_eq!(blocks.put(bytes.clone()).unwrap(), number);
         }
-        let mut back = Vec::new();
-        let all = |bytes: &[u8]| {
-            back.push(bytes.to_vec());
-            Ok(ControlFlow::Continue(()))
+        for (number, bytes) in put.iter().enumerate().rev() {
+            assert_eq!(&blocks.get(number).unwrap(), bytes);
+        }
+        let sealed = blocks.sealed(0).unwrap();
+        assert!(!sealed.windows(4).any(|w| w == b"rows"));
+        blocks.places.lock().unwrap().swap(0, 2);
+        assert!(blocks.get(0).is_err(), "a block in another's place");
+        assert!(blocks.get(3).is_err());
+    }
+
+    #[test]
+    fn what_the_search_has_no_room_for_comes_back() {
+        let blocks = Blocks::create().unwrap();
+        let place = Spill::put(&blocks, &[u64::MAX, 7]).unwrap();
+        let mut entries = vec![1];
+        Spill::get(&blocks, place, &mut entries).unwrap();
+        assert_eq!(entries, [1, u64::MAX, 7]);
+    }
+
+    #[test]
+    fn where_rows_wait_is_handed_on() {
+        let stored = Stored {
+            rows: 3,
+            keys: 4,
+            count: 1 << 16,
         };
-        blocks.each(&mut { all }).unwrap();
-        assert_eq!(back, put);
-        blocks.rewind().unwrap();
-        let mut first = blocks.read(0).unwrap().unwrap();
-        assert!(!first.bytes.windows(4).any(|w| w == b"rows"));
-        first.number = 2;
-        assert!(blocks.open(first).is_err(), "a block in another's place");
-        assert!(blocks.read(3).unwrap().is_none());
+        assert_eq!(Stored::from_bytes(&stored.to_bytes()), Some(stored));
+        assert_eq!(Stored::from_bytes(&[]), None);
     }
 }

@@ -1,124 +1,101 @@
-//! Takes rows in: numbers their values, counts their combinations, and packs them to wait.
+//! Takes rows in: numbers their values and packs them to wait.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow_array::{ArrayRef, BooleanArray, UInt32Array};
+use arrow_array::{BooleanArray, UInt32Array};
 use arrow_schema::ArrowError;
 use glovebox_core::{Batch, Encoded, Encoder, Origin, Payload, Reject, SinkError, Violation};
-use glovebox_release::{Base, Column, Hierarchy, Histogram};
-use hashbrown::HashMap;
+use glovebox_release::{Column, Hierarchy};
 
 use super::cells::{each, texts};
-use super::counts::Counts;
-use super::waiting::{Packed, halves};
+use super::hold::{self, Store, Stored};
+use super::keys;
+use super::numbers::{Known, UNKNOWN};
+use super::waiting::Packed;
 use crate::gated::{Placed, PlannedGate};
 
-/// Stands for a value that its hierarchy does not have.
-const UNKNOWN: u32 = u32::MAX;
-/// A worker remembers the numbers of so many values of a column.
-const REMEMBERED: usize = 1 << 16;
-
-/// What all workers have counted.
-pub(super) struct Counted {
+/// What all workers know of values.
+pub(super) struct Numbered {
     /// The quasi-identifiers, then the sensitive columns.
-    columns: Vec<RwLock<Column>>,
+    columns: Vec<Mutex<Column>>,
     quasi: usize,
-    counts: Mutex<Counts>,
     /// Numbers entities; two of one number would count as one, so that the gate errs to the safe side.
     entities: RandomState,
 }
 
-impl Counted {
+impl Numbered {
     pub(super) fn new(planned: &PlannedGate) -> Self {
         let columns = planned.quasi.iter().chain(&planned.sensitive);
-        let columns: Vec<_> = columns
-            .map(|c| RwLock::new(Column::new(c.hierarchy.clone())))
-            .collect();
-        let entity = if planned.entity.is_some() { 2 } else { 0 };
-        Counted {
-            counts: Mutex::new(Counts::new(columns.len() + entity)),
+        Numbered {
+            columns: columns
+                .map(|c| Mutex::new(Column::new(c.hierarchy.clone())))
+                .collect(),
             quasi: planned.quasi.len(),
-            columns,
             entities: RandomState::new(),
         }
     }
 
-    /// The quasi-identifiers, the sensitive columns, and the counts; nothing is left.
-    pub(super) fn take(&self) -> (Vec<Column>, Vec<Column>, Counts) {
+    /// The quasi-identifiers and the sensitive columns; nothing is left.
+    pub(super) fn take(&self) -> (Vec<Column>, Vec<Column>) {
         let taken = self.columns.iter().map(|column| {
-            let mut column = column.write().unwrap_or_else(PoisonError::into_inner);
+            let mut column = column.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::replace(&mut *column, Column::new(Hierarchy::values()))
         });
         let mut quasi: Vec<Column> = taken.collect();
         let sensitive = quasi.split_off(self.quasi);
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let width = counts.width();
-        let counts = std::mem::replace(&mut *counts, Counts::new(width));
-        (quasi, sensitive, counts)
+        (quasi, sensitive)
     }
 }
 
 /// One worker's.
 pub(super) struct Intake {
     planned: Arc<PlannedGate>,
-    counted: Arc<Counted>,
+    numbered: Arc<Numbered>,
+    /// Where rows wait, once the run is opened.
+    store: Option<Arc<Store>>,
     /// What the worker knows of each column's numbers.
-    known: Vec<HashMap<Box<str>, u32>>,
+    known: Vec<Known>,
     place: String,
 }
 
+/// Batches of a chunk, packed.
+#[derive(Default)]
+struct Chunk {
+    rows: Vec<u8>,
+    keys: Vec<u8>,
+    count: usize,
+}
+
 impl Intake {
-    pub(super) fn new(planned: Arc<PlannedGate>, counted: Arc<Counted>, place: String) -> Self {
+    pub(super) fn new(
+        planned: Arc<PlannedGate>,
+        numbered: Arc<Numbered>,
+        store: Option<Arc<Store>>,
+        place: String,
+    ) -> Self {
         Intake {
-            known: vec![HashMap::new(); counted.columns.len()],
+            known: numbered.columns.iter().map(|_| Known::default()).collect(),
             planned,
-            counted,
+            numbered,
+            store,
             place,
         }
     }
 
-    /// The numbers of a column's values.
-    fn numbers(&mut self, at: usize, cells: &ArrayRef) -> Result<Vec<u32>, ArrowError> {
-        let (Some(shared), Some(known)) = (self.counted.columns.get(at), self.known.get_mut(at))
-        else {
-            return Ok(vec![UNKNOWN; cells.len()]);
-        };
-        let intern = |value: Option<&str>| {
-            let mut column = shared.write().unwrap_or_else(PoisonError::into_inner);
-            column.intern(value).unwrap_or(UNKNOWN)
-        };
-        let texts = texts(cells)?;
-        let mut null = None;
-        let numbers = each(&texts).map(|value| {
-            let Some(value) = value else {
-                return *null.get_or_insert_with(|| intern(None));
-            };
-            if let Some(&number) = known.get(value) {
-                return number;
-            }
-            let number = intern(Some(value));
-            if known.len() >= REMEMBERED {
-                known.clear();
-            }
-            known.insert(value.into(), number);
-            number
-        });
-        Ok(numbers.collect())
-    }
-
-    /// Takes a batch in and packs it behind others; returns its rows.
+    /// Takes a batch in and packs it behind others.
     fn take(
         &mut self,
         batch: &Batch,
         rejects: &mut Vec<Reject>,
-        packed: &mut Vec<u8>,
-    ) -> Result<u64, ArrowError> {
+        chunk: &mut Chunk,
+    ) -> Result<(), ArrowError> {
         let planned = Arc::clone(&self.planned);
         let placed = || planned.quasi.iter().chain(&planned.sensitive);
         let mut numbers = Vec::with_capacity(self.known.len());
-        for (at, column) in placed().enumerate() {
-            numbers.push(self.numbers(at, batch.columns.column(column.place))?);
+        let columns = self.known.iter_mut().zip(&self.numbered.columns);
+        for ((known, shared), column) in columns.zip(placed()) {
+            numbers.push(known.numbers(batch.columns.column(column.place), shared)?);
         }
         let unknown = |row: usize| -> Option<&Placed> {
             let mut columns = numbers.iter().zip(placed());
@@ -126,16 +103,19 @@ impl Intake {
                 .find(|(numbers, _)| numbers.get(row) == Some(&UNKNOWN))
                 .map(|(_, column)| column)
         };
-        let mut keep = vec![true; batch.rows()];
-        for (row, keep) in keep.iter_mut().enumerate() {
-            if let Some(column) = unknown(row) {
-                *keep = false;
-                rejects.push(reject(&batch.origin, row, column));
-            }
+        let mut batch = batch.clone();
+        let mut keep = Vec::new();
+        if numbers.iter().any(|numbers| numbers.contains(&UNKNOWN)) {
+            keep.extend((0..batch.rows()).map(|row| match unknown(row) {
+                Some(column) => {
+                    rejects.push(reject(&batch.origin, row, column));
+                    false
+                }
+                None => true,
+            }));
         }
         let mut numbers: Vec<UInt32Array> = numbers.into_iter().map(UInt32Array::from).collect();
-        let mut batch = batch.clone();
-        if keep.contains(&false) {
+        if !keep.is_empty() {
             let keep = BooleanArray::from(keep);
             batch = batch.filter(&keep)?;
             for numbers in &mut numbers {
@@ -144,13 +124,13 @@ impl Intake {
             }
         }
         if batch.rows() == 0 {
-            return Ok(0);
+            return Ok(());
         }
         let entities = self.entities(&batch)?;
-        self.count(batch.rows(), &numbers, entities.as_deref())?;
-        Packed::new(&planned, batch.columns.num_columns())
-            .pack(&batch, numbers, entities, packed)?;
-        Ok(batch.rows() as u64)
+        keys::pack(&numbers, entities.as_deref(), &mut chunk.keys);
+        Packed::new(&planned, batch.columns.num_columns()).pack(&batch, &mut chunk.rows)?;
+        chunk.count += batch.rows();
+        Ok(())
     }
 
     /// The entities' numbers, where one is named.
@@ -159,39 +139,27 @@ impl Intake {
             return Ok(None);
         };
         let texts = texts(batch.columns.column(place))?;
-        let hasher = &self.counted.entities;
+        let hasher = &self.numbered.entities;
         Ok(Some(
             each(&texts).map(|entity| hasher.hash_one(entity)).collect(),
         ))
     }
 
-    fn count(
-        &self,
-        rows: usize,
-        numbers: &[UInt32Array],
-        entities: Option<&[u64]>,
-    ) -> Result<(), ArrowError> {
-        let width = numbers.len() + if entities.is_some() { 2 } else { 0 };
-        let mut local = Histogram::new(width);
-        let mut key = Vec::with_capacity(width);
-        for row in 0..rows {
-            key.clear();
-            let cells = numbers.iter().map(|numbers| numbers.values().get(row));
-            key.extend(cells.map(|number| number.copied().unwrap_or(UNKNOWN)));
-            key.extend(
-                entities
-                    .and_then(|all| all.get(row))
-                    .into_iter()
-                    .flat_map(|n| halves(*n)),
-            );
-            local.add(&key, 1);
-        }
-        let mut all = self
-            .counted
-            .counts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        Ok(all.add(&local)?)
+    /// Puts a chunk's rows where they wait.
+    fn store(&self, chunk: Chunk) -> Result<Payload, SinkError> {
+        let store = self.store.as_ref().ok_or_else(|| SinkError::Internal {
+            place: self.place.clone(),
+            problem: "a chunk came before the run was opened".to_owned(),
+        })?;
+        let put = || {
+            Ok(Stored {
+                rows: store.rows.put(chunk.rows)?,
+                keys: store.keys.put(chunk.keys)?,
+                count: chunk.count,
+            })
+        };
+        let stored = put().map_err(|problem| hold::cannot(&problem))?;
+        Ok(Payload::Bytes(stored.to_bytes()))
     }
 }
 
@@ -212,19 +180,22 @@ fn reject(origin: &Origin, row: usize, column: &Placed) -> Reject {
 impl Encoder for Intake {
     fn encode(&mut self, batches: &[Batch]) -> Result<Encoded, SinkError> {
         let mut encoded = Encoded::default();
-        let mut packed = Vec::new();
+        let mut chunk = Chunk::default();
         for batch in batches {
-            let rows = self.take(batch, &mut encoded.rejects, &mut packed);
-            encoded.rows += rows.map_err(|error| SinkError::Internal {
+            let taken = self.take(batch, &mut encoded.rejects, &mut chunk);
+            taken.map_err(|error| SinkError::Internal {
                 place: self.place.clone(),
                 problem: format!("the gate cannot take rows in: {}", kind(&error)),
             })?;
         }
+        encoded.rows = chunk.count as u64;
         // All rows of a chunk are of one file.
         encoded
             .origins
             .extend(batches.first().map(|batch| (batch.origin.slice(0, 0), 0)));
-        encoded.payload = Payload::Bytes(packed);
+        if chunk.count > 0 {
+            encoded.payload = self.store(chunk)?;
+        }
         Ok(encoded)
     }
 }

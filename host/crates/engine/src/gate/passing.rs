@@ -3,14 +3,9 @@
 //! thread hands the chunks on in their order.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use arrow_array::{BooleanArray, RecordBatch, StringArray, UInt32Array};
-use arrow_schema::{ArrowError, SchemaRef};
-use arrow_select::filter::filter_record_batch;
-use arrow_select::take::take;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use glovebox_core::{
     Batch, ChunkRecord, Encoded, Encoder, FinishedChunk, Reject, Releasing, Revise, Schema, Sink,
@@ -18,11 +13,11 @@ use glovebox_core::{
 };
 use glovebox_release::{Best, Column};
 
-use super::aside;
 use super::caps::Caps;
-use super::hold::{self, Block, Blocks, Hold};
+use super::general::{General, Left};
+use super::hold::{self, Blocks, Hold, Store, Stored, Waiting};
 use super::intake::kind;
-use super::waiting::{Packed, unpacked};
+use super::waiting::Packed;
 use crate::evidence::stored;
 use crate::gated::PlannedGate;
 use crate::identity::Key as JournalKey;
@@ -33,14 +28,12 @@ use crate::worker::HEARTBEAT;
 /// Chunks on their way for each worker.
 const CHUNKS_A_WORKER: usize = 3;
 
-/// What may be left of rows, and how many were refused behind the gate.
+/// The node at which rows leave, if any does, and which of some classes.
+pub(super) type Found = (Option<Best>, Caps);
+
+/// What may be left of rows, on their way to the sink.
 pub(super) struct Passing {
-    planned: Arc<PlannedGate>,
-    schema: SchemaRef,
-    /// Of each quasi-identifier the group of each value, and the groups' names.
-    groups: Vec<(UInt32Array, StringArray)>,
-    best: Option<Best>,
-    caps: Caps,
+    general: General,
     packed: Packed,
     /// The key of the digests that the journal is to keep of stored rows.
     journal: Option<JournalKey>,
@@ -49,8 +42,9 @@ pub(super) struct Passing {
 }
 
 /// A chunk's rows on their way to a worker.
-struct Waiting {
-    block: Block,
+struct Due {
+    number: usize,
+    stored: Option<Stored>,
     /// The file of the source in which they stood, where it has several.
     of: Option<Arc<str>>,
 }
@@ -68,25 +62,17 @@ struct Passed {
 }
 
 impl Passing {
+    /// What is left of rows with these columns where that was found.
     pub(super) fn new(
         planned: &Arc<PlannedGate>,
         schema: &Schema,
         quasi: &[Column],
-        (best, caps): (Option<Best>, Caps),
+        found: Found,
         journal: Option<JournalKey>,
     ) -> Self {
-        let levels = best.iter().flat_map(|best| &best.node);
-        let groups = quasi.iter().zip(levels).map(|(column, level)| {
-            let of = UInt32Array::from(column.group_of(*level).to_vec());
-            (of, column.names(*level).collect::<StringArray>())
-        });
         Passing {
-            schema: planned.after(schema).to_arrow(),
-            groups: groups.collect(),
+            general: General::new(planned, schema, quasi, found),
             packed: Packed::new(planned, schema.fields.len()),
-            planned: Arc::clone(planned),
-            best,
-            caps,
             journal,
             last: None,
         }
@@ -101,29 +87,26 @@ impl Passing {
         how: &mut Releasing<'_>,
     ) -> Result<Option<Lost>, SinkError> {
         let Hold {
-            blocks,
+            store,
             asides,
             chunks,
         } = hold;
-        let begun = blocks.rewind().and_then(|()| asides.rewind());
-        begun.map_err(|problem| hold::cannot(&problem))?;
         let encoders: Vec<_> = (0..how.workers.max(1)).map(|_| sink.encoder()).collect();
         let in_flight = encoders.len() * CHUNKS_A_WORKER;
-        let (to_workers, waiting) = bounded::<Waiting>(in_flight);
+        let (to_workers, waiting) = bounded::<Due>(in_flight);
         let (to_writer, passed) = unbounded();
         let place = sink.describe();
-        self.last = chunks.last().map(|chunk| chunk.record.clone());
+        self.last = chunks.last().map(|waiting| waiting.chunk.record.clone());
         let passing = &*self;
         std::thread::scope(|scope| {
             let work = |encoder| {
                 let (waiting, to_writer) = (waiting.clone(), to_writer.clone());
-                let (blocks, place) = (&blocks, &place);
-                scope.spawn(move || passing.work(encoder, &waiting, &to_writer, blocks, place))
+                let (store, place) = (&store, &place);
+                scope.spawn(move || passing.work(encoder, &waiting, &to_writer, store, place))
             };
             let workers: Vec<_> = encoders.into_iter().map(work).collect();
             drop((waiting, to_writer));
             let mut writer = Writer {
-                blocks: &blocks,
                 asides: &asides,
                 chunks: chunks.into_iter().map(Some).collect(),
                 sent: 0,
@@ -154,8 +137,9 @@ impl Passing {
     /// Whether a kept class would be smaller than it may be without these rows.
     pub(super) fn too_few_without(&self, lost: &Lost, k: u64) -> bool {
         let classes = self
-            .best
-            .iter()
+            .general
+            .best()
+            .into_iter()
             .flat_map(|best| best.verdict.classes.iter());
         classes.enumerate().any(|(at, (_, class))| {
             let lost = lost.by_class.get(&at);
@@ -166,118 +150,53 @@ impl Passing {
     fn work(
         &self,
         mut encoder: Box<dyn Encoder>,
-        waiting: &Receiver<Waiting>,
+        waiting: &Receiver<Due>,
         done: &Sender<(usize, Result<Passed, SinkError>)>,
-        blocks: &Blocks,
+        store: &Store,
         place: &str,
     ) {
         let _alarm = Alarm { done, place };
-        for Waiting { block, of } in waiting {
-            let number = block.number;
-            let passed = blocks
-                .open(block)
-                .and_then(|bytes| unpacked(&bytes).collect::<io::Result<Vec<_>>>())
+        for due in waiting {
+            let unpacked = due.stored.map(|stored| self.packed.unpack(store, stored));
+            let passed = unpacked
+                .transpose()
                 .map_err(|problem| hold::cannot(&problem))
-                .and_then(|batches| {
-                    let general = |batch: &RecordBatch| self.general(batch, of.as_ref());
-                    let batches = batches.iter().map(general).collect::<Result<Vec<_>, _>>();
-                    let batches = batches.map_err(|error| SinkError::Internal {
+                .and_then(|rows| {
+                    let rows = rows.unwrap_or_default();
+                    let left = rows
+                        .iter()
+                        .map(|rows| self.general.of(rows, due.of.as_ref()));
+                    let left = left.collect::<Result<Vec<_>, _>>();
+                    let left = left.map_err(|error| SinkError::Internal {
                         place: place.to_owned(),
                         problem: format!("the gate cannot pass rows on: {}", kind(&error)),
                     })?;
-                    self.encode(encoder.as_mut(), batches)
+                    self.encode(encoder.as_mut(), &left)
                 });
-            if done.send((number, passed)).is_err() {
+            if done.send((due.number, passed)).is_err() {
                 return;
             }
         }
     }
 
-    fn encode(
-        &self,
-        encoder: &mut dyn Encoder,
-        batches: Vec<Unpacked>,
-    ) -> Result<Passed, SinkError> {
-        let suppressed = batches.iter().map(|batch| batch.suppressed).sum();
-        let (rows, classes): (Vec<Batch>, Vec<Vec<usize>>) =
-            batches.into_iter().map(|b| (b.rows, b.classes)).unzip();
+    fn encode(&self, encoder: &mut dyn Encoder, left: &[Left]) -> Result<Passed, SinkError> {
+        let rows: Vec<Batch> = left.iter().map(|left| left.rows.clone()).collect();
         let encoded = encoder.encode(&rows)?;
         let rejected: HashSet<u64> = encoded.rejects.iter().map(|reject| reject.row).collect();
         let mut lost = Vec::new();
-        if !rejected.is_empty() {
-            for (batch, classes) in rows.iter().zip(&classes) {
-                let of_row = classes.iter().enumerate();
-                let of_rejected =
-                    of_row.filter(|(at, _)| rejected.contains(&batch.origin.row(*at)));
-                lost.extend(of_rejected.map(|(_, class)| *class));
-            }
+        for left in left.iter().filter(|_| !rejected.is_empty()) {
+            let of_rejected =
+                (0..left.rows.rows()).filter(|at| rejected.contains(&left.rows.origin.row(*at)));
+            lost.extend(of_rejected.filter_map(|row| self.general.class(left, row)));
         }
         let journal = self.journal.as_ref();
         Ok(Passed {
             stored: journal.and_then(|key| stored(key, &encoded.payload)),
+            suppressed: left.iter().map(|left| left.suppressed).sum(),
             encoded,
             rows,
-            suppressed,
             lost,
         })
-    }
-
-    /// Rows with what may be left of them.
-    fn general(
-        &self,
-        waiting: &RecordBatch,
-        file: Option<&Arc<str>>,
-    ) -> Result<Unpacked, ArrowError> {
-        let (keep, classes) = self.kept(waiting);
-        let mut columns = self.packed.stored(waiting).to_vec();
-        let quasi = self.planned.quasi.iter().zip(&self.groups).enumerate();
-        for (at, (quasi, (of, names))) in quasi {
-            let numbers = self.packed.numbers(waiting, at);
-            if let (Some(column), Some(numbers)) = (columns.get_mut(quasi.place), numbers) {
-                *column = take(names, &take(of, numbers, None)?, None)?;
-            }
-        }
-        let origin = self.packed.origin(waiting).in_file(file.cloned());
-        let suppressed = (keep.len() - keep.values().count_set_bits()) as u64;
-        let columns = RecordBatch::try_new(Arc::clone(&self.schema), columns)?;
-        let rows = match suppressed {
-            0 => Batch::new(columns, origin),
-            _ => Batch::new(filter_record_batch(&columns, &keep)?, origin.filter(&keep)),
-        };
-        Ok(Unpacked {
-            rows,
-            classes,
-            suppressed,
-        })
-    }
-
-    /// Which rows are of classes that may leave, and of which classes those are.
-    fn kept(&self, waiting: &RecordBatch) -> (BooleanArray, Vec<usize>) {
-        let rows = waiting.num_rows();
-        let Some(best) = &self.best else {
-            return (BooleanArray::from(vec![false; rows]), Vec::new());
-        };
-        let verdict = &best.verdict;
-        let groups: Vec<&[u32]> = self.groups.iter().map(|(of, _)| &of.values()[..]).collect();
-        let mut classes = Vec::with_capacity(rows);
-        let mut key = Vec::with_capacity(groups.len());
-        let keep = (0..rows).map(|row| {
-            self.packed.class(waiting, row, &groups, &mut key);
-            let class = verdict.classes.find(&key);
-            let class = class.filter(|class| verdict.kept.get(*class) == Some(&true));
-            let class = class.filter(|_| {
-                self.caps.is_empty()
-                    || self.caps.lets(
-                        &key,
-                        self.packed.row(waiting, row),
-                        self.packed.entity(waiting, row),
-                    )
-            });
-            classes.extend(class);
-            class.is_some()
-        });
-        let keep = keep.collect::<Vec<bool>>();
-        (BooleanArray::from(keep), classes)
     }
 }
 
@@ -309,19 +228,10 @@ fn ended(place: &str) -> SinkError {
     }
 }
 
-/// Rows of which is left what may be.
-struct Unpacked {
-    rows: Batch,
-    /// The class of each.
-    classes: Vec<usize>,
-    suppressed: u64,
-}
-
 /// Hands chunks on in their order.
 struct Writer<'b> {
-    blocks: &'b Blocks,
     asides: &'b Blocks,
-    chunks: Vec<Option<FinishedChunk>>,
+    chunks: Vec<Option<Waiting>>,
     sent: usize,
     written: usize,
     in_flight: usize,
@@ -333,7 +243,7 @@ impl Writer<'_> {
     /// Whether it came to the end.
     fn write_all(
         &mut self,
-        to_workers: &Sender<Waiting>,
+        to_workers: &Sender<Due>,
         passed: &Receiver<(usize, Result<Passed, SinkError>)>,
         sink: &mut dyn Sink,
         revise: Revise,
@@ -344,12 +254,15 @@ impl Writer<'_> {
             if how.stop.load(Ordering::Relaxed) {
                 return Ok(false);
             }
-            self.send(to_workers)?;
+            self.send(to_workers);
             while let Some(passed) = done.remove(&self.written) {
-                let chunk = self.chunks.get_mut(self.written).and_then(Option::take);
-                let mut chunk = chunk.unwrap_or_default();
-                self.beside(&mut chunk)
-                    .map_err(|problem| hold::cannot(&problem))?;
+                let waiting = self.chunks.get_mut(self.written).and_then(Option::take);
+                let chunk = waiting
+                    .map(|waiting| waiting.whole(self.asides))
+                    .transpose();
+                let chunk = chunk
+                    .map_err(|problem| hold::cannot(&problem))?
+                    .unwrap_or_default();
                 self.written += 1;
                 self.hand_on(chunk, passed, sink, revise)?;
                 (how.show)(self.rows);
@@ -368,29 +281,19 @@ impl Writer<'_> {
         Ok(true)
     }
 
-    /// Gives the chunk that is next what it has beside its rows.
-    fn beside(&self, chunk: &mut FinishedChunk) -> io::Result<()> {
-        match self.asides.read(self.written)? {
-            Some(block) => aside::unpack(&self.asides.open(block)?, chunk),
-            None => Ok(()),
-        }
-    }
-
     /// Sends as many chunks as may be on their way.
-    fn send(&mut self, to_workers: &Sender<Waiting>) -> Result<(), SinkError> {
+    fn send(&mut self, to_workers: &Sender<Due>) {
         while self.sent < self.chunks.len() && self.sent < self.written + self.in_flight {
-            let block = self.blocks.read(self.sent);
-            let block = block.map_err(|problem| hold::cannot(&problem))?;
-            let chunk = self.chunks.get(self.sent).and_then(Option::as_ref);
-            let origin = chunk.and_then(|chunk| chunk.encoded.origins.first());
-            let of = origin.and_then(|(origin, _)| origin.file().cloned());
-            if let Some(block) = block {
-                // A worker that is gone is noticed when its rows do not come.
-                let _ = to_workers.send(Waiting { block, of });
-            }
+            let waiting = self.chunks.get(self.sent).and_then(Option::as_ref);
+            let origin = waiting.and_then(|waiting| waiting.chunk.encoded.origins.first());
+            // A worker that is gone is noticed when its rows do not come.
+            let _ = to_workers.send(Due {
+                number: self.sent,
+                stored: waiting.and_then(|waiting| waiting.stored),
+                of: origin.and_then(|(origin, _)| origin.file().cloned()),
+            });
             self.sent += 1;
         }
-        Ok(())
     }
 
     fn hand_on(

@@ -34,13 +34,12 @@ impl Record {
         levels: &str,
         node: &[usize],
         key: u16,
-        members: &Members,
+        mut members: Vec<(Name, u64)>,
     ) -> Self {
-        let mut members: Vec<_> = members.iter().collect();
-        members.sort_unstable();
+        members.sort();
         let mut bytes = Vec::with_capacity(members.len() * (DIGEST + 8));
         for (name, count) in members {
-            bytes.extend_from_slice(name);
+            bytes.extend_from_slice(&name);
             bytes.extend_from_slice(&count.to_be_bytes());
         }
         Record {
@@ -71,7 +70,8 @@ mod tests {
     #[test]
     fn members_come_back_and_what_is_cut_does_not() {
         let members: Members = [([1; DIGEST], 5), ([2; DIGEST], u64::MAX)].into();
-        let record = Record::new(1, "levels", &[1, 0], 7, &members);
+        let listed = members.iter().map(|(name, count)| (*name, *count));
+        let record = Record::new(1, "levels", &[1, 0], 7, listed.collect());
         assert_eq!(record.members(), Some(members));
         let cut = Record {
             classes: record.classes[1..].to_owned(),

@@ -7,14 +7,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::{Node, Over};
-use crate::base::Base;
+use crate::base::{Base, each};
 use crate::column::Column;
 use crate::histogram::Histogram;
 
 /// Histograms are kept as long as all of them are not larger, in bytes.
 const KEPT: usize = 64 << 20;
 /// Keys between two looks at whether to stop: some milliseconds.
-const BETWEEN_LOOKS: usize = 1 << 16;
+pub(super) const BETWEEN_LOOKS: usize = 1 << 16;
 
 /// Groups by their level, for each column with the level that they come from and go to.
 type Ups = HashMap<(usize, usize, usize), Rc<[u32]>>;
@@ -22,17 +22,18 @@ type Ups = HashMap<(usize, usize, usize), Rc<[u32]>>;
 pub(super) struct Rollup<'a> {
     quasi: &'a [Column],
     base: &'a dyn Base,
-    stop: &'a dyn Fn() -> bool,
+    stop: &'a (dyn Fn() -> bool + Sync),
     kept: Vec<(Node, Arc<Histogram>)>,
     size: usize,
     ups: Ups,
 }
 
 impl<'a> Rollup<'a> {
-    pub(super) fn new(over: &Over<'a>) -> Self {
+    /// From these counts, which are those of all rows.
+    pub(super) fn new(over: &Over<'a>, base: &'a dyn Base) -> Self {
         Rollup {
             quasi: over.quasi,
-            base: over.counts,
+            base,
             stop: over.stop,
             kept: Vec::new(),
             size: 0,
@@ -83,7 +84,7 @@ impl<'a> Rollup<'a> {
         let mut key = vec![0; histogram.width()];
         let mut read = 0_usize;
         let mut stopped = false;
-        histogram.each(&mut |old, count| {
+        each(histogram, &mut |old, count| {
             key.copy_from_slice(old);
             for (part, up) in key.iter_mut().zip(&ups) {
                 *part = up.get(*part as usize).copied().unwrap_or_default();

@@ -1,168 +1,159 @@
-//! How large the classes of a node are, where nothing else of them is asked: a class is one number, and so
-//! millions of them are counted in little memory and time.
+//! How large the classes of a node are, where nothing else of them is asked: counted from the smallest known
+//! table that is less general.
 
+use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::ops::ControlFlow;
-use std::rc::Rc;
 
-use hashbrown::HashMap;
-
+use super::count::Count;
+use super::packing::Packing;
+use super::table::Table;
 use super::{Node, Over};
+use crate::histogram::Histogram;
 
-/// Sizes are kept as long as all of them are not larger, in bytes.
-const KEPT: usize = 160 << 20;
-/// Keys between two looks at whether to stop: some milliseconds.
-const BETWEEN_LOOKS: usize = 1 << 16;
+/// A table is worth keeping if it has so many times fewer entries than what it is made of.
+const SMALLER: usize = 4;
 
-/// The classes of nodes, each made of the fewest known ones that are less general.
-pub(super) struct Sizes<'a> {
-    over: Over<'a>,
-    kept: Vec<(Node, Rc<Counted>)>,
+/// How much memory is used, in bytes.
+#[derive(Clone, Copy)]
+pub(super) struct Room {
+    /// By the entries of all rows.
+    pub(super) rows: usize,
+    /// By tables that are kept.
+    kept: usize,
+    /// By what all threads count in.
+    pub(super) counting: usize,
 }
 
-/// The rows of classes by their numbers.
-#[derive(Default)]
-struct Counted(HashMap<u64, u64>);
-
-impl Counted {
-    fn size(&self) -> usize {
-        self.0.capacity() * (2 * size_of::<u64>() + 1)
-    }
-
-    /// Rows of classes that are smaller than that.
-    fn below(&self, k: u64) -> u64 {
-        self.0.values().filter(|rows| **rows < k).sum()
+impl Default for Room {
+    fn default() -> Self {
+        Room {
+            rows: 208 << 20,
+            kept: 64 << 20,
+            counting: 128 << 20,
+        }
     }
 }
 
-impl<'a> Sizes<'a> {
-    /// None where the classes of some node have no numbers of 64 bits.
-    pub(super) fn new(over: &Over<'a>) -> Option<Self> {
-        let plain = over.sensitive.is_empty() && !over.entity;
-        let values = over
-            .quasi
-            .iter()
-            .map(|column| column.values().max(1) as u64);
-        let mut all = values.map(Some);
-        let fits = all.try_fold(1_u64, |all, values| all.checked_mul(values?));
-        (plain && fits.is_some()).then(|| Sizes {
-            over: *over,
-            kept: Vec::new(),
-        })
-    }
+/// All rows as entries.
+pub(super) struct Entries<'a> {
+    room: Room,
+    packing: Packing<'a>,
+    rows: Table,
+    seed: u64,
+}
 
-    /// The rows of a node's classes that are too small; none if there are more classes than that.
-    pub(super) fn too_small(&mut self, node: &Node, most: usize) -> io::Result<Option<u64>> {
-        let below = |kept: &Node| kept.iter().zip(node).all(|(kept, level)| kept <= level);
-        let kept = self.kept.iter().filter(|(node, _)| below(node));
-        let nearest = kept.min_by_key(|(_, counted)| counted.0.len());
-        let nearest = nearest.map(|(node, counted)| (node.clone(), Rc::clone(counted)));
-        let made = match &nearest {
-            Some((from, counted)) if from == node => {
-                return Ok(Some(counted.below(self.over.criteria.k)));
-            }
-            Some((from, counted)) => Some(self.general(from, counted, node)),
-            None => self.count(node, most)?,
-        };
-        let Some(made) = made.filter(|made| made.0.len() <= most) else {
+/// The classes of nodes.
+pub(super) struct Sizes<'s, 'a> {
+    over: &'s Over<'a>,
+    entries: &'s Entries<'a>,
+    kept: Vec<Table>,
+}
+
+impl<'a> Entries<'a> {
+    /// None where there is more to a combination than fits. `counts` are those of each column's values.
+    pub(super) fn new(
+        over: &Over<'a>,
+        counts: &[Vec<u64>],
+        room: Room,
+    ) -> io::Result<Option<Self>> {
+        let Some(packing) = Packing::new(over) else {
             return Ok(None);
         };
-        let too_small = made.below(self.over.criteria.k);
-        let from = nearest.map_or(usize::MAX, |(_, counted)| counted.0.len());
-        if made.0.len() <= from - from / 4 {
-            self.keep(node, made);
+        let counts = counts.get(packing.main()).map_or(&[][..], Vec::as_slice);
+        let rows = Table::of_rows(over, &packing, counts, room.rows)?;
+        Ok(Some(Entries {
+            room,
+            packing,
+            rows,
+            seed: RandomState::new().hash_one(0),
+        }))
+    }
+}
+
+impl<'s, 'a> Sizes<'s, 'a> {
+    pub(super) fn new(over: &'s Over<'a>, entries: &'s Entries<'a>) -> Self {
+        Sizes {
+            over,
+            entries,
+            kept: Vec::new(),
         }
-        Ok(Some(too_small))
+    }
+
+    /// Whether more rows of a node are of classes that are too small than may be suppressed.
+    pub(super) fn too_many(&mut self, node: &Node) -> io::Result<bool> {
+        let from = self.nearest(node, false);
+        let keep = (from.len() / SMALLER).min(self.entries.room.kept / SMALLER / size_of::<u64>());
+        let limit = self.over.suppress_at_most;
+        let counted = self.count(from, node, limit, keep, false).all()?;
+        if let Some(table) = counted.table {
+            self.keep(table);
+        }
+        Ok(counted.too_many)
+    }
+
+    /// The classes of a node with their rows; none where those are too many for entries.
+    pub(super) fn exact(&self, node: &Node) -> io::Result<Option<Histogram>> {
+        let from = self.nearest(node, true);
+        if !from.exact {
+            return Ok(None);
+        }
+        let counted = self.count(from, node, u64::MAX, usize::MAX, true).all()?;
+        let classes = counted.table.as_ref().map_or(0, Table::len);
+        let mut histogram = Histogram::with_room(self.over.counts.width(), classes);
+        let (packing, mut key) = (&self.entries.packing, Vec::new());
+        let parts = counted.table.iter().flat_map(|table| &table.parts);
+        for entry in parts.flat_map(|part| &part.entries) {
+            packing.key_of(*entry, node, &mut key);
+            histogram.add_new(&key, entry & packing.most());
+        }
+        Ok(Some(histogram))
+    }
+
+    fn count<'c>(
+        &'c self,
+        from: &'c Table,
+        node: &'c Node,
+        limit: u64,
+        keep: usize,
+        exact: bool,
+    ) -> Count<'c> {
+        Count {
+            over: self.over,
+            packing: &self.entries.packing,
+            from,
+            node,
+            limit,
+            keep,
+            exact,
+            seed: self.entries.seed,
+            room: self.entries.room.counting,
+        }
+    }
+
+    /// The table with the fewest entries of which the node's classes can be made.
+    fn nearest(&self, node: &Node, exact: bool) -> &Table {
+        let below = |table: &&Table| {
+            let levels = table.node.iter().flatten().zip(node);
+            (table.exact || !exact) && levels.into_iter().all(|(kept, level)| kept <= level)
+        };
+        let kept = self.kept.iter().filter(below);
+        kept.min_by_key(|table| table.len())
+            .unwrap_or(&self.entries.rows)
     }
 
     /// Keeps what others can be made of, the largest no longer if there is no room for it.
-    fn keep(&mut self, node: &Node, mut made: Counted) {
-        made.0.shrink_to_fit();
-        self.kept.push((node.clone(), Rc::new(made)));
-        while self
-            .kept
-            .iter()
-            .map(|(_, counted)| counted.size())
-            .sum::<usize>()
-            > KEPT
-        {
-            let sizes = self
-                .kept
-                .iter()
-                .map(|(_, counted)| counted.size())
-                .enumerate();
+    fn keep(&mut self, table: Table) {
+        self.kept.push(table);
+        while self.kept.iter().map(Table::size).sum::<usize>() > self.entries.room.kept {
+            let sizes = self.kept.iter().map(Table::size).enumerate();
             match sizes.max_by_key(|(_, size)| *size) {
                 Some((largest, _)) => drop(self.kept.swap_remove(largest)),
                 None => break,
             }
         }
     }
-
-    /// For each column what its values add to a class's number; the groups of a level in the place of
-    /// values, where one is given.
-    fn terms(&self, from: Option<&Node>, node: &Node) -> Vec<Vec<u64>> {
-        let mut step = 1;
-        let columns = self.over.quasi.iter().zip(node).enumerate();
-        columns
-            .map(|(at, (column, level))| {
-                let by = step;
-                step *= column.groups(*level).max(1) as u64;
-                let from = from.and_then(|from| from.get(at));
-                let groups = match from {
-                    Some(from) => column.up(*from, *level),
-                    None => column.group_of(*level).to_vec(),
-                };
-                groups
-                    .into_iter()
-                    .map(|group| u64::from(group) * by)
-                    .collect()
-            })
-            .collect()
-    }
-
-    /// Counts the classes of a node from the rows' values.
-    fn count(&self, node: &Node, most: usize) -> io::Result<Option<Counted>> {
-        let terms = self.terms(None, node);
-        let mut counted = Counted::default();
-        let (mut read, mut stopped) = (0_usize, false);
-        self.over.counts.each(&mut |key, count| {
-            let parts = key
-                .iter()
-                .zip(&terms)
-                .map(|(value, terms)| terms.get(*value as usize));
-            let class: u64 = parts.flatten().sum();
-            *counted.0.entry(class).or_default() += count;
-            read += 1;
-            stopped = read.is_multiple_of(BETWEEN_LOOKS) && (self.over.stop)();
-            match stopped || counted.0.len() > most {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
-            }
-        })?;
-        match stopped {
-            true => Err(io::ErrorKind::Interrupted.into()),
-            false => Ok(Some(counted)),
-        }
-    }
-
-    /// The same from the classes of a less general node.
-    fn general(&self, from: &Node, counted: &Counted, node: &Node) -> Counted {
-        let terms = self.terms(Some(from), node);
-        let columns = self.over.quasi.iter().zip(from);
-        let groups: Vec<u64> = columns
-            .map(|(column, level)| column.groups(*level).max(1) as u64)
-            .collect();
-        let mut general = Counted::default();
-        for (class, count) in &counted.0 {
-            let mut rest = *class;
-            let parts = groups.iter().zip(&terms).map(|(groups, terms)| {
-                let group = rest % groups;
-                rest /= groups;
-                terms.get(usize::try_from(group).unwrap_or(usize::MAX))
-            });
-            let class: u64 = parts.flatten().sum();
-            *general.0.entry(class).or_default() += count;
-        }
-        general
-    }
 }
+
+#[cfg(test)]
+#[path = "sizes_tests.rs"]
+mod tests;

@@ -1,0 +1,341 @@
+//! Entries in parts, in the order of the main column's groups. What does not fit into
+//! memory is spilled.
+
+use std::io;
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use super::packing::Packing;
+use super::{Node, Over, stopped};
+use crate::base::{Block, Spill};
+use crate::threads::{Turns, on};
+
+/// A part has about so many, at least.
+const PART: u64 = 1 << 14;
+/// There are so many parts, at most.
+const PARTS: u64 = 512;
+/// Entries that a thread gathers before it adds them to a part.
+const GATHERED: usize = 128;
+/// Entries that are spilled together, at least.
+const SPILLED: usize = 1 << 13;
+/// Entries that are handed out together.
+pub(super) const PIECE: usize = 1 << 14;
+
+/// Entries of a node, or of values.
+pub(super) struct Table {
+    pub(super) node: Option<Node>,
+    pub(super) parts: Vec<Part>,
+    /// Whether no count was too large for an entry.
+    pub(super) exact: bool,
+}
+
+/// Entries of some groups of the main column, of which the first and the last may have more in others.
+#[derive(Default)]
+pub(super) struct Part {
+    pub(super) groups: Range<u32>,
+    pub(super) entries: Vec<u64>,
+    /// Where more of them are.
+    spilled: Vec<usize>,
+    len: usize,
+}
+
+impl Part {
+    pub(super) fn of(groups: Range<u32>, entries: Vec<u64>) -> Self {
+        Part {
+            groups,
+            len: entries.len(),
+            entries,
+            spilled: Vec::new(),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Hands its entries out piece by piece.
+    pub(super) fn each(
+        &self,
+        over: &Over<'_>,
+        each: &mut dyn FnMut(&[u64]) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut pieces = |entries: &[u64]| {
+            entries.chunks(PIECE).try_for_each(|piece| {
+                stopped(over)?;
+                each(piece)
+            })
+        };
+        pieces(&self.entries)?;
+        let mut read = Vec::new();
+        for place in &self.spilled {
+            read.clear();
+            if let Some(spill) = over.spill {
+                spill.get(*place, &mut read)?;
+            }
+            pieces(&read)?;
+        }
+        Ok(())
+    }
+
+    fn spill(&mut self, spill: &dyn Spill) -> io::Result<()> {
+        self.spilled.push(spill.put(&self.entries)?);
+        self.entries = Vec::new();
+        Ok(())
+    }
+}
+
+impl Table {
+    /// The entries of all rows. `counts` are those of the main column's values; beyond so many bytes entries are
+    /// spilled.
+    pub(super) fn of_rows(
+        over: &Over<'_>,
+        packing: &Packing<'_>,
+        counts: &[u64],
+        room: usize,
+    ) -> io::Result<Self> {
+        let building = Building::new(over, packing, counts, room / size_of::<u64>());
+        let turns = Turns::new(over.counts.blocks());
+        let done = on(over.threads, || {
+            let done = building.gather(over, packing, &turns);
+            if done.is_err() {
+                turns.end();
+            }
+            done
+        });
+        done.into_iter().collect::<io::Result<()>>()?;
+        let parts = building.parts.into_iter();
+        let parts = parts.map(|part| part.into_inner().unwrap_or_else(PoisonError::into_inner));
+        let mut table = Table {
+            node: None,
+            parts: parts.collect(),
+            exact: over.counts.total() <= packing.most(),
+        };
+        table.merge(over, packing)?;
+        Ok(table)
+    }
+
+    /// How many entries there are.
+    pub(super) fn len(&self) -> usize {
+        self.parts.iter().map(Part::len).sum()
+    }
+
+    /// Bytes that it holds.
+    pub(super) fn size(&self) -> usize {
+        let parts = self.parts.iter();
+        parts
+            .map(|part| part.entries.capacity() * size_of::<u64>())
+            .sum()
+    }
+
+    /// Parts of which no class at a more general node, with these groups of the main column, is in two, and the
+    /// groups that are in each.
+    pub(super) fn spans(&self, up: &[u32]) -> Vec<(Range<usize>, Range<u32>)> {
+        let group = |at: u32| up.get(at as usize).copied().unwrap_or_default();
+        let mut spans: Vec<(Range<usize>, Range<u32>)> = Vec::new();
+        let parts = self
+            .parts
+            .iter()
+            .enumerate()
+            .filter(|(_, part)| part.len() > 0);
+        for (at, part) in parts {
+            let first = group(part.groups.start);
+            let end = group(part.groups.end.saturating_sub(1)) + 1;
+            match spans.last_mut() {
+                Some((parts, groups)) if groups.end > first => {
+                    parts.end = at + 1;
+                    groups.end = end;
+                }
+                _ => spans.push((at..at + 1, first..end)),
+            }
+        }
+        spans
+    }
+
+    /// Merges equal entries if there are many.
+    fn merge(&mut self, over: &Over<'_>, packing: &Packing<'_>) -> io::Result<()> {
+        let in_memory = |part: &&mut Part| part.spilled.is_empty();
+        let mut parts: Vec<&mut Part> = self.parts.iter_mut().filter(in_memory).collect();
+        let Some(largest) = parts.iter_mut().max_by_key(|part| part.entries.len()) else {
+            return Ok(());
+        };
+        let before = largest.entries.len();
+        merged(&mut largest.entries, packing.count_bits());
+        largest.len = largest.entries.len();
+        if largest.len > before / 2 {
+            return Ok(());
+        }
+        let turns = Turns::new(parts.len());
+        let parts: Vec<Mutex<&mut Part>> = parts.into_iter().map(Mutex::new).collect();
+        let done = on(over.threads, || {
+            for part in turns.take().filter_map(|at| parts.get(at)) {
+                stopped(over)?;
+                let mut part = part.lock().unwrap_or_else(PoisonError::into_inner);
+                merged(&mut part.entries, packing.count_bits());
+                part.entries.shrink_to_fit();
+                part.len = part.entries.len();
+            }
+            Ok(())
+        });
+        done.into_iter().collect()
+    }
+}
+
+/// Parts to which several threads add.
+struct Building {
+    parts: Vec<Mutex<Part>>,
+    /// By a value's place the part in which it is.
+    part_of: Vec<u32>,
+    in_memory: AtomicUsize,
+    /// So many entries may be in memory.
+    room: usize,
+}
+
+impl Building {
+    fn new(over: &Over<'_>, packing: &Packing<'_>, counts: &[u64], room: usize) -> Self {
+        let mut by_place = vec![0; counts.len()];
+        for (place, count) in packing.places().iter().zip(counts) {
+            if let Some(at) = by_place.get_mut(*place as usize) {
+                *at = *count;
+            }
+        }
+        let least = PART.max(over.counts.total() / PARTS);
+        // What each row adds; fewer entries than rows are not foreseen.
+        let fits = over.counts.len() <= room && over.counts.len() as u64 == over.counts.total();
+        let mut parts = Vec::new();
+        let mut part_of = Vec::with_capacity(counts.len());
+        let (mut from, mut rows) = (0, 0);
+        for (place, count) in (0..).zip(&by_place) {
+            part_of.push(u32::try_from(parts.len()).unwrap_or(u32::MAX));
+            rows += count;
+            if rows >= least || place as usize + 1 == by_place.len() {
+                let room = if fits {
+                    usize::try_from(rows).unwrap_or(0)
+                } else {
+                    0
+                };
+                parts.push(Mutex::new(Part::of(
+                    from..place + 1,
+                    Vec::with_capacity(room),
+                )));
+                (from, rows) = (place + 1, 0);
+            }
+        }
+        Building {
+            parts,
+            part_of,
+            in_memory: AtomicUsize::new(0),
+            room,
+        }
+    }
+
+    /// Adds the blocks that are this thread's.
+    fn gather(&self, over: &Over<'_>, packing: &Packing<'_>, turns: &Turns) -> io::Result<()> {
+        let shifts: Vec<u32> = packing.shifts().collect();
+        let mut gathered: Vec<Vec<u64>> = self
+            .parts
+            .iter()
+            .map(|_| Vec::with_capacity(GATHERED))
+            .collect();
+        let mut block = Block::default();
+        let mut entries: Vec<u64> = Vec::new();
+        let mut places: Vec<u32> = Vec::new();
+        for number in turns.take() {
+            stopped(over)?;
+            over.counts.read(number, &mut block)?;
+            entries.clear();
+            entries.extend(block.counts().map(|count| count.min(packing.most())));
+            for (at, (column, shift)) in block.columns.iter_mut().zip(&shifts).enumerate() {
+                if at == packing.main() {
+                    let place = |value: &u32| packing.places().get(*value as usize).copied();
+                    places.clear();
+                    places.extend(column.iter().map(|value| place(value).unwrap_or_default()));
+                    std::mem::swap(column, &mut places);
+                }
+                for (entry, value) in entries.iter_mut().zip(column.iter()) {
+                    *entry += u64::from(*value) << shift.min(&63);
+                }
+            }
+            let main = block
+                .columns
+                .get(packing.main())
+                .map_or(&[][..], Vec::as_slice);
+            for (entry, place) in entries.iter().zip(main) {
+                let part = self
+                    .part_of
+                    .get(*place as usize)
+                    .copied()
+                    .unwrap_or_default();
+                let Some(gathered) = gathered.get_mut(part as usize) else {
+                    continue;
+                };
+                gathered.push(*entry);
+                if gathered.len() == GATHERED {
+                    self.add(part as usize, gathered, over, packing)?;
+                }
+            }
+        }
+        let mut rest = gathered.iter_mut().enumerate();
+        rest.try_for_each(|(part, gathered)| self.add(part, gathered, over, packing))
+    }
+
+    /// Moves entries into a part, and that out of memory if there is too much.
+    fn add(
+        &self,
+        part: usize,
+        entries: &mut Vec<u64>,
+        over: &Over<'_>,
+        packing: &Packing<'_>,
+    ) -> io::Result<()> {
+        let Some(part) = self.parts.get(part) else {
+            return Ok(());
+        };
+        let in_memory = self.in_memory.fetch_add(entries.len(), Ordering::Relaxed);
+        let mut part = part.lock().unwrap_or_else(PoisonError::into_inner);
+        part.len += entries.len();
+        part.entries.append(entries);
+        let full = in_memory > self.room && part.entries.len() >= SPILLED;
+        let Some(spill) = over.spill.filter(|_| full) else {
+            return Ok(());
+        };
+        let before = part.entries.len();
+        merged(&mut part.entries, packing.count_bits());
+        let after = part.entries.len();
+        part.len -= before - after;
+        let freed = match after > before / 2 {
+            true => {
+                part.spill(spill)?;
+                before
+            }
+            false => before - after,
+        };
+        self.in_memory.fetch_sub(freed, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// Makes one of equal entries, with the sum of their counts as far as there is room for it.
+fn merged(entries: &mut Vec<u64>, count_bits: u32) {
+    let most = (1_u64 << count_bits) - 1;
+    entries.sort_unstable();
+    entries.dedup_by(|next, kept| {
+        let same = *next >> count_bits == *kept >> count_bits;
+        if same {
+            let count = (*next & most) + (*kept & most);
+            *kept = *kept & !most | count.min(most);
+        }
+        same
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_entries_become_one_whose_count_is_no_larger_than_there_is_room() {
+        let mut entries = vec![0x203, 0x101, 0x1fd, 0x202, 0x1fe];
+        merged(&mut entries, 8);
+        assert_eq!(entries, [0x1ff, 0x205]);
+    }
+}
