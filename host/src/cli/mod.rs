@@ -1,12 +1,19 @@
 //! The command line: one file per command.
 //! Results go to standard output; progress, logs and problems go to standard error.
 
-#[cfg(not(all(feature = "api", feature = "init", feature = "keyring")))]
+#[cfg(not(all(
+    feature = "api",
+    feature = "init",
+    feature = "keyring",
+    feature = "sql"
+)))]
 mod absent;
 #[cfg(feature = "api")]
 mod asked;
 #[cfg(feature = "api")]
 mod audit;
+#[cfg(any(feature = "init", feature = "sql"))]
+mod bars;
 #[cfg(feature = "api")]
 mod caller;
 mod cell;
@@ -32,6 +39,8 @@ mod plugin;
 mod preview;
 mod proof;
 mod prove;
+#[cfg(feature = "sql")]
+mod query;
 #[cfg(feature = "init")]
 mod register;
 #[cfg(feature = "api")]
@@ -142,6 +151,11 @@ enum Command {
     Check(check::Args),
     /// Show the first rows after the last step, and store nothing.
     Preview(preview::Args),
+    /// Ask in SQL what a pipeline makes of its source: as a table, CSV, JSON lines or a chart.
+    Query(
+        #[cfg(feature = "sql")] query::Args,
+        #[cfg(not(feature = "sql"))] absent::Args,
+    ),
     /// Give encrypted values back as the cells that they were made from.
     Reveal(
         #[cfg(feature = "api")] reveal::Args,
@@ -221,6 +235,10 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args),
         Command::Preview(args) => preview::preview(&args),
+        #[cfg(feature = "sql")]
+        Command::Query(args) => query::query(&args),
+        #[cfg(not(feature = "sql"))]
+        Command::Query(_) => absent::refuse(&without::SQL),
         Command::Explain(args) => explain::explain(&args),
         Command::Proof(args) => proof::proof(&args),
         Command::Rows(args) => rows::rows(&args),

@@ -10,14 +10,12 @@ use glovebox_manifest::Manifest;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
+use super::bars::bar;
 use super::draft::{self, Database, Given, NO_TABLE, refuse};
 use super::manifest::{Text, is_manifest};
 use super::table::Table;
 use super::{Exit, say};
 use crate::compose::{Composed, combinations};
-
-/// The widest bar of the histogram.
-const WIDEST: usize = 40;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -324,7 +322,11 @@ impl Told {
                 true => size.from.to_string(),
                 false => format!("{}–{}", size.from, size.to),
             };
-            table.words([range, size.classes.to_string(), bar(size.classes, most)]);
+            table.words([
+                range,
+                size.classes.to_string(),
+                bar(size.classes as f64, most as f64),
+            ]);
         }
         out + "\n" + &table.to_string()
     }
@@ -332,16 +334,4 @@ impl Told {
 
 fn percent(risk: f64) -> String {
     format!("{:.2} %", risk * 100.0)
-}
-
-/// A bar as long as its share of the longest; of anything at least the thinnest.
-fn bar(of: u64, most: u64) -> String {
-    const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "at most the widest bar"
-    )]
-    let eighths = (of as f64 / most.max(1) as f64 * (WIDEST * 8) as f64).ceil() as usize;
-    "█".repeat(eighths / 8) + PARTS.get(eighths % 8).copied().unwrap_or_default()
 }

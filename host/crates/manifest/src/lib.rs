@@ -49,7 +49,7 @@ pub use load::rejects::sealed_beside;
 pub use model::Manifest;
 pub use near::closest;
 pub use render::render;
-pub use units::{TIME_HELP, duration, show_duration};
+pub use units::{TIME_HELP, duration, show_duration, size};
 
 /// The JSON Schema (2020-12) of a manifest.
 pub fn json_schema() -> serde_json::Value {

@@ -30,7 +30,7 @@ pub(crate) const SIZE_HELP: &str = "write an integer with B, KiB, MiB or GiB, li
 pub const TIME_HELP: &str = "write an integer with ms, s, min, h or d, like 500ms or 2s";
 
 /// `64MiB`; none if it is not a size, or more than 64 bits.
-pub(crate) fn size(text: &str) -> Option<u64> {
+pub fn size(text: &str) -> Option<u64> {
     quantity(text, SIZES)
 }
 

@@ -1,4 +1,4 @@
-//! What a query over single rows may say, told at its place: it is walked before it is planned, since
+//! What a query may say, told at its place: it is walked before it is planned, since
 //! the planner no longer knows where things stood.
 
 use std::ops::{ControlFlow, Range};
@@ -14,12 +14,27 @@ use crate::ROWS;
 use crate::functions::{self, Called};
 use crate::problem::{closest, helped, offset, problem};
 
-/// Refuses what looks at more than one row, at anything but rows, or differs from run to run; spells
-/// the names of columns as they are declared.
-pub(crate) fn rowwise(text: &str, query: &mut Query, input: &Schema) -> Result<(), QueryProblem> {
+/// Over what a query is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// Each row by itself.
+    EachRow,
+    /// All rows.
+    AllRows,
+}
+
+/// Refuses what is no query over rows, or differs from run to run, and over single rows what looks at more
+/// than one; spells the names of columns as they are declared.
+pub(crate) fn admit(
+    text: &str,
+    query: &mut Query,
+    input: &Schema,
+    over: Over,
+) -> Result<(), QueryProblem> {
     let mut walk = Walk {
         text,
         input,
+        over,
         aliases: Vec::new(),
         named: Vec::new(),
     };
@@ -27,12 +42,16 @@ pub(crate) fn rowwise(text: &str, query: &mut Query, input: &Schema) -> Result<(
         ControlFlow::Break(problem) => return Err(*problem),
         ControlFlow::Continue(()) => {}
     }
-    named(text, &query.body)
+    match over {
+        Over::EachRow => named(text, &query.body),
+        Over::AllRows => Ok(()),
+    }
 }
 
 struct Walk<'t> {
     text: &'t str,
     input: &'t Schema,
+    over: Over,
     /// What the query itself calls columns.
     aliases: Vec<String>,
     /// What it calls queries, by WITH.
@@ -53,7 +72,11 @@ impl Walk<'_> {
         at(self.text, spanned.span())
     }
 
+    /// Something that looks at more than one row.
     fn rows(&self, what: &str, at: Option<Range<usize>>) -> Flow {
+        if self.over == Over::AllRows {
+            return ControlFlow::Continue(());
+        }
         stop(helped(
             format!("{what} needs more than one row"),
             at,
@@ -72,7 +95,7 @@ impl Walk<'_> {
     fn call(&self, function: &mut Function) -> Flow {
         let at = self.at(&function.name);
         if function.over.is_some() {
-            return self.rows("OVER", at);
+            self.rows("OVER", at.clone())?;
         }
         let [ObjectNamePart::Identifier(name)] = function.name.0.as_mut_slice() else {
             return self.other("a function with a path", at);
@@ -83,7 +106,10 @@ impl Walk<'_> {
                 lower.clone_into(&mut name.value);
                 ControlFlow::Continue(())
             }
-            Called::Rows => self.rows(&format!("`{lower}`"), at),
+            Called::Rows => {
+                lower.clone_into(&mut name.value);
+                self.rows(&format!("`{lower}`"), at)
+            }
             Called::Changing => stop(helped(
                 format!("`{lower}` differs from run to run"),
                 at,
@@ -123,19 +149,19 @@ impl VisitorMut for Walk<'_> {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> Flow {
         if let Some(with) = query.with.as_ref().filter(|with| with.recursive) {
-            return self.rows("WITH RECURSIVE", self.at(with));
+            return self.other("WITH RECURSIVE", self.at(with));
         }
         let named = query.with.iter().flat_map(|with| &with.cte_tables);
         self.named
             .extend(named.map(|query| query.alias.name.value.clone()));
         if let Some(order) = &query.order_by {
-            return self.rows("ORDER BY", self.at(order));
+            self.rows("ORDER BY", self.at(order))?;
         }
         if let Some(limit) = &query.limit_clause {
-            return self.rows("LIMIT", self.at(limit));
+            self.rows("LIMIT", self.at(limit))?;
         }
         if query.fetch.is_some() {
-            return self.rows("FETCH", None);
+            self.rows("FETCH", None)?;
         }
         if !query.locks.is_empty()
             || query.for_clause.is_some()
@@ -154,19 +180,19 @@ impl VisitorMut for Walk<'_> {
 
     fn pre_visit_select(&mut self, select: &mut Select) -> Flow {
         if select.distinct.is_some() {
-            return self.rows("DISTINCT", None);
+            self.rows("DISTINCT", None)?;
         }
         match &select.group_by {
             GroupByExpr::Expressions(by, more) if by.is_empty() && more.is_empty() => {}
-            by => return self.rows("GROUP BY", self.at(by)),
+            by => self.rows("GROUP BY", self.at(by))?,
         }
         for (what, expr) in [("HAVING", &select.having), ("QUALIFY", &select.qualify)] {
             if let Some(expr) = expr {
-                return self.rows(what, self.at(expr));
+                self.rows(what, self.at(expr))?;
             }
         }
         if select.top.is_some() {
-            return self.rows("TOP", None);
+            self.rows("TOP", None)?;
         }
         if let Some(into) = &select.into {
             return self.other("INTO", self.at(into));
@@ -186,12 +212,12 @@ impl VisitorMut for Walk<'_> {
         match select.from.as_slice() {
             [one] => match one.joins.first() {
                 None => {}
-                Some(join) => return self.rows("JOIN", self.at(join)),
+                Some(join) => self.rows("JOIN", self.at(join))?,
             },
             [] => {
                 return stop(helped("this query reads no rows", None, "add FROM rows"));
             }
-            [_, second, ..] => return self.rows("a second table", self.at(second)),
+            [_, second, ..] => self.rows("a second table", self.at(second))?,
         }
         for item in &select.projection {
             if let SelectItem::ExprWithAlias { alias, .. } = item {

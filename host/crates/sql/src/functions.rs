@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use datafusion::functions::all_default_functions;
 use datafusion::functions_aggregate::all_default_aggregate_functions;
 use datafusion::functions_window::all_default_window_functions;
-use datafusion::logical_expr::{ScalarUDF, Volatility};
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF, Volatility, WindowUDF};
 
 /// By name. What is missing here differs from run to run, speaks of the engine instead of the rows, makes
 /// of one cell a text of any length, or makes a value that no column holds.
@@ -131,18 +131,43 @@ static SCALAR: LazyLock<HashMap<String, Arc<ScalarUDF>>> = LazyLock::new(|| {
     named
 });
 
-static ROWS: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let mut names = Vec::new();
+static AGGREGATES: LazyLock<HashMap<String, Arc<AggregateUDF>>> = LazyLock::new(|| {
+    let mut named = HashMap::new();
     for function in all_default_aggregate_functions() {
-        names.push(function.name().to_owned());
-        names.extend(function.aliases().iter().cloned());
+        for alias in function.aliases() {
+            named.insert(alias.clone(), Arc::clone(&function));
+        }
+        named.insert(function.name().to_owned(), function);
     }
-    for function in all_default_window_functions() {
-        names.push(function.name().to_owned());
-        names.extend(function.aliases().iter().cloned());
-    }
-    names
+    named
 });
+
+static WINDOWS: LazyLock<HashMap<String, Arc<WindowUDF>>> = LazyLock::new(|| {
+    let mut named = HashMap::new();
+    for function in all_default_window_functions() {
+        for alias in function.aliases() {
+            named.insert(alias.clone(), Arc::clone(&function));
+        }
+        named.insert(function.name().to_owned(), function);
+    }
+    named
+});
+
+/// A function over the rows of a group.
+pub(crate) fn aggregate(name: &str) -> Option<Arc<AggregateUDF>> {
+    AGGREGATES.get(name).cloned()
+}
+
+/// A function over the rows around one.
+pub(crate) fn window(name: &str) -> Option<Arc<WindowUDF>> {
+    WINDOWS.get(name).cloned()
+}
+
+/// The names of functions over several rows.
+pub(crate) fn names_over_rows() -> impl Iterator<Item = &'static str> {
+    let names = AGGREGATES.keys().chain(WINDOWS.keys());
+    names.map(String::as_str)
+}
 
 /// What that name stands for, in lower case.
 pub(crate) fn called(name: &str) -> Called {
@@ -153,8 +178,7 @@ pub(crate) fn called(name: &str) -> Called {
         Some(function) if ALLOWED.contains(&function.name()) => {
             Called::Allowed(Arc::clone(function))
         }
-        // The names of today that are no functions for the parser.
-        None if ROWS.iter().any(|n| n == name) => Called::Rows,
+        None if AGGREGATES.contains_key(name) || WINDOWS.contains_key(name) => Called::Rows,
         Some(_) => Called::Refused,
         None => Called::Unknown,
     }

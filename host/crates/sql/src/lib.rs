@@ -8,13 +8,20 @@
 #![forbid(unsafe_code)]
 
 mod admit;
+mod checked;
+mod context;
 mod functions;
 mod parse;
 mod plan;
 mod problem;
+mod query;
 mod rowwise;
+mod spill;
 mod types;
 
+pub use query::{Ended, Feed, Query, Room};
+
+use admit::Over;
 use glovebox_core::{Limits, QueryProblem, Schema, Selection};
 
 /// The name of the one table that a query over single rows reads.
@@ -26,7 +33,7 @@ pub const ROWS: &str = "rows";
 /// The first thing that is wrong with it, in bytes of `text`.
 pub fn select(text: &str, input: &Schema, limits: &Limits) -> Result<Selection, QueryProblem> {
     let mut query = parse::query(text)?;
-    admit::rowwise(text, &mut query, input)?;
+    admit::admit(text, &mut query, input, Over::EachRow)?;
     let planned = plan::rowwise(text, query, input)?;
     rowwise::selection(text, planned, input, limits)
 }

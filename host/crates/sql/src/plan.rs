@@ -1,25 +1,21 @@
 //! A query that was admitted, planned against the columns that are there, as expressions over them:
 //! queries within FROM are folded into the one around them.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use arrow_schema::DataType as ArrowType;
-use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult as _, TreeNode as _};
-use datafusion::common::{Column, DataFusionError, TableReference, plan_err};
-use datafusion::execution::SessionStateDefaults;
-use datafusion::logical_expr::logical_plan::builder::LogicalTableSource;
-use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner};
-use datafusion::logical_expr::{
-    AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF,
+use datafusion::common::tree_node::{
+    Transformed, TransformedResult as _, TreeNode as _, TreeNodeRecursion,
 };
+use datafusion::common::{Column, DataFusionError, plan_err};
+use datafusion::logical_expr::logical_plan::builder::LogicalTableSource;
+use datafusion::logical_expr::{Expr, LogicalPlan, TableSource};
 use datafusion::optimizer::Analyzer;
-use datafusion::sql::planner::{ParserOptions, SqlToRel};
-use datafusion::sql::sqlparser::ast::{Query, Statement};
+use datafusion::sql::sqlparser::ast::Query;
 use glovebox_core::{QueryProblem, Schema};
 
 use crate::ROWS;
-use crate::functions::{self, Called};
+use crate::context::{Context, OPTIONS};
 use crate::problem::{helped, of_planner, problem, twice};
 
 /// The most parts of all expressions together: a query in FROM that is used twice in each of several
@@ -40,34 +36,16 @@ pub(crate) struct Output {
     pub(crate) made: ArrowType,
 }
 
-/// What holds for every query: nothing of this machine or of the time.
-pub(crate) static OPTIONS: LazyLock<Arc<ConfigOptions>> =
-    LazyLock::new(|| Arc::new(ConfigOptions::new()));
-
 /// Plans a query over single rows.
 pub(crate) fn rowwise(
     text: &str,
     query: Box<Query>,
     input: &Schema,
 ) -> Result<Planned, QueryProblem> {
-    let context = Context {
-        rows: Arc::new(LogicalTableSource::new(input.to_arrow())),
-        planners: SessionStateDefaults::default_expr_planners(),
-    };
-    let options = ParserOptions {
-        // Names are as the manifest has them; see `admit.rs`.
-        enable_ident_normalization: false,
-        collect_spans: true,
-        map_string_types_to_utf8view: false,
-        // As in PostgreSQL: money times 1.19 is exact.
-        parse_float_as_decimal: true,
-        ..ParserOptions::new()
-    };
-    let planner = SqlToRel::new_with_options(&context, options);
+    let rows = Arc::new(LogicalTableSource::new(input.to_arrow()));
+    let context = Context::new([(ROWS.to_owned(), rows as Arc<dyn TableSource>)]);
     let of_planner = |error: DataFusionError| of_planner(text, &error);
-    let plan = planner
-        .sql_statement_to_plan(Statement::Query(query))
-        .map_err(of_planner)?;
+    let plan = context.plan(query).map_err(of_planner)?;
     let plan = Analyzer::new()
         .execute_and_check(plan, &OPTIONS, |_, _| {})
         .map_err(of_planner)?;
@@ -158,7 +136,7 @@ fn over(
         .map_err(|_| problem("this query cannot be planned", None))?;
     let count = |_: &Expr| {
         *parts += 1;
-        Ok(datafusion::common::tree_node::TreeNodeRecursion::Continue)
+        Ok(TreeNodeRecursion::Continue)
     };
     let _ = replaced.apply(count);
     if *parts > MAX_PARTS {
@@ -169,69 +147,4 @@ fn over(
         ));
     }
     Ok(replaced)
-}
-
-/// All that a query can name: one table, and the functions that are allowed.
-struct Context {
-    rows: Arc<LogicalTableSource>,
-    planners: Vec<Arc<dyn ExprPlanner>>,
-}
-
-impl ContextProvider for Context {
-    fn get_table_source(
-        &self,
-        name: TableReference,
-    ) -> datafusion::common::Result<Arc<dyn TableSource>> {
-        match name.table() {
-            ROWS => Ok(Arc::clone(&self.rows) as Arc<dyn TableSource>),
-            other => plan_err!("there is no table `{other}` here"),
-        }
-    }
-
-    fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
-        &self.planners
-    }
-
-    fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
-        match functions::called(name) {
-            Called::Allowed(function) => Some(function),
-            _ => None,
-        }
-    }
-
-    fn get_higher_order_meta(&self, _: &str) -> Option<Arc<HigherOrderUDF>> {
-        None
-    }
-
-    fn get_aggregate_meta(&self, _: &str) -> Option<Arc<AggregateUDF>> {
-        None
-    }
-
-    fn get_window_meta(&self, _: &str) -> Option<Arc<WindowUDF>> {
-        None
-    }
-
-    fn get_variable_type(&self, _: &[String]) -> Option<ArrowType> {
-        None
-    }
-
-    fn options(&self) -> &ConfigOptions {
-        &OPTIONS
-    }
-
-    fn udf_names(&self) -> Vec<String> {
-        functions::names().map(str::to_owned).collect()
-    }
-
-    fn higher_order_function_names(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn udaf_names(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn udwf_names(&self) -> Vec<String> {
-        Vec::new()
-    }
 }

@@ -100,8 +100,12 @@ pub(crate) fn twice(name: &str) -> QueryProblem {
     )
 }
 
+pub(crate) fn no_column(name: &str) -> String {
+    format!("there is no column `{name}` here")
+}
+
 pub(crate) fn unknown_column(name: &str, names: &[&str], at: Option<Range<usize>>) -> QueryProblem {
-    let message = format!("there is no column `{name}` here");
+    let message = no_column(name);
     match closest(name, names.iter().copied()) {
         Some(near) => helped(message, at, format!("did you mean `{near}`?")),
         None => helped(

@@ -9,14 +9,12 @@ use arrow_array::cast::AsArray as _;
 use arrow_array::{Array as _, ArrayRef, BooleanArray, RecordBatch};
 use arrow_schema::ArrowError;
 use arrow_select::filter::{filter_record_batch, prep_null_mask_filter};
-use datafusion::common::tree_node::{Transformed, TransformedResult as _, TreeNode as _};
 use datafusion::common::{DFSchema, DataFusionError};
 use datafusion::logical_expr::execution_props::ExecutionProps;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{Expr, cast};
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
-use datafusion::physical_expr::expressions::BinaryExpr;
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 use glovebox_core::{
     About, Announced, Answer, Batch, DataType, Fault, FaultKind, Field, Grants, Instance, Limits,
@@ -25,7 +23,9 @@ use glovebox_core::{
 use sha2::{Digest as _, Sha256};
 
 use crate::ROWS;
-use crate::plan::{OPTIONS, Planned};
+use crate::checked::checked;
+use crate::context::OPTIONS;
+use crate::plan::Planned;
 use crate::problem::{helped, of_planner};
 use crate::types;
 
@@ -168,9 +168,7 @@ impl Compiled {
         let simplifier = ExprSimplifier::new(known);
         let compile = |expr: &Expr| {
             let expr = simplifier.simplify(expr.clone())?;
-            create_physical_expr(&expr, &schema, &props, &context)?
-                .transform_up(checked)
-                .data()
+            checked(create_physical_expr(&expr, &schema, &props, &context)?)
         };
         Ok(Compiled {
             filters: filters.iter().map(compile).collect::<Result<_, _>>()?,
@@ -218,16 +216,6 @@ fn within(before: &BooleanArray, stays: &BooleanArray) -> BooleanArray {
         }
     }
     after.into()
-}
-
-/// Sums that no longer fit are an error instead of another number.
-fn checked(
-    expr: Arc<dyn PhysicalExpr>,
-) -> Result<Transformed<Arc<dyn PhysicalExpr>>, DataFusionError> {
-    Ok(match expr.downcast_ref::<BinaryExpr>() {
-        Some(binary) => Transformed::yes(Arc::new(binary.clone().with_fail_on_overflow(true)) as _),
-        None => Transformed::no(expr),
-    })
 }
 
 struct Query {
@@ -317,7 +305,7 @@ fn fault(kind: QueryFault) -> Fault {
 }
 
 /// The class of what went wrong. The engine's text may quote a cell, so no word of it is passed on.
-fn of_engine(error: &DataFusionError) -> QueryFault {
+pub(crate) fn of_engine(error: &DataFusionError) -> QueryFault {
     match error {
         DataFusionError::ArrowError(error, _) => match **error {
             ArrowError::DivideByZero => QueryFault::DivideByZero,

@@ -1,0 +1,366 @@
+//! A query over all rows: sorted, grouped, joined with themselves, in memory that is bounded. What does not fit
+//! waits in encrypted files without a name (`spill.rs`).
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow_array::RecordBatch;
+use arrow_cast::{CastOptions, cast_with_options};
+use arrow_schema::{ArrowError, DataType as ArrowType, SchemaRef};
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use datafusion::catalog::streaming::StreamingTable;
+use datafusion::common::tree_node::{Transformed, TransformedResult as _, TreeNode as _};
+use datafusion::common::{DFSchema, DataFusionError};
+use datafusion::datasource::provider_as_source;
+use datafusion::execution::context::SessionState;
+use datafusion::execution::disk_manager::DiskManagerBuilder;
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder, TaskContext};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::{Expr, ExprSchemable as _, LogicalPlan, cast};
+use datafusion::physical_plan::stream::RecordBatchReceiverStream;
+use datafusion::physical_plan::streaming::PartitionStream;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::prelude::SessionConfig;
+use futures_util::StreamExt as _;
+use glovebox_core::{Field, QueryFault, QueryProblem, Schema};
+use tokio::runtime::Runtime;
+
+use crate::admit::{Over, admit};
+use crate::checked::Checked;
+use crate::context::Context;
+use crate::problem::{helped, no_column, of_planner};
+use crate::rowwise::of_engine;
+use crate::spill::Spill;
+use crate::{ROWS, parse, types};
+
+/// Batches that wait between the source and the query.
+const WAITING: usize = 4;
+/// The largest consumers of memory are known by name, for nobody but a debugger.
+const TOP: NonZeroUsize = NonZeroUsize::MIN;
+
+/// What a query may take.
+#[derive(Debug, Clone)]
+pub struct Room {
+    /// Bytes of memory.
+    pub memory: usize,
+    /// Bytes on the disk beyond that.
+    pub disk: u64,
+    /// Where.
+    pub folder: PathBuf,
+}
+
+/// How a query ends that does not come to its end. Nothing in it is the engine's own text.
+#[derive(Debug)]
+pub enum Ended<E> {
+    /// It fails on a row.
+    Failed(QueryFault),
+    /// It needs more memory.
+    Memory,
+    /// It needs more room on the disk.
+    Disk,
+    /// It was stopped.
+    Stopped,
+    /// What reads its rows, or takes its results, failed.
+    Other(E),
+}
+
+/// What passes the rows on, from the first: it is called once for each time that the query reads them, and returns when
+/// the closure says `false` or no rows are left.
+pub type Feed<'f, E> = dyn Fn(&mut dyn FnMut(RecordBatch) -> bool) -> Result<(), E> + Sync + 'f;
+
+/// A query that was planned.
+pub struct Query {
+    output: Schema,
+    plan: Arc<dyn ExecutionPlan>,
+    state: SessionState,
+    asked: Receiver<Wanted>,
+    runtime: Runtime,
+}
+
+/// Somebody wants the rows from the first.
+type Wanted = tokio::sync::mpsc::Sender<Result<RecordBatch, DataFusionError>>;
+
+impl Query {
+    /// Plans a query over these columns. `hidden` are personal ones that it does not get, for what is said of
+    /// them.
+    ///
+    /// # Errors
+    /// What is wrong with it, in bytes of `text`.
+    pub fn new(
+        text: &str,
+        columns: &Schema,
+        hidden: &[&str],
+        room: &Room,
+    ) -> Result<Self, QueryProblem> {
+        let mut query = parse::query(text)?;
+        admit(text, &mut query, columns, Over::AllRows)?;
+        let (ask, asked) = unbounded();
+        let schema = columns.to_arrow();
+        let rows = Rows {
+            schema: Arc::clone(&schema),
+            ask,
+        };
+        let said = |error: DataFusionError| {
+            let problem = of_planner(text, &error);
+            match hidden.iter().find(|name| is_missing(&problem, name)) {
+                Some(name) => helped(
+                    format!("`{name}` is personal, and no step has masked it"),
+                    problem.at,
+                    "add a step that masks it; --show-cells is for whoever may see the source",
+                ),
+                None => problem,
+            }
+        };
+        let table = StreamingTable::try_new(schema, vec![Arc::new(rows)]).map_err(said)?;
+        let table = provider_as_source(Arc::new(table));
+        let context = Context::new([(ROWS.to_owned(), table)]);
+        let plan = context.plan(query).and_then(wide_sums).map_err(said)?;
+        let output = output(&plan)?;
+        let state = state(room).map_err(said)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .build()
+            .map_err(|error| said(DataFusionError::IoError(error)))?;
+        let plan = runtime
+            .block_on(state.create_physical_plan(&plan))
+            .map_err(said)?;
+        no_cross_join(&plan)?;
+        Ok(Query {
+            output,
+            plan,
+            state,
+            asked,
+            runtime,
+        })
+    }
+
+    /// The columns of its result.
+    #[must_use]
+    pub fn output(&self) -> &Schema {
+        &self.output
+    }
+
+    /// Runs it: `each` gets its result, batch for batch.
+    ///
+    /// # Errors
+    /// When it cannot come to its end.
+    pub fn run<E: Send>(
+        self,
+        feed: &Feed<'_, E>,
+        stop: &AtomicBool,
+        each: &mut dyn FnMut(&RecordBatch) -> Result<(), E>,
+    ) -> Result<(), Ended<E>> {
+        let broken: Mutex<Option<E>> = Mutex::new(None);
+        let Query {
+            output,
+            plan,
+            state,
+            asked,
+            runtime,
+        } = self;
+        let done = std::thread::scope(|scope| {
+            let (broken, asked) = (&broken, &asked);
+            scope.spawn(move || {
+                for wanted in asked {
+                    scope.spawn(move || serve(feed, stop, &wanted, broken));
+                }
+            });
+            let context = state.task_ctx();
+            // Whoever could ask for the rows is gone with them: the threads end.
+            let result = runtime.block_on(take(plan, context, &output, stop, each));
+            drop(state);
+            drop(runtime);
+            result
+        });
+        match broken.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some(error) => Err(Ended::Other(error)),
+            None => done,
+        }
+    }
+}
+
+/// Passes the rows on to one who wants them.
+fn serve<E>(feed: &Feed<'_, E>, stop: &AtomicBool, wanted: &Wanted, broken: &Mutex<Option<E>>) {
+    let mut pass = |batch| !stop.load(Ordering::Relaxed) && wanted.blocking_send(Ok(batch)).is_ok();
+    let fed = feed(&mut pass);
+    if let Err(error) = fed {
+        broken
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert(error);
+    } else if !stop.load(Ordering::Relaxed) {
+        return;
+    }
+    // Without this the query would take the rows so far for all.
+    let _ = wanted.blocking_send(Err(DataFusionError::Execution(String::new())));
+}
+
+async fn take<E>(
+    plan: Arc<dyn ExecutionPlan>,
+    context: Arc<TaskContext>,
+    output: &Schema,
+    stop: &AtomicBool,
+    each: &mut dyn FnMut(&RecordBatch) -> Result<(), E>,
+) -> Result<(), Ended<E>> {
+    let of = |error: DataFusionError| match stop.load(Ordering::Relaxed) {
+        true => Ended::Stopped,
+        false => ended(&error),
+    };
+    let mut stream = execute_stream(plan, context).map_err(of)?;
+    while let Some(batch) = stream.next().await {
+        if stop.load(Ordering::Relaxed) {
+            return Err(Ended::Stopped);
+        }
+        let batch = as_columns(&batch.map_err(of)?, output);
+        let batch = batch.map_err(|error| of(error.into()))?;
+        each(&batch).map_err(Ended::Other)?;
+    }
+    match stop.load(Ordering::Relaxed) {
+        true => Err(Ended::Stopped),
+        false => Ok(()),
+    }
+}
+
+/// The result in the types of the contract.
+fn as_columns(batch: &RecordBatch, output: &Schema) -> Result<RecordBatch, ArrowError> {
+    let options = CastOptions {
+        safe: false,
+        ..CastOptions::default()
+    };
+    let columns = batch.columns().iter().zip(&output.fields);
+    let columns = columns
+        .map(|(column, field)| cast_with_options(column, &field.data_type.to_arrow(), &options));
+    RecordBatch::try_new(output.to_arrow(), columns.collect::<Result<_, _>>()?)
+}
+
+fn ended<E>(error: &DataFusionError) -> Ended<E> {
+    match error.find_root() {
+        DataFusionError::ResourcesExhausted(_) => Ended::Memory,
+        DataFusionError::IoError(_) => Ended::Disk,
+        DataFusionError::ArrowError(error, _) if matches!(**error, ArrowError::IoError(..)) => {
+            Ended::Disk
+        }
+        root => Ended::Failed(of_engine(root)),
+    }
+}
+
+/// One partition, so that the same rows make the same result to the last byte.
+fn state(room: &Room) -> Result<SessionState, DataFusionError> {
+    let mut config = SessionConfig::new().with_target_partitions(1);
+    let options = config.options_mut();
+    // Hash joins hold one side in memory, whatever its size.
+    options.optimizer.prefer_hash_join = false;
+    // Set aside for each merge of what lies on the disk; its default is all of a small room.
+    options.execution.sort_spill_reservation_bytes = (room.memory / 16).min(10 << 20);
+    let spill = Spill::new(room.folder.clone(), room.disk);
+    let disk = DiskManagerBuilder::default().with_temp_file_factory(Arc::new(spill));
+    let pool = TrackConsumersPool::new(FairSpillPool::new(room.memory), TOP);
+    let runtime = RuntimeEnvBuilder::new()
+        .with_disk_manager_builder(disk)
+        .with_memory_pool(Arc::new(pool))
+        .build_arc()?;
+    Ok(SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime)
+        .with_physical_optimizer_rule(Arc::new(Checked))
+        .build())
+}
+
+fn output(plan: &LogicalPlan) -> Result<Schema, QueryProblem> {
+    let fields = plan.schema().fields().iter().map(|field| {
+        // A column without a name is called by what it is.
+        let name = field.name().replace("rows.", "");
+        let Some(data_type) = types::of_arrow(field.data_type()) else {
+            return Err(helped(
+                format!(
+                    "`{name}` would have the type {}, which no column has",
+                    field.data_type()
+                ),
+                None,
+                "convert it, like CAST(… AS TEXT)",
+            ));
+        };
+        Ok(Field::new(name, data_type))
+    });
+    Ok(Schema::new(fields.collect::<Result<_, _>>()?))
+}
+
+/// Sums of whole numbers have room for every digit, as in PostgreSQL; the engine's would wrap around.
+fn wide_sums(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+    plan.transform_up_with_subqueries(|plan| {
+        let schema = match plan.inputs().as_slice() {
+            [one] => Arc::clone(one.schema()),
+            _ => Arc::new(DFSchema::empty()),
+        };
+        let names = NamePreserver::new(&plan);
+        let rewritten = plan.map_expressions(|expr| {
+            let name = names.save(&expr);
+            let widened = expr.transform_up(|expr| widened(expr, &schema))?;
+            Ok(widened.update_data(|expr| name.restore(expr)))
+        })?;
+        // Also above a sum: what is made of it has another type then.
+        Ok(Transformed::yes(rewritten.data.recompute_schema()?))
+    })
+    .data()
+}
+
+fn widened(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>, DataFusionError> {
+    let Expr::AggregateFunction(mut sum) = expr else {
+        return Ok(Transformed::no(expr));
+    };
+    let of = sum.params.args.first();
+    let whole = of.and_then(|of| of.get_type(schema).ok()) == Some(ArrowType::Int64);
+    if sum.func.name() != "sum" || !whole {
+        return Ok(Transformed::no(Expr::AggregateFunction(sum)));
+    }
+    for argument in &mut sum.params.args {
+        *argument = cast(argument.clone(), ArrowType::Decimal128(38, 0));
+    }
+    Ok(Transformed::yes(Expr::AggregateFunction(sum)))
+}
+
+/// Each row with each other one: of a million rows a million million.
+fn no_cross_join(plan: &Arc<dyn ExecutionPlan>) -> Result<(), QueryProblem> {
+    if matches!(plan.name(), "CrossJoinExec" | "NestedLoopJoinExec") {
+        return Err(helped(
+            "this join would pair each row with each other one",
+            None,
+            "join on columns that are equal: … JOIN rows b ON a.id = b.id",
+        ));
+    }
+    plan.children().into_iter().try_for_each(no_cross_join)
+}
+
+fn is_missing(problem: &QueryProblem, name: &str) -> bool {
+    problem.message == no_column(name)
+}
+
+/// The table of the rows: whoever reads it asks for them from the first.
+struct Rows {
+    schema: SchemaRef,
+    ask: Sender<Wanted>,
+}
+
+impl fmt::Debug for Rows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(ROWS)
+    }
+}
+
+impl PartitionStream for Rows {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let stream = RecordBatchReceiverStream::builder(Arc::clone(&self.schema), WAITING);
+        // Nobody listens only once the query has ended.
+        let _ = self.ask.send(stream.tx());
+        stream.build()
+    }
+}
