@@ -28,6 +28,8 @@ mod parquet;
 mod postgres;
 mod stores;
 mod tables;
+#[cfg(feature = "api")]
+pub(crate) mod uploads;
 #[cfg(feature = "postgres")]
 pub(crate) use self::postgres::authorities;
 
@@ -46,6 +48,8 @@ pub(crate) struct Composed {
     /// process.
     loaded: Mutex<HashMap<String, Loaded>>,
     stores: Stores,
+    /// What opens the file that is read in place of the manifest's.
+    around: Option<age::Identity>,
 }
 
 impl Composed {
@@ -54,7 +58,19 @@ impl Composed {
             sandbox: Sandbox::new(cache_folder())?,
             loaded: Mutex::default(),
             stores: Stores::default(),
+            around: None,
         })
+    }
+
+    /// The same, where the source's files are encrypted by a key of the server's, whatever they are
+    /// within.
+    ///
+    /// # Errors
+    /// The end of a sentence that says nothing of the key.
+    pub(crate) fn opening(mut self, key: &Secret) -> Result<Self, String> {
+        let identity = age::Identity::parse(key)?;
+        self.around = Some(identity.named_by("uploads-key"));
+        Ok(self)
     }
 
     /// The names of the secrets that were fetched so far.
@@ -232,19 +248,21 @@ impl Toolbox for Composed {
         match source {
             model::Source::Csv(spec) => {
                 let mut options = csv_options(spec, inputs);
-                options.identity = identity_of(source, secret)?;
+                options.identities = self.identities_of(source, secret)?;
                 Ok(Box::new(csv::Source::new(options, schema)))
             }
             model::Source::Jsonl(spec) => {
                 let mut options = jsonl::Options::new("");
                 options.inputs = inputs;
-                options.identity = identity_of(source, secret)?;
+                options.identities = self.identities_of(source, secret)?;
                 options.formats = spec.formats.of_columns.clone();
                 options.max_record = spec.max_record;
                 Ok(Box::new(jsonl::Source::new(options, schema)))
             }
             #[cfg(feature = "parquet")]
-            model::Source::Parquet(spec) => parquet::source(spec, inputs, schema, secret),
+            model::Source::Parquet(spec) => {
+                parquet::source(spec, inputs, schema, (secret, self.around.clone()))
+            }
             #[cfg(not(feature = "parquet"))]
             model::Source::Parquet(_) => Err(without::PARQUET.refusal()),
             #[cfg(feature = "postgres")]
@@ -333,18 +351,21 @@ fn recipients_of(keys: &[Spanned<String>]) -> Result<Option<age::Recipients>, St
     }
 }
 
-/// The key that opens a source's files, if they are encrypted.
-fn identity_of(
-    source: &model::Source,
-    secret: Option<Secret>,
-) -> Result<Option<age::Identity>, String> {
-    let Some((name, secret)) = source.decrypt_with().zip(secret) else {
-        return Ok(None);
-    };
-    let identity = age::Identity::parse(&secret);
-    identity
-        .map(Some)
-        .map_err(|problem| format!("the secret `{}` {problem}", name.value))
+impl Composed {
+    /// The keys that open a source's files, from the outside in.
+    fn identities_of(
+        &self,
+        source: &model::Source,
+        secret: Option<Secret>,
+    ) -> Result<Vec<age::Identity>, String> {
+        let mut identities: Vec<_> = self.around.iter().cloned().collect();
+        if let Some((name, secret)) = source.decrypt_with().zip(secret) {
+            let identity = age::Identity::parse(&secret);
+            let of_secret = |problem| format!("the secret `{}` {problem}", name.value);
+            identities.push(identity.map_err(of_secret)?);
+        }
+        Ok(identities)
+    }
 }
 
 fn sqlite_options(spec: &model::SqliteSink) -> sqlite::Options {

@@ -75,6 +75,9 @@ pub(super) struct Args {
     /// For programs: number and hash of the audit log's last record, for the proof.
     #[arg(long, value_name = "NUMBER:HASH", hide = true, value_parser = audit_head)]
     audit_head: Option<Audit>,
+    /// For programs: `--input` is an age file, whose key comes on standard input, before an empty line.
+    #[arg(long, hide = true, requires_all = ["input", "supervised"])]
+    input_key: bool,
     /// Refuse plugin files without a pin; `glovebox plugin pin` writes pins.
     #[arg(long)]
     locked: bool,
@@ -123,7 +126,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         );
         return Ok(Exit::Usage);
     }
-    let composed = Composed::new()?;
+    let mut composed = Composed::new()?;
+    if args.input_key {
+        let opening = composed.opening(&supervised::input_key()?);
+        composed = opening.map_err(|problem| anyhow::anyhow!("the key of `--input` {problem}"))?;
+    }
     let Some(text) = Text::read(&args.manifest) else {
         return Ok(Exit::Usage);
     };

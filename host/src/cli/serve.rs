@@ -16,7 +16,7 @@ use glovebox_files::bounded;
 use glovebox_manifest::Diagnostic;
 
 use super::{Exit, demo, manifest, reveal, say};
-use crate::compose::Composed;
+use crate::compose::{Composed, uploads};
 
 /// The largest configuration that is read, in bytes; the parser refuses smaller ones with an excerpt.
 const MAX_SIZE: u64 = 2 << 20;
@@ -79,7 +79,7 @@ pub(super) fn serve(args: &Args) -> anyhow::Result<Exit> {
         .context("cannot start the threads of the server")?;
     if args.check {
         let loads = |path: &Path| manifest::loads(path, &composed);
-        let problems = api::examine(&config, &text, &secrets, &loads, &runtime);
+        let problems = api::examine(&config, &text, &secrets, (&loads, uploads::seals), &runtime);
         if !problems.is_empty() {
             show(&problems, &args.config.display().to_string(), &text);
             return Ok(Exit::Usage);
@@ -113,7 +113,8 @@ pub(super) fn serve(args: &Args) -> anyhow::Result<Exit> {
         };
         let stop = stop()?;
         let reveals = reveal::for_server(Arc::clone(&composed));
-        api::serve(config, &secrets, command, reveals, ready, stop).await
+        let means = (command as api::Launch, uploads::seals as api::UploadSeals);
+        api::serve(config, &secrets, means, reveals, ready, stop).await
     })?;
     Ok(Exit::Done)
 }
@@ -179,6 +180,7 @@ fn command(run: &ChildRun<'_>) -> std::io::Result<Command> {
         ("--take-over", run.take_over),
         ("--again", run.again),
         ("--only-new", run.only_new),
+        ("--input-key", run.input_key),
     ];
     command.args(flags.iter().filter(|(_, on)| *on).map(|(name, _)| name));
     Ok(command)

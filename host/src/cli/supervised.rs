@@ -1,13 +1,13 @@
 //! A run under another program's eyes: progress as JSON lines, and an end when that program ends.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use glovebox_core::supervised::{Progress as Line, SecretsUsed};
-use glovebox_core::{Input, Source};
+use glovebox_core::{Input, Secret, Source};
 use glovebox_engine::Progress;
 use glovebox_manifest::Manifest;
 use glovebox_manifest::model::Spanned;
@@ -60,6 +60,30 @@ pub(super) fn stop_with_standard_input(stop: &Arc<AtomicBool>) -> std::io::Resul
             stop.store(true, Ordering::Relaxed);
         })
         .map(drop)
+}
+
+/// The most that a key on standard input may have, with the empty line behind it.
+const MAX_KEY_SIZE: u64 = 64 << 10;
+
+/// The lines on standard input, to an empty one, which are a key.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn input_key() -> std::io::Result<Secret> {
+    // What is read ahead stays with standard input, which is listened to later.
+    let mut input = std::io::stdin().lock().take(MAX_KEY_SIZE);
+    // Of its final size: a growing one would leave copies behind.
+    let mut key = Vec::with_capacity(MAX_KEY_SIZE as usize);
+    loop {
+        let before = key.len();
+        input.read_until(b'\n', &mut key)?;
+        if key
+            .get(before..)
+            .is_none_or(|line| line.trim_ascii().is_empty())
+        {
+            return Ok(Secret::new(key));
+        }
+    }
 }
 
 /// Has a pipeline read another file than its manifest says.

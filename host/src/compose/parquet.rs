@@ -1,5 +1,6 @@
 //! Parquet's source and sink, of what a manifest says of them.
 
+use glovebox_connectors::age::Identity;
 use glovebox_connectors::parquet;
 use glovebox_core::{Input, Schema, Secret, SecretName, Sink, Source};
 use glovebox_manifest::model::{Compression, ParquetSink, ParquetSource, Spanned};
@@ -8,10 +9,11 @@ pub(super) fn source(
     spec: &ParquetSource,
     inputs: Vec<Input>,
     schema: Schema,
-    secret: Option<Secret>,
+    (secret, around): (Option<Secret>, Option<Identity>),
 ) -> Result<Box<dyn Source>, String> {
-    let key = key(spec.decrypt_with.as_ref(), secret)?;
-    Ok(Box::new(parquet::Source::new(inputs, schema, key)))
+    let of_file = key(spec.decrypt_with.as_ref(), secret)?;
+    let keys = parquet::Keys { of_file, around };
+    Ok(Box::new(parquet::Source::new(inputs, schema, keys)))
 }
 
 pub(super) fn sink(spec: &ParquetSink, secret: Option<Secret>) -> Result<Box<dyn Sink>, String> {

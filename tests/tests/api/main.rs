@@ -26,4 +26,5 @@ mod stores;
 mod timing;
 mod tokens;
 mod traces;
+mod uploads;
 mod users;

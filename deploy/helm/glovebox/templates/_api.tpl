@@ -51,6 +51,9 @@ runs:
   {{- end }}
   at-once: {{ $api.runs.atOnce | int }}
   keep-for: {{ $api.runs.keepFor }}
+  {{- with $api.runs.uploadsKey }}
+  uploads-key: {{ . | quote }}
+  {{- end }}
 {{ $api.config }}
 {{- end -}}
 

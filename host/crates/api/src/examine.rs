@@ -15,6 +15,7 @@ use glovebox_manifest::{Diagnostic, typed};
 use super::audit::{self, Writer};
 use super::config::{Config, Database, Dataset, Pipeline};
 use super::places::{self, Secrets};
+use super::runs::{UploadKey, UploadSeals};
 use super::tokens::Key;
 use super::{alerts, anchors, issuers, listener};
 
@@ -26,7 +27,7 @@ pub fn examine(
     config: &Config,
     text: &str,
     secrets: Secrets<'_>,
-    loads: Loads<'_>,
+    (loads, seals): (Loads<'_>, UploadSeals),
     runtime: &tokio::runtime::Runtime,
 ) -> Vec<Diagnostic> {
     let mut look = Look {
@@ -51,6 +52,14 @@ pub fn examine(
     }
     if !config.pipelines.is_empty() {
         look.writable(&config.runs.folder, &["runs", "folder"]);
+    }
+    if let Some(name) = &config.runs.uploads_key {
+        let path = ["runs", "uploads-key"];
+        if let Some(secret) = look.secret(name, &path)
+            && let Err(problem) = UploadKey::new(name, secret, seals)
+        {
+            look.say(&path, problem, "");
+        }
     }
     look.problems.sort_by_key(|p| p.span.start);
     look.problems

@@ -51,7 +51,7 @@ pub use alerts::test_alerts;
 pub use examine::{Loads, examine};
 pub use places::{Secrets, database_place};
 pub use reveal::{Answer, Request, Reveals};
-pub use runs::{ChildRun, Launch};
+pub use runs::{ChildRun, Launch, SealUploads, SealedUpload, UploadSeals};
 pub use serve::serve;
 
 /// What this machine is called.

@@ -25,7 +25,7 @@ use super::listener::{self, Listener};
 use super::metrics::Metrics;
 use super::places::{self, Secrets};
 use super::reveal::Reveals;
-use super::runs::{Launch, Runs};
+use super::runs::{Launch, Runs, UploadKey, UploadSeals};
 use super::state::Api;
 use super::tokens::{Key, Tokens};
 use super::{issuers, now, openapi, routes, traces};
@@ -37,7 +37,7 @@ const ATTEMPTS: i64 = 24 * 60 * 60;
 /// Connections of those who read metrics.
 const READERS: usize = 16;
 
-/// Serves until `stop` is done; `launch` begins a run, `reveals` undoes masks, and `ready` hears the address once requests
+/// Serves until `stop` is done; `launch` begins a run, `seals` makes what encrypts uploads, `reveals` undoes masks, and `ready` hears the address once requests
 /// are taken.
 ///
 /// # Errors
@@ -45,7 +45,7 @@ const READERS: usize = 16;
 pub async fn serve(
     config: Config,
     secrets: Secrets<'_>,
-    launch: Launch,
+    (launch, seals): (Launch, UploadSeals),
     reveals: Reveals,
     ready: impl FnOnce(&str),
     stop: impl Future<Output = ()>,
@@ -58,7 +58,7 @@ pub async fn serve(
         Some(url) => url.clone(),
         None => format!("{scheme}://{}", tcp.local_addr()?),
     };
-    let (api, refreshes) = open(config, url.clone(), secrets, (launch, reveals)).await?;
+    let (api, refreshes) = open(config, url.clone(), secrets, (launch, seals, reveals)).await?;
     let api = Arc::new(api);
     let limits = &api.config.limits;
     let connections = Connections::new(
@@ -157,7 +157,7 @@ async fn open(
     config: Config,
     url: String,
     secrets: Secrets<'_>,
-    (launch, reveals): (Launch, Reveals),
+    (launch, seals, reveals): (Launch, UploadSeals, Reveals),
 ) -> anyhow::Result<(Api, Vec<issuers::KeyRefresh>)> {
     let catalog = Catalog::open(&places::database_place(&config.catalog, secrets)?).await?;
     let options = audit::options(&config.audit, secrets, Writer::Server)?;
@@ -188,13 +188,25 @@ async fn open(
             .with_context(|| format!("the dataset `{}`", dataset.name))?;
         datasets.push(Dataset::new(dataset.clone(), Reader::new(&place)));
     }
+    let upload_key = match &config.runs.uploads_key {
+        None => None,
+        Some(name) => {
+            let key = UploadKey::new(name, secrets(name)?, seals);
+            let event = Event::new(Action::SecretUsed, Outcome::Success).key(name.as_str());
+            audit.record(event).await?;
+            Some(
+                key.map_err(anyhow::Error::msg)
+                    .context("`uploads-key` of `runs`")?,
+            )
+        }
+    };
     let name = glovebox_catalog::token("server_")?.expose().to_owned();
     let runs = Runs::new(
         catalog.clone(),
         audit.clone(),
         config.runs.clone(),
         config.pipelines.clone(),
-        launch,
+        (launch, upload_key),
         name,
     )
     .with_context(|| format!("the folder of runs {}", config.runs.folder.display()))?;

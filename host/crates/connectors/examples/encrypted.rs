@@ -46,7 +46,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let written = megabytes / began.elapsed().as_secs_f64();
         let mut options = csv::Options::new(&path);
         let key = Secret::new(PRIVATE.into());
-        options.identity = encrypted.then(|| Identity::parse(&key)).transpose()?;
+        if encrypted {
+            options.identities = vec![Identity::parse(&key)?];
+        }
         let source = csv::Source::new(options, schema.clone());
         let began = Instant::now();
         let mut chunks = source.chunks()?;

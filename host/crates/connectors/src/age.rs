@@ -2,7 +2,7 @@
 //! memory only, 64 KiB of them at a time.
 
 use std::fmt;
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
 
 use ::age::stream::{StreamReader, StreamWriter};
 use ::age::x25519;
@@ -43,7 +43,7 @@ impl Recipients {
     ///
     /// # Errors
     /// When the file's head cannot be written.
-    pub(crate) fn encrypt<W: Write>(&self, to: W) -> io::Result<Encrypting<W>> {
+    pub fn encrypt<W: Write>(&self, to: W) -> io::Result<Encrypting<W>> {
         let keys = self.0.iter().map(|key| key as &dyn ::age::Recipient);
         let encryptor = Encryptor::with_recipients(keys)
             .map_err(|_| io::Error::other("the file cannot be encrypted to these keys"))?;
@@ -59,21 +59,33 @@ impl fmt::Debug for Recipients {
 }
 
 /// A file under encryption.
-pub(crate) struct Encrypting<W>(StreamWriter<W>);
+pub struct Encrypting<W: Write>(StreamWriter<W>);
 
 impl<W: Write> Encrypting<W> {
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+    /// Encrypts these bytes behind those before.
+    ///
+    /// # Errors
+    /// What the file says.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.0.write_all(bytes)
     }
 
-    pub(crate) fn finish(self) -> io::Result<W> {
+    /// Writes the end, and gives the file back.
+    ///
+    /// # Errors
+    /// What the file says.
+    pub fn finish(self) -> io::Result<W> {
         self.0.finish()
     }
 }
 
 /// The private keys with which files are opened: of several, one has to fit.
 #[derive(Clone)]
-pub struct Identity(Vec<x25519::Identity>);
+pub struct Identity {
+    keys: Vec<x25519::Identity>,
+    /// The key of a manifest or configuration that names it.
+    named_by: &'static str,
+}
 
 impl Identity {
     /// What `age-keygen` writes: lines with a key, blank ones, and ones that begin with `#`.
@@ -86,7 +98,10 @@ impl Identity {
         let keys = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
         let keys: Result<Vec<x25519::Identity>, _> = keys.map(str::parse).collect();
         match keys {
-            Ok(keys) if !keys.is_empty() => Ok(Identity(keys)),
+            Ok(keys) if !keys.is_empty() => Ok(Identity {
+                keys,
+                named_by: "decrypt-with",
+            }),
             _ => Err(format!(
                 "is no private key of age: store what `age-keygen` writes, a line that begins with \
                  {IDENTITY}"
@@ -94,12 +109,28 @@ impl Identity {
         }
     }
 
+    /// The same, as it is named by another key than `decrypt-with`.
+    pub fn named_by(self, named_by: &'static str) -> Self {
+        Identity { named_by, ..self }
+    }
+
+    /// Whoever has the first of its keys.
+    pub fn recipient(&self) -> Recipients {
+        Recipients(
+            self.keys
+                .iter()
+                .take(1)
+                .map(x25519::Identity::to_public)
+                .collect(),
+        )
+    }
+
     /// The plain bytes of an encrypted stream.
     ///
     /// # Errors
     /// When none of the keys opens it, or its head is damaged.
     pub(crate) fn decrypt<R: BufRead>(&self, from: R) -> io::Result<Decrypted<R>> {
-        let keys = self.0.iter().map(|key| key as &dyn ::age::Identity);
+        let keys = self.keys.iter().map(|key| key as &dyn ::age::Identity);
         let opened = Decryptor::new_buffered(from).and_then(|file| file.decrypt(keys));
         match opened {
             Ok(stream) => Ok(Decrypted(stream)),
@@ -108,7 +139,10 @@ impl Identity {
             }
             Err(DecryptError::NoMatchingKeys) => Err(io::Error::new(
                 io::ErrorKind::PermissionDenied,
-                "it is encrypted with age, but not to the key of `decrypt-with`",
+                format!(
+                    "it is encrypted with age, but not to the key of `{}`",
+                    self.named_by
+                ),
             )),
             Err(_) => Err(damaged()),
         }
@@ -120,7 +154,7 @@ impl PartialEq for Identity {
         let public = |keys: &[x25519::Identity]| -> Vec<String> {
             keys.iter().map(|key| key.to_public().to_string()).collect()
         };
-        public(&self.0) == public(&other.0)
+        public(&self.keys) == public(&other.keys)
     }
 }
 
@@ -144,6 +178,15 @@ impl<R: Read> Read for Decrypted<R> {
     }
 }
 
+impl<R: Read + Seek> Seek for Decrypted<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.0.seek(to).map_err(|problem| match problem.kind() {
+            io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => damaged(),
+            _ => problem,
+        })
+    }
+}
+
 fn damaged() -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidData,
@@ -155,10 +198,17 @@ fn damaged() -> io::Error {
 mod tests {
     use super::*;
 
+    fn identity(keys: Vec<x25519::Identity>) -> Identity {
+        Identity {
+            keys,
+            named_by: "decrypt-with",
+        }
+    }
+
     fn keys() -> (Identity, Recipients) {
         let key = x25519::Identity::generate();
         let public = Recipients::parse([key.to_public().to_string().as_str()]).unwrap();
-        (Identity(vec![key]), public)
+        (identity(vec![key]), public)
     }
 
     fn encrypted(recipients: &Recipients, plain: &[u8]) -> Vec<u8> {
@@ -208,6 +258,27 @@ mod tests {
     }
 
     #[test]
+    fn any_place_of_a_file_is_read_and_of_several_keys_the_first_encrypts() {
+        let ((ann, _), (bob, _)) = (keys(), keys());
+        let both = identity([ann.keys, bob.keys.clone()].concat()).named_by("uploads-key");
+        let plain: Vec<u8> = (0..200_000_u32).map(|n| (n % 251) as u8).collect();
+        let file = encrypted(&both.recipient(), &plain);
+        let mut opened = both.decrypt(io::Cursor::new(&file)).unwrap();
+        assert_eq!(opened.seek(SeekFrom::End(0)).unwrap(), 200_000);
+        for at in [150_000, 65_530, 0, 199_990] {
+            let mut some = [0; 10];
+            opened.seek(SeekFrom::Start(at)).unwrap();
+            opened.read_exact(&mut some).unwrap();
+            assert_eq!(some, plain[at as usize..][..10]);
+        }
+        let refused = identity(bob.keys).decrypt(&file[..]);
+        assert!(refused.is_err());
+        let to_nobody_here = encrypted(&keys().1, &plain);
+        let refused = both.decrypt(&to_nobody_here[..]).err().unwrap().to_string();
+        assert!(refused.contains("`uploads-key`"), "{refused}");
+    }
+
+    #[test]
     fn an_identity_is_what_age_keygen_writes_and_is_not_shown() {
         use ::age::secrecy::ExposeSecret;
         let key = x25519::Identity::generate();
@@ -217,7 +288,7 @@ mod tests {
             key.to_public()
         );
         let parsed = Identity::parse(&Secret::new(text.into_bytes())).unwrap();
-        assert_eq!(parsed, Identity(vec![key]));
+        assert_eq!(parsed, identity(vec![key]));
         assert_eq!(format!("{parsed:?}"), "Identity");
         for wrong in ["", "canary-0a6c", "# nothing", &line[..40]] {
             let problem = Identity::parse(&Secret::new(wrong.into())).unwrap_err();

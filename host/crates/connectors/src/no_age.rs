@@ -1,6 +1,8 @@
 //! What stands for age in a program that was built without it: no file is encrypted, and none opened.
 
-use std::io::{self, BufRead, Write};
+use std::convert::Infallible;
+use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
+use std::marker::PhantomData;
 
 use glovebox_core::Secret;
 
@@ -19,19 +21,32 @@ impl Recipients {
         Err(WITHOUT.into())
     }
 
-    pub(crate) fn encrypt<W: Write>(&self, _: W) -> io::Result<Encrypting<W>> {
+    /// Nothing, since there is nobody.
+    ///
+    /// # Errors
+    /// None.
+    pub fn encrypt<W: Write>(&self, _: W) -> io::Result<Encrypting<W>> {
         match *self {}
     }
 }
 
-pub(crate) struct Encrypting<W>(std::convert::Infallible, std::marker::PhantomData<W>);
+/// No file.
+pub struct Encrypting<W: Write>(Infallible, PhantomData<W>);
 
 impl<W: Write> Encrypting<W> {
-    pub(crate) fn write(&mut self, _: &[u8]) -> io::Result<()> {
+    /// Nothing.
+    ///
+    /// # Errors
+    /// None.
+    pub fn write(&mut self, _: &[u8]) -> io::Result<()> {
         match self.0 {}
     }
 
-    pub(crate) fn finish(self) -> io::Result<W> {
+    /// Nothing.
+    ///
+    /// # Errors
+    /// None.
+    pub fn finish(self) -> io::Result<W> {
         match self.0 {}
     }
 }
@@ -49,7 +64,32 @@ impl Identity {
         Err(WITHOUT.into())
     }
 
-    pub(crate) fn decrypt<R: BufRead>(&self, _: R) -> io::Result<io::Empty> {
+    /// Nothing.
+    pub fn named_by(self, _: &'static str) -> Self {
+        self
+    }
+
+    /// Nobody.
+    pub fn recipient(&self) -> Recipients {
         match *self {}
+    }
+
+    pub(crate) fn decrypt<R: BufRead>(&self, _: R) -> io::Result<Decrypted<R>> {
+        match *self {}
+    }
+}
+
+/// No stream.
+pub(crate) struct Decrypted<R>(Infallible, PhantomData<R>);
+
+impl<R> Read for Decrypted<R> {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        match self.0 {}
+    }
+}
+
+impl<R> Seek for Decrypted<R> {
+    fn seek(&mut self, _: SeekFrom) -> io::Result<u64> {
+        match self.0 {}
     }
 }

@@ -25,8 +25,8 @@ pub trait TextFormat: Send + Sync + Sized + 'static {
     /// The files, and the endings that a folder's files of this format have.
     fn inputs(&self) -> (&[Input], &'static [&'static str]);
 
-    /// The key that opens encrypted files.
-    fn identity(&self) -> Option<&Identity>;
+    /// The keys that open encrypted files, from the outside in.
+    fn identities(&self) -> &[Identity];
 
     /// How text of each column is spelled.
     fn formats(&self) -> &[Formats];
@@ -110,7 +110,7 @@ pub struct Files<F: TextFormat> {
 impl<F: TextFormat> Files<F> {
     /// The size of each file, if all are regular, neither packed nor encrypted, and of lines.
     fn sizes_of_plain(&self) -> Result<Option<Vec<u64>>, SourceError> {
-        if self.format.identity().is_some() {
+        if !self.format.identities().is_empty() {
             return Ok(None);
         }
         let mut sizes = Vec::new();
@@ -150,7 +150,7 @@ impl<F: TextFormat> TextSource<F> {
     pub fn new(format: F, schema: Schema) -> Self {
         let (inputs, endings) = format.inputs();
         let files = Files {
-            inputs: Arc::new(Inputs::new(inputs, endings).opened_by(format.identity().cloned())),
+            inputs: Arc::new(Inputs::new(inputs, endings).opened_by(format.identities())),
             learnt: format.nothing_learnt(&schema),
             format,
             schema,

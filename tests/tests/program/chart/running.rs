@@ -11,6 +11,10 @@ use super::pod::{Cluster, Pod};
 use super::{certificate, rendered, secret};
 use crate::deploy::{Database, init, listening, open_folder, succeeded};
 
+/// A key of age for nothing else.
+const UPLOADS_KEY: &str =
+    "AGE-SECRET-KEY-146R9W8M5DPRSZYTPRG0N6RGLY3JQ3GVKFFT8T4VSLQEZ20QYZF5SL7ZE39";
+
 /// What deploy/init.sh makes, and where the databases are.
 struct Site {
     folder: Pipeline,
@@ -194,6 +198,7 @@ fn replicas(site: &Site, objects: Vec<Value>, catalog: &Database) -> Vec<Pod> {
             "secret/glovebox-api",
             &[
                 ("api.token-key", secret(1)),
+                ("api.uploads", UPLOADS_KEY.to_owned()),
                 ("audit.signing-key", secret(2)),
                 ("catalog.api", password.clone()),
             ],

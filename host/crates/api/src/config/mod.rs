@@ -95,6 +95,8 @@ pub(crate) struct RunsConfig {
     pub(crate) folder: PathBuf,
     /// Whether every server has that folder.
     pub(crate) shared: bool,
+    /// The secret by which uploads are encrypted on the disk.
+    pub(crate) uploads_key: Option<SecretName>,
     pub(crate) at_once: usize,
     /// How long finished runs are kept.
     pub(crate) keep_for: Duration,

@@ -138,6 +138,9 @@ section! {
         /// Whether all servers have this folder: then any of them runs what was uploaded to another, and
         /// shows its rejects.
         shared: bool => default "false", Bool;
+        /// The secret with an age key, as `age-keygen` writes it, by which uploads are
+        /// [encrypted on the disk](#uploads-at-rest).
+        uploads_key: Option<SecretName> => optional "as they came", Secret, "uploads-key: uploads/age";
         /// Concurrent runs; further ones wait.
         at_once: usize => default "2", Whole(1..=64usize);
         /// How long finished runs are kept.
@@ -149,6 +152,7 @@ pub(super) fn runs(keys: RunsKeys, shutdown: Duration) -> RunsConfig {
     RunsConfig {
         folder: keys.folder,
         shared: keys.shared,
+        uploads_key: keys.uploads_key,
         at_once: keys.at_once,
         keep_for: keys.keep_for,
         shutdown,

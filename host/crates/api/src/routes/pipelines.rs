@@ -158,7 +158,8 @@ impl Pipelines {
 
 /// The body as a private file.
 async fn receive(api: &Api, id: &str, body: Body, room: u64) -> Result<Incoming, Problem> {
-    let mut incoming = Incoming::create(api.runs.folder(), id, room).map_err(disk)?;
+    let mut incoming =
+        Incoming::create(api.runs.folder(), id, room, api.runs.upload_key()).map_err(disk)?;
     let parts = std::pin::pin!(body.into_bytes_stream());
     let mut parts = Arriving::new(parts, api.config.limits.pace);
     loop {

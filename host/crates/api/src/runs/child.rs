@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 
 use super::super::audit::NotRecorded;
 use super::super::config::Pipeline;
-use super::Runs;
+use super::{Runs, UploadKey};
 
 /// A run that was told to stop ends with its current batch; after this long it is killed.
 pub(super) const STOP_TIMEOUT: Duration = Duration::from_secs(20);
@@ -39,6 +39,8 @@ pub struct ChildRun<'r> {
     pub rejects: PathBuf,
     /// The file that it reads instead of the one that the manifest names.
     pub input: Option<PathBuf>,
+    /// That file is encrypted, and its key comes on standard input, before an empty line.
+    pub input_key: bool,
     /// The list of rejects whose rows are run.
     pub rejects_of: Option<PathBuf>,
     /// What the sink calls the run that wrote the list; without it the sink is asked.
@@ -108,8 +110,32 @@ pub(super) fn follow(
         let report: serde_json::Value = serde_json::from_str(&report).ok()?;
         Some(report.get("run")?.as_str()?.to_owned())
     });
-    let command = command(runs, claimed, pipeline, earlier.as_deref());
-    let mut process = match command.and_then(|mut c| c.spawn()) {
+    let upload = run.upload.then(|| runs.folder().uploaded(&run.id));
+    let upload = upload.flatten();
+    let key = match upload.as_ref().is_some_and(|(_, is_sealed)| *is_sealed) {
+        false => None,
+        true => match runtime.block_on(use_key(runs, run)) {
+            Ok(key) => Some(key),
+            Err(problem) => return Ended::Failed(problem.into()),
+        },
+    };
+    let input = upload.map(|(path, _)| path);
+    let command = command(
+        runs,
+        claimed,
+        pipeline,
+        earlier.as_deref(),
+        (input, key.is_some()),
+    );
+    let process = command.and_then(|mut command| {
+        let mut process = command.spawn()?;
+        if let Some((key, stdin)) = key.zip(process.stdin.as_mut()) {
+            // One that has ended already says itself why.
+            let _ = key.tell(stdin);
+        }
+        Ok(process)
+    });
+    let mut process = match process {
         Ok(process) => process,
         Err(error) => return Ended::Failed(format!("it could not be started: {error}")),
     };
@@ -154,11 +180,25 @@ pub(super) fn follow(
     }
 }
 
+/// The key of uploads, whose use is recorded.
+async fn use_key<'r>(runs: &'r Runs, run: &Run) -> Result<&'r UploadKey, &'static str> {
+    let key = runs.upload_key().ok_or(
+        "its uploaded file is encrypted, and this server has no `uploads-key` for it; upload it again",
+    )?;
+    let event = Event::new(Action::SecretUsed, Outcome::Success)
+        .key(key.name.as_str())
+        .run(&run.id);
+    let recorded = runs.audit.record(super::by(run, event)).await;
+    recorded.map_err(|_| "its use of a secret could not be recorded in the audit log")?;
+    Ok(key)
+}
+
 fn command(
     runs: &Runs,
     claimed: &Claimed,
     pipeline: &Pipeline,
     named: Option<&str>,
+    (input, input_key): (Option<PathBuf>, bool),
 ) -> std::io::Result<Command> {
     let folder = runs.folder();
     let (run, taken_over) = (&claimed.run, claimed.begun);
@@ -166,7 +206,8 @@ fn command(
         manifest: &pipeline.manifest,
         report: folder.report(&run.id),
         rejects: folder.rejects(&run.id),
-        input: run.upload.then(|| folder.input(&run.id)),
+        input,
+        input_key,
         rejects_of: run.of.as_deref().map(|of| folder.rejects(of)),
         of_run: named.filter(|_| run.of.is_some()),
         request: &run.id,

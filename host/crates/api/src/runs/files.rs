@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use super::sealing::{SealedUpload, UploadKey};
 use sha2::{Digest, Sha256};
 
 /// The folder of all runs.
@@ -32,13 +33,24 @@ impl Folder<'_> {
         self.of(run).join("rejects.jsonl")
     }
 
-    /// An uploaded file.
-    pub(crate) fn input(&self, run: &str) -> PathBuf {
-        self.of(run).join("input")
+    /// Where an uploaded file is kept.
+    fn input(&self, run: &str, is_sealed: bool) -> PathBuf {
+        self.of(run).join(match is_sealed {
+            true => "input.age",
+            false => "input",
+        })
+    }
+
+    /// An uploaded file, if it is there, and whether it is encrypted.
+    pub(crate) fn uploaded(&self, run: &str) -> Option<(PathBuf, bool)> {
+        let kept = [true, false].map(|is_sealed| (self.input(run, is_sealed), is_sealed));
+        kept.into_iter().find(|(path, _)| path.is_file())
     }
 
     pub(crate) fn forget_input(&self, run: &str) {
-        gone(fs::remove_file(self.input(run)), run);
+        if let Some((path, _)) = self.uploaded(run) {
+            gone(fs::remove_file(path), run);
+        }
     }
 
     pub(crate) fn forget(&self, run: &str) {
@@ -62,10 +74,17 @@ pub(crate) fn private_folder(path: &Path) -> io::Result<()> {
 /// An upload on its way: private, bounded, gone unless it is kept.
 pub(crate) struct Incoming {
     path: PathBuf,
-    file: File,
+    to: Option<To>,
+    is_sealed: bool,
     room: u64,
     digest: Sha256,
     kept: bool,
+}
+
+/// Where the bytes of an upload go.
+enum To {
+    Plain(File),
+    Sealed(Box<dyn SealedUpload>),
 }
 
 /// Why an upload was not taken.
@@ -76,11 +95,16 @@ pub(crate) enum NotTaken {
 }
 
 impl Incoming {
-    /// A file of at most so many bytes under a name that nobody can guess.
+    /// A file of at most so many bytes under a name that nobody can guess, encrypted if there is a key.
     ///
     /// # Errors
     /// When it cannot be made.
-    pub(crate) fn create(folder: Folder<'_>, name: &str, room: u64) -> io::Result<Self> {
+    pub(crate) fn create(
+        folder: Folder<'_>,
+        name: &str,
+        room: u64,
+        key: Option<&UploadKey>,
+    ) -> io::Result<Self> {
         private_folder(folder.0)?;
         let path = folder.0.join(format!(".incoming-{name}"));
         let file = File::options()
@@ -88,13 +112,19 @@ impl Incoming {
             .create_new(true)
             .mode(0o600)
             .open(&path)?;
-        Ok(Incoming {
+        let mut incoming = Incoming {
             path,
-            file,
+            to: None,
+            is_sealed: key.is_some(),
             room,
             digest: Sha256::new(),
             kept: false,
-        })
+        };
+        incoming.to = Some(match key {
+            Some(key) => To::Sealed(key.begin(file)?),
+            None => To::Plain(file),
+        });
+        Ok(incoming)
     }
 
     pub(crate) fn add(&mut self, bytes: &[u8]) -> Result<(), NotTaken> {
@@ -103,7 +133,12 @@ impl Incoming {
             .checked_sub(bytes.len() as u64)
             .ok_or(NotTaken::TooLarge)?;
         self.digest.update(bytes);
-        self.file.write_all(bytes).map_err(NotTaken::Disk)
+        let written = match &mut self.to {
+            Some(To::Plain(file)) => file.write_all(bytes),
+            Some(To::Sealed(file)) => file.write_all(bytes),
+            None => Ok(()),
+        };
+        written.map_err(NotTaken::Disk)
     }
 
     /// What the content is known by.
@@ -116,9 +151,14 @@ impl Incoming {
     /// # Errors
     /// When the disk refuses.
     pub(crate) fn keep(mut self, folder: Folder<'_>, run: &str) -> io::Result<()> {
-        self.file.sync_all()?;
+        let file = match self.to.take() {
+            Some(To::Plain(file)) => Some(file),
+            Some(To::Sealed(file)) => Some(file.finish()?),
+            None => None,
+        };
+        file.map_or(Ok(()), |file| file.sync_all())?;
         folder.make(run)?;
-        fs::rename(&self.path, folder.input(run))?;
+        fs::rename(&self.path, folder.input(run, self.is_sealed))?;
         self.kept = true;
         Ok(())
     }
@@ -143,7 +183,7 @@ mod tests {
     fn an_upload_is_private_bounded_and_gone_unless_it_is_kept() {
         let place = tempfile::tempdir().unwrap();
         let folder = Folder(place.path());
-        let mut incoming = Incoming::create(folder, "a", 10).unwrap();
+        let mut incoming = Incoming::create(folder, "a", 10, None).unwrap();
         incoming.add(b"12345").unwrap();
         assert!(matches!(incoming.add(b"123456"), Err(NotTaken::TooLarge)));
         let path = incoming.path.clone();
@@ -152,14 +192,18 @@ mod tests {
         drop(incoming);
         assert!(!path.exists());
 
-        let mut incoming = Incoming::create(folder, "b", 10).unwrap();
+        let mut incoming = Incoming::create(folder, "b", 10, None).unwrap();
         incoming.add(b"abc").unwrap();
         let sha256_of_abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(incoming.digest(), sha256_of_abc);
         incoming.keep(folder, "run_1").unwrap();
-        assert_eq!(fs::read(folder.input("run_1")).unwrap(), b"abc");
+        assert_eq!(fs::read(folder.input("run_1", false)).unwrap(), b"abc");
+        assert_eq!(
+            folder.uploaded("run_1"),
+            Some((folder.input("run_1", false), false))
+        );
         folder.forget("run_1");
-        assert!(!folder.input("run_1").exists());
+        assert_eq!(folder.uploaded("run_1"), None);
     }
 
     #[test]

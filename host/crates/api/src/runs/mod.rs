@@ -6,6 +6,7 @@ mod counts;
 pub(crate) mod files;
 mod rejects;
 mod schedule;
+pub(crate) mod sealing;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -21,6 +22,8 @@ use super::config::{Pipeline, RunsConfig};
 use child::Ended;
 pub use child::{ChildRun, Launch};
 pub(crate) use rejects::{Page, page as rejects_page};
+pub(crate) use sealing::UploadKey;
+pub use sealing::{SealUploads, SealedUpload, UploadSeals};
 
 /// How often a server looks for runs that others have queued or left behind.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
@@ -41,6 +44,7 @@ pub(crate) struct Runs {
     config: RunsConfig,
     pipelines: Vec<Pipeline>,
     launch: Launch,
+    upload_key: Option<UploadKey>,
     /// This process, among all that share the catalog.
     holder: String,
     /// Who has the files that were uploaded here: this machine, or all of them.
@@ -62,7 +66,7 @@ impl Runs {
         audit: Audit,
         config: RunsConfig,
         pipelines: Vec<Pipeline>,
-        launch: Launch,
+        (launch, upload_key): (Launch, Option<UploadKey>),
         holder: String,
     ) -> std::io::Result<Arc<Self>> {
         if !pipelines.is_empty() {
@@ -78,6 +82,7 @@ impl Runs {
             config,
             pipelines,
             launch,
+            upload_key,
             holder,
             machine,
             counts: counts::Counts::default(),
@@ -95,6 +100,11 @@ impl Runs {
     /// The right to send a file, if few others send one now.
     pub(crate) fn upload_slot(&self) -> Option<SemaphorePermit<'_>> {
         self.uploads.try_acquire().ok()
+    }
+
+    /// What encrypts uploads, if they are.
+    pub(crate) fn upload_key(&self) -> Option<&UploadKey> {
+        self.upload_key.as_ref()
     }
 
     pub(crate) fn folder(&self) -> files::Folder<'_> {
@@ -180,7 +190,7 @@ impl Runs {
             return;
         } else if run.starts > MAX_STARTS {
             Some("its server died each time it was started; see the server's log".to_owned())
-        } else if run.upload && !self.folder().input(&run.id).is_file() {
+        } else if run.upload && self.folder().uploaded(&run.id).is_none() {
             Some("its uploaded file is gone; upload it again".to_owned())
         } else {
             None

@@ -42,8 +42,8 @@ impl Ragged {
 pub struct Options {
     /// Where the bytes come from: files one after the other.
     pub inputs: Vec<Input>,
-    /// The key that opens them, where they are encrypted; none.
-    pub identity: Option<Identity>,
+    /// The keys that open them, from the outside in, where they are encrypted; none.
+    pub identities: Vec<Identity>,
     /// The encoding of the files by its label in the WHATWG's Encoding Standard; none is UTF-8.
     pub encoding: Option<Encoding>,
     /// Lines before the header, or before the first record, that are passed over whatever is in
@@ -100,7 +100,7 @@ impl Options {
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Options {
             inputs: vec![Input::from(path.into())],
-            identity: None,
+            identities: Vec::new(),
             encoding: None,
             skip: 0,
             header: true,

@@ -60,8 +60,8 @@ impl TextFormat for Options {
         (&self.inputs, endings::of_csv(&self.delimiter))
     }
 
-    fn identity(&self) -> Option<&Identity> {
-        self.identity.as_ref()
+    fn identities(&self) -> &[Identity] {
+        &self.identities
     }
 
     fn formats(&self) -> &[Formats] {

@@ -101,7 +101,7 @@ pub fn discover(path: &Path, header: Option<bool>) -> Result<Found, SourceError>
     let given = given.to_vec();
     #[cfg(feature = "parquet")]
     if beginning.starts_with(b"PAR1") {
-        let (fields, left_out) = parquet::fields(&inputs, None)?;
+        let (fields, left_out) = parquet::fields(&inputs, &parquet::Keys::default())?;
         let format = Format::Parquet(given);
         let found = Found {
             format,
@@ -184,7 +184,11 @@ impl Format {
             Format::Csv(options) => Box::new(csv::Source::new(options.as_ref().clone(), schema)),
             Format::Jsonl(options) => Box::new(jsonl::Source::new(options.clone(), schema)),
             #[cfg(feature = "parquet")]
-            Format::Parquet(inputs) => Box::new(parquet::Source::new(inputs.clone(), schema, None)),
+            Format::Parquet(inputs) => Box::new(parquet::Source::new(
+                inputs.clone(),
+                schema,
+                parquet::Keys::default(),
+            )),
             #[cfg(feature = "postgres")]
             Format::Postgres(options) => {
                 Box::new(postgres::Source::new(options.as_ref().clone(), schema))

@@ -59,7 +59,8 @@ impl InputFile {
 pub(crate) struct Inputs {
     given: Vec<Input>,
     endings: Vec<&'static str>,
-    identity: Option<Identity>,
+    /// What opens them, from the outside in.
+    identities: Vec<Identity>,
     files: OnceLock<Vec<InputFile>>,
     stdin_taken: AtomicBool,
 }
@@ -70,15 +71,15 @@ impl Inputs {
         Inputs {
             given: given.to_vec(),
             endings: endings.to_vec(),
-            identity: None,
+            identities: Vec::new(),
             files: OnceLock::new(),
             stdin_taken: AtomicBool::new(false),
         }
     }
 
-    /// With the key that opens them.
-    pub(crate) fn opened_by(mut self, identity: Option<Identity>) -> Self {
-        self.identity = identity;
+    /// With the keys that open them, from the outside in.
+    pub(crate) fn opened_by(mut self, identities: &[Identity]) -> Self {
+        self.identities = identities.to_vec();
         self
     }
 
@@ -186,14 +187,14 @@ impl Inputs {
     fn stream(&self, part: usize) -> Result<Stream, SourceError> {
         let place = self.place(part);
         let opened = match self.path(part)? {
-            Some(path) => Stream::of_file(path, self.identity.as_ref()),
+            Some(path) => Stream::of_file(path, &self.identities),
             None if self.stdin_taken.swap(true, Ordering::Relaxed) => {
                 return Err(SourceError::Shape {
                     place,
                     problem: "can be read only once; to run again, use a file".into(),
                 });
             }
-            None => Stream::of_stdin(self.identity.as_ref()),
+            None => Stream::of_stdin(&self.identities),
         };
         opened.map_err(|problem| SourceError::Io { place, problem })
     }

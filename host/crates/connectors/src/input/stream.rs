@@ -26,31 +26,29 @@ pub struct Stream {
 }
 
 impl Stream {
-    pub(super) fn of_file(path: &Path, identity: Option<&Identity>) -> io::Result<Stream> {
+    pub(super) fn of_file(path: &Path, keys: &[Identity]) -> io::Result<Stream> {
         let mut file = File::open(path)?;
         let regular = file.metadata()?.is_file();
         let start = start_of(&mut file)?;
         if regular {
             file.rewind()?;
-            return Stream::opened(file, &start, identity);
+            return Stream::opened(Box::new(file), &start, keys);
         }
-        Stream::opened(Cursor::new(start.clone()).chain(file), &start, identity)
+        let whole = Cursor::new(start.clone()).chain(file);
+        Stream::opened(Box::new(whole), &start, keys)
     }
 
-    pub(super) fn of_stdin(identity: Option<&Identity>) -> io::Result<Stream> {
+    pub(super) fn of_stdin(keys: &[Identity]) -> io::Result<Stream> {
         let mut input = stdin();
         let start = start_of(&mut input)?;
-        Stream::opened(Cursor::new(start.clone()).chain(input), &start, identity)
+        let whole = Cursor::new(start.clone()).chain(input);
+        Stream::opened(Box::new(whole), &start, keys)
     }
 
-    /// Decrypted, if it is to be.
-    fn opened(
-        input: impl Read + Send + 'static,
-        start: &[u8],
-        identity: Option<&Identity>,
-    ) -> io::Result<Stream> {
+    /// Decrypted by one key after the other.
+    fn opened(input: Box<dyn Read + Send>, start: &[u8], keys: &[Identity]) -> io::Result<Stream> {
         let refused = |problem: &str| Err(io::Error::new(io::ErrorKind::Unsupported, problem));
-        match identity {
+        match keys.split_first() {
             _ if start.starts_with(ARMORED) => refused(
                 "it is encrypted with age and armored as text, which is not supported; encrypt it \
                 without `--armor`",
@@ -60,21 +58,17 @@ impl Stream {
                 NAME }",
             ),
             None => Stream::unpacked(input, start, BUFFER),
-            Some(identity) if start == AGE => {
-                let mut plain = identity.decrypt(BufReader::with_capacity(BUFFER, input))?;
+            Some((key, inner)) if start == AGE => {
+                let mut plain = key.decrypt(BufReader::with_capacity(BUFFER, input))?;
                 let start = start_of(&mut plain)?;
-                Stream::chained(start, plain)
+                let whole = Cursor::new(start.clone()).chain(plain);
+                Stream::opened(Box::new(whole), &start, inner)
             }
             Some(_) => refused(
                 "it is not encrypted with age, as `decrypt-with` says that it is; encrypt it, or \
                 delete `decrypt-with`",
             ),
         }
-    }
-
-    fn chained(start: Vec<u8>, rest: impl Read + Send + 'static) -> io::Result<Stream> {
-        let whole = Cursor::new(start.clone()).chain(rest);
-        Stream::unpacked(whole, &start, BUFFER)
     }
 
     fn unpacked(
@@ -164,7 +158,7 @@ mod tests {
 
     fn read(file: &[u8], ahead: bool) -> io::Result<(Vec<u8>, Option<u64>)> {
         let start = file.get(..MAGIC.min(file.len())).unwrap().to_vec();
-        let mut stream = Stream::chained(start.clone(), Cursor::new(file[start.len()..].to_vec()))?;
+        let mut stream = Stream::opened(Box::new(Cursor::new(file.to_vec())), &start, &[])?;
         if ahead {
             stream = stream.ahead();
         }

@@ -14,8 +14,8 @@ use crate::input::Input;
 pub struct Options {
     /// Where the bytes come from: files one after the other.
     pub inputs: Vec<Input>,
-    /// The key that opens them, where they are encrypted; none.
-    pub identity: Option<Identity>,
+    /// The keys that open them, from the outside in, where they are encrypted; none.
+    pub identities: Vec<Identity>,
     /// How strings of each column are spelled, in the order of the columns; where one has none, as
     /// the source's table says.
     pub formats: Vec<Formats>,
@@ -37,7 +37,7 @@ impl Options {
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Options {
             inputs: vec![Input::from(path.into())],
-            identity: None,
+            identities: Vec::new(),
             formats: Vec::new(),
             max_record: 8 << 20,
             chunk_bytes: 1 << 20,

@@ -59,8 +59,8 @@ impl TextFormat for Options {
         (&self.inputs, endings::JSONL)
     }
 
-    fn identity(&self) -> Option<&Identity> {
-        self.identity.as_ref()
+    fn identities(&self) -> &[Identity] {
+        &self.identities
     }
 
     fn formats(&self) -> &[Formats] {

@@ -1,7 +1,7 @@
 //! One Parquet file: its footer, and where the declared columns are in it.
 
 use std::fs::File;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,7 +10,8 @@ use parquet::basic::Compression;
 use parquet::file::column_crypto_metadata::ColumnCryptoMetaData;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
 
-use super::key::{Key, Module, Sealed, Spot};
+use super::at::Places;
+use super::key::{Key, Keys, Module, Sealed, Spot};
 use super::pages::{Opening, Refusals, Region};
 use super::schema::{Columns, columns};
 use super::thrift::{Encryption, encryption, is_encrypted};
@@ -44,7 +45,9 @@ impl Stamp {
 pub(super) struct Opened {
     pub(super) place: String,
     pub(super) stamp: Stamp,
-    file: Arc<File>,
+    places: Arc<Places>,
+    /// How many bytes there are, once they are opened.
+    len: u64,
     pub(super) metadata: ParquetMetaData,
     /// What opens its pages, if it is encrypted.
     pub(super) sealed: Option<Arc<Sealed>>,
@@ -53,12 +56,8 @@ pub(super) struct Opened {
 }
 
 impl Opened {
-    /// Opens a file, by that key if it is encrypted, and holds it against the declared columns.
-    pub(super) fn open(
-        path: &Path,
-        schema: &Schema,
-        key: Option<&Key>,
-    ) -> Result<Self, SourceError> {
+    /// Opens a file, by those keys if it is encrypted, and holds it against the declared columns.
+    pub(super) fn open(path: &Path, schema: &Schema, keys: &Keys) -> Result<Self, SourceError> {
         let place = path.display().to_string();
         let io = |problem| SourceError::Io {
             place: place.clone(),
@@ -78,7 +77,8 @@ impl Opened {
             len: about.len(),
             changed: (about.mtime(), about.mtime_nsec()),
         };
-        let (footer, sealed) = match (footer(&file, stamp.len, &place)?, key) {
+        let (places, len) = Places::of(file, stamp.len, keys.around.as_ref()).map_err(io)?;
+        let (footer, sealed) = match (footer(&places, len, &place)?, &keys.of_file) {
             (Footer::Plain(footer), None) if !is_encrypted(&footer) => (footer, None),
             (Footer::Plain(footer), _) => return Err(not_sealed(&footer, &place)),
             (Footer::Sealed(_), None) => {
@@ -103,7 +103,8 @@ impl Opened {
         let opened = Opened {
             place,
             stamp,
-            file: Arc::new(file),
+            places: Arc::new(places),
+            len,
             metadata,
             sealed,
             columns,
@@ -123,7 +124,7 @@ impl Opened {
 
     /// The file's bytes, for pages that are opened so.
     pub(super) fn region(&self, opening: Opening, refusals: Refusals) -> Region {
-        Region::new(Arc::clone(&self.file), self.stamp.len, opening, refusals)
+        Region::new(Arc::clone(&self.places), self.len, opening, refusals)
     }
 
     /// Where the pages of a group's column are, to whoever opens them.
@@ -168,7 +169,7 @@ impl Opened {
         for group in self.groups() {
             let within = |(start, len): (u64, u64)| {
                 let end = start.checked_add(len);
-                end.is_some_and(|end| end <= self.stamp.len)
+                end.is_some_and(|end| end <= self.len)
             };
             let same = |leaf: &usize| group.columns().get(*leaf).is_some();
             if group.num_rows() < 0
@@ -223,7 +224,7 @@ enum Footer {
 }
 
 /// The footer's bytes, by the length that stands at the file's end.
-fn footer(file: &File, len: u64, place: &str) -> Result<Footer, SourceError> {
+fn footer(file: &Places, len: u64, place: &str) -> Result<Footer, SourceError> {
     let no_parquet = || SourceError::shape(place, "is not a Parquet file: it does not end in PAR1");
     let io = |problem| SourceError::Io {
         place: place.to_owned(),

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use glovebox_core::{Schema, SourceError, endings};
 
 use super::file::{Opened, Stamp};
-use super::key::Key;
+use super::key::Keys;
 use crate::input::{Input, Inputs};
 
 /// Files that are kept open; those in flight are among the last.
@@ -17,8 +17,7 @@ const KEPT_OPEN: usize = 64;
 pub(super) struct Files {
     pub(super) inputs: Arc<Inputs>,
     schema: Schema,
-    /// What opens them, if they are encrypted.
-    pub(super) key: Option<Key>,
+    pub(super) keys: Keys,
     known: Mutex<Known>,
 }
 
@@ -31,11 +30,11 @@ struct Known {
 }
 
 impl Files {
-    pub(super) fn new(inputs: &[Input], schema: Schema, key: Option<Key>) -> Self {
+    pub(super) fn new(inputs: &[Input], schema: Schema, keys: Keys) -> Self {
         Files {
             inputs: Arc::new(Inputs::new(inputs, endings::PARQUET)),
             schema,
-            key,
+            keys,
             known: Mutex::default(),
         }
     }
@@ -52,7 +51,7 @@ impl Files {
                 "a Parquet file is read from its end; save it to a file first and name that file",
             ));
         };
-        let opened = Arc::new(Opened::open(path, &self.schema, self.key.as_ref())?);
+        let opened = Arc::new(Opened::open(path, &self.schema, &self.keys)?);
         let before = known.stamps.insert(part, opened.stamp);
         if before.is_some_and(|before| before != opened.stamp) {
             return Err(SourceError::shape(

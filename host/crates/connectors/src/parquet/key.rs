@@ -15,6 +15,8 @@ use parquet::encryption::encrypt::FileEncryptionProperties;
 use parquet::errors::ParquetError;
 use ring::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 
+use crate::age::Identity;
+
 /// Bytes of a module's length.
 const LENGTH: usize = 4;
 /// Bytes of what proves a module to be genuine.
@@ -78,6 +80,15 @@ impl Key {
         opened.truncate(plain);
         Some(opened)
     }
+}
+
+/// What opens a source's files.
+#[derive(Debug, Clone, Default)]
+pub struct Keys {
+    /// Parquet's own key, where they are encrypted as Parquet itself defines it.
+    pub of_file: Option<Key>,
+    /// The key of age that is around each file as a whole.
+    pub around: Option<Identity>,
 }
 
 fn wrong(what: &str) -> String {

@@ -1,6 +1,7 @@
 //! Parquet files: a source of which only the declared columns are read, and a sink whose row groups
 //! are encoded side by side.
 
+mod at;
 mod chunks;
 mod columns;
 mod decode;
@@ -22,7 +23,7 @@ mod tests;
 mod thrift;
 mod unpack;
 
-pub use key::Key;
+pub use key::{Key, Keys};
 pub use sink::{Compression, Sink};
 pub use source::Source;
 
@@ -31,14 +32,11 @@ use glovebox_core::{Field, Schema, SourceError};
 use crate::input::Inputs;
 
 /// The columns of the first file that a manifest can declare, in their types, and how many there are beside them.
-pub(crate) fn fields(
-    inputs: &Inputs,
-    key: Option<&Key>,
-) -> Result<(Vec<Field>, usize), SourceError> {
+pub(crate) fn fields(inputs: &Inputs, keys: &Keys) -> Result<(Vec<Field>, usize), SourceError> {
     let Some(path) = inputs.path(0)? else {
         return Ok((Vec::new(), 0));
     };
-    let opened = file::Opened::open(path, &Schema::default(), key)?;
+    let opened = file::Opened::open(path, &Schema::default(), keys)?;
     crate::contain::contained(|| schema::declarable(&opened.metadata))
         .flatten()
         .ok_or_else(|| SourceError::shape(&opened.place, "its schema cannot be read"))

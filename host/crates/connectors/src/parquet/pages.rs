@@ -1,15 +1,14 @@
 //! Passes pages of a Parquet file to the `parquet` crate, within size limits, and opened if they are
 //! sealed.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
-use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 
+use super::at::Places;
 use super::key::{Module, OVERHEAD, Sealed, Spot, whole};
 use super::thrift::{Head, PageKind, lengthen};
 use super::unpack::Codec;
@@ -82,9 +81,9 @@ pub(super) struct Opening {
 }
 
 /// A file's bytes, as one column's pages are read from them; each reader has a place of its own.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Region {
-    file: Arc<File>,
+    file: Arc<Places>,
     len: u64,
     opening: Opening,
     refusals: Refusals,
@@ -104,7 +103,7 @@ struct Next {
 }
 
 impl Region {
-    pub(super) fn new(file: Arc<File>, len: u64, opening: Opening, refusals: Refusals) -> Self {
+    pub(super) fn new(file: Arc<Places>, len: u64, opening: Opening, refusals: Refusals) -> Self {
         Region {
             file,
             len,
@@ -300,7 +299,7 @@ impl Read for Pages {
 
 /// A place in a file that others read, too.
 struct At {
-    file: Arc<File>,
+    file: Arc<Places>,
     at: u64,
     end: u64,
 }

@@ -13,7 +13,7 @@ use parquet::encryption::encrypt::{EncryptionPropertiesBuilder, FileEncryptionPr
 use parquet::file::properties::{WriterProperties, WriterVersion};
 
 use super::tests::{batch, columns, joined, parts_of, read, store_by};
-use super::{Compression, Key, Sink, Source};
+use super::{Compression, Key, Keys, Sink, Source};
 use crate::input::Input;
 
 const LONG: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -23,8 +23,15 @@ fn key(text: &str) -> Option<Key> {
     Some(Key::parse(&Secret::new(text.into())).unwrap())
 }
 
+fn by(of_file: Option<Key>) -> Keys {
+    Keys {
+        of_file,
+        around: None,
+    }
+}
+
 fn source(path: &Path, key: Option<Key>) -> Source {
-    Source::new(vec![Input::Path(path.to_owned())], columns(), key)
+    Source::new(vec![Input::Path(path.to_owned())], columns(), by(key))
 }
 
 fn refusal(path: &Path, key: Option<Key>) -> String {
@@ -193,7 +200,7 @@ fn a_column_that_was_put_in_anothers_place_is_noticed() {
     writer.write(&rows).unwrap();
     writer.close().unwrap();
     let inputs = vec![Input::Path(path.clone())];
-    let source = || Source::new(inputs.clone(), one.clone(), key(SHORT));
+    let source = || Source::new(inputs.clone(), one.clone(), by(key(SHORT)));
     assert!(joined(&read(&source()).unwrap().1) == rows);
     let opened = source().files.opened(0).unwrap();
     let [first, second] = [0, 1].map(|group| opened.ranges(&opened.groups()[group])[0]);

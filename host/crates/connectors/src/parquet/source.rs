@@ -10,7 +10,7 @@ use super::decode::ParquetDecoder;
 use super::fields;
 use super::file::{CHUNK_BYTES, CHUNK_ROWS};
 use super::files::Files;
-use super::key::Key;
+use super::key::Keys;
 use crate::input::Input;
 use crate::parts::Parts;
 
@@ -41,10 +41,10 @@ pub struct Source {
 }
 
 impl Source {
-    /// A source of these columns, of files that are encrypted if there is a key; nothing is opened yet.
-    pub fn new(inputs: Vec<Input>, schema: Schema, key: Option<Key>) -> Self {
+    /// A source of these columns, of files that are encrypted as the keys say; nothing is opened yet.
+    pub fn new(inputs: Vec<Input>, schema: Schema, keys: Keys) -> Self {
         Source {
-            files: Arc::new(Files::new(&inputs, schema.clone(), key)),
+            files: Arc::new(Files::new(&inputs, schema.clone(), keys)),
             schema,
         }
     }
@@ -99,7 +99,7 @@ impl glovebox_core::Source for Source {
     }
 
     fn undeclared(&self) -> Result<Vec<Field>, SourceError> {
-        let (mut fields, _) = fields(&self.files.inputs, self.files.key.as_ref())?;
+        let (mut fields, _) = fields(&self.files.inputs, &self.files.keys)?;
         let declared = &self.schema.fields;
         fields.retain(|found| declared.iter().all(|f| f.source_name() != &*found.name));
         Ok(fields)

@@ -21,11 +21,15 @@ use parquet::file::properties::{WriterProperties, WriterVersion};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 
-use super::{Compression, Sink, Source};
+use super::{Compression, Keys, Sink, Source};
 use crate::input::Input;
 
 fn source(path: &Path, schema: &Schema) -> Source {
-    Source::new(vec![Input::Path(path.to_owned())], schema.clone(), None)
+    Source::new(
+        vec![Input::Path(path.to_owned())],
+        schema.clone(),
+        Keys::default(),
+    )
 }
 
 pub(super) fn read(source: &Source) -> Result<(Vec<Chunk>, Vec<Decoded>), SourceError> {
@@ -264,7 +268,11 @@ fn a_file_that_does_not_fit_is_refused_before_the_first_row() {
     fs::write(&path, b"PAR1\xff\xff\xff\xffPAR1").unwrap();
     let said = error(&one("a", DataType::Text));
     assert!(said.contains("larger than the file"), "{said}");
-    let stdin = Source::new(vec![Input::Stdin], one("a", DataType::Text), None);
+    let stdin = Source::new(
+        vec![Input::Stdin],
+        one("a", DataType::Text),
+        Keys::default(),
+    );
     let said = stdin.chunks().err().unwrap().to_string();
     assert!(said.contains("save it to a file first"), "{said}");
 }
