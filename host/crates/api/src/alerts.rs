@@ -280,10 +280,13 @@ pub async fn test_alerts(
     secrets: Secrets<'_>,
 ) -> anyhow::Result<Vec<(String, Result<(), String>)>> {
     let mut told = Vec::new();
-    let targets = config.alerts.iter().flat_map(|alerts| &alerts.targets);
-    for target in targets {
+    let Some(alerts) = &config.alerts else {
+        return Ok(told);
+    };
+    for target in &alerts.targets {
         let opened = open(target, secrets).context("`alerts`")?;
-        let sent = opened.send(&Alert::test(super::now())).await;
+        let test = Alert::test(super::now()).linked(&alerts.rules.runbooks);
+        let sent = opened.send(&test).await;
         told.push((opened.kind().to_owned(), sent.map_err(|e| e.to_string())));
     }
     Ok(told)

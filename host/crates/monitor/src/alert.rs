@@ -133,7 +133,12 @@ pub struct Alert {
     pub at: i64,
     /// How often it would have been raised since it was last told.
     pub repeated: u64,
+    /// Where its section of the runbooks is.
+    pub runbook: String,
 }
+
+/// Where the runbooks are, from the repository.
+pub const RUNBOOKS: &str = "docs";
 
 impl Alert {
     pub(crate) fn new(rule: Rule, at: i64, summary: impl Into<String>) -> Self {
@@ -143,7 +148,15 @@ impl Alert {
             summary: summary.into(),
             at,
             repeated: 0,
+            runbook: String::new(),
         }
+        .linked(RUNBOOKS)
+    }
+
+    /// The same, where the runbooks are in that folder or below that address.
+    pub fn linked(mut self, runbooks: &str) -> Self {
+        self.runbook = format!("{runbooks}/runbooks.md#{}", self.rule.word());
+        self
     }
 
     /// That the audit log does not hold together; `wrong` things are wrong.

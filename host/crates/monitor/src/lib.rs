@@ -14,7 +14,7 @@ mod past;
 mod record;
 mod rules;
 
-pub use alert::{Alert, Rule, Severity};
+pub use alert::{Alert, RUNBOOKS, Rule, Severity};
 pub use desk::Silence;
 pub use record::Record;
 pub use rules::{Burst, Monitor, RejectRate, Rules, Volume};

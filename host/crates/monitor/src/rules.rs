@@ -62,6 +62,8 @@ pub struct Rules {
     pub silences: Vec<Silence>,
     /// Seconds until the same alert is told again.
     pub repeat_after: i64,
+    /// The folder or address of the runbooks.
+    pub runbooks: String,
 }
 
 /// Looks at records, and raises alerts.
@@ -104,13 +106,16 @@ impl Monitor {
     /// that are to be told.
     pub fn observe(&mut self, record: &Record, at: i64) -> Vec<Alert> {
         let raised = self.alerts(record, at).into_iter();
-        raised.filter_map(|alert| self.desk.pass(alert)).collect()
+        let told = raised.filter_map(|alert| self.desk.pass(alert));
+        told.map(|alert| alert.linked(&self.rules.runbooks))
+            .collect()
     }
 
     /// An alert that no record raises, if it is to be told.
     pub fn raise(&mut self, alert: Alert) -> Option<Alert> {
         let on = !self.rules.off.contains(&alert.rule);
-        on.then(|| self.desk.pass(alert)).flatten()
+        let told = on.then(|| self.desk.pass(alert)).flatten();
+        told.map(|alert| alert.linked(&self.rules.runbooks))
     }
 
     fn alerts(&mut self, record: &Record, at: i64) -> Vec<Alert> {

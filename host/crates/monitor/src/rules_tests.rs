@@ -32,6 +32,7 @@ fn rules() -> Rules {
         off: Vec::new(),
         silences: Vec::new(),
         repeat_after: 3600,
+        runbooks: crate::RUNBOOKS.to_owned(),
     }
 }
 

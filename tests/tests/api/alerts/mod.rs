@@ -391,7 +391,7 @@ fn alertmanager_mail_and_syslog_take_alerts() {
     let syslog = receivers::Datagrams::listen();
     let secure = receivers::SyslogServer::start();
     let mut alerts = format!(
-        "  denied-calls: 2\n  syslog:\n    - {{ socket: \"{}\" }}\n    \
+        "  denied-calls: 2\n  runbooks: https://wiki.example.org/glovebox/\n  syslog:\n    - {{ socket: \"{}\" }}\n    \
          - {{ host: localhost, port: {}, tls: {{ ca: syslog.pem }} }}\n",
         syslog.path.display(),
         secure.port
@@ -421,6 +421,7 @@ fn alertmanager_mail_and_syslog_take_alerts() {
     assert!(tested.stdout.lines().all(|line| line.ends_with(": taken")));
     assert!(syslog.next().contains("Glovebox was asked to send a test."));
     assert!(secure.next().contains(" test "));
+    let runbook = "https://wiki.example.org/glovebox/runbooks.md#denied-calls";
     if let Some(mail) = &mail {
         assert!(mail.next().contains("Rule: test"));
     }
@@ -432,6 +433,7 @@ fn alertmanager_mail_and_syslog_take_alerts() {
     let message = syslog.next();
     assert!(message.starts_with("<84>1 "), "{message}");
     assert!(message.contains(summary), "{message}");
+    assert!(message.contains(runbook), "{message}");
     let message = secure.next();
     let (length, message) = message.split_once(' ').unwrap();
     assert_eq!(length.parse(), Ok(message.len()));
@@ -439,6 +441,7 @@ fn alertmanager_mail_and_syslog_take_alerts() {
     if let Some(alertmanager) = alertmanager {
         let alert = alertmanager.alert("GloveboxDeniedCalls");
         assert_eq!(alert["annotations"]["summary"], summary);
+        assert_eq!(alert["annotations"]["runbook_url"], runbook);
         assert_eq!(alert["status"]["state"], "active");
     }
     if let Some(mail) = mail {
@@ -448,6 +451,7 @@ fn alertmanager_mail_and_syslog_take_alerts() {
             "To: ops@example.org, \"Night Shift\" <night@example.org>",
             "What to look at next:",
             "network: 127.0.0.0/24",
+            "Runbook: https://wiki.example.org/",
         ] {
             assert!(text.contains(part), "{part}\n{text}");
         }

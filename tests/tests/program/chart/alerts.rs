@@ -1,5 +1,7 @@
-//! The alerts and the dashboard: as promtool understands them, and over metrics that there are.
+//! The alerts and the dashboard: as promtool understands them, over metrics that there are, and each with
+//! its section of the runbooks.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -71,11 +73,13 @@ fn alerts_fire_when_they_should_and_only_then() {
 
 #[test]
 fn alerts_and_dashboard_are_over_metrics_that_the_program_has() {
-    let rules: String = ["alerts.yaml", "dashboard.json"]
-        .map(|file| repository().join("deploy/helm/glovebox/files").join(file))
-        .iter()
-        .map(|path| fs::read_to_string(path).unwrap())
-        .collect();
+    let rules: String = [
+        "deploy/helm/glovebox/files/alerts.yaml",
+        "deploy/helm/glovebox/files/dashboard.json",
+        "docs/runbooks.md",
+    ]
+    .map(read)
+    .concat();
     let sources: String = [
         "api/src/alerts.rs",
         "api/src/metrics.rs",
@@ -95,4 +99,55 @@ fn alerts_and_dashboard_are_over_metrics_that_the_program_has() {
         seen += 1;
     }
     assert!(seen > 20);
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(repository().join(path)).unwrap()
+}
+
+#[test]
+fn each_alert_has_a_section_of_the_runbooks_and_each_section_an_alert() {
+    let alerts = read("deploy/helm/glovebox/files/alerts.yaml");
+    let found = |text: &str, pattern: &str| -> BTreeSet<String> {
+        let pattern = regex::Regex::new(pattern).unwrap();
+        pattern
+            .captures_iter(text)
+            .map(|found| found[1].to_owned())
+            .collect()
+    };
+    let over_metrics = found(&alerts, r"- alert: (\w+)");
+    // Each links to its own section.
+    let linked = found(
+        &alerts,
+        r"(?s)- alert: \w+.*?runbook_url: docs/runbooks\.md#(\w+)\n",
+    );
+    let lower: BTreeSet<_> = over_metrics
+        .iter()
+        .map(|name| name.to_lowercase())
+        .collect();
+    assert_eq!(linked, lower);
+    let of_rules = found(
+        &read("host/crates/monitor/src/alert.rs"),
+        "= \"([a-z-]+)\", (?:Info|Warning|Critical),",
+    );
+    assert!(over_metrics.len() > 15 && of_rules.len() > 10);
+    let page = read("docs/runbooks.md");
+    let mut sections = page.split("\n### ").skip(1).peekable();
+    assert!(sections.peek().is_some());
+    let mut known = BTreeSet::new();
+    for section in sections {
+        let name = section.lines().next().unwrap();
+        for part in ["**Means:** ", "**Look:** ", "**Do:** ", "**Over when:** "] {
+            assert_eq!(section.matches(part).count(), 1, "{name}: {part}");
+        }
+        assert!(known.insert(name.to_owned()), "{name} twice");
+    }
+    assert_eq!(known, &over_metrics | &of_rules);
+    // What is to be looked for in the audit log can be there.
+    let actions = read("host/crates/audit/src/action.rs");
+    let asked = found(&page, r"--action\s+([a-z-]+)");
+    assert!(asked.len() > 5);
+    for action in asked {
+        assert!(actions.contains(&format!("\"{action}\"")), "{action}");
+    }
 }

@@ -10,12 +10,12 @@ use glovebox_manifest::kinds::{
 };
 use glovebox_manifest::model::Spanned;
 use glovebox_manifest::shared::Tls;
-use glovebox_monitor::{Burst, RejectRate, Rule, Rules, Silence, Volume};
+use glovebox_monitor::{Burst, RUNBOOKS, RejectRate, Rule, Rules, Silence, Volume};
 use glovebox_outbound::alerts::Begin;
 use glovebox_outbound::https::{Address, Plain};
 
 use super::schedule::{TIMES, Times};
-use super::values::{Roles, wrong};
+use super::values::{Roles, URL, wrong};
 use crate::rules::Permission;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -115,6 +115,8 @@ section! {
         /// `odd-hours`: the minutes in which people work, like the times of a
         /// [schedule](#runs). Without it no hour is odd.
         working_hours: Option<Times> => optional, TIMES, "working-hours: \"* 7-18 * * MON-FRI Europe/Berlin\"";
+        /// Where [runbooks.md](runbooks.md) is to be read, without its name: alerts link to their section.
+        runbooks: Option<String> => optional "`docs`, in the repository", URL, "runbooks: https://wiki.example.org/glovebox";
         /// Rules that raise no alerts.
         off: Vec<Spanned<Rule>> => empty, ListOf(RULE), "off: [reveal]";
         /// Alerts that are not told for a time.
@@ -274,6 +276,7 @@ pub(super) fn alerts(reader: &mut Reader<'_>, keys: AlertKeys, roles: &Roles) ->
             off: keys.off.into_iter().map(|rule| rule.value).collect(),
             silences: silences?,
             repeat_after: seconds(keys.repeat_after),
+            runbooks: keys.runbooks.unwrap_or_else(|| RUNBOOKS.to_owned()),
         },
         targets,
         logs: keys.logs.into_iter().map(|folder| folder.value).collect(),

@@ -53,6 +53,7 @@ impl Alertmanager {
                 "summary": summary(alert),
                 "description": alert.rule.why(),
                 "runbook": alert.rule.next(),
+                "runbook_url": alert.runbook,
             },
             "startsAt": time(alert),
             "endsAt": time(&ends),

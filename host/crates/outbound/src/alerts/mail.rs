@@ -123,10 +123,11 @@ impl Mail {
             message = message.to(to.clone());
         }
         let mut text = format!(
-            "{}\n\nWhy it matters: {}\n\nWhat to look at next: {}\n\nWhen: {}\nRule: {}\n",
+            "{}\n\nWhy it matters: {}\n\nWhat to look at next: {}\n\nRunbook: {}\nWhen: {}\nRule: {}\n",
             summary(alert),
             rule.why(),
             rule.next(),
+            alert.runbook,
             time(alert),
             rule.word()
         );

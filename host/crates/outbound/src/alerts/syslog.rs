@@ -91,7 +91,14 @@ pub(super) fn message(alert: &Alert) -> String {
             .replace(']', "\\]");
         let _ = write!(text, " {label}=\"{value}\"");
     }
-    let _ = write!(text, "] {} {} {}", summary(alert), rule.why(), rule.next());
+    let _ = write!(
+        text,
+        "] {} {} {} ({})",
+        summary(alert),
+        rule.why(),
+        rule.next(),
+        alert.runbook
+    );
     // One message is one line for whoever reads a file of them.
     text.replace(['\n', '\r'], " ")
 }

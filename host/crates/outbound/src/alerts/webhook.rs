@@ -73,6 +73,7 @@ impl Webhook {
                 "summary": alert.summary,
                 "why": alert.rule.why(),
                 "next": alert.rule.next(),
+                "runbook": alert.runbook,
                 "labels": labels,
                 "repeated": alert.repeated,
             },
