@@ -88,7 +88,7 @@ pub(crate) fn masks() -> Outcome {
 type Install = fn(&Path, &Path) -> Outcome;
 
 /// What is Python's, beside the masks' packages, and how it is installed.
-fn python_tools() -> [(Tool, Install); 7] {
+fn python_tools() -> [(Tool, Install); 8] {
     [
         (
             python(
@@ -111,6 +111,14 @@ fn python_tools() -> [(Tool, Install); 7] {
                 "anonymity",
                 "tests/release",
                 "releases are not measured by pycanon",
+            ),
+            packages,
+        ),
+        (
+            python(
+                "sql",
+                "tests/sql",
+                "queries are not compared with DuckDB and pandas",
             ),
             packages,
         ),

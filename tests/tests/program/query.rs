@@ -1,6 +1,9 @@
 //! `glovebox query`: what it prints, what it does not show, and how it fails.
 
-use glovebox_tests::pipeline::{Pipeline, Ran};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use glovebox_tests::pipeline::{Pipeline, Ran, program};
 
 const MANIFEST: &str = "name: orders
 source: { csv: { path: in.csv } }
@@ -166,4 +169,51 @@ fn a_chart_is_drawn() {
         refused.contains("the last column, `country`, is text"),
         "{refused}"
     );
+}
+
+#[test]
+fn duckdb_answers_the_same() {
+    let folder = Pipeline::empty();
+    let folder = folder.folder().to_str().unwrap();
+    asked_of_others(
+        "duckdb_agrees.py",
+        &[folder, "20261127", "200"],
+        "200 queries, 0 different",
+    );
+}
+
+#[test]
+fn pandas_answers_the_same() {
+    let folder = Pipeline::empty();
+    let folder = folder.folder().to_str().unwrap();
+    let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/sql.md");
+    let manual = manual.to_str().unwrap();
+    asked_of_others("cookbook.py", &[folder, manual], "22 lines, 0 different");
+}
+
+/// By Python with DuckDB and pandas, if `cargo xtask tools` has installed it.
+fn asked_of_others(script: &str, arguments: &[&str], expected: &str) {
+    let Some(python) = python() else {
+        eprintln!("DuckDB and pandas are not installed: `cargo xtask tools`");
+        return;
+    };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("sql")
+        .join(script);
+    let ran = Command::new(python)
+        .arg(script)
+        .arg(program())
+        .args(arguments)
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&ran.stdout);
+    let failed = String::from_utf8_lossy(&ran.stderr);
+    assert!(told.trim_end().ends_with(expected), "{told}{failed}");
+}
+
+fn python() -> Option<PathBuf> {
+    let target = program();
+    let tool = target.parent()?.parent()?.join("tools/sql");
+    let installed = tool.join("installed").is_file();
+    installed.then(|| tool.join("bin/python"))
 }

@@ -15,6 +15,7 @@ use datafusion::sql::planner::{ParserOptions, SqlToRel};
 use datafusion::sql::sqlparser::ast::{Query, Statement};
 
 use crate::functions::{self, Called};
+use crate::meaning::meant;
 
 /// What holds for every query: nothing of this machine or of the time.
 pub(crate) static OPTIONS: LazyLock<Arc<ConfigOptions>> =
@@ -45,7 +46,8 @@ impl Context {
             parse_float_as_decimal: true,
             ..ParserOptions::new()
         };
-        SqlToRel::new_with_options(self, options).sql_statement_to_plan(Statement::Query(query))
+        let planner = SqlToRel::new_with_options(self, options);
+        meant(planner.sql_statement_to_plan(Statement::Query(query))?)
     }
 }
 

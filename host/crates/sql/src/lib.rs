@@ -11,6 +11,7 @@ mod admit;
 mod checked;
 mod context;
 mod functions;
+mod meaning;
 mod parse;
 mod plan;
 mod problem;

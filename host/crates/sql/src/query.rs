@@ -9,19 +9,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
 use arrow_cast::{CastOptions, cast_with_options};
-use arrow_schema::{ArrowError, DataType as ArrowType, SchemaRef};
+use arrow_schema::{ArrowError, SchemaRef};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use datafusion::catalog::streaming::StreamingTable;
-use datafusion::common::tree_node::{Transformed, TransformedResult as _, TreeNode as _};
-use datafusion::common::{DFSchema, DataFusionError};
+use datafusion::common::DataFusionError;
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::context::SessionState;
 use datafusion::execution::disk_manager::DiskManagerBuilder;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder, TaskContext};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::{Expr, ExprSchemable as _, LogicalPlan, cast};
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::streaming::PartitionStream;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
@@ -119,7 +117,7 @@ impl Query {
         let table = StreamingTable::try_new(schema, vec![Arc::new(rows)]).map_err(said)?;
         let table = provider_as_source(Arc::new(table));
         let context = Context::new([(ROWS.to_owned(), table)]);
-        let plan = context.plan(query).and_then(wide_sums).map_err(said)?;
+        let plan = context.plan(query).map_err(said)?;
         let output = output(&plan)?;
         let state = state(room).map_err(said)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -288,40 +286,6 @@ fn output(plan: &LogicalPlan) -> Result<Schema, QueryProblem> {
         Ok(Field::new(name, data_type))
     });
     Ok(Schema::new(fields.collect::<Result<_, _>>()?))
-}
-
-/// Sums of whole numbers have room for every digit, as in PostgreSQL; the engine's would wrap around.
-fn wide_sums(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
-    plan.transform_up_with_subqueries(|plan| {
-        let schema = match plan.inputs().as_slice() {
-            [one] => Arc::clone(one.schema()),
-            _ => Arc::new(DFSchema::empty()),
-        };
-        let names = NamePreserver::new(&plan);
-        let rewritten = plan.map_expressions(|expr| {
-            let name = names.save(&expr);
-            let widened = expr.transform_up(|expr| widened(expr, &schema))?;
-            Ok(widened.update_data(|expr| name.restore(expr)))
-        })?;
-        // Also above a sum: what is made of it has another type then.
-        Ok(Transformed::yes(rewritten.data.recompute_schema()?))
-    })
-    .data()
-}
-
-fn widened(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>, DataFusionError> {
-    let Expr::AggregateFunction(mut sum) = expr else {
-        return Ok(Transformed::no(expr));
-    };
-    let of = sum.params.args.first();
-    let whole = of.and_then(|of| of.get_type(schema).ok()) == Some(ArrowType::Int64);
-    if sum.func.name() != "sum" || !whole {
-        return Ok(Transformed::no(Expr::AggregateFunction(sum)));
-    }
-    for argument in &mut sum.params.args {
-        *argument = cast(argument.clone(), ArrowType::Decimal128(38, 0));
-    }
-    Ok(Transformed::yes(Expr::AggregateFunction(sum)))
 }
 
 /// Each row with each other one: of a million rows a million million.

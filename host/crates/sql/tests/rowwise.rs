@@ -135,6 +135,30 @@ fn literals_with_a_point_are_exact() {
 }
 
 #[test]
+fn decimals_beside_floats_become_floats() {
+    assert_eq!(
+        made("SELECT id FROM rows WHERE weight > 1.7")[0],
+        ["3", "4", "5"]
+    );
+    assert_eq!(
+        made("SELECT id FROM rows WHERE weight BETWEEN 1.0 AND 1.7")[0],
+        ["1"]
+    );
+    assert_eq!(
+        made("SELECT id FROM rows WHERE weight IN (1.5, 2)")[0],
+        ["1", "5"]
+    );
+    assert_eq!(
+        made("SELECT weight * 1.5 AS w FROM rows WHERE id = 4")[0],
+        ["inf"]
+    );
+    assert_eq!(
+        made("SELECT id FROM rows WHERE weight > price AND id < 3")[0],
+        [""; 0]
+    );
+}
+
+#[test]
 fn days_and_times() {
     let text = "SELECT date_trunc('month', sold) AS m, date_part('year', sold) AS y, sold + INTERVAL '1 day' AS d, \
                 to_char(sold, '%d.%m.%Y') AS t, CAST(at AS DATE) AS a FROM rows WHERE id = 1";
