@@ -60,7 +60,7 @@ fn columns_at(
                 Some(ReadFrom::Position(position)) => format!("column {position}"),
                 None => field.name.to_string(),
             }),
-            personal: is_personal(manifest, &field.name),
+            personal: is_personal(manifest, &field.name) || was_personal(plan, place),
             steps: touches.collect(),
             level: None,
         })
@@ -154,7 +154,12 @@ pub(crate) fn steps(plan: &Plan) -> Vec<Step> {
 pub(crate) fn exemptions(manifest: &Manifest, stored: &[Column]) -> Vec<Exemption> {
     let unmasked = |column: &&Column| column.steps.iter().all(|touch| touch.undone_by.is_none());
     let stored = stored.iter().filter(unmasked);
-    let stored: BTreeSet<&str> = stored.map(|column| column.name.as_str()).collect();
+    // A query may have renamed what was released.
+    let names = stored.flat_map(|column| {
+        let source = column.source.as_deref();
+        std::iter::once(column.name.as_str()).chain(source)
+    });
+    let stored: BTreeSet<&str> = names.collect();
     let columns = manifest.columns.iter();
     let columns = columns.chain(manifest.steps.iter().flat_map(|step| &step.adds));
     let columns = columns.filter(|column| stored.contains(column.name.as_str()));
@@ -172,6 +177,16 @@ pub(crate) fn exemptions(manifest: &Manifest, stored: &[Column]) -> Vec<Exemptio
 fn granted(step: &PlannedStep) -> Vec<String> {
     let fields = step.grants.fields.iter();
     fields.map(|field| field.name.to_string()).collect()
+}
+
+/// Whether it was personal at some point of its way, under whatever name.
+fn was_personal(plan: &Plan, place: usize) -> bool {
+    let trail = plan.trail(place);
+    let first = plan.steps.first().zip(trail.first().copied().flatten());
+    let source = first.and_then(|(step, place)| plan.source.fields.get(step.before(place)?));
+    let stood = plan.steps.iter().zip(&trail);
+    let mut fields = stood.filter_map(|(step, place)| step.output.fields.get((*place)?));
+    source.is_some_and(|field| field.personal) || fields.any(|field| field.personal)
 }
 
 fn is_personal(manifest: &Manifest, name: &str) -> bool {

@@ -130,3 +130,100 @@ fn rows_that_fail_are_rejected_however_many_they_are() {
     let counts = "20000 read = 10000 stored + 0 filtered + 10000 rejected";
     assert!(ran.stdout.contains(counts), "{}", ran.stdout);
 }
+
+#[test]
+fn a_column_that_was_renamed_is_masked_no_weaker() {
+    let columns = COLUMNS.replace(
+        "email: { type: text, personal: true }",
+        "email: { type: text, personal: true, kind: us-ssn }",
+    );
+    let steps = "credentials: [{ files: keys }]
+steps:
+  - { sql: 'SELECT id, trim(email) AS number FROM rows' }
+  - { sql: 'SELECT id, number AS n FROM rows' }
+  - { mask: pseudonym, masks: [n], with: { method: hmac-sha256 }, keys: { pseudonym: salt } }
+";
+    let told = Pipeline::new(&format!("{columns}{steps}{SINK}"))
+        .file("in.csv", "id,email,price\n1,078-05-1120,2\n")
+        .file("keys/salt", "changeme")
+        .run()
+        .ends_with(2)
+        .stderr;
+    assert!(
+        told.contains("the mask of `n` can be reversed by brute force"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_proof_and_an_explanation_know_a_column_under_its_other_name() {
+    let steps = "  - { name: names, sql: 'SELECT id, lower(email) AS mail, email AS e FROM rows' }
+  - { mask: redact, masks: [mail, e] }
+";
+    let pipeline = orders(steps);
+    let told = pipeline
+        .call(&[
+            "explain",
+            "manifest.yaml",
+            "--row",
+            "1",
+            "--column",
+            "e",
+            "--json",
+        ])
+        .ends_with(0)
+        .stdout;
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["column"]["source"], "email");
+    assert_eq!(told["column"]["personal"], true);
+    let told = pipeline
+        .call(&[
+            "explain",
+            "manifest.yaml",
+            "--row",
+            "1",
+            "--column",
+            "mail",
+            "--json",
+        ])
+        .ends_with(0)
+        .stdout;
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["column"]["personal"], true);
+    assert_eq!(told["column"]["steps"][0]["method"], "sql");
+    assert_eq!(told["column"]["steps"][0]["made-of"][0], "email");
+}
+
+#[test]
+fn what_an_upsert_finds_its_rows_by_is_followed_through_a_query() {
+    let manifest = |mask: &str| {
+        format!(
+            "{COLUMNS}credentials: [{{ files: keys }}]
+steps:
+  - {{ masks: [email], {mask} }}
+  - {{ sql: SELECT email AS mail FROM rows }}
+sink: {{ sqlite: {{ path: out.db, table: people, mode: upsert, keys: [mail] }} }}
+rejects: {{ path: rejects.jsonl }}
+"
+        )
+    };
+    let fake = "mask: fake, with: { kind: first-name }, keys: { fake: first@1 }";
+    let siv = |key: &str| {
+        format!("mask: encrypt, with: {{ method: aes-siv }}, keys: {{ encrypt: {key}@1 }}")
+    };
+    let pipeline = Pipeline::new(&manifest(fake)).file("in.csv", "id,email,price\n1,a,1\n2,b,2\n");
+    for name in ["first", "second"] {
+        let made = pipeline.call(&["key", "--files", "keys", "new", name]);
+        let _ = made.ends_with(0);
+    }
+    let refused = pipeline
+        .call(&["check", "manifest.yaml", "--connect"])
+        .ends_with(1);
+    let _ = refused.says("key `mail` is masked so that different cells may become the same");
+    pipeline.write("manifest.yaml", manifest(&siv("first")));
+    let _ = pipeline.run().ends_with(0);
+    pipeline.write("manifest.yaml", manifest(&siv("second")));
+    let refused = pipeline.run().ends_with(2);
+    let _ =
+        refused.says("masked `mail`, by which mode upsert finds rows, with another key or method");
+}

@@ -57,15 +57,16 @@ pub struct AttackCost {
 pub fn costs(manifest: &Manifest, steps: &[ArmedStep<'_>]) -> Vec<AttackCost> {
     let masking = steps
         .iter()
-        .filter(|s| s.planned.plugin.world() == World::Masker);
+        .enumerate()
+        .filter(|(_, s)| s.planned.plugin.world() == World::Masker);
     masking
-        .flat_map(|step| {
+        .flat_map(|(i, step)| {
             let masks = &step.planned.grants.masks;
-            masks.iter().map(move |&column| (step, column))
+            masks.iter().map(move |&column| (i, step, column))
         })
-        .map(|(step, column)| {
+        .map(|(i, step, column)| {
             let name = name_of(step.planned, column);
-            let kind = kind_of(manifest, name);
+            let kind = kind_of(manifest, steps, i, column);
             let order = step.keyed.iter().find(|order| order.column == column);
             AttackCost {
                 column: name.to_owned(),
@@ -92,10 +93,10 @@ pub fn costs(manifest: &Manifest, steps: &[ArmedStep<'_>]) -> Vec<AttackCost> {
 /// Masks that are none, at the place of the step's key.
 pub(crate) fn refused(manifest: &Manifest, steps: &[ArmedStep<'_>]) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
-    for (written, step) in manifest.steps.iter().zip(steps) {
+    for (i, (written, step)) in manifest.steps.iter().zip(steps).enumerate() {
         for order in &step.keyed {
             let name = name_of(step.planned, order.column);
-            let Some(kind) = kind_of(manifest, name) else {
+            let Some(kind) = kind_of(manifest, steps, i, order.column) else {
                 continue;
             };
             let key = written.keys.iter().find(|key| key.name.value == order.key);
@@ -143,7 +144,41 @@ pub(crate) fn refused(manifest: &Manifest, steps: &[ArmedStep<'_>]) -> Vec<Diagn
     problems
 }
 
-fn kind_of(manifest: &Manifest, column: &str) -> Option<PersonalKind> {
+/// What the column that a step was granted holds, also where queries before it have given it other names or have
+/// computed it.
+fn kind_of(
+    manifest: &Manifest,
+    steps: &[ArmedStep<'_>],
+    step: usize,
+    column: usize,
+) -> Option<PersonalKind> {
+    let granted = steps.get(step)?.planned;
+    if let Some(kind) = declared_kind(manifest, name_of(granted, column)) {
+        return Some(kind);
+    }
+    let mut places = vec![*granted.inputs.get(column)?];
+    for (i, step) in steps.get(..step)?.iter().enumerate().rev() {
+        let back = places.iter().flat_map(|&place| {
+            let before = step.planned.before(place).into_iter();
+            before.chain(step.planned.made_of(place).iter().copied())
+        });
+        places = back.collect();
+        let name = |&place: &usize| match i.checked_sub(1).and_then(|i| steps.get(i)) {
+            Some(before) => Some(&*before.planned.output.fields.get(place)?.name),
+            None => Some(manifest.columns.get(place)?.name.as_str()),
+        };
+        let mut kinds = places
+            .iter()
+            .filter_map(name)
+            .map(|name| declared_kind(manifest, name));
+        if let Some(kind) = kinds.find_map(|kind| kind) {
+            return Some(kind);
+        }
+    }
+    None
+}
+
+fn declared_kind(manifest: &Manifest, column: &str) -> Option<PersonalKind> {
     let added = manifest.steps.iter().flat_map(|step| &step.adds);
     let mut declared = manifest.columns.iter().chain(added);
     let declared = declared.find(|c| c.name.value == column && c.kind.is_some())?;

@@ -7,7 +7,7 @@ use glovebox_core::{Source, hex};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::armed::{ArmedStep, name_of};
+use crate::armed::ArmedStep;
 use crate::plan::{Plan, PlannedStep};
 
 /// Bytes of a part's digest that are kept: enough to tell two plans apart.
@@ -84,7 +84,7 @@ impl Parts {
             found_by: plan
                 .upsert_keys
                 .iter()
-                .map(|column| (column.clone(), masked_by(column, steps)))
+                .map(|column| (column.clone(), masked_by(column, plan, steps)))
                 .collect(),
         }
     }
@@ -238,12 +238,18 @@ fn options(planned: &PlannedStep) -> String {
 }
 
 /// The keyed masks of a column, in their order.
-fn masked_by(column: &str, steps: &[ArmedStep<'_>]) -> Vec<String> {
-    let orders = steps.iter().flat_map(|step| {
-        let orders = step
-            .keyed
-            .iter()
-            .filter(|order| name_of(step.planned, order.column) == column);
+fn masked_by(column: &str, plan: &Plan, steps: &[ArmedStep<'_>]) -> Vec<String> {
+    let place = plan.sink.position(column);
+    let place = place.and_then(|place| plan.sink_columns.get(place));
+    let trail = place.map_or_else(Vec::new, |place| plan.trail(*place));
+    let orders = steps.iter().zip(trail).flat_map(|(step, place)| {
+        // Under whatever name it stood there.
+        let before = place.and_then(|place| step.planned.before(place));
+        let orders = step.keyed.iter();
+        let orders = orders.filter(move |order| {
+            let masked = step.planned.inputs.get(order.column);
+            before.is_some() && masked == before.as_ref()
+        });
         orders.map(|order| format!("{} {}", order.method.name(), step.keys.check_value()))
     });
     orders.collect()
