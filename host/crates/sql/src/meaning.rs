@@ -7,7 +7,7 @@ use datafusion::common::tree_node::{Transformed, TransformedResult as _, TreeNod
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr::{AggregateFunction, Between, InList};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable as _, LogicalPlan, cast};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable as _, LogicalPlan, cast, lit};
 
 /// The plan with these meanings.
 pub(crate) fn meant(plan: LogicalPlan) -> Result<LogicalPlan> {
@@ -37,6 +37,10 @@ fn one(expr: Expr, schema: &DFSchema) -> Expr {
             let both = floats([*left, *right], schema);
             let [left, right] = both.map(Box::new);
             Expr::BinaryExpr(BinaryExpr { left, op, right })
+        }
+        // The smallest number has no counterpart; a difference that does not fit is an error.
+        Expr::Negative(of) if is(&of, schema, |found| *found == ArrowType::Int64) => {
+            lit(0_i64) - *of
         }
         Expr::Between(between) => {
             let all = floats([*between.expr, *between.low, *between.high], schema);

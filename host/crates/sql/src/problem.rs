@@ -164,7 +164,14 @@ fn sentence(message: &str) -> String {
     while let Some(rest) = CLASSES.iter().find_map(|class| message.strip_prefix(class)) {
         message = rest;
     }
-    let line = message.lines().next().unwrap_or_default();
+    // Of several lines the last says what is wrong.
+    let mut lines = message.lines();
+    let first = lines.next().unwrap_or_default();
+    let line = match lines.next_back() {
+        Some(last) => format!("{first} {}", last.trim()),
+        None => first.to_owned(),
+    };
+    let line = line.as_str();
     let line = line.split(" No function matches").next().unwrap_or(line);
     if line.starts_with("Cannot create filter with non-boolean") {
         return "WHERE needs a condition, something that is true or false".to_owned();

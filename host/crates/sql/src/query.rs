@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -170,10 +171,11 @@ impl Query {
             });
             let context = state.task_ctx();
             // Whoever could ask for the rows is gone with them: the threads end.
-            let result = runtime.block_on(take(plan, context, &output, stop, each));
+            let all = || runtime.block_on(take(plan, context, &output, stop, each));
+            let result = catch_unwind(AssertUnwindSafe(all));
             drop(state);
             drop(runtime);
-            result
+            result.unwrap_or(Err(Ended::Failed(QueryFault::Other)))
         });
         match broken.into_inner().unwrap_or_else(PoisonError::into_inner) {
             Some(error) => Err(Ended::Other(error)),

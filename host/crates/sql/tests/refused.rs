@@ -79,6 +79,7 @@ const STATEMENTS: &[&str] = &[
     "SELECT NULL AS nothing FROM rows",
     "SELECT box AS b, lower(box) AS c FROM rows",
     "SELECT upper(price, 2) AS c FROM rows",
+    "SELECT regexp_like(country, '(') AS c FROM rows",
     "SELECT CAST(price AS NONSENSE) AS c FROM rows",
     "SELECT $1 AS c FROM rows",
     "SELECT ((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((1)))))))))))))))))))))))))))))))))))))))))))))))))))))))))))) AS c FROM rows",

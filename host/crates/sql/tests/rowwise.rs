@@ -199,6 +199,10 @@ fn a_cell_that_makes_it_fail_is_told_by_its_kind_alone() {
         QueryFault::TooLarge
     );
     assert_eq!(
+        fails("SELECT -(-quantity - 1) AS q FROM rows", 4),
+        QueryFault::TooLarge
+    );
+    assert_eq!(
         fails("SELECT quantity * 2 AS q FROM rows", 4),
         QueryFault::TooLarge
     );
