@@ -28,3 +28,4 @@ mod tokens;
 mod traces;
 mod uploads;
 mod users;
+mod waiting;

@@ -14,6 +14,7 @@ mod alerts;
 pub mod anchors;
 pub mod audit;
 mod caller;
+mod catalog;
 mod client;
 pub mod config;
 mod connection;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use glovebox_audit::{Action, Event, Outcome};
-use glovebox_catalog::{Catalog, Hasher, Hashing, Lockout};
+use glovebox_catalog::{Hasher, Hashing, Lockout};
 use glovebox_datasets::Reader;
 use poem::{Route, Server, get};
 use tokio::net::TcpListener;
@@ -28,7 +28,7 @@ use super::reveal::Reveals;
 use super::runs::{Launch, Runs, UploadKey, UploadSeals};
 use super::state::Api;
 use super::tokens::{Key, Tokens};
-use super::{issuers, now, openapi, routes, traces};
+use super::{catalog, issuers, now, openapi, routes, traces};
 
 /// How often what is over is forgotten.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
@@ -58,7 +58,13 @@ pub async fn serve(
         Some(url) => url.clone(),
         None => format!("{scheme}://{}", tcp.local_addr()?),
     };
-    let (api, refreshes) = open(config, url.clone(), secrets, (launch, seals, reveals)).await?;
+    let mut stop = std::pin::pin!(stop);
+    let opened = open(config, url.clone(), secrets, (launch, seals, reveals));
+    let (api, refreshes) = tokio::select! {
+        opened = opened => opened?,
+        // Whoever ends a server that waits for its database need not wait with it.
+        () = &mut stop => return Ok(()),
+    };
     let api = Arc::new(api);
     let limits = &api.config.limits;
     let connections = Connections::new(
@@ -159,7 +165,7 @@ async fn open(
     secrets: Secrets<'_>,
     (launch, seals, reveals): (Launch, UploadSeals, Reveals),
 ) -> anyhow::Result<(Api, Vec<issuers::KeyRefresh>)> {
-    let catalog = Catalog::open(&places::database_place(&config.catalog, secrets)?).await?;
+    let catalog = catalog::open(&places::database_place(&config.catalog, secrets)?).await?;
     let options = audit::options(&config.audit, secrets, Writer::Server)?;
     let audit = Audit::open(options, &catalog).await?;
     if let Some((_, key, _)) = &config.audit.checkpoints {

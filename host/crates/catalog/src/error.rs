@@ -13,6 +13,8 @@ pub enum Error {
         place: String,
         /// What is wrong, and what to do.
         problem: String,
+        /// Whether it may pass by itself: the database is away, starts, or has no connection to spare.
+        passing: bool,
     },
     /// A statement failed.
     #[error("the catalog's database failed: {0}")]
@@ -29,6 +31,31 @@ pub enum Error {
     /// Hashing failed, or the operating system provided no random bytes.
     #[error("{0}")]
     Crypto(&'static str),
+}
+
+impl Error {
+    /// Whether it may pass by itself.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Error::Place { passing: true, .. })
+    }
+}
+
+/// Whether a database may answer differently in a moment: it is away, starts or ends, has no connection to
+/// spare, or a lock was held for too long.
+pub(crate) fn is_passing(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::PoolTimedOut => true,
+        sqlx::Error::Io(error) => error.kind() != std::io::ErrorKind::NotFound,
+        // Of PostgreSQL; 5 is SQLite's, of a file that others write.
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            code.starts_with("08")
+                || matches!(
+                    &*code,
+                    "57P01" | "57P02" | "57P03" | "53300" | "55P03" | "40P01" | "5"
+                )
+        }),
+        _ => false,
+    }
 }
 
 impl From<sqlx::Error> for Error {

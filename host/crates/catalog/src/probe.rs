@@ -23,6 +23,7 @@ impl Catalog {
         let refuse = |problem: String| Error::Place {
             place: shown(place),
             problem,
+            passing: false,
         };
         match place {
             Place::Sqlite(path) if path.exists() => {

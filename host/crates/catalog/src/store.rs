@@ -5,11 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use glovebox_core::DatabasePlace;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, PgPool, SqlSafeStr, SqlitePool};
 
+use crate::error::is_passing;
 use crate::{Error, Result};
 
 /// The schema of the tables in PostgreSQL.
@@ -70,14 +71,22 @@ macro_rules! on {
 }
 pub(crate) use on;
 
-async fn sqlite(path: &Path, refuse: &dyn Fn(String) -> Error) -> Result<SqlitePool> {
+/// Makes an error of what is wrong, and of whether it may pass.
+type Refuse<'r> = &'r dyn Fn(String, bool) -> Error;
+
+fn failed(refuse: Refuse<'_>, error: sqlx::Error) -> Error {
+    let passing = is_passing(&error);
+    refuse(Error::from(error).to_string(), passing)
+}
+
+async fn sqlite(path: &Path, refuse: Refuse<'_>) -> Result<SqlitePool> {
     // Made here, so that nobody else may read it at any moment.
     std::fs::OpenOptions::new()
         .create(true)
         .append(true)
         .mode(0o600)
         .open(path)
-        .map_err(|e| refuse(e.to_string()))?;
+        .map_err(|e| refuse(e.to_string(), false))?;
     let options = SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
@@ -90,13 +99,13 @@ async fn sqlite(path: &Path, refuse: &dyn Fn(String) -> Error) -> Result<SqliteP
         .acquire_timeout(WAIT_TIMEOUT)
         .connect_with(options)
         .await
-        .map_err(|e| refuse(Error::from(e).to_string()))
+        .map_err(|e| failed(refuse, e))
 }
 
 async fn postgres(
     options: &PgConnectOptions,
     connections: u32,
-    refuse: &dyn Fn(String) -> Error,
+    refuse: Refuse<'_>,
 ) -> Result<PgPool> {
     let options = options
         .clone()
@@ -108,16 +117,20 @@ async fn postgres(
         .acquire_timeout(WAIT_TIMEOUT)
         .connect_with(options)
         .await
-        .map_err(|e| refuse(Error::from(e).to_string()))?;
+        .map_err(|e| failed(refuse, e))?;
     let there: Option<(i32,)> = sqlx::query_as("SELECT 1 FROM pg_namespace WHERE nspname = $1")
         .bind(SCHEMA)
         .fetch_optional(&pool)
-        .await?;
+        .await
+        .map_err(|e| failed(refuse, e))?;
     if there.is_none() {
         sqlx::query("CREATE SCHEMA IF NOT EXISTS glovebox_catalog")
             .execute(&pool)
             .await
-            .map_err(|_| refuse(NO_SCHEMA.into()))?;
+            .map_err(|e| match is_passing(&e) {
+                true => failed(refuse, e),
+                false => refuse(NO_SCHEMA.into(), false),
+            })?;
     }
     Ok(pool)
 }
@@ -128,9 +141,10 @@ impl Catalog {
     /// # Errors
     /// When it cannot be reached or made, or a newer program has changed its tables.
     pub async fn open(place: &Place) -> Result<Self> {
-        let refuse = |problem: String| Error::Place {
+        let refuse = |problem: String, passing| Error::Place {
             place: shown(place),
             problem,
+            passing,
         };
         let pool = match place {
             Place::Sqlite(path) => Pool::Sqlite(sqlite(path, &refuse).await?),
@@ -157,12 +171,18 @@ impl Catalog {
             Pool::Sqlite(pool) => migrator.run(pool).await,
             Pool::Postgres(pool) => migrator.run(pool).await,
         };
-        migrated.map_err(|_| {
-            refuse(
+        migrated.map_err(|error| match error {
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)
+                if is_passing(&error) =>
+            {
+                failed(&refuse, error)
+            }
+            _ => refuse(
                 "its tables could not be upgraded; it may belong to a newer version or to another \
                 program"
                     .into(),
-            )
+                false,
+            ),
         })?;
         Ok(Catalog { pool })
     }
