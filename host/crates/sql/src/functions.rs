@@ -120,38 +120,35 @@ pub(crate) enum Called {
     Unknown,
 }
 
-static SCALAR: LazyLock<HashMap<String, Arc<ScalarUDF>>> = LazyLock::new(|| {
-    let mut named = HashMap::new();
-    for function in all_default_functions() {
-        for alias in function.aliases() {
-            named.insert(alias.clone(), Arc::clone(&function));
-        }
-        named.insert(function.name().to_owned(), function);
-    }
-    named
+type ByName<F> = LazyLock<HashMap<String, Arc<F>>>;
+
+static SCALAR: ByName<ScalarUDF> =
+    LazyLock::new(|| by_name(all_default_functions(), |f| (f.name(), f.aliases())));
+
+static AGGREGATES: ByName<AggregateUDF> = LazyLock::new(|| {
+    by_name(all_default_aggregate_functions(), |f| {
+        (f.name(), f.aliases())
+    })
 });
 
-static AGGREGATES: LazyLock<HashMap<String, Arc<AggregateUDF>>> = LazyLock::new(|| {
-    let mut named = HashMap::new();
-    for function in all_default_aggregate_functions() {
-        for alias in function.aliases() {
-            named.insert(alias.clone(), Arc::clone(&function));
-        }
-        named.insert(function.name().to_owned(), function);
-    }
-    named
-});
+static WINDOWS: ByName<WindowUDF> =
+    LazyLock::new(|| by_name(all_default_window_functions(), |f| (f.name(), f.aliases())));
 
-static WINDOWS: LazyLock<HashMap<String, Arc<WindowUDF>>> = LazyLock::new(|| {
-    let mut named = HashMap::new();
-    for function in all_default_window_functions() {
-        for alias in function.aliases() {
-            named.insert(alias.clone(), Arc::clone(&function));
-        }
-        named.insert(function.name().to_owned(), function);
-    }
-    named
-});
+/// Functions by their names and their other names.
+fn by_name<F>(
+    functions: Vec<Arc<F>>,
+    names: fn(&F) -> (&str, &[String]),
+) -> HashMap<String, Arc<F>> {
+    let named = functions.into_iter().flat_map(|function| {
+        let (name, aliases) = names(&function);
+        let names = std::iter::once(name.to_owned()).chain(aliases.iter().cloned());
+        let names: Vec<_> = names.collect();
+        names
+            .into_iter()
+            .map(move |name| (name, Arc::clone(&function)))
+    });
+    named.collect()
+}
 
 /// A function over the rows of a group.
 pub(crate) fn aggregate(name: &str) -> Option<Arc<AggregateUDF>> {
