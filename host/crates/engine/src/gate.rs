@@ -53,8 +53,8 @@ pub struct Gate {
     /// Whether the journal is to keep a digest of the rows of each chunk.
     proven: bool,
     schema: Schema,
-    /// The members of kept classes have to be so many still if rows of them are refused.
-    passed: Option<Passing>,
+    /// Whether rows have left, whose classes have to have as many members still.
+    passed: bool,
     /// The releases before, to which this one holds.
     book: Option<(Book, Vec<Record>)>,
     /// What this release is.
@@ -72,7 +72,7 @@ impl Gate {
             revise: Revise::default(),
             proven: false,
             schema: Schema::default(),
-            passed: None,
+            passed: false,
             book: None,
             record: None,
         }
@@ -100,17 +100,11 @@ impl Gate {
             .inner
             .key()
             .map_or(0, |key| JournalKey::new(&key).check());
-        if before.iter().any(|record| record.key != key) {
-            // Every class would seem to be new.
-            return Err(SinkError::Shape {
-                place: self.inner.describe(),
-                problem: format!(
-                    "its classes were called under another `identity-key` when they were released last; use that key, \
-                     or write `series: {}` in `release:` to begin a new series",
-                    self.planned.next_series()
-                ),
-            });
-        }
+        let alike = self.planned.calls_alike(before, key);
+        alike.map_err(|problem| SinkError::Shape {
+            place: self.inner.describe(),
+            problem,
+        })?;
         let (best, caps) = match before.first() {
             None => match search.best() {
                 Ok(best) => (best, Caps::default()),
@@ -150,13 +144,21 @@ impl Gate {
     }
 
     /// Writes the release into the journal, in a chunk without rows, with which it becomes public.
-    fn write_down(&mut self, report: &ReleaseReport) -> Result<(), SinkError> {
-        let (Some((Book::Journal, _)), Some(record)) = (&self.book, &self.record) else {
+    fn write_down(
+        &mut self,
+        report: &ReleaseReport,
+        last: Option<ChunkRecord>,
+    ) -> Result<(), SinkError> {
+        let Some((Book::Journal, _)) = &self.book else {
+            return Ok(());
+        };
+        // It may have millions of classes, of which one copy is enough.
+        let Some(record) = self.record.take() else {
             return Ok(());
         };
         let stored = self.journal().and_then(|key| stored(&key, &Payload::Empty));
         let summary = Summary {
-            release: Some(Box::new(record.clone())),
+            release: Some(Box::new(record)),
             released: Some(Box::new(report.clone())),
             stored,
             ..Summary::default()
@@ -164,7 +166,6 @@ impl Gate {
         let mut digest = [0; 32];
         getrandom::fill(&mut digest)
             .map_err(|error| hold::cannot(&std::io::Error::other(error)))?;
-        let last = self.passed.as_ref().and_then(Passing::last);
         let record = ChunkRecord {
             index: last.as_ref().map_or(0, |last| last.index + 1),
             first_row: last
@@ -349,8 +350,10 @@ impl Sink for Gate {
             told::shrunk(&mut report, lost.rows.len());
             return Ok(Held::Refused(Box::new(report)));
         }
-        self.passed = Some(passing);
-        self.write_down(&report)?;
+        self.passed = true;
+        let last = passing.last();
+        drop(passing);
+        self.write_down(&report, last)?;
         Ok(Held::Released(Box::new(report), lost.rows))
     }
 
@@ -359,7 +362,7 @@ impl Sink for Gate {
             book.will_be(record)?;
         }
         let published = self.inner.commit(totals)?;
-        if !published.refused.is_empty() && self.passed.is_some() {
+        if !published.refused.is_empty() && self.passed {
             // Which classes these rows are of is not known any more, so every class counts as theirs.
             return Err(SinkError::Refused {
                 place: self.inner.describe(),

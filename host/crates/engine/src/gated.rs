@@ -97,6 +97,22 @@ impl PlannedGate {
         }
     }
 
+    /// Whether classes were called under this key in the releases before: under another every one would seem
+    /// to be new.
+    ///
+    /// # Errors
+    /// When they were not, with what to do.
+    pub(crate) fn calls_alike(&self, before: &[Record], key: u16) -> Result<(), String> {
+        match before.iter().all(|record| record.key == key) {
+            true => Ok(()),
+            false => Err(format!(
+                "its classes were called under another `identity-key` when they were released last; use that key, \
+                 or write `series: {}` in `release:` to begin a new series",
+                self.next_series()
+            )),
+        }
+    }
+
     /// A release as it is written down.
     pub(crate) fn record(&self, node: &[usize], key: u16, members: Vec<(Name, u64)>) -> Record {
         Record::new(self.series, &self.levels, node, key, members)

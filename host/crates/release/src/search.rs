@@ -14,6 +14,7 @@ mod rollup;
 mod sizes;
 mod table;
 mod tally;
+mod terms;
 mod values;
 
 use std::io;

@@ -18,13 +18,30 @@ const REMEMBERED: usize = 1 << 16;
 /// Texts of fewer bytes are looked up as numbers.
 const SHORT: usize = 16;
 
+/// Values that were asked for last, by a part of their hash.
+const RECENT: usize = 1 << 13;
+/// A short value that there is not.
+const NONE: u128 = u128::MAX;
+
 /// What a worker knows of a column.
-#[derive(Default)]
 pub(super) struct Known {
     null: Option<u32>,
     /// Whole numbers, and short texts as such.
     short: HashMap<u128, u32>,
+    /// Those of them that came last, each in the one place that it may have.
+    recent: Vec<(u128, u32)>,
     long: HashMap<Box<str>, u32>,
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Known {
+            null: None,
+            short: HashMap::new(),
+            recent: vec![(NONE, UNKNOWN); RECENT],
+            long: HashMap::new(),
+        }
+    }
 }
 
 impl Known {
@@ -83,16 +100,35 @@ impl Known {
     }
 
     fn short(&mut self, value: u128, intern: impl FnOnce() -> u32) -> u32 {
-        if let Some(&number) = self.short.get(&value) {
-            return number;
+        let place = self.recent.get_mut(place(value));
+        if let Some((_, number)) = place.as_deref().filter(|(recent, _)| *recent == value) {
+            return *number;
         }
-        let number = intern();
-        if self.short.len() >= REMEMBERED {
-            self.short.clear();
+        let number = match self.short.get(&value) {
+            Some(number) => *number,
+            None => {
+                let number = intern();
+                if self.short.len() >= REMEMBERED {
+                    self.short.clear();
+                }
+                self.short.insert(value, number);
+                number
+            }
+        };
+        if let Some(place) = place {
+            *place = (value, number);
         }
-        self.short.insert(value, number);
         number
     }
+}
+
+/// The place of a value among those that came last.
+fn place(value: u128) -> usize {
+    #[expect(clippy::cast_possible_truncation, reason = "both halves are meant")]
+    let (low, high) = (value as u64, (value >> 64) as u64);
+    let mixed = (low ^ high.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let place = mixed >> (64 - RECENT.ilog2());
+    usize::try_from(place).unwrap_or_default()
 }
 
 fn intern(shared: &Mutex<Column>, value: Option<&str>) -> u32 {

@@ -3,11 +3,13 @@
 
 use std::io;
 use std::ops::Range;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use super::packing::{Cells, Packing, Terms};
+use super::packing::{Cells, Entries, Packing};
 use super::table::{Part, Table};
-use super::tally::{Cell, Dense, Full, Sparse};
+use super::tally::{Cell, Dense, Sparse};
+use super::terms::Terms;
 use super::{Node, Over};
 use crate::threads::{Turns, on};
 
@@ -17,6 +19,8 @@ const SHARED: usize = 1 << 16;
 const CELLS_AN_ENTRY: u64 = 8;
 /// So many cells are always.
 const FEW_CELLS: u64 = 1 << 12;
+/// A table is worth keeping if it has so many times fewer entries than what it is made of.
+pub(super) const SMALLER: usize = 8;
 /// Entries of a part of a table that is made.
 const PART: usize = 1 << 14;
 
@@ -52,6 +56,14 @@ struct Span {
     entries: usize,
 }
 
+/// What classes are counted by in cells.
+struct Numbered<'c> {
+    cells: &'c Cells,
+    terms: Terms<u32>,
+    /// The cells' entries, once they are wanted.
+    entries: OnceLock<Entries>,
+}
+
 /// What all threads have counted.
 #[derive(Default)]
 struct Shared {
@@ -63,7 +75,6 @@ struct Shared {
 struct Scratch<T> {
     dense: Dense<T>,
     sparse: Sparse,
-    classes: Vec<u64>,
     /// The entries of classes, by the number of their work.
     made: Vec<(usize, Vec<u64>)>,
 }
@@ -126,14 +137,13 @@ impl Count<'_> {
             .numbered(self.from.node.as_ref(), self.node, cells);
         let turns = Turns::new(self.from.parts.len());
         let size = usize::try_from(cells.all()).unwrap_or(usize::MAX);
+        let most = self.packing.most();
         let counted: Vec<io::Result<_>> = on(threads, || {
             let mut dense = Dense::<T>::default();
             dense.clear(size);
-            let mut numbers = Vec::new();
             for part in turns.take().filter_map(|at| self.from.parts.get(at)) {
                 let counted = part.each(self.over, &mut |entries| {
-                    terms.of(entries, &mut numbers);
-                    dense.add(&numbers, 0, entries, self.packing.most());
+                    terms.each(entries, |cell, entry| dense.add(cell, entry & most));
                     Ok(())
                 });
                 counted.inspect_err(|_| turns.end())?;
@@ -146,18 +156,17 @@ impl Count<'_> {
             all.join(&dense?);
         }
         let too_many = all.below(self.over.criteria.k) > self.limit;
-        let classes = all.classes().take(self.keep.saturating_add(1)).count();
-        let table = (classes <= self.keep).then(|| {
-            let entries = all
-                .classes()
-                .map(|(cell, rows)| self.entry(cells, cell, rows));
+        // What is made of a node that satisfies is asked for more often than what is made of others.
+        let wanted =
+            !too_many && all.classes().take(self.keep.saturating_add(1)).count() <= self.keep;
+        let table = wanted.then(|| {
+            let entries_of = self.packing.entries_of(cells);
+            let entry =
+                |(cell, rows): (u64, u64)| entries_of.of(cell) | rows.min(self.packing.most());
+            let entries = all.classes().map(entry);
             self.table::<T>(self.cut(&entries.collect::<Vec<_>>()), true)
         });
         Ok(Counted { too_many, table })
-    }
-
-    fn entry(&self, cells: &Cells, cell: u64, rows: u64) -> u64 {
-        self.packing.entry_of(cells, cell) | rows.min(self.packing.most())
     }
 
     /// Parts of entries that come by the groups of the main column.
@@ -210,9 +219,12 @@ impl Count<'_> {
             };
             work.extend((0..1_u64 << bits).map(|slice| (at, Some((slice, bits)))));
         }
-        let numbered = cells.map(|cells| {
-            self.packing
-                .numbered(self.from.node.as_ref(), self.node, cells)
+        let numbered = cells.map(|cells| Numbered {
+            terms: self
+                .packing
+                .numbered(self.from.node.as_ref(), self.node, cells),
+            cells,
+            entries: OnceLock::new(),
         });
         let packed = self.packing.packed(self.from.node.as_ref(), self.node);
         let turns = Turns::new(work.len());
@@ -226,9 +238,9 @@ impl Count<'_> {
                 else {
                     continue;
                 };
-                let counted = match (slice, cells_of(span).zip(numbered.as_ref())) {
-                    (None, Some((cells, terms))) => {
-                        scratch.dense(self, (number, span), cells, terms, &shared)
+                let counted = match (slice, numbered.as_ref()) {
+                    (None, Some(numbered)) => {
+                        scratch.dense(self, (number, span), numbered, &shared)
                     }
                     (slice, _) => scratch.sparse(
                         self,
@@ -268,6 +280,19 @@ impl Count<'_> {
         })
     }
 
+    /// Whether the classes of a span are wanted, which has so many: not if those of all are too many, or hardly
+    /// fewer than entries, as then those of other spans will be.
+    fn wants(&self, classes: usize, entries: usize, shared: &Shared) -> bool {
+        let hardly_fewer = !self.exact && classes > entries / SMALLER;
+        let more = if hardly_fewer {
+            self.keep.saturating_add(1)
+        } else {
+            classes
+        };
+        let before = shared.classes.fetch_add(more, Ordering::Relaxed);
+        before.saturating_add(more) <= self.keep
+    }
+
     /// The parts of a span.
     fn parts(&self, span: &Span) -> &[Part] {
         self.from.parts.get(span.parts.clone()).unwrap_or_default()
@@ -281,7 +306,6 @@ impl<T: Cell> Scratch<T> {
         Scratch {
             dense: Dense::default(),
             sparse: Sparse::new(count.seed, count.packing.count_bits(), room),
-            classes: Vec::new(),
             made: Vec::new(),
         }
     }
@@ -290,19 +314,23 @@ impl<T: Cell> Scratch<T> {
         &mut self,
         count: &Count<'_>,
         (number, span): (usize, &Span),
-        cells: &Cells,
-        terms: &Terms,
+        Numbered {
+            cells,
+            terms,
+            entries: entries_of,
+        }: &Numbered<'_>,
         shared: &Shared,
     ) -> io::Result<()> {
+        let most = count.packing.most();
         let first = cells.step_of_main() * u64::from(span.groups.start);
         let size = cells.of_main(span.groups.end - span.groups.start);
         self.dense
             .clear(usize::try_from(size).unwrap_or(usize::MAX));
         for part in count.parts(span) {
             part.each(count.over, &mut |entries| {
-                terms.of(entries, &mut self.classes);
-                self.dense
-                    .add(&self.classes, first, entries, count.packing.most());
+                terms.each(entries, |cell, entry| {
+                    self.dense.add(cell - first, entry & most)
+                });
                 Ok(())
             })?;
         }
@@ -310,10 +338,12 @@ impl<T: Cell> Scratch<T> {
             .small
             .fetch_add(self.dense.below(count.over.criteria.k), Ordering::Relaxed);
         let classes = self.dense.classes().count();
-        if shared.classes.fetch_add(classes, Ordering::Relaxed) + classes <= count.keep {
-            let classes = self.dense.classes();
-            let entries = classes.map(|(cell, rows)| count.entry(cells, first + cell, rows));
-            self.made.push((number, entries.collect()));
+        if count.wants(classes, span.entries, shared) {
+            let entries_of = entries_of.get_or_init(|| count.packing.entries_of(cells));
+            let mut entries: Vec<u64> = Vec::with_capacity(classes);
+            let all = self.dense.classes();
+            entries.extend(all.map(|(cell, rows)| entries_of.of(first + cell) | rows.min(most)));
+            self.made.push((number, entries));
         }
         Ok(())
     }
@@ -323,7 +353,7 @@ impl<T: Cell> Scratch<T> {
         &mut self,
         count: &Count<'_>,
         (number, span): (usize, &Span),
-        terms: &Terms,
+        terms: &Terms<u64>,
         (slice, bits): (u64, u32),
         shared: &Shared,
     ) -> io::Result<()> {
@@ -331,12 +361,9 @@ impl<T: Cell> Scratch<T> {
         let mut full = false;
         for part in count.parts(span) {
             part.each(count.over, &mut |entries| {
-                terms.of(entries, &mut self.classes);
-                full = full
-                    || matches!(
-                        self.sparse.add(&self.classes, entries, (slice, bits)),
-                        Err(Full)
-                    );
+                terms.each(entries, |class, entry| {
+                    full = full || self.sparse.add(class, entry, (slice, bits)).is_err();
+                });
                 Ok(())
             })?;
             if full {
@@ -350,7 +377,7 @@ impl<T: Cell> Scratch<T> {
             .small
             .fetch_add(self.sparse.below(count.over.criteria.k), Ordering::Relaxed);
         let classes = self.sparse.len();
-        if shared.classes.fetch_add(classes, Ordering::Relaxed) + classes <= count.keep {
+        if count.wants(classes, span.entries >> bits, shared) {
             let mut entries: Vec<u64> = Vec::with_capacity(classes);
             entries.extend(self.sparse.entries());
             if count.exact {

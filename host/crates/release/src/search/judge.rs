@@ -115,8 +115,10 @@ impl Judge<'_, '_> {
         let chain = self.lattice.chain(from, before);
         let (mut low, mut high) = (0, chain.len());
         let mut found = None;
+        // Once a node is known, most of less loss do not satisfy, and the most general one tells of all below it.
+        let mut last = (before < u32::MAX).then(|| high.saturating_sub(1));
         while low < high {
-            let middle = usize::midpoint(low, high);
+            let middle = last.take().unwrap_or(usize::midpoint(low, high));
             let Some(&at) = chain.get(middle) else {
                 break;
             };

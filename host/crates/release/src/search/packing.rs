@@ -3,11 +3,12 @@
 //! One column is the *main* one: its values are numbered so that those of a group follow each other at every
 //! level. Entries that are kept by its numbers can so be counted piece by piece, since no class is in two groups.
 
+use super::terms::{Term, Terms};
 use super::{Node, Over};
 use crate::column::Column;
 
 /// Fields of so many bits are looked up together.
-const TOGETHER: u32 = 12;
+const TOGETHER: u32 = 13;
 /// The count has so many bits at least.
 const LEAST_COUNT: u32 = 8;
 /// And no more than this, beyond which nothing is gained.
@@ -39,21 +40,18 @@ struct Ordered {
     ids: Vec<u32>,
 }
 
-/// What entries become at a node.
-pub(super) struct Terms(Vec<Term>);
-
-struct Term {
-    shift: u32,
-    mask: u64,
-    to: Vec<u64>,
-}
-
 /// How the cells of a table are numbered, in which each class of a node has one.
 pub(super) struct Cells {
     /// Of each column the factor of its group.
     steps: Vec<u64>,
     groups: Vec<u64>,
     main: usize,
+}
+
+/// The entries of cells: of those whose number is less than that of one in the upper columns, and of the rest.
+pub(super) struct Entries {
+    low: Vec<u64>,
+    high: Vec<u64>,
 }
 
 impl<'a> Packing<'a> {
@@ -75,7 +73,9 @@ impl<'a> Packing<'a> {
         }
         let mut fields = vec![Field { shift: 0, bits: 0 }; quasi.len()];
         // The main column's field is the highest.
-        let order = (0..quasi.len()).filter(|at| *at != main).chain([main]);
+        let others = (0..quasi.len()).filter(|at| *at != main);
+        let others = others.filter_map(|at| Some((at, bits(quasi.get(at)?))));
+        let order = side_by_side(others.collect()).chain([main]);
         let mut shift = count_bits;
         for at in order {
             let bits = quasi.get(at).map_or(0, bits);
@@ -154,17 +154,24 @@ impl<'a> Packing<'a> {
     }
 
     /// The entries of a node, of entries of another one or of values.
-    pub(super) fn packed(&self, from: Option<&Node>, to: &Node) -> Terms {
+    pub(super) fn packed(&self, from: Option<&Node>, to: &Node) -> Terms<u64> {
         let shifts = self.fields.iter().map(|field| 1_u64 << field.shift.min(63));
         self.terms(from, to, &shifts.collect::<Vec<_>>())
     }
 
-    /// The cells of a node's classes.
-    pub(super) fn numbered(&self, from: Option<&Node>, to: &Node, cells: &Cells) -> Terms {
-        self.terms(from, to, &cells.steps)
+    /// The cells of a node's classes, of which there are not more than numbers of 32 bits.
+    pub(super) fn numbered(&self, from: Option<&Node>, to: &Node, cells: &Cells) -> Terms<u32> {
+        let Terms(terms) = self.terms(from, to, &cells.steps);
+        let small = |cell: u64| u32::try_from(cell).unwrap_or(u32::MAX);
+        let terms = terms.into_iter().map(|term| Term {
+            shift: term.shift,
+            mask: term.mask,
+            to: term.to.into_iter().map(small).collect(),
+        });
+        Terms(terms.collect())
     }
 
-    fn terms(&self, from: Option<&Node>, to: &Node, factors: &[u64]) -> Terms {
+    fn terms(&self, from: Option<&Node>, to: &Node, factors: &[u64]) -> Terms<u64> {
         let mut single: Vec<(Field, Vec<u64>)> = Vec::new();
         let columns = self.fields.iter().zip(to).zip(factors).enumerate();
         for (at, ((field, level), factor)) in columns {
@@ -178,7 +185,7 @@ impl<'a> Packing<'a> {
             }
         }
         single.sort_by_key(|(field, _)| field.shift);
-        let mut terms: Vec<Term> = Vec::new();
+        let mut terms: Vec<Term<u64>> = Vec::new();
         let mut bits = 0;
         for (field, to) in single {
             let end = field.shift + field.bits;
@@ -224,15 +231,26 @@ impl<'a> Packing<'a> {
         })
     }
 
-    /// The entry of a cell's class, without its count.
-    pub(super) fn entry_of(&self, cells: &Cells, cell: u64) -> u64 {
-        let columns = self
-            .fields
-            .iter()
-            .zip(cells.steps.iter().zip(&cells.groups));
-        columns
-            .map(|(field, (step, groups))| (cell / step % groups) << field.shift.min(63))
-            .sum()
+    /// What tells the entry of a cell's class, without its count.
+    pub(super) fn entries_of(&self, cells: &Cells) -> Entries {
+        // A step is a multiple of those of the columns below it.
+        let tables = |step: &&u64| **step + cells.all() / **step;
+        let low = cells.steps.iter().min_by_key(tables).copied().unwrap_or(1);
+        let entry = |cell: u64| -> u64 {
+            let columns = self
+                .fields
+                .iter()
+                .zip(cells.steps.iter().zip(&cells.groups));
+            columns
+                .map(|(field, (step, groups))| (cell / step % groups) << field.shift.min(63))
+                .sum()
+        };
+        Entries {
+            low: (0..low).map(entry).collect(),
+            high: (0..cells.all().div_ceil(low))
+                .map(|high| entry(high * low))
+                .collect(),
+        }
     }
 
     /// The groups of an entry's columns at a node, as the columns number them.
@@ -256,18 +274,14 @@ impl<'a> Packing<'a> {
     }
 }
 
-impl Terms {
-    /// Puts what entries become in the place of `to`.
-    pub(super) fn of(&self, entries: &[u64], to: &mut Vec<u64>) {
-        to.clear();
-        to.resize(entries.len(), 0);
-        for term in &self.0 {
-            for (entry, to) in entries.iter().zip(to.iter_mut()) {
-                #[expect(clippy::cast_possible_truncation, reason = "it is of few bits")]
-                let place = ((entry >> term.shift) & term.mask) as usize;
-                *to += term.to.get(place).copied().unwrap_or_default();
-            }
-        }
+impl Entries {
+    pub(super) fn of(&self, cell: u64) -> u64 {
+        let low = self.low.len() as u64;
+        let at = |entries: &[u64], place: u64| {
+            let place = usize::try_from(place).unwrap_or(usize::MAX);
+            entries.get(place).copied().unwrap_or_default()
+        };
+        at(&self.high, cell / low) + at(&self.low, cell % low)
     }
 }
 
@@ -287,6 +301,26 @@ impl Cells {
         let groups = self.groups.get(self.main).copied().unwrap_or(1);
         self.step_of_main().saturating_mul(groups)
     }
+}
+
+/// The columns in an order in which fields of so many bits can be looked up together, as few times as possible:
+/// each where there is room first, the largest before the others.
+fn side_by_side(mut columns: Vec<(usize, u32)>) -> impl Iterator<Item = usize> {
+    columns.sort_by_key(|(at, bits)| (std::cmp::Reverse(*bits), *at));
+    let mut together: Vec<(u32, Vec<usize>)> = Vec::new();
+    for (at, bits) in columns {
+        match together
+            .iter_mut()
+            .find(|(used, _)| used + bits <= TOGETHER)
+        {
+            Some((used, columns)) => {
+                *used += bits;
+                columns.push(at);
+            }
+            None => together.push((bits, vec![at])),
+        }
+    }
+    together.into_iter().flat_map(|(_, columns)| columns)
 }
 
 /// The places of a column's values, by which groups of every level follow each other, and the groups by them.

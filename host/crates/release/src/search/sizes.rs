@@ -4,14 +4,11 @@
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 
-use super::count::Count;
+use super::count::{Count, SMALLER};
 use super::packing::Packing;
 use super::table::Table;
 use super::{Node, Over};
 use crate::histogram::Histogram;
-
-/// A table is worth keeping if it has so many times fewer entries than what it is made of.
-const SMALLER: usize = 4;
 
 /// How much memory is used, in bytes.
 #[derive(Clone, Copy)]

@@ -52,13 +52,11 @@ impl<T: Cell> Dense<T> {
         self.0.resize(cells, T::default());
     }
 
-    /// Adds the counts of entries to cells, which are numbered from `first`.
-    pub(super) fn add(&mut self, cells: &[u64], first: u64, entries: &[u64], most: u64) {
-        for (cell, entry) in cells.iter().zip(entries) {
-            let cell = usize::try_from(cell - first).unwrap_or(usize::MAX);
-            if let Some(rows) = self.0.get_mut(cell) {
-                *rows = rows.plus(entry & most);
-            }
+    /// Adds rows to a cell.
+    pub(super) fn add(&mut self, cell: u64, rows: u64) {
+        let cell = usize::try_from(cell).unwrap_or(usize::MAX);
+        if let Some(counted) = self.0.get_mut(cell) {
+            *counted = counted.plus(rows);
         }
     }
 
@@ -130,23 +128,19 @@ impl Sparse {
         mixed
     }
 
-    /// Adds the counts of entries to classes, of which those are meant whose hash begins with `slice`, of so
-    /// many bits.
+    /// Adds an entry's count to a class, if its hash begins with `slice`, of so many bits.
     pub(super) fn add(
         &mut self,
-        classes: &[u64],
-        entries: &[u64],
+        class: u64,
+        entry: u64,
         (slice, bits): (u64, u32),
     ) -> Result<(), Full> {
         let most = (1_u64 << self.count_bits) - 1;
-        for (class, entry) in classes.iter().zip(entries) {
-            let hash = self.hash(*class);
-            if bits > 0 && hash >> (64 - bits) != slice {
-                continue;
-            }
-            self.count(*class, entry & most, hash)?;
+        let hash = self.hash(class);
+        match bits > 0 && hash >> (64 - bits) != slice {
+            true => Ok(()),
+            false => self.count(class, entry & most, hash),
         }
-        Ok(())
     }
 
     fn count(&mut self, class: u64, rows: u64, hash: u64) -> Result<(), Full> {
