@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use self::stores::Stores;
 use self::tables::{names, table_mode};
 use crate::signature;
-#[cfg(not(all(feature = "parquet", feature = "postgres")))]
+#[cfg(not(all(feature = "parquet", feature = "postgres", feature = "sql")))]
 use crate::without;
 
 #[cfg(feature = "parquet")]
