@@ -67,10 +67,11 @@ impl Composed {
     ///
     /// # Errors
     /// The end of a sentence that says nothing of the key.
-    pub(crate) fn opening(mut self, key: &Secret) -> Result<Self, String> {
-        let identity = age::Identity::parse(key)?;
-        self.around = Some(identity.named_by("uploads-key"));
-        Ok(self)
+    pub(crate) fn opening(self, key: &Secret) -> Result<Self, String> {
+        let identity = age::Identity::parse(key);
+        let identity = identity.map(|identity| identity.named_by("uploads-key"));
+        let around = identity.map(Some)?;
+        Ok(Composed { around, ..self })
     }
 
     /// The names of the secrets that were fetched so far.

@@ -51,7 +51,6 @@ pub use head::{combinations, head};
 pub use options::Options;
 pub use output::written;
 pub use sink::Sink;
-#[cfg(feature = "parquet")]
 pub(crate) use source::fields;
 pub use source::{Options as SourceOptions, Rows, Source, tables};
 
