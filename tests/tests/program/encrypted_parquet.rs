@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use glovebox_tests::markdown::blocks;
 use glovebox_tests::pipeline::{Pipeline, Running};
 
 /// Keys of 32 and 16 bytes.
@@ -91,6 +92,22 @@ fn asked(python: &Path, pipeline: &Pipeline, arguments: &[&str]) -> Result<Strin
 }
 
 /// That no file that a run has written holds the cells of its rows.
+/// What the manual's lines for pyarrow read, in rows.
+fn by_the_manual(python: &Path, pipeline: &Pipeline) -> String {
+    let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/manifest.md");
+    let mut blocks = blocks(&fs::read_to_string(manual).unwrap()).into_iter();
+    let script = blocks.find(|block| block.text.contains("create_decryption_properties"));
+    let script = script.unwrap().text + "\nprint(rows.num_rows)\n";
+    let output = Command::new(python)
+        .args(["-c", &script])
+        .current_dir(pipeline.folder())
+        .output()
+        .unwrap();
+    let failed = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{failed}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
 fn nothing_in_the_clear(pipeline: &Pipeline) {
     for name in pipeline.names() {
         let path = pipeline.path(&name);
@@ -125,6 +142,9 @@ fn pyarrow_opens_what_is_written_and_nobody_without_the_key_does() {
             let read = |key| asked(&python, &pipeline, &["read", "out.parquet", key]);
             let sum = count * (count - 1) / 2;
             assert_eq!(read(key).unwrap(), format!("{count} {sum} 1 3\n"));
+            pipeline.write("keys/handover/parquet", format!("{key}\n"));
+            pipeline.write("handover.parquet", &file);
+            assert_eq!(by_the_manual(&python, &pipeline), format!("{count}\n"));
             let refused = read(other).unwrap_err();
             assert!(
                 refused.contains("OSError") || refused.contains("Error"),
