@@ -103,6 +103,17 @@ fn what_is_personal_is_masked_or_not_there() {
 }
 
 #[test]
+fn what_a_release_generalises_is_not_there_in_full() {
+    let gate = "release: { k: 2, quasi-identifiers: { country: { prefix: [1] } } }\nsink: {";
+    let pipeline = orders();
+    pipeline.write("manifest.yaml", MANIFEST.replace("sink: {", gate));
+    let refused = query(&pipeline, "SELECT country FROM rows", &[]).ends_with(2);
+    let _ = refused.says("`country` is generalised by the release, once all rows are known");
+    let all = query(&pipeline, "SELECT * FROM rows", &["--format", "csv"]).ends_with(0);
+    assert!(all.stdout.starts_with("id,email,price\n"), "{}", all.stdout);
+}
+
+#[test]
 fn a_mistake_is_shown_in_the_query() {
     let told = query(&orders(), "SELECT id,\n  contry FROM rows", &[])
         .ends_with(2)

@@ -20,7 +20,7 @@ mod rowwise;
 mod spill;
 mod types;
 
-pub use query::{Ended, Feed, Query, Room};
+pub use query::{Because, Ended, Feed, Hidden, Query, Room};
 
 use admit::Over;
 use glovebox_core::{Limits, QueryProblem, Schema, Selection};

@@ -1,8 +1,10 @@
 //! A query over all rows: sorted, grouped, joined with themselves, in memory that is bounded. What does not fit
 //! waits in encrypted files without a name (`spill.rs`).
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,7 +34,7 @@ use tokio::runtime::Runtime;
 use crate::admit::{Over, admit};
 use crate::checked::Checked;
 use crate::context::Context;
-use crate::problem::{helped, no_column, of_planner};
+use crate::problem::{helped, no_column, of_planner, twice};
 use crate::rowwise::of_engine;
 use crate::spill::Spill;
 use crate::{ROWS, parse, types};
@@ -51,6 +53,49 @@ pub struct Room {
     pub disk: u64,
     /// Where.
     pub folder: PathBuf,
+}
+
+/// A column that is there and that a query does not get.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hidden {
+    /// Its name.
+    pub name: String,
+    /// Why not.
+    pub because: Because,
+}
+
+/// Why a query does not get a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Because {
+    /// It is personal, and no step has masked it.
+    Personal,
+    /// What a release leaves of its cells is known once all rows are.
+    Generalised,
+    /// Nothing reads it.
+    Opaque,
+}
+
+impl Hidden {
+    fn problem(&self, at: Option<Range<usize>>) -> QueryProblem {
+        let name = &self.name;
+        match self.because {
+            Because::Personal => helped(
+                format!("`{name}` is personal, and no step has masked it"),
+                at,
+                "add a step that masks it; --show-cells is for whoever may see the source",
+            ),
+            Because::Generalised => helped(
+                format!("`{name}` is generalised by the release, once all rows are known"),
+                at,
+                "ask what was released instead; --show-cells is for whoever may see the source",
+            ),
+            Because::Opaque => helped(
+                format!("`{name}` is opaque: nothing reads it"),
+                at,
+                "declare it with the type that it has",
+            ),
+        }
+    }
 }
 
 /// How a query ends that does not come to its end. Nothing in it is the engine's own text.
@@ -85,15 +130,14 @@ pub struct Query {
 type Wanted = tokio::sync::mpsc::Sender<Result<RecordBatch, DataFusionError>>;
 
 impl Query {
-    /// Plans a query over these columns. `hidden` are personal ones that it does not get, for what is said of
-    /// them.
+    /// Plans a query over these columns. `hidden` are those that it does not get, for what is said of them.
     ///
     /// # Errors
     /// What is wrong with it, in bytes of `text`.
     pub fn new(
         text: &str,
         columns: &Schema,
-        hidden: &[&str],
+        hidden: &[Hidden],
         room: &Room,
     ) -> Result<Self, QueryProblem> {
         let mut query = parse::query(text)?;
@@ -106,12 +150,9 @@ impl Query {
         };
         let said = |error: DataFusionError| {
             let problem = of_planner(text, &error);
-            match hidden.iter().find(|name| is_missing(&problem, name)) {
-                Some(name) => helped(
-                    format!("`{name}` is personal, and no step has masked it"),
-                    problem.at,
-                    "add a step that masks it; --show-cells is for whoever may see the source",
-                ),
+            let missing = |hidden: &&Hidden| problem.message == no_column(&hidden.name);
+            match hidden.iter().find(missing) {
+                Some(hidden) => hidden.problem(problem.at),
                 None => problem,
             }
         };
@@ -287,7 +328,12 @@ fn output(plan: &LogicalPlan) -> Result<Schema, QueryProblem> {
         };
         Ok(Field::new(name, data_type))
     });
-    Ok(Schema::new(fields.collect::<Result<_, _>>()?))
+    let fields: Vec<Field> = fields.collect::<Result<_, _>>()?;
+    let mut names = BTreeSet::new();
+    match fields.iter().find(|field| !names.insert(&*field.name)) {
+        Some(second) => Err(twice(&second.name)),
+        None => Ok(Schema::new(fields)),
+    }
 }
 
 /// Each row with each other one: of a million rows a million million.
@@ -300,10 +346,6 @@ fn no_cross_join(plan: &Arc<dyn ExecutionPlan>) -> Result<(), QueryProblem> {
         ));
     }
     plan.children().into_iter().try_for_each(no_cross_join)
-}
-
-fn is_missing(problem: &QueryProblem, name: &str) -> bool {
-    problem.message == no_column(name)
 }
 
 /// The table of the rows: whoever reads it asks for them from the first.

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use glovebox_core::{DataType, Field, QueryFault, Schema};
-use glovebox_sql::{Ended, Query, Room};
+use glovebox_sql::{Because, Ended, Hidden, Query, Room};
 
 fn room(memory: usize) -> Room {
     Room {
@@ -231,13 +231,39 @@ fn what_reads_the_rows_fails_with_its_own_words() {
 }
 
 #[test]
-fn a_personal_column_is_not_there_and_said_to_be_personal() {
+fn of_a_column_that_is_hidden_it_is_said_why() {
     let schema = Schema::new(vec![Field::new("id", DataType::Int64)]);
-    let problem = Query::new("SELECT name FROM rows", &schema, &["name"], &room(1 << 20));
-    let problem = problem.err().unwrap();
-    assert_eq!(
-        problem.message,
-        "`name` is personal, and no step has masked it"
-    );
-    assert_eq!(problem.at, Some(7..11));
+    let hidden = |name: &str, because| Hidden {
+        name: name.to_owned(),
+        because,
+    };
+    let hidden = [
+        hidden("name", Because::Personal),
+        hidden("age", Because::Generalised),
+        hidden("box", Because::Opaque),
+    ];
+    for (text, said) in [
+        (
+            "SELECT name FROM rows",
+            "`name` is personal, and no step has masked it",
+        ),
+        (
+            "SELECT age FROM rows",
+            "`age` is generalised by the release, once all rows are known",
+        ),
+        ("SELECT box FROM rows", "`box` is opaque: nothing reads it"),
+    ] {
+        let problem = Query::new(text, &schema, &hidden, &room(1 << 20));
+        let problem = problem.err().unwrap();
+        assert_eq!(problem.message, said);
+        assert_eq!(problem.at.map(|at| at.start), Some(7));
+    }
+}
+
+#[test]
+fn two_columns_of_one_name_are_refused() {
+    let text = "SELECT a.id, b.id FROM rows a JOIN rows b ON a.id = b.id";
+    let problem = Query::new(text, &room::columns(), &[], &room(1 << 20));
+    let message = problem.err().unwrap().message;
+    assert_eq!(message, "two columns would be called `id`");
 }

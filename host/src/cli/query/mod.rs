@@ -8,10 +8,10 @@ use std::sync::{Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
 use clap::ValueEnum;
-use glovebox_core::{Field, QueryFault, QueryProblem, Schema, Source};
+use glovebox_core::{DataType, QueryFault, QueryProblem, Schema, Source};
 use glovebox_engine::{ArmedStep, Fed, Plan, arm, feed};
 use glovebox_manifest::size;
-use glovebox_sql::{Ended, Query, Room};
+use glovebox_sql::{Because, Ended, Hidden, Query, Room};
 
 use self::chart::Chart;
 use self::print::{Print, Shape};
@@ -73,14 +73,15 @@ pub(super) fn query(args: &Args) -> anyhow::Result<Exit> {
     let Some((manifest, plan)) = text.plan_locked(&composed, args.locked) else {
         return Ok(Exit::Usage);
     };
-    let seen = Seen::of(&plan, args.show_cells);
+    let gate = manifest.gate.as_ref();
+    let generalised = |name: &str| gate.is_some_and(|gate| gate.generalises(name));
+    let seen = Seen::of(&plan, &generalised, args.show_cells);
     let room = Room {
         memory: usize::try_from(args.memory)?,
         disk: args.spill,
         folder: std::env::temp_dir(),
     };
-    let hidden: Vec<&str> = seen.hidden.iter().map(String::as_str).collect();
-    let query = match Query::new(&args.sql, &seen.columns, &hidden, &room) {
+    let query = match Query::new(&args.sql, &seen.columns, &seen.hidden, &room) {
         Ok(query) => query,
         Err(problem) => {
             show(&args.sql, &problem);
@@ -135,32 +136,39 @@ struct Seen {
     /// Where they stand behind the last step.
     places: Vec<usize>,
     /// Those that it does not.
-    hidden: Vec<String>,
+    hidden: Vec<Hidden>,
 }
 
 impl Seen {
-    /// What the last step leaves, without what is personal still.
-    fn of(plan: &Plan, all: bool) -> Self {
+    /// What the last step leaves, without what is personal still, what a release would generalise once all rows are
+    /// known, and what nothing reads; `all` are the first two as well.
+    fn of(plan: &Plan, generalised: &dyn Fn(&str) -> bool, all: bool) -> Self {
         let last = plan.steps.last().map_or(&plan.source, |step| &step.output);
-        let places = 0..last.fields.len();
-        let (places, hidden): (Vec<_>, Vec<_>) = places.partition(|place| {
-            let field = last.fields.get(*place);
-            all || field.is_some_and(|field| !field.personal)
-        });
-        let names = hidden.iter().filter_map(|&place| last.fields.get(place));
-        let names = names.map(|field| field.name.to_string());
-        let fields = places
-            .iter()
-            .filter_map(|&place| last.fields.get(place).cloned());
-        let fields = fields.map(|field| Field {
-            personal: false,
-            ..field
-        });
-        Seen {
-            columns: Schema::new(fields.collect()),
-            hidden: names.collect(),
-            places,
+        let mut seen = Seen {
+            columns: Schema::default(),
+            places: Vec::new(),
+            hidden: Vec::new(),
+        };
+        for (place, field) in last.fields.iter().enumerate() {
+            let because = match field {
+                field if field.data_type == DataType::Opaque => Some(Because::Opaque),
+                _ if all => None,
+                field if field.personal => Some(Because::Personal),
+                field if generalised(&field.name) => Some(Because::Generalised),
+                _ => None,
+            };
+            match because {
+                Some(because) => seen.hidden.push(Hidden {
+                    name: field.name.to_string(),
+                    because,
+                }),
+                None => {
+                    seen.places.push(place);
+                    seen.columns.fields.push(field.clone());
+                }
+            }
         }
+        seen
     }
 }
 

@@ -1,11 +1,12 @@
 //! A query's result as a table, CSV or JSON lines.
 
-use std::io::{self, BufWriter, Stdout, Write as _};
+use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write as _};
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{Array as _, ArrayRef, RecordBatch};
 use clap::ValueEnum;
+use glovebox_core::shown::printable;
 use glovebox_core::{DataType, Field, Schema};
 use serde_json::Value;
 
@@ -26,6 +27,8 @@ pub(super) enum Shape {
 /// What prints it.
 pub(super) struct Print {
     schema: Schema,
+    /// Whether somebody looks at it.
+    terminal: bool,
     to: To,
 }
 
@@ -58,6 +61,7 @@ impl Print {
         };
         Print {
             schema: schema.clone(),
+            terminal: io::stdout().is_terminal(),
             to,
         }
     }
@@ -75,7 +79,12 @@ impl Print {
                 }
                 To::Csv(writer) => {
                     for (column, field) in columns() {
-                        writer.write_field(cell(column, field, row)?.unwrap_or_default())?;
+                        let cell = cell(column, field, row)?.unwrap_or_default();
+                        // A terminal would obey what a file just holds.
+                        match self.terminal {
+                            true => writer.write_field(printable(&cell))?,
+                            false => writer.write_field(cell)?,
+                        }
                     }
                     writer.write_record(None::<&[u8]>)?;
                 }
