@@ -17,9 +17,15 @@ pub(super) fn source(
 }
 
 pub(super) fn sink(spec: &ParquetSink, secret: Option<Secret>) -> Result<Box<dyn Sink>, String> {
+    let name = spec.encrypt_with.as_ref();
+    let key = key(name, secret)?;
+    // Whoever asked for encryption gets no file without it.
+    if let (Some(name), None) = (name, &key) {
+        return Err(format!("the secret `{}` was not fetched", name.value));
+    }
     let sink = parquet::Sink::new(&spec.path.value, compression(spec.compression))
         .replace_with_nothing(spec.replace_with_nothing)
-        .encrypt_with(key(spec.encrypt_with.as_ref(), secret)?);
+        .encrypt_with(key);
     Ok(Box::new(sink))
 }
 
