@@ -47,6 +47,15 @@ pub trait Sink: Send {
     /// When it cannot be reached.
     fn past(&mut self, pipeline: &str) -> Result<Option<Vec<Earlier>>, SinkError>;
 
+    /// A finished run of a pipeline by its name, however many there were since; none if it has no such run, or
+    /// keeps no journal.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    fn finished(&mut self, _pipeline: &str, _run: &str) -> Result<Option<Earlier>, SinkError> {
+        Ok(None)
+    }
+
     /// The runs into its target, of whatever pipeline, the last first, at most so many; none if it
     /// keeps no journal. Changes nothing.
     ///

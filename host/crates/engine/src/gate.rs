@@ -215,6 +215,10 @@ impl Sink for Gate {
         self.inner.past(pipeline)
     }
 
+    fn finished(&mut self, pipeline: &str, run: &str) -> Result<Option<Earlier>, SinkError> {
+        self.inner.finished(pipeline, run)
+    }
+
     fn runs(&mut self, most: u32) -> Result<Option<Vec<Listed>>, SinkError> {
         self.inner.runs(most)
     }

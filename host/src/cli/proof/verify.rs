@@ -153,8 +153,8 @@ impl Beside {
         let Some(root) = subjects.filter_map(|subject| subject.root()).next() else {
             return Ok(wrong);
         };
-        let past = self.sink.past(&stated.run.pipeline)?.unwrap_or_default();
-        if !past.iter().any(|run| run.run == stated.run.name) {
+        let run = self.sink.finished(&stated.run.pipeline, &stated.run.name)?;
+        if run.is_none() {
             wrong.push(format!(
                 "{}: its journal has no finished run of that name",
                 self.sink.describe()

@@ -167,6 +167,25 @@ pub(super) async fn past(
         .map_err(|e| fault(e, &options.place()))
 }
 
+/// A finished run of a pipeline into a target.
+pub(super) async fn run(
+    connection: &mut PgConnection,
+    journal: &Journal,
+    options: &Options,
+    target: &str,
+    (pipeline, run): (&str, &str),
+) -> Result<Option<Earlier>, Fault> {
+    let which = "r.pipeline = $1 AND r.target = $2 AND r.run = $3 AND r.state = 'finished'";
+    sqlx::query(AssertSqlSafe(runs(journal, which)))
+        .bind(pipeline)
+        .bind(target)
+        .bind(run)
+        .fetch_optional(connection)
+        .await
+        .and_then(|row| row.as_ref().map(earlier).transpose())
+        .map_err(|e| fault(e, &options.place()))
+}
+
 /// Chunks with these digests, by whatever run into the target.
 pub(super) async fn known(
     connection: &mut PgConnection,

@@ -140,6 +140,18 @@ impl glovebox_core::Sink for Sink {
         .map(Some)
     }
 
+    fn finished(&mut self, pipeline: &str, run: &str) -> Result<Option<Earlier>, SinkError> {
+        let options = &self.options;
+        self.remembered(
+            Before::Renew,
+            || None,
+            async |connection, journal, target| {
+                let run = (pipeline, run);
+                history::run(connection, journal, options, target, run).await
+            },
+        )
+    }
+
     fn runs(&mut self, most: u32) -> Result<Option<Vec<Listed>>, SinkError> {
         let options = &self.options;
         self.remembered(

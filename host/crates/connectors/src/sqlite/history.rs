@@ -142,6 +142,29 @@ pub(super) fn past(options: &Options, pipeline: &str) -> Result<Vec<Earlier>, Si
     })
 }
 
+/// A finished run of a pipeline into the table.
+pub(super) fn run(
+    options: &Options,
+    pipeline: &str,
+    run: &str,
+) -> Result<Option<Earlier>, SinkError> {
+    remembered(
+        options,
+        Before::Renew,
+        || None,
+        async |connection| {
+            let sql = format!("{RUNS} AND pipeline = ?2 AND run = ?3 AND state = 'finished'");
+            let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+                .bind(target(options))
+                .bind(pipeline)
+                .bind(run)
+                .fetch_optional(connection)
+                .await?;
+            row.as_ref().map(earlier).transpose()
+        },
+    )
+}
+
 /// Chunks with these digests, by whatever run into the table.
 pub(super) fn known(options: &Options, digests: &[Digest]) -> Result<Vec<Known>, SinkError> {
     let hex = |digest: &Digest| -> String { digest.iter().map(|b| format!("{b:02X}")).collect() };

@@ -172,6 +172,10 @@ impl glovebox_core::Sink for Sink {
         history::past(&self.options, pipeline).map(Some)
     }
 
+    fn finished(&mut self, pipeline: &str, run: &str) -> Result<Option<Earlier>, SinkError> {
+        history::run(&self.options, pipeline, run)
+    }
+
     fn runs(&mut self, most: u32) -> Result<Option<Vec<Listed>>, SinkError> {
         history::listed(&self.options, most).map(Some)
     }
