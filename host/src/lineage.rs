@@ -20,18 +20,26 @@ pub(crate) fn columns(manifest: &Manifest, plan: &Plan, steps: &[ArmedStep<'_>])
     columns
 }
 
-/// A column by its name after the last step, also where it is not stored, and its place there.
+/// A column by its name after the last step, also where it is not stored.
 pub(crate) fn column(
     manifest: &Manifest,
     plan: &Plan,
     steps: &[ArmedStep<'_>],
     name: &str,
-) -> Option<(usize, Column)> {
+) -> Option<Column> {
     let last = plan.steps.last().map_or(&plan.source, |step| &step.output);
-    let of = |field: &glovebox_core::Field| *field.name == *name;
-    let place = last.fields.iter().position(of)?;
+    let place = last.position(name)?;
     let found = columns_at(manifest, plan, steps, [place].into_iter());
-    found.into_iter().next().map(|column| (place, column))
+    found.into_iter().next()
+}
+
+/// The place in the source of the column in that place after the last step; none of one that a step made.
+pub(crate) fn in_source(plan: &Plan, place: usize) -> Option<usize> {
+    let trail = plan.trail(place);
+    match plan.steps.first().zip(trail.first()) {
+        Some((first, stood)) => stood.and_then(|place| first.before(place)),
+        None => Some(place),
+    }
 }
 
 fn columns_at(
@@ -44,11 +52,7 @@ fn columns_at(
     let last = plan.steps.last().map_or(&plan.source, |step| &step.output);
     let column = |place: usize| {
         let trail = plan.trail(place);
-        let source = match plan.steps.first().zip(trail.first()) {
-            Some((first, stood)) => stood.and_then(|place| first.before(place)),
-            None => Some(place),
-        };
-        let source = source.and_then(|place| plan.source.fields.get(place));
+        let source = in_source(plan, place).and_then(|place| plan.source.fields.get(place));
         let field = last.fields.get(place)?;
         let touches = manifest.steps.iter().zip(steps).zip(trail);
         let touches =

@@ -54,12 +54,39 @@ pub(super) fn stop_with_standard_input(stop: &Arc<AtomicBool>) -> std::io::Resul
     std::thread::Builder::new()
         .name("supervised".into())
         .spawn(move || {
-            let mut ignored = [0; 64];
-            let mut input = std::io::stdin().lock();
-            while input.read(&mut ignored).is_ok_and(|read| read > 0) {}
+            await_end_of_standard_input();
             stop.store(true, Ordering::Relaxed);
         })
         .map(drop)
+}
+
+/// The first line on standard input, without what is behind so many bytes.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn first_line(at_most: u64) -> std::io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    // What is read ahead stays with standard input, which is listened to later.
+    let mut input = std::io::stdin().lock().take(at_most);
+    input.read_until(b'\n', &mut line)?;
+    Ok(line)
+}
+
+/// Ends this process, which stores nothing, when standard input ends.
+pub(super) fn end_with_standard_input() -> std::io::Result<()> {
+    std::thread::Builder::new()
+        .name("supervised".into())
+        .spawn(|| {
+            await_end_of_standard_input();
+            std::process::exit(1);
+        })
+        .map(drop)
+}
+
+fn await_end_of_standard_input() {
+    let mut ignored = [0; 64];
+    let mut input = std::io::stdin().lock();
+    while input.read(&mut ignored).is_ok_and(|read| read > 0) {}
 }
 
 /// The most that a key on standard input may have, with the empty line behind it.

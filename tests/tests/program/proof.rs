@@ -454,6 +454,117 @@ fn what_the_journal_does_not_know_is_decided_anew_and_said() {
 }
 
 #[test]
+fn a_proof_says_what_its_run_had() {
+    for sink in [TABLE, FILE] {
+        let pipeline = pipeline(sink, "sigstore");
+        let ran = run(&pipeline, &[]).ends_with(0);
+        let later = pipeline.read("manifest.yaml").replace("salt@2", "salt@3");
+        pipeline.write("manifest.yaml", later);
+        pipeline.write("keys/salt@3", "another-salt-of-more-than-16-bytes");
+        let _ = pipeline.run_with(&["--again"]).ends_with(0);
+        let version = |explained: &Value| explained["column"]["steps"][0]["key"]["version"].clone();
+        assert_eq!(version(&explain(&pipeline, "0", &[])), 3);
+
+        let with = ["--proof", "proof.json", KEY[0], KEY[1]];
+        let explained = explain(&pipeline, "0", &with);
+        assert_eq!(
+            (version(&explained), &explained["run"]),
+            (json!(2), &ran.report["run"])
+        );
+        assert_eq!(explained["lineage"], "proof");
+        let call = [
+            "explain",
+            "manifest.yaml",
+            "--row",
+            "0",
+            "--column",
+            "who",
+            "--proof",
+            "proof.json",
+        ];
+        let _ = pipeline
+            .call(&call)
+            .ends_with(0)
+            .says("signature is not verified");
+        let other = pipeline.call(&[&call[..], &[KEY[0], "other.pem"]].concat());
+        let _ = other.ends_with(1).says("signed by key");
+        let _ = pipeline
+            .call(&[&call[..], &["--run", "another"]].concat())
+            .ends_with(2)
+            .says("of another run than `--run` names");
+        let manifest = pipeline
+            .read("manifest.yaml")
+            .replace("name: things", "name: others");
+        pipeline.write("manifest.yaml", manifest);
+        let _ = pipeline
+            .call(&call)
+            .ends_with(2)
+            .says("of another pipeline");
+    }
+}
+
+#[test]
+fn a_source_is_not_read_where_only_the_journal_is_asked() {
+    let pipeline = pipeline(TABLE, "sigstore");
+    let _ = run(&pipeline, &[]).ends_with(0);
+    fs::remove_file(pipeline.path("in.csv")).unwrap();
+    let fate = |row| explain(&pipeline, row, &["--journal-only"])["fate"].clone();
+    assert_eq!(
+        fate("0"),
+        json!({ "is": "undecided", "known-by": "journal" })
+    );
+    assert_eq!(fate("3")["is"], "rejected");
+    let _ = pipeline
+        .call(&["explain", "manifest.yaml", "--row", "0", "--column", "whom"])
+        .ends_with(2)
+        .says("did you mean `who`?");
+}
+
+#[test]
+fn the_cell_shown_is_that_of_the_column_before_a_query_moved_it() {
+    let pipeline = pipeline(FILE, "sigstore");
+    let manifest = pipeline.read("manifest.yaml").replace(
+        "steps:\n",
+        "steps:\n  - { name: turned, sql: 'SELECT mail, kind, who, id FROM rows' }\n",
+    );
+    pipeline.write("manifest.yaml", manifest);
+    let shown = explain(&pipeline, "0", &["--show-cells"]);
+    assert_eq!(shown["cells"]["source"], CELLS[0], "{shown}");
+}
+
+#[test]
+fn a_proof_is_verified_however_many_runs_came_after() {
+    let server = Postgres::shared();
+    let database = server.database("outlived");
+    let table = format!(
+        "postgres: {{ {}, table: public.things }}",
+        server.place(&database)
+    );
+    for (sink, journal) in [(TABLE, "glovebox_run"), (&table, "glovebox.run")] {
+        let pipeline = pipeline(sink, "sigstore");
+        let _ = run(&pipeline, &[]).ends_with(0);
+        // More runs than are looked through for the latest.
+        let columns = "pipeline, target, mode, plan, source, state, epoch, finished";
+        let later = format!(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 101) \
+             INSERT INTO {journal} (run, started, {columns}) \
+             SELECT 'later' || n.i, '2099-01-01T00:00:00Z', {columns} FROM {journal}, n"
+        );
+        match journal == "glovebox_run" {
+            true => sqlite::execute(&pipeline.path("out.db"), &later),
+            false => drop(server.query(&database, &later)),
+        }
+        assert_ne!(
+            explain(&pipeline, "3", &[])["run"],
+            statement(&pipeline)["predicate"]["run"]["name"]
+        );
+        let _ = verify(&pipeline, &["--manifest", "manifest.yaml"]).ends_with(0);
+        let explained = explain(&pipeline, "3", &["--proof", "proof.json"]);
+        assert_eq!(explained["fate"]["is"], "rejected");
+    }
+}
+
+#[test]
 fn where_nothing_was_filtered_the_journal_alone_decides() {
     let pipeline = pipeline(TABLE, "sigstore");
     pipeline.write("in.csv", ROWS.replace("canary-out,out", "canary-out,in"));

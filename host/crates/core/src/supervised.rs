@@ -1,4 +1,4 @@
-//! What a run under another program's eyes says on standard error: lines of JSON.
+//! What a run, or an explanation, under another program's eyes says: lines of JSON.
 //!
 //! Both sides read and write them by these types; none has room for a cell.
 
@@ -23,4 +23,27 @@ pub struct SecretsUsed {
     /// Their names.
     #[serde(rename = "secrets-used")]
     pub secrets: Vec<String>,
+}
+
+/// Why a cell is not explained, on standard output in place of the explanation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unexplained {
+    /// What stands in the way.
+    #[serde(rename = "not-explained")]
+    pub why: NotExplained,
+    /// A sentence about it that does not repeat what was asked.
+    pub detail: String,
+}
+
+/// What may stand in the way of an explanation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NotExplained {
+    /// The manifest, or a key that it names.
+    Manifest,
+    /// The journal does not have the run.
+    Run,
+    /// There is no such column.
+    Column,
 }

@@ -1,22 +1,30 @@
-//! `glovebox explain`: how one cell came about, and what became of its row, as the journal of its run knows it or
-//! else as the pipeline decides it now. Shows a cell only where that is asked for.
+//! `glovebox explain`: how one cell came about, by the run's proof or else by the manifest, and what became of
+//! its row, as the journal of its run knows it or else as the pipeline decides it now. Shows a cell only where
+//! that is asked for.
+
+mod fate;
+mod show;
+mod stated;
+mod trail;
 
 use std::path::PathBuf;
 
-use glovebox_core::shown::printable;
-use glovebox_core::{Earlier, Field, PlanRows, Sink};
-use glovebox_engine::{Plan, RowFate, Traced, plan_digest, trace};
-use glovebox_proof::{Column, Step, Touch};
+use arrow_array::RecordBatch;
+use glovebox_core::supervised::{NotExplained, Unexplained};
+use glovebox_core::{Earlier, Field, Sink, Source};
+use glovebox_engine::{ArmedStep, Plan, Traced, arm, trace};
+use glovebox_manifest::{Diagnostic, Manifest};
+use glovebox_proof::{Column, Step};
 use serde::Serialize;
-use serde_json::Value;
 
+use self::fate::Fate;
+use self::stated::Stated;
+use self::trail::TrailBy;
 use super::cell::cell;
 use super::manifest::Text;
-use super::proof::show::{guard, key, method};
-use super::run::armed;
-use super::{Exit, say};
+use super::{Exit, say, supervised};
 use crate::compose::Composed;
-use crate::lineage;
+use crate::lineage::in_source;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -28,9 +36,19 @@ pub(super) struct Args {
     /// The column, by its name after the last step.
     #[arg(long, value_name = "NAME")]
     column: String,
-    /// The run, by its name in reports; by default the last one of this pipeline that finished.
+    /// The run, by its name in reports; by default that of `--proof`, or the last one of this pipeline that
+    /// finished.
     #[arg(long, value_name = "RUN")]
     run: Option<String>,
+    /// The run's proof: it says which steps, plugins and keys the run had, whatever the manifest has now.
+    #[arg(long, value_name = "FILE")]
+    proof: Option<PathBuf>,
+    /// The public key that signed the proof, as PEM; without it, anybody may have written the proof.
+    #[arg(long, value_name = "FILE", requires = "proof")]
+    public_key: Option<PathBuf>,
+    /// Do not read the source where the journal does not know what became of the row.
+    #[arg(long, conflicts_with = "show_cells")]
+    journal_only: bool,
     /// Also read the row from the source, and show the cell there and what the pipeline makes of it.
     #[arg(long)]
     show_cells: bool,
@@ -40,6 +58,10 @@ pub(super) struct Args {
     /// Refuse plugin files without a pin; `glovebox plugin pin` writes pins.
     #[arg(long)]
     locked: bool,
+    /// For programs: the proof, or nothing, is a line on standard input, whose end stops this; the answer is
+    /// JSON, also if there is none.
+    #[arg(long, hide = true, conflicts_with_all = ["proof", "show_cells"])]
+    supervised: bool,
 }
 
 /// All that is known of a cell.
@@ -53,28 +75,13 @@ struct Explained {
     /// Whether a release gate behind the steps generalises it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     generalised: bool,
+    /// By what the column and its steps are known.
+    lineage: TrailBy,
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<String>,
     fate: Fate,
     #[serde(skip_serializing_if = "Option::is_none")]
     cells: Option<Cells>,
-}
-
-/// What became of the row.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct Fate {
-    /// `stored`, `filtered`, `rejected`, `absent` from the run or the source, or `at-gate`: a release gate let it
-    /// out, unless its class was too small.
-    is: &'static str,
-    /// `journal`, or `pipeline` where it was decided anew.
-    known_by: &'static str,
-    /// The step that filtered it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    step: Option<String>,
-    /// The rules that it breaks, as rejects have them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    violations: Option<Value>,
 }
 
 /// The cell before and after; null where the cell is null or the row did not get there.
@@ -84,171 +91,189 @@ struct Cells {
     result: Option<String>,
 }
 
+/// A pipeline with the keys of its steps.
+struct Armed<'p> {
+    steps: Vec<ArmedStep<'p>>,
+    source: Box<dyn Source>,
+}
+
 pub(super) fn explain(args: &Args) -> anyhow::Result<Exit> {
+    let stated = match args.supervised {
+        true => Stated::told()?,
+        false => Stated::read(args.proof.as_deref(), args.public_key.as_deref())?,
+    };
     let composed = Composed::new()?;
-    let Some(text) = Text::read(&args.manifest) else {
-        return Ok(Exit::Usage);
-    };
-    let Some((manifest, plan)) = text.plan_locked(&composed, args.locked) else {
-        return Ok(Exit::Usage);
-    };
-    let (steps, source, mut sink, _) = match armed(&manifest, &plan, None, &composed) {
-        Ok(armed) => armed,
-        Err(problems) => {
-            text.show(&problems);
+    match explained(args, stated, &composed)? {
+        Ok(explained) if args.supervised => println!("{}", serde_json::to_string(&explained)?),
+        Ok(explained) if args.json => println!("{}", serde_json::to_string_pretty(&explained)?),
+        Ok(explained) => show::print(&explained),
+        Err(unexplained) => {
+            match args.supervised {
+                true => println!("{}", serde_json::to_string(&unexplained)?),
+                false if unexplained.detail.is_empty() => {}
+                false => say::error(&unexplained.detail),
+            }
             return Ok(Exit::Usage);
         }
-    };
-    let Some((place, column)) = lineage::column(&manifest, &plan, &steps, &args.column) else {
-        say::error("no step leaves a column of that name, and the source has none");
-        return Ok(Exit::Usage);
-    };
-    let run = match run_of(args, &manifest.name, sink.as_mut())? {
-        Ok(run) => run,
-        Err(problem) => {
-            say::error(&problem);
-            return Ok(Exit::Usage);
-        }
-    };
-    if let Some(run) = &run
-        && run.plan.digest != plan_digest(&plan, &steps, source.as_ref())
-    {
-        say::note(&format!(
-            "the columns, steps, plugins or keys of run {} were others; what is shown of them is as the manifest has it now",
-            printable(&run.run)
-        ));
-    }
-    let mut fate = match &run {
-        // The chunks of a run over some rows do not say which those were.
-        Some(run) if run.plan.rows == PlanRows::All => journal(sink.as_mut(), &run.run, args.row)?,
-        _ => None,
-    };
-    let traced = match fate.is_none() || args.show_cells {
-        true => Some(trace(&steps, source.as_ref(), args.row)?),
-        false => None,
-    };
-    let cells = match traced.as_ref().filter(|_| args.show_cells) {
-        Some(traced) => Some(cells(traced.as_ref(), &plan, place)?),
-        None => None,
-    };
-    let fate = match fate.take() {
-        Some(fate) => fate,
-        None => replayed(traced.flatten(), plan.gate.is_some()),
-    };
-    let gate = manifest.gate.as_ref();
-    let seen = lineage::steps(&plan).into_iter();
-    let seen = seen.filter(|step| {
-        let by_name = column
-            .source
-            .as_ref()
-            .is_some_and(|name| step.reads.contains(name));
-        by_name
-            || step.reads.contains(&column.name)
-            || column.steps.iter().any(|touch| touch.step == step.name)
-    });
-    let explained = Explained {
-        row: args.row,
-        steps: seen.collect(),
-        generalised: gate.is_some_and(|gate| gate.generalises(&column.name)),
-        column,
-        run: run.map(|run| run.run),
-        fate,
-        cells,
-    };
-    match args.json {
-        true => println!("{}", serde_json::to_string_pretty(&explained)?),
-        false => print(&explained),
     }
     Ok(Exit::Done)
 }
 
-/// The run that is asked about; none where the sink keeps no journal, or has no finished run of the pipeline.
+type Asked<T> = anyhow::Result<Result<T, Unexplained>>;
+
+/// Why there is no answer; without a detail, since its problems were shown, of a manifest that is not in order.
+fn refused(why: NotExplained, detail: impl Into<String>) -> Unexplained {
+    Unexplained {
+        why,
+        detail: detail.into(),
+    }
+}
+
+fn explained(args: &Args, stated: Option<Stated>, composed: &Composed) -> Asked<Explained> {
+    let not_in_order = || Ok(Err(refused(NotExplained::Manifest, "")));
+    let Some(text) = Text::read(&args.manifest) else {
+        return not_in_order();
+    };
+    let Some((manifest, plan)) = text.plan_locked(composed, args.locked) else {
+        return not_in_order();
+    };
+    let fetched = || {
+        if args.supervised {
+            supervised::tell_secrets(&composed.fetched());
+        }
+    };
+    let mut sink = match arm::sink(&manifest, composed) {
+        Ok(sink) => sink,
+        Err(problems) => {
+            text.show(&problems);
+            return not_in_order();
+        }
+    };
+    fetched();
+    let run = match run_of(args, &manifest.name, stated.as_ref(), sink.as_mut())? {
+        Ok(run) => run,
+        Err(unexplained) => return Ok(Err(unexplained)),
+    };
+    let name = match (&run, &stated, &args.run) {
+        (Some(run), _, _) => Some(run.run.clone()),
+        (None, Some(stated), _) => Some(stated.run().name.clone()),
+        (None, None, run) => run.clone(),
+    };
+
+    let mut fate = match &run {
+        Some(run) => fate::journal(sink.as_mut(), run, args.row)?,
+        None => None,
+    };
+    if args.journal_only || args.supervised && manifest.source.reads_stdin() {
+        fate = fate.or_else(|| Some(Fate::undecided(run.is_some())));
+    }
+    let found = stated.as_ref().and_then(|stated| stated.find(&args.column));
+    // The keys are fetched only where something has to be computed.
+    let armed = match found.is_none() || fate.is_none() || args.show_cells {
+        false => None,
+        true => match armed(&manifest, &plan, composed) {
+            Ok(armed) => Some(armed),
+            Err(problems) => {
+                text.show(&problems);
+                return not_in_order();
+            }
+        },
+    };
+    fetched();
+    let had = run.as_ref().map(|run| run.plan.digest.as_str());
+    let had = had.or_else(|| Some(stated.as_ref()?.run().plan.as_str()));
+    let found = match (found, &armed) {
+        (None, Some(armed)) => trail::of(&manifest, &plan, armed, (&args.column, had)),
+        (found, _) => found,
+    };
+    let Some(found) = found else {
+        let names = trail::names(&plan).chain(stated.iter().flat_map(Stated::names));
+        let detail = trail::no_such_column(&args.column, names);
+        return Ok(Err(refused(NotExplained::Column, detail)));
+    };
+    if let (TrailBy::Manifest, Some(_), Some(run)) = (found.by, had, &name) {
+        say::note(&format!(
+            "the columns, steps, plugins or keys of run {} were others; what is shown of them is as the manifest has it now",
+            glovebox_core::shown::printable(run)
+        ));
+    }
+    let traced = match &armed {
+        Some(armed) if fate.is_none() || args.show_cells => {
+            trace(&armed.steps, armed.source.as_ref(), args.row)?
+        }
+        _ => None,
+    };
+    let cells = match args.show_cells {
+        true => Some(cells(traced.as_ref(), &plan, &args.column)?),
+        false => None,
+    };
+    Ok(Ok(Explained {
+        row: args.row,
+        column: found.column,
+        steps: found.steps,
+        generalised: found.generalised,
+        lineage: found.by,
+        run: name,
+        fate: fate.unwrap_or_else(|| fate::replayed(traced, plan.gate.is_some())),
+        cells,
+    }))
+}
+
+fn armed<'p>(
+    manifest: &Manifest,
+    plan: &'p Plan,
+    composed: &Composed,
+) -> Result<Armed<'p>, Vec<Diagnostic>> {
+    Ok(Armed {
+        steps: arm(manifest, plan, composed)?,
+        source: arm::source(manifest, plan.source.clone(), composed)?,
+    })
+}
+
+/// The run that is asked about, as the journal has it; none where the sink keeps none, or has no finished run of
+/// the pipeline.
 fn run_of(
     args: &Args,
     pipeline: &str,
+    stated: Option<&Stated>,
     sink: &mut dyn Sink,
-) -> anyhow::Result<Result<Option<Earlier>, String>> {
-    let past = sink.past(pipeline)?;
-    let Some(run) = &args.run else {
+) -> Asked<Option<Earlier>> {
+    let unknown = |detail: String| Ok(Err(refused(NotExplained::Run, detail)));
+    if let Some(run) = stated.map(Stated::run) {
+        if run.pipeline != pipeline {
+            return unknown("the proof is of another pipeline".into());
+        }
+        if args.run.as_ref().is_some_and(|asked| *asked != run.name) {
+            return unknown("the proof is of another run than `--run` names".into());
+        }
+    }
+    let asked = args.run.as_deref();
+    let Some(asked) = asked.or(stated.map(|stated| stated.run().name.as_str())) else {
+        let past = sink.past(pipeline)?;
         return Ok(Ok(past.unwrap_or_default().into_iter().next()));
     };
-    let Some(past) = past else {
-        return Ok(Err(
-            "the sink keeps no journal of runs; leave out `--run`".into()
-        ));
-    };
-    let found = past.into_iter().find(|earlier| earlier.run == *run);
-    Ok(match found {
-        Some(found) => Ok(Some(found)),
-        None => Err(format!(
-            "`--run` names no finished run of this pipeline; {} has them: glovebox runs {}",
+    let found = sink.finished(pipeline, asked)?;
+    if found.is_some() {
+        return Ok(Ok(found));
+    }
+    match sink.past(pipeline)? {
+        // Whoever has the run's proof, or its name from its own book, knows that it was.
+        None if args.supervised || stated.is_some() => Ok(Ok(None)),
+        None => unknown("the sink keeps no journal of runs; leave out `--run`".into()),
+        Some(_) => unknown(format!(
+            "there is no such finished run of this pipeline; {} has them: glovebox runs {}",
             sink.describe(),
             args.manifest.display()
         )),
-    })
-}
-
-/// What the journal knows of a row; none where it does not decide between stored and filtered.
-fn journal(sink: &mut dyn Sink, run: &str, row: u64) -> anyhow::Result<Option<Fate>> {
-    let known = |is, step, violations| Fate {
-        is,
-        known_by: "journal",
-        step,
-        violations,
-    };
-    let mut violations = None;
-    sink.rejects(run, &mut |kept| {
-        if kept.row == row {
-            violations = Some(kept.violations);
-        }
-    })?;
-    if let Some(violations) = violations {
-        let violations = serde_json::from_str(&violations).ok();
-        return Ok(Some(known("rejected", None, violations)));
-    }
-    let chunks = sink.chunks(run)?;
-    let behind = chunks.partition_point(|chunk| chunk.first_row <= row);
-    let chunk = behind.checked_sub(1).and_then(|place| chunks.get(place));
-    let Some(chunk) = chunk else {
-        return Ok(Some(known("absent", None, None)));
-    };
-    let is_last = behind == chunks.len();
-    let rows = chunk.rows;
-    if is_last && row >= chunk.first_row + rows.read {
-        return Ok(Some(known("absent", None, None)));
-    }
-    Ok(match rows.filtered {
-        0 => Some(known("stored", None, None)),
-        // Which step it was, the journal knows by its counts only.
-        _ => None,
-    })
-}
-
-/// What the pipeline makes of the row now.
-fn replayed(traced: Option<Traced>, gated: bool) -> Fate {
-    let (is, step, violations) = match traced.map(|traced| traced.fate) {
-        None => ("absent", None, None),
-        Some(RowFate::Passed) if gated => ("at-gate", None, None),
-        Some(RowFate::Passed) => ("stored", None, None),
-        Some(RowFate::Filtered { step }) => ("filtered", Some(step), None),
-        Some(RowFate::Rejected(reject)) => {
-            let violations = serde_json::to_value(&reject.violations).ok();
-            ("rejected", None, violations)
-        }
-    };
-    Fate {
-        is,
-        known_by: "pipeline",
-        step,
-        violations,
     }
 }
 
-fn cells(traced: Option<&Traced>, plan: &Plan, place: usize) -> anyhow::Result<Cells> {
+fn cells(traced: Option<&Traced>, plan: &Plan, column: &str) -> anyhow::Result<Cells> {
     let last = plan.steps.last().map_or(&plan.source, |step| &step.output);
-    let of = |batch: Option<&arrow_array::RecordBatch>, fields: &[Field]| {
-        let found = batch.and_then(|batch| batch.columns().get(place));
-        match found.zip(fields.get(place)) {
+    let place = last.position(column);
+    let of = |place: Option<usize>, batch: Option<&RecordBatch>, fields: &[Field]| {
+        let found = place.and_then(|place| batch?.columns().get(place).zip(fields.get(place)));
+        match found {
             Some((column, field)) => cell(column, field, 0),
             None => Ok(None),
         }
@@ -256,80 +281,11 @@ fn cells(traced: Option<&Traced>, plan: &Plan, place: usize) -> anyhow::Result<C
     let traced = traced.map(|traced| (traced.source.as_ref(), traced.result.as_ref()));
     let (source, result) = traced.unwrap_or_default();
     Ok(Cells {
-        source: of(source, &plan.source.fields)?,
-        result: of(result, &last.fields)?,
+        source: of(
+            place.and_then(|place| in_source(plan, place)),
+            source,
+            &plan.source.fields,
+        )?,
+        result: of(place, result, &last.fields)?,
     })
-}
-
-fn print(explained: &Explained) {
-    let shown = |text: &str| printable(text);
-    let column = &explained.column;
-    println!("row       {}", explained.row);
-    if let Some(run) = &explained.run {
-        println!("run       {}", shown(run));
-    }
-    println!("fate      {}", fate(&explained.fate));
-    let from = match &column.source {
-        Some(source) => format!("`{}` of the source", shown(source)),
-        None => "made by a step".into(),
-    };
-    let personal = if column.personal { ", personal" } else { "" };
-    println!("column    {}: {from}{personal}", shown(&column.name));
-    for step in &explained.steps {
-        let touch = column.steps.iter().find(|touch| touch.step == step.name);
-        print_step(step, touch);
-    }
-    if explained.generalised {
-        println!("release   then generalised; the run's report and proof have the level");
-    }
-    if let Some(cells) = &explained.cells {
-        let cell = |cell: &Option<String>| cell.as_deref().map_or_else(|| "null".into(), printable);
-        println!("in source {}", cell(&cells.source));
-        println!("result    {}", cell(&cells.result));
-    }
-}
-
-fn print_step(step: &Step, touch: Option<&Touch>) {
-    let signed = step.signed_by.as_ref();
-    let signed = signed.map_or_else(String::new, |signer| format!(", signed by {signer}"));
-    println!(
-        "step      {}: {} ({}), sha256 {}{signed}",
-        printable(&step.name),
-        printable(&step.plugin),
-        step.does,
-        step.sha256
-    );
-    let Some(touch) = touch else {
-        println!("          reads it");
-        return;
-    };
-    println!("          {}", printable(&method(touch)));
-    if let Some(used) = &touch.key {
-        println!("          key {}", printable(&key(used)));
-    }
-    if step.does == "mask" {
-        println!("          leak guard: {}", guard(Some(touch)));
-    }
-    if let Some(undone_by) = &touch.undone_by {
-        println!("          undone by {undone_by}");
-    }
-}
-
-fn fate(fate: &Fate) -> String {
-    let mut text = fate.is.to_owned();
-    if let Some(step) = &fate.step {
-        text += &format!(" by {}", printable(step));
-    }
-    let violations = fate.violations.iter().filter_map(Value::as_array).flatten();
-    for violation in violations {
-        let of = |name: &str| violation.get(name).and_then(Value::as_str).map(printable);
-        let (step, rule) = (of("step"), of("rule"));
-        let (step, rule) = (step.unwrap_or_default(), rule.unwrap_or_default());
-        let column = of("column").unwrap_or_else(|| "the row".into());
-        text += &format!("; by {step}: {rule} {column}");
-    }
-    match fate.known_by {
-        "journal" => text + " (by the journal)",
-        _ => text + " (as the pipeline decides it now)",
-    }
 }

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "keyring")]
 mod key;
-mod read;
+pub(super) mod read;
 pub(super) mod show;
 mod verify;
 
