@@ -113,7 +113,11 @@ pub(super) fn serve(args: &Args) -> anyhow::Result<Exit> {
         };
         let stop = stop()?;
         let reveals = reveal::for_server(Arc::clone(&composed));
-        let means = (command as api::Launch, uploads::seals as api::UploadSeals);
+        let means = (
+            command as api::Launch,
+            uploads::seals as api::UploadSeals,
+            explanation as api::Explains,
+        );
         api::serve(config, &secrets, means, reveals, ready, stop).await
     })?;
     Ok(Exit::Done)
@@ -183,5 +187,21 @@ fn command(run: &ChildRun<'_>) -> std::io::Result<Command> {
         ("--input-key", run.input_key),
     ];
     command.args(flags.iter().filter(|(_, on)| *on).map(|(name, _)| name));
+    Ok(command)
+}
+
+/// This program, asked for an explanation that a request waits for.
+fn explanation(asked: &api::CellAsked<'_>) -> std::io::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command
+        .args(["--log", "error", "explain", "--supervised"])
+        .arg(asked.manifest)
+        .arg(format!("--row={}", asked.row))
+        .arg(format!("--column={}", asked.column))
+        .arg(format!("--run={}", asked.run))
+        .env("NO_COLOR", "1");
+    if asked.journal_only {
+        command.arg("--journal-only");
+    }
     Ok(command)
 }

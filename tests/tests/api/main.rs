@@ -12,6 +12,7 @@ mod datasets;
 mod defences;
 mod ecs;
 mod examples;
+mod explain;
 mod full_disk;
 mod issuers;
 mod newcomer;

@@ -95,6 +95,7 @@ const TABLE: &[(&str, &[&str])] = &[
         &["admin", "operator", "analyst", "auditor", "officer", "key"],
     ),
     ("GET /runs/{id}/proof", &["admin", "auditor", "key"]),
+    ("GET /runs/{id}/explain", &["admin", "auditor", "key"]),
     (
         "GET /runs/{id}/rejects",
         &["admin", "operator", "analyst", "auditor", "officer", "key"],

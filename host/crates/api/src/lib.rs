@@ -1,7 +1,8 @@
 //! The API behind `glovebox serve`: masked rows, runs and users, behind tokens.
 //!
 //! It knows neither plugins nor the engine: a run is a process that the program begins for it
-//! ([`Launch`]), how masks are undone ([`Reveals`]), and whether a manifest can be run is for the program to say ([`Loads`]).
+//! ([`Launch`]), and so is the explanation of a cell ([`Explains`]); how masks are undone ([`Reveals`]), and whether a
+//! manifest can be run is for the program to say ([`Loads`]).
 //!
 //! A tour: [`serve`] opens everything and listens; `listener`, `connections` and `connection` take a
 //! connection; `gate` is before all routes and asks `rules` who may call what, `access` and `tokens`
@@ -22,6 +23,7 @@ mod connections;
 mod datasets;
 mod described;
 mod examine;
+mod explain;
 mod gate;
 mod issuers;
 mod limits;
@@ -50,6 +52,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use alerts::test_alerts;
 pub use examine::{Loads, examine};
+pub use explain::{CellAsked, Explains};
 pub use places::{Secrets, database_place};
 pub use reveal::{Answer, Request, Reveals};
 pub use runs::{ChildRun, Launch, SealUploads, SealedUpload, UploadSeals};

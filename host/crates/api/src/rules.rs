@@ -151,6 +151,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/runs/{id}/report", Rule::Needs(Permission::Watch)),
     route("GET", "/runs/{id}/rejects", Rule::Needs(Permission::Watch)),
     route("GET", "/runs/{id}/proof", Rule::Needs(Permission::Audit)),
+    route("GET", "/runs/{id}/explain", Rule::Needs(Permission::Audit)).errors(&[422]),
     route(
         "POST",
         "/runs/{id}/rejects/runs",

@@ -11,6 +11,7 @@ use glovebox_catalog::{Hasher, Hashing, Lockout};
 use glovebox_datasets::Reader;
 use poem::{Route, Server, get};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::alerts::Alerts;
@@ -19,6 +20,7 @@ use super::config::Config;
 use super::connections::{Connections, Watched};
 use super::datasets::Dataset;
 use super::described::Descriptions;
+use super::explain::Explains;
 use super::gate::Gate;
 use super::limits::Limits;
 use super::listener::{self, Listener};
@@ -34,18 +36,20 @@ use super::{catalog, issuers, now, openapi, routes, traces};
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 /// Failed logins are remembered for so long, in seconds.
 const ATTEMPTS: i64 = 24 * 60 * 60;
+/// Cells that may be explained at once: each by a process, which may read a whole source.
+const EXPLANATIONS: usize = 2;
 /// Connections of those who read metrics.
 const READERS: usize = 16;
 
-/// Serves until `stop` is done; `launch` begins a run, `seals` makes what encrypts uploads, `reveals` undoes masks, and `ready` hears the address once requests
-/// are taken.
+/// Serves until `stop` is done; `launch` begins a run, `seals` makes what encrypts uploads, `explains` begins an
+/// explanation, `reveals` undoes masks, and `ready` hears the address once requests are taken.
 ///
 /// # Errors
 /// When a part cannot be opened, or the address is taken.
 pub async fn serve(
     config: Config,
     secrets: Secrets<'_>,
-    (launch, seals): (Launch, UploadSeals),
+    (launch, seals, explains): (Launch, UploadSeals, Explains),
     reveals: Reveals,
     ready: impl FnOnce(&str),
     stop: impl Future<Output = ()>,
@@ -59,7 +63,12 @@ pub async fn serve(
         None => format!("{scheme}://{}", tcp.local_addr()?),
     };
     let mut stop = std::pin::pin!(stop);
-    let opened = open(config, url.clone(), secrets, (launch, seals, reveals));
+    let opened = open(
+        config,
+        url.clone(),
+        secrets,
+        (launch, seals, explains, reveals),
+    );
     let (api, refreshes) = tokio::select! {
         opened = opened => opened?,
         // Whoever ends a server that waits for its database need not wait with it.
@@ -163,7 +172,7 @@ async fn open(
     config: Config,
     url: String,
     secrets: Secrets<'_>,
-    (launch, seals, reveals): (Launch, UploadSeals, Reveals),
+    (launch, seals, explains, reveals): (Launch, UploadSeals, Explains, Reveals),
 ) -> anyhow::Result<(Api, Vec<issuers::KeyRefresh>)> {
     let catalog = catalog::open(&places::database_place(&config.catalog, secrets)?).await?;
     let options = audit::options(&config.audit, secrets, Writer::Server)?;
@@ -235,6 +244,8 @@ async fn open(
         alerts,
         runs,
         reveals,
+        explains,
+        explanations: Arc::new(Semaphore::new(EXPLANATIONS)),
         catalog,
         hasher: Hasher::new(Hashing::default())?,
         lockout: Lockout::default(),

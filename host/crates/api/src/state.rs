@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use glovebox_audit::Event;
 use glovebox_catalog::{Catalog, Hasher, Lockout};
+use tokio::sync::Semaphore;
 
 use super::alerts::Alerts;
 use super::audit::Audit;
@@ -12,6 +13,7 @@ use super::caller::Caller;
 use super::config::Config;
 use super::datasets::Dataset;
 use super::described::Descriptions;
+use super::explain::Explains;
 use super::limits::Limits;
 use super::metrics::Metrics;
 use super::problem::Problem;
@@ -36,6 +38,9 @@ pub(crate) struct Api {
     pub(crate) datasets: Vec<Dataset>,
     pub(crate) runs: Arc<Runs>,
     pub(crate) reveals: Reveals,
+    pub(crate) explains: Explains,
+    /// The right to explain a cell now.
+    pub(crate) explanations: Arc<Semaphore>,
     pub(crate) alerts: Option<Alerts>,
     /// The datasets' paths, for the rules.
     pub(crate) paths: Vec<String>,

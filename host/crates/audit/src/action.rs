@@ -59,6 +59,8 @@ actions! {
     TokensForgotten = "tokens-forgotten", "database", "deletion";
     /// What is there was looked at: pipelines, datasets, runs, reports, rejects.
     Viewed = "viewed", "web", "access";
+    /// How a cell came about was asked, and answered without the cell.
+    Explained = "explained", "web", "access";
     /// A run was started.
     RunStarted = "run-started", "process", "start";
     /// A run ended.

@@ -98,6 +98,8 @@ fn of_parameter(path: &str, name: &str) -> Option<Value> {
         "after" if of("/users") => json!("grace"),
         "after" if of("/runs") => json!("4096"),
         "limit" => json!(1),
+        "row" => json!(41),
+        "column" => json!("customer"),
         _ => return None,
     })
 }
@@ -155,6 +157,10 @@ fn of_name(name: &str) -> Option<Value> {
         "roles": ["analyst"], "created": "2026-11-22T07:00:00Z", "expires": "2027-02-20T07:00:00Z" });
     let violation = json!({ "step": "complete", "column": "price", "rule": "required",
         "message": "must not be empty" });
+    let touch = json!({ "step": "pseudonymise", "method": "hmac-sha256",
+        "key": { "name": "sales/customer-key", "version": 2 },
+        "may-keep": "no cell may stay whole",
+        "undone-by": "whoever has the key, by trying likely values" });
     let reject = json!({ "row": 41, "line": 43, "violations": [violation] });
     Some(match name {
         "Account" => account,
@@ -178,6 +184,13 @@ fn of_name(name: &str) -> Option<Value> {
             "upload": false, "state": "running", "cancelled": false, "starts": 1,
             "created": "2026-11-22T07:00:00Z", "started": "2026-11-22T07:00:01Z", "rows": 180_224,
             "rows_per_second": 90_112.0, "share": 0.41 }),
+        "Explained" => json!({ "row": 41,
+            "column": { "name": "customer", "source": "customer_no", "personal": true, "steps": [touch] },
+            "steps": [{ "name": "pseudonymise", "does": "mask", "plugin": "pseudonym 0.1.0",
+                "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                "reads": ["customer"] }],
+            "lineage": "proof", "run": "20261122T073921-6d0ec3a5b1f2",
+            "fate": { "is": "stored", "known-by": "journal" } }),
         "Page" => json!({ "rejects": [reject], "next": "118" }),
         "Reject" => reject,
         "Violation" => violation,

@@ -4,6 +4,8 @@
 mod begin;
 mod body;
 pub(crate) mod datasets;
+pub(crate) mod explain;
+mod explained;
 mod follow;
 mod idempotency;
 pub(crate) mod keys;
@@ -53,6 +55,7 @@ pub(crate) fn described() -> OpenApiService<impl OpenApi + use<>, ()> {
         runs::Runs,
         reruns::Reruns,
         reveal::Reveal,
+        explain::Explain,
     );
     OpenApiService::new(routes, "Glovebox", env!("CARGO_PKG_VERSION"))
 }

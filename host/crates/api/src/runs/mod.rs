@@ -21,7 +21,7 @@ use super::audit::Audit;
 use super::config::{Pipeline, RunsConfig};
 use child::Ended;
 pub use child::{ChildRun, Launch};
-pub(crate) use rejects::{Page, page as rejects_page};
+pub(crate) use rejects::{Page, Violation, page as rejects_page};
 pub(crate) use sealing::UploadKey;
 pub use sealing::{SealUploads, SealedUpload, UploadSeals};
 
