@@ -1,7 +1,9 @@
 //! A server that the program calls of its own accord: an issuer, a collector of traces.
 
+use std::collections::HashMap;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -64,6 +66,9 @@ pub struct Outside {
     /// The certificate that a client has to trust, in PEM.
     pub ca: String,
     asked: Arc<Mutex<Vec<Asked>>>,
+    accepted: Arc<AtomicUsize>,
+    open: Arc<Mutex<HashMap<usize, TcpStream>>>,
+    impatient: Arc<AtomicBool>,
 }
 
 impl Outside {
@@ -128,18 +133,31 @@ impl Outside {
         let port = told(listener.local_addr()).port();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let (answer, seen) = (Arc::new(answer), Arc::clone(&asked));
+        let (accepted, open) = (
+            Arc::new(AtomicUsize::new(0)),
+            Arc::<Mutex<HashMap<_, _>>>::default(),
+        );
+        let impatient = Arc::<AtomicBool>::default();
+        let hurries = Arc::clone(&impatient);
+        let (counted, opened) = (Arc::clone(&accepted), Arc::clone(&open));
         // It ends with the test's process.
         std::thread::spawn(move || {
             for socket in listener.incoming().flatten() {
+                let number = counted.fetch_add(1, Ordering::Relaxed);
+                lock(&opened).extend(socket.try_clone().map(|socket| (number, socket)));
+                let (opened, hurries) = (Arc::clone(&opened), Arc::clone(&hurries));
                 let _ = socket.set_read_timeout(Some(PATIENCE));
                 let (answer, seen, tls) = (Arc::clone(&answer), Arc::clone(&seen), tls.clone());
                 std::thread::spawn(move || {
                     let _ = match tls {
-                        None => converse(socket, &*answer, &seen),
+                        None => converse(socket, &*answer, &seen, &hurries),
                         Some(tls) => ServerConnection::new(tls)
                             .map_err(std::io::Error::other)
-                            .and_then(|c| converse(StreamOwned::new(c, socket), &*answer, &seen)),
+                            .and_then(|c| {
+                                converse(StreamOwned::new(c, socket), &*answer, &seen, &hurries)
+                            }),
                     };
+                    lock(&opened).remove(&number);
                 });
             }
         });
@@ -147,15 +165,32 @@ impl Outside {
             address: format!("localhost:{port}"),
             ca,
             asked,
+            accepted,
+            open,
+            impatient,
         }
     }
 
     /// What it was asked so far.
     pub fn asked(&self) -> Vec<Asked> {
-        self.asked
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        lock(&self.asked).clone()
+    }
+
+    /// How many connections were made to it.
+    pub fn accepted(&self) -> usize {
+        self.accepted.load(Ordering::Relaxed)
+    }
+
+    /// From now on each connection is closed after one answer, which does not say so.
+    pub fn close_after_each(&self) {
+        self.impatient.store(true, Ordering::Relaxed);
+    }
+
+    /// Closes all connections, as a server does that restarts.
+    pub fn hang_up(&self) {
+        for (_, socket) in lock(&self.open).drain() {
+            let _ = socket.shutdown(Shutdown::Both);
+        }
     }
 
     /// How often this target was asked for.
@@ -186,18 +221,29 @@ impl Closes for StreamOwned<ServerConnection, TcpStream> {
     }
 }
 
+/// Answers one question after the other, until the client has no more or wants none.
 fn converse(
     mut stream: impl Closes,
     answer: &(impl Fn(&Asked) -> Answer + ?Sized),
     seen: &Mutex<Vec<Asked>>,
+    impatient: &AtomicBool,
 ) -> std::io::Result<()> {
-    let Some(asked) = read(&mut stream)? else {
-        return Ok(());
-    };
-    let reply = answer(&asked);
-    seen.lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .push(asked);
+    while let Some(asked) = read(&mut stream)? {
+        let reply = answer(&asked);
+        let last = asked.header("connection") == Some("close");
+        lock(seen).push(asked);
+        let goes_on = !last && matches!(reply, Answer::Reply(..));
+        say(&mut stream, reply)?;
+        stream.flush()?;
+        if !goes_on || impatient.load(Ordering::Relaxed) {
+            stream.close();
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn say(stream: &mut impl Write, reply: Answer) -> std::io::Result<()> {
     match reply {
         Answer::HangUp => {}
         Answer::Silence(time) => std::thread::sleep(time),
@@ -220,8 +266,6 @@ fn converse(
             }
         }
     }
-    stream.flush()?;
-    stream.close();
     Ok(())
 }
 
@@ -263,6 +307,10 @@ fn read(stream: &mut impl Read) -> std::io::Result<Option<Asked>> {
     }
     asked.body = bytes.split_off(end + 4);
     Ok(Some(asked))
+}
+
+fn lock<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn told<T, E: std::fmt::Debug>(result: Result<T, E>) -> T {

@@ -218,7 +218,10 @@ fn a_key_that_stays_in_vault_masks_as_the_same_key_does_here() {
         "1",
     ];
     let before = vault.times("transit/hmac/glovebox-sales-key/sha2-256");
+    let connections = vault.outside.accepted();
     let _ = left.call(&pipeline, &run, 0);
+    // One to log in, and one for all that the key is asked.
+    assert_eq!(vault.outside.accepted() - connections, 2);
     assert_eq!(masks(&database), masked);
     // One to look for the key, one for its check value, and 6,000 different names in batches of 8,192 rows.
     let after = vault.times("transit/hmac/glovebox-sales-key/sha2-256");
@@ -267,6 +270,22 @@ fn a_run_whose_vault_is_sealed_in_the_middle_ends_and_goes_on_later() {
     assert_eq!((masks.len(), distinct.len()), (NAMES * 2, NAMES));
     assert_eq!(masks.get(..stored.len()), Some(stored.as_slice()));
     assert_eq!(left.find("canary-name"), [""; 0]);
+}
+
+#[test]
+fn a_run_goes_on_when_vault_closes_each_connection() {
+    const NAMES: usize = 40_000;
+    let database = Postgres::shared().database("transit_closed");
+    let (vault, pipeline) = with_transit(KEY, &database);
+    let pipeline = pipeline.file("in.csv", twice(NAMES));
+    vault.outside.close_after_each();
+    let _ = pipeline.run().ends_with(0);
+    let asked = vault.times("transit/hmac/glovebox-sales-key/sha2-256");
+    assert!(asked > 10, "{asked}");
+    assert_eq!(vault.outside.accepted(), vault.outside.asked().len());
+    let masks = masks(&database);
+    let distinct: std::collections::HashSet<_> = masks.iter().collect();
+    assert_eq!((masks.len(), distinct.len()), (NAMES * 2, NAMES));
 }
 
 #[test]

@@ -13,11 +13,12 @@ pub mod vault;
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use glovebox_core::{CredentialError, CredentialStore, Secret, SecretName};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
+use tokio::runtime::{Handle, Runtime};
 
 pub use call::Patience;
 
@@ -244,22 +245,37 @@ fn form(fields: &[(&str, &str)]) -> String {
     fields.collect::<Vec<_>>().join("&")
 }
 
-/// Waits on a thread of its own: the caller's may drive a runtime, within which none can wait.
+/// Waits for an answer, which the runtime of all these stores drives.
 fn elsewhere<T: Send>(future: impl Future<Output = T> + Send) -> io::Result<T> {
-    let ask = || {
-        let runtime = tokio::runtime::Builder::new_current_thread();
-        let runtime = { runtime }.enable_all().build()?;
-        let done = runtime.block_on(future);
-        // A name that is being looked up is waited for no longer than the question was.
-        runtime.shutdown_background();
-        Ok(done)
-    };
+    let runtime = runtime()?;
+    if Handle::try_current().is_err() {
+        return Ok(runtime.block_on(future));
+    }
+    // The caller's thread drives a runtime, within which none can wait.
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("secrets".into());
-        let thread = thread.spawn_scoped(scope, ask)?;
-        let joined = thread.join();
-        joined.unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
+        let thread = thread.spawn_scoped(scope, || runtime.block_on(future))?;
+        thread.join().map_err(|_| io::ErrorKind::Other.into())
     })
+}
+
+/// It lives as long as the program: connections are kept from one question to the next, and a name that is
+/// being looked up is waited for no longer than its question was.
+fn runtime() -> io::Result<&'static Runtime> {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    if let Some(runtime) = RUNTIME.get() {
+        return Ok(runtime);
+    }
+    let builder = tokio::runtime::Builder::new_multi_thread();
+    let built = { builder }
+        .worker_threads(1)
+        .thread_name("secrets")
+        .enable_all()
+        .build()?;
+    if let Err(second) = RUNTIME.set(built) {
+        second.shutdown_background();
+    }
+    RUNTIME.get().ok_or_else(|| io::ErrorKind::Other.into())
 }
 
 #[cfg(test)]

@@ -44,6 +44,9 @@ pub(super) struct Question {
     /// Whether it may be asked again when nobody knows if the server has heard it: a login may be
     /// good for one use.
     pub(super) repeatable: bool,
+    /// Whether it goes over a connection that is kept for the next such question, which it is asked again
+    /// over another if that was closed. That one's buffers, too, keep what the answer holds: no secret.
+    pub(super) kept: bool,
 }
 
 impl Question {
@@ -58,6 +61,7 @@ impl Question {
             headers,
             body: Bytes::new(),
             repeatable: true,
+            kept: false,
         }
     }
 
@@ -207,9 +211,11 @@ async fn reply(client: &Client, question: &Question, patience: Patience) -> Resu
     loop {
         let (method, headers) = (question.method.clone(), question.headers.clone());
         let body = question.body.clone();
-        let reply = client
-            .send(method, &question.address, headers, body, limits)
-            .await;
+        let to = &question.address;
+        let reply = match question.kept {
+            true => client.send_kept(method, to, headers, body, limits).await,
+            false => client.send(method, to, headers, body, limits).await,
+        };
         tried += 1;
         let passing = match &reply {
             Ok(reply) => is_passing(reply.status.as_u16(), question.repeatable),

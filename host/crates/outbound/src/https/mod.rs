@@ -1,6 +1,7 @@
 //! Requests to other servers: over verified TLS, bounded in time and size.
 
 mod address;
+mod kept;
 
 use std::io;
 use std::sync::Arc;
@@ -24,6 +25,10 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 pub use address::{Address, Plain};
+use kept::Connections;
+
+type Outgoing = Request<Full<Bytes>>;
+type Sender = http1::SendRequest<Full<Bytes>>;
 
 /// Status and headers of an answer may be about so large.
 const MAX_HEAD_SIZE: usize = 64 << 10;
@@ -109,6 +114,7 @@ pub struct Identity<'i> {
 #[derive(Clone)]
 pub struct Client {
     tls: TlsConnector,
+    kept: Arc<Connections>,
 }
 
 impl std::fmt::Debug for Client {
@@ -158,6 +164,7 @@ impl Client {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Client {
             tls: TlsConnector::from(Arc::new(config)),
+            kept: Arc::default(),
         }
     }
 
@@ -186,18 +193,13 @@ impl Client {
         &self,
         method: Method,
         address: &Address,
-        mut headers: HeaderMap,
+        headers: HeaderMap,
         body: Bytes,
         limits: Limits,
     ) -> Result<Reply, Failure> {
-        let host = HeaderValue::from_str(&address.authority).map_err(|_| Failure::Unknown)?;
-        headers.insert(HOST, host);
-        headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        headers.insert(USER_AGENT, HeaderValue::from_static("glovebox"));
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = method;
-        *request.uri_mut() = address.target().parse().map_err(|_| Failure::Unknown)?;
-        *request.headers_mut() = headers;
+        let mut request = outgoing(method, address, headers, body)?;
+        let close = HeaderValue::from_static("close");
+        request.headers_mut().insert(CONNECTION, close);
         let answer = self.exchange(address, request, limits.size);
         match tokio::time::timeout(limits.time, answer).await {
             Ok(answer) => answer,
@@ -208,7 +210,7 @@ impl Client {
     async fn exchange(
         &self,
         address: &Address,
-        request: Request<Full<Bytes>>,
+        request: Outgoing,
         size: usize,
     ) -> Result<Reply, Failure> {
         match address.secure {
@@ -281,30 +283,58 @@ fn verified(
     Ok(config.with_root_certificates(roots))
 }
 
+/// A request with what all have in common.
+fn outgoing(
+    method: Method,
+    address: &Address,
+    mut headers: HeaderMap,
+    body: Bytes,
+) -> Result<Outgoing, Failure> {
+    let host = HeaderValue::from_str(&address.authority).map_err(|_| Failure::Unknown)?;
+    headers.insert(HOST, host);
+    headers.insert(USER_AGENT, HeaderValue::from_static("glovebox"));
+    let mut request = Request::new(Full::new(body));
+    *request.method_mut() = method;
+    *request.uri_mut() = address.target().parse().map_err(|_| Failure::Unknown)?;
+    *request.headers_mut() = headers;
+    Ok(request)
+}
+
+async fn handshake<S>(
+    stream: S,
+) -> Result<(Sender, http1::Connection<TokioIo<S>, Full<Bytes>>), Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let connected = http1::Builder::new()
+        .max_buf_size(MAX_HEAD_SIZE)
+        .handshake(TokioIo::new(stream));
+    connected.await.map_err(|_| Failure::Protocol)
+}
+
+/// The whole answer, while something else drives the connection.
+async fn answered(sender: &mut Sender, request: Outgoing, size: usize) -> Result<Reply, Failure> {
+    let response = sender.send_request(request).await;
+    let (head, body) = response.map_err(|_| Failure::Protocol)?.into_parts();
+    let body = Limited::new(body, size).collect().await;
+    let body = body.map_err(|error| match error.is::<LengthLimitError>() {
+        true => Failure::TooLarge(size),
+        false => Failure::Protocol,
+    })?;
+    Ok(Reply {
+        status: head.status,
+        headers: head.headers,
+        body: body.to_bytes(),
+    })
+}
+
 async fn talk(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    request: Request<Full<Bytes>>,
+    request: Outgoing,
     size: usize,
 ) -> Result<Reply, Failure> {
-    let (mut sender, connection) = http1::Builder::new()
-        .max_buf_size(MAX_HEAD_SIZE)
-        .handshake(TokioIo::new(stream))
-        .await
-        .map_err(|_| Failure::Protocol)?;
-    let answer = async {
-        let response = sender.send_request(request).await;
-        let (head, body) = response.map_err(|_| Failure::Protocol)?.into_parts();
-        let body = Limited::new(body, size).collect().await;
-        let body = body.map_err(|error| match error.is::<LengthLimitError>() {
-            true => Failure::TooLarge(size),
-            false => Failure::Protocol,
-        })?;
-        Ok(Reply {
-            status: head.status,
-            headers: head.headers,
-            body: body.to_bytes(),
-        })
-    };
+    let (mut sender, connection) = handshake(stream).await?;
+    let answer = answered(&mut sender, request, size);
     // The connection is driven here, not by a task, so that it ends with this call. How it ends is
     // the answer's to tell, which may have bytes to read yet.
     let driven = async {
@@ -320,8 +350,12 @@ async fn talk(
 /// Why there is no TLS, in our words: a certificate holds names that others have chosen.
 fn distrust(error: &io::Error) -> Failure {
     let inner = error.get_ref().and_then(|e| e.downcast_ref());
-    Failure::Untrusted(match inner {
-        Some(rustls::Error::InvalidCertificate(why)) => match why {
+    let Some(why) = inner else {
+        // It went away in the middle.
+        return Failure::Unreachable(error.kind());
+    };
+    Failure::Untrusted(match why {
+        rustls::Error::InvalidCertificate(why) => match why {
             // A signature that does not fit is that of another authority of the same name.
             CertificateError::UnknownIssuer | CertificateError::BadSignature => {
                 "its certificate is not signed by a trusted authority; name yours: tls: { ca: \

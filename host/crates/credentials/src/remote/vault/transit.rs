@@ -237,6 +237,7 @@ impl TransitEngine {
             let mut question = Question::json(address.clone(), body(version, values));
             // Equal questions have equal answers.
             question.repeatable = true;
+            question.kept = true;
             question
         };
         self.sessions.ask(access, question).await

@@ -198,9 +198,10 @@ fn a_server_that_fails_in_the_middle_is_asked_a_few_times_and_then_told() {
     ] {
         setting.fake.state().faults = vec![fault.clone(); 3].into();
         assert!(key.hmac_sha256(&[b"ann"]).is_ok(), "{sentence}");
-        setting.fake.state().faults = vec![fault; 4].into();
+        setting.fake.state().broken = Some(fault);
         let told = told(key.as_ref());
         assert!(told.contains(sentence), "{told}");
+        setting.fake.state().broken = None;
         assert!(key.hmac_sha256(&[b"ann"]).is_ok(), "{sentence}");
     }
     assert_eq!(setting.fake.logins(), 1);
@@ -222,6 +223,48 @@ fn workers_whose_token_ends_log_in_once() {
         }
     });
     assert_eq!(setting.fake.logins(), 2);
+}
+
+#[test]
+fn each_worker_keeps_its_connection_from_one_request_to_the_next() {
+    let setting = Setting::new();
+    let key = setting.key("sales/key");
+    let before = setting.fake.outside.accepted();
+    for _ in 0..50 {
+        assert!(key.hmac_sha256(&[b"ann"]).is_ok());
+    }
+    // That of the question for the key's version.
+    assert_eq!(setting.fake.outside.accepted(), before);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..50 {
+                    assert!(key.hmac_sha256(&[b"ann"]).is_ok());
+                }
+            });
+        }
+    });
+    let made = setting.fake.outside.accepted() - before;
+    assert!(made <= 3, "{made}");
+    assert_eq!(setting.times(), 251);
+}
+
+#[test]
+fn a_connection_that_was_closed_meanwhile_is_replaced_at_once() {
+    let setting = Setting::new();
+    let key = setting.key("sales/key");
+    for _ in 0..20 {
+        let before = setting.fake.outside.accepted();
+        setting.fake.outside.hang_up();
+        assert!(key.hmac_sha256(&[b"ann"]).is_ok());
+        assert_eq!(setting.fake.outside.accepted(), before + 1);
+    }
+    // Closed by a server that has read the request, and may have heard it.
+    let (asked, before) = (setting.times(), setting.fake.outside.accepted());
+    setting.fake.state().faults = [Fault::HangUp].into();
+    assert!(key.hmac_sha256(&[b"ann"]).is_ok());
+    assert_eq!(setting.fake.outside.accepted(), before + 1);
+    assert_eq!(setting.times(), asked + 2);
 }
 
 #[test]
