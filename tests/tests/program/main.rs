@@ -24,6 +24,7 @@ mod plugin_commands;
 mod postgres;
 mod postgres_source;
 mod proof;
+mod proof_kills;
 mod query;
 mod release;
 mod rerun;
