@@ -208,9 +208,8 @@ pub struct Releasing<'a> {
 pub enum Held {
     /// There were none.
     Nothing,
-    /// They were passed on, but for those that the report says were suppressed, and these, which the
-    /// target cannot store.
-    Released(Box<ReleaseReport>, Vec<Reject>),
+    /// They were passed on, but for those that the report says were suppressed.
+    Released(Box<ReleaseReport>),
     /// None was, for the reason in the report: the run has to be withheld.
     Refused(Box<ReleaseReport>),
     /// It was asked to end.

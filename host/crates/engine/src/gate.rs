@@ -24,8 +24,8 @@ use std::sync::atomic::Ordering;
 
 use glovebox_core::{
     ChunkRecord, Digest, Earlier, Encoder, FinishedChunk, Held, History, Job, Keeps, KeptReject,
-    Known, Listed, Mark, Payload, Published, ReleaseReport, Releasing, Revise, Schema, SealedBlock,
-    Secret, Sink, SinkError, TokenStore, Totals,
+    Known, Listed, Mark, Payload, Published, ReleaseReport, Releasing, Schema, SealedBlock, Secret,
+    Sink, SinkError, TokenStore, Totals,
 };
 use glovebox_release::{Base, Best, Over, Refusal, Search};
 
@@ -33,7 +33,7 @@ use again::{Again, names};
 use book::Book;
 use caps::Caps;
 use hold::{Blocks, Hold, Stored};
-use intake::{Intake, Numbered};
+use intake::{Intake, Numbered, Target};
 use keys::Keys;
 use passing::Passing;
 use waiting::Packed;
@@ -49,7 +49,6 @@ pub struct Gate {
     planned: Arc<PlannedGate>,
     numbered: Arc<Numbered>,
     hold: Option<Hold>,
-    revise: Revise,
     /// Whether the journal is to keep a digest of the rows of each chunk.
     proven: bool,
     schema: Schema,
@@ -69,7 +68,6 @@ impl Gate {
             planned,
             inner,
             hold: None,
-            revise: Revise::default(),
             proven: false,
             schema: Schema::default(),
             passed: false,
@@ -242,7 +240,6 @@ impl Sink for Gate {
             return Err(self.internal("a run with a release gate does not go on with chunks"));
         }
         self.hold = Some(Hold::create().map_err(|problem| hold::cannot(&problem))?);
-        self.revise = job.revise;
         self.proven = job.proven;
         self.schema = schema.clone();
         Ok(stored)
@@ -266,10 +263,16 @@ impl Sink for Gate {
 
     fn encoder(&self) -> Box<dyn Encoder> {
         let planned = Arc::clone(&self.planned);
+        // A file takes every row.
+        let target = self.inner.key().map(|_| Target {
+            encoder: self.inner.encoder(),
+            schema: planned.after(&self.schema).to_arrow(),
+        });
         Box::new(Intake::new(
             planned,
             Arc::clone(&self.numbered),
             self.hold.as_ref().map(|hold| Arc::clone(&hold.store)),
+            target,
             self.inner.describe(),
         ))
     }
@@ -346,19 +349,19 @@ impl Sink for Gate {
         drop(spill);
         let journal = self.journal();
         let mut passing = Passing::new(&planned, &self.schema, &quasi, found, journal);
-        let passed = passing.pass(hold, self.inner.as_mut(), self.revise, how)?;
+        let passed = passing.pass(hold, self.inner.as_mut(), how)?;
         let Some(lost) = passed else {
             return Ok(Held::Stopped);
         };
-        if passing.too_few_without(&lost, planned.criteria.k) {
-            told::shrunk(&mut report, lost.rows.len());
+        if !lost.is_empty() {
+            told::not_storable(&mut report, &lost);
             return Ok(Held::Refused(Box::new(report)));
         }
         self.passed = true;
         let last = passing.last();
         drop(passing);
         self.write_down(&report, last)?;
-        Ok(Held::Released(Box::new(report), lost.rows))
+        Ok(Held::Released(Box::new(report)))
     }
 
     fn commit(&mut self, totals: &Totals) -> Result<Published, SinkError> {
@@ -371,8 +374,9 @@ impl Sink for Gate {
             return Err(SinkError::Refused {
                 place: self.inner.describe(),
                 problem: format!(
-                    "{} rows of the release, and classes may be too small without them; reject such rows in a step before the gate",
-                    published.refused.len()
+                    "rows of the release break {}, which is known only once all are published, and without them classes may be \
+                     too small; nothing was released, and existing rows stay: reject such rows in a step before the gate",
+                    told::rules(&published.refused)
                 ),
             });
         }
@@ -399,6 +403,8 @@ impl Sink for Gate {
     }
 
     fn abort(&mut self) -> u64 {
-        self.inner.abort()
+        self.inner.abort();
+        // The next run begins anew, whatever was passed on.
+        0
     }
 }

@@ -182,9 +182,9 @@ impl Run<'_> {
         ledger.resume(&begun.stored);
         let moved = self.transfer(&mut begun, chunks, decoders, &mut ledger, stop, show);
         let released = moved.and_then(|input| {
-            let late = self.release(&mut begun, &mut ledger, stop, show)?;
+            self.release(&mut ledger, stop, show)?;
             let (published, refused) = self.commit(input, &mut begun, &mut ledger)?;
-            Ok((input, published, refused || late))
+            Ok((input, published, refused))
         });
         let (input, mut published, refused) = match released {
             Ok(published) => published,
@@ -347,34 +347,25 @@ impl Run<'_> {
         Ok(input)
     }
 
-    /// Lets rows that were held back until all were known pass on, if they may. Returns whether the target
-    /// refused some of them.
+    /// Lets rows that were held back until all were known pass on, if they may.
     fn release(
         &mut self,
-        begun: &mut Begun,
         ledger: &mut Ledger,
         stop: &AtomicBool,
         show: &mut dyn FnMut(Progress),
-    ) -> Result<bool, RunError> {
+    ) -> Result<(), RunError> {
         let mut how = Releasing {
             workers: self.workers,
             stop,
             show: &mut |rows| show(ledger.releasing(rows)),
         };
         match self.sink.release(&mut how)? {
-            Held::Nothing => Ok(false),
-            Held::Released(report, refused) => {
-                ledger.released(*report);
-                ledger.refuse(&refused);
-                begun.rejects.write(&refused)?;
-                Ok(!refused.is_empty())
-            }
-            Held::Refused(report) => {
-                ledger.not_released(*report);
-                Ok(false)
-            }
-            Held::Stopped => Err(RunError::Cancelled),
+            Held::Nothing => {}
+            Held::Released(report) => ledger.released(*report),
+            Held::Refused(report) => ledger.not_released(*report),
+            Held::Stopped => return Err(RunError::Cancelled),
         }
+        Ok(())
     }
 
     /// Publishes once every row has its fate, in which the target has the last word. Returns too

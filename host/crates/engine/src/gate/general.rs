@@ -39,8 +39,6 @@ struct Bits {
 pub(super) struct Left {
     pub(super) rows: Batch,
     pub(super) suppressed: u64,
-    /// The numbers of those that are left.
-    numbers: Vec<UInt32Array>,
 }
 
 impl General {
@@ -67,11 +65,6 @@ impl General {
             best,
             caps,
         }
-    }
-
-    /// The node, with its classes.
-    pub(super) fn best(&self) -> Option<&Best> {
-        self.best.as_ref()
     }
 
     /// What is left of rows, which stood in that file of the source.
@@ -105,19 +98,7 @@ impl General {
         Ok(Left {
             rows: Batch::new(columns, origin),
             suppressed: suppressed as u64,
-            numbers,
         })
-    }
-
-    /// The class of a row that is left.
-    pub(super) fn class(&self, left: &Left, row: usize) -> Option<usize> {
-        let key: Vec<u32> = self
-            .groups
-            .iter()
-            .zip(&left.numbers)
-            .filter_map(|((of, _), numbers)| Some(group(of, *numbers.values().get(row)?)))
-            .collect();
-        self.best.as_ref()?.verdict.classes.find(&key)
     }
 
     /// Which rows are of classes that may leave.

@@ -1,10 +1,11 @@
 //! Takes rows in: numbers their values and packs them to wait.
 
+use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow_array::{BooleanArray, UInt32Array};
-use arrow_schema::ArrowError;
+use arrow_array::{BooleanArray, StringArray, UInt32Array};
+use arrow_schema::{ArrowError, SchemaRef};
 use glovebox_core::{Batch, Encoded, Encoder, Origin, Payload, Reject, SinkError, Violation};
 use glovebox_release::{Column, Hierarchy};
 
@@ -56,7 +57,15 @@ pub(super) struct Intake {
     store: Option<Arc<Store>>,
     /// What the worker knows of each column's numbers.
     known: Vec<Known>,
+    /// What the target is asked which rows it can store, if it may refuse some.
+    target: Option<Target>,
     place: String,
+}
+
+/// The target's encoder, and the columns that it gets.
+pub(super) struct Target {
+    pub(super) encoder: Box<dyn Encoder>,
+    pub(super) schema: SchemaRef,
 }
 
 /// Batches of a chunk, packed.
@@ -72,6 +81,7 @@ impl Intake {
         planned: Arc<PlannedGate>,
         numbered: Arc<Numbered>,
         store: Option<Arc<Store>>,
+        target: Option<Target>,
         place: String,
     ) -> Self {
         Intake {
@@ -79,8 +89,47 @@ impl Intake {
             planned,
             numbered,
             store,
+            target,
             place,
         }
+    }
+
+    /// The rows that the target can store, whatever is left of their quasi-identifiers: it is asked before they
+    /// are counted, since a class without a row that it refuses then would be another.
+    fn storable(&mut self, batch: &Batch, rejects: &mut Vec<Reject>) -> Result<Batch, SinkError> {
+        let Some(target) = &mut self.target else {
+            return Ok(batch.clone());
+        };
+        let arrow = |error: ArrowError| SinkError::Internal {
+            place: self.place.clone(),
+            problem: format!("the gate cannot take rows in: {}", kind(&error)),
+        };
+        let mut columns = batch.columns.columns().to_vec();
+        for quasi in &self.planned.quasi {
+            if let Some(column) = columns.get_mut(quasi.place) {
+                *column = Arc::new(StringArray::new_null(batch.rows()));
+            }
+        }
+        if let Some(entity) = self.planned.entity.filter(|_| !self.planned.entity_stored) {
+            columns.remove(entity.min(columns.len().saturating_sub(1)));
+        }
+        let asked = super::waiting::batch(&target.schema, columns, batch.rows()).map_err(arrow)?;
+        let asked = Batch::new(asked, batch.origin.clone());
+        let mut refused = target.encoder.encode(std::slice::from_ref(&asked))?.rejects;
+        let quasi = |name: &str| self.planned.quasi.iter().any(|quasi| *quasi.name == *name);
+        refused.retain_mut(|reject| {
+            let violations = &mut reject.violations;
+            violations.retain(|v| v.column.as_ref().is_none_or(|column| !quasi(column)));
+            !violations.is_empty()
+        });
+        if refused.is_empty() {
+            return Ok(batch.clone());
+        }
+        let rows: HashSet<u64> = refused.iter().map(|reject| reject.row).collect();
+        let keep = (0..batch.rows()).map(|row| Some(!rows.contains(&batch.origin.row(row))));
+        let kept = batch.filter(&keep.collect()).map_err(arrow)?;
+        rejects.extend(refused);
+        Ok(kept)
     }
 
     /// Takes a batch in and packs it behind others.
@@ -182,12 +231,14 @@ impl Encoder for Intake {
         let mut encoded = Encoded::default();
         let mut chunk = Chunk::default();
         for batch in batches {
-            let taken = self.take(batch, &mut encoded.rejects, &mut chunk);
+            let batch = self.storable(batch, &mut encoded.rejects)?;
+            let taken = self.take(&batch, &mut encoded.rejects, &mut chunk);
             taken.map_err(|error| SinkError::Internal {
                 place: self.place.clone(),
                 problem: format!("the gate cannot take rows in: {}", kind(&error)),
             })?;
         }
+        encoded.rejects.sort_by_key(|reject| reject.row);
         encoded.rows = chunk.count as u64;
         // All rows of a chunk are of one file.
         encoded

@@ -2,14 +2,13 @@
 //! groups in the place of numbers, leave suppressed rows out and encode the rest for the sink; this
 //! thread hands the chunks on in their order.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use glovebox_core::{
-    Batch, ChunkRecord, Encoded, Encoder, FinishedChunk, Reject, Releasing, Revise, Schema, Sink,
-    SinkError,
+    Batch, ChunkRecord, Encoded, Encoder, FinishedChunk, Reject, Releasing, Schema, Sink, SinkError,
 };
 use glovebox_release::{Best, Column};
 
@@ -55,8 +54,6 @@ struct Passed {
     /// What the sink will get, for its tokens.
     rows: Vec<Batch>,
     suppressed: u64,
-    /// Rows that the sink cannot store, by class.
-    lost: Vec<usize>,
     /// The journal's digest of the rows.
     stored: Option<String>,
 }
@@ -83,9 +80,8 @@ impl Passing {
         &mut self,
         hold: Hold,
         sink: &mut dyn Sink,
-        revise: Revise,
         how: &mut Releasing<'_>,
-    ) -> Result<Option<Lost>, SinkError> {
+    ) -> Result<Option<Vec<Reject>>, SinkError> {
         let Hold {
             store,
             asides,
@@ -113,9 +109,9 @@ impl Passing {
                 written: 0,
                 in_flight,
                 rows: 0,
-                lost: Lost::default(),
+                lost: Vec::new(),
             };
-            let done = writer.write_all(&to_workers, &passed, sink, revise, how);
+            let done = writer.write_all(&to_workers, &passed, sink, how);
             // Workers end once nobody sends any more.
             drop(to_workers);
             let mut panicked = false;
@@ -132,19 +128,6 @@ impl Passing {
     /// The record of the last chunk.
     pub(super) fn last(&self) -> Option<ChunkRecord> {
         self.last.clone()
-    }
-
-    /// Whether a kept class would be smaller than it may be without these rows.
-    pub(super) fn too_few_without(&self, lost: &Lost, k: u64) -> bool {
-        let classes = self
-            .general
-            .best()
-            .into_iter()
-            .flat_map(|best| best.verdict.classes.iter());
-        classes.enumerate().any(|(at, (_, class))| {
-            let lost = lost.by_class.get(&at);
-            lost.is_some_and(|lost| class.members.saturating_sub(*lost) < k)
-        })
     }
 
     fn work(
@@ -182,29 +165,14 @@ impl Passing {
     fn encode(&self, encoder: &mut dyn Encoder, left: &[Left]) -> Result<Passed, SinkError> {
         let rows: Vec<Batch> = left.iter().map(|left| left.rows.clone()).collect();
         let encoded = encoder.encode(&rows)?;
-        let rejected: HashSet<u64> = encoded.rejects.iter().map(|reject| reject.row).collect();
-        let mut lost = Vec::new();
-        for left in left.iter().filter(|_| !rejected.is_empty()) {
-            let of_rejected =
-                (0..left.rows.rows()).filter(|at| rejected.contains(&left.rows.origin.row(*at)));
-            lost.extend(of_rejected.filter_map(|row| self.general.class(left, row)));
-        }
         let journal = self.journal.as_ref();
         Ok(Passed {
             stored: journal.and_then(|key| stored(key, &encoded.payload)),
             suppressed: left.iter().map(|left| left.suppressed).sum(),
             encoded,
             rows,
-            lost,
         })
     }
-}
-
-/// Rows that passed the gate and that the sink cannot store.
-#[derive(Default)]
-pub(super) struct Lost {
-    by_class: HashMap<usize, u64>,
-    pub(super) rows: Vec<Reject>,
 }
 
 /// Tells the writer of a panic, which would otherwise wait for a chunk that never comes.
@@ -236,7 +204,8 @@ struct Writer<'b> {
     written: usize,
     in_flight: usize,
     rows: u64,
-    lost: Lost,
+    /// Rows that the sink cannot store.
+    lost: Vec<Reject>,
 }
 
 impl Writer<'_> {
@@ -246,7 +215,6 @@ impl Writer<'_> {
         to_workers: &Sender<Due>,
         passed: &Receiver<(usize, Result<Passed, SinkError>)>,
         sink: &mut dyn Sink,
-        revise: Revise,
         how: &mut Releasing<'_>,
     ) -> Result<bool, SinkError> {
         let mut done: BTreeMap<usize, Passed> = BTreeMap::new();
@@ -264,7 +232,7 @@ impl Writer<'_> {
                     .map_err(|problem| hold::cannot(&problem))?
                     .unwrap_or_default();
                 self.written += 1;
-                self.hand_on(chunk, passed, sink, revise)?;
+                self.hand_on(chunk, passed, sink)?;
                 (how.show)(self.rows);
             }
             if self.written == self.chunks.len() {
@@ -301,22 +269,12 @@ impl Writer<'_> {
         mut chunk: FinishedChunk,
         mut passed: Passed,
         sink: &mut dyn Sink,
-        revise: Revise,
     ) -> Result<(), SinkError> {
         let rows = &mut chunk.record.rows;
         rows.stored = rows.stored.saturating_sub(passed.suppressed);
         rows.filtered += passed.suppressed;
         chunk.tokens = tokens::kept(chunk.tokens, &passed.rows, &passed.encoded.rejects);
-        let refused = std::mem::take(&mut passed.encoded.rejects);
-        if !refused.is_empty() {
-            chunk.record.refuse(&refused, revise);
-            chunk.rejects.extend(refused.iter().cloned());
-            chunk.rejects.sort_by_key(|reject| reject.row);
-            self.lost.rows.extend(refused);
-        }
-        for class in passed.lost {
-            *self.lost.by_class.entry(class).or_default() += 1;
-        }
+        self.lost.append(&mut passed.encoded.rejects);
         if let Some(stored) = passed.stored {
             // The digest that is there is of the rows as they came to the gate.
             let mut summary = Summary::from_json(&chunk.record.summary);

@@ -1,8 +1,9 @@
 //! What the report says of a release.
 
+use std::collections::BTreeSet;
 use std::io;
 
-use glovebox_core::{ReleaseReport, SensitiveReport};
+use glovebox_core::{Reject, ReleaseReport, SensitiveReport};
 use glovebox_release::{Best, Refusal, Risk, Search};
 
 use crate::gated::PlannedGate;
@@ -84,14 +85,27 @@ pub(super) fn frozen(report: &mut ReleaseReport, planned: &PlannedGate, suppress
     ));
 }
 
-/// The target cannot store rows without which classes are too small.
-pub(super) fn shrunk(report: &mut ReleaseReport, refused: usize) {
+/// The target cannot store what is left of some rows, without which classes would be others.
+pub(super) fn not_storable(report: &mut ReleaseReport, refused: &[Reject]) {
     report.refused = Some(format!(
-        "the target cannot store {refused} rows, and without them classes are too small"
+        "the target cannot store what is left of some rows: they break {}",
+        rules(refused)
     ));
-    report.would_satisfy.push(
-        "rows that a step before the gate rejects, such as those with a NUL in a text".to_owned(),
-    );
+    report
+        .would_satisfy
+        .push("a target that can store every level of the quasi-identifiers as text".to_owned());
     report.smallest_class = 0;
     report.classes = 0;
+}
+
+/// Which rules rows break: not how many, which could be fewer than a class may have.
+pub(super) fn rules(refused: &[Reject]) -> String {
+    let violations = refused.iter().flat_map(|reject| &reject.violations);
+    let rules: BTreeSet<String> = violations
+        .map(|violation| match &violation.column {
+            Some(column) => format!("`{}` of `{column}`", violation.rule),
+            None => format!("`{}`", violation.rule),
+        })
+        .collect();
+    rules.into_iter().collect::<Vec<_>>().join(", ")
 }
