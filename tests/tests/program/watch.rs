@@ -1,6 +1,8 @@
 //! `glovebox watch`: each file of a folder is run once, when it is whole, whatever happens to the
 //! watcher.
 
+mod proofs;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;

@@ -45,6 +45,10 @@ pub(in super::super) struct Args {
     /// Refuse plugin files without a pin; `glovebox plugin pin` writes pins.
     #[arg(long)]
     pub(super) locked: bool,
+    /// Write a signed proof of each file's run into this folder, as `proof.NAME.VERSION.json`; the manifest's `proof`
+    /// names the key.
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) proofs: Option<PathBuf>,
     /// Record files of the pipeline's data, plugins and manifests that appear, change or go in the
     /// audit log in this folder, which is begun if there is none.
     #[arg(long, value_name = "FOLDER", requires = "digest_key")]

@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
-use glovebox_core::shown::printable;
 use glovebox_core::{Input, RunOutcome, RunReport, RunState, SinkError, SourceError};
 use glovebox_engine::{Plan, Run, RunError, Start, serves};
 use glovebox_manifest::model::{Mode, Spanned};
@@ -17,16 +16,14 @@ use super::super::report::peak_memory;
 use super::super::run::{Armed, announce_short_keys, armed, cores, progress_bar, seal_to, show};
 use super::super::{say, traces};
 use super::args::Args;
+use super::names::{file_name, of_version, request};
+use super::proofs::{Proofs, Proven};
 use super::queue::File;
 use crate::compose::Composed;
 
 /// Runs of the journal that are looked through at the start, so that files that were run are not even
 /// opened.
 const LISTED: u32 = 10_000;
-/// Bytes of a file's name that go into the names of its runs and of its rejects.
-const NAME_LEN: usize = 120;
-/// Characters of a version's name that go into the name of its rejects.
-const VERSION_LEN: usize = 8;
 
 /// What became of a file.
 pub(super) enum Fate {
@@ -55,6 +52,7 @@ pub(super) struct Deliveries<'m> {
     rejects: PathBuf,
     only_new: bool,
     workers: usize,
+    proofs: Proofs,
     /// The runs that had finished at the start, by pipeline; none before the sink was asked.
     finished: Option<HashMap<String, Vec<String>>>,
 }
@@ -68,7 +66,7 @@ impl<'m> Deliveries<'m> {
         args: &Args,
         manifest: &'m mut Manifest,
         plan: &'m Plan,
-        composed: &'m Composed,
+        (composed, proofs): (&'m Composed, Proofs),
     ) -> Result<Self, Vec<Diagnostic>> {
         let (steps, ..) = armed(manifest, plan, None, composed)?;
         announce_short_keys(&steps);
@@ -77,6 +75,7 @@ impl<'m> Deliveries<'m> {
             rejects: manifest.rejects.path.value.clone(),
             only_new: args.only_new,
             workers: args.workers.map_or_else(cores, usize::from),
+            proofs,
             finished: None,
             manifest,
             plan,
@@ -98,15 +97,16 @@ impl<'m> Deliveries<'m> {
         }
         let name = file_name(&file.path);
         let request = request(&file.version);
-        match self.had(&name, &request) {
-            Ok(true) => return Fate::Ended,
-            Ok(false) => {}
+        let had = match self.had(&name, &request) {
+            Ok(true) if !self.proofs.misses(&name, &file.version) => return Fate::Ended,
+            Ok(had) => had,
             Err(fate) => return fate,
-        }
+        };
         self.aim(file, &name);
         let append = self.manifest.sink.target.mode() == Mode::Append;
-        // Nothing of an upsert is public before its end, so one that cannot go on begins anew.
-        let starts: &[Start] = match append {
+        // Nothing of an upsert is public before its end, so one that cannot go on begins anew. One that has ended
+        // is only proven.
+        let starts: &[Start] = match append || had {
             true => &[Start::Resume],
             false => &[Start::Resume, Start::Again],
         };
@@ -117,9 +117,18 @@ impl<'m> Deliveries<'m> {
                 Err(problems) => return Fate::Later(first(&problems)),
             };
             match self.run_once(armed, file, (&name, &request), *start, stop) {
-                Ok(report) => {
+                Ok((report, proof)) => {
                     self.end(file, &report);
-                    return Fate::Ended;
+                    let proof = proof.and_then(|proof| match proof {
+                        Some(proof) => self.proofs.write(&proof, &name, &file.version),
+                        None => Ok(()),
+                    });
+                    return match proof {
+                        Ok(()) => Fate::Ended,
+                        Err(problem) => Fate::Later(format!(
+                            "the rows are stored, but there is no proof of them: {problem:#}"
+                        )),
+                    };
                 }
                 Err(error) => {
                     let cannot_resume = is_about_an_unfinished_run(&error);
@@ -139,7 +148,7 @@ impl<'m> Deliveries<'m> {
             let span = paths.first().map_or(0..0, |path| path.span.clone());
             *paths = vec![Spanned::new(Input::File(file.path.clone()), span)];
         }
-        let rejects = rejects_of(&self.rejects, name, &file.version);
+        let rejects = of_version(&self.rejects, name, &file.version);
         if let Some(sealed) = &mut self.manifest.rejects.sealed {
             sealed.path.value = sealed_beside(&rejects);
         }
@@ -153,7 +162,7 @@ impl<'m> Deliveries<'m> {
         (name, request): (&str, &str),
         start: Start,
         stop: &AtomicBool,
-    ) -> Result<RunReport, RunError> {
+    ) -> Result<Proven, RunError> {
         let manifest = &*self.manifest;
         let began = SystemTime::now();
         let bar = progress_bar(source.as_ref());
@@ -173,17 +182,17 @@ impl<'m> Deliveries<'m> {
             take_over: false,
             request: Some(request),
             only: None,
-            proof: None,
+            proof: self.proofs.proving(),
             note: &|note| say::note(&format!("{file}: {note}")),
         }
         .run(stop, &mut |progress| show(&bar, progress));
         bar.finish_and_clear();
-        let mut report = completed.map(|completed| completed.report);
-        traces::tell(&manifest.name, began, report.as_ref().ok());
-        if let Ok(report) = &mut report {
-            report.peak_memory = peak_memory();
-        }
-        report
+        let report = completed.as_ref().map(|completed| &completed.report);
+        traces::tell(&manifest.name, began, report.ok());
+        let mut completed = completed?;
+        completed.report.peak_memory = peak_memory();
+        let proof = self.proofs.pack(&completed, manifest, (self.plan, &steps));
+        Ok((completed.report, proof))
     }
 
     /// Whether the run of this version had finished when the journal was read.
@@ -300,64 +309,4 @@ fn first(problems: &[Diagnostic]) -> String {
         || "the manifest cannot be run".into(),
         |problem| problem.message.clone(),
     )
-}
-
-/// What a run is asked for by, so that the journal knows which version of a file it had.
-fn request(version: &Version) -> String {
-    format!("w{}", version.name())
-}
-
-/// A file's name, as its runs are called. Whoever names a file may mean the terminal on which it is
-/// shown; two names that differ only so, or behind their first characters, have runs in common, which
-/// tell the files apart by what is in them.
-fn file_name(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let mut short = String::new();
-    for c in printable(&name).chars() {
-        if short.len() + c.len_utf8() > NAME_LEN {
-            break;
-        }
-        short.push(c);
-    }
-    short
-}
-
-/// `rejects.jsonl` becomes `rejects.NAME.VERSION.jsonl`.
-fn rejects_of(rejects: &Path, name: &str, version: &Version) -> PathBuf {
-    let text = |part: Option<&std::ffi::OsStr>| {
-        part.map(|part| part.to_string_lossy().into_owned())
-            .unwrap_or_default()
-    };
-    let stem = text(rejects.file_stem());
-    let version: String = version.name().chars().take(VERSION_LEN).collect();
-    let mut file = format!("{stem}.{name}.{version}");
-    if let Some(extension) = rejects.extension() {
-        file.push('.');
-        file.push_str(&text(Some(extension)));
-    }
-    rejects.with_file_name(file)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use glovebox_engine::MAX_REQUEST_LEN;
-
-    #[test]
-    fn each_version_of_a_file_has_a_list_of_its_own() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let version = Version::of(file.path()).unwrap().unwrap();
-        let list = rejects_of(Path::new("out/rejects.jsonl"), "a.csv", &version);
-        let expected = format!("out/rejects.a.csv.{}.jsonl", &version.name()[..8]);
-        assert_eq!(list, Path::new(&expected));
-        assert!(request(&version).len() <= MAX_REQUEST_LEN);
-    }
-
-    #[test]
-    fn a_name_is_short_and_says_nothing_to_a_terminal() {
-        let path = Path::new("in").join(format!("a\u{1b}[31m{}", "ü".repeat(200)));
-        let name = file_name(&path);
-        assert!((NAME_LEN - 1..=NAME_LEN).contains(&name.len()));
-        assert!(name.starts_with("a\u{fffd}[31mü"));
-    }
 }

@@ -8,6 +8,8 @@ mod delivery;
 mod folders;
 mod integrity;
 mod looks;
+mod names;
+mod proofs;
 mod queue;
 
 use std::collections::BTreeMap;
@@ -25,8 +27,10 @@ use self::delivery::{Deliveries, Fate};
 use self::folders::Folders;
 use self::integrity::Integrity;
 use self::looks::Looks;
+use self::proofs::Proofs;
 use self::queue::{File, Queue};
 use super::manifest::Text;
+use super::prove::Prover;
 use super::run::stop_when_asked;
 use super::{Exit, say, traces};
 use crate::compose::Composed;
@@ -50,8 +54,23 @@ pub(super) fn watch(args: &Args) -> anyhow::Result<Exit> {
             return Ok(Exit::Usage);
         }
     };
+    let prover = match Prover::new(&text, &manifest, &composed) {
+        Ok(prover) => prover,
+        Err(problems) => {
+            text.show(&problems);
+            return Ok(Exit::Usage);
+        }
+    };
+    let proofs = match Proofs::new(prover, args.proofs.as_deref(), &folders) {
+        Ok(proofs) => proofs,
+        Err(problem) => {
+            say::error(&problem);
+            return Ok(Exit::Usage);
+        }
+    };
     let integrity = integrity(args, &manifest, &composed)?;
-    let mut deliveries = match Deliveries::new(args, &mut manifest, &plan, &composed) {
+    let with = (&composed, proofs);
+    let mut deliveries = match Deliveries::new(args, &mut manifest, &plan, with) {
         Ok(deliveries) => deliveries,
         Err(problems) => {
             text.show(&problems);
