@@ -178,6 +178,19 @@ pub(crate) fn exemptions(manifest: &Manifest, stored: &[Column]) -> Vec<Exemptio
         .collect()
 }
 
+/// What the register of the source's columns leaves alone.
+pub(crate) fn register_exemptions(manifest: &Manifest) -> Vec<Exemption> {
+    let exempt = manifest.exemptions.iter();
+    exempt
+        .map(|exempt| Exemption {
+            column: exempt.column.value.clone(),
+            owner: exempt.owner.value.clone(),
+            reason: exempt.reason.value.clone(),
+            until: Some(exempt.until.value.to_string()),
+        })
+        .collect()
+}
+
 fn granted(step: &PlannedStep) -> Vec<String> {
     let fields = step.grants.fields.iter();
     fields.map(|field| field.name.to_string()).collect()

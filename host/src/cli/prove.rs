@@ -103,6 +103,7 @@ impl Prover {
             rows: Counts::of(report.rows, is_told),
             chunks: evidence.chunks.as_deref().map(chunks),
             exemptions: lineage::exemptions(manifest, &columns),
+            register_exemptions: lineage::register_exemptions(manifest),
             columns,
             steps: lineage::steps(plan),
             rejects: if is_told { rejects(report) } else { Vec::new() },

@@ -123,6 +123,10 @@ pub struct Predicate {
     pub rejects: Vec<Rejected>,
     /// Columns that were let out unmasked on somebody's responsibility.
     pub exemptions: Vec<Exemption>,
+    /// Columns of the source that are called not personal although they look so, or are not declared with
+    /// intent, on somebody's responsibility.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub register_exemptions: Vec<Exemption>,
     /// What a release was to satisfy and what it does, as the run's report has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<Value>,
@@ -335,7 +339,7 @@ pub struct Rejected {
     pub rows: u64,
 }
 
-/// A personal column that was let out unmasked.
+/// A column that the rules are not applied to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Exemption {

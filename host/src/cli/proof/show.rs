@@ -98,11 +98,14 @@ fn write(opened: &Opened, verified: bool, out: &mut impl Write) -> std::io::Resu
         let (step, rule) = (shown(&reject.step), shown(&reject.rule));
         writeln!(out, "rejected by {step}: {rule} {} ({rows})", shown(column))?;
     }
-    for exempt in &stated.exemptions {
+    let unmasked = stated.exemptions.iter().map(|e| ("let out unmasked", e));
+    let register = stated.register_exemptions.iter();
+    let register = register.map(|e| ("exempt from the register", e));
+    for (what, exempt) in unmasked.chain(register) {
         let until = exempt.until.as_deref().unwrap_or("any day");
         writeln!(
             out,
-            "let out unmasked: {}, by {}, until {}: {}",
+            "{what}: {}, by {}, until {}: {}",
             shown(&exempt.column),
             shown(&exempt.owner),
             shown(until),
