@@ -7,6 +7,7 @@ use std::process::Command;
 
 use glovebox_tests::pipeline::{Pipeline, program};
 use glovebox_tests::postgres::Postgres;
+use glovebox_tests::sqlite;
 use serde_json::Value;
 
 /// People, whose cells are canaries in every kind, and two columns that are of nobody.
@@ -244,6 +245,52 @@ CREATE ROLE scan_reader LOGIN PASSWORD 'scan-password';
 GRANT USAGE ON SCHEMA clinic TO scan_reader;
 GRANT SELECT ON clinic.visits, clinic.large, clinic.parts, clinic.recent TO scan_reader;
 ANALYZE;";
+
+#[test]
+fn all_tables_of_a_sqlite_file_are_scanned() {
+    let here = Pipeline::empty().file("shop.db", "");
+    let insert = |table: &str, cell: &str| {
+        format!(
+            "CREATE TABLE {table} (a TEXT, b INTEGER, c BLOB, d REAL);
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)
+             INSERT INTO {table} SELECT {cell}, i, x'00', i / 2.0 FROM n;"
+        )
+    };
+    let sql = insert("people", "'canary' || i || '@example.org'")
+        + &insert("\"stock, \"\"odd\"\"\"", "'AB-' || i")
+        + "CREATE VIEW seen AS SELECT a FROM people; CREATE TABLE empty (x);
+           CREATE TABLE glovebox_stage_1 (a TEXT); CREATE VIRTUAL TABLE found USING fts5(a);";
+    sqlite::execute(&here.path("shop.db"), &sql);
+    let before = fs::read(here.path("shop.db")).unwrap();
+    let found = scanned(&here, &["scan", "shop.db", "--json"]);
+    let sources = found["sources"].as_array().unwrap();
+    let names: Vec<_> = sources
+        .iter()
+        .map(|s| s["source"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["empty", "people", "stock, \"odd\""], "{found}");
+    assert_eq!(decision(&sources[1], "a"), personal("email"));
+    assert_eq!(decision(&sources[2], "a").1, "nothing found");
+    let told = here.call(&["scan", "shop.db", "--all"]).ends_with(0);
+    assert!(!(told.stdout + &told.stderr).contains("anary"));
+    // Nothing of the file is changed.
+    assert_eq!(fs::read(here.path("shop.db")).unwrap(), before);
+    let one = scanned(&here, &["scan", "shop.db", "--table", "people", "--json"]);
+    assert_eq!(one["sources"].as_array().unwrap().len(), 1);
+    let view = here
+        .call(&["scan", "shop.db", "--table", "seen"])
+        .ends_with(1);
+    let _ = view.says("there is no such table");
+    let draft = here.call(&["scan", "shop.db", "--manifest", "m.yaml"]);
+    let _ = draft.ends_with(2).says("a sink but not a source");
+    // Of one that is damaged that is told, and no cell.
+    let mut bytes = before;
+    let middle = bytes.len() / 2;
+    bytes[middle..].fill(0xff);
+    fs::write(here.path("bad.db"), bytes).unwrap();
+    let bad = here.call(&["scan", "bad.db"]).ends_with(1);
+    assert!(!(bad.stdout + &bad.stderr).contains("anary"));
+}
 
 #[test]
 fn a_whole_schema_is_scanned_table_by_table() {

@@ -72,6 +72,33 @@ impl Judge {
             bar.set_message(format!("{rows} rows"));
             bar.tick();
         })?;
+        let judged = self.look(fields, &drawn, &bar)?;
+        Ok((drawn, judged))
+    }
+
+    /// Looks at each column of rows that were drawn.
+    ///
+    /// # Errors
+    /// When a recogniser fails.
+    pub(in crate::cli) fn judge_drawn(
+        &self,
+        fields: &[Field],
+        drawn: &Sample,
+    ) -> anyhow::Result<Vec<Judged>> {
+        self.look(fields, drawn, &bar(fields.len()))
+    }
+
+    /// Which rows are drawn.
+    pub(in crate::cli) fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    fn look(
+        &self,
+        fields: &[Field],
+        drawn: &Sample,
+        bar: &ProgressBar,
+    ) -> anyhow::Result<Vec<Judged>> {
         let mut judged = Vec::with_capacity(fields.len());
         for (place, field) in fields.iter().enumerate() {
             let looked = look(field, place, &drawn.batches, &self.recognisers)?;
@@ -84,7 +111,7 @@ impl Judge {
             });
         }
         bar.finish_and_clear();
-        Ok((drawn, judged))
+        Ok(judged)
     }
 }
 

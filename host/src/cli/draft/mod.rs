@@ -13,7 +13,7 @@ pub(super) use given::Given;
 pub(super) use judge::{Judge, Judged};
 pub(super) use manifest::{Column, Draft, scalar};
 pub(super) use places::{Asked, Places};
-pub(super) use table::{Database, NO_TABLE, discover, tables};
+pub(super) use table::{Database, NO_TABLE, discover, is_sqlite, tables};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;

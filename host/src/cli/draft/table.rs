@@ -50,7 +50,12 @@ impl Database {
         } else {
             return match given.table {
                 Some(_) => Err(format!("`--table` is for a PostgreSQL database; {EXAMPLE}")),
-                None => is_sqlite(&given.input).map_or(Ok(None), Err),
+                None if is_sqlite(&given.input) => Err(format!(
+                    "{} is a SQLite file, which can be a sink but not a source; export the table as CSV \
+                     first",
+                    given.input.display()
+                )),
+                None => Ok(None),
             };
         }
         let mut login = login(&text)?;
@@ -184,22 +189,16 @@ fn login(address: &str) -> Result<Login, String> {
     })
 }
 
-/// What to say of a SQLite file.
-fn is_sqlite(input: &Path) -> Option<String> {
+/// Whether it is a SQLite file.
+pub(in crate::cli) fn is_sqlite(input: &Path) -> bool {
     if !input.is_file() {
         // A pipe would lose what is read of it here.
-        return None;
+        return false;
     }
     let mut start = [0; 15];
     let file = std::fs::File::open(input);
     let read = file.and_then(|mut file| std::io::Read::read_exact(&mut file, &mut start));
-    (read.is_ok() && start == *b"SQLite format 3").then(|| {
-        format!(
-            "{} is a SQLite file, which can be a sink but not a source; export the table as CSV \
-            first",
-            input.display()
-        )
-    })
+    read.is_ok() && start == *b"SQLite format 3"
 }
 
 #[cfg(test)]

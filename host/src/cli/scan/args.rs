@@ -6,7 +6,8 @@ use crate::cli::draft::Given;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// Or a pipeline's manifest, .yaml or .yml, whose source is scanned.
+    /// Or a pipeline's manifest, .yaml or .yml, whose source is scanned; or a SQLite file, all of whose tables are,
+    /// unless `--table` names one.
     #[command(flatten)]
     pub(super) given: Given,
     /// The schema of the PostgreSQL database whose tables are scanned, unless `--table` names one.

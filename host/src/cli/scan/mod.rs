@@ -5,6 +5,8 @@ mod args;
 mod shown;
 
 use glovebox_connectors::discover::{Found, discover};
+use glovebox_connectors::sqlite;
+use glovebox_core::shown::printable;
 
 pub(super) use self::args::Args;
 use self::shown::Scanned;
@@ -15,10 +17,13 @@ use super::manifest::{Text, is_manifest};
 use super::{Exit, say};
 use crate::compose::Composed;
 
-/// Tables of a schema that are scanned at the most.
+/// Tables of a schema or file that are scanned at the most.
 const MAX_TABLES: usize = 1_000;
 
 pub(super) fn scan(args: &Args) -> anyhow::Result<Exit> {
+    if draft::is_sqlite(&args.given.input) {
+        return of_sqlite(args);
+    }
     let database = match Database::asked_for(&args.given) {
         Ok(database) => database,
         Err(problem) => return refuse(&problem),
@@ -130,12 +135,7 @@ fn of_schema(
             args.schema.escape_debug()
         );
     }
-    if tables.len() > MAX_TABLES {
-        say::note(&format!(
-            "only the first {MAX_TABLES} of {} tables are scanned; name others with `--table`",
-            tables.len()
-        ));
-    }
+    too_many(tables.len());
     let mut scanned = Vec::new();
     let mut all = true;
     for table in tables.iter().take(MAX_TABLES) {
@@ -162,6 +162,53 @@ fn of_schema(
     }
     print(args, &scanned);
     Ok(if all { Exit::Done } else { Exit::Failed })
+}
+
+/// All tables of a SQLite file, or one.
+fn of_sqlite(args: &Args) -> anyhow::Result<Exit> {
+    let file = &args.given.input;
+    if args.manifest.is_some() {
+        return refuse(
+            "a SQLite file can be a sink but not a source, so there is no manifest to write of it",
+        );
+    }
+    let judge = Judge::new(&Composed::new()?, &args.recogniser, args.seed)?;
+    let tables = match &args.given.table {
+        Some(table) => vec![table.clone()],
+        None => sqlite::tables(file)?,
+    };
+    if tables.is_empty() {
+        anyhow::bail!("{} has no table", file.display());
+    }
+    too_many(tables.len());
+    let mut scanned = Vec::new();
+    let mut all = true;
+    for table in tables.iter().take(MAX_TABLES) {
+        let looked = sqlite::sampled(file, table, judge.seed())
+            .map_err(anyhow::Error::from)
+            .and_then(|found| Ok((judge.judge_drawn(&found.fields, &found.sample)?, found)));
+        match looked {
+            Ok((judged, found)) => {
+                let place = printable(&found.name);
+                scanned.push(Scanned::new(place, &found.sample, judged, found.left_out));
+            }
+            // One that cannot be read hides no other.
+            Err(problem) => {
+                say::note(&format!("not scanned: {}: {problem:#}", printable(table)));
+                all = false;
+            }
+        }
+    }
+    print(args, &scanned);
+    Ok(if all { Exit::Done } else { Exit::Failed })
+}
+
+fn too_many(tables: usize) {
+    if tables > MAX_TABLES {
+        say::note(&format!(
+            "only the first {MAX_TABLES} of {tables} tables are scanned; name others with `--table`"
+        ));
+    }
 }
 
 fn of_manifest(args: &Args, composed: &Composed, judge: &Judge) -> anyhow::Result<Exit> {

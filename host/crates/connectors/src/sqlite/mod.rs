@@ -15,6 +15,7 @@ mod reading;
 mod refusal;
 mod rows;
 mod runs;
+mod sampled;
 mod session;
 mod table;
 mod tokens;
@@ -32,6 +33,7 @@ use glovebox_core::{
 
 pub use crate::database::{Lenient, Mode};
 pub use head::{combinations, head};
+pub use sampled::{SampledTable, sampled, tables};
 use session::Session;
 
 /// Where the rows go.
