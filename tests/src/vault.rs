@@ -39,8 +39,8 @@ pub struct State {
     pub entries: HashMap<String, Vec<Option<Value>>>,
     /// Keys of its Transit engine at `transit` by their names: their versions, and the first that may be used.
     pub keys: HashMap<String, (Vec<Vec<u8>>, usize)>,
-    /// How many more requests for masks it answers before it is sealed.
-    pub sealed_after: Option<usize>,
+    /// How many more requests for masks it answers, and what it says to all that come after them.
+    pub fails_after: Option<(usize, Answer)>,
     /// How paths begin that no token's policies allow.
     pub denied: Vec<&'static str>,
     /// Tokens that are good, with what is left of them in seconds (0: no end) and whether they may
@@ -217,10 +217,11 @@ impl State {
     }
 
     fn hmac(&mut self, path: &str, body: &[u8]) -> Answer {
-        self.sealed_after = match self.sealed_after {
-            Some(0) => return errors(503, &["Vault is sealed", SAID]),
-            left => left.map(|left| left - 1),
-        };
+        match &mut self.fails_after {
+            None => {}
+            Some((0, fault)) => return fault.clone(),
+            Some((left, _)) => *left -= 1,
+        }
         let name = path.strip_prefix("transit/hmac/");
         let name = name.and_then(|name| name.strip_suffix("/sha2-256"));
         let Some((versions, first)) = name.and_then(|name| self.keys.get(name)) else {

@@ -9,8 +9,8 @@ use glovebox_engine::{ArmedStep, Plan, PlannedStep, SignedBy, arm, attack, sink_
 use glovebox_manifest::Manifest;
 use glovebox_manifest::model::{PluginRef, Undeclared};
 
+use super::announce::announce_short_keys;
 use super::manifest::{Text, is_manifest};
-use super::run::announce_short_keys;
 use super::table::Table;
 use super::{Exit, say};
 use crate::compose::Composed;

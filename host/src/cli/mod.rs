@@ -9,6 +9,7 @@
 )))]
 mod absent;
 #[cfg(feature = "api")]
+mod announce;
 mod asked;
 #[cfg(feature = "api")]
 mod audit;

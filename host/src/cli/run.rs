@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use anyhow::Context;
 use glovebox_connectors::jsonl::KeptRows;
 use glovebox_core::{Seal, Sink, Source};
 use glovebox_engine::{
-    ArmedStep, Completed, MAX_REQUEST_LEN, MIN_KEY_LEN, Plan, Progress, Run, SealTo, Selection,
-    Start, Weakness, arm,
+    ArmedStep, Completed, Continuing, MAX_REQUEST_LEN, Plan, Progress, Run, SealTo, Start, arm,
+    arm_as_begun,
 };
 use glovebox_manifest::{Diagnostic, Manifest};
 use glovebox_proof::Audit;
@@ -18,6 +18,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use super::announce::{announce_cost, announce_short_keys};
 use super::ending::{Files, ended};
 use super::manifest::Text;
 use super::prove::Prover;
@@ -26,9 +27,6 @@ use super::rerun::{self, Asked};
 use super::supervised::{self, ProgressWriter};
 use super::{Exit, say, traces};
 use crate::compose::Composed;
-
-/// A keyed mask that will take longer is announced before the first row.
-const WORTH_A_WARNING: Duration = Duration::from_secs(10);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -146,9 +144,19 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         }
     };
     let only = asked.only;
-    let (steps, source, mut sink, recipients) = match armed(&manifest, &plan, asked.rows, &composed)
-    {
-        Ok(armed) => armed,
+    let continuing = Continuing {
+        name: &manifest.name,
+        part: None,
+        start: args.start(),
+        request: args.request.as_deref(),
+    };
+    let ready = armed(&manifest, &plan, asked.rows, &composed).and_then(|armed| {
+        as_begun(armed, (&manifest, &plan), &composed, continuing, &|note| {
+            say::note(note)
+        })
+    });
+    let (steps, source, mut sink, recipients) = match ready {
+        Ok(ready) => ready,
         Err(problems) => {
             text.show(&problems);
             return Ok(Exit::Usage);
@@ -168,7 +176,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     )?;
     let workers = args.workers.map_or_else(cores, usize::from);
     announce_short_keys(&steps);
-    announce_cost(&steps, source.as_ref(), only.as_ref());
+    announce_cost(&steps, source.as_ref(), only.as_ref(), cores());
 
     let wanted = args.proof.is_some() || args.supervised;
     let stop = listen(args, &composed)?;
@@ -250,6 +258,19 @@ pub(super) fn armed<'p>(
     Ok((steps, source, sink, recipients))
 }
 
+/// The same for a run that may go on with an earlier one, and then has its versions of keys on servers.
+pub(super) fn as_begun<'p>(
+    (steps, source, mut sink, recipients): Armed<'p>,
+    (manifest, plan): (&Manifest, &'p Plan),
+    composed: &Composed,
+    continuing: Continuing<'_>,
+    note: &dyn Fn(&str),
+) -> Result<Armed<'p>, Vec<Diagnostic>> {
+    let planned = (manifest, plan);
+    let steps = arm_as_begun(steps, planned, composed, sink.as_mut(), continuing, note)?;
+    Ok((steps, source, sink, recipients))
+}
+
 /// What the call has otherwise than the manifest; the rows that are to be run, if not all are.
 fn adjust(
     args: &Args,
@@ -312,58 +333,6 @@ pub(super) fn seal_to(
 
 pub(super) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-/// Says which keys whoever has the masks could find by trying.
-pub(super) fn announce_short_keys(steps: &[ArmedStep<'_>]) {
-    let mut said = std::collections::BTreeSet::new();
-    for weak in steps.iter().flat_map(|step| &step.weak) {
-        let secret = &weak.secret;
-        if !said.insert(secret) {
-            continue;
-        }
-        say::note(&match weak.weakness {
-            Weakness::Short => format!(
-                "the mask key `{secret}` has fewer than {MIN_KEY_LEN} bytes, so whoever has the \
-                masks may find it by brute force; `glovebox secret set NAME --generate` makes a \
-                strong one, but masks will then differ"
-            ),
-            Weakness::Known => format!(
-                "the mask key `{secret}` is a word that attackers try first, good for a demonstration and for nothing else; `glovebox secret set NAME --generate` makes one that nobody finds, and other masks"
-            ),
-        });
-    }
-}
-
-/// Says before the first row what a slow keyed mask may cost.
-fn announce_cost(steps: &[ArmedStep<'_>], source: &dyn Source, only: Option<&Selection>) {
-    let rows = match only {
-        Some(only) => Some(only.rows().len() as u64),
-        None => source.estimate_rows(),
-    };
-    for step in steps {
-        for (_, one) in &step.costly {
-            let name = &step.planned.name;
-            match rows {
-                Some(rows) => {
-                    let total = glovebox_masking::estimate(rows, *one, cores());
-                    if total > WORTH_A_WARNING {
-                        say::note(&format!(
-                            "step `{name}` may take {}: about {rows} rows, {} for each distinct value, {} cores",
-                            glovebox_masking::spell(total),
-                            glovebox_masking::spell(*one),
-                            cores()
-                        ));
-                    }
-                }
-                None => say::note(&format!(
-                    "step `{name}` takes {} for each distinct value, but the source does not say \
-                    how many rows it has",
-                    glovebox_masking::spell(*one)
-                )),
-            }
-        }
-    }
 }
 
 /// The first Ctrl-C or SIGTERM ends the run at the next batch; a second one at once.

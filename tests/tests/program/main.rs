@@ -28,6 +28,7 @@ mod proof_kills;
 mod query;
 mod release;
 mod rerun;
+mod rotated;
 mod runs;
 mod scan;
 mod sealed;

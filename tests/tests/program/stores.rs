@@ -249,7 +249,7 @@ fn a_run_whose_vault_is_sealed_in_the_middle_ends_and_goes_on_later() {
         .file("manifest.yaml", &manifest)
         .file("in.csv", twice(NAMES));
     let mut left = Left::default();
-    vault.state().sealed_after = Some(22);
+    vault.state().fails_after = Some((22, errors(503, &["Vault is sealed", SAID])));
     let run = ["run", "manifest.yaml", "--workers", "1"];
     let ended = left.call(&pipeline, &run, 1);
     assert!(
@@ -259,7 +259,7 @@ fn a_run_whose_vault_is_sealed_in_the_middle_ends_and_goes_on_later() {
         "{}",
         ended.stderr
     );
-    vault.state().sealed_after = None;
+    vault.state().fails_after = None;
     // What is not masked is not stored, and what is stored stays.
     let stored = masks(&database);
     assert!(stored.iter().all(|mask| mask.len() == 44));

@@ -2,22 +2,26 @@
 //! empty batch, so that a key that was not granted or a method that takes hours is known before the
 //! first row.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
+mod begun;
+mod keys;
+
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use glovebox_core::{
-    Action, Answer, Batch, CredentialError, HeldKey, Key, KeyRing, Masking, Method, Origin, Schema,
-    Seal, Secret, SecretName, StepKey, StepKeys, World,
+    Action, Answer, Batch, KeyRing, Masking, Method, Origin, Schema, Seal, Secret, StepKeys, World,
 };
+
+use begun::Begun;
+pub use begun::{Continuing, arm_as_begun};
+use keys::{RunKeys, fetched_keys};
 
 use crate::armed::{ArmedStep, Order, entity_of, name_of};
 use crate::attack;
 use crate::gate::Gate;
 use crate::plan::{Plan, PlannedStep};
 use crate::toolbox::Toolbox;
-use crate::weak::{MIN_KEY_LEN, WeakKey, weakness};
+use crate::weak::MIN_KEY_LEN;
 use glovebox_manifest::Manifest;
 use glovebox_manifest::diagnostic::Diagnostic;
 use glovebox_manifest::model;
@@ -31,13 +35,19 @@ pub fn arm<'p>(
     plan: &'p Plan,
     toolbox: &dyn Toolbox,
 ) -> Result<Vec<ArmedStep<'p>>, Vec<Diagnostic>> {
+    arm_with(manifest, plan, toolbox, None)
+}
+
+/// The same for a run that goes on, with the versions of keys with which it began.
+pub(crate) fn arm_with<'p>(
+    manifest: &Manifest,
+    plan: &'p Plan,
+    toolbox: &dyn Toolbox,
+    begun: Option<&Begun>,
+) -> Result<Vec<ArmedStep<'p>>, Vec<Diagnostic>> {
     let mut problems = Vec::new();
     let mut armed = Vec::with_capacity(plan.steps.len());
-    let keys = RunKeys {
-        toolbox,
-        stores: stores(manifest),
-        fetched: RefCell::default(),
-    };
+    let keys = RunKeys::new(toolbox, stores(manifest), begun);
     for (step, planned) in manifest.steps.iter().zip(&plan.steps) {
         match arm_step(step, planned, &keys) {
             Ok(step) => armed.push(step),
@@ -223,24 +233,6 @@ fn missing(span: model::Span, error: &glovebox_core::CredentialError) -> Diagnos
     Diagnostic::error(span, error.to_string())
 }
 
-/// The keys of a run. One that several steps name is fetched once, so that it is the same in all of them when
-/// it is replaced meanwhile.
-struct RunKeys<'t> {
-    toolbox: &'t dyn Toolbox,
-    stores: Vec<model::Store>,
-    fetched: RefCell<HashMap<SecretName, Result<Key, CredentialError>>>,
-}
-
-impl RunKeys<'_> {
-    fn get(&self, name: &SecretName) -> Result<Key, CredentialError> {
-        let mut fetched = self.fetched.borrow_mut();
-        let found = fetched.entry(name.clone());
-        found
-            .or_insert_with(|| self.toolbox.key(&self.stores, name))
-            .clone()
-    }
-}
-
 fn arm_step<'p>(
     step: &model::Step,
     planned: &'p PlannedStep,
@@ -284,74 +276,6 @@ fn arm_step<'p>(
         remote: fetched.remote,
         weak: fetched.weak,
     })
-}
-
-/// The keys of a step, and what is to be known of them.
-#[derive(Default)]
-struct FetchedKeys {
-    keys: Vec<StepKey>,
-    /// The secret of each key's newest version, by name.
-    newest: Vec<String>,
-    /// The plugin's names of those that stay on a server.
-    remote: Vec<String>,
-    weak: Vec<WeakKey>,
-}
-
-fn fetched_keys(
-    step: &model::Step,
-    run_keys: &RunKeys<'_>,
-) -> Result<FetchedKeys, Vec<Diagnostic>> {
-    let (mut fetched, mut problems) = (FetchedKeys::default(), Vec::new());
-    for key in &step.keys {
-        let mut versions = Vec::with_capacity(key.secrets.len());
-        let mut remote = None;
-        for name in &key.secrets {
-            match run_keys.get(name) {
-                Ok(Key::Secret(secret)) => {
-                    if let Some(weakness) = weakness(&secret) {
-                        fetched.weak.push(WeakKey {
-                            key: key.name.value.clone(),
-                            secret: name.value.to_string(),
-                            weakness,
-                            masks: versions.is_empty(),
-                        });
-                    }
-                    if versions.is_empty() {
-                        fetched.newest.push(name.value.to_string());
-                    }
-                    versions.push((name.value.version(), secret));
-                }
-                // Only the newest version masks, and nothing is undone with a key that is elsewhere.
-                Ok(Key::Remote(key)) if versions.is_empty() => {
-                    fetched
-                        .newest
-                        .push(name.value.at(key.version()).to_string());
-                    remote = Some(key);
-                    break;
-                }
-                Ok(Key::Remote(_)) => {
-                    let problem =
-                        "this version of the key stays on a server, and the newest does not";
-                    let help = "delete it: what it has masked cannot be undone";
-                    problems.push(Diagnostic::error(name.span.clone(), problem).help(help));
-                }
-                Err(error) => problems.push(missing(name.span.clone(), &error)),
-            }
-        }
-        let name = key.name.value.clone();
-        let held = match remote {
-            Some(remote) => {
-                fetched.remote.push(name.clone());
-                HeldKey::Remote(remote)
-            }
-            None => HeldKey::Here(versions),
-        };
-        fetched.keys.push(StepKey { name, held });
-    }
-    match problems.is_empty() {
-        true => Ok(fetched),
-        false => Err(problems),
-    }
 }
 
 /// Calls a masker with no rows, to see which keys and methods it points at. In the run it may

@@ -17,6 +17,7 @@ mod inside;
 mod measure;
 mod options;
 mod parts;
+mod peeked;
 pub mod plan;
 mod preview;
 mod recognise;
@@ -39,7 +40,7 @@ mod unique;
 mod weak;
 mod worker;
 
-pub use arm::arm;
+pub use arm::{Continuing, arm, arm_as_begun};
 pub use armed::ArmedStep;
 pub use error::{Known, RerunError, RunError};
 pub use evidence::{Evidence, StoredChunk};

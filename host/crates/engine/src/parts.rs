@@ -89,6 +89,12 @@ impl Parts {
         }
     }
 
+    /// The secrets that held the keys of a step, of each key the newest version.
+    pub(crate) fn secrets_of(&self, step: &str) -> &[String] {
+        let found = self.steps.iter().find(|known| known.name == step);
+        found.map_or(&[], |found| &found.secrets)
+    }
+
     /// Whether its rows went through a release gate.
     pub(crate) fn released(&self) -> bool {
         !self.release.is_empty()

@@ -5,16 +5,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use glovebox_core::{
     Chunk, ChunkReader, ChunkRecord, Earlier, History, Identity, Job, Mark, RowCounts, RunState,
-    Sink, Source, SourceError,
+    Sink, Source,
 };
 
 use crate::error::{Known, RunError};
 use crate::identity::{Input, Key, serves};
 use crate::parts::{Parts, shown};
+use crate::peeked::Peeked;
 use crate::recognise::{Recogniser, Verdict};
 
 /// What stands between a pipeline's name and that of a part of its input.
-pub(crate) const PART: char = '/';
+const PART: char = '/';
 /// Runs among which the last of a pipeline's parts is looked for.
 const REMEMBERED: u32 = 1000;
 
@@ -37,6 +38,25 @@ pub(crate) enum Beginning {
     Job(Box<Job>, Option<String>),
     /// Nothing: a resumed run had finished.
     Finished(Box<Earlier>),
+}
+
+/// What the journal calls a pipeline, or a part of its input.
+pub(crate) fn pipeline_of(name: &str, part: Option<&str>) -> String {
+    match part {
+        Some(part) => format!("{name}{PART}{part}"),
+        None => name.to_owned(),
+    }
+}
+
+/// The unfinished run that another would go on with: one of its request, or of its pipeline.
+pub(crate) fn unfinished<'h>(
+    history: &'h History,
+    request: Option<&str>,
+    pipeline: &str,
+) -> Option<&'h Earlier> {
+    let mut running = history.running.iter();
+    let requested = running.find(|run| serves(&run.run, request));
+    requested.or_else(|| history.running.iter().find(|run| run.pipeline == pipeline))
 }
 
 /// A run that is to be decided on.
@@ -84,10 +104,7 @@ pub(crate) fn begin(
         ..job
     };
     candidate.beside(&history, &job)?;
-    let mut living = history.running.iter();
-    let requested = living.find(|r| serves(&r.run, candidate.request));
-    let own = requested.or_else(|| history.running.iter().find(|r| r.pipeline == job.pipeline));
-    if let Some(earlier) = own {
+    if let Some(earlier) = unfinished(&history, candidate.request, &job.pipeline) {
         match start {
             Start::Resume if !candidate.gated => {
                 return candidate.resume(earlier.clone(), history, job);
@@ -428,33 +445,4 @@ fn behind(job: Job, rows: u64, earlier: &Earlier) -> Beginning {
 
 fn list(differences: &[String]) -> String {
     differences.join("; ")
-}
-
-/// A reader whose first chunk may be looked at before it is taken.
-pub(crate) struct Peeked {
-    first: Option<Option<Chunk>>,
-    rest: Box<dyn ChunkReader>,
-}
-
-impl Peeked {
-    pub(crate) fn new(rest: Box<dyn ChunkReader>) -> Self {
-        Peeked { first: None, rest }
-    }
-
-    /// The first chunk, which stays to be read.
-    pub(crate) fn first(&mut self) -> Result<Option<&Chunk>, SourceError> {
-        if self.first.is_none() {
-            self.first = Some(self.rest.next_chunk()?);
-        }
-        Ok(self.first.as_ref().and_then(Option::as_ref))
-    }
-}
-
-impl ChunkReader for Peeked {
-    fn next_chunk(&mut self) -> Result<Option<Chunk>, SourceError> {
-        match self.first.take() {
-            Some(first) => Ok(first),
-            None => self.rest.next_chunk(),
-        }
-    }
 }

@@ -13,12 +13,12 @@ use glovebox_core::{Chunk, ChunkReader, Decoder, Encoder, Mark, Sink};
 use crate::armed::ArmedStep;
 use crate::error::RunError;
 use crate::identity::{Input, Key};
+use crate::peeked::Peeked;
 use crate::rejects::RejectsFile;
 use crate::report::{Ledger, Progress};
 use crate::sealed::{RowSealer, SealedWriter};
 use crate::selection::RowSelection;
 use crate::stage::Stage;
-use crate::start::Peeked;
 use crate::worker::{Alarm, Done, Fate, HEARTBEAT, Stored, Worker, batch_rows};
 
 /// Chunks in flight for each worker: one at work, one waiting, one done and not yet written.

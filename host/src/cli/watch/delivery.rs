@@ -7,13 +7,14 @@ use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
 use glovebox_core::{Input, RunOutcome, RunReport, RunState, SinkError, SourceError};
-use glovebox_engine::{Plan, Run, RunError, Start, serves};
+use glovebox_engine::{Continuing, Plan, Run, RunError, Start, serves};
 use glovebox_manifest::model::{Mode, Spanned};
 use glovebox_manifest::{Diagnostic, Manifest, sealed_beside};
 use glovebox_watch::Version;
 
+use super::super::announce::announce_short_keys;
 use super::super::report::peak_memory;
-use super::super::run::{Armed, announce_short_keys, armed, cores, progress_bar, seal_to, show};
+use super::super::run::{Armed, armed, as_begun, cores, progress_bar, seal_to, show};
 use super::super::{say, traces};
 use super::args::Args;
 use super::names::{file_name, of_version, request};
@@ -112,7 +113,7 @@ impl<'m> Deliveries<'m> {
         };
         let mut fate = Fate::Gone;
         for start in starts {
-            let armed = match armed(self.manifest, self.plan, None, self.composed) {
+            let armed = match self.arm(file, (&name, &request), *start) {
                 Ok(armed) => armed,
                 Err(problems) => return Fate::Later(first(&problems)),
             };
@@ -153,6 +154,32 @@ impl<'m> Deliveries<'m> {
             sealed.path.value = sealed_beside(&rejects);
         }
         self.manifest.rejects.path.value = rejects;
+    }
+
+    /// Whatever a run of a file needs, with the keys with which it began if it did.
+    fn arm(
+        &self,
+        file: &File,
+        (name, request): (&str, &str),
+        start: Start,
+    ) -> Result<Armed<'_>, Vec<Diagnostic>> {
+        let continuing = Continuing {
+            name: &self.manifest.name,
+            part: Some(name),
+            start,
+            request: Some(request),
+        };
+        let manifest = &*self.manifest;
+        let ready = armed(manifest, self.plan, None, self.composed)?;
+        as_begun(
+            ready,
+            (manifest, self.plan),
+            self.composed,
+            continuing,
+            &|note| {
+                say::note(&format!("{file}: {note}"));
+            },
+        )
     }
 
     fn run_once(

@@ -11,16 +11,13 @@ use crate::error::RunError;
 use crate::identity::{Key, new_run};
 use crate::parts::{Parts, plan_digest};
 use crate::report::Ledger;
-use crate::start::PART;
+use crate::start::pipeline_of;
 use crate::summary::Summary;
 
 impl Run<'_> {
     /// What the journal calls the pipeline.
     pub(super) fn pipeline(&self) -> String {
-        match self.part {
-            Some(part) => format!("{}{PART}{part}", self.name),
-            None => self.name.to_owned(),
-        }
+        pipeline_of(self.name, self.part)
     }
 
     /// What a new run is.
