@@ -1,11 +1,13 @@
 //! The release gate: rows leave in classes of k or not at all, into every sink, again and again, whatever
 //! kills the run; and nothing tells of a class that is smaller.
 
+mod measured;
+mod refused;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use flate2::read::GzDecoder;
@@ -381,102 +383,6 @@ fn a_value_that_no_hierarchy_has_rejects_its_row() {
     }
 }
 
-/// Makes the target's table.
-fn table(sink: &Sink, pipeline: &Pipeline, sql: &str) {
-    match sink {
-        Sink::Postgres(database) => drop(Postgres::shared().query(database, sql)),
-        _ => {
-            pipeline.write("out.db", "");
-            sqlite::execute(&pipeline.path("out.db"), sql);
-        }
-    }
-}
-
-fn databases(name: &str) -> [Sink; 2] {
-    [
-        Sink::Sqlite,
-        Sink::Postgres(Postgres::shared().database(name)),
-    ]
-}
-
-#[test]
-fn a_row_that_the_target_cannot_store_is_no_member_of_its_class() {
-    for sink in databases("gate_unfit") {
-        let one_without = of(3, 31, "Ulm") + "9,31,Ulm,\n";
-        let pipeline = people(&sink, "0%", "", &one_without);
-        table(
-            &sink,
-            &pipeline,
-            "CREATE TABLE t (age TEXT, town TEXT, illness TEXT NOT NULL)",
-        );
-        let ran = pipeline.run().ends_with(0);
-        assert!(ran.is_balanced());
-        assert_eq!((ran.rows("stored"), ran.rows("rejected")), (3, 1));
-        assert_eq!(ran.report["release"]["smallest-class"], 3);
-        let reject: serde_json::Value =
-            serde_json::from_str(&pipeline.read("rejects.jsonl")).unwrap();
-        assert_eq!(
-            (&reject["row"], &reject["violations"][0]["column"]),
-            (&3.into(), &"illness".into())
-        );
-        // Whoever compares the releases would find the one who is there now: they wait for two others.
-        let rows = of(4, 31, "Ulm");
-        pipeline.write("people.csv", format!("id,age,town,illness\n{rows}"));
-        let ran = pipeline.run_with(&["--again"]);
-        let _ = ran.ends_with(4).says("1 rows would have to be suppressed");
-        // And two alone are none.
-        let pipeline = people(
-            &sink,
-            "0%",
-            "\n  series: 2",
-            &(of(2, 31, "Ulm") + "9,31,Ulm,\n"),
-        );
-        if sink.yaml().starts_with("sqlite") {
-            table(
-                &sink,
-                &pipeline,
-                "CREATE TABLE t (age TEXT, town TEXT, illness TEXT NOT NULL)",
-            );
-        }
-        let _ = pipeline.run().ends_with(4).says("there are fewer than k");
-    }
-}
-
-#[test]
-fn what_the_target_refuses_of_a_release_refuses_it_and_the_rule_is_told() {
-    for sink in databases("gate_late") {
-        let pipeline = people(&sink, "0%", "", &of(3, 31, "Ulm"));
-        table(
-            &sink,
-            &pipeline,
-            "CREATE TABLE t (age TEXT, town TEXT, illness TEXT UNIQUE)",
-        );
-        let _ = pipeline.run().ends_with(0);
-        let before = sink.classes(&pipeline, &["age", "town"]);
-        // Six with three illnesses: found only when all are there.
-        let rows = of(6, 31, "Ulm");
-        pipeline.write("people.csv", format!("id,age,town,illness\n{rows}"));
-        for mode in [&[][..], &["--resume"]] {
-            let ran = pipeline.run_with(mode).ends_with(1).says("`unique`");
-            let ran = ran.says("nothing was released, and existing rows stay");
-            assert!(!ran.stderr.contains("rows are stored"), "{}", ran.stderr);
-            assert_eq!(sink.classes(&pipeline, &["age", "town"]), before);
-        }
-    }
-    let sink = Sink::Postgres(Postgres::shared().database("gate_narrow"));
-    let rows = of(2, 31, "Ulm") + &of(2, 32, "Ulm");
-    let pipeline = people(&sink, "0%", "", &rows);
-    // The values fit, what they become does not.
-    table(
-        &sink,
-        &pipeline,
-        "CREATE TABLE t (age varchar(2), town text, illness text)",
-    );
-    let ran = pipeline.run().ends_with(4).says("of `age`");
-    assert_eq!(ran.rows("stored"), 0);
-    assert!(sink.classes(&pipeline, &["age", "town"]).is_empty());
-}
-
 #[test]
 fn members_are_entities_where_one_is_named() {
     for sink in Sink::all("entities") {
@@ -529,123 +435,6 @@ fn sensitive_values_stay_diverse_and_near_to_all() {
         .run()
         .ends_with(4);
     let _ = ran.says("at most l: 2 for illness");
-}
-
-/// Measured by us and, where `cargo xtask tools` has installed it, by pycanon.
-#[test]
-fn what_has_left_is_measured_alike_by_others() {
-    let database = Postgres::shared().database("measured");
-    let sink = Sink::Postgres(database.clone());
-    let towns = ["Ulm", "Bonn", "Kiel"];
-    let mut rows = String::new();
-    for at in 0..600_u32 {
-        let illness = ["flu", "cold", "gout", "mumps"][(at * at % 11 % 4) as usize];
-        writeln!(
-            rows,
-            "{at},{},{},{illness}",
-            20 + at % 37,
-            towns[(at % 7 % 3) as usize]
-        )
-        .unwrap();
-    }
-    let pipeline = people(
-        &sink,
-        "5%",
-        "\n  sensitive: { illness: { l: 2, t: 0.4 } }",
-        &rows,
-    );
-    let report = pipeline.run().ends_with(0).report;
-    let told = &report["release"];
-    let risk = pipeline
-        .call(&["risk", "manifest.yaml", "--json"])
-        .ends_with(0);
-    let risk: serde_json::Value = serde_json::from_str(&risk.stdout).unwrap();
-    assert_eq!(risk["smallest-class"], told["smallest-class"]);
-    assert_eq!(risk["classes"], told["classes"]);
-    let (told, measured) = (&told["sensitive"][0], &risk["sensitive"][0]);
-    for key in ["distinct-l", "entropy-l", "equal-t", "ordered-t"] {
-        let (told, measured) = (told[key].as_f64().unwrap(), measured[key].as_f64().unwrap());
-        assert!(
-            (told - measured).abs() < 1e-9,
-            "{key}: {told} is not {measured}"
-        );
-    }
-    let shown = pipeline
-        .call(&["risk", "manifest.yaml"])
-        .ends_with(0)
-        .prints("prosecutor risk");
-    let _ = shown.prints("█");
-
-    // The same of the table without a manifest.
-    let server = Postgres::shared();
-    let address = format!(
-        "postgres://{}@{}:{}/{database}",
-        server.user(),
-        server.host(),
-        server.port()
-    );
-    let ca = server.ca_path().display().to_string();
-    let table = [
-        "risk",
-        &address,
-        "--table",
-        "t",
-        "--secret",
-        "password",
-        "--ca",
-        &ca,
-        "--quasi",
-        "age,town",
-        "--sensitive",
-        "illness",
-        "--json",
-    ];
-    let found: serde_json::Value =
-        serde_json::from_str(&pipeline.call(&table).ends_with(0).stdout).unwrap();
-    assert_eq!(found, risk);
-
-    let Some(python) = pycanon() else {
-        eprintln!("pycanon is not installed: `cargo xtask tools`");
-        return;
-    };
-    let columns = ["age", "town", "illness"];
-    let mut table = columns.join(",") + "\n";
-    for (row, count) in sink.classes(&pipeline, &columns) {
-        let row: Vec<String> = row.into_iter().flatten().collect();
-        table += &(row.join(",") + "\n").repeat(count);
-    }
-    pipeline.write("table.csv", table);
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("release/measure.py");
-    let ran = Command::new(python)
-        .arg(script)
-        .args(["table.csv", "age,town", "illness"])
-        .current_dir(pipeline.folder())
-        .output()
-        .unwrap();
-    let text = String::from_utf8(ran.stdout).unwrap();
-    let told: Vec<f64> = text.lines().map(|line| line.parse().unwrap()).collect();
-    let [k, l, entropy, t] = told[..] else {
-        panic!("{}", String::from_utf8_lossy(&ran.stderr))
-    };
-    assert_eq!(Some(k), risk["smallest-class"].as_f64());
-    assert_eq!(Some(l), measured["distinct-l"].as_f64());
-    assert_eq!(
-        Some(entropy),
-        measured["entropy-l"].as_f64().map(f64::floor)
-    );
-    assert!(
-        (t - measured["equal-t"].as_f64().unwrap()).abs() < 1e-9,
-        "{t}"
-    );
-}
-
-/// Python with pycanon, if it is installed.
-fn pycanon() -> Option<PathBuf> {
-    let target = glovebox_tests::pipeline::program();
-    let tool = target.parent()?.parent()?.join("tools/anonymity");
-    tool.join("installed")
-        .is_file()
-        .then(|| tool.join("bin/python"))
 }
 
 #[test]
