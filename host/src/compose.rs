@@ -104,7 +104,7 @@ impl Composed {
                     })?;
                 (self.sandbox.load(name, bytes, limits)?, None)
             }
-            PluginRef::Sql(_) => {
+            PluginRef::Sql(_) | PluginRef::Gather(_) => {
                 return Err(PluginError::Refused {
                     plugin: "a query".into(),
                     problem: "is fitted to its columns instead of loaded".into(),
@@ -232,11 +232,22 @@ impl Toolbox for Composed {
 
     #[cfg(not(feature = "sql"))]
     fn select(&self, _: &str, _: &Schema, _: &Limits) -> Result<Selection, QueryProblem> {
-        Err(QueryProblem {
-            message: without::SQL.refusal(),
-            help: None,
-            at: None,
-        })
+        Err(without_queries())
+    }
+
+    #[cfg(feature = "sql")]
+    fn gather(&self, gather: &model::Gather, input: &Schema) -> Result<Selection, QueryProblem> {
+        let room = glovebox_sql::Room {
+            memory: gather.memory,
+            disk: gather.spill,
+            folder: std::env::temp_dir(),
+        };
+        glovebox_sql::gather(&gather.query.text, input, room)
+    }
+
+    #[cfg(not(feature = "sql"))]
+    fn gather(&self, _: &model::Gather, _: &Schema) -> Result<Selection, QueryProblem> {
+        Err(without_queries())
     }
 
     fn source(
@@ -282,15 +293,19 @@ impl Toolbox for Composed {
         sink: &SinkTarget,
         secret: Option<Secret>,
         identity: Option<Secret>,
+        whole: bool,
     ) -> Result<Box<dyn Sink>, String> {
         Ok(match sink {
             SinkTarget::Sqlite(spec) => {
                 let mut options = sqlite_options(spec);
                 options.identity_key = identity;
+                if whole {
+                    options.mode = tables::whole(options.mode);
+                }
                 Box::new(sqlite::Sink::new(options))
             }
             #[cfg(feature = "postgres")]
-            SinkTarget::Postgres(spec) => postgres::sink(spec, secret, identity)?,
+            SinkTarget::Postgres(spec) => postgres::sink(spec, secret, identity, whole)?,
             #[cfg(not(feature = "postgres"))]
             SinkTarget::Postgres(_) => return Err(without::POSTGRES.refusal()),
             SinkTarget::Csv(spec) => Box::new(
@@ -437,4 +452,13 @@ fn read_plugin(path: &Path) -> Result<Vec<u8>, PluginError> {
         plugin: display(path),
         problem: format!("cannot be read: {error}"),
     })
+}
+
+#[cfg(not(feature = "sql"))]
+fn without_queries() -> QueryProblem {
+    QueryProblem {
+        message: without::SQL.refusal(),
+        help: None,
+        at: None,
+    }
 }

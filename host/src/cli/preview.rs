@@ -7,6 +7,7 @@ use glovebox_engine::arm;
 use super::Exit;
 use super::cell::cell;
 use super::manifest::Text;
+use super::say;
 use super::table::Table;
 use crate::compose::Composed;
 
@@ -30,6 +31,13 @@ pub(super) fn preview(args: &Args) -> anyhow::Result<Exit> {
     let Some((manifest, plan)) = text.plan_locked(&composed, args.locked) else {
         return Ok(Exit::Usage);
     };
+    if plan.gathers() {
+        say::error(
+            "a `gather:` step needs all rows, and a preview is of the first; ask with: glovebox query MANIFEST \
+             'SELECT * FROM rows LIMIT 10'",
+        );
+        return Ok(Exit::Usage);
+    }
     let armed = arm(&manifest, &plan, &composed).and_then(|steps| {
         let source = glovebox_engine::arm::source(&manifest, plan.source.clone(), &composed)?;
         Ok((steps, source))

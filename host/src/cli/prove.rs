@@ -6,8 +6,8 @@ use glovebox_engine::{ArmedStep, Completed, Evidence, Plan, Proving, StoredChunk
 use glovebox_manifest::model::ProofFormat;
 use glovebox_manifest::{Diagnostic, Manifest};
 use glovebox_proof::{
-    Audit, Chunks, Counts, InputDigest, Level, PackFormat, Predicate, Rejected, SigningKey,
-    Statement, Subject, leaf, root, seal,
+    Audit, Chunks, Counts, Gathered, InputDigest, Level, PackFormat, Predicate, Rejected,
+    SigningKey, Statement, Subject, leaf, root, seal,
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -101,6 +101,7 @@ impl Prover {
             sink: report.sink.clone(),
             input: input(evidence, is_told),
             rows: Counts::of(report.rows, is_told),
+            gathers: if is_told { gathers(report) } else { Vec::new() },
             chunks: evidence.chunks.as_deref().map(chunks),
             exemptions: lineage::exemptions(manifest, &columns),
             register_exemptions: lineage::register_exemptions(manifest),
@@ -174,13 +175,25 @@ fn is_told(report: &RunReport, k: u64) -> bool {
         .map_or(0, |release| release.suppressed_rows);
     let rules = report.rejects.iter().map(|reject| reject.rows);
     let by_steps = report.rows.filtered.saturating_sub(suppressed);
-    let mut counts = rules.chain([
+    let gathers = report.gathers.iter();
+    let gathers =
+        gathers.flat_map(|gather| [gather.filtered, gather.rejected, gather.taken, gather.made]);
+    let mut counts = rules.chain(gathers).chain([
         report.rows.filtered,
         report.rows.rejected,
         suppressed,
         by_steps,
     ]);
     !counts.any(|count| (1..k).contains(&count))
+}
+
+fn gathers(report: &RunReport) -> Vec<Gathered> {
+    let gathers = report.gathers.iter().map(|gather| Gathered {
+        step: gather.step.clone(),
+        taken: gather.taken,
+        made: gather.made,
+    });
+    gathers.collect()
 }
 
 fn rejects(report: &RunReport) -> Vec<Rejected> {

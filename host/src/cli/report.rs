@@ -119,13 +119,23 @@ fn write_report(report: &RunReport, out: &mut impl Write) -> std::io::Result<()>
         "{}: {} → {}",
         report.pipeline, report.source, report.sink
     )?;
+    // What was lost before a `gather:` step is in the sum before it.
+    let (mut start, mut filtered, mut rejected) = (rows.read, rows.filtered, rows.rejected);
+    let mut whence = "read";
+    for gather in &report.gathers {
+        writeln!(
+            out,
+            "  {start} {whence} = {} taken by {} + {} filtered + {} rejected",
+            gather.taken, gather.step, gather.filtered, gather.rejected
+        )?;
+        (start, whence) = (gather.made, "made");
+        filtered = filtered.saturating_sub(gather.filtered);
+        rejected = rejected.saturating_sub(gather.rejected);
+    }
     writeln!(
         out,
-        "  {} read = {} stored + {} filtered + {} rejected   in {:.2} s{}{}",
-        rows.read,
+        "  {start} {whence} = {} stored + {filtered} filtered + {rejected} rejected   in {:.2} s{}{}",
         rows.stored,
-        rows.filtered,
-        rows.rejected,
         report.seconds,
         report
             .peak_memory
@@ -254,6 +264,9 @@ fn write_reservations(report: &RunReport, out: &mut impl Write) -> std::io::Resu
 
 fn write_step(step: &StepReport, out: &mut impl Write) -> std::io::Result<()> {
     let mut fate = String::new();
+    if let Some(made) = step.made {
+        fate += &format!(", {made} made of them");
+    }
     if step.filtered > 0 {
         fate += &format!(", {} filtered", step.filtered);
     }
@@ -288,7 +301,9 @@ pub(super) fn role_of(file: &Path, manifest: &Manifest) -> Option<&'static str> 
     });
     let plugins = manifest.steps.iter().filter_map(|s| match &s.plugin.value {
         model::PluginRef::File { path, .. } => Some(("a plugin", path)),
-        model::PluginRef::Standard(_) | model::PluginRef::Sql(_) => None,
+        model::PluginRef::Standard(_) | model::PluginRef::Sql(_) | model::PluginRef::Gather(_) => {
+            None
+        }
     });
     let sink = manifest.sink.target.path().map(|p| &p.value);
     let sealed = manifest.rejects.sealed.as_ref().map(|s| &s.path.value);

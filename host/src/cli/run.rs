@@ -371,9 +371,12 @@ pub(super) fn progress_bar(source: &dyn Source) -> ProgressBar {
 
 pub(super) fn show(bar: &ProgressBar, progress: Progress) {
     bar.set_position(progress.bytes);
-    bar.set_message(match progress.released {
-        Some(released) => format!("{} rows, {released} released", progress.rows),
-        None => format!("{} rows", progress.rows),
+    let rows = progress.rows;
+    bar.set_message(match (progress.released, progress.made) {
+        (Some(released), _) => format!("{rows} rows, {released} released"),
+        (None, Some(0)) => format!("{rows} rows, gathering"),
+        (None, Some(made)) => format!("{rows} rows, {made} made of them"),
+        (None, None) => format!("{rows} rows"),
     });
 }
 

@@ -24,9 +24,13 @@ pub(super) fn sink(
     spec: &PostgresSink,
     secret: Option<Secret>,
     identity: Option<Secret>,
+    whole: bool,
 ) -> Result<Box<dyn Sink>, String> {
     let mut options = options(spec, secret);
     options.identity_key = identity;
+    if whole {
+        options.mode = super::tables::whole(options.mode);
+    }
     Ok(Box::new(postgres::Sink::new(options)))
 }
 

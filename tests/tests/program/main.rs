@@ -13,6 +13,7 @@ mod deploy;
 mod encrypted;
 mod encrypted_parquet;
 mod files;
+mod gather;
 mod identity;
 mod init;
 mod interruptions;

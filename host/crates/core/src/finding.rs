@@ -3,7 +3,26 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+
+/// Rows that a `gather:` step made are numbered from a number of its own on, so that no two rows of a run have one;
+/// a source has fewer.
+const MADE_ROWS: u32 = 48;
+
+/// The number of the first row that the `gather:` step made, of which so many have come before it.
+pub fn first_made_row(before: u64) -> u64 {
+    (before + 1) << MADE_ROWS
+}
+
+/// The number of a row among those of its source or of the step that made it, counted from 0.
+pub fn shown_row(row: u64) -> u64 {
+    row & ((1 << MADE_ROWS) - 1)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn serialize_row<S: Serializer>(row: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(shown_row(*row))
+}
 
 /// A rule that a step announced before it saw a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,9 +61,11 @@ pub struct Violation {
 /// A row set aside, with its violations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reject {
-    /// The row's number in its source, counted from 0.
+    /// The row's number in its source, counted from 0, or from [`first_made_row`].
+    #[serde(serialize_with = "serialize_row")]
     pub row: u64,
-    /// The file that it stood in, where the source has several; `line` counts within it.
+    /// The file that it stood in, where the source has several; `line` counts within it. Or the `gather:` step that
+    /// made it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<Arc<str>>,
     /// The line at which it starts, counted from 1, where the source has lines.

@@ -222,7 +222,7 @@ pub struct Known {
 /// A reject as a sink's journal gives it back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptReject {
-    /// The row's number in its source, counted from 0.
+    /// The row's number, as a [`Reject`] has it.
     pub row: u64,
     /// The file that it stood in, where the source has several.
     pub file: Option<String>,

@@ -33,7 +33,7 @@ pub use batch::{Batch, Origin};
 pub use credential::{CredentialError, CredentialStore, InvalidSecretName, SecretName};
 pub use database::{DatabasePlace, Login};
 pub use fault::{Fault, FaultKind, QueryFault};
-pub use finding::{Finding, Reject, Rule, Violation};
+pub use finding::{Finding, Reject, Rule, Violation, first_made_row, shown_row};
 pub use formats::Formats;
 pub use hex::hex;
 pub use input::{Input, endings};
@@ -50,10 +50,10 @@ pub use plugin::{
     About, Action, Announced, Answer, Grants, Instance, Kept, Limits, Masked, Plugin, PluginError,
     World,
 };
-pub use query::{QueryProblem, Selected, Selection};
+pub use query::{AllRows, QueryProblem, RowFeed, Selected, Selection, Unfinished};
 pub use report::{
-    InsideReport, LevelReport, OnlyNew, RejectCount, ReleaseReport, Rerun, RowCounts, RunOutcome,
-    RunReport, SealedRejects, SensitiveReport, StepReport,
+    GatherReport, InsideReport, LevelReport, OnlyNew, RejectCount, ReleaseReport, Rerun, RowCounts,
+    RunOutcome, RunReport, SealedRejects, SensitiveReport, StepReport,
 };
 pub use schema::{DataType, Equality, Field, Native, ReadFrom, Schema};
 pub use seal::{Envelope, Late, Seal, SealLate, SealedBlock, Unseal};

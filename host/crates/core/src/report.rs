@@ -20,8 +20,12 @@ pub struct RunReport {
     pub sink: String,
     /// How it ended.
     pub outcome: RunOutcome,
-    /// Row counts; `read = stored + filtered + rejected`.
+    /// Row counts; `read = stored + filtered + rejected`, unless there are `gathers`.
     pub rows: RowCounts,
+    /// The `gather:` steps, in order: of each `read = taken + filtered + rejected`, with what was read, filtered and
+    /// rejected since the one before; and what the last one made is what was stored, and filtered and rejected since.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gathers: Vec<GatherReport>,
     /// Rows read that an earlier process of this run had dealt with.
     #[serde(skip_serializing_if = "is_zero")]
     pub resumed_rows: u64,
@@ -185,8 +189,29 @@ pub struct StepReport {
     /// Its paths into the documents of its column.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub inside: Vec<InsideReport>,
+    /// Of a `gather:` step: the rows that it made of those that entered it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub made: Option<u64>,
     /// Time spent in it, over all workers, in seconds.
     pub seconds: f64,
+}
+
+/// What a `gather:` step took and made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct GatherReport {
+    /// The step.
+    pub step: String,
+    /// Rows that were read from the source, or made by the step of this kind before.
+    pub read: u64,
+    /// Those of them that were filtered before this step.
+    pub filtered: u64,
+    /// Those of them that were rejected before this step.
+    pub rejected: u64,
+    /// The rest, which this step took.
+    pub taken: u64,
+    /// Rows that it made of these.
+    pub made: u64,
 }
 
 /// What a path into documents came upon.

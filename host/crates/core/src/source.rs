@@ -226,6 +226,14 @@ pub enum SourceError {
         /// What is missing and what to do.
         problem: String,
     },
+    /// A `gather:` step, from which the steps after it read, does not come to its end.
+    #[error("step {step}: {problem}")]
+    Gather {
+        /// The step.
+        step: String,
+        /// Why not, and what to do; no text of the engine's.
+        problem: String,
+    },
 }
 
 impl SourceError {

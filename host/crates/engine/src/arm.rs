@@ -80,7 +80,8 @@ pub fn sink(
         None => sink_password(manifest, toolbox)?,
     };
     let identity = identity_key(manifest, toolbox)?;
-    let sink = toolbox.sink(&manifest.sink.target, secret, identity);
+    let whole = manifest.gathers();
+    let sink = toolbox.sink(&manifest.sink.target, secret, identity, whole);
     sink.map_err(|problem| vec![Diagnostic::error(manifest.sink.span.clone(), problem)])
 }
 

@@ -194,6 +194,12 @@ name an input without them with `--input`; `--again` adds all rows anyway", othe
         input, so run without `--only-new`"
     )]
     BringsUpToDate,
+    /// Only some of the rows are to be run, and a step is over all.
+    #[error(
+        "a `gather:` step is over all rows, and `--only-new` is for some of them; run without \
+        `--only-new`"
+    )]
+    NeedsAllRows,
     /// The source can be read only once, or is another one each time.
     #[error(
         "the source cannot be read before the run, so `--only-new` cannot tell which rows are \
@@ -311,6 +317,7 @@ impl RunError {
                 | RunError::Shared { .. }
                 | RunError::NothingKnown
                 | RunError::BringsUpToDate
+                | RunError::NeedsAllRows
                 | RunError::CannotLookAhead
                 | RunError::KeyChanged { .. }
                 | RunError::OlderJournal(_)

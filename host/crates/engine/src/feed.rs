@@ -1,12 +1,16 @@
 //! The rows behind the last step for somebody who asks, such as a query; nothing is stored.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use arrow_array::RecordBatch;
-use glovebox_core::Source;
+use glovebox_core::{Batch, ChunkReader, Decoder, Source};
 
 use crate::armed::ArmedStep;
 use crate::error::RunError;
+use crate::gather::{Made, Waiting};
+use crate::leg::{Leg, legs};
+use crate::plan::Plan;
 use crate::stage::{Stage, Tally, through};
 
 /// What became of the rows that are not passed on.
@@ -26,38 +30,84 @@ pub struct Fed {
 /// # Errors
 /// As a run's.
 pub fn feed(
-    steps: &[ArmedStep<'_>],
+    (plan, steps): (&Plan, &[ArmedStep<'_>]),
     source: &dyn Source,
     columns: &[usize],
     seen: &dyn Fn(u64),
     pass: &mut dyn FnMut(RecordBatch) -> bool,
 ) -> Result<Fed, RunError> {
-    let lost: Vec<AtomicU64> = steps.iter().map(|_| AtomicU64::new(0)).collect();
-    let stages = steps.iter().zip(&lost);
-    let mut stages: Vec<_> = stages.map(|(step, lost)| Stage::new(step, lost)).collect();
+    let mut fed = Fed::default();
+    let mut makes = Vec::new();
     let mut chunks = source.chunks()?;
     let mut decoder = source.decoder()?;
-    let mut fed = Fed::default();
-    while let Some(chunk) = chunks.next_chunk()? {
-        let position = chunk.position;
-        let decoded = decoder.decode(chunk)?;
-        fed.read += decoded.rejects.len() as u64;
-        fed.rejected += decoded.rejects.len() as u64;
-        for batch in decoded.batches {
-            fed.read += batch.rows() as u64;
-            let mut tallies: Vec<Tally> = steps.iter().map(|_| Tally::default()).collect();
-            let batches = through(&mut stages, &mut tallies, batch)?;
-            for tally in tallies {
-                fed.filtered += tally.filtered;
-                fed.rejected += tally.rejects.len() as u64;
-            }
-            for batch in batches {
-                if !pass(batch.columns.project(columns)?) {
-                    return Ok(fed);
-                }
-            }
-        }
-        seen(position);
+    for (before, leg) in (0..).zip(&legs(plan, steps)) {
+        let mut reading = Reading {
+            chunks: chunks.as_mut(),
+            decoder: decoder.as_mut(),
+            seen,
+        };
+        let Some(step) = leg.gather else {
+            reading.through(leg, columns, &mut fed, &mut |batch| Ok(pass(batch.columns)))?;
+            break;
+        };
+        let waiting = Waiting::create()?;
+        let mut wait = |batch: Batch| waiting.put(&batch).map(|()| true);
+        reading.through(leg, leg.columns, &mut fed, &mut wait)?;
+        let Some(made) = Made::new(step, Arc::clone(&waiting), 0, before) else {
+            break;
+        };
+        chunks = made.chunks();
+        decoder = made.decoder();
+        // With it the query ends.
+        makes.push(made);
     }
     Ok(fed)
+}
+
+/// Where a leg has its rows from.
+struct Reading<'r> {
+    chunks: &'r mut dyn ChunkReader,
+    decoder: &'r mut dyn Decoder,
+    seen: &'r dyn Fn(u64),
+}
+
+impl Reading<'_> {
+    fn through(
+        &mut self,
+        leg: &Leg<'_>,
+        columns: &[usize],
+        fed: &mut Fed,
+        pass: &mut dyn FnMut(Batch) -> Result<bool, RunError>,
+    ) -> Result<(), RunError> {
+        let lost: Vec<AtomicU64> = leg.steps.iter().map(|_| AtomicU64::new(0)).collect();
+        let stages = leg.steps.iter().zip(&lost);
+        let mut stages: Vec<_> = stages.map(|(step, lost)| Stage::new(step, lost)).collect();
+        while let Some(chunk) = self.chunks.next_chunk()? {
+            let position = chunk.position;
+            let decoded = self.decoder.decode(chunk)?;
+            fed.rejected += decoded.rejects.len() as u64;
+            if !leg.is_made() {
+                fed.read += decoded.rejects.len() as u64;
+            }
+            for batch in decoded.batches {
+                if !leg.is_made() {
+                    fed.read += batch.rows() as u64;
+                }
+                let mut tallies: Vec<Tally> = leg.steps.iter().map(|_| Tally::default()).collect();
+                let batches = through(&mut stages, &mut tallies, batch)?;
+                for tally in tallies {
+                    fed.filtered += tally.filtered;
+                    fed.rejected += tally.rejects.len() as u64;
+                }
+                for batch in batches {
+                    let wanted = batch.columns.project(columns)?;
+                    if !pass(Batch::new(wanted, batch.origin))? {
+                        return Ok(());
+                    }
+                }
+            }
+            (self.seen)(position);
+        }
+        Ok(())
+    }
 }

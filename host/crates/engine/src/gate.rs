@@ -32,12 +32,13 @@ use glovebox_release::{Base, Best, Over, Refusal, Search};
 use again::{Again, names};
 use book::Book;
 use caps::Caps;
-use hold::{Blocks, Hold, Stored};
+use hold::{Hold, Stored};
 use intake::{Intake, Numbered, Target};
 use keys::Keys;
 use passing::Passing;
 use waiting::Packed;
 
+use crate::blocks::Blocks;
 use crate::evidence::stored;
 use crate::gated::{Members, PlannedGate, Record};
 use crate::identity::Key as JournalKey;

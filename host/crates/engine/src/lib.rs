@@ -6,14 +6,17 @@
 pub mod arm;
 mod armed;
 pub mod attack;
+mod blocks;
 mod error;
 mod evidence;
 mod feed;
 mod gate;
 mod gated;
+mod gather;
 pub mod guard;
 mod identity;
 mod inside;
+mod leg;
 mod measure;
 mod options;
 mod parts;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_schema::SchemaRef;
-use glovebox_core::{Announced, Field, Grants, Plugin, PluginError, Schema, World};
+use glovebox_core::{AllRows, Announced, Field, Grants, Plugin, PluginError, Schema, World};
 
 use crate::gated::{self, PlannedGate};
 use crate::guard::Guarded;
@@ -48,6 +48,18 @@ impl Plan {
             Some(gate) => gate.after(&self.sink),
             None => self.sink.clone(),
         }
+    }
+
+    /// Whether rows wait for all others, so that of a run that does not finish nothing is there.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        self.gate.is_some() || self.gathers()
+    }
+
+    /// Whether a step is a query over all rows.
+    #[must_use]
+    pub fn gathers(&self) -> bool {
+        self.steps.iter().any(|step| step.gather.is_some())
     }
 
     /// Where a column that stands there after the last step stood after each step; none before it was
@@ -104,6 +116,8 @@ pub struct PlannedStep {
     pub width: usize,
     /// What a query leaves; none for plugins, which leave every column.
     pub takes: Option<Takes>,
+    /// The query, if it is one over all rows.
+    pub gather: Option<Arc<dyn AllRows>>,
     /// The columns after the step.
     pub output: Schema,
     /// The same as Arrow has it.
@@ -183,7 +197,7 @@ pub fn plan(manifest: &Manifest, toolbox: &dyn Toolbox) -> Result<Plan, Vec<Diag
                 steps.push(planned);
             }
             // What a query that is wrong would leave, nobody knows.
-            Err(problem) if matches!(step.plugin.value, PluginRef::Sql(_)) => {
+            Err(problem) if step.plugin.is_query() => {
                 problems.push(*problem);
                 return Err(problems);
             }
@@ -277,8 +291,8 @@ fn plan_step(
     released: &BTreeSet<&str>,
     toolbox: &dyn Toolbox,
 ) -> Result<PlannedStep, Box<Diagnostic>> {
-    if let PluginRef::Sql(query) = &step.plugin.value {
-        return plan_query(step, query, input, toolbox);
+    if step.plugin.is_query() {
+        return plan_query(step, input, toolbox);
     }
     let at_plugin = |message: String| Diagnostic::error(step.plugin.span.clone(), message);
     let (plugin, signed_by) = if trusted.is_empty() {
@@ -326,6 +340,7 @@ fn plan_step(
         places,
         width: input.fields.len(),
         takes: None,
+        gather: None,
         output_arrow: output.to_arrow(),
         output,
         lost_time: step.limits.lost_time,
@@ -356,7 +371,9 @@ fn refused(step: &model::Step, path: &str, message: &str) -> Diagnostic {
                 ))
         }
         // A query has none.
-        PluginRef::Sql(_) => Diagnostic::error(place, format!("{name} refuses its `with:`")),
+        PluginRef::Sql(_) | PluginRef::Gather(_) => {
+            Diagnostic::error(place, format!("{name} refuses its `with:`"))
+        }
     }
 }
 
@@ -436,6 +453,6 @@ fn plugin_name(plugin: &PluginRef) -> String {
     match plugin {
         PluginRef::Standard(name) => format!("`{name}`"),
         PluginRef::File { path, .. } => format!("`{}`", path.display()),
-        PluginRef::Sql(_) => "the query".to_owned(),
+        PluginRef::Sql(_) | PluginRef::Gather(_) => "the query".to_owned(),
     }
 }

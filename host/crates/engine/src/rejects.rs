@@ -3,7 +3,7 @@
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use glovebox_core::{KeptReject, Reject};
+use glovebox_core::{KeptReject, Reject, shown_row};
 use glovebox_files::{Staged, StagedWriter};
 
 use crate::error::RunError;
@@ -55,7 +55,8 @@ impl RejectsFile {
         writeln!(
             self.staged,
             "{{\"row\":{},{file}{line}\"violations\":{}}}",
-            kept.row, kept.violations
+            shown_row(kept.row),
+            kept.violations
         )
         .map_err(|e| failed(&self.path, e))
     }

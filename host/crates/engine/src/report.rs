@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use glovebox_core::{
-    ChunkRecord, Earlier, OnlyNew, Published, Reject, RejectCount, ReleaseReport, RowCounts,
-    RunOutcome, RunReport, SealedRejects, Source,
+    ChunkRecord, Earlier, GatherReport, OnlyNew, Published, Reject, RejectCount, ReleaseReport,
+    RowCounts, RunOutcome, RunReport, SealedRejects, Source,
 };
 
 use crate::error::RunError;
@@ -19,6 +19,8 @@ pub struct Progress {
     pub rows: u64,
     /// Bytes of the source that are behind us.
     pub bytes: u64,
+    /// Rows that a `gather:` step made and that have been through the steps after it, once it is at work.
+    pub made: Option<u64>,
     /// Rows that were released, once all have been through the steps and wait for it.
     pub released: Option<u64>,
 }
@@ -26,28 +28,32 @@ pub struct Progress {
 /// Counts as chunks are written.
 pub(crate) struct Ledger {
     report: RunReport,
+    /// The rows of each leg: what it read, and what it left for the next, or in the sink.
+    legs: Vec<RowCounts>,
     by_rule: BTreeMap<(String, String, Option<String>), u64>,
     position: u64,
+    /// Whether the rows at work were made by a `gather:` step.
+    is_made: bool,
 }
 
 impl Ledger {
     /// Of a run of which the report says nothing yet but what it is.
     pub(crate) fn new(report: RunReport) -> Self {
+        let gathers = report.steps.iter().filter(|step| step.made.is_some());
         Ledger {
+            legs: vec![RowCounts::default(); gathers.count() + 1],
             report,
             by_rule: BTreeMap::new(),
             position: 0,
+            is_made: false,
         }
     }
 
     /// A chunk that is stored, by this process or an earlier one.
     pub(crate) fn add(&mut self, rows: RowCounts, summary: &Summary) {
-        let total = &mut self.report.rows;
-        total.read += rows.read;
-        total.stored += rows.stored;
-        total.filtered += rows.filtered;
-        total.rejected += rows.rejected;
-        for (step, counts) in self.report.steps.iter_mut().zip(&summary.steps) {
+        let of_report = self.report.steps.iter_mut();
+        let mut own = of_report.skip(summary.from);
+        for (step, counts) in own.by_ref().zip(&summary.steps) {
             step.rows_in += counts.rows_in;
             step.filtered += counts.filtered;
             step.rejected += counts.rejected;
@@ -56,6 +62,7 @@ impl Ledger {
                 inside.rows += rows;
             }
         }
+        self.count_rows(rows, summary);
         for (fault, count) in &summary.faults {
             *self.report.faults.entry(fault.clone()).or_default() += count;
         }
@@ -63,6 +70,51 @@ impl Ledger {
         if let Some(released) = &summary.released {
             self.report.release = Some(released.as_ref().clone());
         }
+    }
+
+    fn count_rows(&mut self, rows: RowCounts, summary: &Summary) {
+        let mut leg = 0;
+        for (at, step) in self.report.steps.iter_mut().enumerate() {
+            let Some(made) = &mut step.made else {
+                continue;
+            };
+            if at < summary.from {
+                leg += 1;
+                if at + 1 == summary.from {
+                    *made += summary.made;
+                }
+            } else {
+                step.rows_in += summary.taken;
+                break;
+            }
+        }
+        if let Some(leg) = self.legs.get_mut(leg) {
+            leg.read += rows.read + summary.made;
+            leg.stored += rows.stored + summary.taken;
+            leg.filtered += rows.filtered;
+            leg.rejected += rows.rejected;
+        }
+        self.total();
+    }
+
+    /// Of all legs together.
+    fn total(&mut self) {
+        let of = |what: fn(&RowCounts) -> u64| self.legs.iter().map(what).sum();
+        self.report.rows = RowCounts {
+            read: self.legs.first().map_or(0, |leg| leg.read),
+            stored: self.legs.last().map_or(0, |leg| leg.stored),
+            filtered: of(|leg| leg.filtered),
+            rejected: of(|leg| leg.rejected),
+        };
+    }
+
+    /// What has been stored, or was about to be, is another fate's.
+    fn lost(&mut self, rows: u64, fate: fn(&mut RowCounts) -> &mut u64) {
+        if let Some(last) = self.legs.last_mut() {
+            last.stored = last.stored.saturating_sub(rows);
+            *fate(last) += rows;
+        }
+        self.total();
     }
 
     fn count(&mut self, rules: &[RuleCount]) {
@@ -78,9 +130,7 @@ impl Ledger {
 
     /// Rows of chunks that were added, which the target has refused since.
     pub(crate) fn refuse(&mut self, refused: &[Reject]) {
-        let rows = &mut self.report.rows;
-        rows.stored = rows.stored.saturating_sub(refused.len() as u64);
-        rows.rejected += refused.len() as u64;
+        self.lost(refused.len() as u64, |rows| &mut rows.rejected);
         self.count(&broken(refused));
     }
 
@@ -110,26 +160,42 @@ impl Ledger {
         self.position = self.position.max(position);
     }
 
+    /// From here on the rows are those that a `gather:` step makes.
+    pub(crate) fn of_made(&mut self) {
+        self.is_made = true;
+    }
+
+    /// How long a step took that is over all rows.
+    pub(crate) fn took(&mut self, step: usize, time: Duration) {
+        if let Some(step) = self.report.steps.get_mut(step) {
+            step.seconds += time.as_secs_f64();
+        }
+    }
+
     pub(crate) fn progress(&self, rows: u64) -> Progress {
+        let (rows, made) = match self.is_made {
+            true => (self.report.rows.read, Some(rows)),
+            false => (self.report.resumed_rows + rows, None),
+        };
         Progress {
-            rows: self.report.resumed_rows + rows,
+            rows,
             bytes: self.position,
+            made,
             released: None,
         }
     }
 
     pub(crate) fn releasing(&self, rows: u64) -> Progress {
         Progress {
+            rows: self.report.rows.read,
             released: Some(rows),
-            ..self.progress(self.report.rows.read - self.report.resumed_rows)
+            ..self.progress(0)
         }
     }
 
     /// Rows have passed the gate, but for those that were suppressed.
     pub(crate) fn released(&mut self, release: ReleaseReport) {
-        let rows = &mut self.report.rows;
-        rows.stored = rows.stored.saturating_sub(release.suppressed_rows);
-        rows.filtered += release.suppressed_rows;
+        self.lost(release.suppressed_rows, |rows| &mut rows.filtered);
         self.report.release = Some(release);
     }
 
@@ -146,11 +212,9 @@ impl Ledger {
 
     /// The counts, once every row that was read has one fate.
     pub(crate) fn balance(&self) -> Result<RowCounts, RunError> {
-        let rows = self.report.rows;
-        if rows.balanced() {
-            Ok(rows)
-        } else {
-            Err(RunError::Unbalanced { rows })
+        match self.legs.iter().find(|leg| !leg.balanced()) {
+            None => Ok(self.report.rows),
+            Some(leg) => Err(RunError::Unbalanced { rows: *leg }),
         }
     }
 
@@ -159,8 +223,26 @@ impl Ledger {
         self.report.run = earlier.run.clone();
         self.report.rows = earlier.rows;
         self.report.resumed_rows = earlier.rows.read;
+        self.gathers();
         self.rejects();
         self.report
+    }
+
+    /// What stands between the sums of the rows: what each `gather:` step took and made.
+    fn gathers(&mut self) {
+        let steps = self.report.steps.iter();
+        let gathers = steps.filter_map(|step| Some((step, step.made?)));
+        let gathers = gathers
+            .zip(&self.legs)
+            .map(|((step, made), before)| GatherReport {
+                step: step.name.clone(),
+                read: before.read,
+                filtered: before.filtered,
+                rejected: before.rejected,
+                taken: before.stored,
+                made,
+            });
+        self.report.gathers = gathers.collect();
     }
 
     /// Lists the rules that rows broke, the most frequent first.
@@ -186,6 +268,7 @@ impl Ledger {
         time: Duration,
     ) -> RunReport {
         self.report.seconds = time.as_secs_f64();
+        self.gathers();
         self.rejects();
         let read = self.report.rows.read;
         for reject in &self.report.rejects {

@@ -14,6 +14,9 @@ use glovebox_manifest::model::{Mode, SinkTarget};
 /// # Errors
 /// When its source cannot find them and the list does not hold them, or its sink would lose the others.
 pub fn can_rerun(manifest: &Manifest, only: &Selection) -> Result<(), RerunError> {
+    if manifest.gathers() {
+        return Err(RerunError::NeedsAllRows);
+    }
     if !only.holds_rows() && manifest.source.server().is_some() {
         return Err(RerunError::Database);
     }

@@ -4,9 +4,11 @@
 //! each batch through the steps on instances of their own, and encode what is left. This thread
 //! takes the results in the source's order and hands them to the sink, which stores a chunk with
 //! its line in the run's journal or not at all. A run that goes on skips the chunks in the journal.
+//! Where a step needs all rows, they wait for it, and what it makes of them is moved on likewise.
 //! A chunk in flight holds a token, so memory is bounded whatever the source's size.
 
 mod accounts;
+mod moving;
 mod proven;
 mod rejected;
 
@@ -16,8 +18,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use glovebox_core::{
-    ChunkRecord, Decoder, Earlier, Held, History, Identity, Job, Mark, OnlyNew, Published,
-    Releasing, Rerun, RunReport, Seal, Secret, Sink, SinkError, Source, Totals,
+    ChunkRecord, Earlier, Held, History, Identity, Job, Mark, Published, Releasing, Rerun,
+    RunReport, Seal, Secret, Sink, SinkError, Source, Totals,
 };
 use glovebox_manifest::model::AtMost;
 
@@ -32,11 +34,11 @@ use crate::rejects::RejectsFile;
 use crate::report::{Ledger, Progress, exceeded};
 use crate::rerun::look;
 use crate::sealed::SealedWriter;
-use crate::selection::{RowSelection, Selection};
+use crate::selection::Selection;
 use crate::start::{Beginning, Candidate, Start, begin};
-use crate::transfer::{Transfer, Writer};
 use crate::unique::sink_schema;
-use crate::worker::{HEARTBEAT, Stored};
+use crate::worker::HEARTBEAT;
+use moving::Reading;
 use rejected::publish;
 
 /// How often the journal may change between the look into it and the beginning.
@@ -181,7 +183,8 @@ impl Run<'_> {
         };
         let mut ledger = self.ledger(&begun.job.run, rerun);
         ledger.resume(&begun.stored);
-        let moved = self.transfer(&mut begun, chunks, decoders, &mut ledger, stop, show);
+        let reading = Reading::of_source(chunks, decoders);
+        let moved = self.transfer(&mut begun, reading, &mut ledger, stop, show);
         let released = moved.and_then(|input| {
             self.release(&mut ledger, stop, show)?;
             let (published, refused) = self.commit(input, &mut begun, &mut ledger)?;
@@ -253,7 +256,7 @@ impl Run<'_> {
                 request: self.request,
                 only_new: self.only_new,
                 take_over: self.take_over,
-                gated: self.plan.gate.is_some(),
+                waits: self.plan.waits(),
                 proven: self.proof.is_some_and(|proof| proof.wanted),
                 parts,
                 key: &key,
@@ -300,52 +303,6 @@ impl Run<'_> {
             self.sink.begins(&first, key.check())?;
         }
         Ok(TakenUp::Begun(Box::new(begun)))
-    }
-
-    /// Everything between the first chunk and the commit. Returns what the input is.
-    fn transfer(
-        &mut self,
-        begun: &mut Begun,
-        chunks: Peeked,
-        decoders: Vec<Box<dyn Decoder>>,
-        ledger: &mut Ledger,
-        stop: &AtomicBool,
-        show: &mut dyn FnMut(Progress),
-    ) -> Result<Mark, RunError> {
-        let from = begun.job.plan.first_row();
-        let stored = Stored::new(&begun.job.run, &begun.stored, self.source.is_live());
-        let sealer = begun.sealed.as_ref().map(|file| file.sealer().clone());
-        let transfer = Transfer {
-            steps: self.steps,
-            sink_columns: &self.plan.sink_columns,
-            key: &begun.key,
-            proven: self.proof.is_some() && self.sink.key().is_some(),
-            asked: match self.only {
-                // Held rows are all that their source has.
-                Some(only) if !only.holds_rows() => RowSelection::Rejects(only),
-                Some(_) => RowSelection::From(0),
-                None => RowSelection::From(from),
-            },
-            stored: &stored,
-            sealer: sealer.as_ref(),
-        };
-        let writer = Writer {
-            begins: !self.can_look_ahead(),
-            sink: &mut *self.sink,
-            rejects: &mut begun.rejects,
-            sealed: begun.sealed.as_mut(),
-            ledger: &mut *ledger,
-            key: &begun.key,
-            stored: &stored,
-        };
-        let (input, rows) = transfer.run(chunks, decoders, writer, stop, show)?;
-        if self.only_new || from > 0 {
-            ledger.only_new(OnlyNew {
-                after_run: begun.after.take(),
-                passed_over: from.min(rows),
-            });
-        }
-        Ok(input)
     }
 
     /// Lets rows that were held back until all were known pass on, if they may.

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use glovebox_core::{
-    Batch, Chunk, ChunkReader, ChunkRecord, Decoded, Earlier, Encoded, Encoder, FinishedChunk,
-    Keeps, KeptReject, Origin, RowCounts, RunOutcome, RunState, Schema, Secret, SinkError,
-    SourceError,
+    Batch, Chunk, ChunkReader, ChunkRecord, Decoded, Decoder, Earlier, Encoded, Encoder,
+    FinishedChunk, Keeps, KeptReject, Origin, RowCounts, RunOutcome, RunState, Schema, Secret,
+    SinkError, SourceError,
 };
 
 use super::*;

@@ -149,6 +149,7 @@ fn planned(judge: Judge, steady: bool, lost_time: Duration) -> PlannedStep {
         places: Vec::new(),
         width: 1,
         takes: None,
+        gather: None,
         output_arrow: output.to_arrow(),
         output,
         lost_time,

@@ -71,7 +71,7 @@ pub(crate) struct Candidate<'a> {
     /// Whether a living run may be taken from its process.
     pub(crate) take_over: bool,
     /// Whether rows wait for all others, so that of a run that did not finish nothing is there.
-    pub(crate) gated: bool,
+    pub(crate) waits: bool,
     /// Whether a proof is to be made, which names the manifest.
     pub(crate) proven: bool,
     pub(crate) parts: &'a Parts,
@@ -99,6 +99,9 @@ pub(crate) fn begin(
     if candidate.only_new && !history.appends {
         return Err(RunError::BringsUpToDate);
     }
+    if candidate.only_new && candidate.waits {
+        return Err(RunError::NeedsAllRows);
+    }
     let job = Job {
         seen: Some(history.seen),
         ..job
@@ -106,10 +109,12 @@ pub(crate) fn begin(
     candidate.beside(&history, &job)?;
     if let Some(earlier) = unfinished(&history, candidate.request, &job.pipeline) {
         match start {
-            Start::Resume if !candidate.gated => {
+            Start::Resume if !candidate.waits => {
                 return candidate.resume(earlier.clone(), history, job);
             }
-            Start::Fresh if history.appends && earlier.rows != RowCounts::default() => {
+            Start::Fresh
+                if history.appends && !candidate.waits && earlier.rows != RowCounts::default() =>
+            {
                 return Err(RunError::Unfinished(candidate.known(earlier)));
             }
             Start::Fresh | Start::Again | Start::Resume => {}

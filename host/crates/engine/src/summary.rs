@@ -15,6 +15,15 @@ use crate::stage::Tally;
 pub(crate) struct Summary {
     /// By step, in their order.
     pub(crate) steps: Vec<StepCounts>,
+    /// The place of the first of these steps: behind a `gather:` step it is not the first of all.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) from: usize,
+    /// Rows that a `gather:` step takes.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) taken: u64,
+    /// Rows that a `gather:` step has made, and that count as neither read nor lost.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) made: u64,
     /// Rejected rows by what they broke.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) rules: Vec<RuleCount>,
@@ -30,6 +39,10 @@ pub(crate) struct Summary {
     /// What was said of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) released: Option<Box<ReleaseReport>>,
+}
+
+fn is_zero<N: Default + PartialEq>(number: &N) -> bool {
+    *number == N::default()
 }
 
 /// What one step did.
@@ -100,9 +113,7 @@ impl Summary {
             steps,
             rules: broken(rejects),
             faults,
-            stored: None,
-            release: None,
-            released: None,
+            ..Summary::default()
         }
     }
 

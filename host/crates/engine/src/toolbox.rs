@@ -63,6 +63,12 @@ pub trait Toolbox: Send + Sync {
         limits: &Limits,
     ) -> Result<Selection, QueryProblem>;
 
+    /// A query over all rows, fitted to the columns that reach its step.
+    ///
+    /// # Errors
+    /// As [`Toolbox::select`].
+    fn gather(&self, gather: &model::Gather, input: &Schema) -> Result<Selection, QueryProblem>;
+
     /// The source, with the declared columns; `secret` is its password, where it takes one.
     ///
     /// # Errors
@@ -74,8 +80,8 @@ pub trait Toolbox: Send + Sync {
         secret: Option<Secret>,
     ) -> Result<Box<dyn Source>, String>;
 
-    /// The sink; `secret` is its password or the key of its file, where it takes one, and `identity` the key of its journal'
-    /// digests, where the manifest names one.
+    /// The sink; `secret` is its password or the key of its file, where it takes one, and `identity` the key of its journal's
+    /// digests, where the manifest names one. Of a `whole` run nothing may be there before all is.
     ///
     /// # Errors
     /// When this program was built without it, with what to do.
@@ -84,6 +90,7 @@ pub trait Toolbox: Send + Sync {
         sink: &model::SinkTarget,
         secret: Option<Secret>,
         identity: Option<Secret>,
+        whole: bool,
     ) -> Result<Box<dyn Sink>, String>;
 
     /// A secret, from the first store that has it.

@@ -15,6 +15,11 @@ use crate::stage::{Stage, Tally, through};
 pub enum RowFate {
     /// Behind the last step; the sink may still refuse it.
     Passed,
+    /// In a step over all rows: what it made of this one with others, no row tells.
+    Gathered {
+        /// The step.
+        step: String,
+    },
     /// A transformer dropped it.
     Filtered {
         /// The step.
@@ -71,13 +76,22 @@ pub fn trace(
 }
 
 fn trace_one(steps: &[ArmedStep<'_>], batch: Batch) -> Result<Traced, RunError> {
+    let mut by_itself = steps.split(|step| step.planned.gather.is_some());
+    let alone = by_itself.next().unwrap_or_default();
+    let gather = steps.get(alone.len());
+    let steps = alone;
     let lost: Vec<AtomicU64> = steps.iter().map(|_| AtomicU64::new(0)).collect();
     let stages = steps.iter().zip(&lost);
     let mut stages: Vec<_> = stages.map(|(step, lost)| Stage::new(step, lost)).collect();
     let mut tallies: Vec<Tally> = steps.iter().map(|_| Tally::default()).collect();
     let source = batch.columns.clone();
     let passed = through(&mut stages, &mut tallies, batch)?;
-    let mut fate = RowFate::Passed;
+    let mut fate = match gather {
+        Some(gather) => RowFate::Gathered {
+            step: gather.planned.name.to_string(),
+        },
+        None => RowFate::Passed,
+    };
     for (step, tally) in steps.iter().zip(tallies) {
         if tally.filtered > 0 {
             fate = RowFate::Filtered {
@@ -91,6 +105,9 @@ fn trace_one(steps: &[ArmedStep<'_>], batch: Batch) -> Result<Traced, RunError> 
     Ok(Traced {
         fate,
         source: Some(source),
-        result: passed.into_iter().next().map(|batch| batch.columns),
+        result: match gather {
+            Some(_) => None,
+            None => passed.into_iter().next().map(|batch| batch.columns),
+        },
     })
 }

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
-use glovebox_core::{Chunk, ChunkReader, Decoder, Encoder, Mark, Sink};
+use glovebox_core::{Chunk, ChunkReader, Decoder, Encoder, Mark};
 
-use crate::armed::ArmedStep;
 use crate::error::RunError;
+use crate::gather::Target;
 use crate::identity::{Input, Key};
+use crate::leg::Leg;
 use crate::peeked::Peeked;
 use crate::rejects::RejectsFile;
 use crate::report::{Ledger, Progress};
@@ -26,9 +27,7 @@ const CHUNKS_A_WORKER: usize = 3;
 
 /// What a worker needs beside a decoder and an encoder.
 pub(crate) struct Transfer<'r> {
-    pub(crate) steps: &'r [ArmedStep<'r>],
-    /// The columns that are stored, as indices into what the last step leaves.
-    pub(crate) sink_columns: &'r [usize],
+    pub(crate) leg: &'r Leg<'r>,
     pub(crate) key: &'r Key,
     /// Whether the journal is to keep a digest of the rows of each chunk.
     pub(crate) proven: bool,
@@ -39,7 +38,7 @@ pub(crate) struct Transfer<'r> {
 }
 
 impl Transfer<'_> {
-    /// Returns what the input is, and its rows.
+    /// Returns how far it came.
     pub(crate) fn run(
         &self,
         chunks: Peeked,
@@ -47,7 +46,7 @@ impl Transfer<'_> {
         mut writer: Writer<'_>,
         stop: &AtomicBool,
         show: &mut dyn FnMut(Progress),
-    ) -> Result<(Mark, u64), RunError> {
+    ) -> Result<Written, RunError> {
         let in_flight = decoders.len() * CHUNKS_A_WORKER;
         let (return_token, tokens) = bounded(in_flight);
         for _ in 0..in_flight {
@@ -57,7 +56,7 @@ impl Transfer<'_> {
         let (to_writer, from_workers) = unbounded();
         let halt = Arc::new(AtomicBool::new(false));
         let rows = AtomicU64::new(0);
-        let lost: Vec<AtomicU64> = self.steps.iter().map(|_| AtomicU64::new(0)).collect();
+        let lost: Vec<AtomicU64> = self.leg.steps.iter().map(|_| AtomicU64::new(0)).collect();
 
         // Not a thread of the scope, which would wait for it: a pipe may be silent for ever.
         let reader = std::thread::spawn({
@@ -69,7 +68,7 @@ impl Transfer<'_> {
             let workers: Vec<_> = decoders
                 .into_iter()
                 .map(|decoder| {
-                    let encoder = writer.sink.encoder();
+                    let encoder = writer.target.encoder();
                     let worker = self.worker(decoder, encoder, (&lost, &rows, &halt));
                     let (chunks, done) = (from_reader.clone(), to_writer.clone());
                     scope.spawn(move || worker.work(&chunks, &done))
@@ -101,13 +100,13 @@ impl Transfer<'_> {
         encoder: Box<dyn Encoder>,
         (lost, rows, halt): (&'s [AtomicU64], &'s AtomicU64, &'s AtomicBool),
     ) -> Worker<'s> {
-        let steps = self.steps.iter().zip(lost);
+        let steps = self.leg.steps.iter().zip(lost);
         Worker {
             decoder,
             stages: steps.map(|(step, lost)| Stage::new(step, lost)).collect(),
-            sink_columns: self.sink_columns,
+            leg: self.leg,
             encoder,
-            batch_rows: batch_rows(self.steps),
+            batch_rows: batch_rows(self.leg.steps),
             stored: self.stored,
             sealer: self.sealer,
             asked: self.asked,
@@ -147,7 +146,7 @@ fn read_chunks(
 
 /// What takes finished chunks, in the source's order.
 pub(crate) struct Writer<'r> {
-    pub(crate) sink: &'r mut dyn Sink,
+    pub(crate) target: &'r mut dyn Target,
     pub(crate) rejects: &'r mut RejectsFile,
     pub(crate) sealed: Option<&'r mut SealedWriter>,
     pub(crate) ledger: &'r mut Ledger,
@@ -155,14 +154,18 @@ pub(crate) struct Writer<'r> {
     pub(crate) stored: &'r Stored<'r>,
     /// Whether the journal has yet to be told how the input begins.
     pub(crate) begins: bool,
+    /// The number of the first chunk.
+    pub(crate) first: u64,
+    /// What the whole input is, once it was read: behind a `gather:` step all chunks are behind all of it.
+    pub(crate) whole: Option<Mark>,
 }
 
 /// How far the writer is.
 #[derive(Default)]
-struct Written {
-    input: Input,
+pub(crate) struct Written {
+    pub(crate) input: Input,
     /// The chunk that is next.
-    next: u64,
+    pub(crate) next: u64,
     /// Chunks that were stored already.
     skipped: usize,
 }
@@ -174,9 +177,12 @@ impl Writer<'_> {
         return_token: &Sender<()>,
         stop: &AtomicBool,
         show: &mut dyn FnMut(&Ledger),
-    ) -> Result<(Mark, u64), RunError> {
+    ) -> Result<Written, RunError> {
         let mut waiting: BTreeMap<u64, Done> = BTreeMap::new();
-        let mut written = Written::default();
+        let mut written = Written {
+            next: self.first,
+            ..Written::default()
+        };
         loop {
             if stop.load(Ordering::Relaxed) {
                 return Err(RunError::Cancelled);
@@ -191,7 +197,7 @@ impl Writer<'_> {
                 // All have ended; a chunk that is missing went down with a panic.
                 Err(RecvTimeoutError::Disconnected) if waiting.is_empty() => {
                     self.stored.all_met(written.skipped)?;
-                    return Ok((self.key.mark(&written.input), written.input.rows));
+                    return Ok(written);
                 }
                 Err(RecvTimeoutError::Disconnected) => return Err(RunError::Panicked),
             }
@@ -211,9 +217,9 @@ impl Writer<'_> {
             Fate::Through(through) => {
                 let (mut chunk, summary) = *through;
                 chunk.record.digest = digest;
-                let mark = self.key.mark(&written.input);
+                let mark = self.whole.unwrap_or_else(|| self.key.mark(&written.input));
                 if written.next == 0 && self.begins {
-                    self.sink.begins(&mark, self.key.check())?;
+                    self.target.begins(&mark, self.key.check())?;
                 }
                 chunk.record.upto = Some(mark);
                 self.ledger.add(chunk.record.rows, &summary);
@@ -224,7 +230,7 @@ impl Writer<'_> {
                         .iter()
                         .try_for_each(|block| sealed.write(block))?;
                 }
-                self.sink.write(chunk)?;
+                self.target.write(chunk)?;
             }
             Fate::Stored => written.skipped += 1,
             Fate::PassedOver => {}

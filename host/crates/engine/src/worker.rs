@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use glovebox_core::{
-    Batch, Chunk, ChunkRecord, Decoded, Decoder, Digest, Encoder, FinishedChunk, RowCounts,
+    Batch, Chunk, ChunkRecord, Decoded, Decoder, Digest, Encoder, FinishedChunk, Payload, RowCounts,
 };
 
 use crate::armed::ArmedStep;
 use crate::error::RunError;
 use crate::evidence::stored;
 use crate::identity::{Key, Lines};
+use crate::leg::Leg;
 use crate::sealed::RowSealer;
 use crate::selection::{RowSelection, pick};
 use crate::stage::{Stage, Tally, through};
@@ -105,7 +106,8 @@ pub(crate) enum Fate {
 pub(crate) struct Worker<'a> {
     pub(crate) decoder: Box<dyn Decoder>,
     pub(crate) stages: Vec<Stage<'a>>,
-    pub(crate) sink_columns: &'a [usize],
+    /// The steps at work.
+    pub(crate) leg: &'a Leg<'a>,
     pub(crate) encoder: Box<dyn Encoder>,
     pub(crate) batch_rows: usize,
     pub(crate) stored: &'a Stored<'a>,
@@ -180,19 +182,34 @@ impl Worker<'_> {
         rejects.append(&mut encoded.rejects);
         rejects.extend(tallies.iter_mut().flat_map(|t| t.rejects.iter().cloned()));
         rejects.sort_by_key(|reject| reject.row);
-        let mut summary = Summary::of(&tallies, &rejects);
+        let mut summary = Summary {
+            from: self.leg.from,
+            ..Summary::of(&tallies, &rejects)
+        };
+        let mut rows = RowCounts {
+            read,
+            stored: encoded.rows,
+            filtered: summary.filtered(),
+            rejected: rejects.len() as u64,
+        };
+        if self.leg.is_made() {
+            summary.made = std::mem::take(&mut rows.read);
+        }
+        if self.leg.gather.is_some() {
+            summary.taken = std::mem::take(&mut rows.stored);
+        }
         if self.proven {
-            summary.stored = stored(self.key, &encoded.payload);
+            let nothing = Payload::Empty;
+            let payload = match self.leg.gather {
+                Some(_) => &nothing,
+                None => &encoded.payload,
+            };
+            summary.stored = stored(self.key, payload);
         }
         let record = ChunkRecord {
             index,
             first_row,
-            rows: RowCounts {
-                read,
-                stored: encoded.rows,
-                filtered: summary.filtered(),
-                rejected: rejects.len() as u64,
-            },
+            rows,
             digest: Digest::default(),
             upto: None,
             summary: summary.to_json(),
@@ -230,7 +247,7 @@ impl Worker<'_> {
                 }
                 let entered = piece.rows() as u64;
                 for batch in through(&mut self.stages, &mut tallies, piece)? {
-                    let columns = batch.columns.project(self.sink_columns)?;
+                    let columns = batch.columns.project(self.leg.columns)?;
                     clean.push(Batch::new(columns, batch.origin));
                 }
                 self.rows.fetch_add(entered, Ordering::Relaxed);

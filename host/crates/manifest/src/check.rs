@@ -175,7 +175,7 @@ impl<'m> Flow<'m> {
     }
 
     fn apply(&mut self, step: &'m Step) {
-        if matches!(step.plugin.value, PluginRef::Sql(_)) {
+        if step.plugin.is_query() {
             self.live.clear();
             self.places.clear();
             self.open = true;

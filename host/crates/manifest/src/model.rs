@@ -36,7 +36,7 @@ pub use super::load::vault::{
 pub use super::span::{Span, Spanned};
 pub use column::{Column, PersonalKind, Release};
 pub use gate::{Gate, Generalise, Quasi, SensitiveValues};
-pub use query::Query;
+pub use query::{Gather, Query};
 pub use rejects::{AtMost, Rejects, SealedTo};
 pub use sink::{Sink, SinkTarget};
 pub use stores::{RemoteStore, Store};
@@ -72,6 +72,15 @@ pub struct Manifest {
     pub rejects: Rejects,
     /// How its runs are proven; none if they are not.
     pub proof: Option<Proof>,
+}
+
+impl Manifest {
+    /// Whether a step is a query over all rows.
+    #[must_use]
+    pub fn gathers(&self) -> bool {
+        let mut steps = self.steps.iter();
+        steps.any(|step| matches!(step.plugin.value, PluginRef::Gather(_)))
+    }
 }
 
 /// A public key of minisign's.
@@ -147,14 +156,21 @@ pub enum PluginRef {
         /// The SHA-256 it must have, in lower-case hexadecimal.
         sha256: Option<String>,
     },
-    /// None: a query, which the program computes itself.
+    /// None: a query over single rows, which the program computes itself.
     Sql(Query),
+    /// None: a query over all rows.
+    Gather(Box<Gather>),
 }
 
 impl PluginRef {
     /// Whether it is built in.
     pub fn is_standard(&self) -> bool {
         matches!(self, PluginRef::Standard(_))
+    }
+
+    /// Whether it is a query, which knows itself what it reads and adds.
+    pub fn is_query(&self) -> bool {
+        matches!(self, PluginRef::Sql(_) | PluginRef::Gather(_))
     }
 }
 

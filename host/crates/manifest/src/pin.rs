@@ -42,7 +42,7 @@ pub fn pinnable(manifest: &Manifest) -> Vec<Pinnable> {
                 pinned: sha256.clone(),
                 index,
             }),
-            PluginRef::Standard(_) | PluginRef::Sql(_) => None,
+            PluginRef::Standard(_) | PluginRef::Sql(_) | PluginRef::Gather(_) => None,
         })
         .collect()
 }

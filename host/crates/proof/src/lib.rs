@@ -16,6 +16,6 @@ pub use key::{PackFormat, PublicKey, SigningKey};
 pub use merkle::{Leaf, leaf, root};
 pub use pack::{MAX_PACK, Opened, open, read, seal};
 pub use statement::{
-    Audit, Chunks, Column, Counts, Exemption, InputDigest, KeyUsed, Level, Manifest,
+    Audit, Chunks, Column, Counts, Exemption, Gathered, InputDigest, KeyUsed, Level, Manifest,
     PREDICATE_TYPE, Predicate, Rejected, Run, STATEMENT_TYPE, Statement, Step, Subject, Touch,
 };

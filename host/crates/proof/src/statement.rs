@@ -50,7 +50,7 @@ impl Statement {
         if self.subject.is_empty() {
             return Err(ProofError::Contradiction("it is about nothing"));
         }
-        if !self.predicate.rows.balanced() {
+        if !self.predicate.rows.balanced(&self.predicate.gathers) {
             return Err(ProofError::Contradiction(
                 "the rows read are not those stored, filtered and rejected",
             ));
@@ -112,6 +112,10 @@ pub struct Predicate {
     pub input: InputDigest,
     /// Rows by their fate.
     pub rows: Counts,
+    /// The `gather:` steps, in order: rows that they made beside those that were read, and rows that they took. Left out
+    /// where the counts of rows are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gathers: Vec<Gathered>,
     /// The chunks of a run into a database.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chunks: Option<Chunks>,
@@ -201,18 +205,34 @@ impl Counts {
     }
 
     /// Whether the counts that are there say that each row has one fate.
-    fn balanced(self) -> bool {
+    fn balanced(self, gathers: &[Gathered]) -> bool {
+        let sum = |counts: &[u64]| counts.iter().try_fold(0, |sum: u64, n| sum.checked_add(*n));
         match (self.read, self.filtered, self.rejected) {
             (Some(read), Some(filtered), Some(rejected)) => {
-                let fates = [self.stored, filtered, rejected];
-                let sum = fates
-                    .iter()
-                    .try_fold(0, |sum: u64, rows| sum.checked_add(*rows));
-                sum == Some(read)
+                let mut rows = vec![read];
+                let mut fates = vec![self.stored, filtered, rejected];
+                for gather in gathers {
+                    rows.push(gather.made);
+                    fates.push(gather.taken);
+                }
+                let rows = sum(&rows);
+                rows.is_some() && rows == sum(&fates)
             }
             (read, filtered, rejected) => read.or(filtered).or(rejected).is_none(),
         }
     }
+}
+
+/// A `gather:` step, which takes rows and makes others of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gathered {
+    /// The step's name.
+    pub step: String,
+    /// Rows that it took.
+    pub taken: u64,
+    /// Rows that it made.
+    pub made: u64,
 }
 
 /// The chunks that a run's root is over.

@@ -8,11 +8,11 @@ use datafusion::sql::sqlparser::ast::{
     SetExpr, Spanned, TableFactor, Value, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
-use glovebox_core::{QueryProblem, Schema};
+use glovebox_core::QueryProblem;
 
-use crate::ROWS;
 use crate::functions::{self, Called};
-use crate::problem::{closest, helped, offset, problem};
+use crate::problem::{closest, helped, list, offset, problem};
+use crate::table::Table;
 
 /// Over what a query is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,12 +28,12 @@ pub(crate) enum Over {
 pub(crate) fn admit(
     text: &str,
     query: &mut Query,
-    input: &Schema,
+    tables: &[Table<'_>],
     over: Over,
 ) -> Result<(), QueryProblem> {
     let mut walk = Walk {
         text,
-        input,
+        tables,
         over,
         aliases: Vec::new(),
         named: Vec::new(),
@@ -50,7 +50,7 @@ pub(crate) fn admit(
 
 struct Walk<'t> {
     text: &'t str,
-    input: &'t Schema,
+    tables: &'t [Table<'t>],
     over: Over,
     /// What the query itself calls columns.
     aliases: Vec<String>,
@@ -67,7 +67,7 @@ fn stop(problem: QueryProblem) -> Flow {
 /// Each row by itself.
 const EACH_ROW: &str = "`sql:` makes of each row one row or none, by itself";
 
-impl Walk<'_> {
+impl<'t> Walk<'t> {
     fn at(&self, spanned: &impl Spanned) -> Option<Range<usize>> {
         at(self.text, spanned.span())
     }
@@ -126,10 +126,20 @@ impl Walk<'_> {
         }
     }
 
+    /// The table of that name, in whatever case it is written.
+    fn table(&self, name: &Ident) -> Option<&'t str> {
+        let mut names = self.tables.iter().map(|table| table.name);
+        names.find(|table| {
+            *table == name.value
+                || name.quote_style.is_none() && name.value.eq_ignore_ascii_case(table)
+        })
+    }
+
     /// The name as it is declared, where it is written in another case and is no alias.
     fn spelled(&self, name: &mut Ident) {
         let is = |other: &str| other == name.value;
-        let fields = self.input.fields.iter().map(|f| &*f.name);
+        let fields = self.tables.iter().flat_map(|table| &table.columns.fields);
+        let fields = fields.map(|field| &*field.name);
         if name.quote_style.is_some()
             || fields.clone().any(is)
             || self.aliases.iter().any(|alias| is(alias))
@@ -138,7 +148,9 @@ impl Walk<'_> {
         }
         let lower = name.value.to_lowercase();
         let mut alike = fields.filter(|field| field.to_lowercase() == lower);
-        if let (Some(one), None) = (alike.next(), alike.next()) {
+        if let Some(one) = alike.next()
+            && alike.all(|other| other == one)
+        {
             one.clone_into(&mut name.value);
         }
     }
@@ -243,20 +255,24 @@ impl VisitorMut for Walk<'_> {
 
     fn pre_visit_relation(&mut self, relation: &mut ObjectName) -> Flow {
         let at = self.at(relation);
-        if let [ObjectNamePart::Identifier(name)] = relation.0.as_mut_slice()
-            && (name.value == ROWS
-                || self.named.contains(&name.value)
-                || name.quote_style.is_none() && name.value.eq_ignore_ascii_case(ROWS))
-        {
-            if !self.named.contains(&name.value) {
-                ROWS.clone_into(&mut name.value);
+        if let [ObjectNamePart::Identifier(name)] = relation.0.as_mut_slice() {
+            if self.named.contains(&name.value) {
+                return ControlFlow::Continue(());
             }
-            return ControlFlow::Continue(());
+            if let Some(table) = self.table(name) {
+                table.clone_into(&mut name.value);
+                return ControlFlow::Continue(());
+            }
         }
+        let names: Vec<&str> = self.tables.iter().map(|table| table.name).collect();
+        let help = match names.as_slice() {
+            [_] => "the rows that reach this step are the table `rows`".to_owned(),
+            names => format!("the tables here are: {}", list(names)),
+        };
         stop(helped(
             format!("there is no table `{relation}` here"),
             at,
-            "the rows that reach this step are the table `rows`",
+            help,
         ))
     }
 
@@ -268,8 +284,8 @@ impl VisitorMut for Walk<'_> {
             }
             Expr::CompoundIdentifier(path) => {
                 if let [table, name] = path.as_mut_slice() {
-                    if table.quote_style.is_none() && table.value.eq_ignore_ascii_case(ROWS) {
-                        ROWS.clone_into(&mut table.value);
+                    if let Some(named) = self.table(table) {
+                        named.clone_into(&mut table.value);
                     }
                     self.spelled(name);
                 }

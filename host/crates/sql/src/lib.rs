@@ -11,6 +11,8 @@ mod admit;
 mod checked;
 mod context;
 mod functions;
+mod gather;
+mod lineage;
 mod meaning;
 mod parse;
 mod plan;
@@ -18,9 +20,12 @@ mod problem;
 mod query;
 mod rowwise;
 mod spill;
+mod table;
 mod types;
 
-pub use query::{Because, Ended, Feed, Hidden, Query, Room};
+pub use gather::gather;
+pub use query::{Query, Room};
+pub use table::{Because, Hidden, Table};
 
 use admit::Over;
 use glovebox_core::{Limits, QueryProblem, Schema, Selection};
@@ -34,7 +39,12 @@ pub const ROWS: &str = "rows";
 /// The first thing that is wrong with it, in bytes of `text`.
 pub fn select(text: &str, input: &Schema, limits: &Limits) -> Result<Selection, QueryProblem> {
     let mut query = parse::query(text)?;
-    admit::admit(text, &mut query, input, Over::EachRow)?;
+    let rows = Table {
+        name: ROWS,
+        columns: input,
+        hidden: &[],
+    };
+    admit::admit(text, &mut query, &[rows], Over::EachRow)?;
     let planned = plan::rowwise(text, query, input)?;
     rowwise::selection(text, planned, input, limits)
 }

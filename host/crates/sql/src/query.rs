@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,7 +27,7 @@ use datafusion::physical_plan::streaming::PartitionStream;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionConfig;
 use futures_util::StreamExt as _;
-use glovebox_core::{Field, QueryFault, QueryProblem, Schema};
+use glovebox_core::{Field, QueryFault, QueryProblem, RowFeed, Schema, Unfinished};
 use tokio::runtime::Runtime;
 
 use crate::admit::{Over, admit};
@@ -37,6 +36,7 @@ use crate::context::Context;
 use crate::problem::{helped, no_column, of_planner, twice};
 use crate::rowwise::of_engine;
 use crate::spill::Spill;
+use crate::table::{Hidden, Table};
 use crate::{ROWS, parse, types};
 
 /// Batches that wait between the source and the query.
@@ -55,68 +55,6 @@ pub struct Room {
     pub folder: PathBuf,
 }
 
-/// A column that is there and that a query does not get.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hidden {
-    /// Its name.
-    pub name: String,
-    /// Why not.
-    pub because: Because,
-}
-
-/// Why a query does not get a column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Because {
-    /// It is personal, and no step has masked it.
-    Personal,
-    /// What a release leaves of its cells is known once all rows are.
-    Generalised,
-    /// Nothing reads it.
-    Opaque,
-}
-
-impl Hidden {
-    fn problem(&self, at: Option<Range<usize>>) -> QueryProblem {
-        let name = &self.name;
-        match self.because {
-            Because::Personal => helped(
-                format!("`{name}` is personal, and no step has masked it"),
-                at,
-                "add a step that masks it; --show-cells is for whoever may see the source",
-            ),
-            Because::Generalised => helped(
-                format!("`{name}` is generalised by the release, once all rows are known"),
-                at,
-                "ask what was released instead; --show-cells is for whoever may see the source",
-            ),
-            Because::Opaque => helped(
-                format!("`{name}` is opaque: nothing reads it"),
-                at,
-                "declare it with the type that it has",
-            ),
-        }
-    }
-}
-
-/// How a query ends that does not come to its end. Nothing in it is the engine's own text.
-#[derive(Debug)]
-pub enum Ended<E> {
-    /// It fails on a row.
-    Failed(QueryFault),
-    /// It needs more memory.
-    Memory,
-    /// It needs more room on the disk.
-    Disk,
-    /// It was stopped.
-    Stopped,
-    /// What reads its rows, or takes its results, failed.
-    Other(E),
-}
-
-/// What passes the rows on, from the first: it is called once for each time that the query reads them, and returns when
-/// the closure says `false` or no rows are left.
-pub type Feed<'f, E> = dyn Fn(&mut dyn FnMut(RecordBatch) -> bool) -> Result<(), E> + Sync + 'f;
-
 /// A query that was planned.
 pub struct Query {
     output: Schema,
@@ -126,11 +64,13 @@ pub struct Query {
     runtime: Runtime,
 }
 
-/// Somebody wants the rows from the first.
-type Wanted = tokio::sync::mpsc::Sender<Result<RecordBatch, DataFusionError>>;
+/// Somebody wants the rows of a table, by its place, from the first.
+type Wanted = (usize, Batches);
+type Batches = tokio::sync::mpsc::Sender<Result<RecordBatch, DataFusionError>>;
 
 impl Query {
-    /// Plans a query over these columns. `hidden` are those that it does not get, for what is said of them.
+    /// Plans a query over the table `rows` with these columns. `hidden` are those that it does not get, for what is said
+    /// of them.
     ///
     /// # Errors
     /// What is wrong with it, in bytes of `text`.
@@ -140,27 +80,22 @@ impl Query {
         hidden: &[Hidden],
         room: &Room,
     ) -> Result<Self, QueryProblem> {
-        let mut query = parse::query(text)?;
-        admit(text, &mut query, columns, Over::AllRows)?;
+        let rows = Table {
+            name: ROWS,
+            columns,
+            hidden,
+        };
+        Query::over(text, &[rows], room)
+    }
+
+    /// Plans a query over these tables.
+    ///
+    /// # Errors
+    /// What is wrong with it, in bytes of `text`.
+    pub fn over(text: &str, tables: &[Table<'_>], room: &Room) -> Result<Self, QueryProblem> {
         let (ask, asked) = unbounded();
-        let schema = columns.to_arrow();
-        let rows = Rows {
-            schema: Arc::clone(&schema),
-            ask,
-        };
-        let said = |error: DataFusionError| {
-            let problem = of_planner(text, &error);
-            let missing = |hidden: &&Hidden| problem.message == no_column(&hidden.name);
-            match hidden.iter().find(missing) {
-                Some(hidden) => hidden.problem(problem.at),
-                None => problem,
-            }
-        };
-        let table = StreamingTable::try_new(schema, vec![Arc::new(rows)]).map_err(said)?;
-        let table = provider_as_source(Arc::new(table));
-        let context = Context::new([(ROWS.to_owned(), table)]);
-        let plan = context.plan(query).map_err(said)?;
-        let output = output(&plan)?;
+        let Planned { plan, output } = Planned::new(text, tables, &ask)?;
+        let said = |error: DataFusionError| of_planner(text, &error);
         let state = state(room).map_err(said)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -185,16 +120,16 @@ impl Query {
         &self.output
     }
 
-    /// Runs it: `each` gets its result, batch for batch.
+    /// Runs it: `each` gets its result, batch for batch. There is a feed for each table, in their order.
     ///
     /// # Errors
     /// When it cannot come to its end.
     pub fn run<E: Send>(
         self,
-        feed: &Feed<'_, E>,
+        feeds: &[&RowFeed<'_, E>],
         stop: &AtomicBool,
         each: &mut dyn FnMut(&RecordBatch) -> Result<(), E>,
-    ) -> Result<(), Ended<E>> {
+    ) -> Result<(), Unfinished<E>> {
         let broken: Mutex<Option<E>> = Mutex::new(None);
         let Query {
             output,
@@ -206,8 +141,10 @@ impl Query {
         let done = std::thread::scope(|scope| {
             let (broken, asked) = (&broken, &asked);
             scope.spawn(move || {
-                for wanted in asked {
-                    scope.spawn(move || serve(feed, stop, &wanted, broken));
+                for (table, wanted) in asked {
+                    if let Some(feed) = feeds.get(table) {
+                        scope.spawn(move || serve(feed, stop, &wanted, broken));
+                    }
                 }
             });
             let context = state.task_ctx();
@@ -216,17 +153,17 @@ impl Query {
             let result = catch_unwind(AssertUnwindSafe(all));
             drop(state);
             drop(runtime);
-            result.unwrap_or(Err(Ended::Failed(QueryFault::Other)))
+            result.unwrap_or(Err(Unfinished::Failed(QueryFault::Other)))
         });
         match broken.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            Some(error) => Err(Ended::Other(error)),
+            Some(error) => Err(Unfinished::Other(error)),
             None => done,
         }
     }
 }
 
 /// Passes the rows on to one who wants them.
-fn serve<E>(feed: &Feed<'_, E>, stop: &AtomicBool, wanted: &Wanted, broken: &Mutex<Option<E>>) {
+fn serve<E>(feed: &RowFeed<'_, E>, stop: &AtomicBool, wanted: &Batches, broken: &Mutex<Option<E>>) {
     let mut pass = |batch| !stop.load(Ordering::Relaxed) && wanted.blocking_send(Ok(batch)).is_ok();
     let fed = feed(&mut pass);
     if let Err(error) = fed {
@@ -247,22 +184,22 @@ async fn take<E>(
     output: &Schema,
     stop: &AtomicBool,
     each: &mut dyn FnMut(&RecordBatch) -> Result<(), E>,
-) -> Result<(), Ended<E>> {
+) -> Result<(), Unfinished<E>> {
     let of = |error: DataFusionError| match stop.load(Ordering::Relaxed) {
-        true => Ended::Stopped,
+        true => Unfinished::Stopped,
         false => ended(&error),
     };
     let mut stream = execute_stream(plan, context).map_err(of)?;
     while let Some(batch) = stream.next().await {
         if stop.load(Ordering::Relaxed) {
-            return Err(Ended::Stopped);
+            return Err(Unfinished::Stopped);
         }
         let batch = as_columns(&batch.map_err(of)?, output);
         let batch = batch.map_err(|error| of(error.into()))?;
-        each(&batch).map_err(Ended::Other)?;
+        each(&batch).map_err(Unfinished::Other)?;
     }
     match stop.load(Ordering::Relaxed) {
-        true => Err(Ended::Stopped),
+        true => Err(Unfinished::Stopped),
         false => Ok(()),
     }
 }
@@ -279,19 +216,19 @@ fn as_columns(batch: &RecordBatch, output: &Schema) -> Result<RecordBatch, Arrow
     RecordBatch::try_new(output.to_arrow(), columns.collect::<Result<_, _>>()?)
 }
 
-fn ended<E>(error: &DataFusionError) -> Ended<E> {
+fn ended<E>(error: &DataFusionError) -> Unfinished<E> {
     match error.find_root() {
-        DataFusionError::ResourcesExhausted(_) => Ended::Memory,
-        DataFusionError::IoError(_) => Ended::Disk,
+        DataFusionError::ResourcesExhausted(_) => Unfinished::Memory,
+        DataFusionError::IoError(_) => Unfinished::Disk,
         DataFusionError::ArrowError(error, _) if matches!(**error, ArrowError::IoError(..)) => {
-            Ended::Disk
+            Unfinished::Disk
         }
-        root => Ended::Failed(of_engine(root)),
+        root => Unfinished::Failed(of_engine(root)),
     }
 }
 
 /// One partition, so that the same rows make the same result to the last byte.
-fn state(room: &Room) -> Result<SessionState, DataFusionError> {
+pub(crate) fn state(room: &Room) -> Result<SessionState, DataFusionError> {
     let mut config = SessionConfig::new().with_target_partitions(1);
     let options = config.options_mut();
     // Hash joins hold one side in memory, whatever its size.
@@ -310,6 +247,48 @@ fn state(room: &Room) -> Result<SessionState, DataFusionError> {
         .with_runtime_env(runtime)
         .with_physical_optimizer_rule(Arc::new(Checked))
         .build())
+}
+
+/// A query as it was meant, before the engine makes a better one of it.
+pub(crate) struct Planned {
+    pub(crate) plan: LogicalPlan,
+    pub(crate) output: Schema,
+}
+
+impl Planned {
+    pub(crate) fn new(
+        text: &str,
+        tables: &[Table<'_>],
+        ask: &Sender<Wanted>,
+    ) -> Result<Self, QueryProblem> {
+        let mut query = parse::query(text)?;
+        admit(text, &mut query, tables, Over::AllRows)?;
+        let said = |error: DataFusionError| {
+            let problem = of_planner(text, &error);
+            let mut hidden = tables.iter().flat_map(|table| table.hidden);
+            match hidden.find(|hidden| problem.message == no_column(&hidden.name)) {
+                Some(hidden) => hidden.problem(problem.at),
+                None => problem,
+            }
+        };
+        let provided = tables.iter().enumerate().map(|(place, table)| {
+            let schema = table.columns.to_arrow();
+            let rows = Rows {
+                place,
+                schema: Arc::clone(&schema),
+                ask: ask.clone(),
+            };
+            let provided = StreamingTable::try_new(schema, vec![Arc::new(rows)])?;
+            Ok((
+                table.name.to_owned(),
+                provider_as_source(Arc::new(provided)),
+            ))
+        });
+        let provided: Vec<_> = provided.collect::<Result<_, _>>().map_err(said)?;
+        let plan = Context::new(provided).plan(query).map_err(said)?;
+        let output = output(&plan)?;
+        Ok(Planned { plan, output })
+    }
 }
 
 fn output(plan: &LogicalPlan) -> Result<Schema, QueryProblem> {
@@ -337,7 +316,7 @@ fn output(plan: &LogicalPlan) -> Result<Schema, QueryProblem> {
 }
 
 /// Each row with each other one: of a million rows a million million.
-fn no_cross_join(plan: &Arc<dyn ExecutionPlan>) -> Result<(), QueryProblem> {
+pub(crate) fn no_cross_join(plan: &Arc<dyn ExecutionPlan>) -> Result<(), QueryProblem> {
     if matches!(plan.name(), "CrossJoinExec" | "NestedLoopJoinExec") {
         return Err(helped(
             "this join would pair each row with each other one",
@@ -348,8 +327,9 @@ fn no_cross_join(plan: &Arc<dyn ExecutionPlan>) -> Result<(), QueryProblem> {
     plan.children().into_iter().try_for_each(no_cross_join)
 }
 
-/// The table of the rows: whoever reads it asks for them from the first.
+/// A table: whoever reads it asks for its rows from the first.
 struct Rows {
+    place: usize,
     schema: SchemaRef,
     ask: Sender<Wanted>,
 }
@@ -368,7 +348,7 @@ impl PartitionStream for Rows {
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
         let stream = RecordBatchReceiverStream::builder(Arc::clone(&self.schema), WAITING);
         // Nobody listens only once the query has ended.
-        let _ = self.ask.send(stream.tx());
+        let _ = self.ask.send((self.place, stream.tx()));
         stream.build()
     }
 }

@@ -120,6 +120,7 @@ pub(crate) fn selection(
     };
     Ok(Selection {
         plugin: Arc::new(plugin),
+        all: None,
         reads,
         makes,
         output,

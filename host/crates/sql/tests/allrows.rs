@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
-use glovebox_core::{DataType, Field, QueryFault, Schema};
-use glovebox_sql::{Because, Ended, Hidden, Query, Room};
+use glovebox_core::{DataType, Field, QueryFault, Schema, Unfinished};
+use glovebox_sql::{Because, Hidden, Query, Room};
 
 fn room(memory: usize) -> Room {
     Room {
@@ -35,10 +35,10 @@ fn made(text: &str) -> Vec<Vec<String>> {
 
 type Feed<'f> = &'f (dyn Fn(&mut dyn FnMut(RecordBatch) -> bool) -> Result<(), String> + Sync);
 
-fn ran(query: Query, feed: Feed<'_>) -> Result<Vec<Vec<String>>, Ended<String>> {
+fn ran(query: Query, feed: Feed<'_>) -> Result<Vec<Vec<String>>, Unfinished<String>> {
     let mut rows = Vec::new();
     let stop = AtomicBool::new(false);
-    query.run(feed, &stop, &mut |batch| {
+    query.run(&[feed], &stop, &mut |batch| {
         let options = FormatOptions::default().with_null("∅");
         for row in 0..batch.num_rows() {
             let cells = batch.columns().iter().map(|column| {
@@ -137,7 +137,7 @@ fn sums_and_products_that_do_not_fit_are_told() {
             pass(rows.clone());
             Ok(())
         });
-        let told = matches!(ended, Err(Ended::Failed(QueryFault::TooLarge)));
+        let told = matches!(ended, Err(Unfinished::Failed(QueryFault::TooLarge)));
         assert!(told, "{text}: {ended:?}");
     }
 }
@@ -176,9 +176,9 @@ fn memory_and_disk_that_do_not_suffice_are_told_apart() {
         ..room(9 << 20)
     };
     let query = Query::new(sort, &schema, &[], &small).unwrap();
-    assert!(matches!(ran(query, &feed), Err(Ended::Disk)));
+    assert!(matches!(ran(query, &feed), Err(Unfinished::Disk)));
     let query = Query::new(sort, &schema, &[], &room(100_000)).unwrap();
-    assert!(matches!(ran(query, &feed), Err(Ended::Memory)));
+    assert!(matches!(ran(query, &feed), Err(Unfinished::Memory)));
 }
 
 #[test]
@@ -213,9 +213,9 @@ fn a_stop_is_heard_while_rows_are_read() {
             std::thread::sleep(std::time::Duration::from_millis(100));
             stop.store(true, Ordering::Relaxed);
         });
-        query.run(&feed, &stop, &mut |_| Ok(()))
+        query.run(&[&feed], &stop, &mut |_| Ok(()))
     });
-    assert!(matches!(ended, Err(Ended::Stopped)));
+    assert!(matches!(ended, Err(Unfinished::Stopped)));
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn what_reads_the_rows_fails_with_its_own_words() {
         &room(64 << 20),
     );
     let ended = ran(query.unwrap(), &|_| Err("the source is away".to_owned()));
-    assert!(matches!(ended, Err(Ended::Other(told)) if told == "the source is away"));
+    assert!(matches!(ended, Err(Unfinished::Other(told)) if told == "the source is away"));
 }
 
 #[test]

@@ -161,7 +161,11 @@ fn explained(args: &Args, stated: Option<Stated>, composed: &Composed) -> Asked<
     };
 
     let mut fate = match &run {
-        Some(run) => fate::journal(sink.as_mut(), run, args.row)?,
+        Some(run) => {
+            let gather = plan.steps.iter().find(|step| step.gather.is_some());
+            let gather = gather.map(|step| &*step.name);
+            fate::journal(sink.as_mut(), run, args.row, gather)?
+        }
         None => None,
     };
     if args.journal_only || args.supervised && manifest.source.reads_stdin() {

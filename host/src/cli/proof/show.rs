@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use glovebox_core::shown::printable;
-use glovebox_proof::{Column, KeyUsed, Opened, Predicate, Step, Touch, open, read};
+use glovebox_proof::{Column, Gathered, KeyUsed, Opened, Predicate, Step, Touch, open, read};
 
 use super::read::{pack, public_key};
 use crate::cli::table::Table;
@@ -126,10 +126,13 @@ fn write(opened: &Opened, verified: bool, out: &mut impl Write) -> std::io::Resu
 
 fn write_counts(stated: &Predicate, out: &mut impl Write) -> std::io::Result<()> {
     let rows = &stated.rows;
+    let of = |which: fn(&Gathered) -> String| stated.gathers.iter().map(which).collect::<String>();
+    let made = of(|gather| format!(" + {} made by {}", gather.made, printable(&gather.step)));
+    let taken = of(|gather| format!(" + {} taken by {}", gather.taken, printable(&gather.step)));
     match (rows.read, rows.filtered, rows.rejected) {
         (Some(read), Some(filtered), Some(rejected)) => writeln!(
             out,
-            "rows      {read} read = {} stored + {filtered} filtered + {rejected} rejected",
+            "rows      {read} read{made} = {} stored + {filtered} filtered + {rejected} rejected{taken}",
             rows.stored
         )?,
         _ => writeln!(

@@ -8,10 +8,10 @@ use std::sync::{Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
 use clap::ValueEnum;
-use glovebox_core::{DataType, QueryFault, QueryProblem, Schema, Source};
+use glovebox_core::{DataType, QueryFault, QueryProblem, Schema, Source, Unfinished};
 use glovebox_engine::{ArmedStep, Fed, Plan, arm, feed};
 use glovebox_manifest::size;
-use glovebox_sql::{Because, Ended, Hidden, Query, Room};
+use glovebox_sql::{Because, Hidden, Query, Room};
 
 use self::chart::Chart;
 use self::print::{Print, Shape};
@@ -109,9 +109,13 @@ pub(super) fn query(args: &Args) -> anyhow::Result<Exit> {
                     return Ok(Exit::Usage);
                 }
             };
-            let exit = run(query, &steps, source.as_ref(), &seen, &mut |batch| {
-                chart.add(batch)
-            })?;
+            let exit = run(
+                query,
+                (&plan, &steps),
+                source.as_ref(),
+                &seen,
+                &mut |batch| chart.add(batch),
+            )?;
             if exit == Exit::Done {
                 print!("{chart}");
             }
@@ -119,9 +123,13 @@ pub(super) fn query(args: &Args) -> anyhow::Result<Exit> {
         }
         None => {
             let mut print = Print::new(args.format, &output, args.rows as usize);
-            let exit = run(query, &steps, source.as_ref(), &seen, &mut |batch| {
-                print.add(batch)
-            })?;
+            let exit = run(
+                query,
+                (&plan, &steps),
+                source.as_ref(),
+                &seen,
+                &mut |batch| print.add(batch),
+            )?;
             if exit == Exit::Done {
                 print.end()?;
             }
@@ -174,7 +182,7 @@ impl Seen {
 
 fn run(
     query: Query,
-    steps: &[ArmedStep<'_>],
+    (plan, steps): (&Plan, &[ArmedStep<'_>]),
     source: &dyn Source,
     seen: &Seen,
     each: &mut dyn FnMut(&RecordBatch) -> anyhow::Result<()>,
@@ -182,20 +190,17 @@ fn run(
     let stop = stop_when_asked()?;
     let bar = progress_bar(source);
     let counts: Mutex<Option<Fed>> = Mutex::new(None);
-    let ended = query.run(
-        &|pass| {
-            let position = |position| bar.set_position(position);
-            let fed = feed(steps, source, &seen.places, &position, pass)?;
-            // A query may read its rows several times, and once is as good as the other.
-            *counts.lock().unwrap_or_else(PoisonError::into_inner) = Some(fed);
-            Ok(())
-        },
-        &stop,
-        &mut |batch| {
-            bar.finish_and_clear();
-            each(batch)
-        },
-    );
+    let rows = |pass: &mut dyn FnMut(RecordBatch) -> bool| {
+        let position = |position| bar.set_position(position);
+        let fed = feed((plan, steps), source, &seen.places, &position, pass)?;
+        // A query may read its rows several times, and once is as good as the other.
+        *counts.lock().unwrap_or_else(PoisonError::into_inner) = Some(fed);
+        Ok(())
+    };
+    let ended = query.run(&[&rows], &stop, &mut |batch| {
+        bar.finish_and_clear();
+        each(batch)
+    });
     bar.finish_and_clear();
     let problem = match ended {
         Ok(()) => {
@@ -208,17 +213,17 @@ fn run(
             }
             return Ok(Exit::Done);
         }
-        Err(Ended::Other(error)) => return Err(error),
-        Err(Ended::Failed(QueryFault::Other)) => "the query fails on a row".to_owned(),
-        Err(Ended::Failed(fault)) => fault.sentence().to_owned(),
-        Err(Ended::Memory) => {
+        Err(Unfinished::Other(error)) => return Err(error),
+        Err(Unfinished::Failed(QueryFault::Other)) => "the query fails on a row".to_owned(),
+        Err(Unfinished::Failed(fault)) => fault.sentence().to_owned(),
+        Err(Unfinished::Memory) => {
             "the query needs more memory: raise it with --memory, or ask for less".to_owned()
         }
-        Err(Ended::Disk) => format!(
+        Err(Unfinished::Disk) => format!(
             "the query needs more room than --spill gives, or than there is in {}",
             std::env::temp_dir().display()
         ),
-        Err(Ended::Stopped) => "stopped".to_owned(),
+        Err(Unfinished::Stopped) => "stopped".to_owned(),
     };
     eprintln!("error: {problem}");
     Ok(Exit::Failed)

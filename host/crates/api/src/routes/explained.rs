@@ -123,12 +123,12 @@ struct ExplainedStep {
 #[derive(Debug, Object)]
 struct Fate {
     /// `stored`; `filtered`; `rejected`; `absent` from the run; `at-gate`: it left, generalised, unless a release
-    /// found its class too small; `undecided`: not rejected, and the source cannot be asked.
+    /// found its class too small; `gathered`: a step made other rows of it and of others; `undecided`: not rejected, and the source cannot be asked.
     is: String,
     /// `journal`, or `pipeline` where the row was read again; absent where there is no journal to ask.
     #[oai(rename = "known-by", skip_serializing_if_is_none)]
     known_by: Option<String>,
-    /// The step that filtered it.
+    /// The step that filtered or gathered it.
     #[oai(skip_serializing_if_is_none)]
     step: Option<String>,
     /// The rules that it broke.

@@ -56,6 +56,7 @@ pub(crate) fn chunk(row: &impl JournalRow) -> sqlx::Result<ChunkRecord> {
 /// `run, plan, started, digest, lines, first_digest, first_lines, read, stored, filtered, rejected,
 /// state, pipeline, parts, source, key, mode`; behind them [`runner`] and [`finished`].
 pub(crate) fn earlier(row: &impl JournalRow) -> sqlx::Result<Earlier> {
+    let mode = text(row, 16)?;
     Ok(Earlier {
         run: text(row, 0)?,
         plan: text(row, 1)?.as_str().into(),
@@ -72,7 +73,9 @@ pub(crate) fn earlier(row: &impl JournalRow) -> sqlx::Result<Earlier> {
         parts: row.text(13)?.unwrap_or_default(),
         source: text(row, 14)?,
         key: row.number(15)?.and_then(|key| key.try_into().ok()),
-        appends: text(row, 16)? == Mode::Append.name(),
+        appends: [Mode::Append, Mode::AppendWhole]
+            .map(Mode::name)
+            .contains(&mode.as_str()),
         living: None,
     })
 }

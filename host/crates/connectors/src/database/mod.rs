@@ -13,9 +13,11 @@ use glovebox_core::{Equality, Schema, SinkError};
 /// What happens to the rows that a table already holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
-    /// They stay; the run's rows are added.
+    /// They stay; the run's rows are added, chunk for chunk.
     #[default]
     Append,
+    /// They stay; the run's rows are added all at once.
+    AppendWhole,
     /// They go, in the same transaction that brings the run's rows: readers see the old rows or
     /// the new ones, never a mixture. The table itself stays, and with it its grants, views and
     /// indexes.
@@ -25,10 +27,21 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// Whether rows are added to those that are there.
+    pub(crate) fn appends(self) -> bool {
+        matches!(self, Mode::Append | Mode::AppendWhole)
+    }
+
+    /// Whether rows wait in a table of their own until all are there.
+    pub(crate) fn stages(self) -> bool {
+        self != Mode::Append
+    }
+
     /// Its word in a journal.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Mode::Append => "append",
+            Mode::AppendWhole => "append-whole",
             Mode::Replace => "replace",
             Mode::Upsert => "upsert",
         }

@@ -97,7 +97,9 @@ async fn target(
     let place = options.place();
     let found = match options.mode {
         Mode::Append => existing::find_or_claim(connection, name, options).await?,
-        Mode::Replace | Mode::Upsert => existing::find(connection, name, options).await?,
+        Mode::AppendWhole | Mode::Replace | Mode::Upsert => {
+            existing::find(connection, name, options).await?
+        }
     };
     let Some(found) = found else {
         let target = table::creatable(connection, name, schema, options).await?;
@@ -167,7 +169,7 @@ pub(super) async fn begin(
     } else {
         runs::fresh(connection, &journal, options, job, &target, *sent).await?
     };
-    let mut stage = (options.mode != Mode::Append).then(|| Stage {
+    let mut stage = options.mode.stages().then(|| Stage {
         table: journal.stage(&job.run),
         marks: (options.mode == Mode::Upsert || refuses).then(|| Marks::beside(&columns)),
     });

@@ -53,7 +53,7 @@ pub(super) async fn obstacles(
         .await?
         .into_iter()
         .collect();
-    if options.mode == Mode::Append {
+    if options.mode.appends() {
         return Ok(found);
     }
     for other in references(connection, oid, options).await? {
@@ -96,7 +96,7 @@ async fn uncounted(
             "it has triggers, but the server does not count their effects; set track_counts to on"
                 .into(),
         ),
-        Mode::Replace if !select => Some(format!(
+        Mode::Replace | Mode::AppendWhole if !select => Some(format!(
             "it has triggers or rules, but the role may not count the remaining rows; run: \
              GRANT SELECT ON it TO {}",
             quote(&options.login.user)

@@ -4,10 +4,10 @@ use glovebox_core::{Digest, Earlier, History, Known, Listed, RunState};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
+use super::Options;
 use super::journal::Journal;
 use super::refusal::{Fault, fault};
 use super::runs::{seen, session_name};
-use super::{Mode, Options};
 use crate::database::journal::{earlier, finished, known as known_chunk, runner};
 use crate::database::runner::{Life, Runner};
 
@@ -60,7 +60,7 @@ pub(super) async fn history(
         run.living = living(connection, &run, &runner, &place).await?;
         running.push(run);
     }
-    let held = if options.mode == Mode::Append {
+    let held = if options.mode.appends() {
         let which = format!(
             "r.target = $1 AND (r.state = 'finished' OR r.mode = 'append') AND \
              coalesce(r.finished, r.started) >= coalesce((SELECT max(p.finished) FROM {} p \
@@ -89,7 +89,7 @@ pub(super) async fn history(
         Vec::new()
     };
     Ok(History {
-        appends: options.mode == Mode::Append,
+        appends: options.mode.appends(),
         seen,
         key: Some(key),
         running,

@@ -4,11 +4,11 @@ use glovebox_core::{Secret, SinkError};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
+use super::Options;
 use super::journal_tables::{Found, KEY, TABLES, Table, VERSION, state};
 use super::name::MAX_NAME_LEN;
 use super::refusal::{Fault, fault};
 use super::session::{contend, statement};
-use super::{Mode, Options};
 use crate::database::quote;
 
 /// Begins the names of staging tables, which stand beside the journal.
@@ -79,7 +79,7 @@ impl Journal {
                 self.schema
             )));
         };
-        let staged = options.mode != Mode::Append;
+        let staged = options.mode.stages();
         if !schema.usage || (!schema.create && (found.is_empty() || staged)) {
             return Err(refuse(format!(
                 "the role lacks privileges to keep the run's journal there; have its owner run: \

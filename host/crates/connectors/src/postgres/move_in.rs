@@ -27,6 +27,29 @@ pub(super) struct MoveIn<'a> {
 }
 
 impl MoveIn<'_> {
+    pub(super) async fn append(
+        &self,
+        connection: &mut PgConnection,
+    ) -> Result<Option<Published>, Fault> {
+        let stored = self.stored(connection).await?;
+        let before = match self.hooked {
+            true => self.counted.rows(connection).await?,
+            false => 0,
+        };
+        let Some(placed) = self.place(connection).await? else {
+            return Ok(None);
+        };
+        if placed != stored {
+            return Err(self.differs(connection, stored, placed).await?);
+        }
+        if self.hooked {
+            self.counted
+                .holds(connection, before + stored, stored)
+                .await?;
+        }
+        Ok(Some(Published::default()))
+    }
+
     pub(super) async fn replace(
         &self,
         connection: &mut PgConnection,

@@ -184,7 +184,8 @@ async fn publish(
     statement(connection, "SET LOCAL synchronize_seqscans = off", &place).await?;
     match options.mode {
         Mode::Upsert => move_in.upsert(connection).await,
-        Mode::Append | Mode::Replace => move_in.replace(connection).await,
+        Mode::Append | Mode::AppendWhole => move_in.append(connection).await,
+        Mode::Replace => move_in.replace(connection).await,
     }
 }
 

@@ -119,7 +119,7 @@ impl glovebox_core::Sink for Sink {
     fn history(&mut self) -> Result<Option<History>, SinkError> {
         let options = &self.options;
         let none = || History {
-            appends: options.mode == Mode::Append,
+            appends: options.mode.appends(),
             ..History::default()
         };
         self.remembered(Before::Renew, none, async |connection, journal, target| {

@@ -221,7 +221,7 @@ pub(super) async fn creatable(
 fn too_many(schema: &Schema, options: &Options) -> Option<String> {
     let most = match options.mode {
         Mode::Append => MAX_COLUMNS,
-        Mode::Replace | Mode::Upsert => MAX_COLUMNS - MARKS,
+        _ => MAX_COLUMNS - MARKS,
     };
     let count = schema.fields.len();
     (count > most).then(|| {

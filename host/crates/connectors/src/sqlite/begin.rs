@@ -51,7 +51,7 @@ pub(super) async fn prepare(
         if job.keeps.tokens {
             tokens::ready(connection, &place).await?;
         }
-        let staged = options.mode != Mode::Append;
+        let staged = options.mode.stages();
         if job.resume {
             let (lease, chunks) = runs::resume(connection, options, job).await?;
             let marks = match staged {

@@ -137,7 +137,7 @@ pub(super) async fn obstacles(
     schema: &Schema,
 ) -> Result<Vec<String>, SinkError> {
     let mut found = Vec::new();
-    if options.mode == Mode::Append {
+    if options.mode.appends() {
         return Ok(found);
     }
     let allowed = options.lenient.side_effects;

@@ -3,11 +3,11 @@
 use glovebox_core::{Digest, Earlier, History, Known, Listed, RunState, SinkError};
 use sqlx::sqlite::SqliteConnection;
 
+use super::Options;
 use super::file::{is_alone, statement};
 use super::journal::{self, target};
 use super::reading::read;
 use super::runs;
-use super::{Mode, Options};
 use crate::database::journal::{earlier, finished, known as known_chunk, runner};
 use crate::database::runner::{Life, Runner};
 use crate::database::{Before, EARLIER_VERSION};
@@ -29,7 +29,7 @@ const LAST_FIRST: &str = "ORDER BY started DESC, rowid DESC";
 /// What the journal remembers of the runs into the table.
 pub(super) fn history(options: &Options) -> Result<History, SinkError> {
     let none = || {
-        let appends = options.mode == Mode::Append;
+        let appends = options.mode.appends();
         let none = History {
             appends,
             ..History::default()
@@ -105,7 +105,7 @@ async fn look(
     let runners = rows.iter().map(runner).collect::<sqlx::Result<_>>()?;
     let running = rows.iter().map(earlier).collect::<sqlx::Result<_>>()?;
     let mut held = Vec::new();
-    if options.mode == Mode::Append {
+    if options.mode.appends() {
         let sql = format!(
             "{RUNS} AND (state = 'finished' OR mode = 'append') \
              AND coalesce(finished, started) >= coalesce((SELECT max(finished) FROM glovebox_run \
@@ -120,7 +120,7 @@ async fn look(
         held = rows.iter().map(earlier).collect::<sqlx::Result<_>>()?;
     }
     let history = History {
-        appends: options.mode == Mode::Append,
+        appends: options.mode.appends(),
         seen,
         key: Some(key),
         running,

@@ -17,7 +17,7 @@ use crate::database::{quote, quote_all};
 pub(super) fn loaded_into(options: &Options, run: &str) -> String {
     match options.mode {
         Mode::Append => options.table.clone(),
-        Mode::Replace | Mode::Upsert => aside(run),
+        Mode::AppendWhole | Mode::Replace | Mode::Upsert => aside(run),
     }
 }
 
@@ -137,7 +137,7 @@ pub(super) async fn publish(
         stored,
     };
     let published = match options.mode {
-        Mode::Replace if !exists && marks.is_none() => {
+        Mode::AppendWhole | Mode::Replace if !exists && marks.is_none() => {
             let rename = format!("ALTER TABLE {} RENAME TO {}", move_in.aside, move_in.target);
             statement(connection, &rename, &place).await?;
             return Ok(Some(Published::default()));
@@ -148,6 +148,7 @@ pub(super) async fn publish(
                 statement(connection, &create, &place).await?;
             }
             match mode {
+                Mode::AppendWhole => move_in.append(connection).await?,
                 Mode::Replace => move_in.replace(connection).await?,
                 _ => move_in.upsert(connection).await?,
             }
@@ -175,6 +176,22 @@ struct MoveIn<'a> {
 }
 
 impl MoveIn<'_> {
+    async fn append(
+        &self,
+        connection: &mut SqliteConnection,
+    ) -> Result<Option<Published>, SinkError> {
+        let before = match self.effects.any() {
+            true => effects::count(connection, &self.target, &self.options.place()).await?,
+            false => 0,
+        };
+        let Some(placed) = self.place(connection).await? else {
+            return Ok(None);
+        };
+        self.compare(connection, self.stored, placed, before + self.stored)
+            .await?;
+        Ok(Some(Published::default()))
+    }
+
     async fn replace(
         &self,
         connection: &mut SqliteConnection,

@@ -55,6 +55,12 @@ pub enum RerunError {
         selects them"
     )]
     Database,
+    /// A step is over all rows.
+    #[error(
+        "a `gather:` step is over all rows, and not over those that were rejected; correct these in the source, and \
+        run all rows"
+    )]
+    NeedsAllRows,
     /// The source can be read only once.
     #[error(
         "the source can be read only once, but the rejected rows must be located before the run; \

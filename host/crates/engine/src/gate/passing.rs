@@ -14,9 +14,10 @@ use glovebox_release::{Best, Column};
 
 use super::caps::Caps;
 use super::general::{General, Left};
-use super::hold::{self, Blocks, Hold, Store, Stored, Waiting};
+use super::hold::{self, Hold, Store, Stored, Waiting};
 use super::intake::kind;
 use super::waiting::Packed;
+use crate::blocks::Blocks;
 use crate::evidence::stored;
 use crate::gated::PlannedGate;
 use crate::identity::Key as JournalKey;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use glovebox_core::{Announced, Field, Grants, QueryProblem, Schema, Selected};
 use glovebox_manifest::diagnostic::Diagnostic;
-use glovebox_manifest::model;
+use glovebox_manifest::model::{self, PluginRef};
 
 use super::PlannedStep;
 use crate::toolbox::Toolbox;
@@ -21,13 +21,19 @@ pub struct Takes {
 /// Fits the query to the columns that reach the step.
 pub(super) fn plan_query(
     step: &model::Step,
-    query: &model::Query,
     input: &Schema,
     toolbox: &dyn Toolbox,
 ) -> Result<PlannedStep, Box<Diagnostic>> {
-    let selection = toolbox
-        .select(&query.text, input, &step.limits)
-        .map_err(|problem| Box::new(of_query(step, query, problem)))?;
+    let (query, selected) = match &step.plugin.value {
+        PluginRef::Sql(query) => (query, toolbox.select(&query.text, input, &step.limits)),
+        PluginRef::Gather(gather) => (&gather.query, toolbox.gather(gather, input)),
+        PluginRef::Standard(_) | PluginRef::File { .. } => {
+            let problem = Diagnostic::error(step.span.clone(), "this step is no query");
+            return Err(Box::new(problem));
+        }
+    };
+    let selection = selected.map_err(|problem| Box::new(of_query(step, query, problem)))?;
+    let gathers = selection.all.is_some();
     let width = input.fields.len();
     let mut output = Vec::with_capacity(selection.output.len());
     let mut columns = Vec::with_capacity(selection.output.len());
@@ -40,6 +46,8 @@ pub(super) fn plan_query(
                 };
                 output.push(Field {
                     name,
+                    // A row that a join finds none for has nothing there.
+                    nullable: field.nullable || gathers,
                     ..field.clone()
                 });
                 columns.push(place);
@@ -78,6 +86,7 @@ pub(super) fn plan_query(
         standard: true,
         width,
         takes: Some(Takes { columns, made_of }),
+        gather: selection.all,
         output_arrow: output.to_arrow(),
         output,
         lost_time: step.limits.lost_time,

@@ -81,6 +81,7 @@ fn step_report(step: &ArmedStep<'_>) -> StepReport {
         keys: step.secrets.clone(),
         unguarded: planned.unguarded.iter().map(|c| c.to_string()).collect(),
         inside: inside.collect(),
+        made: planned.gather.as_ref().map(|_| 0),
         ..StepReport::default()
     }
 }

@@ -47,6 +47,15 @@ const OF_PLUGINS: &[(&str, &str)] = &[
     ("with", "a query has no options; delete it"),
 ];
 
+/// What only a query over all rows takes.
+const OF_GATHER: &[(&str, &str)] = &[
+    (
+        "memory",
+        "only `gather:` steps take it; a plugin has `limits: { memory: … }`",
+    ),
+    ("spill", "only `gather:` steps take it; delete it"),
+];
+
 /// Grants that a step of this kind needs, or cannot use.
 pub(super) fn fitting_grants(
     reader: &mut Reader<'_>,
@@ -54,7 +63,7 @@ pub(super) fn fitting_grants(
     world: World,
     step: &Step,
 ) {
-    let query = matches!(step.plugin.value, PluginRef::Sql(_));
+    let query = step.plugin.is_query();
     let (own, of_maskers): (&[(&str, &str)], _) = match world {
         _ if query => (OF_PLUGINS, OF_MASKERS),
         World::Validator => (
@@ -89,7 +98,14 @@ pub(super) fn fitting_grants(
         true => "query".to_owned(),
         false => world.to_string(),
     };
-    for (key, help) in own.iter().chain(of_maskers) {
+    let of_gather = match step.plugin.value {
+        PluginRef::Gather(_) => &[(
+            "limits",
+            "those are of plugins; a query over all rows has `memory:` and `spill:`",
+        )],
+        _ => OF_GATHER,
+    };
+    for (key, help) in own.iter().chain(of_maskers).chain(of_gather) {
         if let Some((_, span)) = block.get(key) {
             reader.say(
                 Diagnostic::error(span, format!("a {kind} has no use for `{key}`")).help(*help),

@@ -125,6 +125,7 @@ pub(super) fn default_name(plugin: &PluginRef) -> String {
         PluginRef::Standard(name) if name.is_empty() => "step".to_owned(),
         PluginRef::Standard(name) => name.clone(),
         PluginRef::Sql(_) => "sql".to_owned(),
+        PluginRef::Gather(_) => "gather".to_owned(),
         PluginRef::File { path, .. } => path
             .file_stem()
             .and_then(|stem| stem.to_str())

@@ -12,21 +12,21 @@ use super::guard::{KEEPS, fitting_keeps};
 use super::inside::INSIDE;
 use super::limits::LimitKeys;
 use super::plugin::{PLUGIN, default_name};
-use super::sql::SQL;
+use super::sql::{GATHER, SQL};
 use super::tokens::TokenKeys;
 use super::with::WITH;
 use crate::block::{Block, Reader};
 use crate::declare::{At, Section, section};
 use crate::diagnostic::Diagnostic;
 use crate::formats;
-use crate::kinds::{Names, Own, nested, word};
+use crate::kinds::{Names, Own, Size, nested, word};
 use crate::load::guard::KeepGrant;
 use crate::model::column::Column;
-use crate::model::{JsonPath, KeyGrant, LeakGuard, PluginRef, Step, Tokens, With};
+use crate::model::{Gather, JsonPath, KeyGrant, LeakGuard, PluginRef, Query, Step, Tokens, With};
 use crate::span::Spanned;
 
 section! {
-    /// One plugin or query at work on the rows: exactly one of `validate`, `transform`, `mask` and `sql`.
+    /// One plugin or query at work on the rows: exactly one of `validate`, `transform`, `mask`, `sql` and `gather`.
     struct StepKeys("Step"): "a step", "- { validate: required, reads: [product] }" {
         /// The step's name in rejects and reports: at most 64 characters, unique, neither `source`
         /// nor `sink`.
@@ -40,6 +40,13 @@ section! {
         /// [A query](sql.md) that makes of each row one row or none: columns that it computes, renames or leaves
         /// out, rows that it filters. It sees the columns that it names.
         sql: Option<Spanned<PluginRef>> => optional, SQL, "sql: \"SELECT *, price * quantity AS total FROM rows WHERE price > 0\"";
+        /// [A query over all rows](sql.md#gather): they are sorted, grouped, joined. Rows wait, encrypted, until all are
+        /// there, so nothing is stored before.
+        gather: Option<Spanned<Query>> => optional, GATHER, "gather: \"SELECT shop, sum(price) AS total FROM rows GROUP BY shop\"";
+        /// For `gather:`: its memory.
+        memory: Option<usize> => open "256MiB", Size(MIN_MEMORY..=MAX_MEMORY);
+        /// For `gather:`: its room on the disk, encrypted, for what does not fit in memory.
+        spill: Option<usize> => open "16GiB", Size(0..=MAX_SPILL);
         /// The columns that the plugin sees, and no others; a validator needs at least one.
         reads: Vec<Spanned<String>> => default "[]", Names(0);
         /// The columns that a masker may mask; it also sees them; a masker needs at least one.
@@ -77,23 +84,31 @@ section! {
         "plugin" => "say what it does: `validate: PLUGIN`, `transform: PLUGIN` or `mask: PLUGIN`",
         "filter" => "write `sql: SELECT * FROM rows WHERE …`, or `transform: keep` with the condition in `with:`",
         "query" => "write `sql:`",
+        "group-by" => "write `gather: SELECT … FROM rows GROUP BY …`",
+        "sort" => "write `gather: SELECT * FROM rows ORDER BY …`",
+        "join" => "write `gather: SELECT … FROM rows JOIN …`",
         "where" => "write `sql: SELECT * FROM rows WHERE …`",
         "secrets" => "write `keys: { NAME-IN-PLUGIN: NAME-OF-SECRET }`",
     }
     rules {
         "oneOf": [
-            { "required": ["validate"], "properties": { "masks": false, "adds": false, "keys": false, "domain": false, "tokens": false, "inside": false, "keeps": false, "leak-guard": false } },
-            { "required": ["transform"], "properties": { "masks": false, "keys": false, "domain": false, "tokens": false, "inside": false, "keeps": false, "leak-guard": false } },
-            { "required": ["sql"], "properties": { "reads": false, "masks": false, "adds": false, "with": false, "keys": false, "domain": false, "tokens": false, "inside": false, "keeps": false, "leak-guard": false } },
-            { "required": ["mask", "masks"], "properties": { "adds": false } },
+            { "required": ["validate"], "properties": { "memory": false, "spill": false, "masks": false, "adds": false, "keys": false, "domain": false, "tokens": false, "inside": false, "keeps": false, "leak-guard": false } },
+            { "required": ["transform"], "properties": { "memory": false, "spill": false, "masks": false, "keys": false, "domain": false, "tokens": false, "inside": false, "keeps": false, "leak-guard": false } },
+            { "required": ["sql"], "properties": { "memory": false, "spill": false, "reads": false, "masks": false, "adds": false, "with": false, "keys": false, "domain": false, "tokens": false, "inside": false, "keeps": false, "leak-guard": false } },
+            { "required": ["gather"], "properties": { "reads": false, "masks": false, "adds": false, "with": false, "keys": false, "domain": false, "tokens": false, "inside": false, "keeps": false, "leak-guard": false, "limits": false } },
+            { "required": ["mask", "masks"], "properties": { "memory": false, "spill": false, "adds": false } },
         ]
     }
     settle Draft: settle;
 }
 
-const KINDS: &[&str] = &["validate", "transform", "mask", "sql"];
-const KIND_EXAMPLE: &str =
-    "validate: required, or transform: PLUGIN, or mask: PLUGIN, or sql: SELECT … FROM rows";
+const KINDS: &[&str] = &["validate", "transform", "mask", "sql", "gather"];
+const KIND_EXAMPLE: &str = "validate: required, or transform: PLUGIN, or mask: PLUGIN, or sql: SELECT … FROM rows, or gather: SELECT … FROM rows";
+
+/// Less than this suffices for no query.
+const MIN_MEMORY: u64 = 16 << 20;
+const MAX_MEMORY: u64 = 1 << 40;
+const MAX_SPILL: u64 = 1 << 44;
 
 /// A step before the manifest's own limits and leak guard are known.
 #[derive(Debug, Clone, PartialEq)]
@@ -225,9 +240,21 @@ fn kind(
         "validate" => (World::Validator, &keys.validate),
         "mask" => (World::Masker, &keys.mask),
         "sql" => (World::Transformer, &keys.sql),
+        "gather" => return Some((World::Transformer, gather(keys))),
         _ => (World::Transformer, &keys.transform),
     };
     Some((world, plugin.clone()))
+}
+
+fn gather(keys: &StepKeys) -> Option<Spanned<PluginRef>> {
+    let query = keys.gather.as_ref()?;
+    let gather = Gather {
+        query: query.value.clone(),
+        memory: keys.memory.unwrap_or(Gather::MEMORY),
+        spill: keys.spill.map_or(Gather::SPILL, |bytes| bytes as u64),
+    };
+    let gather = PluginRef::Gather(Box::new(gather));
+    Some(Spanned::new(gather, query.span.clone()))
 }
 
 /// Long enough for a sentence, short enough for a tweak.

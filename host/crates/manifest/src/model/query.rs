@@ -14,6 +14,24 @@ pub struct Query {
     lines: Option<Vec<usize>>,
 }
 
+/// A query over all rows, and what it may take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gather {
+    /// The query.
+    pub query: Query,
+    /// Bytes of memory.
+    pub memory: usize,
+    /// Bytes on the disk beyond that.
+    pub spill: u64,
+}
+
+impl Gather {
+    /// Its memory where the manifest does not say.
+    pub const MEMORY: usize = 256 << 20;
+    /// Its room on the disk where the manifest does not say.
+    pub const SPILL: u64 = 16 << 30;
+}
+
 impl Query {
     /// A query that was written at `span` of the manifest's text.
     pub(crate) fn new(text: String, manifest: &str, span: &Span) -> Self {
