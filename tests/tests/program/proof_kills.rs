@@ -9,7 +9,7 @@ use glovebox_tests::pipeline::Pipeline;
 use glovebox_tests::torture::Seeded;
 use serde_json::Value;
 
-use crate::release::{Sink, of, people};
+use crate::release::{Sink, kills, of, people};
 
 const KILLS: usize = 6;
 
@@ -86,7 +86,7 @@ fn finish(sink: &Sink, pipeline: &Pipeline, input: &str) -> Vec<u8> {
 
 #[test]
 fn a_killed_runs_proof_is_of_what_is_published_or_not_there() {
-    let kills = std::env::var("GLOVEBOX_KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
+    let kills = kills(KILLS);
     let mut random = Seeded::new(20_261_128);
     for sink in Sink::all("proof_kills") {
         let few: String = (20..60).map(|age| of(30, age, "Ulm")).collect();

@@ -243,8 +243,8 @@ fn a_release_that_cannot_be_leaves_the_one_before() {
         let ran = pipeline
             .run()
             .ends_with(4)
-            .says("2 rows would have to be suppressed");
-        let ran = ran.says("would satisfy: suppress-at-most: 2");
+            .says("fewer than 3 rows would have to be suppressed");
+        let ran = ran.says("would satisfy: suppress-at-most: 3");
         assert_eq!(
             (ran.rows("stored"), &ran.report["outcome"]),
             (0, &"not-released".into())
@@ -266,7 +266,7 @@ fn a_release_that_cannot_be_leaves_the_one_before() {
         let _ = pipeline
             .run()
             .ends_with(4)
-            .says("2 rows would have to be suppressed");
+            .says("fewer than 3 rows would have to be suppressed");
         pipeline.write("manifest.yaml", second);
         // And holds to them, whatever their names.
         let manifest = pipeline.read("manifest.yaml").replace("[1, 10]", "[1, 20]");
@@ -437,6 +437,11 @@ fn sensitive_values_stay_diverse_and_near_to_all() {
     let _ = ran.says("at most l: 2 for illness");
 }
 
+/// How many kills a sink gets: `GLOVEBOX_KILLS` asks for more.
+pub(crate) fn kills(usual: usize) -> usize {
+    std::env::var("GLOVEBOX_KILLS").map_or(usual, |kills| kills.parse().unwrap())
+}
+
 #[test]
 fn a_run_that_is_killed_leaves_the_old_release_or_the_new_one() {
     let mut random = Seeded::new(20_261_127);
@@ -452,7 +457,7 @@ fn a_run_that_is_killed_leaves_the_old_release_or_the_new_one() {
         let before = sink.classes(&pipeline, &columns);
         pipeline.write("people.csv", format!("id,age,town,illness\n{new}"));
         let mut after = None;
-        for _ in 0..10 {
+        for _ in 0..kills(10) {
             let running = pipeline.start(&["run", "manifest.yaml", "--resume"]);
             std::thread::sleep(time.mul_f64(random.share()).max(Duration::from_millis(20)));
             running.signal("KILL");

@@ -69,16 +69,21 @@ pub(super) fn refused(
     Ok(())
 }
 
-/// At the levels of the releases before too many rows would have to be suppressed.
+/// At the levels of the releases before too many rows would have to be suppressed. Fewer than k are not counted:
+/// they could be one class.
 pub(super) fn frozen(report: &mut ReleaseReport, planned: &PlannedGate, suppressed: u64) {
+    let k = planned.criteria.k;
+    let rows = match suppressed < k {
+        true => format!("fewer than {k}"),
+        false => suppressed.to_string(),
+    };
     report.refused = Some(format!(
-        "at the levels of the release before, {suppressed} rows would have to be suppressed: their classes are too small, or \
-         changed by fewer than {} members",
-        planned.criteria.k
+        "at the levels of the release before, {rows} rows would have to be suppressed: their classes are too small, or \
+         changed by fewer than {k} members"
     ));
     report
         .would_satisfy
-        .push(format!("suppress-at-most: {suppressed}"));
+        .push(format!("suppress-at-most: {}", suppressed.max(k)));
     report.would_satisfy.push(format!(
         "series: {}, which begins a new series; whoever has both releases may find who came or went",
         planned.next_series()
