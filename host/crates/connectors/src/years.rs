@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, TimestampMicrosecondType};
 use arrow_array::{BooleanArray, RecordBatch};
-use glovebox_core::{Batch, DataType, Encoded, Encoder, Schema, SinkError};
+use glovebox_core::{Batch, DataType, Encoded, Encoder, Reject, Schema, SinkError};
 
 use crate::database::set_aside::SetAside;
 
@@ -77,6 +77,11 @@ impl Encoder for FourDigits {
         encoded.rejects.sort_by_key(|r| r.row);
         Ok(encoded)
     }
+
+    fn unfit(&self, batch: &Batch) -> Result<Vec<Reject>, SinkError> {
+        let aside = outside(&batch.columns, &self.schema);
+        Ok(aside.into_rejects(&batch.origin).collect())
+    }
 }
 
 /// The rows that cannot be shown; columns of other types than the schema's are the encoder's to
@@ -144,7 +149,9 @@ mod tests {
     fn written(mut sink: impl Sink, path: &std::path::Path) -> (String, Vec<(u64, String)>) {
         let (schema, batch) = rows();
         sink.open(&Job::default(), &schema).unwrap();
+        let unfit = sink.encoder().unfit(&batch).unwrap();
         let encoded = sink.encoder().encode(&[batch]).unwrap();
+        assert_eq!(encoded.rejects, unfit);
         assert_eq!(encoded.rows, 3);
         assert!(matches!(encoded.payload, Payload::Bytes(_)));
         let rejects = encoded.rejects.iter().map(|r| {

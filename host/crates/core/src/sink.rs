@@ -255,6 +255,15 @@ pub trait Encoder: Send {
     /// # Errors
     /// When the batches do not have the schema that the sink was opened with.
     fn encode(&mut self, batches: &[Batch]) -> Result<Encoded, SinkError>;
+
+    /// The rows of a batch that [`Self::encode`] would reject, without encoding it; none where a sink takes
+    /// every row.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    fn unfit(&self, _batch: &Batch) -> Result<Vec<Reject>, SinkError> {
+        Ok(Vec::new())
+    }
 }
 
 /// Rows in a sink's form.

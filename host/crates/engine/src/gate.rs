@@ -264,11 +264,10 @@ impl Sink for Gate {
 
     fn encoder(&self) -> Box<dyn Encoder> {
         let planned = Arc::clone(&self.planned);
-        // A file takes every row.
-        let target = self.inner.key().map(|_| Target {
+        let target = Target {
             encoder: self.inner.encoder(),
             schema: planned.after(&self.schema).to_arrow(),
-        });
+        };
         Box::new(Intake::new(
             planned,
             Arc::clone(&self.numbered),

@@ -70,6 +70,30 @@ fn a_row_that_the_target_cannot_store_is_no_member_of_its_class() {
 }
 
 #[test]
+fn a_day_that_no_file_of_text_can_show_is_no_member_of_its_class() {
+    let server = Postgres::shared();
+    let database = server.database("gate_days");
+    let _ = server.query(
+        &database,
+        "CREATE TABLE people AS SELECT i::int8 AS id, 31::int8 AS age, 'Ulm' AS town, \
+         CASE i WHEN 4 THEN '10000-01-01'::date ELSE '2000-01-01'::date END AS illness \
+         FROM generate_series(1, 4) i",
+    );
+    for sink in [Sink::Csv, Sink::Jsonl] {
+        let pipeline = people(&sink, "0%", "", "");
+        let source = format!("postgres: {{ {}, table: people }}", server.place(&database));
+        let manifest = pipeline
+            .read("manifest.yaml")
+            .replace("illness: { type: text }", "illness: { type: date }")
+            .replace("csv: { path: people.csv }", &source);
+        pipeline.write("manifest.yaml", manifest);
+        let ran = pipeline.run().ends_with(0);
+        assert_eq!((ran.rows("stored"), ran.rows("rejected")), (3, 1));
+        assert_eq!(ran.report["release"]["smallest-class"], 3);
+    }
+}
+
+#[test]
 fn what_the_target_refuses_of_a_release_refuses_it_and_the_rule_is_told() {
     for sink in databases("gate_late") {
         let pipeline = people(&sink, "0%", "", &of(3, 31, "Ulm"));

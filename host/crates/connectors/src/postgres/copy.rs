@@ -10,7 +10,7 @@ use arrow_array::{
     Array, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array,
     RecordBatch, StringArray, TimestampMicrosecondArray,
 };
-use glovebox_core::{Batch, DataType, Encoded, Encoder, Origin, Payload, SinkError};
+use glovebox_core::{Batch, DataType, Encoded, Encoder, Origin, Payload, Reject, SinkError};
 
 use super::fit::{EPOCH_DAYS, EPOCH_MICROS, FIRST_DAY, FIRST_MICRO, Fitted, Form, LAST_DAY, NUL};
 use super::numeric;
@@ -77,6 +77,15 @@ impl CopyEncoder {
                 problem: "a batch has different columns than the sink was opened with".into(),
             })
     }
+
+    /// The rows with a cell that its column cannot take.
+    fn aside(&self, cells: &[Cells<'_>]) -> SetAside {
+        let mut aside = SetAside::default();
+        for (column, cells) in self.columns.iter().zip(cells) {
+            cells.check(column, &mut aside);
+        }
+        aside
+    }
 }
 
 impl Encoder for CopyEncoder {
@@ -89,10 +98,7 @@ impl Encoder for CopyEncoder {
             .to_be_bytes();
         for batch in batches {
             let cells = self.cells(&batch.columns)?;
-            let mut aside = SetAside::default();
-            for (column, cells) in self.columns.iter().zip(&cells) {
-                cells.check(column, &mut aside);
-            }
+            let aside = self.aside(&cells);
             for row in 0..batch.rows() {
                 if !aside.is_empty() && aside.contains(row) {
                     continue;
@@ -113,6 +119,11 @@ impl Encoder for CopyEncoder {
         self.last = out.len();
         encoded.payload = Payload::Bytes(out);
         Ok(encoded)
+    }
+
+    fn unfit(&self, batch: &Batch) -> Result<Vec<Reject>, SinkError> {
+        let aside = self.aside(&self.cells(&batch.columns)?);
+        Ok(aside.into_rejects(&batch.origin).collect())
     }
 }
 

@@ -10,7 +10,7 @@ use arrow_array::types::{
 };
 use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{ArrowError, Field, Schema};
-use glovebox_core::{Batch, DataType, Encoded, Encoder, Origin, Payload, SinkError};
+use glovebox_core::{Batch, DataType, Encoded, Encoder, Origin, Payload, Reject, SinkError};
 use sqlx::Arguments;
 use sqlx::error::BoxDynError;
 use sqlx::sqlite::SqliteArguments;
@@ -121,6 +121,11 @@ impl Encoder for RowEncoder {
         }
         encoded.payload = Payload::Batches(payload);
         Ok(encoded)
+    }
+
+    fn unfit(&self, batch: &Batch) -> Result<Vec<Reject>, SinkError> {
+        let aside = self.check(&batch.columns)?;
+        Ok(aside.into_rejects(&batch.origin).collect())
     }
 }
 

@@ -57,12 +57,11 @@ pub(super) struct Intake {
     store: Option<Arc<Store>>,
     /// What the worker knows of each column's numbers.
     known: Vec<Known>,
-    /// What the target is asked which rows it can store, if it may refuse some.
-    target: Option<Target>,
+    target: Target,
     place: String,
 }
 
-/// The target's encoder, and the columns that it gets.
+/// Who is asked which rows the target can store: its encoder, and the columns that it gets.
 pub(super) struct Target {
     pub(super) encoder: Box<dyn Encoder>,
     pub(super) schema: SchemaRef,
@@ -81,7 +80,7 @@ impl Intake {
         planned: Arc<PlannedGate>,
         numbered: Arc<Numbered>,
         store: Option<Arc<Store>>,
-        target: Option<Target>,
+        target: Target,
         place: String,
     ) -> Self {
         Intake {
@@ -96,10 +95,7 @@ impl Intake {
 
     /// The rows that the target can store, whatever is left of their quasi-identifiers: it is asked before they
     /// are counted, since a class without a row that it refuses then would be another.
-    fn storable(&mut self, batch: &Batch, rejects: &mut Vec<Reject>) -> Result<Batch, SinkError> {
-        let Some(target) = &mut self.target else {
-            return Ok(batch.clone());
-        };
+    fn storable(&self, batch: &Batch, rejects: &mut Vec<Reject>) -> Result<Batch, SinkError> {
         let arrow = |error: ArrowError| SinkError::Internal {
             place: self.place.clone(),
             problem: format!("the gate cannot take rows in: {}", kind(&error)),
@@ -113,9 +109,10 @@ impl Intake {
         if let Some(entity) = self.planned.entity.filter(|_| !self.planned.entity_stored) {
             columns.remove(entity.min(columns.len().saturating_sub(1)));
         }
-        let asked = super::waiting::batch(&target.schema, columns, batch.rows()).map_err(arrow)?;
+        let schema = &self.target.schema;
+        let asked = super::waiting::batch(schema, columns, batch.rows()).map_err(arrow)?;
         let asked = Batch::new(asked, batch.origin.clone());
-        let mut refused = target.encoder.encode(std::slice::from_ref(&asked))?.rejects;
+        let mut refused = self.target.encoder.unfit(&asked)?;
         let quasi = |name: &str| self.planned.quasi.iter().any(|quasi| *quasi.name == *name);
         refused.retain_mut(|reject| {
             let violations = &mut reject.violations;
