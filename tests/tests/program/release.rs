@@ -384,6 +384,35 @@ fn a_value_that_no_hierarchy_has_rejects_its_row() {
 }
 
 #[test]
+fn dates_and_texts_leave_by_their_parts() {
+    for sink in [Sink::Csv, Sink::Sqlite] {
+        let pipeline = people(&sink, "0%", "", "");
+        let manifest = pipeline
+            .read("manifest.yaml")
+            .replace("age: { type: int64", "age: { type: date")
+            .replace(
+                "age: { width: [1, 10] }, town: { hierarchy: towns.csv }",
+                "age: { date: [day, month, year, decade] }, town: { prefix: [5, 3, 1] }",
+            );
+        pipeline.write("manifest.yaml", manifest);
+        let rows = [
+            "1,1984-02-29,10115,a",
+            "2,1984-11-03,10117,b",
+            "3,1984-12-24,10119,c",
+        ];
+        pipeline.write(
+            "people.csv",
+            format!("id,age,town,illness\n{}\n", rows.join("\n")),
+        );
+        let _ = pipeline.run().ends_with(0);
+        let left = sink.classes(&pipeline, &["age", "town"]);
+        let left: Vec<_> = left.into_iter().collect();
+        let cells = ["1984", "101*"].map(|cell| Some(cell.to_owned())).to_vec();
+        assert_eq!(left, [(cells, 3)]);
+    }
+}
+
+#[test]
 fn members_are_entities_where_one_is_named() {
     for sink in Sink::all("entities") {
         // Five rows, but of two people; the entity is not stored.
