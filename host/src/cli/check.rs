@@ -209,6 +209,14 @@ fn mentions_all(manifest: &Manifest, source: &dyn Source) -> anyhow::Result<bool
         |name: &str| !declared(name) && manifest.exemptions.iter().any(|e| e.column.value == name);
     let undeclared = source.undeclared()?;
     let names: Vec<&str> = undeclared.iter().map(Field::source_name).collect();
+    let idle = manifest.exemptions.iter().map(|e| e.column.value.as_str());
+    for idle in idle.filter(|name| !declared(name) && !names.contains(name)) {
+        say::note(&format!(
+            "the exemption of `{}` is for no column that was found in the source; delete it if it is misspelt or the \
+             column is gone, since one that came back would be exempt",
+            printable(idle)
+        ));
+    }
     let strangers: Vec<&&str> = names.iter().filter(|name| !exempt(name)).collect();
     if strangers.is_empty() {
         return Ok(true);

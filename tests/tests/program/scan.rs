@@ -398,6 +398,23 @@ fn columns_that_a_manifest_does_not_mention_are_named_or_refused() {
         .call(&["check", "manifest.yaml", "--connect"])
         .ends_with(0);
     assert!(!ran.stderr.contains("x2"), "{}", ran.stderr);
+    assert!(
+        !ran.stderr.contains("no column that was found"),
+        "{}",
+        ran.stderr
+    );
+    here.write(
+        "manifest.yaml",
+        register(&format!(
+            "undeclared: refuse\nexemptions:\n{all}{}",
+            exempt("x22")
+        )),
+    );
+    let _ = here
+        .call(&["check", "manifest.yaml", "--connect"])
+        .ends_with(0)
+        .says("the exemption of `x22` is for no column that was found");
+    here.write("manifest.yaml", &manifest);
     // A column comes into being.
     here.write(
         "people.csv",
