@@ -104,7 +104,7 @@ impl Composed {
                     })?;
                 (self.sandbox.load(name, bytes, limits)?, None)
             }
-            PluginRef::Sql(_) | PluginRef::Gather(_) => {
+            PluginRef::Sql(_) | PluginRef::Gather(_) | PluginRef::Missing(_) => {
                 return Err(PluginError::Refused {
                     plugin: "a query".into(),
                     problem: "is fitted to its columns instead of loaded".into(),
@@ -236,17 +236,22 @@ impl Toolbox for Composed {
     }
 
     #[cfg(feature = "sql")]
-    fn gather(&self, gather: &model::Gather, input: &Schema) -> Result<Selection, QueryProblem> {
+    fn gather(
+        &self,
+        query: &str,
+        room: model::Room,
+        input: &Schema,
+    ) -> Result<Selection, QueryProblem> {
         let room = glovebox_sql::Room {
-            memory: gather.memory,
-            disk: gather.spill,
+            memory: room.memory,
+            disk: room.spill,
             folder: std::env::temp_dir(),
         };
-        glovebox_sql::gather(&gather.query.text, input, room)
+        glovebox_sql::gather(query, input, room)
     }
 
     #[cfg(not(feature = "sql"))]
-    fn gather(&self, _: &model::Gather, _: &Schema) -> Result<Selection, QueryProblem> {
+    fn gather(&self, _: &str, _: model::Room, _: &Schema) -> Result<Selection, QueryProblem> {
         Err(without_queries())
     }
 

@@ -301,9 +301,10 @@ pub(super) fn role_of(file: &Path, manifest: &Manifest) -> Option<&'static str> 
     });
     let plugins = manifest.steps.iter().filter_map(|s| match &s.plugin.value {
         model::PluginRef::File { path, .. } => Some(("a plugin", path)),
-        model::PluginRef::Standard(_) | model::PluginRef::Sql(_) | model::PluginRef::Gather(_) => {
-            None
-        }
+        model::PluginRef::Standard(_)
+        | model::PluginRef::Sql(_)
+        | model::PluginRef::Gather(_)
+        | model::PluginRef::Missing(_) => None,
     });
     let sink = manifest.sink.target.path().map(|p| &p.value);
     let sealed = manifest.rejects.sealed.as_ref().map(|s| &s.path.value);

@@ -19,6 +19,7 @@ mod init;
 mod interruptions;
 mod manuals;
 mod masks;
+mod missing;
 mod pins;
 mod places;
 mod plugin_commands;

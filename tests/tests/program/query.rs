@@ -202,6 +202,14 @@ fn pandas_answers_the_same() {
     asked_of_others("cookbook.py", &[folder, manual], "22 lines, 0 different");
 }
 
+#[test]
+fn pandas_fills_the_same() {
+    let folder = Pipeline::empty();
+    let folder = folder.folder().to_str().unwrap();
+    let told = "96 compared, 0 different";
+    asked_of_others("missing.py", &[folder, "20261127", "8"], told);
+}
+
 /// By Python with DuckDB and pandas, if `cargo xtask tools` has installed it.
 fn asked_of_others(script: &str, arguments: &[&str], expected: &str) {
     let Some(python) = python() else {

@@ -3,6 +3,7 @@
 //! A plan has no secrets, so it can be shown, stored and sent.
 
 mod grants;
+mod missing;
 mod personal;
 mod query;
 
@@ -371,7 +372,7 @@ fn refused(step: &model::Step, path: &str, message: &str) -> Diagnostic {
                 ))
         }
         // A query has none.
-        PluginRef::Sql(_) | PluginRef::Gather(_) => {
+        PluginRef::Sql(_) | PluginRef::Gather(_) | PluginRef::Missing(_) => {
             Diagnostic::error(place, format!("{name} refuses its `with:`"))
         }
     }
@@ -453,6 +454,6 @@ fn plugin_name(plugin: &PluginRef) -> String {
     match plugin {
         PluginRef::Standard(name) => format!("`{name}`"),
         PluginRef::File { path, .. } => format!("`{}`", path.display()),
-        PluginRef::Sql(_) | PluginRef::Gather(_) => "the query".to_owned(),
+        PluginRef::Sql(_) | PluginRef::Gather(_) | PluginRef::Missing(_) => "the query".to_owned(),
     }
 }

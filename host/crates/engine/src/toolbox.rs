@@ -67,7 +67,12 @@ pub trait Toolbox: Send + Sync {
     ///
     /// # Errors
     /// As [`Toolbox::select`].
-    fn gather(&self, gather: &model::Gather, input: &Schema) -> Result<Selection, QueryProblem>;
+    fn gather(
+        &self,
+        query: &str,
+        room: model::Room,
+        input: &Schema,
+    ) -> Result<Selection, QueryProblem>;
 
     /// The source, with the declared columns; `secret` is its password, where it takes one.
     ///

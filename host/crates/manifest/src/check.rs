@@ -175,7 +175,7 @@ impl<'m> Flow<'m> {
     }
 
     fn apply(&mut self, step: &'m Step) {
-        if step.plugin.is_query() {
+        if matches!(step.plugin.value, PluginRef::Sql(_) | PluginRef::Gather(_)) {
             self.live.clear();
             self.places.clear();
             self.open = true;

@@ -17,6 +17,7 @@ pub(crate) mod guard;
 pub(crate) mod inside;
 pub(crate) mod limits;
 mod misplaced;
+pub(crate) mod missing;
 pub(crate) mod mode;
 mod plugin;
 pub(crate) mod postgres;

@@ -5,6 +5,7 @@
 
 pub(crate) mod column;
 pub(crate) mod gate;
+pub(crate) mod missing;
 pub(crate) mod query;
 pub(crate) mod rejects;
 pub(crate) mod sink;
@@ -36,7 +37,8 @@ pub use super::load::vault::{
 pub use super::span::{Span, Spanned};
 pub use column::{Column, PersonalKind, Release};
 pub use gate::{Gate, Generalise, Quasi, SensitiveValues};
-pub use query::{Gather, Query};
+pub use missing::{Fill, How, Missing};
+pub use query::{Gather, Query, Room};
 pub use rejects::{AtMost, Rejects, SealedTo};
 pub use sink::{Sink, SinkTarget};
 pub use stores::{RemoteStore, Store};
@@ -79,7 +81,7 @@ impl Manifest {
     #[must_use]
     pub fn gathers(&self) -> bool {
         let mut steps = self.steps.iter();
-        steps.any(|step| matches!(step.plugin.value, PluginRef::Gather(_)))
+        steps.any(|step| step.plugin.gathers())
     }
 }
 
@@ -145,7 +147,7 @@ impl Step {
 }
 
 /// Which plugin a step runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum PluginRef {
     /// One that is built in.
     Standard(String),
@@ -160,6 +162,8 @@ pub enum PluginRef {
     Sql(Query),
     /// None: a query over all rows.
     Gather(Box<Gather>),
+    /// None: a query that is made to fill what is missing.
+    Missing(Box<Missing>),
 }
 
 impl PluginRef {
@@ -170,7 +174,19 @@ impl PluginRef {
 
     /// Whether it is a query, which knows itself what it reads and adds.
     pub fn is_query(&self) -> bool {
-        matches!(self, PluginRef::Sql(_) | PluginRef::Gather(_))
+        matches!(
+            self,
+            PluginRef::Sql(_) | PluginRef::Gather(_) | PluginRef::Missing(_)
+        )
+    }
+
+    /// Whether it is one over all rows.
+    pub fn gathers(&self) -> bool {
+        match self {
+            PluginRef::Gather(_) => true,
+            PluginRef::Missing(missing) => missing.needs_all_rows(),
+            _ => false,
+        }
     }
 }
 

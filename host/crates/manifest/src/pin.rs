@@ -42,7 +42,10 @@ pub fn pinnable(manifest: &Manifest) -> Vec<Pinnable> {
                 pinned: sha256.clone(),
                 index,
             }),
-            PluginRef::Standard(_) | PluginRef::Sql(_) | PluginRef::Gather(_) => None,
+            PluginRef::Standard(_)
+            | PluginRef::Sql(_)
+            | PluginRef::Gather(_)
+            | PluginRef::Missing(_) => None,
         })
         .collect()
 }

@@ -6,7 +6,7 @@ use glovebox_core::{Announced, Field, Grants, QueryProblem, Schema, Selected};
 use glovebox_manifest::diagnostic::Diagnostic;
 use glovebox_manifest::model::{self, PluginRef};
 
-use super::PlannedStep;
+use super::{PlannedStep, missing};
 use crate::toolbox::Toolbox;
 
 /// What a query leaves, over the columns before it and behind them those that it makes.
@@ -24,15 +24,28 @@ pub(super) fn plan_query(
     input: &Schema,
     toolbox: &dyn Toolbox,
 ) -> Result<PlannedStep, Box<Diagnostic>> {
-    let (query, selected) = match &step.plugin.value {
-        PluginRef::Sql(query) => (query, toolbox.select(&query.text, input, &step.limits)),
-        PluginRef::Gather(gather) => (&gather.query, toolbox.gather(gather, input)),
+    let made;
+    let (text, written, room) = match &step.plugin.value {
+        PluginRef::Sql(query) => (query.text.as_str(), Some(query), None),
+        PluginRef::Gather(gather) => {
+            let query = &gather.query;
+            (query.text.as_str(), Some(query), Some(gather.room))
+        }
+        PluginRef::Missing(missing) => {
+            made = missing::query(missing, input)?;
+            let room = missing.needs_all_rows().then_some(missing.room);
+            (made.as_str(), None, room)
+        }
         PluginRef::Standard(_) | PluginRef::File { .. } => {
             let problem = Diagnostic::error(step.span.clone(), "this step is no query");
             return Err(Box::new(problem));
         }
     };
-    let selection = selected.map_err(|problem| Box::new(of_query(step, query, problem)))?;
+    let selection = match room {
+        None => toolbox.select(text, input, &step.limits),
+        Some(room) => toolbox.gather(text, room, input),
+    };
+    let selection = selection.map_err(|problem| Box::new(of_query(step, written, problem)))?;
     let gathers = selection.all.is_some();
     let width = input.fields.len();
     let mut output = Vec::with_capacity(selection.output.len());
@@ -75,7 +88,7 @@ pub(super) fn plan_query(
         name: step.name.as_str().into(),
         plugin: selection.plugin,
         signed_by: None,
-        config: query.text.clone(),
+        config: text.to_owned(),
         grants,
         inputs: selection.reads,
         inside: Vec::new(),
@@ -94,9 +107,13 @@ pub(super) fn plan_query(
 }
 
 /// At its place in the manifest, where that is known.
-fn of_query(step: &model::Step, query: &model::Query, problem: QueryProblem) -> Diagnostic {
+fn of_query(
+    step: &model::Step,
+    written: Option<&model::Query>,
+    problem: QueryProblem,
+) -> Diagnostic {
     let at = problem.at.as_ref();
-    let place = at.and_then(|at| query.span(at));
+    let place = written.zip(at).and_then(|(query, at)| query.span(at));
     let place = place.unwrap_or_else(|| step.plugin.span.clone());
     let said = Diagnostic::error(place, problem.message);
     match problem.help {

@@ -7,7 +7,7 @@ use crate::block::{Block, Reader};
 use crate::declare::{At, Kind};
 use crate::diagnostic::Diagnostic;
 use crate::kinds::{Own, Secret};
-use crate::model::{KeyGrant, PluginRef, Step};
+use crate::model::{KeyGrant, Step};
 use crate::node::{Kind as Yaml, Node};
 use crate::span::Spanned;
 
@@ -99,7 +99,7 @@ pub(super) fn fitting_grants(
         false => world.to_string(),
     };
     let of_gather = match step.plugin.value {
-        PluginRef::Gather(_) => &[(
+        _ if step.plugin.gathers() => &[(
             "limits",
             "those are of plugins; a query over all rows has `memory:` and `spill:`",
         )],

@@ -126,6 +126,7 @@ pub(super) fn default_name(plugin: &PluginRef) -> String {
         PluginRef::Standard(name) => name.clone(),
         PluginRef::Sql(_) => "sql".to_owned(),
         PluginRef::Gather(_) => "gather".to_owned(),
+        PluginRef::Missing(_) => "missing".to_owned(),
         PluginRef::File { path, .. } => path
             .file_stem()
             .and_then(|stem| stem.to_str())

@@ -11,6 +11,7 @@ use super::grants::{KEYS, fitting_grants};
 use super::guard::{KEEPS, fitting_keeps};
 use super::inside::INSIDE;
 use super::limits::LimitKeys;
+use super::missing::{Fills, MISSING, apart, missing};
 use super::plugin::{PLUGIN, default_name};
 use super::sql::{GATHER, SQL};
 use super::tokens::TokenKeys;
@@ -22,11 +23,14 @@ use crate::formats;
 use crate::kinds::{Names, Own, Size, nested, word};
 use crate::load::guard::KeepGrant;
 use crate::model::column::Column;
-use crate::model::{Gather, JsonPath, KeyGrant, LeakGuard, PluginRef, Query, Step, Tokens, With};
+use crate::model::{
+    Gather, JsonPath, KeyGrant, LeakGuard, PluginRef, Query, Room, Step, Tokens, With,
+};
 use crate::span::Spanned;
 
 section! {
-    /// One plugin or query at work on the rows: exactly one of `validate`, `transform`, `mask`, `sql` and `gather`.
+    /// One plugin or query at work on the rows: exactly one of `validate`, `transform`, `mask`, `sql`, `gather` and
+    /// `missing`.
     struct StepKeys("Step"): "a step", "- { validate: required, reads: [product] }" {
         /// The step's name in rejects and reports: at most 64 characters, unique, neither `source`
         /// nor `sink`.
@@ -43,9 +47,12 @@ section! {
         /// [A query over all rows](sql.md#gather): they are sorted, grouped, joined. Rows wait, encrypted, until all are
         /// there, so nothing is stored before.
         gather: Option<Spanned<Query>> => optional, GATHER, "gather: \"SELECT shop, sum(price) AS total FROM rows GROUP BY shop\"";
-        /// For `gather:`: its memory.
+        /// [What becomes of missing cells](sql.md#missing), column by column: their rows are rejected or dropped, or they are
+        /// filled.
+        missing: Fills => empty, MISSING, "missing: { country: { value: DE }, email: reject, price: { mean: true, by: [shop] } }";
+        /// For `gather:`, and for `missing:` where it needs all rows: its memory.
         memory: Option<usize> => open "256MiB", Size(MIN_MEMORY..=MAX_MEMORY);
-        /// For `gather:`: its room on the disk, encrypted, for what does not fit in memory.
+        /// For the same: its room on the disk, encrypted, for what does not fit in memory.
         spill: Option<usize> => open "16GiB", Size(0..=MAX_SPILL);
         /// The columns that the plugin sees, and no others; a validator needs at least one.
         reads: Vec<Spanned<String>> => default "[]", Names(0);
@@ -85,6 +92,8 @@ section! {
         "filter" => "write `sql: SELECT * FROM rows WHERE …`, or `transform: keep` with the condition in `with:`",
         "query" => "write `sql:`",
         "group-by" => "write `gather: SELECT … FROM rows GROUP BY …`",
+        "fillna" => "write `missing: { COLUMN: { value: … } }`",
+        "dropna" => "write `missing: { COLUMN: drop }`",
         "sort" => "write `gather: SELECT * FROM rows ORDER BY …`",
         "join" => "write `gather: SELECT … FROM rows JOIN …`",
         "where" => "write `sql: SELECT * FROM rows WHERE …`",
@@ -96,14 +105,15 @@ section! {
             { "required": ["transform"], "properties": { "memory": false, "spill": false, "masks": false, "keys": false, "domain": false, "tokens": false, "inside": false, "keeps": false, "leak-guard": false } },
             { "required": ["sql"], "properties": { "memory": false, "spill": false, "reads": false, "masks": false, "adds": false, "with": false, "keys": false, "domain": false, "tokens": false, "inside": false, "keeps": false, "leak-guard": false } },
             { "required": ["gather"], "properties": { "reads": false, "masks": false, "adds": false, "with": false, "keys": false, "domain": false, "tokens": false, "inside": false, "keeps": false, "leak-guard": false, "limits": false } },
+            { "required": ["missing"], "properties": { "reads": false, "masks": false, "adds": false, "with": false, "keys": false, "domain": false, "tokens": false, "inside": false, "keeps": false, "leak-guard": false } },
             { "required": ["mask", "masks"], "properties": { "memory": false, "spill": false, "adds": false } },
         ]
     }
     settle Draft: settle;
 }
 
-const KINDS: &[&str] = &["validate", "transform", "mask", "sql", "gather"];
-const KIND_EXAMPLE: &str = "validate: required, or transform: PLUGIN, or mask: PLUGIN, or sql: SELECT … FROM rows, or gather: SELECT … FROM rows";
+const KINDS: &[&str] = &["validate", "transform", "mask", "sql", "gather", "missing"];
+const KIND_EXAMPLE: &str = "validate: required, or transform: PLUGIN, or mask: PLUGIN, or sql: SELECT … FROM rows, or gather: SELECT … FROM rows, or missing: { COLUMN: … }";
 
 /// Less than this suffices for no query.
 const MIN_MEMORY: u64 = 16 << 20;
@@ -136,7 +146,15 @@ pub(super) const STEPS: Own<Vec<Option<Draft>>> = Own {
 /// The steps, with what holds for one that does not say otherwise.
 pub(super) fn steps(drafts: Vec<Draft>, limits: &Limits, leak_guard: LeakGuard) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::with_capacity(drafts.len());
-    for draft in drafts {
+    let parts = drafts.into_iter().flat_map(|draft| {
+        let parts = apart(&draft.step);
+        let parts = parts.into_iter();
+        parts.map(move |step| Draft {
+            step,
+            ..draft.clone()
+        })
+    });
+    for draft in parts {
         let mut step = draft.step;
         step.leak_guard = draft.leak_guard.unwrap_or(leak_guard);
         step.limits = match &draft.limits {
@@ -241,6 +259,11 @@ fn kind(
         "mask" => (World::Masker, &keys.mask),
         "sql" => (World::Transformer, &keys.sql),
         "gather" => return Some((World::Transformer, gather(keys))),
+        "missing" => {
+            let head = block.get(key).map_or(block.head.clone(), |(_, span)| span);
+            let missing = missing(reader, head, &keys.missing, room(keys));
+            return Some((World::Transformer, missing));
+        }
         _ => (World::Transformer, &keys.transform),
     };
     Some((world, plugin.clone()))
@@ -250,11 +273,18 @@ fn gather(keys: &StepKeys) -> Option<Spanned<PluginRef>> {
     let query = keys.gather.as_ref()?;
     let gather = Gather {
         query: query.value.clone(),
-        memory: keys.memory.unwrap_or(Gather::MEMORY),
-        spill: keys.spill.map_or(Gather::SPILL, |bytes| bytes as u64),
+        room: room(keys),
     };
     let gather = PluginRef::Gather(Box::new(gather));
     Some(Spanned::new(gather, query.span.clone()))
+}
+
+fn room(keys: &StepKeys) -> Room {
+    let open = Room::default();
+    Room {
+        memory: keys.memory.unwrap_or(open.memory),
+        spill: keys.spill.map_or(open.spill, |bytes| bytes as u64),
+    }
 }
 
 /// Long enough for a sentence, short enough for a tweak.

@@ -19,17 +19,27 @@ pub struct Query {
 pub struct Gather {
     /// The query.
     pub query: Query,
+    /// What it may take.
+    pub room: Room,
+}
+
+/// What a query over all rows may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
     /// Bytes of memory.
     pub memory: usize,
     /// Bytes on the disk beyond that.
     pub spill: u64,
 }
 
-impl Gather {
-    /// Its memory where the manifest does not say.
-    pub const MEMORY: usize = 256 << 20;
-    /// Its room on the disk where the manifest does not say.
-    pub const SPILL: u64 = 16 << 30;
+/// Where the manifest does not say.
+impl Default for Room {
+    fn default() -> Self {
+        Room {
+            memory: 256 << 20,
+            spill: 16 << 30,
+        }
+    }
 }
 
 impl Query {
