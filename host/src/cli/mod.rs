@@ -8,8 +8,8 @@
     feature = "sql"
 )))]
 mod absent;
-#[cfg(feature = "api")]
 mod announce;
+#[cfg(feature = "api")]
 mod asked;
 #[cfg(feature = "api")]
 mod audit;
