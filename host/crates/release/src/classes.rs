@@ -110,7 +110,9 @@ impl Classes {
                 shares.push((class, value, count));
             }
             if layout.entity {
-                members.push((class, rest.get(layout.sensitive..).map(<[u32]>::to_vec)));
+                // Without an allocation: there may be as many as rows.
+                let entity = rest.get(layout.sensitive..).and_then(<[u32]>::first_chunk);
+                members.push((class, entity.copied().unwrap_or([0; 2])));
             }
         }
         match layout.entity {
