@@ -241,17 +241,24 @@ impl Toolbox for Composed {
         query: &str,
         room: model::Room,
         input: &Schema,
+        tables: &[(&str, Schema)],
     ) -> Result<Selection, QueryProblem> {
         let room = glovebox_sql::Room {
             memory: room.memory,
             disk: room.spill,
             folder: std::env::temp_dir(),
         };
-        glovebox_sql::gather(query, input, room)
+        glovebox_sql::gather(query, input, tables, room)
     }
 
     #[cfg(not(feature = "sql"))]
-    fn gather(&self, _: &str, _: model::Room, _: &Schema) -> Result<Selection, QueryProblem> {
+    fn gather(
+        &self,
+        _: &str,
+        _: model::Room,
+        _: &Schema,
+        _: &[(&str, Schema)],
+    ) -> Result<Selection, QueryProblem> {
         Err(without_queries())
     }
 

@@ -242,6 +242,96 @@ fn what_needs_all_rows_is_not_run_over_some() {
     assert_eq!(shown, "shop,total,n\na,1,1\n");
 }
 
+/// Sales joined with a table of shops.
+fn joined(query: &str, shops: &str) -> Pipeline {
+    let steps = format!(
+        "  - name: join\n    gather: {query}\n    tables:\n      shops:\n        \
+         source: {{ csv: {{ path: shops.csv }} }}\n        \
+         columns: {{ shop: {{ type: text }}, size: {{ type: int64 }}, boss: {{ type: text, personal: true }} }}\n"
+    );
+    let rows = "a,u@x,1\nb,u@x,5\na,u@x,2\nc,u@x,4\n";
+    sales(&steps, CSV, rows).file("shops.csv", format!("shop,size,boss\n{shops}"))
+}
+
+#[test]
+fn rows_are_joined_with_other_tables() {
+    let query = "SELECT s.size, sum(price) AS total FROM rows LEFT JOIN shops s ON rows.shop = s.shop GROUP BY s.size ORDER BY s.size";
+    let pipeline = joined(query, "a,10,ann\nb,20,bob\n");
+    let _ = pipeline.run().ends_with(0);
+    assert_eq!(pipeline.read("out.csv"), "size,total\n10,3\n20,5\n,4\n");
+    let asked = pipeline.call(&[
+        "query",
+        "manifest.yaml",
+        "SELECT count(*) AS n FROM rows",
+        "--format",
+        "csv",
+    ]);
+    assert_eq!(asked.ends_with(0).stdout, "n\n3\n");
+
+    // A row of a table that cannot be read is in no join that could be meant.
+    pipeline.write("shops.csv", "shop,size,boss\na,10,ann\nb,canary-77,bob\n");
+    let ran = pipeline.run().ends_with(1);
+    assert!(
+        ran.stderr
+            .contains("step join: table shops: row 1 does not fit: `size` is not an int64"),
+        "{}",
+        ran.stderr
+    );
+    assert!(!ran.stderr.contains("canary"));
+    assert_eq!(pipeline.read("out.csv"), "size,total\n10,3\n20,5\n,4\n");
+}
+
+#[test]
+fn a_join_that_is_wrong_is_told_where() {
+    for (query, told) in [
+        (
+            "SELECT s.boss, price FROM rows JOIN shops s ON rows.shop = s.shop",
+            "`boss` is personal and reaches the sink unmasked",
+        ),
+        (
+            "SELECT shop FROM rows JOIN shops s ON rows.shop = s.shop",
+            "`shop` is the name of more than one column here",
+        ),
+        (
+            "SELECT price FROM rows JOIN shop s ON rows.shop = s.shop",
+            "the tables here are: rows, shops",
+        ),
+        (
+            "SELECT price FROM rows CROSS JOIN shops",
+            "this join would pair each row with each other one",
+        ),
+    ] {
+        let said = joined(query, "")
+            .call(&["check", "manifest.yaml"])
+            .ends_with(2)
+            .stderr;
+        assert!(said.contains(told), "{query}: {said}");
+    }
+    let table = |table: &str| {
+        let steps = format!("  - {{ gather: SELECT shop FROM rows, tables: {{ {table} }} }}\n");
+        let checked = sales(&steps, CSV, "").call(&["check", "manifest.yaml"]);
+        checked.ends_with(2).stderr
+    };
+    let columns = "columns: { a: { type: text } }";
+    let said = table(&format!(
+        "rows: {{ source: {{ csv: {{ path: x.csv }} }}, {columns} }}"
+    ));
+    assert!(
+        said.contains("this cannot be the name of a table"),
+        "{said}"
+    );
+    let said = table(&format!(
+        "t: {{ source: {{ csv: {{ path: \"-\" }} }}, {columns} }}"
+    ));
+    assert!(said.contains("a table cannot be standard input"), "{said}");
+    let said = table(&format!(
+        "t: {{ source: {{ csv: {{ path: out.csv }} }}, {columns} }}"
+    ));
+    assert!(said.contains("the sink"), "{said}");
+    let said = table("t: { columns: { a: { type: text } } }");
+    assert!(said.contains("`source`"), "{said}");
+}
+
 #[test]
 fn a_proof_counts_what_was_taken_and_made() {
     let steps = format!("{BY_SHOP}  - sql: SELECT * FROM rows WHERE total > 3\n");

@@ -46,7 +46,7 @@ pub enum Selected {
 
 /// A query over all rows at work.
 pub trait AllRows: Send + Sync {
-    /// Runs it over rows that have the columns of [`Selection::reads`]: `each` gets its result, batch for batch, and
+    /// Runs it over rows that have the columns of [`Selection::reads`], and tables in the order in which it was told of them: `each` gets its result, batch for batch, and
     /// says `false` once nobody wants more.
     ///
     /// # Errors
@@ -54,6 +54,7 @@ pub trait AllRows: Send + Sync {
     fn run(
         &self,
         rows: &RowFeed<'_, std::io::Error>,
+        tables: &[&RowFeed<'_, std::io::Error>],
         stop: &AtomicBool,
         each: &mut dyn FnMut(RecordBatch) -> bool,
     ) -> Result<(), Unfinished<std::io::Error>>;

@@ -16,7 +16,7 @@ use begun::Begun;
 pub use begun::{Continuing, arm_as_begun};
 use keys::{RunKeys, fetched_keys};
 
-use crate::armed::{ArmedStep, Order, entity_of, name_of};
+use crate::armed::{ArmedStep, Order, Tables, entity_of, name_of};
 use crate::attack;
 use crate::gate::Gate;
 use crate::plan::{Plan, PlannedStep};
@@ -49,7 +49,13 @@ pub(crate) fn arm_with<'p>(
     let mut armed = Vec::with_capacity(plan.steps.len());
     let keys = RunKeys::new(toolbox, stores(manifest), begun);
     for (step, planned) in manifest.steps.iter().zip(&plan.steps) {
-        match arm_step(step, planned, &keys) {
+        let step = arm_step(step, planned, &keys).and_then(|armed| {
+            Ok(ArmedStep {
+                tables: tables(step, manifest, toolbox)?,
+                ..armed
+            })
+        });
+        match step {
             Ok(step) => armed.push(step),
             Err(found) => problems.extend(found),
         }
@@ -162,15 +168,43 @@ pub fn source(
     columns: Schema,
     toolbox: &dyn Toolbox,
 ) -> Result<Box<dyn glovebox_core::Source>, Vec<Diagnostic>> {
-    let secret = match manifest.source.decrypt_with() {
+    open(&manifest.source, columns, manifest, toolbox)
+}
+
+/// A source of the manifest's, whichever.
+fn open(
+    source: &model::Source,
+    columns: Schema,
+    manifest: &Manifest,
+    toolbox: &dyn Toolbox,
+) -> Result<Box<dyn glovebox_core::Source>, Vec<Diagnostic>> {
+    let secret = match source.decrypt_with() {
         Some(name) => {
             let key = toolbox.secret(&stores(manifest), name);
             Some(key.map_err(|e| vec![missing(name.span.clone(), &e)])?)
         }
-        None => password(manifest.source.server(), manifest, toolbox)?,
+        None => password(source.server(), manifest, toolbox)?,
     };
-    let source = toolbox.source(&manifest.source, columns, secret);
-    source.map_err(|problem| vec![Diagnostic::error(manifest.source.span(), problem)])
+    let opened = toolbox.source(source, columns, secret);
+    opened.map_err(|problem| vec![Diagnostic::error(source.span(), problem)])
+}
+
+/// The tables that a step reads beside the rows.
+fn tables(
+    step: &model::Step,
+    manifest: &Manifest,
+    toolbox: &dyn Toolbox,
+) -> Result<Tables, Vec<Diagnostic>> {
+    let model::PluginRef::Gather(gather) = &step.plugin.value else {
+        return Ok(Vec::new());
+    };
+    let tables = gather.tables.iter().map(|(name, table)| {
+        let fields = table.columns.iter().map(model::Column::to_field);
+        let columns = Schema::new(fields.collect());
+        let source = open(&table.source, columns, manifest, toolbox)?;
+        Ok((name.value.clone(), Arc::from(source)))
+    });
+    tables.collect()
 }
 
 /// The key that signs what runs let out, if they are proven.
@@ -276,6 +310,7 @@ fn arm_step<'p>(
         secrets: fetched.newest,
         remote: fetched.remote,
         weak: fetched.weak,
+        tables: Vec::new(),
     })
 }
 

@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::ArrayRef;
-use glovebox_core::{KeyRing, Method};
+use glovebox_core::{KeyRing, Method, Source};
 
 use crate::plan::PlannedStep;
 use crate::weak::WeakKey;
+
+/// Tables that a query reads beside the rows, by name.
+pub(crate) type Tables = Vec<(String, Arc<dyn Source>)>;
 
 /// A step and its keys.
 pub struct ArmedStep<'p> {
@@ -25,6 +28,8 @@ pub struct ArmedStep<'p> {
     pub remote: Vec<String>,
     /// Its keys that can be found by trying.
     pub weak: Vec<WeakKey>,
+    /// What it reads beside the rows, if it is a query over all of them.
+    pub tables: Tables,
 }
 
 impl ArmedStep<'_> {

@@ -1,7 +1,7 @@
 //! The legs of a run: from the source, or from what a `gather:` step made, to the next such step or the sink.
 
 use crate::armed::ArmedStep;
-use crate::plan::{Plan, PlannedStep};
+use crate::plan::Plan;
 
 /// Steps that take each row by itself.
 pub(crate) struct Leg<'r> {
@@ -11,7 +11,7 @@ pub(crate) struct Leg<'r> {
     /// The columns that are wanted of what the last one leaves.
     pub(crate) columns: &'r [usize],
     /// The `gather:` step that takes its rows; none if the sink does.
-    pub(crate) gather: Option<&'r PlannedStep>,
+    pub(crate) gather: Option<&'r ArmedStep<'r>>,
 }
 
 impl Leg<'_> {
@@ -31,7 +31,7 @@ pub(crate) fn legs<'r>(plan: &'r Plan, steps: &'r [ArmedStep<'r>]) -> Vec<Leg<'r
                 from,
                 steps: steps.get(from..at).unwrap_or_default(),
                 columns: &step.planned.inputs,
-                gather: Some(step.planned),
+                gather: Some(step),
             });
             from = at + 1;
         }

@@ -165,6 +165,7 @@ fn armed(planned: &PlannedStep) -> ArmedStep<'_> {
         secrets: Vec::new(),
         remote: Vec::new(),
         weak: Vec::new(),
+        tables: Vec::new(),
     }
 }
 

@@ -63,7 +63,7 @@ pub trait Toolbox: Send + Sync {
         limits: &Limits,
     ) -> Result<Selection, QueryProblem>;
 
-    /// A query over all rows, fitted to the columns that reach its step.
+    /// A query over all rows, fitted to the columns that reach its step, and to those of other tables.
     ///
     /// # Errors
     /// As [`Toolbox::select`].
@@ -72,6 +72,7 @@ pub trait Toolbox: Send + Sync {
         query: &str,
         room: model::Room,
         input: &Schema,
+        tables: &[(&str, Schema)],
     ) -> Result<Selection, QueryProblem>;
 
     /// The source, with the declared columns; `secret` is its password, where it takes one.

@@ -33,6 +33,7 @@ pub(crate) mod sqlite;
 mod steps;
 pub(crate) mod stores;
 mod table_name;
+mod tables;
 mod tokens;
 mod trusted;
 pub(crate) mod vault;

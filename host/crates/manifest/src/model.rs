@@ -38,7 +38,7 @@ pub use super::span::{Span, Spanned};
 pub use column::{Column, PersonalKind, Release};
 pub use gate::{Gate, Generalise, Quasi, SensitiveValues};
 pub use missing::{Fill, How, Missing};
-pub use query::{Gather, Query, Room};
+pub use query::{Gather, Query, Room, Table};
 pub use rejects::{AtMost, Rejects, SealedTo};
 pub use sink::{Sink, SinkTarget};
 pub use stores::{RemoteStore, Store};

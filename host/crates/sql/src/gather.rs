@@ -29,9 +29,15 @@ const NAME: &str = "gather";
 ///
 /// # Errors
 /// The first thing that is wrong with it, in bytes of `text`.
-pub fn gather(text: &str, input: &Schema, room: Room) -> Result<Selection, QueryProblem> {
+pub fn gather(
+    text: &str,
+    input: &Schema,
+    others: &[(&str, Schema)],
+    room: Room,
+) -> Result<Selection, QueryProblem> {
     let seen = Seen::of(input);
-    let tables = [seen.table()];
+    let others: Vec<Other> = others.iter().map(Other::of).collect();
+    let tables = tables(&seen.columns, &seen.hidden, &others);
     // Nobody listens: nothing is run yet.
     let (ask, _) = unbounded();
     let Planned { plan, output } = Planned::new(text, &tables, &ask)?;
@@ -63,7 +69,12 @@ pub fn gather(text: &str, input: &Schema, room: Room) -> Result<Selection, Query
             continue;
         }
         let of = origin.of.iter().filter_map(|at| seen.field(*at));
-        let personal = of.clone().any(|(_, field)| field.personal);
+        let mut elsewhere = origin.of.iter().filter_map(|(table, column)| {
+            let other = others.get(table.checked_sub(1)?)?;
+            other.columns.fields.get(*column)
+        });
+        let personal =
+            of.clone().any(|(_, field)| field.personal) || elsewhere.any(|field| field.personal);
         columns.push(Selected::Made {
             place: makes.len(),
             of: of.map(|(place, _)| place).collect(),
@@ -75,12 +86,13 @@ pub fn gather(text: &str, input: &Schema, room: Room) -> Result<Selection, Query
     }
     let read = read(&optimized, &seen);
     let query = Gathered {
-        sha256: identity(text),
+        sha256: identity(text, &others),
         about: about(),
         text: text.to_owned(),
         places: read.keys().copied().collect(),
         columns: seen.columns.clone(),
         arrow: seen.columns.to_arrow(),
+        others,
         room,
     };
     let query = Arc::new(query);
@@ -125,26 +137,54 @@ impl Seen {
         seen
     }
 
-    fn table(&self) -> Table<'_> {
-        Table {
-            name: ROWS,
-            columns: &self.columns,
-            hidden: &self.hidden,
-        }
-    }
-
     /// A column with its place before the step.
-    fn field(&self, (_, column): Place) -> Option<(usize, &Field)> {
-        let place = self.places.get(column)?;
+    fn field(&self, (table, column): Place) -> Option<(usize, &Field)> {
+        let place = self.places.get(column).filter(|_| table == 0)?;
         Some((*place, self.columns.fields.get(column)?))
     }
+}
+
+/// Another table than the rows.
+struct Other {
+    name: String,
+    columns: Schema,
+}
+
+impl Other {
+    fn of((name, columns): &(&str, Schema)) -> Self {
+        let mut columns = columns.clone();
+        columns
+            .fields
+            .retain(|field| field.data_type != DataType::Opaque);
+        Other {
+            name: (*name).to_owned(),
+            columns,
+        }
+    }
+}
+
+/// The rows, and then the other tables.
+fn tables<'t>(rows: &'t Schema, hidden: &'t [Hidden], others: &'t [Other]) -> Vec<Table<'t>> {
+    let rows = Table {
+        name: ROWS,
+        columns: rows,
+        hidden,
+    };
+    let others = others.iter().map(|other| Table {
+        name: &other.name,
+        columns: &other.columns,
+        hidden: &[],
+    });
+    std::iter::once(rows).chain(others).collect()
 }
 
 /// The columns that are read, by their places among those that the query gets, with their places before the step.
 fn read(optimized: &LogicalPlan, seen: &Seen) -> BTreeMap<usize, usize> {
     let mut read = BTreeMap::new();
     let _ = optimized.apply_with_subqueries(|plan| {
-        if let LogicalPlan::TableScan(scan) = plan {
+        if let LogicalPlan::TableScan(scan) = plan
+            && scan.table_name.table() == ROWS
+        {
             for (_, field) in scan.projected_schema.iter() {
                 let place = seen.columns.position(field.name());
                 read.extend(place.and_then(|at| Some((at, *seen.places.get(at)?))));
@@ -156,13 +196,18 @@ fn read(optimized: &LogicalPlan, seen: &Seen) -> BTreeMap<usize, usize> {
 }
 
 /// Another engine may round otherwise, so it is another query.
-fn identity(text: &str) -> String {
+fn identity(text: &str, others: &[Other]) -> String {
     let mut digest = Sha256::new();
     digest.update(b"datafusion ");
     digest.update(datafusion::DATAFUSION_VERSION);
     digest.update([0]);
     digest.update(b"gather ");
     digest.update(text);
+    for other in others {
+        digest.update([0]);
+        digest.update(&other.name);
+        digest.update(format!("{:?}", other.columns));
+    }
     hex(digest.finalize())
 }
 
@@ -184,6 +229,7 @@ struct Gathered {
     arrow: SchemaRef,
     /// Those of the columns that are read.
     places: Vec<usize>,
+    others: Vec<Other>,
     room: Room,
 }
 
@@ -216,16 +262,13 @@ impl AllRows for Gathered {
     fn run(
         &self,
         rows: &RowFeed<'_, io::Error>,
+        tables: &[&RowFeed<'_, io::Error>],
         stop: &AtomicBool,
         each: &mut dyn FnMut(RecordBatch) -> bool,
     ) -> Result<(), Unfinished<io::Error>> {
-        let table = Table {
-            name: ROWS,
-            columns: &self.columns,
-            hidden: &[],
-        };
+        let all = self::tables(&self.columns, &[], &self.others);
         let broken = |_| Unfinished::Other(io::Error::other("the query cannot be planned again"));
-        let query = Query::over(&self.text, &[table], &self.room).map_err(broken)?;
+        let query = Query::over(&self.text, &all, &self.room).map_err(broken)?;
         let wide = |pass: &mut dyn FnMut(RecordBatch) -> bool| {
             let mut broken = None;
             rows(&mut |batch| match self.widened(&batch) {
@@ -238,7 +281,9 @@ impl AllRows for Gathered {
             broken.map_or(Ok(()), Err)
         };
         let mut left = false;
-        let done = query.run(&[&wide], stop, &mut |batch| {
+        let mut feeds: Vec<&RowFeed<'_, io::Error>> = vec![&wide];
+        feeds.extend(tables);
+        let done = query.run(&feeds, stop, &mut |batch| {
             left = !each(batch.clone());
             match left {
                 true => Err(io::Error::other("nobody takes the rows any more")),

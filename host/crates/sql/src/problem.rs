@@ -81,11 +81,21 @@ fn of_schema(text: &str, error: &SchemaError) -> QueryProblem {
             let names: Vec<&str> = valid_fields.iter().map(|c| c.name.as_str()).collect();
             unknown_column(&field.name, &names, of_column(text, field))
         }
-        // There is one table, so only the query itself can have named two columns alike.
+        SchemaError::AmbiguousReference { field } if joins(text) => helped(
+            format!("`{}` is the name of more than one column here", field.name),
+            of_column(text, field),
+            format!("say of which table, like rows.{}", field.name),
+        ),
+        // Of one table only the query itself can have named two columns alike.
         SchemaError::AmbiguousReference { field } => twice(&field.name),
         SchemaError::DuplicateQualifiedField { name, .. }
         | SchemaError::DuplicateUnqualifiedField { name } => twice(name),
     }
+}
+
+/// Whether it may have a join, which the planner's error does not say.
+fn joins(text: &str) -> bool {
+    text.to_lowercase().contains("join")
 }
 
 /// Two columns of one name.

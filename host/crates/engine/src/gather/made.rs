@@ -9,12 +9,12 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use glovebox_core::{
-    AllRows, Batch, Chunk, ChunkReader, Decoded, Decoder, Origin, SourceError, Unfinished,
-    first_made_row,
+    AllRows, Batch, Chunk, ChunkReader, Decoded, Decoder, Origin, RowFeed, Source, SourceError,
+    Unfinished, first_made_row,
 };
 
 use super::{Waiting, packed, unpacked, unreadable};
-use crate::plan::PlannedStep;
+use crate::armed::{ArmedStep, Tables};
 
 /// A chunk has about so many bytes, or rows.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -31,6 +31,7 @@ pub(crate) struct Made {
     schema: SchemaRef,
     query: Arc<dyn AllRows>,
     waiting: Arc<Waiting>,
+    tables: Tables,
     /// The number of its first chunk.
     first: u64,
     first_row: u64,
@@ -43,15 +44,16 @@ pub(crate) struct Made {
 impl Made {
     /// What a step makes, before which there were so many of its kind; none of one that is no query over all rows.
     pub(crate) fn new(
-        step: &PlannedStep,
+        step: &ArmedStep<'_>,
         waiting: Arc<Waiting>,
         first: u64,
         before: u64,
     ) -> Option<Self> {
         Some(Made {
-            step: Arc::clone(&step.name),
-            schema: Arc::clone(&step.output_arrow),
-            query: Arc::clone(step.gather.as_ref()?),
+            step: Arc::clone(&step.planned.name),
+            schema: Arc::clone(&step.planned.output_arrow),
+            query: Arc::clone(step.planned.gather.as_ref()?),
+            tables: step.tables.clone(),
             waiting,
             first,
             first_row: first_made_row(before),
@@ -63,13 +65,19 @@ impl Made {
     /// Runs the query: what it makes can be read once.
     pub(crate) fn chunks(&self) -> Box<dyn ChunkReader> {
         let (made, chunks) = bounded(AHEAD);
+        let tables = self.tables.clone();
         let (query, waiting) = (Arc::clone(&self.query), Arc::clone(&self.waiting));
         let (over, step) = (Arc::clone(&self.over), Arc::clone(&self.step));
         let (busy, started) = (Arc::clone(&self.busy), Instant::now());
         let mut cutter = Cutter::new(made.clone(), self.first, self.first_row);
         // Not waited for: it hears of a stop between batches, which may take longer than anybody has.
         std::thread::spawn(move || {
-            let done = query.run(&|pass| waiting.feed(pass), &over, &mut |batch| {
+            let feeds: Vec<_> = tables
+                .iter()
+                .map(|(name, table)| feed(name, table.as_ref()))
+                .collect();
+            let feeds: Vec<&RowFeed<'_, io::Error>> = feeds.iter().map(Box::as_ref).collect();
+            let done = query.run(&|pass| waiting.feed(pass), &feeds, &over, &mut |batch| {
                 cutter.add(batch)
             });
             let time = started.elapsed().saturating_sub(cutter.waited);
@@ -128,8 +136,32 @@ fn sentence(ended: &Unfinished<io::Error>) -> String {
             std::env::temp_dir().display()
         ),
         Unfinished::Stopped => "the query was stopped".to_owned(),
-        Unfinished::Other(problem) => format!("the rows that waited for it: {problem}"),
+        Unfinished::Other(problem) => problem.to_string(),
     }
+}
+
+/// What passes on the rows of a table.
+fn feed<'t>(name: &'t str, table: &'t dyn Source) -> Box<RowFeed<'t, io::Error>> {
+    let broken = move |error: SourceError| io::Error::other(format!("table {name}: {error}"));
+    Box::new(move |pass| {
+        let mut chunks = table.chunks().map_err(broken)?;
+        let mut decoder = table.decoder().map_err(broken)?;
+        while let Some(chunk) = chunks.next_chunk().map_err(broken)? {
+            let decoded = decoder.decode(chunk).map_err(broken)?;
+            // A table has no place for rejects, and a join without a row of it would be another.
+            if let Some(reject) = decoded.rejects.first() {
+                let rule = reject.violations.first().map_or("", |v| &*v.message);
+                let problem = format!("table {name}: row {} does not fit: {rule}", reject.row);
+                return Err(io::Error::other(problem));
+            }
+            for batch in decoded.batches {
+                if !pass(batch.columns) {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    })
 }
 
 struct Chunks {

@@ -25,10 +25,16 @@ pub(super) fn plan_query(
     toolbox: &dyn Toolbox,
 ) -> Result<PlannedStep, Box<Diagnostic>> {
     let made;
+    let mut tables = Vec::new();
     let (text, written, room) = match &step.plugin.value {
         PluginRef::Sql(query) => (query.text.as_str(), Some(query), None),
         PluginRef::Gather(gather) => {
             let query = &gather.query;
+            let named = gather.tables.iter();
+            tables.extend(named.map(|(name, table)| {
+                let fields = table.columns.iter().map(model::Column::to_field);
+                (name.value.as_str(), Schema::new(fields.collect()))
+            }));
             (query.text.as_str(), Some(query), Some(gather.room))
         }
         PluginRef::Missing(missing) => {
@@ -43,7 +49,7 @@ pub(super) fn plan_query(
     };
     let selection = match room {
         None => toolbox.select(text, input, &step.limits),
-        Some(room) => toolbox.gather(text, room, input),
+        Some(room) => toolbox.gather(text, room, input, &tables),
     };
     let selection = selection.map_err(|problem| Box::new(of_query(step, written, problem)))?;
     let gathers = selection.all.is_some();

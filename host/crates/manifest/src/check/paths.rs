@@ -6,14 +6,26 @@ use std::path::{Component, Path, PathBuf};
 use glovebox_core::{Input, endings};
 
 use crate::diagnostic::Diagnostic;
+use crate::model::PluginRef;
 use crate::model::{Manifest, Span, Spanned};
+
+/// What queries read beside the rows.
+fn tables(manifest: &Manifest) -> impl Iterator<Item = &Spanned<Input>> {
+    let steps = manifest.steps.iter();
+    let gathers = steps.filter_map(|step| match &step.plugin.value {
+        PluginRef::Gather(gather) => Some(gather),
+        _ => None,
+    });
+    let tables = gathers.flat_map(|gather| &gather.tables);
+    tables.flat_map(|(_, table)| table.source.inputs().0)
+}
 
 /// Files that are two things at once.
 pub(super) fn distinct(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
     let (inputs, endings) = manifest.source.inputs();
     let name = manifest.name.span.clone();
     let mut files: Vec<(&str, &Path, Span)> = vec![("the manifest", &manifest.file, name)];
-    for input in inputs {
+    for input in inputs.iter().chain(tables(manifest)) {
         if let Input::Path(path) | Input::File(path) = &input.value {
             files.push(("the source", path, input.span.clone()));
         }

@@ -50,6 +50,10 @@ const OF_PLUGINS: &[(&str, &str)] = &[
 /// What only a query over all rows takes.
 const OF_GATHER: &[(&str, &str)] = &[
     (
+        "tables",
+        "only `gather:` steps join other tables; delete it",
+    ),
+    (
         "memory",
         "only `gather:` steps take it; a plugin has `limits: { memory: … }`",
     ),

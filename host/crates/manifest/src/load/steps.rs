@@ -14,15 +14,17 @@ use super::limits::LimitKeys;
 use super::missing::{Fills, MISSING, apart, missing};
 use super::plugin::{PLUGIN, default_name};
 use super::sql::{GATHER, SQL};
+use super::tables::Tables;
 use super::tokens::TokenKeys;
 use super::with::WITH;
 use crate::block::{Block, Reader};
 use crate::declare::{At, Section, section};
 use crate::diagnostic::Diagnostic;
 use crate::formats;
-use crate::kinds::{Names, Own, Size, nested, word};
+use crate::kinds::{Named, Names, Own, Size, nested, word};
 use crate::load::guard::KeepGrant;
 use crate::model::column::Column;
+use crate::model::query::Table;
 use crate::model::{
     Gather, JsonPath, KeyGrant, LeakGuard, PluginRef, Query, Room, Step, Tokens, With,
 };
@@ -50,6 +52,8 @@ section! {
         /// [What becomes of missing cells](sql.md#missing), column by column: their rows are rejected or dropped, or they are
         /// filled.
         missing: Fills => empty, MISSING, "missing: { country: { value: DE }, email: reject, price: { mean: true, by: [shop] } }";
+        /// For `gather:`: [other tables](#tables) that it joins, by their names.
+        tables: Named<Table> => empty, Tables;
         /// For `gather:`, and for `missing:` where it needs all rows: its memory.
         memory: Option<usize> => open "256MiB", Size(MIN_MEMORY..=MAX_MEMORY);
         /// For the same: its room on the disk, encrypted, for what does not fit in memory.
@@ -101,12 +105,12 @@ section! {
     }
     rules {
         "oneOf": [
-            { "required": ["validate"], "properties": { "memory": false, "spill": false, "masks": false, "adds": false, "keys": false, "domain": false, "tokens": false, "inside": false, "keeps": false, "leak-guard": false } },
-            { "required": ["transform"], "properties": { "memory": false, "spill": false, "masks": false, "keys": false, "domain": false, "tokens": false, "inside": false, "keeps": false, "leak-guard": false } },
-            { "required": ["sql"], "properties": { "memory": false, "spill": false, "reads": false, "masks": false, "adds": false, "with": false, "keys": false, "domain": false, "tokens": false, "inside": false, "keeps": false, "leak-guard": false } },
+            { "required": ["validate"], "properties": { "tables": false, "memory": false, "spill": false, "masks": false, "adds": false, "keys": false, "domain": false, "tokens": false, "inside": false, "keeps": false, "leak-guard": false } },
+            { "required": ["transform"], "properties": { "tables": false, "memory": false, "spill": false, "masks": false, "keys": false, "domain": false, "tokens": false, "inside": false, "keeps": false, "leak-guard": false } },
+            { "required": ["sql"], "properties": { "tables": false, "memory": false, "spill": false, "reads": false, "masks": false, "adds": false, "with": false, "keys": false, "domain": false, "tokens": false, "inside": false, "keeps": false, "leak-guard": false } },
             { "required": ["gather"], "properties": { "reads": false, "masks": false, "adds": false, "with": false, "keys": false, "domain": false, "tokens": false, "inside": false, "keeps": false, "leak-guard": false, "limits": false } },
-            { "required": ["missing"], "properties": { "reads": false, "masks": false, "adds": false, "with": false, "keys": false, "domain": false, "tokens": false, "inside": false, "keeps": false, "leak-guard": false } },
-            { "required": ["mask", "masks"], "properties": { "memory": false, "spill": false, "adds": false } },
+            { "required": ["missing"], "properties": { "tables": false, "reads": false, "masks": false, "adds": false, "with": false, "keys": false, "domain": false, "tokens": false, "inside": false, "keeps": false, "leak-guard": false } },
+            { "required": ["mask", "masks"], "properties": { "tables": false, "memory": false, "spill": false, "adds": false } },
         ]
     }
     settle Draft: settle;
@@ -273,6 +277,11 @@ fn gather(keys: &StepKeys) -> Option<Spanned<PluginRef>> {
     let query = keys.gather.as_ref()?;
     let gather = Gather {
         query: query.value.clone(),
+        tables: keys
+            .tables
+            .iter()
+            .map(|(name, table)| (name.clone(), table.value.clone()))
+            .collect(),
         room: room(keys),
     };
     let gather = PluginRef::Gather(Box::new(gather));

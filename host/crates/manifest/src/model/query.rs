@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use crate::span::Span;
+use super::column::Column;
+use crate::load::source::Source;
+use crate::span::{Span, Spanned};
 
 /// A query over the rows that reach a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,12 +17,23 @@ pub struct Query {
 }
 
 /// A query over all rows, and what it may take.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Gather {
     /// The query.
     pub query: Query,
+    /// The tables that it reads beside the rows, by name.
+    pub tables: Vec<(Spanned<String>, Table)>,
     /// What it may take.
     pub room: Room,
+}
+
+/// A table that a query reads beside the rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Table {
+    /// Where its rows come from.
+    pub source: Source,
+    /// Its columns.
+    pub columns: Vec<Column>,
 }
 
 /// What a query over all rows may take.
