@@ -135,6 +135,10 @@ fn mistakes_are_shown_where_they_were_written() {
             "two columns would be called `shop`",
         ),
         ("DROP TABLE rows", "a query only reads rows"),
+        (
+            "SELECT shop IN (SELECT shop FROM rows) AS a FROM rows",
+            "a part of this query cannot be computed",
+        ),
     ] {
         let said = sales(&format!("  - gather: {gather}\n"), CSV, "")
             .call(&["check", "manifest.yaml"])

@@ -183,6 +183,13 @@ fn sentence(message: &str) -> String {
     };
     let line = line.as_str();
     let line = line.split(" No function matches").next().unwrap_or(line);
+    if line.starts_with("Physical plan does not support")
+        || line.starts_with("physical plan does not")
+    {
+        return "a part of this query cannot be computed: IN (SELECT …) and EXISTS are for WHERE, and each SELECT within an \
+                expression is for one row"
+            .to_owned();
+    }
     if line.starts_with("Cannot create filter with non-boolean") {
         return "WHERE needs a condition, something that is true or false".to_owned();
     }
