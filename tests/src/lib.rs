@@ -8,5 +8,6 @@ pub mod pipeline;
 pub mod postgres;
 pub mod server;
 pub mod sqlite;
+pub mod syslog;
 pub mod torture;
 pub mod vault;

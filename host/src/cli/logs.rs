@@ -9,12 +9,12 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{FilterExt, filter_fn};
 use tracing_subscriber::fmt::format::{JsonFields, Writer};
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
-use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::fmt::{self, FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::{Filter, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use super::{LogFormat, ecs, say};
+use super::{LogFormat, ecs, say, syslog};
 
 /// A filter that can be used, or what one looks like.
 pub(super) fn level(text: &str) -> Result<String, String> {
@@ -29,20 +29,31 @@ pub(super) fn level(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn start(level: &str, format: LogFormat) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(level).context("--log")?;
-    let filter = filter.and(filter_fn(|metadata| {
-        !metadata.target().starts_with("wasmtime")
-    }));
-    let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let logs = fmt::layer().with_writer(std::io::stderr);
     let logs = match format {
         LogFormat::Json => logs.fmt_fields(JsonFields::new()).event_format(Ecs).boxed(),
         LogFormat::Journal => logs.event_format(Journal).boxed(),
         LogFormat::Text => logs.with_ansi(say::is_coloured()).without_time().boxed(),
     };
+    // A message of syslog has time and level in its head.
+    let sent = syslog::writer().map(|writer| {
+        let sent = fmt::layer().with_ansi(false).with_writer(writer);
+        match format {
+            LogFormat::Json => sent.fmt_fields(JsonFields::new()).event_format(Ecs).boxed(),
+            LogFormat::Journal | LogFormat::Text => sent.without_time().with_level(false).boxed(),
+        }
+    });
     tracing_subscriber::registry()
-        .with(logs.with_filter(filter))
+        .with(logs.and_then(sent).with_filter(filter(level)?))
         .init();
     Ok(())
+}
+
+fn filter<S: Subscriber>(level: &str) -> anyhow::Result<impl Filter<S> + use<S>> {
+    let filter = EnvFilter::try_new(level).context("--log")?;
+    Ok(filter.and(filter_fn(|metadata| {
+        !metadata.target().starts_with("wasmtime")
+    })))
 }
 
 /// Events as JSON.

@@ -65,6 +65,11 @@ mod serve;
 #[cfg(feature = "keyring")]
 mod signing_key;
 mod supervised;
+#[cfg(feature = "traces")]
+mod syslog;
+#[cfg(not(feature = "traces"))]
+#[path = "no_syslog.rs"]
+mod syslog;
 mod table;
 #[cfg(feature = "traces")]
 mod traces;
@@ -110,6 +115,8 @@ struct Call {
     /// The format of logs.
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     log_format: LogFormat,
+    #[command(flatten)]
+    syslog: syslog::Args,
     #[command(subcommand)]
     command: Command,
 }
@@ -224,7 +231,8 @@ enum Command {
 pub(crate) fn main() -> ExitCode {
     let call = Call::parse();
     say::start(call.log_format);
-    let done = logs::start(&call.log, call.log_format).and_then(|()| match call.command {
+    let logs = syslog::start(&call.syslog).and_then(|()| logs::start(&call.log, call.log_format));
+    let done = logs.and_then(|()| match call.command {
         #[cfg(feature = "init")]
         Command::Init(args) => init::init(&args),
         #[cfg(feature = "init")]
@@ -285,5 +293,6 @@ pub(crate) fn main() -> ExitCode {
         say::error(&format!("{error:#}"));
         Exit::Failed
     });
+    syslog::stop();
     ExitCode::from(exit as u8)
 }

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use glovebox_core::{RunOutcome, RunReport};
 use serde_json::{Value, json};
 
+use super::syslog::{self, Severity};
 use super::{LogFormat, ecs};
 
 /// What stands behind a speed that says little.
@@ -30,7 +31,10 @@ pub(super) fn is_json() -> bool {
 /// Problems of a file, which are rendered with colours or without.
 pub(super) fn problems(rendered: impl Fn(bool) -> String) {
     match FORMAT.get() {
-        None | Some(LogFormat::Text) => eprint!("{}", rendered(is_coloured())),
+        None | Some(LogFormat::Text) => {
+            eprint!("{}", rendered(is_coloured()));
+            syslog::add(Severity::Error, &rendered(false));
+        }
         Some(LogFormat::Json | LogFormat::Journal) => error(rendered(false).trim_end()),
     }
 }
@@ -52,6 +56,7 @@ pub(super) fn error(text: &str) {
         Some(LogFormat::Journal) => eprintln!("{}", journal(3, text)),
         _ => eprintln!("error: {text}"),
     }
+    send(Severity::Error, text);
 }
 
 /// Something that a person may want to know.
@@ -61,6 +66,7 @@ pub(super) fn note(text: &str) {
         Some(LogFormat::Journal) => eprintln!("{}", journal(6, text)),
         _ => eprintln!("note: {text}"),
     }
+    send(Severity::Info, text);
 }
 
 /// How a run ended; people have its report.
@@ -92,7 +98,20 @@ fn line(level: &str, fields: Value) {
         Value::Object(fields) => fields,
         other => serde_json::Map::from_iter([("message".to_owned(), other)]),
     };
-    eprintln!("{}", ecs::line(level, "glovebox", fields));
+    let line = ecs::line(level, "glovebox", fields).to_string();
+    eprintln!("{line}");
+    let severity = match level {
+        "error" => Severity::Error,
+        _ => Severity::Info,
+    };
+    syslog::add(severity, &line);
+}
+
+/// To syslog, which has lines of JSON already.
+fn send(severity: Severity, text: &str) {
+    if !is_json() {
+        syslog::add(severity, text);
+    }
 }
 
 /// Each line with its level, as sd-daemon(3) has it: the journal keeps lines.

@@ -37,6 +37,7 @@ mod sealed;
 mod sql;
 mod stores;
 mod sums;
+mod syslog;
 mod tokens;
 mod torture;
 mod units;

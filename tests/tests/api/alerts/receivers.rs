@@ -1,10 +1,9 @@
-//! Who gets alerts: a webhook's receiver, syslog, and the real Alertmanager and a mail server where they
+//! Who gets alerts: a webhook's receiver, and the real Alertmanager and a mail server where they
 //! are installed.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -12,9 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use glovebox_tests::pipeline::program;
-use rcgen::{CertifiedKey, generate_simple_self_signed};
-use rustls::pki_types::PrivateKeyDer;
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rcgen::generate_simple_self_signed;
 use serde_json::Value;
 
 /// How long something may take to arrive.
@@ -163,85 +160,6 @@ fn python() -> Option<PathBuf> {
     Some(python)
 }
 
-/// Where datagrams of syslog arrive.
-pub(super) struct Datagrams {
-    pub(super) path: PathBuf,
-    socket: UnixDatagram,
-    _folder: tempfile::TempDir,
-}
-
-impl Datagrams {
-    pub(super) fn listen() -> Datagrams {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("log");
-        let socket = UnixDatagram::bind(&path).unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        Datagrams {
-            path,
-            socket,
-            _folder: folder,
-        }
-    }
-
-    pub(super) fn next(&self) -> String {
-        let mut bytes = vec![0; 64 << 10];
-        let length = self.socket.recv(&mut bytes).unwrap();
-        String::from_utf8(bytes[..length].to_vec()).unwrap()
-    }
-}
-
-/// A certificate of `localhost` that is its own authority, and its key.
-fn certificate() -> (CertifiedKey<rcgen::KeyPair>, String, String) {
-    let made = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
-    (made, certificate, key)
-}
-
-/// A syslog server over TLS.
-pub(super) struct SyslogServer {
-    pub(super) port: u16,
-    pub(super) certificate: String,
-    messages: Receiver<String>,
-}
-
-impl SyslogServer {
-    pub(super) fn start() -> SyslogServer {
-        let (made, pem, _) = certificate();
-        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![made.cert.der().clone()], key)
-            .unwrap();
-        let config = Arc::new(config);
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let (sender, messages) = channel();
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
-                let mut stream = StreamOwned::new(connection, stream.unwrap());
-                let mut text = String::new();
-                let _ = stream.read_to_string(&mut text);
-                if sender.send(text).is_err() {
-                    return;
-                }
-            }
-        });
-        SyslogServer {
-            port,
-            certificate: pem,
-            messages,
-        }
-    }
-
-    pub(super) fn next(&self) -> String {
-        self.messages.recv_timeout(PATIENCE).unwrap()
-    }
-}
-
 /// A process that ends with the test.
 struct Ends(Child);
 
@@ -372,7 +290,8 @@ impl MailServer {
     pub(super) fn start() -> Option<MailServer> {
         let python = python()?;
         let folder = tempfile::tempdir().unwrap();
-        let (_, certificate, key) = certificate();
+        let made = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
         fs::write(folder.path().join("cert.pem"), &certificate).unwrap();
         fs::write(folder.path().join("key.pem"), key).unwrap();
         let mut child = Command::new(python)

@@ -19,9 +19,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::https::{Address, Client, Failure, HeaderMap, HeaderValue, Limits, Method, header};
+pub use crate::syslog::{Syslog, SyslogError};
 pub use alertmanager::Alertmanager;
 pub use mail::{Begin, Mail, MailError};
-pub use syslog::{Syslog, SyslogError};
 pub use webhook::{KeyError, Webhook};
 
 /// Alerts that wait for a target.
@@ -86,7 +86,7 @@ impl Target {
             Target::Webhook(webhook) => webhook.send(alert).await,
             Target::Alertmanager(alertmanager) => alertmanager.send(alert).await,
             Target::Mail(mail) => Ok(mail.send(alert).await?),
-            Target::Syslog(syslog) => Ok(syslog.send(alert, LIMITS.time).await?),
+            Target::Syslog(to) => Ok(to.send(&syslog::message(alert), LIMITS.time).await?),
         }
     }
 }
@@ -230,8 +230,11 @@ async fn post(
 
 /// When an alert was raised, as RFC 3339 has it.
 fn time(alert: &Alert) -> String {
-    let time = chrono::DateTime::from_timestamp(alert.at, 0).unwrap_or_default();
-    time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+    moment(alert).to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+}
+
+fn moment(alert: &Alert) -> chrono::DateTime<chrono::Utc> {
+    chrono::DateTime::from_timestamp(alert.at, 0).unwrap_or_default()
 }
 
 /// What happened, and how often since it was told last.
