@@ -8,6 +8,8 @@ use glovebox_tests::pipeline::Pipeline;
 use glovebox_tests::postgres::{Postgres, machine};
 use glovebox_tests::sqlite;
 
+use super::encrypted;
+
 const ROWS: usize = 12_000;
 const BEGUN: &str = "SELECT CAST(count(*) AS TEXT) FROM ";
 
@@ -21,6 +23,20 @@ fn pipeline(sink: &str) -> Pipeline {
         .file("in.csv", input)
         .env("GLOVEBOX_SECRET_SALT", "a salt that is long enough")
         .env("GLOVEBOX_SECRET_PASSWORD", Postgres::shared().password())
+}
+
+/// A backup as it is kept, encrypted, and taken out of there again.
+fn through_age(backup: Vec<u8>) -> Vec<u8> {
+    let keys = encrypted::with_keys(Pipeline::empty());
+    let tools = encrypted::others(false)
+        .into_iter()
+        .zip(encrypted::others(true));
+    tools.fold(backup, |backup, (encrypt, decrypt)| {
+        let kept = encrypted::through(encrypt, &keys, &backup);
+        assert!(kept.starts_with(b"age-encryption.org/v1"));
+        assert!(!kept.windows(6).any(|window| window == b"things"));
+        encrypted::through(decrypt, &keys, &kept)
+    })
 }
 
 fn manifest(sink: &str) -> String {
@@ -139,7 +155,7 @@ fn a_backup_of_postgres_beside_a_run_goes_on() {
                 .unwrap();
             assert!(dump.status.success());
             let file = tempfile::NamedTempFile::new().unwrap();
-            std::fs::write(file.path(), &dump.stdout).unwrap();
+            std::fs::write(file.path(), through_age(dump.stdout)).unwrap();
             let restored = tool("psql", &empty)
                 .args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file"])
                 .arg(file.path())

@@ -32,7 +32,12 @@ rejects: {{ path: rejects.jsonl }}
 }
 
 fn pipeline(source: &str, sink: &str) -> Pipeline {
-    Pipeline::new(&manifest(source, sink))
+    with_keys(Pipeline::new(&manifest(source, sink)))
+}
+
+/// With the keys by which other programs open and encrypt.
+pub(super) fn with_keys(pipeline: Pipeline) -> Pipeline {
+    pipeline
         .file("keys/ann", format!("# created: today\n{}\n", ANN[1]))
         .file("keys/bob", format!("{}\n", BOB[1]))
 }
@@ -64,7 +69,7 @@ fn tool(path: &str) -> Option<PathBuf> {
 }
 
 /// Calls of other programs that decrypt or encrypt, by whoever has or gets the first pair's key.
-fn others(decrypt: bool) -> Vec<Command> {
+pub(super) fn others(decrypt: bool) -> Vec<Command> {
     let mut found = Vec::new();
     if let Some(age) = tool("age/usr/bin/age") {
         let mut command = Command::new(age);
@@ -99,7 +104,7 @@ sys.stdout.buffer.write(pyrage.encrypt(sys.stdin.buffer.read(), [key]))"
 }
 
 /// What another program makes of a file.
-fn through(mut command: Command, pipeline: &Pipeline, input: &[u8]) -> Vec<u8> {
+pub(super) fn through(mut command: Command, pipeline: &Pipeline, input: &[u8]) -> Vec<u8> {
     let mut child = command
         .current_dir(pipeline.folder())
         .stdin(Stdio::piped())

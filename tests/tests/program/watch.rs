@@ -372,6 +372,40 @@ fn an_upsert_brings_each_file_once_in_the_order_in_which_they_were_written() {
 }
 
 #[test]
+fn a_file_whose_run_was_killed_begins_anew_under_another_manifest() {
+    let arrivals = Arrivals::into("sqlite: { path: out.db, table: t, mode: upsert, keys: [id] }");
+    arrivals.rename_in("a.csv", &rows(1, 600_000));
+    let file = arrivals.pipeline.path("out.db");
+    let count = |sql: &str| {
+        let there = "SELECT name FROM sqlite_master WHERE name = 'glovebox_chunk'";
+        match file.exists() && !sqlite::query(&file, there).is_empty() {
+            true => sqlite::query(&file, sql)[0][0].clone().unwrap(),
+            false => "0".to_owned(),
+        }
+    };
+    let chunks = "SELECT CAST(count(*) AS TEXT) FROM glovebox_chunk";
+    let finished = "SELECT CAST(count(*) AS TEXT) FROM glovebox_run WHERE state = 'finished'";
+    let mut watcher = arrivals.watch(&["--quiet", "100ms"]);
+    watcher.until("chunks are staged", |_| count(chunks) != "0");
+    watcher.signal("KILL");
+    let _ = watcher.end();
+    assert_eq!(count(finished), "0");
+
+    let manifest = arrivals.pipeline.read("manifest.yaml");
+    let steps = "steps: [{ sql: 'SELECT id, file + 1 AS file FROM rows' }]\nsink:";
+    arrivals
+        .pipeline
+        .write("manifest.yaml", manifest.replace("sink:", steps));
+    let mut watcher = arrivals.watch(&["--quiet", "100ms"]);
+    watcher.until("all is stored", |_| count(finished) == "1");
+    let _ = stop(watcher);
+    let stored =
+        "SELECT CAST(count(*) AS TEXT), CAST(min(file) AS TEXT), CAST(max(file) AS TEXT) FROM t";
+    let expected = ["600000", "2", "2"].map(|cell| Some(cell.to_owned()));
+    assert_eq!(arrivals.query(stored), [expected]);
+}
+
+#[test]
 fn a_sink_that_is_away_is_waited_for() {
     let arrivals = Arrivals::into("sqlite: { path: later/out.db, table: t }");
     let mut watcher = arrivals.watch(&["--quiet", "100ms"]);

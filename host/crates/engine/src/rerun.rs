@@ -81,7 +81,7 @@ pub(crate) fn look(
     // What is gone on with was looked at when it began.
     let asked = match start {
         Start::Fresh => false,
-        Start::Again => true,
+        Start::Again | Start::Anew => true,
         Start::Resume => history.running.iter().any(own),
     };
     let Some((place, base)) = base else {

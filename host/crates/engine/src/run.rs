@@ -159,7 +159,7 @@ impl Run<'_> {
         let decoders: Vec<_> = (0..self.workers.max(1))
             .map(|_| self.source.decoder())
             .collect::<Result<_, _>>()?;
-        if start != Start::Again {
+        if !start.is_anew() {
             self.note_unknown(history.as_ref(), &key);
         }
         let mut begun = match self.begin(job, history, &parts, &mut chunks, stop)? {
@@ -387,6 +387,7 @@ impl Run<'_> {
     fn start_by(&self, history: Option<&History>) -> Start {
         let mut known = history.iter().flat_map(|h| h.running.iter().chain(&h.held));
         match known.any(|run| serves(&run.run, self.request)) {
+            true if self.start == Start::Anew => self.start,
             true => Start::Resume,
             false => self.start,
         }

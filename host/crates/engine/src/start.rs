@@ -29,6 +29,15 @@ pub enum Start {
     Resume,
     /// Begins anew, whatever was loaded before.
     Again,
+    /// The same, also where a run of the same request is unfinished, which is given up.
+    Anew,
+}
+
+impl Start {
+    /// Whether nothing is gone on with, whatever was loaded before.
+    pub(crate) fn is_anew(self) -> bool {
+        matches!(self, Start::Again | Start::Anew)
+    }
 }
 
 /// What is to be done.
@@ -117,10 +126,10 @@ pub(crate) fn begin(
             {
                 return Err(RunError::Unfinished(candidate.known(earlier)));
             }
-            Start::Fresh | Start::Again | Start::Resume => {}
+            Start::Fresh | Start::Again | Start::Anew | Start::Resume => {}
         }
     }
-    if start == Start::Again {
+    if start.is_anew() {
         return Ok(anew(job));
     }
     if let Some(earlier) = candidate.had(&job)? {
@@ -139,7 +148,8 @@ impl Candidate<'_> {
         for other in history.running.iter().filter(|r| r.living.is_some()) {
             let own = other.pipeline == job.pipeline;
             let apart = !own && history.appends && other.appends;
-            let asked = own && self.take_over && matches!(self.start, Start::Resume | Start::Again);
+            let asked =
+                own && self.take_over && (self.start == Start::Resume || self.start.is_anew());
             if !apart && !asked {
                 return Err(RunError::Running {
                     known: self.known(other),

@@ -109,7 +109,7 @@ impl<'m> Deliveries<'m> {
         // is only proven.
         let starts: &[Start] = match append || had {
             true => &[Start::Resume],
-            false => &[Start::Resume, Start::Again],
+            false => &[Start::Resume, Start::Anew],
         };
         let mut fate = Fate::Gone;
         for start in starts {

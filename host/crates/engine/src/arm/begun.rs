@@ -82,6 +82,7 @@ impl Continuing<'_> {
                 unfinished(history, self.request, &pipeline)
             }),
             Start::Fresh | Start::Again => requested,
+            Start::Anew => None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Everything between the first chunk and the commit: rows from the source to the sink, by way of each
 //! `gather:` step.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use glovebox_core::{Decoder, Mark, OnlyNew};
@@ -21,8 +22,8 @@ pub(super) struct Reading {
     decoders: Vec<Box<dyn Decoder>>,
     /// The number of the first chunk.
     first: u64,
-    /// What makes the chunks; it ends with this.
-    made: Option<Made>,
+    /// What makes the chunks, which ends with this, and what the input is that it was made of.
+    made: Option<(Made, Mark)>,
 }
 
 impl Reading {
@@ -35,12 +36,12 @@ impl Reading {
         }
     }
 
-    fn of_made(made: Made, first: u64, workers: usize) -> Self {
+    fn of_made(made: Made, first: u64, workers: usize, input: Mark) -> Self {
         Reading {
             chunks: Peeked::new(made.chunks()),
             decoders: (0..workers).map(|_| made.decoder()).collect(),
             first,
-            made: Some(made),
+            made: Some((made, input)),
         }
     }
 }
@@ -64,15 +65,15 @@ impl Run<'_> {
         let mut watched = Watched { stop, show };
         let workers = reading.decoders.len();
         let (plan, steps) = (self.plan, self.steps);
-        let mut whole = None;
+        let mut input = None;
         for (before, leg) in (0..).zip(&legs(plan, steps)) {
             let waiting = match leg.gather {
                 Some(_) => Some(Waiting::create()?),
                 None => None,
             };
-            let target = waiting.clone();
-            let written = self.leg(leg, reading, target, whole, begun, ledger, &mut watched)?;
-            let mark = *whole.get_or_insert_with(|| begun.key.mark(&written.input));
+            let between = (leg, waiting.clone());
+            let written = self.leg(between, reading, (begun, ledger), &mut watched)?;
+            let input = *input.get_or_insert_with(|| begun.key.mark(&written.input));
             if !leg.is_made() {
                 self.note_only_new(begun, ledger, written.input.rows);
             }
@@ -80,22 +81,19 @@ impl Run<'_> {
             let made =
                 made.and_then(|(step, waiting)| Made::new(step, waiting, written.next, before));
             match made {
-                Some(made) => reading = Reading::of_made(made, written.next, workers),
-                None => return Ok(mark),
+                Some(made) => reading = Reading::of_made(made, written.next, workers, input),
+                None => return Ok(input),
             }
         }
         Err(RunError::Panicked)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "all that a leg is between")]
+    /// Rows that are read go through the steps of a leg to where rows wait, or to the sink.
     fn leg(
         &mut self,
-        leg: &Leg<'_>,
+        (leg, waiting): (&Leg<'_>, Option<Arc<Waiting>>),
         reading: Reading,
-        waiting: Option<std::sync::Arc<Waiting>>,
-        whole: Option<Mark>,
-        begun: &mut Begun,
-        ledger: &mut Ledger,
+        (begun, ledger): (&mut Begun, &mut Ledger),
         watched: &mut Watched<'_>,
     ) -> Result<Written, RunError> {
         let Reading {
@@ -148,10 +146,10 @@ impl Run<'_> {
             key: &begun.key,
             stored: &stored,
             first,
-            whole,
+            whole: made.as_ref().map(|(_, input)| *input),
         };
         let written = transfer.run(chunks, decoders, writer, watched.stop, watched.show)?;
-        if let Some(made) = made {
+        if let Some((made, _)) = made {
             ledger.took(leg.from.saturating_sub(1), made.busy());
         }
         Ok(written)
