@@ -277,7 +277,7 @@ fn rows_are_joined_with_other_tables() {
     let ran = pipeline.run().ends_with(1);
     assert!(
         ran.stderr
-            .contains("step join: table shops: row 1 does not fit: `size` is not an int64"),
+            .contains("step join: table shops: row 1, line 3 does not fit: `size` is not an int64"),
         "{}",
         ran.stderr
     );
@@ -397,6 +397,34 @@ fn a_row_is_followed_to_the_step_that_gathers_it() {
     assert!(explain("1").contains("rejected"));
     assert!(explain("2").contains("absent"));
     assert!(explain("0").contains("sql, made of price"));
+}
+
+#[test]
+fn rows_that_a_run_without_the_step_has_added_are_not_forgotten() {
+    let sink = "sqlite: { path: out.db, table: t, mode: append }";
+    let masked = "  - { mask: redact, masks: [email] }\n";
+    let rows: String = (0..400_000).map(|i| format!("s{i},u@x,1\n")).collect();
+    let pipeline = sales(masked, sink, &rows);
+    let file = pipeline.path("out.db");
+    let mut running = pipeline.start(&["run", "manifest.yaml"]);
+    let there = "SELECT name FROM sqlite_master WHERE name = 'glovebox_chunk'";
+    let chunks = "SELECT CAST(count(*) AS TEXT) FROM glovebox_chunk";
+    running.until("chunks are stored", |_| {
+        file.exists()
+            && !sqlite::query(&file, there).is_empty()
+            && sqlite::query(&file, chunks)[0][0].as_deref() != Some("0")
+    });
+    running.signal("KILL");
+    drop(running);
+    let stored = || sqlite::query(&file, "SELECT CAST(count(*) AS TEXT) FROM t");
+    let before = stored();
+
+    let manifest = pipeline.read("manifest.yaml");
+    pipeline.write("manifest.yaml", manifest.replace(masked, BY_SHOP));
+    pipeline.write("in.csv", "shop,email,price\na,u@x,1\n");
+    let _ = pipeline.run().ends_with(2).says("did not finish");
+    let _ = pipeline.run_with(&["--resume"]).ends_with(2);
+    assert_eq!(stored(), before);
 }
 
 /// A target and its rows.

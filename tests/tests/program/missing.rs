@@ -138,6 +138,14 @@ fn a_step_that_cannot_fill_is_told_where_and_why() {
             "did you mean `shop`?",
         ),
         ("{}", "no column is named"),
+        (
+            "{ price: mean }\n    tables: { t: { source: { csv: { path: t.csv } }, columns: { a: { type: text } } } }",
+            "a query has no use for `tables`",
+        ),
+        (
+            "{ price: { value: 1 } }\n    memory: 64MiB",
+            "only steps that need all rows take it",
+        ),
     ] {
         let said = fill(&format!("missing: {how}"), "")
             .call(&["check", "manifest.yaml"])

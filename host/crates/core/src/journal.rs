@@ -137,6 +137,8 @@ pub struct Earlier {
     pub living: Option<String>,
     /// Whether its rows were added to those that were there.
     pub appends: bool,
+    /// Whether its chunks are in the target as they come, before it has finished.
+    pub shows_chunks: bool,
     /// Its whole input; none of a run that did not finish.
     pub whole: Option<Mark>,
     /// The first chunk of its input, as soon as that was read.

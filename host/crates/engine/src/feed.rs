@@ -106,7 +106,10 @@ impl Reading<'_> {
                     }
                 }
             }
-            (self.seen)(position);
+            // What a step has made has no place in the source.
+            if !leg.is_made() {
+                (self.seen)(position);
+            }
         }
         Ok(())
     }

@@ -243,6 +243,7 @@ fn earlier(job: &Job, rows: RowCounts) -> Earlier {
         parts: job.parts.clone(),
         key: job.key,
         appends: true,
+        shows_chunks: true,
         rows,
         ..Earlier::default()
     }

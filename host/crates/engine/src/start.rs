@@ -118,11 +118,14 @@ pub(crate) fn begin(
     candidate.beside(&history, &job)?;
     if let Some(earlier) = unfinished(&history, candidate.request, &job.pipeline) {
         match start {
-            Start::Resume if !candidate.waits => {
+            // Of a run whose rows wait nothing is there; one that began before they did has rows.
+            Start::Resume if !candidate.waits || earlier.shows_chunks => {
                 return candidate.resume(earlier.clone(), history, job);
             }
             Start::Fresh
-                if history.appends && !candidate.waits && earlier.rows != RowCounts::default() =>
+                if history.appends
+                    && earlier.shows_chunks
+                    && earlier.rows != RowCounts::default() =>
             {
                 return Err(RunError::Unfinished(candidate.known(earlier)));
             }

@@ -76,6 +76,7 @@ pub(crate) fn earlier(row: &impl JournalRow) -> sqlx::Result<Earlier> {
         appends: [Mode::Append, Mode::AppendWhole]
             .map(Mode::name)
             .contains(&mode.as_str()),
+        shows_chunks: mode == Mode::Append.name(),
         living: None,
     })
 }

@@ -77,9 +77,11 @@ impl Made {
                 .map(|(name, table)| feed(name, table.as_ref()))
                 .collect();
             let feeds: Vec<&RowFeed<'_, io::Error>> = feeds.iter().map(Box::as_ref).collect();
-            let done = query.run(&|pass| waiting.feed(pass), &feeds, &over, &mut |batch| {
-                cutter.add(batch)
-            });
+            let rows = |pass: &mut dyn FnMut(RecordBatch) -> bool| {
+                let told = |error| io::Error::other(format!("the rows that waited: {error}"));
+                waiting.feed(pass).map_err(told)
+            };
+            let done = query.run(&rows, &feeds, &over, &mut |batch| cutter.add(batch));
             let time = started.elapsed().saturating_sub(cutter.waited);
             busy.store(
                 u64::try_from(time.as_nanos()).unwrap_or(u64::MAX),
@@ -151,7 +153,12 @@ fn feed<'t>(name: &'t str, table: &'t dyn Source) -> Box<RowFeed<'t, io::Error>>
             // A table has no place for rejects, and a join without a row of it would be another.
             if let Some(reject) = decoded.rejects.first() {
                 let rule = reject.violations.first().map_or("", |v| &*v.message);
-                let problem = format!("table {name}: row {} does not fit: {rule}", reject.row);
+                let line = reject.line.map(|line| format!(", line {line}"));
+                let line = line.unwrap_or_default();
+                let problem = format!(
+                    "table {name}: row {}{line} does not fit: {rule}",
+                    reject.row
+                );
                 return Err(io::Error::other(problem));
             }
             for batch in decoded.batches {

@@ -7,7 +7,7 @@ use crate::block::{Block, Reader};
 use crate::declare::{At, Kind};
 use crate::diagnostic::Diagnostic;
 use crate::kinds::{Own, Secret};
-use crate::model::{KeyGrant, Step};
+use crate::model::{KeyGrant, PluginRef, Step};
 use crate::node::{Kind as Yaml, Node};
 use crate::span::Spanned;
 
@@ -47,18 +47,24 @@ const OF_PLUGINS: &[(&str, &str)] = &[
     ("with", "a query has no options; delete it"),
 ];
 
-/// What only a query over all rows takes.
-const OF_GATHER: &[(&str, &str)] = &[
-    (
-        "tables",
-        "only `gather:` steps join other tables; delete it",
-    ),
+/// What only a written query over all rows takes.
+const TABLES: (&str, &str) = (
+    "tables",
+    "only `gather:` steps join other tables; delete it",
+);
+/// What only steps over all rows take.
+const ROOM: [(&str, &str); 2] = [
     (
         "memory",
-        "only `gather:` steps take it; a plugin has `limits: { memory: … }`",
+        "only steps that need all rows take it; a plugin has `limits: { memory: … }`",
     ),
-    ("spill", "only `gather:` steps take it; delete it"),
+    ("spill", "only steps that need all rows take it; delete it"),
 ];
+/// What a step over all rows has no use for.
+const LIMITS: (&str, &str) = (
+    "limits",
+    "those are of plugins; a query over all rows has `memory:` and `spill:`",
+);
 
 /// Grants that a step of this kind needs, or cannot use.
 pub(super) fn fitting_grants(
@@ -102,14 +108,12 @@ pub(super) fn fitting_grants(
         true => "query".to_owned(),
         false => world.to_string(),
     };
-    let of_gather = match step.plugin.value {
-        _ if step.plugin.gathers() => &[(
-            "limits",
-            "those are of plugins; a query over all rows has `memory:` and `spill:`",
-        )],
-        _ => OF_GATHER,
+    let over_all: Vec<(&str, &str)> = match &step.plugin.value {
+        PluginRef::Gather(_) => vec![LIMITS],
+        _ if step.plugin.gathers() => vec![LIMITS, TABLES],
+        _ => [TABLES].into_iter().chain(ROOM).collect(),
     };
-    for (key, help) in own.iter().chain(of_maskers).chain(of_gather) {
+    for (key, help) in own.iter().chain(of_maskers).chain(&over_all) {
         if let Some((_, span)) = block.get(key) {
             reader.say(
                 Diagnostic::error(span, format!("a {kind} has no use for `{key}`")).help(*help),
