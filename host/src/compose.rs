@@ -19,13 +19,14 @@ use sha2::{Digest, Sha256};
 use self::stores::Stores;
 use self::tables::{names, table_mode};
 use crate::signature;
-#[cfg(not(all(feature = "parquet", feature = "postgres", feature = "sql")))]
+#[cfg(not(all(feature = "parquet", feature = "postgres")))]
 use crate::without;
 
 #[cfg(feature = "parquet")]
 mod parquet;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod sql;
 mod stores;
 mod tables;
 #[cfg(feature = "api")]
@@ -220,22 +221,15 @@ impl Toolbox for Composed {
         self.load(plugin, limits, trusted)
     }
 
-    #[cfg(feature = "sql")]
     fn select(
         &self,
         query: &str,
         input: &Schema,
         limits: &Limits,
     ) -> Result<Selection, QueryProblem> {
-        glovebox_sql::select(query, input, limits)
+        sql::select(query, input, limits)
     }
 
-    #[cfg(not(feature = "sql"))]
-    fn select(&self, _: &str, _: &Schema, _: &Limits) -> Result<Selection, QueryProblem> {
-        Err(without_queries())
-    }
-
-    #[cfg(feature = "sql")]
     fn gather(
         &self,
         query: &str,
@@ -243,23 +237,7 @@ impl Toolbox for Composed {
         input: &Schema,
         tables: &[(&str, Schema)],
     ) -> Result<Selection, QueryProblem> {
-        let room = glovebox_sql::Room {
-            memory: room.memory,
-            disk: room.spill,
-            folder: std::env::temp_dir(),
-        };
-        glovebox_sql::gather(query, input, tables, room)
-    }
-
-    #[cfg(not(feature = "sql"))]
-    fn gather(
-        &self,
-        _: &str,
-        _: model::Room,
-        _: &Schema,
-        _: &[(&str, Schema)],
-    ) -> Result<Selection, QueryProblem> {
-        Err(without_queries())
+        sql::gather(query, room, input, tables)
     }
 
     fn source(
@@ -464,13 +442,4 @@ fn read_plugin(path: &Path) -> Result<Vec<u8>, PluginError> {
         plugin: display(path),
         problem: format!("cannot be read: {error}"),
     })
-}
-
-#[cfg(not(feature = "sql"))]
-fn without_queries() -> QueryProblem {
-    QueryProblem {
-        message: without::SQL.refusal(),
-        help: None,
-        at: None,
-    }
 }

@@ -1,6 +1,8 @@
 //! How a run begins: from the start, after rows that are already stored, or where an earlier run
 //! failed.
 
+mod how;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use glovebox_core::{
@@ -14,31 +16,12 @@ use crate::parts::{Parts, shown};
 use crate::peeked::Peeked;
 use crate::recognise::{Recogniser, Verdict};
 
+pub use how::Start;
+
 /// What stands between a pipeline's name and that of a part of its input.
 const PART: char = '/';
 /// Runs among which the last of a pipeline's parts is looked for.
 const REMEMBERED: u32 = 1000;
-
-/// What is done about earlier runs.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Start {
-    /// Begins anew, unless that would add rows a second time.
-    #[default]
-    Fresh,
-    /// Goes on with a run that did not finish; begins anew if there is none.
-    Resume,
-    /// Begins anew, whatever was loaded before.
-    Again,
-    /// The same, also where a run of the same request is unfinished, which is given up.
-    Anew,
-}
-
-impl Start {
-    /// Whether nothing is gone on with, whatever was loaded before.
-    pub(crate) fn is_anew(self) -> bool {
-        matches!(self, Start::Again | Start::Anew)
-    }
-}
 
 /// What is to be done.
 pub(crate) enum Beginning {

@@ -12,11 +12,11 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::LogicalPlan;
 use glovebox_core::{
     About, AllRows, DataType, Field, Grants, Instance, Plugin, PluginError, QueryProblem, RowFeed,
-    Schema, Selected, Selection, Unfinished, World, hex,
+    Schema, Selected, Selection, Unfinished, World,
 };
-use sha2::{Digest as _, Sha256};
 
 use crate::ROWS;
+use crate::identity::Identity;
 use crate::lineage::{Place, lineage};
 use crate::problem::{of_planner, twice};
 use crate::query::{Planned, Query, Room, no_cross_join, state};
@@ -86,8 +86,7 @@ pub fn gather(
     }
     let read = read(&optimized, &seen);
     let query = Gathered {
-        sha256: identity(text, &others),
-        about: about(),
+        identity: identity(text, &others),
         text: text.to_owned(),
         places: read.keys().copied().collect(),
         columns: seen.columns.clone(),
@@ -195,35 +194,17 @@ fn read(optimized: &LogicalPlan, seen: &Seen) -> BTreeMap<usize, usize> {
     read
 }
 
-/// Another engine may round otherwise, so it is another query.
-fn identity(text: &str, others: &[Other]) -> String {
-    let mut digest = Sha256::new();
-    digest.update(b"datafusion ");
-    digest.update(datafusion::DATAFUSION_VERSION);
-    digest.update([0]);
-    digest.update(b"gather ");
-    digest.update(text);
-    for other in others {
-        digest.update([0]);
-        digest.update(&other.name);
-        digest.update(format!("{:?}", other.columns));
-    }
-    hex(digest.finalize())
-}
-
-fn about() -> About {
-    About {
-        name: NAME.into(),
-        version: datafusion::DATAFUSION_VERSION.into(),
-        summary: "A query over all rows".into(),
-        documentation: String::new(),
-        config_schema: "{}".into(),
-    }
+/// The tables are a part of what it is.
+fn identity(text: &str, others: &[Other]) -> Identity {
+    let tables = others
+        .iter()
+        .map(|other| format!("{} {:?}", other.name, other.columns));
+    let tables: String = tables.collect();
+    Identity::new(NAME, "A query over all rows", &[NAME, text, &tables])
 }
 
 struct Gathered {
-    sha256: String,
-    about: About,
+    identity: Identity,
     text: String,
     columns: Schema,
     arrow: SchemaRef,
@@ -243,11 +224,11 @@ impl Plugin for Gathered {
     }
 
     fn about(&self) -> &About {
-        &self.about
+        &self.identity.about
     }
 
     fn sha256(&self) -> &str {
-        &self.sha256
+        &self.identity.sha256
     }
 
     fn open(&self, _: &str, _: &Grants) -> Result<Box<dyn Instance>, PluginError> {

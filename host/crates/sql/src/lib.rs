@@ -12,6 +12,7 @@ mod checked;
 mod context;
 mod functions;
 mod gather;
+mod identity;
 mod lineage;
 mod meaning;
 mod parse;

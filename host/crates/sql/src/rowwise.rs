@@ -18,13 +18,13 @@ use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 use glovebox_core::{
     About, Announced, Answer, Batch, DataType, Fault, FaultKind, Field, Grants, Instance, Limits,
-    Plugin, PluginError, QueryFault, QueryProblem, Schema, Selected, Selection, World, hex,
+    Plugin, PluginError, QueryFault, QueryProblem, Schema, Selected, Selection, World,
 };
-use sha2::{Digest as _, Sha256};
 
 use crate::ROWS;
 use crate::checked::checked;
 use crate::context::OPTIONS;
+use crate::identity::Identity;
 use crate::plan::Planned;
 use crate::problem::{helped, of_planner};
 use crate::types;
@@ -112,8 +112,7 @@ pub(crate) fn selection(
     let compiled = Compiled::new(&planned.filters, &exprs, &schema)
         .map_err(|error| of_planner(text, &error))?;
     let plugin = Query {
-        sha256: identity(text),
-        about: about(),
+        identity: Identity::new(NAME, "A query over single rows", &[text]),
         makes: makes.clone().into(),
         compiled: Arc::new(compiled),
         returned: limits.returned,
@@ -125,26 +124,6 @@ pub(crate) fn selection(
         makes,
         output,
     })
-}
-
-/// Another engine may round otherwise, so it is another plugin.
-fn identity(text: &str) -> String {
-    let mut digest = Sha256::new();
-    digest.update(b"datafusion ");
-    digest.update(datafusion::DATAFUSION_VERSION);
-    digest.update([0]);
-    digest.update(text);
-    hex(digest.finalize())
-}
-
-fn about() -> About {
-    About {
-        name: NAME.into(),
-        version: datafusion::DATAFUSION_VERSION.into(),
-        summary: "A query over single rows".into(),
-        documentation: String::new(),
-        config_schema: "{}".into(),
-    }
 }
 
 /// Conditions and columns as expressions over the columns that are read.
@@ -220,8 +199,7 @@ fn within(before: &BooleanArray, stays: &BooleanArray) -> BooleanArray {
 }
 
 struct Query {
-    sha256: String,
-    about: About,
+    identity: Identity,
     makes: Arc<[Field]>,
     compiled: Arc<Compiled>,
     /// The most bytes that the columns of a batch may take.
@@ -238,11 +216,11 @@ impl Plugin for Query {
     }
 
     fn about(&self) -> &About {
-        &self.about
+        &self.identity.about
     }
 
     fn sha256(&self) -> &str {
-        &self.sha256
+        &self.identity.sha256
     }
 
     fn open(&self, _: &str, _: &Grants) -> Result<Box<dyn Instance>, PluginError> {
