@@ -178,6 +178,28 @@ fn files_that_are_renamed_in_are_run_at_once_and_each_once() {
 }
 
 #[test]
+fn what_is_renamed_in_as_soon_as_it_is_said_that_it_watches_is_heard_of() {
+    let arrivals = Arrivals::sqlite();
+    for start in 1..=6 {
+        arrivals
+            .pipeline
+            .write(&format!("aside/{start}.csv"), &rows(start, 10));
+        let name = format!("{start}.csv");
+        let (from, to) = (arrivals.aside(&name), arrivals.inside(&name));
+        let mut watcher = arrivals
+            .pipeline
+            .start(&["watch", "manifest.yaml", "--quiet", "1h"]);
+        // Without a pause between the two.
+        while !watcher.stderr().contains("watching") {
+            assert!(watcher.is_running(), "{}", watcher.stderr());
+        }
+        fs::rename(from, to).unwrap();
+        watcher.until("it is stored", |_| arrivals.has(start, 10));
+        let _ = stop(watcher);
+    }
+}
+
+#[test]
 fn of_a_file_that_is_written_slowly_nothing_half_is_stored() {
     let arrivals = Arrivals::sqlite();
     for arguments in [

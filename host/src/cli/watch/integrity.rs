@@ -64,6 +64,9 @@ impl Role {
     }
 }
 
+/// Folders of manifests and plugins, and of which of them.
+type Code = BTreeMap<PathBuf, Vec<Role>>;
+
 /// A file's folder and name, as records have them.
 type Place = (String, String);
 
@@ -73,14 +76,14 @@ pub(super) struct Integrity {
     key: Secret,
     data: Folders,
     /// Folders of manifests and plugins.
-    code: BTreeMap<PathBuf, Vec<Role>>,
+    code: Code,
     looks: Looks,
     of_data: Settling,
     of_code: Settling,
     /// What the log says of files that are there.
     known: BTreeMap<Place, WatchedFile>,
-    /// What was there at the first look.
-    at_start: Option<BTreeMap<PathBuf, Version>>,
+    /// What was there when it began.
+    at_start: BTreeMap<PathBuf, Version>,
 }
 
 /// All files at one look.
@@ -104,17 +107,25 @@ impl Integrity {
         args: &Args,
     ) -> anyhow::Result<Self> {
         let log = Log::open(Options::new(audit))?;
-        Ok(Integrity {
+        let code = code_of(manifest);
+        let looks = Looks::new(args, &folders(&data, &code));
+        let found = found(&data, &code);
+        let there = found.files.iter();
+        let mut integrity = Integrity {
             known: known(audit)?,
             log,
             key,
             data,
-            code: code_of(manifest),
-            looks: Looks::new(args),
+            code,
+            looks,
             of_data: Settling::new(args.quiet),
             of_code: Settling::new(CODE_QUIET),
-            at_start: None,
-        })
+            at_start: there
+                .map(|(path, (version, _))| (path.clone(), *version))
+                .collect(),
+        };
+        integrity.gone(&found, true)?;
+        Ok(integrity)
     }
 
     /// Until it is to stop.
@@ -133,11 +144,9 @@ impl Integrity {
 
     fn look(&mut self) -> anyhow::Result<()> {
         let began = Instant::now();
-        let mut folders = self.data.watched();
-        folders.extend(self.code.keys().cloned());
         // What cannot be watched, the runs' own look says.
-        let (renamed, _) = self.looks.begin(&folders);
-        let found = self.found();
+        let (renamed, _) = self.looks.begin(&folders(&self.data, &self.code));
+        let found = found(&self.data, &self.code);
         let of = |is: fn(Role) -> bool| {
             let files = found.files.iter().filter(|(_, (_, role))| is(*role));
             files
@@ -154,52 +163,10 @@ impl Integrity {
                 self.whole(&path, version, *role)?;
             }
         }
-        self.gone(&found)?;
+        self.gone(&found, false)?;
         let settles = [self.of_data.next(), self.of_code.next()];
         self.looks.end(began, settles.into_iter().flatten().min());
-        if self.at_start.is_none() {
-            let files = found.files.into_iter();
-            self.at_start = Some(files.map(|(path, (version, _))| (path, version)).collect());
-        }
         Ok(())
-    }
-
-    fn found(&self) -> Found {
-        let mut found = Found::default();
-        let mut problems = BTreeMap::new();
-        for (path, version) in self.data.files(&mut problems) {
-            found.files.insert(path, (version, Role::Data));
-        }
-        let unread = |folder: &PathBuf| {
-            problems.keys().any(|path| {
-                path.is_dir() && std::path::absolute(path).is_ok_and(|path| path == *folder)
-            })
-        };
-        let watched = self.data.watched();
-        let read = watched.iter().filter(|folder| !unread(folder));
-        found
-            .folders
-            .extend(read.map(|folder| escaped(folder.as_os_str())));
-        for (folder, roles) in &self.code {
-            let entries = match std::fs::read_dir(folder) {
-                Ok(entries) => Some(entries),
-                Err(problem) if problem.kind() == io::ErrorKind::NotFound => None,
-                Err(_) => continue,
-            };
-            for path in entries
-                .into_iter()
-                .flatten()
-                .flatten()
-                .map(|entry| entry.path())
-            {
-                let role = roles.iter().find(|role| role.has(&path));
-                if let (Some(role), Ok(Some(version))) = (role, Version::of(&path)) {
-                    found.files.insert(path, (version, *role));
-                }
-            }
-            found.folders.insert(escaped(folder.as_os_str()));
-        }
-        found
     }
 
     /// Records a file that is whole, unless the log knows it so.
@@ -233,8 +200,7 @@ impl Integrity {
             Some(_) => Some(Action::FileChanged),
         };
         if let Some(action) = action {
-            let first = self.at_start.as_ref();
-            let at_start = first.is_none_or(|first| first.get(path) == Some(&version));
+            let at_start = self.at_start.get(path) == Some(&version);
             self.record(action, file.clone(), at_start)?;
         }
         self.known.insert(place, file);
@@ -242,13 +208,13 @@ impl Integrity {
     }
 
     /// Records the files that the log knows and that are not there.
-    fn gone(&mut self, found: &Found) -> anyhow::Result<()> {
+    fn gone(&mut self, found: &Found, at_start: bool) -> anyhow::Result<()> {
         let there: BTreeSet<Place> = found.files.keys().map(|path| place(path)).collect();
         let is_gone = |place: &&Place| found.folders.contains(&place.0) && !there.contains(*place);
         let gone: Vec<Place> = self.known.keys().filter(is_gone).cloned().collect();
         for place in gone {
             if let Some(file) = self.known.remove(&place) {
-                self.record(Action::FileDeleted, file, self.at_start.is_none())?;
+                self.record(Action::FileDeleted, file, at_start)?;
             }
         }
         Ok(())
@@ -312,8 +278,53 @@ fn known(audit: &Path) -> anyhow::Result<BTreeMap<Place, WatchedFile>> {
     Ok(known)
 }
 
+fn folders(data: &Folders, code: &Code) -> BTreeSet<PathBuf> {
+    let mut folders = data.watched();
+    folders.extend(code.keys().cloned());
+    folders
+}
+
+/// All files, as they are now.
+fn found(data: &Folders, code: &Code) -> Found {
+    let mut found = Found::default();
+    let mut problems = BTreeMap::new();
+    for (path, version) in data.files(&mut problems) {
+        found.files.insert(path, (version, Role::Data));
+    }
+    let unread = |folder: &PathBuf| {
+        problems.keys().any(|path| {
+            path.is_dir() && std::path::absolute(path).is_ok_and(|path| path == *folder)
+        })
+    };
+    let watched = data.watched();
+    let read = watched.iter().filter(|folder| !unread(folder));
+    found
+        .folders
+        .extend(read.map(|folder| escaped(folder.as_os_str())));
+    for (folder, roles) in code {
+        let entries = match std::fs::read_dir(folder) {
+            Ok(entries) => Some(entries),
+            Err(problem) if problem.kind() == io::ErrorKind::NotFound => None,
+            Err(_) => continue,
+        };
+        for path in entries
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+        {
+            let role = roles.iter().find(|role| role.has(&path));
+            if let (Some(role), Ok(Some(version))) = (role, Version::of(&path)) {
+                found.files.insert(path, (version, *role));
+            }
+        }
+        found.folders.insert(escaped(folder.as_os_str()));
+    }
+    found
+}
+
 /// The folders of a pipeline's manifest and plugins, from the root.
-fn code_of(manifest: &Manifest) -> BTreeMap<PathBuf, Vec<Role>> {
+fn code_of(manifest: &Manifest) -> Code {
     let mut folders: BTreeMap<PathBuf, Vec<Role>> = BTreeMap::new();
     let mut add = |file: &Path, role: Role| {
         let Ok(folder) = std::path::absolute(folder(file)) else {

@@ -40,8 +40,9 @@ impl RenamedIn {
 }
 
 impl Looks {
-    pub(super) fn new(args: &Args) -> Self {
-        let (notices, interval) = match args.poll {
+    /// Hears of these folders from now on; those that cannot be watched are told at the first look.
+    pub(super) fn new(args: &Args, folders: &BTreeSet<PathBuf>) -> Self {
+        let (mut notices, interval) = match args.poll {
             Some(interval) => (Notices::none(), interval),
             None => match Notices::of_system() {
                 Ok(notices) => (notices, INTERVAL),
@@ -56,6 +57,7 @@ impl Looks {
                 }
             },
         };
+        let _ = notices.follow(folders);
         let now = Instant::now();
         Looks {
             notices,

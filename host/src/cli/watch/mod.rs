@@ -79,6 +79,8 @@ pub(super) fn watch(args: &Args) -> anyhow::Result<Exit> {
     };
     let stop = stop_when_asked()?;
     traces::start();
+    // Before it is said: what is renamed in from then on has to be heard of.
+    let looks = Looks::new(args, &folders.watched());
     say::note(&format!(
         "watching {folders} for `{}`; a file is whole once it is renamed in or has not changed for {}",
         deliveries.name(),
@@ -86,7 +88,7 @@ pub(super) fn watch(args: &Args) -> anyhow::Result<Exit> {
     ));
     let arrivals = Arrivals {
         folders,
-        looks: Looks::new(args),
+        looks,
         settling: Settling::new(args.quiet),
         said: BTreeMap::new(),
     };
