@@ -19,6 +19,7 @@ mod newcomer;
 mod pages;
 mod reruns;
 mod reveal;
+mod room;
 mod rules;
 mod runs;
 mod secure;

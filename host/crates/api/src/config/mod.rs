@@ -100,6 +100,8 @@ pub(crate) struct RunsConfig {
     pub(crate) at_once: usize,
     /// How long finished runs are kept.
     pub(crate) keep_for: Duration,
+    /// So many bytes of files may finished runs have here.
+    pub(crate) keep_size: Option<u64>,
     /// The longest that a run may go on when the server is told to stop.
     pub(crate) shutdown: Duration,
 }

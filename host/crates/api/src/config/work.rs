@@ -145,6 +145,9 @@ section! {
         at_once: usize => default "2", Whole(1..=64usize);
         /// How long finished runs are kept.
         keep_for: Duration => default "90d", Time(MINUTE..=CENTURY);
+        /// What the files of finished runs may take up in the folder: after each run those of the oldest go until they
+        /// fit, but never a list of rejects over which another run waits, works, or can be resumed.
+        keep_size: Option<usize> => optional "without a bound", Size(MIB..=1024 * 1024 * MIB);
     }
 }
 
@@ -155,6 +158,7 @@ pub(super) fn runs(keys: RunsKeys, shutdown: Duration) -> RunsConfig {
         uploads_key: keys.uploads_key,
         at_once: keys.at_once,
         keep_for: keys.keep_for,
+        keep_size: keys.keep_size.map(|bytes| bytes as u64),
         shutdown,
     }
 }

@@ -12,6 +12,7 @@ use super::Tag;
 use super::begin::{Asked, Started, add, found};
 use super::idempotency::IdempotencyKey;
 use super::run_info::{Mode, run};
+use super::runs::still_there;
 use crate::caller::Caller;
 use crate::config::Pipeline;
 use crate::problem::Problem;
@@ -101,8 +102,5 @@ async fn left(api: &Api, run: &Run) -> Result<(), Problem> {
     if report.and_then(|r| rows(&r, "rejected")) == Some(0) {
         return refused("that run rejected no rows, so there is nothing to run again");
     }
-    if !api.runs.folder().rejects(&run.id).is_file() {
-        return refused("that run's rejects file is not on this server");
-    }
-    Ok(())
+    still_there(api, run).await
 }

@@ -22,7 +22,7 @@ use super::run_info::{RunInfo, State, run};
 use super::sight::Sight;
 use crate::caller::Caller;
 use crate::problem::Problem;
-use crate::runs::{Page, rejects_page};
+use crate::runs::{Page, rejects_page, rows};
 use crate::state::Api;
 
 /// What keeps a connection open on which nothing happens.
@@ -226,12 +226,28 @@ impl Runs {
             tracing::error!(run = found.id, %error, "rejects cannot be read");
             Problem::unavailable().retry_after(5)
         })?;
+        if page.as_ref().is_none_or(|page| page.rejects.is_empty()) {
+            still_there(&api, &found).await?;
+        }
         let page = page.ok_or_else(|| {
             Problem::bad_cursor().detail("`after` is not the `next` of a page of this run")
         })?;
         viewed(&api, &caller, &found, Some(page.rejects.len() as u64)).await?;
         Ok(Json(Sight::of(&api, caller.principal()?).rejects(page)))
     }
+}
+
+/// Whether a run's list of rejects is here, if it has rejected rows: one that is gone is not an empty one.
+pub(super) async fn still_there(api: &Api, run: &Run) -> Result<(), Problem> {
+    let report = api.catalog.report(&run.id).await?;
+    let has_rejects = report.and_then(|report| rows(&report, "rejected")) > Some(0);
+    if has_rejects && !api.runs.folder().rejects(&run.id).is_file() {
+        return Err(Problem::conflict().detail(
+            "that run's rejects file is not on this server: another one has it, or it was deleted, as \
+             `runs.keep-size` has it",
+        ));
+    }
+    Ok(())
 }
 
 /// A run's report, as far as it is about its proof.

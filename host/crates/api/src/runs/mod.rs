@@ -5,6 +5,7 @@ mod child;
 mod counts;
 pub(crate) mod files;
 mod rejects;
+mod room;
 mod schedule;
 pub(crate) mod sealing;
 
@@ -216,6 +217,7 @@ impl Runs {
             let _slot = Slot(&runs);
             let ended = child::follow(&runs, &claimed, &pipeline, &runtime);
             runtime.block_on(runs.end(&claimed.run, ended));
+            runtime.block_on(runs.keep_size());
         });
         if spawned.is_err() {
             // What it would have dropped went with the closure, the slot did not begin.
@@ -297,6 +299,7 @@ impl Runs {
             Ok(gone) => gone.iter().for_each(|run| self.folder().forget(run)),
             Err(error) => tracing::error!(%error, "old runs could not be deleted"),
         }
+        self.keep_size().await;
     }
 }
 

@@ -364,6 +364,26 @@ impl Catalog {
         });
         Ok(gone.into_iter().map(|(id,)| id).collect())
     }
+
+    /// The runs that are over, the first to end first, and whether each one's rejects are needed: by a run that is
+    /// not over, or by one that failed or was cancelled and can be gone on with, since none over the same rejects
+    /// was asked for later and is done: names are in the order of asking.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn ended_runs(&self) -> Result<Vec<(String, bool)>> {
+        let sql = "SELECT id, CAST(CASE WHEN id IN \
+             (SELECT rerun_of FROM runs WHERE rerun_of IS NOT NULL GROUP BY rerun_of \
+              HAVING SUM(CASE WHEN ended IS NULL THEN 1 ELSE 0 END) > 0 \
+              OR MAX(CASE WHEN state IN ('failed', 'cancelled') THEN id ELSE '' END) \
+                 > MAX(CASE WHEN state IN ('done', 'rejected') THEN id ELSE '' END)) \
+             THEN 1 ELSE 0 END AS BIGINT) \
+             FROM runs WHERE ended IS NOT NULL ORDER BY ended, created, id";
+        let ended: Vec<(String, i64)> =
+            on!(self, pool => sqlx::query_as(sql).fetch_all(pool).await?);
+        let ended = ended.into_iter();
+        Ok(ended.map(|(id, is_needed)| (id, is_needed != 0)).collect())
+    }
 }
 
 /// `$4, $5, …`; of none, a list that holds nothing.

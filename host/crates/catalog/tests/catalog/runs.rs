@@ -335,3 +335,49 @@ async fn only_so_many_runs_of_a_pipeline_wait() {
         assert_eq!(catalog.last_run_by("sales", "usr_2").await.unwrap(), None);
     }
 }
+
+#[tokio::test]
+async fn rejects_are_needed_by_a_run_over_them_until_one_is_done() {
+    for catalog in both("runs_needed").await.catalogs {
+        // Each second another one.
+        let now = std::cell::Cell::new(NOW);
+        let end = async |of: Option<&str>, state: Option<RunState>| {
+            now.set(now.get() + 1);
+            let asked = NewRun {
+                of,
+                ..new("sales", None)
+            };
+            let Added::New(run) = catalog.add_run(&asked, now.get()).await.unwrap() else {
+                panic!("it is new");
+            };
+            let claimed = catalog
+                .claim_run("s1", "m1", now.get(), now.get() - 20)
+                .await;
+            assert_eq!(claimed.unwrap().unwrap().run.id, run.id);
+            if let Some(state) = state {
+                let over = catalog.finish_run(&run.id, "s1", state, (None, None), now.get());
+                assert!(over.await.unwrap());
+            }
+            run.id
+        };
+        let first = end(None, Some(RunState::Done)).await;
+        let second = end(None, Some(RunState::Failed)).await;
+        let needed = async || {
+            let ended = catalog.ended_runs().await.unwrap();
+            ended
+                .into_iter()
+                .map(|(_, needed)| needed)
+                .collect::<Vec<_>>()
+        };
+        let ended = catalog.ended_runs().await.unwrap();
+        assert_eq!(ended, [(first.clone(), false), (second, false)]);
+        // One over its rejects that failed can be gone on with, until another one has done it.
+        let _ = end(Some(&first), Some(RunState::Failed)).await;
+        assert_eq!(needed().await, [true, false, false]);
+        let _ = end(Some(&first), Some(RunState::Done)).await;
+        assert_eq!(needed().await, [false; 4]);
+        // One that is under way needs them, and is not over itself.
+        let _ = end(Some(&first), None).await;
+        assert_eq!(needed().await, [true, false, false, false]);
+    }
+}
