@@ -1,10 +1,11 @@
 //! Runs that go on after a key was rotated in Vault, where it stays: what they mask is masked as before.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use glovebox_tests::outside::Answer;
 use glovebox_tests::pipeline::Pipeline;
 use glovebox_tests::postgres::Postgres;
+use glovebox_tests::server::{BASE, KEY as TOKEN_KEY, Server};
 use glovebox_tests::sqlite;
 use glovebox_tests::vault::{ROLE_ID, Vault};
 
@@ -204,4 +205,78 @@ fn a_watched_file_goes_on_with_the_version_of_the_key_that_it_began_with() {
         ended.stderr
     );
     assert!(sink.names(&pipeline) == expected());
+}
+
+/// The end of a run that was asked for.
+fn over(server: &Server, token: &str, id: &str) -> serde_json::Value {
+    let started = Instant::now();
+    loop {
+        let run = server.get(&format!("/runs/{id}"), token).is(200).json();
+        if run["ended"].is_string() {
+            return run;
+        }
+        assert!(
+            started.elapsed() < Duration::from_secs(180),
+            "{run}\n{}",
+            server.log()
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_run_of_the_api_goes_on_with_the_version_of_the_key_that_it_began_with() {
+    let sink = Sink::sqlite();
+    let (vault, pipeline) = with_transit(&sink, "in.csv");
+    let configuration = format!("{BASE}pipelines: {{ things: {{ manifest: manifest.yaml }} }}\n");
+    let pipeline = pipeline
+        .file("glovebox.yaml", configuration)
+        .file("secrets/token-key", TOKEN_KEY);
+    let server = Server::start_in(pipeline);
+    server.user("ada", &["admin"]);
+    let (token, _) = server.log_in("ada");
+    let post = |target: &str| server.send("POST", target, &token, &serde_json::Value::Null);
+    let ask = |mode: &str| {
+        let asked = post(&format!("/pipelines/things/runs?mode={mode}"))
+            .is(202)
+            .json();
+        asked["id"].as_str().unwrap().to_owned()
+    };
+    let keys = |id: &str| {
+        server
+            .get(&format!("/runs/{id}/report"), &token)
+            .is(200)
+            .text()
+    };
+
+    let silence = Answer::Silence(Duration::from_secs(60));
+    vault.state().fails_after = Some((130, silence));
+    let first = ask("fresh");
+    let started = Instant::now();
+    while sink.names(&server.folder).is_empty() {
+        assert!(
+            started.elapsed() < Duration::from_secs(180),
+            "{}",
+            server.log()
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let _ = post(&format!("/runs/{first}/cancel"));
+    let ended = over(&server, &token, &first);
+    assert_eq!(ended["state"], "cancelled", "{ended}");
+    vault.state().fails_after = None;
+    vault.make_key(KEY, SECOND.as_bytes());
+    let stored = sink.names(&server.folder).len();
+    assert!((1..NAMES * 2).contains(&stored), "{stored}");
+
+    let resumed = ask("resume");
+    let ended = over(&server, &token, &resumed);
+    assert_eq!(ended["state"], "done", "{ended}");
+    assert!(sink.names(&server.folder) == expected());
+    assert!(keys(&resumed).contains("\"sales/key@1\""));
+    // A run that begins takes the latest.
+    server.folder.write("in.csv", "id,name\n900000,somebody\n");
+    let fresh = ask("fresh");
+    assert_eq!(over(&server, &token, &fresh)["state"], "done");
+    assert!(keys(&fresh).contains("\"sales/key@2\""));
 }
