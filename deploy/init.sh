@@ -4,6 +4,8 @@
 #
 #   init.sh [FOLDER]            FOLDER is /out unless told
 #   init.sh --renew [FOLDER]    new keys and certificates for the databases, by the same authority
+#   init.sh --new-authority [FOLDER]     another authority, which clients trust beside the one before
+#   init.sh --forget-authority [FOLDER]  nobody trusts the ones before the newest any more
 #
 # FOLDER/authority                  the authority's key, for nobody else
 # FOLDER/ca/ca.pem                  its certificate, for everybody who connects
@@ -17,10 +19,12 @@ set -eu
 umask 077
 
 renew=
-if [ "${1:-}" = "--renew" ]; then
-    renew=yes
+case "${1:-}" in
+--renew | --new-authority | --forget-authority)
+    renew=${1#--}
     shift
-fi
+    ;;
+esac
 out=${1:-/out}
 postgres=${POSTGRES_UID:-999}
 glovebox=${GLOVEBOX_UID:-10001}
@@ -32,7 +36,7 @@ if [ -z "$renew" ] && [ -e "$made" ]; then
     exit 0
 fi
 if [ -n "$renew" ] && [ ! -e "$made" ]; then
-    echo "init: there is nothing to renew in $out; run init.sh without --renew first" >&2
+    echo "init: there is nothing to renew in $out; run init.sh without --$renew first" >&2
     exit 1
 fi
 
@@ -57,15 +61,28 @@ give() {
     fi
 }
 
+# The newest comes first in ca.pem: openssl signs by that one. The key goes before, since a certificate without its
+# key would be trusted for nothing, while a key without its certificate signs nothing.
 authority() {
     mkdir -p "$out/authority" "$out/ca"
-    openssl ecparam -name prime256v1 -genkey -noout -out "$out/authority/ca.key"
-    openssl req -x509 -new -sha256 -days 3650 -key "$out/authority/ca.key" -out "$out/ca/ca.pem" \
+    openssl ecparam -name prime256v1 -genkey -noout -out "$out/authority/ca.key.new"
+    openssl req -x509 -new -sha256 -days 3650 -key "$out/authority/ca.key.new" -out "$work/ca.pem" \
         -subj "/CN=glovebox deployment" \
         -addext "basicConstraints=critical,CA:TRUE,pathlen:0" \
         -addext "keyUsage=critical,keyCertSign,cRLSign"
+    if [ -e "$out/ca/ca.pem" ] && [ -n "$renew" ]; then
+        cat "$out/ca/ca.pem" >> "$work/ca.pem"
+    fi
+    mv "$out/authority/ca.key.new" "$out/authority/ca.key"
+    trust "$work/ca.pem"
     chmod 755 "$out/ca"
-    chmod 644 "$out/ca/ca.pem"
+}
+
+# The authorities of this file, and no other.
+trust() {
+    cp "$1" "$out/ca/ca.pem.new"
+    chmod 644 "$out/ca/ca.pem.new"
+    mv "$out/ca/ca.pem.new" "$out/ca/ca.pem"
 }
 
 # A certificate for a server's name in the compose network, and for this machine's own.
@@ -90,13 +107,32 @@ certificate() {
     done
 }
 
-if [ -n "$renew" ]; then
+case "$renew" in
+renew)
     for server in $servers; do
         certificate "$server"
     done
     echo "init: renewed the certificates of: $servers; have the servers read them: SIGHUP"
     exit 0
-fi
+    ;;
+new-authority)
+    authority
+    echo "init: there is another authority; let clients read ca.pem, then run init.sh --renew"
+    exit 0
+    ;;
+forget-authority)
+    openssl x509 -in "$out/ca/ca.pem" -out "$work/newest.pem"
+    for server in $servers; do
+        if ! openssl verify -CAfile "$work/newest.pem" "$out/$server/server.pem" > /dev/null 2>&1; then
+            echo "init: the certificate of $server is not of the newest authority; run init.sh --renew first" >&2
+            exit 1
+        fi
+    done
+    trust "$work/newest.pem"
+    echo "init: the newest authority alone is trusted now"
+    exit 0
+    ;;
+esac
 
 authority
 for server in $servers; do

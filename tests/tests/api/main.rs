@@ -20,6 +20,7 @@ mod pages;
 mod reruns;
 mod reveal;
 mod room;
+mod rotations;
 mod rules;
 mod runs;
 mod secure;

@@ -383,7 +383,42 @@ audit: { folder: audit, checkpoints: audit-checkpoints, key: audit/signing-key }
     for line in &printed {
         assert!(said.lines().any(|s| is_like(line, s)), "{line}\n{said}");
     }
+    another_signing_key(&page, folder, (&shown[1], &public));
     page.end();
+}
+
+/// The old key's name on the page, and the public half that it has here.
+fn another_signing_key(page: &Page, folder: Pipeline, (old_name, old): (&str, &str)) {
+    let block = page.next("glovebox audit key audit/signing-key-2");
+    let command = &block.commands()[0];
+    let new_name = block.printed(command)[1].clone();
+    let new = sh(&folder, command, "").trim().to_owned();
+    assert_ne!(new, old);
+    let configuration = folder.read("glovebox.yaml");
+    let changed = configuration.replace("audit/signing-key", "audit/signing-key-2");
+    folder.write("glovebox.yaml", changed);
+    fs::remove_file(folder.path("secrets/audit/signing-key")).unwrap();
+    let server = Server::start_in(folder);
+    let _ = server.log_in("ann");
+    let folder = server.leave("TERM");
+
+    let block = page.next("glovebox audit verify");
+    let verify = block.commands()[0]
+        .replace(old_name, old)
+        .replace(&new_name, &new);
+    let printed = block.printed(&block.commands()[0]);
+    let said = sh(&folder, &verify, "");
+    assert!(said.lines().any(|line| line == printed[0]), "{said}");
+    assert!(said.contains("signatures checked"), "{said}");
+    for missing in [old, new.as_str()] {
+        let (code, said) = tried(
+            &folder,
+            &verify.replace(&format!(" --public-key {missing}"), ""),
+            "",
+        );
+        assert_eq!(code, 1, "{said}");
+        assert!(said.contains("is not signed by a given key"), "{said}");
+    }
 }
 
 #[test]
@@ -415,8 +450,12 @@ fn the_manual_of_operations_is_for_root_and_containers() {
     page.not_run("useradd", root);
     page.not_run("systemctl edit", root);
     digests_of_data(&page.next("python3 -c"));
+    page.not_run("umask 077", "rotations.rs runs it against a database");
     let why = "it takes a container engine; tests/tests/program/deploy.rs renews the certificates";
     page.not_run("docker compose run --rm renew", why);
+    let why = "it takes a container engine; tests/tests/program/renewals.rs runs what is in them";
+    page.not_run("docker compose run --rm renew --new-authority", why);
+    page.not_run("umask 077", "rotations.rs runs it beside a server");
     page.end();
 }
 

@@ -184,7 +184,7 @@ impl Database {
     }
 
     /// The certificate that it shows.
-    fn certificate(&self) -> String {
+    pub(super) fn certificate(&self) -> String {
         let shown = Command::new("openssl")
             .args(["s_client", "-starttls", "postgres", "-connect"])
             .arg(format!("localhost:{}", self.port))
@@ -196,7 +196,7 @@ impl Database {
         from.split_once("-----END").unwrap().0.to_owned()
     }
 
-    fn reload(&self) {
+    pub(super) fn reload(&self) {
         let signal = Command::new("kill")
             .args(["-HUP", &self.process.id().to_string()])
             .status();
@@ -231,7 +231,7 @@ pub(super) fn init(made: &Path) {
     let _ = init_with(made, &[]);
 }
 
-fn init_with(made: &Path, flags: &[&str]) -> String {
+pub(super) fn init_with(made: &Path, flags: &[&str]) -> String {
     let mut init = Command::new("sh");
     init.arg(repository().join("deploy/init.sh"))
         .args(flags)

@@ -29,6 +29,7 @@ mod proof;
 mod proof_kills;
 mod query;
 mod release;
+mod renewals;
 mod rerun;
 mod rotated;
 mod runs;
