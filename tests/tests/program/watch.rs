@@ -183,7 +183,7 @@ fn what_is_renamed_in_as_soon_as_it_is_said_that_it_watches_is_heard_of() {
     for start in 1..=6 {
         arrivals
             .pipeline
-            .write(&format!("aside/{start}.csv"), &rows(start, 10));
+            .write(&format!("aside/{start}.csv"), rows(start, 10));
         let name = format!("{start}.csv");
         let (from, to) = (arrivals.aside(&name), arrivals.inside(&name));
         let mut watcher = arrivals
