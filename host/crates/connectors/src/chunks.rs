@@ -4,7 +4,7 @@
 
 use std::io::Read;
 
-use glovebox_core::{Chunk, ChunkReader, Reject, SourceError, Violation};
+use glovebox_core::{Chunk, ChunkReader, Place, Reject, SourceError, Violation, Within};
 
 use crate::input::Stream;
 
@@ -78,6 +78,8 @@ pub(crate) struct Chunks<B> {
     options: Sizes,
     /// Before the first record.
     start: B,
+    /// Whether that is what is known between any two records, too.
+    is_stateless: bool,
     /// Bytes that were read and belong to the next chunk.
     carry: Vec<u8>,
     ended: bool,
@@ -102,6 +104,7 @@ impl<B: Bounds> Chunks<B> {
             place,
             options,
             start,
+            is_stateless: true,
             carry: Vec::new(),
             ended: false,
             complete: false,
@@ -140,6 +143,12 @@ impl<B: Bounds> Chunks<B> {
         self.options.suspect = suspect;
     }
 
+    /// What is known before the next record, which is not known between any two.
+    fn starts_at(&mut self, known: B) {
+        self.start = known;
+        self.is_stateless = false;
+    }
+
     /// Reads until `bytes` has `target` bytes or the stream ends, however small its reads are.
     fn fill(&mut self, bytes: &mut Vec<u8>, target: usize) -> Result<(), SourceError> {
         let need = target.saturating_sub(bytes.len());
@@ -163,15 +172,22 @@ impl<B: Bounds> Chunks<B> {
         let rest = bytes.get(cut..).unwrap_or_default();
         let mut carry = Vec::new();
         if !rest.is_empty() {
-            carry.reserve_exact(self.options.chunk_bytes.max(rest.len()));
+            carry.reserve_exact((self.options.chunk_bytes + 1).max(rest.len()));
             carry.extend_from_slice(rest);
         }
         self.carry = carry;
         bytes.truncate(cut);
+        let within = Within {
+            offset: self.position,
+            row: self.row,
+            line: self.line,
+        };
         self.position += bytes.len() as u64;
+        let has_place = self.is_stateless && self.input.has_places();
         let chunk = Chunk {
             index: self.index,
             part: 0,
+            within: has_place.then_some(within),
             first_row: self.row,
             rows,
             first_line: Some(self.line),
@@ -212,10 +228,12 @@ impl<B: Bounds> Chunks<B> {
             self.fill(&mut bytes, self.options.chunk_bytes)?;
         };
         if let Some(behind) = bounds.behind() {
-            self.start = behind;
+            self.starts_at(behind);
         }
         let mut chunk = self.cut(bytes, end, 0);
         chunk.bytes = Vec::new();
+        // Some of it was passed over already.
+        chunk.within = None;
         self.reject(
             &mut chunk,
             line,
@@ -279,7 +297,8 @@ impl<B: Bounds> ChunkReader for Chunks<B> {
         let (mut scanned, mut rows, mut cut) = (0, 0, 0);
         let mut target = self.options.chunk_bytes;
         loop {
-            self.fill(&mut bytes, target)?;
+            // One more, so that the end is known where it is just there.
+            self.fill(&mut bytes, target + 1)?;
             // There may be more than was asked for, if somebody has looked ahead.
             let target_end = bytes.len().min(target);
             while rows < self.options.chunk_rows {
@@ -297,7 +316,7 @@ impl<B: Bounds> ChunkReader for Chunks<B> {
             if (all && bounds.within_record() || cut == 0 && too_long)
                 && let Some((again, start)) = bounds.again()
             {
-                self.start = start;
+                self.starts_at(start);
                 return Ok(Some(self.cut(bytes, again, rows + 1)));
             }
             if all {
@@ -310,7 +329,7 @@ impl<B: Bounds> ChunkReader for Chunks<B> {
             }
             if cut > 0 {
                 if let Some(behind) = bounds.behind() {
-                    self.start = behind;
+                    self.starts_at(behind);
                 }
                 return Ok(Some(self.cut(bytes, cut, rows)));
             }
@@ -322,5 +341,23 @@ impl<B: Bounds> ChunkReader for Chunks<B> {
                 target = target.min(self.options.max_record + 1);
             }
         }
+    }
+
+    fn go_to(&mut self, place: &Place) -> Result<bool, SourceError> {
+        let Within { offset, row, line } = place.within;
+        if place.within.is_start() {
+            return Ok(true);
+        }
+        let there = self.input.go_to(offset);
+        let there = there.map_err(|problem| SourceError::Io {
+            place: self.place.clone(),
+            problem,
+        })?;
+        if there {
+            self.carry.clear();
+            self.ended = false;
+            (self.position, self.row, self.line) = (offset, row, line);
+        }
+        Ok(there)
     }
 }

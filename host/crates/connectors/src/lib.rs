@@ -27,6 +27,8 @@ mod names;
 #[cfg(feature = "parquet")]
 pub mod parquet;
 mod parts;
+#[cfg(test)]
+mod places_tests;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod rows;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use glovebox_core::{Chunk, ChunkReader, SourceError};
+use glovebox_core::{Chunk, ChunkReader, Place, SourceError, Within};
 
 use crate::input::Inputs;
 
@@ -21,6 +21,8 @@ pub(crate) struct Parts {
     first_row: u64,
     /// Rows of it that were handed out.
     rows: u64,
+    /// Whether nothing of it was.
+    untouched: bool,
     /// Bytes of the files before it.
     behind: u64,
     position: u64,
@@ -45,6 +47,7 @@ impl Parts {
             index: 0,
             first_row: 0,
             rows: 0,
+            untouched: true,
             behind: 0,
             position: 0,
         })
@@ -54,6 +57,10 @@ impl Parts {
         chunk.index = self.index;
         self.index += 1;
         chunk.part = self.part;
+        // A file that can be opened again can be read from its start.
+        let starts =
+            std::mem::take(&mut self.untouched) && self.inputs.size_of(self.part).is_some();
+        chunk.within = chunk.within.or(starts.then(Within::default));
         self.rows = chunk.first_row + chunk.rows + chunk.rejects.len() as u64;
         chunk.first_row += self.first_row;
         for reject in &mut chunk.rejects {
@@ -84,7 +91,23 @@ impl ChunkReader for Parts {
             self.part += 1;
             self.first_row += self.rows;
             self.rows = 0;
+            self.untouched = true;
         }
         Ok(None)
+    }
+
+    fn go_to(&mut self, place: &Place) -> Result<bool, SourceError> {
+        let before = (0..place.part).map(|part| self.inputs.size_of(part));
+        let (Some(behind), true) = (before.sum(), place.part < self.count) else {
+            return Ok(false);
+        };
+        (self.part, self.index, self.behind) = (place.part, place.index, behind);
+        self.first_row = place.row.saturating_sub(place.within.row);
+        self.rows = place.within.row;
+        self.untouched = place.within.is_start();
+        let mut reader = (self.open)(place.part)?;
+        let there = reader.go_to(place)?;
+        self.current = Some(reader);
+        Ok(there)
     }
 }

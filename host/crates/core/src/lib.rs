@@ -15,6 +15,7 @@ pub mod input;
 pub mod journal;
 pub mod keys;
 pub mod path;
+pub mod place;
 pub mod plan_identity;
 pub mod plugin;
 pub mod query;
@@ -45,6 +46,7 @@ pub use keys::{
     Computed, Form, HeldKey, Key, KeyError, KeyRing, Masking, Method, Piece, Refusal, RemoteKey,
     Revealing, Spans, StepKey, StepKeys, Target,
 };
+pub use place::{Place, Within};
 pub use plan_identity::{PlanIdentity, PlanRows};
 pub use plugin::{
     About, Action, Announced, Answer, Grants, Instance, Kept, Limits, Masked, Plugin, PluginError,

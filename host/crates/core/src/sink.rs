@@ -73,6 +73,38 @@ pub trait Sink: Send {
     /// What stands in the way, before the first row.
     fn open(&mut self, job: &Job, schema: &Schema) -> Result<Vec<ChunkRecord>, SinkError>;
 
+    /// Whether several processes can store the chunks of one run.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// Which turn of the open run this is: other processes join it by that, until somebody takes the run
+    /// over. None if it is not shared.
+    fn turn(&self) -> Option<i64> {
+        None
+    }
+
+    /// Joins a run that another process has opened, in the turn that it said: chunks can be written from
+    /// then on, by both and in any order, and neither this nor the end of this process ends the run. A
+    /// chunk that another process has stored already is passed over.
+    ///
+    /// # Errors
+    /// When the run is not in that turn any more, or as [`Sink::open`].
+    fn join(&mut self, _job: &Job, _turn: i64, _schema: &Schema) -> Result<(), SinkError> {
+        Err(SinkError::Internal {
+            place: self.describe(),
+            problem: "it takes the rows of one process only".into(),
+        })
+    }
+
+    /// Waits until all that was written is stored.
+    ///
+    /// # Errors
+    /// As [`Sink::write`].
+    fn flush(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+
     /// The key of its journal's digests, after [`Sink::open`]; none if it keeps no journal.
     fn key(&self) -> Option<Secret> {
         None

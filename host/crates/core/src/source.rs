@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::batch::Batch;
 use crate::finding::Reject;
+use crate::place::{Place, Within};
 use crate::schema::{Field, Native, Schema};
 
 /// Where rows come from.
@@ -141,6 +142,15 @@ pub trait ChunkReader: Send {
     /// # Errors
     /// When the source cannot be read on.
     fn next_chunk(&mut self) -> Result<Option<Chunk>, SourceError>;
+
+    /// Goes to where a chunk begins, before the first was read: that one is next, and those after it are
+    /// those that come after it anyway. Says no where it cannot.
+    ///
+    /// # Errors
+    /// When the source cannot be read there.
+    fn go_to(&mut self, _place: &Place) -> Result<bool, SourceError> {
+        Ok(false)
+    }
 }
 
 /// A contiguous piece of a source, whole records only.
@@ -150,6 +160,8 @@ pub struct Chunk {
     pub index: u64,
     /// Which of the source's files it is of, counted from 0.
     pub part: usize,
+    /// Where it begins in its file, if a reader can go there.
+    pub within: Option<Within>,
     /// The number of its first row.
     pub first_row: u64,
     /// How many rows its bytes hold.
@@ -165,6 +177,18 @@ pub struct Chunk {
     pub rejects: Vec<Reject>,
     /// Bytes of the source read so far, for progress.
     pub position: u64,
+}
+
+impl Chunk {
+    /// Where it begins, if a reader can begin there.
+    pub fn place(&self) -> Option<Place> {
+        Some(Place {
+            index: self.index,
+            row: self.first_row,
+            part: self.part,
+            within: self.within?,
+        })
+    }
 }
 
 /// Turns chunks into batches; one for each worker.

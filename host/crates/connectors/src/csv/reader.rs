@@ -4,7 +4,7 @@ use std::io::Read;
 use std::ops::Range;
 use std::sync::Arc;
 
-use glovebox_core::{Chunk, ChunkReader, Reject, SourceError};
+use glovebox_core::{Chunk, ChunkReader, Place, Reject, SourceError, Within};
 use memchr::{memchr, memrchr2};
 
 use super::dialect::Dialect;
@@ -257,15 +257,21 @@ impl CsvChunks {
         let rest = bytes.get(cut..).unwrap_or_default();
         let mut carry = Vec::new();
         if !rest.is_empty() {
-            carry.reserve_exact(self.sizes.chunk_bytes.max(rest.len()));
+            carry.reserve_exact((self.sizes.chunk_bytes + 1).max(rest.len()));
             carry.extend_from_slice(rest);
         }
         self.carry = carry;
         bytes.truncate(cut);
+        let within = Within {
+            offset: self.position,
+            row: self.row,
+            line: self.line,
+        };
         self.position += bytes.len() as u64;
         let chunk = Chunk {
             index: self.index,
             part: 0,
+            within: self.input.has_places().then_some(within),
             first_row: self.row,
             rows,
             first_line: Some(self.line),
@@ -301,6 +307,8 @@ impl CsvChunks {
         };
         let mut chunk = self.cut(bytes, end, 0);
         chunk.bytes = Vec::new();
+        // Some of it was passed over already.
+        chunk.within = None;
         if comment {
             return Ok(chunk);
         }
@@ -420,19 +428,24 @@ impl ChunkReader for CsvChunks {
     fn next_chunk(&mut self) -> Result<Option<Chunk>, SourceError> {
         let mut bytes = std::mem::take(&mut self.carry);
         let mut scan = Scan::default();
-        let target = bytes.len().max(self.sizes.chunk_bytes);
-        self.fill(&mut bytes, target)?;
+        let mut target = self.sizes.chunk_bytes;
         loop {
-            let until = scan.count(&self.dialect, &bytes, self.ended, self.sizes);
+            // One more, so that the end is known where it is just there.
+            self.fill(&mut bytes, target + 1)?;
+            // Of what was read before its time no more than there would be without: where a chunk ends
+            // is a matter of the bytes from its start on, wherever somebody began to read.
+            let seen = bytes.get(..target).unwrap_or(&bytes);
+            let ended = self.ended && seen.len() == bytes.len();
+            let until = scan.count(&self.dialect, seen, ended, self.sizes);
             // A record that is not whole is the next chunk's, unless bytes beyond this chunk had
             // to be looked at anyway.
             let alone = scan.at == 0;
-            if until == Until::Enough || !alone && bytes.len() <= self.sizes.chunk_bytes {
+            if until == Until::Enough || !alone && seen.len() <= self.sizes.chunk_bytes {
                 break;
             }
-            let held = bytes.len() - scan.at;
-            let line = self.dialect.next_line_end(&bytes, scan.at);
-            let unending = line.is_none_or(|(_, end)| end == bytes.len());
+            let held = seen.len() - scan.at;
+            let line = self.dialect.next_line_end(seen, scan.at);
+            let unending = line.is_none_or(|(_, end)| end == seen.len());
             let too_long = held > self.sizes.max_record && unending;
             if matches!(until, Until::Long(_)) || too_long {
                 if alone {
@@ -443,13 +456,31 @@ impl ChunkReader for CsvChunks {
             // Twice as much, so that a long record is not looked at too often, and one more than
             // the longest may have, so that a longer one is known.
             let longest = (self.sizes.max_record + 1).saturating_sub(held).max(2);
-            let target = bytes.len() + held.max(PIECE).min(longest.max(PIECE));
-            self.fill(&mut bytes, target)?;
+            target = seen.len() + held.max(PIECE).min(longest.max(PIECE));
         }
         if bytes.is_empty() {
             return Ok(None);
         }
         Ok(Some(self.cut(bytes, scan.at, scan.rows)))
+    }
+
+    /// Between two chunks nothing is known of the records but how many there were.
+    fn go_to(&mut self, place: &Place) -> Result<bool, SourceError> {
+        let Within { offset, row, line } = place.within;
+        if place.within.is_start() {
+            return Ok(true);
+        }
+        let there = self.input.go_to(offset);
+        let there = there.map_err(|problem| SourceError::Io {
+            place: self.place.clone(),
+            problem,
+        })?;
+        if there {
+            self.carry.clear();
+            self.ended = false;
+            (self.position, self.row, self.line) = (offset, row, line);
+        }
+        Ok(there)
     }
 }
 

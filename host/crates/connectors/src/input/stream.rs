@@ -1,7 +1,7 @@
 //! The decompressed bytes of one file, and the position in the file itself.
 
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read, Seek, stdin};
+use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom, stdin};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,6 +23,8 @@ pub struct Stream {
     inner: Box<dyn Read + Send>,
     /// Bytes of the packed file behind us, if it is packed.
     used: Option<Arc<AtomicU64>>,
+    /// The file whose bytes these are, as they are: it is one with that in `inner`, and so is its place.
+    places: Option<File>,
 }
 
 impl Stream {
@@ -32,7 +34,13 @@ impl Stream {
         let start = start_of(&mut file)?;
         if regular {
             file.rewind()?;
-            return Stream::opened(Box::new(file), &start, keys);
+            let places = file.try_clone()?;
+            let stream = Stream::opened(Box::new(file), &start, keys)?;
+            let as_it_is = stream.used.is_none() && keys.is_empty();
+            return Ok(Stream {
+                places: as_it_is.then_some(places),
+                ..stream
+            });
         }
         let whole = Cursor::new(start.clone()).chain(file);
         Stream::opened(Box::new(whole), &start, keys)
@@ -85,6 +93,7 @@ impl Stream {
         Ok(Stream {
             inner: Box::new(Unpacked::new(packed, compression, Arc::clone(&used))?),
             used: Some(used),
+            places: None,
         })
     }
 
@@ -93,7 +102,22 @@ impl Stream {
         Stream {
             inner: Box::new(input),
             used: None,
+            places: None,
         }
+    }
+
+    /// Whether it can be read from any place on.
+    pub(crate) fn has_places(&self) -> bool {
+        self.places.is_some()
+    }
+
+    /// Goes to a place in the file, if it has places.
+    pub(crate) fn go_to(&mut self, offset: u64) -> io::Result<bool> {
+        let Some(file) = &mut self.places else {
+            return Ok(false);
+        };
+        file.seek(SeekFrom::Start(offset))?;
+        Ok(true)
     }
 
     /// The same stream made into another; `used` counts the bytes of this one behind it.
@@ -105,6 +129,7 @@ impl Stream {
         Stream {
             inner: make(self.inner),
             used: Some(self.used.unwrap_or(used)),
+            places: None,
         }
     }
 
@@ -117,6 +142,7 @@ impl Stream {
                 Stream {
                     used: Some(ahead.used()),
                     inner: Box::new(ahead),
+                    places: None,
                 }
             }
         }

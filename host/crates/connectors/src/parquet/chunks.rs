@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use glovebox_core::{Chunk, ChunkReader, SourceError};
+use glovebox_core::{Chunk, ChunkReader, Place, SourceError, Within};
 use sha2::{Digest, Sha256};
 
 use super::file::{Opened, rows};
@@ -118,12 +118,19 @@ impl ChunkReader for Chunks {
                 rows: left.min(chunk_rows),
             };
             let first_row = self.row;
+            let within = Within {
+                offset: slice.group,
+                row: first_row,
+                line: 0,
+            };
             self.skip += slice.rows;
             self.row += slice.rows;
             let behind = u128::from(opened.stamp.len()) * u128::from(self.row);
             let position = behind / u128::from(opened.rows().max(1));
             let chunk = Chunk {
                 index: self.index,
+                // Each of a group says what all of it is, which is read for that.
+                within: (slice.skip == 0).then_some(within),
                 first_row,
                 rows: slice.rows,
                 bytes: slice.to_bytes(),
@@ -140,6 +147,12 @@ impl ChunkReader for Chunks {
             ));
         }
         Ok(None)
+    }
+
+    fn go_to(&mut self, place: &Place) -> Result<bool, SourceError> {
+        self.group = usize::try_from(place.within.offset).unwrap_or(usize::MAX);
+        self.row = place.within.row;
+        Ok(true)
     }
 }
 

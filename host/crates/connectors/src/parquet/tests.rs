@@ -124,6 +124,22 @@ pub(super) fn joined(decoded: &[Decoded]) -> RecordBatch {
 }
 
 #[test]
+fn each_group_of_each_file_can_be_read_by_somebody_else() {
+    let dir = tempfile::tempdir().unwrap();
+    write(
+        &dir.path().join("1.parquet"),
+        &batch(150_000),
+        Codec::SNAPPY,
+        70_000,
+    );
+    write(&dir.path().join("2.parquet"), &batch(10), Codec::SNAPPY, 4);
+    let (chunks, places) =
+        crate::places_tests::read_from_each_place(&source(dir.path(), &columns()));
+    assert_eq!(places, 6);
+    assert!(chunks > places);
+}
+
+#[test]
 fn every_compression_is_read_and_slices_are_the_rows_of_their_group() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("in.parquet");

@@ -1,6 +1,7 @@
 //! What is written down of a group in the run's journal, in the transaction of its rows.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use glovebox_core::{Reject, SealedBlock, SinkError};
 use sqlx::AssertSqlSafe;
@@ -146,6 +147,31 @@ pub(super) async fn journal(
     .execute(connection)
     .await
     .map(|done| done.rows_affected())
+}
+
+/// The places in a group of the chunks that the journal has.
+pub(super) async fn stored_alike(
+    connection: &mut PgConnection,
+    load: &Load,
+    group: &Group,
+) -> Result<BTreeSet<usize>, Fault> {
+    let found: Vec<(i64, Vec<u8>)> = sqlx::query_as(AssertSqlSafe(format!(
+        "SELECT chunk, digest FROM {} WHERE run = $1 AND chunk = ANY ($2)",
+        load.journal.chunk
+    )))
+    .bind(&load.lease.run)
+    .bind(&group.index)
+    .fetch_all(connection)
+    .await
+    .map_err(|e| fault(e, &load.place))?;
+    let mut there = BTreeSet::new();
+    for (index, digest) in found {
+        let place = group.index.iter().position(|chunk| *chunk == index);
+        let place = place.filter(|place| group.digest.get(*place) == Some(&digest));
+        let other = || load.internal("the journal has another chunk in the place of one");
+        there.insert(place.ok_or_else(other)?);
+    }
+    Ok(there)
 }
 
 /// Whether the journal has the group: all of it or nothing, as it was one transaction.

@@ -1,7 +1,7 @@
 //! Chunks on their way to the server: their rows as COPY takes them, and their entries in the
 //! journal, a column each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use glovebox_core::{FinishedChunk, Late, Origin, Payload, Reject, SealedBlock};
 
@@ -58,6 +58,27 @@ impl Rejects {
         self.file.push(reject.file.as_deref().map(str::to_owned));
         Ok(weight)
     }
+
+    /// Those of some chunks.
+    fn of(&self, stays: impl Fn(&i64) -> bool) -> Rejects {
+        let placed = self.chunk.iter().enumerate();
+        let gone = placed.filter(|(_, chunk)| !stays(chunk));
+        let gone: BTreeSet<usize> = gone.map(|(place, _)| place).collect();
+        Rejects {
+            chunk: kept(&self.chunk, &gone),
+            row: kept(&self.row, &gone),
+            line: kept(&self.line, &gone),
+            violations: kept(&self.violations, &gone),
+            file: kept(&self.file, &gone),
+        }
+    }
+}
+
+/// A column of a group without these places.
+fn kept<T: Clone>(column: &[T], gone: &BTreeSet<usize>) -> Vec<T> {
+    let placed = column.iter().enumerate();
+    let stays = placed.filter(|(place, _)| !gone.contains(place));
+    stays.map(|(_, value)| value.clone()).collect()
 }
 
 impl Group {
@@ -96,6 +117,48 @@ impl Group {
         self.lines.push(record.upto.map(|mark| signed(mark.lines)));
         self.upto.push(record.upto.map(|mark| mark.digest.to_vec()));
         Ok(())
+    }
+
+    /// The same without the chunks in these places. What belongs to none of the others stays: it is
+    /// stored once only anyway.
+    pub(super) fn without(&self, gone: &BTreeSet<usize>) -> Group {
+        let stays = |place: &usize| !gone.contains(place);
+        let chunks: BTreeSet<i64> = gone
+            .iter()
+            .filter_map(|place| self.index.get(*place).copied())
+            .collect();
+        let stays_of = |chunk: &i64| !chunks.contains(chunk);
+        // The place that a chunk has once those before it are gone.
+        let moved = |place: usize| place - gone.range(..place).count();
+        let payloads = self.payloads.iter().zip(&self.places);
+        let (payloads, places) = payloads
+            .filter(|(_, (place, _))| stays(place))
+            .map(|(payload, (place, origins))| (payload.clone(), (moved(*place), origins.clone())))
+            .unzip();
+        Group {
+            payloads,
+            places,
+            bytes: self.bytes,
+            index: kept(&self.index, gone),
+            first_row: kept(&self.first_row, gone),
+            read: kept(&self.read, gone),
+            stored: kept(&self.stored, gone),
+            filtered: kept(&self.filtered, gone),
+            rejected: kept(&self.rejected, gone),
+            digest: kept(&self.digest, gone),
+            summary: kept(&self.summary, gone),
+            lines: kept(&self.lines, gone),
+            upto: kept(&self.upto, gone),
+            rejects: self.rejects.of(stays_of),
+            sealed: self
+                .sealed
+                .iter()
+                .filter(|block| stays_of(&signed(block.chunk)))
+                .cloned()
+                .collect(),
+            late: kept(&self.late, gone),
+            tokens: self.tokens.clone(),
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {

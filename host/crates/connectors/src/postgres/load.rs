@@ -23,6 +23,8 @@ pub(super) struct Load {
     /// The same as the server's messages have it.
     pub(super) table: String,
     pub(super) revise: Revise,
+    /// Whether other processes store chunks of the run, too.
+    pub(super) joined: bool,
     /// What the search for refused rows may still cost the run.
     pub(super) budget: Arc<Budget>,
     /// Where tokens are kept.

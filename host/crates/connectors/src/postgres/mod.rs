@@ -14,6 +14,7 @@ mod fit;
 mod group;
 mod head;
 mod history;
+mod join;
 mod journal;
 mod journal_tables;
 mod keys;

@@ -26,6 +26,8 @@ pub(super) struct Running {
     pub(super) schema: Schema,
     pub(super) revise: Revise,
     pub(super) budget: Arc<Budget>,
+    /// Whether another process began it, and will end it.
+    pub(super) joined: bool,
 }
 
 impl Running {
@@ -117,10 +119,14 @@ impl Running {
             schema,
             revise,
             budget,
+            joined,
         } = self;
         writers.end();
         // Dropped here, with their sessions, of which the server may have no other.
         drop(writers);
+        if joined {
+            return 0;
+        }
         let mut hurried = options.clone();
         let timeout = &mut hurried.login.connect_timeout;
         *timeout = LAST_PATIENCE.min(*timeout);

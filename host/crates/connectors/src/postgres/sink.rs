@@ -21,7 +21,7 @@ use super::retry::RetryBudget;
 use super::running::Running;
 use super::session::{self, Session};
 use super::writers::Writers;
-use super::{NAME, begin, copy, existing, history, runs, sealed, tokens};
+use super::{NAME, begin, copy, existing, history, join, runs, sealed, tokens};
 use crate::database::journal::{reject as kept, signed};
 use crate::database::sift::Budget;
 use crate::database::{Before, EARLIER_VERSION, Mode};
@@ -56,6 +56,58 @@ impl Sink {
 
     fn session(&self, name: String) -> Result<Session, SinkError> {
         Session::new(self.options.clone(), name, Arc::default())
+    }
+
+    /// Has writers store what comes of a run, which this process began or has joined.
+    fn running(
+        &mut self,
+        job: &Job,
+        schema: &Schema,
+        mut begun: begin::Begun,
+        (session, stop): (Session, Arc<AtomicBool>),
+        joined: bool,
+    ) -> Result<(), SinkError> {
+        let options = self.options.clone();
+        let stage = begun.stage.as_ref();
+        let marks = stage.and_then(|stage| stage.marks.as_ref());
+        let mut columns: Vec<String> = begun
+            .columns
+            .iter()
+            .map(|column| crate::database::quote(&column.name))
+            .collect();
+        columns.extend(marks.iter().flat_map(|m| m.list()).map(str::to_owned));
+        let budget: Arc<Budget> = Arc::default();
+        let into = stage.map_or(&begun.target, |stage| &stage.table).clone();
+        let load = Load {
+            place: options.place(),
+            journal: Journal::new(&options),
+            lease: begun.lease.clone(),
+            copy: format!(
+                "COPY {into} ({}) FROM STDIN (FORMAT binary)",
+                columns.join(", ")
+            ),
+            into,
+            table: match stage {
+                Some(_) => stage_name(&job.run),
+                None => Name::parse(&options)?.table().to_owned(),
+            },
+            revise: job.revise,
+            joined,
+            budget: budget.clone(),
+            tokens: tokens::Tables::new(&options),
+            stored_tokens: tokens::Stored::default(),
+        };
+        self.marked = marks.is_some();
+        self.columns = std::mem::take(&mut begun.columns);
+        self.running = Some(Running {
+            writers: Writers::new(options, load, session, stop),
+            begun,
+            schema: schema.clone(),
+            revise: job.revise,
+            budget,
+            joined,
+        });
+        Ok(())
     }
 
     /// Waits until all is stored, and publishes it or gives the run up.
@@ -213,45 +265,38 @@ impl glovebox_core::Sink for Sink {
             &mut RetryBudget::new(options.login.connect_timeout),
             async |connection| begin::begin(connection, &options, schema, job, &mut sent).await,
         )?;
-        let stage = begun.stage.as_ref();
-        let marks = stage.and_then(|stage| stage.marks.as_ref());
-        let mut columns: Vec<String> = begun
-            .columns
-            .iter()
-            .map(|column| crate::database::quote(&column.name))
-            .collect();
-        columns.extend(marks.iter().flat_map(|m| m.list()).map(str::to_owned));
-        let budget: Arc<Budget> = Arc::default();
-        let into = stage.map_or(&begun.target, |stage| &stage.table).clone();
-        let load = Load {
-            place: options.place(),
-            journal: Journal::new(&options),
-            lease: begun.lease.clone(),
-            copy: format!(
-                "COPY {into} ({}) FROM STDIN (FORMAT binary)",
-                columns.join(", ")
-            ),
-            into,
-            table: match stage {
-                Some(_) => stage_name(&job.run),
-                None => Name::parse(&options)?.table().to_owned(),
-            },
-            revise: job.revise,
-            budget: budget.clone(),
-            tokens: tokens::Tables::new(&options),
-            stored_tokens: tokens::Stored::default(),
-        };
-        self.marked = marks.is_some();
-        self.columns = std::mem::take(&mut begun.columns);
         let chunks = std::mem::take(&mut begun.chunks);
-        self.running = Some(Running {
-            writers: Writers::new(options, load, session, stop),
-            begun,
-            schema: schema.clone(),
-            revise: job.revise,
-            budget,
-        });
+        self.running(job, schema, begun, (session, stop), false)?;
         Ok(chunks)
+    }
+
+    fn is_shared(&self) -> bool {
+        !self.options.ordered
+    }
+
+    fn turn(&self) -> Option<i64> {
+        let running = self.running.as_ref().filter(|_| self.is_shared())?;
+        Some(running.begun.lease.epoch)
+    }
+
+    fn join(&mut self, job: &Job, turn: i64, schema: &Schema) -> Result<(), SinkError> {
+        self.abort();
+        let options = self.options.clone();
+        let stop: Arc<AtomicBool> = Arc::default();
+        let name = runs::session_name(&job.run);
+        let mut session = Session::new(options.clone(), name, stop.clone())?;
+        let begun = session.attempt(
+            &mut RetryBudget::new(options.retry_for),
+            async |connection| join::join(connection, &options, schema, (&job.run, turn)).await,
+        )?;
+        self.running(job, schema, begun, (session, stop), true)
+    }
+
+    fn flush(&mut self) -> Result<(), SinkError> {
+        match &mut self.running {
+            Some(running) => running.writers.flush(),
+            None => Err(self.internal("flushed while no run is open")),
+        }
     }
 
     fn encoder(&self) -> Box<dyn Encoder> {

@@ -53,6 +53,21 @@ impl Marks {
 }
 
 impl Stage {
+    /// That of a run, as it was made; none if it is not there.
+    pub(super) async fn find(
+        connection: &mut PgConnection,
+        table: String,
+        columns: &[Column],
+        options: &Options,
+    ) -> Result<Option<Self>, Fault> {
+        let marks = Marks::beside(columns);
+        let numbered = numbered(connection, &table, &marks, options).await?;
+        Ok(numbered.map(|numbered| Stage {
+            table,
+            marks: numbered.then_some(marks),
+        }))
+    }
+
     /// Makes it, unless an earlier process of the run did. It is logged: what the journal calls stored
     /// has to survive a crash of the server.
     pub(super) async fn ready(
@@ -68,17 +83,7 @@ impl Stage {
             .collect();
         let marks = self.marks.clone().unwrap_or_else(|| Marks::beside(columns));
         let Marks { row, line, file } = &marks;
-        let numbered: Option<bool> = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid \
-             AND pg_catalog.quote_ident(a.attname) = pg_catalog.quote_ident($2) \
-             AND NOT a.attisdropped) \
-             FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass($1)",
-        )
-        .bind(&self.table)
-        .bind(row.trim_matches('"'))
-        .fetch_optional(&mut *connection)
-        .await
-        .map_err(|e| fault(e, &place))?;
+        let numbered = numbered(connection, &self.table, &marks, options).await?;
         let sql = match (numbered, &self.marks) {
             (None, None) => format!("CREATE TABLE {} ({})", self.table, parts.join(", ")),
             (None, Some(_)) => format!(
@@ -102,6 +107,26 @@ impl Stage {
         };
         statement(connection, &sql, &place).await
     }
+}
+
+/// Whether the rows of a staging table say where they stood; none if it is not there.
+async fn numbered(
+    connection: &mut PgConnection,
+    table: &str,
+    marks: &Marks,
+    options: &Options,
+) -> Result<Option<bool>, Fault> {
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid \
+         AND pg_catalog.quote_ident(a.attname) = pg_catalog.quote_ident($2) \
+         AND NOT a.attisdropped) \
+         FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass($1)",
+    )
+    .bind(table)
+    .bind(marks.row.trim_matches('"'))
+    .fetch_optional(connection)
+    .await
+    .map_err(|e| fault(e, &options.place()))
 }
 
 /// Whether a table may refuse rows that the types of its columns take.

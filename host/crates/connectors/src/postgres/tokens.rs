@@ -174,7 +174,7 @@ impl Stored {
 }
 
 /// Tokens of a group of chunks.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Tokens {
     batches: Vec<TokenBatch>,
 }

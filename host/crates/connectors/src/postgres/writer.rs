@@ -4,7 +4,7 @@ use glovebox_core::{Reject, SinkError};
 use sqlx::postgres::PgConnection;
 
 use super::copy;
-use super::entries::{is_stored, journal, late, late_blocks, rejects, unless_fenced};
+use super::entries::{is_stored, journal, late, late_blocks, rejects, stored_alike, unless_fenced};
 use super::group::Group;
 use super::load::Load;
 use super::refusal::{Fault, fault, is_duplicate, named_row, of_row};
@@ -36,17 +36,61 @@ impl Attempt {
     }
 }
 
-/// Stores a group, unless it is stored. Rows that the server refuses by a rule of the table are
-/// set aside, in the same transaction.
+/// Stores a group, unless it is stored.
 pub(super) async fn store(
     connection: &mut PgConnection,
     load: &Load,
     group: &Group,
     attempt: &mut Attempt,
 ) -> Result<(), Fault> {
+    if load.joined {
+        return store_beside_others(connection, load, group, attempt).await;
+    }
     if attempt.sent && is_stored(connection, load, group).await? {
         return Ok(());
     }
+    let is_new = store_new(connection, load, group, attempt).await?;
+    // A COMMIT of ours without a reply took effect after we looked; or another runner was quicker, and
+    // then the fence says so.
+    if is_new || is_stored(connection, load, group).await? && attempt.sent {
+        return Ok(());
+    }
+    Err(SinkError::Fenced {
+        place: load.place.clone(),
+    }
+    .into())
+}
+
+/// Stores the chunks of a group that no other process of the run has stored.
+async fn store_beside_others(
+    connection: &mut PgConnection,
+    load: &Load,
+    group: &Group,
+    attempt: &mut Attempt,
+) -> Result<(), Fault> {
+    loop {
+        // Before their rows are sent: a unique key would refuse them one by one.
+        let there = stored_alike(connection, load, group).await?;
+        if there.len() == group.index.len() {
+            attempt.refused.clear();
+            return Ok(());
+        }
+        let left = (!there.is_empty()).then(|| group.without(&there));
+        let left = left.as_ref().unwrap_or(group);
+        if store_new(connection, load, left, attempt).await? {
+            return Ok(());
+        }
+    }
+}
+
+/// Stores a group; says no, and has changed nothing, where a chunk of it is stored already. Rows that the
+/// server refuses by a rule of the table are set aside, in the same transaction.
+async fn store_new(
+    connection: &mut PgConnection,
+    load: &Load,
+    group: &Group,
+    attempt: &mut Attempt,
+) -> Result<bool, Fault> {
     let begin = format!("{BEGIN}; SAVEPOINT {ROWS}");
     statement(connection, &begin, &load.place).await?;
     attempt.refused.clear();
@@ -75,25 +119,16 @@ pub(super) async fn store(
             }
             .into());
         }
-        // A COMMIT of ours without a reply took effect after we looked; or another runner was
-        // quicker, and then the fence says so.
         Err(e) if is_duplicate(&e) => {
             statement(connection, "ROLLBACK", &load.place).await?;
-            return if is_stored(connection, load, group).await? && attempt.sent {
-                Ok(())
-            } else {
-                Err(SinkError::Fenced {
-                    place: load.place.clone(),
-                }
-                .into())
-            };
+            return Ok(false);
         }
         Err(e) => return Err(fault(e, &load.place)),
     }
     attempt.sent = true;
     statement(connection, "COMMIT", &load.place).await?;
     load.stored_tokens.add(&group.tokens);
-    Ok(())
+    Ok(true)
 }
 
 /// Stores what belongs to a group's rows: tokens, rejects and sealed rejects, those that the table refused

@@ -28,6 +28,8 @@ const GROUP_WAIT: Duration = Duration::from_secs(1);
 const MAX_CONNECTIONS: usize = 4;
 /// How long a run that ends waits for what is under way, and then for it to be given up.
 const GRACE: Duration = Duration::from_secs(3);
+/// How often it is looked whether all is stored.
+const FLUSH_INTERVAL: Duration = Duration::from_millis(2);
 /// How often a failed writer is looked for while the others are busy.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -173,6 +175,19 @@ impl Writers {
             session_name(&self.load.lease.run),
             self.stop.clone(),
         )
+    }
+
+    /// Waits until all that came so far is stored.
+    pub(super) fn flush(&mut self) -> Result<(), SinkError> {
+        self.hand_over()?;
+        while self.shared.under_way.load(Ordering::Acquire) > 0 {
+            self.failure()?;
+            thread::sleep(FLUSH_INTERVAL);
+        }
+        self.failure()?;
+        // The journal has them, and whoever ends the run reads them there.
+        self.shared.refused().clear();
+        Ok(())
     }
 
     /// Waits until all is stored, and returns a session of the run.
