@@ -2,6 +2,8 @@
 //! systemd's journal reads. What the sandbox's runtime logs about a guest's
 //! calls is dropped at any level: a guest chooses their arguments, which could be cells.
 
+use std::sync::OnceLock;
+
 use anyhow::Context;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
@@ -28,7 +30,16 @@ pub(super) fn level(text: &str) -> Result<String, String> {
     }
 }
 
+/// What was chosen for this process.
+static CHOSEN: OnceLock<String> = OnceLock::new();
+
+/// For processes that this one starts.
+pub(super) fn chosen() -> &'static str {
+    CHOSEN.get().map_or("warn", String::as_str)
+}
+
 pub(super) fn start(level: &str, format: LogFormat) -> anyhow::Result<()> {
+    let _ = CHOSEN.set(level.to_owned());
     let logs = fmt::layer().with_writer(std::io::stderr);
     let logs = match format {
         LogFormat::Json => logs.fmt_fields(JsonFields::new()).event_format(Ecs).boxed(),

@@ -62,6 +62,7 @@ mod scan;
 mod secret;
 #[cfg(feature = "api")]
 mod serve;
+mod shards;
 #[cfg(feature = "keyring")]
 mod signing_key;
 mod supervised;
@@ -155,6 +156,9 @@ enum Command {
         #[cfg(feature = "api")] watch::Args,
         #[cfg(not(feature = "api"))] absent::Args,
     ),
+    /// For programs: work on ranges of a run that another process began.
+    #[command(hide = true)]
+    Shard(shards::member::Args),
     /// Check a manifest without reading a row.
     Check(check::Args),
     /// Show the first rows after the last step, and store nothing.
@@ -242,6 +246,7 @@ pub(crate) fn main() -> ExitCode {
         #[cfg(feature = "init")]
         Command::Scan(args) => scan::scan(&args),
         Command::Run(args) => run::run(&args),
+        Command::Shard(args) => shards::member::shard(&args),
         Command::Check(args) => check::check(&args),
         Command::Preview(args) => preview::preview(&args),
         #[cfg(feature = "sql")]

@@ -9,8 +9,8 @@ use anyhow::Context;
 use glovebox_connectors::jsonl::KeptRows;
 use glovebox_core::{Seal, Sink, Source};
 use glovebox_engine::{
-    ArmedStep, Completed, Continuing, MAX_REQUEST_LEN, Plan, Progress, Run, SealTo, Start, arm,
-    arm_as_begun,
+    ArmedStep, Completed, Continuing, MAX_REQUEST_LEN, Plan, Progress, Run, SealTo, Shards, Start,
+    arm, arm_as_begun,
 };
 use glovebox_manifest::{Diagnostic, Manifest};
 use glovebox_proof::Audit;
@@ -24,6 +24,7 @@ use super::manifest::Text;
 use super::prove::Prover;
 use super::report::role_of;
 use super::rerun::{self, Asked};
+use super::shards::Processes;
 use super::supervised::{self, ProgressWriter};
 use super::{Exit, say, traces};
 use crate::compose::Composed;
@@ -41,6 +42,9 @@ pub(super) struct Args {
     /// The number of worker threads; by default one per core.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: Option<u16>,
+    /// Share the run out among so many processes on this machine, each with its part of the workers.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64), conflicts_with_all = ["rejects_of", "input_key"])]
+    shards: Option<u16>,
     /// Continue an unfinished run; start a new one if there is none.
     #[arg(long, conflicts_with = "again")]
     resume: bool,
@@ -185,6 +189,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         .supervised
         .then(|| ProgressWriter::new(source.as_ref()));
     let bar = progress_bar(source.as_ref());
+    let mut shards = args.shards.map(|count| Processes {
+        count: usize::from(count),
+        workers: (workers / usize::from(count)).max(1),
+        manifest: args.manifest.clone(),
+        input: args.input.clone(),
+        locked: args.locked,
+    });
     let completed = Run {
         name: &manifest.name,
         part: None,
@@ -202,6 +213,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         request: args.request.as_deref(),
         only: only.as_ref(),
         proof: prover.as_ref().map(|prover| prover.proving(wanted)),
+        shards: shards.as_mut().map(|shards| shards as &mut dyn Shards),
         note: &|note| say::note(note),
     }
     .run(&stop, &mut |progress| match &mut teller {

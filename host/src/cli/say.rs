@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::sync::OnceLock;
 
+use clap::ValueEnum;
 use glovebox_core::{RunOutcome, RunReport};
 use serde_json::{Value, json};
 
@@ -21,6 +22,13 @@ static FORMAT: OnceLock<LogFormat> = OnceLock::new();
 /// Fixes the form for this process.
 pub(super) fn start(format: LogFormat) {
     let _ = FORMAT.set(format);
+}
+
+/// What the form is called in a call.
+pub(super) fn format() -> String {
+    let format = FORMAT.get().copied().unwrap_or(LogFormat::Text);
+    let value = format.to_possible_value();
+    value.map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 /// Whether it is JSON.

@@ -35,6 +35,7 @@ mod rotated;
 mod runs;
 mod scan;
 mod sealed;
+mod shards;
 mod sql;
 mod stores;
 mod sums;

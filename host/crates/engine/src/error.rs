@@ -3,8 +3,10 @@
 use glovebox_core::{Fault, KeyError, RowCounts, SinkError, SourceError};
 
 mod rerun;
+mod shards;
 
 pub use self::rerun::RerunError;
+pub use self::shards::ShardsError;
 
 /// An earlier run, as messages name it: no word that a guest or a file chose.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -272,6 +274,9 @@ start over with `--again`; to avoid duplicate rows, use `mode: replace` or `mode
         stored = .0.stored, other = otherwise(.0)
     )]
     Loaded(Box<Known>),
+    /// Several processes cannot do it, or one of them did not.
+    #[error(transparent)]
+    Shards(#[from] ShardsError),
     /// The system gives no random numbers for the run's name.
     #[error("the operating system provides no random numbers: {0}")]
     Random(getrandom::Error),
@@ -319,6 +324,7 @@ impl RunError {
                 | RunError::BringsUpToDate
                 | RunError::NeedsAllRows
                 | RunError::CannotLookAhead
+                | RunError::Shards(ShardsError::OneProcess(_))
                 | RunError::KeyChanged { .. }
                 | RunError::OlderJournal(_)
                 | RunError::PlanChanged { .. }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use glovebox_core::{Chunk, Digest, Mark, Secret};
 use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use siphasher::sip128::SipHasher24;
 
@@ -225,7 +226,7 @@ impl Lines {
 type Sum = [u64; 2];
 
 /// An input, as far as it has been read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Input {
     pub(crate) lines: u64,
     pub(crate) rows: u64,

@@ -1,6 +1,7 @@
 //! The journal of a run: every chunk's counts, added up to the report.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use glovebox_core::{
@@ -9,6 +10,7 @@ use glovebox_core::{
 };
 
 use crate::error::RunError;
+use crate::shards::work::Worked;
 use crate::summary::{RuleCount, Summary, broken};
 use glovebox_manifest::model::AtMost;
 
@@ -26,6 +28,7 @@ pub struct Progress {
 }
 
 /// Counts as chunks are written.
+#[derive(Default)]
 pub(crate) struct Ledger {
     report: RunReport,
     /// The rows of each leg: what it read, and what it left for the next, or in the sink.
@@ -34,6 +37,8 @@ pub(crate) struct Ledger {
     position: u64,
     /// Whether the rows at work were made by a `gather:` step.
     is_made: bool,
+    /// Declared columns that no record had.
+    absent: Vec<Arc<str>>,
 }
 
 impl Ledger {
@@ -46,6 +51,7 @@ impl Ledger {
             by_rule: BTreeMap::new(),
             position: 0,
             is_made: false,
+            absent: Vec::new(),
         }
     }
 
@@ -165,6 +171,11 @@ impl Ledger {
         self.is_made = true;
     }
 
+    /// Declared columns that no record had.
+    pub(crate) fn absent(&mut self, columns: Vec<Arc<str>>) {
+        self.absent = columns;
+    }
+
     /// How long a step took that is over all rows.
     pub(crate) fn took(&mut self, step: usize, time: Duration) {
         if let Some(step) = self.report.steps.get_mut(step) {
@@ -181,6 +192,16 @@ impl Ledger {
             rows,
             bytes: self.position,
             made,
+            released: None,
+        }
+    }
+
+    /// Where other processes work on the rows.
+    pub(crate) fn progress_of_others(&self, worked: Worked) -> Progress {
+        Progress {
+            rows: self.report.resumed_rows + worked.rows,
+            bytes: worked.bytes,
+            made: None,
             released: None,
         }
     }
@@ -289,7 +310,7 @@ impl Ledger {
         }
         // What an earlier process read is not known.
         if self.report.resumed_rows == 0 {
-            for column in source.absent() {
+            for column in &self.absent {
                 let note = format!(
                     "column {column}: no object has its key, so all its cells are \
                                    null"

@@ -8,9 +8,11 @@
 //! A chunk in flight holds a token, so memory is bounded whatever the source's size.
 
 mod accounts;
+mod finished;
 mod moving;
 mod proven;
 mod rejected;
+mod sharded;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -35,6 +37,7 @@ use crate::report::{Ledger, Progress, exceeded};
 use crate::rerun::look;
 use crate::sealed::SealedWriter;
 use crate::selection::Selection;
+use crate::shards::Shards;
 use crate::start::{Beginning, Candidate, Start, begin};
 use crate::unique::sink_schema;
 use crate::worker::HEARTBEAT;
@@ -84,6 +87,8 @@ pub struct Run<'a> {
     /// Where it is to be proven what was read and written: the key of the input's digest, for a sink that keeps no
     /// journal with one of its own.
     pub proof: Option<Proving<'a>>,
+    /// Other processes that work on its ranges; without, this one does.
+    pub shards: Option<&'a mut dyn Shards>,
     /// Told what cannot be known for sure, before the first row.
     pub note: &'a dyn Fn(&str),
 }
@@ -156,6 +161,9 @@ impl Run<'_> {
         let start = self.start_by(history.as_ref());
         let rerun = self.rerun(&mut job, &key, start, stop)?;
         let mut chunks = Peeked::new(self.source.chunks()?);
+        if self.shards.is_some() {
+            self.can_be_sharded(&mut chunks)?;
+        }
         let decoders: Vec<_> = (0..self.workers.max(1))
             .map(|_| self.source.decoder())
             .collect::<Result<_, _>>()?;
@@ -165,26 +173,19 @@ impl Run<'_> {
         let mut begun = match self.begin(job, history, &parts, &mut chunks, stop)? {
             TakenUp::Begun(begun) => *begun,
             TakenUp::Finished(earlier, key) => {
-                let claimed = self.claim(true)?;
-                let mut sealed = self.seal(&earlier.run, claimed, key)?;
-                let mut rejects = RejectsFile::create(self.rejects, true)?;
-                self.rejects_from_journal(&earlier.run, &mut rejects, sealed.as_mut())?;
-                self.of_this_manifest(&parts, &earlier)?;
-                let mut ledger = self.ledger(&earlier.run, rerun);
-                ledger.resume(&self.sink.chunks(&earlier.run)?);
-                publish(rejects, sealed, &mut ledger)?;
-                let input = earlier.whole.unwrap_or_default();
-                let evidence = self.evidence(&earlier.run, &earlier.plan, input, Vec::new())?;
-                return Ok(Completed {
-                    report: ledger.finished(&earlier),
-                    evidence,
-                });
+                return self.as_it_was(&earlier, (key, rerun), &parts);
             }
         };
         let mut ledger = self.ledger(&begun.job.run, rerun);
         ledger.resume(&begun.stored);
-        let reading = Reading::of_source(chunks, decoders);
-        let moved = self.transfer(&mut begun, reading, &mut ledger, stop, show);
+        let is_shared_out = self.shards.is_some();
+        let moved = match is_shared_out {
+            true => self.share_out(&mut begun, chunks, &mut ledger, stop, show),
+            false => {
+                let reading = Reading::of_source(chunks, decoders);
+                self.transfer(&mut begun, reading, &mut ledger, stop, show)
+            }
+        };
         let released = moved.and_then(|input| {
             self.release(&mut ledger, stop, show)?;
             let (published, refused) = self.commit(input, &mut begun, &mut ledger)?;
@@ -212,7 +213,7 @@ impl Run<'_> {
             ..
         } = begun;
         // Of a run that went on, and of rows that were refused late: in the order of the rows.
-        if job.resume || refused {
+        if job.resume || refused || is_shared_out {
             self.rejects_from_journal(&job.run, &mut rejects, sealed.as_mut())
                 .map_err(RunError::after_commit)?;
         }

@@ -301,6 +301,7 @@ fn run_within(
         request: None,
         only: None,
         proof: None,
+        shards: None,
         note: &|_| {},
     }
     .run(&AtomicBool::new(false), &mut |_| {})

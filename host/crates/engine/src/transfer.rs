@@ -147,7 +147,8 @@ fn read_chunks(
 /// What takes finished chunks, in the source's order.
 pub(crate) struct Writer<'r> {
     pub(crate) target: &'r mut dyn Target,
-    pub(crate) rejects: &'r mut RejectsFile,
+    /// The list of rejects; none where it is made of the journal.
+    pub(crate) rejects: Option<&'r mut RejectsFile>,
     pub(crate) sealed: Option<&'r mut SealedWriter>,
     pub(crate) ledger: &'r mut Ledger,
     pub(crate) key: &'r Key,
@@ -156,12 +157,13 @@ pub(crate) struct Writer<'r> {
     pub(crate) begins: bool,
     /// The number of the first chunk.
     pub(crate) first: u64,
+    /// The input before that.
+    pub(crate) before: Input,
     /// What the whole input is, once it was read: behind a `gather:` step all chunks are behind all of it.
     pub(crate) whole: Option<Mark>,
 }
 
 /// How far the writer is.
-#[derive(Default)]
 pub(crate) struct Written {
     pub(crate) input: Input,
     /// The chunk that is next.
@@ -181,7 +183,8 @@ impl Writer<'_> {
         let mut waiting: BTreeMap<u64, Done> = BTreeMap::new();
         let mut written = Written {
             next: self.first,
-            ..Written::default()
+            input: self.before,
+            skipped: 0,
         };
         loop {
             if stop.load(Ordering::Relaxed) {
@@ -223,7 +226,9 @@ impl Writer<'_> {
                 }
                 chunk.record.upto = Some(mark);
                 self.ledger.add(chunk.record.rows, &summary);
-                self.rejects.write(&chunk.rejects)?;
+                if let Some(rejects) = &mut self.rejects {
+                    rejects.write(&chunk.rejects)?;
+                }
                 if let Some(sealed) = &mut self.sealed {
                     chunk
                         .sealed

@@ -55,6 +55,15 @@ impl<'a> Stored<'a> {
         }
     }
 
+    /// Those of a range, which were compared with the input when it was cut.
+    pub(crate) fn of(run: &'a str, chunks: &[(u64, Digest)]) -> Self {
+        Stored {
+            run,
+            digests: chunks.iter().copied().collect(),
+            live: false,
+        }
+    }
+
     fn has(&self, index: u64) -> bool {
         self.digests.contains_key(&index)
     }

@@ -210,6 +210,7 @@ impl<'m> Deliveries<'m> {
             request: Some(request),
             only: None,
             proof: self.proofs.proving(),
+            shards: None,
             note: &|note| say::note(&format!("{file}: {note}")),
         }
         .run(stop, &mut |progress| show(&bar, progress));

@@ -9,6 +9,7 @@ use glovebox_core::{Decoder, Mark, OnlyNew};
 use super::{Begun, Run};
 use crate::error::RunError;
 use crate::gather::{Before, Made, Target, Waiting};
+use crate::identity::Input;
 use crate::leg::{Leg, legs};
 use crate::peeked::Peeked;
 use crate::report::{Ledger, Progress};
@@ -82,7 +83,10 @@ impl Run<'_> {
                 made.and_then(|(step, waiting)| Made::new(step, waiting, written.next, before));
             match made {
                 Some(made) => reading = Reading::of_made(made, written.next, workers, input),
-                None => return Ok(input),
+                None => {
+                    ledger.absent(self.source.absent());
+                    return Ok(input);
+                }
             }
         }
         Err(RunError::Panicked)
@@ -140,12 +144,13 @@ impl Run<'_> {
         let writer = Writer {
             begins,
             target,
-            rejects: &mut begun.rejects,
+            rejects: Some(&mut begun.rejects),
             sealed: begun.sealed.as_mut(),
             ledger: &mut *ledger,
             key: &begun.key,
             stored: &stored,
             first,
+            before: Input::default(),
             whole: made.as_ref().map(|(_, input)| *input),
         };
         let written = transfer.run(chunks, decoders, writer, watched.stop, watched.show)?;
@@ -155,7 +160,7 @@ impl Run<'_> {
         Ok(written)
     }
 
-    fn note_only_new(&self, begun: &mut Begun, ledger: &mut Ledger, rows: u64) {
+    pub(super) fn note_only_new(&self, begun: &mut Begun, ledger: &mut Ledger, rows: u64) {
         let from = begun.job.plan.first_row();
         if self.only_new || from > 0 {
             ledger.only_new(OnlyNew {
