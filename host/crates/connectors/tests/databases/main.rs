@@ -13,6 +13,7 @@ mod postgres_faults;
 mod postgres_modes;
 mod postgres_rows;
 mod postgres_runs;
+mod postgres_shared;
 mod postgres_source;
 mod postgres_table;
 mod refused_rows;

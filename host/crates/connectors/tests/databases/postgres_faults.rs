@@ -14,7 +14,7 @@ use crate::postgres_runs::{large, send, wait, whole};
 
 /// A table whose rows make a COMMIT do this first: by what a deferred trigger defers, since a sink
 /// has all fire before the COMMIT that waits when the rows are there.
-fn at_commit(database: &str, sql: &str) {
+pub(crate) fn at_commit(database: &str, sql: &str) {
     Postgres::shared().query(
         database,
         &format!(
