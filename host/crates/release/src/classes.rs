@@ -64,6 +64,24 @@ impl Shares {
         shares
     }
 
+    /// Adds a class with its values and their counts, by the order of the values.
+    pub(crate) fn push(&mut self, values: impl Iterator<Item = (u32, u64)>) {
+        if self.starts.is_empty() {
+            self.starts.push(0);
+        }
+        self.values.extend(values);
+        self.starts.push(self.values.len());
+    }
+
+    /// Adds the classes of another.
+    pub(crate) fn append(&mut self, other: Shares) {
+        let before = self.values.len();
+        let starts = other.starts.iter().map(|start| before + start);
+        self.starts
+            .extend(starts.skip(usize::from(!self.starts.is_empty())));
+        self.values.extend(other.values);
+    }
+
     /// The values of a class with their counts.
     pub fn of(&self, class: usize) -> &[(u32, u64)] {
         let bounds = self.starts.get(class).zip(self.starts.get(class + 1));
@@ -139,6 +157,15 @@ impl Classes {
         }
     }
 
+    /// Classes that were counted elsewhere, in the order of their keys.
+    pub(crate) fn made(keys: Arc<Histogram>, classes: Vec<Class>, shares: Vec<Shares>) -> Self {
+        Classes {
+            keys,
+            classes,
+            shares,
+        }
+    }
+
     /// The class that has this key.
     pub fn find(&self, key: &[u32]) -> Option<usize> {
         self.keys.find(key)
@@ -185,12 +212,15 @@ impl Classes {
                 }
             }
         }
-        let rows: u64 = counts.iter().sum();
-        counts
-            .iter()
-            .map(|&count| count as f64 / rows.max(1) as f64)
-            .collect()
+        shares_of(&counts)
     }
+}
+
+/// Of each value its share in the rows of all.
+pub(crate) fn shares_of(counts: &[u64]) -> Vec<f64> {
+    let rows: u64 = counts.iter().sum();
+    let share = |&count: &u64| count as f64 / rows.max(1) as f64;
+    counts.iter().map(share).collect()
 }
 
 #[cfg(test)]

@@ -83,6 +83,11 @@ impl Column {
         self.ids.len()
     }
 
+    /// How many bits tell its values apart.
+    pub(crate) fn bits(&self) -> u32 {
+        usize::BITS - self.values().saturating_sub(1).leading_zeros()
+    }
+
     /// How many levels there are.
     pub fn levels(&self) -> usize {
         self.levels.len()

@@ -115,11 +115,18 @@ impl Criteria {
                     kept.is_none_or(|kept| kept.get(class).copied().unwrap_or_default())
                 });
                 for (at, fits) in fits.iter_mut().enumerate().filter(|(_, fits)| **fits) {
-                    *fits = distance(&metric, shares.of(at), &all) <= closeness.t + ROUNDING;
+                    *fits = closeness.holds(&metric, shares.of(at), &all);
                 }
             }
         }
         fits
+    }
+}
+
+impl Closeness {
+    /// Whether the values of a class, with their counts, are so near to the shares of all rows.
+    pub(crate) fn holds(self, metric: &Metric, values: &[(u32, u64)], all: &[f64]) -> bool {
+        distance(metric, values, all) <= self.t + ROUNDING
     }
 }
 

@@ -1,20 +1,28 @@
 //! The search for the node that satisfies at the least loss.
 //!
 //! A node is a level of each quasi-identifier. Nodes are judged on counts, each made of the smallest
-//! known ones that are less general: tables of entries where only the size of classes is asked, and histograms
-//! otherwise. Where rows that do not satisfy only become fewer from a node to the more
+//! known ones that are less general: tables of entries where only the size of classes is asked. Where members or values
+//! are asked, too, the entries of all rows are looked at part by part. What does not fit into entries is counted in
+//! histograms of whole keys. Where rows that do not satisfy only become fewer from a node to the more
 //! general ones, a chain of nodes is cut in halves, and what is known of one is known of all above or
 //! below it (Kohlmayer, Prasser et al., "Flash", 2012).
 
+mod cells;
 mod count;
+mod groups;
 mod judge;
 mod lattice;
+mod made;
+mod members;
 mod packing;
+mod rest;
 mod rollup;
 mod sizes;
+mod survey;
 mod table;
 mod tally;
 mod terms;
+mod told;
 mod values;
 
 use std::io;
@@ -27,6 +35,7 @@ use crate::criteria::Criteria;
 use crate::histogram::Histogram;
 use judge::Judge;
 use lattice::Known;
+use members::{Members, Records};
 use rollup::Rollup;
 use sizes::{Entries, Room, Sizes};
 
@@ -45,6 +54,8 @@ pub struct Search<'a> {
 enum Counts<'a> {
     /// Where only the size of classes is asked.
     Entries(Entries<'a>),
+    /// Where members or values are, too.
+    Records(Box<Records<'a>>),
     /// Those of different combinations.
     Merged(Histogram),
     /// As they came, since there are too many.
@@ -147,15 +158,33 @@ impl<'a> Search<'a> {
     pub fn new(over: Over<'a>) -> io::Result<Self> {
         let values = values::counted(&over)?;
         let entries = Entries::new(&over, &values, Room::default())?;
+        let counts = match entries {
+            Some(entries) => Counts::Entries(entries),
+            None => match Records::new(&over, &values, Room::with_values())? {
+                Some(records) => Counts::Records(Box::new(records)),
+                None => values::merged(&over)?,
+            },
+        };
         let columns = over.quasi.iter().zip(&values);
         Ok(Search {
             losses: columns
                 .map(|(column, counts)| values::losses(column, counts))
                 .collect(),
-            counts: match entries {
-                Some(entries) => Counts::Entries(entries),
-                None => values::merged(&over)?,
-            },
+            counts,
+            over,
+        })
+    }
+
+    /// One that holds all keys: what other ways of counting are held against.
+    #[cfg(test)]
+    fn of_whole_keys(over: Over<'a>) -> io::Result<Self> {
+        let values = values::counted(&over)?;
+        let columns = over.quasi.iter().zip(&values);
+        Ok(Search {
+            losses: columns
+                .map(|(column, counts)| values::losses(column, counts))
+                .collect(),
+            counts: values::merged(&over)?,
             over,
         })
     }
@@ -163,14 +192,21 @@ impl<'a> Search<'a> {
     fn base(&self) -> &dyn Base {
         match &self.counts {
             Counts::Merged(histogram) => histogram,
-            Counts::Entries(_) | Counts::AsTheyAre => self.over.counts,
+            Counts::Entries(_) | Counts::Records(_) | Counts::AsTheyAre => self.over.counts,
         }
     }
 
     fn sizes(&self) -> Option<Sizes<'_, 'a>> {
         match &self.counts {
             Counts::Entries(entries) => Some(Sizes::new(&self.over, entries)),
-            Counts::Merged(_) | Counts::AsTheyAre => None,
+            Counts::Records(_) | Counts::Merged(_) | Counts::AsTheyAre => None,
+        }
+    }
+
+    fn members(&self) -> Option<Members<'_, 'a>> {
+        match &self.counts {
+            Counts::Records(records) => Some(Members::new(&self.over, records)),
+            Counts::Entries(_) | Counts::Merged(_) | Counts::AsTheyAre => None,
         }
     }
 

@@ -6,7 +6,8 @@ use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use super::packing::{Cells, Entries, Packing};
+use super::cells::{Cells, Entries};
+use super::packing::Packing;
 use super::table::{Part, Table};
 use super::tally::{Cell, Dense, Sparse};
 use super::terms::Terms;

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::lattice::{Known, Lattice};
+use super::members::Members;
 use super::rollup::Rollup;
 use super::sizes::Sizes;
 use super::{Best, Search, Verdict};
@@ -18,6 +19,8 @@ pub(super) struct Judge<'s, 'a> {
     rollup: Rollup<'s>,
     /// Where nothing but the size of classes is asked.
     sizes: Option<Sizes<'s, 'a>>,
+    /// Where more is.
+    members: Option<Members<'s, 'a>>,
 }
 
 impl<'s, 'a> Judge<'s, 'a> {
@@ -28,6 +31,7 @@ impl<'s, 'a> Judge<'s, 'a> {
             lattice: Lattice::new(search.losses.clone())?,
             rollup: Rollup::new(&search.over, search.base()),
             sizes: search.sizes(),
+            members: search.members(),
         })
     }
 }
@@ -36,6 +40,10 @@ impl Judge<'_, '_> {
     /// What a node makes of the rows; none if it has too many classes.
     fn verdict(&mut self, at: usize, criteria: &Criteria) -> io::Result<Option<Verdict>> {
         let node = self.lattice.node(at);
+        if let Some(members) = &self.members {
+            let classes = members.classes(&node)?;
+            return Ok(Some(self.search.judged(classes, criteria, None)));
+        }
         let exact = self.sizes.as_ref().map(|sizes| sizes.exact(&node));
         let counted = match exact.transpose()?.flatten() {
             Some(exact) => Some(Arc::new(exact)),
@@ -48,6 +56,12 @@ impl Judge<'_, '_> {
     /// A node, if it satisfies.
     pub(super) fn found(&mut self, at: usize) -> io::Result<Option<Best>> {
         let over = self.search.over;
+        // All classes are made of a node only that satisfies. Where rows only become fewer it is known to.
+        if let Some(members) = self.members.as_ref().filter(|_| !over.criteria.only_grow())
+            && !members.satisfies(&self.lattice.node(at), over.criteria)?
+        {
+            return Ok(None);
+        }
         let verdict = self.verdict(at, over.criteria)?;
         let verdict = verdict.filter(|verdict| verdict.suppressed() <= over.suppress_at_most);
         Ok(verdict.map(|verdict| Best {
@@ -59,9 +73,10 @@ impl Judge<'_, '_> {
 
     /// Whether a node satisfies, which is then known of all that are more general, or less.
     fn satisfies(&mut self, at: usize, criteria: &Criteria) -> io::Result<bool> {
-        let satisfies = match &mut self.sizes {
-            Some(sizes) => !sizes.too_many(&self.lattice.node(at))?,
-            None => {
+        let satisfies = match (&mut self.sizes, &self.members) {
+            (Some(sizes), _) => !sizes.too_many(&self.lattice.node(at))?,
+            (None, Some(members)) => members.satisfies(&self.lattice.node(at), criteria)?,
+            (None, None) => {
                 let verdict = self.verdict(at, criteria)?;
                 let most = self.search.over.suppress_at_most;
                 verdict.is_some_and(|verdict| verdict.suppressed() <= most)

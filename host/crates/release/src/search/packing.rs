@@ -2,7 +2,11 @@
 //!
 //! One column is the *main* one: its values are numbered so that those of a group follow each other at every
 //! level. Entries that are kept by its numbers can so be counted piece by piece, since no class is in two groups.
+//!
+//! Where more is asked than the size of classes, an entry is two numbers: its class, without a count, and the rest.
 
+use super::cells::{Cells, Entries};
+use super::rest::Rest;
 use super::terms::{Term, Terms};
 use super::{Node, Over};
 use crate::column::Column;
@@ -24,6 +28,8 @@ pub(super) struct Packing<'a> {
     /// For each value of the main column its place among them, and of each level the groups.
     places: Vec<u32>,
     levels: Vec<Ordered>,
+    /// What an entry has beside its class, where it is two numbers.
+    rest: Option<Rest>,
 }
 
 #[derive(Clone, Copy)]
@@ -40,45 +46,38 @@ struct Ordered {
     ids: Vec<u32>,
 }
 
-/// How the cells of a table are numbered, in which each class of a node has one.
-pub(super) struct Cells {
-    /// Of each column the factor of its group.
-    steps: Vec<u64>,
-    groups: Vec<u64>,
-    main: usize,
-}
-
-/// The entries of cells: of those whose number is less than that of one in the upper columns, and of the rest.
-pub(super) struct Entries {
-    low: Vec<u64>,
-    high: Vec<u64>,
-}
-
 impl<'a> Packing<'a> {
-    /// None where combinations do not fit, or are of more than quasi-identifiers.
+    /// With a count beside the class. None where combinations do not fit, or are of more than quasi-identifiers.
     pub(super) fn new(over: &Over<'a>) -> Option<Self> {
-        let quasi = over.quasi;
-        if over.entity || !over.sensitive.is_empty() || quasi.is_empty() {
+        if over.entity || !over.sensitive.is_empty() {
             return None;
         }
-        let most = |at: &usize| quasi.get(*at).map(Column::values);
-        let main = (0..quasi.len()).rev().max_by_key(most)?;
-        let bits =
-            |column: &Column| usize::BITS - column.values().saturating_sub(1).leading_zeros();
-        let key_bits: u32 = quasi.iter().map(bits).sum();
-        let count_bits = 64_u32.checked_sub(key_bits)?.min(MOST_COUNT);
+        let count_bits = left(over.quasi)?.min(MOST_COUNT);
         let k_bits = 64 - over.criteria.k.leading_zeros();
         if count_bits < LEAST_COUNT.max(k_bits) {
             return None;
         }
+        Self::above(over.quasi, count_bits, None)
+    }
+
+    /// With all that is asked of a class as a second number. None where either does not fit.
+    pub(super) fn with_rest(over: &Over<'a>) -> Option<Self> {
+        left(over.quasi)?;
+        Self::above(over.quasi, 0, Some(Rest::new(over)?))
+    }
+
+    /// The classes in the bits above those of a count.
+    fn above(quasi: &'a [Column], count_bits: u32, rest: Option<Rest>) -> Option<Self> {
+        let most = |at: &usize| quasi.get(*at).map(Column::values);
+        let main = (0..quasi.len()).rev().max_by_key(most)?;
         let mut fields = vec![Field { shift: 0, bits: 0 }; quasi.len()];
         // The main column's field is the highest.
         let others = (0..quasi.len()).filter(|at| *at != main);
-        let others = others.filter_map(|at| Some((at, bits(quasi.get(at)?))));
+        let others = others.filter_map(|at| Some((at, quasi.get(at)?.bits())));
         let order = side_by_side(others.collect()).chain([main]);
         let mut shift = count_bits;
         for at in order {
-            let bits = quasi.get(at).map_or(0, bits);
+            let bits = quasi.get(at).map_or(0, Column::bits);
             if let Some(field) = fields.get_mut(at) {
                 *field = Field { shift, bits };
             }
@@ -92,7 +91,18 @@ impl<'a> Packing<'a> {
             main,
             places,
             levels,
+            rest,
         })
+    }
+
+    /// What an entry has beside its class, where it is two numbers.
+    pub(super) fn rest(&self) -> Option<&Rest> {
+        self.rest.as_ref()
+    }
+
+    /// How many numbers an entry is.
+    pub(super) fn numbers(&self) -> usize {
+        1 + usize::from(self.rest.is_some())
     }
 
     /// The largest count that an entry can have; more is counted as this.
@@ -159,9 +169,14 @@ impl<'a> Packing<'a> {
         self.terms(from, to, &shifts.collect::<Vec<_>>())
     }
 
+    /// The cells of a node's classes, of values.
+    pub(super) fn celled(&self, to: &Node, cells: &Cells) -> Terms<u64> {
+        self.terms(None, to, cells.steps())
+    }
+
     /// The cells of a node's classes, of which there are not more than numbers of 32 bits.
     pub(super) fn numbered(&self, from: Option<&Node>, to: &Node, cells: &Cells) -> Terms<u32> {
-        let Terms(terms) = self.terms(from, to, &cells.steps);
+        let Terms(terms) = self.terms(from, to, cells.steps());
         let small = |cell: u64| u32::try_from(cell).unwrap_or(u32::MAX);
         let terms = terms.into_iter().map(|term| Term {
             shift: term.shift,
@@ -224,83 +239,55 @@ impl<'a> Packing<'a> {
             *steps.get_mut(at)? = step;
             step = step.checked_mul(*groups.get(at)?)?;
         }
-        Some(Cells {
-            steps,
-            groups,
-            main: self.main,
-        })
+        Some(Cells::new(steps, groups, self.main))
     }
 
     /// What tells the entry of a cell's class, without its count.
     pub(super) fn entries_of(&self, cells: &Cells) -> Entries {
-        // A step is a multiple of those of the columns below it.
-        let tables = |step: &&u64| **step + cells.all() / **step;
-        let low = cells.steps.iter().min_by_key(tables).copied().unwrap_or(1);
-        let entry = |cell: u64| -> u64 {
-            let columns = self
-                .fields
-                .iter()
-                .zip(cells.steps.iter().zip(&cells.groups));
+        Entries::new(cells, &|cell| {
+            let columns = self.fields.iter().zip(cells.groups_of(cell));
             columns
-                .map(|(field, (step, groups))| (cell / step % groups) << field.shift.min(63))
+                .map(|(field, group)| u64::from(group) << field.shift.min(63))
                 .sum()
-        };
-        Entries {
-            low: (0..low).map(entry).collect(),
-            high: (0..cells.all().div_ceil(low))
-                .map(|high| entry(high * low))
-                .collect(),
+        })
+    }
+
+    /// The groups of a cell's columns at a node, as the columns number them.
+    pub(super) fn key_in(&self, cells: &Cells, cell: u64, node: &Node, key: &mut Vec<u32>) {
+        key.clear();
+        key.extend(cells.groups_of(cell));
+        self.name_main(node, key);
+    }
+
+    /// Puts the number that the main column has for its group in the place of that by places.
+    fn name_main(&self, node: &Node, key: &mut [u32]) {
+        let level = node
+            .get(self.main)
+            .and_then(|level| self.levels.get(*level));
+        if let Some((level, group)) = level.zip(key.get_mut(self.main)) {
+            *group = level.ids.get(*group as usize).copied().unwrap_or_default();
         }
     }
 
     /// The groups of an entry's columns at a node, as the columns number them.
     pub(super) fn key_of(&self, entry: u64, node: &Node, key: &mut Vec<u32>) {
         key.clear();
-        for (at, field) in self.fields.iter().enumerate() {
+        key.extend(self.fields.iter().map(|field| {
             let group = entry.checked_shr(field.shift).unwrap_or(0) & ((1 << field.bits) - 1);
-            let ids = node
-                .get(self.main)
-                .and_then(|level| self.levels.get(*level));
             #[expect(
                 clippy::cast_possible_truncation,
                 reason = "a field has less than 32 bits"
             )]
             let group = group as u32;
-            key.push(match ids.filter(|_| at == self.main) {
-                Some(level) => level.ids.get(group as usize).copied().unwrap_or_default(),
-                None => group,
-            });
-        }
+            group
+        }));
+        self.name_main(node, key);
     }
 }
 
-impl Entries {
-    pub(super) fn of(&self, cell: u64) -> u64 {
-        let low = self.low.len() as u64;
-        let at = |entries: &[u64], place: u64| {
-            let place = usize::try_from(place).unwrap_or(usize::MAX);
-            entries.get(place).copied().unwrap_or_default()
-        };
-        at(&self.high, cell / low) + at(&self.low, cell % low)
-    }
-}
-
-impl Cells {
-    /// How many cells there are of so many groups of the main column.
-    pub(super) fn of_main(&self, groups: u32) -> u64 {
-        self.step_of_main().saturating_mul(groups.into())
-    }
-
-    /// How many cells each group of the main column has.
-    pub(super) fn step_of_main(&self) -> u64 {
-        self.steps.get(self.main).copied().unwrap_or(1)
-    }
-
-    /// How many cells there are.
-    pub(super) fn all(&self) -> u64 {
-        let groups = self.groups.get(self.main).copied().unwrap_or(1);
-        self.step_of_main().saturating_mul(groups)
-    }
+/// The bits that classes leave of 64.
+fn left(quasi: &[Column]) -> Option<u32> {
+    64_u32.checked_sub(quasi.iter().map(Column::bits).sum())
 }
 
 /// The columns in an order in which fields of so many bits can be looked up together, as few times as possible:

@@ -16,7 +16,7 @@ pub(super) struct Room {
     /// By the entries of all rows.
     pub(super) rows: usize,
     /// By tables that are kept.
-    kept: usize,
+    pub(super) kept: usize,
     /// By what all threads count in.
     pub(super) counting: usize,
 }
@@ -27,6 +27,17 @@ impl Default for Room {
             rows: 208 << 20,
             kept: 64 << 20,
             counting: 128 << 20,
+        }
+    }
+}
+
+impl Room {
+    /// Where no table is kept, and the classes that are found have values, too.
+    pub(super) fn with_values() -> Self {
+        Room {
+            rows: 160 << 20,
+            kept: 0,
+            counting: 96 << 20,
         }
     }
 }

@@ -22,7 +22,8 @@ const SPILLED: usize = 1 << 13;
 /// Entries that are handed out together.
 pub(super) const PIECE: usize = 1 << 14;
 
-/// Entries of a node, or of values.
+/// Entries of a node, or of values. Where an entry is two numbers they follow each other, and all lengths are those of
+/// numbers.
 pub(super) struct Table {
     pub(super) node: Option<Node>,
     pub(super) parts: Vec<Part>,
@@ -38,6 +39,8 @@ pub(super) struct Part {
     /// Where more of them are.
     spilled: Vec<usize>,
     len: usize,
+    /// It was known from the start that there is no room for it.
+    spills: bool,
 }
 
 impl Part {
@@ -46,7 +49,7 @@ impl Part {
             groups,
             len: entries.len(),
             entries,
-            spilled: Vec::new(),
+            ..Part::default()
         }
     }
 
@@ -80,7 +83,10 @@ impl Part {
 
     fn spill(&mut self, spill: &dyn Spill) -> io::Result<()> {
         self.spilled.push(spill.put(&self.entries)?);
-        self.entries = Vec::new();
+        match self.spills {
+            true => self.entries.clear(),
+            false => self.entries = Vec::new(),
+        }
         Ok(())
     }
 }
@@ -111,7 +117,9 @@ impl Table {
             parts: parts.collect(),
             exact: over.counts.total() <= packing.most(),
         };
-        table.merge(over, packing)?;
+        if packing.rest().is_none() {
+            table.merge(over, packing)?;
+        }
         Ok(table)
     }
 
@@ -187,6 +195,8 @@ struct Building {
     /// By a value's place the part in which it is.
     part_of: Vec<u32>,
     in_memory: AtomicUsize,
+    /// Which parts are in memory was known from the start.
+    by_part: bool,
     /// So many entries may be in memory.
     room: usize,
 }
@@ -200,8 +210,13 @@ impl Building {
             }
         }
         let least = PART.max(over.counts.total() / PARTS);
+        let numbers = packing.numbers();
         // What each row adds; fewer entries than rows are not foreseen.
-        let fits = over.counts.len() <= room && over.counts.len() as u64 == over.counts.total();
+        let foreseen = over.counts.len() as u64 == over.counts.total();
+        let fits = foreseen && over.counts.len() <= room / numbers;
+        // Entries of two numbers are not merged, so that it is known what there is room for.
+        let by_part = foreseen && numbers > 1;
+        let mut left = room;
         let mut parts = Vec::new();
         let mut part_of = Vec::with_capacity(counts.len());
         let (mut from, mut rows) = (0, 0);
@@ -209,15 +224,19 @@ impl Building {
             part_of.push(u32::try_from(parts.len()).unwrap_or(u32::MAX));
             rows += count;
             if rows >= least || place as usize + 1 == by_place.len() {
-                let room = if fits {
-                    usize::try_from(rows).unwrap_or(0)
-                } else {
-                    0
+                let length = usize::try_from(rows).unwrap_or(usize::MAX);
+                let length = length.saturating_mul(numbers);
+                let spills = by_part && length > left && over.spill.is_some();
+                let foreseen = match by_part || fits {
+                    _ if spills => SPILLED + GATHERED,
+                    true => length,
+                    false => 0,
                 };
-                parts.push(Mutex::new(Part::of(
-                    from..place + 1,
-                    Vec::with_capacity(room),
-                )));
+                left = left.saturating_sub(foreseen);
+                parts.push(Mutex::new(Part {
+                    spills,
+                    ..Part::of(from..place + 1, Vec::with_capacity(foreseen))
+                }));
                 (from, rows) = (place + 1, 0);
             }
         }
@@ -225,6 +244,7 @@ impl Building {
             parts,
             part_of,
             in_memory: AtomicUsize::new(0),
+            by_part,
             room,
         }
     }
@@ -240,11 +260,15 @@ impl Building {
         let mut block = Block::default();
         let mut entries: Vec<u64> = Vec::new();
         let mut places: Vec<u32> = Vec::new();
+        let mut rests: Vec<u64> = Vec::new();
         for number in turns.take() {
             stopped(over)?;
             over.counts.read(number, &mut block)?;
             entries.clear();
             entries.extend(block.counts().map(|count| count.min(packing.most())));
+            if let Some(rest) = packing.rest() {
+                rest.of(&block, &mut rests);
+            }
             for (at, (column, shift)) in block.columns.iter_mut().zip(&shifts).enumerate() {
                 if at == packing.main() {
                     let place = |value: &u32| packing.places().get(*value as usize).copied();
@@ -260,18 +284,35 @@ impl Building {
                 .columns
                 .get(packing.main())
                 .map_or(&[][..], Vec::as_slice);
+            let part_of = |place: &u32| self.part_of.get(*place as usize).copied().unwrap_or(0);
+            if let Some(rest) = packing.rest() {
+                let both = entries.iter().zip(&rests).zip(block.counts());
+                for (((entry, beside), count), place) in both.zip(main) {
+                    let part = part_of(place) as usize;
+                    let Some(gathered) = gathered.get_mut(part) else {
+                        continue;
+                    };
+                    // What is counted more often than an entry can tell is several.
+                    let mut left = count;
+                    while left > 0 {
+                        let count = left.min(rest.most());
+                        left -= count;
+                        gathered.extend([*entry, beside | count]);
+                        if gathered.len() >= GATHERED {
+                            self.add(part, gathered, over, packing)?;
+                        }
+                    }
+                }
+                continue;
+            }
             for (entry, place) in entries.iter().zip(main) {
-                let part = self
-                    .part_of
-                    .get(*place as usize)
-                    .copied()
-                    .unwrap_or_default();
-                let Some(gathered) = gathered.get_mut(part as usize) else {
+                let part = part_of(place) as usize;
+                let Some(gathered) = gathered.get_mut(part) else {
                     continue;
                 };
                 gathered.push(*entry);
                 if gathered.len() == GATHERED {
-                    self.add(part as usize, gathered, over, packing)?;
+                    self.add(part, gathered, over, packing)?;
                 }
             }
         }
@@ -294,12 +335,18 @@ impl Building {
         let mut part = part.lock().unwrap_or_else(PoisonError::into_inner);
         part.len += entries.len();
         part.entries.append(entries);
-        let full = in_memory > self.room && part.entries.len() >= SPILLED;
+        let out = match self.by_part {
+            true => part.spills,
+            false => in_memory > self.room,
+        };
+        let full = out && part.entries.len() >= SPILLED;
         let Some(spill) = over.spill.filter(|_| full) else {
             return Ok(());
         };
         let before = part.entries.len();
-        merged(&mut part.entries, packing.count_bits());
+        if packing.rest().is_none() {
+            merged(&mut part.entries, packing.count_bits());
+        }
         let after = part.entries.len();
         part.len -= before - after;
         let freed = match after > before / 2 {

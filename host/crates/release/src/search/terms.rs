@@ -29,6 +29,16 @@ impl<N: Copy + Default + Into<u64>> Terms<N> {
     }
 }
 
+impl Terms<u64> {
+    /// Hands to `each` the class of each entry, and the rest, where an entry is two numbers.
+    pub(super) fn each_of_two(&self, entries: &[u64], mut each: impl FnMut(u64, u64)) {
+        let (entries, _) = entries.as_chunks::<2>();
+        for [class, rest] in entries {
+            each(self.0.iter().map(|term| term.of(*class)).sum(), *rest);
+        }
+    }
+}
+
 impl<N: Copy + Default + Into<u64>> Term<N> {
     #[expect(clippy::cast_possible_truncation, reason = "it is of few bits")]
     fn of(&self, entry: u64) -> u64 {

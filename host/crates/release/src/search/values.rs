@@ -14,10 +14,10 @@ use crate::threads::{Turns, on};
 /// Combinations that are held in memory: of six columns some 130 MiB.
 const IN_MEMORY: usize = 3 << 20;
 
-/// How often each value of each quasi-identifier occurs.
+/// How often each value of each quasi-identifier occurs, then of each sensitive column.
 pub(super) fn counted(over: &Over<'_>) -> io::Result<Vec<Vec<u64>>> {
     let none = || -> Vec<Vec<u64>> {
-        let columns = over.quasi.iter();
+        let columns = over.quasi.iter().chain(over.sensitive);
         columns.map(|column| vec![0; column.values()]).collect()
     };
     let turns = Turns::new(over.counts.blocks());

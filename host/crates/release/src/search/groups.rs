@@ -1,0 +1,250 @@
+//! Classes with their members and sensitive values, counted as far as is asked: a class that has enough members
+//! takes no more room for them. Classes have a place by their cell where cells are not many more than entries, and
+//! as they come otherwise.
+
+use std::ops::Range;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
+use super::rest::{Rest, mixed};
+use super::told::Told;
+
+/// So many cells an entry are less work than finding its class.
+const CELLS_AN_ENTRY: u64 = 4;
+/// So many cells are always.
+const FEW_CELLS: u64 = 1 << 12;
+/// Bytes that a class and a counted value take in their tables, with what these have room for beside them and hold
+/// while they grow.
+const A_CLASS: usize = 80;
+const A_VALUE: usize = 52;
+
+/// What is counted of a class.
+#[derive(Clone, Default)]
+pub(super) struct Asked {
+    /// So many members are told apart.
+    pub(super) members: u64,
+    /// So many different values of each sensitive column.
+    pub(super) values: Vec<u64>,
+    /// Whether the rows of each value are counted, of each sensitive column.
+    pub(super) counts: Vec<bool>,
+}
+
+/// Classes of a slice of rows.
+pub(super) struct Groups<'c> {
+    rest: &'c Rest,
+    seed: u64,
+    room: usize,
+    /// The cells of the slice.
+    cells: Range<u64>,
+    /// None where classes have their places by their cells.
+    sparse: Option<Sparse>,
+    rows: Vec<u64>,
+    /// Of each class how many members it lacks, then how many values of each sensitive column.
+    lacks: Vec<u32>,
+    /// What a class lacks at first.
+    asked: Vec<u32>,
+    /// Members and values that were told apart.
+    told: Told,
+    /// The rows of each class and value, of each sensitive column of which they are counted.
+    counts: Vec<Option<HashMap<u64, u64, RandomState>>>,
+    /// How many values are in these.
+    counted: usize,
+}
+
+/// Classes as they come.
+#[derive(Default)]
+struct Sparse {
+    places: HashMap<u64, u32, RandomState>,
+    cells: Vec<u64>,
+}
+
+/// There is more than there is room for.
+pub(super) struct Full;
+
+impl<'c> Groups<'c> {
+    /// Members are told apart by a hash with a seed, so that nobody can choose some that are alike.
+    pub(super) fn new(rest: &'c Rest, asked: &Asked, seed: u64, room: usize) -> Self {
+        // More members than that are not counted before the classes of the node that is found are.
+        let most = |asked: &u64| u32::try_from(*asked).unwrap_or(u32::MAX);
+        let counts = asked.counts.iter();
+        Groups {
+            rest,
+            asked: [asked.members]
+                .iter()
+                .chain(&asked.values)
+                .map(most)
+                .collect(),
+            seed,
+            room,
+            cells: 0..0,
+            sparse: None,
+            rows: Vec::new(),
+            lacks: Vec::new(),
+            told: Told::default(),
+            counts: counts.map(|asked| asked.then(HashMap::default)).collect(),
+            counted: 0,
+        }
+    }
+
+    /// Begins anew, with these cells and so many entries.
+    pub(super) fn clear(&mut self, cells: Range<u64>, entries: usize) {
+        self.rows.clear();
+        self.lacks.clear();
+        self.told.clear();
+        self.counts.iter_mut().flatten().for_each(HashMap::clear);
+        self.counted = 0;
+        let all = cells.end - cells.start;
+        let most = (entries as u64 * CELLS_AN_ENTRY).max(FEW_CELLS);
+        let size = size_of::<u64>() + self.asked.len() * size_of::<u32>();
+        self.cells = cells;
+        let dense = all <= most && all <= (self.room / 2 / size) as u64;
+        self.sparse = (!dense).then(Sparse::default);
+        if let Some(places) = usize::try_from(all).ok().filter(|_| dense) {
+            self.rows.resize(places, 0);
+            self.lacks = self.asked.repeat(places);
+        }
+    }
+
+    /// Counts an entry.
+    pub(super) fn add(&mut self, cell: u64, rest: u64) -> Result<(), Full> {
+        let place = match &self.sparse {
+            None => usize::try_from(cell - self.cells.start).unwrap_or(usize::MAX),
+            Some(sparse) => match sparse.places.get(&cell) {
+                Some(place) => *place as usize,
+                None => self.begin(cell)?,
+            },
+        };
+        let count = self.rest.count(rest);
+        if let Some(rows) = self.rows.get_mut(place) {
+            *rows += count;
+        }
+        let width = self.asked.len();
+        let lacks = self.lacks.get_mut(place * width..(place + 1) * width);
+        let Some((members, values)) = lacks.and_then(<[u32]>::split_first_mut) else {
+            return Ok(());
+        };
+        let mut told = |what: u64| {
+            let class = cell.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.seed;
+            self.told.insert(mixed(class ^ mixed(what)))
+        };
+        let before = *members;
+        if *members > 0 {
+            let fewer = match self.rest.entity(rest) {
+                None => u32::try_from(count).unwrap_or(u32::MAX),
+                Some(entity) => u32::from(told(entity)),
+            };
+            *members = members.saturating_sub(fewer);
+        }
+        let mut grown = before > 0;
+        if values.iter().any(|lacks| *lacks > 0) {
+            let columns = values.iter_mut().zip(self.rest.values(rest)).zip(1_u64..);
+            for ((lacks, value), column) in columns.filter(|((lacks, _), _)| **lacks > 0) {
+                // An entity has not all of 64 bits.
+                *lacks -= u32::from(told(!(column << 32 | u64::from(value))));
+            }
+            grown = true;
+        }
+        let columns = self.counts.iter_mut().zip(self.rest.values(rest));
+        for (counts, value) in columns {
+            if let Some(counts) = counts {
+                let before = counts.len();
+                *counts.entry(pair(place, value)).or_insert(0) += count;
+                self.counted += counts.len() - before;
+                grown = true;
+            }
+        }
+        match grown {
+            true => self.fits(),
+            false => Ok(()),
+        }
+    }
+
+    fn begin(&mut self, cell: u64) -> Result<usize, Full> {
+        let place = self.rows.len();
+        if let Some(sparse) = &mut self.sparse {
+            let numbered = u32::try_from(place).map_err(|_| Full)?;
+            sparse.places.insert(cell, numbered);
+            sparse.cells.push(cell);
+        }
+        self.rows.push(0);
+        self.lacks.extend_from_slice(&self.asked);
+        self.fits()?;
+        Ok(place)
+    }
+
+    fn fits(&self) -> Result<(), Full> {
+        let a_class = match self.sparse {
+            Some(_) => A_CLASS,
+            None => size_of::<u64>(),
+        };
+        let used = self.rows.len() * (a_class + self.asked.len() * size_of::<u32>())
+            + self.told.size()
+            + self.counted * A_VALUE;
+        // One class cannot be counted in smaller slices.
+        let one = self.cells.end - self.cells.start <= 1;
+        match used > self.room && !one {
+            true => Err(Full),
+            false => Ok(()),
+        }
+    }
+
+    /// How many places there are.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The cells of classes with their places, in the order of the cells.
+    pub(super) fn in_order(&self) -> Vec<(u64, usize)> {
+        let cells: &mut dyn Iterator<Item = u64> = match &self.sparse {
+            None => &mut self.cells.clone(),
+            Some(sparse) => &mut sparse.cells.iter().copied(),
+        };
+        let classes = cells.zip(&self.rows).enumerate();
+        let mut classes: Vec<(u64, usize)> = classes
+            .filter(|(_, (_, rows))| **rows > 0)
+            .map(|(place, (cell, _))| (cell, place))
+            .collect();
+        classes.sort_unstable();
+        classes
+    }
+
+    /// The place of a class.
+    pub(super) fn place(&self, cell: u64) -> Option<usize> {
+        match &self.sparse {
+            None => usize::try_from(cell.checked_sub(self.cells.start)?).ok(),
+            Some(sparse) => sparse.places.get(&cell).map(|place| *place as usize),
+        }
+    }
+
+    /// The rows of each place: none where there is no class.
+    pub(super) fn rows(&self) -> &[u64] {
+        &self.rows
+    }
+
+    /// Whether a class lacks nothing of what was asked.
+    pub(super) fn enough(&self, place: usize) -> bool {
+        let width = self.asked.len();
+        let lacks = self.lacks.get(place * width..(place + 1) * width);
+        lacks.is_some_and(|lacks| lacks.iter().all(|lacks| *lacks == 0))
+    }
+
+    /// Of a sensitive column the values of each class, by the classes' places, with their rows.
+    pub(super) fn values(&self, column: usize) -> Vec<(u32, u32, u64)> {
+        let counts = self.counts.get(column).and_then(Option::as_ref);
+        let counts = counts.into_iter().flatten();
+        let mut values: Vec<(u32, u32, u64)> = counts.map(|(pair, n)| parts(*pair, *n)).collect();
+        values.sort_unstable();
+        values
+    }
+}
+
+/// A class and a value. There are fewer places than numbers of 32 bits.
+fn pair(place: usize, value: u32) -> u64 {
+    (place as u64) << 32 | u64::from(value)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "two halves")]
+fn parts(pair: u64, count: u64) -> (u32, u32, u64) {
+    ((pair >> 32) as u32, pair as u32, count)
+}
