@@ -13,6 +13,7 @@ mod groups;
 mod judge;
 mod lattice;
 mod made;
+mod marks;
 mod members;
 mod packing;
 mod rest;

@@ -1,5 +1,4 @@
-//! Classes with their members and sensitive values, counted as far as is asked: a class that has enough members
-//! takes no more room for them. Classes have a place by their cell where cells are not many more than entries, and
+//! Classes with their rows, and with members and sensitive values as far as is asked. Classes have a place by their cell where cells are not many more than entries, and
 //! as they come otherwise.
 
 use std::ops::Range;
@@ -7,8 +6,10 @@ use std::ops::Range;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use super::rest::{Rest, mixed};
+use super::marks::Marks;
+use super::rest::Rest;
 use super::told::Told;
+use crate::column::Column;
 
 /// So many cells an entry are less work than finding its class.
 const CELLS_AN_ENTRY: u64 = 4;
@@ -20,7 +21,7 @@ const A_CLASS: usize = 80;
 const A_VALUE: usize = 52;
 
 /// What is counted of a class.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(super) struct Asked {
     /// So many members are told apart.
     pub(super) members: u64,
@@ -40,10 +41,9 @@ pub(super) struct Groups<'c> {
     /// None where classes have their places by their cells.
     sparse: Option<Sparse>,
     rows: Vec<u64>,
-    /// Of each class how many members it lacks, then how many values of each sensitive column.
-    lacks: Vec<u32>,
-    /// What a class lacks at first.
-    asked: Vec<u32>,
+    /// What is remembered of the members and values of each class.
+    remembered: Vec<u32>,
+    marks: Marks,
     /// Members and values that were told apart.
     told: Told,
     /// The rows of each class and value, of each sensitive column of which they are counted.
@@ -64,23 +64,22 @@ pub(super) struct Full;
 
 impl<'c> Groups<'c> {
     /// Members are told apart by a hash with a seed, so that nobody can choose some that are alike.
-    pub(super) fn new(rest: &'c Rest, asked: &Asked, seed: u64, room: usize) -> Self {
-        // More members than that are not counted before the classes of the node that is found are.
-        let most = |asked: &u64| u32::try_from(*asked).unwrap_or(u32::MAX);
+    pub(super) fn new(
+        rest: &'c Rest,
+        asked: &Asked,
+        sensitive: &[Column],
+        (seed, room): (u64, usize),
+    ) -> Self {
         let counts = asked.counts.iter();
         Groups {
             rest,
-            asked: [asked.members]
-                .iter()
-                .chain(&asked.values)
-                .map(most)
-                .collect(),
             seed,
             room,
             cells: 0..0,
             sparse: None,
             rows: Vec::new(),
-            lacks: Vec::new(),
+            remembered: Vec::new(),
+            marks: Marks::new(asked, rest.entity(0).is_some(), sensitive),
             told: Told::default(),
             counts: counts.map(|asked| asked.then(HashMap::default)).collect(),
             counted: 0,
@@ -90,19 +89,21 @@ impl<'c> Groups<'c> {
     /// Begins anew, with these cells and so many entries.
     pub(super) fn clear(&mut self, cells: Range<u64>, entries: usize) {
         self.rows.clear();
-        self.lacks.clear();
+        self.remembered.clear();
         self.told.clear();
         self.counts.iter_mut().flatten().for_each(HashMap::clear);
         self.counted = 0;
         let all = cells.end - cells.start;
         let most = (entries as u64 * CELLS_AN_ENTRY).max(FEW_CELLS);
-        let size = size_of::<u64>() + self.asked.len() * size_of::<u32>();
+        let size = size_of::<u64>() + size_of_val(self.marks.first());
         self.cells = cells;
         let dense = all <= most && all <= (self.room / 2 / size) as u64;
         self.sparse = (!dense).then(Sparse::default);
         if let Some(places) = usize::try_from(all).ok().filter(|_| dense) {
             self.rows.resize(places, 0);
-            self.lacks = self.asked.repeat(places);
+            for _ in 0..places {
+                self.remembered.extend_from_slice(self.marks.first());
+            }
         }
     }
 
@@ -119,32 +120,14 @@ impl<'c> Groups<'c> {
         if let Some(rows) = self.rows.get_mut(place) {
             *rows += count;
         }
-        let width = self.asked.len();
-        let lacks = self.lacks.get_mut(place * width..(place + 1) * width);
-        let Some((members, values)) = lacks.and_then(<[u32]>::split_first_mut) else {
-            return Ok(());
-        };
-        let mut told = |what: u64| {
+        let before = self.told.size();
+        let width = self.marks.first().len();
+        if let Some(marks) = self.remembered.get_mut(place * width..(place + 1) * width) {
             let class = cell.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.seed;
-            self.told.insert(mixed(class ^ mixed(what)))
-        };
-        let before = *members;
-        if *members > 0 {
-            let fewer = match self.rest.entity(rest) {
-                None => u32::try_from(count).unwrap_or(u32::MAX),
-                Some(entity) => u32::from(told(entity)),
-            };
-            *members = members.saturating_sub(fewer);
+            let entry = (class, rest);
+            self.marks.add(marks, entry, self.rest, &mut self.told);
         }
-        let mut grown = before > 0;
-        if values.iter().any(|lacks| *lacks > 0) {
-            let columns = values.iter_mut().zip(self.rest.values(rest)).zip(1_u64..);
-            for ((lacks, value), column) in columns.filter(|((lacks, _), _)| **lacks > 0) {
-                // An entity has not all of 64 bits.
-                *lacks -= u32::from(told(!(column << 32 | u64::from(value))));
-            }
-            grown = true;
-        }
+        let mut grown = self.told.size() > before;
         let columns = self.counts.iter_mut().zip(self.rest.values(rest));
         for (counts, value) in columns {
             if let Some(counts) = counts {
@@ -168,7 +151,7 @@ impl<'c> Groups<'c> {
             sparse.cells.push(cell);
         }
         self.rows.push(0);
-        self.lacks.extend_from_slice(&self.asked);
+        self.remembered.extend_from_slice(self.marks.first());
         self.fits()?;
         Ok(place)
     }
@@ -178,7 +161,7 @@ impl<'c> Groups<'c> {
             Some(_) => A_CLASS,
             None => size_of::<u64>(),
         };
-        let used = self.rows.len() * (a_class + self.asked.len() * size_of::<u32>())
+        let used = self.rows.len() * (a_class + size_of_val(self.marks.first()))
             + self.told.size()
             + self.counted * A_VALUE;
         // One class cannot be counted in smaller slices.
@@ -224,9 +207,10 @@ impl<'c> Groups<'c> {
 
     /// Whether a class lacks nothing of what was asked.
     pub(super) fn enough(&self, place: usize) -> bool {
-        let width = self.asked.len();
-        let lacks = self.lacks.get(place * width..(place + 1) * width);
-        lacks.is_some_and(|lacks| lacks.iter().all(|lacks| *lacks == 0))
+        let width = self.marks.first().len();
+        let marks = self.remembered.get(place * width..(place + 1) * width);
+        let rows = self.rows.get(place).copied().unwrap_or_default();
+        marks.is_some_and(|marks| self.marks.enough(marks, rows))
     }
 
     /// Of a sensitive column the values of each class, by the classes' places, with their rows.

@@ -119,7 +119,12 @@ impl Survey<'_> {
         let room = self.room / threads;
         let made = on(threads, || {
             let mut made = new();
-            let mut groups = Groups::new(self.rest, self.asked, self.seed, room);
+            let mut groups = Groups::new(
+                self.rest,
+                self.asked,
+                self.over.sensitive,
+                (self.seed, room),
+            );
             for number in turns.take() {
                 let Some((parts, cells)) = work.get(number) else {
                     continue;
