@@ -166,6 +166,29 @@ impl Classes {
         }
     }
 
+    /// With what others have of the classes of which `changed` says so, or without those that they do not have.
+    #[must_use]
+    pub fn changed(&self, others: &Classes, changed: &dyn Fn(&[u32]) -> bool) -> Self {
+        let mut keys = Histogram::with_room(self.keys.width(), self.len());
+        let mut classes = Vec::with_capacity(self.len());
+        let mut shares = vec![Shares::default(); self.shares.len()];
+        for (at, (key, _)) in self.iter().enumerate() {
+            let (from, at) = match changed(key) {
+                false => (self, Some(at)),
+                true => (others, others.find(key)),
+            };
+            let Some((at, class)) = at.and_then(|at| Some((at, *from.classes.get(at)?))) else {
+                continue;
+            };
+            keys.add_new(key, class.rows);
+            classes.push(class);
+            for (shares, of) in shares.iter_mut().zip(&from.shares) {
+                shares.push(of.of(at).iter().copied());
+            }
+        }
+        Classes::made(Arc::new(keys), classes, shares)
+    }
+
     /// The class that has this key.
     pub fn find(&self, key: &[u32]) -> Option<usize> {
         self.keys.find(key)
@@ -254,6 +277,35 @@ mod tests {
         assert_eq!(shares.of(1), [(1, 1)]);
         assert_eq!(classes.all(shares, 3, |_| true), [0.25, 0.75, 0.0]);
         assert_eq!(classes.all(shares, 2, |class| class == 1), [0.0, 1.0]);
+    }
+
+    #[test]
+    fn what_changed_of_classes_is_taken_from_others() {
+        let layout = Layout {
+            quasi: 1,
+            sensitive: 1,
+            entity: false,
+        };
+        let classes = |keys: &[[u32; 2]]| {
+            let mut histogram = Histogram::new(2);
+            for key in keys {
+                histogram.add(key, 1);
+            }
+            Classes::of(Arc::new(histogram), layout)
+        };
+        let all = classes(&[[7, 0], [7, 1], [8, 1], [9, 0], [9, 0]]);
+        let others = classes(&[[9, 2], [7, 0]]);
+        let changed = all.changed(&others, &|key| key != [8] && key != [7]);
+        let rows: Vec<_> = changed
+            .iter()
+            .map(|(key, class)| (key[0], class.rows))
+            .collect();
+        assert_eq!(rows, [(7, 2), (8, 1), (9, 1)]);
+        let values: Vec<_> = (0..3)
+            .map(|at| changed.shares()[0].of(at).to_vec())
+            .collect();
+        assert_eq!(values, [vec![(0, 1), (1, 1)], vec![(1, 1)], vec![(2, 1)]]);
+        assert_eq!(all.changed(&others, &|key| key == [8]).len(), 2);
     }
 
     #[test]

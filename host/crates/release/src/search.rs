@@ -284,14 +284,22 @@ impl<'a> Search<'a> {
     /// # Errors
     /// When the counts cannot be read.
     pub fn at(&self, node: &Node) -> io::Result<Verdict> {
-        Ok(self.judge(self.histogram_at(node)?, &|_| true))
+        Ok(self.judge(self.classes_at(node)?, &|_| true))
     }
 
-    /// How often each combination occurs at a node.
+    /// The classes of a node.
     ///
     /// # Errors
     /// When the counts cannot be read.
-    pub fn histogram_at(&self, node: &Node) -> io::Result<Arc<Histogram>> {
+    pub fn classes_at(&self, node: &Node) -> io::Result<Classes> {
+        match self.members() {
+            Some(members) => members.classes(node),
+            None => Ok(Classes::of(self.histogram_at(node)?, self.layout())),
+        }
+    }
+
+    /// How often each combination occurs at a node.
+    fn histogram_at(&self, node: &Node) -> io::Result<Arc<Histogram>> {
         let exact = self.sizes().map(|sizes| sizes.exact(node)).transpose()?;
         if let Some(exact) = exact.flatten() {
             return Ok(Arc::new(exact));
@@ -301,10 +309,14 @@ impl<'a> Search<'a> {
         Ok(found.unwrap_or_else(|| Arc::new(Histogram::new(self.over.counts.width()))))
     }
 
-    /// What may be released of rows that were counted at some node. Of classes of which `may` says no,
-    /// nothing is.
-    pub fn judge(&self, counted: Arc<Histogram>, may: &dyn Fn(&[u32]) -> bool) -> Verdict {
-        let classes = Classes::of(counted, self.layout());
+    /// The classes of rows that were counted at some node: of each combination of groups, sensitive values and entity
+    /// how often it occurs.
+    pub fn classes_of(&self, counted: Histogram) -> Classes {
+        Classes::of(Arc::new(counted), self.layout())
+    }
+
+    /// What may be released of classes. Of those of which `may` says no, nothing is.
+    pub fn judge(&self, classes: Classes, may: &dyn Fn(&[u32]) -> bool) -> Verdict {
         let may: Vec<bool> = classes.iter().map(|(key, _)| may(key)).collect();
         self.judged(classes, self.over.criteria, Some(&may))
     }

@@ -1,10 +1,9 @@
 //! A release after others: at their levels, and so that nobody is found by comparing them.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use glovebox_core::SinkError;
-use glovebox_release::{Best, Column, Histogram, Search};
+use glovebox_release::{Best, Column, Search};
 
 use super::book::Namer;
 use super::caps::{Caps, may_leave};
@@ -27,13 +26,12 @@ impl Again<'_> {
     pub(super) fn hold_to(&self, hold: &Hold, layout: &Packed) -> Result<(Best, Caps), SinkError> {
         let (search, node) = (self.search, self.node);
         let names = names(search.over().quasi, node);
-        let whole = search
-            .histogram_at(node)
+        let mut classes = search
+            .classes_at(node)
             .map_err(|problem| hold::cannot(&problem))?;
-        let all = search.judge(Arc::clone(&whole), &|_| true);
         let mut caps = Caps::default();
         let mut held = HashSet::new();
-        for (key, class) in all.classes.iter() {
+        for (key, class) in classes.iter() {
             let name = self.namer.of(key, &names);
             let was: Vec<u64> = self
                 .before
@@ -55,17 +53,11 @@ impl Again<'_> {
             .zip(node)
             .map(|(column, level)| column.group_of(*level))
             .collect();
-        let mut left = Histogram::new(whole.width());
-        for (key, count) in whole.iter() {
-            let class = key.get(..node.len()).unwrap_or_default();
-            if !caps.has(class) {
-                left.add(key, count);
-            }
-        }
         if !caps.is_empty() {
-            left.merge(&caps.choose(hold, layout, &groups)?);
+            let chosen = search.classes_of(caps.choose(hold, layout, &groups)?);
+            classes = classes.changed(&chosen, &|class| caps.has(class));
         }
-        let verdict = search.judge(Arc::new(left), &|key| !held.contains(key));
+        let verdict = search.judge(classes, &|key| !held.contains(key));
         let best = Best {
             node: node.clone(),
             loss: search.loss(node),
