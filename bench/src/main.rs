@@ -29,6 +29,7 @@ cargo xtask bench [WHAT ...]     crossing, csv, guard, pbkdf2 and startup by def
   startup    `glovebox run` on six rows, warm cache
   peers-csv  the job of `csv` by polars, DuckDB and pandas too, by turns
   peers-pg   2 million rows into PostgreSQL over TLS: `psql \\copy`, pandas, psycopg2, us
+  modes-pg   2 million rows into PostgreSQL over TLS: `append`, `replace`, `upsert`, and by hand
   peers-api  a page of 100 rows over HTTP by FastAPI and by `glovebox serve`
   peers      all three
 ";
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
             "startup" => startup::measure(),
             "peers-csv" => peers::csv(),
             "peers-pg" => peers::postgres(),
+            "modes-pg" => peers::modes(),
             "peers-api" => peers::api(),
             _ => {
                 eprint!("unknown measure `{what}`\n{HELP}");

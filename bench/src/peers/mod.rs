@@ -2,6 +2,7 @@
 
 mod api;
 mod csv;
+mod modes;
 mod postgres;
 
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use anyhow::Context;
 
 pub(crate) use api::measure as api;
 pub(crate) use csv::measure as csv;
+pub(crate) use modes::measure as modes;
 pub(crate) use postgres::measure as postgres;
 
 use crate::median;

@@ -15,12 +15,12 @@ use crate::{generate, glovebox, median};
 const SLOW_ROWS: u64 = 20_000;
 const PBKDF2_VALUES: u32 = 40;
 /// As a careful operator has them; a checkpoint before each turn is ours.
-const SETTINGS: &str = "fsync = on\nmax_wal_size = 4GB\nshared_buffers = 512MB\n";
+pub(super) const SETTINGS: &str = "fsync = on\nmax_wal_size = 4GB\nshared_buffers = 512MB\n";
 const SALT: &str = "a salt for the benchmark";
 const CSV_SOURCE: &str = "source: { csv: { path: people.csv } }";
 const HMAC: &str = "  - { name: alias, mask: pseudonym, masks: [email], \
                     with: { method: hmac-sha256 }, keys: { pseudonym: salt } }\n";
-const TABLE: &str = "id bigint, first text, last text, email text, ssn text, \
+pub(super) const TABLE: &str = "id bigint, first text, last text, email text, ssn text, \
                      amount double precision, joined date";
 /// What moves a table without masks; `$1` is `psql`.
 const PIPE: &str = r#"

@@ -187,8 +187,11 @@ fn connect(
         println!("source  {}: has the declared columns", source.describe());
     }
     if let Some(mut sink) = sink {
-        sink.probe(&stored.clone().with_natives(&natives), keeps)?;
+        let notes = sink.probe(&stored.clone().with_natives(&natives), keeps)?;
         println!("sink    {}: accepts the rows", sink.describe());
+        for note in notes {
+            println!("        {note}");
+        }
     }
     let rejects = &manifest.rejects.path;
     glovebox_engine::probe_rejects(rejects)?;

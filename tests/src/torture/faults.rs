@@ -107,6 +107,9 @@ pub(super) fn killed(job: &Job, kills: u32, time: Duration, random: &mut Seeded,
         std::thread::sleep(moment(time, random));
         running.signal("KILL");
         let ran = running.end();
+        if job.target.is_torn(&job.database) {
+            line.wrong.push("half of a table was shown".into());
+        }
         match ran.code {
             None => line.fired += 1,
             Some(0) => {

@@ -124,6 +124,7 @@ rejects: {{ path: rejects.jsonl, sealed-to: [reader] }}
             database,
             files,
         };
+        job.target.prepare(&job.database);
         job.write_files();
         job
     }

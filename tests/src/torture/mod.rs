@@ -63,6 +63,8 @@ pub struct Line {
     pub late: u32,
     /// Runs that reached their end and were compared.
     pub compared: u32,
+    /// Jobs in the end of which another table had taken the target's place.
+    pub swapped: u32,
     /// Last starts that found chunks of an earlier one.
     pub resumed: u32,
     /// What the processes of the last job said.
@@ -210,6 +212,7 @@ fn compare(job: &Job, expected: &Found, line: &mut Line) {
     }
     let found = job.result();
     line.compared += 1;
+    line.swapped += u32::from(job.target.is_swapped(&job.database));
     if found != *expected {
         let differs = found.differs(expected);
         line.wrong.push(format!("{differs}\n{}", line.said));

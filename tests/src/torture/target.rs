@@ -12,6 +12,11 @@ const OFFICERS: [&str; 2] = [
     "x25519:mDlLLmwiv0XLflYB8fTtIJmZ7OE81z2GjvVT9tfzdrk=",
 ];
 
+/// Into a table that is there: another one takes its place.
+const SWAP: &str = "replace by another table";
+/// How many rows it has before.
+const OLD_ROWS: i64 = 50;
+
 /// A sink and its mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
@@ -25,12 +30,13 @@ pub enum Target {
 
 impl Target {
     /// All of them.
-    pub const ALL: [Target; 7] = [
+    pub const ALL: [Target; 8] = [
         Target::Sqlite("append"),
         Target::Sqlite("replace"),
         Target::Sqlite("upsert"),
         Target::Postgres("append"),
         Target::Postgres("replace"),
+        Target::Postgres(SWAP),
         Target::Postgres("upsert"),
         Target::Csv,
     ];
@@ -74,6 +80,8 @@ impl Target {
             ),
             Target::Postgres(mode) => {
                 let server = Postgres::shared();
+                let keys = keys(mode);
+                let mode = if mode == SWAP { "replace" } else { mode };
                 format!(
                     "postgres: {{ host: {}, port: {}, database: {database}, user: {}, password: \
                      {{ secret: password }}, tls: {{ ca: \"{}\" }}, table: things, mode: {mode}{} }}",
@@ -81,11 +89,45 @@ impl Target {
                     port.unwrap_or(server.port()),
                     server.user(),
                     server.ca_path().display(),
-                    keys(mode)
+                    keys
                 )
             }
             Target::Csv => "csv: { path: out.csv }".into(),
         }
+    }
+
+    /// Makes what is there before the first run.
+    pub(super) fn prepare(self, database: &str) {
+        if self == Target::Postgres(SWAP) {
+            let table = format!(
+                "CREATE TABLE public.things (id bigint PRIMARY KEY, name text, note text); \
+                 CREATE INDEX ON public.things (name); INSERT INTO public.things SELECT -i FROM \
+                 generate_series(1, {OLD_ROWS}) i; CREATE SEQUENCE public.made_after"
+            );
+            let _ = Postgres::shared().query(database, &table);
+        }
+    }
+
+    /// Whether another table has taken the place of the one that was there.
+    pub(super) fn is_swapped(self, database: &str) -> bool {
+        let younger = "SELECT (to_regclass('public.things')::oid > to_regclass('public.made_after')::oid)::text";
+        self == Target::Postgres(SWAP)
+            && Postgres::shared().query(database, younger) == [[Some("true".to_owned())]]
+    }
+
+    /// Whether a table that is replaced shows anything but what was there, or none of it.
+    pub(super) fn is_torn(self, database: &str) -> bool {
+        if self != Target::Postgres(SWAP) {
+            return false;
+        }
+        let counts = "SELECT count(*) FILTER (WHERE id < 0)::text, count(*) FILTER (WHERE id >= 0)::text \
+                      FROM public.things";
+        let found = Postgres::shared().query(database, counts);
+        let count = |place: usize| found.first()?.get(place)?.as_ref()?.parse::<i64>().ok();
+        !matches!(
+            (count(0), count(1)),
+            (Some(OLD_ROWS), Some(0)) | (Some(0), Some(1..))
+        )
     }
 
     /// The rows, sorted, one a line.
@@ -131,8 +173,8 @@ impl Target {
             Target::Postgres(_) if !there(database) => return "(there is no table)".into(),
             Target::Postgres(_) => Postgres::shared().query(
                 database,
-                "SELECT relname::text FROM pg_class WHERE relname LIKE 'stage%' AND relkind = \
-                     'r' UNION ALL SELECT 'run ' || state FROM glovebox.run WHERE state <> \
+                "SELECT relname::text FROM pg_class WHERE (relname LIKE 'stage%' OR relname LIKE 'wait@_%' \
+                     ESCAPE '@') AND relkind = 'r' UNION ALL SELECT 'run ' || state FROM glovebox.run WHERE state <> \
                      'finished' \
                      UNION ALL SELECT 'kept ' || token FROM glovebox.token WHERE token NOT IN \
                      (SELECT name FROM things WHERE name IS NOT NULL) \

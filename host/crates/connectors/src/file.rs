@@ -236,10 +236,10 @@ impl<F: Format> Sink for FileSink<F> {
         format!("{} in {}{how}", F::NAME, self.place())
     }
 
-    fn probe(&mut self, schema: &Schema, _: Keeps) -> Result<(), SinkError> {
+    fn probe(&mut self, schema: &Schema, _: Keeps) -> Result<Vec<String>, SinkError> {
         self.format.check(schema).map_err(|p| self.shape(p))?;
         Staged::probe(&self.path).map_err(|e| self.io(e))?;
-        self.existing(&self.path, schema).map(drop)
+        self.existing(&self.path, schema).map(|_| Vec::new())
     }
 
     /// A file keeps no journal: it is whole or not there.

@@ -27,11 +27,11 @@ pub trait Sink: Send {
     fn describe(&self) -> String;
 
     /// Connects and checks that a table or file of this schema can be written there, and kept what
-    /// comes with it, changing nothing.
+    /// comes with it, changing nothing. Says what a person may want to know of how it will be done.
     ///
     /// # Errors
     /// What stands in the way, and what to do.
-    fn probe(&mut self, schema: &Schema, keeps: Keeps) -> Result<(), SinkError>;
+    fn probe(&mut self, schema: &Schema, keeps: Keeps) -> Result<Vec<String>, SinkError>;
 
     /// What it remembers of the runs into its target, of whatever pipeline; none if it keeps no
     /// journal.

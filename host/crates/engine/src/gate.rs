@@ -202,7 +202,7 @@ impl Sink for Gate {
         self.inner.describe()
     }
 
-    fn probe(&mut self, schema: &Schema, keeps: Keeps) -> Result<(), SinkError> {
+    fn probe(&mut self, schema: &Schema, keeps: Keeps) -> Result<Vec<String>, SinkError> {
         self.inner.probe(&self.planned.after(schema), keeps)
     }
 

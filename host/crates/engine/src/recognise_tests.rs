@@ -107,8 +107,8 @@ impl Sink for Journal {
     fn describe(&self) -> String {
         "journal".into()
     }
-    fn probe(&mut self, _: &Schema, _: Keeps) -> Result<(), SinkError> {
-        Ok(())
+    fn probe(&mut self, _: &Schema, _: Keeps) -> Result<Vec<String>, SinkError> {
+        Ok(Vec::new())
     }
     fn history(&mut self) -> Result<Option<History>, SinkError> {
         Ok(None)

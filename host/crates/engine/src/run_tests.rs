@@ -136,8 +136,8 @@ impl Sink for Kept {
     fn describe(&self) -> String {
         "kept".into()
     }
-    fn probe(&mut self, _: &Schema, _: Keeps) -> Result<(), SinkError> {
-        Ok(())
+    fn probe(&mut self, _: &Schema, _: Keeps) -> Result<Vec<String>, SinkError> {
+        Ok(Vec::new())
     }
     fn history(&mut self) -> Result<Option<History>, SinkError> {
         let journal = self.journal();

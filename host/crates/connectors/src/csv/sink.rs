@@ -287,7 +287,7 @@ mod tests {
         fs::write(&path, "jane@example.com,other\n1,2\n").unwrap();
         let mut sink = Sink::new(&path, Mode::Append, SinkOptions::default());
         for result in [
-            sink.probe(&columns(), Keeps::default()),
+            sink.probe(&columns(), Keeps::default()).map(drop),
             sink.open(&Job::default(), &columns()).map(drop),
         ] {
             let error = result.unwrap_err().to_string();

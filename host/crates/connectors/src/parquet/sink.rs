@@ -319,9 +319,10 @@ impl glovebox_core::Sink for Sink {
         format!("Parquet in {}", self.place())
     }
 
-    fn probe(&mut self, schema: &Schema, _: Keeps) -> Result<(), SinkError> {
+    fn probe(&mut self, schema: &Schema, _: Keeps) -> Result<Vec<String>, SinkError> {
         self.check(schema)?;
-        Staged::probe(&self.path).map_err(|e| self.io(e))
+        Staged::probe(&self.path).map_err(|e| self.io(e))?;
+        Ok(Vec::new())
     }
 
     /// A file keeps no journal: it is whole or not there.

@@ -15,6 +15,7 @@ use super::runs::{self, Lease};
 use super::sealed;
 use super::session::{BEGIN, contend, idle_timeout, lock_timeout, statement};
 use super::stage::{self, Marks, Stage};
+use super::swap;
 use super::table;
 use super::tokens::Tables;
 use super::{Mode, Options};
@@ -34,20 +35,29 @@ pub(super) struct Begun {
     pub(super) created: bool,
 }
 
-/// Every check, no change.
+/// Every check, no change. What a person may want to know of how it will be done.
 pub(super) async fn probe(
     connection: &mut PgConnection,
     options: &Options,
     schema: &Schema,
     keeps: Keeps,
-) -> Result<(), Fault> {
+) -> Result<Vec<String>, Fault> {
     let place = options.place();
     let journal = Journal::new(options);
     let name = Name::parse(options)?;
     statement(connection, BEGIN, &place).await?;
+    let mut notes = Vec::new();
     match existing::find(connection, &name, options).await? {
         Some(found) => {
             table::check(connection, &found, schema, options).await?;
+            if options.mode == Mode::Replace {
+                notes.push(match swap::obstacle(connection, found.oid, options).await? {
+                    None => "a table that is loaded beside it will take its place".into(),
+                    Some(why) => format!(
+                        "rows are loaded beside it and then moved into it, so they are stored twice, because of: {why}"
+                    ),
+                });
+            }
         }
         None => {
             table::creatable(connection, &name, schema, options).await?;
@@ -56,7 +66,8 @@ pub(super) async fn probe(
     if !matches!(journal.look(connection, options).await?, Found::Nothing) {
         places(connection, &journal, options, keeps).await?;
     }
-    statement(connection, "ROLLBACK", &place).await
+    statement(connection, "ROLLBACK", &place).await?;
+    Ok(notes)
 }
 
 /// Sees to it that there is a place for all that the run keeps, in the transaction that is open.
@@ -84,6 +95,8 @@ struct Target {
     created: bool,
     /// Whether it may refuse a row by a rule of its own.
     refuses: bool,
+    /// Its number, if another one may take its place.
+    replaceable: Option<i64>,
 }
 
 /// Finds the run's table, holds it, and sees that it fits; makes it where rows are added to it at
@@ -113,6 +126,7 @@ async fn target(
             columns: table::columns(schema, options),
             created,
             refuses: false,
+            replaceable: None,
         });
     };
     found.permits(options)?;
@@ -124,6 +138,12 @@ async fn target(
         columns: table::check(connection, &found, schema, options).await?,
         created: false,
         refuses: stage::may_refuse(connection, found.oid, options).await?,
+        replaceable: match options.mode {
+            Mode::Replace => swap::obstacle(connection, found.oid, options)
+                .await?
+                .map_or(Some(found.oid), |_| None),
+            _ => None,
+        },
         schema: found.schema,
     })
 }
@@ -159,6 +179,7 @@ pub(super) async fn begin(
         columns,
         created,
         refuses,
+        replaceable,
     } = target(connection, &name, schema, options).await?;
     let columns = opaque::numbered(connection, columns, schema, options).await?;
     journal.ready(connection, options).await?;
@@ -172,6 +193,7 @@ pub(super) async fn begin(
     let mut stage = options.mode.stages().then(|| Stage {
         table: journal.stage(&job.run),
         marks: (options.mode == Mode::Upsert || refuses).then(|| Marks::beside(&columns)),
+        is_twin: false,
     });
     let chunks = if job.resume {
         runs::chunks(connection, &journal, options, &job.run).await?
@@ -194,7 +216,18 @@ pub(super) async fn begin(
             .into());
     }
     if let Some(stage) = &mut stage {
-        stage.ready(connection, &columns, options).await?;
+        let table = name.within(&target_schema);
+        match replaceable {
+            Some(oid)
+                if gone && swap::make(connection, oid, &table, &stage.table, options).await? =>
+            {
+                (stage.marks, stage.is_twin) = (None, true);
+            }
+            _ => stage.ready(connection, &columns, options).await?,
+        }
+        if let (Some(oid), None) = (replaceable, &stage.marks) {
+            stage.is_twin = swap::is_twin(connection, oid, &stage.table, options).await?;
+        }
     }
     *sent = true;
     statement(connection, "COMMIT", &place).await?;

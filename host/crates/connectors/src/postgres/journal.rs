@@ -302,6 +302,11 @@ struct Within {
     create: bool,
 }
 
+/// The name of the table by which a run finds out who still looks at the database as it was.
+pub(super) fn wait_name(run: &str) -> String {
+    format!("wait_{run}")
+}
+
 /// The name of a run's staging table.
 pub(super) fn stage_name(run: &str) -> String {
     format!("{STAGE}{run}")

@@ -22,6 +22,8 @@ pub(super) struct Load {
     pub(super) into: String,
     /// The same as the server's messages have it.
     pub(super) table: String,
+    /// What people call it: a table that takes the target's place bears its name in messages.
+    pub(super) known_as: String,
     pub(super) revise: Revise,
     /// Whether other processes store chunks of the run, too.
     pub(super) joined: bool,
@@ -38,6 +40,12 @@ impl Load {
             table: &self.into,
             place: &self.place,
         }
+    }
+
+    /// A message of a refused row, with the name that people know the table by.
+    pub(super) fn named(&self, message: &str) -> String {
+        let [staged, known] = [&self.table, &self.known_as].map(|name| format!("table `{name}`"));
+        message.replace(&staged, &known)
     }
 
     pub(super) fn internal(&self, problem: &str) -> SinkError {

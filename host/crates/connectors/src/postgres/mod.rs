@@ -39,6 +39,7 @@ mod session;
 mod sink;
 mod source;
 mod stage;
+mod swap;
 mod table;
 mod tokens;
 mod types;

@@ -14,6 +14,7 @@ use super::refusal::{Fault, fault};
 use super::runs;
 use super::session::{BEGIN, contend, lock_timeout, statement};
 use super::stage::Stage;
+use super::swap::{self, Swap};
 use super::{Mode, effects, existing, refused, sequences, table};
 use crate::database::journal::signed;
 
@@ -35,7 +36,17 @@ pub(super) async fn finish(
 ) -> Result<(), Fault> {
     let marked = ending.stage.and_then(|s| Some((s, s.marks.as_ref()?)));
     if attempt.published.refused.is_empty() {
-        if publish_all(connection, ending, totals, attempt).await? {
+        let twin = match ending.stage.filter(|stage| stage.is_twin) {
+            Some(twin) => match swap::ready(connection, ending, twin).await? {
+                Swap::Done => Some(twin),
+                Swap::Not(why) => {
+                    moved(&why);
+                    None
+                }
+            },
+            None => None,
+        };
+        if publish_all(connection, ending, totals, twin, attempt).await? {
             return Ok(());
         }
         if let Some((stage, marks)) = marked {
@@ -56,12 +67,21 @@ pub(super) async fn finish(
     }
 }
 
+/// Says why rows are stored a second time, though they were to be stored once.
+fn moved(why: &str) {
+    tracing::info!(
+        why,
+        "the rows are moved into the table, since it cannot be replaced by another one now"
+    );
+}
+
 /// Publishes and closes the journal. False if the target refused a row: then the transaction is open,
 /// as it was before the rows were moved.
 async fn publish_all(
     connection: &mut PgConnection,
     ending: &Ending<'_>,
     totals: &Totals,
+    twin: Option<&Stage>,
     attempt: &mut Attempt,
 ) -> Result<bool, Fault> {
     let options = ending.options;
@@ -91,25 +111,38 @@ async fn publish_all(
         return Ok(true);
     }
     if let Some(stage) = ending.stage {
+        runs::drop_horizon(connection, options, &ending.lease.run).await?;
+        if options.mode == Mode::Replace {
+            runs::give_up_others(connection, &journal, &place, &ending.lease.run).await?;
+        }
+        let exchanged = match twin {
+            Some(twin) => match swap::exchange(connection, ending, twin).await? {
+                Swap::Done => true,
+                Swap::Not(why) => {
+                    moved(&why);
+                    false
+                }
+            },
+            None => false,
+        };
         statement(
             connection,
             &lock_timeout(options.retry_for.max(options.login.connect_timeout)),
             &place,
         )
         .await?;
-        if options.mode == Mode::Replace {
-            runs::give_up_others(connection, &journal, &place, &ending.lease.run).await?;
+        if !exchanged {
+            let Some(published) = publish(connection, ending, stage).await? else {
+                return Ok(false);
+            };
+            attempt.published = published;
+            if attempt.published.kept {
+                statement(connection, "ROLLBACK", &place).await?;
+                return Ok(true);
+            }
+            let drop = format!("DROP TABLE {}", stage.table);
+            statement(connection, &drop, &place).await?;
         }
-        let Some(published) = publish(connection, ending, stage).await? else {
-            return Ok(false);
-        };
-        attempt.published = published;
-        if attempt.published.kept {
-            statement(connection, "ROLLBACK", &place).await?;
-            return Ok(true);
-        }
-        let drop = format!("DROP TABLE {}", stage.table);
-        statement(connection, &drop, &place).await?;
     }
     sequences::forward(connection, ending).await?;
     attempt.sent = true;

@@ -6,11 +6,12 @@ use glovebox_core::{ChunkRecord, Job, MAX_RUN_LEN, Mark, Secret, Seen, SinkError
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
-use super::journal::{Journal, stage_name};
+use super::journal::{Journal, stage_name, wait_name};
 use super::refusal::{Fault, fault, is_locked_out};
 use super::session::{lock_timeout, statement};
 use super::{NAME, Options};
 use crate::database::journal::{chunk, seen as seen_of, signed, unsigned};
+use crate::database::quote;
 use crate::database::runner::Runner;
 
 /// How long a runner that was told to end may hold its run before it is told again.
@@ -291,6 +292,20 @@ pub(super) async fn drop_stage(
         let drop = format!("DROP TABLE {}", journal.stage(run));
         statement(connection, &drop, &options.place()).await?;
     }
+    drop_horizon(connection, options, run).await
+}
+
+/// Drops the table by which a run has seen who looks at the database, if there is one that the role may drop.
+pub(super) async fn drop_horizon(
+    connection: &mut PgConnection,
+    options: &Options,
+    run: &str,
+) -> Result<(), Fault> {
+    let table = wait_name(run);
+    if has_table(connection, options, &table).await? {
+        let drop = format!("DROP TABLE {}.{}", quote(&options.journal), quote(&table));
+        statement(connection, &drop, &options.place()).await?;
+    }
     Ok(())
 }
 
@@ -300,6 +315,15 @@ pub(super) async fn has_stage(
     options: &Options,
     run: &str,
 ) -> Result<bool, Fault> {
+    has_table(connection, options, &stage_name(run)).await
+}
+
+/// Whether a table of that name stands beside the journal, and is the role's.
+async fn has_table(
+    connection: &mut PgConnection,
+    options: &Options,
+    table: &str,
+) -> Result<bool, Fault> {
     sqlx::query_scalar(
         "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c \
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -307,7 +331,7 @@ pub(super) async fn has_stage(
          AND pg_catalog.pg_has_role(c.relowner, 'USAGE'))",
     )
     .bind(&options.journal)
-    .bind(stage_name(run))
+    .bind(table)
     .fetch_one(connection)
     .await
     .map_err(|e| fault(e, &options.place()))

@@ -91,6 +91,7 @@ impl Sink {
                 Some(_) => stage_name(&job.run),
                 None => Name::parse(&options)?.table().to_owned(),
             },
+            known_as: Name::parse(&options)?.table().to_owned(),
             revise: job.revise,
             joined,
             budget: budget.clone(),
@@ -160,7 +161,7 @@ impl glovebox_core::Sink for Sink {
         self.options.place()
     }
 
-    fn probe(&mut self, schema: &Schema, keeps: Keeps) -> Result<(), SinkError> {
+    fn probe(&mut self, schema: &Schema, keeps: Keeps) -> Result<Vec<String>, SinkError> {
         let options = &self.options;
         self.session(NAME.into())?
             .attempt(&mut RetryBudget::none(), async |connection| {

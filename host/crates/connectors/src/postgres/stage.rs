@@ -16,6 +16,8 @@ pub(super) struct Stage {
     /// The columns that say where a row stood, where that is needed: for an upsert, of whose rows
     /// with one key the last one counts, and where the target may refuse rows when they are moved.
     pub(super) marks: Option<Marks>,
+    /// Whether it is like the target, to take its place.
+    pub(super) is_twin: bool,
 }
 
 /// The quoted names of columns that say where a row stood in the source.
@@ -65,6 +67,8 @@ impl Stage {
         Ok(numbered.map(|numbered| Stage {
             table,
             marks: numbered.then_some(marks),
+            // It is for the process that ends the run to know.
+            is_twin: false,
         }))
     }
 

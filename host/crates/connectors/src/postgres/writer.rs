@@ -199,9 +199,10 @@ async fn sifted(
             }
             Err(error) => error,
         };
-        let Some(refusal) = of_row(&error) else {
+        let Some(mut refusal) = of_row(&error) else {
             return Err(fault(error, &load.place));
         };
+        refusal.message = load.named(&refusal.message);
         let hint = named_row(&error, &load.table).map(|row| rows.start + row);
         statement(connection, &back, &load.place).await?;
         Ok(Tried::Refused(refusal, hint))

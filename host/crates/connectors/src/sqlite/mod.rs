@@ -162,8 +162,8 @@ impl glovebox_core::Sink for Sink {
         self.options.place()
     }
 
-    fn probe(&mut self, schema: &Schema, _: Keeps) -> Result<(), SinkError> {
-        reading::probe(&self.options, schema)
+    fn probe(&mut self, schema: &Schema, _: Keeps) -> Result<Vec<String>, SinkError> {
+        reading::probe(&self.options, schema).map(|()| Vec::new())
     }
 
     fn history(&mut self) -> Result<Option<History>, SinkError> {

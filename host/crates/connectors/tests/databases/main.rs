@@ -15,6 +15,7 @@ mod postgres_rows;
 mod postgres_runs;
 mod postgres_shared;
 mod postgres_source;
+mod postgres_swaps;
 mod postgres_table;
 mod refused_rows;
 mod sqlite;
