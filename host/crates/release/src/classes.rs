@@ -73,6 +73,16 @@ impl Shares {
         self.starts.push(self.values.len());
     }
 
+    /// One that has room for those of others.
+    pub(crate) fn with_room<'s>(others: impl Iterator<Item = &'s Shares>) -> Self {
+        let sizes = others.map(|other| (other.starts.len(), other.values.len()));
+        let (starts, values) = sizes.fold((1, 0), |(a, b), (x, y)| (a + x, b + y));
+        Shares {
+            starts: Vec::with_capacity(starts),
+            values: Vec::with_capacity(values),
+        }
+    }
+
     /// Adds the classes of another.
     pub(crate) fn append(&mut self, other: Shares) {
         let before = self.values.len();

@@ -6,6 +6,7 @@ use std::ops::Range;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
+use super::counts::Counts;
 use super::marks::Marks;
 use super::rest::Rest;
 use super::told::Told;
@@ -15,10 +16,8 @@ use crate::column::Column;
 const CELLS_AN_ENTRY: u64 = 4;
 /// So many cells are always.
 const FEW_CELLS: u64 = 1 << 12;
-/// Bytes that a class and a counted value take in their tables, with what these have room for beside them and hold
-/// while they grow.
+/// Bytes that a class takes in its tables, with what these have room for beside it and hold while they grow.
 const A_CLASS: usize = 80;
-const A_VALUE: usize = 52;
 
 /// What is counted of a class.
 #[derive(Default)]
@@ -47,9 +46,7 @@ pub(super) struct Groups<'c> {
     /// Members and values that were told apart.
     told: Told,
     /// The rows of each class and value, of each sensitive column of which they are counted.
-    counts: Vec<Option<HashMap<u64, u64, RandomState>>>,
-    /// How many values are in these.
-    counted: usize,
+    counts: Vec<Option<Counts>>,
 }
 
 /// Classes as they come.
@@ -70,7 +67,8 @@ impl<'c> Groups<'c> {
         sensitive: &[Column],
         (seed, room): (u64, usize),
     ) -> Self {
-        let counts = asked.counts.iter();
+        let counts = asked.counts.iter().zip(sensitive);
+        let counts = counts.map(|(asked, column)| asked.then(|| Counts::new(column.values())));
         Groups {
             rest,
             seed,
@@ -81,8 +79,7 @@ impl<'c> Groups<'c> {
             remembered: Vec::new(),
             marks: Marks::new(asked, rest.entity(0).is_some(), sensitive),
             told: Told::default(),
-            counts: counts.map(|asked| asked.then(HashMap::default)).collect(),
-            counted: 0,
+            counts: counts.collect(),
         }
     }
 
@@ -91,19 +88,20 @@ impl<'c> Groups<'c> {
         self.rows.clear();
         self.remembered.clear();
         self.told.clear();
-        self.counts.iter_mut().flatten().for_each(HashMap::clear);
-        self.counted = 0;
         let all = cells.end - cells.start;
         let most = (entries as u64 * CELLS_AN_ENTRY).max(FEW_CELLS);
         let size = size_of::<u64>() + size_of_val(self.marks.first());
         self.cells = cells;
         let dense = all <= most && all <= (self.room / 2 / size) as u64;
         self.sparse = (!dense).then(Sparse::default);
-        if let Some(places) = usize::try_from(all).ok().filter(|_| dense) {
-            self.rows.resize(places, 0);
-            for _ in 0..places {
-                self.remembered.extend_from_slice(self.marks.first());
-            }
+        let places = usize::try_from(all).ok().filter(|_| dense);
+        self.rows.resize(places.unwrap_or(0), 0);
+        for _ in 0..places.unwrap_or(0) {
+            self.remembered.extend_from_slice(self.marks.first());
+        }
+        let room = self.room / 4 / self.counts.len().max(1);
+        for counts in self.counts.iter_mut().flatten() {
+            counts.clear(places, room);
         }
     }
 
@@ -131,10 +129,7 @@ impl<'c> Groups<'c> {
         let columns = self.counts.iter_mut().zip(self.rest.values(rest));
         for (counts, value) in columns {
             if let Some(counts) = counts {
-                let before = counts.len();
-                *counts.entry(pair(place, value)).or_insert(0) += count;
-                self.counted += counts.len() - before;
-                grown = true;
+                grown |= counts.add(place, value, count);
             }
         }
         match grown {
@@ -163,7 +158,12 @@ impl<'c> Groups<'c> {
         };
         let used = self.rows.len() * (a_class + size_of_val(self.marks.first()))
             + self.told.size()
-            + self.counted * A_VALUE;
+            + self
+                .counts
+                .iter()
+                .flatten()
+                .map(Counts::size)
+                .sum::<usize>();
         // One class cannot be counted in smaller slices.
         let one = self.cells.end - self.cells.start <= 1;
         match used > self.room && !one {
@@ -216,19 +216,6 @@ impl<'c> Groups<'c> {
     /// Of a sensitive column the values of each class, by the classes' places, with their rows.
     pub(super) fn values(&self, column: usize) -> Vec<(u32, u32, u64)> {
         let counts = self.counts.get(column).and_then(Option::as_ref);
-        let counts = counts.into_iter().flatten();
-        let mut values: Vec<(u32, u32, u64)> = counts.map(|(pair, n)| parts(*pair, *n)).collect();
-        values.sort_unstable();
-        values
+        counts.map(Counts::values).unwrap_or_default()
     }
-}
-
-/// A class and a value. There are fewer places than numbers of 32 bits.
-fn pair(place: usize, value: u32) -> u64 {
-    (place as u64) << 32 | u64::from(value)
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "two halves")]
-fn parts(pair: u64, count: u64) -> (u32, u32, u64) {
-    ((pair >> 32) as u32, pair as u32, count)
 }

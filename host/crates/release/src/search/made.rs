@@ -100,7 +100,11 @@ pub(super) fn classes(
     let count = made.iter().map(|made| made.classes.len()).sum();
     let mut keys = Histogram::with_room(over.quasi.len(), count);
     let mut classes = Vec::with_capacity(count);
-    let mut shares = vec![Shares::default(); over.sensitive.len()];
+    let columns = 0..over.sensitive.len();
+    let of = |column: usize| made.iter().filter_map(move |made| made.shares.get(column));
+    let mut shares: Vec<Shares> = columns
+        .map(|column| Shares::with_room(of(column)))
+        .collect();
     let mut key = Vec::new();
     for slice in made {
         for (cell, counted) in slice.classes {

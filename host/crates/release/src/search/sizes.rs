@@ -35,9 +35,9 @@ impl Room {
     /// Where no table is kept, and the classes that are found have values, too.
     pub(super) fn with_values() -> Self {
         Room {
-            rows: 160 << 20,
+            rows: 112 << 20,
             kept: 0,
-            counting: 96 << 20,
+            counting: 64 << 20,
         }
     }
 }
