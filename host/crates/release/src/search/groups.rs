@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::counts::Counts;
-use super::marks::Marks;
+use super::marks::{Asked, Marks};
 use super::rest::Rest;
 use super::told::Told;
 use crate::column::Column;
@@ -18,17 +18,6 @@ const CELLS_AN_ENTRY: u64 = 4;
 const FEW_CELLS: u64 = 1 << 12;
 /// Bytes that a class takes in its tables, with what these have room for beside it and hold while they grow.
 const A_CLASS: usize = 80;
-
-/// What is counted of a class.
-#[derive(Default)]
-pub(super) struct Asked {
-    /// So many members are told apart.
-    pub(super) members: u64,
-    /// So many different values of each sensitive column.
-    pub(super) values: Vec<u64>,
-    /// Whether the rows of each value are counted, of each sensitive column.
-    pub(super) counts: Vec<bool>,
-}
 
 /// Classes of a slice of rows.
 pub(super) struct Groups<'c> {

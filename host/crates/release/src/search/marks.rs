@@ -1,13 +1,23 @@
 //! What is remembered of a class's members and values until it has enough: the first few themselves, or as bits, and
 //! otherwise how many it lacks, with what was told apart in a set that all classes share.
 
-use super::groups::Asked;
 use super::rest::{Rest, mixed};
 use super::told::Told;
 use crate::column::Column;
 
 /// So few members are remembered themselves.
 const FEW: u64 = 8;
+
+/// What is counted of a class.
+#[derive(Default)]
+pub(super) struct Asked {
+    /// So many members are told apart.
+    pub(super) members: u64,
+    /// So many different values of each sensitive column.
+    pub(super) values: Vec<u64>,
+    /// Whether the rows of each value are counted, of each sensitive column.
+    pub(super) counts: Vec<bool>,
+}
 
 /// Where of a class what is remembered.
 pub(super) struct Marks {

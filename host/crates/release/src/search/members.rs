@@ -7,8 +7,9 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::cells::Cells;
-use super::groups::{Asked, Groups};
+use super::groups::Groups;
 use super::made::{Made, classes};
+use super::marks::Asked;
 use super::packing::Packing;
 use super::rest::Rest;
 use super::sizes::Room;

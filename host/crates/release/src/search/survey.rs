@@ -5,7 +5,8 @@ use std::io;
 use std::ops::{ControlFlow, Range};
 
 use super::cells::Cells;
-use super::groups::{Asked, Groups};
+use super::groups::Groups;
+use super::marks::Asked;
 use super::packing::Packing;
 use super::rest::Rest;
 use super::table::{Part, Table};
