@@ -4,12 +4,14 @@ mod crossing;
 mod csv;
 mod generate;
 mod glovebox;
+mod growth;
 mod guard;
 mod load;
 mod masks;
 mod methods;
 mod pbkdf2;
 mod peers;
+mod plot;
 mod startup;
 mod timed;
 
@@ -25,11 +27,14 @@ cargo xtask bench [WHAT ...]     crossing, csv, guard, pbkdf2 and startup by def
   methods    masks that can be undone or keep their form, one core: by us and by Python
   masks      the job of `csv` with each masker: rows a second and memory
   tokens     2 million cells as tokens into PostgreSQL over TLS: new ones, and known ones
+  growth     time and memory by rows, columns, files, steps, rejects, values, workers; draws
+             growth.svg beside the program (16 GB of free disk)
   guard      the leak guard by itself, and what the job of `csv` loses to it
   startup    `glovebox run` on six rows, warm cache
   peers-csv  the job of `csv` by polars, DuckDB and pandas too, by turns
   peers-pg   2 million rows into PostgreSQL over TLS: `psql \\copy`, pandas, psycopg2, us
   modes-pg   2 million rows into PostgreSQL over TLS: `append`, `replace`, `upsert`, and by hand
+  shards     2 million rows into PostgreSQL over TLS by one process and by two
   peers-api  a page of 100 rows over HTTP by FastAPI and by `glovebox serve`
   peers      all three
 ";
@@ -62,11 +67,13 @@ fn main() -> ExitCode {
             "methods" => methods::measure(),
             "masks" => masks::files(),
             "tokens" => masks::tokens(),
+            "growth" => growth::measure(),
             "guard" => guard::measure(),
             "startup" => startup::measure(),
             "peers-csv" => peers::csv(),
             "peers-pg" => peers::postgres(),
             "modes-pg" => peers::modes(),
+            "shards" => peers::shards(),
             "peers-api" => peers::api(),
             _ => {
                 eprint!("unknown measure `{what}`\n{HELP}");

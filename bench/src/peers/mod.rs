@@ -4,6 +4,7 @@ mod api;
 mod csv;
 mod modes;
 mod postgres;
+mod shards;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,6 +15,7 @@ pub(crate) use api::measure as api;
 pub(crate) use csv::measure as csv;
 pub(crate) use modes::measure as modes;
 pub(crate) use postgres::measure as postgres;
+pub(crate) use shards::measure as shards;
 
 use crate::median;
 

@@ -348,11 +348,7 @@ impl<B: Bounds> ChunkReader for Chunks<B> {
         if place.within.is_start() {
             return Ok(true);
         }
-        let there = self.input.go_to(offset);
-        let there = there.map_err(|problem| SourceError::Io {
-            place: self.place.clone(),
-            problem,
-        })?;
+        let there = self.input.go_to(offset, &self.place)?;
         if there {
             self.carry.clear();
             self.ended = false;

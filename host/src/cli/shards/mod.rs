@@ -18,7 +18,7 @@ use self::common::{Common, locked};
 use self::lane::Lane;
 
 /// How often progress is told and a request to stop is looked at.
-const TICK: Duration = Duration::from_millis(100);
+const TICK: Duration = Duration::from_millis(20);
 
 impl Shards for Processes {
     fn count(&self) -> usize {

@@ -470,11 +470,7 @@ impl ChunkReader for CsvChunks {
         if place.within.is_start() {
             return Ok(true);
         }
-        let there = self.input.go_to(offset);
-        let there = there.map_err(|problem| SourceError::Io {
-            place: self.place.clone(),
-            problem,
-        })?;
+        let there = self.input.go_to(offset, &self.place)?;
         if there {
             self.carry.clear();
             self.ended = false;

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use glovebox_core::SourceError;
+
 use crate::age::Identity;
 
 use super::ahead::Ahead;
@@ -111,13 +113,18 @@ impl Stream {
         self.places.is_some()
     }
 
-    /// Goes to a place in the file, if it has places.
-    pub(crate) fn go_to(&mut self, offset: u64) -> io::Result<bool> {
+    /// Goes to a place in the file, if it has places. `name` is what the file is called in an error.
+    pub(crate) fn go_to(&mut self, offset: u64, name: &str) -> Result<bool, SourceError> {
         let Some(file) = &mut self.places else {
             return Ok(false);
         };
-        file.seek(SeekFrom::Start(offset))?;
-        Ok(true)
+        match file.seek(SeekFrom::Start(offset)) {
+            Ok(_) => Ok(true),
+            Err(problem) => Err(SourceError::Io {
+                place: name.to_owned(),
+                problem,
+            }),
+        }
     }
 
     /// The same stream made into another; `used` counts the bytes of this one behind it.

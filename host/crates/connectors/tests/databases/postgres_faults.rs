@@ -39,6 +39,19 @@ pub(crate) fn at_commit(database: &str, sql: &str) {
     );
 }
 
+/// Waits for a COMMIT that takes its time: none before it, which is over at once.
+pub(crate) fn commits(database: &str) {
+    wait(
+        "postgres",
+        &format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}' \
+             AND query = 'COMMIT' AND state = 'active' \
+             AND clock_timestamp() - query_start > interval '100 ms'"
+        ),
+        "1",
+    );
+}
+
 #[test]
 fn a_session_that_is_ended_is_replaced() {
     let database = Postgres::shared().database("ended");
@@ -115,16 +128,7 @@ fn lose_a_reply(mode: Mode, name: &str) {
         write(&mut sink, &[persons(&[(Some(0), None), (Some(1), None)])]).unwrap();
         sink.commit(&Totals::default()).map(drop)
     });
-    // The one that takes its time, and none before it, which is over at once.
-    wait(
-        "postgres",
-        &format!(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}' \
-             AND query = 'COMMIT' AND state = 'active' \
-             AND clock_timestamp() - query_start > interval '100 ms'"
-        ),
-        "1",
-    );
+    commits(&database);
     cable.mute();
     wait(&database, "SELECT count(*) FROM people", "2");
     cable.cut();
@@ -162,16 +166,7 @@ fn a_publication_that_can_never_be_looked_up_is_called_unknown() {
         write(&mut sink, &[persons(&[(Some(0), None)])]).unwrap();
         sink.commit(&Totals::default()).map(drop)
     });
-    // The one that takes its time, and none before it, which is over at once.
-    wait(
-        "postgres",
-        &format!(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}' \
-             AND query = 'COMMIT' AND state = 'active' \
-             AND clock_timestamp() - query_start > interval '100 ms'"
-        ),
-        "1",
-    );
+    commits(&database);
     cable.cut();
     let unknown = run.join().unwrap().unwrap_err();
     assert!(matches!(unknown, SinkError::Unknown { .. }), "{unknown}");

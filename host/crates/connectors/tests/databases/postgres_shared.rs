@@ -9,7 +9,7 @@ use glovebox_tests::postgres::Postgres;
 
 use crate::data::{again, chunk, job, people, persons};
 use crate::postgres_cable::Cable;
-use crate::postgres_faults::at_commit;
+use crate::postgres_faults::{at_commit, commits};
 use crate::postgres_rows::{options, rows};
 use crate::postgres_runs::wait;
 
@@ -141,15 +141,7 @@ fn a_commit_of_one_of_several_processes_that_got_no_reply_is_looked_up() {
     let mut other = Sink::new(options);
     other.join(&again(&run), 1, &people()).unwrap();
     let sends = thread::spawn(move || send(&mut other, 0, 0));
-    wait(
-        "postgres",
-        &format!(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}' \
-             AND query = 'COMMIT' AND state = 'active' \
-             AND clock_timestamp() - query_start > interval '100 ms'"
-        ),
-        "1",
-    );
+    commits(&database);
     cable.mute();
     let all = (CHUNKS as i64 * ROWS).to_string();
     wait(&database, "SELECT count(*) FROM people", &all);

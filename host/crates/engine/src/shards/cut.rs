@@ -16,7 +16,7 @@ use crate::selection::RowSelection;
 const LEAST: u64 = 1 << 20;
 const MOST: u64 = 64 << 20;
 /// Ranges that each process works on, at least, so that all end at about the same time.
-const EACH: u64 = 8;
+const EACH: u64 = 4;
 
 /// What an input was cut into.
 #[derive(Debug, Default)]
