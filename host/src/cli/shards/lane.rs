@@ -68,7 +68,7 @@ impl<'c> Lane<'c> {
                     let row = range.begins.row;
                     if deaths == DEATHS {
                         self.common.fail(format!(
-                            "a process that works on the rows from {row} on {how}, for the {DEATHS}rd time; \
+                            "{DEATHS} processes did not get through the rows from {row} on; the last one {how}; \
                              run without `--shards` to see whether these rows do it"
                         ));
                         return None;

@@ -14,6 +14,7 @@ mod layout;
 mod options;
 mod reader;
 mod records;
+mod scan;
 mod sink;
 mod source;
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::error::{RunError, ShardsError};
 use crate::peeked::Peeked;
 use crate::report::{Ledger, Progress};
 use crate::selection::RowSelection;
-use crate::shards::{Cut, Cutting, Joining, Shards};
+use crate::shards::{Cut, Cutting, Joining, Shards, Worked};
 use crate::summary::Summary;
 
 impl Run<'_> {
@@ -22,7 +22,7 @@ impl Run<'_> {
         } else if self.only.is_some() {
             "the rows that an earlier run rejected are run by one process"
         } else if !self.sink.is_shared() {
-            "its sink takes rows from one process only; write to a table of PostgreSQL, without `ordered`"
+            "its sink takes rows from one process only; write to a table of PostgreSQL, without `order: source`"
         } else if chunks.first()?.is_some_and(|first| first.within.is_none()) {
             "its source cannot be entered at several places; read files"
         } else {
@@ -78,7 +78,7 @@ fn at_work(
     joining: &Joining,
     (cutting, chunks): (Cutting<'_>, Peeked),
     stop: &AtomicBool,
-    show: &mut dyn FnMut(crate::shards::Worked),
+    show: &mut dyn FnMut(Worked),
 ) -> Result<(Cut, Vec<Arc<str>>), RunError> {
     let halt = AtomicBool::new(false);
     let (out, ranges) = Cutting::channel(shards.count());
