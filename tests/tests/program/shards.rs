@@ -407,6 +407,17 @@ fn what_is_for_one_process_only_is_refused_before_anything_has_begun() {
         let refused = place.pipeline.run_with(&["--shards", "2"]);
         let _ = refused.ends_with(2).says(problem);
     }
+    let call = ["run", "manifest.yaml", "--shards", "2"];
+    let piped = manifest.replace("path: in.csv", "path: \"-\"");
+    place.pipeline.write("manifest.yaml", &piped);
+    let refused = place.pipeline.call_with_input(&call, csv(0, 10).as_bytes());
+    let _ = refused
+        .ends_with(2)
+        .says("cannot be entered at several places");
+    let ordered = manifest.replace("mode: append", "mode: append, order: source");
+    place.pipeline.write("manifest.yaml", &ordered);
+    let refused = place.pipeline.call(&call);
+    let _ = refused.ends_with(2).says("without `order: source`");
     assert!(
         fs::read_dir(place.pipeline.folder())
             .unwrap()
