@@ -130,52 +130,5 @@ fn grouped(of: &[u32], extra: &[f64]) -> Vec<f64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn close(a: f64, b: f64) {
-        assert!((a - b).abs() < 1e-12, "{a} is not {b}");
-    }
-
-    /// The salaries of the paper's table 3: 3k to 11k, of which a class has the three lowest.
-    #[test]
-    fn salaries_of_the_paper() {
-        let all = [1.0 / 9.0; 9];
-        let places = Metric::Ordered((0..9).collect());
-        close(distance(&places, &[(0, 1), (1, 1), (2, 1)], &all), 0.375);
-        close(
-            distance(&places, &[(3, 1), (5, 1), (8, 1)], &all),
-            1.0 / 6.0,
-        );
-        close(
-            distance(&Metric::Equal, &[(0, 1), (1, 1), (2, 1)], &all),
-            2.0 / 3.0,
-        );
-    }
-
-    /// Two groups of two: within a group a value moves half as far as out of it.
-    #[test]
-    fn values_of_one_group_are_nearer() {
-        let all = [0.25; 4];
-        let levels = Metric::Hierarchical(vec![vec![0, 1, 2, 3], vec![0, 0, 1, 1]]);
-        close(
-            distance(&levels, &[(0, 1), (1, 1), (2, 1), (3, 1)], &all),
-            0.0,
-        );
-        close(distance(&levels, &[(0, 1), (2, 1)], &all), 0.25);
-        close(distance(&levels, &[(0, 1), (1, 1)], &all), 0.5);
-        close(distance(&levels, &[(0, 1)], &all), 0.625);
-        // Of one level only, all are one apart.
-        let flat = Metric::Hierarchical(vec![vec![0, 1, 2, 3]]);
-        close(distance(&flat, &[(0, 1)], &all), 0.75);
-        close(distance(&Metric::Equal, &[(0, 1)], &all), 0.75);
-    }
-
-    #[test]
-    fn one_value_alone_is_no_distance() {
-        for metric in [Metric::Equal, Metric::Ordered(vec![0])] {
-            close(distance(&metric, &[(0, 5)], &[1.0]), 0.0);
-        }
-        close(distance(&Metric::Equal, &[], &[1.0]), 0.0);
-    }
-}
+#[path = "distance_tests.rs"]
+mod tests;
