@@ -14,6 +14,7 @@ mod general;
 mod hold;
 mod intake;
 mod keys;
+mod names;
 mod numbers;
 mod passing;
 mod told;
@@ -29,7 +30,7 @@ use glovebox_core::{
 };
 use glovebox_release::{Base, Best, Over, Refusal, Search};
 
-use again::{Again, names};
+use again::{Again, Naming};
 use book::Book;
 use caps::Caps;
 use hold::{Hold, Stored};
@@ -61,6 +62,13 @@ pub struct Gate {
     record: Option<Record>,
 }
 
+/// The node at which rows may leave.
+struct Found {
+    best: Best,
+    caps: Caps,
+    naming: Naming,
+}
+
 impl Gate {
     /// A gate before a sink.
     pub fn new(planned: Arc<PlannedGate>, inner: Box<dyn Sink>) -> Self {
@@ -83,30 +91,27 @@ impl Gate {
         search: &Search<'_>,
         hold: &Hold,
         report: &mut ReleaseReport,
-    ) -> Result<Option<(Best, Caps)>, SinkError> {
+    ) -> Result<Option<Found>, SinkError> {
         let Some((book, before)) = &self.book else {
             return Err(self.internal("a run was released that was not opened"));
         };
         let namer = book.namer(self.inner.key().as_ref());
         let namer =
             namer.ok_or_else(|| self.internal("there is no key for the names of classes"))?;
-        let members: Option<Vec<Members>> = before.iter().map(Record::members).collect();
+        let members = before.iter().map(|record| record.classes.clone());
+        let members: Option<Vec<Members>> = members.collect();
         let members = members.ok_or_else(|| SinkError::Shape {
             place: self.inner.describe(),
             problem: "what earlier releases were cannot be read from the journal".to_owned(),
         })?;
-        let key = self
-            .inner
-            .key()
-            .map_or(0, |key| JournalKey::new(&key).check());
-        let alike = self.planned.calls_alike(before, key);
+        let alike = self.planned.calls_alike(before, self.key_check());
         alike.map_err(|problem| SinkError::Shape {
             place: self.inner.describe(),
             problem,
         })?;
         let (best, caps) = match before.first() {
             None => match search.best() {
-                Ok(best) => (best, Caps::default()),
+                Ok(best) => (best, Caps::new(0)),
                 Err(Refusal::Counts(problem)) => return Err(hold::cannot(&problem)),
                 Err(Refusal::Stopped) => return Ok(None),
                 Err(refusal) => {
@@ -136,10 +141,20 @@ impl Gate {
             return Ok(None);
         }
         told::reached(report, search, &best);
-        let names = names(search.over().quasi, &best.node);
-        let all = again::members(&best, &namer, &names, members, search.over().threads);
-        self.record = Some(self.planned.record(&best.node, key, all));
-        Ok(Some((best, caps)))
+        Ok(Some(Found {
+            best,
+            caps,
+            naming: Naming {
+                namer,
+                before: members,
+            },
+        }))
+    }
+
+    /// Tells the key of the sink's journal from others.
+    fn key_check(&self) -> u16 {
+        let key = self.inner.key();
+        key.map_or(0, |key| JournalKey::new(&key).check())
     }
 
     /// Writes the release into the journal, in a chunk without rows, with which it becomes public.
@@ -334,23 +349,40 @@ impl Sink for Gate {
         };
         let mut report = planned.asked(most);
         let found = match counts.is_empty() {
-            true => (None, Caps::default()),
+            true => None,
             false => match self.find(&search, &hold, &mut report)? {
-                Some((best, caps)) => (Some(best), caps),
                 None if stop() => return Ok(Held::Stopped),
                 None => {
                     report.seconds = started.elapsed().as_secs_f64();
                     return Ok(Held::Refused(Box::new(report)));
                 }
+                found => found,
             },
         };
         report.seconds = started.elapsed().as_secs_f64();
         drop(search);
         drop(spill);
+        let (at, naming) = match found {
+            Some(Found { best, caps, naming }) => (Some((best, caps)), Some(naming)),
+            None => (None, None),
+        };
+        let leaves = at.as_ref().map(|(best, caps)| (best, caps));
         let journal = self.journal();
-        let mut passing = Passing::new(&planned, &self.schema, &quasi, found, journal);
-        let passed = passing.pass(hold, self.inner.as_mut(), how)?;
-        let Some(lost) = passed else {
+        let mut passing = Passing::new(&planned, &self.schema, &quasi, leaves, journal);
+        let threads = how.workers;
+        // Rows are passed on meanwhile: there may be millions of classes.
+        let (passed, members) = std::thread::scope(|scope| {
+            let members = naming.zip(at.as_ref()).map(|(naming, (best, _))| {
+                scope.spawn(|| naming.members(best, &quasi, (threads, &stop)))
+            });
+            let passed = passing.pass(hold, self.inner.as_mut(), how);
+            let members = members.map(|members| match members.join() {
+                Ok(members) => members,
+                Err(panic) => std::panic::resume_unwind(panic),
+            });
+            (passed, members.flatten())
+        });
+        let Some(lost) = passed? else {
             return Ok(Held::Stopped);
         };
         if !lost.is_empty() {
@@ -360,6 +392,14 @@ impl Sink for Gate {
         self.passed = true;
         let last = passing.last();
         drop(passing);
+        if let Some((best, _)) = &at {
+            let Some(members) = members else {
+                return Ok(Held::Stopped);
+            };
+            let key = self.key_check();
+            self.record = Some(planned.record(&best.node, key, members));
+        }
+        drop(at);
         self.write_down(&report, last)?;
         Ok(Held::Released(Box::new(report)))
     }

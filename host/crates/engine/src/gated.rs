@@ -1,6 +1,7 @@
 //! The gate as planned: which of the columns before the sink are which, with their levels.
 
 mod levels;
+mod members;
 mod record;
 
 use std::path::{Path, PathBuf};
@@ -16,7 +17,8 @@ use glovebox_release::{Closeness, Criteria, Diversity, Ground, Hierarchy, Sensit
 use sha2::{Digest, Sha256};
 
 use levels::hierarchy;
-pub(crate) use record::{DIGEST, Members, Name, Record};
+pub(crate) use members::{DIGEST, Index, Members, Name};
+pub(crate) use record::Record;
 
 /// A gate whose columns and levels are known.
 #[derive(Debug)]
@@ -114,8 +116,14 @@ impl PlannedGate {
     }
 
     /// A release as it is written down.
-    pub(crate) fn record(&self, node: &[usize], key: u16, members: Vec<(Name, u64)>) -> Record {
-        Record::new(self.series, &self.levels, node, key, members)
+    pub(crate) fn record(&self, node: &[usize], key: u16, members: Members) -> Record {
+        Record {
+            series: self.series,
+            levels: self.levels.clone(),
+            node: node.to_vec(),
+            key,
+            classes: Some(members),
+        }
     }
 
     /// Where later releases of another series begin.

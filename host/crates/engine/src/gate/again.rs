@@ -1,15 +1,20 @@
 //! A release after others: at their levels, and so that nobody is found by comparing them.
 
-use std::collections::HashSet;
+use std::io;
 
 use glovebox_core::SinkError;
-use glovebox_release::{Best, Column, Search};
+use glovebox_release::{Best, Classes, Column, Search};
 
 use super::book::Namer;
 use super::caps::{Caps, may_leave};
 use super::hold::{self, Hold};
 use super::waiting::Packed;
-use crate::gated::{Members, Name};
+use crate::gated::{Index, Members, Name};
+
+/// Classes that are named between two looks at whether to stop.
+const BETWEEN_LOOKS: usize = 1 << 14;
+
+type Stop<'a> = &'a (dyn Fn() -> bool + Sync);
 
 /// A release after others of its series.
 pub(super) struct Again<'a> {
@@ -24,40 +29,33 @@ impl Again<'_> {
     /// The rows at the levels of the releases before, less those by which a class would have changed by fewer
     /// than k.
     pub(super) fn hold_to(&self, hold: &Hold, layout: &Packed) -> Result<(Best, Caps), SinkError> {
-        let (search, node) = (self.search, self.node);
-        let names = names(search.over().quasi, node);
+        let (search, node, over) = (self.search, self.node, self.search.over());
         let mut classes = search
             .classes_at(node)
             .map_err(|problem| hold::cannot(&problem))?;
-        let mut caps = Caps::default();
-        let mut held = HashSet::new();
-        for (key, class) in classes.iter() {
-            let name = self.namer.of(key, &names);
-            let was: Vec<u64> = self
-                .before
-                .iter()
-                .filter_map(|m| m.get(&name).copied())
-                .collect();
-            match may_leave(class.members, search.over().criteria.k, &was) {
+        let names = names(over.quasi, node);
+        let called = called(&classes, self.namer, &names, (over.threads, over.stop));
+        let called = called.ok_or_else(|| hold::cannot(&io::ErrorKind::Interrupted.into()))?;
+        let before: Vec<Index<'_>> = self.before.iter().map(Members::index).collect();
+        let mut caps = Caps::new(over.quasi.len());
+        for ((key, class), (name, _)) in classes.iter().zip(called) {
+            let was: Vec<u64> = before.iter().filter_map(|m| m.get(name)).collect();
+            match may_leave(class.members, over.criteria.k, &was) {
                 Some(members) if members == class.members => {}
-                Some(members) => caps.add(key, members),
-                None => {
-                    held.insert(key.to_vec());
-                }
+                members => caps.add(key, members.unwrap_or(0)),
             }
         }
-        let groups: Vec<&[u32]> = search
-            .over()
+        let groups: Vec<&[u32]> = over
             .quasi
             .iter()
             .zip(node)
             .map(|(column, level)| column.group_of(*level))
             .collect();
-        if !caps.is_empty() {
+        if caps.cut_some() {
             let chosen = search.classes_of(caps.choose(hold, layout, &groups)?);
-            classes = classes.changed(&chosen, &|class| caps.has(class));
+            classes = classes.changed(&chosen, &|class| caps.cut(class));
         }
-        let verdict = search.judge(classes, &|key| !held.contains(key));
+        let verdict = search.judge(classes, &|key| !caps.hold_back(key));
         let best = Best {
             node: node.clone(),
             loss: search.loss(node),
@@ -67,45 +65,59 @@ impl Again<'_> {
     }
 }
 
-/// The classes that are released with their members, by what they are called; then those that only were
-/// before, with what they had when they were last.
-pub(super) fn members(
-    best: &Best,
+/// What is written down of a release.
+pub(super) struct Naming {
+    pub(super) namer: Namer,
+    /// The releases before, to which it held.
+    pub(super) before: Vec<Members>,
+}
+
+impl Naming {
+    /// The classes that are released with their members, by what they are called; and those that only were
+    /// before, with what they had when they were last. None where it was asked to stop.
+    pub(super) fn members(
+        self,
+        best: &Best,
+        quasi: &[Column],
+        (threads, stop): (usize, Stop<'_>),
+    ) -> Option<Members> {
+        let verdict = &best.verdict;
+        let names = names(quasi, &best.node);
+        let mut called = called(&verdict.classes, &self.namer, &names, (threads, stop))?;
+        let mut kept = verdict.kept.iter();
+        called.retain(|_| kept.next() == Some(&true));
+        let now = Members::of(called);
+        let before = self.before.into_iter();
+        let before = before.reduce(|first, then| then.or(&first));
+        Some(before.map_or_else(|| now.clone(), |before| now.or(&before)))
+    }
+}
+
+/// What classes are called, in their order, with their members. None where it was asked to stop.
+fn called(
+    classes: &Classes,
     namer: &Namer,
     names: &[Vec<Option<&str>>],
-    before: Vec<Members>,
-    threads: usize,
-) -> Vec<(Name, u64)> {
-    let verdict = &best.verdict;
-    let share = verdict.classes.len().div_ceil(threads.max(1)).max(1);
-    let of_share = |first: usize| {
-        let classes = verdict.classes.iter().zip(&verdict.kept).skip(first);
-        let kept = classes.take(share).filter(|(_, kept)| **kept);
-        let named = kept.map(|((key, class), _)| (namer.of(key, names), class.members));
-        let mut named: Vec<_> = named.collect();
-        named.sort_unstable();
-        named
-    };
-    let mut now: Vec<(Name, u64)> = Vec::with_capacity(verdict.classes.len());
-    std::thread::scope(|scope| {
-        let firsts = (0..verdict.classes.len()).step_by(share);
-        let shares: Vec<_> = firsts
-            .map(|first| scope.spawn(move || of_share(first)))
-            .collect();
-        for share in shares {
-            match share.join() {
-                Ok(named) => now.extend(named),
-                Err(panic) => std::panic::resume_unwind(panic),
+    (threads, stop): (usize, Stop<'_>),
+) -> Option<Vec<(Name, u64)>> {
+    let mut called = vec![(Name::default(), 0); classes.len()];
+    let share = classes.len().div_ceil(threads.max(1)).max(1);
+    let of_share = |first: usize, called: &mut [(Name, u64)]| {
+        let mut text = Vec::new();
+        let classes = classes.iter().skip(first).zip(called).enumerate();
+        for (at, ((key, class), called)) in classes {
+            if at.is_multiple_of(BETWEEN_LOOKS) && stop() {
+                return;
             }
+            *called = (namer.of(key, names, &mut text), class.members);
+        }
+    };
+    std::thread::scope(|scope| {
+        for (number, called) in called.chunks_mut(share).enumerate() {
+            scope.spawn(move || of_share(number * share, called));
         }
     });
-    // Merges the shares, each of which is sorted.
-    now.sort();
-    let mut gone = Members::new();
-    before.into_iter().for_each(|members| gone.extend(members));
-    gone.retain(|name, _| now.binary_search_by(|(now, _)| now.cmp(name)).is_err());
-    now.extend(gone);
-    now
+    (!stop()).then_some(called)
 }
 
 /// What the groups of a node are called, by column.

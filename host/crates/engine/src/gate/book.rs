@@ -5,11 +5,13 @@
 //! Kept in the journal of the sink, with the run that released; beside a file, in a file of its own.
 //! Classes stand there by a keyed digest: no value does.
 
+use std::io::{BufWriter, IntoInnerError};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use glovebox_core::{Secret, Sink, SinkError};
+use glovebox_files::StagedWriter;
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
@@ -31,22 +33,29 @@ impl Namer {
         Some(Namer(hmac))
     }
 
-    /// The class of these groups, which are called so.
-    pub(super) fn of(&self, class: &[u32], names: &[Vec<Option<&str>>]) -> Name {
+    /// The class of these groups, which are called so. `text` is room for what is digested.
+    pub(super) fn of(
+        &self,
+        class: &[u32],
+        names: &[Vec<Option<&str>>],
+        text: &mut Vec<u8>,
+    ) -> Name {
         let groups = class.iter().zip(names);
-        self.name(groups.map(|(group, names)| names.get(*group as usize).copied().flatten()))
+        let groups = groups.map(|(group, names)| names.get(*group as usize).copied().flatten());
+        self.name(groups, text)
     }
 
-    fn name<'g>(&self, groups: impl Iterator<Item = Option<&'g str>>) -> Name {
-        let mut hmac = self.0.clone();
+    fn name<'g>(&self, groups: impl Iterator<Item = Option<&'g str>>, text: &mut Vec<u8>) -> Name {
+        text.clear();
         for group in groups {
             // Lengths, so that no two lists of groups read the same, and a null is no text.
             let length = group.map_or(u64::MAX, |group| group.len() as u64);
-            hmac.update(&length.to_be_bytes());
-            hmac.update(group.unwrap_or_default().as_bytes());
+            text.extend(length.to_be_bytes());
+            text.extend(group.unwrap_or_default().as_bytes());
         }
-        let digest = hmac.finalize().into_bytes();
-        digest.first_chunk::<DIGEST>().copied().unwrap_or_default()
+        let digest = self.0.clone().chain_update(text).finalize().into_bytes();
+        let kept = digest.first_chunk::<DIGEST>();
+        kept.copied().unwrap_or_default().into()
     }
 }
 
@@ -179,7 +188,11 @@ impl Beside {
         let write = || -> std::io::Result<()> {
             let mut staged = glovebox_files::Staged::create(&self.path)?;
             staged.for_owner();
-            staged.write(&serde_json::to_vec(self)?)?;
+            // There may be millions of classes, of which one copy is enough.
+            let mut writer = BufWriter::new(StagedWriter(staged));
+            serde_json::to_writer(&mut writer, self)?;
+            let writer = writer.into_inner().map_err(IntoInnerError::into_error);
+            let StagedWriter(staged) = writer?;
             staged.sync()?;
             staged.publish()
         };
@@ -197,19 +210,27 @@ fn io(path: &Path, problem: &std::io::Error) -> SinkError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gated::Members;
+
     #[test]
     fn classes_are_called_by_their_groups_and_have_no_values() {
         let namer = Namer::new(&Secret::new(b"journal".to_vec())).unwrap();
+        let name = |groups: &[Option<&str>]| {
+            namer.name(groups.iter().copied(), &mut b"of another".to_vec())
+        };
         let names = [
-            namer.name([Some("20-39"), None].into_iter()),
-            namer.name([Some("20-39"), Some("")].into_iter()),
-            namer.name([Some("20-3"), Some("9")].into_iter()),
-            namer.name([Some("20-39")].into_iter()),
+            name(&[Some("20-39"), None]),
+            name(&[Some("20-39"), Some("")]),
+            name(&[Some("20-3"), Some("9")]),
+            name(&[Some("20-39")]),
         ];
         let different: std::collections::HashSet<_> = names.iter().collect();
         assert_eq!(different.len(), 4, "each list has another name");
         let members = names.iter().copied().zip([5, 6, 7, 8]).collect();
-        let record = Record::new(1, "levels", &[1, 0], 7, members);
+        let record = Record {
+            classes: Some(Members::of(members)),
+            ..Record::default()
+        };
         assert!(!serde_json::to_string(&record).unwrap().contains("20-3"));
     }
 }

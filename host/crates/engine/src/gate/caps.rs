@@ -1,7 +1,7 @@
 //! Holds back what a class has grown by since the release before, where that is too few to hide among, and what
 //! it has to shrink by more: the rows that come last in the source.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use glovebox_core::SinkError;
 use glovebox_release::Histogram;
@@ -9,17 +9,24 @@ use glovebox_release::Histogram;
 use super::hold::{self, Hold};
 use super::waiting::{Packed, Rows};
 
-/// Of each class that may not leave whole, which of it may.
-#[derive(Debug, Default)]
-pub(super) struct Caps(HashMap<Box<[u32]>, Cap>);
+/// Of each class that may not leave whole, which of it may. There may be millions.
+#[derive(Debug)]
+pub(super) struct Caps {
+    classes: Histogram,
+    /// By the places of the classes.
+    caps: Vec<Cap>,
+    /// How many may leave in part.
+    parts: usize,
+}
 
 /// What may leave of a class.
 #[derive(Debug)]
 struct Cap {
-    /// So many members.
+    /// So many members, of which there may be none.
     members: u64,
     /// The members that do, where they are entities.
-    entities: HashSet<u64>,
+    #[expect(clippy::box_collection, reason = "there may be millions without")]
+    entities: Option<Box<HashSet<u64>>>,
     /// Rows before this one, where each is a member.
     until: u64,
     rows: u64,
@@ -39,34 +46,57 @@ pub(super) fn may_leave(now: u64, k: u64, before: &[u64]) -> Option<u64> {
 }
 
 impl Caps {
+    /// None yet, of classes of so many columns.
+    pub(super) fn new(columns: usize) -> Self {
+        Caps {
+            classes: Histogram::new(columns),
+            caps: Vec::new(),
+            parts: 0,
+        }
+    }
+
+    /// Lets so many members of a class leave.
     pub(super) fn add(&mut self, class: &[u32], members: u64) {
         let cap = Cap {
             members,
-            entities: HashSet::new(),
+            entities: None,
             until: u64::MAX,
             rows: 0,
         };
-        self.0.insert(class.into(), cap);
+        if self.classes.add(class, 1) == Some(self.caps.len()) {
+            self.caps.push(cap);
+            self.parts += usize::from(members > 0);
+        }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    fn of(&self, class: &[u32]) -> Option<&Cap> {
+        self.caps.get(self.classes.find(class)?)
+    }
+
+    /// Whether of any class a part may leave.
+    pub(super) fn cut_some(&self) -> bool {
+        self.parts > 0
+    }
+
+    /// Whether a part of this class may leave.
+    pub(super) fn cut(&self, class: &[u32]) -> bool {
+        self.of(class).is_some_and(|cap| cap.members > 0)
+    }
+
+    /// Whether nothing of this class may leave.
+    pub(super) fn hold_back(&self, class: &[u32]) -> bool {
+        self.of(class).is_some_and(|cap| cap.members == 0)
     }
 
     /// Whether a row of this class is among those that may leave.
     pub(super) fn lets(&self, class: &[u32], row: u64, entity: Option<u64>) -> bool {
-        let Some(cap) = self.0.get(class) else {
+        let Some(cap) = self.of(class) else {
             return true;
         };
         match entity {
-            Some(entity) => cap.entities.contains(&entity),
+            Some(entity) => cap.entities.as_ref().is_some_and(|e| e.contains(&entity)),
             None => row < cap.until,
         }
-    }
-
-    /// Whether this class is one of those.
-    pub(super) fn has(&self, class: &[u32]) -> bool {
-        self.0.contains_key(class)
     }
 
     /// Looks through the rows that wait for the members that may leave, and counts what leaves of these classes:
@@ -91,16 +121,17 @@ impl Caps {
         let mut class = Vec::with_capacity(groups.len());
         for row in 0..rows.count {
             rows.class(row, groups, &mut class);
-            let Some(cap) = self.0.get_mut(class.as_slice()) else {
+            let place = self.classes.find(&class);
+            let cap = place.and_then(|place| self.caps.get_mut(place));
+            let Some(cap) = cap.filter(|cap| cap.members > 0) else {
                 continue;
             };
-            let entity = rows.entity(row);
-            let leaves = match entity {
-                Some(entity) if cap.entities.contains(&entity) => true,
-                Some(entity) if (cap.entities.len() as u64) < cap.members => {
-                    cap.entities.insert(entity)
+            let leaves = match rows.entity(row) {
+                Some(entity) => {
+                    let leave = cap.entities.get_or_insert_default();
+                    leave.contains(&entity)
+                        || (leave.len() as u64) < cap.members && leave.insert(entity)
                 }
-                Some(_) => false,
                 None if cap.rows < cap.members => true,
                 None => {
                     cap.until = cap.until.min(rows.origin.row(row));

@@ -2,29 +2,33 @@
 
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, BooleanArray, StringArray, UInt32Array};
+use arrow_array::cast::AsArray;
+use arrow_array::types::UInt32Type;
+use arrow_array::{Array, ArrayRef, BooleanArray};
 use arrow_buffer::BooleanBuffer;
 use arrow_schema::{ArrowError, SchemaRef};
-use arrow_select::filter::filter;
-use arrow_select::take::take;
+use arrow_select::filter::FilterBuilder;
 use glovebox_core::{Batch, Schema};
 use glovebox_release::{Best, Column};
 
 use super::caps::Caps;
+use super::names::Names;
 use super::waiting::Rows;
 use crate::gated::PlannedGate;
 
 /// So many classes that there could be have a bit each: 32 MiB.
 const BITS: u64 = 1 << 28;
 
+/// The node at which rows leave, if any does, and which of some classes.
+pub(super) type Found<'b> = Option<(&'b Best, &'b Caps)>;
+
 /// What becomes of rows at a node.
-pub(super) struct General {
+pub(super) struct General<'b> {
     planned: Arc<PlannedGate>,
     schema: SchemaRef,
     /// Of each quasi-identifier the group of each value, and the groups' names.
-    groups: Vec<(Vec<u32>, StringArray)>,
-    best: Option<Best>,
-    caps: Caps,
+    groups: Vec<Names>,
+    found: Found<'b>,
     bits: Option<Bits>,
 }
 
@@ -41,29 +45,27 @@ pub(super) struct Left {
     pub(super) suppressed: u64,
 }
 
-impl General {
+impl<'b> General<'b> {
     pub(super) fn new(
         planned: &Arc<PlannedGate>,
         schema: &Schema,
         quasi: &[Column],
-        (best, caps): (Option<Best>, Caps),
+        found: Found<'b>,
     ) -> Self {
-        let levels = best.iter().flat_map(|best| &best.node);
-        let groups = quasi.iter().zip(levels).map(|(column, level)| {
-            let names = column.names(*level).collect::<StringArray>();
-            (column.group_of(*level).to_vec(), names)
-        });
-        let groups: Vec<_> = groups.collect();
-        let counts = groups.iter().map(|(_, names)| names.len());
+        let levels = found.iter().flat_map(|(best, _)| &best.node);
+        let columns = quasi.iter().zip(levels);
+        let groups: Vec<Names> = columns
+            .map(|(column, level)| Names::of(column, *level))
+            .collect();
+        let counts = groups.iter().map(Names::len);
         // Where only a part of a class may leave, its key is looked up.
-        let bits = best.as_ref().filter(|_| caps.is_empty());
+        let bits = found.filter(|(_, caps)| !caps.cut_some());
         Self {
             schema: planned.after(schema).to_arrow(),
-            bits: bits.and_then(|best| Bits::of(best, counts)),
+            bits: bits.and_then(|(best, _)| Bits::of(best, counts)),
             planned: Arc::clone(planned),
             groups,
-            best,
-            caps,
+            found,
         }
     }
 
@@ -72,23 +74,22 @@ impl General {
         let keep = BooleanArray::from(self.kept(rows));
         let suppressed = keep.len() - keep.values().count_set_bits();
         let some = suppressed > 0;
-        let numbers = rows.numbers.iter().map(|numbers| match some {
-            true => Ok(UInt32Array::from(filter(numbers, &keep)?.to_data())),
-            false => Ok(numbers.clone()),
-        });
-        let numbers = numbers.collect::<Result<Vec<_>, ArrowError>>()?;
+        // What is left is looked for once for all columns.
+        let left = some.then(|| FilterBuilder::new(&keep).optimize().build());
+        let of = |column: &dyn Array| left.as_ref().map(|left| left.filter(column)).transpose();
         let mut columns: Vec<Option<ArrayRef>> = Vec::with_capacity(rows.columns.len());
         for column in &rows.columns {
             columns.push(match column {
-                Some(column) if some => Some(filter(column, &keep)?),
-                column => column.clone(),
+                Some(column) => of(column)?.or_else(|| Some(Arc::clone(column))),
+                None => None,
             });
         }
         let quasi = self.planned.quasi.iter().zip(&self.groups);
-        for ((quasi, (of, names)), numbers) in quasi.zip(&numbers) {
+        for ((quasi, names), numbers) in quasi.zip(&rows.numbers) {
             if let Some(column) = columns.get_mut(quasi.place) {
-                let groups = numbers.values().iter().map(|number| group(of, *number));
-                *column = Some(take(names, &UInt32Array::from_iter_values(groups), None)?);
+                let left = of(numbers)?;
+                let left = left.as_ref().map(|left| left.as_primitive::<UInt32Type>());
+                *column = Some(names.texts(left.unwrap_or(numbers))?);
             }
         }
         let origin = rows.origin.clone().in_file(file.cloned());
@@ -103,27 +104,22 @@ impl General {
 
     /// Which rows are of classes that may leave.
     fn kept(&self, rows: &Rows) -> BooleanBuffer {
-        let Some(best) = &self.best else {
+        let Some((best, caps)) = self.found else {
             return BooleanBuffer::new_unset(rows.count);
         };
         if let Some(bits) = &self.bits {
             return bits.of_rows(rows, &self.groups);
         }
         let verdict = &best.verdict;
-        let groups: Vec<&[u32]> = self.groups.iter().map(|(of, _)| of.as_slice()).collect();
+        let groups: Vec<&[u32]> = self.groups.iter().map(Names::groups).collect();
         let mut key = Vec::with_capacity(groups.len());
         BooleanBuffer::collect_bool(rows.count, |row| {
             rows.class(row, &groups, &mut key);
             let class = verdict.classes.find(&key);
             let may = class.is_some_and(|class| verdict.kept.get(class) == Some(&true));
-            let lets = || self.caps.lets(&key, rows.origin.row(row), rows.entity(row));
-            may && (self.caps.is_empty() || lets())
+            may && caps.lets(&key, rows.origin.row(row), rows.entity(row))
         })
     }
-}
-
-fn group(of: &[u32], number: u32) -> u32 {
-    of.get(number as usize).copied().unwrap_or_default()
 }
 
 impl Bits {
@@ -154,12 +150,12 @@ impl Bits {
         Some(Bits { steps, kept })
     }
 
-    fn of_rows(&self, rows: &Rows, groups: &[(Vec<u32>, StringArray)]) -> BooleanBuffer {
+    fn of_rows(&self, rows: &Rows, groups: &[Names]) -> BooleanBuffer {
         let mut classes = vec![0_usize; rows.count];
         let columns = self.steps.iter().zip(groups).zip(&rows.numbers);
-        for ((step, (of, _)), numbers) in columns {
+        for ((step, names), numbers) in columns {
             for (class, number) in classes.iter_mut().zip(numbers.values()) {
-                *class += group(of, *number) as usize * step;
+                *class += names.group(*number) as usize * step;
             }
         }
         BooleanBuffer::collect_bool(rows.count, |row| {

@@ -10,10 +10,9 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use glovebox_core::{
     Batch, ChunkRecord, Encoded, Encoder, FinishedChunk, Reject, Releasing, Schema, Sink, SinkError,
 };
-use glovebox_release::{Best, Column};
+use glovebox_release::Column;
 
-use super::caps::Caps;
-use super::general::{General, Left};
+use super::general::{Found, General, Left};
 use super::hold::{self, Hold, Store, Stored, Waiting};
 use super::intake::kind;
 use super::waiting::Packed;
@@ -28,12 +27,9 @@ use crate::worker::HEARTBEAT;
 /// Chunks on their way for each worker.
 const CHUNKS_A_WORKER: usize = 3;
 
-/// The node at which rows leave, if any does, and which of some classes.
-pub(super) type Found = (Option<Best>, Caps);
-
 /// What may be left of rows, on their way to the sink.
-pub(super) struct Passing {
-    general: General,
+pub(super) struct Passing<'b> {
+    general: General<'b>,
     packed: Packed,
     /// The key of the digests that the journal is to keep of stored rows.
     journal: Option<JournalKey>,
@@ -59,13 +55,13 @@ struct Passed {
     stored: Option<String>,
 }
 
-impl Passing {
+impl<'b> Passing<'b> {
     /// What is left of rows with these columns where that was found.
     pub(super) fn new(
         planned: &Arc<PlannedGate>,
         schema: &Schema,
         quasi: &[Column],
-        found: Found,
+        found: Found<'b>,
         journal: Option<JournalKey>,
     ) -> Self {
         Passing {

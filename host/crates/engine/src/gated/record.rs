@@ -1,16 +1,9 @@
 //! A release as it is written down: its levels, and how many members each class had when it was released
 //! last. Classes stand there by a keyed digest: no value does.
 
-use std::collections::HashMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
-use serde::{Deserialize, Serialize};
-
-/// Bytes of a class's digest that are kept.
-pub(crate) const DIGEST: usize = 12;
-/// What a class is called.
-pub(crate) type Name = [u8; DIGEST];
+use super::members::Members;
 
 /// A release.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,62 +14,69 @@ pub(crate) struct Record {
     pub(crate) node: Vec<usize>,
     /// Tells the key under which classes are called from others.
     pub(crate) key: u16,
-    /// Each class that was ever released with its members when it was last.
-    classes: String,
+    /// Each class that was ever released with its members when it was last; none if somebody has changed it.
+    #[serde(serialize_with = "packed", deserialize_with = "unpacked")]
+    pub(crate) classes: Option<Members>,
 }
 
-/// Members by class.
-pub(crate) type Members = HashMap<Name, u64>;
+/// What is not read as members again.
+const CHANGED: &str = "?";
 
-impl Record {
-    pub(crate) fn new(
-        series: u32,
-        levels: &str,
-        node: &[usize],
-        key: u16,
-        mut members: Vec<(Name, u64)>,
-    ) -> Self {
-        members.sort();
-        let mut bytes = Vec::with_capacity(members.len() * (DIGEST + 8));
-        for (name, count) in members {
-            bytes.extend_from_slice(&name);
-            bytes.extend_from_slice(&count.to_be_bytes());
+fn packed<S: Serializer>(classes: &Option<Members>, to: S) -> Result<S::Ok, S::Error> {
+    match classes {
+        // Piece by piece: there may be millions of them.
+        Some(members) => to.collect_str(&members.text()),
+        None => to.serialize_str(CHANGED),
+    }
+}
+
+fn unpacked<'d, D: Deserializer<'d>>(from: D) -> Result<Option<Members>, D::Error> {
+    struct Text;
+    impl serde::de::Visitor<'_> for Text {
+        type Value = Option<Members>;
+
+        fn expecting(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            to.write_str("classes with their members")
         }
-        Record {
-            series,
-            levels: levels.to_owned(),
-            node: node.to_vec(),
-            key,
-            classes: STANDARD_NO_PAD.encode(bytes),
+
+        fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+            Ok(Members::from_text(text))
         }
     }
-
-    /// Members by class; none if somebody has changed it.
-    pub(crate) fn members(&self) -> Option<Members> {
-        let bytes = STANDARD_NO_PAD.decode(&self.classes).ok()?;
-        let (entries, rest) = bytes.as_chunks::<{ DIGEST + 8 }>();
-        let entries = entries.iter().map(|entry| {
-            let name = entry.first_chunk::<DIGEST>()?;
-            Some((*name, u64::from_be_bytes(*entry.last_chunk::<8>()?)))
-        });
-        entries.collect::<Option<_>>().filter(|_| rest.is_empty())
-    }
+    from.deserialize_str(Text)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::members::{DIGEST, Name};
     use super::*;
 
     #[test]
     fn members_come_back_and_what_is_cut_does_not() {
-        let members: Members = [([1; DIGEST], 5), ([2; DIGEST], u64::MAX)].into();
-        let listed = members.iter().map(|(name, count)| (*name, *count));
-        let record = Record::new(1, "levels", &[1, 0], 7, listed.collect());
-        assert_eq!(record.members(), Some(members));
-        let cut = Record {
-            classes: record.classes[1..].to_owned(),
-            ..record
+        let listed = vec![
+            (Name::from([2; DIGEST]), u64::MAX),
+            (Name::from([1; DIGEST]), 5),
+        ];
+        let record = Record {
+            series: 1,
+            levels: "levels".to_owned(),
+            node: vec![1, 0],
+            key: 7,
+            classes: Some(Members::of(listed)),
         };
-        assert_eq!(cut.members(), None);
+        let text = serde_json::to_string(&record).unwrap();
+        assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
+        let classes = "AQEBAQEBAQEBAQEBAAAAAAAAAAUCAgICAgICAgICAgL//////////w";
+        assert!(text.contains(classes), "as it was always written: {text}");
+        let turned = "AgICAgICAgICAgIC//////////8BAQEBAQEBAQEBAQEAAAAAAAAABQ";
+        for cut in [&classes[1..], turned, "?"] {
+            let cut: Record = serde_json::from_str(&text.replace(classes, cut)).unwrap();
+            assert_eq!(cut.classes, None);
+            let again = serde_json::to_string(&cut).unwrap();
+            assert_eq!(
+                serde_json::from_str::<Record>(&again).unwrap().classes,
+                None
+            );
+        }
     }
 }
