@@ -12,6 +12,7 @@ mod count;
 mod counts;
 mod groups;
 mod judge;
+mod keys;
 mod lattice;
 mod made;
 mod marks;

@@ -1,4 +1,12 @@
 //! The cells of a table in which each class of a node has one: as numbers, and as the entries of their classes.
+//!
+//! Where there could be more classes than numbers of 64 bits, a class is told by a hash of 63 bits under a seed that nobody
+//! knows: the sum of a random number for each of its groups. Two that are told alike would seem to be one with as many
+//! members as both, so what is found by hashes is held against the classes themselves before it counts.
+
+use std::ops::Range;
+
+use super::rest::mixed;
 
 /// How the cells of a table are numbered, in which each class of a node has one.
 pub(super) struct Cells {
@@ -6,6 +14,31 @@ pub(super) struct Cells {
     steps: Vec<u64>,
     groups: Vec<u64>,
     main: usize,
+    /// Where classes are told by hashes.
+    hashes: Option<Hashes>,
+}
+
+/// How classes are told by hashes.
+#[derive(Clone, Copy)]
+pub(super) struct Hashes {
+    pub(super) seed: u64,
+    /// They are below this.
+    pub(super) end: u64,
+}
+
+impl Hashes {
+    pub(super) fn new(seed: u64) -> Self {
+        let end = 1 << 63;
+        Hashes { seed, end }
+    }
+
+    /// Under another seed.
+    pub(super) fn again(self, times: u64) -> Self {
+        Hashes {
+            seed: self.seed.wrapping_add(times),
+            ..self
+        }
+    }
 }
 
 /// The entries of cells: of those whose number is less than that of one in the upper columns, and of the rest.
@@ -44,12 +77,54 @@ impl Cells {
             steps,
             groups,
             main,
+            hashes: None,
         }
     }
 
-    /// Of each column the factor of its group.
-    pub(super) fn steps(&self) -> &[u64] {
-        &self.steps
+    /// Told by hashes.
+    pub(super) fn hashed(hashes: Hashes) -> Self {
+        Cells {
+            steps: Vec::new(),
+            groups: Vec::new(),
+            main: 0,
+            hashes: Some(hashes),
+        }
+    }
+
+    /// Whether a class is told by a hash.
+    pub(super) fn are_hashed(&self) -> bool {
+        self.hashes.is_some()
+    }
+
+    /// What a group of a column adds to the number of a cell.
+    pub(super) fn term(&self, column: usize, group: u32) -> u64 {
+        match (self.hashes, group) {
+            (None, _) => self.steps.get(column).copied().unwrap_or(0) * u64::from(group),
+            // So that a column with one group has nothing to add.
+            (Some(_), 0) => 0,
+            (Some(hashes), _) => {
+                mixed(hashes.seed ^ mixed((column as u64) << 32 | u64::from(group)))
+            }
+        }
+    }
+
+    /// The cell of a sum of terms.
+    pub(super) fn cell(&self, sum: u64) -> u64 {
+        match self.hashes {
+            Some(hashes) => sum % hashes.end,
+            None => sum,
+        }
+    }
+
+    /// The cells in which classes of these groups of the main column may be.
+    pub(super) fn within(&self, groups: &Range<u32>) -> Range<u64> {
+        match self.hashes {
+            Some(hashes) => 0..hashes.end,
+            None => {
+                let step = self.step_of_main();
+                step * u64::from(groups.start)..step * u64::from(groups.end)
+            }
+        }
     }
 
     /// The group of each column.

@@ -143,7 +143,7 @@ impl Count<'_> {
             let mut dense = Dense::<T>::default();
             dense.clear(size);
             for part in turns.take().filter_map(|at| self.from.parts.get(at)) {
-                let counted = part.each(self.over, &mut |entries| {
+                let counted = part.each(self.over, 1, &mut |entries| {
                     terms.each(entries, |cell, entry| dense.add(cell, entry & most));
                     Ok(())
                 });
@@ -328,7 +328,7 @@ impl<T: Cell> Scratch<T> {
         self.dense
             .clear(usize::try_from(size).unwrap_or(usize::MAX));
         for part in count.parts(span) {
-            part.each(count.over, &mut |entries| {
+            part.each(count.over, 1, &mut |entries| {
                 terms.each(entries, |cell, entry| {
                     self.dense.add(cell - first, entry & most)
                 });
@@ -361,7 +361,7 @@ impl<T: Cell> Scratch<T> {
         self.sparse.clear(span.entries >> bits);
         let mut full = false;
         for part in count.parts(span) {
-            part.each(count.over, &mut |entries| {
+            part.each(count.over, 1, &mut |entries| {
                 terms.each(entries, |class, entry| {
                     full = full || self.sparse.add(class, entry, (slice, bits)).is_err();
                 });

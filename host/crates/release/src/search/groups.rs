@@ -66,7 +66,7 @@ impl<'c> Groups<'c> {
             sparse: None,
             rows: Vec::new(),
             remembered: Vec::new(),
-            marks: Marks::new(asked, rest.entity(0).is_some(), sensitive),
+            marks: Marks::new(asked, rest.has_entity(), sensitive),
             told: Told::default(),
             counts: counts.collect(),
         }
@@ -94,8 +94,8 @@ impl<'c> Groups<'c> {
         }
     }
 
-    /// Counts an entry.
-    pub(super) fn add(&mut self, cell: u64, rest: u64) -> Result<(), Full> {
+    /// Counts an entry, by what it has beside its class.
+    pub(super) fn add(&mut self, cell: u64, rest: &[u64]) -> Result<(), Full> {
         let place = match &self.sparse {
             None => usize::try_from(cell - self.cells.start).unwrap_or(usize::MAX),
             Some(sparse) => match sparse.places.get(&cell) {

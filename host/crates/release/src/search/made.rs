@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::cells::Cells;
 use super::groups::Groups;
+use super::keys::Keys;
 use super::packing::Packing;
 use super::rest::{Rest, mixed};
 use super::survey::Slice;
@@ -19,8 +20,10 @@ const AN_ENTITY: usize = 56;
 
 /// The classes of a slice, in the order of their cells.
 pub(super) struct Made {
-    first: u64,
+    first: (u32, u64),
     classes: Vec<(u64, Class)>,
+    /// The groups of each, where its cell does not tell them.
+    keys: Vec<u32>,
     shares: Vec<Shares>,
 }
 
@@ -29,9 +32,16 @@ impl Made {
         slice: &Slice<'_>,
         groups: &Groups<'_>,
         rest: &Rest,
-        sensitive: usize,
-    ) -> io::Result<Self> {
+        (sensitive, hashed): (usize, Option<&Keys>),
+    ) -> io::Result<Option<Self>> {
         let order = groups.in_order();
+        let keys = match hashed {
+            Some(hashed) => hashed.of_classes(slice, groups, &order)?,
+            None => Some(Vec::new()),
+        };
+        let Some(keys) = keys else {
+            return Ok(None);
+        };
         let members = members(slice, groups, rest)?;
         let class = |(cell, place): &(u64, usize)| {
             let at = |counts: &[u64]| counts.get(*place).copied().unwrap_or_default();
@@ -55,17 +65,18 @@ impl Made {
             }
             shares
         };
-        Ok(Made {
+        Ok(Some(Made {
             first: slice.first(),
             shares: (0..sensitive).map(of_column).collect(),
             classes: order.iter().map(class).collect(),
-        })
+            keys,
+        }))
     }
 }
 
 /// How many entities each class has, by its place. They are told apart some at a time, however many there are.
 fn members(slice: &Slice<'_>, groups: &Groups<'_>, rest: &Rest) -> io::Result<Option<Vec<u64>>> {
-    if rest.entity(0).is_none() {
+    if !rest.has_entity() {
         return Ok(None);
     }
     let most = (slice.room / AN_ENTITY).max(1) as u64;
@@ -74,8 +85,8 @@ fn members(slice: &Slice<'_>, groups: &Groups<'_>, rest: &Rest) -> io::Result<Op
     let mut told = Told::default();
     for time in 0..times {
         told.clear();
-        slice.each(&mut |cell, beside| {
-            let entity = rest.entity(beside).unwrap_or_default();
+        slice.each(&mut |cell, entry| {
+            let entity = rest.entity(slice.beside(entry)).unwrap_or_default();
             let pair = mixed(cell.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ mixed(entity ^ slice.seed));
             if pair % times == time && told.insert(pair) {
                 let place = groups.place(cell);
@@ -107,9 +118,15 @@ pub(super) fn classes(
         .collect();
     let mut key = Vec::new();
     for slice in made {
+        let mut hashed = slice.keys.chunks_exact(over.quasi.len().max(1));
         for (cell, counted) in slice.classes {
-            packing.key_in(cells, cell, node, &mut key);
-            keys.add_new(&key, counted.rows);
+            match hashed.next().filter(|_| cells.are_hashed()) {
+                Some(key) => keys.add_new(key, counted.rows),
+                None => {
+                    packing.key_in(cells, cell, node, &mut key);
+                    keys.add_new(&key, counted.rows);
+                }
+            }
             classes.push(counted);
         }
         for (all, of_slice) in shares.iter_mut().zip(slice.shares) {

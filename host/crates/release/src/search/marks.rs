@@ -93,7 +93,7 @@ impl Marks {
     pub(super) fn add(
         &self,
         marks: &mut [u32],
-        (class, entry): (u64, u64),
+        (class, entry): (u64, &[u64]),
         rest: &Rest,
         told: &mut Told,
     ) {

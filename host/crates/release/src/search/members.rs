@@ -4,10 +4,11 @@
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::cells::Cells;
+use super::cells::{Cells, Hashes};
 use super::groups::Groups;
+use super::keys::Keys;
 use super::made::{Made, classes};
 use super::marks::Asked;
 use super::packing::Packing;
@@ -20,12 +21,17 @@ use crate::classes::{Classes, shares_of};
 use crate::criteria::{Closeness, Criteria, Diversity};
 use crate::distance::Metric;
 
-/// All rows as entries of two numbers.
+/// Seeds that are tried before it is given up to tell classes apart by hashes. That two of a billion are alike under
+/// one is less likely than one in ten.
+const SEEDS: u64 = 64;
+
+/// All rows as entries of several numbers.
 pub(super) struct Records<'a> {
     room: Room,
     packing: Packing<'a>,
     rows: Table,
     seed: u64,
+    hashes: Hashes,
     /// Of each sensitive column the share of each value in all rows.
     shares: Vec<Vec<f64>>,
     /// How far apart its values are, where it is asked.
@@ -42,7 +48,7 @@ pub(super) struct Members<'s, 'a> {
 type Kept = Vec<Vec<u64>>;
 
 impl<'a> Records<'a> {
-    /// None where there is more to a combination than fits. `counts` are those of each column's values.
+    /// None where there is no quasi-identifier. `counts` are those of each column's values.
     pub(super) fn new(
         over: &Over<'a>,
         counts: &[Vec<u64>],
@@ -59,6 +65,7 @@ impl<'a> Records<'a> {
             packing,
             rows,
             seed: RandomState::new().hash_one(0),
+            hashes: Hashes::new(RandomState::new().hash_one(0)),
             shares: counts
                 .iter()
                 .skip(over.quasi.len())
@@ -73,7 +80,7 @@ impl<'a> Records<'a> {
     /// What entries have beside their classes.
     fn rest(&self) -> io::Result<&Rest> {
         let rest = self.packing.rest();
-        rest.ok_or_else(|| io::Error::other("entries are of one number"))
+        rest.ok_or_else(|| io::Error::other("entries have nothing beside their classes"))
     }
 }
 
@@ -117,7 +124,8 @@ impl<'s, 'a> Members<'s, 'a> {
             let columns = self.over.sensitive.iter();
             columns.map(|column| vec![0; column.values()]).collect()
         };
-        let cells = self.cells(node)?;
+        // What is told alike here is not where the node's classes are made.
+        let cells = self.records.packing.told(node, self.records.hashes);
         let kept = self
             .survey(node, &cells, &asked)?
             .all(none, |kept, _, groups| {
@@ -201,27 +209,31 @@ impl<'s, 'a> Members<'s, 'a> {
             values: Vec::new(),
             counts: vec![true; self.over.sensitive.len()],
         };
-        let rest = self.records.rest()?;
+        let (rest, packing) = (self.records.rest()?, &self.records.packing);
         let sensitive = self.over.sensitive.len();
-        let cells = self.cells(node)?;
-        let made = self
-            .survey(node, &cells, &asked)?
-            .all(Vec::new, |all, slice, groups| {
-                all.push(Made::of(slice, groups, rest, sensitive)?);
-                Ok(ControlFlow::Continue(()))
-            })?;
-        let made = made.into_iter().flatten().collect();
-        Ok(classes(
-            made,
-            self.over,
-            (&self.records.packing, &cells),
-            node,
-        ))
-    }
-
-    fn cells(&self, node: &Node) -> io::Result<Cells> {
-        let cells = self.records.packing.cells(node);
-        cells.ok_or_else(|| io::Error::other("there are more classes than numbers"))
+        for times in 0..SEEDS {
+            let cells = packing.told(node, self.records.hashes.again(times));
+            let keys = cells
+                .are_hashed()
+                .then(|| Keys::new(packing.groups_at(node)));
+            let alike = AtomicBool::new(false);
+            let made = self
+                .survey(node, &cells, &asked)?
+                .all(Vec::new, |all, slice, groups| {
+                    let made = Made::of(slice, groups, rest, (sensitive, keys.as_ref()))?;
+                    let Some(made) = made else {
+                        alike.store(true, Ordering::Relaxed);
+                        return Ok(ControlFlow::Break(()));
+                    };
+                    all.push(made);
+                    Ok(ControlFlow::Continue(()))
+                })?;
+            if !alike.into_inner() {
+                let made = made.into_iter().flatten().collect();
+                return Ok(classes(made, self.over, (packing, &cells), node));
+            }
+        }
+        Err(io::Error::other("classes cannot be told apart"))
     }
 
     fn survey<'c>(

@@ -3,9 +3,10 @@
 //! One column is the *main* one: its values are numbered so that those of a group follow each other at every
 //! level. Entries that are kept by its numbers can so be counted piece by piece, since no class is in two groups.
 //!
-//! Where more is asked than the size of classes, an entry is two numbers: its class, without a count, and the rest.
+//! Where more is asked than the size of classes, or a class does not fit, an entry is several numbers: those of its class,
+//! without a count, and those of the rest.
 
-use super::cells::{Cells, Entries};
+use super::cells::{Cells, Entries, Hashes};
 use super::rest::Rest;
 use super::terms::{Term, Terms};
 use super::{Node, Over};
@@ -22,20 +23,25 @@ const MOST_COUNT: u32 = 40;
 pub(super) struct Packing<'a> {
     quasi: &'a [Column],
     fields: Vec<Field>,
+    /// How many numbers a class is.
+    words: usize,
     count_bits: u32,
     /// The column that orders entries; none where there is no column.
     main: usize,
     /// For each value of the main column its place among them, and of each level the groups.
     places: Vec<u32>,
     levels: Vec<Ordered>,
-    /// What an entry has beside its class, where it is two numbers.
+    /// What an entry has beside its class, where it is several numbers.
     rest: Option<Rest>,
 }
 
-#[derive(Clone, Copy)]
-struct Field {
-    shift: u32,
-    bits: u32,
+/// Where a column's value or group is.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Field {
+    /// Which of a class's numbers it is in.
+    pub(super) word: usize,
+    pub(super) shift: u32,
+    pub(super) bits: u32,
 }
 
 /// The groups of the main column at a level, numbered in the order of its values' places.
@@ -60,26 +66,28 @@ impl<'a> Packing<'a> {
         Self::above(over.quasi, count_bits, None)
     }
 
-    /// With all that is asked of a class as a second number. None where either does not fit.
+    /// With all that is asked of a class in further numbers. None where there is no column.
     pub(super) fn with_rest(over: &Over<'a>) -> Option<Self> {
-        left(over.quasi)?;
-        Self::above(over.quasi, 0, Some(Rest::new(over)?))
+        Self::above(over.quasi, 0, Some(Rest::new(over)))
     }
 
-    /// The classes in the bits above those of a count.
+    /// The classes in the bits above those of a count, and in more numbers where those do not suffice.
     fn above(quasi: &'a [Column], count_bits: u32, rest: Option<Rest>) -> Option<Self> {
         let most = |at: &usize| quasi.get(*at).map(Column::values);
         let main = (0..quasi.len()).rev().max_by_key(most)?;
-        let mut fields = vec![Field { shift: 0, bits: 0 }; quasi.len()];
+        let mut fields = vec![Field::default(); quasi.len()];
         // The main column's field is the highest.
         let others = (0..quasi.len()).filter(|at| *at != main);
         let others = others.filter_map(|at| Some((at, quasi.get(at)?.bits())));
         let order = side_by_side(others.collect()).chain([main]);
-        let mut shift = count_bits;
+        let (mut word, mut shift) = (0, count_bits);
         for at in order {
             let bits = quasi.get(at).map_or(0, Column::bits);
+            if shift + bits > u64::BITS {
+                (word, shift) = (word + 1, 0);
+            }
             if let Some(field) = fields.get_mut(at) {
-                *field = Field { shift, bits };
+                *field = Field { word, shift, bits };
             }
             shift += bits;
         }
@@ -87,6 +95,7 @@ impl<'a> Packing<'a> {
         Some(Packing {
             quasi,
             fields,
+            words: word + 1,
             count_bits,
             main,
             places,
@@ -95,14 +104,19 @@ impl<'a> Packing<'a> {
         })
     }
 
-    /// What an entry has beside its class, where it is two numbers.
+    /// What an entry has beside its class, where it is several numbers.
     pub(super) fn rest(&self) -> Option<&Rest> {
         self.rest.as_ref()
     }
 
     /// How many numbers an entry is.
     pub(super) fn numbers(&self) -> usize {
-        1 + usize::from(self.rest.is_some())
+        self.words + self.rest.as_ref().map_or(0, Rest::numbers)
+    }
+
+    /// How many numbers a class is.
+    pub(super) fn words(&self) -> usize {
+        self.words
     }
 
     /// The largest count that an entry can have; more is counted as this.
@@ -131,9 +145,11 @@ impl<'a> Packing<'a> {
         u32::try_from(entry.checked_shr(shift).unwrap_or(0)).unwrap_or(u32::MAX)
     }
 
-    /// What a value adds to an entry, for each column but the main one by its number, and for that by its place.
-    pub(super) fn shifts(&self) -> impl Iterator<Item = u32> {
-        self.fields.iter().map(|field| field.shift)
+    /// In which of an entry's numbers each column's value is added, and how far up: of each but the main one by its
+    /// number, and of that by its place.
+    pub(super) fn shifts(&self) -> impl Iterator<Item = (usize, u32)> {
+        let fields = self.fields.iter();
+        fields.map(|field| (field.word, field.shift.min(63)))
     }
 
     /// For each group of the main column at a level, or value, its group at another.
@@ -165,20 +181,24 @@ impl<'a> Packing<'a> {
 
     /// The entries of a node, of entries of another one or of values.
     pub(super) fn packed(&self, from: Option<&Node>, to: &Node) -> Terms<u64> {
-        let shifts = self.fields.iter().map(|field| 1_u64 << field.shift.min(63));
-        self.terms(from, to, &shifts.collect::<Vec<_>>())
+        let shifts: Vec<u32> = self.shifts().map(|(_, shift)| shift).collect();
+        let term = |column: usize, group: u32| {
+            u64::from(group) << shifts.get(column).copied().unwrap_or_default()
+        };
+        self.terms(from, to, &term)
     }
 
     /// The cells of a node's classes, of values.
     pub(super) fn celled(&self, to: &Node, cells: &Cells) -> Terms<u64> {
-        self.terms(None, to, cells.steps())
+        self.terms(None, to, &|column, group| cells.term(column, group))
     }
 
     /// The cells of a node's classes, of which there are not more than numbers of 32 bits.
     pub(super) fn numbered(&self, from: Option<&Node>, to: &Node, cells: &Cells) -> Terms<u32> {
-        let Terms(terms) = self.terms(from, to, cells.steps());
+        let Terms(terms) = self.terms(from, to, &|column, group| cells.term(column, group));
         let small = |cell: u64| u32::try_from(cell).unwrap_or(u32::MAX);
         let terms = terms.into_iter().map(|term| Term {
+            word: term.word,
             shift: term.shift,
             mask: term.mask,
             to: term.to.into_iter().map(small).collect(),
@@ -186,37 +206,44 @@ impl<'a> Packing<'a> {
         Terms(terms.collect())
     }
 
-    fn terms(&self, from: Option<&Node>, to: &Node, factors: &[u64]) -> Terms<u64> {
+    fn terms(
+        &self,
+        from: Option<&Node>,
+        to: &Node,
+        term: &dyn Fn(usize, u32) -> u64,
+    ) -> Terms<u64> {
         let mut single: Vec<(Field, Vec<u64>)> = Vec::new();
-        let columns = self.fields.iter().zip(to).zip(factors).enumerate();
-        for (at, ((field, level), factor)) in columns {
+        for (at, (field, level)) in self.fields.iter().zip(to).enumerate() {
             let from = from.and_then(|from| from.get(at)).copied();
             let up = self.up(at, from, *level).into_iter();
-            let mut to: Vec<u64> = up.map(|group| u64::from(group) * factor).collect();
+            let mut to: Vec<u64> = up.map(|group| term(at, group)).collect();
             to.resize(1 << field.bits, 0);
             // What is one group is nothing to add.
             if to.iter().any(|term| *term != 0) {
                 single.push((*field, to));
             }
         }
-        single.sort_by_key(|(field, _)| field.shift);
+        single.sort_by_key(|(field, _)| (field.word, field.shift));
         let mut terms: Vec<Term<u64>> = Vec::new();
         let mut bits = 0;
         for (field, to) in single {
             let end = field.shift + field.bits;
-            if let Some(last) = terms.last_mut().filter(|last| end - last.shift <= TOGETHER) {
+            let together =
+                |last: &&mut Term<u64>| last.word == field.word && end - last.shift <= TOGETHER;
+            if let Some(last) = terms.last_mut().filter(together) {
                 let gap = field.shift - last.shift - bits;
                 let low = last.to.clone();
                 let rows = to.iter().map(|high| (high, 1 << gap));
                 last.to = rows
                     .flat_map(|(high, again)| std::iter::repeat_n(high, again))
-                    .flat_map(|high| low.iter().map(move |low| high + low))
+                    .flat_map(|high| low.iter().map(move |low| high.wrapping_add(*low)))
                     .collect();
                 bits = end - last.shift;
                 last.mask = (1 << bits) - 1;
             } else {
                 bits = field.bits;
                 terms.push(Term {
+                    word: field.word,
                     shift: field.shift,
                     mask: (1 << bits) - 1,
                     to,
@@ -240,6 +267,30 @@ impl<'a> Packing<'a> {
             step = step.checked_mul(*groups.get(at)?)?;
         }
         Some(Cells::new(steps, groups, self.main))
+    }
+
+    /// The cells of a node, if they have numbers, and hashes otherwise.
+    pub(super) fn told(&self, node: &Node, hashes: Hashes) -> Cells {
+        self.cells(node).unwrap_or_else(|| Cells::hashed(hashes))
+    }
+
+    /// Of each column where an entry has its value, and the group of each value at a node, as the column numbers it.
+    pub(super) fn groups_at(&self, node: &Node) -> Vec<(Field, Vec<u32>)> {
+        let columns = self.fields.iter().zip(node).enumerate();
+        let columns = columns.map(|(at, (field, level))| {
+            let mut groups = self.up(at, None, *level);
+            if let Some(ordered) = self.levels.get(*level).filter(|_| at == self.main) {
+                for group in &mut groups {
+                    *group = ordered
+                        .ids
+                        .get(*group as usize)
+                        .copied()
+                        .unwrap_or_default();
+                }
+            }
+            (*field, groups)
+        });
+        columns.collect()
     }
 
     /// What tells the entry of a cell's class, without its count.

@@ -1,5 +1,5 @@
-//! What an entry has beside its class, as a number of 64 bits: the entity in the highest, a field for each
-//! sensitive column's value, and the count in the lowest.
+//! What an entry has beside its class, as numbers of 64 bits: in the first the entity in the highest bits, a field for
+//! each sensitive column's value, and the count in the lowest; in more the values for which it has no room.
 
 use super::Over;
 use crate::base::Block;
@@ -21,44 +21,69 @@ pub(super) struct Rest {
     count_bits: u32,
     /// How many bits the entity has, where there is one.
     entity: Option<u32>,
+    /// How many numbers it is.
+    numbers: usize,
 }
 
 #[derive(Clone, Copy)]
 struct Value {
+    word: usize,
     shift: u32,
     mask: u64,
 }
 
 impl Rest {
-    /// None where it does not fit.
-    pub(super) fn new(over: &Over<'_>) -> Option<Self> {
-        let of_values: Vec<u32> = over.sensitive.iter().map(Column::bits).collect();
-        let left = 64_u32.checked_sub(of_values.iter().sum())?;
+    pub(super) fn new(over: &Over<'_>) -> Self {
+        let least = match over.entity {
+            true => COUNT_OF_ENTITY + LEAST_ENTITY,
+            false => LEAST_COUNT,
+        };
+        // Of each number the bits that are left, and those of the values in it.
+        let mut left = vec![64 - least];
+        let mut used = vec![0];
+        let mut values = Vec::new();
+        for bits in over.sensitive.iter().map(Column::bits) {
+            let word = left.iter().position(|left| *left >= bits);
+            let word = word.unwrap_or_else(|| {
+                left.push(64);
+                used.push(0);
+                left.len() - 1
+            });
+            if let Some((left, used)) = left.get_mut(word).zip(used.get_mut(word)) {
+                values.push(Value {
+                    word,
+                    shift: *used,
+                    mask: (1 << bits) - 1,
+                });
+                *left -= bits;
+                *used += bits;
+            }
+        }
+        let first = 64 - used.first().copied().unwrap_or(0);
         let count_bits = match over.entity {
             true => COUNT_OF_ENTITY,
-            false => left.min(MOST_COUNT),
+            false => first.min(MOST_COUNT),
         };
-        let entity = over.entity.then(|| left.saturating_sub(count_bits));
-        if entity.is_some_and(|bits| bits < LEAST_ENTITY)
-            || entity.is_none() && count_bits < LEAST_COUNT
-        {
-            return None;
+        // The count is below the first number's.
+        for value in values.iter_mut().filter(|value| value.word == 0) {
+            value.shift += count_bits;
         }
-        let mut shift = count_bits;
-        let values = of_values.into_iter().map(|bits| {
-            let value = Value {
-                shift: shift.min(63),
-                mask: (1 << bits) - 1,
-            };
-            shift += bits;
-            value
-        });
-        Some(Rest {
+        // A value of one kind has no bits, wherever it is.
+        values
+            .iter_mut()
+            .for_each(|value| value.shift = value.shift.min(63));
+        Rest {
             quasi: over.quasi.len(),
-            values: values.collect(),
+            values,
             count_bits,
-            entity,
-        })
+            entity: over.entity.then(|| first - count_bits),
+            numbers: used.len(),
+        }
+    }
+
+    /// How many numbers it is.
+    pub(super) fn numbers(&self) -> usize {
+        self.numbers
     }
 
     /// The largest count that an entry can have.
@@ -66,39 +91,48 @@ impl Rest {
         (1 << self.count_bits) - 1
     }
 
-    /// What the keys of a block have beside their classes, without their counts.
-    pub(super) fn of(&self, block: &Block, rests: &mut Vec<u64>) {
-        rests.clear();
-        rests.resize(block.keys, 0);
+    /// Puts what the keys of a block have beside their classes, without their counts, at the end of their entries, which
+    /// have so many numbers.
+    pub(super) fn of(&self, block: &Block, numbers: usize, entries: &mut [u64]) {
+        let first = numbers.saturating_sub(self.numbers);
         let mut columns = block.columns.iter().skip(self.quasi);
         for (value, column) in self.values.iter().zip(columns.by_ref()) {
-            for (rest, number) in rests.iter_mut().zip(column) {
+            let places = entries.iter_mut().skip(first + value.word);
+            for (rest, number) in places.step_by(numbers.max(1)).zip(column) {
                 *rest |= u64::from(*number) << value.shift;
             }
         }
         let halves = columns.next().zip(columns.next());
         if let Some((bits, (high, low))) = self.entity.zip(halves) {
-            for (rest, (high, low)) in rests.iter_mut().zip(high.iter().zip(low)) {
+            let places = entries.iter_mut().skip(first).step_by(numbers.max(1));
+            for (rest, (high, low)) in places.zip(high.iter().zip(low)) {
                 let entity = mixed(u64::from(*high) << 32 | u64::from(*low));
                 *rest |= entity >> (64 - bits) << (64 - bits);
             }
         }
     }
 
-    pub(super) fn count(&self, rest: u64) -> u64 {
-        rest & self.most()
+    pub(super) fn count(&self, rest: &[u64]) -> u64 {
+        rest.first().map_or(0, |first| first & self.most())
+    }
+
+    /// Whether there is an entity.
+    pub(super) fn has_entity(&self) -> bool {
+        self.entity.is_some()
     }
 
     /// The entity, where there is one.
-    pub(super) fn entity(&self, rest: u64) -> Option<u64> {
-        self.entity.map(|bits| rest >> (64 - bits))
+    pub(super) fn entity(&self, rest: &[u64]) -> Option<u64> {
+        let (bits, first) = self.entity.zip(rest.first())?;
+        Some(first >> (64 - bits))
     }
 
     /// The sensitive values.
-    pub(super) fn values(&self, rest: u64) -> impl Iterator<Item = u32> {
+    pub(super) fn values(&self, rest: &[u64]) -> impl Iterator<Item = u32> {
         self.values.iter().map(move |value| {
+            let number = rest.get(value.word).copied().unwrap_or_default();
             #[expect(clippy::cast_possible_truncation, reason = "a column's number")]
-            let number = (rest >> value.shift & value.mask) as u32;
+            let number = (number >> value.shift & value.mask) as u32;
             number
         })
     }
@@ -126,12 +160,9 @@ mod tests {
     }
 
     #[test]
-    fn values_and_entities_come_back_and_what_does_not_fit_is_refused() {
+    fn values_and_entities_come_back() {
         let quasi = [column(2)];
-        let (few, many) = (
-            [column(5), column(1), column(300)],
-            [column(70_000), column(9)],
-        );
+        let few = [column(5), column(1), column(300)];
         let mut counts = Histogram::new(6);
         counts.add(&[1, 4, 0, 299, 7, 9], 1);
         counts.add(&[0, 0, 0, 1, 7, 8], 3);
@@ -147,24 +178,56 @@ mod tests {
             threads: 1,
             stop: &|| false,
         };
-        let rest = Rest::new(&over).unwrap();
-        let (mut block, mut rests) = (Block::default(), Vec::new());
+        let rest = Rest::new(&over);
+        assert_eq!(rest.numbers(), 1);
+        let mut block = Block::default();
         counts.read(0, &mut block).unwrap();
-        rest.of(&block, &mut rests);
-        let values: Vec<Vec<u32>> = rests.iter().map(|r| rest.values(*r).collect()).collect();
+        // Behind a class of one number.
+        let mut entries = vec![0; 4];
+        rest.of(&block, 2, &mut entries);
+        assert_eq!((entries[0], entries[2]), (0, 0));
+        let rests = [[entries[1]], [entries[3]]];
+        let values: Vec<Vec<u32>> = rests.iter().map(|r| rest.values(r).collect()).collect();
         assert_eq!(values, [[4, 0, 299], [0, 0, 1]]);
-        assert!(rest.entity(rests[0]).is_some());
-        assert_ne!(rest.entity(rests[0]), rest.entity(rests[1]));
-        assert_eq!(rest.count(rests[0] | 3), 3);
-        let over = Over {
-            sensitive: &many,
-            ..over
-        };
-        assert!(Rest::new(&over).is_none(), "an entity has too few bits");
+        assert!(rest.entity(&rests[0]).is_some());
+        assert_ne!(rest.entity(&rests[0]), rest.entity(&rests[1]));
+        assert_eq!(rest.count(&[rests[0][0] | 3]), 3);
         let without = Over {
             entity: false,
             ..over
         };
-        assert!(Rest::new(&without).is_some_and(|rest| rest.entity(1 << 63).is_none()));
+        let rest = Rest::new(&without);
+        assert!(!rest.has_entity() && rest.entity(&[1 << 63]).is_none());
+    }
+
+    #[test]
+    fn what_does_not_fit_is_in_more_numbers() {
+        let many = [column(70_000), column(9), column(1), column(70_000)];
+        let mut counts = Histogram::new(6);
+        counts.add(&[69_999, 8, 0, 69_998, 7, 9], 1);
+        let criteria = Criteria::default();
+        for (entity, numbers) in [(true, 2), (false, 1)] {
+            let over = Over {
+                quasi: &[],
+                sensitive: &many,
+                entity,
+                counts: &counts,
+                criteria: &criteria,
+                suppress_at_most: 0,
+                spill: None,
+                threads: 1,
+                stop: &|| false,
+            };
+            let rest = Rest::new(&over);
+            assert_eq!(rest.numbers(), numbers);
+            let mut block = Block::default();
+            counts.read(0, &mut block).unwrap();
+            let mut entries = vec![0; numbers];
+            rest.of(&block, numbers, &mut entries);
+            let values: Vec<u32> = rest.values(&entries).collect();
+            assert_eq!(values, [69_999, 8, 0, 69_998]);
+            assert_eq!(rest.entity(&entries).is_some(), entity);
+            assert_eq!(rest.count(&entries), 0);
+        }
     }
 }

@@ -35,8 +35,12 @@ pub(super) struct Survey<'c> {
 /// Classes of some parts, with their cells.
 pub(super) struct Slice<'c> {
     over: &'c Over<'c>,
+    packing: &'c Packing<'c>,
+    all: &'c Cells,
     terms: &'c Terms<u64>,
     parts: &'c [Part],
+    /// The first group of the main column that it has.
+    group: u32,
     cells: Range<u64>,
     pub(super) seed: u64,
     /// What its thread may use.
@@ -44,16 +48,18 @@ pub(super) struct Slice<'c> {
 }
 
 impl Slice<'_> {
-    /// Hands out the cell of each entry, and the rest, until `each` has had enough.
+    /// Hands out the cell of each entry, and the entry, until `each` has had enough.
     pub(super) fn each(
         &self,
-        each: &mut impl FnMut(u64, u64) -> ControlFlow<()>,
+        each: &mut impl FnMut(u64, &[u64]) -> ControlFlow<()>,
     ) -> io::Result<()> {
         let mut done = false;
+        let numbers = self.packing.numbers();
         for part in self.parts {
-            part.each(self.over, &mut |entries| {
-                self.terms.each_of_two(entries, |cell, rest| {
-                    done = done || self.cells.contains(&cell) && each(cell, rest).is_break();
+            part.each(self.over, numbers, &mut |entries| {
+                self.terms.each_of(numbers, entries, |sum, entry| {
+                    let cell = self.all.cell(sum);
+                    done = done || self.cells.contains(&cell) && each(cell, entry).is_break();
                 });
                 Ok(())
             })?;
@@ -64,14 +70,20 @@ impl Slice<'_> {
         Ok(())
     }
 
-    /// The first of its cells.
-    pub(super) fn first(&self) -> u64 {
-        self.cells.start
+    /// What an entry has beside its class.
+    pub(super) fn beside<'e>(&self, entry: &'e [u64]) -> &'e [u64] {
+        entry.get(self.packing.words()..).unwrap_or_default()
+    }
+
+    /// Where it begins: its first group, and the first of its cells.
+    pub(super) fn first(&self) -> (u32, u64) {
+        (self.group, self.cells.start)
     }
 
     /// How many entries its parts have.
     fn entries(&self) -> usize {
-        self.parts.iter().map(Part::len).sum::<usize>() / 2
+        let numbers = self.packing.numbers().max(1);
+        self.parts.iter().map(Part::len).sum::<usize>() / numbers
     }
 
     fn halves(&self) -> [Self; 2] {
@@ -99,11 +111,10 @@ impl Survey<'_> {
             true => 1,
             false => self.over.threads.max(1),
         };
-        let step = self.cells.step_of_main();
         let mut work = Vec::new();
         for (parts, groups) in self.from.spans(&up) {
             let parts = self.from.parts.get(parts).unwrap_or_default();
-            let (start, end) = (step * u64::from(groups.start), step * u64::from(groups.end));
+            let Range { start, end } = self.cells.within(&groups);
             // What is in few groups is shared by all threads.
             let large = parts.iter().map(Part::len).sum::<usize>() * threads * 2 > all;
             let shares = if large { threads as u64 } else { 1 };
@@ -113,7 +124,7 @@ impl Survey<'_> {
             work.extend(
                 cells
                     .filter(|cells| !cells.is_empty())
-                    .map(|cells| (parts, cells)),
+                    .map(|cells| (parts, groups.start, cells)),
             );
         }
         let turns = Turns::new(work.len());
@@ -127,13 +138,16 @@ impl Survey<'_> {
                 (self.seed, room),
             );
             for number in turns.take() {
-                let Some((parts, cells)) = work.get(number) else {
+                let Some((parts, group, cells)) = work.get(number) else {
                     continue;
                 };
                 let slice = Slice {
                     over: self.over,
+                    packing: self.packing,
+                    all: self.cells,
                     terms: &terms,
                     parts,
+                    group: *group,
                     cells: cells.clone(),
                     seed: self.seed,
                     room,
@@ -162,13 +176,15 @@ fn look(
 ) -> io::Result<ControlFlow<()>> {
     groups.clear(slice.cells.clone(), slice.entries());
     let mut full = false;
-    slice.each(&mut |cell, rest| match groups.add(cell, rest) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(_) => {
-            full = true;
-            ControlFlow::Break(())
-        }
-    })?;
+    slice.each(
+        &mut |cell, entry| match groups.add(cell, slice.beside(entry)) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => {
+                full = true;
+                ControlFlow::Break(())
+            }
+        },
+    )?;
     if !full {
         return each(slice, groups);
     }

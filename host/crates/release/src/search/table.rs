@@ -22,8 +22,8 @@ const SPILLED: usize = 1 << 13;
 /// Entries that are handed out together.
 pub(super) const PIECE: usize = 1 << 14;
 
-/// Entries of a node, or of values. Where an entry is two numbers they follow each other, and all lengths are those of
-/// numbers.
+/// Entries of a node, or of values. Where an entry is several numbers they follow each other, and all lengths are those
+/// of numbers.
 pub(super) struct Table {
     pub(super) node: Option<Node>,
     pub(super) parts: Vec<Part>,
@@ -57,14 +57,17 @@ impl Part {
         self.len
     }
 
-    /// Hands its entries out piece by piece.
+    /// Hands its entries, each of so many numbers, out piece by piece.
     pub(super) fn each(
         &self,
         over: &Over<'_>,
+        numbers: usize,
         each: &mut dyn FnMut(&[u64]) -> io::Result<()>,
     ) -> io::Result<()> {
+        // No entry is in two.
+        let piece = PIECE / numbers.max(1) * numbers.max(1);
         let mut pieces = |entries: &[u64]| {
-            entries.chunks(PIECE).try_for_each(|piece| {
+            entries.chunks(piece.max(numbers)).try_for_each(|piece| {
                 stopped(over)?;
                 each(piece)
             })
@@ -214,7 +217,7 @@ impl Building {
         // What each row adds; fewer entries than rows are not foreseen.
         let foreseen = over.counts.len() as u64 == over.counts.total();
         let fits = foreseen && over.counts.len() <= room / numbers;
-        // Entries of two numbers are not merged, so that it is known what there is room for.
+        // Entries of several numbers are not merged, so that it is known what there is room for.
         let by_part = foreseen && numbers > 1;
         let mut left = room;
         let mut parts = Vec::new();
@@ -251,7 +254,8 @@ impl Building {
 
     /// Adds the blocks that are this thread's.
     fn gather(&self, over: &Over<'_>, packing: &Packing<'_>, turns: &Turns) -> io::Result<()> {
-        let shifts: Vec<u32> = packing.shifts().collect();
+        let shifts: Vec<(usize, u32)> = packing.shifts().collect();
+        let numbers = packing.numbers();
         let mut gathered: Vec<Vec<u64>> = self
             .parts
             .iter()
@@ -260,24 +264,30 @@ impl Building {
         let mut block = Block::default();
         let mut entries: Vec<u64> = Vec::new();
         let mut places: Vec<u32> = Vec::new();
-        let mut rests: Vec<u64> = Vec::new();
         for number in turns.take() {
             stopped(over)?;
             over.counts.read(number, &mut block)?;
             entries.clear();
-            entries.extend(block.counts().map(|count| count.min(packing.most())));
-            if let Some(rest) = packing.rest() {
-                rest.of(&block, &mut rests);
+            match packing.rest() {
+                None => {
+                    entries.extend(block.counts().map(|count| count.min(packing.most())));
+                }
+                Some(rest) => {
+                    entries.resize(block.keys * numbers, 0);
+                    rest.of(&block, numbers, &mut entries);
+                }
             }
-            for (at, (column, shift)) in block.columns.iter_mut().zip(&shifts).enumerate() {
+            let columns = block.columns.iter_mut().zip(&shifts);
+            for (at, (column, (word, shift))) in columns.enumerate() {
                 if at == packing.main() {
                     let place = |value: &u32| packing.places().get(*value as usize).copied();
                     places.clear();
                     places.extend(column.iter().map(|value| place(value).unwrap_or_default()));
                     std::mem::swap(column, &mut places);
                 }
-                for (entry, value) in entries.iter_mut().zip(column.iter()) {
-                    *entry += u64::from(*value) << shift.min(&63);
+                let of_keys = entries.iter_mut().skip(*word).step_by(numbers);
+                for (entry, value) in of_keys.zip(column.iter()) {
+                    *entry += u64::from(*value) << shift;
                 }
             }
             let main = block
@@ -286,8 +296,8 @@ impl Building {
                 .map_or(&[][..], Vec::as_slice);
             let part_of = |place: &u32| self.part_of.get(*place as usize).copied().unwrap_or(0);
             if let Some(rest) = packing.rest() {
-                let both = entries.iter().zip(&rests).zip(block.counts());
-                for (((entry, beside), count), place) in both.zip(main) {
+                let of_keys = entries.chunks_exact(numbers).zip(block.counts());
+                for ((entry, count), place) in of_keys.zip(main) {
                     let part = part_of(place) as usize;
                     let Some(gathered) = gathered.get_mut(part) else {
                         continue;
@@ -297,7 +307,11 @@ impl Building {
                     while left > 0 {
                         let count = left.min(rest.most());
                         left -= count;
-                        gathered.extend([*entry, beside | count]);
+                        gathered.extend_from_slice(entry);
+                        let first = gathered.len() - rest.numbers();
+                        if let Some(first) = gathered.get_mut(first) {
+                            *first |= count;
+                        }
                         if gathered.len() >= GATHERED {
                             self.add(part, gathered, over, packing)?;
                         }

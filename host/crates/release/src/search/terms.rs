@@ -6,6 +6,8 @@ pub(super) struct Terms<N>(pub(super) Vec<Term<N>>);
 
 /// What some fields of an entry, looked up together, add to it.
 pub(super) struct Term<N> {
+    /// Which of the entry's numbers they are in.
+    pub(super) word: usize,
     pub(super) shift: u32,
     pub(super) mask: u64,
     pub(super) to: Vec<N>,
@@ -30,12 +32,33 @@ impl<N: Copy + Default + Into<u64>> Terms<N> {
 }
 
 impl Terms<u64> {
-    /// Hands to `each` the class of each entry, and the rest, where an entry is two numbers.
-    pub(super) fn each_of_two(&self, entries: &[u64], mut each: impl FnMut(u64, u64)) {
-        let (entries, _) = entries.as_chunks::<2>();
-        for [class, rest] in entries {
-            each(self.0.iter().map(|term| term.of(*class)).sum(), *rest);
+    /// Hands to `each` the class of each entry, and the entry, where that is several numbers.
+    pub(super) fn each_of(
+        &self,
+        numbers: usize,
+        entries: &[u64],
+        mut each: impl FnMut(u64, &[u64]),
+    ) {
+        // So that the common case has fewer looks at where a field is.
+        if numbers == 2 {
+            for entry in entries.as_chunks::<2>().0 {
+                let [class, _] = entry;
+                each(self.sum(|_| *class), entry);
+            }
+            return;
         }
+        for entry in entries.chunks_exact(numbers.max(1)) {
+            let number = |word: usize| entry.get(word).copied().unwrap_or_default();
+            each(self.sum(number), entry);
+        }
+    }
+
+    /// A class that is told by a hash is the sum of what its groups are, whatever is beyond 64 bits.
+    fn sum(&self, number: impl Fn(usize) -> u64) -> u64 {
+        let terms = self.0.iter();
+        terms.fold(0, |sum: u64, term| {
+            sum.wrapping_add(term.of(number(term.word)))
+        })
     }
 }
 
