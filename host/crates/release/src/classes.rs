@@ -179,24 +179,36 @@ impl Classes {
     /// With what others have of the classes of which `changed` says so, or without those that they do not have.
     #[must_use]
     pub fn changed(&self, others: &Classes, changed: &dyn Fn(&[u32]) -> bool) -> Self {
-        let mut keys = Histogram::with_room(self.keys.width(), self.len());
-        let mut classes = Vec::with_capacity(self.len());
+        let place = |at: usize, key: &[u32]| match changed(key) {
+            false => Some((self, at)),
+            true => others.find(key).map(|at| (others, at)),
+        };
+        let all = || {
+            self.iter()
+                .enumerate()
+                .map(|(at, (key, _))| (key, place(at, key)))
+        };
+        let mut classes: Vec<Class> = Vec::with_capacity(self.len());
         let mut shares = vec![Shares::default(); self.shares.len()];
-        for (at, (key, _)) in self.iter().enumerate() {
-            let (from, at) = match changed(key) {
-                false => (self, Some(at)),
-                true => (others, others.find(key)),
-            };
-            let Some((at, class)) = at.and_then(|at| Some((at, *from.classes.get(at)?))) else {
-                continue;
-            };
-            keys.add_new(key, class.rows);
-            classes.push(class);
+        for (from, at) in all().filter_map(|(_, place)| place) {
+            classes.extend(from.classes.get(at));
             for (shares, of) in shares.iter_mut().zip(&from.shares) {
                 shares.push(of.of(at).iter().copied());
             }
         }
-        Classes::made(Arc::new(keys), classes, shares)
+        // There may be millions of keys, of which one copy is enough where none is left out.
+        let keys = match classes.len() == self.len() {
+            true => Arc::clone(&self.keys),
+            false => {
+                let mut keys = Histogram::with_room(self.keys.width(), classes.len());
+                let left = all().filter(|(_, place)| place.is_some());
+                for ((key, _), class) in left.zip(&classes) {
+                    keys.add_new(key, class.rows);
+                }
+                Arc::new(keys)
+            }
+        };
+        Classes::made(keys, classes, shares)
     }
 
     /// The class that has this key.
