@@ -7,6 +7,7 @@
 
 mod again;
 mod aside;
+mod bits;
 mod book;
 mod caps;
 pub(crate) mod cells;

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use glovebox_core::SinkError;
 use glovebox_release::Histogram;
 
+use super::bits::Bits;
 use super::hold::{self, Hold};
 use super::waiting::{Packed, Rows};
 
@@ -78,6 +79,13 @@ impl Caps {
         self.parts > 0
     }
 
+    /// The classes of which a part may leave.
+    pub(super) fn cut_classes(&self) -> impl Iterator<Item = &[u32]> {
+        let classes = self.classes.iter().zip(&self.caps);
+        let cut = classes.filter(|(_, cap)| cap.members > 0);
+        cut.map(|((key, _), _)| key)
+    }
+
     /// Whether a part of this class may leave.
     pub(super) fn cut(&self, class: &[u32]) -> bool {
         self.of(class).is_some_and(|cap| cap.members > 0)
@@ -108,18 +116,38 @@ impl Caps {
         groups: &[&[u32]],
     ) -> Result<Histogram, SinkError> {
         let mut counted = Histogram::new(layout.width());
+        let counts = groups
+            .iter()
+            .map(|of| of.iter().max().map_or(0, |most| *most as usize + 1));
+        let cut = Bits::of(counts, self.cut_classes());
         for stored in hold.chunks.iter().filter_map(|waiting| waiting.stored) {
             let rows = layout.unpack(&hold.store, stored);
             for rows in rows.map_err(|problem| hold::cannot(&problem))? {
-                self.take(&rows, groups, &mut counted);
+                self.take(&rows, (groups, cut.as_ref()), &mut counted);
             }
         }
         Ok(counted)
     }
 
-    fn take(&mut self, rows: &Rows, groups: &[&[u32]], counted: &mut Histogram) {
+    fn take(
+        &mut self,
+        rows: &Rows,
+        (groups, cut): (&[&[u32]], Option<&Bits>),
+        counted: &mut Histogram,
+    ) {
         let mut class = Vec::with_capacity(groups.len());
-        for row in 0..rows.count {
+        let group = |at: usize, number: u32| {
+            let group = groups.get(at).and_then(|of| of.get(number as usize));
+            group.copied().unwrap_or_default()
+        };
+        let numbers = cut.map(|cut| (cut, cut.numbers(rows.count, &rows.numbers, group)));
+        let may = |row: usize| {
+            let number = |(cut, numbers): &(&Bits, Vec<usize>)| {
+                numbers.get(row).is_some_and(|number| cut.has(*number))
+            };
+            numbers.as_ref().is_none_or(number)
+        };
+        for row in (0..rows.count).filter(|row| may(*row)) {
             rows.class(row, groups, &mut class);
             let place = self.classes.find(&class);
             let cap = place.and_then(|place| self.caps.get_mut(place));

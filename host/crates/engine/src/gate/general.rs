@@ -11,13 +11,11 @@ use arrow_select::filter::FilterBuilder;
 use glovebox_core::{Batch, Schema};
 use glovebox_release::{Best, Column};
 
+use super::bits::Bits;
 use super::caps::Caps;
 use super::names::Names;
 use super::waiting::Rows;
 use crate::gated::PlannedGate;
-
-/// So many classes that there could be have a bit each: 32 MiB.
-const BITS: u64 = 1 << 28;
 
 /// The node at which rows leave, if any does, and which of some classes.
 pub(super) type Found<'b> = Option<(&'b Best, &'b Caps)>;
@@ -29,14 +27,8 @@ pub(super) struct General<'b> {
     /// Of each quasi-identifier the group of each value, and the groups' names.
     groups: Vec<Names>,
     found: Found<'b>,
-    bits: Option<Bits>,
-}
-
-/// Whether each class that there could be may leave.
-struct Bits {
-    /// By how much a class's number grows with a group's, of each column.
-    steps: Vec<usize>,
-    kept: Vec<u64>,
+    /// Classes of which rows may leave, and those of them of which not all may.
+    bits: Option<[Bits; 2]>,
 }
 
 /// Rows of which is left what may be.
@@ -57,12 +49,19 @@ impl<'b> General<'b> {
         let groups: Vec<Names> = columns
             .map(|(column, level)| Names::of(column, *level))
             .collect();
-        let counts = groups.iter().map(Names::len);
-        // Where only a part of a class may leave, its key is looked up.
-        let bits = found.filter(|(_, caps)| !caps.cut_some());
+        let bits = found.and_then(|(best, caps)| {
+            let counts = || groups.iter().map(Names::len);
+            let verdict = &best.verdict;
+            let kept = verdict.classes.iter().zip(&verdict.kept);
+            let kept = kept.filter(|(_, kept)| **kept).map(|((key, _), _)| key);
+            Some([
+                Bits::of(counts(), kept)?,
+                Bits::of(counts(), caps.cut_classes())?,
+            ])
+        });
         Self {
             schema: planned.after(schema).to_arrow(),
-            bits: bits.and_then(|(best, _)| Bits::of(best, counts)),
+            bits,
             planned: Arc::clone(planned),
             groups,
             found,
@@ -107,61 +106,26 @@ impl<'b> General<'b> {
         let Some((best, caps)) = self.found else {
             return BooleanBuffer::new_unset(rows.count);
         };
-        if let Some(bits) = &self.bits {
-            return bits.of_rows(rows, &self.groups);
-        }
-        let verdict = &best.verdict;
         let groups: Vec<&[u32]> = self.groups.iter().map(Names::groups).collect();
         let mut key = Vec::with_capacity(groups.len());
-        BooleanBuffer::collect_bool(rows.count, |row| {
-            rows.class(row, &groups, &mut key);
-            let class = verdict.classes.find(&key);
-            let may = class.is_some_and(|class| verdict.kept.get(class) == Some(&true));
-            may && caps.lets(&key, rows.origin.row(row), rows.entity(row))
-        })
-    }
-}
-
-impl Bits {
-    /// None where there could be too many classes.
-    fn of(best: &Best, groups: impl Iterator<Item = usize>) -> Option<Self> {
-        let mut steps = Vec::new();
-        let mut classes = 1_u64;
-        for groups in groups {
-            steps.push(usize::try_from(classes).ok()?);
-            let more = classes.checked_mul(groups.max(1) as u64);
-            classes = more.filter(|classes| *classes <= BITS)?;
+        let lets = |key: &mut Vec<u32>, row: usize| {
+            rows.class(row, &groups, key);
+            caps.lets(key, rows.origin.row(row), rows.entity(row))
+        };
+        if let Some([kept, cut]) = &self.bits {
+            let group =
+                |at: usize, number| self.groups.get(at).map_or(0, |names| names.group(number));
+            let numbers = kept.numbers(rows.count, &rows.numbers, group);
+            return BooleanBuffer::collect_bool(rows.count, |row| {
+                let class = numbers.get(row).copied().unwrap_or_default();
+                kept.has(class) && (!cut.has(class) || lets(&mut key, row))
+            });
         }
-        let words = usize::try_from(classes.div_ceil(64)).ok()?;
-        let mut kept = vec![0_u64; words];
         let verdict = &best.verdict;
-        for ((key, _), _) in verdict
-            .classes
-            .iter()
-            .zip(&verdict.kept)
-            .filter(|(_, kept)| **kept)
-        {
-            let groups = key.iter().zip(&steps);
-            let class: usize = groups.map(|(group, step)| *group as usize * step).sum();
-            if let Some(word) = kept.get_mut(class / 64) {
-                *word |= 1 << (class % 64);
-            }
-        }
-        Some(Bits { steps, kept })
-    }
-
-    fn of_rows(&self, rows: &Rows, groups: &[Names]) -> BooleanBuffer {
-        let mut classes = vec![0_usize; rows.count];
-        let columns = self.steps.iter().zip(groups).zip(&rows.numbers);
-        for ((step, names), numbers) in columns {
-            for (class, number) in classes.iter_mut().zip(numbers.values()) {
-                *class += names.group(*number) as usize * step;
-            }
-        }
         BooleanBuffer::collect_bool(rows.count, |row| {
-            let class = classes.get(row).copied().unwrap_or_default();
-            let word = self.kept.get(class / 64).copied().unwrap_or_default();
-            word >> (class % 64) & 1 == 1
+            let lets = lets(&mut key, row);
+            let class = verdict.classes.find(&key);
+            lets && class.is_some_and(|class| verdict.kept.get(class) == Some(&true))
         })
     }
 }
