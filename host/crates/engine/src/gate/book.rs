@@ -189,7 +189,7 @@ impl Beside {
             let mut staged = glovebox_files::Staged::create(&self.path)?;
             staged.for_owner();
             // There may be millions of classes, of which one copy is enough.
-            let mut writer = BufWriter::new(StagedWriter(staged));
+            let mut writer = BufWriter::with_capacity(1 << 20, StagedWriter(staged));
             serde_json::to_writer(&mut writer, self)?;
             let writer = writer.into_inner().map_err(IntoInnerError::into_error);
             let StagedWriter(staged) = writer?;
