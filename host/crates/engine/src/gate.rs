@@ -363,26 +363,19 @@ impl Sink for Gate {
         report.seconds = started.elapsed().as_secs_f64();
         drop(search);
         drop(spill);
-        let (at, naming) = match found {
-            Some(Found { best, caps, naming }) => (Some((best, caps)), Some(naming)),
-            None => (None, None),
-        };
+        let mut at = None;
+        if let Some(Found { best, caps, naming }) = found {
+            let members = naming.members(&best, &quasi, (how.workers, &stop));
+            let Some(members) = members else {
+                return Ok(Held::Stopped);
+            };
+            self.record = Some(planned.record(&best.node, self.key_check(), members));
+            at = Some((best, caps));
+        }
         let leaves = at.as_ref().map(|(best, caps)| (best, caps));
         let journal = self.journal();
         let mut passing = Passing::new(&planned, &self.schema, &quasi, leaves, journal);
-        let threads = how.workers;
-        // Rows are passed on meanwhile: there may be millions of classes.
-        let (passed, members) = std::thread::scope(|scope| {
-            let members = naming.zip(at.as_ref()).map(|(naming, (best, _))| {
-                scope.spawn(|| naming.members(best, &quasi, (threads, &stop)))
-            });
-            let passed = passing.pass(hold, self.inner.as_mut(), how);
-            let members = members.map(|members| match members.join() {
-                Ok(members) => members,
-                Err(panic) => std::panic::resume_unwind(panic),
-            });
-            (passed, members.flatten())
-        });
+        let passed = passing.pass(hold, self.inner.as_mut(), how);
         let Some(lost) = passed? else {
             return Ok(Held::Stopped);
         };
@@ -393,13 +386,6 @@ impl Sink for Gate {
         self.passed = true;
         let last = passing.last();
         drop(passing);
-        if let Some((best, _)) = &at {
-            let Some(members) = members else {
-                return Ok(Held::Stopped);
-            };
-            let key = self.key_check();
-            self.record = Some(planned.record(&best.node, key, members));
-        }
         drop(at);
         self.write_down(&report, last)?;
         Ok(Held::Released(Box::new(report)))
