@@ -97,27 +97,26 @@ impl MoveIn<'_> {
         if staged != stored {
             return Err(self.changed(staged, stored));
         }
-        let due = self.count(connection, &distinct).await?;
         let updates = schema
             .fields
             .iter()
             .any(|field| !options.keys.iter().any(|key| *key == *field.name));
+        // A statement that puts or overwrites a row a key says itself how many keys there were.
+        if updates && !self.hooked {
+            let placed = self.place(connection).await?;
+            return Ok(placed.map(|placed| superseded(stored, placed)));
+        }
+        let due = self.count(connection, &distinct).await?;
         let before = match self.hooked {
             true => self.counted.rows(connection).await?,
             false => 0,
         };
         // Rows with keys that the table does not have yet.
-        let new = match self.hooked || !updates {
-            true => {
-                let same = keys::same(options, "t", "s");
-                let new = format!(
-                    "SELECT FROM ({distinct}) s \
-                     WHERE NOT EXISTS (SELECT FROM {target} t WHERE {same})"
-                );
-                self.count(connection, &new).await?
-            }
-            false => 0,
-        };
+        let same = keys::same(options, "t", "s");
+        let new = format!(
+            "SELECT FROM ({distinct}) s WHERE NOT EXISTS (SELECT FROM {target} t WHERE {same})"
+        );
+        let new = self.count(connection, &new).await?;
         let Some(placed) = self.place(connection).await? else {
             return Ok(None);
         };
@@ -128,10 +127,7 @@ impl MoveIn<'_> {
         if self.hooked {
             self.counted.holds(connection, before + new, due).await?;
         }
-        Ok(Some(Published {
-            superseded: stored.saturating_sub(due),
-            ..Published::default()
-        }))
+        Ok(Some(superseded(stored, due)))
     }
 
     /// Moves all rows, and says how many went in; none if the target refused one.
@@ -195,6 +191,14 @@ impl MoveIn<'_> {
             program has changed one of them; start over with `--again`"
         );
         Journal::new(self.ending.options).misfit(problem).into()
+    }
+}
+
+/// What an upsert of so many rows published whose keys were so many.
+fn superseded(stored: u64, keys: u64) -> Published {
+    Published {
+        superseded: stored.saturating_sub(keys),
+        ..Published::default()
     }
 }
 
