@@ -46,10 +46,12 @@ UNION ALL SELECT 'its index that is clustered or not valid:', i.indexrelid::regc
 UNION ALL SELECT 'what depends on it:', CASE WHEN d.classid = 'pg_catalog.pg_rewrite'::regclass
         THEN (SELECT r.ev_class::regclass::text FROM pg_catalog.pg_rewrite r WHERE r.oid = d.objid)
         ELSE pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) END FROM t
-    JOIN pg_catalog.pg_depend d ON (d.deptype IN ('n', 'e') OR d.classid = 'pg_catalog.pg_rewrite'::regclass)
-    AND ((d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = t.oid)
-        OR (d.refclassid = 'pg_catalog.pg_type'::regclass AND (d.refobjid = t.reltype
-            OR d.refobjid = (SELECT y.typarray FROM pg_catalog.pg_type y WHERE y.oid = t.reltype))))
+    JOIN LATERAL (
+        SELECT * FROM pg_catalog.pg_depend WHERE refclassid = 'pg_catalog.pg_class'::regclass AND refobjid = t.oid
+        UNION ALL
+        SELECT * FROM pg_catalog.pg_depend WHERE refclassid = 'pg_catalog.pg_type'::regclass AND refobjid = ANY (ARRAY[
+            t.reltype, (SELECT y.typarray FROM pg_catalog.pg_type y WHERE y.oid = t.reltype)])) d
+    ON d.deptype IN ('n', 'e') OR d.classid = 'pg_catalog.pg_rewrite'::regclass
     WHERE NOT (d.classid = 'pg_catalog.pg_class'::regclass AND (d.objid = t.oid
             OR d.objid IN (SELECT i.indexrelid FROM pg_catalog.pg_index i WHERE i.indrelid = t.oid)))
     AND NOT (d.classid = 'pg_catalog.pg_attrdef'::regclass
