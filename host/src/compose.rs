@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use glovebox_connectors::database::{Lenient, TextRow};
+#[cfg(feature = "parquet")]
+use glovebox_connectors::input::Given;
 use glovebox_connectors::{age, csv, jsonl, sqlite};
 use glovebox_core::{
     CredentialError, Input, Key, KeyError, KeyRing, Limits, Plugin, PluginError, QueryProblem,
     Schema, Seal, Secret, SecretName, Selection, Sink, Source, StepKeys,
 };
-use glovebox_engine::{PublicKey, SignedBy, Toolbox};
+use glovebox_engine::{PublicKey, SignedBy, SinkSecrets, SourceSecrets, Toolbox};
 use glovebox_manifest::model::{self, Mode, PluginRef, SinkTarget, Spanned, Store, TrustedKey};
 use glovebox_masking::{Recipients, Ring};
 use glovebox_sandbox::{Sandbox, SandboxError, Workbench, is_component};
@@ -22,6 +24,7 @@ use crate::signature;
 #[cfg(not(all(feature = "parquet", feature = "postgres")))]
 use crate::without;
 
+mod objects;
 #[cfg(feature = "parquet")]
 mod parquet;
 #[cfg(feature = "postgres")]
@@ -244,14 +247,16 @@ impl Toolbox for Composed {
         &self,
         source: &model::Source,
         schema: Schema,
-        secret: Option<Secret>,
+        secrets: SourceSecrets,
     ) -> Result<Box<dyn Source>, String> {
         let inputs = source.inputs().0.iter().map(|i| i.value.clone()).collect();
+        let secret = secrets.secret;
+        let objects = objects::of_source(source, secrets.store)?;
         match source {
             model::Source::Csv(spec) => {
                 let mut options = csv_options(spec, inputs);
                 options.identities = self.identities_of(source, secret)?;
-                Ok(Box::new(csv::Source::new(options, schema)))
+                Ok(Box::new(csv::Source::of_objects(options, schema, objects)))
             }
             model::Source::Jsonl(spec) => {
                 let mut options = jsonl::Options::new("");
@@ -259,11 +264,14 @@ impl Toolbox for Composed {
                 options.identities = self.identities_of(source, secret)?;
                 options.formats = spec.formats.of_columns.clone();
                 options.max_record = spec.max_record;
-                Ok(Box::new(jsonl::Source::new(options, schema)))
+                Ok(Box::new(jsonl::Source::of_objects(
+                    options, schema, objects,
+                )))
             }
             #[cfg(feature = "parquet")]
             model::Source::Parquet(spec) => {
-                parquet::source(spec, inputs, schema, (secret, self.around.clone()))
+                let given = Given::new(inputs, objects);
+                parquet::source(spec, given, schema, (secret, self.around.clone()))
             }
             #[cfg(not(feature = "parquet"))]
             model::Source::Parquet(_) => Err(without::PARQUET.refusal()),
@@ -281,10 +289,14 @@ impl Toolbox for Composed {
     fn sink(
         &self,
         sink: &SinkTarget,
-        secret: Option<Secret>,
-        identity: Option<Secret>,
+        secrets: SinkSecrets,
         whole: bool,
     ) -> Result<Box<dyn Sink>, String> {
+        let SinkSecrets {
+            secret,
+            store,
+            identity,
+        } = secrets;
         Ok(match sink {
             SinkTarget::Sqlite(spec) => {
                 let mut options = sqlite_options(spec);
@@ -299,8 +311,8 @@ impl Toolbox for Composed {
             #[cfg(not(feature = "postgres"))]
             SinkTarget::Postgres(_) => return Err(without::POSTGRES.refusal()),
             SinkTarget::Csv(spec) => Box::new(
-                csv::Sink::new(
-                    &spec.path.value,
+                csv::Sink::to(
+                    objects::target(&spec.path, spec.store.as_ref(), store)?,
                     file_mode(spec.mode),
                     csv::SinkOptions {
                         delimiter: spec.delimiter,
@@ -312,8 +324,8 @@ impl Toolbox for Composed {
                 .encrypt_to(recipients_of(&spec.encrypt_to)?),
             ),
             SinkTarget::Jsonl(spec) => Box::new(
-                jsonl::Sink::new(
-                    &spec.path.value,
+                jsonl::Sink::to(
+                    objects::target(&spec.path, spec.store.as_ref(), store)?,
                     file_mode(spec.mode),
                     jsonl::SinkOptions::default(),
                 )
@@ -321,7 +333,11 @@ impl Toolbox for Composed {
                 .encrypt_to(recipients_of(&spec.encrypt_to)?),
             ),
             #[cfg(feature = "parquet")]
-            SinkTarget::Parquet(spec) => parquet::sink(spec, secret)?,
+            SinkTarget::Parquet(spec) => parquet::sink(
+                spec,
+                objects::target(&spec.path, spec.store.as_ref(), store)?,
+                secret,
+            )?,
             #[cfg(not(feature = "parquet"))]
             SinkTarget::Parquet(_) => return Err(without::PARQUET.refusal()),
         })

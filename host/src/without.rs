@@ -38,6 +38,12 @@ pub(crate) const AGE: Part = Part {
     built: cfg!(feature = "age"),
 };
 
+pub(crate) const OBJECTS: Part = Part {
+    name: "object stores",
+    feature: "objects",
+    built: cfg!(feature = "objects"),
+};
+
 pub(crate) const PARQUET: Part = Part {
     name: "Parquet",
     feature: "parquet",
@@ -106,8 +112,12 @@ pub(crate) fn absent(manifest: &Manifest) -> Vec<Diagnostic> {
     let opened = opened.map(|secret| (AGE, secret.span.clone()));
     let encrypted = manifest.sink.target.encrypt_to().first();
     let encrypted = encrypted.map(|key| (AGE, key.span.clone()));
+    let read = manifest.source.object().map(|url| (OBJECTS, url.span));
+    let written = manifest.sink.target.object();
+    let written = written.map(|url| (OBJECTS, url.span.clone()));
     let named = source.into_iter().chain(sink).chain(remote);
     let named = named.chain(opened).chain(encrypted);
+    let named = named.chain(read).chain(written);
     named
         .filter(|(part, _)| !part.built)
         .map(|(part, span)| Diagnostic::error(span, part.refusal()))

@@ -3,6 +3,7 @@
 pub mod attacks;
 pub mod http;
 pub mod markdown;
+pub mod objects;
 pub mod outside;
 pub mod pipeline;
 pub mod postgres;

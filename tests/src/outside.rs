@@ -248,10 +248,13 @@ fn say(stream: &mut impl Write, reply: Answer) -> std::io::Result<()> {
         Answer::HangUp => {}
         Answer::Silence(time) => std::thread::sleep(time),
         Answer::Reply(status, headers, body) => {
-            let mut head = format!(
-                "HTTP/1.1 {status} Said\r\nContent-Length: {}\r\n",
-                body.len()
-            );
+            let mut head = format!("HTTP/1.1 {status} Said\r\n");
+            // Of what is there but not sent, the answer to a HEAD says it itself.
+            let is_said =
+                |(name, _): &(String, String)| name.eq_ignore_ascii_case("content-length");
+            if !headers.iter().any(is_said) {
+                head.push_str(&format!("Content-Length: {}\r\n", body.len()));
+            }
             for (name, value) in headers {
                 head.push_str(&format!("{name}: {value}\r\n"));
             }

@@ -88,7 +88,7 @@ pub(crate) fn masks() -> Outcome {
 type Install = fn(&Path, &Path) -> Outcome;
 
 /// What is Python's, beside the masks' packages, and how it is installed.
-fn python_tools() -> [(Tool, Install); 8] {
+fn python_tools() -> [(Tool, Install); 9] {
     [
         (
             python(
@@ -135,6 +135,14 @@ fn python_tools() -> [(Tool, Install); 8] {
                 "stores",
                 "host/crates/credentials/tests/python",
                 "stores of secrets are not tested against a real server",
+            ),
+            packages,
+        ),
+        (
+            python(
+                "objects",
+                "tests/objects",
+                "stores of objects are not tested against others' servers",
             ),
             packages,
         ),

@@ -297,7 +297,7 @@ pub(super) fn role_of(file: &Path, manifest: &Manifest) -> Option<&'static str> 
     let sources = manifest.source.inputs().0.iter();
     let sources = sources.filter_map(|input| match &input.value {
         Input::Path(path) | Input::File(path) => Some(("the source", path)),
-        Input::Stdin => None,
+        Input::Stdin | Input::Object(_) => None,
     });
     let plugins = manifest.steps.iter().filter_map(|s| match &s.plugin.value {
         model::PluginRef::File { path, .. } => Some(("a plugin", path)),

@@ -20,6 +20,7 @@ mod interruptions;
 mod manuals;
 mod masks;
 mod missing;
+mod objects;
 mod pins;
 mod places;
 mod plugin_commands;

@@ -2,18 +2,18 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use glovebox_core::{
     ChunkRecord, Earlier, Encoder, FinishedChunk, History, Job, Keeps, KeptReject, Payload,
-    Published, Schema, Sink, SinkError, Totals, WrittenFile,
+    Published, Schema, Sink, SinkError, Totals,
 };
-use glovebox_files::{Base, Staged, StagedWriter, Stamp};
-use sha2::{Digest, Sha256};
+use glovebox_files::{Base, Staged, Stamp};
 
 use crate::age::{Encrypting, Recipients};
+use crate::outlet::{Outlet, Target};
 
 /// What happens to the rows that a file already holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -52,7 +52,7 @@ pub trait Format: Send {
 /// A file to which rows are written in a [`Format`].
 #[derive(Debug)]
 pub struct FileSink<F> {
-    path: PathBuf,
+    target: Target,
     mode: Mode,
     format: F,
     replace_with_nothing: bool,
@@ -61,15 +61,18 @@ pub struct FileSink<F> {
     schema: Arc<Schema>,
     staged: Option<Output>,
     rows: u64,
-    /// Whether the digest of what is written is asked for.
-    proven: bool,
 }
 
 impl<F: Format> FileSink<F> {
     /// A sink that will write to `path`; nothing is opened yet.
     pub fn new(path: impl Into<PathBuf>, mode: Mode, format: F) -> Self {
+        FileSink::to(Target::File(path.into()), mode, format)
+    }
+
+    /// A sink that will write to `target`; nothing is opened yet.
+    pub fn to(target: Target, mode: Mode, format: F) -> Self {
         FileSink {
-            path: path.into(),
+            target,
             mode,
             format,
             replace_with_nothing: false,
@@ -77,7 +80,6 @@ impl<F: Format> FileSink<F> {
             schema: Arc::default(),
             staged: None,
             rows: 0,
-            proven: false,
         }
     }
 
@@ -94,7 +96,7 @@ impl<F: Format> FileSink<F> {
     }
 
     fn place(&self) -> String {
-        self.path.display().to_string()
+        self.target.to_string()
     }
 
     fn io(&self, problem: io::Error) -> SinkError {
@@ -134,16 +136,28 @@ impl<F: Format> FileSink<F> {
     }
 
     /// Whether the file that is there may have rows: it is not what a run without any would write.
-    fn may_have_rows(&self, path: &Path) -> io::Result<bool> {
+    fn may_have_rows(&self, outlet: &Outlet) -> io::Result<bool> {
         let head = self.format.head(&self.schema);
-        let file = match File::open(path) {
-            Ok(file) => file,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
-            Err(e) => return Err(e),
+        let Some((file, length)) = outlet.existing()? else {
+            return Ok(false);
         };
-        let mut there = Vec::new();
-        file.take(head.len() as u64 + 1).read_to_end(&mut there)?;
-        Ok(!there.is_empty() && there != head)
+        if length != head.len() as u64 {
+            return Ok(length > 0);
+        }
+        let mut there = vec![0; head.len()];
+        file.read_exact_at(&mut there, 0)?;
+        Ok(there != head)
+    }
+
+    /// Refuses to add to what cannot be added to.
+    fn can_be_added_to(&self) -> Result<(), SinkError> {
+        match (&self.target, self.mode) {
+            (Target::Object(..), Mode::Append) => Err(self.shape(
+                "an object cannot be added to; use `mode: replace`, or another name for each run"
+                    .into(),
+            )),
+            _ => Ok(()),
+        }
     }
 
     fn internal(&self, problem: &str) -> SinkError {
@@ -156,32 +170,32 @@ impl<F: Format> FileSink<F> {
 
 /// The file that is written.
 enum Output {
-    Plain(Staged),
-    Encrypted(Box<Encrypting<StagedWriter>>),
+    Plain(Outlet),
+    Encrypted(Box<Encrypting<Outlet>>),
 }
 
 impl Output {
-    fn begin(mut staged: Staged, to: Option<&Recipients>, head: &[u8]) -> io::Result<Output> {
+    fn begin(mut outlet: Outlet, to: Option<&Recipients>, head: &[u8]) -> io::Result<Output> {
         let Some(recipients) = to else {
-            staged.write(head)?;
-            return Ok(Output::Plain(staged));
+            outlet.write_all(head)?;
+            return Ok(Output::Plain(outlet));
         };
-        let mut encrypting = recipients.encrypt(StagedWriter(staged))?;
+        let mut encrypting = recipients.encrypt(outlet)?;
         encrypting.write(head)?;
         Ok(Output::Encrypted(Box::new(encrypting)))
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
-            Output::Plain(staged) => staged.write(bytes),
+            Output::Plain(outlet) => outlet.write_all(bytes),
             Output::Encrypted(encrypting) => encrypting.write(bytes),
         }
     }
 
-    fn finish(self) -> io::Result<Staged> {
+    fn finish(self) -> io::Result<Outlet> {
         match self {
-            Output::Plain(staged) => Ok(staged),
-            Output::Encrypted(encrypting) => encrypting.finish().map(|writer| writer.0),
+            Output::Plain(outlet) => Ok(outlet),
+            Output::Encrypted(encrypting) => encrypting.finish(),
         }
     }
 }
@@ -190,29 +204,6 @@ impl fmt::Debug for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Output")
     }
-}
-
-/// Puts a file in its place. Its digest is taken before, if it is asked for: afterwards others could have
-/// changed it.
-pub(crate) fn publish(staged: Staged, proven: bool) -> io::Result<Vec<WrittenFile>> {
-    let mut files = Vec::new();
-    if proven {
-        let mut hash = Sha256::new();
-        let mut written = staged.reread()?;
-        let mut bytes = vec![0; 1 << 20];
-        loop {
-            match written.read(&mut bytes)? {
-                0 => break,
-                read => hash.update(bytes.get(..read).unwrap_or_default()),
-            }
-        }
-        files.push(WrittenFile {
-            path: staged.target().to_owned(),
-            sha256: hash.finalize().into(),
-        });
-    }
-    staged.publish()?;
-    Ok(files)
 }
 
 /// Copies a file and ends its last line, should it not have ended.
@@ -238,8 +229,12 @@ impl<F: Format> Sink for FileSink<F> {
 
     fn probe(&mut self, schema: &Schema, _: Keeps) -> Result<Vec<String>, SinkError> {
         self.format.check(schema).map_err(|p| self.shape(p))?;
-        Staged::probe(&self.path).map_err(|e| self.io(e))?;
-        self.existing(&self.path, schema).map(|_| Vec::new())
+        self.can_be_added_to()?;
+        self.target.probe().map_err(|e| self.io(e))?;
+        match &self.target {
+            Target::File(path) => self.existing(path, schema).map(|_| Vec::new()),
+            Target::Object(..) => Ok(Vec::new()),
+        }
     }
 
     /// A file keeps no journal: it is whole or not there.
@@ -253,15 +248,23 @@ impl<F: Format> Sink for FileSink<F> {
 
     fn open(&mut self, job: &Job, schema: &Schema) -> Result<Vec<ChunkRecord>, SinkError> {
         self.format.check(schema).map_err(|p| self.shape(p))?;
-        let mut staged = Staged::create(&self.path).map_err(|e| self.io(e))?;
-        let (base, existing) = self.existing(staged.target(), schema)?;
-        staged.onto(base);
-        let output = match (existing, &self.recipients) {
-            (Some(mut file), None) => copy(&mut staged, &mut file).map(|()| Output::Plain(staged)),
-            (None, recipients) => {
-                Output::begin(staged, recipients.as_ref(), &self.format.head(schema))
+        self.can_be_added_to()?;
+        let mut outlet = self.target.create(job.proven).map_err(|e| self.io(e))?;
+        let mut goes_on = false;
+        if let Outlet::File { staged, .. } = &mut outlet {
+            let (base, existing) = self.existing(staged.target(), schema)?;
+            staged.onto(base);
+            if let Some(mut file) = existing {
+                copy(staged, &mut file).map_err(|e| self.io(e))?;
+                goes_on = true;
             }
-            (Some(_), Some(_)) => {
+        }
+        let output = match (goes_on, &self.recipients) {
+            (true, None) => Ok(Output::Plain(outlet)),
+            (false, recipients) => {
+                Output::begin(outlet, recipients.as_ref(), &self.format.head(schema))
+            }
+            (true, Some(_)) => {
                 return Err(
                     self.shape("an encrypted file cannot be added to; use `mode: replace`".into())
                 );
@@ -270,7 +273,6 @@ impl<F: Format> Sink for FileSink<F> {
         self.schema = Arc::new(schema.clone());
         self.staged = Some(output.map_err(|e| self.io(e))?);
         self.rows = 0;
-        self.proven = job.proven;
         Ok(Vec::new())
     }
 
@@ -298,16 +300,14 @@ impl<F: Format> Sink for FileSink<F> {
         let Some(output) = self.staged.take() else {
             return Err(self.internal("committed before the sink was opened"));
         };
-        let staged = output.finish().map_err(|e| self.io(e))?;
+        let outlet = output.finish().map_err(|e| self.io(e))?;
         let kept = self.mode == Mode::Replace
             && self.rows == 0
             && !self.replace_with_nothing
-            && self
-                .may_have_rows(staged.target())
-                .map_err(|e| self.io(e))?;
+            && self.may_have_rows(&outlet).map_err(|e| self.io(e))?;
         let files = match kept {
             true => Vec::new(),
-            false => publish(staged, self.proven).map_err(|e| self.io(e))?,
+            false => outlet.publish().map_err(|e| self.io(e))?,
         };
         Ok(Published {
             kept,

@@ -24,6 +24,7 @@ mod formats;
 pub mod input;
 pub mod jsonl;
 mod names;
+pub mod outlet;
 #[cfg(feature = "parquet")]
 pub mod parquet;
 mod parts;

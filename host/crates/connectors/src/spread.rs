@@ -2,15 +2,13 @@
 //! line end in it: where that is one within a cell, a row or two are misread, which a sample can bear
 //! and a run could not.
 
-use std::fs::File;
 use std::io::Cursor;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use glovebox_core::{Chunk, ChunkReader, SourceError};
 
 use crate::draw::Draw;
-use crate::input::{Inputs, Stream};
+use crate::input::{Inputs, Regular, Stream};
 
 /// Bytes of a piece, and of one of long records.
 const PIECE: u64 = 32 << 10;
@@ -43,7 +41,7 @@ pub(crate) struct Pieces {
     piece: u64,
     /// Where pieces begin, in all files together.
     places: std::vec::IntoIter<u64>,
-    opened: Option<(usize, File)>,
+    opened: Option<(usize, Regular)>,
     /// The records of the piece that is read, and which file it is of.
     records: Option<(usize, Box<dyn ChunkReader>)>,
     index: u64,
@@ -98,9 +96,9 @@ impl Pieces {
             .as_ref()
             .is_none_or(|(opened, _)| *opened != part)
         {
-            let path = self.inputs.path(part).ok().flatten();
-            let path = path.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::NotFound))?;
-            self.opened = Some((part, File::open(path)?));
+            let file = self.inputs.regular(part).ok().flatten();
+            let file = file.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::NotFound))?;
+            self.opened = Some((part, file));
         }
         let Some((_, file)) = &self.opened else {
             return Ok(Vec::new());

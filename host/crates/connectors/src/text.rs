@@ -3,11 +3,13 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use glovebox_core::{ChunkReader, Decoder, Field, Formats, Sampled, Schema, SourceError};
+use glovebox_core::{
+    ChunkReader, Decoder, Field, Formats, ObjectStore, Sampled, Schema, SourceError,
+};
 
 use crate::age::Identity;
 use crate::formats;
-use crate::input::{Input, Inputs, Stream};
+use crate::input::{Given, Input, Inputs, Stream};
 use crate::parts::Parts;
 use crate::spread::{Pieces, piece};
 
@@ -148,9 +150,15 @@ pub struct TextSource<F: TextFormat> {
 impl<F: TextFormat> TextSource<F> {
     /// A source of these columns; nothing is opened yet.
     pub fn new(format: F, schema: Schema) -> Self {
+        TextSource::of_objects(format, schema, None)
+    }
+
+    /// The same, where some of what it is given is in that store.
+    pub fn of_objects(format: F, schema: Schema, objects: Option<Arc<dyn ObjectStore>>) -> Self {
         let (inputs, endings) = format.inputs();
+        let inputs = Inputs::new(Given::new(inputs.to_vec(), objects), endings);
         let files = Files {
-            inputs: Arc::new(Inputs::new(inputs, endings).opened_by(format.identities())),
+            inputs: Arc::new(inputs.opened_by(format.identities())),
             learnt: format.nothing_learnt(&schema),
             format,
             schema,

@@ -14,6 +14,7 @@ pub mod hex;
 pub mod input;
 pub mod journal;
 pub mod keys;
+pub mod objects;
 pub mod path;
 pub mod place;
 pub mod plan_identity;
@@ -46,6 +47,7 @@ pub use keys::{
     Computed, Form, HeldKey, Key, KeyError, KeyRing, Masking, Method, Piece, Refusal, RemoteKey,
     Revealing, Spans, StepKey, StepKeys, Target,
 };
+pub use objects::{Object, ObjectStore, ObjectUrl, StoreKind, Upload};
 pub use place::{Place, Within};
 pub use plan_identity::{PlanIdentity, PlanRows};
 pub use plugin::{

@@ -20,7 +20,7 @@ use crate::armed::{ArmedStep, Order, Tables, entity_of, name_of};
 use crate::attack;
 use crate::gate::Gate;
 use crate::plan::{Plan, PlannedStep};
-use crate::toolbox::Toolbox;
+use crate::toolbox::{SinkSecrets, SourceSecrets, Toolbox};
 use crate::weak::MIN_KEY_LEN;
 use glovebox_manifest::Manifest;
 use glovebox_manifest::diagnostic::Diagnostic;
@@ -85,9 +85,13 @@ pub fn sink(
         }
         None => sink_password(manifest, toolbox)?,
     };
-    let identity = identity_key(manifest, toolbox)?;
+    let secrets = SinkSecrets {
+        secret,
+        store: store_key(manifest.sink.target.store(), manifest, toolbox)?,
+        identity: identity_key(manifest, toolbox)?,
+    };
     let whole = manifest.gathers();
-    let sink = toolbox.sink(&manifest.sink.target, secret, identity, whole);
+    let sink = toolbox.sink(&manifest.sink.target, secrets, whole);
     sink.map_err(|problem| vec![Diagnostic::error(manifest.sink.span.clone(), problem)])
 }
 
@@ -159,6 +163,21 @@ fn password(
         .map_err(|e| vec![missing(name.span.clone(), &e)])
 }
 
+/// What a store of objects is logged in to by, where the manifest names it.
+fn store_key(
+    access: Option<&model::StoreAccess>,
+    manifest: &Manifest,
+    toolbox: &dyn Toolbox,
+) -> Result<Option<Secret>, Vec<Diagnostic>> {
+    let Some(name) = access.and_then(|access| access.access_key.as_ref()) else {
+        return Ok(None);
+    };
+    let secret = toolbox.secret(&stores(manifest), name);
+    secret
+        .map(Some)
+        .map_err(|e| vec![missing(name.span.clone(), &e)])
+}
+
 /// The source, with its password or the key of its files.
 ///
 /// # Errors
@@ -185,7 +204,11 @@ fn open(
         }
         None => password(source.server(), manifest, toolbox)?,
     };
-    let opened = toolbox.source(source, columns, secret);
+    let secrets = SourceSecrets {
+        secret,
+        store: store_key(source.store(), manifest, toolbox)?,
+    };
+    let opened = toolbox.source(source, columns, secrets);
     opened.map_err(|problem| vec![Diagnostic::error(source.span(), problem)])
 }
 

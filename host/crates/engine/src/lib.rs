@@ -66,7 +66,7 @@ pub use sealed::{SealedError, SealedFile, SealedTotals};
 pub use selection::Selection;
 pub use shards::{Joining, Member, Membership, Range, Ranges, Shards, Worked};
 pub use start::Start;
-pub use toolbox::{PublicKey, SignedBy, Toolbox};
+pub use toolbox::{PublicKey, SignedBy, SinkSecrets, SourceSecrets, Toolbox};
 pub use trace::{RowFate, Traced, trace};
 pub use unique::sink_schema;
 pub use weak::{MIN_KEY_LEN, Weakness};

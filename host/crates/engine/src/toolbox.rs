@@ -22,6 +22,26 @@ pub struct SignedBy {
     pub comment: String,
 }
 
+/// The secrets of a source, each where it takes one.
+#[derive(Debug, Default)]
+pub struct SourceSecrets {
+    /// Its password, or the key of its files.
+    pub secret: Option<Secret>,
+    /// What its store of objects is logged in to by.
+    pub store: Option<Secret>,
+}
+
+/// The secrets of a sink, each where it takes one.
+#[derive(Debug, Default)]
+pub struct SinkSecrets {
+    /// Its password, or the key of its file.
+    pub secret: Option<Secret>,
+    /// What its store of objects is logged in to by.
+    pub store: Option<Secret>,
+    /// The key of its journal's digests, where the manifest names one.
+    pub identity: Option<Secret>,
+}
+
 /// Supplies the concrete things that a manifest names.
 pub trait Toolbox: Send + Sync {
     /// The names of the plugins that are built in.
@@ -75,7 +95,7 @@ pub trait Toolbox: Send + Sync {
         tables: &[(&str, Schema)],
     ) -> Result<Selection, QueryProblem>;
 
-    /// The source, with the declared columns; `secret` is its password, where it takes one.
+    /// The source, with the declared columns.
     ///
     /// # Errors
     /// When this program was built without it, with what to do.
@@ -83,19 +103,17 @@ pub trait Toolbox: Send + Sync {
         &self,
         source: &model::Source,
         schema: Schema,
-        secret: Option<Secret>,
+        secrets: SourceSecrets,
     ) -> Result<Box<dyn Source>, String>;
 
-    /// The sink; `secret` is its password or the key of its file, where it takes one, and `identity` the key of its journal's
-    /// digests, where the manifest names one. Of a `whole` run nothing may be there before all is.
+    /// The sink. Of a `whole` run nothing may be there before all is.
     ///
     /// # Errors
     /// When this program was built without it, with what to do.
     fn sink(
         &self,
         sink: &model::SinkTarget,
-        secret: Option<Secret>,
-        identity: Option<Secret>,
+        secrets: SinkSecrets,
         whole: bool,
     ) -> Result<Box<dyn Sink>, String>;
 

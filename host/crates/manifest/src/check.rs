@@ -4,6 +4,7 @@
 mod from;
 mod gate;
 mod names;
+mod objects;
 mod opaque;
 mod paths;
 mod pins;
@@ -52,6 +53,7 @@ fn problems(manifest: &Manifest, known: &Known<'_>, names: bool, sink: bool) -> 
     from::uses(manifest, &mut problems);
     opaque::uses(manifest, sink, &mut problems);
     gate::uses(manifest, sink, &mut problems);
+    objects::uses(manifest, sink, &mut problems);
     privacy::kinds(manifest, &mut problems);
     privacy::inside(manifest, &mut problems);
     privacy::releases(manifest, known.today, &mut problems);

@@ -172,6 +172,12 @@ fn addresses(text: &str, found: &mut Vec<Range<usize>>) {
         if let Some(end) = authority.rfind('@').filter(|end| *end > 0) {
             found.push(start..start + end);
         }
+        // What follows a `?` may be a signature.
+        let address = line.split([' ', '"', '\'', ',', ']', '}']).next();
+        let address = address.unwrap_or_default();
+        if let Some(query) = address.find('?').filter(|at| at + 1 < address.len()) {
+            found.push(start + query + 1..start + address.len());
+        }
     }
 }
 

@@ -19,6 +19,7 @@ pub(crate) mod limits;
 mod misplaced;
 pub(crate) mod missing;
 pub(crate) mod mode;
+pub(crate) mod objects;
 mod plugin;
 pub(crate) mod postgres;
 pub(crate) mod postgres_source;
@@ -52,8 +53,8 @@ use super::kinds::{Own, nested, word};
 use super::node::{Kind, Node};
 use super::yaml;
 use crate::model::{
-    Column, Gate, JsonlSink, LeakGuard, Manifest, Mode, Sink, SinkTarget, Source, Span, Spanned,
-    Store, TrustedKey,
+    Column, Gate, JsonlSink, LeakGuard, Manifest, Mode, Place, Sink, SinkTarget, Source, Span,
+    Spanned, Store, TrustedKey,
 };
 use columns::COLUMNS;
 use gate::GateKeys;
@@ -220,7 +221,8 @@ fn manifest(reader: &mut Reader<'_>, root: &Node, file: &Path) -> Option<Draft> 
 fn nowhere(span: Span) -> Sink {
     Sink {
         target: SinkTarget::Jsonl(JsonlSink {
-            path: Spanned::default(),
+            path: Place::File(Spanned::default()),
+            store: None,
             replace_with_nothing: false,
             mode: Mode::Replace,
             encrypt_to: Vec::new(),

@@ -25,6 +25,7 @@ pub use super::load::formats::{FormatKeys, SourceFormats};
 pub use super::load::guard::{KeepGrant, LeakGuard};
 pub use super::load::inside::{JsonPath, Segment};
 pub use super::load::mode::Mode;
+pub use super::load::objects::{Place, StoreAccess};
 pub use super::load::postgres::{PostgresSink, Server};
 pub use super::load::postgres_source::{PostgresRows, PostgresSource};
 pub use super::load::proof::{Proof, ProofFormat};

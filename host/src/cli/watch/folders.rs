@@ -28,6 +28,13 @@ impl Folders {
         for input in inputs {
             match &input.value {
                 Input::Path(path) | Input::File(path) => paths.push(path.clone()),
+                Input::Object(_) => {
+                    return Err(
+                        "the source is in an object store, which does not tell what is new; run the \
+                         pipeline on its notices, or at times"
+                            .into(),
+                    );
+                }
                 Input::Stdin => {
                     return Err(
                         "the source is standard input; name a folder or a pattern of files".into(),

@@ -78,11 +78,11 @@ pub struct Sample {
 pub fn discover(path: &Path, header: Option<bool>) -> Result<Found, SourceError> {
     let given = [Input::from(path.to_owned())];
     let inputs = Inputs::new(
-        &given,
+        given.to_vec().into(),
         &[endings::TSV, endings::JSONL, endings::PARQUET].concat(),
     );
     let place = path.display().to_string();
-    if inputs.path(0)?.is_none() {
+    if inputs.regular(0)?.is_none() {
         return Err(SourceError::Shape {
             place,
             problem: "can be read only once; save it to a file first and name that file".into(),

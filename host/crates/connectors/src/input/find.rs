@@ -1,16 +1,15 @@
 //! Resolves a source's paths and patterns to a list of files, in order.
 
 use std::collections::HashMap;
-use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use glob::MatchOptions;
 use glovebox_core::SourceError;
-use glovebox_core::endings::{AGE, PACKED};
+use glovebox_core::endings::{self, PACKED};
 
-use super::{Input, InputFile};
+use super::{Given, Input, InputFile};
 
 /// `*` and `?` stop at `/`, and do not find hidden files, as in a shell.
 pub(crate) const RULES: MatchOptions = MatchOptions {
@@ -20,15 +19,26 @@ pub(crate) const RULES: MatchOptions = MatchOptions {
 };
 
 /// The files, those of a pattern or folder sorted by the bytes of their paths.
-pub(super) fn files(given: &[Input], endings: &[&str]) -> Result<Vec<InputFile>, SourceError> {
+pub(super) fn files(given: &Given, endings: &[&str]) -> Result<Vec<InputFile>, SourceError> {
     let mut files = Vec::new();
-    for input in given {
+    for input in &given.inputs {
         match input {
             Input::Stdin => files.push(InputFile::stdin()),
             Input::File(path) => files.push(InputFile::at(path.clone())),
             Input::Path(path) => {
                 let found = of_path(path, endings)?;
                 files.extend(found.into_iter().map(InputFile::at));
+            }
+            Input::Object(url) => {
+                let found = match &given.objects {
+                    Some(store) => store.find(url, endings),
+                    None => Err(io::ErrorKind::Unsupported.into()),
+                };
+                let found = found.map_err(|problem| SourceError::Io {
+                    place: url.to_string(),
+                    problem,
+                })?;
+                files.extend(found.into_iter().map(InputFile::of));
             }
         }
     }
@@ -98,7 +108,7 @@ pub fn is_pattern(path: &Path) -> bool {
     bytes.iter().any(|b| matches!(b, b'*' | b'?' | b'['))
 }
 
-fn of_folder(folder: &Path, endings: &[&str]) -> Result<Vec<PathBuf>, SourceError> {
+fn of_folder(folder: &Path, of_format: &[&str]) -> Result<Vec<PathBuf>, SourceError> {
     let failed = |problem| SourceError::Io {
         place: folder.display().to_string(),
         problem,
@@ -106,33 +116,11 @@ fn of_folder(folder: &Path, endings: &[&str]) -> Result<Vec<PathBuf>, SourceErro
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
-        if has_ending(&path, endings) && path.is_file() {
+        if endings::has(path.file_name().unwrap_or_default(), of_format) && path.is_file() {
             found.push(path);
         }
     }
     Ok(found)
-}
-
-/// Whether the name is one that a folder's files have; hidden ones have none.
-fn has_ending(path: &Path, endings: &[&str]) -> bool {
-    let name = path.file_name().unwrap_or_default();
-    if name.as_bytes().starts_with(b".") {
-        return false;
-    }
-    let is = |ending: Option<&OsStr>, of: &[&str]| {
-        ending.is_some_and(|e| of.iter().any(|of| e.eq_ignore_ascii_case(of)))
-    };
-    let name = Path::new(name);
-    let name = match is(name.extension(), &[AGE]) {
-        true => Path::new(name.file_stem().unwrap_or_default()),
-        false => name,
-    };
-    is(name.extension(), endings)
-        || is(name.extension(), PACKED)
-            && is(
-                Path::new(name.file_stem().unwrap_or_default()).extension(),
-                endings,
-            )
 }
 
 fn of_pattern(path: &Path) -> Result<Vec<PathBuf>, SourceError> {
@@ -166,11 +154,13 @@ fn once(files: &[InputFile]) -> Result<(), SourceError> {
     }
     let mut seen: HashMap<PathBuf, &InputFile> = HashMap::new();
     for file in files {
-        let Some(path) = &file.path else {
-            continue;
+        let real = match file.path() {
+            // One that is not there is reported when it is opened.
+            Some(path) => path.canonicalize().ok(),
+            // No file has a name that begins so.
+            None => Some(PathBuf::from(&*file.name)),
         };
-        // One that is not there is reported when it is opened.
-        let Ok(real) = path.canonicalize() else {
+        let Some(real) = real else {
             continue;
         };
         if let Some(first) = seen.insert(real, file) {
@@ -201,9 +191,9 @@ mod tests {
 
     fn names(dir: &Path, given: &[&str]) -> Result<Vec<String>, String> {
         let given: Vec<Input> = given.iter().map(|g| Input::Path(dir.join(g))).collect();
-        let found = files(&given, &["csv"]).map_err(|e| e.to_string())?;
+        let found = files(&given.into(), &["csv"]).map_err(|e| e.to_string())?;
         let short = |f: InputFile| {
-            let path = f.path.unwrap();
+            let path = f.path().unwrap();
             path.strip_prefix(dir).unwrap().to_str().unwrap().to_owned()
         };
         Ok(found.into_iter().map(short).collect())

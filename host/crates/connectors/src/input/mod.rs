@@ -4,28 +4,60 @@
 mod ahead;
 mod compression;
 mod find;
+mod regular;
 mod stream;
 
 use std::fmt;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 pub use find::{at, is_pattern};
 pub use glovebox_core::Input;
-use glovebox_core::SourceError;
 use glovebox_core::shown::printable;
+use glovebox_core::{Object, ObjectStore, SourceError};
 
 use crate::age::Identity;
 
+pub(crate) use regular::Regular;
+#[cfg(feature = "parquet")]
+pub(crate) use regular::Seeking;
 pub(crate) use stream::Stream;
 
+/// What a source is given, and the store in which its objects are.
+#[derive(Debug, Clone, Default)]
+pub struct Given {
+    inputs: Vec<Input>,
+    objects: Option<Arc<dyn ObjectStore>>,
+}
+
+impl Given {
+    /// These, of which objects are in that store.
+    pub fn new(inputs: Vec<Input>, objects: Option<Arc<dyn ObjectStore>>) -> Self {
+        Given { inputs, objects }
+    }
+}
+
+impl From<Vec<Input>> for Given {
+    fn from(inputs: Vec<Input>) -> Self {
+        Given::new(inputs, None)
+    }
+}
+
+/// What a file is to whoever opens it.
+#[derive(Debug, Clone)]
+enum Opens {
+    Stdin,
+    File(PathBuf),
+    Object(Arc<dyn Object>),
+}
+
 /// One file that is read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct InputFile {
-    /// Its path; none is standard input.
-    path: Option<PathBuf>,
+    opens: Opens,
     /// What it is called in errors and rejects.
     name: Arc<str>,
 }
@@ -33,7 +65,7 @@ pub(crate) struct InputFile {
 impl InputFile {
     fn stdin() -> Self {
         InputFile {
-            path: None,
+            opens: Opens::Stdin,
             name: Arc::from(Input::Stdin.to_string()),
         }
     }
@@ -42,22 +74,53 @@ impl InputFile {
         // Whoever names a file may mean the terminal on which it is shown.
         let name = Arc::from(printable(&path.display().to_string()));
         InputFile {
-            path: Some(path),
+            opens: Opens::File(path),
             name,
         }
     }
 
-    /// Its size, if it is a regular file.
+    fn of(object: Arc<dyn Object>) -> Self {
+        let name = Arc::from(printable(&object.url().to_string()));
+        InputFile {
+            opens: Opens::Object(object),
+            name,
+        }
+    }
+
+    /// Its path, if it is a file.
+    fn path(&self) -> Option<&PathBuf> {
+        match &self.opens {
+            Opens::File(path) => Some(path),
+            Opens::Stdin | Opens::Object(_) => None,
+        }
+    }
+
+    /// Its size, if it is a regular file or an object.
     fn size(&self) -> Option<u64> {
-        let of = std::fs::metadata(self.path.as_ref()?).ok()?;
-        of.is_file().then_some(of.len())
+        match &self.opens {
+            Opens::Stdin => None,
+            Opens::File(path) => {
+                let of = std::fs::metadata(path).ok()?;
+                of.is_file().then_some(of.len())
+            }
+            Opens::Object(object) => Some(object.size()),
+        }
+    }
+
+    /// Opens it to be read by places; none is standard input.
+    fn regular(&self) -> io::Result<Option<Regular>> {
+        Ok(Some(match &self.opens {
+            Opens::Stdin => return Ok(None),
+            Opens::File(path) => Regular::File(File::open(path)?),
+            Opens::Object(object) => Regular::Object(Arc::clone(object)),
+        }))
     }
 }
 
 /// The files of a source, found at the first question.
 #[derive(Debug)]
 pub(crate) struct Inputs {
-    given: Vec<Input>,
+    given: Given,
     endings: Vec<&'static str>,
     /// What opens them, from the outside in.
     identities: Vec<Identity>,
@@ -67,9 +130,9 @@ pub(crate) struct Inputs {
 
 impl Inputs {
     /// What is given, and the endings that the format's files have in a folder.
-    pub(crate) fn new(given: &[Input], endings: &[&'static str]) -> Self {
+    pub(crate) fn new(given: Given, endings: &[&'static str]) -> Self {
         Inputs {
-            given: given.to_vec(),
+            given,
             endings: endings.to_vec(),
             identities: Vec::new(),
             files: OnceLock::new(),
@@ -109,36 +172,46 @@ impl Inputs {
         file.map_or_else(|| self.to_string(), |file| file.name.to_string())
     }
 
-    /// Their size on disk, if all of them are regular files.
+    /// Their size where they are, if all of them are regular files or objects.
     pub(crate) fn size(&self) -> Option<u64> {
         let sizes = self.files().ok()?.iter().map(InputFile::size);
         sizes.sum()
     }
 
-    /// A file's size, if it is a regular one, which can be opened more than once.
+    /// A file's size, if it is a regular one or an object, which can be opened more than once.
     pub(crate) fn size_of(&self, part: usize) -> Option<u64> {
         self.files().ok()?.get(part)?.size()
     }
 
-    /// A file's path; none is standard input.
-    pub(crate) fn path(&self, part: usize) -> Result<Option<&Path>, SourceError> {
-        Ok(self.files()?.get(part).and_then(|f| f.path.as_deref()))
+    /// A file to be read by places; none is standard input.
+    pub(crate) fn regular(&self, part: usize) -> Result<Option<Regular>, SourceError> {
+        let Some(file) = self.files()?.get(part) else {
+            return Ok(None);
+        };
+        file.regular().map_err(|problem| SourceError::Io {
+            place: file.name.to_string(),
+            problem,
+        })
     }
 
-    /// Opens each regular file; whether all are, since others may have something to be read once.
+    /// Opens each regular file, as an object was found; whether all are, since others may have something to be read once.
     pub(crate) fn are_there(&self) -> Result<bool, SourceError> {
         let mut regular = true;
         for file in self.files()? {
-            let Some(path) = file.path.as_deref() else {
-                regular = false;
-                continue;
+            let path = match &file.opens {
+                Opens::File(path) => path,
+                Opens::Object(_) => continue,
+                Opens::Stdin => {
+                    regular = false;
+                    continue;
+                }
             };
             let io = |problem| SourceError::Io {
                 place: file.name.to_string(),
                 problem,
             };
             if std::fs::metadata(path).map_err(io)?.is_file() {
-                std::fs::File::open(path).map_err(io)?;
+                File::open(path).map_err(io)?;
             } else {
                 regular = false;
             }
@@ -186,15 +259,17 @@ impl Inputs {
 
     fn stream(&self, part: usize) -> Result<Stream, SourceError> {
         let place = self.place(part);
-        let opened = match self.path(part)? {
-            Some(path) => Stream::of_file(path, &self.identities),
-            None if self.stdin_taken.swap(true, Ordering::Relaxed) => {
+        let opens = self.files()?.get(part).map(|file| &file.opens);
+        let opened = match opens {
+            Some(Opens::File(path)) => Stream::of_file(path, &self.identities),
+            Some(Opens::Object(object)) => Stream::of_object(object, &self.identities),
+            _ if self.stdin_taken.swap(true, Ordering::Relaxed) => {
                 return Err(SourceError::Shape {
                     place,
                     problem: "can be read only once; to run again, use a file".into(),
                 });
             }
-            None => Stream::of_stdin(&self.identities),
+            _ => Stream::of_stdin(&self.identities),
         };
         opened.map_err(|problem| SourceError::Io { place, problem })
     }
@@ -203,13 +278,13 @@ impl Inputs {
 impl fmt::Display for Inputs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 5;
-        for (i, input) in self.given.iter().take(SHOWN).enumerate() {
+        for (i, input) in self.given.inputs.iter().take(SHOWN).enumerate() {
             if i > 0 {
                 f.write_str(", ")?;
             }
             write!(f, "{input}")?;
         }
-        match self.given.len().saturating_sub(SHOWN) {
+        match self.given.inputs.len().saturating_sub(SHOWN) {
             0 => Ok(()),
             more => write!(f, " and {more} more"),
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use glovebox_core::SourceError;
+use glovebox_core::{Object, SourceError};
 
 use crate::age::Identity;
 
@@ -25,8 +25,15 @@ pub struct Stream {
     inner: Box<dyn Read + Send>,
     /// Bytes of the packed file behind us, if it is packed.
     used: Option<Arc<AtomicU64>>,
-    /// The file whose bytes these are, as they are: it is one with that in `inner`, and so is its place.
-    places: Option<File>,
+    /// What has these bytes, as they are.
+    places: Option<Places>,
+}
+
+/// What can be read from any place on.
+enum Places {
+    /// A file: it is one with that in `inner`, and so is its place.
+    File(File),
+    Object(Arc<dyn Object>),
 }
 
 impl Stream {
@@ -40,12 +47,24 @@ impl Stream {
             let stream = Stream::opened(Box::new(file), &start, keys)?;
             let as_it_is = stream.used.is_none() && keys.is_empty();
             return Ok(Stream {
-                places: as_it_is.then_some(places),
+                places: as_it_is.then_some(Places::File(places)),
                 ..stream
             });
         }
         let whole = Cursor::new(start.clone()).chain(file);
         Stream::opened(Box::new(whole), &start, keys)
+    }
+
+    pub(super) fn of_object(object: &Arc<dyn Object>, keys: &[Identity]) -> io::Result<Stream> {
+        let mut bytes = Arc::clone(object).stream(0);
+        let start = start_of(&mut bytes)?;
+        let whole = Cursor::new(start.clone()).chain(bytes);
+        let stream = Stream::opened(Box::new(whole), &start, keys)?;
+        let as_it_is = stream.used.is_none() && keys.is_empty();
+        Ok(Stream {
+            places: as_it_is.then(|| Places::Object(Arc::clone(object))),
+            ..stream
+        })
     }
 
     pub(super) fn of_stdin(keys: &[Identity]) -> io::Result<Stream> {
@@ -115,8 +134,13 @@ impl Stream {
 
     /// Goes to a place in the file, if it has places. `name` is what the file is called in an error.
     pub(crate) fn go_to(&mut self, offset: u64, name: &str) -> Result<bool, SourceError> {
-        let Some(file) = &mut self.places else {
-            return Ok(false);
+        let file = match &mut self.places {
+            None => return Ok(false),
+            Some(Places::Object(object)) => {
+                self.inner = Arc::clone(object).stream(offset);
+                return Ok(true);
+            }
+            Some(Places::File(file)) => file,
         };
         match file.seek(SeekFrom::Start(offset)) {
             Ok(_) => Ok(true),

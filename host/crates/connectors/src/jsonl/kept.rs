@@ -237,7 +237,7 @@ impl glovebox_core::Source for KeptRows {
         schema.fields.iter_mut().for_each(|field| field.from = None);
         let shared = Shared::new(schema.fields.len());
         shared.found(0, Layout::Lines);
-        let inputs = Arc::new(Inputs::new(&[], &[]));
+        let inputs = Arc::new(Inputs::new(Vec::new().into(), &[]));
         Ok(Box::new(KeptDecoder {
             rows: Arc::clone(&self.rows),
             inner: JsonDecoder::new(&options, &schema, inputs, shared)?,

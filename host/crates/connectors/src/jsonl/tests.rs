@@ -58,7 +58,7 @@ fn read(file: &[u8], options: &Options, schema: &Schema) -> Vec<Row> {
 fn decoder(file: &[u8], options: &Options, schema: &Schema) -> JsonDecoder {
     let shared = Shared::new(schema.fields.len());
     shared.found(0, Layout::of(file));
-    let inputs = Arc::new(Inputs::new(&options.inputs, &[]));
+    let inputs = Arc::new(Inputs::new(options.inputs.clone().into(), &[]));
     JsonDecoder::new(options, schema, inputs, shared).unwrap()
 }
 

@@ -1,26 +1,29 @@
 //! A file's bytes by their places, also those of one that is encrypted as a whole.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
-use std::os::unix::fs::FileExt;
 use std::sync::{Mutex, PoisonError};
 
 use crate::age::{Decrypted, Identity};
+use crate::input::{Regular, Seeking};
 
 /// The bytes of a file.
 pub(super) enum Places {
-    Plain(File),
+    Plain(Regular),
     /// An age file, of which 64 KiB at a time are opened, in memory only.
-    Opened(Box<Mutex<Decrypted<BufReader<File>>>>),
+    Opened(Box<Mutex<Decrypted<BufReader<Seeking>>>>),
 }
 
 impl Places {
     /// The file's, opened by that key if there is one, and how many there are.
-    pub(super) fn of(file: File, len: u64, around: Option<&Identity>) -> io::Result<(Self, u64)> {
+    pub(super) fn of(
+        file: Regular,
+        len: u64,
+        around: Option<&Identity>,
+    ) -> io::Result<(Self, u64)> {
         let Some(key) = around else {
             return Ok((Places::Plain(file), len));
         };
-        let mut opened = key.decrypt(BufReader::new(file))?;
+        let mut opened = key.decrypt(BufReader::new(Seeking::new(file, len)))?;
         let len = opened.seek(SeekFrom::End(0))?;
         Ok((Places::Opened(Box::new(Mutex::new(opened))), len))
     }

@@ -1,8 +1,7 @@
 //! One Parquet file: its footer, and where the declared columns are in it.
 
-use std::fs::File;
+use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::sync::Arc;
 
 use glovebox_core::{Schema, SourceError};
@@ -16,6 +15,7 @@ use super::pages::{Opening, Refusals, Region};
 use super::schema::{Columns, columns};
 use super::thrift::{Encryption, encryption, is_encrypted};
 use crate::contain::contained;
+use crate::input::Regular;
 
 /// Bytes of a footer; one of a thousand row groups of a thousand columns has about 100 MB.
 const MAX_FOOTER_SIZE: u64 = 128 << 20;
@@ -35,6 +35,26 @@ pub(super) struct Stamp {
 }
 
 impl Stamp {
+    /// That of a regular file, or of an object, which is the same for as long as it is read; none is another
+    /// kind of file.
+    fn of(file: &Regular) -> io::Result<Option<Stamp>> {
+        let about = match file {
+            Regular::File(file) => file.metadata()?,
+            Regular::Object(object) => {
+                return Ok(Some(Stamp {
+                    inode: (0, 0),
+                    len: object.size(),
+                    changed: (0, 0),
+                }));
+            }
+        };
+        Ok(about.is_file().then(|| Stamp {
+            inode: (about.dev(), about.ino()),
+            len: about.len(),
+            changed: (about.mtime(), about.mtime_nsec()),
+        }))
+    }
+
     /// The file's size in bytes.
     pub(super) fn len(&self) -> u64 {
         self.len
@@ -57,25 +77,22 @@ pub(super) struct Opened {
 
 impl Opened {
     /// Opens a file, by those keys if it is encrypted, and holds it against the declared columns.
-    pub(super) fn open(path: &Path, schema: &Schema, keys: &Keys) -> Result<Self, SourceError> {
-        let place = path.display().to_string();
+    pub(super) fn open(
+        file: Regular,
+        place: String,
+        schema: &Schema,
+        keys: &Keys,
+    ) -> Result<Self, SourceError> {
         let io = |problem| SourceError::Io {
             place: place.clone(),
             problem,
         };
-        let file = File::open(path).map_err(io)?;
-        let about = file.metadata().map_err(io)?;
-        if !about.is_file() {
+        let Some(stamp) = Stamp::of(&file).map_err(io)? else {
             return Err(SourceError::shape(
                 &place,
                 "is not a regular file, but a Parquet file is read from its end; save it to a \
                 file first",
             ));
-        }
-        let stamp = Stamp {
-            inode: (about.dev(), about.ino()),
-            len: about.len(),
-            changed: (about.mtime(), about.mtime_nsec()),
         };
         let (places, len) = Places::of(file, stamp.len, keys.around.as_ref()).map_err(io)?;
         let (footer, sealed) = match (footer(&places, len, &place)?, &keys.of_file) {

@@ -8,7 +8,7 @@ use glovebox_core::{Schema, SourceError, endings};
 
 use super::file::{Opened, Stamp};
 use super::key::Keys;
-use crate::input::{Input, Inputs};
+use crate::input::{Given, Inputs};
 
 /// Files that are kept open; those in flight are among the last.
 const KEPT_OPEN: usize = 64;
@@ -30,9 +30,9 @@ struct Known {
 }
 
 impl Files {
-    pub(super) fn new(inputs: &[Input], schema: Schema, keys: Keys) -> Self {
+    pub(super) fn new(given: Given, schema: Schema, keys: Keys) -> Self {
         Files {
-            inputs: Arc::new(Inputs::new(inputs, endings::PARQUET)),
+            inputs: Arc::new(Inputs::new(given, endings::PARQUET)),
             schema,
             keys,
             known: Mutex::default(),
@@ -45,13 +45,18 @@ impl Files {
         if let Some((_, opened)) = known.opened.iter().find(|(p, _)| *p == part) {
             return Ok(Arc::clone(opened));
         }
-        let Some(path) = self.inputs.path(part)? else {
+        let Some(file) = self.inputs.regular(part)? else {
             return Err(SourceError::shape(
                 "standard input",
                 "a Parquet file is read from its end; save it to a file first and name that file",
             ));
         };
-        let opened = Arc::new(Opened::open(path, &self.schema, &self.keys)?);
+        let opened = Arc::new(Opened::open(
+            file,
+            self.inputs.place(part),
+            &self.schema,
+            &self.keys,
+        )?);
         let before = known.stamps.insert(part, opened.stamp);
         if before.is_some_and(|before| before != opened.stamp) {
             return Err(SourceError::shape(

@@ -33,10 +33,10 @@ use crate::input::Inputs;
 
 /// The columns of the first file that a manifest can declare, in their types, and how many there are beside them.
 pub(crate) fn fields(inputs: &Inputs, keys: &Keys) -> Result<(Vec<Field>, usize), SourceError> {
-    let Some(path) = inputs.path(0)? else {
+    let Some(file) = inputs.regular(0)? else {
         return Ok((Vec::new(), 0));
     };
-    let opened = file::Opened::open(path, &Schema::default(), keys)?;
+    let opened = file::Opened::open(file, inputs.place(0), &Schema::default(), keys)?;
     crate::contain::contained(|| schema::declarable(&opened.metadata))
         .flatten()
         .ok_or_else(|| SourceError::shape(&opened.place, "its schema cannot be read"))

@@ -1,9 +1,8 @@
 //! The Parquet sink: row groups of bounded size, encoded side by side and written in order.
 
 use std::collections::VecDeque;
-use std::fs::File;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -13,17 +12,16 @@ use glovebox_core::{
     Batch, ChunkRecord, Earlier, Encoded, Encoder, FinishedChunk, History, Job, Keeps, KeptReject,
     Payload, Published, Schema, SinkError, Totals,
 };
-use glovebox_files::Staged;
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{GzipLevel, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
-use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::SerializedFileWriter;
 
-use super::key::Key;
-use crate::file::publish;
+use super::file::Opened;
+use super::key::{Key, Keys};
+use crate::outlet::{Outlet, Target};
 
 /// Rows of a row group.
 const GROUP_ROWS: usize = 128 << 10;
@@ -66,22 +64,20 @@ impl From<Compression> for parquet::basic::Compression {
 /// are bytes; every column may have nulls. A row group has 131,072 rows, or fewer where they are
 /// large.
 pub struct Sink {
-    path: PathBuf,
+    target: Target,
     compression: Compression,
     replace_with_nothing: bool,
     /// Who alone can read what is written, at no moment anybody else.
     key: Option<Key>,
     writing: Option<Writing>,
     stored: u64,
-    /// Whether the digest of what is written is asked for.
-    proven: bool,
 }
 
 type Encoding = JoinHandle<Result<Vec<ArrowColumnChunk>, ParquetError>>;
 
 /// A file on its way.
 struct Writing {
-    file: SerializedFileWriter<Out>,
+    file: SerializedFileWriter<Outlet>,
     factory: Arc<ArrowRowGroupWriterFactory>,
     arrow: SchemaRef,
     /// The row group that is gathered.
@@ -93,30 +89,21 @@ struct Writing {
     encoding: VecDeque<Encoding>,
 }
 
-/// A staged file as the `parquet` crate writes it.
-struct Out(Staged);
-
-impl Write for Out {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes).map(|()| bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 impl Sink {
     /// A sink that will write to `path`; nothing is opened yet.
     pub fn new(path: impl Into<PathBuf>, compression: Compression) -> Self {
+        Sink::to(Target::File(path.into()), compression)
+    }
+
+    /// A sink that will write to `target`; nothing is opened yet.
+    pub fn to(target: Target, compression: Compression) -> Self {
         Sink {
-            path: path.into(),
+            target,
             compression,
             replace_with_nothing: false,
             key: None,
             writing: None,
             stored: 0,
-            proven: false,
         }
     }
 
@@ -133,7 +120,7 @@ impl Sink {
     }
 
     fn place(&self) -> String {
-        self.path.display().to_string()
+        self.target.to_string()
     }
 
     fn io(&self, problem: io::Error) -> SinkError {
@@ -171,7 +158,7 @@ impl Sink {
         Ok(())
     }
 
-    fn start(&self, staged: Staged, schema: &Schema) -> Result<Writing, ParquetError> {
+    fn start(&self, outlet: Outlet, schema: &Schema) -> Result<Writing, ParquetError> {
         let arrow = schema.to_arrow();
         let described = ArrowSchemaConverter::new().convert(&arrow)?;
         let properties = WriterProperties::builder()
@@ -182,7 +169,7 @@ impl Sink {
             None => properties,
         };
         let file = SerializedFileWriter::new(
-            Out(staged),
+            outlet,
             described.root_schema_ptr(),
             Arc::new(properties.build()),
         )?;
@@ -261,28 +248,26 @@ impl Writing {
     }
 
     /// The whole file.
-    fn finish(mut self) -> Result<Staged, ParquetError> {
+    fn finish(mut self) -> Result<Outlet, ParquetError> {
         self.cut()?;
         while !self.encoding.is_empty() {
             self.finish_one()?;
         }
         // Writes the footer, too.
-        self.file.into_inner().map(|out| out.0)
+        self.file.into_inner()
     }
 }
 
 /// Whether the file that is there may have rows; one that is no Parquet file may.
-fn may_have_rows(path: &Path) -> io::Result<bool> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(e) => return Err(e),
+fn may_have_rows(outlet: &Outlet) -> io::Result<bool> {
+    let Some((file, length)) = outlet.existing()? else {
+        return Ok(false);
     };
-    if file.metadata()?.len() == 0 {
+    if length == 0 {
         return Ok(false);
     }
-    let rows = SerializedFileReader::new(file).map(|f| f.metadata().file_metadata().num_rows());
-    Ok(rows.ok() != Some(0))
+    let opened = Opened::open(file, String::new(), &Schema::default(), &Keys::default());
+    Ok(opened.ok().map(|opened| opened.rows()) != Some(0))
 }
 
 /// Bytes of a batch's cells, which may be a part of larger columns.
@@ -321,7 +306,7 @@ impl glovebox_core::Sink for Sink {
 
     fn probe(&mut self, schema: &Schema, _: Keeps) -> Result<Vec<String>, SinkError> {
         self.check(schema)?;
-        Staged::probe(&self.path).map_err(|e| self.io(e))?;
+        self.target.probe().map_err(|e| self.io(e))?;
         Ok(Vec::new())
     }
 
@@ -336,10 +321,9 @@ impl glovebox_core::Sink for Sink {
 
     fn open(&mut self, job: &Job, schema: &Schema) -> Result<Vec<ChunkRecord>, SinkError> {
         self.check(schema)?;
-        let staged = Staged::create(&self.path).map_err(|e| self.io(e))?;
+        let outlet = self.target.create(job.proven).map_err(|e| self.io(e))?;
         self.stored = 0;
-        self.proven = job.proven;
-        self.writing = Some(self.start(staged, schema).map_err(|e| self.failed(e))?);
+        self.writing = Some(self.start(outlet, schema).map_err(|e| self.failed(e))?);
         Ok(Vec::new())
     }
 
@@ -372,13 +356,13 @@ impl glovebox_core::Sink for Sink {
         let Some(writing) = self.writing.take() else {
             return Err(self.internal("committed before the sink was opened"));
         };
-        let staged = writing.finish().map_err(|e| self.failed(e))?;
+        let outlet = writing.finish().map_err(|e| self.failed(e))?;
         let kept = self.stored == 0
             && !self.replace_with_nothing
-            && may_have_rows(staged.target()).map_err(|e| self.io(e))?;
+            && may_have_rows(&outlet).map_err(|e| self.io(e))?;
         let files = match kept {
             true => Vec::new(),
-            false => publish(staged, self.proven).map_err(|e| self.io(e))?,
+            false => outlet.publish().map_err(|e| self.io(e))?,
         };
         Ok(Published {
             kept,

@@ -11,7 +11,7 @@ use super::fields;
 use super::file::{CHUNK_BYTES, CHUNK_ROWS};
 use super::files::Files;
 use super::key::Keys;
-use crate::input::Input;
+use crate::input::Given;
 use crate::parts::Parts;
 
 /// Rows of Parquet files, one after the other.
@@ -42,9 +42,9 @@ pub struct Source {
 
 impl Source {
     /// A source of these columns, of files that are encrypted as the keys say; nothing is opened yet.
-    pub fn new(inputs: Vec<Input>, schema: Schema, keys: Keys) -> Self {
+    pub fn new(given: impl Into<Given>, schema: Schema, keys: Keys) -> Self {
         Source {
-            files: Arc::new(Files::new(&inputs, schema.clone(), keys)),
+            files: Arc::new(Files::new(given.into(), schema.clone(), keys)),
             schema,
         }
     }

@@ -7,17 +7,17 @@ use glovebox_core::{Input, endings};
 
 use crate::diagnostic::Diagnostic;
 use crate::model::PluginRef;
-use crate::model::{Manifest, Span, Spanned};
+use crate::model::{Manifest, Source, Span, Spanned};
 
 /// What queries read beside the rows.
-fn tables(manifest: &Manifest) -> impl Iterator<Item = &Spanned<Input>> {
+pub(super) fn tables(manifest: &Manifest) -> impl Iterator<Item = &Source> {
     let steps = manifest.steps.iter();
     let gathers = steps.filter_map(|step| match &step.plugin.value {
         PluginRef::Gather(gather) => Some(gather),
         _ => None,
     });
     let tables = gathers.flat_map(|gather| &gather.tables);
-    tables.flat_map(|(_, table)| table.source.inputs().0)
+    tables.map(|(_, table)| &table.source)
 }
 
 /// Files that are two things at once.
@@ -25,7 +25,8 @@ pub(super) fn distinct(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
     let (inputs, endings) = manifest.source.inputs();
     let name = manifest.name.span.clone();
     let mut files: Vec<(&str, &Path, Span)> = vec![("the manifest", &manifest.file, name)];
-    for input in inputs.iter().chain(tables(manifest)) {
+    let of_tables = tables(manifest).flat_map(|table| table.inputs().0);
+    for input in inputs.iter().chain(of_tables) {
         if let Input::Path(path) | Input::File(path) = &input.value {
             files.push(("the source", path, input.span.clone()));
         }
@@ -60,7 +61,7 @@ pub(super) fn distinct(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
         let plain = normal(path);
         let reads = |input: &&Spanned<Input>| match &input.value {
             Input::Path(given) => would_read(given, &plain, endings),
-            Input::File(_) | Input::Stdin => false,
+            Input::File(_) | Input::Object(_) | Input::Stdin => false,
         };
         if let Some(input) = inputs.iter().find(reads) {
             problems.push(

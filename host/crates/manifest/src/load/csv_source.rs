@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::age::DECRYPT_WITH;
 use super::files::{Inputs, MAX_BYTES};
 use super::formats::SourceFormats;
+use super::objects::StoreAccess;
 use crate::block::{Block, Reader, short};
 use crate::declare::Schema;
 use crate::declare::{At, Section, section, stand_in, words};
@@ -24,6 +25,8 @@ section! {
         /// The private key that opens the files if they are [encrypted with age](#encrypted-files), by the name of its
         /// secret.
         decrypt_with: Option<Spanned<SecretName>> => optional, DECRYPT_WITH, "decrypt-with: { secret: partner/age }";
+        /// [How the store is reached](#object-stores) that has the files, where they are objects.
+        store: Option<StoreAccess> => optional, nested::<StoreAccess>();
         /// The files' encoding, as a label of the [Encoding
         /// Standard](https://encoding.spec.whatwg.org/#names-and-labels), such as `windows-1252`
         /// (also called `latin1`), `iso-8859-15`, `utf-16le`, `shift_jis`. A cell with bytes that

@@ -1,16 +1,15 @@
 //! The sinks that are files.
 
-use std::path::PathBuf;
-
 use glovebox_core::SecretName;
 
 use super::aes::AES_KEY;
 use super::age::{ENCRYPT_TO, whole};
 use super::mode::{FILE_MODE, Mode, PARQUET_MODE, removals};
+use super::objects::{Destination, Place, StoreAccess};
 use crate::block::{Block, Reader};
 use crate::declare::{section, words};
 use crate::diagnostic::Diagnostic;
-use crate::kinds::{Bool, Output, Sign, word};
+use crate::kinds::{Bool, Output, Sign, nested, word};
 use crate::span::Spanned;
 
 /// A file of rows.
@@ -19,11 +18,16 @@ pub(super) const ROWS: Output = Output {
     note: Some("standard output is for the run's report"),
 };
 
+/// The same, which may be an object.
+const ROWS_OR_OBJECT: Destination = Destination(ROWS);
+
 section! {
     /// A CSV file to write.
     pub struct CsvSink("CsvSink"): "the CSV sink", "csv: { path: clean.csv }" {
-        /// The file; not `-`, since standard output is for the report.
-        path: Spanned<PathBuf> => needed, ROWS, "path: clean.csv";
+        /// The file or object; not `-`, since standard output is for the report.
+        path: Place => needed, ROWS_OR_OBJECT, "path: clean.csv";
+        /// [How the store is reached](#object-stores) where it is an object.
+        store: Option<StoreAccess> => optional, nested::<StoreAccess>();
         /// [What happens to existing rows](#sink).
         mode: Mode => default "replace", FILE_MODE, "mode: replace";
         /// With `replace`: whether a run without a good row removes the existing rows.
@@ -67,8 +71,10 @@ fn not_a_quote(reader: &mut Reader<'_>, block: &Block<'_>, delimiter: Option<&u8
 section! {
     /// A file of JSON objects to write, one a line.
     pub struct JsonlSink("JsonlSink"): "the JSON lines sink", "jsonl: { path: clean.jsonl }" {
-        /// The file; not `-`, since standard output is for the report.
-        path: Spanned<PathBuf> => needed, ROWS, "path: clean.jsonl";
+        /// The file or object; not `-`, since standard output is for the report.
+        path: Place => needed, ROWS_OR_OBJECT, "path: clean.jsonl";
+        /// [How the store is reached](#object-stores) where it is an object.
+        store: Option<StoreAccess> => optional, nested::<StoreAccess>();
         /// [What happens to existing rows](#sink).
         mode: Mode => default "replace", FILE_MODE, "mode: replace";
         /// With `replace`: whether a run without a good row removes the existing rows.
@@ -88,8 +94,10 @@ section! {
 section! {
     /// A Parquet file to write; an existing one is replaced.
     pub struct ParquetSink("ParquetSink"): "the Parquet sink", "parquet: { path: clean.parquet }" {
-        /// The file; not `-`, since standard output is for the report.
-        path: Spanned<PathBuf> => needed, ROWS, "path: clean.parquet";
+        /// The file or object; not `-`, since standard output is for the report.
+        path: Place => needed, ROWS_OR_OBJECT, "path: clean.parquet";
+        /// [How the store is reached](#object-stores) where it is an object.
+        store: Option<StoreAccess> => optional, nested::<StoreAccess>();
         /// A Parquet file cannot be appended to.
         mode: Mode => default "replace", PARQUET_MODE, "mode: replace";
         /// With `replace`: whether a run without a good row removes the existing rows.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::aes::AES_KEY;
 use super::age::DECRYPT_WITH;
 use super::formats::SourceFormats;
+use super::objects::{StoreAccess, address};
 use crate::block::{Block, Reader};
 use crate::declare::Schema;
 use crate::declare::{self, At, section};
@@ -30,6 +31,8 @@ section! {
         /// [How dates, times, numbers and booleans are written](#formats) in strings, for all
         /// columns.
         formats: SourceFormats => empty, nested::<FormatKeys>();
+        /// [How the store is reached](#object-stores) that has the files, where they are objects.
+        store: Option<StoreAccess> => optional, nested::<StoreAccess>();
         /// A longer line or object is rejected without being kept in memory.
         max_record: usize => default "8MiB", Size(1..=MAX_BYTES);
     }
@@ -53,6 +56,8 @@ section! {
         /// The key of files that are [encrypted as Parquet itself defines it](#encrypted-parquet-files), by the
         /// name of its secret.
         decrypt_with: Option<Spanned<SecretName>> => optional, AES_KEY, "decrypt-with: { secret: handover/parquet }";
+        /// [How the store is reached](#object-stores) that has the files, where they are objects.
+        store: Option<StoreAccess> => optional, nested::<StoreAccess>();
     }
     hints {
         "file" => "write `path:`",
@@ -96,7 +101,7 @@ impl declare::Kind for Inputs {
         schema.define("Paths", |schema| {
             let path = path_schema(schema);
             json!({
-                "description": "What is read: one path, or a list of them. A path is a file, a pattern of files (`in/*.csv`), or a folder, relative to the manifest's folder; `-` alone is standard input.",
+                "description": "What is read: one path, or a list of them. A path is a file, a pattern of files (`in/*.csv`), or a folder, relative to the manifest's folder; or the address of objects of a store (`s3://bucket/in/*.csv`); `-` alone is standard input.",
                 "anyOf": [
                     path,
                     { "type": "array", "items": path, "minItems": 1, "uniqueItems": true },
@@ -118,8 +123,12 @@ fn inputs(reader: &mut Reader<'_>, node: &Node, example: &str) -> Option<Vec<Spa
         return None;
     }
     let mut inputs: Vec<Spanned<Input>> = Vec::with_capacity(items.len());
+    let mut refused = false;
     for item in items {
-        let read = input(reader, item, example)?;
+        let Some(read) = input(reader, item, example) else {
+            refused = true;
+            continue;
+        };
         if let Some(first) = inputs.iter().find(|i| i.value == read.value) {
             let first = first.span.clone();
             reader.say(
@@ -142,12 +151,15 @@ fn inputs(reader: &mut Reader<'_>, node: &Node, example: &str) -> Option<Vec<Spa
             .help("write only path: \"-\", or name only files"),
         );
     }
-    Some(inputs)
+    (!refused).then_some(inputs)
 }
 
 fn input(reader: &mut Reader<'_>, node: &Node, example: &str) -> Option<Spanned<Input>> {
     if matches!(&node.kind, Kind::Text(text) if text == "-") {
         return Some(Spanned::new(Input::Stdin, node.span.clone()));
+    }
+    if let Some(url) = address(reader, node)? {
+        return Some(Spanned::new(Input::Object(url.value), url.span));
     }
     let path = reader.path(node, "path", example)?;
     Some(Spanned::new(Input::Path(path.value), path.span))

@@ -1,9 +1,10 @@
 //! The source: where the rows come from.
 
-use glovebox_core::{Input, SecretName, endings};
+use glovebox_core::{Input, ObjectUrl, SecretName, endings};
 
 use super::csv_source::CsvSource;
 use super::files::{JsonlSource, ParquetSource};
+use super::objects::StoreAccess;
 use super::postgres::Server;
 use super::postgres_source::{PostgresSource, PostgresSourceKeys};
 use crate::block::{Block, Reader};
@@ -76,6 +77,24 @@ impl Source {
             Source::Parquet(s) => s.decrypt_with.as_ref(),
             Source::Postgres(_) => None,
         }
+    }
+
+    /// How the store of its objects is reached, where that is said.
+    pub fn store(&self) -> Option<&StoreAccess> {
+        match self {
+            Source::Csv(s) => s.store.as_ref(),
+            Source::Jsonl(s) => s.store.as_ref(),
+            Source::Parquet(s) => s.store.as_ref(),
+            Source::Postgres(_) => None,
+        }
+    }
+
+    /// The first of the objects that it reads.
+    pub fn object(&self) -> Option<Spanned<&ObjectUrl>> {
+        self.inputs().0.iter().find_map(|input| match &input.value {
+            Input::Object(url) => Some(Spanned::new(url, input.span.clone())),
+            Input::Stdin | Input::Path(_) | Input::File(_) => None,
+        })
     }
 
     /// The files that are read, to be exchanged; none where it reads no files.

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use glovebox_core::SecretName;
+use glovebox_core::{ObjectUrl, SecretName};
 
 use crate::load::file_sinks::{CsvSink, JsonlSink, ParquetSink};
 use crate::load::mode::Mode;
+use crate::load::objects::{Place, StoreAccess};
 use crate::load::postgres::{PostgresSink, Server};
 use crate::load::sqlite::SqliteSink;
 use crate::span::{Span, Spanned};
@@ -41,10 +42,35 @@ impl SinkTarget {
     pub fn path(&self) -> Option<&Spanned<PathBuf>> {
         match self {
             SinkTarget::Sqlite(s) => Some(&s.path),
+            SinkTarget::Csv(s) => s.path.path(),
+            SinkTarget::Jsonl(s) => s.path.path(),
+            SinkTarget::Parquet(s) => s.path.path(),
+            SinkTarget::Postgres(_) => None,
+        }
+    }
+
+    /// Where its rows go, where that is a file or object that is written as a whole.
+    pub fn place(&self) -> Option<&Place> {
+        match self {
             SinkTarget::Csv(s) => Some(&s.path),
             SinkTarget::Jsonl(s) => Some(&s.path),
             SinkTarget::Parquet(s) => Some(&s.path),
-            SinkTarget::Postgres(_) => None,
+            SinkTarget::Sqlite(_) | SinkTarget::Postgres(_) => None,
+        }
+    }
+
+    /// The object that is written, where the target is one.
+    pub fn object(&self) -> Option<&Spanned<ObjectUrl>> {
+        self.place().and_then(Place::object)
+    }
+
+    /// How the store of its object is reached, where that is said.
+    pub fn store(&self) -> Option<&StoreAccess> {
+        match self {
+            SinkTarget::Csv(s) => s.store.as_ref(),
+            SinkTarget::Jsonl(s) => s.store.as_ref(),
+            SinkTarget::Parquet(s) => s.store.as_ref(),
+            SinkTarget::Sqlite(_) | SinkTarget::Postgres(_) => None,
         }
     }
 

@@ -100,6 +100,11 @@ impl Address {
         self
     }
 
+    /// Whether it is on this machine's link, where clouds tell a machine who it is.
+    pub fn is_on_link(&self) -> bool {
+        self.host.parse().is_ok_and(is_on_link)
+    }
+
     /// Host and port as they were written, as the header `Host` has them.
     pub fn authority(&self) -> &str {
         &self.authority

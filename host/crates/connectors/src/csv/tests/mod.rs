@@ -75,7 +75,7 @@ fn cut(file: &[u8], options: &Options, schema: &Schema, read: usize) -> (Vec<Chu
 fn decode(chunks: Vec<Chunk>, layout: Layout, options: &Options, schema: &Schema) -> Vec<Decoded> {
     let layouts = Arc::new(Layouts::default());
     layouts.put(0, layout, "in.csv").unwrap();
-    let inputs = Arc::new(Inputs::new(&options.inputs, &["csv"]));
+    let inputs = Arc::new(Inputs::new(options.inputs.clone().into(), &["csv"]));
     let mut decoder = CsvDecoder::new(options, schema, inputs, layouts).unwrap();
     let decoded = chunks.into_iter().map(|chunk| {
         let (first, rows) = (chunk.first_row, chunk.rows + chunk.rejects.len() as u64);

@@ -1,0 +1,372 @@
+//! Files that are objects of a store: read, written, and published by one request.
+
+use std::fmt::Write as _;
+
+use glovebox_tests::objects::{Emulator, Fate};
+use glovebox_tests::outside::Answer;
+use glovebox_tests::pipeline::{Pipeline, Ran};
+
+/// What must be in nothing that the program says.
+const KEY: &str = "canary-secret-access-key-77f1";
+
+fn reached(store: &Emulator) -> String {
+    format!(
+        "store: {{ endpoint: \"{}\", region: eu-central-1, access-key-id: AKIDEXAMPLE, access-key: {{ secret: s3 }}, \
+         tls: {{ ca: {} }} }}",
+        store.url(),
+        store.ca().display()
+    )
+}
+
+fn manifest(store: &Emulator, source: (&str, &str), sink: (&str, &str)) -> String {
+    let reached = reached(store);
+    let of = |path: &str| match path.contains("://") {
+        true => format!(", {reached}"),
+        false => String::new(),
+    };
+    format!(
+        "name: objects
+source: {{ {}: {{ path: \"{}\"{} }} }}
+columns:
+  id: {{ type: int64 }}
+  name: {{ type: text, personal: true }}
+credentials: [env]
+steps:
+  - {{ name: alias, masks: [name], mask: pseudonym, with: {{ method: hmac-sha256 }}, keys: {{ pseudonym: salt }} }}
+sink: {{ {}: {{ path: \"{}\"{} }} }}
+rejects: {{ path: rejects.jsonl }}
+",
+        source.0,
+        source.1,
+        of(source.1),
+        sink.0,
+        sink.1,
+        of(sink.1)
+    )
+}
+
+fn pipeline(manifest: &str) -> Pipeline {
+    Pipeline::new(manifest)
+        .env("GLOVEBOX_SECRET_S3", KEY)
+        .env("GLOVEBOX_SECRET_SALT", "a-salt-of-enough-bytes-for-masks")
+}
+
+fn rows(from: usize, count: usize) -> String {
+    let mut csv = String::from("id,name\n");
+    for id in from..from + count {
+        let _ = writeln!(csv, "{id},person {}", id % 97);
+    }
+    csv
+}
+
+fn run(pipeline: &Pipeline) -> Ran {
+    let ran = pipeline.run();
+    assert!(
+        !ran.stderr.contains(KEY) && !ran.stdout.contains(KEY),
+        "{}",
+        ran.stderr
+    );
+    ran
+}
+
+/// What a run over the same bytes in files writes.
+fn locally(format: &str, files: &[(&str, Vec<u8>)], sink: &str) -> Vec<u8> {
+    let manifest = format!(
+        "name: objects
+source: {{ {format}: {{ path: in }} }}
+columns:
+  id: {{ type: int64 }}
+  name: {{ type: text, personal: true }}
+credentials: [env]
+steps:
+  - {{ name: alias, masks: [name], mask: pseudonym, with: {{ method: hmac-sha256 }}, keys: {{ pseudonym: salt }} }}
+sink: {{ {sink}: {{ path: out }} }}
+rejects: {{ path: rejects.jsonl }}
+"
+    );
+    let mut pipeline = pipeline(&manifest);
+    for (name, bytes) in files {
+        pipeline = pipeline.file(&format!("in/{name}"), bytes);
+    }
+    run(&pipeline).ends_with(0);
+    std::fs::read(pipeline.path("out")).unwrap()
+}
+
+#[test]
+fn what_is_in_a_store_is_read_and_written_as_files_are() {
+    let Some(store) = Emulator::moto() else {
+        return;
+    };
+    store.bucket("raw");
+    let files = [
+        ("a.csv", rows(0, 3000).into_bytes()),
+        ("b.csv", rows(3000, 20).into_bytes()),
+    ];
+    for (name, bytes) in &files {
+        store.put(&format!("raw/in/{name}"), bytes);
+    }
+    store.put("raw/in/below/c.csv", "no,file\n");
+    store.put("raw/in/.hidden.csv", "no,file\n");
+    store.put("raw/in/notes.txt", "no file");
+    for format in ["csv", "jsonl", "parquet"] {
+        let expected = locally("csv", &files, format);
+        for source in ["s3://raw/in/", "s3://raw/in/*.csv", "s3://raw/*/[ab].csv"] {
+            let sink = format!("s3://raw/out/clean.{format}");
+            let pipeline = pipeline(&manifest(&store, ("csv", source), (format, &sink)));
+            let ran = run(&pipeline).ends_with(0);
+            assert_eq!(ran.report["rows"]["stored"], 3020, "{source}");
+            let found = store.get(&format!("raw/out/clean.{format}")).unwrap();
+            assert!(found == expected, "{source} {format}");
+        }
+        // And back from there.
+        let back = format!("s3://raw/out/clean.{format}");
+        let pipeline = pipeline(&manifest(&store, (format, &back), ("csv", "back.csv")));
+        run(&pipeline).ends_with(0);
+        assert_eq!(pipeline.read("back.csv").lines().count(), 3021, "{format}");
+    }
+    let checked = pipeline(&manifest(
+        &store,
+        ("csv", "s3://raw/in/"),
+        ("csv", "s3://raw/out/checked.csv"),
+    ));
+    checked
+        .call(&["check", "--connect", "manifest.yaml"])
+        .ends_with(0);
+    assert!(store.get("raw/out/checked.csv").is_none());
+}
+
+/// Rows of about 200 bytes, so that a few hundred thousand are more than one part.
+fn wide(rows: usize) -> Vec<u8> {
+    let mut csv = String::from("id,name\n");
+    let padding = "lorem ipsum ".repeat(15);
+    for id in 0..rows {
+        let _ = writeln!(csv, "{id},{padding}{id}");
+    }
+    csv.into_bytes()
+}
+
+/// A pipeline that leaves long cells as they are, so that much is written.
+fn copying(store: &Emulator, source: &str, sink: &str) -> Pipeline {
+    let manifest = manifest(store, ("csv", source), ("csv", sink));
+    let manifest = manifest.replace(
+        "name: { type: text, personal: true }",
+        "name: { type: text }",
+    );
+    let steps = manifest.find("steps:").unwrap()..manifest.find("sink:").unwrap();
+    let manifest = manifest.replace(&manifest[steps], "steps: []\n");
+    pipeline(&manifest)
+}
+
+fn completions(store: &Emulator) -> Vec<glovebox_tests::outside::Asked> {
+    let asked = store.front.asked().into_iter();
+    asked
+        .filter(|a| a.method == "POST" && a.target.contains("uploadId="))
+        .collect()
+}
+
+#[test]
+fn what_is_large_goes_up_in_parts_and_is_published_by_one_conditional_request() {
+    let Some(store) = Emulator::moto() else {
+        return;
+    };
+    store.bucket("raw");
+    let bytes = wide(200_000);
+    store.put("raw/in.csv", &bytes);
+    for round in 0..2 {
+        let copying = copying(&store, "s3://raw/in.csv", "s3://raw/out.csv");
+        let ran = run(&copying).ends_with(0);
+        assert_eq!(ran.report["rows"]["stored"], 200_000);
+        assert!(store.get("raw/out.csv").unwrap() == bytes, "byte for byte");
+        let completed = completions(&store);
+        assert_eq!(completed.len(), round + 1);
+        let condition = match round {
+            0 => completed[0].header("if-none-match") == Some("*"),
+            _ => completed[1].header("if-match").is_some(),
+        };
+        assert!(condition, "{:?}", completed[round].headers);
+    }
+    assert_eq!(store.unfinished("raw"), 0);
+}
+
+#[test]
+fn of_two_runs_one_publishes_and_the_other_says_so() {
+    let Some(store) = Emulator::moto() else {
+        return;
+    };
+    store.bucket("raw");
+    // Of one part and of several, where nothing was and where something was.
+    for (size, before) in [(500, false), (500, true), (150_000, false), (150_000, true)] {
+        let out = format!("raw/out-{size}-{before}.csv");
+        store.put("raw/in.csv", wide(size));
+        if before {
+            store.put(&out, "old");
+        }
+        let (sender, stopped) = std::sync::mpsc::channel();
+        let (go, goes) = std::sync::mpsc::channel::<()>();
+        let mut waits = Some((sender, goes));
+        let target = format!("/{out}");
+        store.decide(move |asked| {
+            let publishes = asked.method == "POST" && asked.target.contains("uploadId=")
+                || asked.method == "PUT" && asked.target == target;
+            if publishes && let Some((sender, goes)) = waits.take() {
+                // The second run comes and goes before this is heard.
+                sender.send(()).unwrap();
+                let _ = goes.recv();
+            }
+            Fate::Passes
+        });
+        let first = copying(&store, "s3://raw/in.csv", &format!("s3://{out}"));
+        let running = first.start(&["run", "manifest.yaml"]);
+        stopped.recv().unwrap();
+        store.put(&out, "of another");
+        go.send(()).unwrap();
+        running
+            .end()
+            .ends_with(1)
+            .says("another program has changed it since the run began");
+        assert_eq!(store.get(&out).unwrap(), b"of another");
+        store.decide(|_| Fate::Passes);
+    }
+    assert_eq!(store.unfinished("raw"), 0, "what was sent is taken back");
+}
+
+#[test]
+fn a_lost_answer_is_neither_a_failure_nor_a_second_object() {
+    let Some(store) = Emulator::moto() else {
+        return;
+    };
+    store.bucket("raw");
+    for size in [500, 150_000] {
+        let bytes = wide(size);
+        store.put("raw/in.csv", &bytes);
+        for before in [false, true] {
+            let out = format!("raw/out-{size}-{before}.csv");
+            if before {
+                store.put(&out, "old");
+            }
+            let target = format!("/{out}");
+            let mut lost = 0;
+            store.decide(move |asked| {
+                let publishes = asked.method == "POST" && asked.target.contains("uploadId=")
+                    || asked.method == "PUT" && asked.target == target;
+                // Of each part, too.
+                let sends = asked.method == "PUT" && asked.target.contains("partNumber=2");
+                if (publishes || sends) && lost < 2 {
+                    lost += 1;
+                    return Fate::AnswerLost;
+                }
+                Fate::Passes
+            });
+            let copying = copying(&store, "s3://raw/in.csv", &format!("s3://{out}"));
+            run(&copying).ends_with(0);
+            assert!(store.get(&out).unwrap() == bytes);
+            store.decide(|_| Fate::Passes);
+        }
+    }
+}
+
+#[test]
+fn a_store_that_is_busy_is_asked_again() {
+    let Some(store) = Emulator::moto() else {
+        return;
+    };
+    store.bucket("raw");
+    let bytes = wide(60_000);
+    store.put("raw/in.csv", &bytes);
+    let mut asked = 0;
+    store.decide(move |_| {
+        asked += 1;
+        match asked % 3 {
+            0 => Fate::Answered(Answer::Reply(503, Vec::new(), b"<Error/>".to_vec())),
+            1 if asked % 2 == 0 => Fate::Answered(Answer::HangUp),
+            _ => Fate::Passes,
+        }
+    });
+    let copying = copying(&store, "s3://raw/in.csv", "s3://raw/out.csv");
+    run(&copying).ends_with(0);
+    assert!(store.get("raw/out.csv").unwrap() == bytes);
+}
+
+#[test]
+fn an_object_that_changes_while_it_is_read_ends_the_run() {
+    let Some(store) = Emulator::moto() else {
+        return;
+    };
+    store.bucket("raw");
+    store.put("raw/in.csv", wide(60_000));
+    store.put("raw/out.csv", "old");
+    let mut reads = 0;
+    let (sender, third) = std::sync::mpsc::channel();
+    let (go, goes) = std::sync::mpsc::channel::<()>();
+    let waits = std::sync::Mutex::new(goes);
+    store.decide(move |asked| {
+        if asked.method == "GET" && asked.header("range").is_some() {
+            reads += 1;
+            if reads == 3 {
+                sender.send(()).unwrap();
+                let _ = waits.lock().unwrap().recv();
+            }
+        }
+        Fate::Passes
+    });
+    let copying = copying(&store, "s3://raw/in.csv", "s3://raw/out.csv");
+    let running = copying.start(&["run", "manifest.yaml"]);
+    third.recv().unwrap();
+    store.put("raw/in.csv", wide(60_001));
+    go.send(()).unwrap();
+    running
+        .end()
+        .ends_with(1)
+        .says("s3://raw/in.csv: changed while it was read; run again");
+    assert_eq!(store.get("raw/out.csv").unwrap(), b"old");
+}
+
+#[test]
+fn a_store_that_refuses_is_told_of_in_our_words_before_the_first_row() {
+    let Some(store) = Emulator::moto() else {
+        return;
+    };
+    store.bucket("raw");
+    store.put("raw/in.csv", rows(0, 10));
+    let said = "canary-the-store-said";
+    let with =
+        |source: &str, sink: &str| pipeline(&manifest(&store, ("csv", source), ("csv", sink)));
+    for (source, sink, problem) in [
+        (
+            "s3://none/in.csv",
+            "out.csv",
+            "the store has no such object, or no such bucket",
+        ),
+        (
+            "s3://raw/none.csv",
+            "out.csv",
+            "the store has no such object, or no such bucket",
+        ),
+        ("s3://raw/in/*.csv", "out.csv", "no object matches"),
+        (
+            "s3://raw/in/",
+            "out.csv",
+            "the folder has no object with the extension .csv",
+        ),
+    ] {
+        run(&with(source, sink)).ends_with(1).says(problem);
+    }
+    for (status, problem) in [
+        (403, "does not let these credentials do that"),
+        (401, "the store does not accept these credentials"),
+        (301, "the store answered with status 301: it is elsewhere"),
+        (400, "the store answered with status 400"),
+    ] {
+        let body = format!("<Error><Code>{said}</Code><Message>{said}</Message></Error>");
+        store.decide(move |_| {
+            Fate::Answered(Answer::Reply(status, Vec::new(), body.clone().into_bytes()))
+        });
+        for pipeline in [
+            with("s3://raw/in.csv", "out.csv"),
+            with("s3://raw/in.csv", "s3://raw/out.csv"),
+        ] {
+            let ran = run(&pipeline).ends_with(1).says(problem);
+            assert!(!ran.stderr.contains(said), "{}", ran.stderr);
+        }
+    }
+}
