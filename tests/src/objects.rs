@@ -1,5 +1,5 @@
-//! Stores of objects that others have written, behind TLS: moto, which plays S3, Azurite, which plays Azure, and
-//! gcp-storage-emulator, which plays Google. What is between them and the program can be told to fail.
+//! Stores of objects that others have written, behind TLS: moto, which plays S3, and Azurite, which plays Azure.
+//! What is between them and the program can be told to fail.
 
 use std::fs;
 use std::io::Write as _;
@@ -9,6 +9,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ring::hmac;
 use tempfile::TempDir;
 
 use crate::http::{Reply, attempt};
@@ -19,6 +22,12 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// moto looks for a login and does not verify it.
 const LOGIN: &str = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, \
                      SignedHeaders=host, Signature=00";
+
+/// The account that Azurite has, and its key, which its manual publishes.
+pub const ACCOUNT: &str = "devstoreaccount1";
+/// See [`ACCOUNT`].
+pub const ACCOUNT_KEY: &str =
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
 /// What happens to a request on its way.
 pub enum Fate {
@@ -51,6 +60,65 @@ impl Emulator {
             command.args(["--host", "127.0.0.1", "--port", &port.to_string()]);
             command
         }))
+    }
+
+    /// Azurite, if it is installed.
+    pub fn azurite() -> Option<Emulator> {
+        let program = tools("azurite")?.join("node_modules/.bin/azurite-blob");
+        Some(Emulator::start(|port, folder| {
+            let mut command = Command::new(program);
+            command
+                .args(["--silent", "--inMemoryPersistence", "--skipApiVersionCheck"])
+                .args(["--disableTelemetry", "--blobPort", &port.to_string()])
+                .current_dir(folder.path());
+            command
+        }))
+    }
+
+    /// Asks for what is at `container/blob` of Azure, signed by the account's key as Azure's manual says under
+    /// "Authorize with Shared Key".
+    ///
+    /// # Panics
+    /// When it does not answer.
+    pub fn azure(&self, method: &str, at: &str, query: &[(&str, &str)], body: &[u8]) -> Reply {
+        let length = match body.len() {
+            0 => String::new(),
+            length => length.to_string(),
+        };
+        let mut headers = vec![
+            (
+                "x-ms-date".to_owned(),
+                "Fri, 27 Nov 2026 12:00:00 GMT".to_owned(),
+            ),
+            ("x-ms-version".to_owned(), "2024-11-04".to_owned()),
+        ];
+        if method == "PUT" && query.is_empty() {
+            headers.insert(0, ("x-ms-blob-type".to_owned(), "BlockBlob".to_owned()));
+        }
+        let mut signed = format!("{method}\n\n\n{length}\n\n\n\n\n\n\n\n\n");
+        for (name, value) in &headers {
+            signed.push_str(&format!("{name}:{value}\n"));
+        }
+        signed.push_str(&format!("/{ACCOUNT}/{ACCOUNT}/{at}"));
+        for (name, value) in query {
+            signed.push_str(&format!("\n{name}:{value}"));
+        }
+        let key = told(STANDARD.decode(ACCOUNT_KEY));
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
+        let signature = STANDARD.encode(hmac::sign(&key, signed.as_bytes()));
+        headers.push((
+            "authorization".to_owned(),
+            format!("SharedKey {ACCOUNT}:{signature}"),
+        ));
+        let query: Vec<_> = query.iter().map(|(n, v)| format!("{n}={v}")).collect();
+        let question = if query.is_empty() { "" } else { "?" };
+        let asked = Asked {
+            method: method.to_owned(),
+            target: format!("/{ACCOUNT}/{at}{question}{}", query.join("&")),
+            headers,
+            body: body.to_vec(),
+        };
+        passed(self.port, &asked).unwrap_or_else(|| panic!("the store does not answer"))
     }
 
     fn start(command: impl FnOnce(u16, &TempDir) -> Command) -> Emulator {

@@ -30,7 +30,16 @@ pub(crate) fn ensure() -> Outcome {
         "templates in python are not tested",
     );
     components.ensure(|folder, pins| packages(&folder.join("venv"), pins))?;
-    sigstore()?;
+    npm(
+        "sigstore",
+        &["verify.mjs"],
+        "proofs are not verified by Sigstore's own verifier",
+    )?;
+    npm(
+        "azurite",
+        &[],
+        "stores of objects are not tested against Azurite",
+    )?;
     let js = Tool {
         name: "js",
         program: "npm",
@@ -53,17 +62,17 @@ pub(crate) fn ensure() -> Outcome {
     })
 }
 
-/// Installs npm's verifier of Sigstore bundles.
-fn sigstore() -> Outcome {
-    let sigstore = Tool {
-        name: "sigstore",
+/// Installs npm's packages that are pinned in the folder of that name, and copies files beside them.
+fn npm(name: &'static str, files: &[&str], without: &'static str) -> Outcome {
+    let tool = Tool {
+        name,
         program: "npm",
-        pins: root().join("tests/sigstore"),
+        pins: root().join("tests").join(name),
         pinned: "package-lock.json",
-        without: "proofs are not verified by Sigstore's own verifier",
+        without,
     };
-    sigstore.ensure(|folder, pins| {
-        for file in ["package.json", "package-lock.json", "verify.mjs"] {
+    tool.ensure(|folder, pins| {
+        for file in ["package.json", "package-lock.json"].iter().chain(files) {
             write(&folder.join(file), &read(&pins.join(file))?)?;
         }
         finish(

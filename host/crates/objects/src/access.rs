@@ -8,11 +8,12 @@ use std::time::Duration;
 use glovebox_core::{Secret, StoreKind};
 use glovebox_outbound::https::Client;
 use object_store::aws::{AmazonS3Builder, S3ConditionalPut};
-use object_store::azure::MicrosoftAzureBuilder;
-use object_store::client::HttpConnector;
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::http::HttpBuilder;
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
+
+use crate::asks::{Asks, Signer};
 
 /// How a store is reached.
 #[derive(Default, Clone)]
@@ -67,7 +68,7 @@ impl Access {
         &self,
         kind: StoreKind,
         bucket: &str,
-        connector: impl HttpConnector,
+        asks: Asks,
     ) -> Result<Arc<dyn ObjectStore>, NoAccess> {
         let retry = RetryConfig {
             backoff: BackoffConfig {
@@ -87,7 +88,7 @@ impl Access {
                     .with_conditional_put(S3ConditionalPut::ETagMatch)
                     .with_retry(retry)
                     .with_client_options(options)
-                    .with_http_connector(connector);
+                    .with_http_connector(asks.clone());
                 if let Some(endpoint) = &self.endpoint {
                     builder = builder.with_endpoint(endpoint);
                 }
@@ -109,7 +110,7 @@ impl Access {
                     .with_bucket_name(bucket)
                     .with_retry(retry)
                     .with_client_options(options)
-                    .with_http_connector(connector);
+                    .with_http_connector(asks.clone());
                 if let Some(endpoint) = &self.endpoint {
                     builder = builder.with_base_url(endpoint);
                 }
@@ -126,7 +127,7 @@ impl Access {
                     .with_container_name(bucket)
                     .with_retry(retry)
                     .with_client_options(options)
-                    .with_http_connector(connector);
+                    .with_http_connector(asks.clone());
                 if let Some(account) = &self.account {
                     builder = builder.with_account(account);
                 }
@@ -139,14 +140,25 @@ impl Access {
                 if self.anonymous {
                     builder = builder.with_skip_signature(true);
                 }
-                built(builder.build(), "Azure")
+                let account = builder.get_config_value(&AzureConfigKey::AccountName);
+                let store = builder.build();
+                if let (Ok(store), Some(account)) = (&store, account) {
+                    let credentials = Arc::clone(store.credentials());
+                    let signer = Signer {
+                        credentials,
+                        account,
+                    };
+                    // It is this store's alone, and nobody else sets it.
+                    let _ = asks.signer.set(signer);
+                }
+                built(store, "Azure")
             }
             StoreKind::Https => {
                 let builder = HttpBuilder::new()
                     .with_url(format!("https://{bucket}"))
                     .with_retry(retry)
                     .with_client_options(options)
-                    .with_http_connector(connector);
+                    .with_http_connector(asks.clone());
                 built(builder.build(), "https")
             }
         }

@@ -2,15 +2,17 @@
 //! cannot set itself.
 
 use std::error::Error;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use glovebox_outbound::https::{
-    Address, Client, Failure, HeaderMap, HeaderName, HeaderValue, Limits, Method, Plain,
+    Address, Client, Failure, HeaderMap, HeaderName, HeaderValue, Limits, Method, Plain, header,
 };
 use http_body_util::BodyExt;
+use object_store::CredentialProvider;
+use object_store::azure::{AzureAuthorizer, AzureCredential};
 use object_store::client::{
     ClientOptions, HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse,
     HttpResponseBody, HttpService,
@@ -28,13 +30,22 @@ pub(crate) struct Condition {
     pub(crate) value: HeaderValue,
 }
 
+/// Who signs a request to Azure, conditions and all.
+#[derive(Debug)]
+pub(crate) struct Signer {
+    pub(crate) credentials: Arc<dyn CredentialProvider<Credential = AzureCredential>>,
+    pub(crate) account: String,
+}
+
 /// Sends requests.
 #[derive(Debug, Clone)]
 pub(crate) struct Asks {
     pub(crate) client: Client,
     /// What has to hold for an upload in parts to be completed: the library has no word for it.
     pub(crate) condition: Option<Condition>,
-    /// The last status that was no success.
+    /// Known once the store is built.
+    pub(crate) signer: Arc<OnceLock<Signer>>,
+    /// The last status, if it was no success.
     pub(crate) refusal: Arc<AtomicU16>,
 }
 
@@ -46,22 +57,23 @@ impl HttpConnector for Asks {
 
 #[async_trait]
 impl HttpService for Asks {
-    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+    async fn call(&self, mut request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let mut once = has_condition(request.headers());
+        if let Some(condition) = &self.condition
+            && completes(request.method(), request.uri().query())
+        {
+            let headers = request.headers_mut();
+            headers.insert(condition.header.clone(), condition.value.clone());
+            self.sign_again(&mut request).await?;
+            once = true;
+        }
         let (head, body) = request.into_parts();
         let Ok(address) = Address::parse(&head.uri.to_string(), Plain::Metadata) else {
             // Of a cloud's metadata under a name: its address is asked next.
             return Err(unknown(Refused));
         };
         let body = body.collect().await?.to_bytes();
-        let mut headers: HeaderMap = head.headers;
-        let mut once = has_condition(&headers);
-        if let Some(condition) = &self.condition
-            && completes(&head.method, head.uri.query())
-            && !is_signed_with_headers(&headers)
-        {
-            headers.insert(condition.header.clone(), condition.value.clone());
-            once = true;
-        }
+        let headers = head.headers;
         let limits = Limits {
             time: TIME,
             size: SIZE,
@@ -80,9 +92,11 @@ impl HttpService for Asks {
             }
         };
         let reply = answer.map_err(|failure| failed(failure, address.is_on_link()))?;
-        if !reply.status.is_success() {
-            self.refusal.store(reply.status.as_u16(), Ordering::Relaxed);
-        }
+        let refusal = match reply.status.is_success() {
+            true => 0,
+            false => reply.status.as_u16(),
+        };
+        self.refusal.store(refusal, Ordering::Relaxed);
         let mut response = HttpResponse::new(HttpResponseBody::from(reply.body));
         *response.status_mut() = reply.status;
         *response.headers_mut() = reply.headers;
@@ -90,17 +104,26 @@ impl HttpService for Asks {
     }
 }
 
+impl Asks {
+    /// Signs a request with the account's key again, whose signature includes conditions; other signatures do not.
+    async fn sign_again(&self, request: &mut HttpRequest) -> Result<(), HttpError> {
+        let Some(signer) = self.signer.get() else {
+            return Ok(());
+        };
+        let credential = signer.credentials.get_credential().await.map_err(unknown)?;
+        if matches!(&*credential, AzureCredential::AccessKey(_)) {
+            request.headers_mut().remove(header::AUTHORIZATION);
+            let authorizer = AzureAuthorizer::new(&credential, &signer.account);
+            authorizer.try_authorize(request).map_err(unknown)?;
+        }
+        Ok(())
+    }
+}
+
 /// Whether a request makes one object of the parts that were sent.
 fn completes(method: &Method, query: Option<&str>) -> bool {
     let has = |of: &str| query.is_some_and(|query| query.split('&').any(|q| q.starts_with(of)));
     *method == Method::POST && has("uploadId=") || *method == Method::PUT && has("comp=blocklist")
-}
-
-/// Whether what is signed includes conditions, so that none can be added: Azure's keys do so. Its store
-/// drops another program's parts when one is published, which is as good.
-fn is_signed_with_headers(headers: &HeaderMap) -> bool {
-    let authorization = headers.get("authorization");
-    authorization.is_some_and(|value| value.as_bytes().starts_with(b"SharedKey"))
 }
 
 fn has_condition(headers: &HeaderMap) -> bool {

@@ -31,7 +31,8 @@ pub(crate) struct Pinned {
 }
 
 impl Pinned {
-    pub(crate) fn new(bucket: &Arc<Bucket>, url: ObjectUrl, meta: ObjectMeta) -> Self {
+    pub(crate) fn new(bucket: &Arc<Bucket>, url: ObjectUrl, mut meta: ObjectMeta) -> Self {
+        meta.e_tag = meta.e_tag.map(quoted);
         Pinned {
             bucket: Arc::clone(bucket),
             url,
@@ -62,7 +63,7 @@ impl Pinned {
         };
         let (there, found_as) = (&found.meta, &self.meta);
         let same = match found_as.e_tag {
-            Some(_) => there.e_tag == found_as.e_tag,
+            Some(_) => there.e_tag.clone().map(quoted) == found_as.e_tag,
             None => there.last_modified == found_as.last_modified,
         };
         if !same || there.size != found_as.size {
@@ -74,6 +75,14 @@ impl Pinned {
             true => Ok(bytes),
             false => Err(io::ErrorKind::UnexpectedEof.into()),
         }
+    }
+}
+
+/// An entity tag as headers have it; Azure's listings leave the quotes out.
+fn quoted(tag: String) -> String {
+    match tag.ends_with('"') {
+        true => tag,
+        false => format!("\"{tag}\""),
     }
 }
 

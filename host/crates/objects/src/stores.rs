@@ -88,6 +88,7 @@ impl Stores {
         let asks = Asks {
             client: access.client()?,
             condition: None,
+            signer: Arc::default(),
             refusal: Arc::default(),
         };
         let runtime = Builder::new_multi_thread()
@@ -122,6 +123,7 @@ impl Stores {
     pub(crate) fn open(&self, at: &ObjectUrl, condition: Option<Condition>) -> io::Result<Bucket> {
         let asks = Asks {
             condition,
+            signer: Arc::default(),
             ..self.asks.clone()
         };
         let refusal = Arc::clone(&asks.refusal);
