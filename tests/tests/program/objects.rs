@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use glovebox_tests::objects::{ACCOUNT, ACCOUNT_KEY, Emulator, Fate};
 use glovebox_tests::outside::Answer;
 use glovebox_tests::pipeline::{Pipeline, Ran};
+use glovebox_tests::postgres::Postgres;
 use glovebox_tests::torture::Seeded;
 
 /// What must be in nothing that the program says.
@@ -469,4 +470,34 @@ fn a_killed_run_leaves_the_object_that_was_there_or_its_own() {
     // Whoever comes next is not in the way of what is left.
     run(&copying(&store, "s3://raw/in.csv", "s3://raw/out.csv")).ends_with(0);
     assert!(store.get("raw/out.csv").unwrap() == bytes);
+}
+
+#[test]
+fn several_processes_share_out_what_is_in_a_store() {
+    let Some(store) = Emulator::moto() else {
+        return;
+    };
+    store.bucket("raw");
+    store.put("raw/in/a.csv", wide(30_000));
+    store.put("raw/in/b.csv", wide(10_000));
+    let server = Postgres::shared();
+    let database = server.database("objects");
+    let copying = copying(&store, "s3://raw/in/", "out.csv");
+    let manifest = copying.read("manifest.yaml");
+    let sink = format!(
+        "postgres: {{ host: {}, port: {}, database: {database}, user: {}, password: {{ secret: db }}, \
+         tls: {{ ca: {} }}, table: people, identity-key: {{ secret: salt }} }}",
+        server.host(),
+        server.port(),
+        server.user(),
+        server.ca_path().display()
+    );
+    let manifest = manifest.replace("csv: { path: \"out.csv\" }", &sink);
+    let pipeline = pipeline(&manifest).env("GLOVEBOX_SECRET_DB", server.password());
+    let ran = pipeline.run_with(&["--shards", "2"]).ends_with(0);
+    assert_eq!(ran.report["rows"]["stored"], 40_000);
+    let counted = "SELECT count(*) || ' ' || sum(id) || ' ' || count(DISTINCT id) FROM people";
+    let counted = server.query(&database, counted);
+    let expected = (0..30_000u64).sum::<u64>() + (0..10_000u64).sum::<u64>();
+    assert_eq!(counted[0][0], Some(format!("40000 {expected} 30000")));
 }

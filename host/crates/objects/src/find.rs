@@ -11,8 +11,8 @@ use glovebox_core::{Object, ObjectUrl, StoreKind};
 use object_store::ObjectMeta;
 use object_store::path::Path;
 
+use crate::bucket::{Bucket, head, path_of};
 use crate::read::Pinned;
-use crate::stores::{Bucket, head, path_of};
 
 /// As for files: `*` and `?` stop at `/`, and do not find what begins with a dot.
 const RULES: MatchOptions = MatchOptions {

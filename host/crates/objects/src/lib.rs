@@ -8,6 +8,7 @@
 mod access;
 mod asks;
 mod blocks;
+mod bucket;
 mod find;
 mod read;
 mod refused;

@@ -12,8 +12,8 @@ use object_store::{Error, GetOptions, GetRange, ObjectMeta};
 use tokio::task::JoinHandle;
 
 use crate::blocks::{BLOCK, Blocks};
+use crate::bucket::Bucket;
 use crate::refused::moved_on;
-use crate::stores::Bucket;
 
 /// The first request of a stream, which may be for a look only; each that follows is twice as large, up to
 /// the largest.

@@ -3,80 +3,22 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
-use std::sync::atomic::AtomicU16;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use glovebox_core::{Object, ObjectStore, ObjectUrl, StoreKind, Upload};
-use object_store::path::Path;
-use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::task::JoinHandle;
 
 use crate::access::{Access, NoAccess};
 use crate::asks::{Asks, Condition};
+use crate::bucket::{Bucket, Threads, head, path_of};
 use crate::find::find;
-use crate::refused::refused;
-use crate::upload::Going;
-
-/// Threads that ask and answer, which are busy with TLS at most.
-const THREADS: usize = 2;
+use crate::upload::{Going, condition};
 
 /// Stores that are reached alike.
 pub struct Stores {
     access: Access,
-    runtime: Arc<Threads>,
+    threads: Arc<Threads>,
     asks: Asks,
     buckets: Mutex<HashMap<(StoreKind, String), Arc<Bucket>>>,
-}
-
-/// Threads that may end on one of themselves, when the last task that was under way lets go of them.
-pub(crate) struct Threads {
-    handle: Handle,
-    runtime: Option<Runtime>,
-}
-
-impl Threads {
-    /// Waits on a thread that is nobody else's to wait on.
-    pub(crate) fn block_on<T>(&self, asked: impl Future<Output = T>) -> T {
-        self.handle.block_on(asked)
-    }
-
-    pub(crate) fn spawn<T: Send + 'static>(
-        &self,
-        asked: impl Future<Output = T> + Send + 'static,
-    ) -> JoinHandle<T> {
-        self.handle.spawn(asked)
-    }
-}
-
-impl Drop for Threads {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
-    }
-}
-
-/// A bucket, a container, or a web server.
-pub(crate) struct Bucket {
-    pub(crate) store: Arc<dyn object_store::ObjectStore>,
-    kind: StoreKind,
-    pub(crate) runtime: Arc<Threads>,
-    pub(crate) refusal: Arc<AtomicU16>,
-}
-
-impl Bucket {
-    /// Waits for an answer, on a thread that is nobody else's to wait on.
-    pub(crate) fn wait<T>(
-        &self,
-        asked: impl Future<Output = object_store::Result<T>>,
-    ) -> io::Result<T> {
-        self.runtime.block_on(asked).map_err(|e| self.refused(&e))
-    }
-
-    /// What is said of an error.
-    pub(crate) fn refused(&self, error: &object_store::Error) -> io::Error {
-        refused(error, self.kind, &self.refusal)
-    }
 }
 
 impl Stores {
@@ -91,18 +33,9 @@ impl Stores {
             signer: Arc::default(),
             refusal: Arc::default(),
         };
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(THREADS)
-            .thread_name("objects")
-            .enable_all()
-            .build()
-            .map_err(|_| NoAccess::no_threads())?;
         Ok(Stores {
             access,
-            runtime: Arc::new(Threads {
-                handle: runtime.handle().clone(),
-                runtime: Some(runtime),
-            }),
+            threads: Arc::new(Threads::new().ok_or_else(NoAccess::no_threads)?),
             asks,
             buckets: Mutex::default(),
         })
@@ -120,7 +53,7 @@ impl Stores {
     }
 
     /// A bucket in which uploads in parts are completed under that condition.
-    pub(crate) fn open(&self, at: &ObjectUrl, condition: Option<Condition>) -> io::Result<Bucket> {
+    fn open(&self, at: &ObjectUrl, condition: Option<Condition>) -> io::Result<Bucket> {
         let asks = Asks {
             condition,
             signer: Arc::default(),
@@ -128,12 +61,8 @@ impl Stores {
         };
         let refusal = Arc::clone(&asks.refusal);
         let store = self.access.open(at.kind(), at.bucket(), asks);
-        Ok(Bucket {
-            store: store.map_err(io::Error::other)?,
-            kind: at.kind(),
-            runtime: Arc::clone(&self.runtime),
-            refusal,
-        })
+        let store = store.map_err(io::Error::other)?;
+        Ok(Bucket::new(store, at.kind(), &self.threads, refusal))
     }
 }
 
@@ -143,49 +72,20 @@ impl ObjectStore for Stores {
     }
 
     fn create(&self, at: &ObjectUrl) -> io::Result<Box<dyn Upload>> {
-        let going = Going::begin(self, &*self.bucket(at)?, at)?;
-        Ok(Box::new(going))
+        let (bucket, path) = (self.bucket(at)?, path_of(at)?);
+        let before = bucket.wait(head(&bucket, &path))?.map(|found| found.meta);
+        let bucket = self.open(at, Some(condition(at.kind(), before.as_ref())?))?;
+        Ok(Box::new(Going::new(bucket, at, path, before)?))
     }
 
     fn probe(&self, at: &ObjectUrl) -> io::Result<()> {
-        let bucket = self.bucket(at)?;
-        let path = path_of(at)?;
-        match bucket.runtime.block_on(head(&bucket, &path)) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(bucket.refused(&error)),
-        }
+        let (bucket, path) = (self.bucket(at)?, path_of(at)?);
+        bucket.wait(head(&bucket, &path)).map(drop)
     }
 }
 
 impl fmt::Debug for Stores {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Stores")
-    }
-}
-
-/// The library's form of a key, which is the key as it is.
-pub(crate) fn path_of(at: &ObjectUrl) -> io::Result<Path> {
-    let path = Path::parse(at.key().trim_end_matches('/'));
-    path.map_err(|_| {
-        io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "its name is not one that can be asked for",
-        )
-    })
-}
-
-/// What is there; none where nothing is.
-pub(crate) async fn head(
-    bucket: &Bucket,
-    path: &Path,
-) -> object_store::Result<Option<object_store::GetResult>> {
-    let options = object_store::GetOptions {
-        head: true,
-        ..object_store::GetOptions::default()
-    };
-    match bucket.store.get_opts(path, options).await {
-        Ok(found) => Ok(Some(found)),
-        Err(object_store::Error::NotFound { .. }) => Ok(None),
-        Err(error) => Err(error),
     }
 }

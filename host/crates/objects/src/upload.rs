@@ -18,9 +18,9 @@ use object_store::{
 use tokio::task::JoinHandle;
 
 use crate::asks::Condition;
+use crate::bucket::{Bucket, head};
 use crate::read::Pinned;
 use crate::refused::changed;
-use crate::stores::{Bucket, Stores, head, path_of};
 
 /// Bytes of a part. Some stores want all but the last to have the same size.
 const PART: usize = 16 << 20;
@@ -52,14 +52,16 @@ pub(crate) struct Going {
 }
 
 impl Going {
-    /// Looks at what is there, and sends nothing yet.
-    pub(crate) fn begin(stores: &Stores, asked: &Bucket, at: &ObjectUrl) -> io::Result<Self> {
-        let path = path_of(at)?;
-        let before = asked.wait(head(asked, &path))?.map(|found| found.meta);
+    /// To that bucket, in the place of what was there; nothing is sent yet.
+    pub(crate) fn new(
+        bucket: Bucket,
+        at: &ObjectUrl,
+        path: Path,
+        before: Option<ObjectMeta>,
+    ) -> io::Result<Self> {
         let mut mark = [0; 16];
         getrandom::fill(&mut mark)
             .map_err(|_| io::Error::other("the system has no random numbers"))?;
-        let bucket = stores.open(at, Some(condition(at.kind(), before.as_ref())?))?;
         Ok(Going {
             bucket: Arc::new(bucket),
             url: at.clone(),
@@ -233,7 +235,7 @@ impl fmt::Debug for Going {
 }
 
 /// What has to be there when parts are made one object: just what was there.
-fn condition(kind: StoreKind, before: Option<&ObjectMeta>) -> io::Result<Condition> {
+pub(crate) fn condition(kind: StoreKind, before: Option<&ObjectMeta>) -> io::Result<Condition> {
     let unversioned = || {
         io::Error::new(
             io::ErrorKind::Unsupported,
