@@ -172,6 +172,11 @@ impl Emulator {
         format!("https://{}", self.front.address)
     }
 
+    /// Its URL in plain text, past the front, as a machine's metadata is asked.
+    pub fn plain_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
     /// Lets this decide what happens to each request from now on.
     pub fn decide(&self, decides: impl FnMut(&Asked) -> Fate + Send + 'static) {
         *self.decides.lock().unwrap_or_else(PoisonError::into_inner) = Box::new(decides);
@@ -275,16 +280,25 @@ fn is_of_another_version(port: u16, asked: &Asked) -> bool {
 
 /// Hands a request on, in plain text.
 fn passed(port: u16, asked: &Asked) -> Option<Reply> {
+    // AWS takes an action in the query or as a form, moto as a form only.
+    if let Some(action) = asked.target.strip_prefix("/?Action=") {
+        let mut form = asked.clone();
+        form.target = "/".to_owned();
+        form.body = format!("Action={action}").into_bytes();
+        let kind = "application/x-www-form-urlencoded".to_owned();
+        form.headers.push(("content-type".to_owned(), kind));
+        return passed(port, &form);
+    }
     let mut request = format!("{} {} HTTP/1.1\r\n", asked.method, asked.target);
     let given = asked.headers.iter().filter(|(name, _)| {
-        !["connection", "content-length", "transfer-encoding"].contains(&name.as_str())
+        !["connection", "content-length", "transfer-encoding", "host"].contains(&name.as_str())
     });
     for (name, value) in given {
         request.push_str(&format!("{name}: {value}\r\n"));
     }
-    if asked.header("host").is_none() {
-        request.push_str(&format!("host: localhost:{port}\r\n"));
-    }
+    let ours = format!("localhost:{port}");
+    let host = asked.header("host").unwrap_or(&ours);
+    request.push_str(&format!("host: {host}\r\n"));
     request.push_str(&format!(
         "content-length: {}\r\nconnection: close\r\n\r\n",
         asked.body.len()

@@ -501,3 +501,48 @@ fn several_processes_share_out_what_is_in_a_store() {
     let expected = (0..30_000u64).sum::<u64>() + (0..10_000u64).sum::<u64>();
     assert_eq!(counted[0][0], Some(format!("40000 {expected} 30000")));
 }
+
+#[test]
+fn without_a_key_the_environment_and_the_machines_role_are_asked() {
+    let Some(store) = Emulator::moto() else {
+        return;
+    };
+    store.bucket("raw");
+    store.put("raw/in.csv", rows(0, 10));
+    let token = Pipeline::empty().file("token", "a token of the cluster's");
+    let login = ", access-key-id: AKIDEXAMPLE, access-key: { secret: s3 }";
+    let manifest = manifest(&store, ("csv", "s3://raw/in.csv"), ("csv", "out.csv"));
+    assert!(manifest.contains(login));
+    let bare = || Pipeline::new(&manifest.replace(login, "")).env("GLOVEBOX_SECRET_SALT", KEY);
+    let token = token.path("token").display().to_string();
+    for (variables, who) in [
+        (
+            vec![
+                ("AWS_ACCESS_KEY_ID", "AKIDOFENVIRONMENT"),
+                ("AWS_SECRET_ACCESS_KEY", KEY),
+                ("AWS_SESSION_TOKEN", "a token of the session's"),
+            ],
+            "AKIDOFENVIRONMENT",
+        ),
+        (
+            vec![("AWS_METADATA_ENDPOINT", store.plain_url().as_str())],
+            "test-key",
+        ),
+        (
+            vec![
+                ("AWS_WEB_IDENTITY_TOKEN_FILE", token.as_str()),
+                ("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/glovebox"),
+                ("AWS_ENDPOINT_URL_STS", store.url().as_str()),
+            ],
+            "ASIA",
+        ),
+    ] {
+        let variables = variables.into_iter();
+        let pipeline = variables.fold(bare(), |p, (name, value)| p.env(name, value));
+        run(&pipeline).ends_with(0);
+        let asked = store.front.asked();
+        let read = asked.iter().rfind(|a| a.target == "/raw/in.csv").unwrap();
+        let login = read.header("authorization").unwrap();
+        assert!(login.contains(&format!("Credential={who}")), "{login}");
+    }
+}
