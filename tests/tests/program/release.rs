@@ -339,6 +339,28 @@ fn a_release_does_not_hold_to_nothing_because_classes_are_called_otherwise() {
 }
 
 #[test]
+fn a_release_whose_record_cannot_be_read_is_not_taken_for_none() {
+    let database = Postgres::shared().database("gate_unreadable");
+    for sink in [Sink::Sqlite, Sink::Postgres(database)] {
+        let pipeline = people(&sink, "0%", "", &of(4, 31, "Ulm"));
+        let _ = pipeline.run().ends_with(0);
+        match &sink {
+            Sink::Postgres(database) => {
+                let spoil = "UPDATE glovebox.chunk SET summary = '[7]'";
+                drop(Postgres::shared().query(database, spoil));
+            }
+            _ => {
+                let spoil = "UPDATE glovebox_chunk SET summary = '[7]'";
+                sqlite::execute(&pipeline.path("out.db"), spoil);
+            }
+        }
+        let rows = of(5, 31, "Ulm");
+        pipeline.write("people.csv", format!("id,age,town,illness\n{rows}"));
+        let _ = pipeline.run().ends_with(1).says("record of the release");
+    }
+}
+
+#[test]
 fn what_is_held_back_leaves_a_class_as_diverse_as_it_has_to_be() {
     let ill = |illnesses: &[&str]| -> String {
         illnesses

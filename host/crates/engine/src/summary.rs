@@ -144,6 +144,11 @@ impl Summary {
 
     /// Out of the journal; one that another version wrote tells nothing about its steps.
     pub(crate) fn from_json(json: &str) -> Self {
-        serde_json::from_str(json).unwrap_or_default()
+        Summary::read(json).unwrap_or_default()
+    }
+
+    /// The same for whoever has to know it; none where it cannot be read.
+    pub(crate) fn read(json: &str) -> Option<Self> {
+        serde_json::from_str(json).ok()
     }
 }

@@ -78,6 +78,17 @@ pub(super) struct Beside {
     releases: Vec<Record>,
 }
 
+/// The release before cannot be known.
+fn unreadable(sink: &dyn Sink, run: &str) -> SinkError {
+    SinkError::Shape {
+        place: sink.describe(),
+        problem: format!(
+            "the journal's record of the release by run {run} cannot be read; was it written by another \
+             version? Restore it, or begin another `series` of releases"
+        ),
+    }
+}
+
 impl Book {
     /// The releases of a series to which the next has to hold.
     pub(super) fn open(
@@ -101,9 +112,10 @@ impl Book {
                 continue;
             }
             let chunks = sink.chunks(&run.run)?;
-            let record = chunks
-                .last()
-                .and_then(|chunk| Summary::from_json(&chunk.summary).release);
+            let last = chunks.last().map(|chunk| Summary::read(&chunk.summary));
+            // Taken for none, it would let a class change by fewer than k.
+            let last = last.map(|read| read.ok_or_else(|| unreadable(sink, &run.run)));
+            let record = last.transpose()?.and_then(|summary| summary.release);
             if let Some(record) = record.filter(|record| record.series == series) {
                 return Ok((Book::Journal, vec![*record]));
             }
