@@ -1,10 +1,12 @@
 //! Files that are objects of a store: read, written, and published by one request.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use glovebox_tests::objects::{ACCOUNT, ACCOUNT_KEY, Emulator, Fate};
-use glovebox_tests::outside::Answer;
+use glovebox_tests::outside::{Answer, Outside};
 use glovebox_tests::pipeline::{Pipeline, Ran};
 use glovebox_tests::postgres::Postgres;
 use glovebox_tests::torture::Seeded;
@@ -545,4 +547,60 @@ fn without_a_key_the_environment_and_the_machines_role_are_asked() {
         let login = read.header("authorization").unwrap();
         assert!(login.contains(&format!("Credential={who}")), "{login}");
     }
+}
+
+#[test]
+fn a_web_servers_file_is_read_by_ranges() {
+    let bytes = wide(20_000);
+    let served = bytes.clone();
+    let ranged = Arc::new(AtomicBool::new(true));
+    let answers = Arc::clone(&ranged);
+    let server = Outside::start(move |asked| {
+        let mut headers = vec![("ETag".to_owned(), "W/\"7\"".to_owned())];
+        let length = served.len();
+        if asked.target != "/in/days.csv" {
+            return Answer::Reply(404, headers, b"canary".to_vec());
+        }
+        if asked.method == "HEAD" {
+            headers.push(("Content-Length".to_owned(), length.to_string()));
+            return Answer::Reply(200, headers, Vec::new());
+        }
+        let range = asked.header("range").and_then(|r| r.strip_prefix("bytes="));
+        let range = range.filter(|_| answers.load(Ordering::Relaxed));
+        let Some((from, to)) = range.and_then(|range| range.split_once('-')) else {
+            return Answer::Reply(200, headers, served.clone());
+        };
+        let (from, to): (usize, usize) = (from.parse().unwrap(), to.parse().unwrap());
+        let range = format!("bytes {from}-{to}/{length}");
+        headers.push(("Content-Range".to_owned(), range));
+        Answer::Reply(206, headers, served[from..=to].to_vec())
+    });
+    let folder = Pipeline::empty().file("ca.pem", &server.ca);
+    let reading = |path: &str| {
+        let ca = folder.path("ca.pem").display().to_string();
+        pipeline(&format!(
+            "name: web
+source: {{ csv: {{ path: \"https://{}/{path}\", store: {{ tls: {{ ca: {ca} }} }} }} }}
+columns: {{ id: {{ type: int64 }}, name: {{ type: text }} }}
+steps: []
+sink: {{ csv: {{ path: out.csv }} }}
+rejects: {{ path: rejects.jsonl }}
+",
+            server.address
+        ))
+    };
+    let there = reading("in/days.csv");
+    run(&there).ends_with(0);
+    assert!(there.read("out.csv").into_bytes() == bytes);
+    for (path, problem) in [
+        ("in/none.csv", "the store has no such object"),
+        ("in/", "a web server cannot say which files it has"),
+        ("in/*.csv", "a web server cannot say which files it has"),
+    ] {
+        run(&reading(path)).ends_with(1).says(problem);
+    }
+    ranged.store(false, Ordering::Relaxed);
+    run(&reading("in/days.csv"))
+        .ends_with(1)
+        .says("the server does not answer to ranges of bytes");
 }

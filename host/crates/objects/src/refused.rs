@@ -42,6 +42,10 @@ pub(crate) fn refused(error: &Error, kind: StoreKind, status: &AtomicU16) -> io:
             "the store does not accept these credentials; look at `store:`, at the environment, or at \
              the machine's role",
         ),
+        Error::NotSupported { .. } if kind == StoreKind::Https => (
+            io::ErrorKind::Unsupported,
+            "the server does not answer to ranges of bytes; download the file and name that",
+        ),
         Error::NotImplemented { .. } | Error::NotSupported { .. } => (
             io::ErrorKind::Unsupported,
             "the server does not do what is asked of it; is it a store of that kind?",
@@ -50,12 +54,12 @@ pub(crate) fn refused(error: &Error, kind: StoreKind, status: &AtomicU16) -> io:
             io::ErrorKind::InvalidInput,
             "its name is not one that can be asked for",
         ),
-        _ => return other(error, kind, status),
+        _ => return other(error, status),
     };
     io::Error::new(of, sentence)
 }
 
-fn other(error: &Error, kind: StoreKind, status: &AtomicU16) -> io::Error {
+fn other(error: &Error, status: &AtomicU16) -> io::Error {
     let mut cause = error.source();
     while let Some(error) = cause {
         if let Some(failure) = error.downcast_ref::<Failure>() {
@@ -70,9 +74,6 @@ fn other(error: &Error, kind: StoreKind, status: &AtomicU16) -> io::Error {
         cause = error.source();
     }
     match status.load(Ordering::Relaxed) {
-        0 if kind == StoreKind::Https => io::Error::other(
-            "the server does not answer to ranges of bytes; download the file and name that",
-        ),
         0 => io::Error::other(
             "the store is not asked, or its answer is not one of its kind; look at the keys in `store:` or \
              the environment",
