@@ -293,10 +293,10 @@ impl Reader {
             None => None,
             Some(row) => {
                 let mut last = Vec::with_capacity(statement.order.len());
-                for (place, column) in (columns.len()..).zip(&statement.order) {
+                for (place, column) in &statement.order {
                     let declared = column.and_then(|c| table.columns.get(c));
                     let data_type = declared.map_or(DataType::Int64, |c| c.data_type);
-                    let cell = row.cell(place, data_type).ok_or_else(|| {
+                    let cell = row.cell(*place, data_type).ok_or_else(|| {
                         misfit(declared.map_or("_rowid_", |c| &c.name), Some(data_type))
                     })?;
                     last.push(cell);

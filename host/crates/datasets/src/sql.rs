@@ -22,8 +22,8 @@ pub(super) enum Dialect {
 pub(super) struct Statement {
     pub(super) sql: String,
     pub(super) bound: Vec<Cell>,
-    /// The columns of the place, behind those wanted; the row number is of none.
-    pub(super) order: Vec<Option<usize>>,
+    /// The columns of the place, and where they stand in a row; the row number is of none.
+    pub(super) order: Vec<(usize, Option<usize>)>,
 }
 
 /// A column of the order; none is the row number.
@@ -64,8 +64,16 @@ pub(super) fn statement(
         build.ordered(sort.column)?;
     }
     let wanted = query.columns.iter().map(|c| build.selected(Some(*c)));
-    let place = steps.iter().map(|s| build.selected(s.column));
-    let selected: Vec<String> = wanted.chain(place).collect::<Result<_, _>>()?;
+    let mut selected: Vec<String> = wanted.collect::<Result<_, _>>()?;
+    let mut order = Vec::with_capacity(steps.len());
+    for step in &steps {
+        // What is wanted anyway is not sent twice.
+        let there = query.columns.iter().position(|c| Some(*c) == step.column);
+        order.push((there.unwrap_or(selected.len()), step.column));
+        if there.is_none() {
+            selected.push(build.selected(step.column)?);
+        }
+    }
     let mut conditions = Vec::new();
     for filter in &query.filters {
         conditions.push(build.filter(filter)?);
@@ -101,7 +109,7 @@ pub(super) fn statement(
     Ok(Statement {
         sql,
         bound: build.bound,
-        order: steps.iter().map(|s| s.column).collect(),
+        order,
     })
 }
 
@@ -185,7 +193,12 @@ impl Build<'_> {
             DataType::Int64 => format!("{name}::bigint"),
             DataType::Float64 => format!("{name}::double precision"),
             DataType::Decimal { .. } => format!("{name}::text"),
-            DataType::Text => written(&name),
+            // Half the time of asking its type how it is written; which type it is may change at any time.
+            DataType::Text => format!(
+                "CASE WHEN pg_catalog.pg_typeof({name}) = 'pg_catalog.text'::pg_catalog.regtype \
+                 THEN {name}::text ELSE {} END",
+                written(&name)
+            ),
             DataType::Bytes => format!("{name}::bytea"),
             DataType::Date => format!("({name}::date - date '1970-01-01')::integer"),
             DataType::Timestamp => {
@@ -384,8 +397,9 @@ mod tests {
         .unwrap();
         assert_eq!(
             made.sql,
-            "SELECT CASE WHEN \"pro\"\"duct\" IS DISTINCT FROM NULL \
-             THEN pg_catalog.format('%s', \"pro\"\"duct\") END, (\"day\"::date - date '1970-01-01')::integer, \
+            "SELECT CASE WHEN pg_catalog.pg_typeof(\"pro\"\"duct\") = 'pg_catalog.text'::pg_catalog.regtype \
+             THEN \"pro\"\"duct\"::text ELSE CASE WHEN \"pro\"\"duct\" IS DISTINCT FROM NULL \
+             THEN pg_catalog.format('%s', \"pro\"\"duct\") END END, (\"day\"::date - date '1970-01-01')::integer, \
              \"id\"::bigint FROM \"public\".\"sales\"\"x\" WHERE \
              (((\"day\" < $1::text::date OR \"day\" IS NULL)) OR \
              (\"day\" = $3::text::date AND \"id\" > $2)) \
@@ -405,6 +419,25 @@ mod tests {
             "{}",
             made.sql
         );
+    }
+
+    #[test]
+    fn a_column_that_is_wanted_and_of_the_place_is_selected_once() {
+        let mut query = query();
+        query.columns = vec![2, 0];
+        query.sort = vec![Sort {
+            column: 1,
+            descending: false,
+        }];
+        let key = Key::Columns(vec![0, 2]);
+        let made = statement(Dialect::Sqlite, &table(key), &query, &Casts::new()).unwrap();
+        assert!(
+            made.sql
+                .starts_with("SELECT \"day\", \"id\", \"pro\"\"duct\" FROM"),
+            "{}",
+            made.sql
+        );
+        assert_eq!(made.order, [(2, Some(1)), (1, Some(0)), (0, Some(2))]);
     }
 
     #[test]
