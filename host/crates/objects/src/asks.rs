@@ -135,7 +135,7 @@ fn has_condition(headers: &HeaderMap) -> bool {
 /// There is no such address for us.
 #[derive(Debug, thiserror::Error)]
 #[error("its address is not one that may be asked")]
-struct Refused;
+pub(crate) struct Refused;
 
 /// Nobody on the machine's link says who it is.
 #[derive(Debug, thiserror::Error)]

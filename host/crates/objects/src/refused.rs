@@ -8,7 +8,7 @@ use glovebox_core::StoreKind;
 use glovebox_outbound::https::Failure;
 use object_store::Error;
 
-use crate::asks::NoRole;
+use crate::asks::{NoRole, Refused};
 
 /// Another program has put an object there.
 pub(crate) fn changed() -> io::Error {
@@ -69,6 +69,12 @@ fn other(error: &Error, status: &AtomicU16) -> io::Error {
             return io::Error::other(
                 "the store cannot be logged in to: neither `store:` nor the environment has a key, and the \
                  machine has no role",
+            );
+        }
+        if error.is::<Refused>() {
+            return io::Error::other(
+                "the store's address is none that may be asked: plain http can be read and changed in \
+                 transit; use https",
             );
         }
         cause = error.source();
