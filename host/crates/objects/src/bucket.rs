@@ -10,6 +10,7 @@ use object_store::{Error, GetOptions, GetResult, ObjectStore};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 
+use crate::blocks::Blocks;
 use crate::refused::refused;
 
 /// Threads that may end on one of themselves, when the last task that was under way lets go of them.
@@ -62,6 +63,7 @@ pub(crate) struct Bucket {
     pub(crate) store: Arc<dyn ObjectStore>,
     kind: StoreKind,
     pub(crate) runtime: Arc<Threads>,
+    pub(crate) blocks: Blocks,
     /// The last status that it answered with, if it was no success.
     refusal: Arc<AtomicU16>,
 }
@@ -77,6 +79,7 @@ impl Bucket {
             store,
             kind,
             runtime: Arc::clone(runtime),
+            blocks: Blocks::default(),
             refusal,
         }
     }

@@ -11,7 +11,7 @@ use glovebox_core::{Object, ObjectUrl};
 use object_store::{Error, GetOptions, GetRange, ObjectMeta};
 use tokio::task::JoinHandle;
 
-use crate::blocks::{BLOCK, Blocks};
+use crate::blocks::BLOCK;
 use crate::bucket::Bucket;
 use crate::refused::moved_on;
 
@@ -27,7 +27,8 @@ pub(crate) struct Pinned {
     bucket: Arc<Bucket>,
     url: ObjectUrl,
     meta: ObjectMeta,
-    blocks: Blocks,
+    /// By which its blocks are kept.
+    number: u64,
 }
 
 impl Pinned {
@@ -37,7 +38,7 @@ impl Pinned {
             bucket: Arc::clone(bucket),
             url,
             meta,
-            blocks: Blocks::default(),
+            number: bucket.blocks.number(),
         }
     }
 
@@ -100,7 +101,7 @@ impl Object for Pinned {
             return Ok(0);
         }
         let start = at - at % BLOCK;
-        let block = self.blocks.get(start, || {
+        let block = self.bucket.blocks.get((self.number, start), || {
             let end = (start + BLOCK).min(self.meta.size);
             self.bucket.runtime.block_on(self.range(start..end))
         })?;
