@@ -155,6 +155,7 @@ fn what_is_not_read_is_said() {
             2,
             "only PostgreSQL databases",
         ),
+        (&["init", "s3://raw/in.csv"], 2, "glovebox scan MANIFEST"),
         (
             &["init", "postgres://u@h/d?sslmode=disable", "--table", "t"],
             2,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use glovebox_connectors::discover::Found;
-use glovebox_core::{Login, Secret, SecretName, TableName};
+use glovebox_core::{Login, ObjectUrl, Secret, SecretName, TableName};
 use glovebox_engine::Toolbox;
 use glovebox_manifest::model::Store;
 use percent_encoding::percent_decode_str;
@@ -42,6 +42,13 @@ impl Database {
             .split_once("://")
             .map(|(scheme, _)| scheme.to_ascii_lowercase());
         if let Some(scheme) = scheme {
+            if ObjectUrl::is_meant(&text) {
+                return Err(
+                    "objects of a store are looked at by way of a manifest: write their address there, \
+                     under `path:`, and run `glovebox scan MANIFEST`"
+                        .into(),
+                );
+            }
             if !matches!(scheme.as_str(), "postgres" | "postgresql") {
                 return Err(format!(
                     "only PostgreSQL databases are read by an address; {EXAMPLE}"
