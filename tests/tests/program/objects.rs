@@ -312,6 +312,15 @@ fn without_a_key_the_environment_and_the_machines_role_are_asked() {
     let login = ", access-key-id: AKIDEXAMPLE, access-key: { secret: s3 }";
     let manifest = manifest(&store, ("csv", "s3://raw/in.csv"), ("csv", "out.csv"));
     assert!(manifest.contains(login));
+    // The manifest's key is not mixed with what the environment has of another.
+    let said = pipeline(&manifest).env("AWS_SESSION_TOKEN", "a token of another's");
+    run(&said).ends_with(0);
+    let asked = store.front.asked();
+    assert!(
+        asked
+            .iter()
+            .all(|a| a.header("x-amz-security-token").is_none())
+    );
     let bare = || Pipeline::new(&manifest.replace(login, "")).env("GLOVEBOX_SECRET_SALT", KEY);
     let token = token.path("token").display().to_string();
     for (variables, who) in [

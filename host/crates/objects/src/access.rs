@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use glovebox_core::{Secret, StoreKind};
 use glovebox_outbound::https::Client;
-use object_store::aws::{AmazonS3Builder, S3ConditionalPut};
-use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::aws::{AmazonS3Builder, AwsCredential, S3ConditionalPut};
+use object_store::azure::{AzureAccessKey, AzureConfigKey, AzureCredential, MicrosoftAzureBuilder};
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::http::HttpBuilder;
-use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
+use object_store::{
+    BackoffConfig, ClientOptions, CredentialProvider, ObjectStore, RetryConfig,
+    StaticCredentialProvider,
+};
 
 use crate::asks::{Asks, Signer};
 
@@ -96,17 +99,28 @@ impl Access {
                     builder = builder.with_region(region);
                 }
                 if let (Some(id), Some(key)) = (&self.key_id, &self.key) {
-                    builder = builder
-                        .with_access_key_id(id)
-                        .with_secret_access_key(text(key)?);
+                    // With nothing of the environment's, such as a token that is another key's.
+                    let login = AwsCredential {
+                        key_id: id.clone(),
+                        secret_key: text(key)?.to_owned(),
+                        token: None,
+                    };
+                    builder = builder.with_credentials(alone(login));
                 }
                 if self.anonymous {
                     builder = builder.with_skip_signature(true);
                 }
-                built(builder.build(), "S3")
+                built(builder.build(), kind)
             }
             StoreKind::Google => {
-                let mut builder = GoogleCloudStorageBuilder::from_env()
+                // One that is said is not to be beside the environment's, which the library refuses.
+                let builder = match &self.key {
+                    Some(key) => {
+                        GoogleCloudStorageBuilder::new().with_service_account_key(text(key)?)
+                    }
+                    None => GoogleCloudStorageBuilder::from_env(),
+                };
+                let mut builder = builder
                     .with_bucket_name(bucket)
                     .with_retry(retry)
                     .with_client_options(options)
@@ -114,13 +128,10 @@ impl Access {
                 if let Some(endpoint) = &self.endpoint {
                     builder = builder.with_base_url(endpoint);
                 }
-                if let Some(key) = &self.key {
-                    builder = builder.with_service_account_key(text(key)?);
-                }
                 if self.anonymous {
                     builder = builder.with_skip_signature(true);
                 }
-                built(builder.build(), "Google Cloud Storage")
+                built(builder.build(), kind)
             }
             StoreKind::Azure => {
                 let mut builder = MicrosoftAzureBuilder::from_env()
@@ -135,7 +146,9 @@ impl Access {
                     builder = builder.with_endpoint(endpoint.clone());
                 }
                 if let Some(key) = &self.key {
-                    builder = builder.with_access_key(text(key)?);
+                    let login = AzureAccessKey::try_new(text(key)?);
+                    let login = login.map_err(|_| NoAccess::of(kind))?;
+                    builder = builder.with_credentials(alone(AzureCredential::AccessKey(login)));
                 }
                 if self.anonymous {
                     builder = builder.with_skip_signature(true);
@@ -151,7 +164,7 @@ impl Access {
                     // It is this store's alone, and nobody else sets it.
                     let _ = asks.signer.set(signer);
                 }
-                built(store, "Azure")
+                built(store, kind)
             }
             StoreKind::Https => {
                 let builder = HttpBuilder::new()
@@ -159,7 +172,7 @@ impl Access {
                     .with_retry(retry)
                     .with_client_options(options)
                     .with_http_connector(asks.clone());
-                built(builder.build(), "https")
+                built(builder.build(), kind)
             }
         }
     }
@@ -170,31 +183,43 @@ fn text(key: &Secret) -> Result<&str, NoAccess> {
     text.ok_or(NoAccess("has a key that is not text"))
 }
 
+/// A login that is the only one.
+fn alone<C>(login: C) -> Arc<dyn CredentialProvider<Credential = C>>
+where
+    C: fmt::Debug + Send + Sync + 'static,
+{
+    Arc::new(StaticCredentialProvider::new(login))
+}
+
 fn built<S: ObjectStore>(
     store: object_store::Result<S>,
-    name: &str,
+    kind: StoreKind,
 ) -> Result<Arc<dyn ObjectStore>, NoAccess> {
     match store {
         Ok(store) => Ok(Arc::new(store)),
-        Err(_) => Err(NoAccess(match name {
-            "S3" => {
-                "cannot be asked: `store:` or the environment's AWS_… has an address, a region or a key \
-                 that is none"
-            }
-            "Azure" => {
-                "cannot be asked: name the account in `store: { account: … }` or \
-                 AZURE_STORAGE_ACCOUNT_NAME, and a key that is Base64"
-            }
-            "https" => "cannot be asked: its host is none",
-            _ => {
-                "cannot be asked: the key must be the JSON of a service account, as Google's console \
-                 gives it, or the environment name one in GOOGLE_APPLICATION_CREDENTIALS"
-            }
-        })),
+        Err(_) => Err(NoAccess::of(kind)),
     }
 }
 
 impl NoAccess {
+    fn of(kind: StoreKind) -> Self {
+        NoAccess(match kind {
+            StoreKind::S3 => {
+                "cannot be asked: `store:` or the environment's AWS_… has an address, a region or a key \
+                 that is none"
+            }
+            StoreKind::Azure => {
+                "cannot be asked: name the account in `store: { account: … }` or \
+                 AZURE_STORAGE_ACCOUNT_NAME, and a key that is Base64"
+            }
+            StoreKind::Https => "cannot be asked: its host is none",
+            StoreKind::Google => {
+                "cannot be asked: the key must be the JSON of a service account, as Google's console \
+                 gives it, or the environment name one in GOOGLE_APPLICATION_CREDENTIALS"
+            }
+        })
+    }
+
     pub(crate) fn no_threads() -> Self {
         NoAccess("cannot be asked: the system gives no more threads")
     }
