@@ -1,8 +1,10 @@
 //! Whether what is said of object stores fits the objects that are read and written.
 
+use std::path::Path;
+
 use glovebox_core::{Input, ObjectUrl, StoreKind};
 
-use super::paths::tables;
+use super::paths::{tables, would_read};
 use crate::diagnostic::Diagnostic;
 use crate::model::{Manifest, Mode, Source, Span, Spanned, StoreAccess};
 
@@ -23,6 +25,9 @@ pub(super) fn uses(manifest: &Manifest, sink: bool, problems: &mut Vec<Diagnosti
     };
     let at = Spanned::new(&url.value, url.span.clone());
     access(target.store(), Some(&at), &manifest.sink.span, problems);
+    for source in std::iter::once(&manifest.source).chain(tables(manifest)) {
+        overwritten(source, url, problems);
+    }
     if target.mode() == Mode::Append {
         problems.push(
             Diagnostic::error(url.span.clone(), "an object cannot be added to")
@@ -36,6 +41,30 @@ pub(super) fn uses(manifest: &Manifest, sink: bool, problems: &mut Vec<Diagnosti
             Diagnostic::error(url.span.clone(), problem)
                 .context(gate.span.clone(), "the release")
                 .help("release into a database or a file, and copy that"),
+        );
+    }
+}
+
+/// Refuses to put an object in the place of one that is read, or among those that the next run would read.
+fn overwritten(source: &Source, written: &Spanned<ObjectUrl>, problems: &mut Vec<Diagnostic>) {
+    let (inputs, endings) = source.inputs();
+    for input in inputs {
+        let Input::Object(read) = &input.value else {
+            continue;
+        };
+        let of_one = (read.kind(), read.bucket()) == (written.value.kind(), written.value.bucket());
+        let key = Path::new(written.value.key());
+        let problem = if *read == written.value {
+            "the sink would overwrite the source"
+        } else if of_one && would_read(Path::new(read.key()), key, endings) {
+            "the source would read what the sink wrote"
+        } else {
+            continue;
+        };
+        problems.push(
+            Diagnostic::error(written.span.clone(), problem)
+                .context(input.span.clone(), "this is read")
+                .help("choose another address for the sink"),
         );
     }
 }

@@ -77,7 +77,7 @@ pub(super) fn distinct(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
 }
 
 /// Whether a pattern or folder of the source has that file, which is not the path itself.
-fn would_read(given: &Path, file: &Path, of_format: &[&str]) -> bool {
+pub(super) fn would_read(given: &Path, file: &Path, of_format: &[&str]) -> bool {
     let rules = glob::MatchOptions {
         case_sensitive: true,
         require_literal_separator: true,
