@@ -12,6 +12,7 @@ mod methods;
 mod pbkdf2;
 mod peers;
 mod plot;
+mod serve;
 mod startup;
 mod timed;
 
@@ -31,12 +32,14 @@ cargo xtask bench [WHAT ...]     crossing, csv, guard, pbkdf2 and startup by def
              growth.svg beside the program (16 GB of free disk)
   guard      the leak guard by itself, and what the job of `csv` loses to it
   startup    `glovebox run` on six rows, warm cache
+  serve      `glovebox serve`: time until it is ready, memory when idle
   peers-csv  the job of `csv` by polars, DuckDB and pandas too, by turns
+  peers-formats  the same rows from and into CSV, JSON lines and Parquet, by polars and DuckDB too
   peers-pg   2 million rows into PostgreSQL over TLS: `psql \\copy`, pandas, psycopg2, us
   modes-pg   2 million rows into PostgreSQL over TLS: `append`, `replace`, `upsert`, and by hand
   shards     2 million rows into PostgreSQL over TLS by one process and by two
   peers-api  a page of 100 rows over HTTP by FastAPI and by `glovebox serve`
-  peers      all three
+  peers      all four
 ";
 
 fn main() -> ExitCode {
@@ -53,7 +56,7 @@ fn main() -> ExitCode {
     if let Some(place) = wanted.iter().position(|w| w == "peers") {
         wanted.splice(
             place..=place,
-            ["peers-csv", "peers-pg", "peers-api"].map(str::to_owned),
+            ["peers-csv", "peers-formats", "peers-pg", "peers-api"].map(str::to_owned),
         );
     }
     println!("{}\n", machine());
@@ -70,7 +73,9 @@ fn main() -> ExitCode {
             "growth" => growth::measure(),
             "guard" => guard::measure(),
             "startup" => startup::measure(),
+            "serve" => serve::measure(),
             "peers-csv" => peers::csv(),
+            "peers-formats" => peers::formats(),
             "peers-pg" => peers::postgres(),
             "modes-pg" => peers::modes(),
             "shards" => peers::shards(),

@@ -2,6 +2,7 @@
 
 mod api;
 mod csv;
+mod formats;
 mod modes;
 mod postgres;
 mod shards;
@@ -13,6 +14,7 @@ use anyhow::Context;
 
 pub(crate) use api::measure as api;
 pub(crate) use csv::measure as csv;
+pub(crate) use formats::measure as formats;
 pub(crate) use modes::measure as modes;
 pub(crate) use postgres::measure as postgres;
 pub(crate) use shards::measure as shards;
