@@ -18,6 +18,13 @@ pub(crate) const API: Part = Part {
     built: false,
 };
 
+#[cfg(not(feature = "cluster"))]
+pub(crate) const CLUSTER: Part = Part {
+    name: "clusters",
+    feature: "cluster",
+    built: false,
+};
+
 #[cfg(not(feature = "init"))]
 pub(crate) const INIT: Part = Part {
     name: "`init` and `scan`",
@@ -81,8 +88,8 @@ impl Part {
     pub(crate) fn refusal(&self) -> String {
         let Part { name, feature, .. } = self;
         format!(
-            "this program was built without {name}; `cargo xtask install` builds one with it \
-            (feature `{feature}`)"
+            "this program was built without {name}; `cargo xtask install --features {feature}` builds \
+            one with it"
         )
     }
 }

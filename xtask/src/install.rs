@@ -16,13 +16,19 @@ const COMPLETIONS: [(&str, &str); 3] = [
 const MAN: &str = "share/man/man1";
 
 /// Builds the whole program in release mode and installs it below `--root FOLDER`, or where
-/// `cargo install` would.
+/// `cargo install` would; with `--features cluster` also what is off by default.
 pub(crate) fn install(args: &[String]) -> Outcome {
-    let root = match args {
-        [] => usual_root()?,
-        [option, folder] if option == "--root" => PathBuf::from(folder),
-        _ => return Err("it takes --root FOLDER, or nothing".into()),
-    };
+    let (mut root, mut features) = (None, Vec::new());
+    for option in args.chunks(2) {
+        match option {
+            [option, folder] if option == "--root" => root = Some(PathBuf::from(folder)),
+            [option, more] if option == "--features" => {
+                features = vec!["--features", more.as_str()];
+            }
+            _ => return Err("it takes --root FOLDER and --features cluster, or nothing".into()),
+        }
+    }
+    let root = root.map_or_else(usual_root, Ok)?;
     let root = std::path::absolute(&root).map_err(|e| format!("{}: {e}", root.display()))?;
     step(
         "the standard plugins, which the program embeds: a minute or two on two cores",
@@ -33,7 +39,7 @@ pub(crate) fn install(args: &[String]) -> Outcome {
         || {
             let mut build = cargo(&["install", "--locked", "--force", "--path=host", "--root"])?;
             // Its own word on the PATH comes too early, before the rest is there.
-            finish(build.arg(&root))
+            finish(build.arg(&root).args(&features))
         },
     )?;
     let program = root.join("bin/glovebox");

@@ -22,7 +22,7 @@ const HELP: &str = "\
 cargo xtask TASK
 
   demo      build what data/sales.yaml needs and run it: three masked rows and a report
-  install   build the whole program, optimised, and put it on the PATH with completions and man pages (--root FOLDER)
+  install   build the whole program, optimised, and put it on the PATH with completions and man pages (--root FOLDER, --features cluster)
   serve     the API over the demo's rows: prints a password once, and the two calls to try
   test      all that CI runs: format, clippy, cargo-deny where installed, every test
   bench     measure speed and memory, in release mode

@@ -3,6 +3,7 @@
 
 #[cfg(not(all(
     feature = "api",
+    feature = "cluster",
     feature = "init",
     feature = "keyring",
     feature = "sql"
@@ -19,6 +20,8 @@ mod bars;
 mod caller;
 mod cell;
 mod check;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod completions;
 #[cfg(feature = "api")]
 mod demo;
@@ -29,6 +32,11 @@ mod ending;
 mod explain;
 #[cfg(feature = "api")]
 mod forget;
+#[cfg(feature = "cluster")]
+mod in_cluster;
+#[cfg(not(feature = "cluster"))]
+#[path = "no_cluster.rs"]
+mod in_cluster;
 #[cfg(feature = "init")]
 mod init;
 #[cfg(feature = "keyring")]
@@ -86,7 +94,13 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-#[cfg(not(all(feature = "api", feature = "init", feature = "keyring")))]
+#[cfg(not(all(
+    feature = "api",
+    feature = "cluster",
+    feature = "init",
+    feature = "keyring",
+    feature = "sql"
+)))]
 use crate::without;
 
 /// How a call ended; also the exit code.
@@ -155,6 +169,11 @@ enum Command {
     Watch(
         #[cfg(feature = "api")] watch::Args,
         #[cfg(not(feature = "api"))] absent::Args,
+    ),
+    /// Work on runs with many machines: a scheduler, executors, and certificates for them.
+    Cluster(
+        #[cfg(feature = "cluster")] cluster::Args,
+        #[cfg(not(feature = "cluster"))] absent::Args,
     ),
     /// For programs: work on ranges of a run that another process began.
     #[command(hide = true)]
@@ -246,6 +265,10 @@ pub(crate) fn main() -> ExitCode {
         #[cfg(feature = "init")]
         Command::Scan(args) => scan::scan(&args),
         Command::Run(args) => run::run(&args),
+        #[cfg(feature = "cluster")]
+        Command::Cluster(args) => cluster::cluster(&args),
+        #[cfg(not(feature = "cluster"))]
+        Command::Cluster(_) => absent::refuse(&without::CLUSTER),
         Command::Shard(args) => shards::member::shard(&args),
         Command::Check(args) => check::check(&args),
         Command::Preview(args) => preview::preview(&args),

@@ -24,9 +24,9 @@ use super::manifest::Text;
 use super::prove::Prover;
 use super::report::role_of;
 use super::rerun::{self, Asked};
-use super::shards::Processes;
+use super::shards::{Processes, Shard};
 use super::supervised::{self, ProgressWriter};
-use super::{Exit, say, traces};
+use super::{Exit, in_cluster, say, traces};
 use crate::compose::Composed;
 
 #[derive(Debug, clap::Args)]
@@ -45,6 +45,8 @@ pub(super) struct Args {
     /// Share the run out among so many processes on this machine, each with its part of the workers.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64), conflicts_with_all = ["rejects_of", "input_key"])]
     shards: Option<u16>,
+    #[command(flatten)]
+    cluster: in_cluster::RunArgs,
     /// Continue an unfinished run; start a new one if there is none.
     #[arg(long, conflicts_with = "again")]
     resume: bool,
@@ -173,12 +175,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
             return Ok(Exit::Usage);
         }
     };
+    let workers = args.workers.map_or_else(cores, usize::from);
+    let mut shards = shards(args, workers, &manifest, &text)?;
     let files = Files::open(
         args.report.as_deref(),
         args.proof.as_deref(),
         args.resume || args.take_over,
     )?;
-    let workers = args.workers.map_or_else(cores, usize::from);
     announce_short_keys(&steps);
     announce_cost(&steps, source.as_ref(), only.as_ref(), cores());
 
@@ -189,13 +192,6 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         .supervised
         .then(|| ProgressWriter::new(source.as_ref()));
     let bar = progress_bar(source.as_ref());
-    let mut shards = args.shards.map(|count| Processes {
-        count: usize::from(count),
-        workers: (workers / usize::from(count)).max(1),
-        manifest: args.manifest.clone(),
-        input: args.input.clone(),
-        locked: args.locked,
-    });
     let completed = Run {
         name: &manifest.name,
         part: None,
@@ -213,7 +209,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         request: args.request.as_deref(),
         only: only.as_ref(),
         proof: prover.as_ref().map(|prover| prover.proving(wanted)),
-        shards: shards.as_mut().map(|shards| shards as &mut dyn Shards),
+        shards: shards.as_deref_mut().map(|s| s as &mut dyn Shards),
         note: &|note| say::note(note),
     }
     .run(&stop, &mut |progress| match &mut teller {
@@ -231,6 +227,25 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         _ => Ok(None),
     };
     ended(completed, &pack, files, (&manifest, args.supervised))
+}
+
+/// Who works on the run's ranges, if this process does not itself.
+fn shards(
+    args: &Args,
+    workers: usize,
+    manifest: &Manifest,
+    text: &Text,
+) -> anyhow::Result<Option<Box<dyn Shards>>> {
+    let Some(count) = args.shards.map(usize::from) else {
+        return args.cluster.shards(&manifest.name, text, say::note);
+    };
+    let shard = Shard {
+        workers: (workers / count).max(1),
+        manifest: args.manifest.clone(),
+        input: args.input.clone(),
+        locked: args.locked,
+    };
+    Ok(Some(Box::new(Processes { count, shard })))
 }
 
 /// What asks the run to end early: a signal, or the server that supervises it.

@@ -9,6 +9,7 @@ mod calls;
 mod canaries;
 mod cases;
 mod chart;
+mod clusters;
 mod deploy;
 mod encrypted;
 mod encrypted_parquet;

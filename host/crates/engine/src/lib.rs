@@ -64,7 +64,7 @@ pub use reveal::{RevealError, Revealer};
 pub use run::{Completed, Proving, Run, SealTo};
 pub use sealed::{SealedError, SealedFile, SealedTotals};
 pub use selection::Selection;
-pub use shards::{Joining, Member, Membership, Range, Ranges, Shards, Worked};
+pub use shards::{Joining, Member, Membership, Range, Ranges, Shards, Taken, Worked};
 pub use start::Start;
 pub use toolbox::{PublicKey, SignedBy, SinkSecrets, SourceSecrets, Toolbox};
 pub use trace::{RowFate, Traced, trace};

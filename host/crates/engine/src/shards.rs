@@ -11,4 +11,4 @@ pub(crate) mod work;
 
 pub(crate) use cut::{Cut, Cutting};
 pub use member::{Member, Membership};
-pub use work::{Joining, Range, Ranges, Shards, Worked};
+pub use work::{Joining, Range, Ranges, Shards, Taken, Worked};

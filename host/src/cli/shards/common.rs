@@ -14,7 +14,12 @@ use crate::cli::{logs, say};
 pub(in crate::cli) struct Processes {
     /// How many at a time.
     pub(in crate::cli) count: usize,
-    /// Worker threads of each.
+    pub(in crate::cli) shard: Shard,
+}
+
+/// One that works on ranges.
+pub(in crate::cli) struct Shard {
+    /// Its worker threads.
     pub(in crate::cli) workers: usize,
     pub(in crate::cli) manifest: PathBuf,
     /// What is read instead of the source's files, if anything is.
@@ -23,8 +28,8 @@ pub(in crate::cli) struct Processes {
     pub(in crate::cli) locked: bool,
 }
 
-impl Processes {
-    pub(super) fn command(&self) -> std::io::Result<Command> {
+impl Shard {
+    pub(in crate::cli) fn command(&self) -> std::io::Result<Command> {
         let mut command = Command::new(std::env::current_exe()?);
         command
             .args(["--log", logs::chosen(), "--log-format", &say::format()])

@@ -104,7 +104,7 @@ impl<'c> Lane<'c> {
     }
 
     fn command(&self) -> Result<Command, Ended> {
-        let command = self.common.processes.command();
+        let command = self.common.processes.shard.command();
         command.map_err(|e| Ended::Failed(format!("cannot find this program: {e}")))
     }
 }

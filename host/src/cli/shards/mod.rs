@@ -13,9 +13,11 @@ use std::time::Duration;
 
 use glovebox_engine::{Joining, Ranges, Shards, Worked};
 
-pub(super) use self::common::Processes;
 use self::common::{Common, locked};
+pub(super) use self::common::{Processes, Shard};
 use self::lane::Lane;
+#[cfg(feature = "cluster")]
+pub(super) use self::process::{Ended, Process};
 
 /// How often progress is told and a request to stop is looked at.
 const TICK: Duration = Duration::from_millis(20);

@@ -22,7 +22,7 @@ const MOST_SAID: usize = 64;
 
 /// Why a process is of no more use.
 #[derive(Debug)]
-pub(super) enum Ended {
+pub(in crate::cli) enum Ended {
     /// It said why: another one would fail, too.
     Failed(String),
     /// It is gone, in words; another one may do what it did not.
@@ -32,7 +32,7 @@ pub(super) enum Ended {
 }
 
 /// A process that has joined the run. It ends with this.
-pub(super) struct Process {
+pub(in crate::cli) struct Process {
     child: Child,
     input: Option<ChildStdin>,
     said: Receiver<Said>,
@@ -40,7 +40,7 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts one, which joins the run.
-    pub(super) fn start(
+    pub(in crate::cli) fn start(
         mut command: Command,
         joining: &Joining,
         is_over: &dyn Fn() -> bool,
@@ -78,7 +78,7 @@ impl Process {
     }
 
     /// Has it work on a range, and returns how many rows that had and the declared columns that no record had.
-    pub(super) fn work(
+    pub(in crate::cli) fn work(
         &mut self,
         range: &Range,
         is_over: &dyn Fn() -> bool,
@@ -147,7 +147,7 @@ impl Process {
     }
 
     /// Lets it end by itself.
-    pub(super) fn finish(mut self) {
+    pub(in crate::cli) fn finish(mut self) {
         self.input = None;
         let since = Instant::now();
         while since.elapsed() < GOODBYE && matches!(self.child.try_wait(), Ok(None)) {

@@ -4,7 +4,7 @@
 #[derive(Debug, thiserror::Error)]
 pub enum ShardsError {
     /// A run that cannot be shared out among processes.
-    #[error("`--shards` is not for this pipeline: {0}")]
+    #[error("this run cannot be shared out among processes: {0}")]
     OneProcess(&'static str),
     /// A process that was to join a run would do something else with its rows.
     #[error(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, TryRecvError};
 use glovebox_core::{Digest, Place};
 use serde::{Deserialize, Serialize};
 
@@ -58,10 +58,30 @@ pub struct Worked {
 pub struct Ranges(pub(super) Receiver<Range>);
 
 impl Ranges {
+    /// The next one, if there is one by now.
+    pub fn take(&self) -> Taken {
+        match self.0.try_recv() {
+            Ok(range) => Taken::Range(Box::new(range)),
+            Err(TryRecvError::Empty) => Taken::NotYet,
+            Err(TryRecvError::Disconnected) => Taken::End,
+        }
+    }
+
     /// The next one, once there is one; none at the end.
     pub fn next(&self) -> Option<Range> {
         self.0.recv().ok()
     }
+}
+
+/// What there is to take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Taken {
+    /// A range.
+    Range(Box<Range>),
+    /// Nothing that was cut already.
+    NotYet,
+    /// Nothing any more.
+    End,
 }
 
 /// Processes that work on the ranges of a run.
