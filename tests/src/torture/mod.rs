@@ -18,13 +18,12 @@ use std::time::Duration;
 
 pub use faults::Fault;
 pub use places::{Place, at_one_place};
-pub use proxy::Moment;
+pub use proxy::{Moment, Proxy, Then};
 pub use room::Room;
 pub use target::Target;
 
 use crate::postgres::Postgres;
 use job::{Found, Job};
-use proxy::Proxy;
 
 /// Random numbers that a seed repeats (SplitMix64, Steele et al. 2014).
 #[derive(Debug, Clone)]

@@ -46,7 +46,7 @@ struct Order {
 
 /// What becomes of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Then {
+pub enum Then {
     /// It is cut at once.
     Cut,
     /// It is held until [`Proxy::release`], and cut.
@@ -107,14 +107,17 @@ impl Shared {
 
 /// A proxy for one server; its threads end with the process.
 #[derive(Debug)]
-pub(super) struct Proxy {
+pub struct Proxy {
     port: u16,
     shared: Arc<Shared>,
 }
 
 impl Proxy {
     /// Takes connections from now on.
-    pub(super) fn start(server: &Postgres) -> Result<Proxy, String> {
+    ///
+    /// # Errors
+    /// When there is no port for it, or no certificate.
+    pub fn start(server: &Postgres) -> Result<Proxy, String> {
         let told = |what: &'static str| move |e: io::Error| format!("{what}: {e}");
         let tls = Arc::new(tls(server)?);
         let socket = TcpListener::bind("127.0.0.1:0").map_err(told("the proxy's port"))?;
@@ -138,17 +141,18 @@ impl Proxy {
         Ok(Proxy { port, shared })
     }
 
-    pub(super) fn port(&self) -> u16 {
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
         self.port
     }
 
     /// How many COMMITs have gone by since the last call.
-    pub(super) fn commits(&self) -> u32 {
+    pub fn commits(&self) -> u32 {
         std::mem::take(&mut self.shared.state().commits)
     }
 
     /// Strikes at the COMMIT after the next `after` ones.
-    pub(super) fn strike_at(&self, after: u32, moment: Moment, then: Then) {
+    pub fn strike_at(&self, after: u32, moment: Moment, then: Then) {
         let mut state = self.shared.state();
         state.hit = false;
         state.order = Some(Order {
@@ -159,7 +163,7 @@ impl Proxy {
     }
 
     /// Waits until it has struck, as long as `while_running` holds; whether it has.
-    pub(super) fn has_struck(&self, mut while_running: impl FnMut() -> bool) -> bool {
+    pub fn has_struck(&self, mut while_running: impl FnMut() -> bool) -> bool {
         let patience = Instant::now() + Duration::from_secs(120);
         let mut state = self.shared.state();
         while !state.hit {
@@ -176,7 +180,7 @@ impl Proxy {
     }
 
     /// Forgets an order that has not come to pass, and lets go of what is held.
-    pub(super) fn release(&self) {
+    pub fn release(&self) {
         let mut state = self.shared.state();
         state.order = None;
         state.held = false;

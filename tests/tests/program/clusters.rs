@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use glovebox_tests::http;
 use glovebox_tests::pipeline::{Pipeline, Ran, Running};
-use glovebox_tests::torture::Seeded;
+use glovebox_tests::postgres::Postgres;
+use glovebox_tests::torture::{Moment, Proxy, Seeded, Then};
 
 use crate::shards::place::{Place, counts, csv, members, pair, same, signal};
 
@@ -256,6 +257,46 @@ fn executors_that_wake_up_after_they_were_given_up_lose_and_double_nothing() {
 }
 
 #[test]
+fn executors_that_are_cut_off_while_their_work_goes_on_lose_and_double_nothing() {
+    disturbed(20_261_130, 2, |cluster, _, run, random| {
+        let which = (random.share() * 2.0) as usize % 2;
+        if !run.is_running() {
+            return false;
+        }
+        // The processes that store its chunks are not: to the scheduler, it is as dead as behind a cut network.
+        cluster.executors[which].signal("STOP");
+        std::thread::sleep(Duration::from_secs(5));
+        cluster.executors[which].signal("CONT");
+        true
+    });
+}
+
+#[test]
+fn a_commit_whose_reply_is_lost_is_neither_lost_nor_doubled() {
+    let proxy = Proxy::start(Postgres::shared()).unwrap();
+    let places = pair("mode: append", 16_000);
+    let place = &places[1];
+    let manifest = place.pipeline.read("manifest.yaml");
+    let port = |port: u16| format!("port: {port},");
+    let behind = manifest.replace(&port(Postgres::shared().port()), &port(proxy.port()));
+    assert_ne!(behind, manifest);
+    place.pipeline.write("manifest.yaml", &behind);
+    let mut cluster = Cluster::start();
+    cluster.executors = (0..2).map(|_| cluster.executor(place, &[])).collect();
+    let mut run = cluster.run(place, &[]);
+    let mut struck = 0;
+    while run.is_running() {
+        proxy.strike_at(1, Moment::After, Then::Cut);
+        if proxy.has_struck(|| run.is_running()) {
+            struck += 1;
+        }
+    }
+    let _ = report(place, run.end());
+    assert!(struck > 3, "{struck}");
+    same(&places);
+}
+
+#[test]
 fn a_scheduler_that_begins_again_is_told_again() {
     disturbed(20_261_129, 3, |cluster, _, run, _| {
         if !run.is_running() {
@@ -280,13 +321,17 @@ fn a_run_whose_first_process_is_killed_goes_on_and_one_that_is_stopped_leaves_no
     });
     run.signal("KILL");
     assert_eq!(run.end().code, None);
+    let worked = |cluster: &Cluster| {
+        let ranges = cluster.executors.iter().map(|executor| {
+            let text = executor.stderr();
+            text.matches("works on a range").count()
+        });
+        ranges.sum::<usize>()
+    };
+    let before = worked(&cluster);
     let mut run = cluster.run(&places[1], &["--resume"]);
-    run.until("ranges are worked on", |_| {
-        cluster
-            .executors
-            .iter()
-            .all(|e| e.stderr().contains("works on a range"))
-    });
+    // What the one that was killed had submitted is not worked on: its turn is over.
+    run.until("ranges are worked on", |_| worked(&cluster) > before + 4);
     run.signal("INT");
     let stopped = run.end();
     assert_eq!(stopped.code, Some(1), "{}", stopped.stderr);

@@ -255,12 +255,16 @@ impl Polling {
                 },
             );
             let (work, ended) = (Arc::clone(&self.work), self.ended.clone());
-            tokio::task::spawn_blocking(move || {
+            let working = tokio::task::spawn_blocking(move || {
                 let is_over = || progress.is_over.load(Ordering::Relaxed);
-                let done = work.work(slot, &range, &is_over, &mut |rows, bytes| {
+                work.work(slot, &range, &is_over, &mut |rows, bytes| {
                     progress.rows.store(rows, Ordering::Relaxed);
                     progress.bytes.store(bytes, Ordering::Relaxed);
-                });
+                })
+            });
+            tokio::spawn(async move {
+                let done = working.await;
+                let done = done.unwrap_or_else(|_| Err(Ended::Died("panicked".into())));
                 // Nobody listens once the executor stops.
                 let _ = ended.send(Ending { slot, done });
             });

@@ -103,14 +103,18 @@ async fn store_new(
         }
         Ok(None) => {}
         Err(e) if of_row(&e).is_some() => {
-            attempt.refused = sifted(connection, load, group).await?;
+            let Some(refused) = sifted(connection, load, group).await? else {
+                statement(connection, "ROLLBACK", &load.place).await?;
+                return Ok(false);
+            };
+            attempt.refused = refused;
         }
         Err(e) => {
             let error = fault(e, &load.place);
             return Err(unless_fenced(connection, load, error).await);
         }
     }
-    beside_rows(connection, load, group, attempt).await?;
+    // Before what belongs to the rows: where another process was quicker, the chunk's key says so, and no other.
     match journal(connection, load, group, &attempt.refused).await {
         Ok(written) if written == group.index.len() as u64 => {}
         Ok(_) => {
@@ -125,6 +129,7 @@ async fn store_new(
         }
         Err(e) => return Err(fault(e, &load.place)),
     }
+    beside_rows(connection, load, group, attempt).await?;
     attempt.sent = true;
     statement(connection, "COMMIT", &load.place).await?;
     load.stored_tokens.add(&group.tokens);
@@ -159,13 +164,26 @@ async fn beside_rows(
     written.map_err(failed)
 }
 
+/// Why rows are not looked for any more.
+enum Stop {
+    Fault(Fault),
+    /// Another process of the run has stored a chunk of them, whose rows refuse these.
+    Overtaken,
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        Stop::Fault(fault)
+    }
+}
+
 /// Stores the rows that the table takes, after it refused them together, and returns the others,
-/// each with its chunk's place in the group.
+/// each with its chunk's place in the group; nothing where another process of the run was quicker.
 async fn sifted(
     connection: &mut PgConnection,
     load: &Load,
     group: &Group,
-) -> Result<Vec<(usize, Reject)>, Fault> {
+) -> Result<Option<Vec<(usize, Reject)>>, Fault> {
     let mut tuples: Vec<&[u8]> = Vec::new();
     let mut places = Places::default();
     let mut chunks = Vec::new();
@@ -200,18 +218,24 @@ async fn sifted(
             Err(error) => error,
         };
         let Some(mut refusal) = of_row(&error) else {
-            return Err(fault(error, &load.place));
+            return Err(fault(error, &load.place).into());
         };
         refusal.message = load.named(&refusal.message);
         let hint = named_row(&error, &load.table).map(|row| rows.start + row);
         statement(connection, &back, &load.place).await?;
+        // It may have waited for the other one's COMMIT, each time.
+        if load.joined && !stored_alike(connection, load, group).await?.is_empty() {
+            return Err(Stop::Overtaken);
+        }
         Ok(Tried::Refused(refusal, hint))
     })
     .await;
-    let found = found.map_err(|ended| match ended {
-        Ended::Failed(fault) => fault,
-        Ended::Spent(refusal) => spent(&load.place, &refusal).into(),
-    })?;
+    let found = match found {
+        Ok(found) => found,
+        Err(Ended::Failed(Stop::Overtaken)) => return Ok(None),
+        Err(Ended::Failed(Stop::Fault(fault))) => return Err(fault),
+        Err(Ended::Spent(refusal)) => return Err(spent(&load.place, &refusal).into()),
+    };
     let mut refused = Vec::with_capacity(found.len());
     for (row, refusal) in found {
         let chunk = chunks.iter().find(|(end, _)| row < *end);
@@ -221,7 +245,7 @@ async fn sifted(
         };
         refused.push((*chunk, reject));
     }
-    Ok(refused)
+    Ok(Some(refused))
 }
 
 /// A few tuples.
