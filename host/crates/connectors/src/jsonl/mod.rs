@@ -12,6 +12,7 @@ mod layout;
 mod lines;
 mod objects;
 mod options;
+mod scan;
 mod sink;
 mod source;
 #[cfg(test)]

@@ -9,6 +9,8 @@ use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::scan::Scan;
+
 /// What stands for a column in an object.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Value<'a> {
@@ -29,8 +31,8 @@ pub(super) enum Value<'a> {
 /// object's is tried first.
 pub(super) struct Columns {
     tree: Arc<Tree>,
-    /// Of each node: the keys of its last object, and what they lead to.
-    orders: Vec<Vec<(String, Option<usize>)>>,
+    /// Of each node: the keys of its last object.
+    orders: Vec<Vec<Met>>,
     /// Whether an object had the key, for each column.
     met: Vec<bool>,
 }
@@ -52,6 +54,38 @@ struct Key {
     node: Option<usize>,
     /// All columns within that.
     within: Vec<usize>,
+}
+
+/// A key that an object had.
+struct Met {
+    name: String,
+    /// What it leads to.
+    key: Option<usize>,
+    /// Whether it stands between its quotes as it is.
+    is_plain: bool,
+}
+
+impl Met {
+    fn new(name: String, key: Option<usize>) -> Self {
+        let special = |b: u8| b < 0x20 || b == b'"' || b == b'\\';
+        Met {
+            is_plain: !name.bytes().any(special),
+            name,
+            key,
+        }
+    }
+
+    /// Where its value begins, if it is what comes next.
+    fn value<'a>(&self, mut scan: Scan<'a>) -> Option<Scan<'a>> {
+        self.is_plain.then_some(())?;
+        scan.eat(b'"')?;
+        scan.eat_all(self.name.as_bytes())?;
+        scan.eat(b'"')?;
+        scan.space();
+        scan.eat(b':')?;
+        scan.space();
+        Some(scan)
+    }
 }
 
 /// Keys that are remembered in their order.
@@ -124,10 +158,52 @@ impl Columns {
     /// Reads a text into `row`, a place for each column.
     pub(super) fn read<'a>(&mut self, text: &'a str, row: &mut [Value<'a>]) -> Result<(), Broken> {
         let tree = Arc::clone(&self.tree);
+        let order = self.orders.first_mut().map(std::mem::take);
+        let order = order.unwrap_or_default();
+        let done = self.usual(&tree, &order, text, row).is_some();
+        if let Some(first) = self.orders.first_mut() {
+            *first = order;
+        }
+        if done {
+            return Ok(());
+        }
+        row.fill(Value::Absent);
         self.object(&tree, 0, text, row).map_err(|e| Broken {
             line: e.line().max(1),
             column: e.column().max(1),
         })
+    }
+
+    /// Reads an object of scalars whose keys come in this order, though not all of them have to; none
+    /// is whatever else, and `row` is of no use then.
+    fn usual<'a>(
+        &mut self,
+        tree: &Tree,
+        order: &[Met],
+        text: &'a str,
+        row: &mut [Value<'a>],
+    ) -> Option<()> {
+        let mut scan = Scan::new(text);
+        scan.space();
+        scan.eat(b'{')?;
+        scan.space();
+        let mut order = order.iter();
+        loop {
+            let (key, value) = order.find_map(|met| Some((met.key, met.value(scan)?)))?;
+            scan = value;
+            let value = scan.scalar()?;
+            if let Some(key) = key {
+                self.put(tree, key, value, row).ok()?;
+            }
+            scan.space();
+            if scan.eat(b',').is_none() {
+                break;
+            }
+            scan.space();
+        }
+        scan.eat(b'}')?;
+        scan.space();
+        scan.is_at_end().then_some(())
     }
 
     /// Reads an object, or a list, whose places are its keys.
@@ -151,15 +227,15 @@ impl Columns {
 
     fn key(&mut self, tree: &Tree, node: usize, place: usize, name: Cow<'_, str>) -> Option<usize> {
         let order = self.orders.get_mut(node)?;
-        if let Some((known, key)) = order.get(place)
-            && *known == name
+        if let Some(met) = order.get(place)
+            && met.name == name
         {
-            return *key;
+            return met.key;
         }
         let key = tree.nodes.get(node)?.get(name.as_ref()).copied();
         if place <= order.len() && place < ORDER {
             order.truncate(place);
-            order.push((name.into_owned(), key));
+            order.push(Met::new(name.into_owned(), key));
         }
         key
     }
@@ -302,135 +378,5 @@ impl<'a> Visitor<'a> for NameOf {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn paths(all: &[&[&str]]) -> Columns {
-        let keys = |path: &&[&str]| path.iter().map(|key| (*key).to_owned()).collect();
-        let paths: Vec<Vec<String>> = all.iter().map(keys).collect();
-        Columns::new(&paths)
-    }
-
-    fn read(line: &str) -> Result<[String; 2], Broken> {
-        let mut columns = paths(&[&["a"], &["b\""]]);
-        let mut row = [Value::Null; 2];
-        // Twice, since the second time goes by the order of the first.
-        for _ in 0..2 {
-            row = [Value::Absent; 2];
-            columns.read(line, &mut row)?;
-        }
-        Ok(row.map(|v| format!("{v:?}")))
-    }
-
-    #[test]
-    fn values_stay_as_they_are_written() {
-        let row = read(r#" {"x": {"a": 9}, "b\"": [1, {}] , "a":1.50e3} "#).unwrap();
-        assert_eq!(row, ["Raw(\"1.50e3\")", "Raw(\"[1, {}]\")"]);
-        assert_eq!(read(r#"{"a":null}"#).unwrap(), ["Null", "Absent"]);
-        assert_eq!(read("{}").unwrap(), ["Absent", "Absent"]);
-    }
-
-    #[test]
-    fn a_key_that_is_there_twice_is_noticed() {
-        assert_eq!(read(r#"{"a":1,"a":1}"#).unwrap()[0], "Twice");
-        assert_eq!(read(r#"{"a":1,"\u0061":null}"#).unwrap()[0], "Twice");
-        assert_eq!(read(r#"{"x":1,"x":2,"a":3}"#).unwrap()[0], "Raw(\"3\")");
-    }
-
-    #[test]
-    fn what_is_no_object_is_none() {
-        for line in [
-            "",
-            "1",
-            "[]",
-            "\"a\"",
-            "null",
-            "{",
-            "{\"a\":}",
-            "{\"a\":1,}",
-            "{'a':1}",
-            "{}{}",
-            "{\"a\":01}",
-            "{\"a\":NaN}",
-            "{} x",
-            "{\"a\":\"\u{1}\"}",
-            "{\"x\":tru}",
-        ] {
-            assert!(read(line).is_err(), "{line}");
-        }
-        let deep = format!("{{\"a\":{}1{}}}", "[".repeat(100_000), "]".repeat(100_000));
-        assert!(
-            read(&deep).is_ok(),
-            "depth is no danger: nothing is called for it"
-        );
-    }
-
-    #[test]
-    fn a_null_is_a_value_where_keys_are_counted() {
-        for line in [
-            r#"{"a":1,"a":null}"#,
-            r#"{"a":null,"a":1}"#,
-            r#"{"a":null,"a":null}"#,
-            r#"{"a":1,"a":null,"a":null}"#,
-        ] {
-            assert_eq!(read(line).unwrap()[0], "Twice", "{line}");
-        }
-    }
-
-    fn nested(text: &str) -> [String; 4] {
-        let ways: [&[&str]; 4] = [&["u", "mail"], &["u", "at", "x"], &["u"], &["list", "1"]];
-        let mut columns = paths(&ways);
-        let mut row = [Value::Absent; 4];
-        for _ in 0..2 {
-            row = [Value::Absent; 4];
-            columns.read(text, &mut row).unwrap();
-        }
-        row.map(|v| format!("{v:?}").replace("\\\"", "'"))
-    }
-
-    #[test]
-    fn ways_lead_into_objects_and_lists() {
-        assert_eq!(
-            nested(r#"{"mail":0,"u":{"x":1,"mail":"m","at":{"x":[1]}},"list":[0,{"a":1}]}"#),
-            [
-                "Raw(\"'m'\")",
-                "Raw(\"[1]\")",
-                "Raw(\"{'x':1,'mail':'m','at':{'x':[1]}}\")",
-                "Raw(\"{'a':1}\")"
-            ]
-        );
-        assert_eq!(nested("{}"), ["Absent", "Absent", "Absent", "Absent"]);
-        assert_eq!(nested(r#"{"u":null}"#), ["Null", "Null", "Null", "Absent"]);
-        assert_eq!(
-            nested(r#"{"u":{"at":7},"list":[0]}"#)[..2],
-            ["Null", "Misplaced"]
-        );
-        assert_eq!(nested(r#"{"u":"m"}"#)[..2], ["Misplaced", "Misplaced"]);
-        assert_eq!(nested(r#"{"list":[0]}"#)[3], "Null");
-    }
-
-    #[test]
-    fn a_way_is_there_twice_if_any_key_on_it_is() {
-        for text in [
-            r#"{"u":{"mail":1},"u":{"mail":2}}"#,
-            r#"{"u":{"mail":1},"u":{}}"#,
-            r#"{"u":{},"u":{"mail":1}}"#,
-            r#"{"u":null,"u":{"mail":1}}"#,
-            r#"{"u":{"mail":1,"mail":null}}"#,
-            r#"{"u":1,"u":{"mail":1}}"#,
-        ] {
-            assert_eq!(nested(text)[0], "Twice", "{text}");
-        }
-    }
-
-    #[test]
-    fn keys_that_were_met_are_known() {
-        let mut columns = paths(&[&["a"], &["u", "b"], &["c"]]);
-        let mut row = [Value::Absent; 3];
-        columns.read(r#"{"a":null,"u":{}}"#, &mut row).unwrap();
-        assert_eq!(columns.met(), [true, false, false]);
-        let mut row = [Value::Absent; 3];
-        columns.read(r#"{"u":{"b":1}}"#, &mut row).unwrap();
-        assert_eq!(columns.met(), [true, true, false]);
-    }
-}
+#[path = "objects_tests.rs"]
+mod tests;
