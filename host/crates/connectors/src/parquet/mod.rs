@@ -5,6 +5,7 @@ mod at;
 mod chunks;
 mod columns;
 mod decode;
+mod distinct;
 mod file;
 mod files;
 mod groups;
@@ -22,6 +23,7 @@ mod source;
 mod tests;
 mod thrift;
 mod unpack;
+mod writing;
 
 pub use key::{Key, Keys};
 pub use sink::{Compression, Sink};

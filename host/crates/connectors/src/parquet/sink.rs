@@ -1,34 +1,23 @@
-//! The Parquet sink: row groups of bounded size, encoded side by side and written in order.
+//! The Parquet sink: what a file is written as, and when it takes its place.
 
-use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
-use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use glovebox_core::{
     Batch, ChunkRecord, Earlier, Encoded, Encoder, FinishedChunk, History, Job, Keeps, KeptReject,
     Payload, Published, Schema, SinkError, Totals,
 };
 use parquet::arrow::ArrowSchemaConverter;
-use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{GzipLevel, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
-use parquet::file::writer::SerializedFileWriter;
 
 use super::file::Opened;
 use super::key::{Key, Keys};
+use super::writing::Writing;
 use crate::outlet::{Outlet, Target};
-
-/// Rows of a row group.
-const GROUP_ROWS: usize = 128 << 10;
-/// Bytes of the columns of a row group, as they are in memory.
-const GROUP_BYTES: usize = 32 << 20;
-/// Row groups that are encoded at the same time.
-const ENCODING: usize = 2;
 
 /// How the pages of a file are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -71,22 +60,6 @@ pub struct Sink {
     key: Option<Key>,
     writing: Option<Writing>,
     stored: u64,
-}
-
-type Encoding = JoinHandle<Result<Vec<ArrowColumnChunk>, ParquetError>>;
-
-/// A file on its way.
-struct Writing {
-    file: SerializedFileWriter<Outlet>,
-    factory: Arc<ArrowRowGroupWriterFactory>,
-    arrow: SchemaRef,
-    /// The row group that is gathered.
-    batches: Vec<RecordBatch>,
-    rows: usize,
-    bytes: usize,
-    /// How many were handed to be encoded.
-    groups: usize,
-    encoding: VecDeque<Encoding>,
 }
 
 impl Sink {
@@ -168,93 +141,7 @@ impl Sink {
             Some(key) => properties.with_file_encryption_properties(key.sealing()?),
             None => properties,
         };
-        let file = SerializedFileWriter::new(
-            outlet,
-            described.root_schema_ptr(),
-            Arc::new(properties.build()),
-        )?;
-        let factory = ArrowRowGroupWriterFactory::new(&file, Arc::clone(&arrow));
-        Ok(Writing {
-            file,
-            factory: Arc::new(factory),
-            arrow,
-            batches: Vec::new(),
-            rows: 0,
-            bytes: 0,
-            groups: 0,
-            encoding: VecDeque::new(),
-        })
-    }
-}
-
-impl Writing {
-    fn add(&mut self, batch: RecordBatch) -> Result<(), ParquetError> {
-        let mut rest = batch;
-        while self.rows + rest.num_rows() > GROUP_ROWS {
-            let fit = GROUP_ROWS - self.rows;
-            self.gather(rest.slice(0, fit));
-            self.cut()?;
-            rest = rest.slice(fit, rest.num_rows() - fit);
-        }
-        self.bytes += weight(&rest)?;
-        self.gather(rest);
-        if self.rows == GROUP_ROWS || self.bytes >= GROUP_BYTES {
-            self.cut()?;
-        }
-        Ok(())
-    }
-
-    fn gather(&mut self, batch: RecordBatch) {
-        self.rows += batch.num_rows();
-        if batch.num_rows() > 0 {
-            self.batches.push(batch);
-        }
-    }
-
-    /// Hands what was gathered to a thread that encodes it.
-    fn cut(&mut self) -> Result<(), ParquetError> {
-        let batches = std::mem::take(&mut self.batches);
-        (self.rows, self.bytes) = (0, 0);
-        if batches.is_empty() {
-            return Ok(());
-        }
-        if self.encoding.len() >= ENCODING {
-            self.finish_one()?;
-        }
-        let (factory, arrow, group) = (
-            Arc::clone(&self.factory),
-            Arc::clone(&self.arrow),
-            self.groups,
-        );
-        self.groups += 1;
-        let thread = std::thread::spawn(move || encode(&factory, &arrow, group, &batches));
-        self.encoding.push_back(thread);
-        Ok(())
-    }
-
-    /// Writes the oldest of the row groups that are encoded.
-    fn finish_one(&mut self) -> Result<(), ParquetError> {
-        let Some(thread) = self.encoding.pop_front() else {
-            return Ok(());
-        };
-        let columns = thread
-            .join()
-            .map_err(|_| ParquetError::General("a row group's encoding panicked".into()))??;
-        let mut group = self.file.next_row_group()?;
-        for column in columns {
-            column.append_to_row_group(&mut group)?;
-        }
-        group.close().map(drop)
-    }
-
-    /// The whole file.
-    fn finish(mut self) -> Result<Outlet, ParquetError> {
-        self.cut()?;
-        while !self.encoding.is_empty() {
-            self.finish_one()?;
-        }
-        // Writes the footer, too.
-        self.file.into_inner()
+        Ok(Writing::new(outlet, described, properties, arrow))
     }
 }
 
@@ -268,35 +155,6 @@ fn may_have_rows(outlet: &Outlet) -> io::Result<bool> {
     }
     let opened = Opened::open(file, String::new(), &Schema::default(), &Keys::default());
     Ok(opened.ok().map(|opened| opened.rows()) != Some(0))
-}
-
-/// Bytes of a batch's cells, which may be a part of larger columns.
-fn weight(batch: &RecordBatch) -> Result<usize, ParquetError> {
-    let sizes = batch.columns().iter().map(|column| {
-        let data = column.to_data();
-        Ok(data.get_slice_memory_size()?)
-    });
-    sizes.sum()
-}
-
-fn encode(
-    factory: &ArrowRowGroupWriterFactory,
-    arrow: &SchemaRef,
-    group: usize,
-    batches: &[RecordBatch],
-) -> Result<Vec<ArrowColumnChunk>, ParquetError> {
-    let mut writers = factory.create_column_writers(group)?;
-    for (i, (writer, field)) in writers.iter_mut().zip(arrow.fields()).enumerate() {
-        for batch in batches {
-            let column = batch.columns().get(i);
-            let column =
-                column.ok_or_else(|| ParquetError::General("a column is missing".into()))?;
-            for leaf in compute_leaves(field, column)? {
-                writer.write(&leaf)?;
-            }
-        }
-    }
-    writers.into_iter().map(|writer| writer.close()).collect()
 }
 
 impl glovebox_core::Sink for Sink {
@@ -328,7 +186,7 @@ impl glovebox_core::Sink for Sink {
     }
 
     fn encoder(&self) -> Box<dyn Encoder> {
-        let arrow = self.writing.as_ref().map(|w| Arc::clone(&w.arrow));
+        let arrow = self.writing.as_ref().map(|w| Arc::clone(w.arrow()));
         Box::new(Columns {
             place: self.place(),
             arrow,
