@@ -4,7 +4,7 @@
 #
 #   images.sh bases     the images that the Dockerfile starts from: Debian by debootstrap, and with this
 #                       machine's Rust. Where a registry is at hand, its images are better: leave this out
-#   images.sh build     `glovebox` and `glovebox-init`, with size and time
+#   images.sh build     `glovebox` and `glovebox-init`, with size and time; with $FEATURES, such as `cluster`
 #   images.sh try       makes secrets, starts two PostgreSQL, loads from one into the other, serves and probes,
 #                       everything but the databases from the images and as their users
 #
@@ -66,7 +66,7 @@ build() {
         local name=glovebox
         [ "$target" = glovebox ] || name=glovebox-$target
         began=$SECONDS
-        tool build --pull-never --quiet --target "$target" --file deploy/Dockerfile --tag "$name:$version" . \
+        tool build --pull-never --quiet --build-arg FEATURES="${FEATURES:-}" --target "$target" --file deploy/Dockerfile --tag "$name:$version" . \
             > "$place/build-$target.log" 2>&1
         echo "$name:$version: $(size "$name:$version"), built in $((SECONDS - began)) s"
     done

@@ -43,6 +43,7 @@ UPGRADES = [
     ["minimal", "monitoring", "csi", "external-secrets", "reference", "vault-agent", "minimal"],
     ["runs", "runs-changed", "runs"],
     ["autoscaling", "keda", "autoscaling"],
+    ["runs", "cluster", "runs"],
 ]
 
 
@@ -202,7 +203,7 @@ def goldens(names):
 
 
 def notes():
-    for name in ("minimal", "reference", "runs"):
+    for name in ("minimal", "reference", "runs", "cluster"):
         said = helm("install", "trial", CHART, "--namespace", "data", "--dry-run=client", "--values", values(name))
         same(HERE / "golden" / f"{name}.notes.txt", said[said.index("NOTES:"):])
 

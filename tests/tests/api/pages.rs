@@ -440,6 +440,11 @@ fn the_manual_of_deploying_is_for_containers() {
     ] {
         page.not_run(begins, why);
     }
+    page.not_run(
+        "docker build --build-arg",
+        "it takes a container engine; CI builds the program with clusters",
+    );
+    page.not_run("glovebox cluster certificates", why);
     page.end();
 }
 

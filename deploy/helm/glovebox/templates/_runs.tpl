@@ -3,7 +3,7 @@
 {{- define "glovebox.run.name" -}}{{ include "glovebox.fullname" .root }}-run-{{ .at.name }}{{- end -}}
 
 {{- define "glovebox.run.values" -}}
-{{- $own := dict "secrets" dict "existingConfigMap" "" -}}
+{{- $own := dict "secrets" dict "existingConfigMap" "" "cluster" false -}}
 {{- mergeOverwrite (deepCopy .root.Values.runDefaults) $own (deepCopy .pipeline) | toYaml -}}
 {{- end -}}
 
@@ -16,7 +16,11 @@ pipeline: {{ .at.name }}
 {{- define "glovebox.run.job" -}}
 {{- $at := .at -}}
 {{- $root := .root -}}
-{{- $manifests := default (printf "%s-manifests" (include "glovebox.fullname" $root)) $at.existingConfigMap -}}
+{{- $manifests := include "glovebox.run.manifests" (dict "root" $root "pipeline" $at) -}}
+{{- $args := list "--log-format" "json" "--log" $root.Values.logLevel "run" (printf "/etc/glovebox/manifests/%s" $at.manifest) "--report" "-" -}}
+{{- if $at.cluster -}}
+{{- $args = concat $args (list "--cluster" (include "glovebox.scheduler.url" $root) "--certificates" "/run/glovebox-cluster") -}}
+{{- end -}}
 {{- $common := dict "root" $root "at" $at "manifests" $manifests -}}
 backoffLimit: {{ $at.backoffLimit | int }}
 {{- with $at.activeDeadlineSeconds | int }}
@@ -59,13 +63,16 @@ template:
         image: {{ include "glovebox.image" $root }}
         imagePullPolicy: {{ $root.Values.image.pullPolicy }}
         args:
-          {{- range concat (list "--log-format" "json" "--log" $root.Values.logLevel "run" (printf "/etc/glovebox/manifests/%s" $at.manifest) "--report" "-") $at.args }}
+          {{- range concat $args $at.args }}
           - {{ . | quote }}
           {{- end }}
         securityContext: {{- include "glovebox.containerSecurity" $root | nindent 10 }}
         env: {{- include "glovebox.env" $common | nindent 10 }}
         resources: {{- toYaml $at.resources | nindent 10 }}
         volumeMounts: {{- include "glovebox.mounts" $common | nindent 10 }}
+          {{- if $at.cluster }}
+          {{- include "glovebox.cluster.mount" . | nindent 10 }}
+          {{- end }}
     volumes:
       - name: state
         {{- if $at.persistence.enabled }}
@@ -73,5 +80,8 @@ template:
         {{- else }}
         emptyDir: {}
         {{- end }}
+      {{- if $at.cluster }}
+      {{- include "glovebox.cluster.volume" (dict "root" $root "role" "client") | nindent 6 }}
+      {{- end }}
       {{- include "glovebox.volumes" $common | nindent 6 }}
 {{- end -}}

@@ -22,6 +22,7 @@
 {{- $_ := set $seen .name true -}}
 {{- include "glovebox.validate.pipeline" (dict "root" $ "pipeline" .) -}}
 {{- end -}}
+{{- if .Values.cluster.enabled -}}{{- include "glovebox.validate.cluster" . -}}{{- end -}}
 {{- if and .Values.serviceMonitor.enabled (not (and .Values.api.enabled .Values.api.metrics.enabled)) -}}
 {{- include "glovebox.refuse" "serviceMonitor.enabled needs api.metrics.enabled: there is nothing to read metrics from" -}}
 {{- end -}}
@@ -41,7 +42,7 @@
 {{- include "glovebox.refuse" "a password is in api.config or in a manifest; put it into a Secret and write `password: { secret: NAME }`" -}}
 {{- end -}}
 {{- end -}}
-{{- $workloads := concat (list .Values.api) .Values.pipelines -}}
+{{- $workloads := concat (list .Values.api .Values.cluster.executors) .Values.pipelines -}}
 {{- range $workloads -}}
 {{- range .env -}}
 {{- if and .value (regexMatch "(?i)(password|passwd|secret|token|_key$|credential)" .name) -}}
@@ -136,6 +137,11 @@
 {{- if not (hasPrefix "/var/lib/glovebox/" $rejects) -}}
 {{- include "glovebox.refuse" (printf "%s: its manifest needs `rejects: { path: /var/lib/glovebox/… }`; nothing else can be written" $where) -}}
 {{- end -}}
+{{- end -}}
+{{- if $at.cluster -}}
+{{- $manifest := dict -}}
+{{- if not $at.existingConfigMap -}}{{- $manifest = get .root.Values.manifests $at.manifest | fromYaml -}}{{- end -}}
+{{- include "glovebox.validate.shared" (dict "root" .root "at" $at "where" $where "manifest" $manifest) -}}
 {{- end -}}
 {{- include "glovebox.validate.workload" (dict "root" .root "at" $at "where" $where) -}}
 {{- end -}}

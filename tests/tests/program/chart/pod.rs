@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -110,6 +111,8 @@ pub(super) struct Pod {
     /// Paths of mounts, the longest first, each with the folder here.
     mounts: Vec<(String, PathBuf)>,
     paths: Regex,
+    /// Where the program is started.
+    begins: PathBuf,
 }
 
 impl Pod {
@@ -131,6 +134,10 @@ impl Pod {
             let claimed = &volume["persistentVolumeClaim"]["claimName"];
             let made = match claimed.as_str() {
                 Some(name) => claim(name),
+                None if is_same(volume) => {
+                    let folder = cluster.folder.join("same").join(digest(volume));
+                    (folder, files_of(cluster, volume))
+                }
                 None => (own.join(&name), files_of(cluster, volume)),
             };
             volumes.insert(name, made);
@@ -158,7 +165,12 @@ impl Pod {
         mounts.sort_by_key(|(path, _)| std::cmp::Reverse(path.len()));
         let alternatives: Vec<_> = mounts.iter().map(|(path, _)| regex::escape(path)).collect();
         let paths = Regex::new(&format!(r"({})\b", alternatives.join("|"))).unwrap();
+        // As the image has it.
+        let at = mounts.iter().find(|(path, _)| path == "/var/lib/glovebox");
+        let begins = at.map_or(&own, |(_, folder)| folder).clone();
+        fs::create_dir_all(&begins).unwrap();
         let pod = Pod {
+            begins,
             spec: template["spec"].clone(),
             mounts,
             paths,
@@ -233,6 +245,7 @@ impl Pod {
         let path = std::env::var("PATH").unwrap_or_default();
         process
             .args(arguments.unwrap_or_else(|| self.arguments(name)))
+            .current_dir(&self.begins)
             .env_clear()
             .env("PATH", format!("{programs}:{path}"))
             .stdin(Stdio::null());
@@ -246,10 +259,27 @@ impl Pod {
     }
 }
 
+/// Whether a volume is one folder for all Pods that have it, so that a manifest that names a place in it is one text in all of
+/// them: a run and its executors compare theirs. What has paths in it, such as manifests themselves, is another in each Pod.
+fn is_same(volume: &Value) -> bool {
+    let of_secrets = |source: &Value| source["secret"].is_object();
+    of_secrets(volume)
+        || volume["configMap"]["name"] == "database-ca"
+        || list(&volume["projected"]["sources"])
+            .first()
+            .is_some_and(of_secrets)
+}
+
+fn digest(volume: &Value) -> String {
+    let mut hasher = DefaultHasher::new();
+    volume.to_string().hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
 /// What a volume holds that is no claim.
 fn files_of(cluster: &Cluster, volume: &Value) -> Files {
-    let secret = |name: &Value, items: &Value| {
-        let all = cluster.content("secret", name.as_str().unwrap());
+    let some = |kind: &str, name: &Value, items: &Value| {
+        let all = cluster.content(kind, name.as_str().unwrap());
         let items = list(items);
         if items.is_empty() {
             return all;
@@ -266,7 +296,8 @@ fn files_of(cluster: &Cluster, volume: &Value) -> Files {
         return cluster.content("configMap", name);
     }
     if volume["secret"].is_object() {
-        return secret(&volume["secret"]["secretName"], &volume["secret"]["items"]);
+        let secret = &volume["secret"];
+        return some("secret", &secret["secretName"], &secret["items"]);
     }
     if volume["csi"].is_object() {
         let class = text(&volume["csi"]["volumeAttributes"]["secretProviderClass"]);
@@ -274,9 +305,15 @@ fn files_of(cluster: &Cluster, volume: &Value) -> Files {
     }
     list(&volume["projected"]["sources"])
         .iter()
-        .flat_map(|source| match source["serviceAccountToken"].as_object() {
-            Some(token) => Files::from([(text(&token["path"]), b"a token".to_vec())]),
-            None => secret(&source["secret"]["name"], &source["secret"]["items"]),
+        .flat_map(|source| {
+            if let Some(token) = source["serviceAccountToken"].as_object() {
+                return Files::from([(text(&token["path"]), b"a token".to_vec())]);
+            }
+            let kind = match source["secret"].is_object() {
+                true => "secret",
+                false => "configMap",
+            };
+            some(kind, &source[kind]["name"], &source[kind]["items"])
         })
         .collect()
 }

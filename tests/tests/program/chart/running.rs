@@ -16,16 +16,16 @@ const UPLOADS_KEY: &str =
     "AGE-SECRET-KEY-146R9W8M5DPRSZYTPRG0N6RGLY3JQ3GVKFFT8T4VSLQEZ20QYZF5SL7ZE39";
 
 /// What deploy/init.sh makes, and where the databases are.
-struct Site {
-    folder: Pipeline,
-    made: PathBuf,
-    work: PathBuf,
+pub(super) struct Site {
+    pub(super) folder: Pipeline,
+    pub(super) made: PathBuf,
+    pub(super) work: PathBuf,
     certificate: String,
     key: String,
 }
 
 impl Site {
-    fn new() -> Site {
+    pub(super) fn new() -> Site {
         let folder = Pipeline::empty();
         let made = open_folder(&folder, "made");
         let work = open_folder(&folder, "work");
@@ -40,12 +40,12 @@ impl Site {
         }
     }
 
-    fn read(&self, name: &str) -> String {
+    pub(super) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.made.join(name)).unwrap()
     }
 
     /// With what both examples name.
-    fn cluster(&self, objects: Vec<Value>, password: &str) -> Cluster {
+    pub(super) fn cluster(&self, objects: Vec<Value>, password: &str) -> Cluster {
         Cluster::new(objects, self.folder.path("cluster"))
             .with("secret/glovebox-first-admin", &[("password", password)])
             .with(
