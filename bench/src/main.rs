@@ -12,6 +12,7 @@ mod methods;
 mod pbkdf2;
 mod peers;
 mod plot;
+mod scale;
 mod serve;
 mod startup;
 mod timed;
@@ -38,6 +39,8 @@ cargo xtask bench [WHAT ...]     crossing, csv, guard, pbkdf2 and startup by def
   peers-pg   2 million rows into PostgreSQL over TLS: `psql \\copy`, pandas, psycopg2, us
   modes-pg   2 million rows into PostgreSQL over TLS: `append`, `replace`, `upsert`, and by hand
   shards     2 million rows into PostgreSQL over TLS by one process and by two
+  scale      what a cluster of 1 to 1,000 executors would load into PostgreSQL: constants measured on this
+             machine, a model, a simulation
   peers-api  a page of 100 rows over HTTP by FastAPI and by `glovebox serve`
   peers      all four
 ";
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
             "peers-pg" => peers::postgres(),
             "modes-pg" => peers::modes(),
             "shards" => peers::shards(),
+            "scale" => scale::measure(),
             "peers-api" => peers::api(),
             _ => {
                 eprint!("unknown measure `{what}`\n{HELP}");

@@ -16,6 +16,7 @@ pub(crate) use api::measure as api;
 pub(crate) use csv::measure as csv;
 pub(crate) use formats::measure as formats;
 pub(crate) use modes::measure as modes;
+pub(crate) use postgres::TABLE;
 pub(crate) use postgres::measure as postgres;
 pub(crate) use shards::measure as shards;
 

@@ -20,7 +20,7 @@ const SALT: &str = "a salt for the benchmark";
 const CSV_SOURCE: &str = "source: { csv: { path: people.csv } }";
 const HMAC: &str = "  - { name: alias, mask: pseudonym, masks: [email], \
                     with: { method: hmac-sha256 }, keys: { pseudonym: salt } }\n";
-pub(super) const TABLE: &str = "id bigint, first text, last text, email text, ssn text, \
+pub(crate) const TABLE: &str = "id bigint, first text, last text, email text, ssn text, \
                      amount double precision, joined date";
 /// What moves a table without masks; `$1` is `psql`.
 const PIPE: &str = r#"

@@ -87,6 +87,9 @@ impl Cluster {
     fn again(&mut self) {
         let address = self.url.trim_start_matches("https://").to_owned();
         self.scheduler.signal("KILL");
+        while self.scheduler.is_running() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         let (scheduler, _) = scheduler(&self.certificates, &address, "127.0.0.1:0");
         self.scheduler = scheduler;
     }
