@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ballista_core::config::TaskSchedulingPolicy;
@@ -10,6 +11,7 @@ use ballista_core::serde::{BallistaCodec, BallistaLogicalExtensionCodec};
 use ballista_scheduler::cluster::BallistaCluster;
 use ballista_scheduler::config::SchedulerConfig;
 use ballista_scheduler::metrics::default_metrics_collector;
+use ballista_scheduler::scheduler_server::JobIdGenerator;
 use datafusion::execution::SessionStateBuilder;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
@@ -80,6 +82,21 @@ impl Scheduler {
     }
 }
 
+/// Names of ranges that no other client guesses, and that no scheduler before this one has given: Ballista's own begin
+/// anew with it. Counted, too, so that they differ come what may.
+#[derive(Default)]
+struct Random(AtomicU64);
+
+#[tonic::async_trait]
+impl JobIdGenerator for Random {
+    async fn next_id(&self) -> String {
+        let count = self.0.fetch_add(1, Ordering::Relaxed);
+        // Without the system's random numbers, TLS would not have come so far.
+        let [high, low] = [(); 2].map(|()| getrandom::u64().unwrap_or_default());
+        format!("{high:016x}{low:016x}-{count}")
+    }
+}
+
 async fn scheduling(listen: SocketAddr, dead_after: Duration) -> Result<Scheduling, ClusterError> {
     let dead_after = dead_after.as_secs().max(1);
     let config = SchedulerConfig {
@@ -102,6 +119,7 @@ async fn scheduling(listen: SocketAddr, dead_after: Duration) -> Result<Scheduli
         override_create_grpc_client_endpoint: Some(Arc::new(|_| {
             Err("executors are not connected to".into())
         })),
+        job_id_generator: Some(Arc::new(Random::default())),
         ..SchedulerConfig::default()
     };
     let begin = |_| ClusterError::Begin("Ballista refuses its settings");
