@@ -43,7 +43,7 @@ UPGRADES = [
     ["minimal", "monitoring", "csi", "external-secrets", "reference", "vault-agent", "minimal"],
     ["runs", "runs-changed", "runs"],
     ["autoscaling", "keda", "autoscaling"],
-    ["runs", "cluster", "runs"],
+    ["runs", "cluster", "cluster-keda", "cluster-autoscaling", "cluster", "runs"],
 ]
 
 
@@ -143,6 +143,8 @@ def consistent(where, things):
             assert found, f"{where}: {key(thing)} selects no Pod"
     made = {("configMap", n) for _, k, n in keys if k == "ConfigMap"}
     made |= {("persistentVolumeClaim", n) for _, k, n in keys if k == "PersistentVolumeClaim"}
+    # cert-manager makes Secrets of these names.
+    made |= {("secret", at(t, "spec.secretName")) for t in things if t["kind"] == "Certificate"}
     for template in templates:
         spec = template["spec"]
         volumes = {v["name"] for v in spec["volumes"]}
@@ -153,7 +155,7 @@ def consistent(where, things):
             missing = {m["name"] for m in container["volumeMounts"]} - volumes
             assert not missing, f"{where}: no volume {missing}"
         for volume in spec["volumes"]:
-            for kind, field in (("configMap", "name"), ("persistentVolumeClaim", "claimName")):
+            for kind, field in (("configMap", "name"), ("persistentVolumeClaim", "claimName"), ("secret", "secretName")):
                 name = volume.get(kind, {}).get(field, "")
                 if name.startswith("trial-"):
                     assert (kind, name) in made, f"{where}: nobody makes {kind} {name}"

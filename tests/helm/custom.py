@@ -1,6 +1,6 @@
 """Objects of operators, which Kubernetes' own schemas do not know: their shape, by the operators' references.
 
-External Secrets 1.0, Secrets Store CSI driver 1.4, KEDA 2.16, Prometheus operator 0.80."""
+External Secrets 1.0, Secrets Store CSI driver 1.4, cert-manager 1.13, KEDA 2.16, Prometheus operator 0.80."""
 
 import jsonschema
 
@@ -18,7 +18,7 @@ def many(items):
 
 TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
 TRIGGER = block(
-    {"type": {"enum": ["cpu", "postgresql"]}, "metricType": {"enum": ["Utilization", "AverageValue"]}, "metadata": TEXTS},
+    {"type": {"enum": ["cpu", "postgresql", "metrics-api"]}, "metricType": {"enum": ["Utilization", "AverageValue"]}, "metadata": TEXTS},
     {"authenticationRef": block({"name": TEXT})},
 )
 RULE = block(
@@ -34,6 +34,19 @@ SPECS = {
     ("secrets-store.csi.x-k8s.io/v1", "SecretProviderClass"): block(
         {"provider": {"enum": ["vault", "aws", "azure", "gcp"]}, "parameters": TEXTS}
     ),
+    ("cert-manager.io/v1", "Certificate"): block({
+        "secretName": TEXT,
+        "issuerRef": block({"name": TEXT, "kind": TEXT, "group": TEXT}),
+        "duration": TEXT,
+        "renewBefore": TEXT,
+        "privateKey": block({
+            "algorithm": {"enum": ["RSA", "ECDSA", "Ed25519"]},
+            "size": {"type": "integer"},
+            "rotationPolicy": {"enum": ["Never", "Always"]},
+        }),
+        "uris": many(TEXT),
+        "usages": many({"enum": ["digital signature", "server auth", "client auth"]}),
+    }, {"dnsNames": many(TEXT)}),
     ("keda.sh/v1alpha1", "TriggerAuthentication"): block(
         {"secretTargetRef": many(block({"parameter": TEXT, "name": TEXT, "key": TEXT}))}
     ),

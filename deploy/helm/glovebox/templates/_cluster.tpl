@@ -52,7 +52,10 @@ app.kubernetes.io/component: executor
 {{- /* The most executors that there may be. */ -}}
 {{- define "glovebox.executor.most" -}}
 {{- with .Values.cluster.executors -}}
-{{- .replicas | int -}}
+{{- if .autoscaling.enabled -}}{{ .autoscaling.maxReplicas | int }}
+{{- else if .keda.enabled -}}{{ .keda.maxReplicas | int }}
+{{- else -}}{{ .replicas | int }}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 

@@ -23,8 +23,8 @@
 {{- include "glovebox.validate.pipeline" (dict "root" $ "pipeline" .) -}}
 {{- end -}}
 {{- if .Values.cluster.enabled -}}{{- include "glovebox.validate.cluster" . -}}{{- end -}}
-{{- if and .Values.serviceMonitor.enabled (not (and .Values.api.enabled .Values.api.metrics.enabled)) -}}
-{{- include "glovebox.refuse" "serviceMonitor.enabled needs api.metrics.enabled: there is nothing to read metrics from" -}}
+{{- if and .Values.serviceMonitor.enabled (not (or .Values.cluster.enabled (and .Values.api.enabled .Values.api.metrics.enabled))) -}}
+{{- include "glovebox.refuse" "serviceMonitor.enabled needs api.metrics.enabled or cluster.enabled: there is nothing to read metrics from" -}}
 {{- end -}}
 {{- end -}}
 

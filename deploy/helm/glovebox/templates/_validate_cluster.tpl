@@ -34,6 +34,17 @@
 {{- if not $files -}}
 {{- include "glovebox.refuse" "cluster.enabled, but no pipeline has `cluster: true`: executors would have nothing to work on" -}}
 {{- end -}}
+{{- with $cluster.executors -}}
+{{- if and .autoscaling.enabled .keda.enabled -}}
+{{- include "glovebox.refuse" "cluster.executors.autoscaling and keda are both enabled; they would undo each other's work, so choose one" -}}
+{{- end -}}
+{{- if and .autoscaling.enabled (not .autoscaling.metric) -}}
+{{- include "glovebox.refuse" "cluster.executors.autoscaling needs metric, the name under which a metrics adapter offers glovebox_cluster_ranges_unfinished" -}}
+{{- end -}}
+{{- if and (or .autoscaling.enabled .keda.enabled) $.Values.networkPolicy.enabled (not $.Values.networkPolicy.metricsFrom) -}}
+{{- include "glovebox.refuse" "executors are scaled by the scheduler's metrics, which nobody may read: name KEDA's or Prometheus's Pods in networkPolicy.metricsFrom" -}}
+{{- end -}}
+{{- end -}}
 {{- include "glovebox.validate.workload" (dict "root" . "at" $cluster.executors "where" "cluster.executors") -}}
 {{- end -}}
 

@@ -1,6 +1,7 @@
 //! The chart's cluster at work: its scheduler, two of its executors and a run, started as their Pods would be.
 
 use std::fmt::Write as _;
+use std::fs;
 
 use glovebox_tests::http;
 use glovebox_tests::pipeline::{Pipeline, Running};
@@ -9,7 +10,7 @@ use serde_json::Value;
 use super::pod::{Cluster, Pod};
 use super::running::Site;
 use super::{rendered, secret};
-use crate::deploy::{Database, succeeded};
+use crate::deploy::{Database, repository, succeeded};
 
 /// What the scheduler serves beside its port.
 struct Scheduler {
@@ -146,6 +147,24 @@ fn executors_work_on_a_run_and_the_queue_tells_how_many_are_needed() {
     assert_eq!(succeeded(&counted), format!("{rows}|0\n"));
     assert_eq!(server.count("glovebox_cluster_ranges_unfinished"), 0);
     assert_eq!(server.count("glovebox_cluster_executors"), 2);
+    // What alerts, the dashboard and KEDA name is there.
+    let files = ["alerts.yaml", "dashboard.json"].map(|file| {
+        let path = repository().join("deploy/helm/glovebox/files").join(file);
+        fs::read_to_string(path).unwrap()
+    });
+    let names = regex::Regex::new(r"\bglovebox_cluster_[a-z_]+").unwrap();
+    let files = files.concat();
+    let mut names: Vec<_> = names.find_iter(&files).map(|name| name.as_str()).collect();
+    assert!(names.len() > 5);
+    let scaled = rendered("cluster-keda").unwrap();
+    let scaled = scaled.iter().find(|o| o["kind"] == "ScaledObject").unwrap();
+    let asked = &scaled["spec"]["triggers"][0]["metadata"];
+    names.push(asked["valueLocation"].as_str().unwrap());
+    for name in names {
+        let _ = server.count(name);
+    }
+    let service = "http://trial-glovebox-scheduler-metrics.data.svc:9100";
+    assert_eq!(asked["url"], format!("{service}/metrics"));
     // As a Pod is ended.
     for running in executors.into_iter().chain([server.running]) {
         running.signal("TERM");

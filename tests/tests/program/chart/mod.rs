@@ -150,6 +150,9 @@ fn the_program_accepts_what_the_chart_writes() {
             .with("secret/cluster-scheduler", &tls)
             .with("secret/cluster-executor", &tls)
             .with("secret/cluster-client", &tls)
+            .with("secret/trial-glovebox-scheduler-certificate", &tls)
+            .with("secret/trial-glovebox-executor-certificate", &tls)
+            .with("secret/trial-glovebox-client-certificate", &tls)
             .with("configMap/plugins", &[("mine.wasm", &plugin)])
             .with("configMap/people", &[people])
             .with(
