@@ -38,7 +38,8 @@ cargo xtask bench [WHAT ...]     crossing, csv, guard, pbkdf2 and startup by def
   peers-formats  the same rows from and into CSV, JSON lines and Parquet, by polars and DuckDB too
   peers-pg   2 million rows into PostgreSQL over TLS: `psql \\copy`, pandas, psycopg2, us
   modes-pg   2 million rows into PostgreSQL over TLS: `append`, `replace`, `upsert`, and by hand
-  shards     2 million rows into PostgreSQL over TLS by one process and by two
+  shards     2 million rows into PostgreSQL over TLS by one process, by two, and by two executors if the
+             program has clusters
   scale      what a cluster of 1 to 1,000 executors would load into PostgreSQL: constants measured on this
              machine, a model, a simulation
   peers-api  a page of 100 rows over HTTP by FastAPI and by `glovebox serve`

@@ -2,6 +2,7 @@
 
 mod api;
 mod csv;
+mod executors;
 mod formats;
 mod modes;
 mod postgres;
@@ -43,6 +44,7 @@ pub(super) fn script(name: &str) -> anyhow::Result<Command> {
 }
 
 /// One contender's seconds, a turn each.
+#[derive(Clone)]
 pub(super) struct Contender {
     pub(super) name: &'static str,
     pub(super) seconds: Vec<f64>,
