@@ -45,6 +45,11 @@ pub enum ClusterError {
     /// The scheduler cannot be begun.
     #[error("cannot begin the scheduler: {0}")]
     Begin(&'static str),
+    /// A scheduler that does not let an executor in.
+    #[error(
+        "the scheduler refuses this executor: use the certificate of an executor, and the same version of Glovebox"
+    )]
+    Refused,
     /// The server ended.
     #[error("the scheduler's server ended")]
     Served,

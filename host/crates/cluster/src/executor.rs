@@ -203,10 +203,7 @@ impl Polling {
     fn refused(&mut self, status: &Status, tell: &impl Fn(&str)) -> Result<Duration, ClusterError> {
         match status.code() {
             Code::PermissionDenied | Code::Unauthenticated | Code::FailedPrecondition => {
-                return Err(ClusterError::Begin(
-                    "the scheduler refuses this executor: use the certificate of an executor, and the same version of \
-                     Glovebox",
-                ));
+                return Err(ClusterError::Refused);
             }
             _ => {}
         }
