@@ -65,30 +65,29 @@ fn secret(number: u8) -> String {
 fn check(name: &str, pod: &Pod) {
     let container = pod.main();
     let arguments = pod.arguments(&container);
-    if container == "scheduler" {
-        // It has nothing that could be checked without its starting, which cluster.rs has it do.
-        return;
+    if container == "api" {
+        let config = pod.path("/etc/glovebox/config/glovebox.yaml");
+        let config = fs::read_to_string(config).unwrap();
+        let check = [&arguments[..], &["--check".into()]].concat();
+        return accepts(name, pod, check, config.contains(".invalid"));
     }
-    let manifest = arguments.iter().find(|a| a.contains("/manifests/"));
-    let (arguments, asks) = match manifest {
+    // Options and their values are read before help is shown.
+    let help = [&arguments[..], &["--help".into()]].concat();
+    accepts(name, pod, help, false);
+    for manifest in arguments.iter().filter(|a| a.contains("/manifests/")) {
         // Of a manifest, secrets are looked up, and databases are not.
-        Some(manifest) => (
-            vec!["check".into(), manifest.clone()],
-            fs::read_to_string(manifest).unwrap().contains("vault:"),
-        ),
-        None => {
-            let config = pod.path("/etc/glovebox/config/glovebox.yaml");
-            let config = fs::read_to_string(config).unwrap();
-            let check = [&arguments[..], &["--check".into()]].concat();
-            (check, config.contains(".invalid"))
-        }
-    };
-    let ran = pod.start(&container, Some(arguments)).end();
+        let asks = fs::read_to_string(manifest).unwrap().contains("vault:");
+        accepts(name, pod, vec!["check".into(), manifest.clone()], asks);
+    }
+}
+
+/// The program ends well, or `asks` a server that is not there and has nothing else to say.
+fn accepts(name: &str, pod: &Pod, arguments: Vec<String>, asks: bool) {
+    let ran = pod.start(&pod.main(), Some(arguments)).end();
     if !asks {
         let _ = ran.ends_with(0);
         return;
     }
-    // There is no server of that name here, and nothing else may be wrong.
     let ran = ran.ends_with(2);
     for problem in ran.stderr.lines().filter(|l| l.starts_with("error: ")) {
         assert!(problem.contains(".invalid"), "{name}: {}", ran.stderr);
@@ -112,6 +111,13 @@ fn the_program_accepts_what_the_chart_writes() {
                      columns: { id: { type: int64 } }\n\
                      sink: { csv: { path: /var/lib/glovebox/out.csv } }\n\
                      rejects: { path: /var/lib/glovebox/elsewhere.rejects.jsonl }\n";
+    let shared = "name: shared\nsource: { csv: { path: /data/people.csv } }\n\
+                  columns: { id: { type: int64 } }\n\
+                  sink: { postgres: { host: warehouse.databases.svc, database: warehouse, \
+                  user: loader, password: { secret: warehouse/loader }, \
+                  tls: { ca: /etc/glovebox/ca/ca.pem }, table: ids } }\n\
+                  credentials: [{ files: /run/glovebox }]\n\
+                  rejects: { path: /var/lib/glovebox/shared.rejects.jsonl }\n";
     let secrets: Vec<(&str, String)> = [
         "api.token-key",
         "audit.signing-key",
@@ -157,7 +163,7 @@ fn the_program_accepts_what_the_chart_writes() {
             .with("configMap/people", &[people])
             .with(
                 "configMap/manifests-of-another-team",
-                &[("elsewhere.yaml", elsewhere)],
+                &[("elsewhere.yaml", elsewhere), ("shared.yaml", shared)],
             )
             .with("persistentVolumeClaim/plugins", &[("mine.wasm", &plugin)])
             .with("persistentVolumeClaim/people", &[people])
