@@ -35,8 +35,9 @@ const ANSWER: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(120);
 /// After how long it is said that there is no executor.
 const LONELY: Duration = Duration::from_secs(3);
-/// Ranges that are submitted and not done, at least and at most. There are twice as many as slots, so that none is free.
-const LEAST: usize = 4;
+/// Ranges that are submitted and not done, at least and at most. There are twice as many as slots, so that none is free; and
+/// so many that whoever scales executors by them sees that there is work for more.
+const LEAST: usize = 32;
 const MOST: usize = 4096;
 /// Ranges that are aimed at before anything is known of the cluster.
 const PROCESSES: usize = 32;
