@@ -174,8 +174,8 @@ impl Columns {
         })
     }
 
-    /// Reads an object of scalars whose keys come in this order, though not all of them have to; none
-    /// is whatever else, and `row` is of no use then.
+    /// Reads an object whose keys come in this order, though not all of them have to; none is whatever
+    /// else, and `row` is of no use then.
     fn usual<'a>(
         &mut self,
         tree: &Tree,
@@ -183,6 +183,8 @@ impl Columns {
         text: &'a str,
         row: &mut [Value<'a>],
     ) -> Option<()> {
+        // Of more keys those behind are not known.
+        (order.len() < ORDER).then_some(())?;
         let mut scan = Scan::new(text);
         scan.space();
         scan.eat(b'{')?;
@@ -191,7 +193,7 @@ impl Columns {
         loop {
             let (key, value) = order.find_map(|met| Some((met.key, met.value(scan)?)))?;
             scan = value;
-            let value = scan.scalar()?;
+            let value = scan.value()?;
             if let Some(key) = key {
                 self.put(tree, key, value, row).ok()?;
             }

@@ -1,6 +1,9 @@
-//! Reads what nearly every line is: one object of scalars, by the grammar of RFC 8259, byte by byte once.
-//! It never says that a text is wrong: whatever it does not know, nested values too, is none, and the
-//! reader for all of JSON is asked.
+//! Finds where JSON's values end, by the grammar of RFC 8259, in one pass over what nearly every line is.
+//! It never says that a text is wrong: what it does not know is none, and the reader for all of JSON is
+//! asked.
+
+/// Brackets that may be open at once; deeper ones are not looked into.
+const DEPTH: u32 = u64::BITS;
 
 /// A place in a text.
 #[derive(Debug, Clone, Copy)]
@@ -44,18 +47,76 @@ impl<'a> Scan<'a> {
         self.at == self.text.len()
     }
 
-    /// A scalar, as it is written.
-    pub(super) fn scalar(&mut self) -> Option<&'a str> {
+    /// A value, as it is written.
+    pub(super) fn value(&mut self) -> Option<&'a str> {
         let start = self.at;
-        match self.peek()? {
-            b'"' => self.string()?,
-            b'-' | b'0'..=b'9' => self.number()?,
-            b't' => self.eat_all(b"true")?,
-            b'f' => self.eat_all(b"false")?,
-            b'n' => self.eat_all(b"null")?,
-            _ => return None,
+        // A bit for each bracket that is open, the lowest for the innermost: whether it is an object's.
+        let (mut objects, mut depth) = (0u64, 0);
+        loop {
+            match self.peek()? {
+                b'{' => {
+                    self.begin();
+                    if self.eat(b'}').is_none() {
+                        depth = deeper(depth)?;
+                        objects = objects << 1 | 1;
+                        self.key()?;
+                        continue;
+                    }
+                }
+                b'[' => {
+                    self.begin();
+                    if self.eat(b']').is_none() {
+                        depth = deeper(depth)?;
+                        objects <<= 1;
+                        continue;
+                    }
+                }
+                _ => self.scalar()?,
+            }
+            while depth > 0 {
+                self.space();
+                let is_object = objects & 1 == 1;
+                if self.eat(b',').is_some() {
+                    self.space();
+                    if is_object {
+                        self.key()?;
+                    }
+                    break;
+                }
+                self.eat(if is_object { b'}' } else { b']' })?;
+                objects >>= 1;
+                depth -= 1;
+            }
+            if depth == 0 {
+                return self.text.get(start..self.at);
+            }
         }
-        self.text.get(start..self.at)
+    }
+
+    /// A bracket, and the white space behind it.
+    fn begin(&mut self) {
+        self.at += 1;
+        self.space();
+    }
+
+    /// A key, up to its value.
+    fn key(&mut self) -> Option<()> {
+        self.string()?;
+        self.space();
+        self.eat(b':')?;
+        self.space();
+        Some(())
+    }
+
+    fn scalar(&mut self) -> Option<()> {
+        match self.peek()? {
+            b'"' => self.string(),
+            b'-' | b'0'..=b'9' => self.number(),
+            b't' => self.eat_all(b"true"),
+            b'f' => self.eat_all(b"false"),
+            b'n' => self.eat_all(b"null"),
+            _ => None,
+        }
     }
 
     fn string(&mut self) -> Option<()> {
@@ -127,6 +188,10 @@ impl<'a> Scan<'a> {
     }
 }
 
+fn deeper(depth: u32) -> Option<u32> {
+    (depth < DEPTH).then_some(depth + 1)
+}
+
 /// How many of eight bytes, the first of which is the lowest, come before one that a string does not hold
 /// as it is: a quote, a backslash, a control character.
 fn plain(block: u64) -> usize {
@@ -143,13 +208,14 @@ fn plain(block: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::collection::vec;
     use proptest::prelude::*;
     use serde_json::value::RawValue;
 
-    /// The scalar that the text is, without white space around it.
-    fn scalar(text: &str) -> Option<&str> {
+    /// The value that the text is, without white space around it.
+    fn value(text: &str) -> Option<&str> {
         let mut scan = Scan::new(text);
-        let found = scan.scalar()?;
+        let found = scan.value()?;
         scan.is_at_end().then_some(found)
     }
 
@@ -172,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn scalars_are_those_of_json() {
+    fn values_are_those_of_json() {
         for text in [
             "0",
             "-0",
@@ -188,8 +254,12 @@ mod tests {
             "\"é\u{7f}\u{2028}\"",
             r#""\"\\\/\b\f\n\r\t\u00e9\ud800""#,
             "\"1234567\\n890\"",
+            "{}",
+            "[ ]",
+            "[[],{}]",
+            "[ 1 , { \"a\" : [ ] , \"b\" : 2 } ]",
         ] {
-            assert_eq!(scalar(text), Some(text));
+            assert_eq!(value(text), Some(text));
         }
         for text in [
             "",
@@ -214,20 +284,68 @@ mod tests {
             "\"\n\"",
             "\"\u{0}\"",
             "'a'",
-            "{}",
-            "[]",
             "1 ",
+            "{]",
+            "[}",
+            "[1,]",
+            "[1 2]",
+            "{,}",
+            "{\"a\"}",
+            "{\"a\":1,}",
+            "{\"a\":1",
+            "{1:1}",
         ] {
-            assert_eq!(scalar(text), None, "{text:?}");
+            assert_eq!(value(text), None, "{text:?}");
         }
+    }
+
+    #[test]
+    fn brackets_are_looked_into_as_deep_as_is_known() {
+        let deep = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+        // The innermost is empty, so that nothing within it is open.
+        assert!(value(&deep(65)).is_some());
+        assert!(value(&deep(66)).is_none());
+    }
+
+    /// What the reader for all of JSON takes such a text for.
+    fn theirs(text: &str) -> Option<&str> {
+        let raw = serde_json::from_str::<&RawValue>(text).ok()?.get();
+        (raw.len() == text.len()).then_some(raw)
+    }
+
+    fn json() -> impl Strategy<Value = serde_json::Value> {
+        let scalar = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<f64>().prop_map(Into::into),
+            ".{0,12}".prop_map(Into::into),
+        ];
+        scalar.prop_recursive(4, 24, 4, |inner| {
+            let list = vec(inner.clone(), 0..4).prop_map(Into::into);
+            let object = vec((".{0,3}", inner), 0..4);
+            prop_oneof![list, object.prop_map(|of| of.into_iter().collect())]
+        })
     }
 
     proptest! {
         #[test]
-        fn what_is_a_scalar_is_one_to_serde_json_too(text in "[-+.0-9eE\"\\\\u/nabtrulfse \u{1}é{}\\[\\]]{0,12}") {
-            let theirs = serde_json::from_str::<&RawValue>(&text).ok().map(RawValue::get);
-            let theirs = theirs.filter(|raw| raw.len() == text.len() && !raw.starts_with(['{', '[']));
-            prop_assert_eq!(scalar(&text), theirs);
+        fn what_is_a_scalar_is_one_to_serde_json_too(text in "[-+.0-9eE\"\\\\u/nabtrulfse \u{1}é]{0,12}") {
+            prop_assert_eq!(value(&text), theirs(&text));
+        }
+
+        #[test]
+        fn what_is_a_value_is_one_to_serde_json_too(text in "([\\[\\]{},: ]|\"a\"|\"a\":|1|null){0,9}") {
+            prop_assert_eq!(value(&text), theirs(&text));
+        }
+
+        #[test]
+        fn a_value_is_read_unless_a_byte_is_missing(of in json(), at: prop::sample::Index, is_pretty: bool) {
+            let text = if is_pretty { format!("{of:#}") } else { of.to_string() };
+            prop_assert_eq!(value(&text), Some(&*text));
+            let mut cut: Vec<char> = text.chars().collect();
+            cut.remove(at.index(cut.len()));
+            let cut: String = cut.into_iter().collect();
+            prop_assert_eq!(value(&cut), theirs(&cut));
         }
     }
 }
