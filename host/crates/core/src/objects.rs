@@ -160,6 +160,12 @@ pub trait ObjectStore: fmt::Debug + Send + Sync {
     /// When the store refuses or cannot be reached.
     fn create(&self, at: &ObjectUrl) -> io::Result<Box<dyn Upload>>;
 
+    /// Puts a whole object at an address where there is none, by one request; says no where there is one.
+    ///
+    /// # Errors
+    /// When the store refuses or cannot be reached. It may be there all the same.
+    fn put_new(&self, at: &ObjectUrl, bytes: &[u8]) -> io::Result<bool>;
+
     /// Whether one could be put at that address, as far as that can be told without it.
     ///
     /// # Errors

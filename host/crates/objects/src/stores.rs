@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::io;
+use std::io::{self, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use glovebox_core::{Object, ObjectStore, ObjectUrl, StoreKind, Upload};
@@ -76,6 +76,14 @@ impl ObjectStore for Stores {
         let before = bucket.wait(head(&bucket, &path))?.map(|found| found.meta);
         let bucket = self.open(at, Some(condition(at.kind(), before.as_ref())?))?;
         Ok(Box::new(Going::new(bucket, at, path, before)?))
+    }
+
+    fn put_new(&self, at: &ObjectUrl, bytes: &[u8]) -> io::Result<bool> {
+        let path = path_of(at)?;
+        let bucket = self.open(at, Some(condition(at.kind(), None)?))?;
+        let mut going = Going::new(bucket, at, path, None)?;
+        going.write_all(bytes)?;
+        going.put_in_place()
     }
 
     fn probe(&self, at: &ObjectUrl) -> io::Result<()> {

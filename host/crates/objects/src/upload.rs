@@ -155,6 +155,25 @@ impl Going {
         Ok(completed.map(drop))
     }
 
+    /// Puts it in its place; says no where what was there when it was begun is not any more.
+    pub(crate) fn put_in_place(mut self) -> io::Result<bool> {
+        let published = match self.upload {
+            None => self.put(),
+            Some(_) => self.complete()?,
+        };
+        match published {
+            Ok(()) => {}
+            // An answer was lost, and the request had been heard.
+            Err(_) if self.is_there() => {}
+            Err(Error::Precondition { .. } | Error::AlreadyExists { .. }) => return Ok(false),
+            // It was deleted.
+            Err(Error::NotFound { .. }) if self.before.is_some() => return Ok(false),
+            Err(error) => return Err(self.bucket.refused(&error)),
+        }
+        self.upload = None;
+        Ok(true)
+    }
+
     /// Whether the object that is there is of this upload.
     fn is_there(&self) -> bool {
         let there = self.bucket.wait(head(&self.bucket, &self.path));
@@ -174,21 +193,11 @@ impl Upload for Going {
         }))
     }
 
-    fn publish(mut self: Box<Self>) -> io::Result<()> {
-        let published = match self.upload {
-            None => self.put(),
-            Some(_) => self.complete()?,
-        };
-        match published {
-            Ok(()) => {}
-            // An answer was lost, and the request had been heard.
-            Err(_) if self.is_there() => {}
-            // It was deleted.
-            Err(Error::NotFound { .. }) if self.before.is_some() => return Err(changed()),
-            Err(error) => return Err(self.bucket.refused(&error)),
+    fn publish(self: Box<Self>) -> io::Result<()> {
+        match self.put_in_place()? {
+            true => Ok(()),
+            false => Err(changed()),
         }
-        self.upload = None;
-        Ok(())
     }
 }
 
