@@ -26,8 +26,9 @@ mod unpack;
 mod writing;
 
 pub use key::{Key, Keys};
-pub use sink::{Compression, Sink};
+pub use sink::Sink;
 pub use source::Source;
+pub use writing::Compression;
 
 use glovebox_core::{Field, Schema, SourceError};
 

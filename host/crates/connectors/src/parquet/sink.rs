@@ -4,48 +4,16 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow_schema::SchemaRef;
 use glovebox_core::{
-    Batch, ChunkRecord, Earlier, Encoded, Encoder, FinishedChunk, History, Job, Keeps, KeptReject,
-    Payload, Published, Schema, SinkError, Totals,
+    ChunkRecord, Earlier, Encoder, FinishedChunk, History, Job, Keeps, KeptReject, Payload,
+    Published, Schema, SinkError, Totals,
 };
-use parquet::arrow::ArrowSchemaConverter;
-use parquet::basic::{GzipLevel, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
 
 use super::file::Opened;
 use super::key::{Key, Keys};
-use super::writing::Writing;
+use super::writing::{Columns, Compression, Writing, failed};
 use crate::outlet::{Outlet, Target};
-
-/// How the pages of a file are compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Compression {
-    /// By zstd, level 1.
-    #[default]
-    Zstd,
-    /// By Snappy.
-    Snappy,
-    /// By gzip.
-    Gzip,
-    /// By LZ4, without frames.
-    Lz4,
-    /// Not at all.
-    None,
-}
-
-impl From<Compression> for parquet::basic::Compression {
-    fn from(compression: Compression) -> Self {
-        match compression {
-            Compression::Zstd => Self::ZSTD(ZstdLevel::default()),
-            Compression::Snappy => Self::SNAPPY,
-            Compression::Gzip => Self::GZIP(GzipLevel::default()),
-            Compression::Lz4 => Self::LZ4_RAW,
-            Compression::None => Self::UNCOMPRESSED,
-        }
-    }
-}
 
 /// Rows to a Parquet file, which takes its place when it is whole.
 ///
@@ -58,7 +26,7 @@ pub struct Sink {
     replace_with_nothing: bool,
     /// Who alone can read what is written, at no moment anybody else.
     key: Option<Key>,
-    writing: Option<Writing>,
+    writing: Option<Writing<Outlet>>,
     stored: u64,
 }
 
@@ -110,15 +78,8 @@ impl Sink {
         }
     }
 
-    /// The disk's error, if it was that. What the crate says of others may quote a value.
     fn failed(&self, error: ParquetError) -> SinkError {
-        if let ParquetError::External(error) = error {
-            match error.downcast::<io::Error>() {
-                Ok(error) => return self.io(*error),
-                Err(_) => return self.internal("the rows cannot be encoded"),
-            }
-        }
-        self.internal("the rows cannot be encoded")
+        failed(&self.place(), error)
     }
 
     fn check(&self, schema: &Schema) -> Result<(), SinkError> {
@@ -129,19 +90,6 @@ impl Sink {
             });
         }
         Ok(())
-    }
-
-    fn start(&self, outlet: Outlet, schema: &Schema) -> Result<Writing, ParquetError> {
-        let arrow = schema.to_arrow();
-        let described = ArrowSchemaConverter::new().convert(&arrow)?;
-        let properties = WriterProperties::builder()
-            .set_compression(self.compression.into())
-            .set_created_by(concat!("glovebox ", env!("CARGO_PKG_VERSION")).into());
-        let properties = match &self.key {
-            Some(key) => properties.with_file_encryption_properties(key.sealing()?),
-            None => properties,
-        };
-        Ok(Writing::new(outlet, described, properties, arrow))
     }
 }
 
@@ -181,7 +129,8 @@ impl glovebox_core::Sink for Sink {
         self.check(schema)?;
         let outlet = self.target.create(job.proven).map_err(|e| self.io(e))?;
         self.stored = 0;
-        self.writing = Some(self.start(outlet, schema).map_err(|e| self.failed(e))?);
+        let begun = Writing::begin(outlet, schema, self.compression, self.key.as_ref());
+        self.writing = Some(begun.map_err(|e| self.failed(e))?);
         Ok(Vec::new())
     }
 
@@ -241,32 +190,5 @@ impl glovebox_core::Sink for Sink {
     fn abort(&mut self) -> u64 {
         self.writing = None;
         0
-    }
-}
-
-/// Hands columns on: a row group is made of many chunks.
-struct Columns {
-    place: String,
-    arrow: Option<SchemaRef>,
-}
-
-impl Encoder for Columns {
-    fn encode(&mut self, batches: &[Batch]) -> Result<Encoded, SinkError> {
-        let fits = |b: &Batch| {
-            let ours = self.arrow.iter().flat_map(|a| a.fields().iter());
-            let theirs = b.columns.columns().iter().map(|c| c.data_type());
-            ours.map(|f| f.data_type()).eq(theirs)
-        };
-        if !batches.iter().all(fits) {
-            return Err(SinkError::Internal {
-                place: self.place.clone(),
-                problem: "a batch has different columns than the sink was opened with".into(),
-            });
-        }
-        Ok(Encoded {
-            rows: batches.iter().map(|b| b.rows() as u64).sum(),
-            payload: Payload::Batches(batches.iter().map(|b| b.columns.clone()).collect()),
-            ..Encoded::default()
-        })
     }
 }

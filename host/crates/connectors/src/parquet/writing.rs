@@ -2,19 +2,23 @@
 //! side and which are written in order.
 
 use std::collections::VecDeque;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
+use glovebox_core::{Batch, Encoded, Encoder, Payload, Schema, SinkError};
+use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::basic::{GzipLevel, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::properties::WriterPropertiesBuilder;
+use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{ColumnPath, SchemaDescriptor};
 
 use super::distinct::is_mostly_distinct;
-use crate::outlet::Outlet;
+use super::key::Key;
 
 /// Rows of a row group.
 const GROUP_ROWS: usize = 128 << 10;
@@ -23,14 +27,42 @@ const GROUP_BYTES: usize = 32 << 20;
 /// Row groups that are encoded at the same time.
 const ENCODING: usize = 2;
 
+/// How the pages of a file are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Compression {
+    /// By zstd, level 1.
+    #[default]
+    Zstd,
+    /// By Snappy.
+    Snappy,
+    /// By gzip.
+    Gzip,
+    /// By LZ4, without frames.
+    Lz4,
+    /// Not at all.
+    None,
+}
+
+impl From<Compression> for parquet::basic::Compression {
+    fn from(compression: Compression) -> Self {
+        match compression {
+            Compression::Zstd => Self::ZSTD(ZstdLevel::default()),
+            Compression::Snappy => Self::SNAPPY,
+            Compression::Gzip => Self::GZIP(GzipLevel::default()),
+            Compression::Lz4 => Self::LZ4_RAW,
+            Compression::None => Self::UNCOMPRESSED,
+        }
+    }
+}
+
 type Encoding = JoinHandle<Result<Vec<ArrowColumnChunk>, ParquetError>>;
 
 /// A file on its way.
-pub(super) struct Writing {
+pub(crate) struct Writing<W: Write> {
     /// Until the first row group is there, by which its encoding is chosen.
-    waits: Option<Waits>,
+    waits: Option<Waits<W>>,
     /// None if it could not be begun.
-    written: Option<Written>,
+    written: Option<Written<W>>,
     arrow: SchemaRef,
     /// The row group that is gathered.
     batches: Vec<RecordBatch>,
@@ -42,18 +74,18 @@ pub(super) struct Writing {
 }
 
 /// Where the file goes, its columns, and how it is written whatever is in them.
-type Waits = (Outlet, SchemaDescriptor, WriterPropertiesBuilder);
+type Waits<W> = (W, SchemaDescriptor, WriterPropertiesBuilder);
 
 /// What row groups are encoded and written by.
-struct Written {
-    file: SerializedFileWriter<Outlet>,
+struct Written<W: Write> {
+    file: SerializedFileWriter<W>,
     factory: Arc<ArrowRowGroupWriterFactory>,
 }
 
-impl Written {
+impl<W: Write + Send> Written<W> {
     /// A file whose first rows are these.
     fn begin(
-        (outlet, described, mut properties): Waits,
+        (to, described, mut properties): Waits<W>,
         first: &[RecordBatch],
         arrow: &SchemaRef,
     ) -> Result<Self, ParquetError> {
@@ -64,7 +96,7 @@ impl Written {
             }
         }
         let properties = Arc::new(properties.build());
-        let file = SerializedFileWriter::new(outlet, described.root_schema_ptr(), properties)?;
+        let file = SerializedFileWriter::new(to, described.root_schema_ptr(), properties)?;
         let factory = ArrowRowGroupWriterFactory::new(&file, Arc::clone(arrow));
         Ok(Written {
             file,
@@ -73,16 +105,25 @@ impl Written {
     }
 }
 
-impl Writing {
-    /// A file with these columns; nothing is written yet.
-    pub(super) fn new(
-        outlet: Outlet,
-        described: SchemaDescriptor,
-        properties: WriterPropertiesBuilder,
-        arrow: SchemaRef,
-    ) -> Self {
-        Writing {
-            waits: Some((outlet, described, properties)),
+impl<W: Write + Send> Writing<W> {
+    /// A file of these columns, encrypted by that key if there is one; nothing is written yet.
+    pub(crate) fn begin(
+        to: W,
+        schema: &Schema,
+        compression: Compression,
+        key: Option<&Key>,
+    ) -> Result<Self, ParquetError> {
+        let arrow = schema.to_arrow();
+        let described = ArrowSchemaConverter::new().convert(&arrow)?;
+        let properties = WriterProperties::builder()
+            .set_compression(compression.into())
+            .set_created_by(concat!("glovebox ", env!("CARGO_PKG_VERSION")).into());
+        let properties = match key {
+            Some(key) => properties.with_file_encryption_properties(key.sealing()?),
+            None => properties,
+        };
+        Ok(Writing {
+            waits: Some((to, described, properties)),
             written: None,
             arrow,
             batches: Vec::new(),
@@ -90,16 +131,16 @@ impl Writing {
             bytes: 0,
             groups: 0,
             encoding: VecDeque::new(),
-        }
+        })
     }
 
     /// Its columns.
-    pub(super) fn arrow(&self) -> &SchemaRef {
+    pub(crate) fn arrow(&self) -> &SchemaRef {
         &self.arrow
     }
 
     /// Adds rows behind the others.
-    pub(super) fn add(&mut self, batch: RecordBatch) -> Result<(), ParquetError> {
+    pub(crate) fn add(&mut self, batch: RecordBatch) -> Result<(), ParquetError> {
         let mut rest = batch;
         while self.rows + rest.num_rows() > GROUP_ROWS {
             let fit = GROUP_ROWS - self.rows;
@@ -123,7 +164,7 @@ impl Writing {
     }
 
     /// The file, which is begun by these rows unless it was.
-    fn written(&mut self, first: &[RecordBatch]) -> Result<&mut Written, ParquetError> {
+    fn written(&mut self, first: &[RecordBatch]) -> Result<&mut Written<W>, ParquetError> {
         if let Some(waits) = self.waits.take() {
             self.written = Some(Written::begin(waits, first, &self.arrow)?);
         }
@@ -164,7 +205,7 @@ impl Writing {
     }
 
     /// The whole file.
-    pub(super) fn finish(mut self) -> Result<Outlet, ParquetError> {
+    pub(crate) fn finish(mut self) -> Result<W, ParquetError> {
         self.cut()?;
         while !self.encoding.is_empty() {
             self.finish_one()?;
@@ -206,4 +247,48 @@ fn encode(
         }
     }
     writers.into_iter().map(|writer| writer.close()).collect()
+}
+
+/// What is said of an error: the disk's, if it was that. What the crate says of others may quote a value.
+pub(crate) fn failed(place: &str, error: ParquetError) -> SinkError {
+    let place = place.to_owned();
+    if let ParquetError::External(error) = error
+        && let Ok(problem) = error.downcast::<io::Error>()
+    {
+        return SinkError::Io {
+            place,
+            problem: *problem,
+        };
+    }
+    SinkError::Internal {
+        place,
+        problem: "the rows cannot be encoded".into(),
+    }
+}
+
+/// Hands columns on: a row group is made of many chunks.
+pub(crate) struct Columns {
+    pub(crate) place: String,
+    pub(crate) arrow: Option<SchemaRef>,
+}
+
+impl Encoder for Columns {
+    fn encode(&mut self, batches: &[Batch]) -> Result<Encoded, SinkError> {
+        let fits = |b: &Batch| {
+            let ours = self.arrow.iter().flat_map(|a| a.fields().iter());
+            let theirs = b.columns.columns().iter().map(|c| c.data_type());
+            ours.map(|f| f.data_type()).eq(theirs)
+        };
+        if !batches.iter().all(fits) {
+            return Err(SinkError::Internal {
+                place: self.place.clone(),
+                problem: "a batch has different columns than the sink was opened with".into(),
+            });
+        }
+        Ok(Encoded {
+            rows: batches.iter().map(|b| b.rows() as u64).sum(),
+            payload: Payload::Batches(batches.iter().map(|b| b.columns.clone()).collect()),
+            ..Encoded::default()
+        })
+    }
 }
