@@ -21,9 +21,11 @@ use sha2::{Digest, Sha256};
 use self::stores::Stores;
 use self::tables::{names, table_mode};
 use crate::signature;
-#[cfg(not(all(feature = "parquet", feature = "postgres")))]
+#[cfg(not(all(feature = "delta", feature = "parquet", feature = "postgres")))]
 use crate::without;
 
+#[cfg(feature = "delta")]
+mod delta;
 mod objects;
 #[cfg(feature = "parquet")]
 mod parquet;
@@ -169,7 +171,10 @@ pub(crate) fn head(
         SinkTarget::Postgres(spec) => Some(postgres::head(spec, secret, columns, rows)?),
         #[cfg(not(feature = "postgres"))]
         SinkTarget::Postgres(_) => anyhow::bail!(without::POSTGRES.refusal()),
-        SinkTarget::Csv(_) | SinkTarget::Jsonl(_) | SinkTarget::Parquet(_) => None,
+        SinkTarget::Csv(_)
+        | SinkTarget::Jsonl(_)
+        | SinkTarget::Parquet(_)
+        | SinkTarget::Delta(_) => None,
     })
 }
 
@@ -187,7 +192,10 @@ pub(crate) fn combinations(
         SinkTarget::Postgres(spec) => postgres::combinations(spec, secret, columns)?,
         #[cfg(not(feature = "postgres"))]
         SinkTarget::Postgres(_) => anyhow::bail!(without::POSTGRES.refusal()),
-        SinkTarget::Csv(_) | SinkTarget::Jsonl(_) | SinkTarget::Parquet(_) => {
+        SinkTarget::Csv(_)
+        | SinkTarget::Jsonl(_)
+        | SinkTarget::Parquet(_)
+        | SinkTarget::Delta(_) => {
             anyhow::bail!("the sink is a file")
         }
     })
@@ -338,6 +346,14 @@ impl Toolbox for Composed {
                 objects::target(&spec.path, spec.store.as_ref(), store)?,
                 secret,
             )?,
+            #[cfg(feature = "delta")]
+            SinkTarget::Delta(spec) => delta::sink(
+                spec,
+                objects::target(&spec.path, spec.store.as_ref(), store)?,
+                identity,
+            ),
+            #[cfg(not(feature = "delta"))]
+            SinkTarget::Delta(_) => return Err(without::DELTA.refusal()),
             #[cfg(not(feature = "parquet"))]
             SinkTarget::Parquet(_) => return Err(without::PARQUET.refusal()),
         })

@@ -45,6 +45,12 @@ pub(crate) const AGE: Part = Part {
     built: cfg!(feature = "age"),
 };
 
+pub(crate) const DELTA: Part = Part {
+    name: "Delta tables",
+    feature: "delta",
+    built: cfg!(feature = "delta"),
+};
+
 pub(crate) const OBJECTS: Part = Part {
     name: "object stores",
     feature: "objects",
@@ -102,6 +108,7 @@ pub(crate) fn absent(manifest: &Manifest) -> Vec<Diagnostic> {
         Source::Csv(_) | Source::Jsonl(_) => None,
     };
     let sink = match &manifest.sink.target {
+        SinkTarget::Delta(_) => Some(DELTA),
         SinkTarget::Parquet(_) => Some(PARQUET),
         SinkTarget::Postgres(_) => Some(POSTGRES),
         SinkTarget::Csv(_) | SinkTarget::Jsonl(_) | SinkTarget::Sqlite(_) => None,

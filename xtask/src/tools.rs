@@ -97,7 +97,7 @@ pub(crate) fn masks() -> Outcome {
 type Install = fn(&Path, &Path) -> Outcome;
 
 /// What is Python's, beside the masks' packages, and how it is installed.
-fn python_tools() -> [(Tool, Install); 9] {
+fn python_tools() -> [(Tool, Install); 10] {
     [
         (
             python(
@@ -136,6 +136,14 @@ fn python_tools() -> [(Tool, Install); 9] {
                 "parquet",
                 "tests/parquet",
                 "encrypted Parquet files are not exchanged with pyarrow",
+            ),
+            packages,
+        ),
+        (
+            python(
+                "delta",
+                "tests/delta",
+                "Delta tables are not exchanged with deltalake",
             ),
             packages,
         ),

@@ -7,6 +7,7 @@ use glovebox_connectors::discover::{Found, discover};
 use glovebox_core::Field;
 use glovebox_engine::{Measure, Risk, arm};
 use glovebox_manifest::Manifest;
+use glovebox_manifest::model::SinkTarget;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -194,6 +195,11 @@ fn of_sink(
     composed: &Composed,
 ) -> Result<anyhow::Result<Measured>, Vec<glovebox_manifest::Diagnostic>> {
     let target = &manifest.sink.target;
+    if matches!(target, SinkTarget::Delta(_)) {
+        return Ok(Err(anyhow::anyhow!(
+            "the rows of a Delta table are not read here; export them to a Parquet file and measure that"
+        )));
+    }
     if let Some(path) = target.path().filter(|_| !target.keeps_journal()) {
         if !target.encrypt_to().is_empty() || target.encrypt_with().is_some() {
             return Ok(Err(anyhow::anyhow!(

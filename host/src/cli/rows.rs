@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use glovebox_engine::arm::sink_password;
+use glovebox_manifest::model::SinkTarget;
 
 use super::Exit;
 use super::manifest::Text;
@@ -37,7 +38,11 @@ pub(super) fn rows(args: &Args) -> anyhow::Result<Exit> {
     let stored = plan.stored();
     let columns: Vec<&str> = stored.fields.iter().map(|f| &*f.name).collect();
     let Some(found) = head(&manifest.sink.target, password, &columns, args.rows)? else {
-        eprintln!("error: the sink is a file; open it with any viewer");
+        let how = match manifest.sink.target {
+            SinkTarget::Delta(_) => "a Delta table; open it with a reader of those",
+            _ => "a file; open it with any viewer",
+        };
+        eprintln!("error: the sink is {how}");
         return Ok(Exit::Usage);
     };
     let mut table = Table::new(columns.iter().map(ToString::to_string));

@@ -48,7 +48,7 @@ fn key(
         .map_err(|problem| format!("the secret `{}` {problem}", name.value))
 }
 
-fn compression(compression: Compression) -> parquet::Compression {
+pub(super) fn compression(compression: Compression) -> parquet::Compression {
     match compression {
         Compression::Zstd => parquet::Compression::Zstd,
         Compression::Snappy => parquet::Compression::Snappy,

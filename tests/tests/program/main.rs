@@ -10,6 +10,7 @@ mod canaries;
 mod cases;
 mod chart;
 mod clusters;
+mod delta;
 mod deploy;
 mod encrypted;
 mod encrypted_parquet;

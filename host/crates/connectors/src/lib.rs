@@ -1,8 +1,8 @@
 //! Sources and sinks. A folder a kind.
 
 #![cfg_attr(
-    not(all(feature = "parquet", feature = "postgres")),
-    allow(dead_code, unused_imports, reason = "what only one of these two uses")
+    not(all(feature = "delta", feature = "parquet", feature = "postgres")),
+    allow(dead_code, unused_imports, reason = "what only one of these uses")
 )]
 
 #[cfg(feature = "age")]
@@ -17,6 +17,8 @@ pub mod contain;
 pub mod csv;
 pub mod database;
 mod declarable;
+#[cfg(feature = "delta")]
+pub mod delta;
 pub mod discover;
 mod draw;
 pub mod file;

@@ -33,6 +33,7 @@ pub fn can_rerun(manifest: &Manifest, only: &Selection) -> Result<(), RerunError
             "`mode: replace` removes the others",
             "write `mode: append` or `upsert`",
         ),
+        SinkTarget::Delta(_) => ("`mode: replace` removes the others", "write `mode: append`"),
         SinkTarget::Csv(_) | SinkTarget::Jsonl(_) => {
             ("the file is rewritten", "write `mode: append`")
         }

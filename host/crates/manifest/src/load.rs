@@ -8,6 +8,7 @@ pub(crate) mod clouds;
 pub(crate) mod columns;
 pub(crate) mod criteria;
 pub(crate) mod csv_source;
+pub(crate) mod delta;
 pub(crate) mod file_sinks;
 pub(crate) mod files;
 pub(crate) mod formats;

@@ -19,6 +19,7 @@ use glovebox_core::{Limits, SecretName, TokenTerms, World};
 pub use super::load::clouds::{Aws, Azure, AzureIdentity, Gcp};
 pub use super::load::criteria::{DatePart, Distance, DiversityBy};
 pub use super::load::csv_source::{CsvSource, LineEnd, Quotes, Ragged};
+pub use super::load::delta::DeltaSink;
 pub use super::load::file_sinks::{Compression, CsvSink, JsonlSink, ParquetSink};
 pub use super::load::files::{JsonlSource, ParquetSource};
 pub use super::load::formats::{FormatKeys, SourceFormats};

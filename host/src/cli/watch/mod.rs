@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use glovebox_engine::Toolbox;
-use glovebox_manifest::model::{Manifest, Mode, Store};
+use glovebox_manifest::model::{Manifest, Mode, SinkTarget, Store};
 use glovebox_manifest::show_duration;
 use glovebox_watch::{Change, Settling};
 
@@ -162,6 +162,11 @@ fn folders(args: &Args, manifest: &Manifest) -> Result<Folders, String> {
 fn refusal(manifest: &Manifest) -> Option<String> {
     let target = &manifest.sink.target;
     match target.mode() {
+        _ if matches!(target, SinkTarget::Delta(_)) => Some(
+            "the log of a Delta table is cleaned up by others, and with it what tells which files are in it already; \
+            write to a table of SQLite or PostgreSQL"
+                .into(),
+        ),
         _ if !target.keeps_journal() => Some(
             "the sink is a file and keeps no journal, so after a crash nobody knew which files are \
             in it already; write to a table of SQLite or PostgreSQL"

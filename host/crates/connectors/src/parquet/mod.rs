@@ -29,6 +29,8 @@ pub use key::{Key, Keys};
 pub use sink::Sink;
 pub use source::Source;
 pub use writing::Compression;
+#[cfg(feature = "delta")]
+pub(crate) use writing::{Columns, Writing, failed};
 
 use glovebox_core::{Field, Schema, SourceError};
 

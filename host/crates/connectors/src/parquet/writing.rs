@@ -139,6 +139,12 @@ impl<W: Write + Send> Writing<W> {
         &self.arrow
     }
 
+    /// Bytes that are written; of row groups that are encoded, none yet.
+    pub(crate) fn bytes_written(&self) -> usize {
+        let written = self.written.as_ref();
+        written.map_or(0, |written| written.file.bytes_written())
+    }
+
     /// Adds rows behind the others.
     pub(crate) fn add(&mut self, batch: RecordBatch) -> Result<(), ParquetError> {
         let mut rest = batch;

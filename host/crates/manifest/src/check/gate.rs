@@ -5,7 +5,7 @@ use glovebox_core::DataType;
 use super::{Flow, declared};
 use crate::block::short;
 use crate::diagnostic::Diagnostic;
-use crate::model::{Gate, Generalise, Manifest, Mode, Spanned};
+use crate::model::{Gate, Generalise, Manifest, Mode, SinkTarget, Spanned};
 
 /// What does not fit.
 pub(super) fn uses(manifest: &Manifest, sink: bool, problems: &mut Vec<Diagnostic>) {
@@ -39,6 +39,16 @@ pub(super) fn uses(manifest: &Manifest, sink: bool, problems: &mut Vec<Diagnosti
         }
     }
     let target = &manifest.sink.target;
+    if matches!(target, SinkTarget::Delta(_)) {
+        let problem = "a release cannot go to a Delta table: it is held against the one before, whose record such a \
+                       table does not keep, and whose rows stay readable in its older versions";
+        problems.push(
+            Diagnostic::error(gate.span.clone(), problem)
+                .context(manifest.sink.span.clone(), "the sink")
+                .help("release into a database or a file, and load that"),
+        );
+        return;
+    }
     if target.mode() != Mode::Replace {
         problems.push(
             Diagnostic::error(

@@ -1,12 +1,12 @@
 //! Whether what is said of object stores fits the objects that are read and written.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use glovebox_core::{Input, ObjectUrl, StoreKind};
 
-use super::paths::{tables, would_read};
+use super::paths::{file_of, tables, would_read};
 use crate::diagnostic::Diagnostic;
-use crate::model::{Manifest, Mode, Source, Span, Spanned, StoreAccess};
+use crate::model::{Manifest, Mode, SinkTarget, Source, Span, Spanned, StoreAccess};
 
 /// What does not fit.
 pub(super) fn uses(manifest: &Manifest, sink: bool, problems: &mut Vec<Diagnostic>) {
@@ -25,16 +25,17 @@ pub(super) fn uses(manifest: &Manifest, sink: bool, problems: &mut Vec<Diagnosti
     };
     let at = Spanned::new(&url.value, url.span.clone());
     access(target.store(), Some(&at), &manifest.sink.span, problems);
+    let is_table = matches!(target, SinkTarget::Delta(_));
     for source in std::iter::once(&manifest.source).chain(tables(manifest)) {
-        overwritten(source, url, problems);
+        overwritten(source, url, is_table, problems);
     }
-    if target.mode() == Mode::Append {
+    if target.mode() == Mode::Append && !is_table {
         problems.push(
             Diagnostic::error(url.span.clone(), "an object cannot be added to")
                 .help("write mode: replace, or another name for each run"),
         );
     }
-    if let Some(gate) = &manifest.gate {
+    if let Some(gate) = manifest.gate.as_ref().filter(|_| !is_table) {
         let problem = "a release cannot go to an object store: it is held against the one before, whose record a \
                        store does not keep";
         problems.push(
@@ -46,17 +47,25 @@ pub(super) fn uses(manifest: &Manifest, sink: bool, problems: &mut Vec<Diagnosti
 }
 
 /// Refuses to put an object in the place of one that is read, or among those that the next run would read.
-fn overwritten(source: &Source, written: &Spanned<ObjectUrl>, problems: &mut Vec<Diagnostic>) {
+fn overwritten(
+    source: &Source,
+    written: &Spanned<ObjectUrl>,
+    is_table: bool,
+    problems: &mut Vec<Diagnostic>,
+) {
+    let written_as = match is_table {
+        true => file_of(Path::new(written.value.key())),
+        false => PathBuf::from(written.value.key()),
+    };
     let (inputs, endings) = source.inputs();
     for input in inputs {
         let Input::Object(read) = &input.value else {
             continue;
         };
         let of_one = (read.kind(), read.bucket()) == (written.value.kind(), written.value.bucket());
-        let key = Path::new(written.value.key());
         let problem = if *read == written.value {
             "the sink would overwrite the source"
-        } else if of_one && would_read(Path::new(read.key()), key, endings) {
+        } else if of_one && would_read(Path::new(read.key()), &written_as, endings) {
             "the source would read what the sink wrote"
         } else {
             continue;

@@ -6,8 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use glovebox_core::{Input, endings};
 
 use crate::diagnostic::Diagnostic;
-use crate::model::PluginRef;
-use crate::model::{Manifest, Source, Span, Spanned};
+use crate::model::{Manifest, PluginRef, SinkTarget, Source, Span, Spanned};
 
 /// What queries read beside the rows.
 pub(super) fn tables(manifest: &Manifest) -> impl Iterator<Item = &Source> {
@@ -31,7 +30,8 @@ pub(super) fn distinct(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
             files.push(("the source", path, input.span.clone()));
         }
     }
-    let sink = manifest.sink.target.path();
+    let target = &manifest.sink.target;
+    let sink = target.path();
     if let Some(path) = sink {
         clash(&files, "the sink", path, &path.span, problems);
         files.push(("the sink", path, path.span.clone()));
@@ -49,8 +49,10 @@ pub(super) fn distinct(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
             problems,
         );
     }
+    let in_table = sink.filter(|_| matches!(target, SinkTarget::Delta(_)));
+    let in_table = in_table.map(|folder| Spanned::new(file_of(folder), folder.span.clone()));
     let written = [
-        ("the sink", sink),
+        ("the sink", in_table.as_ref().or(sink)),
         ("the rejects file", Some(rejects)),
         ("the file of sealed rejects", sealed),
     ];
@@ -74,6 +76,11 @@ pub(super) fn distinct(manifest: &Manifest, problems: &mut Vec<Diagnostic>) {
             );
         }
     }
+}
+
+/// A file that a Delta table in that folder may have.
+pub(super) fn file_of(folder: &Path) -> PathBuf {
+    folder.join("part-00000.parquet")
 }
 
 /// Whether a pattern or folder of the source has that file, which is not the path itself.

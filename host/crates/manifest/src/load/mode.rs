@@ -86,6 +86,12 @@ pub(super) const FILE_MODE: Modes = Modes {
     help: "write mode: append to keep the existing rows, or mode: replace to replace them all",
 };
 
+pub(super) const DELTA_MODE: Modes = Modes {
+    name: "DeltaMode",
+    of: &[Mode::Append, Mode::Replace],
+    help: "write mode: append to keep the existing rows, or mode: replace to replace them all",
+};
+
 pub(super) const PARQUET_MODE: Modes = Modes {
     name: "ParquetMode",
     of: &[Mode::Replace],

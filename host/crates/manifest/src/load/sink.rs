@@ -1,5 +1,6 @@
 //! The sink: which target the rows go to.
 
+use super::delta::DeltaSink;
 use super::file_sinks::{CsvSink, JsonlSink, ParquetSink};
 use super::postgres::PostgresSink;
 use super::sqlite::SqliteSink;
@@ -11,7 +12,7 @@ use crate::model::sink::{Sink, SinkTarget};
 use crate::span::Spanned;
 
 section! {
-    /// Where the rows go: exactly one of `sqlite`, `postgres`, `csv`, `jsonl` and `parquet`.
+    /// Where the rows go: exactly one of `sqlite`, `postgres`, `csv`, `jsonl`, `parquet` and `delta`.
     pub(crate) struct SinkKeys("Sink"): "the sink", "sink: { sqlite: { path: sales.db, table: sales } }" {
         /// [A table in a SQLite file](#sqlite).
         sqlite: Option<SqliteSink> => optional, nested::<SqliteSink>();
@@ -23,6 +24,8 @@ section! {
         jsonl: Option<JsonlSink> => optional, nested::<JsonlSink>();
         /// [A Parquet file](#parquet).
         parquet: Option<ParquetSink> => optional, nested::<ParquetSink>();
+        /// [A Delta table](#delta).
+        delta: Option<DeltaSink> => optional, nested::<DeltaSink>();
         /// The columns to store, in order.
         columns: Option<Vec<Spanned<String>>> => optional "all that the last step leaves", Names(1);
     }
@@ -32,6 +35,7 @@ section! {
         "table" => "put it under the target: sqlite: { path: sales.db, table: sales }",
         "mode" => "put it under the target: sqlite: { path: sales.db, table: sales, mode: replace }",
         "json" => "write `jsonl:`, one object a line",
+        "deltalake" => "write `delta:`",
     }
     rules {
         "oneOf": [
@@ -40,6 +44,7 @@ section! {
             { "required": ["csv"] },
             { "required": ["jsonl"] },
             { "required": ["parquet"] },
+            { "required": ["delta"] },
         ]
     }
     settle Sink: settle;
@@ -68,7 +73,7 @@ fn target(keys: SinkKeys, reader: &mut Reader<'_>, block: &Block<'_>) -> Option<
     targets.retain(|key| *key != "columns");
     let present = block.present(&targets);
     let Some(key) = present.first().copied() else {
-        if !block.hinted(&["postgresql", "json", "path", "table"]) {
+        if !block.hinted(&["postgresql", "json", "deltalake", "path", "table"]) {
             reader.say(
                 Diagnostic::error(block.head.clone(), "the sink has no target").help(format!(
                     "add one of: {}; like {}",
@@ -97,6 +102,7 @@ fn target(keys: SinkKeys, reader: &mut Reader<'_>, block: &Block<'_>) -> Option<
         csv,
         jsonl,
         parquet,
+        delta,
         columns: _,
     } = keys;
     let read = [
@@ -108,6 +114,7 @@ fn target(keys: SinkKeys, reader: &mut Reader<'_>, block: &Block<'_>) -> Option<
         ("csv", csv.map(SinkTarget::Csv)),
         ("jsonl", jsonl.map(SinkTarget::Jsonl)),
         ("parquet", parquet.map(SinkTarget::Parquet)),
+        ("delta", delta.map(SinkTarget::Delta)),
     ];
     let first = read.into_iter().find(|(name, _)| *name == key);
     first.and_then(|(_, target)| target)

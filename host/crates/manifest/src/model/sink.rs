@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use glovebox_core::{ObjectUrl, SecretName};
 
+use crate::load::delta::DeltaSink;
 use crate::load::file_sinks::{CsvSink, JsonlSink, ParquetSink};
 use crate::load::mode::Mode;
 use crate::load::objects::{Place, StoreAccess};
@@ -35,31 +36,35 @@ pub enum SinkTarget {
     Jsonl(JsonlSink),
     /// A Parquet file.
     Parquet(ParquetSink),
+    /// A Delta table.
+    Delta(DeltaSink),
 }
 
 impl SinkTarget {
-    /// The file that is written, where the target is one.
+    /// The file that is written, or the folder of a Delta table, where the target is one.
     pub fn path(&self) -> Option<&Spanned<PathBuf>> {
         match self {
             SinkTarget::Sqlite(s) => Some(&s.path),
             SinkTarget::Csv(s) => s.path.path(),
             SinkTarget::Jsonl(s) => s.path.path(),
             SinkTarget::Parquet(s) => s.path.path(),
+            SinkTarget::Delta(s) => s.path.path(),
             SinkTarget::Postgres(_) => None,
         }
     }
 
-    /// Where its rows go, where that is a file or object that is written as a whole.
+    /// Where its rows go, where that is a file or object that is written as a whole, or a Delta table's folder.
     pub fn place(&self) -> Option<&Place> {
         match self {
             SinkTarget::Csv(s) => Some(&s.path),
             SinkTarget::Jsonl(s) => Some(&s.path),
             SinkTarget::Parquet(s) => Some(&s.path),
+            SinkTarget::Delta(s) => Some(&s.path),
             SinkTarget::Sqlite(_) | SinkTarget::Postgres(_) => None,
         }
     }
 
-    /// The object that is written, where the target is one.
+    /// The object that is written, or the folder in a store, where the target is one.
     pub fn object(&self) -> Option<&Spanned<ObjectUrl>> {
         self.place().and_then(Place::object)
     }
@@ -70,6 +75,7 @@ impl SinkTarget {
             SinkTarget::Csv(s) => s.store.as_ref(),
             SinkTarget::Jsonl(s) => s.store.as_ref(),
             SinkTarget::Parquet(s) => s.store.as_ref(),
+            SinkTarget::Delta(s) => s.store.as_ref(),
             SinkTarget::Sqlite(_) | SinkTarget::Postgres(_) => None,
         }
     }
@@ -82,6 +88,7 @@ impl SinkTarget {
             SinkTarget::Csv(s) => s.mode,
             SinkTarget::Jsonl(s) => s.mode,
             SinkTarget::Parquet(s) => s.mode,
+            SinkTarget::Delta(s) => s.mode,
         }
     }
 
@@ -90,7 +97,10 @@ impl SinkTarget {
         match self {
             SinkTarget::Sqlite(s) => &s.keys,
             SinkTarget::Postgres(s) => &s.keys,
-            SinkTarget::Csv(_) | SinkTarget::Jsonl(_) | SinkTarget::Parquet(_) => &[],
+            SinkTarget::Csv(_)
+            | SinkTarget::Jsonl(_)
+            | SinkTarget::Parquet(_)
+            | SinkTarget::Delta(_) => &[],
         }
     }
 
@@ -101,7 +111,8 @@ impl SinkTarget {
             SinkTarget::Sqlite(_)
             | SinkTarget::Csv(_)
             | SinkTarget::Jsonl(_)
-            | SinkTarget::Parquet(_) => None,
+            | SinkTarget::Parquet(_)
+            | SinkTarget::Delta(_) => None,
         }
     }
 
@@ -110,6 +121,7 @@ impl SinkTarget {
         match self {
             SinkTarget::Postgres(s) => s.identity_key.as_ref(),
             SinkTarget::Sqlite(s) => s.identity_key.as_ref(),
+            SinkTarget::Delta(s) => s.identity_key.as_ref(),
             SinkTarget::Csv(_) | SinkTarget::Jsonl(_) | SinkTarget::Parquet(_) => None,
         }
     }
@@ -119,7 +131,10 @@ impl SinkTarget {
         match self {
             SinkTarget::Csv(s) => &s.encrypt_to,
             SinkTarget::Jsonl(s) => &s.encrypt_to,
-            SinkTarget::Parquet(_) | SinkTarget::Postgres(_) | SinkTarget::Sqlite(_) => &[],
+            SinkTarget::Parquet(_)
+            | SinkTarget::Delta(_)
+            | SinkTarget::Postgres(_)
+            | SinkTarget::Sqlite(_) => &[],
         }
     }
 
@@ -129,6 +144,7 @@ impl SinkTarget {
             SinkTarget::Parquet(s) => s.encrypt_with.as_ref(),
             SinkTarget::Csv(_)
             | SinkTarget::Jsonl(_)
+            | SinkTarget::Delta(_)
             | SinkTarget::Postgres(_)
             | SinkTarget::Sqlite(_) => None,
         }
@@ -139,11 +155,15 @@ impl SinkTarget {
         self.keeps_journal()
     }
 
-    /// Whether it keeps a journal of its runs.
+    /// Whether it keeps a journal of its runs for good, in a database; the log of a Delta table is cleaned up by
+    /// others.
     pub fn keeps_journal(&self) -> bool {
         match self {
             SinkTarget::Postgres(_) | SinkTarget::Sqlite(_) => true,
-            SinkTarget::Csv(_) | SinkTarget::Jsonl(_) | SinkTarget::Parquet(_) => false,
+            SinkTarget::Csv(_)
+            | SinkTarget::Jsonl(_)
+            | SinkTarget::Parquet(_)
+            | SinkTarget::Delta(_) => false,
         }
     }
 
@@ -154,7 +174,8 @@ impl SinkTarget {
             SinkTarget::Sqlite(_)
             | SinkTarget::Csv(_)
             | SinkTarget::Jsonl(_)
-            | SinkTarget::Parquet(_) => false,
+            | SinkTarget::Parquet(_)
+            | SinkTarget::Delta(_) => false,
         }
     }
 }
