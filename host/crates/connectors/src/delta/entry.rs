@@ -4,7 +4,7 @@
 use std::io::Read as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use glovebox_core::shown::short_name;
+use glovebox_core::shown::{printable, short_name};
 use glovebox_core::{
     Digest, Earlier, Job, Listed, Mark, RowCounts, RunState, Secret, SinkError, Totals,
 };
@@ -151,12 +151,21 @@ impl Entry {
     }
 }
 
-/// The runs of a table's log, the last first. Others may have written there: what is not one is passed over.
+/// The runs of a table's log, the last first. Others may have written there: what is not one is passed over, and no
+/// sign of a text gets through that a terminal would obey.
 pub(super) fn entries(ran: &[Ran]) -> Vec<Entry> {
     let read = ran
         .iter()
-        .map(|ran| serde_json::from_value(ran.said.clone()));
-    read.filter_map(Result::ok).collect()
+        .filter_map(|ran| serde_json::from_value(ran.said.clone()).ok());
+    read.map(|entry: Entry| Entry {
+        run: printable(&entry.run),
+        pipeline: printable(&entry.pipeline),
+        source: printable(&entry.source),
+        started: printable(&entry.started),
+        finished: printable(&entry.finished),
+        ..entry
+    })
+    .collect()
 }
 
 /// Those whose rows the table holds by the journal: all since rows were replaced last.

@@ -122,7 +122,7 @@ pub(super) fn read(place: &Place, name: &str, mut to: Reading<'_>) -> Result<(),
         .strip_prefix(FOLDER)
         .filter(|file| file.chars().all(plain));
     let opened = match file {
-        Some(_) => place.folder.read(name).map_err(place.io(name))?,
+        Some(_) => place.folder.read(name).map_err(place.io(FOLDER))?,
         None => None,
     };
     let Some(opened) = opened else {
@@ -135,10 +135,10 @@ pub(super) fn read(place: &Place, name: &str, mut to: Reading<'_>) -> Result<(),
     loop {
         line.clear();
         let read = (&mut reader).take(MAX_LINE).read_until(b'\n', &mut line);
-        if read.map_err(place.io(name))? == 0 {
+        if read.map_err(place.io(FOLDER))? == 0 {
             return Ok(());
         }
-        let broken = || place.shape(format!("{name} in its folder cannot be read"));
+        let broken = || place.shape("a file in its folder `_glovebox/runs` cannot be read".into());
         match serde_json::from_slice(&line).map_err(|_| broken())? {
             Line::Chunk {
                 index,
