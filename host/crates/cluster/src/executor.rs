@@ -25,7 +25,7 @@ use crate::error::ClusterError;
 use crate::outcome::{died, failed};
 use crate::plan::{FOREIGN, task_of};
 use crate::said::Said;
-use crate::task::Task;
+use crate::task::{MOST, Task};
 use crate::tls::{Certificates, Url};
 
 /// How often the scheduler is asked: with a slot that is free, and without.
@@ -84,7 +84,6 @@ pub struct Executor {
 
 /// A range that is being worked on.
 struct Running {
-    slot: usize,
     status: TaskStatus,
     progress: Arc<Progress>,
 }
@@ -116,7 +115,9 @@ impl Executor {
         let connection = self.certificates.connection(&self.scheduler)?;
         let (ended, endings) = unbounded_channel();
         let mut polling = Polling {
-            scheduler: SchedulerGrpcClient::new(connection),
+            // A task for each slot.
+            scheduler: SchedulerGrpcClient::new(connection)
+                .max_decoding_message_size((self.slots + 1) * 2 * MOST),
             registration: registration(self.slots),
             work: self.work,
             free: (0..self.slots).rev().collect(),
@@ -140,6 +141,7 @@ struct Polling {
     work: Arc<dyn Work>,
     /// Slots in which nothing is done.
     free: Vec<usize>,
+    /// By their slots.
     running: HashMap<usize, Running>,
     ended: UnboundedSender<Ending>,
     /// What has come to an end and was not said yet.
@@ -246,7 +248,6 @@ impl Polling {
             self.running.insert(
                 slot,
                 Running {
-                    slot,
                     status,
                     progress: Arc::clone(&progress),
                 },
@@ -272,7 +273,7 @@ impl Polling {
         let Some(running) = self.running.remove(&ending.slot) else {
             return;
         };
-        self.free.push(running.slot);
+        self.free.push(ending.slot);
         // Of what was cancelled nobody wants to hear.
         if ending.done != Err(Ended::Halted) {
             self.unsaid

@@ -15,6 +15,8 @@ use crate::selection::RowSelection;
 /// Bytes of a range: enough that to begin with it does not show, few enough that a death costs little.
 const LEAST: u64 = 1 << 20;
 const MOST: u64 = 64 << 20;
+/// Chunks of a range, each of which may be a small file: what an earlier process has stored of them is named one by one.
+const CHUNKS: u64 = 4096;
 /// Ranges that each process works on, at least, so that all end at about the same time.
 const EACH: u64 = 4;
 
@@ -97,7 +99,11 @@ impl<'r> Cutting<'r> {
 
     /// Adds a chunk; returns the range before it, if it begins another.
     fn add(&mut self, chunk: &Chunk) -> Result<Option<Range>, RunError> {
-        let is_full = self.position - self.before >= self.size;
+        let many = self
+            .open
+            .as_ref()
+            .is_some_and(|range| range.chunks >= CHUNKS);
+        let is_full = many || self.position - self.before >= self.size;
         let place = chunk.place();
         let begins = place.filter(|_| is_full || self.open.is_none());
         let full = begins.and_then(|_| self.close());
@@ -148,5 +154,26 @@ impl<'r> Cutting<'r> {
         range.number = self.number;
         self.number += 1;
         Some(range)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_of_which_all_is_stored_but_one_chunk_is_no_large_message() {
+        let range = Range {
+            number: u64::MAX,
+            begins: glovebox_core::Place::default(),
+            chunks: CHUNKS,
+            position: u64::MAX,
+            bytes: u64::MAX,
+            before: Input::default(),
+            after: Input::default(),
+            stored: (0..CHUNKS).map(|at| (u64::MAX - at, [255; 32])).collect(),
+        };
+        // A cluster takes a mebibyte.
+        assert!(serde_json::to_vec(&range).unwrap().len() < 700_000);
     }
 }
