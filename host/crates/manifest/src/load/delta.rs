@@ -1,18 +1,13 @@
 //! The sink that is a Delta table: a folder, on this machine or in a store.
 
-use std::path::PathBuf;
-
-use glovebox_core::{SecretName, StoreKind};
-use serde_json::{Value, json};
+use glovebox_core::SecretName;
 
 use super::file_sinks::Compression;
 use super::mode::{DELTA_MODE, Mode, removals};
-use super::objects::{Place, StoreAccess, address};
+use super::objects::{Destination, Place, StoreAccess, Stored};
 use super::postgres::IDENTITY_KEY;
-use crate::block::Reader;
-use crate::declare::{At, Kind, Schema, section};
-use crate::diagnostic::Diagnostic;
-use crate::kinds::{Bool, Output, nested, path_schema, word};
+use crate::declare::section;
+use crate::kinds::{Bool, Output, nested, word};
 use crate::span::Spanned;
 
 section! {
@@ -43,43 +38,10 @@ section! {
 }
 
 /// A folder to write, which may be in a store.
-const TABLE_FOLDER: Folder = Folder(Output {
-    what: "a Delta table",
-    note: None,
-});
-
-struct Folder(Output);
-
-impl Kind for Folder {
-    type Value = Place;
-
-    fn read(&self, reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<Place>> {
-        let Some(url) = address(reader, at.node)? else {
-            let path: Spanned<PathBuf> = self.0.read(reader, at)?;
-            let span = path.span.clone();
-            return Some(Spanned::new(Place::File(path), span));
-        };
-        if url.value.kind() == StoreKind::Https {
-            let problem = "what is on a web server can only be read";
-            let help = "name a folder of a store, like s3://bucket/lake/sales";
-            reader.say(Diagnostic::error(url.span, problem).help(help));
-            return None;
-        }
-        let span = url.span.clone();
-        Some(Spanned::new(Place::Object(url), span))
-    }
-
-    fn words(&self) -> String {
-        Kind::words(&self.0)
-    }
-
-    fn schema(&self, schema: &mut Schema) -> Value {
-        schema.define("TableFolder", |schema| {
-            let path = path_schema(schema);
-            json!({
-                "description": "A folder's path, or the address of one in a store.",
-                "anyOf": [{ "type": "string", "pattern": "^(s3|gs|az)://" }, path],
-            })
-        })
-    }
-}
+const TABLE_FOLDER: Destination = Destination {
+    local: Output {
+        what: "a Delta table",
+        note: None,
+    },
+    stored: Stored::Folder,
+};

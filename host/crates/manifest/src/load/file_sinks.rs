@@ -5,7 +5,7 @@ use glovebox_core::SecretName;
 use super::aes::AES_KEY;
 use super::age::{ENCRYPT_TO, whole};
 use super::mode::{FILE_MODE, Mode, PARQUET_MODE, removals};
-use super::objects::{Destination, Place, StoreAccess};
+use super::objects::{Destination, Place, StoreAccess, Stored};
 use crate::block::{Block, Reader};
 use crate::declare::{section, words};
 use crate::diagnostic::Diagnostic;
@@ -19,7 +19,10 @@ pub(super) const ROWS: Output = Output {
 };
 
 /// The same, which may be an object.
-const ROWS_OR_OBJECT: Destination = Destination(ROWS);
+const ROWS_OR_OBJECT: Destination = Destination {
+    local: ROWS,
+    stored: Stored::Object,
+};
 
 section! {
     /// A CSV file to write.

@@ -108,25 +108,40 @@ impl Place {
     }
 }
 
-/// A file to write, or an object.
-pub(super) struct Destination(pub(super) Output);
+/// A file to write, or an object; or a folder of them.
+pub(super) struct Destination {
+    pub(super) local: Output,
+    pub(super) stored: Stored,
+}
+
+/// What is written in a store.
+pub(super) enum Stored {
+    /// An object.
+    Object,
+    /// Objects whose keys begin alike.
+    Folder,
+}
 
 impl Kind for Destination {
     type Value = Place;
 
     fn read(&self, reader: &mut Reader<'_>, at: &At<'_>) -> Option<Spanned<Place>> {
         let Some(url) = address(reader, at.node)? else {
-            let path = self.0.read(reader, at)?;
+            let path = self.local.read(reader, at)?;
             let span = path.span.clone();
             return Some(Spanned::new(Place::File(path), span));
         };
+        let is_object = matches!(self.stored, Stored::Object);
         let problem = match url.value.kind() {
-            StoreKind::Https => Some("a file on a web server can only be read"),
-            _ if url.value.is_folder() => Some("this is a folder, not an object"),
+            StoreKind::Https => Some("what is on a web server can only be read"),
+            _ if is_object && url.value.is_folder() => Some("this is a folder, not an object"),
             _ => None,
         };
         if let Some(problem) = problem {
-            let help = "name an object, like s3://bucket/clean.csv";
+            let help = match self.stored {
+                Stored::Object => "name an object, like s3://bucket/clean.csv",
+                Stored::Folder => "name a folder of a store, like s3://bucket/lake/sales",
+            };
             reader.say(Diagnostic::error(url.span, problem).help(help));
             return None;
         }
@@ -135,14 +150,21 @@ impl Kind for Destination {
     }
 
     fn words(&self) -> String {
-        Kind::words(&self.0)
+        Kind::words(&self.local)
     }
 
     fn schema(&self, schema: &mut Schema) -> Value {
-        schema.define("Destination", |schema| {
+        let (name, description) = match self.stored {
+            Stored::Object => ("Destination", "A file's path, or the address of an object."),
+            Stored::Folder => (
+                "TableFolder",
+                "A folder's path, or the address of one in a store.",
+            ),
+        };
+        schema.define(name, |schema| {
             let path = path_schema(schema);
             json!({
-                "description": "A file's path, or the address of an object.",
+                "description": description,
                 "anyOf": [{ "type": "string", "pattern": "^(s3|gs|az)://" }, path],
             })
         })
