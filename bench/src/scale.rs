@@ -65,6 +65,19 @@ fn bottleneck(costs: &Costs, executors: f64) -> Bound {
         })
 }
 
+/// What is simulated of it.
+fn cluster(costs: &Costs, executors: usize, ranges: usize) -> Cluster {
+    Cluster {
+        executors,
+        rate: WORKERS / costs.executor,
+        database: CORES / costs.database,
+        cutting: 1.0 / costs.cut,
+        scheduling: SCHEDULING,
+        rows: RANGE / costs.bytes,
+        ranges,
+    }
+}
+
 /// Measures the constants, and tells what follows.
 pub(crate) fn measure() -> anyhow::Result<Vec<String>> {
     let costs = costs()?;
@@ -82,15 +95,7 @@ pub(crate) fn measure() -> anyhow::Result<Vec<String>> {
     ];
     for executors in [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000] {
         let bound = bottleneck(&costs, f64::from(executors));
-        let cluster = Cluster {
-            executors: executors as usize,
-            rate: WORKERS / costs.executor,
-            database: CORES / costs.database,
-            cutting: 1.0 / costs.cut,
-            scheduling: SCHEDULING,
-            rows: RANGE / costs.bytes,
-            ranges: (LOAD / RANGE) as usize,
-        };
+        let cluster = cluster(&costs, executors as usize, (LOAD / RANGE) as usize);
         let run = simulate(&cluster, 20_261_127);
         told.push(format!(
             "| {executors} executors of {WORKERS} threads, a terabyte | model {:.2} M rows/s ({}), simulated {:.2} M rows/s, {} ranges \
@@ -172,15 +177,7 @@ mod tests {
         };
         for executors in [1.0, 4.0, 64.0] {
             let bound = bottleneck(&costs, executors);
-            let cluster = Cluster {
-                executors: executors as usize,
-                rate: WORKERS / costs.executor,
-                database: CORES / costs.database,
-                cutting: 1.0 / costs.cut,
-                scheduling: SCHEDULING,
-                rows: RANGE / costs.bytes,
-                ranges: 2_000,
-            };
+            let cluster = cluster(&costs, executors as usize, 2_000);
             let ratio = simulate(&cluster, 7).rows_a_second() / bound.rows;
             assert!((0.7..=1.05).contains(&ratio), "{executors}: {ratio}");
         }

@@ -9,15 +9,16 @@ use glovebox_connectors::database::{Lenient, TextRow};
 use glovebox_connectors::input::Given;
 use glovebox_connectors::{age, csv, jsonl, sqlite};
 use glovebox_core::{
-    CredentialError, Input, Key, KeyError, KeyRing, Limits, Plugin, PluginError, QueryProblem,
-    Schema, Seal, Secret, SecretName, Selection, Sink, Source, StepKeys,
+    CredentialError, Key, KeyError, KeyRing, Limits, Plugin, PluginError, QueryProblem, Schema,
+    Seal, Secret, SecretName, Selection, Sink, Source, StepKeys,
 };
 use glovebox_engine::{PublicKey, SignedBy, SinkSecrets, SourceSecrets, Toolbox};
-use glovebox_manifest::model::{self, Mode, PluginRef, SinkTarget, Spanned, Store, TrustedKey};
+use glovebox_manifest::model::{self, PluginRef, SinkTarget, Spanned, Store, TrustedKey};
 use glovebox_masking::{Recipients, Ring};
 use glovebox_sandbox::{Sandbox, SandboxError, Workbench, is_component};
 use sha2::{Digest, Sha256};
 
+use self::files::{csv_options, file_mode};
 use self::stores::Stores;
 use self::tables::{names, table_mode};
 use crate::signature;
@@ -26,6 +27,7 @@ use crate::without;
 
 #[cfg(feature = "delta")]
 mod delta;
+mod files;
 mod objects;
 #[cfg(feature = "parquet")]
 mod parquet;
@@ -417,51 +419,6 @@ fn sqlite_options(spec: &model::SqliteSink) -> sqlite::Options {
             replace_with_nothing: spec.replace_with_nothing,
             side_effects: spec.side_effects,
         },
-    }
-}
-
-fn csv_options(spec: &model::CsvSource, inputs: Vec<Input>) -> csv::Options {
-    csv::Options {
-        inputs,
-        encoding: spec.encoding.as_deref().and_then(csv::encoding),
-        skip: spec.skip,
-        header: spec.header,
-        header_rows: spec.header_rows,
-        delimiter: spec.delimiter.clone().into_bytes(),
-        quote: spec.quote,
-        quotes: match spec.quotes {
-            model::Quotes::Strict => csv::Quotes::Strict,
-            model::Quotes::Lenient => csv::Quotes::Lenient,
-        },
-        escape: spec.escape,
-        comment: spec.comment,
-        line_end: match spec.line_end {
-            model::LineEnd::Any => csv::LineEnd::Any,
-            model::LineEnd::Lf => csv::LineEnd::Lf,
-            model::LineEnd::Crlf => csv::LineEnd::Crlf,
-            model::LineEnd::Cr => csv::LineEnd::Cr,
-        },
-        trim: spec.trim,
-        ragged: match spec.ragged {
-            model::Ragged::Reject => csv::Ragged::Reject,
-            model::Ragged::Pad => csv::Ragged::Pad,
-            model::Ragged::Cut => csv::Ragged::Cut,
-            model::Ragged::Both => csv::Ragged::Both,
-        },
-        null: spec.null.clone(),
-        null_quoted: spec.null_quoted,
-        formats: spec.formats.of_columns.clone(),
-        max_field: spec.max_field,
-        max_record: spec.max_record,
-        ..csv::Options::new("")
-    }
-}
-
-fn file_mode(mode: Mode) -> csv::Mode {
-    match mode {
-        Mode::Append => csv::Mode::Append,
-        // The manifest gives no file the mode upsert.
-        Mode::Replace | Mode::Upsert => csv::Mode::Replace,
     }
 }
 

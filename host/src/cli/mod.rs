@@ -12,6 +12,8 @@ mod absent;
 mod announce;
 #[cfg(feature = "api")]
 mod asked;
+#[cfg(any(feature = "api", feature = "cluster"))]
+mod asked_to_stop;
 #[cfg(feature = "api")]
 mod audit;
 #[cfg(any(feature = "init", feature = "sql"))]

@@ -15,6 +15,7 @@ use glovebox_engine::Toolbox;
 use glovebox_files::bounded;
 use glovebox_manifest::Diagnostic;
 
+use super::asked_to_stop::asked_to_stop;
 use super::{Exit, demo, manifest, reveal, say};
 use crate::compose::{Composed, uploads};
 
@@ -111,7 +112,7 @@ pub(super) fn serve(args: &Args) -> anyhow::Result<Exit> {
                 );
             }
         };
-        let stop = stop()?;
+        let stop = asked_to_stop()?;
         let reveals = reveal::for_server(Arc::clone(&composed));
         let means = (
             command as api::Launch,
@@ -140,19 +141,6 @@ fn test_alerts(told: &[(String, Result<(), String>)]) -> anyhow::Result<Exit> {
         }
     }
     Ok(if all { Exit::Done } else { Exit::Failed })
-}
-
-/// Done at the first Ctrl-C or SIGTERM.
-fn stop() -> anyhow::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
 }
 
 /// This program, asked for a run that the API's server keeps an eye on.

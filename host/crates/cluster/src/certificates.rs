@@ -20,17 +20,13 @@ const VALID: Duration = Duration::from_secs(2 * 365 * 24 * 60 * 60);
 /// How far another machine's clock may be behind.
 const BEHIND: Duration = Duration::from_secs(60 * 60);
 
-/// Host names and IP addresses under which a scheduler is called.
-#[derive(Debug, Clone)]
-pub struct Names(pub Vec<String>);
-
 /// Makes an authority and certificates in a folder: `scheduler`, `executor` and `client`, each with `ca.crt`, `tls.crt`
-/// and `tls.key`, and `ca.key`, the key of the authority, which the cluster itself does not need. Nothing is
-/// overwritten. Returns the folders.
+/// and `tls.key`, and `ca.key`, the key of the authority, which the cluster itself does not need. The scheduler is
+/// called by these host names and IP addresses. Nothing is overwritten. Returns the folders.
 ///
 /// # Errors
 /// When a file is there already, or cannot be written, or a name is none.
-pub fn make(folder: &Path, scheduler: &Names) -> Result<Vec<PathBuf>, ClusterError> {
+pub fn make(folder: &Path, names: &[String]) -> Result<Vec<PathBuf>, ClusterError> {
     let failed = |e: rcgen::Error| ClusterError::Make(e.to_string());
     let now = SystemTime::now();
     let mut authority = CertificateParams::default();
@@ -46,11 +42,11 @@ pub fn make(folder: &Path, scheduler: &Names) -> Result<Vec<PathBuf>, ClusterErr
     write(&folder.join("ca.key"), &authority.key().serialize_pem())?;
     let mut folders = Vec::new();
     for role in Role::ALL {
-        let names = match role {
-            Role::Scheduler => scheduler.0.clone(),
+        let of_it = match role {
+            Role::Scheduler => names.to_vec(),
             Role::Executor | Role::Client => Vec::new(),
         };
-        let mut params = CertificateParams::new(names).map_err(failed)?;
+        let mut params = CertificateParams::new(of_it).map_err(failed)?;
         params.not_before = (now - BEHIND).into();
         params.not_after = (now + VALID).into();
         let uri = Ia5String::try_from(role.uri()).map_err(failed)?;
@@ -103,7 +99,7 @@ mod tests {
     #[test]
     fn each_certificate_has_its_role_and_nothing_is_overwritten() {
         let folder = tempfile::tempdir().unwrap();
-        let names = Names(vec!["localhost".into(), "127.0.0.1".into()]);
+        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
         let made = make(folder.path(), &names).unwrap();
         for (folder, role) in made.iter().zip(Role::ALL) {
             Certificates::read(folder).unwrap();
@@ -117,7 +113,7 @@ mod tests {
     #[test]
     fn certificates_that_do_not_fit_are_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let made = make(folder.path(), &Names(vec!["localhost".into()])).unwrap();
+        let made = make(folder.path(), &["localhost".to_owned()]).unwrap();
         let [scheduler, executor, _] = made.as_slice() else {
             panic!("three roles")
         };

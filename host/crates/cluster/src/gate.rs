@@ -92,30 +92,12 @@ impl Known {
 }
 
 /// Ballista's scheduler behind the rules of this cluster.
+#[derive(Clone)]
 pub(crate) struct Gate {
     inner: Scheduling,
     known: Arc<Mutex<Known>>,
     /// An executor that did not ask for so long is dead.
     dead_after: Duration,
-}
-
-/// How busy it is, for whoever watches the cluster.
-#[derive(Clone)]
-pub(crate) struct Watch {
-    inner: Scheduling,
-    known: Arc<Mutex<Known>>,
-    dead_after: Duration,
-}
-
-impl Watch {
-    pub(crate) fn load(&self) -> Load {
-        locked(&self.known).load(self.dead_after)
-    }
-
-    /// Ranges that were submitted and have not come to an end.
-    pub(crate) fn unfinished(&self) -> usize {
-        self.inner.pending_job_number() + self.inner.running_job_number()
-    }
 }
 
 fn locked(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
@@ -131,12 +113,14 @@ impl Gate {
         }
     }
 
-    pub(crate) fn watch(&self) -> Watch {
-        Watch {
-            inner: self.inner.clone(),
-            known: Arc::clone(&self.known),
-            dead_after: self.dead_after,
-        }
+    /// How busy the cluster is.
+    pub(crate) fn load(&self) -> Load {
+        locked(&self.known).load(self.dead_after)
+    }
+
+    /// Ranges that were submitted and have not come to an end.
+    pub(crate) fn unfinished(&self) -> usize {
+        self.inner.pending_job_number() + self.inner.running_job_number()
     }
 
     /// Keeps what is said of ranges, and returns what Ballista is to know: what has come to an end.
@@ -239,7 +223,7 @@ impl SchedulerGrpc for Gate {
                 .map(|(_, said)| said.clone());
             jobs.push((job.to_owned(), outcome, said.unwrap_or_default()));
         }
-        let load = locked(&self.known).load(self.dead_after);
+        let load = self.load();
         let overview = Overview {
             executors: load.executors,
             slots: load.slots,

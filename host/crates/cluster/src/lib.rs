@@ -19,7 +19,7 @@ mod scheduler;
 mod task;
 mod tls;
 
-pub use certificates::{Names, make};
+pub use certificates::make;
 pub use client::{Cluster, Pipeline};
 pub use error::ClusterError;
 pub use executor::{Done, Ended, Executor, Work};

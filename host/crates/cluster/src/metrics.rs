@@ -7,21 +7,21 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
 
-use crate::gate::Watch;
+use crate::gate::Gate;
 
 /// Serves until the program ends.
-pub(crate) async fn serve(listener: TcpListener, watch: Watch) {
+pub(crate) async fn serve(listener: TcpListener, gate: Gate) {
     let router = Router::new()
         .route("/metrics", get(counts))
         .route("/healthz", get(|| async { "ok" }))
-        .with_state(watch);
+        .with_state(gate);
     if let Err(problem) = axum::serve(listener, router).await {
         tracing::error!(%problem, "metrics are not served any more");
     }
 }
 
-async fn counts(State(watch): State<Watch>) -> impl IntoResponse {
-    let load = watch.load();
+async fn counts(State(gate): State<Gate>) -> impl IntoResponse {
+    let load = gate.load();
     let mut text = String::new();
     for (name, help, value) in [
         (
@@ -42,7 +42,7 @@ async fn counts(State(watch): State<Watch>) -> impl IntoResponse {
         (
             "ranges_unfinished",
             "Ranges that were submitted and are not done: waiting or worked on.",
-            watch.unfinished() as u64,
+            gate.unfinished() as u64,
         ),
     ] {
         let name = format!("glovebox_cluster_{name}");

@@ -54,8 +54,7 @@ impl Scheduler {
     ) -> Result<(), ClusterError> {
         let inner = scheduling(self.listen, self.dead_after).await?;
         let gate = Gate::new(inner, self.dead_after);
-        let watch = gate.watch();
-        let service = SchedulerGrpcServer::new(gate).max_decoding_message_size(4 * MOST);
+        let service = SchedulerGrpcServer::new(gate.clone()).max_decoding_message_size(4 * MOST);
         let cannot_listen = |address| move |problem| ClusterError::Listen { address, problem };
         let incoming = TcpIncoming::bind(self.listen).map_err(cannot_listen(self.listen))?;
         let listens = incoming.local_addr().map_err(cannot_listen(self.listen))?;
@@ -70,7 +69,7 @@ impl Scheduler {
             let listener = tokio::net::TcpListener::bind(address).await;
             let listener = listener.map_err(cannot_listen(address))?;
             counts = Some(listener.local_addr().map_err(cannot_listen(address))?);
-            tokio::spawn(metrics::serve(listener, watch));
+            tokio::spawn(metrics::serve(listener, gate));
         }
         ready(listens, counts);
         tokio::select! {

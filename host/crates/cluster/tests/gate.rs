@@ -16,14 +16,14 @@ use ballista_core::version::insert_version_header;
 use datafusion_proto::physical_plan::AsExecutionPlan;
 use datafusion_proto::protobuf::physical_plan_node::PhysicalPlanType;
 use datafusion_proto::protobuf::{EmptyExecNode, PhysicalPlanNode};
-use glovebox_cluster::{Certificates, Names, Scheduler, make};
+use glovebox_cluster::{Certificates, Scheduler, make};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Code, Request};
 
 /// A scheduler, and where certificates for it are.
 async fn scheduler() -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
-    let _ = make(folder.path(), &Names(vec!["127.0.0.1".into()])).unwrap();
+    let _ = make(folder.path(), &["127.0.0.1".to_owned()]).unwrap();
     let scheduler = Scheduler {
         listen: "127.0.0.1:0".parse().unwrap(),
         metrics: None,

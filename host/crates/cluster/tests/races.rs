@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use glovebox_cluster::{Certificates, Done, Ended, Executor, Names, Scheduler, Task, Work, make};
+use glovebox_cluster::{Certificates, Done, Ended, Executor, Scheduler, Task, Work, make};
 use glovebox_tests::pipeline::Pipeline;
 use glovebox_tests::postgres::Postgres;
 use serde_json::{Value, json};
@@ -139,7 +139,7 @@ async fn two_processes_on_each_range_store_it_once() {
     let times = std::env::var("GLOVEBOX_CLUSTER_KILLS").ok();
     let times = times.and_then(|n| n.parse::<usize>().ok()).unwrap_or(1);
     let folder = tempfile::tempdir().unwrap();
-    let _ = make(folder.path(), &Names(vec!["127.0.0.1".into()])).unwrap();
+    let _ = make(folder.path(), &["127.0.0.1".to_owned()]).unwrap();
     let certificates = |role: &str| Certificates::read(&folder.path().join(role)).unwrap();
     let scheduler = Scheduler {
         listen: "127.0.0.1:0".parse().unwrap(),

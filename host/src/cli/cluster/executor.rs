@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use glovebox_cluster::{Executor, Url};
+use glovebox_cluster::{Certificates, Executor, Url};
 
 use super::lanes::Lanes;
-use super::{asked_to_stop, certificates_of, runtime};
+use super::runtime;
+use crate::cli::asked_to_stop::asked_to_stop;
 use crate::cli::manifest::Text;
 use crate::cli::run::cores;
 use crate::cli::shards::Shard;
@@ -44,7 +45,7 @@ pub(super) fn executor(args: &Args) -> anyhow::Result<Exit> {
     };
     let executor = Executor {
         scheduler: args.scheduler.clone(),
-        certificates: certificates_of(&args.certificates)?,
+        certificates: Certificates::read(&args.certificates)?,
         slots,
         work: Arc::new(Lanes::new(slots, shards)?),
     };

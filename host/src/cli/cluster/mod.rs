@@ -5,14 +5,14 @@ mod lanes;
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Subcommand;
-use glovebox_cluster::{Certificates, Names, Scheduler, make};
-use tokio::signal::unix::{SignalKind, signal};
+use glovebox_cluster::{Certificates, Scheduler, make};
 
+use super::asked_to_stop::asked_to_stop;
 use super::{Exit, say};
 
 #[derive(Debug, clap::Args)]
@@ -65,7 +65,7 @@ pub(super) fn cluster(args: &Args) -> anyhow::Result<Exit> {
 }
 
 fn certificates(args: &CertificatesArgs) -> anyhow::Result<Exit> {
-    let folders = make(&args.folder, &Names(args.names.clone()))?;
+    let folders = make(&args.folder, &args.names)?;
     let mut output = std::io::stdout().lock();
     for folder in &folders {
         writeln!(output, "{}", folder.display())?;
@@ -82,7 +82,7 @@ fn scheduler(args: &SchedulerArgs) -> anyhow::Result<Exit> {
     let scheduler = Scheduler {
         listen: args.listen,
         metrics: args.metrics,
-        certificates: certificates_of(&args.certificates)?,
+        certificates: Certificates::read(&args.certificates)?,
         dead_after: Duration::from_secs(args.dead_after.into()),
     };
     runtime()?.block_on(async {
@@ -98,25 +98,9 @@ fn scheduler(args: &SchedulerArgs) -> anyhow::Result<Exit> {
     })
 }
 
-fn certificates_of(folder: &Path) -> anyhow::Result<Certificates> {
-    Ok(Certificates::read(folder)?)
-}
-
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start threads")
-}
-
-/// Ends with the first Ctrl-C or SIGTERM.
-fn asked_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
 }
