@@ -33,6 +33,8 @@ const TICK: Duration = Duration::from_millis(50);
 const ANSWER: Duration = Duration::from_secs(10);
 /// How long a scheduler that was lost is waited for.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How long a scheduler may not know of a range yet that it was told.
+const HEARD: Duration = Duration::from_secs(2);
 /// After how long it is said that there is no executor.
 const LONELY: Duration = Duration::from_secs(3);
 /// Ranges that are submitted and not done, at least and at most. There are twice as many as slots, so that none is free; and
@@ -169,6 +171,14 @@ async fn overview(
     Ok(Overview::from_stages(answer.into_inner().stages))
 }
 
+/// A range that was submitted.
+struct Submitted {
+    range: Range,
+    at: Instant,
+    /// What was said of it last.
+    said: Said,
+}
+
 /// A run whose ranges are submitted.
 struct Submitting<'s> {
     scheduler: SchedulerGrpcClient<Channel>,
@@ -178,8 +188,8 @@ struct Submitting<'s> {
     tell: fn(&str),
     /// Ranges that were taken and have to be submitted, again or for the first time.
     waiting: Vec<Range>,
-    /// Those that were submitted, by their names at the scheduler, and what is said of them.
-    jobs: HashMap<String, (Range, Said)>,
+    /// Those that were submitted, by their names at the scheduler.
+    jobs: HashMap<String, Submitted>,
     /// What is behind all that is done.
     done: Worked,
     /// Declared columns that no record of any range had; none before the first is done.
@@ -233,7 +243,12 @@ impl Submitting<'_> {
         while let Some(range) = self.waiting.last() {
             let job = self.submit(range.clone()).await?;
             if let Some(range) = self.waiting.pop() {
-                self.jobs.insert(job, (range, Said::default()));
+                let submitted = Submitted {
+                    range,
+                    at: Instant::now(),
+                    said: Said::default(),
+                };
+                self.jobs.insert(job, submitted);
             }
         }
         let names: Vec<&str> = self.jobs.keys().map(String::as_str).collect();
@@ -270,17 +285,18 @@ impl Submitting<'_> {
         self.window = (2 * overview.slots as usize).clamp(LEAST, MOST);
         self.note_executors(overview.executors);
         for (job, outcome, said) in overview.jobs {
-            let Some((range, before)) = self.jobs.get_mut(&job) else {
+            let Some(submitted) = self.jobs.get_mut(&job) else {
                 continue;
             };
-            let row = range.begins.row;
+            let row = submitted.range.begins.row;
             match outcome {
-                Outcome::Waiting => *before = said,
+                Outcome::Waiting => submitted.said = said,
                 Outcome::Done => self.finish(&job, said).await,
+                // It answers before it has written down what it was told.
+                Outcome::Unknown if submitted.at.elapsed() < HEARD => {}
                 Outcome::Unknown => {
-                    if let Some((range, _)) = self.jobs.remove(&job) {
-                        self.waiting.push(range);
-                    }
+                    let forgotten = self.jobs.remove(&job).map(|submitted| submitted.range);
+                    self.waiting.extend(forgotten);
                 }
                 Outcome::Failed(problem) => return Err(problem),
                 Outcome::Died(how) => {
@@ -295,7 +311,7 @@ impl Submitting<'_> {
     }
 
     async fn finish(&mut self, job: &str, said: Said) {
-        let Some((range, _)) = self.jobs.remove(job) else {
+        let Some(Submitted { range, .. }) = self.jobs.remove(job) else {
             return;
         };
         self.done.rows += said.rows;
@@ -349,7 +365,7 @@ impl Submitting<'_> {
     }
 
     fn worked(&self) -> Worked {
-        let now = self.jobs.values().map(|(_, said)| said);
+        let now = self.jobs.values().map(|submitted| &submitted.said);
         now.fold(self.done, |worked, said| Worked {
             rows: worked.rows + said.rows,
             bytes: worked.bytes + said.bytes,
