@@ -40,7 +40,7 @@ impl RunArgs {
             name: name.to_owned(),
             manifest: digest(text),
         };
-        let cluster = Cluster::new(url.clone(), Certificates::read(folder)?, pipeline, tell);
+        let mut cluster = Cluster::new(url.clone(), Certificates::read(folder)?, pipeline, tell);
         cluster.ask().map_err(anyhow::Error::msg)?;
         Ok(Some(Box::new(cluster)))
     }

@@ -1,7 +1,8 @@
 //! Delta tables: what is written is what Python's `deltalake` reads, what that has made is continued or refused, and a
 //! killed run leaves the version that was there or its own.
 
-mod stored;
+pub(crate) mod shared;
+pub(crate) mod stored;
 mod tables;
 mod together;
 
@@ -51,7 +52,7 @@ os._exit(0)
 "#;
 
 /// Python with deltalake, as `cargo xtask tools` installs it, if it could.
-fn deltalake() -> Option<PathBuf> {
+pub(crate) fn deltalake() -> Option<PathBuf> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let python = target.join("tools/delta/bin/python");
     if python.is_file() {
@@ -62,7 +63,7 @@ fn deltalake() -> Option<PathBuf> {
 }
 
 /// What Python prints.
-fn asked(python: &Path, what: &[&str], store: &str) -> Value {
+pub(crate) fn asked(python: &Path, what: &[&str], store: &str) -> Value {
     let mut command = Command::new(python);
     command.args(["-c", PYTHON]).args(what).env("STORE", store);
     let asked = command.output().unwrap();
@@ -78,7 +79,7 @@ fn python(python: &Path, pipeline: &Pipeline, what: &[&str]) -> Value {
     asked(python, &what, "null")
 }
 
-fn lines(table: &Value) -> Vec<String> {
+pub(crate) fn lines(table: &Value) -> Vec<String> {
     let lines = table["lines"].as_array().unwrap().iter();
     lines
         .map(|line| line.as_str().unwrap().to_owned())
@@ -148,7 +149,7 @@ fn as_csv(csv: &str) -> Vec<String> {
     text.lines().skip(1).map(str::to_owned).collect()
 }
 
-fn sorted(mut lines: Vec<String>) -> Vec<String> {
+pub(crate) fn sorted(mut lines: Vec<String>) -> Vec<String> {
     lines.sort();
     lines
 }

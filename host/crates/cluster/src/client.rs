@@ -41,7 +41,7 @@ const LONELY: Duration = Duration::from_secs(3);
 /// so many that whoever scales executors by them sees that there is work for more.
 const LEAST: usize = 32;
 const MOST: usize = 4096;
-/// Ranges that are aimed at before anything is known of the cluster.
+/// For how many processes ranges are cut where there is no executor yet.
 const PROCESSES: usize = 32;
 
 /// The pipeline that a run is of, by which executors find theirs.
@@ -59,6 +59,8 @@ pub struct Cluster {
     certificates: Certificates,
     pipeline: Pipeline,
     tell: fn(&str),
+    /// Ranges that its executors could work on at a time when it was asked.
+    slots: usize,
 }
 
 impl Cluster {
@@ -74,30 +76,34 @@ impl Cluster {
             certificates,
             pipeline,
             tell,
+            slots: 0,
         }
     }
 
-    /// Asks the scheduler whether it is there and lets this client in.
+    /// Asks the scheduler whether it is there and lets this client in, and how many executors it has.
     ///
     /// # Errors
     /// A sentence: why it does not.
-    pub fn ask(&self) -> Result<(), String> {
+    pub fn ask(&mut self) -> Result<(), String> {
         let runtime = runtime().map_err(|e| e.to_string())?;
-        runtime.block_on(async {
+        let asked = runtime.block_on(async {
             let connection = self.certificates.connection(&self.scheduler);
             let connection = connection.map_err(|e| e.to_string())?;
             let mut scheduler = SchedulerGrpcClient::new(connection);
             let asked = overview(&mut scheduler, String::new()).await;
-            asked
-                .map(drop)
-                .map_err(|status| refusal(&self.scheduler, &status))
-        })
+            asked.map_err(|status| refusal(&self.scheduler, &status))
+        })?;
+        self.slots = asked.slots as usize;
+        Ok(())
     }
 }
 
 impl Shards for Cluster {
     fn count(&self) -> usize {
-        PROCESSES
+        match self.slots {
+            0 => PROCESSES,
+            slots => slots,
+        }
     }
 
     fn work(

@@ -75,8 +75,11 @@ pub fn commit(
     )))
 }
 
-/// Puts the version's file; if that fails, looks whether it is there all the same.
-fn put(folder: &dyn Folder, name: &str, bytes: &[u8]) -> Result<bool, DeltaError> {
+/// Puts a whole file where there is none, and says whether it is this one that is there. If no answer tells, it looks.
+///
+/// # Errors
+/// When it cannot be written, or whether it was cannot be told.
+pub fn put(folder: &dyn Folder, name: &str, bytes: &[u8]) -> Result<bool, DeltaError> {
     let problem = match folder.put_new(name, bytes) {
         Ok(put) => return Ok(put),
         Err(problem) => problem,

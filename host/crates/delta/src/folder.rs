@@ -31,6 +31,9 @@ pub trait Folder: fmt::Debug + Send + Sync {
 
     /// Removes a file that no version names, where that is possible; what is left is for the table's `VACUUM`.
     fn discard(&self, name: &str);
+
+    /// Removes a folder that has nothing in it any more, where there are such things.
+    fn discard_folder(&self, name: &str);
 }
 
 /// A file that was found.

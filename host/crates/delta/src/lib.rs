@@ -17,7 +17,7 @@ mod stored;
 
 pub use actions::CheckpointRow;
 pub use columns::{Fitted, can_hold};
-pub use commit::{Added, Change, commit};
+pub use commit::{Added, Change, commit, put};
 pub use error::DeltaError;
 pub use folder::{Entry, Folder, Fresh};
 pub use local::Local;

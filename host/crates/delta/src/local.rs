@@ -144,6 +144,10 @@ impl Folder for Local {
         // Whatever is left is in nobody's way.
         let _ = fs::remove_file(self.0.join(name));
     }
+
+    fn discard_folder(&self, name: &str) {
+        let _ = fs::remove_dir(self.0.join(name));
+    }
 }
 
 struct Found {

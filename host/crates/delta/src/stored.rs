@@ -65,6 +65,8 @@ impl Folder for Stored {
     }
 
     fn discard(&self, _: &str) {}
+
+    fn discard_folder(&self, _: &str) {}
 }
 
 struct Found {

@@ -125,6 +125,10 @@ impl Folder for Sooner {
     fn discard(&self, name: &str) {
         self.0.discard(name);
     }
+
+    fn discard_folder(&self, name: &str) {
+        self.0.discard_folder(name);
+    }
 }
 
 fn never(_: &Value) -> Option<String> {

@@ -6,6 +6,7 @@
 //! same, chunk for chunk, as that of one process.
 
 mod cut;
+mod digested;
 mod member;
 pub(crate) mod work;
 

@@ -10,8 +10,11 @@ fn no_secret_and_no_cell_is_in_logs() {
         .pipeline
         .write("in.csv", csv(0, 2_000).replace("lorem", "canary-of-a-cell"));
     let cluster = Cluster::start();
-    let executor = cluster.executor(&place, &["--log", "trace"]);
-    let ran = report(&place, cluster.run(&place, &["--log", "trace"]).end());
+    let executor = cluster.executor(&place.pipeline, &["--log", "trace"]);
+    let ran = report(
+        &place.pipeline,
+        cluster.run(&place.pipeline, &["--log", "trace"]).end(),
+    );
     let server = glovebox_tests::postgres::Postgres::shared();
     let texts = [
         executor.stderr(),

@@ -27,9 +27,9 @@ fn another_manifest_another_key_and_no_manifest_are_refused_with_a_sentence() {
     let (here, there) = (place(), place());
     let cluster = Cluster::start();
     // The same pipeline with another database is another manifest.
-    let executor = cluster.executor(&there, &[]);
+    let executor = cluster.executor(&there.pipeline, &[]);
     let problem = "an executor has another manifest of this pipeline";
-    refused(cluster.run(&here, &[]), &here, problem);
+    refused(cluster.run(&here.pipeline, &[]), &here, problem);
     drop(executor);
 
     let same = Place {
@@ -53,9 +53,9 @@ fn another_manifest_another_key_and_no_manifest_are_refused_with_a_sentence() {
             ),
         database: here.database.clone(),
     };
-    let executor = cluster.executor(&same, &[]);
+    let executor = cluster.executor(&same.pipeline, &[]);
     let problem = "a key is another one here than where it began";
-    refused(cluster.run(&here, &["--again"]), &here, problem);
+    refused(cluster.run(&here.pipeline, &["--again"]), &here, problem);
     drop(executor);
 
     let named = here
@@ -74,7 +74,7 @@ fn another_manifest_another_key_and_no_manifest_are_refused_with_a_sentence() {
         &folder,
     ]);
     let problem = "an executor does not have this pipeline's manifest";
-    refused(cluster.run(&here, &["--again"]), &here, problem);
+    refused(cluster.run(&here.pipeline, &["--again"]), &here, problem);
     drop(executor);
 }
 

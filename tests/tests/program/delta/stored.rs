@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use super::{CANARY, as_csv, asked, deltalake, lines, manifest, quiet, rows, sorted};
 
 /// What must be in nothing that the program says.
-const KEY: &str = "canary-secret-access-key-90c2";
+pub(crate) const KEY: &str = "canary-secret-access-key-90c2";
 const PATIENCE: Duration = Duration::from_secs(60);
-const TABLE: &str = "s3://lake/sales/t";
+pub(crate) const TABLE: &str = "s3://lake/sales/t";
 
-fn reached(store: &Emulator) -> String {
+pub(crate) fn reached(store: &Emulator) -> String {
     format!(
         "store: {{ endpoint: \"{}\", region: eu-central-1, access-key-id: AKIDEXAMPLE, \
          access-key: {{ secret: s3 }}, tls: {{ ca: {} }} }}",
@@ -35,7 +35,7 @@ fn pipeline(store: &Emulator, name: &str, mode: &str, csv: &str) -> Pipeline {
         .env("GLOVEBOX_SECRET_S3", KEY)
 }
 
-fn read(python: &std::path::Path, store: &Emulator, what: &[&str]) -> Value {
+pub(crate) fn read(python: &std::path::Path, store: &Emulator, what: &[&str]) -> Value {
     let options = json!({
         "AWS_ENDPOINT_URL": store.plain_url(), "AWS_ALLOW_HTTP": "true", "AWS_REGION": "eu-central-1",
         "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b",
@@ -51,7 +51,7 @@ fn run(pipeline: &Pipeline) -> glovebox_tests::pipeline::Ran {
 }
 
 /// Both, if they are installed.
-fn both() -> Option<(std::path::PathBuf, Emulator)> {
+pub(crate) fn both() -> Option<(std::path::PathBuf, Emulator)> {
     let (python, store) = (deltalake()?, Emulator::moto()?);
     store.bucket("lake");
     Some((python, store))

@@ -45,14 +45,14 @@ enum Line {
         rows: u64,
         line: String,
     },
+    /// Those of a range that another process has written are in a file of their own.
+    Range { journal: String },
 }
 
 impl Keeping {
     /// Begins the file of a run.
     pub(super) fn begin(place: &Place, run: &str, random: &str) -> Result<Self, SinkError> {
-        let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-        let run: String = run.chars().filter(plain).collect();
-        let name = format!("{FOLDER}{run}-{random}.jsonl");
+        let name = format!("{FOLDER}{}-{random}.jsonl", as_name(run));
         let file = place.folder.create(&name).map_err(place.io(&name))?;
         Ok(Keeping { name, file })
     }
@@ -92,8 +92,18 @@ impl Keeping {
                 line: block.line.clone(),
             });
         }
+        self.write(place, &lines)
+    }
+
+    /// Adds the file of a range.
+    pub(super) fn add_range(&mut self, place: &Place, journal: &str) -> Result<(), SinkError> {
+        let journal = journal.to_owned();
+        self.write(place, &[Line::Range { journal }])
+    }
+
+    fn write(&mut self, place: &Place, lines: &[Line]) -> Result<(), SinkError> {
         let mut bytes = Vec::new();
-        for line in &lines {
+        for line in lines {
             serde_json::to_writer(&mut bytes, line)
                 .map_err(|_| place.internal("a chunk is not to be written as JSON"))?;
             bytes.push(b'\n');
@@ -107,6 +117,12 @@ impl Keeping {
     }
 }
 
+/// A run's name, as a file can have it.
+pub(super) fn as_name(run: &str) -> String {
+    let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    run.chars().filter(plain).collect()
+}
+
 /// What a run's file holds.
 #[derive(Default)]
 pub(super) struct Reading<'a> {
@@ -115,8 +131,32 @@ pub(super) struct Reading<'a> {
     pub(super) sealed: Option<&'a mut dyn FnMut(SealedBlock)>,
 }
 
-/// Reads a run's file, whose name others may have written.
+impl<'a> Reading<'a> {
+    /// Its chunks.
+    pub(super) fn of_chunks(each: &'a mut dyn FnMut(ChunkRecord)) -> Self {
+        Reading {
+            chunk: Some(each),
+            ..Reading::default()
+        }
+    }
+}
+
+/// Reads a run's file, whose name others may have written, with those of its ranges.
 pub(super) fn read(place: &Place, name: &str, mut to: Reading<'_>) -> Result<(), SinkError> {
+    for range in read_one(place, name, &mut to)? {
+        if !read_one(place, &range, &mut to)?.is_empty() {
+            return Err(broken(place));
+        }
+    }
+    Ok(())
+}
+
+fn broken(place: &Place) -> SinkError {
+    place.shape("a file in its folder `_glovebox/runs` cannot be read".into())
+}
+
+/// Returns the files of ranges that it names.
+fn read_one(place: &Place, name: &str, to: &mut Reading<'_>) -> Result<Vec<String>, SinkError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let file = name
         .strip_prefix(FOLDER)
@@ -132,14 +172,15 @@ pub(super) fn read(place: &Place, name: &str, mut to: Reading<'_>) -> Result<(),
     };
     let mut reader = BufReader::new(opened);
     let mut line = Vec::new();
+    let mut ranges = Vec::new();
     loop {
         line.clear();
         let read = (&mut reader).take(MAX_LINE).read_until(b'\n', &mut line);
         if read.map_err(place.io(FOLDER))? == 0 {
-            return Ok(());
+            return Ok(ranges);
         }
-        let broken = || place.shape("a file in its folder `_glovebox/runs` cannot be read".into());
-        match serde_json::from_slice(&line).map_err(|_| broken())? {
+        match serde_json::from_slice(&line).map_err(|_| broken(place))? {
+            Line::Range { journal } => ranges.push(journal),
             Line::Chunk {
                 index,
                 first,
@@ -157,7 +198,7 @@ pub(super) fn read(place: &Place, name: &str, mut to: Reading<'_>) -> Result<(),
                         filtered,
                         rejected,
                     },
-                    digest: digest(&hex).ok_or_else(broken)?,
+                    digest: digest(&hex).ok_or_else(|| broken(place))?,
                     upto: upto.as_ref().and_then(Told::mark),
                     summary,
                 };

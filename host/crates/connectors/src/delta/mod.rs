@@ -7,6 +7,7 @@ mod kept;
 mod parts;
 mod place;
 mod rows;
+mod shared;
 mod sink;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use glovebox_core::{Schema, SinkError};
+use glovebox_core::{Payload, Schema, SinkError};
 use glovebox_delta::{Added, Fresh};
 
 use super::place::Place;
@@ -74,8 +74,7 @@ impl Parts {
         })
     }
 
-    /// Adds rows.
-    pub(super) fn add(&mut self, batch: RecordBatch) -> Result<(), SinkError> {
+    fn add(&mut self, batch: RecordBatch) -> Result<(), SinkError> {
         if batch.num_rows() == 0 {
             return Ok(());
         }
@@ -110,12 +109,31 @@ impl Parts {
         Ok(())
     }
 
+    /// Adds the rows of a chunk.
+    pub(super) fn take(&mut self, rows: Payload) -> Result<(), SinkError> {
+        match rows {
+            Payload::Empty => Ok(()),
+            Payload::Batches(batches) => batches.into_iter().try_for_each(|batch| self.add(batch)),
+            Payload::Bytes(_) => Err(self.place.internal("row groups take columns, not bytes")),
+        }
+    }
+
     /// All of them, whole.
     pub(super) fn finish(&mut self) -> Result<&[Added], SinkError> {
         if let Some(part) = self.writing.take() {
             self.keep(part)?;
         }
         Ok(&self.done)
+    }
+
+    /// Takes over files that others have written.
+    pub(super) fn adopt(&mut self, files: Vec<Added>) {
+        self.done.extend(files);
+    }
+
+    /// Leaves what it has written to others.
+    pub(super) fn hand_over(&mut self) {
+        self.done.clear();
     }
 
     /// Takes back what no version names.

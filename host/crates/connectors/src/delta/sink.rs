@@ -2,7 +2,7 @@
 
 use glovebox_core::{
     ChunkRecord, Earlier, Encoder, FinishedChunk, History, Job, Keeps, KeptReject, Listed, Mark,
-    Payload, Published, Schema, SealedBlock, Secret, SinkError, Totals,
+    Published, Schema, SealedBlock, Secret, SinkError, Totals,
 };
 use glovebox_delta::{Change, Fitted, Table, Want, can_hold, commit, read};
 
@@ -11,6 +11,7 @@ use super::kept::{self, Keeping, Reading};
 use super::parts::{Parts, random};
 use super::place::Place;
 use super::rows::Rows;
+use super::shared::{self, Joined, Range};
 use super::{Mode, Options};
 
 /// Rows to a Delta table, which are in it once the run is whole.
@@ -22,6 +23,7 @@ pub struct Sink {
     options: Options,
     place: Place,
     begun: Option<Begun>,
+    joined: Option<Joined>,
 }
 
 /// A run that the table does not know yet.
@@ -34,6 +36,8 @@ struct Begun {
     entry: Entry,
     kept: Option<Keeping>,
     parts: Parts,
+    /// What others have stored of it, once that was asked.
+    ranges: Vec<Range>,
 }
 
 impl Sink {
@@ -43,6 +47,7 @@ impl Sink {
             place: Place::new(options.target.clone()),
             options,
             begun: None,
+            joined: None,
         }
     }
 
@@ -172,12 +177,43 @@ impl glovebox_core::Sink for Sink {
                 self.options.file_bytes,
             ),
             schema: schema.clone(),
+            ranges: Vec::new(),
         });
         Ok(Vec::new())
     }
 
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    /// There are no turns: nothing of a run is the table's before its first process says so, and no other takes it over.
+    fn turn(&self) -> Option<i64> {
+        self.begun.as_ref().map(|_| 0)
+    }
+
+    fn join(&mut self, job: &Job, _: i64, schema: &Schema) -> Result<(), SinkError> {
+        let (_, fitted) = self.fitting(schema, "", false)?;
+        let key = match &self.options.identity_key {
+            Some(key) => Some(key.clone()),
+            None => entry::key(&self.place)?,
+        };
+        // Whoever has begun the run has made it.
+        let key = key.ok_or_else(|| SinkError::Fenced {
+            place: self.place.to_string(),
+        })?;
+        let at = (&self.place, &self.options);
+        self.joined = Some(Joined::new(at, &job.run, (schema, fitted), key));
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), SinkError> {
+        self.joined.as_mut().map_or(Ok(()), Joined::flush)
+    }
+
     fn key(&self) -> Option<Secret> {
-        self.begun.as_ref().map(|begun| begun.key.clone())
+        let begun = self.begun.as_ref().map(|begun| &begun.key);
+        let joined = self.joined.as_ref().map(|joined| &joined.key);
+        begun.or(joined).cloned()
     }
 
     fn begins(&mut self, with: &Mark, key: u16) -> Result<(), SinkError> {
@@ -189,38 +225,43 @@ impl glovebox_core::Sink for Sink {
 
     fn chunks(&mut self, run: &str) -> Result<Vec<ChunkRecord>, SinkError> {
         let mut chunks = Vec::new();
-        let to = Reading {
-            chunk: Some(&mut |chunk| chunks.push(chunk)),
-            ..Reading::default()
-        };
-        self.kept(run, to)?;
+        let mut add = |chunk| chunks.push(chunk);
+        match &mut self.begun {
+            Some(begun) if begun.entry.run == run => {
+                begun.ranges = shared::stored(&self.place, run)?;
+                for range in &begun.ranges {
+                    kept::read(&self.place, &range.journal, Reading::of_chunks(&mut add))?;
+                }
+            }
+            _ => self.kept(run, Reading::of_chunks(&mut add))?,
+        }
         Ok(chunks)
     }
 
     fn encoder(&self) -> Box<dyn Encoder> {
         let place = self.place.to_string();
-        Box::new(match &self.begun {
-            Some(begun) => Rows::new(
+        Box::new(match (&self.begun, &self.joined) {
+            (_, Some(joined)) => joined.encoder(),
+            (Some(begun), _) => Rows::new(
                 place,
                 Some(begun.parts.arrow()),
                 &begun.schema,
                 &begun.fitted.not_null,
             ),
-            None => Rows::new(place, None, &Schema::default(), &[]),
+            (None, None) => Rows::new(place, None, &Schema::default(), &[]),
         })
     }
 
     fn write(&mut self, chunk: FinishedChunk) -> Result<(), SinkError> {
+        if let Some(joined) = &mut self.joined {
+            return joined.write(chunk);
+        }
         let place = self.place.clone();
         let begun = self.begun()?;
         if let Some(kept) = &mut begun.kept {
             kept.add(&place, &chunk)?;
         }
-        match chunk.encoded.payload {
-            Payload::Empty => Ok(()),
-            Payload::Batches(batches) => batches.into_iter().try_for_each(|b| begun.parts.add(b)),
-            Payload::Bytes(_) => Err(place.internal("row groups take columns, not bytes")),
-        }
+        begun.parts.take(chunk.encoded.payload)
     }
 
     fn appends(&self) -> bool {
@@ -236,7 +277,11 @@ impl glovebox_core::Sink for Sink {
         if keeps_rows && totals.rows.stored == 0 && holds {
             return self.withhold(totals);
         }
-        if let Some(kept) = begun.kept.take() {
+        if let Some(mut kept) = begun.kept.take() {
+            for range in &mut begun.ranges {
+                kept.add_range(&place, &range.journal)?;
+                begun.parts.adopt(std::mem::take(&mut range.files));
+            }
             kept.finish(&place)?;
         }
         begun.entry.end(totals);
@@ -254,6 +299,7 @@ impl glovebox_core::Sink for Sink {
         let committed = committed.map_err(|e| place.failed(e));
         // Its files may be the table's by now.
         if matches!(committed, Ok(_) | Err(SinkError::Unknown { .. })) {
+            shared::forget(&place, &begun.entry.run, &begun.ranges);
             self.begun = None;
         }
         committed.map(|_| Published::default())
@@ -283,6 +329,7 @@ impl glovebox_core::Sink for Sink {
     fn abort(&mut self) -> u64 {
         if let Some(mut begun) = self.begun.take() {
             begun.parts.discard();
+            shared::discard(&self.place, &begun.entry.run);
             // Once it is finished it is not on its way any more.
             if begun.kept.is_none() {
                 self.place.folder.discard(&begun.entry.journal);

@@ -22,7 +22,8 @@ impl Run<'_> {
         } else if self.only.is_some() {
             "the rows that an earlier run rejected are run by one process"
         } else if !self.sink.is_shared() {
-            "its sink takes rows from one process only; write to a table of PostgreSQL, without `order: source`"
+            "its sink takes rows from one process only; write to a table of PostgreSQL, without \
+             `order: source`, or to a Delta table"
         } else if chunks.first()?.is_some_and(|first| first.within.is_none()) {
             "its source cannot be entered at several places; read files"
         } else {
@@ -56,9 +57,15 @@ impl Run<'_> {
             self.source.size_bytes(),
             shards.count(),
         );
-        let (cut, absent) = at_work(shards, &joining, (cutting, chunks), stop, &mut |worked| {
-            show(ledger.progress_of_others(worked));
-        })?;
+        let (cut, absent) = at_work(
+            shards,
+            &joining,
+            (cutting, chunks, self.workers),
+            stop,
+            &mut |worked| {
+                show(ledger.progress_of_others(worked));
+            },
+        )?;
         let records = self.sink.chunks(&joining.run)?;
         all_there(&records, &cut)?;
         let known: BTreeMap<u64, &ChunkRecord> =
@@ -76,7 +83,7 @@ impl Run<'_> {
 fn at_work(
     shards: &mut dyn Shards,
     joining: &Joining,
-    (cutting, chunks): (Cutting<'_>, Peeked),
+    (cutting, chunks, threads): (Cutting<'_>, Peeked, usize),
     stop: &AtomicBool,
     show: &mut dyn FnMut(Worked),
 ) -> Result<(Cut, Vec<Arc<str>>), RunError> {
@@ -84,7 +91,7 @@ fn at_work(
     let (out, ranges) = Cutting::channel(shards.count());
     std::thread::scope(|scope| {
         let halt = &halt;
-        let cutter = scope.spawn(move || cutting.cut(chunks, &out, halt));
+        let cutter = scope.spawn(move || cutting.cut(chunks, threads, &out, halt));
         let worked = shards.work(joining, &ranges, stop, show);
         halt.store(true, Ordering::Relaxed);
         drop(ranges);

@@ -4,21 +4,23 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use glovebox_core::{Chunk, ChunkReader, ChunkRecord, Digest};
+use glovebox_core::{Chunk, ChunkRecord, Digest};
 
+use super::digested;
 use super::work::{Range, Ranges};
 use crate::error::{RunError, ShardsError};
-use crate::identity::{Input, Key};
+use crate::identity::{Input, Key, Lines};
 use crate::peeked::Peeked;
 use crate::selection::RowSelection;
 
 /// Bytes of a range: enough that to begin with it does not show, few enough that a death costs little.
 const LEAST: u64 = 1 << 20;
 const MOST: u64 = 64 << 20;
+/// Into how many ranges, for each process, what is left would be cut if they were all like the next one. They get smaller, so
+/// there are few to begin with, and yet all processes end at about the same time.
+const EACH: u64 = 2;
 /// Chunks of a range, each of which may be a small file: what an earlier process has stored of them is named one by one.
 const CHUNKS: u64 = 4096;
-/// Ranges that each process works on, at least, so that all end at about the same time.
-const EACH: u64 = 4;
 
 /// What an input was cut into.
 #[derive(Debug, Default)]
@@ -36,7 +38,10 @@ pub(crate) struct Cutting<'r> {
     run: &'r str,
     /// Chunks that are stored already.
     stored: HashMap<u64, Digest>,
-    /// Bytes of a range.
+    /// Bytes of the source, if that is known.
+    bytes: Option<u64>,
+    processes: u64,
+    /// Bytes of the range that is filled.
     size: u64,
     cut: Cut,
     /// Bytes that were read, all together and up to the range that is filled.
@@ -54,13 +59,14 @@ impl<'r> Cutting<'r> {
         bytes: Option<u64>,
         processes: usize,
     ) -> Self {
-        let share = bytes.unwrap_or(u64::MAX) / (processes.max(1) as u64 * EACH);
         Cutting {
             key,
             asked,
             run,
             stored: stored.iter().map(|c| (c.index, c.digest)).collect(),
-            size: share.clamp(LEAST, MOST),
+            bytes,
+            processes: processes.max(1) as u64,
+            size: 0,
             cut: Cut::default(),
             position: 0,
             before: 0,
@@ -75,22 +81,24 @@ impl<'r> Cutting<'r> {
         (out, Ranges(taken))
     }
 
-    /// Cuts all of it, or until nobody takes ranges any more.
+    /// Cuts all of it, or until nobody takes ranges any more. So many `threads` digest its lines.
     pub(crate) fn cut(
         mut self,
-        mut chunks: Peeked,
+        chunks: Peeked,
+        threads: usize,
         out: &Sender<Range>,
         halt: &AtomicBool,
     ) -> Result<Cut, RunError> {
-        while let Some(chunk) = chunks.next_chunk()? {
+        digested::each(chunks, self.key, threads, &mut |chunk, lines| {
             if halt.load(Ordering::Relaxed) {
                 return Err(RunError::Cancelled);
             }
-            if let Some(full) = self.add(&chunk)? {
+            match self.add(chunk, lines)? {
                 // Whoever took them has ended, and tells why.
-                out.send(full).map_err(|_| RunError::Cancelled)?;
+                Some(full) => out.send(full).map_err(|_| RunError::Cancelled),
+                None => Ok(()),
             }
-        }
+        })?;
         if let Some(last) = self.close() {
             out.send(last).map_err(|_| RunError::Cancelled)?;
         }
@@ -98,7 +106,7 @@ impl<'r> Cutting<'r> {
     }
 
     /// Adds a chunk; returns the range before it, if it begins another.
-    fn add(&mut self, chunk: &Chunk) -> Result<Option<Range>, RunError> {
+    fn add(&mut self, chunk: &Chunk, lines: &Lines) -> Result<Option<Range>, RunError> {
         let many = self
             .open
             .as_ref()
@@ -119,12 +127,12 @@ impl<'r> Cutting<'r> {
                 stored: Vec::new(),
             });
             self.before = self.position;
+            self.size = self.next_size();
         }
-        let lines = self.key.read(chunk);
-        let digest = self.key.chunk(&self.cut.input, &lines);
+        let digest = self.key.chunk(&self.cut.input, lines);
         let due = chunk.rows + chunk.rejects.len() as u64;
         let is_asked = due == 0 || self.asked.of(chunk.first_row, due) > 0;
-        self.cut.input = self.cut.input.with(&lines);
+        self.cut.input = self.cut.input.with(lines);
         self.cut.digests.push(is_asked.then_some(digest));
         self.position = self.position.max(chunk.position);
         let range = self.open.as_mut().ok_or(ShardsError::NoPlace)?;
@@ -143,6 +151,11 @@ impl<'r> Cutting<'r> {
             None => range.stored.push((chunk.index, digest)),
         }
         Ok(full)
+    }
+
+    fn next_size(&self) -> u64 {
+        let left = self.bytes.unwrap_or(u64::MAX).saturating_sub(self.position);
+        (left / (self.processes * EACH)).clamp(LEAST, MOST)
     }
 
     /// The range that was filled, if there is something to do in it.
