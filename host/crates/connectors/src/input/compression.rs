@@ -4,6 +4,8 @@ use std::io::{self, BufRead, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::members::Members;
+
 /// Bytes that are looked at.
 pub(super) const MAGIC: usize = 22;
 
@@ -105,7 +107,7 @@ impl Unpacked {
         };
         let inner: Box<dyn Read + Send> = match compression {
             Compression::None => Box::new(counted),
-            Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(counted)),
+            Compression::Gzip => Box::new(Members::new(counted)),
             // Windows of more than 128 MiB are refused, which is zstd's own bound.
             Compression::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(counted)?),
         };

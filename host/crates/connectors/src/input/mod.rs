@@ -4,6 +4,7 @@
 mod ahead;
 mod compression;
 mod find;
+mod members;
 mod regular;
 mod stream;
 
