@@ -1,4 +1,4 @@
-//! What a cluster of so many executors would load into one PostgreSQL: a model of four bounds, its constants as they are
+//! What a cluster of so many executors would load into one PostgreSQL: a model of five bounds, its constants as they are
 //! measured on this machine, and a simulation that runs what the model leaves out.
 
 mod processors;
@@ -6,19 +6,21 @@ mod simulation;
 
 use std::path::Path;
 
+use glovebox_connectors::csv;
+use glovebox_core::{DataType, Field, Schema, Source};
 use glovebox_tests::postgres::Postgres;
 
 use crate::csv::MANIFEST;
 use crate::peers::TABLE;
 use crate::{generate, glovebox};
-use processors::{children, server};
+use processors::{children, server, thread};
 use simulation::{Cluster, simulate};
 
 /// Rows of the two loads whose difference leaves out what a start costs.
 const ROWS: [u64; 2] = [2_000_000, 6_000_000];
 /// Bytes of a range.
 const RANGE: f64 = (64 << 20) as f64;
-/// Cores of the database's machine, and threads of an executor.
+/// Cores of the database's machine; threads of an executor, and of the process that began the run.
 const CORES: f64 = 16.0;
 const WORKERS: f64 = 4.0;
 /// Seconds that the scheduler needs for a range: a job that is submitted, planned, handed out and asked for.
@@ -33,7 +35,9 @@ pub(crate) struct Costs {
     executor: f64,
     /// At the database: COPY and the journal.
     database: f64,
-    /// Where the run began: reading and digests of lines.
+    /// Where the run began: finding where chunks end, which one thread does.
+    read: f64,
+    /// The same with digests of lines, which all threads do.
     cut: f64,
     /// Bytes of a row.
     bytes: f64,
@@ -52,7 +56,8 @@ fn bottleneck(costs: &Costs, executors: f64) -> Bound {
     let bounds = [
         ("executors", executors * WORKERS / costs.executor),
         ("database", CORES / costs.database),
-        ("cutting", 1.0 / costs.cut),
+        ("reading", 1.0 / costs.read),
+        ("digests", WORKERS / (costs.cut - costs.read)),
         ("scheduler", RANGE / costs.bytes / SCHEDULING),
     ];
     let bounds = bounds.map(|(name, rows)| Bound { name, rows });
@@ -71,7 +76,7 @@ fn cluster(costs: &Costs, executors: usize, ranges: usize) -> Cluster {
         executors,
         rate: WORKERS / costs.executor,
         database: CORES / costs.database,
-        cutting: 1.0 / costs.cut,
+        cutting: (1.0 / costs.read).min(WORKERS / (costs.cut - costs.read)),
         scheduling: SCHEDULING,
         rows: RANGE / costs.bytes,
         ranges,
@@ -92,6 +97,7 @@ pub(crate) fn measure() -> anyhow::Result<Vec<String>> {
         each("an executor", costs.executor),
         each("the database", costs.database),
         each("where it is cut", costs.cut),
+        each("the thread of these that reads", costs.read),
     ];
     for executors in [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000] {
         let bound = bottleneck(&costs, f64::from(executors));
@@ -117,11 +123,12 @@ fn costs() -> anyhow::Result<Costs> {
     let folder = tempfile::tempdir()?;
     let mut alone: Vec<Spent> = Vec::new();
     let mut shared: Vec<Spent> = Vec::new();
-    let mut bytes = Vec::new();
+    let (mut bytes, mut read) = (Vec::new(), f64::NAN);
     for rows in ROWS {
         let file = folder.path().join("people.csv");
         generate::people(&file, rows)?;
         bytes.push(std::fs::metadata(&file)?.len() as f64);
+        read = reading(&file)? / rows as f64;
         alone.push(load(&server, folder.path(), &["--workers", "2"])?);
         shared.push(load(&server, folder.path(), &["--shards", "2"])?);
     }
@@ -134,6 +141,7 @@ fn costs() -> anyhow::Result<Costs> {
     Ok(Costs {
         executor,
         database: slope(&alone, |spent| spent.1),
+        read,
         // What several processes need more: lines are read and digested once more where they are cut.
         cut: slope(&shared, |spent| spent.0) - executor,
         bytes: match bytes[..] {
@@ -141,6 +149,16 @@ fn costs() -> anyhow::Result<Costs> {
             _ => f64::NAN,
         },
     })
+}
+
+/// What it takes one thread to find where all chunks of the file end.
+fn reading(file: &Path) -> anyhow::Result<f64> {
+    let columns = Schema::new(vec![Field::new("id", DataType::Int64)]);
+    let source = csv::Source::new(csv::Options::new(file), columns);
+    let before = thread()?;
+    let mut chunks = source.chunks()?;
+    while chunks.next_chunk()?.is_some() {}
+    Ok(thread()? - before)
 }
 
 /// One load of the file, and what it took.
@@ -172,7 +190,8 @@ mod tests {
         let costs = Costs {
             executor: 1e-6,
             database: 0.5e-6,
-            cut: 0.1e-6,
+            read: 0.1e-6,
+            cut: 0.2e-6,
             bytes: 100.0,
         };
         for executors in [1.0, 4.0, 64.0] {
@@ -188,7 +207,8 @@ mod tests {
         let costs = Costs {
             executor: 1e-6,
             database: 0.5e-6,
-            cut: 0.01e-6,
+            read: 0.01e-6,
+            cut: 0.02e-6,
             bytes: 100.0,
         };
         assert_eq!(bottleneck(&costs, 1.0).name, "executors");

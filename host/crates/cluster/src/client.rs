@@ -27,8 +27,11 @@ use crate::said::{Overview, Said};
 use crate::task::Task;
 use crate::tls::{Certificates, Url};
 
-/// How often it is asked how far ranges are.
-const TICK: Duration = Duration::from_millis(50);
+/// How long it is waited, at least and at most, between two questions how far ranges are: some times as long as the last
+/// answer took, so that these are a small share of what the scheduler does.
+const TICK: Duration = Duration::from_millis(20);
+const SLOW: Duration = Duration::from_secs(1);
+const SHARE: u32 = 4;
 /// How long an answer may take.
 const ANSWER: Duration = Duration::from_secs(10);
 /// How long a scheduler that was lost is waited for.
@@ -226,7 +229,9 @@ impl Submitting<'_> {
                     Taken::End => is_cut = true,
                 }
             }
+            let asked = Instant::now();
             let heard = self.exchange().await;
+            let pause = (SHARE * asked.elapsed()).clamp(TICK, SLOW);
             match heard {
                 Ok(overview) => {
                     if self.lost.take().is_some() {
@@ -240,7 +245,7 @@ impl Submitting<'_> {
             if is_cut && self.waiting.is_empty() && self.jobs.is_empty() {
                 return Ok(());
             }
-            tokio::time::sleep(TICK).await;
+            tokio::time::sleep(pause).await;
         }
     }
 
