@@ -90,7 +90,9 @@ impl Checksum {
         number.clear();
         let mut separated = true;
         for character in cell.chars() {
-            let separator = self.separators.contains(character);
+            // Most are letters and digits, of which `open` has seen to it that none separates.
+            let separator =
+                !character.is_ascii_alphanumeric() && self.separators.contains(character);
             if separator && separated || !separator && !character.is_ascii() {
                 return false;
             }
