@@ -1,4 +1,4 @@
-//! Tells the benchmark where the compiled `partial` lies.
+//! Tells the benchmark where the compiled plugins lie.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ fn main() {
         PathBuf::from,
     );
     println!(
-        "cargo::rustc-env=GLOVEBOX_PARTIAL={}",
-        folder.join("partial.wasm").display()
+        "cargo::rustc-env=GLOVEBOX_PLUGIN_FOLDER={}",
+        folder.display()
     );
 }

@@ -81,8 +81,8 @@ fn native(cells: &[String]) -> anyhow::Result<Box<dyn FnMut()>> {
 }
 
 fn sandboxed(cells: &[String]) -> anyhow::Result<Box<dyn FnMut()>> {
-    let component =
-        std::fs::read(env!("GLOVEBOX_PARTIAL")).context("run `cargo xtask plugins` first")?;
+    let component = std::fs::read(concat!(env!("GLOVEBOX_PLUGIN_FOLDER"), "/partial.wasm"))
+        .context("run `cargo xtask plugins` first")?;
     let sandbox = Sandbox::new(None)?;
     let plugin = sandbox.load("partial", &component, &Limits::default())?;
     let fields = vec![Field::new("ssn", DataType::Text)];

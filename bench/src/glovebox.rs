@@ -60,6 +60,30 @@ pub(crate) fn run_with(
     Ok(Ran { wall, report })
 }
 
+/// Processor time of all processes that this one started and that have ended.
+pub(crate) fn processor_time() -> anyhow::Result<Duration> {
+    // Hundredths of a second, whatever the kernel counts in (proc(5)).
+    const TICK: Duration = Duration::from_millis(10);
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    // The name before may hold spaces.
+    let (_, fields) = stat.rsplit_once(')').context("no fields")?;
+    let mut ended = fields.split_whitespace().skip(13);
+    let mut ticks = 0;
+    for _ in ["user", "system"] {
+        ticks += ended.next().context("too few fields")?.parse::<u32>()?;
+    }
+    Ok(TICK * ticks)
+}
+
+/// Processor time of this thread.
+pub(crate) fn thread_time() -> anyhow::Result<Duration> {
+    // Counted up to now when it is another thread's turn.
+    std::thread::yield_now();
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat")?;
+    let nanos = stat.split_whitespace().next().context("no time")?;
+    Ok(Duration::from_nanos(nanos.parse()?))
+}
+
 /// The program beside this one: both are built in release mode.
 pub(crate) fn program() -> anyhow::Result<PathBuf> {
     let here = std::env::current_exe()?;

@@ -12,6 +12,7 @@ mod methods;
 mod pbkdf2;
 mod peers;
 mod plot;
+mod sandbox;
 mod scale;
 mod serve;
 mod startup;
@@ -23,6 +24,7 @@ const HELP: &str = "\
 cargo xtask bench [WHAT ...]     crossing, csv, guard, pbkdf2 and startup by default
 
   crossing   one masked text column: in the sandbox against the same code native
+  sandbox    what the sandbox costs whole runs: standard plugins sandboxed and native, and runs with them
   csv        2 million rows, CSV to CSV: validate, mask; rows a second and memory
   csv-20m    the same with 20 million rows (1.5 GB of free disk twice)
   pbkdf2     distinct values: the `pbkdf2` crate's stream against lanes, one core and all
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
     for what in &wanted {
         let measured = match what.as_str() {
             "crossing" => crossing::measure(),
+            "sandbox" => sandbox::measure(),
             "csv" => csv::measure(2_000_000),
             "csv-20m" => csv::measure(20_000_000),
             "pbkdf2" => pbkdf2::measure(),
