@@ -15,6 +15,7 @@ mod general;
 mod hold;
 mod intake;
 mod keys;
+mod namer;
 mod names;
 mod numbers;
 mod passing;
@@ -42,7 +43,7 @@ use waiting::Packed;
 
 use crate::blocks::Blocks;
 use crate::evidence::stored;
-use crate::gated::{Members, PlannedGate, Record};
+use crate::gated::{Calls, Members, PlannedGate, Record};
 use crate::identity::Key as JournalKey;
 use crate::summary::Summary;
 
@@ -96,7 +97,10 @@ impl Gate {
         let Some((book, before)) = &self.book else {
             return Err(self.internal("a run was released that was not opened"));
         };
-        let namer = book.namer(self.inner.key().as_ref());
+        let calls = before
+            .first()
+            .map_or(Calls::Permuted, |record| record.calls);
+        let namer = book.namer(self.inner.key().as_ref(), calls);
         let namer =
             namer.ok_or_else(|| self.internal("there is no key for the names of classes"))?;
         let members = before.iter().map(|record| record.classes.clone());
@@ -365,11 +369,12 @@ impl Sink for Gate {
         drop(spill);
         let mut at = None;
         if let Some(Found { best, caps, naming }) = found {
+            let called = (self.key_check(), naming.namer.calls());
             let members = naming.members(&best, &quasi, (how.workers, &stop));
             let Some(members) = members else {
                 return Ok(Held::Stopped);
             };
-            self.record = Some(planned.record(&best.node, self.key_check(), members));
+            self.record = Some(planned.record(&best.node, called, members));
             at = Some((best, caps));
         }
         let leaves = at.as_ref().map(|(best, caps)| (best, caps));

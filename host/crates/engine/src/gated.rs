@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 use levels::hierarchy;
 pub(crate) use members::{DIGEST, Index, Members, Name};
-pub(crate) use record::Record;
+pub(crate) use record::{Calls, Record};
 
 /// A gate whose columns and levels are known.
 #[derive(Debug)]
@@ -99,13 +99,15 @@ impl PlannedGate {
         }
     }
 
-    /// Whether classes were called under this key in the releases before: under another every one would seem
-    /// to be new.
+    /// Whether classes were called under this key in the releases before, and in one way: otherwise every one would
+    /// seem to be new.
     ///
     /// # Errors
     /// When they were not, with what to do.
     pub(crate) fn calls_alike(&self, before: &[Record], key: u16) -> Result<(), String> {
-        match before.iter().all(|record| record.key == key) {
+        let calls = before.first().map(|record| record.calls);
+        let alike = |record: &Record| record.key == key && Some(record.calls) == calls;
+        match before.iter().all(alike) {
             true => Ok(()),
             false => Err(format!(
                 "its classes were called under another `identity-key` when they were released last; use that key, \
@@ -116,12 +118,18 @@ impl PlannedGate {
     }
 
     /// A release as it is written down.
-    pub(crate) fn record(&self, node: &[usize], key: u16, members: Members) -> Record {
+    pub(crate) fn record(
+        &self,
+        node: &[usize],
+        (key, calls): (u16, Calls),
+        members: Members,
+    ) -> Record {
         Record {
             series: self.series,
             levels: self.levels.clone(),
             node: node.to_vec(),
             key,
+            calls,
             classes: Some(members),
         }
     }

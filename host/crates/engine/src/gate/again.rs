@@ -3,18 +3,13 @@
 use std::io;
 
 use glovebox_core::SinkError;
-use glovebox_release::{Best, Classes, Column, Search};
+use glovebox_release::{Best, Column, Search};
 
-use super::book::Namer;
 use super::caps::{Caps, may_leave};
 use super::hold::{self, Hold};
+use super::namer::{Namer, Stop};
 use super::waiting::Packed;
-use crate::gated::{Index, Members, Name};
-
-/// Classes that are named between two looks at whether to stop.
-const BETWEEN_LOOKS: usize = 1 << 14;
-
-type Stop<'a> = &'a (dyn Fn() -> bool + Sync);
+use crate::gated::{Index, Members};
 
 /// A release after others of its series.
 pub(super) struct Again<'a> {
@@ -34,7 +29,9 @@ impl Again<'_> {
             .classes_at(node)
             .map_err(|problem| hold::cannot(&problem))?;
         let names = names(over.quasi, node);
-        let called = called(&classes, self.namer, &names, (over.threads, over.stop));
+        let called = self
+            .namer
+            .names(&classes, &names, (over.threads, over.stop));
         let called = called.ok_or_else(|| hold::cannot(&io::ErrorKind::Interrupted.into()))?;
         let before: Vec<Index<'_>> = self.before.iter().map(Members::index).collect();
         let mut caps = Caps::new(over.quasi.len());
@@ -83,41 +80,16 @@ impl Naming {
     ) -> Option<Members> {
         let verdict = &best.verdict;
         let names = names(quasi, &best.node);
-        let mut called = called(&verdict.classes, &self.namer, &names, (threads, stop))?;
+        let mut called = self
+            .namer
+            .names(&verdict.classes, &names, (threads, stop))?;
         let mut kept = verdict.kept.iter();
         called.retain(|_| kept.next() == Some(&true));
-        let now = Members::of(called);
+        let now = Members::of(&called);
         let before = self.before.into_iter();
         let before = before.reduce(|first, then| then.or(&first));
         Some(before.map_or_else(|| now.clone(), |before| now.or(&before)))
     }
-}
-
-/// What classes are called, in their order, with their members. None where it was asked to stop.
-fn called(
-    classes: &Classes,
-    namer: &Namer,
-    names: &[Vec<Option<&str>>],
-    (threads, stop): (usize, Stop<'_>),
-) -> Option<Vec<(Name, u64)>> {
-    let mut called = vec![(Name::default(), 0); classes.len()];
-    let share = classes.len().div_ceil(threads.max(1)).max(1);
-    let of_share = |first: usize, called: &mut [(Name, u64)]| {
-        let mut text = Vec::new();
-        let classes = classes.iter().skip(first).zip(called).enumerate();
-        for (at, ((key, class), called)) in classes {
-            if at.is_multiple_of(BETWEEN_LOOKS) && stop() {
-                return;
-            }
-            *called = (namer.of(key, names, &mut text), class.members);
-        }
-    };
-    std::thread::scope(|scope| {
-        for (number, called) in called.chunks_mut(share).enumerate() {
-            scope.spawn(move || of_share(number * share, called));
-        }
-    });
-    (!stop()).then_some(called)
 }
 
 /// What the groups of a node are called, by column.

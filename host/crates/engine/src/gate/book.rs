@@ -12,52 +12,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use glovebox_core::{Secret, Sink, SinkError};
 use glovebox_files::StagedWriter;
-use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
 
-use crate::gated::{DIGEST, Name, Record};
+use super::namer::Namer;
+use crate::gated::{Calls, Record};
 use crate::parts::Parts;
 use crate::summary::Summary;
 
 /// A file beside the target is not larger.
 const MAX_FILE: u64 = 1 << 30;
-
-/// Calls classes by the names of their groups, under a key.
-pub(super) struct Namer(Hmac<Sha256>);
-
-impl Namer {
-    pub(super) fn new(key: &Secret) -> Option<Self> {
-        let mut hmac = Hmac::new_from_slice(key.expose()).ok()?;
-        hmac.update(b"glovebox-release-class-1");
-        Some(Namer(hmac))
-    }
-
-    /// The class of these groups, which are called so. `text` is room for what is digested.
-    pub(super) fn of(
-        &self,
-        class: &[u32],
-        names: &[Vec<Option<&str>>],
-        text: &mut Vec<u8>,
-    ) -> Name {
-        let groups = class.iter().zip(names);
-        let groups = groups.map(|(group, names)| names.get(*group as usize).copied().flatten());
-        self.name(groups, text)
-    }
-
-    fn name<'g>(&self, groups: impl Iterator<Item = Option<&'g str>>, text: &mut Vec<u8>) -> Name {
-        text.clear();
-        for group in groups {
-            // Lengths, so that no two lists of groups read the same, and a null is no text.
-            let length = group.map_or(u64::MAX, |group| group.len() as u64);
-            text.extend(length.to_be_bytes());
-            text.extend(group.unwrap_or_default().as_bytes());
-        }
-        let digest = self.0.clone().chain_update(text).finalize().into_bytes();
-        let kept = digest.first_chunk::<DIGEST>();
-        kept.copied().unwrap_or_default().into()
-    }
-}
 
 /// Where the releases before are written down.
 pub(super) enum Book {
@@ -124,11 +87,12 @@ impl Book {
     }
 
     /// What classes are called by, if not by the key of the journal.
-    pub(super) fn namer(&self, journal: Option<&Secret>) -> Option<Namer> {
+    pub(super) fn namer(&self, journal: Option<&Secret>, calls: Calls) -> Option<Namer> {
         match self {
-            Book::Journal => Namer::new(journal?),
+            Book::Journal => Namer::new(journal?, calls),
             Book::Beside(beside) => {
-                Namer::new(&Secret::new(STANDARD_NO_PAD.decode(&beside.key).ok()?))
+                let key = Secret::new(STANDARD_NO_PAD.decode(&beside.key).ok()?);
+                Namer::new(&key, calls)
             }
         }
     }
@@ -216,33 +180,5 @@ fn io(path: &Path, problem: &std::io::Error) -> SinkError {
     SinkError::Io {
         place: path.display().to_string(),
         problem: std::io::Error::new(problem.kind(), problem.to_string()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::gated::Members;
-
-    #[test]
-    fn classes_are_called_by_their_groups_and_have_no_values() {
-        let namer = Namer::new(&Secret::new(b"journal".to_vec())).unwrap();
-        let name = |groups: &[Option<&str>]| {
-            namer.name(groups.iter().copied(), &mut b"of another".to_vec())
-        };
-        let names = [
-            name(&[Some("20-39"), None]),
-            name(&[Some("20-39"), Some("")]),
-            name(&[Some("20-3"), Some("9")]),
-            name(&[Some("20-39")]),
-        ];
-        let different: std::collections::HashSet<_> = names.iter().collect();
-        assert_eq!(different.len(), 4, "each list has another name");
-        let members = names.iter().copied().zip([5, 6, 7, 8]).collect();
-        let record = Record {
-            classes: Some(Members::of(members)),
-            ..Record::default()
-        };
-        assert!(!serde_json::to_string(&record).unwrap().contains("20-3"));
     }
 }

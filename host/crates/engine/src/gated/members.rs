@@ -12,6 +12,8 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 pub(crate) const DIGEST: usize = 12;
 /// Bytes of a name and a number of members.
 const ENTRY: usize = DIGEST + 8;
+/// A class as it is packed: so that entries are in the order of their bytes.
+type Entry = [u8; ENTRY];
 /// Names are looked for among those that begin with the same so many bits.
 const FIRST_BITS: u32 = 16;
 
@@ -56,12 +58,24 @@ pub(crate) struct Index<'m> {
 
 impl Members {
     /// Of classes in any order, each of which is there once.
-    pub(crate) fn of(mut classes: Vec<(Name, u64)>) -> Self {
-        classes.sort_unstable();
-        let mut bytes = Vec::with_capacity(classes.len() * ENTRY);
+    pub(crate) fn of(classes: &[(Name, u64)]) -> Self {
+        let mut bytes = vec![0; classes.len() * ENTRY];
+        let (entries, _) = bytes.as_chunks_mut();
+        // Names are as good as random, so that few begin alike.
+        let mut places = starts(classes.iter().map(|(name, _)| *name));
         for (name, members) in classes {
-            bytes.extend(name.bytes());
-            bytes.extend(members.to_be_bytes());
+            let place = places.get_mut(name.begins());
+            let place = place.map(|place| std::mem::replace(place, *place + 1));
+            if let Some(entry) = place.and_then(|place| entries.get_mut(place)) {
+                *entry = packed(*name, *members);
+            }
+        }
+        // Each place is now where those end that begin so.
+        let mut from = 0;
+        for to in places {
+            let alike = entries.get_mut(from..to);
+            alike.into_iter().for_each(<[Entry]>::sort_unstable);
+            from = to;
         }
         Members(Arc::new(bytes))
     }
@@ -84,7 +98,7 @@ impl Members {
         self.entries().iter().map(entry)
     }
 
-    fn entries(&self) -> &[[u8; ENTRY]] {
+    fn entries(&self) -> &[Entry] {
         self.0.as_chunks().0
     }
 
@@ -107,25 +121,37 @@ impl Members {
 
     /// In which classes are found.
     pub(crate) fn index(&self) -> Index<'_> {
-        let mut starts = vec![0; (1 << FIRST_BITS) + 1];
-        for (name, _) in self.iter() {
-            if let Some(start) = starts.get_mut(name.begins() + 1) {
-                *start += 1;
-            }
-        }
-        let mut sum = 0;
-        for start in &mut starts {
-            sum += *start;
-            *start = sum;
-        }
         Index {
             members: self,
-            starts,
+            starts: starts(self.iter().map(|(name, _)| name)),
         }
     }
 }
 
-fn entry(bytes: &[u8; ENTRY]) -> (Name, u64) {
+/// Where names begin that begin with each number, and where all end, if they are in order.
+fn starts(names: impl Iterator<Item = Name>) -> Vec<usize> {
+    let mut starts = vec![0; (1 << FIRST_BITS) + 1];
+    for name in names {
+        if let Some(start) = starts.get_mut(name.begins() + 1) {
+            *start += 1;
+        }
+    }
+    let mut sum = 0;
+    for start in &mut starts {
+        sum += *start;
+        *start = sum;
+    }
+    starts
+}
+
+fn packed(name: Name, members: u64) -> Entry {
+    let mut bytes = [0; ENTRY];
+    let all = name.bytes().chain(members.to_be_bytes());
+    bytes.iter_mut().zip(all).for_each(|(to, byte)| *to = byte);
+    bytes
+}
+
+fn entry(bytes: &Entry) -> (Name, u64) {
     let name = bytes.first_chunk::<DIGEST>();
     let members = bytes.last_chunk::<8>();
     (
@@ -171,7 +197,8 @@ mod tests {
             others in prop::collection::btree_map(0_u16..300, 0_u64..9, 0..90),
         ) {
             let of = |map: &BTreeMap<u16, u64>| {
-                Members::of(map.iter().map(|(at, members)| (name(*at), *members)).collect())
+                let classes = map.iter().map(|(at, members)| (name(*at), *members));
+                Members::of(&classes.rev().collect::<Vec<_>>())
             };
             let joined = of(&ours).or(&of(&others));
             let index = joined.index();

@@ -14,9 +14,23 @@ pub(crate) struct Record {
     pub(crate) node: Vec<usize>,
     /// Tells the key under which classes are called from others.
     pub(crate) key: u16,
+    /// In which way they are called.
+    #[serde(default)]
+    pub(crate) calls: Calls,
     /// Each class that was ever released with its members when it was last; none if somebody has changed it.
     #[serde(serialize_with = "packed", deserialize_with = "unpacked")]
     pub(crate) classes: Option<Members>,
+}
+
+/// In which way classes are called. A series goes on as it began: in another way every class would seem to be new.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Calls {
+    /// By a digest of the names of all its groups; as all were before there was another way.
+    #[default]
+    Whole,
+    /// By the numbers of its groups, permuted.
+    Permuted,
 }
 
 /// What is not read as members again.
@@ -62,10 +76,14 @@ mod tests {
             levels: "levels".to_owned(),
             node: vec![1, 0],
             key: 7,
-            classes: Some(Members::of(listed)),
+            calls: Calls::Permuted,
+            classes: Some(Members::of(&listed)),
         };
         let text = serde_json::to_string(&record).unwrap();
         assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
+        let before = text.replace(r#""calls":"permuted","#, "");
+        let before: Record = serde_json::from_str(&before).unwrap();
+        assert_eq!(before.calls, Calls::Whole, "as it was always called");
         let classes = "AQEBAQEBAQEBAQEBAAAAAAAAAAUCAgICAgICAgICAgL//////////w";
         assert!(text.contains(classes), "as it was always written: {text}");
         let turned = "AgICAgICAgICAgIC//////////8BAQEBAQEBAQEBAQEAAAAAAAAABQ";
