@@ -233,14 +233,11 @@ impl<'a> Search<'a> {
     pub fn best(&self) -> Result<Best, Refusal> {
         let mut judge = self.judges()?;
         let mut nodes = judge.lattice.by_loss();
-        let growing = self.over.criteria.growing();
         if self.over.criteria.only_grow() {
-            let best = judge.least(&nodes, &growing)?;
-            nodes = vec![best.ok_or(Refusal::Unsatisfiable)?];
-        } else {
-            judge.classify(&nodes, &growing)?;
-            nodes.retain(|node| judge.lattice.known(*node) == Known::Satisfies);
+            return judge.best(&nodes);
         }
+        judge.classify(&nodes, &self.over.criteria.growing())?;
+        nodes.retain(|node| judge.lattice.known(*node) == Known::Satisfies);
         for at in nodes {
             if let Some(best) = judge.found(at)? {
                 return Ok(best);

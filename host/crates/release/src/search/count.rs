@@ -4,7 +4,7 @@
 use std::io;
 use std::ops::Range;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use super::cells::{Cells, Entries};
 use super::packing::Packing;
@@ -22,6 +22,10 @@ const CELLS_AN_ENTRY: u64 = 8;
 const FEW_CELLS: u64 = 1 << 12;
 /// A table is worth keeping if it has so many times fewer entries than what it is made of.
 pub(super) const SMALLER: usize = 8;
+/// A part of this size tells of the whole what is likely, where that is enough.
+const SAMPLED: usize = 8;
+/// And is clear if it is less than this share of what may be.
+const CLEAR: f64 = 0.9;
 /// Entries of a part of a table that is made.
 const PART: usize = 1 << 14;
 
@@ -37,6 +41,8 @@ pub(super) struct Count<'c> {
     pub(super) keep: usize,
     /// And with all their rows.
     pub(super) exact: bool,
+    /// It is enough to know what is likely where that is clear from a part.
+    pub(super) likely: bool,
     pub(super) seed: u64,
     /// What all threads may use to count in, in bytes.
     pub(super) room: usize,
@@ -44,10 +50,20 @@ pub(super) struct Count<'c> {
 
 /// What was counted.
 pub(super) struct Counted {
-    /// More rows are of classes that are too small than may be.
-    pub(super) too_many: bool,
+    pub(super) small: Small,
     /// The classes, if they are wanted and all were counted.
     pub(super) table: Option<Table>,
+}
+
+/// Of the rows of classes that are too small.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Small {
+    /// There are more than may be.
+    TooMany,
+    /// There are not.
+    Few,
+    /// By a part of the rows there are not.
+    LikelyFew,
 }
 
 /// Parts of the table that have classes of their own.
@@ -69,6 +85,10 @@ struct Numbered<'c> {
 #[derive(Default)]
 struct Shared {
     small: AtomicU64,
+    /// So many entries were counted.
+    seen: AtomicUsize,
+    /// What is left was not counted, since that is likely to change nothing.
+    likely: AtomicBool,
     classes: AtomicUsize,
 }
 
@@ -136,15 +156,51 @@ impl Count<'_> {
         let terms = self
             .packing
             .numbered(self.from.node.as_ref(), self.node, cells);
-        let turns = Turns::new(self.from.parts.len());
         let size = usize::try_from(cells.all()).unwrap_or(usize::MAX);
+        if !self.exact && size > SAMPLED {
+            let some = self.first_cells::<T>(size / SAMPLED, &terms, threads)?;
+            let small = some.below(self.over.criteria.k);
+            if small > self.limit {
+                return Ok(Counted::without(Small::TooMany));
+            }
+            if self.likely_few(small, self.from.len() / SAMPLED) {
+                return Ok(Counted::without(Small::LikelyFew));
+            }
+        }
+        let all = self.first_cells::<T>(size, &terms, threads)?;
+        let small = match all.below(self.over.criteria.k) > self.limit {
+            true => Small::TooMany,
+            false => Small::Few,
+        };
+        // What is made of a node that satisfies is asked for more often than what is made of others.
+        let wanted = small == Small::Few
+            && all.classes().take(self.keep.saturating_add(1)).count() <= self.keep;
+        let table = wanted.then(|| {
+            let entries_of = self.packing.entries_of(cells);
+            let entry =
+                |(cell, rows): (u64, u64)| entries_of.of(cell) | rows.min(self.packing.most());
+            let entries = all.classes().map(entry);
+            self.table::<T>(self.cut(&entries.collect::<Vec<_>>()), true)
+        });
+        Ok(Counted { small, table })
+    }
+
+    /// The rows of so many cells.
+    fn first_cells<T: Cell>(
+        &self,
+        size: usize,
+        terms: &Terms<u32>,
+        threads: usize,
+    ) -> io::Result<Dense<T>> {
+        let turns = Turns::new(self.from.parts.len());
         let most = self.packing.most();
         let counted: Vec<io::Result<_>> = on(threads, || {
             let mut dense = Dense::<T>::default();
             dense.clear(size);
             for part in turns.take().filter_map(|at| self.from.parts.get(at)) {
                 let counted = part.each(self.over, 1, &mut |entries| {
-                    terms.each(entries, |cell, entry| dense.add(cell, entry & most));
+                    let mut add = dense.adder();
+                    terms.each(entries, |cell, entry| add(cell, entry & most));
                     Ok(())
                 });
                 counted.inspect_err(|_| turns.end())?;
@@ -156,18 +212,15 @@ impl Count<'_> {
         for dense in counted {
             all.join(&dense?);
         }
-        let too_many = all.below(self.over.criteria.k) > self.limit;
-        // What is made of a node that satisfies is asked for more often than what is made of others.
-        let wanted =
-            !too_many && all.classes().take(self.keep.saturating_add(1)).count() <= self.keep;
-        let table = wanted.then(|| {
-            let entries_of = self.packing.entries_of(cells);
-            let entry =
-                |(cell, rows): (u64, u64)| entries_of.of(cell) | rows.min(self.packing.most());
-            let entries = all.classes().map(entry);
-            self.table::<T>(self.cut(&entries.collect::<Vec<_>>()), true)
-        });
-        Ok(Counted { too_many, table })
+        Ok(all)
+    }
+
+    /// Whether it is enough to know, and clear, that there will be few, if so many entries had so many rows of
+    /// classes that are too small.
+    fn likely_few(&self, small: u64, seen: usize) -> bool {
+        let all = self.from.len();
+        let expected = small as f64 * all as f64 / seen.max(1) as f64;
+        self.likely && seen >= all / SAMPLED && expected < self.limit as f64 * CLEAR
     }
 
     /// Parts of entries that come by the groups of the main column.
@@ -252,18 +305,21 @@ impl Count<'_> {
                     ),
                 };
                 counted.inspect_err(|_| turns.end())?;
-                if shared.small.load(Ordering::Relaxed) > self.limit {
+                if slice.is_none_or(|(_, bits)| bits == 0) {
+                    shared.seen.fetch_add(span.entries, Ordering::Relaxed);
+                }
+                if shared.too_many(self) || shared.likely_few(self) {
                     turns.end();
                 }
             }
             Ok(scratch.made)
         });
         let made = counted.into_iter().collect::<io::Result<Vec<_>>>()?;
-        if shared.small.into_inner() > self.limit {
-            return Ok(Counted {
-                too_many: true,
-                table: None,
-            });
+        if shared.too_many(self) {
+            return Ok(Counted::without(Small::TooMany));
+        }
+        if shared.likely.into_inner() {
+            return Ok(Counted::without(Small::LikelyFew));
         }
         let table = (shared.classes.into_inner() <= self.keep).then(|| {
             let mut made: Vec<_> = made.into_iter().flatten().collect();
@@ -276,7 +332,7 @@ impl Count<'_> {
             self.table::<T>(parts.collect(), any_dense)
         });
         Ok(Counted {
-            too_many: false,
+            small: Small::Few,
             table,
         })
     }
@@ -297,6 +353,27 @@ impl Count<'_> {
     /// The parts of a span.
     fn parts(&self, span: &Span) -> &[Part] {
         self.from.parts.get(span.parts.clone()).unwrap_or_default()
+    }
+}
+
+impl Counted {
+    fn without(small: Small) -> Self {
+        Counted { small, table: None }
+    }
+}
+
+impl Shared {
+    fn too_many(&self, count: &Count<'_>) -> bool {
+        self.small.load(Ordering::Relaxed) > count.limit
+    }
+
+    /// Whether what is left need not be counted.
+    fn likely_few(&self, count: &Count<'_>) -> bool {
+        let seen = self.seen.load(Ordering::Relaxed);
+        let small = self.small.load(Ordering::Relaxed);
+        let few = seen < count.from.len() && count.likely_few(small, seen);
+        self.likely.fetch_or(few, Ordering::Relaxed);
+        few
     }
 }
 
@@ -328,10 +405,13 @@ impl<T: Cell> Scratch<T> {
         self.dense
             .clear(usize::try_from(size).unwrap_or(usize::MAX));
         for part in count.parts(span) {
+            // Another thread may have counted enough.
+            if shared.too_many(count) {
+                return Ok(());
+            }
             part.each(count.over, 1, &mut |entries| {
-                terms.each(entries, |cell, entry| {
-                    self.dense.add(cell - first, entry & most)
-                });
+                let mut add = self.dense.adder();
+                terms.each(entries, |cell, entry| add(cell - first, entry & most));
                 Ok(())
             })?;
         }

@@ -4,11 +4,12 @@
 use std::io;
 use std::sync::Arc;
 
+use super::count::Small;
 use super::lattice::{Known, Lattice};
 use super::members::Members;
 use super::rollup::Rollup;
 use super::sizes::Sizes;
-use super::{Best, Search, Verdict};
+use super::{Best, Refusal, Search, Verdict};
 use crate::classes::Classes;
 use crate::criteria::Criteria;
 
@@ -71,19 +72,53 @@ impl Judge<'_, '_> {
         }))
     }
 
-    /// Whether a node satisfies, which is then known of all that are more general, or less.
+    /// Whether a node satisfies, or is likely to, which is then known of all that are more general, or less.
     fn satisfies(&mut self, at: usize, criteria: &Criteria) -> io::Result<bool> {
-        let satisfies = match (&mut self.sizes, &self.members) {
-            (Some(sizes), _) => !sizes.too_many(&self.lattice.node(at))?,
-            (None, Some(members)) => members.satisfies(&self.lattice.node(at), criteria)?,
+        let sure = |satisfies| match satisfies {
+            true => Known::Satisfies,
+            false => Known::Not,
+        };
+        let known = match (&mut self.sizes, &self.members) {
+            (Some(sizes), _) => match sizes.small(&self.lattice.node(at))? {
+                Small::LikelyFew => Known::Likely,
+                small => sure(small == Small::Few),
+            },
+            (None, Some(members)) => sure(members.satisfies(&self.lattice.node(at), criteria)?),
             (None, None) => {
                 let verdict = self.verdict(at, criteria)?;
                 let most = self.search.over.suppress_at_most;
-                verdict.is_some_and(|verdict| verdict.suppressed() <= most)
+                sure(verdict.is_some_and(|verdict| verdict.suppressed() <= most))
             }
         };
-        self.lattice.learn(at, satisfies);
-        Ok(satisfies)
+        self.lattice.learn(at, known);
+        Ok(known != Known::Not)
+    }
+
+    /// The node of the least loss that satisfies, where rows that do not only become fewer. Of most nodes that are
+    /// more general it is enough that they are likely to satisfy, since this one is counted in the end.
+    pub(super) fn best(&mut self, nodes: &[usize]) -> Result<Best, Refusal> {
+        let criteria = self.search.over.criteria;
+        self.likely(true);
+        loop {
+            let at = self.least(nodes, criteria)?;
+            let at = at.ok_or(Refusal::Unsatisfiable)?;
+            if let Some(best) = self.found(at)? {
+                return Ok(best);
+            }
+            if self.lattice.known(at) != Known::Likely {
+                return Err(Refusal::Unsatisfiable);
+            }
+            // What a part of the rows tells is not true of all of these.
+            self.likely(false);
+            self.lattice.forget_likely();
+            self.lattice.learn(at, Known::Not);
+        }
+    }
+
+    fn likely(&mut self, likely: bool) {
+        if let Some(sizes) = &mut self.sizes {
+            sizes.set_likely(likely);
+        }
     }
 
     /// Finds out of each of these nodes whether it satisfies.
@@ -98,11 +133,7 @@ impl Judge<'_, '_> {
     }
 
     /// The first node that satisfies. They come by their loss.
-    pub(super) fn least(
-        &mut self,
-        nodes: &[usize],
-        criteria: &Criteria,
-    ) -> io::Result<Option<usize>> {
+    fn least(&mut self, nodes: &[usize], criteria: &Criteria) -> io::Result<Option<usize>> {
         let mut best = None;
         for &node in nodes {
             let before = best.map_or(u32::MAX, |best| self.lattice.rank_of(best));
@@ -111,7 +142,7 @@ impl Judge<'_, '_> {
             }
             match self.lattice.known(node) {
                 // All before it do not.
-                Known::Satisfies => return Ok(Some(node)),
+                Known::Satisfies | Known::Likely => return Ok(Some(node)),
                 Known::Not => {}
                 Known::Nothing => best = self.halve(node, criteria, before)?.or(best),
             }

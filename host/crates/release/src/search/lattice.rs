@@ -10,6 +10,8 @@ pub(super) const MAX_NODES: usize = 1 << 24;
 pub(super) enum Known {
     Nothing,
     Satisfies,
+    /// By a part of the rows it does.
+    Likely,
     Not,
 }
 
@@ -108,23 +110,25 @@ impl Lattice {
 
     /// What is found of a node holds for all that are more general if it satisfies, and for all that are
     /// less general if it does not.
-    pub(super) fn learn(&mut self, at: usize, satisfies: bool) {
-        let known = if satisfies {
-            Known::Satisfies
-        } else {
-            Known::Not
+    pub(super) fn learn(&mut self, at: usize, known: Known) {
+        let more = |before: Known| match before {
+            Known::Nothing => known != Known::Nothing,
+            Known::Likely => matches!(known, Known::Satisfies | Known::Not),
+            Known::Satisfies | Known::Not => false,
         };
         let mut told = vec![at];
         while let Some(at) = told.pop() {
-            if let Some(node) = self
-                .known
-                .get_mut(at)
-                .filter(|node| **node == Known::Nothing)
-            {
+            if let Some(node) = self.known.get_mut(at).filter(|node| more(**node)) {
                 *node = known;
-                told.extend(self.next(at, satisfies));
+                told.extend(self.next(at, known != Known::Not));
             }
         }
+    }
+
+    /// Nothing is known any more of nodes of which something was likely.
+    pub(super) fn forget_likely(&mut self) {
+        let likely = self.known.iter_mut().filter(|node| **node == Known::Likely);
+        likely.for_each(|node| *node = Known::Nothing);
     }
 
     /// Nodes of which nothing is known, each more general than the one before, that come before this rank.
@@ -174,8 +178,8 @@ mod tests {
     fn what_is_known_of_one_is_known_of_others() {
         let mut lattice = lattice();
         assert_eq!(lattice.chain(0, u32::MAX), [0, 1, 4, 5]);
-        lattice.learn(4, true);
-        lattice.learn(1, false);
+        lattice.learn(4, Known::Satisfies);
+        lattice.learn(1, Known::Not);
         use Known::{Not, Nothing, Satisfies};
         assert_eq!(
             lattice.known,

@@ -4,7 +4,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 
-use super::count::{Count, SMALLER};
+use super::count::{Count, SMALLER, Small};
 use super::packing::Packing;
 use super::table::Table;
 use super::{Node, Over};
@@ -55,6 +55,8 @@ pub(super) struct Sizes<'s, 'a> {
     over: &'s Over<'a>,
     entries: &'s Entries<'a>,
     kept: Vec<Table>,
+    /// Whether what is likely is enough.
+    likely: bool,
 }
 
 impl<'a> Entries<'a> {
@@ -84,19 +86,29 @@ impl<'s, 'a> Sizes<'s, 'a> {
             over,
             entries,
             kept: Vec::new(),
+            likely: false,
         }
     }
 
+    /// Whether it is enough from now on that few rows are likely to be of classes that are too small.
+    pub(super) fn set_likely(&mut self, likely: bool) {
+        self.likely = likely;
+    }
+
     /// Whether more rows of a node are of classes that are too small than may be suppressed.
-    pub(super) fn too_many(&mut self, node: &Node) -> io::Result<bool> {
+    pub(super) fn small(&mut self, node: &Node) -> io::Result<Small> {
         let from = self.nearest(node, false);
         let keep = (from.len() / SMALLER).min(self.entries.room.kept / SMALLER / size_of::<u64>());
         let limit = self.over.suppress_at_most;
-        let counted = self.count(from, node, limit, keep, false).all()?;
+        let count = Count {
+            likely: self.likely,
+            ..self.count(from, node, limit, keep, false)
+        };
+        let counted = count.all()?;
         if let Some(table) = counted.table {
             self.keep(table);
         }
-        Ok(counted.too_many)
+        Ok(counted.small)
     }
 
     /// The classes of a node with their rows; none where those are too many for entries.
@@ -133,6 +145,7 @@ impl<'s, 'a> Sizes<'s, 'a> {
             limit,
             keep,
             exact,
+            likely: false,
             seed: self.entries.seed,
             room: self.entries.room.counting,
         }

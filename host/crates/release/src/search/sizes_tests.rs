@@ -7,7 +7,7 @@ use super::*;
 use crate::column::Column;
 use crate::criteria::Criteria;
 use crate::hierarchy::Hierarchy;
-use crate::search::{Node, values};
+use crate::search::{Node, Refusal, Search, values};
 
 /// Rows of three columns: numbers by widths, text by its first characters, and values as they are.
 fn rows(cells: &[(u16, u16, u8)]) -> (Vec<Column>, Histogram) {
@@ -88,11 +88,11 @@ fn same(
     for node in nodes {
         let classes = counted(&columns, &histogram, node);
         let small: u64 = classes.values().filter(|rows| **rows < k).sum();
-        assert_eq!(
-            sizes.too_many(node).unwrap(),
-            small > suppress_at_most,
-            "{node:?}"
-        );
+        let expected = match small > suppress_at_most {
+            true => Small::TooMany,
+            false => Small::Few,
+        };
+        assert_eq!(sizes.small(node).unwrap(), expected, "{node:?}");
         let exact = sizes.exact(node).unwrap().unwrap();
         assert_eq!(exact.len(), classes.len(), "{node:?}");
         let exact: BTreeMap<Vec<u32>, u64> = exact
@@ -102,6 +102,33 @@ fn same(
         assert_eq!(exact, classes, "{node:?}");
     }
     spilled.0.into_inner().unwrap().len()
+}
+
+/// Finds the best node, and holds it against the one that is found by whole keys.
+fn same_best(cells: &[(u16, u16, u8)], k: u64, suppress_at_most: u64, threads: usize) {
+    let (columns, histogram) = rows(cells);
+    let criteria = Criteria {
+        k,
+        sensitive: Vec::new(),
+    };
+    let over = Over {
+        quasi: &columns,
+        sensitive: &[],
+        entity: false,
+        counts: &histogram,
+        criteria: &criteria,
+        suppress_at_most,
+        spill: None,
+        threads,
+        stop: &|| false,
+    };
+    let told = |search: io::Result<Search<'_>>| match search.unwrap().best() {
+        Ok(best) => Some((best.node, best.verdict.released())),
+        Err(Refusal::Unsatisfiable) => None,
+        Err(refusal) => panic!("{refusal}"),
+    };
+    let whole = told(Search::of_whole_keys(over));
+    assert_eq!(told(Search::new(over)), whole);
 }
 
 /// All nodes, in an order in which some are made of others.
@@ -127,6 +154,7 @@ proptest! {
         // Some have few values in many rows, others the opposite.
         let cells: Vec<_> = cells.iter().map(|(a, b, c)| (a % spread, b * spread, *c)).collect();
         same(&cells, &all_nodes(), k, most, Room::default(), threads);
+        same_best(&cells, k, most, threads);
     }
 }
 
@@ -162,6 +190,46 @@ fn what_does_not_fit_into_memory_is_spilled_and_counted_a_slice_after_the_other(
     ];
     assert!(same(&cells, &nodes, 5, 20_000, room, 2) > 0);
     assert_eq!(same(&cells, &nodes, 300, 20_000, Room::default(), 2), 0);
+}
+
+#[test]
+fn what_a_part_of_the_rows_tells_is_not_believed_in_the_end() {
+    // Of texts that begin with 0 to 4 there are many of each combination, and of the others one.
+    let alike = (0..60_000).map(|at| ((at % 5) as u16, (at / 5 % 500) as u16 * 10, 0));
+    let alone = (0..5_000).map(|at| (at, 5_000 + at, 0));
+    let cells: Vec<_> = alike.chain(alone).collect();
+    let (columns, histogram) = rows(&cells);
+    let criteria = Criteria {
+        k: 5,
+        sensitive: Vec::new(),
+    };
+    let over = Over {
+        quasi: &columns,
+        sensitive: &[],
+        entity: false,
+        counts: &histogram,
+        criteria: &criteria,
+        suppress_at_most: 4_000,
+        spill: None,
+        threads: 1,
+        stop: &|| false,
+    };
+    let values = values::counted(&over).unwrap();
+    let entries = Entries::new(&over, &values, Room::default())
+        .unwrap()
+        .unwrap();
+    let mut sizes = Sizes::new(&over, &entries);
+    let node = vec![0, 0, 0];
+    assert_eq!(sizes.small(&node).unwrap(), Small::TooMany);
+    sizes.set_likely(true);
+    assert_eq!(sizes.small(&node).unwrap(), Small::LikelyFew);
+    for (most, threads) in [(4_000, 1), (4_999, 2), (100, 1), (5_000, 1)] {
+        same_best(&cells, 5, most, threads);
+    }
+    // Where all are in one span a part of their cells is counted first.
+    for most in [100, 10_000, 30_000] {
+        same_best(&many(60_000, 40_000), 5, most, 2);
+    }
 }
 
 #[test]

@@ -52,11 +52,15 @@ impl<T: Cell> Dense<T> {
         self.0.resize(cells, T::default());
     }
 
-    /// Adds rows to a cell.
-    pub(super) fn add(&mut self, cell: u64, rows: u64) {
-        let cell = usize::try_from(cell).unwrap_or(usize::MAX);
-        if let Some(counted) = self.0.get_mut(cell) {
-            *counted = counted.plus(rows);
+    /// Adds rows to cells; those of others are left out.
+    pub(super) fn adder(&mut self) -> impl FnMut(u64, u64) {
+        // At hand, so that it is not read again for each entry.
+        let cells = self.0.as_mut_slice();
+        move |cell: u64, rows: u64| {
+            let cell = usize::try_from(cell).unwrap_or(usize::MAX);
+            if let Some(counted) = cells.get_mut(cell) {
+                *counted = counted.plus(rows);
+            }
         }
     }
 

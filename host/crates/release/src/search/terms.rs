@@ -16,14 +16,22 @@ pub(super) struct Term<N> {
 impl<N: Copy + Default + Into<u64>> Terms<N> {
     /// Hands to `each` what each entry becomes, and the entry.
     pub(super) fn each(&self, entries: &[u64], mut each: impl FnMut(u64, u64)) {
-        // So that the common cases have no loop within the loop.
+        // So that the common cases have no loop within the loop, and terms are not read again for each entry.
         match self.0.as_slice() {
             [] => entries.iter().for_each(|e| each(0, *e)),
-            [a] => entries.iter().for_each(|e| each(a.of(*e), *e)),
-            [a, b] => entries.iter().for_each(|e| each(a.of(*e) + b.of(*e), *e)),
-            [a, b, c] => entries
-                .iter()
-                .for_each(|e| each(a.of(*e) + b.of(*e) + c.of(*e), *e)),
+            [a] => {
+                let a = a.field();
+                entries.iter().for_each(|e| each(a.of(*e), *e));
+            }
+            [a, b] => {
+                let (a, b) = (a.field(), b.field());
+                entries.iter().for_each(|e| each(a.of(*e) + b.of(*e), *e));
+            }
+            [a, b, c] => {
+                let (a, b, c) = (a.field(), b.field(), c.field());
+                let entries = entries.iter();
+                entries.for_each(|e| each(a.of(*e) + b.of(*e) + c.of(*e), *e));
+            }
             more => entries
                 .iter()
                 .for_each(|e| each(more.iter().map(|term| term.of(*e)).sum(), *e)),
@@ -63,6 +71,29 @@ impl Terms<u64> {
 }
 
 impl<N: Copy + Default + Into<u64>> Term<N> {
+    fn field(&self) -> Field<'_, N> {
+        Field {
+            shift: self.shift,
+            mask: self.mask,
+            to: &self.to,
+        }
+    }
+
+    fn of(&self, entry: u64) -> u64 {
+        self.field().of(entry)
+    }
+}
+
+/// A term at hand.
+#[derive(Clone, Copy)]
+struct Field<'t, N> {
+    shift: u32,
+    mask: u64,
+    to: &'t [N],
+}
+
+impl<N: Copy + Default + Into<u64>> Field<'_, N> {
+    #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "it is of few bits")]
     fn of(&self, entry: u64) -> u64 {
         let place = ((entry >> self.shift) & self.mask) as usize;
