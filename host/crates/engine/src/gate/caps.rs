@@ -116,10 +116,7 @@ impl Caps {
         groups: &[&[u32]],
     ) -> Result<Histogram, SinkError> {
         let mut counted = Histogram::new(layout.width());
-        let counts = groups
-            .iter()
-            .map(|of| of.iter().max().map_or(0, |most| *most as usize + 1));
-        let cut = Bits::of(counts, self.cut_classes());
+        let cut = Bits::of(groups, self.cut_classes());
         for stored in hold.chunks.iter().filter_map(|waiting| waiting.stored) {
             let rows = layout.unpack(&hold.store, stored);
             for rows in rows.map_err(|problem| hold::cannot(&problem))? {
@@ -136,13 +133,9 @@ impl Caps {
         counted: &mut Histogram,
     ) {
         let mut class = Vec::with_capacity(groups.len());
-        let group = |at: usize, number: u32| {
-            let group = groups.get(at).and_then(|of| of.get(number as usize));
-            group.copied().unwrap_or_default()
-        };
-        let numbers = cut.map(|cut| (cut, cut.numbers(rows.count, &rows.numbers, group)));
+        let numbers = cut.map(|cut| (cut, cut.numbers(rows.count, &rows.numbers)));
         let may = |row: usize| {
-            let number = |(cut, numbers): &(&Bits, Vec<usize>)| {
+            let number = |(cut, numbers): &(&Bits, Vec<u32>)| {
                 numbers.get(row).is_some_and(|number| cut.has(*number))
             };
             numbers.as_ref().is_none_or(number)

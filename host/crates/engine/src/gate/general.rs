@@ -50,13 +50,13 @@ impl<'b> General<'b> {
             .map(|(column, level)| Names::of(column, *level))
             .collect();
         let bits = found.and_then(|(best, caps)| {
-            let counts = || groups.iter().map(Names::len);
+            let of_values: Vec<&[u32]> = groups.iter().map(Names::groups).collect();
             let verdict = &best.verdict;
             let kept = verdict.classes.iter().zip(&verdict.kept);
             let kept = kept.filter(|(_, kept)| **kept).map(|((key, _), _)| key);
             Some([
-                Bits::of(counts(), kept)?,
-                Bits::of(counts(), caps.cut_classes())?,
+                Bits::of(&of_values, kept)?,
+                Bits::of(&of_values, caps.cut_classes())?,
             ])
         });
         Self {
@@ -113,9 +113,7 @@ impl<'b> General<'b> {
             caps.lets(key, rows.origin.row(row), rows.entity(row))
         };
         if let Some([kept, cut]) = &self.bits {
-            let group =
-                |at: usize, number| self.groups.get(at).map_or(0, |names| names.group(number));
-            let numbers = kept.numbers(rows.count, &rows.numbers, group);
+            let numbers = kept.numbers(rows.count, &rows.numbers);
             return BooleanBuffer::collect_bool(rows.count, |row| {
                 let class = numbers.get(row).copied().unwrap_or_default();
                 kept.has(class) && (!cut.has(class) || lets(&mut key, row))

@@ -26,25 +26,24 @@ fn halves(number: u64) -> (u32, u32) {
     ((number >> 32) as u32, number as u32)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the largest number fits")]
 fn pack_column(numbers: &[u32], packed: &mut Vec<u8>) {
     packed.extend_from_slice(&(numbers.len() as u64).to_le_bytes());
     match numbers.iter().max().copied().unwrap_or(0) {
-        0..=0xff => {
-            packed.push(1);
-            packed.extend(numbers.iter().map(|number| *number as u8));
-        }
-        0x100..=0xffff => {
-            packed.push(2);
-            packed.extend(
-                numbers
-                    .iter()
-                    .flat_map(|number| (*number as u16).to_le_bytes()),
-            );
-        }
-        _ => {
-            packed.push(4);
-            packed.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+        0..=0xff => pack_in::<1>(numbers, packed),
+        0x100..=0xffff => pack_in::<2>(numbers, packed),
+        _ => pack_in::<4>(numbers, packed),
+    }
+}
+
+/// As many of the lowest bytes of each number; into room that is there already, which is several times faster.
+fn pack_in<const BYTES: usize>(numbers: &[u32], packed: &mut Vec<u8>) {
+    packed.push(u8::try_from(BYTES).unwrap_or_default());
+    let from = packed.len();
+    packed.resize(from + numbers.len() * BYTES, 0);
+    let places = packed.get_mut(from..).unwrap_or_default();
+    for (place, number) in places.as_chunks_mut::<BYTES>().0.iter_mut().zip(numbers) {
+        if let Some(bytes) = number.to_le_bytes().first_chunk() {
+            *place = *bytes;
         }
     }
 }

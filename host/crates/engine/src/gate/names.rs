@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, StringArray, UInt32Array};
+use arrow_array::{ArrayRef, StringArray, UInt32Array};
 use arrow_buffer::{Buffer, OffsetBuffer};
 use arrow_schema::ArrowError;
 use arrow_select::take::take;
@@ -12,11 +12,14 @@ use glovebox_release::Column;
 /// fixed length is several times faster than one of a length that has to be looked at.
 const SHORT: usize = 16;
 
+/// Names are held by value of no more than so many.
+const VALUES: usize = 1 << 20;
+
 /// Of each value its group, and what that is called.
 pub(super) struct Names {
     groups: Vec<u32>,
     names: StringArray,
-    /// All of them, if they are short; a cell without a value has no name.
+    /// By value, if all are short; a cell without a value has no name.
     short: Option<Vec<Short>>,
 }
 
@@ -28,18 +31,19 @@ struct Short {
 
 impl Names {
     pub(super) fn of(column: &Column, level: usize) -> Self {
-        let names = column.names(level).collect::<StringArray>();
-        let short = column.names(level).map(|name| Short::of(name?));
+        let groups = column.group_of(level).to_vec();
+        let of_groups = column.names(level).map(|name| Short::of(name?));
+        let of_groups: Option<Vec<Short>> = of_groups.collect();
+        let by_value = |of_groups: Vec<Short>| {
+            let of_value = |group: &u32| of_groups.get(*group as usize).copied();
+            groups.iter().map(of_value).collect()
+        };
+        let short = of_groups.filter(|_| groups.len() <= VALUES);
         Names {
-            groups: column.group_of(level).to_vec(),
-            short: short.collect(),
-            names,
+            names: column.names(level).collect(),
+            short: short.and_then(by_value),
+            groups,
         }
-    }
-
-    /// How many groups there are.
-    pub(super) fn len(&self) -> usize {
-        self.names.len()
     }
 
     /// The group of each value.
@@ -47,29 +51,22 @@ impl Names {
         &self.groups
     }
 
-    /// The group of a value.
-    pub(super) fn group(&self, number: u32) -> u32 {
-        let group = self.groups.get(number as usize);
-        group.copied().unwrap_or_default()
-    }
-
     /// The names of the groups of these values.
     pub(super) fn texts(&self, numbers: &UInt32Array) -> Result<ArrayRef, ArrowError> {
-        let groups = numbers.values().iter().map(|number| self.group(*number));
         let Some(short) = &self.short else {
-            let groups = UInt32Array::from_iter_values(groups);
-            return take(&self.names, &groups, None);
+            let group = |number: &u32| self.groups.get(*number as usize).copied();
+            let groups = numbers.values().iter();
+            let groups = groups.map(|number| group(number).unwrap_or_default());
+            return take(&self.names, &UInt32Array::from_iter_values(groups), None);
         };
-        let mut bytes = vec![0; numbers.len() * SHORT];
+        let mut bytes = Vec::with_capacity((numbers.len() + 1) * SHORT);
         let mut offsets = Vec::with_capacity(numbers.len() + 1);
         let mut end = 0_usize;
         offsets.push(0);
-        for group in groups {
-            let name = short.get(group as usize).copied().unwrap_or_default();
-            let place = bytes.get_mut(end..).and_then(<[u8]>::first_chunk_mut);
-            if let Some(place) = place {
-                *place = name.bytes;
-            }
+        for number in numbers.values() {
+            let name = short.get(*number as usize).copied().unwrap_or_default();
+            bytes.truncate(end);
+            bytes.extend_from_slice(&name.bytes);
             end += usize::from(name.length);
             offsets.push(i32::try_from(end).unwrap_or(i32::MAX));
         }
@@ -95,6 +92,7 @@ impl Short {
 
 #[cfg(test)]
 mod tests {
+    use arrow_array::Array;
     use arrow_array::cast::AsArray;
     use glovebox_release::Hierarchy;
 
