@@ -156,7 +156,7 @@ async fn two_processes_on_each_range_store_it_once() {
     let unique = "CREATE TABLE people (id int8 UNIQUE, name text, note text)";
     let alone = Postgres::shared().database("races");
     let _ = Postgres::shared().query(&alone, unique);
-    let rows = 20_000;
+    let rows = 30_000;
     let _ = pipeline(&alone, rows).run().ends_with(0);
     let mut races = 0;
     for _ in 0..times {
