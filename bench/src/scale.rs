@@ -86,6 +86,10 @@ fn cluster(costs: &Costs, executors: usize, ranges: usize) -> Cluster {
 /// Measures the constants, and tells what follows.
 pub(crate) fn measure() -> anyhow::Result<Vec<String>> {
     let costs = costs()?;
+    anyhow::ensure!(
+        costs.read < costs.cut,
+        "reading alone took longer than cutting: the bench has to be built as the program is"
+    );
     let each = |what: &str, seconds: f64| {
         format!(
             "| a row at {what} | {:.0} ns of a core: {:.2} M rows/s a core | |",
