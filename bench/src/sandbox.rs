@@ -2,6 +2,7 @@
 //! rows of the benchmark's file, and the processor time of a run with it as its one step. The difference of the
 //! first two, times the rows, is the sandbox's share of the third.
 
+mod case;
 mod cases;
 mod native;
 
@@ -14,7 +15,8 @@ use arrow_array::{ArrayRef, Date32Array, Float64Array, Int64Array, RecordBatch, 
 use glovebox_core::{Batch, DataType, Field, Grants, Limits, Origin, Schema};
 use glovebox_sandbox::Sandbox;
 
-use self::cases::{CASES, Case};
+use self::case::Case;
+use self::cases::CASES;
 use crate::{generate, glovebox, median};
 
 const ROWS: u64 = 2_000_000;

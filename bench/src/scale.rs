@@ -13,7 +13,7 @@ use glovebox_tests::postgres::Postgres;
 use crate::csv::MANIFEST;
 use crate::peers::TABLE;
 use crate::{generate, glovebox};
-use processors::{children, server, thread};
+use processors::server;
 use simulation::{Cluster, simulate};
 
 /// Rows of the two loads whose difference leaves out what a start costs.
@@ -159,10 +159,10 @@ fn costs() -> anyhow::Result<Costs> {
 fn reading(file: &Path) -> anyhow::Result<f64> {
     let columns = Schema::new(vec![Field::new("id", DataType::Int64)]);
     let source = csv::Source::new(csv::Options::new(file), columns);
-    let before = thread()?;
+    let before = glovebox::thread_time()?;
     let mut chunks = source.chunks()?;
     while chunks.next_chunk()?.is_some() {}
-    Ok(thread()? - before)
+    Ok((glovebox::thread_time()? - before).as_secs_f64())
 }
 
 /// One load of the file, and what it took.
@@ -179,10 +179,10 @@ fn load(postgres: &Postgres, folder: &Path, how: &[&str]) -> anyhow::Result<Spen
         MANIFEST.replace("sink: { csv: { path: out.csv } }", &sink),
     )?;
     let secrets = [("GLOVEBOX_SECRET_PASSWORD", postgres.password())];
-    let before = (children()?, server(postgres.port())?);
+    let before = (glovebox::processor_time()?, server(postgres.port())?);
     let _ = glovebox::run_with(&manifest, how, &secrets)?;
-    let after = (children()?, server(postgres.port())?);
-    Ok((after.0 - before.0, after.1 - before.1))
+    let after = (glovebox::processor_time()?, server(postgres.port())?);
+    Ok(((after.0 - before.0).as_secs_f64(), after.1 - before.1))
 }
 
 #[cfg(test)]

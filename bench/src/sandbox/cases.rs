@@ -1,10 +1,9 @@
 //! The plugins that are measured, each as a step on the benchmark's file.
 
-use anyhow::Context;
-use arrow_array::RecordBatch;
 use glovebox_core::DataType;
 
-use super::native::{self, Native};
+use super::case::Case;
+use super::native;
 
 /// The file's columns, in their order.
 pub(super) const COLUMNS: [(&str, DataType); 7] = [
@@ -19,32 +18,6 @@ pub(super) const COLUMNS: [(&str, DataType); 7] = [
 
 /// What masks of the host's are made with, in base64.
 pub(super) const KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
-
-/// A plugin at work.
-pub(super) struct Case {
-    /// The plugin's name.
-    pub(super) name: &'static str,
-    /// It, in a manifest.
-    pub(super) step: &'static str,
-    /// The same options, as it gets them.
-    pub(super) with: &'static str,
-    /// The columns that it gets.
-    pub(super) reads: &'static [&'static str],
-    /// Whether it masks them.
-    pub(super) masks: bool,
-    /// The int64 columns that it adds.
-    pub(super) adds: &'static [&'static str],
-    pub(super) native: fn(&Case, &RecordBatch) -> anyhow::Result<Native>,
-}
-
-impl Case {
-    /// The columns that it gets.
-    pub(super) fn reads(&self, rows: &RecordBatch) -> anyhow::Result<RecordBatch> {
-        let places = self.reads.iter().map(|name| rows.schema().index_of(name));
-        let places = places.collect::<Result<Vec<_>, _>>()?;
-        rows.project(&places).context("no such columns")
-    }
-}
 
 /// Validators first, as whoever writes a manifest would have them.
 pub(super) const CASES: &[Case] = &[

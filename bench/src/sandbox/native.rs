@@ -10,10 +10,7 @@ use arrow_schema::DataType as ArrowType;
 use glovebox_sdk::bindings::glovebox::plugin::columns as wit;
 use glovebox_sdk::{Masker, OpenMasker, OpenTransformer, OpenValidator, Transformer, Validator};
 
-use super::cases::Case;
-
-/// One call.
-pub(super) type Native = Box<dyn FnMut()>;
+use super::case::{Case, Native};
 
 pub(super) fn validator<T: Validator>(case: &Case, rows: &RecordBatch) -> anyhow::Result<Native> {
     let (fields, batch) = given(case, rows)?;

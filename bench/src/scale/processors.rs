@@ -26,20 +26,6 @@ fn seconds(fields: &[String], which: &[usize]) -> f64 {
 const OWN: [usize; 2] = [11, 12];
 const CHILDREN: [usize; 2] = [13, 14];
 
-/// Seconds of all processes that this one has started and that have ended.
-pub(super) fn children() -> anyhow::Result<f64> {
-    let fields = stat("self").context("this process's times")?;
-    Ok(seconds(&fields, &CHILDREN))
-}
-
-/// Seconds of the thread that calls: proc(5), the first field of `schedstat`, in nanoseconds.
-pub(super) fn thread() -> anyhow::Result<f64> {
-    let text = fs::read_to_string("/proc/thread-self/schedstat")?;
-    let spent = text.split(' ').next().and_then(|first| first.parse().ok());
-    let nanos: f64 = spent.context("this thread's time")?;
-    Ok(nanos / 1e9)
-}
-
 /// Seconds of the PostgreSQL server at this port, with all its processes.
 pub(super) fn server(port: u16) -> anyhow::Result<f64> {
     let processes = || fs::read_dir("/proc").into_iter().flatten().flatten();

@@ -9,6 +9,7 @@
 
 mod cells;
 mod count;
+mod counted;
 mod counts;
 mod groups;
 mod judge;

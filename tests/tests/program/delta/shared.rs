@@ -9,39 +9,15 @@ use glovebox_tests::torture::Seeded;
 use serde_json::Value;
 
 use super::{deltalake, lines, python, sorted};
-use crate::shards::place::{counts, csv, members, signal};
+use crate::shards::place::{counts, csv, members, shared, signal};
 
 /// Rows that make enough ranges, with rejects of the source and of a step.
 pub(crate) const ROWS: usize = 16_000;
 
 /// A pipeline into `sink`, with keys for whatever that needs.
 pub(crate) fn pipeline(sink: &str) -> Pipeline {
-    let text = format!(
-        "name: shared
-source: {{ csv: {{ path: in.csv }} }}
-columns:
-  id: {{ type: int64 }}
-  name: {{ type: text, personal: true }}
-  note: {{ type: text }}
-credentials: [env]
-steps:
-  - {{ name: present, validate: required, reads: [name] }}
-  - {{ name: alias, masks: [name], mask: pseudonym, with: {{ method: hmac-sha256 }}, keys: {{ pseudonym: salt }} }}
-sink: {{ delta: {{ {sink}, identity-key: {{ secret: digests }} }} }}
-rejects: {{ path: rejects.jsonl, sealed-to: [reader] }}
-"
-    );
-    let pipeline = Pipeline::new(&text)
-        .file("in.csv", csv(0, ROWS))
-        .env(
-            "GLOVEBOX_SECRET_DIGESTS",
-            "a-key-of-enough-bytes-for-digests",
-        )
-        .env(
-            "GLOVEBOX_SECRET_READER",
-            "x25519:ycNustCCiDoAPGujuIyz2IFehtvHpuzAIq0lcuQzxgE=",
-        )
-        .env("GLOVEBOX_SECRET_SALT", "a-salt-of-enough-bytes-for-masks");
+    let delta = format!("delta: {{ {sink}, identity-key: {{ secret: digests }} }}");
+    let pipeline = shared("{ csv: { path: in.csv } }", &delta).file("in.csv", csv(0, ROWS));
     std::fs::create_dir(pipeline.path("lake")).unwrap();
     pipeline
 }

@@ -15,10 +15,9 @@ pub(crate) const CHUNKS: &str = "SELECT concat_ws(' ', chunk, first_row, read, s
                       encode(digest, 'hex'), lines, encode(upto, 'hex'), \
                       (summary::json)->'rules') FROM glovebox.chunk ORDER BY chunk";
 
-/// A pipeline with rejects of the source, of a step and of the table, whose `source` is read.
-fn manifest(source: &str, database: &str, sink: &str) -> String {
-    let server = Postgres::shared();
-    format!(
+/// A pipeline with rejects of the source and of a step, from `source` into `sink`, with the secrets that it needs.
+pub(crate) fn shared(source: &str, sink: &str) -> Pipeline {
+    let manifest = format!(
         "name: shared
 source: {source}
 columns:
@@ -30,9 +29,22 @@ steps:
   - {{ name: present, validate: required, reads: [name] }}
   - {{ name: alias, masks: [name], mask: pseudonym, with: {{ method: hmac-sha256 }}, keys: {{ pseudonym: salt }} }}
 sink:
-  postgres: {{ host: {}, port: {}, database: {database}, user: {}, password: {{ secret: db }}, tls: {{ ca: {} }}, table: people, identity-key: {{ secret: digests }}, {sink} }}
+  {sink}
 rejects: {{ path: rejects.jsonl, sealed-to: [reader] }}
-",
+"
+    );
+    Pipeline::new(&manifest)
+        .env("GLOVEBOX_SECRET_DIGESTS", KEY)
+        .env("GLOVEBOX_SECRET_READER", READER_PUBLIC)
+        .env("GLOVEBOX_SECRET_SALT", "a-salt-of-enough-bytes-for-masks")
+}
+
+/// The sink of a table of the shared server.
+fn table(database: &str, more: &str) -> String {
+    let server = Postgres::shared();
+    format!(
+        "postgres: {{ host: {}, port: {}, database: {database}, user: {}, password: {{ secret: db }}, tls: {{ ca: {} }}, \
+         table: people, identity-key: {{ secret: digests }}, {more} }}",
         server.host(),
         server.port(),
         server.user(),
@@ -49,11 +61,8 @@ pub(crate) struct Place {
 impl Place {
     pub(crate) fn new(source: &str, sink: &str) -> Place {
         let database = Postgres::shared().database("shards");
-        let pipeline = Pipeline::new(&manifest(source, &database, sink))
-            .env("GLOVEBOX_SECRET_DB", Postgres::shared().password())
-            .env("GLOVEBOX_SECRET_DIGESTS", KEY)
-            .env("GLOVEBOX_SECRET_READER", READER_PUBLIC)
-            .env("GLOVEBOX_SECRET_SALT", "a-salt-of-enough-bytes-for-masks");
+        let pipeline = shared(source, &table(&database, sink))
+            .env("GLOVEBOX_SECRET_DB", Postgres::shared().password());
         Place { pipeline, database }
     }
 

@@ -123,6 +123,12 @@ pub(super) fn as_name(run: &str) -> String {
     run.chars().filter(plain).collect()
 }
 
+/// Whether a text is the name of a file as they are named here, and no way to another folder.
+pub(super) fn is_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    name.chars().all(plain)
+}
+
 /// What a run's file holds.
 #[derive(Default)]
 pub(super) struct Reading<'a> {
@@ -157,10 +163,7 @@ fn broken(place: &Place) -> SinkError {
 
 /// Returns the files of ranges that it names.
 fn read_one(place: &Place, name: &str, to: &mut Reading<'_>) -> Result<Vec<String>, SinkError> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let file = name
-        .strip_prefix(FOLDER)
-        .filter(|file| file.chars().all(plain));
+    let file = name.strip_prefix(FOLDER).filter(|file| is_name(file));
     let opened = match file {
         Some(_) => place.folder.read(name).map_err(place.io(FOLDER))?,
         None => None,

@@ -9,7 +9,7 @@ use glovebox_delta::{Added, Fitted, put};
 use serde::{Deserialize, Serialize};
 
 use super::Options;
-use super::kept::{Keeping, as_name};
+use super::kept::{Keeping, as_name, is_name};
 use super::parts::{Parts, random};
 use super::place::Place;
 use super::rows::Rows;
@@ -159,8 +159,7 @@ pub(super) fn stored(place: &Place, run: &str) -> Result<Vec<Range>, SinkError> 
 
 /// Whether it is the name of a file of rows in the table's folder.
 fn is_part(name: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    name.starts_with("part-") && name.chars().all(plain)
+    name.starts_with("part-") && is_name(name)
 }
 
 /// Takes the notes away, which nobody needs once the run has ended.

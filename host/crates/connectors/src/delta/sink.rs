@@ -94,6 +94,14 @@ impl Sink {
         }
     }
 
+    /// The key of the digests of inputs; none where the table has none yet.
+    fn known_key(&self) -> Result<Option<Secret>, SinkError> {
+        match &self.options.identity_key {
+            Some(key) => Ok(Some(key.clone())),
+            None => entry::key(&self.place),
+        }
+    }
+
     fn begun(&mut self) -> Result<&mut Begun, SinkError> {
         let early = self.place.internal("rows came before the sink was opened");
         self.begun.as_mut().ok_or(early)
@@ -119,10 +127,7 @@ impl glovebox_core::Sink for Sink {
     fn history(&mut self) -> Result<Option<History>, SinkError> {
         let table = self.table("", false)?;
         let ran = table.as_ref().map(|table| table.runs.as_slice());
-        let key = match &self.options.identity_key {
-            Some(key) => Some(key.clone()),
-            None => entry::key(&self.place)?,
-        };
+        let key = self.known_key()?;
         Ok(Some(History {
             appends: !self.replaces(),
             seen: entry::seen(ran),
@@ -193,10 +198,7 @@ impl glovebox_core::Sink for Sink {
 
     fn join(&mut self, job: &Job, _: i64, schema: &Schema) -> Result<(), SinkError> {
         let (_, fitted) = self.fitting(schema, "", false)?;
-        let key = match &self.options.identity_key {
-            Some(key) => Some(key.clone()),
-            None => entry::key(&self.place)?,
-        };
+        let key = self.known_key()?;
         // Whoever has begun the run has made it.
         let key = key.ok_or_else(|| SinkError::Fenced {
             place: self.place.to_string(),

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use super::cells::{Cells, Entries};
+use super::counted::{Counted, Small};
 use super::packing::Packing;
 use super::table::{Part, Table};
 use super::tally::{Cell, Dense, Sparse};
@@ -46,24 +47,6 @@ pub(super) struct Count<'c> {
     pub(super) seed: u64,
     /// What all threads may use to count in, in bytes.
     pub(super) room: usize,
-}
-
-/// What was counted.
-pub(super) struct Counted {
-    pub(super) small: Small,
-    /// The classes, if they are wanted and all were counted.
-    pub(super) table: Option<Table>,
-}
-
-/// Of the rows of classes that are too small.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Small {
-    /// There are more than may be.
-    TooMany,
-    /// There are not.
-    Few,
-    /// By a part of the rows there are not.
-    LikelyFew,
 }
 
 /// Parts of the table that have classes of their own.
@@ -353,12 +336,6 @@ impl Count<'_> {
     /// The parts of a span.
     fn parts(&self, span: &Span) -> &[Part] {
         self.from.parts.get(span.parts.clone()).unwrap_or_default()
-    }
-}
-
-impl Counted {
-    fn without(small: Small) -> Self {
-        Counted { small, table: None }
     }
 }
 

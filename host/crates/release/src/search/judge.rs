@@ -4,7 +4,7 @@
 use std::io;
 use std::sync::Arc;
 
-use super::count::Small;
+use super::counted::Small;
 use super::lattice::{Known, Lattice};
 use super::members::Members;
 use super::rollup::Rollup;

@@ -4,7 +4,8 @@
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 
-use super::count::{Count, SMALLER, Small};
+use super::count::{Count, SMALLER};
+use super::counted::Small;
 use super::packing::Packing;
 use super::table::Table;
 use super::{Node, Over};
